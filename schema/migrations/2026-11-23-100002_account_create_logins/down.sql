@@ -1,0 +1,3 @@
+drop table account.signing_keys;
+drop table account.sign_in_failures;
+drop table account.logins;

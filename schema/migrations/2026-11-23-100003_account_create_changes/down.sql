@@ -1,0 +1,2 @@
+drop table account.idempotency_keys;
+drop table account.changes;

@@ -1,0 +1,2 @@
+drop table profile.idempotency_keys;
+drop table profile.changes;

@@ -1,0 +1,2 @@
+drop table registry.sub_domains;
+drop table registry.domains;

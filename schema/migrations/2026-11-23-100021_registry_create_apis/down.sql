@@ -1,0 +1,4 @@
+drop table registry.usage;
+drop table registry.api_tags;
+drop table registry.versions;
+drop table registry.apis;

@@ -1,0 +1,2 @@
+drop table registry.idempotency_keys;
+drop table registry.changes;

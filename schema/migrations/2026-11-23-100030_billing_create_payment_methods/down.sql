@@ -1,0 +1,2 @@
+drop table billing.standings;
+drop table billing.payment_methods;

@@ -1,0 +1,2 @@
+drop table billing.idempotency_keys;
+drop table billing.changes;

@@ -1,0 +1,3 @@
+drop table notification.deliveries;
+drop table notification.notifications;
+drop table notification.feed_cursors;
