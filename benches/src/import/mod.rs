@@ -1,0 +1,4 @@
+//! `lab import`
+pub mod catalogue;
+pub mod mapping;
+pub mod people;
