@@ -1,0 +1,5 @@
+-- What Notification shows the others.
+create or replace view published.feed_cursors as
+    select c.feed, c.xid, c.id
+    from notification.feed_cursors c;
+comment on view published.feed_cursors is 'How far each feed has been read by its readers: a service purges its changes only at or below this position. No row: not read yet.';
