@@ -1,0 +1,12 @@
+//! The lab's statistics: the replicate is the unit, a ratio is formed inside it, and what the data can't carry is said so.
+//!
+//! Treating the requests of one block as independent gave 32–76 % false alarms between identical systems, a paired t-test
+//! on the log ratios of replicates 1–8 %; so nothing here ever pools requests into an interval.
+
+mod histogram;
+mod holm;
+mod paired;
+
+pub use histogram::{Histogram, MalformedHistogram};
+pub use holm::holm;
+pub use paired::{Estimate, minimum_detectable_effect, paired_ratio};

@@ -1,0 +1,17 @@
+//! Who blocks whom: the lock loop and its ledger, for any Postgres 14 or newer.
+//!
+//! One connection with `pg_monitor` samples the waiters of `pg_locks` (mean gap 20 ms, jittered so that it can't beat with
+//! a load of fixed rate), walks from each waiter over its blockers to the *root*, and books the waited time by (waiting
+//! role, direct blocker's role, root's role, cause). Both are kept, since the direct blocker is often not the culprit: on
+//! a hot row the second waiter is told to wait for the first, and behind a DDL readers wait for the ALTER while the root is
+//! somebody's idle transaction.
+//!
+//! `pg_locks.waitstart` gives each wait's exact start; only its end is interval-censored, by half a gap on either side.
+//! [`sample`] asks Postgres; [`graph`] and [`ledger`] are pure.
+
+pub mod graph;
+pub mod ledger;
+pub mod sample;
+
+pub use graph::{Cause, Sample, Waiter};
+pub use ledger::{Entry, Ledger, Roles};
