@@ -1,3 +1,4 @@
+drop table notification.places;
 drop table notification.reminders;
 drop table notification.rollups;
 drop table notification.deliveries;

@@ -49,7 +49,7 @@ create index notifications_login_id_idx
 -- Not partial: a foreign key of another team may stand on (organisation_id, profile_id).
 create index notifications_profile_id_idx on notification.notifications (organisation_id, profile_id, created_at desc, id desc);
 create index notifications_created_at_idx on notification.notifications (created_at);
-create index notifications_pending_idx on notification.notifications (organisation_id, profile_id, created_at) where pending;
+create index notifications_pending_idx on notification.notifications (organisation_id, profile_id, at) where pending;
 -- A mail of one notification has its notification's id; only roll-ups need to be looked up.
 create index notifications_delivery_id_idx
     on notification.notifications (organisation_id, delivery_id) where delivery_id <> id;
@@ -110,3 +110,13 @@ create table notification.reminders (
 );
 create index reminders_expires_at_idx on notification.reminders (expires_at);
 comment on table notification.reminders is 'Which reminders of an expiring password have been made. A password that was changed expires at another time, and starts anew.';
+
+create table notification.places (
+    organisation_id uuid not null,
+    id uuid not null,
+    name text not null,
+    version bigint not null,
+    constraint places_pkey primary key (organisation_id, id)
+);
+comment on table notification.places is 'Names of domains and sub domains, learned from Registry''s feed: an API''s change names them by id alone.';
+comment on column notification.places.version is 'Of the domain or sub domain: a feed read again never brings back an older name.';
