@@ -1,1 +1,188 @@
-//! (being written)
+//! What is the same in every service, and nothing else: settings, pools, the one way to a database thread, tokens,
+//! errors as problems, bodies, pages, changes, idempotency, jobs, metrics, and the end of a process. It knows no service's nouns.
+//!
+//! A whole service, with one read and one create:
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use actix_web::web::Data;
+//! use kit::auth::{Admin, Member};
+//! use kit::changes::{self, Change};
+//! use kit::id::{DomainId, OrganisationId};
+//! use kit::{Answer, Boot, Ctx, Db, Error, Idempotency, Ids, Invalid, Json, Meta, OnConstraint, Reply, Routes, StartError, Validate};
+//! use kit::{call, idempotency, reply};
+//!
+//! const SCHEMA: &str = "registry";
+//!
+//! // model.rs
+//! #[derive(serde::Serialize)]
+//! #[serde(rename_all = "camelCase")]
+//! struct Domain { id: DomainId, name: String, version: i64 }
+//!
+//! #[derive(serde::Deserialize)]
+//! #[serde(deny_unknown_fields, rename_all = "camelCase")]
+//! struct NewDomain { name: String }
+//!
+//! impl Validate for NewDomain {
+//!     fn validate(&self, invalid: &mut Invalid) { invalid.name("name", &self.name, 200); }
+//! }
+//!
+//! // store.rs: synchronous, whole use cases
+//! trait Store: Send + Sync {
+//!     fn find_domain(&self, organisation: OrganisationId, id: DomainId) -> Result<Domain, Error>;
+//!     fn create_domain(&self, meta: &Meta, organisation: OrganisationId, new: Json<NewDomain>, key: &Idempotency) -> Result<Reply, Error>;
+//! }
+//!
+//! struct PgStore { db: Db }
+//!
+//! kit::statement! {
+//!     /// Planned once per connection.
+//!     pub struct FindDomain(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid) -> (Text, BigInt) =
+//!         "select d.name, d.version from registry.domains d where d.organisation_id = $1 and d.id = $2"
+//! }
+//! kit::statement! {
+//!     pub struct InsertDomain<'a>(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid, name: &'a str as Text) =
+//!         "insert into registry.domains (organisation_id, id, name, version) values ($1, $2, $3, 1)"
+//! }
+//!
+//! impl Store for PgStore {
+//!     fn find_domain(&self, organisation_id: OrganisationId, id: DomainId) -> Result<Domain, Error> {
+//!         use diesel::{OptionalExtension, RunQueryDsl};
+//!         self.db.read(|connection| {
+//!             let row = FindDomain { organisation_id, id }.get_result::<(String, i64)>(connection).optional()?;
+//!             let (name, version) = row.ok_or(Error::NotFound)?;
+//!             Ok(Domain { id, name, version })
+//!         })
+//!     }
+//!
+//!     fn create_domain(&self, meta: &Meta, organisation_id: OrganisationId, new: Json<NewDomain>, key: &Idempotency) -> Result<Reply, Error> {
+//!         use diesel::RunQueryDsl;
+//!         self.db.write(|connection| idempotency::once(connection, SCHEMA, key, meta, |connection| {
+//!             // 402 and 404 come before this: bad values are told only now.
+//!             let new = new.check()?;
+//!             let id = DomainId::new(meta.now);
+//!             InsertDomain { organisation_id, id, name: &new.name }
+//!                 .execute(connection)
+//!                 .on_constraint("domains_name_key", || Error::conflict("name-taken", "the name is taken"))?;
+//!             let domain = Domain { id, name: new.name, version: 1 };
+//!             changes::record(connection, SCHEMA, meta, Change {
+//!                 kind: "DomainCreated",
+//!                 organisation_id: Some(organisation_id),
+//!                 entity_id: id.to_string(),
+//!                 version: 1,
+//!                 before: None,
+//!                 after: Some(serde_json::json!({ "id": id, "name": domain.name })),
+//!             })?;
+//!             reply::created(format!("/organisations/{organisation_id}/domains/{id}"), 1, &domain)
+//!         }))
+//!     }
+//! }
+//!
+//! // handlers.rs: who may call comes before the body in the list of parameters, since extractors run in that order
+//! fn routes() -> Routes {
+//!     Routes::new()
+//!         .get("/organisations/{org}/domains/{id}", find_domain)
+//!         .post("/organisations/{org}/domains", create_domain)
+//!         .changes(SCHEMA)
+//! }
+//!
+//! async fn find_domain(ctx: Ctx, member: Member, ids: Ids<(OrganisationId, DomainId)>, store: Data<dyn Store>) -> Answer {
+//!     let (organisation, id) = (member.organisation, ids.0.1);
+//!     let domain = call::read(&ctx, &store, move |store| store.find_domain(organisation, id)).await?;
+//!     reply::with_etag(domain.version, &domain)
+//! }
+//!
+//! async fn create_domain(ctx: Ctx, admin: Admin, key: Idempotency, new: Json<NewDomain>, store: Data<dyn Store>) -> Answer {
+//!     let meta = ctx.meta();
+//!     call::write(&ctx, &store, move |store| store.create_domain(&meta, admin.organisation, new, &key)).await
+//! }
+//!
+//! // lib.rs and main.rs
+//! struct Registry;
+//!
+//! impl kit::Service for Registry {
+//!     const NAME: &'static str = "registry";
+//!     const CONTRACT: &'static str = "openapi: 3.1.0"; // include_str!("../../../docs/contract/registry.yaml")
+//!     type Settings = kit::NoSettings;
+//!
+//!     fn start(boot: &Boot<kit::NoSettings>) -> Result<Routes, StartError> {
+//!         let store: Arc<dyn Store> = Arc::new(PgStore { db: boot.db() });
+//!         Ok(routes().data(store)) // .ready(kit::readable!(schema::domains, views::persons)).job("0 * * * * *", "name", work)
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     kit::run::<Registry>()
+//! }
+//! ```
+//!
+//! What to know besides:
+//!
+//! - Put extractors in the order of the contract's answers: `Ctx`, then who may call, then `Ids`, `IfMatch`, `Idempotency`, `Json`, `Page`.
+//! - [`Json`] holds a value *or* its 422; [`Json::check`] is called after 402, 404 and 412. [`IfMatch::check`] is called under the entity's lock.
+//! - [`Db::read`] and [`Db::write`] are for database threads: a handler reaches them through [`call`], a job runs on one.
+//! - Lists: take [`Page`] (or [`Filtered`] with filters), read [`Page::fetch`] rows after [`Page::after`], and end with [`Page::finish`].
+//! - A store that writes its change rows in a statement of its own says so with [`changes::recorded`].
+
+extern crate self as kit;
+
+use pq_sys as _;
+
+mod app;
+pub mod auth;
+pub mod body;
+pub mod call;
+pub mod changes;
+mod clock;
+mod config;
+mod ctx;
+pub mod db;
+mod docs;
+pub mod error;
+pub mod id;
+pub mod idempotency;
+mod jobs;
+mod log;
+mod metrics;
+mod page;
+pub mod path;
+mod precondition;
+mod query;
+mod readable;
+pub mod reply;
+mod routes;
+mod server;
+mod service;
+mod sql;
+#[doc(hidden)]
+pub mod statement;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use body::{Invalid, Json, Validate};
+pub use clock::Clock;
+pub use config::{Common, NoSettings};
+pub use ctx::{Ctx, Meta};
+pub use db::Db;
+pub use error::{Error, FieldError, OnConstraint};
+pub use idempotency::Idempotency;
+pub use page::{Filtered, Keyset, Page, Paged};
+pub use path::Ids;
+pub use precondition::IfMatch;
+pub use query::Query;
+pub use readable::Probe;
+pub use reply::{Answer, Reply};
+pub use routes::Routes;
+pub use service::{Boot, Service, StartError, run};
+
+/// 1 to `max` characters that can stand in a header and in a log as they are.
+pub(crate) fn is_visible_ascii(text: &str, max: usize) -> bool {
+    (1..=max).contains(&text.len()) && text.bytes().all(|byte| (0x21..=0x7e).contains(&byte))
+}
+
+/// What kit's macros write out. Not for services.
+#[doc(hidden)]
+pub mod __private {
+    pub use {chrono, diesel, serde, uuid};
+}

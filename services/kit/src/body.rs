@@ -1,0 +1,77 @@
+//! JSON bodies. What can't be read is a 400 at once; what can be read but not taken is a 422 *later*,
+//! since 402, 404 and 412 come before it: the store asks for the value when it is that far.
+
+mod invalid;
+mod json;
+mod text;
+
+pub use invalid::{Invalid, Validate};
+pub use json::Json;
+pub(crate) use json::field_error;
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{HttpMessage, HttpRequest};
+use futures_util::StreamExt;
+
+use crate::Error;
+
+/// The largest body the contract takes.
+pub const BODY_MAX: usize = 256 * 1024;
+/// What is still read of a body that is too large, so that the client gets its 413 and no reset connection.
+const DRAIN_MAX: usize = 8 * 1024 * 1024;
+/// A body that takes longer holds a connection for nothing.
+const BODY_WAIT: Duration = Duration::from_secs(15);
+
+/// The raw body of the request, read before any handler: extractors are then synchronous, and so their order is fixed.
+#[derive(Clone, Debug)]
+pub(crate) struct RawBody(pub Result<Bytes, Error>);
+
+impl RawBody {
+    /// The body as it was read; a route without this layer has none.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Bytes, Error> {
+        match request.extensions().get::<Self>() {
+            Some(body) => body.0.clone(),
+            None => Err(Error::internal("the route doesn't read bodies")),
+        }
+    }
+}
+
+/// Reads the whole body, up to the limit.
+pub(crate) async fn read(mut payload: Payload, headers: &header::HeaderMap) -> RawBody {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > DRAIN_MAX) {
+        return RawBody(Err(Error::TooLarge));
+    }
+    let all = async {
+        let mut body = BytesMut::new();
+        let mut seen = 0;
+        while let Some(chunk) = payload.next().await {
+            let chunk =
+                chunk.map_err(|_| Error::bad_request("", "incomplete", "the body ended early"))?;
+            seen += chunk.len();
+            if seen > DRAIN_MAX {
+                break;
+            }
+            if seen <= BODY_MAX {
+                body.extend_from_slice(&chunk);
+            }
+        }
+        if seen > BODY_MAX {
+            Err(Error::TooLarge)
+        } else {
+            Ok(body.freeze())
+        }
+    };
+    RawBody(
+        tokio::time::timeout(BODY_WAIT, all)
+            .await
+            .unwrap_or(Err(Error::Slow)),
+    )
+}

@@ -1,0 +1,316 @@
+//! Reading a JSON body into a type, with the field named where it doesn't fit.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpRequest};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::{Invalid, RawBody, Validate};
+use crate::error::{Error, FieldError};
+
+/// A JSON body. 413, 415 and 400 end the request before the handler; values that can't be taken wait for [`Json::check`].
+///
+/// Types derive `Deserialize` with `#[serde(deny_unknown_fields, rename_all = "camelCase")]` and implement [`Validate`].
+#[derive(Clone, Debug)]
+pub struct Json<T>(Result<T, Vec<FieldError>>);
+
+impl<T> Json<T> {
+    /// The value, or the 422. Called after the checks whose answers come first (402, 404, 412).
+    pub fn check(self) -> Result<T, Error> {
+        self.0.map_err(Error::Invalid)
+    }
+
+    /// The value if it can be taken.
+    pub fn peek(&self) -> Option<&T> {
+        self.0.as_ref().ok()
+    }
+}
+
+impl<T: DeserializeOwned + Validate> Json<T> {
+    /// Reads and checks a body; what HTTP requests go through, and tests may.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        let read = serde_path_to_error::deserialize::<_, T>(&mut reader);
+        // Only now is it known whether the text is JSON at all: a wrong field is found before a missing brace.
+        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
+        let value = match read {
+            Ok(value) => value,
+            Err(error) => {
+                let (field, unfit) =
+                    field_error(&error.path().to_string(), &error.inner().to_string());
+                return if unfit {
+                    Ok(Self(Err(vec![field])))
+                } else {
+                    Err(unreadable(field))
+                };
+            }
+        };
+        let mut invalid = Invalid::default();
+        if bytes.windows(6).any(|six| six == b"\\u0000") {
+            let all: Value = serde_json::from_slice(bytes).map_err(|error| not_json(&error))?;
+            find_nul(&all, &mut String::new(), &mut invalid);
+        }
+        // A NUL is the only mistake named then: the type's own checks would call it a control character again.
+        if invalid.is_empty() {
+            value.validate(&mut invalid);
+        }
+        Ok(Self(match invalid.into_result() {
+            Ok(()) => Ok(value),
+            Err(Error::Invalid(errors)) => Err(errors),
+            Err(other) => return Err(other),
+        }))
+    }
+}
+
+fn unreadable(field: FieldError) -> Error {
+    let detail = match field.field.as_str() {
+        "" => field.message.clone(),
+        name => format!("{name}: {}", field.message),
+    };
+    Error::BadRequest {
+        detail,
+        errors: vec![field],
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Error {
+    let message = format!("the body is not JSON: {error}");
+    Error::BadRequest {
+        detail: message.clone(),
+        errors: vec![FieldError::new("", "malformed", message)],
+    }
+}
+
+/// What serde says about a field, as a field error; true if the value could be read but not taken (422, not 400).
+pub(crate) fn field_error(path: &str, message: &str) -> (FieldError, bool) {
+    // serde_json appends where it stood; the field says it better.
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message, |(text, _)| text);
+    let quoted = message.split('`').nth(1).unwrap_or_default();
+    let parent = if path == "." { "" } else { path };
+    let below = |name: &str| match parent {
+        "" => name.to_owned(),
+        _ if parent == name || parent.ends_with(&format!(".{name}")) => parent.to_owned(),
+        _ => format!("{parent}.{name}"),
+    };
+    let (field, code, unfit) = if message.starts_with("unknown field") {
+        (below(quoted), "unknown_field", false)
+    } else if message.starts_with("missing field") {
+        (below(quoted), "missing_field", false)
+    } else if message.starts_with("duplicate field") {
+        (below(quoted), "duplicate_field", false)
+    } else if message.starts_with("invalid type") {
+        (parent.to_owned(), "invalid_type", false)
+    } else if message.starts_with("unknown variant") {
+        (parent.to_owned(), "unknown_value", true)
+    } else {
+        (parent.to_owned(), "invalid_value", true)
+    };
+    (FieldError::new(field, code, message), unfit)
+}
+
+/// Postgres keeps no NUL in text or jsonb: the field that holds one is named here, once for all services.
+fn find_nul(value: &Value, path: &mut String, invalid: &mut Invalid) {
+    let mut nul = |path: &str| {
+        invalid.add(path, "nul", "must not hold the character NUL");
+    };
+    match value {
+        Value::String(text) if text.contains('\0') => nul(path),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                let length = path.len();
+                path.push_str(&format!("[{index}]"));
+                find_nul(item, path, invalid);
+                path.truncate(length);
+            }
+        }
+        Value::Object(members) => {
+            for (key, member) in members {
+                let length = path.len();
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(&key.replace('\0', "\u{fffd}"));
+                if key.contains('\0') {
+                    invalid.add(path.as_str(), "nul", "must not hold the character NUL");
+                }
+                find_nul(member, path, invalid);
+                path.truncate(length);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_json(request: &HttpRequest) -> bool {
+    let media_type = request
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let mut parts = media_type.split(';');
+    let essence = parts.next().unwrap_or_default().trim();
+    let utf8 = parts.all(|parameter| match parameter.trim().split_once('=') {
+        Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
+            value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    });
+    essence.eq_ignore_ascii_case("application/json") && utf8
+}
+
+impl<T: DeserializeOwned + Validate> FromRequest for Json<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(RawBody::of(request).and_then(|body| {
+            if !is_json(request) {
+                return Err(Error::UnsupportedMediaType);
+            }
+            Self::parse(&body)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Clone, Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields, rename_all = "camelCase")]
+    struct Sample {
+        full_name: String,
+        #[serde(default)]
+        tags: Vec<String>,
+        #[serde(default)]
+        kind: Option<Kind>,
+        #[serde(default)]
+        id: Option<uuid::Uuid>,
+        #[serde(default)]
+        inner: Option<Box<Sample>>,
+    }
+    #[derive(Clone, Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "camelCase")]
+    enum Kind {
+        Api,
+    }
+    impl Validate for Sample {
+        fn validate(&self, invalid: &mut Invalid) {
+            invalid.name("fullName", &self.full_name, 10);
+        }
+    }
+
+    fn outcome(body: &[u8]) -> (u16, String, String) {
+        let error = match Json::<Sample>::parse(body) {
+            Ok(json) => match json.check() {
+                Ok(_) => return (200, String::new(), String::new()),
+                Err(error) => error,
+            },
+            Err(error) => error,
+        };
+        let (Error::BadRequest { errors, .. } | Error::Invalid(errors)) = &error else {
+            panic!("{error}")
+        };
+        (
+            error.status().as_u16(),
+            errors[0].field.clone(),
+            errors[0].code.clone(),
+        )
+    }
+
+    #[test]
+    fn every_mistake_names_its_field() {
+        let table: &[(&[u8], u16, &str, &str)] = &[
+            (
+                br#"{"fullName":"a","tags":["x"],"kind":"api"}"#,
+                200,
+                "",
+                "",
+            ),
+            (br#"{"fullName":1}"#, 400, "fullName", "invalid_type"),
+            (
+                br#"{"fullName":"a","nick":"b"}"#,
+                400,
+                "nick",
+                "unknown_field",
+            ),
+            (
+                br#"{"fullName":"a","inner":{"fullName":"a","nick":1}}"#,
+                400,
+                "inner.nick",
+                "unknown_field",
+            ),
+            (
+                br#"{"fullName":"a","inner":{}}"#,
+                400,
+                "inner.fullName",
+                "missing_field",
+            ),
+            (
+                br#"{"fullName":"a","fullName":"b"}"#,
+                400,
+                "fullName",
+                "duplicate_field",
+            ),
+            (br#"{}"#, 400, "fullName", "missing_field"),
+            (br#"[]"#, 400, "", "invalid_type"),
+            (b"", 400, "", "malformed"),
+            (br#"{"fullName":"a""#, 400, "", "malformed"),
+            (br#"{"fullName":"a"} {}"#, 400, "", "malformed"),
+            (b"{\"fullName\":\"\xff\"}", 400, "", "malformed"),
+            (br#"{"fullName":"\ud800"}"#, 400, "", "malformed"),
+            (b"{\"fullName\":\"\x00\"}", 400, "", "malformed"),
+            (br#"{"fullName":"\u0000"}"#, 422, "fullName", "nul"),
+            (
+                br#"{"fullName":"a","tags":["x","a\u0000"]}"#,
+                422,
+                "tags[1]",
+                "nul",
+            ),
+            (
+                br#"{"fullName":"a","kind":"other"}"#,
+                422,
+                "kind",
+                "unknown_value",
+            ),
+            (br#"{"fullName":"a","id":"no"}"#, 422, "id", "invalid_value"),
+            (
+                br#"{"fullName":"12345678901"}"#,
+                422,
+                "fullName",
+                "too_long",
+            ),
+        ];
+        for (body, status, field, code) in table {
+            let got = outcome(body);
+            assert_eq!(
+                (got.0, got.1.as_str(), got.2.as_str()),
+                (*status, *field, *code),
+                "{}",
+                String::from_utf8_lossy(body)
+            );
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let deep = format!(
+            "{{\"fullName\":{}{}}}",
+            "[".repeat(100_000),
+            "]".repeat(100_000)
+        );
+        assert_eq!(outcome(deep.as_bytes()).0, 400);
+        let nested = format!(
+            "{}null{}",
+            "{\"fullName\":\"a\",\"inner\":".repeat(5000),
+            "}".repeat(5000)
+        );
+        assert_eq!(outcome(nested.as_bytes()).0, 400);
+    }
+}

@@ -1,0 +1,79 @@
+//! The feed of changes: rows written in the transaction that changes something, read in an order that loses none.
+
+mod cursor;
+mod feed;
+pub(crate) mod handlers;
+pub(crate) mod hint;
+
+use std::cell::Cell;
+
+use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
+use diesel::{PgConnection, RunQueryDsl};
+use serde_json::Value;
+
+pub use cursor::{After, Place};
+pub use feed::{Item, Items, feed};
+
+use crate::id::OrganisationId;
+use crate::sql::Sql;
+use crate::{Error, Meta};
+
+/// One thing that changed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// As in `docs/contract/changes.yaml`: `ApiCreated`, …
+    pub kind: &'static str,
+    /// Whose it is; none for the platform's own.
+    pub organisation_id: Option<OrganisationId>,
+    /// The entity: its id, or a plan's code.
+    pub entity_id: String,
+    /// The entity's version after the change.
+    pub version: i64,
+    /// The declared keys before; none when created.
+    pub before: Option<Value>,
+    /// The declared keys after; none when deleted.
+    pub after: Option<Value>,
+}
+
+thread_local! {
+    /// Was something recorded in this thread's transaction?
+    static RECORDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether something was recorded since this was last asked, on this thread.
+pub(crate) fn forget_recorded() -> bool {
+    RECORDED.replace(false)
+}
+
+/// Says that this transaction wrote to `<svc>.changes` by a statement of the store's own (a CTE), so that the hint is sent.
+pub fn recorded() {
+    RECORDED.set(true);
+}
+
+/// Adds a row to `<schema>.changes`; called inside the writing transaction, after the entity's lock.
+pub fn record(
+    connection: &mut PgConnection,
+    schema: &'static str,
+    meta: &Meta,
+    change: Change,
+) -> Result<(), Error> {
+    let insert: Sql<'_> = Sql::new(
+        "insert into {schema}.changes \
+         (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        schema,
+    );
+    insert
+        .bind::<Timestamptz, _>(meta.now)
+        .bind::<Text, _>(change.kind)
+        .bind::<Nullable<Uuid>, _>(change.organisation_id)
+        .bind::<Text, _>(change.entity_id)
+        .bind::<BigInt, _>(change.version)
+        .bind::<Nullable<Uuid>, _>(meta.actor)
+        .bind::<Text, _>(meta.request_id.as_str())
+        .bind::<Nullable<Jsonb>, _>(change.before)
+        .bind::<Nullable<Jsonb>, _>(change.after)
+        .execute(connection)?;
+    recorded();
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Settings that all services have: flags, each with its environment variable; no files.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// For a service without settings of its own.
+#[derive(Args, Clone, Debug, Default)]
+pub struct NoSettings {}
+
+/// What every service is told. Not `Debug`: the URLs hold passwords.
+#[derive(Args, Clone)]
+pub struct Common {
+    /// libpq URL of the service's reader
+    #[arg(
+        long,
+        env = "DATABASE_READ_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_read_url: Option<String>,
+    /// libpq URL of the service's writer
+    #[arg(
+        long,
+        env = "DATABASE_WRITE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub database_write_url: Option<String>,
+    /// address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+    /// connections, and threads, for reads
+    #[arg(long, env = "POOL_READ_SIZE", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub pool_read_size: u32,
+    /// connections, and threads, for writes
+    #[arg(long, env = "POOL_WRITE_SIZE", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub pool_write_size: u32,
+    /// how long a request may wait for a thread, and for a connection, in milliseconds
+    #[arg(long, env = "POOL_WAIT_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub pool_wait_ms: u64,
+    /// requests that may wait for a thread; one more is answered with 503
+    #[arg(long, env = "QUEUE_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
+    pub queue_max: u32,
+    /// event loops
+    #[arg(long, env = "WORKERS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub workers: u32,
+    /// a file with the public keys of tokens (JSON Web Key Set) instead of the database's
+    #[arg(long, env = "JWKS", value_name = "FILE")]
+    pub jwks: Option<String>,
+    /// the issuer that tokens must name
+    #[arg(long, env = "JWT_ISSUER", default_value = "govrnanza")]
+    pub jwt_issuer: String,
+    /// a file with signed seconds that are added to the time; for development and tests
+    #[arg(long, env = "CLOCK_FILE", value_name = "FILE")]
+    pub clock_file: Option<PathBuf>,
+    /// what to log: a level, or tracing's filter syntax
+    #[arg(long, env = "LOG", default_value = "info")]
+    pub log: String,
+}

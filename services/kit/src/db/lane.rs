@@ -1,0 +1,320 @@
+//! The way off the event loop: a bounded queue and a fixed number of named threads behind it.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::error::{Busy, Error};
+
+/// Where the time of one job went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Waiting for a thread.
+    pub queue: Duration,
+    /// Waiting for a connection.
+    pub pool: Duration,
+    /// In the database.
+    pub db: Duration,
+}
+
+thread_local! {
+    static SPENT: Cell<Spent> = const { Cell::new(Spent { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO }) };
+}
+
+/// Counts time as waited for a connection, for the job of this thread.
+pub(crate) fn spend_pool(time: Duration) {
+    SPENT.with(|cell| {
+        cell.set(Spent {
+            pool: cell.get().pool + time,
+            ..cell.get()
+        })
+    });
+}
+
+/// Counts time as spent in the database, for the job of this thread.
+pub(crate) fn spend_db(time: Duration) {
+    SPENT.with(|cell| {
+        cell.set(Spent {
+            db: cell.get().db + time,
+            ..cell.get()
+        })
+    });
+}
+
+/// What becomes of a job when its turn comes.
+enum Turn {
+    /// It runs, after so long a wait.
+    Run(Duration),
+    /// It waited too long: whoever sent it would be told too late.
+    Late,
+}
+
+struct Job {
+    queued: Instant,
+    run: Box<dyn FnOnce(Turn) + Send>,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    max: usize,
+    patience: Duration,
+}
+
+impl Shared {
+    /// No code that can panic runs under this lock, so a poisoned one still holds a whole queue.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self) {
+        loop {
+            let mut queue = self.lock();
+            let job = loop {
+                match queue.jobs.pop_front() {
+                    Some(job) => break job,
+                    None if queue.closed => return,
+                    None => {
+                        queue = self
+                            .ready
+                            .wait(queue)
+                            .unwrap_or_else(PoisonError::into_inner)
+                    }
+                }
+            };
+            drop(queue);
+            let waited = job.queued.elapsed();
+            (job.run)(if waited > self.patience {
+                Turn::Late
+            } else {
+                Turn::Run(waited)
+            });
+        }
+    }
+}
+
+/// A bounded queue with its threads: one for reads, one for writes.
+#[derive(Clone)]
+pub struct Lane {
+    shared: Arc<Shared>,
+    threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Lane {
+    /// Starts `threads` threads named `name-1`, … A job that waited longer than `patience` is refused when its turn comes.
+    pub(crate) fn start(
+        name: &str,
+        threads: u32,
+        max: usize,
+        patience: Duration,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            max,
+            patience,
+        });
+        let threads = (1..=threads)
+            .map(|number| {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new()
+                    .name(format!("{name}-{number}"))
+                    .spawn(move || shared.work())
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            shared,
+            threads: Arc::new(Mutex::new(threads)),
+        })
+    }
+
+    /// Runs `work` on one of the threads. A full queue is a 503 at once; a panic is a 500 and costs no thread.
+    ///
+    /// The job is queued by the call, not by the first poll. If the future is dropped before the job's turn it never runs.
+    pub fn run<T, F>(&self, work: F) -> impl Future<Output = (Result<T, Error>, Spent)> + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Error> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let queued = self.push(Box::new(move |turn| {
+            if sender.is_closed() {
+                return;
+            }
+            let outcome = perform(turn, work);
+            // Nobody waits any more: the answer is dropped.
+            let _ = sender.send(outcome);
+        }));
+        async move {
+            if !queued {
+                return (Err(Error::Busy(Busy::Queue)), Spent::default());
+            }
+            // A job that was thrown away at shutdown.
+            answer
+                .await
+                .unwrap_or((Err(Error::Busy(Busy::Queue)), Spent::default()))
+        }
+    }
+
+    /// Runs `work` some time and tells nobody; false if the queue is full.
+    pub(crate) fn detach(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> bool {
+        self.push(Box::new(move |turn| {
+            if let (Err(error), _) = perform(turn, work) {
+                tracing::debug!(error = %error, "work that nobody waits for failed");
+            }
+        }))
+    }
+
+    fn push(&self, run: Box<dyn FnOnce(Turn) + Send>) -> bool {
+        let mut queue = self.shared.lock();
+        if queue.closed || queue.jobs.len() >= self.shared.max {
+            return false;
+        }
+        queue.jobs.push_back(Job {
+            queued: Instant::now(),
+            run,
+        });
+        drop(queue);
+        self.shared.ready.notify_one();
+        true
+    }
+
+    /// Jobs that wait now.
+    pub(crate) fn depth(&self) -> usize {
+        self.shared.lock().jobs.len()
+    }
+
+    /// Takes no more jobs, finishes what is queued, and waits for the threads until `deadline`.
+    pub(crate) fn close(&self, deadline: Instant) {
+        self.shared.lock().closed = true;
+        self.shared.ready.notify_all();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            while !thread.is_finished() && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            if thread.is_finished() {
+                // Its panic, if any, was caught and logged in the job.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Spent) {
+    let Turn::Run(queue) = turn else {
+        return (Err(Error::Busy(Busy::Queue)), Spent::default());
+    };
+    SPENT.set(Spent::default());
+    // What the closure owned is gone with it, and a connection it held is dropped by the pool: nothing half done is seen.
+    let result = catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
+    (
+        result,
+        Spent {
+            queue,
+            ..SPENT.get()
+        },
+    )
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    format!("panic: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    fn block<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_costs_no_thread() {
+        let lane = Lane::start("t", 1, 4, Duration::from_secs(9)).unwrap();
+        let (result, _) = block(lane.run::<(), _>(|| panic!("oh")));
+        assert_eq!(result, Err(Error::internal("panic: oh")));
+        assert_eq!(block(lane.run(|| Ok(1))).0, Ok(1));
+    }
+
+    #[test]
+    fn a_full_queue_refuses_and_an_old_job_is_refused() {
+        let lane = Lane::start("t", 1, 1, Duration::from_millis(30)).unwrap();
+        let (go, gate) = mpsc::channel::<()>();
+        let (started, running) = mpsc::channel::<()>();
+        let first = lane.run(move || {
+            started.send(()).unwrap();
+            gate.recv().unwrap();
+            Ok(1)
+        });
+        running.recv().unwrap();
+        let second = lane.run(|| Ok(2));
+        let third = lane.run(|| Ok(3));
+        assert_eq!(block(third).0, Err(Error::Busy(Busy::Queue)), "full");
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(40) {
+            std::hint::spin_loop();
+        }
+        go.send(()).unwrap();
+        assert_eq!(block(first).0, Ok(1));
+        assert_eq!(
+            block(second).0,
+            Err(Error::Busy(Busy::Queue)),
+            "waited too long"
+        );
+    }
+
+    #[test]
+    fn a_dropped_request_is_not_run_and_closing_finishes_the_queue() {
+        let lane = Lane::start("t", 1, 9, Duration::from_secs(9)).unwrap();
+        let (go, gate) = mpsc::channel::<()>();
+        let (told, tell) = mpsc::channel();
+        let (abandoned, kept) = (told.clone(), told);
+        let first = lane.run(move || {
+            gate.recv().ok();
+            Ok(())
+        });
+        drop(lane.run(move || {
+            abandoned.send("abandoned").ok();
+            Ok(())
+        }));
+        let last = lane.run(move || {
+            kept.send("kept").ok();
+            Ok(())
+        });
+        go.send(()).unwrap();
+        lane.close(Instant::now() + Duration::from_secs(5));
+        assert_eq!(block(first).0, Ok(()));
+        assert_eq!(block(last).0, Ok(()));
+        assert_eq!(tell.try_iter().collect::<Vec<_>>(), ["kept"]);
+        assert_eq!(
+            block(lane.run(|| Ok(()))).0,
+            Err(Error::Busy(Busy::Queue)),
+            "closed"
+        );
+    }
+}

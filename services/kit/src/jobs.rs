@@ -1,0 +1,88 @@
+//! Work by the clock: woken by tokio-cron-scheduler, done on the write lane.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
+
+use crate::app::App;
+use crate::db::{Db, Lane};
+use crate::{Clock, Error, idempotency};
+
+/// What a job does, on a thread of the write lane.
+pub(crate) type Work = Arc<dyn Fn() -> Result<(), Error> + Send + Sync>;
+
+/// One job.
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub cron: &'static str,
+    pub name: &'static str,
+    pub work: Work,
+}
+
+/// How long a kept answer is repeated.
+const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+/// Rows per transaction: a purge never holds many locks, nor for long.
+const BATCH: i64 = 1000;
+
+/// Every service's own: idempotency keys older than a day go, in batches.
+pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
+    let work = move || purge_keys(schema, &db, &clock).map(drop);
+    Job {
+        cron: "0 */10 * * * *",
+        name: "purge-idempotency-keys",
+        work: Arc::new(work),
+    }
+}
+
+/// Removes all kept answers older than 24 h; how many there were.
+pub(crate) fn purge_keys(schema: &'static str, db: &Db, clock: &Clock) -> Result<usize, Error> {
+    let until = clock.now() - KEPT;
+    let mut all = 0;
+    loop {
+        let removed =
+            db.write_unbound(|connection| idempotency::purge(connection, schema, until, BATCH))?;
+        all += removed;
+        if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
+            return Ok(all);
+        }
+    }
+}
+
+/// Starts the schedule of all jobs; it ends with the returned scheduler's `shutdown`.
+pub(crate) async fn start(jobs: &[Job], app: &App) -> Result<JobScheduler, JobSchedulerError> {
+    let scheduler = JobScheduler::new().await?;
+    for job in jobs {
+        let cron = job.cron;
+        let (lane, job, running) = (
+            app.lanes.write.clone(),
+            job.clone(),
+            Arc::new(AtomicBool::new(false)),
+        );
+        let wake =
+            move |_, _: JobScheduler| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+                Box::pin(run(lane.clone(), job.clone(), Arc::clone(&running)))
+            };
+        scheduler.add(CronJob::new_async(cron, wake)?).await?;
+    }
+    scheduler.start().await?;
+    Ok(scheduler)
+}
+
+async fn run(lane: Lane, job: Job, running: Arc<AtomicBool>) {
+    if running.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let work = Arc::clone(&job.work);
+    let (result, spent) = lane.run(move || work()).await;
+    running.store(false, Ordering::SeqCst);
+    match result {
+        Ok(()) => tracing::debug!(
+            job = job.name,
+            db_ms = spent.db.as_secs_f64() * 1000.0,
+            "job done"
+        ),
+        // The next turn tries again.
+        Err(error) => tracing::error!(job = job.name, error = %error, "job failed"),
+    }
+}

@@ -1,0 +1,20 @@
+//! JSON lines on standard output. Never a token, a password, a body or a URL of the database.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::StartError;
+
+/// Starts the log; once per process, a second call changes nothing (tests run several services in one).
+pub(crate) fn start(filter: &str) -> Result<(), StartError> {
+    let filter =
+        EnvFilter::try_new(filter).map_err(|error| StartError::Usage(format!("LOG: {error}")))?;
+    let _ = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stdout)
+        .try_init();
+    Ok(())
+}

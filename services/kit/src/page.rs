@@ -1,0 +1,277 @@
+//! Pages of lists: keyset `(created_at, id)`, an opaque cursor, stable under concurrent inserts.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{Error, query};
+
+/// Where a page ended: the place of its last row in the list's order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keyset {
+    /// The row's creation.
+    pub created_at: DateTime<Utc>,
+    /// The row's id.
+    pub id: Uuid,
+}
+
+impl Keyset {
+    /// The place of a row.
+    pub fn new(created_at: DateTime<Utc>, id: impl Into<Uuid>) -> Self {
+        Self {
+            created_at,
+            id: id.into(),
+        }
+    }
+}
+
+/// `limit` (1..=200, default 50) and `cursor` of a list without filters; other parameters are a 400.
+///
+/// A cursor holds a mark of the list it comes from (path and filters): one from elsewhere is a 400.
+/// The store asks for [`Page::fetch`] rows after [`Page::after`], and [`Page::finish`] makes the answer of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// How many items the client wants.
+    pub limit: i64,
+    /// The place after which this page starts.
+    pub after: Option<Keyset>,
+    mark: [u8; MARK],
+}
+
+/// A list's page and its filters, from one query string.
+#[derive(Clone, Debug)]
+pub struct Filtered<T> {
+    /// Where in the list.
+    pub page: Page,
+    /// Which of the list.
+    pub filter: T,
+}
+
+/// One page of answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Paged<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// What to ask for to get the next page; none at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Paged<T> {
+    /// The same page of something else.
+    pub fn map<U>(self, item: impl FnMut(T) -> U) -> Paged<U> {
+        Paged {
+            items: self.items.into_iter().map(item).collect(),
+            next_cursor: self.next_cursor,
+        }
+    }
+}
+
+const MARK: usize = 8;
+
+impl Page {
+    /// A page to call a store with outside of a request (tests, commands).
+    pub fn first(limit: i64) -> Self {
+        Self {
+            limit,
+            after: None,
+            mark: [0; MARK],
+        }
+    }
+
+    /// How many rows to read: one more than wanted, which tells whether there is a next page.
+    pub fn fetch(&self) -> i64 {
+        self.limit + 1
+    }
+
+    /// The answer, from up to [`Page::fetch`] rows in the list's order.
+    pub fn finish<T>(&self, mut rows: Vec<T>, place: impl Fn(&T) -> Keyset) -> Paged<T> {
+        let limit = usize::try_from(self.limit).unwrap_or_default();
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = if more {
+            rows.last().map(|row| self.cursor(place(row)))
+        } else {
+            None
+        };
+        Paged {
+            items: rows,
+            next_cursor,
+        }
+    }
+
+    fn cursor(&self, place: Keyset) -> String {
+        let mut bytes = Vec::with_capacity(MARK + 24);
+        bytes.extend_from_slice(&self.mark);
+        bytes.extend_from_slice(&place.created_at.timestamp_micros().to_be_bytes());
+        bytes.extend_from_slice(place.id.as_bytes());
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    /// Takes `limit` and `cursor` out of the parameters; the rest is left, and marks the cursors of this list.
+    fn take(path: &str, parameters: &mut Vec<(String, String)>) -> Result<Self, Error> {
+        let limit = take_limit(parameters)?;
+        let cursor = take(parameters, "cursor");
+        parameters.sort();
+        let mut hash = Sha256::new();
+        for part in std::iter::once(path).chain(
+            parameters
+                .iter()
+                .flat_map(|(name, value)| [name.as_str(), value.as_str()]),
+        ) {
+            hash.update(part.as_bytes());
+            hash.update([0]);
+        }
+        let mut mark = [0; MARK];
+        mark.copy_from_slice(&hash.finalize()[..MARK]);
+        let after = cursor.map(|cursor| place(&cursor, &mark)).transpose()?;
+        Ok(Self { limit, after, mark })
+    }
+}
+
+/// The `limit` parameter, taken out of the others.
+pub(crate) fn take_limit(parameters: &mut Vec<(String, String)>) -> Result<i64, Error> {
+    match take(parameters, "limit") {
+        None => Ok(50),
+        Some(text) => match text.parse() {
+            Ok(limit @ 1..=200) => Ok(limit),
+            _ => Err(Error::bad_request(
+                "limit",
+                "out_of_range",
+                "must be a whole number between 1 and 200",
+            )),
+        },
+    }
+}
+
+/// A parameter by name, taken out of the others.
+pub(crate) fn take(parameters: &mut Vec<(String, String)>, name: &str) -> Option<String> {
+    let index = parameters.iter().position(|(other, _)| other == name)?;
+    Some(parameters.swap_remove(index).1)
+}
+
+fn place(cursor: &str, mark: &[u8; MARK]) -> Result<Keyset, Error> {
+    let wrong = || {
+        Error::bad_request(
+            "cursor",
+            "invalid_cursor",
+            "must be a nextCursor of this very list",
+        )
+    };
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
+    let (own, rest) = bytes.split_first_chunk::<MARK>().ok_or_else(wrong)?;
+    let (micros, id) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
+    let created_at =
+        DateTime::from_timestamp_micros(i64::from_be_bytes(*micros)).ok_or_else(wrong)?;
+    let id = Uuid::from_slice(id).map_err(|_| wrong())?;
+    if own == mark {
+        Ok(Keyset { created_at, id })
+    } else {
+        Err(wrong())
+    }
+}
+
+/// Nothing may be left over.
+pub(crate) fn no_others(parameters: &[(String, String)]) -> Result<(), Error> {
+    match parameters.first() {
+        Some((name, _)) => Err(Error::bad_request(
+            name,
+            "unknown_field",
+            "there is no such parameter here",
+        )),
+        None => Ok(()),
+    }
+}
+
+impl FromRequest for Page {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            query::pairs(request.query_string()).and_then(|mut parameters| {
+                let page = Self::take(request.path(), &mut parameters)?;
+                no_others(&parameters)?;
+                Ok(page)
+            }),
+        )
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest for Filtered<T> {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            query::pairs(request.query_string()).and_then(|mut parameters| {
+                let page = Page::take(request.path(), &mut parameters)?;
+                Ok(Self {
+                    page,
+                    filter: query::read(&parameters)?,
+                })
+            }),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(path: &str, query_string: &str) -> Result<Page, Error> {
+        Page::take(path, &mut query::pairs(query_string).unwrap())
+    }
+
+    #[test]
+    fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
+        let start = page("/a", "limit=1&tag=x").unwrap();
+        let keys: Vec<_> = (0..2)
+            .map(|n| Keyset::new(DateTime::from_timestamp_micros(n).unwrap(), Uuid::now_v7()))
+            .collect();
+        let first = start.finish(keys.clone(), |key| *key);
+        assert_eq!(first.items.len(), 1);
+        let cursor = first.next_cursor.unwrap();
+        let next = page("/a", &format!("tag=x&limit=7&cursor={cursor}")).unwrap();
+        assert_eq!((next.limit, next.after), (7, Some(keys[0])));
+        assert!(
+            page("/b", &format!("tag=x&cursor={cursor}")).is_err(),
+            "another path"
+        );
+        assert!(
+            page("/a", &format!("tag=y&cursor={cursor}")).is_err(),
+            "another filter"
+        );
+        assert!(
+            page("/a", &format!("tag=x&cursor={}", &cursor[1..])).is_err(),
+            "garbled"
+        );
+        assert!(page("/a", "tag=x&cursor=").is_err(), "empty");
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        let page = page("/a", "limit=2").unwrap();
+        assert_eq!(page.fetch(), 3);
+        assert_eq!(
+            page.finish(vec![1, 2], |_| unreachable!()).next_cursor,
+            None
+        );
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(page("/a", "").unwrap().limit, 50);
+        for wrong in ["0", "201", "-1", "x", "", "1.5", "99999999999999999999"] {
+            assert!(page("/a", &format!("limit={wrong}")).is_err(), "{wrong}");
+        }
+    }
+}

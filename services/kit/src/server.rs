@@ -1,0 +1,117 @@
+//! The HTTP server: layers around the service's routes, and its end.
+
+mod gate;
+mod observe;
+mod own;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{HttpServer, rt};
+
+pub(crate) use gate::gate;
+
+use crate::app::App;
+use crate::service::Ready;
+use crate::{StartError, jobs};
+
+/// From the signal to the end of the process, all together.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
+/// What idle connections are given at the very end: nobody is answered any more then.
+const LAST_SECONDS: u64 = 1;
+
+/// Serves until SIGTERM or SIGINT, then ends what is under way.
+pub(crate) fn serve_until_signal(ready: Ready) -> Result<(), StartError> {
+    rt::System::new().block_on(async move {
+        let stop = signal()
+            .map_err(|error| StartError::Failed(format!("signals can't be heard: {error}")))?;
+        serve(ready, stop).await
+    })
+}
+
+fn signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Serves until `stop`.
+pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Result<(), StartError> {
+    let Ready {
+        app,
+        routes,
+        listener,
+        workers,
+    } = ready;
+    let failed = |error: &dyn std::fmt::Display| {
+        StartError::Failed(format!("the server can't run: {error}"))
+    };
+    let address = listener.local_addr().map_err(|error| failed(&error))?;
+    let shared: Data<App> = Data::from(Arc::clone(&app));
+    let jobs = routes.jobs.clone();
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(shared.clone())
+            .configure(own::routes)
+            .configure(|config| routes.configure(config))
+            .wrap(from_fn(observe::observe))
+    })
+    .workers(workers)
+    .keep_alive(Duration::from_secs(75))
+    .client_request_timeout(Duration::from_secs(10))
+    .disable_signals()
+    .shutdown_timeout(LAST_SECONDS)
+    .listen(listener)
+    .map_err(|error| failed(&error))?
+    .run();
+    let handle = server.handle();
+    let mut scheduler = jobs::start(&jobs, &app)
+        .await
+        .map_err(|error| failed(&error))?;
+    drop(jobs);
+    tracing::info!(service = app.name, address = %format!("http://{address}"), "listening");
+    let mut running = rt::spawn(server);
+    tokio::select! {
+        ended = &mut running => return ended.map_err(|error| failed(&error))?.map_err(|error| failed(&error)),
+        () = stop => {}
+    }
+    let deadline = Instant::now() + STOP_WITHIN;
+    tracing::info!(service = app.name, "stopping");
+    app.draining.store(true, Ordering::SeqCst);
+    handle.pause().await;
+    if let Err(error) = scheduler.shutdown().await {
+        tracing::warn!(error = %error, "the schedule didn't end in order");
+    }
+    drain(&app, deadline - Duration::from_secs(LAST_SECONDS * 2)).await;
+    handle.stop(true).await;
+    let _ = running.await;
+    app.lanes.read.close(deadline);
+    app.lanes.write.close(deadline);
+    tracing::info!(service = app.name, "stopped");
+    Ok(())
+}
+
+/// Waits until no request is under way; each answer meanwhile closes its connection, so they become fewer.
+async fn drain(app: &App, deadline: Instant) {
+    let mut quiet = 0;
+    // Twice in a row: a request may have been read but not yet be counted.
+    while quiet < 2 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        quiet = if app.in_flight.load(Ordering::SeqCst) == 0 {
+            quiet + 1
+        } else {
+            0
+        };
+    }
+}

@@ -1,0 +1,101 @@
+//! The layer before each endpoint of the contract: what is offered, who asks, and the body.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error as ActixError, HttpMessage, HttpResponse};
+
+use crate::app::App;
+use crate::error::Error;
+use crate::{auth, body};
+
+/// 406 at once; the rest is only prepared, so that extractors decide in the order of the handler's parameters.
+pub(crate) async fn gate<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
+    if !accepts_json(request.headers()) {
+        return Ok(request
+            .into_response(HttpResponse::from_error(Error::NotAcceptable))
+            .map_into_right_body());
+    }
+    if let Some(app) = request.app_data::<Data<App>>() {
+        auth::authenticate(&request, &app.keys).await;
+    }
+    let payload = request.take_payload();
+    let raw = body::read(payload, request.headers()).await;
+    request.extensions_mut().insert(raw);
+    next.call(request)
+        .await
+        .map(ServiceResponse::map_into_left_body)
+}
+
+/// Does `Accept` leave room for JSON? The most specific range that fits decides, as RFC 9110 has it.
+fn accepts_json(headers: &header::HeaderMap) -> bool {
+    let mut any = false;
+    let mut best: Option<(u8, bool)> = None;
+    for value in headers.get_all(header::ACCEPT) {
+        for range in value
+            .to_str()
+            .unwrap_or_default()
+            .split(',')
+            .filter(|range| !range.trim().is_empty())
+        {
+            any = true;
+            let mut parts = range.split(';').map(str::trim);
+            let specific = match parts
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase()
+                .as_str()
+            {
+                "application/json" | "application/problem+json" => 3,
+                "application/*" => 2,
+                "*/*" | "*" => 1,
+                _ => continue,
+            };
+            let refused = parts.any(|part| {
+                part.split_once('=').is_some_and(|(name, quality)| {
+                    name.trim().eq_ignore_ascii_case("q")
+                        && quality
+                            .trim()
+                            .parse::<f32>()
+                            .is_ok_and(|quality| quality <= 0.0)
+                })
+            });
+            if best.is_none_or(|(other, _)| specific > other) {
+                best = Some((specific, !refused));
+            }
+        }
+    }
+    best.map_or(!any, |(_, accepted)| accepted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accept_is_read_as_the_standard_has_it() {
+        let table: &[(&[&str], bool)] = &[
+            (&[], true),
+            (&["*/*"], true),
+            (&["application/json"], true),
+            (&["text/html, application/xhtml+xml, */*;q=0.8"], true),
+            (&["text/html", "application/*"], true),
+            (&["text/html"], false),
+            (&["application/json;q=0, text/html"], false),
+            (&["application/json;q=0, */*"], false),
+            (&["application/xml;q=1"], false),
+        ];
+        for (values, expected) in table {
+            let mut headers = header::HeaderMap::new();
+            for value in *values {
+                headers.append(header::ACCEPT, header::HeaderValue::from_static(value));
+            }
+            assert_eq!(accepts_json(&headers), *expected, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The outermost layer: request id, timing, headers, one line of log, and every error as a problem.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::{ConnectionType, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error as ActixError, HttpMessage};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::ctx::{Stamp, Timing};
+use crate::error::{Error, problem_response};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Counts a request as under way for as long as it lives, however it ends.
+struct InFlight(Data<App>);
+
+impl InFlight {
+    fn new(app: &Data<App>) -> Self {
+        counter(app).fetch_add(1, Ordering::SeqCst);
+        Self(app.clone())
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        counter(&self.0).fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn counter(app: &App) -> &AtomicUsize {
+    &app.in_flight
+}
+
+pub(super) async fn observe<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, ActixError> {
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
+        return Err(Error::internal("the server was built without its app").into());
+    };
+    let _in_flight = InFlight::new(&app);
+    let stamp = Stamp {
+        request_id: request_id(&request),
+        timing: Arc::new(Timing::new()),
+    };
+    request.extensions_mut().insert(stamp.clone());
+    let response = next.call(request).await?.map_into_boxed_body();
+    let (error, mut response) = as_problem(response, &stamp.request_id);
+    write_headers(&mut response, &stamp, app.draining());
+    report(&app, &response, &stamp, error.as_ref());
+    Ok(response)
+}
+
+/// The client's id, if it can stand in a log as it is; else a new one.
+fn request_id(request: &ServiceRequest) -> Arc<str> {
+    let given = request
+        .headers()
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    match given {
+        Some(id) if crate::is_visible_ascii(id, 128) => id.into(),
+        _ => uuid::Uuid::now_v7().to_string().into(),
+    }
+}
+
+/// Every failure gets the same shape, with the request id in it, be it ours or the framework's.
+fn as_problem(
+    response: ServiceResponse<BoxBody>,
+    instance: &str,
+) -> (Option<Error>, ServiceResponse<BoxBody>) {
+    let status = response.status();
+    let known = response
+        .response()
+        .error()
+        .and_then(|error| error.as_error::<Error>())
+        .cloned();
+    let error = match known {
+        Some(error) => error,
+        // Answers of /readyz and the like are no errors.
+        None if status.as_u16() < 400
+            || response.headers().contains_key(header::CONTENT_TYPE)
+                && response.response().error().is_none() =>
+        {
+            return (None, response);
+        }
+        None => foreign(
+            status,
+            response
+                .response()
+                .error()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ),
+    };
+    let answer = problem_response(&error, instance);
+    (Some(error), response.into_response(answer))
+}
+
+/// An error of actix itself; its words are for the log.
+fn foreign(status: StatusCode, cause: String) -> Error {
+    match status {
+        StatusCode::NOT_FOUND => Error::NotFound,
+        StatusCode::PAYLOAD_TOO_LARGE => Error::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::UnsupportedMediaType,
+        status if status.is_client_error() => {
+            tracing::debug!(error = %cause, "refused by the framework");
+            Error::BadRequest {
+                detail: "the request can't be understood".to_owned(),
+                errors: Vec::new(),
+            }
+        }
+        _ => Error::internal(cause),
+    }
+}
+
+fn write_headers(response: &mut ServiceResponse<BoxBody>, stamp: &Stamp, draining: bool) {
+    let [queue, pool, db, app] = stamp.timing.millis();
+    let timing =
+        format!("queue;dur={queue:.2}, pool;dur={pool:.2}, db;dur={db:.2}, app;dur={app:.2}");
+    if draining {
+        response
+            .response_mut()
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
+    let headers = response.headers_mut();
+    // Both are visible ASCII: the id was checked, the timing is made of numbers.
+    if let (Ok(id), Ok(timing)) = (
+        HeaderValue::from_str(&stamp.request_id),
+        HeaderValue::from_str(&timing),
+    ) {
+        headers.insert(REQUEST_ID, id);
+        headers.insert(SERVER_TIMING, timing);
+    }
+    let mut default = |name: HeaderName, value| {
+        if !headers.contains_key(&name) {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+    };
+    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    default(header::CACHE_CONTROL, "no-store");
+    default(header::REFERRER_POLICY, "no-referrer");
+    default(header::X_FRAME_OPTIONS, "DENY");
+    default(
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+}
+
+/// One line per request; the cause of a 5xx stands in it, and nowhere else.
+fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: Option<&Error>) {
+    let request = response.request();
+    let route = request
+        .match_pattern()
+        .unwrap_or_else(|| "unmatched".to_owned());
+    let method = match request.method().as_str() {
+        known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
+        _ => "OTHER",
+    };
+    let status = response.status().as_u16();
+    app.metrics.answered(
+        &route,
+        method,
+        status,
+        stamp.timing.start.elapsed().as_secs_f64(),
+    );
+    let [queue_ms, pool_ms, db_ms, app_ms] =
+        stamp.timing.millis().map(|ms| (ms * 100.0).round() / 100.0);
+    let scope = Caller::of(request).map_or("none", |caller| caller.scope.as_str());
+    let request_id = &*stamp.request_id;
+    let service = app.name;
+    match error {
+        Some(cause) if status >= 500 && !matches!(cause, Error::Busy(_)) => {
+            tracing::error!(service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+        }
+        Some(cause) if status >= 500 => {
+            tracing::warn!(service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+        }
+        // Client errors hold what the client sent: their text isn't logged.
+        _ => tracing::info!(
+            service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms,
+            "request"
+        ),
+    }
+}

@@ -1,0 +1,253 @@
+//! From `main` to a running service.
+
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::time::Duration;
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser};
+
+use crate::app::{App, Lanes};
+use crate::auth::{Keys, Source};
+use crate::changes::hint;
+use crate::config::Common;
+use crate::db::{Db, DbOptions, Lane};
+use crate::metrics::Metrics;
+use crate::{Clock, Routes, docs, jobs, log, server};
+
+/// What a service is: a name, a contract, settings, and how it starts.
+pub trait Service: Send + Sync + 'static {
+    /// Its name, and its schema's: `registry`.
+    const NAME: &'static str;
+    /// Its contract: `include_str!("../../../docs/contract/registry.yaml")`.
+    const CONTRACT: &'static str;
+    /// Its own flags and variables; [`crate::NoSettings`] if it has none.
+    type Settings: Args + Clone + Send + Sync + 'static;
+
+    /// Whether it has a table `idempotency_keys`, which kit then purges.
+    const KEEPS_ANSWERS: bool = true;
+
+    /// Makes the store and says what there is to serve.
+    fn start(boot: &Boot<Self::Settings>) -> Result<Routes, StartError>;
+
+    /// Something else than serving that the settings ask for (a subcommand): its result ends the process.
+    fn command(boot: &Boot<Self::Settings>) -> Option<Result<(), StartError>> {
+        let _ = boot;
+        None
+    }
+}
+
+/// Why a service doesn't start; one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// A setting is missing or wrong: exit code 2. Names the variable.
+    #[error("{0}")]
+    Usage(String),
+    /// The settings are right, but it can't run: exit code 3.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What a service starts with.
+#[derive(Clone)]
+pub struct Boot<S> {
+    settings: S,
+    db: Db,
+    clock: Clock,
+    issuer: String,
+}
+
+impl<S> Boot<S> {
+    /// The service's own settings.
+    pub fn settings(&self) -> &S {
+        &self.settings
+    }
+
+    /// The service's database.
+    pub fn db(&self) -> Db {
+        self.db.clone()
+    }
+
+    /// The service's clock.
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// Who signs tokens (`JWT_ISSUER`).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}
+
+#[derive(Parser)]
+#[command(
+    version,
+    about = "A service of govrnanza. Settings are flags or environment variables."
+)]
+struct Cli<S: Args> {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    own: S,
+}
+
+/// The whole `main` of a service. Exit codes: 0 done, 2 wrong settings, 3 could not run.
+pub fn run<S: Service>() -> ExitCode {
+    let mut command = Cli::<S::Settings>::command().name(S::NAME);
+    let parsed = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let cli: Cli<S::Settings> = match parsed {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
+    let result = log::start(&cli.common.log).and_then(|()| main::<S>(&cli.common, cli.own));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error}", S::NAME);
+            ExitCode::from(if matches!(error, StartError::Usage(_)) {
+                2
+            } else {
+                3
+            })
+        }
+    }
+}
+
+fn main<S: Service>(common: &Common, settings: S::Settings) -> Result<(), StartError> {
+    let (boot, parts) = open::<S>(common, settings)?;
+    if let Some(result) = S::command(&boot) {
+        return result;
+    }
+    let ready = prepare::<S>(common, &boot, parts)?;
+    server::serve_until_signal(ready)
+}
+
+/// What isn't the service's business, but the server's.
+pub(crate) struct Parts {
+    lanes: Lanes,
+}
+
+/// A service that only has to be served.
+pub(crate) struct Ready {
+    pub app: Arc<App>,
+    pub routes: Routes,
+    pub listener: TcpListener,
+    pub workers: usize,
+}
+
+/// Opens the database (without waiting for it) and starts its threads.
+pub(crate) fn open<S: Service>(
+    common: &Common,
+    settings: S::Settings,
+) -> Result<(Boot<S::Settings>, Parts), StartError> {
+    let url = |url: &Option<String>, name| match url {
+        Some(url) if !url.is_empty() => Ok(url.clone()),
+        _ => Err(StartError::Usage(format!(
+            "{name} is missing: the libpq URL of the service's login"
+        ))),
+    };
+    let wait = Duration::from_millis(common.pool_wait_ms);
+    let (committed, told) = hint::channel();
+    let options = DbOptions {
+        service: S::NAME,
+        read_url: &url(&common.database_read_url, "DATABASE_READ_URL")?,
+        write_url: &url(&common.database_write_url, "DATABASE_WRITE_URL")?,
+        read_size: common.pool_read_size,
+        write_size: common.pool_write_size,
+        wait,
+    };
+    let db = Db::open(&options, committed);
+    let max = usize::try_from(common.queue_max).unwrap_or(usize::MAX);
+    let lane = |kind, threads| {
+        Lane::start(&format!("{}-{kind}", S::NAME), threads, max, wait)
+            .map_err(|error| failed("threads can't be started", &error))
+    };
+    let lanes = Lanes {
+        read: lane("read", common.pool_read_size)?,
+        write: lane("write", common.pool_write_size)?,
+    };
+    hint::start(S::NAME, lanes.write.clone(), &db, told)
+        .map_err(|error| failed("threads can't be started", &error))?;
+    let clock = Clock::new(common.clock_file.clone());
+    Ok((
+        Boot {
+            settings,
+            db,
+            clock,
+            issuer: common.jwt_issuer.clone(),
+        },
+        Parts { lanes },
+    ))
+}
+
+/// Starts the service and binds its address.
+pub(crate) fn prepare<S: Service>(
+    common: &Common,
+    boot: &Boot<S::Settings>,
+    parts: Parts,
+) -> Result<Ready, StartError> {
+    let mut routes = S::start(boot)?;
+    if S::KEEPS_ANSWERS {
+        routes
+            .jobs
+            .push(jobs::purge(S::NAME, boot.db(), boot.clock()));
+    }
+    let contract =
+        docs::read(S::CONTRACT).map_err(|error| failed("the contract can't be read", &error))?;
+    let app = App {
+        name: S::NAME,
+        db: boot.db(),
+        keys: Keys::new(
+            source(common, boot, &parts)?,
+            common.jwt_issuer.clone(),
+            boot.clock(),
+        ),
+        lanes: parts.lanes,
+        clock: boot.clock(),
+        metrics: Metrics::new(S::NAME).map_err(|error| failed("metrics can't be made", &error))?,
+        probes: routes.probes.clone(),
+        checks: routes.checks.clone(),
+        openapi: contract.to_string(),
+        docs: docs::page(&contract),
+        draining: AtomicBool::new(false),
+        in_flight: AtomicUsize::new(0),
+    };
+    let listener = TcpListener::bind(common.listen).map_err(|error| {
+        StartError::Failed(format!("LISTEN: {} can't be bound: {error}", common.listen))
+    })?;
+    Ok(Ready {
+        app: Arc::new(app),
+        routes,
+        listener,
+        workers: usize::try_from(common.workers).unwrap_or(1),
+    })
+}
+
+fn source<S>(common: &Common, boot: &Boot<S>, parts: &Parts) -> Result<Source, StartError> {
+    let Some(jwks) = &common.jwks else {
+        return Ok(Source::Database {
+            db: boot.db(),
+            lane: parts.lanes.read.clone(),
+        });
+    };
+    if jwks.contains("://") {
+        let help =
+            "JWKS: URLs are not supported; save the issuer's key set to a file and name that";
+        return Err(StartError::Usage(help.to_owned()));
+    }
+    let path = std::path::PathBuf::from(jwks);
+    match crate::auth::check_file(&path) {
+        Ok(0) => Err(StartError::Usage(format!(
+            "JWKS: {jwks} holds no Ed25519 or P-256 key with a kid"
+        ))),
+        Ok(_) => Ok(Source::File(path)),
+        Err(error) => Err(StartError::Usage(format!("JWKS: {error}"))),
+    }
+}
+
+fn failed(what: &str, error: &dyn std::fmt::Display) -> StartError {
+    StartError::Failed(format!("{what}: {error}"))
+}

@@ -1,0 +1,1 @@
+//! For tests of services: a service in this process, and tokens.
