@@ -1,0 +1,23 @@
+# What a person types. Each target installs what is missing first (and says so), then calls cargo.
+#
+#   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
+#   make test    all tests, on a Postgres of their own
+#   make check   what .ci/run does before the tests: format, lints, documentation
+
+ARGS ?=
+
+.PHONY: up test check install-deps
+
+up: install-deps
+	cargo lab up $(ARGS)
+
+test: install-deps
+	cargo test --workspace
+
+check:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+install-deps:
+	@.ci/install-deps
