@@ -1,2 +1,5 @@
-//! (being written)
-fn main() {}
+//! The binary `lab`: see `cli`.
+
+fn main() -> std::process::ExitCode {
+    lab::cli::main()
+}

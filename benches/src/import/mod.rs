@@ -1,4 +1,112 @@
-//! `lab import`
+//! `lab import`: a catalogue of APIs into the running services, through the public HTTP contract alone.
+
 pub mod catalogue;
+mod client;
 pub mod mapping;
-pub mod people;
+mod organisation;
+mod people;
+mod plans;
+mod session;
+mod summary;
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{Failure, Target};
+use catalogue::Row;
+use client::{Client, Unreachable};
+use mapping::Tenant;
+use organisation::Importer;
+use people::Seed;
+use plans::Plans;
+use session::Services;
+pub use summary::{Refused, Summary};
+
+/// Imports rows. `threads` organisations are worked on at a time: enough to keep two cores busy with password hashes,
+/// too few to crowd anybody else out.
+pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<Summary, Failure> {
+    let services = Services::of(target)?;
+    let client = Client::new();
+    let plans = Plans::fetch(&client, &services)?;
+    let importer = Importer {
+        client,
+        services,
+        plans,
+        seed: Seed::new(seed),
+    };
+    let progress = progress(rows.len());
+    let work = Work {
+        tenants: Mutex::new(mapping::tenants(rows).into()),
+        summary: Mutex::default(),
+        gone: Mutex::default(),
+        stop: AtomicBool::new(false),
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| work.go_on(&importer, &progress));
+        }
+    });
+    progress.finish_and_clear();
+    let gone = work
+        .gone
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut summary = work
+        .summary
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
+    summary.refused.sort();
+    match gone {
+        Some(Unreachable(why)) => Err(Failure::could_not_run(format!(
+            "{why}; {} imported and {} present already until then: run it again to go on.",
+            summary.imported, summary.present
+        ))),
+        None => Ok(summary),
+    }
+}
+
+/// What the threads share.
+struct Work {
+    tenants: Mutex<VecDeque<Tenant>>,
+    summary: Mutex<Summary>,
+    gone: Mutex<Option<Unreachable>>,
+    stop: AtomicBool,
+}
+
+impl Work {
+    fn go_on(&self, importer: &Importer, progress: &ProgressBar) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let Some(tenant) = locked(&self.tenants).pop_front() else {
+                return;
+            };
+            let result = importer.import(&tenant, |api, outcome| {
+                locked(&self.summary).add(&api.name, outcome);
+                progress.inc(1);
+            });
+            if let Err(unreachable) = result {
+                self.stop.store(true, Ordering::Relaxed);
+                locked(&self.gone).get_or_insert(unreachable);
+            }
+        }
+    }
+}
+
+/// What is behind the lock stays whole even if another thread panicked: each change is one assignment.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// On standard error, and only where that is a terminal.
+fn progress(rows: usize) -> ProgressBar {
+    let bar = ProgressBar::new(rows as u64);
+    let template = "{wide_bar} {human_pos} of {human_len} APIs, {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(500));
+    bar
+}

@@ -1,0 +1,155 @@
+//! The command line: what can be typed, and what the shell is told at the end.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{Failure, Target, clock, import, up};
+
+/// The lab of Govrnanza: start the system, fill it, move its time.
+///
+/// Exit codes: 0 done, 1 a finding (a row was refused, a service died), 2 wrong usage or bad input, 3 could not run.
+#[derive(Debug, Parser)]
+#[command(name = "lab", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine and keep it running until Ctrl-C.
+    Up(UpArgs),
+    /// Take a catalogue of APIs (JSON Lines) into the running services.
+    Import(ImportArgs),
+    /// Move the time of all running services: +31d, -2h, reset, show.
+    Clock(ClockArgs),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs: one line on standard output, and nothing else.
+    Json,
+}
+
+#[derive(Debug, Args)]
+struct UpArgs {
+    /// Use a throw-away database and home folder
+    #[arg(long)]
+    ephemeral: bool,
+    /// First of the ports; 0 takes free ones
+    #[arg(long, default_value_t = 8100, value_name = "N")]
+    port_base: u16,
+    /// Show on standard error what the services log
+    #[arg(long)]
+    logs: bool,
+    /// Run services built with optimisation, for load
+    #[arg(long)]
+    release: bool,
+    /// How to say where everything is
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// The catalogue
+    file: PathBuf,
+    /// An up.json, one origin of all services, or account=URL,profile=URL,registry=URL [default: what `lab up` runs]
+    #[arg(long)]
+    target: Option<String>,
+    /// What generated people and passwords derive from: the same for the same file
+    #[arg(long, default_value = "1")]
+    seed: String,
+    /// How many organisations are worked on at a time
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
+    threads: u8,
+    /// How to say what went in
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct ClockArgs {
+    /// +31d, -2h (s, m, h, d, w; from where the clock is), reset, or show
+    #[arg(allow_hyphen_values = true, value_name = "MOVE")]
+    movement: clock::Move,
+    /// The up.json of the system to move [default: what `lab up` runs]
+    #[arg(long)]
+    target: Option<String>,
+}
+
+/// Runs what was typed.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(args) => bring_up(&args),
+        Command::Import(args) => take_in(&args),
+        Command::Clock(args) => move_clock(&args),
+    };
+    done.unwrap_or_else(|failure| {
+        eprintln!("{failure}");
+        failure.exit_code()
+    })
+}
+
+fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
+    let options = up::Options {
+        home: None,
+        ephemeral: args.ephemeral,
+        port_base: args.port_base,
+        logs: args.logs,
+        release: args.release,
+    };
+    let died = up::run(&options, args.format == Format::Json)?;
+    Ok(ExitCode::from(u8::from(died > 0)))
+}
+
+fn take_in(args: &ImportArgs) -> Result<ExitCode, Failure> {
+    let rows = import::catalogue::read(&args.file)?;
+    let target = Target::find(args.target.as_deref(), &home_for(args.target.as_deref())?)?;
+    let summary = import::run(&rows, &target, &args.seed, args.threads.into())?;
+    match args.format {
+        Format::Text => println!("{summary}"),
+        Format::Json => println!("{}", summary.json()),
+    }
+    Ok(ExitCode::from(u8::from(!summary.refused.is_empty())))
+}
+
+fn move_clock(args: &ClockArgs) -> Result<ExitCode, Failure> {
+    let up_json = clock::up_json(args.target.as_deref(), &home_for(args.target.as_deref())?);
+    let ahead = clock::run(args.movement, &up_json)?;
+    println!("{}", clock::describe(ahead));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Only asked for where it matters: a machine without a home folder can still name its target.
+fn home_for(target: Option<&str>) -> Result<PathBuf, Failure> {
+    target.map_or_else(up::Home::usual, |_| Ok(PathBuf::new()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_move_may_start_with_a_hyphen() {
+        let parsed = Cli::try_parse_from(["lab", "clock", "-2h"]).unwrap();
+        assert!(matches!(
+            parsed.command,
+            Command::Clock(ClockArgs {
+                movement: clock::Move::By(-7200),
+                ..
+            })
+        ));
+        assert!(Cli::try_parse_from(["lab", "clock", "soon"]).is_err());
+    }
+}

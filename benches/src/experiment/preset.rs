@@ -1,0 +1,84 @@
+//! How much is run for which claim.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// How much is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Two services, three short blocks, below a minute: shows that everything runs, claims nothing.
+    Smoke,
+    /// 17 cells × 4 s × 4 replicates, about seven minutes: claims the median and the 1-in-20 share.
+    Demo,
+    /// 17 cells × 8 s × 4 replicates, about twelve minutes: claims the median and the 1-in-20 share.
+    Quick,
+    /// 21 cells × 30 s × 10 replicates, about two and a half hours: claims p95 and the 1-in-100 share too.
+    Standard,
+    /// As standard with 20 replicates, overnight: claims p99 too.
+    Full,
+}
+
+impl Preset {
+    /// How long each cell is measured.
+    #[must_use]
+    pub fn measure(self) -> Duration {
+        match self {
+            Self::Smoke => Duration::from_secs(2),
+            Self::Demo => Duration::from_secs(4),
+            Self::Quick => Duration::from_secs(8),
+            Self::Standard | Self::Full => Duration::from_secs(30),
+        }
+    }
+
+    /// How long each cell runs before it is measured.
+    #[must_use]
+    pub fn settle(self) -> Duration {
+        match self {
+            Self::Smoke | Self::Demo => Duration::from_millis(500),
+            Self::Quick => Duration::from_secs(1),
+            Self::Standard | Self::Full => Duration::from_secs(5),
+        }
+    }
+
+    /// How often every cell is run: the number of independent observations.
+    #[must_use]
+    pub fn replicates(self) -> usize {
+        match self {
+            Self::Smoke => 3,
+            Self::Demo | Self::Quick => 4,
+            Self::Standard => 10,
+            Self::Full => 20,
+        }
+    }
+
+    /// How long finding the rates may take.
+    #[must_use]
+    pub fn calibration(self) -> Duration {
+        match self {
+            Self::Smoke => Duration::from_secs(4),
+            Self::Demo | Self::Quick => Duration::from_secs(15),
+            Self::Standard | Self::Full => Duration::from_secs(60),
+        }
+    }
+
+    /// The services under load, of those that run.
+    #[must_use]
+    pub fn services(self, running: &[String]) -> Vec<String> {
+        match self {
+            Self::Smoke => running.iter().filter(|name| ["profile", "registry"].contains(&name.as_str())).cloned().collect(),
+            _ => running.to_vec(),
+        }
+    }
+
+    /// Which services get a null cell.
+    #[must_use]
+    pub fn nulls(self, services: &[String]) -> Vec<String> {
+        match self {
+            Self::Standard | Self::Full => services.to_vec(),
+            _ => services.iter().filter(|name| *name == "registry").cloned().collect(),
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Which plan holds how much, and which is the smallest that will do.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::client::{Client, Request, Unreachable};
+use super::mapping::Tenant;
+use super::session::Services;
+use crate::Failure;
+
+/// The built-in plans with fixed limits. Others that somebody offers are left alone: an import means the same everywhere.
+const BUILT_IN: &[&str] = &["free", "team", "enterprise"];
+
+/// How many of each an organisation has or will have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    apis: usize,
+    domains: usize,
+    sub_domains: usize,
+    users: usize,
+}
+
+impl Needs {
+    /// What the catalogue asks for.
+    pub fn of(tenant: &Tenant) -> Self {
+        Self::with(tenant, [].iter(), [].iter(), [].iter(), 0)
+    }
+
+    /// What the catalogue asks for, and what is there already.
+    pub fn with<'a>(
+        tenant: &Tenant,
+        domains: impl Iterator<Item = &'a String>,
+        sub_domains: impl Iterator<Item = &'a (String, String)>,
+        apis: impl Iterator<Item = &'a String>,
+        users: usize,
+    ) -> Self {
+        let lower = |name: &str| name.to_lowercase();
+        let pair = |(domain, sub): (&str, &str)| (lower(domain), lower(sub));
+        let count = |names: BTreeSet<String>| names.len();
+        Self {
+            apis: count(
+                tenant
+                    .apis
+                    .iter()
+                    .map(|api| lower(&api.name))
+                    .chain(apis.cloned())
+                    .collect(),
+            ),
+            domains: count(
+                tenant
+                    .domains()
+                    .into_iter()
+                    .map(lower)
+                    .chain(domains.cloned())
+                    .collect(),
+            ),
+            sub_domains: tenant
+                .sub_domains()
+                .into_iter()
+                .map(pair)
+                .chain(sub_domains.cloned())
+                .collect::<BTreeSet<_>>()
+                .len(),
+            users: Self::people(tenant.apis.len()).max(users),
+        }
+    }
+
+    /// How many people own so many APIs: a few, and never more than the plan that holds the APIs has room for.
+    pub fn people(apis: usize) -> usize {
+        (apis.div_ceil(4) + 1).clamp(2, 12)
+    }
+}
+
+/// The built-in plans, smallest first.
+#[derive(Debug)]
+pub struct Plans(Vec<Plan>);
+
+#[derive(Debug)]
+struct Plan {
+    code: String,
+    limits: Value,
+}
+
+impl Plans {
+    /// Asks Account, where an operator may have changed the limits.
+    pub fn fetch(client: &Client, services: &Services) -> Result<Self, Failure> {
+        let mut plans = Vec::new();
+        for code in BUILT_IN {
+            let url = format!("{}/plans/{code}", services.account);
+            let request = Request {
+                method: "GET",
+                url: &url,
+                token: None,
+                if_match: None,
+                body: None,
+            };
+            let answer = client
+                .send(request)
+                .map_err(|Unreachable(why)| Failure::could_not_run(format!("{why}.")))?;
+            if answer.status != 200 {
+                return Err(Failure::could_not_run(format!(
+                    "Account doesn't tell plan {code} ({}).",
+                    answer.reason()
+                )));
+            }
+            plans.push(Plan {
+                code: (*code).to_owned(),
+                limits: answer.body["limits"].clone(),
+            });
+        }
+        Ok(Self(plans))
+    }
+
+    /// The smallest that holds it; the largest where none does, so that what fits still goes in.
+    pub fn smallest(&self, needs: &Needs) -> &str {
+        let fits = self.0.iter().find(|plan| plan.holds(needs));
+        fits.or(self.0.last())
+            .map_or("free", |plan| plan.code.as_str())
+    }
+
+    /// What an organisation on `plan` must change to; none where it may stay (or is on a plan that isn't built in).
+    pub fn larger(&self, plan: &str, needs: &Needs) -> Option<&str> {
+        let position = |code: &str| self.0.iter().position(|plan| plan.code == code);
+        let wanted = self.smallest(needs);
+        (position(wanted)? > position(plan)?).then_some(wanted)
+    }
+}
+
+impl Plan {
+    fn holds(&self, needs: &Needs) -> bool {
+        let within = |name: &str, count: usize| {
+            let limit = self.limits[name].as_u64();
+            limit.is_none_or(|limit| count as u64 <= limit)
+        };
+        within("apis", needs.apis)
+            && within("domains", needs.domains)
+            && within("subDomains", needs.sub_domains)
+            && within("users", needs.users)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{catalogue, mapping};
+    use super::*;
+
+    fn plans() -> Plans {
+        let plan = |code: &str, [apis, domains, sub_domains, users]: [u32; 4]| Plan {
+            code: code.to_owned(),
+            limits: json!({"apis": apis, "domains": domains, "subDomains": sub_domains, "users": users}),
+        };
+        Plans(vec![
+            plan("free", [5, 1, 3, 3]),
+            plan("team", [100, 10, 50, 25]),
+            plan("enterprise", [10_000, 500, 5_000, 2_000]),
+        ])
+    }
+
+    fn tenant(lines: &str) -> Tenant {
+        mapping::tenants(&catalogue::parse(lines.as_bytes()).unwrap()).remove(0)
+    }
+
+    #[test]
+    fn the_smallest_plan_that_fits() {
+        let line = |id: usize, category: &str, service: usize| {
+            format!(
+                r#"{{"id":"{id}","provider":"p","version":"1","categories":["{category}"],"service":"{service}"}}"#
+            )
+        };
+        let lines =
+            |n: usize, of: &dyn Fn(usize) -> String| (0..n).map(of).collect::<Vec<_>>().join("\n");
+        let smallest = |text: String| plans().smallest(&Needs::of(&tenant(&text))).to_owned();
+        assert_eq!(smallest(lines(5, &|n| line(n, "a", 0))), "free");
+        assert_eq!(smallest(lines(6, &|n| line(n, "a", 0))), "team", "six APIs");
+        assert_eq!(
+            smallest(lines(2, &|n| line(n, ["a", "b"][n], 0))),
+            "team",
+            "two domains"
+        );
+        assert_eq!(
+            smallest(lines(4, &|n| line(n, "a", n))),
+            "team",
+            "four sub domains"
+        );
+        assert_eq!(
+            smallest(lines(51, &|n| line(n, "a", n))),
+            "enterprise",
+            "51 sub domains"
+        );
+        assert_eq!(smallest(lines(101, &|n| line(n, "a", 0))), "enterprise");
+    }
+
+    #[test]
+    fn what_is_there_counts_too() {
+        let one = tenant(r#"{"id":"New","provider":"p","version":"1"}"#);
+        let there: Vec<String> = (0..5).map(|n| format!("old{n}")).collect();
+        let with = |apis: &[String]| Needs::with(&one, [].iter(), [].iter(), apis.iter(), 0);
+        assert_eq!(plans().larger("free", &with(&there)), Some("team"));
+        assert_eq!(plans().larger("free", &with(&there[..4])), None);
+        assert_eq!(
+            plans().larger("free", &with(&["new".to_owned()])),
+            None,
+            "the same name is counted once"
+        );
+        assert_eq!(
+            plans().larger("enterprise", &with(&there)),
+            None,
+            "never down"
+        );
+        assert_eq!(plans().larger("bespoke", &with(&there)), None);
+    }
+}

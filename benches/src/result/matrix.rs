@@ -1,0 +1,192 @@
+//! The interference matrix: how much each service's answers worsen beside each other one.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::file::{CellResult, ServiceResult};
+use crate::experiment::Cell;
+use crate::stats::{Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio};
+
+/// What is compared. Each is a ratio together ÷ alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Metric {
+    /// Median response time.
+    P50,
+    /// 95th percentile.
+    P95,
+    /// 99th percentile.
+    P99,
+    /// Share of requests slower than the alone-p95: alone 1 in 20 by definition.
+    OneIn20,
+    /// Share of requests slower than the alone-p99: alone 1 in 100 by definition.
+    OneIn100,
+}
+
+impl Metric {
+    /// All of them, headline first.
+    pub const ALL: [Self; 5] = [Self::OneIn20, Self::P50, Self::P95, Self::OneIn100, Self::P99];
+
+    /// (replicates, requests of the tail pooled over each arm) below which nothing is claimed.
+    fn needs(self) -> (usize, u64) {
+        match self {
+            Self::P50 => (4, 0),
+            Self::OneIn20 => (4, 100),
+            Self::P95 | Self::OneIn100 => (8, 100),
+            Self::P99 => (20, 100),
+        }
+    }
+
+    /// Part of the requests that lie in the tail it speaks of.
+    fn tail(self) -> f64 {
+        match self {
+            Self::P50 => 0.5,
+            Self::P95 | Self::OneIn20 => 0.05,
+            Self::P99 | Self::OneIn100 => 0.01,
+        }
+    }
+}
+
+/// One ordered pair and metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Entry {
+    /// Whose answers.
+    pub victim: String,
+    /// Beside whom: a service, or `all`.
+    pub aggressor: String,
+    /// What of them.
+    pub metric: Metric,
+    /// The ratio with its interval; null where there are fewer than two replicates of both arms.
+    pub estimate: Option<Estimate>,
+    /// Holm-adjusted over the ordered pairs of this metric.
+    pub p_adjusted: Option<f64>,
+    /// Whether the data can carry the number at all.
+    pub resolved: bool,
+    /// Requests of the tail, pooled, in the smaller arm.
+    pub tail_n: u64,
+}
+
+/// The whole matrix with the line below which nothing can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Matrix {
+    /// Every ordered pair, by metric.
+    pub entries: Vec<Entry>,
+    /// Identical systems compared: each service's null cell against its alone cell.
+    pub nulls: Vec<Entry>,
+    /// Minimum detectable effect of each metric, as a ratio, from `nulls`.
+    pub detectable: BTreeMap<Metric, f64>,
+}
+
+/// Failures count as this slow, microseconds.
+pub const CENSORED_US: u64 = 10_000_000;
+
+/// Response times of one service in one arm, by replicate.
+type Arm = BTreeMap<usize, Histogram>;
+
+/// Computes the matrix from the cells alone, so that an old file gives the same numbers again. Cells marked invalid are
+/// left out.
+///
+/// # Errors
+/// [`MalformedHistogram`] when a cell holds a broken one.
+pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
+    let mut arms: BTreeMap<(String, String), Arm> = BTreeMap::new();
+    for cell in cells.iter().filter(|cell| cell.valid) {
+        for service in &cell.services {
+            let histogram = service.responses(CENSORED_US)?;
+            arms.entry((service.name.clone(), beside(&cell.cell, service)))
+                .or_default()
+                .insert(cell.replicate, histogram);
+        }
+    }
+    let mut matrix = Matrix::default();
+    for metric in Metric::ALL {
+        let mut entries = compare(&arms, metric, |arm| !matches!(arm, ALONE | AGAIN));
+        adjust(&mut entries);
+        let nulls = compare(&arms, metric, |arm| arm == AGAIN);
+        let estimates: Vec<Estimate> = nulls.iter().filter_map(|null| null.estimate).collect();
+        if let Some(effect) = minimum_detectable_effect(&estimates) {
+            matrix.detectable.insert(metric, effect);
+        }
+        matrix.entries.extend(entries);
+        matrix.nulls.extend(nulls);
+    }
+    Ok(matrix)
+}
+
+const ALONE: &str = "alone";
+const AGAIN: &str = "alone again";
+
+/// Name of the arm a service is in.
+fn beside(cell: &Cell, service: &ServiceResult) -> String {
+    match cell {
+        Cell::Alone { .. } => ALONE.into(),
+        Cell::Null { .. } => AGAIN.into(),
+        Cell::All => "all".into(),
+        Cell::Pair { first, second } => if *first == service.name { second.clone() } else { first.clone() },
+    }
+}
+
+fn compare(arms: &BTreeMap<(String, String), Arm>, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
+    arms.iter()
+        .filter(|((_, aggressor), _)| wanted(aggressor))
+        .filter_map(|((victim, aggressor), together)| {
+            let alone = arms.get(&(victim.clone(), ALONE.to_owned()))?;
+            let estimate = estimate(alone, together, metric);
+            let tail_n = tail_count(alone, metric).min(tail_count(together, metric));
+            let (replicates, tail) = metric.needs();
+            let resolved = tail_n >= tail && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
+            Some(Entry {
+                victim: victim.clone(),
+                aggressor: aggressor.clone(),
+                metric,
+                estimate,
+                p_adjusted: None,
+                resolved,
+                tail_n,
+            })
+        })
+        .collect()
+}
+
+fn estimate(alone: &Arm, together: &Arm, metric: Metric) -> Option<Estimate> {
+    let threshold = pooled(alone).quantile_us(1.0 - metric.tail())?;
+    let value = |histogram: &Histogram| -> Option<f64> {
+        match metric {
+            Metric::P50 => histogram.quantile_us(0.5).map(|us| us as f64),
+            Metric::P95 => histogram.quantile_us(0.95).map(|us| us as f64),
+            Metric::P99 => histogram.quantile_us(0.99).map(|us| us as f64),
+            // Half a request is added to both sides of a share (Haldane–Anscombe), so that an empty tail has a logarithm.
+            Metric::OneIn20 | Metric::OneIn100 => (histogram.count() > 0)
+                .then(|| (histogram.count_beyond(threshold) as f64 + 0.5) / (histogram.count() as f64 + 1.0)),
+        }
+    };
+    let pairs: Vec<(f64, f64)> = alone
+        .iter()
+        .filter_map(|(replicate, histogram)| Some((value(histogram)?, value(together.get(replicate)?)?)))
+        .collect();
+    paired_ratio(&pairs)
+}
+
+fn pooled(arm: &Arm) -> Histogram {
+    let mut all = Histogram::new();
+    arm.values().for_each(|histogram| all.add(histogram));
+    all
+}
+
+fn tail_count(arm: &Arm, metric: Metric) -> u64 {
+    let requests: u64 = arm.values().map(Histogram::count).sum();
+    (requests as f64 * metric.tail()) as u64
+}
+
+/// Holm over the ordered pairs; `all` is not one of them and keeps its own p-value.
+fn adjust(entries: &mut [Entry]) {
+    let mut family: Vec<&mut Entry> =
+        entries.iter_mut().filter(|entry| entry.resolved && entry.aggressor != "all").collect();
+    let p_values: Vec<f64> = family.iter().filter_map(|entry| entry.estimate.map(|estimate| estimate.p)).collect();
+    for (entry, p) in family.iter_mut().zip(holm(&p_values)) {
+        entry.p_adjusted = Some(p);
+    }
+}

@@ -1,0 +1,10 @@
+//! The result file: everything a run measured, with the settings that made it. Written after every cell.
+
+mod file;
+mod matrix;
+
+pub use file::{
+    CellResult, LedgerResult, Machine, MalformedResult, PostgresInfo, ResultFile, RoleCost, Run, SCHEMA_VERSION, SelfTest,
+    ServiceInfo, ServiceResult,
+};
+pub use matrix::{Entry, Matrix, Metric, analyse};

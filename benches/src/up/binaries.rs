@@ -1,0 +1,173 @@
+//! Where the services' binaries are: beside our own, or built now.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+use super::services::Service;
+use crate::Failure;
+
+/// The folder that holds all of these services' binaries, up to date. In a source tree, what is missing or older than its
+/// sources is built first, so that one never looks at yesterday's program; elsewhere they stand beside `lab`.
+pub fn folder(services: &[Service], release: bool, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
+    let exe = std::env::current_exe().map_err(|error| {
+        Failure::could_not_run(format!("The folder of this program is unknown: {error}."))
+    })?;
+    let beside = own_folder(&exe);
+    let Some(tree) = source_tree(&beside).or_else(|| source_tree(&std::env::current_dir().ok()?))
+    else {
+        let missing: Vec<&str> = services
+            .iter()
+            .filter(|one| !beside.join(one.package).is_file())
+            .map(|one| one.name)
+            .collect();
+        return if missing.is_empty() {
+            Ok(beside)
+        } else {
+            Err(Failure::could_not_run(format!(
+                "The programs of {} are missing in {}, and there is no source tree to build them from.",
+                missing.join(", "),
+                beside.display()
+            )))
+        };
+    };
+    let built = if release {
+        sibling(&beside, "release")
+    } else {
+        beside
+    };
+    let wanted: Vec<&str> = services
+        .iter()
+        .filter(|one| stale(&built.join(one.package), &tree, one.package))
+        .map(|one| one.package)
+        .collect();
+    if !wanted.is_empty() {
+        say(&format!("Building {} …", wanted.join(", ")));
+        build(&tree, &built, &wanted)?;
+    }
+    Ok(built)
+}
+
+/// Test programs stand one folder further down.
+fn own_folder(exe: &Path) -> PathBuf {
+    let folder = exe.parent().unwrap_or(Path::new("."));
+    match folder.parent() {
+        Some(parent) if folder.ends_with("deps") => parent.to_owned(),
+        _ => folder.to_owned(),
+    }
+}
+
+fn sibling(folder: &Path, name: &str) -> PathBuf {
+    folder
+        .parent()
+        .map_or_else(|| folder.join(name), |parent| parent.join(name))
+}
+
+/// The nearest folder above that holds this workspace.
+fn source_tree(from: &Path) -> Option<PathBuf> {
+    from.ancestors()
+        .find(|folder| folder.join("services/registry/Cargo.toml").is_file())
+        .map(Path::to_owned)
+}
+
+fn stale(binary: &Path, tree: &Path, package: &str) -> bool {
+    let Ok(built) = std::fs::metadata(binary).and_then(|data| data.modified()) else {
+        return true;
+    };
+    let sources = [
+        format!("services/{package}/src"),
+        "services/kit/src".into(),
+        "docs/contract".into(),
+        "Cargo.lock".into(),
+    ];
+    sources
+        .iter()
+        .filter_map(|source| newest(&tree.join(source)))
+        .any(|changed| changed > built)
+}
+
+/// When anything in a folder was changed last.
+fn newest(path: &Path) -> Option<SystemTime> {
+    let data = std::fs::metadata(path).ok()?;
+    let inside = std::fs::read_dir(path).into_iter().flatten().flatten();
+    inside
+        .filter_map(|entry| newest(&entry.path()))
+        .chain(data.modified())
+        .max()
+}
+
+fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
+        .current_dir(tree)
+        .arg("build")
+        .arg("--quiet")
+        .stdin(Stdio::null());
+    if into.ends_with("release") {
+        cargo.arg("--release");
+    }
+    if let Some(target) = into.parent() {
+        cargo.arg("--target-dir").arg(target);
+    }
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    // Standard output is for the one line alone.
+    cargo.stdout(std::io::stderr());
+    let status = cargo.status().map_err(|error| {
+        Failure::could_not_run(format!(
+            "cargo can't be run to build {}: {error}.",
+            packages.join(", ")
+        ))
+    })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Failure::could_not_run(format!(
+            "Building {} failed: see above.",
+            packages.join(", ")
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_the_program_even_in_tests() {
+        assert_eq!(own_folder(Path::new("/t/debug/lab")), Path::new("/t/debug"));
+        assert_eq!(
+            own_folder(Path::new("/t/debug/deps/it-1234")),
+            Path::new("/t/debug")
+        );
+        assert_eq!(
+            sibling(Path::new("/t/debug"), "release"),
+            Path::new("/t/release")
+        );
+    }
+
+    #[test]
+    fn what_is_older_than_its_sources_is_stale() {
+        let tree = tempfile::tempdir().unwrap();
+        let source = tree.path().join("services/x/src");
+        std::fs::create_dir_all(&source).unwrap();
+        let (binary, main) = (tree.path().join("x"), source.join("main.rs"));
+        std::fs::write(&main, "").unwrap();
+        assert!(stale(&binary, tree.path(), "x"), "not there");
+        std::fs::write(&binary, "").unwrap();
+        let set = |file: &Path, seconds| {
+            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            std::fs::File::options()
+                .write(true)
+                .open(file)
+                .unwrap()
+                .set_modified(time)
+                .unwrap();
+        };
+        set(&main, 4_000_000_000);
+        assert!(stale(&binary, tree.path(), "x"), "sources are younger");
+        set(&binary, 4_100_000_000);
+        assert!(!stale(&binary, tree.path(), "x"));
+    }
+}

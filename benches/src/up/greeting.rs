@@ -1,0 +1,77 @@
+//! What `lab up` shows a person: where everything is, and what to type first.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::Target;
+
+/// A table of URLs and a first request to paste, step by step.
+pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
+    let mut text = String::from("Everything is up.\n\n");
+    let mut row = |name: &str, what: &str| {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "  {name:<15}{what}");
+    };
+    for (name, url) in &target.services {
+        row(name, &format!("{url}   {url}/docs"));
+    }
+    for (name, url) in [
+        ("mailbox", &target.mailbox),
+        ("payments", &target.payments),
+        ("database", &target.database_url),
+    ] {
+        if let Some(url) = url {
+            row(name, url);
+        }
+    }
+    if let Some(operator) = &target.operator {
+        row(
+            "operator",
+            &format!("{}   {}", operator.email, operator.password),
+        );
+    }
+    row("logs", &home.join("logs").display().to_string());
+    row("for scripts", &up_json.display().to_string());
+    text.push_str(
+        "\nA first API, to paste into another terminal (sign up, get a token, create, read):\n\n",
+    );
+    for line in first_requests(target).lines() {
+        let _ = writeln!(text, "  {line}");
+    }
+    text.push_str("\nOr 2,639 real ones: ");
+    let _ = writeln!(
+        text,
+        "lab import benches/data/catalogue.jsonl --target {}",
+        up_json.display()
+    );
+    text.push_str("Ctrl-C stops what was started here.\n");
+    text
+}
+
+/// Plain sh and curl. The name holds the time, so that the same lines can be pasted again.
+pub fn first_requests(target: &Target) -> String {
+    let url = |name: &str| target.services.get(name).map_or("", String::as_str);
+    let mut text = String::new();
+    for (variable, service) in [
+        ("ACCOUNT", "account"),
+        ("PROFILE", "profile"),
+        ("REGISTRY", "registry"),
+    ] {
+        let _ = writeln!(text, "{variable}={}/api/v1", url(service));
+    }
+    text.push_str(REQUESTS.trim_start());
+    text
+}
+
+const REQUESTS: &str = r#"
+field() { grep -o "\"$1\":\"[^\"]*" | head -n 1 | cut -d '"' -f 4; }
+post() { curl -sS -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' "$@"; }
+N=$(date +%s) TOKEN=
+ORG=$(post $ACCOUNT/organisations -d '{"name":"Acme '$N'","plan":"free","admin":{"email":"ada@acme-'$N'.example","password":"correct horse battery"}}' | field id)
+TOKEN=$(post $ACCOUNT/sessions -d '{"email":"ada@acme-'$N'.example","password":"correct horse battery"}' | field token)
+OWNER=$(post $PROFILE/organisations/$ORG/profiles -d '{"name":"Ada Lovelace","jobTitle":"Tech Lead","email":"ada@acme-'$N'.example","timeZone":"Europe/London"}' | field id)
+DOMAIN=$(post $REGISTRY/organisations/$ORG/domains -d '{"name":"Sales"}' | field id)
+SUB=$(post $REGISTRY/organisations/$ORG/domains/$DOMAIN/sub-domains -d '{"name":"Orders"}' | field id)
+API=$(post $REGISTRY/organisations/$ORG/apis -d '{"name":"orders","title":"Orders","subDomainId":"'$SUB'","technicalOwnerId":"'$OWNER'","tags":["first"]}' | field id)
+curl -sS -H "Authorization: Bearer $TOKEN" $REGISTRY/organisations/$ORG/apis/$API
+"#;

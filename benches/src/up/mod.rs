@@ -1,0 +1,63 @@
+//! `lab up`: the whole system on this machine, with one command.
+
+mod binaries;
+mod database;
+pub mod greeting;
+mod home;
+mod instance;
+mod operator;
+mod ports;
+mod process;
+pub mod services;
+mod settings;
+mod supervisor;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use home::{Home, line};
+pub use instance::Instance;
+
+use crate::Failure;
+
+/// How to bring it up.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Another home folder than the usual one.
+    pub home: Option<PathBuf>,
+    /// A cluster and a home of its own, gone afterwards.
+    pub ephemeral: bool,
+    /// Ports from here on; 0 for free ones.
+    pub port_base: u16,
+    /// Show what the services log.
+    pub logs: bool,
+    /// Services as they are built for load.
+    pub release: bool,
+}
+
+/// Brings it up, shows what is where (`json`: as one line and nothing else), and goes on until Ctrl-C or SIGTERM. How many
+/// of its processes died unasked.
+pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
+    }
+    let instance = Instance::start(options, &stop, |news| eprintln!("{news}"))?;
+    if json {
+        println!("{}", line(instance.target())?);
+    } else {
+        println!(
+            "{}",
+            greeting::text(instance.target(), instance.home(), instance.up_json())
+        );
+    }
+    let died = instance.wait();
+    eprintln!("Stopped.");
+    Ok(died)
+}

@@ -1,0 +1,73 @@
+//! What `lab up` starts: data. A service that is built gets its line here and is supervised from then on.
+
+/// One process.
+#[derive(Clone, Copy, Debug)]
+pub struct Service {
+    /// How it is called in tables, logs and `up.json`.
+    pub name: &'static str,
+    /// Its package and its binary.
+    pub package: &'static str,
+    /// Its port is the base plus this.
+    pub port: u16,
+    /// A service of the product with a schema of its own, or a stand-in for the outside world.
+    pub kind: Kind,
+    /// Settings beyond those that every process gets. `{signing-key}` and `{url:<name>}` are filled in.
+    pub env: &'static [(&'static str, &'static str)],
+}
+
+/// What a process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One of the five: has a reader's and a writer's URL of the database.
+    Service,
+    /// Plays the outside world, has no database.
+    StandIn,
+}
+
+/// In the order they start.
+pub const SERVICES: &[Service] = &[
+    Service {
+        name: "account",
+        package: "account",
+        port: 3,
+        kind: Kind::Service,
+        env: &[("JWT_SIGNING_KEY", "{signing-key}")],
+    },
+    Service {
+        name: "profile",
+        package: "profile",
+        port: 2,
+        kind: Kind::Service,
+        env: &[],
+    },
+    Service {
+        name: "registry",
+        package: "registry",
+        port: 1,
+        kind: Kind::Service,
+        env: &[],
+    },
+];
+
+/// Names of the product's services.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    SERVICES
+        .iter()
+        .filter(|service| service.kind == Kind::Service)
+        .map(|service| service.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_ports_are_each_ones_own() {
+        for (index, one) in SERVICES.iter().enumerate() {
+            for other in &SERVICES[..index] {
+                assert_ne!(one.name, other.name);
+                assert_ne!(one.port, other.port, "{} and {}", one.name, other.name);
+            }
+        }
+    }
+}

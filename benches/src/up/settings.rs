@@ -1,0 +1,93 @@
+//! The environment that each process is started with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::database::Database;
+use super::services::{Kind, Service};
+use crate::Failure;
+
+/// What every process gets, what a service with a schema gets, and what its line in the table adds.
+pub fn of(
+    service: &Service,
+    urls: &BTreeMap<&'static str, String>,
+    database: &Database,
+    signing_key: &str,
+    clock_file: &Path,
+) -> Result<Vec<(String, String)>, Failure> {
+    let listen = urls
+        .get(service.name)
+        .and_then(|url| url.strip_prefix("http://"))
+        .unwrap_or_default();
+    let mut settings = vec![
+        ("LISTEN".to_owned(), listen.to_owned()),
+        ("CLOCK_FILE".to_owned(), clock_file.display().to_string()),
+    ];
+    if service.kind == Kind::Service {
+        for (variable, suffix) in [
+            ("DATABASE_READ_URL", "reader"),
+            ("DATABASE_WRITE_URL", "writer"),
+        ] {
+            settings.push((
+                variable.to_owned(),
+                database.login_url(&format!("{}_{suffix}", service.name))?,
+            ));
+        }
+    }
+    for (variable, value) in service.env {
+        settings.push(((*variable).to_owned(), fill(value, urls, signing_key)?));
+    }
+    Ok(settings)
+}
+
+fn fill(
+    value: &str,
+    urls: &BTreeMap<&'static str, String>,
+    signing_key: &str,
+) -> Result<String, Failure> {
+    let unknown = || {
+        Failure::could_not_run(format!(
+            "The table of services names {value}, which is nothing it knows."
+        ))
+    };
+    match value
+        .strip_prefix('{')
+        .and_then(|rest| rest.split_once('}'))
+    {
+        None => Ok(value.to_owned()),
+        Some(("signing-key", rest)) => Ok(format!("{signing_key}{rest}")),
+        Some((name, rest)) => {
+            let url = name
+                .strip_prefix("url:")
+                .and_then(|name| urls.get(name))
+                .ok_or_else(unknown)?;
+            Ok(format!("{url}{rest}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::services::SERVICES;
+    use super::*;
+
+    #[test]
+    fn every_setting_of_the_table_can_be_filled_in() {
+        let urls = SERVICES
+            .iter()
+            .map(|one| (one.name, format!("http://127.0.0.1:{}", one.port)))
+            .collect();
+        for service in SERVICES {
+            for (variable, value) in service.env {
+                fill(value, &urls, "key")
+                    .unwrap_or_else(|error| panic!("{}, {variable}: {error}", service.name));
+            }
+        }
+        assert_eq!(
+            fill("{url:registry}/x", &urls, "key").unwrap(),
+            "http://127.0.0.1:1/x"
+        );
+        assert_eq!(fill("{signing-key}", &urls, "key").unwrap(), "key");
+        assert!(fill("{url:nobody}", &urls, "key").is_err());
+    }
+}

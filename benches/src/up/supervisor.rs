@@ -1,0 +1,237 @@
+//! The services' processes: starting them, waiting until they are ready, seeing them die, stopping them.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+
+use super::process::{Follower, Plan, Process};
+use super::services::Service;
+use crate::Failure;
+
+/// How often everything is looked at.
+pub const TICK: Duration = Duration::from_millis(100);
+/// How long a service may take to be ready: a busy machine is slow, a broken service dies sooner.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// All processes that are supervised.
+pub struct Supervisor {
+    entries: Vec<Entry>,
+    agent: Agent,
+    logs: bool,
+}
+
+struct Entry {
+    plan: Plan,
+    url: String,
+    process: Option<Process>,
+    follower: Option<Follower>,
+}
+
+impl Supervisor {
+    /// With nothing to supervise yet; `logs`: what they log is shown.
+    pub fn new(logs: bool) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(5)))
+            .max_idle_connections(0)
+            .build();
+        Self {
+            entries: Vec::new(),
+            agent: config.new_agent(),
+            logs,
+        }
+    }
+
+    /// A service to supervise; its log of an earlier run is put aside.
+    pub fn add(
+        &mut self,
+        service: &Service,
+        folder: &Path,
+        env: Vec<(String, String)>,
+        log: PathBuf,
+        url: &str,
+    ) -> Result<(), Failure> {
+        if log.exists() {
+            let aside = std::fs::rename(&log, log.with_extension("log.old"));
+            aside.map_err(|error| {
+                Failure::could_not_run(format!("{} can't be moved: {error}.", log.display()))
+            })?;
+        }
+        let plan = Plan {
+            name: service.name,
+            binary: folder.join(service.package),
+            env,
+            log,
+        };
+        self.entries.push(Entry {
+            plan,
+            url: url.to_owned(),
+            process: None,
+            follower: None,
+        });
+        Ok(())
+    }
+
+    /// How a service is started.
+    pub fn plan(&self, name: &str) -> Option<&Plan> {
+        self.entries
+            .iter()
+            .find(|entry| entry.plan.name == name)
+            .map(|entry| &entry.plan)
+    }
+
+    /// Starts all at once and waits until each is ready.
+    pub fn start_all(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+        for entry in &mut self.entries {
+            entry.start(self.logs)?;
+        }
+        let deadline = Instant::now() + READY_WITHIN;
+        for entry in &mut self.entries {
+            entry.wait_ready(&self.agent, deadline, stop)?;
+        }
+        Ok(())
+    }
+
+    /// Starts one that isn't running and waits until it is ready.
+    pub fn start(&mut self, name: &str, stop: &AtomicBool) -> Result<(), Failure> {
+        let logs = self.logs;
+        let Some(entry) = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.plan.name == name)
+        else {
+            return Err(Failure::usage(format!("There is no service {name}.")));
+        };
+        if entry
+            .process
+            .as_mut()
+            .is_none_or(|process| process.ended().is_some())
+        {
+            entry.start(logs)?;
+        }
+        entry.wait_ready(&self.agent, Instant::now() + READY_WITHIN, stop)
+    }
+
+    /// Stops one.
+    pub fn stop(&mut self, name: &str) {
+        let found = self
+            .entries
+            .iter_mut()
+            .find(|entry| entry.plan.name == name);
+        if let Some(process) = found.and_then(|entry| entry.process.take()) {
+            process.ask_to_end();
+            process.wait();
+        }
+    }
+
+    /// Asks all, then waits for all: as long as the slowest takes.
+    pub fn stop_all(&mut self) {
+        let running: Vec<Process> = self
+            .entries
+            .iter_mut()
+            .filter_map(|entry| entry.process.take())
+            .collect();
+        running.iter().for_each(Process::ask_to_end);
+        running.into_iter().for_each(Process::wait);
+        self.entries.iter_mut().for_each(Entry::show_log);
+    }
+
+    /// The process id of one that runs.
+    pub fn process_id(&self, name: &str) -> Option<u32> {
+        let entry = self.entries.iter().find(|entry| entry.plan.name == name)?;
+        entry.process.as_ref().map(Process::id)
+    }
+
+    /// Those that have died since the last look: name, how, last lines of the log.
+    pub fn died(&mut self) -> Vec<(&'static str, ExitStatus, String)> {
+        let mut died = Vec::new();
+        for entry in &mut self.entries {
+            entry.show_log();
+            if let Some((status, last_lines)) = entry.end() {
+                entry.process = None;
+                died.push((entry.plan.name, status, last_lines));
+            }
+        }
+        died
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.stop_all();
+    }
+}
+
+impl Entry {
+    fn start(&mut self, logs: bool) -> Result<(), Failure> {
+        let (name, log) = (self.plan.name, self.plan.log.clone());
+        self.follower = self
+            .follower
+            .take()
+            .or_else(|| logs.then(|| Follower::new(name, log)));
+        self.process = Some(self.plan.start()?);
+        Ok(())
+    }
+
+    fn show_log(&mut self) {
+        if let Some(follower) = &mut self.follower {
+            follower.show();
+        }
+    }
+
+    fn end(&mut self) -> Option<(ExitStatus, String)> {
+        let process = self.process.as_mut()?;
+        let status = process.ended()?;
+        Some((status, process.last_lines()))
+    }
+
+    fn wait_ready(
+        &mut self,
+        agent: &Agent,
+        deadline: Instant,
+        stop: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let name = self.plan.name;
+        let ready = format!("{}/readyz", self.url);
+        loop {
+            self.show_log();
+            let last = match agent.get(&ready).call() {
+                Ok(answer) if answer.status() == 200 => return Ok(()),
+                Ok(mut answer) => {
+                    let body = answer.body_mut().read_to_string().unwrap_or_default();
+                    format!("{} {}", answer.status(), body.trim())
+                }
+                Err(error) => error.to_string(),
+            };
+            if let Some((status, last_lines)) = self.end() {
+                self.process = None;
+                let how = sentence(status);
+                return Err(Failure::could_not_run(format!(
+                    "{name} died before it was ready ({how}); its last lines:\n{last_lines}"
+                )));
+            }
+            if stop.load(Ordering::Relaxed) {
+                return Err(Failure::could_not_run("Stopped before everything was up."));
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::could_not_run(format!(
+                    "{name} isn't ready after a minute; it last said: {last}"
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+/// How a process ended, in words.
+pub fn sentence(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (_, Some(signal)) => format!("signal {signal}"),
+        _ => status.to_string(),
+    }
+}
