@@ -1,1 +1,34 @@
-//! (being written)
+//! The database of Govrnanza: its tables, views, keys and roles, and the tools that put them in place.
+//!
+//! All SQL that changes structure or rights lives in this crate's folder and in `db-roles.sql`; both are embedded, so that `dba` needs
+//! no source tree. [`bootstrap`] is run once as superuser, [`apply`] as `govrnanza_admin` whenever something changed.
+
+pub mod apply;
+pub mod blame;
+pub mod bootstrap;
+pub mod cluster;
+mod embedded;
+mod error;
+//GEN
+mod keys;
+pub mod migrate;
+mod passwords;
+pub mod reconcile;
+pub mod roles;
+mod session;
+mod state;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod views;
+
+pub use apply::{ApplyOptions, Report, apply};
+pub use bootstrap::bootstrap;
+pub use embedded::{CROSS_KEYS, MIGRATIONS, ROLES, Script, VIEWS};
+pub use error::{Error, Result};
+pub use passwords::Passwords;
+
+/// The services that own tables; each is a schema of this name.
+pub const SERVICES: &[&str] = &["account", "profile", "registry", "billing", "notification"];
+
+/// The name of the product's database.
+pub const DATABASE: &str = "govrnanza";

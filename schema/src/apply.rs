@@ -1,0 +1,253 @@
+//! `dba apply`: roles and schemas, tables, what owners and publishers need, keys across services, views, all other rights. In this order, for any
+//! simpler one is a circle: a key needs a right on a table, which needs its migration; a right on a view needs the view, which needs its publisher's right.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::bootstrap::{accepts, create_roles};
+use crate::embedded::Script;
+use crate::error::{Error, Result};
+use crate::migrate::Migrator;
+use crate::passwords::Passwords;
+use crate::reconcile::{Scope, reconcile};
+use crate::roles::{LOGINS, RolesFile};
+use crate::session::{Session, identifier, literal};
+use crate::{keys, views};
+
+/// One apply at a time in a database.
+const LOCK: i64 = 0x676f_7672_0002;
+
+/// How.
+#[derive(Debug, Clone)]
+pub struct ApplyOptions {
+    /// Drop the foreign keys into other services' tables, instead of making them.
+    pub without_cross_keys: bool,
+    /// Set the roles' connection limits. Test clusters have none: they count over all databases.
+    pub connection_limits: bool,
+    /// Passwords to set where they differ; none: they stay.
+    pub passwords: Option<Passwords>,
+    /// How long a statement may wait for a lock. All later readers of the table wait behind it, so: not long, and then again.
+    pub lock_timeout_ms: u32,
+    /// How often a statement is tried that didn't get its lock.
+    pub tries: u32,
+    /// Who may do what.
+    pub roles: RolesFile,
+    /// The tables.
+    pub migrations: &'static [Script],
+}
+
+impl Default for ApplyOptions {
+    fn default() -> Self {
+        Self {
+            without_cross_keys: false,
+            connection_limits: true,
+            passwords: None,
+            lock_timeout_ms: 250,
+            tries: 40,
+            roles: RolesFile::default(),
+            migrations: crate::MIGRATIONS,
+        }
+    }
+}
+
+/// What was changed. All empty: nothing had to be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Migrations run.
+    pub migrations: Vec<String>,
+    /// Keys added, validated or dropped.
+    pub keys: Vec<String>,
+    /// Views made, replaced or dropped.
+    pub views: Vec<String>,
+    /// Changes of roles, grants and revokes.
+    pub rights: Vec<String>,
+    /// Logins whose password was set.
+    pub passwords: Vec<String>,
+    /// What only `dba bootstrap` can put right.
+    pub findings: Vec<String>,
+}
+
+impl Report {
+    /// Was everything as it should be?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Brings the database to what this crate declares, as `govrnanza_admin`. Safe to run at any time, from several places at once.
+pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
+    let mut session = Session::connect(admin_url)?;
+    let who: String = session.value("select current_user::text")?;
+    if session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
+        return Err(Error::Usage(format!(
+            "{who} is a superuser: run apply as govrnanza_admin, so that what it makes belongs to whom it should"
+        )));
+    }
+    session.run(
+        &format!(
+            "set client_min_messages = warning; set lock_timeout = {}",
+            options.lock_timeout_ms
+        ),
+        "preparing",
+    )?;
+    exclusive(&mut session)?;
+    let managed = options.roles.managed();
+    let mut report = Report::default();
+    let database: String = session.value("select current_database()::text")?;
+    let mut patience = Patience {
+        tries: options.tries,
+    };
+
+    patience.with(&mut session, |session| {
+        session.transaction(|session| {
+            create_roles(session, &options.roles.section("roles", &database))
+        })
+    })?;
+    let mut migrator = Migrator::connect(admin_url, options.lock_timeout_ms)?;
+    for script in migrator.pending(options.migrations)? {
+        patience.with(&mut session, |session| {
+            migrator.run(script, session, &managed)
+        })?;
+        report.migrations.push(script.name.to_owned());
+    }
+    let limits = options.connection_limits;
+    let foundation = Scope {
+        sections: &["roles", "foundation"],
+        revoke: false,
+        connection_limits: limits,
+    };
+    report.rights = patience.with(&mut session, |session| {
+        reconcile(session, &options.roles, &who, foundation)
+    })?;
+    for step in keys::plan(&mut session, !options.without_cross_keys)? {
+        patience.with(&mut session, |session| session.run(&step, &step))?;
+        report.keys.push(step);
+    }
+    report.views = patience.with(&mut session, views::publish)?;
+    let all = Scope {
+        sections: &["roles", "foundation", "services"],
+        revoke: true,
+        connection_limits: limits,
+    };
+    report.rights.extend(patience.with(&mut session, |session| {
+        reconcile(session, &options.roles, &who, all)
+    })?);
+    if let Some(passwords) = &options.passwords {
+        report.passwords = set_passwords(&mut session, admin_url, passwords, &database)?;
+    }
+    report.findings = unfinished(&mut session, &managed)?;
+    Ok(report)
+}
+
+/// Waits for another apply to end: by asking again, for a session that waits in the server would hold a snapshot meanwhile.
+fn exclusive(session: &mut Session) -> Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while Instant::now() < deadline {
+        if session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK})"))? {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(Error::Unavailable(
+        "another apply has been at work in this database for two minutes".to_owned(),
+    ))
+}
+
+/// Tries again what only came at a bad moment.
+struct Patience {
+    tries: u32,
+}
+
+impl Patience {
+    fn with<T>(
+        &mut self,
+        session: &mut Session,
+        mut work: impl FnMut(&mut Session) -> Result<T>,
+    ) -> Result<T> {
+        let mut tried = 0;
+        loop {
+            let error = match work(session) {
+                Err(error) if error.passes() => error,
+                done => return done,
+            };
+            // A statement that fails outside `transaction` leaves the session within one.
+            let _ = session.client.batch_execute("rollback");
+            tried += 1;
+            if tried >= self.tries {
+                let blockers = blockers(session).unwrap_or_default();
+                return Err(Error::Unavailable(format!(
+                    "gave up after {tried} tries, for others hold what it needs ({blockers}): {error}"
+                )));
+            }
+            // Room for those who wait, growing: 50, 100, … 1000 ms.
+            std::thread::sleep(Duration::from_millis(u64::from(tried.min(20)) * 50));
+        }
+    }
+}
+
+/// Sessions that hold locks on relations of this database.
+fn blockers(session: &mut Session) -> Result<String> {
+    let found = session.texts(
+        "select distinct format('pid %s, %s', a.pid, coalesce(a.usename, 'a background process')) from pg_locks l join pg_stat_activity a using (pid)
+         where l.granted and l.locktype = 'relation' and l.relation >= 16384 and l.pid <> pg_backend_pid()
+             and l.database = (select oid from pg_database where datname = current_database())",
+    )?;
+    Ok(if found.is_empty() {
+        "they have gone meanwhile".to_owned()
+    } else {
+        found.join("; ")
+    })
+}
+
+fn set_passwords(
+    session: &mut Session,
+    admin_url: &str,
+    passwords: &Passwords,
+    database: &str,
+) -> Result<Vec<String>> {
+    let mut set = Vec::new();
+    for role in LOGINS.iter().filter(|role| **role != "govrnanza_admin") {
+        if accepts(admin_url, role, passwords, database) {
+            continue;
+        }
+        if let Some(verifier) = passwords.verifier(role) {
+            let sql = format!(
+                "alter role {} password {}",
+                identifier(role),
+                literal(&verifier)
+            );
+            session.run(&sql, &format!("setting the password of {role}"))?;
+            set.push((*role).to_owned());
+        }
+    }
+    Ok(set)
+}
+
+/// What a superuser must still do: a login that came after the bootstrap, an object that belongs to a stranger.
+fn unfinished(session: &mut Session, managed: &[String]) -> Result<Vec<String>> {
+    let mut owners = managed.to_vec();
+    owners.push("govrnanza_admin".to_owned());
+    let list: Vec<_> = owners.iter().map(|role| literal(role)).collect();
+    let schemas: Vec<_> = crate::SERVICES
+        .iter()
+        .chain(&["published", "dba"])
+        .map(|name| literal(name))
+        .collect();
+    let mut found = session.texts(&format!(
+        "select format('%I.%I belongs to %I: give it to its service''s owner', n.nspname, c.relname, r.rolname)
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
+         where n.nspname in ({}) and c.relkind in ('r', 'v', 'm', 'f', 'p', 'S') and r.rolname not in ({})
+             and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')",
+        schemas.join(", "),
+        list.join(", ")
+    ))?;
+    found.extend(session.texts(&format!(
+        "select format('%I has no temp_file_limit: run `dba bootstrap` again', r.rolname) from pg_roles r
+         where r.rolcanlogin and r.rolname in ({}) and not exists (
+             select from pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0 and array_to_string(s.setconfig, ',') like '%temp_file_limit=%')",
+        managed.iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ")
+    ))?);
+    Ok(found)
+}

@@ -1,0 +1,182 @@
+//! Once, as superuser: the database, its administrator, and what nobody else may do.
+
+use crate::error::{Error, Result};
+use crate::passwords::Passwords;
+use crate::roles::{RolesFile, Statement};
+use crate::session::{Session, identifier, literal};
+
+/// One bootstrap at a time in a server.
+const LOCK: i64 = 0x676f_7672_0001;
+
+/// How.
+#[derive(Debug, Clone)]
+pub struct BootstrapOptions {
+    /// Name of the database.
+    pub database: String,
+    /// On a server that doesn't let its superuser do everything: what can't be enforced is listed, not an error.
+    pub managed: bool,
+    /// Who may do what.
+    pub roles: RolesFile,
+}
+
+impl Default for BootstrapOptions {
+    fn default() -> Self {
+        Self {
+            database: crate::DATABASE.to_owned(),
+            managed: false,
+            roles: RolesFile::default(),
+        }
+    }
+}
+
+/// Bootstraps the database `govrnanza`. Running it again does no harm.
+pub fn bootstrap(superuser_url: &str, passwords: &Passwords) -> Result<Vec<String>> {
+    run(superuser_url, passwords, &BootstrapOptions::default())
+}
+
+/// The same with options. Returns what can't be enforced on this server: empty, but for `managed`.
+pub fn run(
+    superuser_url: &str,
+    passwords: &Passwords,
+    options: &BootstrapOptions,
+) -> Result<Vec<String>> {
+    let mut session = Session::connect(superuser_url)?;
+    if !options.managed
+        && !session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")?
+    {
+        return Err(Error::Usage(
+            "bootstrap needs a superuser; on a managed server that has none for you, add --managed"
+                .to_owned(),
+        ));
+    }
+    session.run(
+        &format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"),
+        "waiting for another bootstrap",
+    )?;
+    session.transaction(|session| {
+        create_roles(
+            session,
+            &options.roles.section("administrator", &options.database),
+        )?;
+        let admin = "govrnanza_admin";
+        let password = passwords
+            .verifier(admin)
+            .map(|secret| format!("alter role {admin} password {}", literal(&secret)));
+        if password.is_some() && !accepts(superuser_url, admin, passwords, "postgres") {
+            session.run(
+                &password.unwrap_or_default(),
+                "setting the administrator's password",
+            )?;
+        }
+        Ok(())
+    })?;
+    let database = identifier(&options.database);
+    let exists = format!(
+        "select exists (select from pg_database where datname = {})",
+        literal(&options.database)
+    );
+    if !session.value::<bool>(&exists)? {
+        // On a managed server the creator must be a member of the owner.
+        if options.managed {
+            session.run(
+                "grant govrnanza_admin to current_user",
+                "becoming a member of the administrator",
+            )?;
+        }
+        session.run(
+            &format!("create database {database} owner govrnanza_admin"),
+            "creating the database",
+        )?;
+    }
+    let mut inside = Session::connect_to(superuser_url, &options.database)?;
+    inside.transaction(|session| {
+        // As the administrator: on 16 and newer it administers only the roles that it made.
+        session.run(
+            "set local role govrnanza_admin",
+            "becoming the administrator",
+        )?;
+        create_roles(session, &options.roles.section("roles", &options.database))?;
+        session.run("reset role", "reset role")
+    })?;
+    superuser_part(&mut inside, options)
+}
+
+/// Makes the roles that are missing and runs the section's other statements.
+pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Result<()> {
+    let mut fresh = Vec::new();
+    for statement in section {
+        let place = format!("db-roles.sql, line {}", statement.line);
+        if let Some(role) = statement.creates_role() {
+            if session.value::<bool>(&format!(
+                "select to_regrole({}) is null",
+                literal(&identifier(role))
+            ))? {
+                session.run(&statement.sql, &place)?;
+                fresh.push(role);
+            }
+        } else {
+            // Settings and memberships of roles that were there already are the reconciliation's business.
+            let subject =
+                statement
+                    .sql
+                    .split_whitespace()
+                    .nth(if statement.sql.starts_with("grant ") {
+                        1
+                    } else {
+                        2
+                    });
+            let schema = statement.sql.starts_with("create schema ");
+            if schema || subject.is_some_and(|subject| fresh.contains(&subject)) {
+                session.run(&statement.sql, &place)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Does this login get in with the password we have? (A full house, 53300, is found out after the password.)
+pub(crate) fn accepts(url: &str, role: &str, passwords: &Passwords, database: &str) -> bool {
+    let (Ok(mut config), Some(password)) = (crate::session::config(url), passwords.get(role))
+    else {
+        return false;
+    };
+    config.user(role).password(password).dbname(database);
+    match config.connect(postgres::NoTls) {
+        Ok(_) => true,
+        // Past the password: the house is full, or the database isn't for this login.
+        Err(error) => error
+            .code()
+            .is_some_and(|code| !code.code().starts_with("28")),
+    }
+}
+
+fn superuser_part(session: &mut Session, options: &BootstrapOptions) -> Result<Vec<String>> {
+    let statistics: bool = session.value(
+        "select exists (select from pg_available_extensions where name = 'pg_stat_statements')",
+    )?;
+    let mut unenforced = Vec::new();
+    session.run("set client_min_messages = warning", "quiet")?;
+    session.transaction(|session| {
+        for statement in options.roles.section("superuser", &options.database) {
+            if !statistics && statement.sql.contains("pg_stat_statements") {
+                continue;
+            }
+            let place = format!("db-roles.sql, line {}", statement.line);
+            if !options.managed {
+                session.run(&statement.sql, &place)?;
+                continue;
+            }
+            session.run("savepoint one", "savepoint")?;
+            match session.run(&statement.sql, &place) {
+                Ok(()) => {}
+                Err(error) if matches!(error, Error::Database { .. }) => {
+                    session.run("rollback to savepoint one", "rollback to savepoint")?;
+                    unenforced.push(format!("{} -- {error}", statement.sql));
+                }
+                Err(error) => unenforced.push(format!("{} -- {error}", statement.sql)),
+            }
+        }
+        Ok(())
+    })?;
+    Ok(unenforced)
+}

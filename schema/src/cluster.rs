@@ -1,0 +1,510 @@
+//! A Postgres without asking: found where one is running, else started from the binaries at hand.
+//!
+//! `DATABASE_URL` given: that one is used and nothing is started. Else a private cluster on a free port of 127.0.0.1 and a socket, its data in
+//! `$GOVRNANZA_HOME`, else `/var/lib/govrnanza` as root, else `$XDG_DATA_HOME/govrnanza`, else `~/.local/share/govrnanza`. Its folder:
+//!
+//! ```text
+//! lock            held while somebody looks, starts or stops
+//! superuser       password of the superuser `postgres`, mode 0600
+//! postgres/data   the data folder      postgres/run   the socket      postgres/log   what the server says
+//! ```
+//!
+//! A cluster whose starter was killed is found by its `postmaster.pid` and used again. A data folder is made beside its place and moved there when it is
+//! complete, so a half-made one is never opened, and a complete one is never overwritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::error::{Doing, Error, Result};
+use crate::passwords;
+use crate::session::Session;
+
+pub mod account;
+pub mod binaries;
+pub mod postmaster;
+mod watchdog;
+
+use account::Account;
+use binaries::Binaries;
+use postmaster::Postmaster;
+
+/// How long a cluster lives that we start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Until somebody stops it.
+    Lasting,
+    /// As long as the value of type [`Cluster`]; folder and all. A watchdog sees to it should this process be killed.
+    Ephemeral,
+    /// Until no process has used it for a minute. For tests, whose many processes share one; a watchdog ends it and removes the folder.
+    WhileUsed,
+}
+
+/// Which cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterOptions {
+    /// A superuser of a running server: used as it is.
+    pub database_url: Option<String>,
+    /// Folder of the cluster; ignored by [`Life::Ephemeral`].
+    pub home: Option<PathBuf>,
+    /// How long it lives.
+    pub life: Life,
+    /// Faster and forgetful: no fsync. For data that nobody misses.
+    pub careless: bool,
+    /// More settings, as lines of `postgresql.conf`.
+    pub settings: Vec<String>,
+}
+
+impl ClusterOptions {
+    /// What the environment says: `DATABASE_URL`, `GOVRNANZA_HOME`.
+    #[must_use]
+    pub fn from_env() -> Self {
+        let database_url = std::env::var("DATABASE_URL")
+            .ok()
+            .filter(|url| !url.is_empty());
+        Self {
+            database_url,
+            home: None,
+            life: Life::Lasting,
+            careless: false,
+            settings: Vec::new(),
+        }
+    }
+
+    /// A cluster of its own that leaves nothing behind.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        Self {
+            database_url: None,
+            home: None,
+            life: Life::Ephemeral,
+            careless: true,
+            settings: Vec::new(),
+        }
+    }
+}
+
+/// Folder of the lasting cluster, of passwords, of `up.json`.
+pub fn home() -> Result<PathBuf> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(home) = set("GOVRNANZA_HOME") {
+        return std::path::absolute(home).doing("finding GOVRNANZA_HOME");
+    }
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/govrnanza"));
+    }
+    let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+    data.map(|data| data.join("govrnanza"))
+        .ok_or_else(|| Error::Usage("no place for data: set GOVRNANZA_HOME".to_owned()))
+}
+
+/// A running server, and the way to it as superuser.
+#[derive(Debug)]
+pub struct Cluster {
+    url: String,
+    home: Option<PathBuf>,
+    port: u16,
+    started: bool,
+    server: Option<Child>,
+    watchdog: Option<watchdog::Leash>,
+}
+
+impl Cluster {
+    /// Uses the server that runs, else starts one.
+    pub fn find_or_start(options: &ClusterOptions) -> Result<Self> {
+        if let Some(url) = &options.database_url {
+            Session::connect(url)?;
+            return Ok(Self {
+                url: url.clone(),
+                home: None,
+                port: 0,
+                started: false,
+                server: None,
+                watchdog: None,
+            });
+        }
+        let home = match (options.life, &options.home) {
+            (Life::Ephemeral, _) => {
+                let folder = tempfile::Builder::new()
+                    .prefix("govrnanza-")
+                    .tempdir()
+                    .doing("making a temporary folder")?;
+                folder.keep()
+            }
+            (_, Some(home)) => home.clone(),
+            (_, None) => home()?,
+        };
+        Self::in_home(&home, options)
+    }
+
+    /// The cluster of this folder, if it runs.
+    pub fn running(home: &Path) -> Option<Self> {
+        let found = Postmaster::alive(&home.join("postgres/data"))
+            .filter(|found| found.status == "ready")?;
+        let password = fs::read_to_string(home.join("superuser")).ok()?;
+        let url = format!(
+            "postgresql://postgres:{}@127.0.0.1:{}/postgres",
+            password.trim(),
+            found.port
+        );
+        Session::connect(&url).ok()?;
+        Some(Self {
+            url,
+            home: Some(home.to_owned()),
+            port: found.port,
+            started: false,
+            server: None,
+            watchdog: None,
+        })
+    }
+
+    fn in_home(home: &Path, options: &ClusterOptions) -> Result<Self> {
+        fs::create_dir_all(home).doing(format!("making {}", home.display()))?;
+        let account = Account::to_drop_to()?;
+        if account.is_some() {
+            // A folder of root's that user postgres must pass through, but not list.
+            fs::set_permissions(home, fs::Permissions::from_mode(0o711))
+                .doing(format!("opening {}", home.display()))?;
+        }
+        let _lock = lock(home)?;
+        if options.life == Life::WhileUsed {
+            watchdog::register(home)?;
+        }
+        let data = home.join("postgres/data");
+        if Postmaster::alive(&data).is_some_and(|found| found.status == "stopping") {
+            Postmaster::stop(&data, None)?;
+        }
+        // Before the start: a start that is cut short leaves nothing either.
+        let leash = match options.life {
+            Life::Ephemeral => Some(watchdog::Leash::new(home)?),
+            Life::Lasting | Life::WhileUsed => None,
+        };
+        let mut found = match Self::running(home) {
+            Some(cluster) => cluster,
+            None => Self::start_in(home, options, account.as_ref())?,
+        };
+        if options.life == Life::WhileUsed {
+            watchdog::watch(home)?;
+        }
+        found.watchdog = leash;
+        Ok(found)
+    }
+
+    fn start_in(home: &Path, options: &ClusterOptions, account: Option<&Account>) -> Result<Self> {
+        let data = home.join("postgres/data");
+        let major = fs::read_to_string(data.join("PG_VERSION"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
+        let binaries = Binaries::find(major)?;
+        Account::may_reach(account, &data)?;
+        let password = superuser_password(home)?;
+        if major.is_none() {
+            make_data_folder(home, &binaries, account, &password)?;
+        }
+        let run = socket_folder(home);
+        Account::own_folder(account, &run)?;
+        let log = home.join("postgres/log");
+        let mut port = fs::read_to_string(home.join("port"))
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .filter(|port| is_free(*port));
+        for attempt in 0.. {
+            let at = match port.take() {
+                Some(port) => port,
+                None => free_port()?,
+            };
+            configure(&data, &binaries, options, at, &run)?;
+            let file = OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(&log)
+                .doing(format!("opening {}", log.display()))?;
+            let mut command = Command::new(binaries.folder.join("postgres"));
+            command.arg("-D").arg(&data).stdin(Stdio::null());
+            command
+                .stdout(file.try_clone().doing("opening the log")?)
+                .stderr(file);
+            Account::prepare(account, &mut command);
+            let mut server = command.spawn().doing("starting postgres")?;
+            match Postmaster::wait_ready(&data, Some(&mut server), &log) {
+                Ok(_) => {
+                    fs::write(home.join("port"), at.to_string()).doing("keeping the port")?;
+                    let url = format!("postgresql://postgres:{password}@127.0.0.1:{at}/postgres");
+                    Session::connect(&url)?;
+                    return Ok(Self {
+                        url,
+                        home: Some(home.to_owned()),
+                        port: at,
+                        started: true,
+                        server: Some(server),
+                        watchdog: None,
+                    });
+                }
+                // Somebody took the port between our look and postgres's.
+                Err(error)
+                    if attempt < 4
+                        && error
+                            .to_string()
+                            .contains("could not create any TCP/IP sockets") => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Unavailable("no free port".to_owned()))
+    }
+
+    /// URL of the superuser, database `postgres`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// URL of a login in a database of this server.
+    #[must_use]
+    pub fn url_of(&self, role: &str, password: &str, database: &str) -> String {
+        let Ok(config) = crate::session::config(&self.url) else {
+            return self.url.clone();
+        };
+        let host = match config.get_hosts().first() {
+            Some(postgres::config::Host::Tcp(host)) => host.clone(),
+            Some(postgres::config::Host::Unix(path)) => path.to_string_lossy().replace('/', "%2F"),
+            None => "127.0.0.1".to_owned(),
+        };
+        let port = config.get_ports().first().copied().unwrap_or(5432);
+        format!("postgresql://{role}:{password}@{host}:{port}/{database}")
+    }
+
+    /// Did this value start the server (and didn't find it running)?
+    #[must_use]
+    pub fn started(&self) -> bool {
+        self.started
+    }
+
+    /// Folder of the cluster, unless `DATABASE_URL` named a server.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// The port on 127.0.0.1; 0 where `DATABASE_URL` named a server.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the server, whoever started it; one that `DATABASE_URL` named is left alone.
+    pub fn stop(&mut self) -> Result<()> {
+        let Some(home) = &self.home else {
+            return Ok(());
+        };
+        let _lock = lock(home)?;
+        Postmaster::stop(&home.join("postgres/data"), self.server.take())
+    }
+
+    /// Starts it again after [`Cluster::stop`], at the same port where that is still free.
+    pub fn start_again(&mut self, options: &ClusterOptions) -> Result<()> {
+        let Some(home) = self.home.clone() else {
+            return Ok(());
+        };
+        let _lock = lock(&home)?;
+        let mut again = Self::start_in(&home, options, Account::to_drop_to()?.as_ref())?;
+        self.url.clone_from(&again.url);
+        self.port = again.port;
+        self.server = again.server.take();
+        Ok(())
+    }
+
+    /// Kills the server as a crash would: SIGKILL to its first process, which the others follow.
+    pub fn kill(&mut self) -> Result<()> {
+        let Some(found) = self
+            .home
+            .as_ref()
+            .and_then(|home| Postmaster::alive(&home.join("postgres/data")))
+        else {
+            return Ok(());
+        };
+        postmaster::send(found.pid, rustix::process::Signal::KILL)?;
+        if let Some(mut server) = self.server.take() {
+            server.wait().doing("waiting for postgres")?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cluster {
+    /// An ephemeral cluster ends here; the others stay.
+    fn drop(&mut self) {
+        if let Some(leash) = self.watchdog.take() {
+            leash.release();
+            if let Some(mut server) = self.server.take() {
+                // It has ended; looked at, it leaves the process table.
+                let _ = server.wait();
+            }
+        }
+    }
+}
+
+fn lock(home: &Path) -> Result<File> {
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(home.join("lock"))
+        .doing(format!("opening {}", home.display()))?;
+    file.lock().doing("waiting for another start")?;
+    Ok(file)
+}
+
+fn superuser_password(home: &Path) -> Result<String> {
+    let file = home.join("superuser");
+    if let Ok(kept) = fs::read_to_string(&file) {
+        return Ok(kept.trim().to_owned());
+    }
+    let password = passwords::generate();
+    let mut new = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)
+        .doing("keeping the superuser's password")?;
+    new.write_all(password.as_bytes())
+        .doing("keeping the superuser's password")?;
+    Ok(password)
+}
+
+fn make_data_folder(
+    home: &Path,
+    binaries: &Binaries,
+    account: Option<&Account>,
+    password: &str,
+) -> Result<()> {
+    let place = home.join("postgres");
+    fs::create_dir_all(&place).doing(format!("making {}", place.display()))?;
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o711)).doing("opening the folder")?;
+    let (new, hint) = (place.join("new"), place.join("password"));
+    let _ = fs::remove_dir_all(&new);
+    let _ = fs::remove_file(&hint);
+    Account::own_folder(account, &new)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&hint)
+        .doing("writing a password for initdb")?;
+    file.write_all(password.as_bytes())
+        .doing("writing a password for initdb")?;
+    Account::own(account, &hint)?;
+    let mut said = String::new();
+    // Not every system has C.UTF-8; with plain C, lower() would know ASCII alone.
+    for locale in ["--locale=C.UTF-8", "--no-locale"] {
+        let mut command = Command::new(binaries.folder.join("initdb"));
+        command.args([
+            "-U",
+            "postgres",
+            "-A",
+            "scram-sha-256",
+            "-E",
+            "UTF8",
+            "--lc-messages=C",
+            "--no-sync",
+            locale,
+        ]);
+        command
+            .arg("--pwfile")
+            .arg(&hint)
+            .arg("-D")
+            .arg(&new)
+            .stdin(Stdio::null());
+        Account::prepare(account, &mut command);
+        let done = command.output().doing("running initdb")?;
+        if done.status.success() {
+            let _ = fs::remove_file(&hint);
+            return fs::rename(&new, place.join("data"))
+                .doing("moving the new data folder to its place");
+        }
+        said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
+        let _ = fs::remove_dir_all(&new);
+        Account::own_folder(account, &new)?;
+    }
+    let _ = fs::remove_file(&hint);
+    Err(Error::Unavailable(format!(
+        "initdb failed: {}",
+        said.lines().last().unwrap_or_default()
+    )))
+}
+
+/// A file of its own beside `postgresql.conf`, so that `alter system` still has the last word.
+fn configure(
+    data: &Path,
+    binaries: &Binaries,
+    options: &ClusterOptions,
+    port: u16,
+    run: &Path,
+) -> Result<()> {
+    let mut lines = vec![
+        "listen_addresses = '127.0.0.1'".to_owned(),
+        format!("port = {port}"),
+        format!("unix_socket_directories = '{}'", run.display()),
+        "max_connections = 200".to_owned(),
+        "timezone = 'UTC'".to_owned(),
+        "log_timezone = 'UTC'".to_owned(),
+        "cluster_name = 'govrnanza'".to_owned(),
+    ];
+    if binaries.has_library("pg_stat_statements") {
+        lines.push("shared_preload_libraries = 'pg_stat_statements'".to_owned());
+        lines.push("pg_stat_statements.track_planning = on".to_owned());
+    }
+    if options.careless {
+        lines.extend(
+            ["fsync", "full_page_writes", "synchronous_commit"].map(|name| format!("{name} = off")),
+        );
+    }
+    lines.extend(options.settings.iter().cloned());
+    fs::write(data.join("govrnanza.conf"), lines.join("\n") + "\n")
+        .doing("writing govrnanza.conf")?;
+    fs::set_permissions(
+        data.join("govrnanza.conf"),
+        fs::Permissions::from_mode(0o644),
+    )
+    .doing("writing govrnanza.conf")?;
+    let main = data.join("postgresql.conf");
+    let text = fs::read_to_string(&main).doing("reading postgresql.conf")?;
+    let line = "include_if_exists = 'govrnanza.conf'";
+    if text.lines().any(|have| have == line) {
+        return Ok(());
+    }
+    fs::write(&main, format!("{text}\n{line}\n")).doing("writing postgresql.conf")
+}
+
+/// A socket's path may have about a hundred bytes.
+fn socket_folder(home: &Path) -> PathBuf {
+    let near = home.join("postgres/run");
+    if near.as_os_str().len() <= 80 {
+        return near;
+    }
+    let hash = home
+        .to_string_lossy()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
+            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+        });
+    std::env::temp_dir().join(format!("govrnanza-{hash:x}"))
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+fn free_port() -> Result<u16> {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).doing("looking for a free port")?;
+    Ok(listener
+        .local_addr()
+        .doing("looking for a free port")?
+        .port())
+}

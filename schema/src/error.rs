@@ -1,0 +1,112 @@
+//! What can go wrong, sorted by what a person does about it.
+
+use postgres::error::SqlState;
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why something was not done. `Display` is one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The catalogue isn't as it should be, and the tool may not change that.
+    #[error("{0}")]
+    Finding(String),
+    /// Asked for wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// The surroundings don't allow it: no Postgres, no rights, no answer.
+    #[error("{0}")]
+    Unavailable(String),
+    /// Postgres refused a statement.
+    #[error("{doing}: {}", describe(source))]
+    Database {
+        /// What was being done.
+        doing: String,
+        /// What Postgres said.
+        source: Box<postgres::Error>,
+    },
+    /// A migration failed.
+    #[error("migration {name}: {message}")]
+    Migration {
+        /// Which.
+        name: String,
+        /// What Postgres said.
+        message: String,
+    },
+}
+
+impl Error {
+    /// Exit code of the command line: 1 a finding, 2 bad input, 3 could not run.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Finding(_) => 1,
+            Self::Usage(_) => 2,
+            Self::Unavailable(_) | Self::Database { .. } | Self::Migration { .. } => 3,
+        }
+    }
+
+    /// Would the same attempt succeed once somebody else has finished? Lock timeouts and deadlocks, and two sessions that changed the same row of the catalogue.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => source.as_db_error().is_some_and(|error| {
+                [
+                    SqlState::LOCK_NOT_AVAILABLE,
+                    SqlState::T_R_DEADLOCK_DETECTED,
+                ]
+                .contains(error.code())
+                    || error.message().starts_with("tuple concurrently")
+            }),
+            // diesel keeps no SQLSTATE; `dba bootstrap` pins the language of messages.
+            Self::Migration { message, .. } => {
+                message.contains("due to lock timeout") || message.contains("deadlock detected")
+            }
+            _ => false,
+        }
+    }
+
+    /// The SQLSTATE, where Postgres gave one.
+    #[must_use]
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Database { source, .. } => source.code().map(SqlState::code),
+            _ => None,
+        }
+    }
+}
+
+/// What Postgres said, in one line.
+pub(crate) fn describe(error: &postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => {
+            let detail = db
+                .detail()
+                .map(|text| format!(" ({})", text.replace('\n', "; ")))
+                .unwrap_or_default();
+            format!("{}{detail} [{}]", db.message(), db.code().code())
+        }
+        None => error.to_string(),
+    }
+}
+
+/// Adds what was being done to an error of Postgres.
+pub(crate) trait Doing<T> {
+    /// `doing` completes "could not: …".
+    fn doing(self, doing: impl Into<String>) -> Result<T>;
+}
+
+impl<T> Doing<T> for std::result::Result<T, postgres::Error> {
+    fn doing(self, doing: impl Into<String>) -> Result<T> {
+        self.map_err(|source| Error::Database {
+            doing: doing.into(),
+            source: Box::new(source),
+        })
+    }
+}
+
+impl<T> Doing<T> for std::io::Result<T> {
+    fn doing(self, doing: impl Into<String>) -> Result<T> {
+        self.map_err(|error| Error::Unavailable(format!("{}: {error}", doing.into())))
+    }
+}

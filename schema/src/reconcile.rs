@@ -1,0 +1,285 @@
+//! Makes the catalogue equal to `db-roles.sql`, with the fewest grants and revokes, in one transaction.
+//!
+//! The file isn't parsed for what it means: Postgres says. Behind a savepoint everything the file could give is taken away, the file is run as
+//! it stands, and what results is read: *desired*. After the rollback to the savepoint the same reading gives *actual*. Only the difference is
+//! executed, grants before revokes, and read once more before the commit. What a savepoint hid nobody else saw, so no one is ever without a
+//! right that it keeps.
+
+use crate::error::{Error, Result};
+use crate::roles::{RolesFile, Statement};
+use crate::session::{Session, identifier, literal};
+use crate::state::{Right, State, grantee, statements};
+
+/// Settings whose value is a list of quoted names.
+const LISTS: &[&str] = &[
+    "search_path",
+    "temp_tablespaces",
+    "session_preload_libraries",
+    "local_preload_libraries",
+];
+
+/// How to make it so.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// Sections whose rights are looked at.
+    pub sections: &'a [&'a str],
+    /// Also take away what the file doesn't give? Not before all sections can be run.
+    pub revoke: bool,
+    /// Are connection limits wanted? Test clusters have none: they count over all databases.
+    pub connection_limits: bool,
+}
+
+/// Makes it so. Returns what was executed; empty: it was so already.
+pub fn reconcile(
+    session: &mut Session,
+    file: &RolesFile,
+    administrator: &str,
+    scope: Scope<'_>,
+) -> Result<Vec<String>> {
+    let managed = file.managed();
+    session.transaction(|session| {
+        let desired = desired(session, file, &managed, administrator, scope)?;
+        let mut done = Vec::new();
+        // A revoke on a table takes the columns' rights with it: whatever that cost is given back in the next round, still unseen by anybody.
+        for _ in 0..3 {
+            let actual = State::read(session, &managed, administrator)?;
+            let steps = difference(&desired, &actual, scope.revoke);
+            if steps.is_empty() {
+                return Ok(done);
+            }
+            for step in steps {
+                session.run(&step, &step)?;
+                done.push(step);
+            }
+        }
+        let actual = State::read(session, &managed, administrator)?;
+        let left = difference(&desired, &actual, scope.revoke);
+        Err(Error::Finding(format!(
+            "db-roles.sql can't be reached by its administrator; still missing: {}",
+            left.join(" ")
+        )))
+    })
+}
+
+/// What the catalogue would hold if the file were all there is.
+pub fn desired(
+    session: &mut Session,
+    file: &RolesFile,
+    managed: &[String],
+    administrator: &str,
+    scope: Scope<'_>,
+) -> Result<State> {
+    session.run("savepoint desired", "savepoint")?;
+    let wanted = wanted(session, file, managed, administrator, scope);
+    if wanted.is_ok() {
+        session.run(
+            "rollback to savepoint desired; release savepoint desired",
+            "rollback to savepoint",
+        )?;
+    }
+    wanted
+}
+
+fn wanted(
+    session: &mut Session,
+    file: &RolesFile,
+    managed: &[String],
+    administrator: &str,
+    scope: Scope<'_>,
+) -> Result<State> {
+    let database: String = session.value("select current_database()::text")?;
+    let before = State::read(session, managed, administrator)?;
+    // Behind the savepoint only: taking everything needs no order and no economy.
+    session.run(
+        &take_all(&before, file),
+        "taking every right, to see what the file alone gives",
+    )?;
+    for section in scope.sections {
+        for statement in file.section(section, &database) {
+            session.run(
+                &statement.altering(),
+                &format!("db-roles.sql, line {}", statement.line),
+            )?;
+        }
+    }
+    if !scope.connection_limits {
+        let all: Vec<_> = managed
+            .iter()
+            .map(|role| format!("alter role {} connection limit -1;", identifier(role)))
+            .collect();
+        session.run(&all.concat(), "lifting connection limits")?;
+    }
+    State::read(session, managed, administrator)
+}
+
+/// Takes every right and every setting from everyone, and gives owners theirs.
+fn take_all(state: &State, file: &RolesFile) -> String {
+    let mut sql = String::new();
+    let owns = state
+        .rights
+        .iter()
+        .filter(|right| right.kind != "default" && right.column.is_empty());
+    let mut objects: Vec<_> = owns
+        .map(|right| (&right.owner, &right.kind, &right.object))
+        .collect();
+    objects.dedup();
+    for (owner, kind, object) in objects {
+        let owner = identifier(owner);
+        sql.push_str(&format!(
+            "set local role {owner}; grant all on {kind} {object} to {owner}; reset role;"
+        ));
+    }
+    sql.push_str(&statements("revoke", state.given()).concat());
+    sql.push_str(&defaults(state));
+    for (name, role) in &state.roles {
+        let name = identifier(name);
+        sql.push_str(&format!(
+            "alter role {name} nologin inherit nocreatedb nocreaterole connection limit -1 valid until 'infinity'; alter role {name} reset all;"
+        ));
+        for key in role.settings_here.keys() {
+            sql.push_str(&format!(
+                "alter role {name} in database {} reset {};",
+                identifier(&state.database),
+                identifier(key)
+            ));
+        }
+    }
+    sql.push_str(
+        &memberships(state, file)
+            .iter()
+            .map(|(of, who)| format!("revoke {} from {};", identifier(of), identifier(who)))
+            .collect::<String>(),
+    );
+    sql
+}
+
+/// Default privileges as a role has them that never changed any: everything to itself, and to PUBLIC what Postgres gives.
+fn defaults(state: &State) -> String {
+    let mut owners: Vec<_> = state
+        .rights
+        .iter()
+        .filter(|right| right.kind == "default")
+        .map(|right| &right.owner)
+        .collect();
+    owners.dedup();
+    owners.sort();
+    owners.dedup();
+    let all = ["tables", "sequences", "routines", "types", "schemas"];
+    let each = owners.iter().map(|owner| {
+        let owner = identifier(owner);
+        let own: String = all.iter().map(|kind| format!("alter default privileges grant all on {kind} to {owner};")).collect();
+        format!(
+            "set local role {owner}; {own} alter default privileges grant execute on routines to public; alter default privileges grant usage on types to public; reset role;"
+        )
+    });
+    each.collect()
+}
+
+/// Memberships of managed roles, but for those that the superuser's section gives: they are not the administrator's to take.
+fn memberships<'a>(state: &'a State, file: &RolesFile) -> Vec<(&'a str, &'a str)> {
+    let superuser: Vec<Statement> = file.section("superuser", crate::DATABASE);
+    let kept = |of: &str, who: &str| {
+        superuser
+            .iter()
+            .any(|statement| statement.sql == format!("grant {of} to {who}"))
+    };
+    let all = state.roles.iter().flat_map(|(who, role)| {
+        role.member_of
+            .iter()
+            .map(move |of| (of.as_str(), who.as_str()))
+    });
+    all.filter(|(of, who)| !kept(of, who)).collect()
+}
+
+/// The statements that lead from `actual` to `desired`: grants first.
+fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
+    let mut steps = Vec::new();
+    for (name, wanted) in &desired.roles {
+        let Some(is) = actual.roles.get(name) else {
+            continue;
+        };
+        let role = identifier(name);
+        if wanted.attributes != is.attributes {
+            let plain = wanted.attributes.split(" [").next().unwrap_or_default();
+            steps.push(format!("alter role {role} {plain};"));
+        }
+        for (key, value) in wanted
+            .settings
+            .iter()
+            .filter(|(key, value)| is.settings.get(*key) != Some(value))
+        {
+            steps.push(format!(
+                "alter role {role} set {} = {};",
+                identifier(key),
+                setting(key, value)
+            ));
+        }
+        for key in is
+            .settings
+            .keys()
+            .filter(|key| !wanted.settings.contains_key(*key))
+        {
+            steps.push(format!("alter role {role} reset {};", identifier(key)));
+        }
+        for of in wanted.member_of.difference(&is.member_of) {
+            steps.push(format!("grant {} to {role};", identifier(of)));
+        }
+    }
+    steps.extend(statements(
+        "grant",
+        desired.rights.difference(&actual.rights),
+    ));
+    if revoke {
+        for (name, wanted) in &desired.roles {
+            let Some(is) = actual.roles.get(name) else {
+                continue;
+            };
+            for of in is.member_of.difference(&wanted.member_of) {
+                steps.push(format!(
+                    "revoke {} from {};",
+                    identifier(of),
+                    identifier(name)
+                ));
+            }
+            for key in is
+                .settings_here
+                .keys()
+                .filter(|key| !wanted.settings_here.contains_key(*key))
+            {
+                let (role, here) = (identifier(name), identifier(&actual.database));
+                steps.push(format!(
+                    "alter role {role} in database {here} reset {};",
+                    identifier(key)
+                ));
+            }
+        }
+        let (mut extra, mut options): (Vec<&Right>, Vec<&Right>) = (Vec::new(), Vec::new());
+        for right in actual.rights.difference(&desired.rights) {
+            let without = Right {
+                grantable: !right.grantable,
+                ..right.clone()
+            };
+            if desired.rights.contains(&without) {
+                options.push(right)
+            } else {
+                extra.push(right)
+            }
+        }
+        steps.extend(statements("revoke", extra.into_iter()));
+        for right in options.into_iter().filter(|right| right.grantable) {
+            steps.push(format!(
+                "set local role {}; revoke grant option for {} on {} {} from {} cascade; reset role;",
+                identifier(&right.owner), right.privilege, right.kind, right.object, grantee(&right.grantee)
+            ));
+        }
+    }
+    steps
+}
+
+fn setting(key: &str, value: &str) -> String {
+    if LISTS.contains(&key) {
+        value.replace("\"\"", "''")
+    } else {
+        literal(value)
+    }
+}

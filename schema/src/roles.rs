@@ -1,0 +1,203 @@
+//! `db-roles.sql`, read no further than it must be: sections, statements, and which roles it makes. What a statement *means* is left to Postgres.
+
+use crate::ROLES;
+use crate::session::identifier;
+
+/// Everyone who can log in.
+pub const LOGINS: &[&str] = &[
+    "govrnanza_admin",
+    "account_reader",
+    "account_writer",
+    "profile_reader",
+    "profile_writer",
+    "registry_reader",
+    "registry_writer",
+    "billing_reader",
+    "billing_writer",
+    "notification_reader",
+    "notification_writer",
+    "lab_monitor",
+];
+
+/// One statement of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Where it starts, counted from 1.
+    pub line: usize,
+    /// Without the semicolon and what follows it.
+    pub sql: String,
+    /// The comment that ends its line, if any.
+    pub reason: Option<String>,
+}
+
+impl Statement {
+    /// The role that this statement makes.
+    #[must_use]
+    pub fn creates_role(&self) -> Option<&str> {
+        self.sql
+            .strip_prefix("create role ")?
+            .split_whitespace()
+            .next()
+    }
+
+    /// The same for a role that exists.
+    #[must_use]
+    pub fn altering(&self) -> String {
+        match self.creates_role() {
+            Some(_) => self.sql.replacen("create role ", "alter role ", 1),
+            None => self.sql.clone(),
+        }
+    }
+
+    /// Does it speak of the database as such, whose rights a clone doesn't carry?
+    #[must_use]
+    pub fn of_database(&self, database: &str) -> bool {
+        self.sql
+            .contains(&format!(" on database {} ", identifier(database)))
+    }
+}
+
+/// The file's text.
+#[derive(Debug, Clone)]
+pub struct RolesFile {
+    text: String,
+}
+
+impl Default for RolesFile {
+    fn default() -> Self {
+        Self {
+            text: ROLES.to_owned(),
+        }
+    }
+}
+
+impl RolesFile {
+    /// Another text than the embedded one.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into() }
+    }
+
+    /// The file's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Statements of the named section, in order, speaking of `database` instead of `govrnanza`.
+    #[must_use]
+    pub fn section(&self, name: &str, database: &str) -> Vec<Statement> {
+        let header = format!("-- == {name} ==");
+        let mut line = 0;
+        let mut inside = String::new();
+        let mut first = None;
+        for text in self.text.lines() {
+            line += 1;
+            if text.starts_with("-- == ") {
+                if first.is_some() {
+                    break;
+                }
+                if text == header {
+                    first = Some(line);
+                }
+            } else if first.is_some() {
+                inside.push_str(text);
+                inside.push('\n');
+            }
+        }
+        let mut found = statements(&inside, first.unwrap_or_default() + 1);
+        if database != crate::DATABASE {
+            for statement in &mut found {
+                let there = format!(" on database {} ", identifier(database));
+                statement.sql = statement.sql.replace(" on database govrnanza ", &there);
+            }
+        }
+        found
+    }
+
+    /// All sections that `dba apply` runs.
+    #[must_use]
+    pub fn applied(&self, database: &str) -> Vec<Statement> {
+        ["roles", "foundation", "services"]
+            .iter()
+            .flat_map(|name| self.section(name, database))
+            .collect()
+    }
+
+    /// Roles that `dba apply` manages: those the file makes, the administrator itself apart.
+    #[must_use]
+    pub fn managed(&self) -> Vec<String> {
+        let section = self.section("roles", crate::DATABASE);
+        section
+            .iter()
+            .filter_map(|statement| statement.creates_role().map(str::to_owned))
+            .collect()
+    }
+}
+
+/// Cuts SQL at its semicolons. Knows comments, quotes and dollar quotes, nothing else.
+#[must_use]
+pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
+    let mut found: Vec<Statement> = Vec::new();
+    let (mut current, mut start, mut line) = (String::new(), first_line, first_line);
+    let mut rest = sql;
+    let mut ended_on = 0;
+    while let Some(c) = rest.chars().next() {
+        let taken = if rest.starts_with("--") {
+            let length = rest.find('\n').unwrap_or(rest.len());
+            if ended_on == line
+                && current.trim().is_empty()
+                && let Some(last) = found.last_mut()
+            {
+                last.reason = Some(rest[2..length].trim().to_owned());
+            }
+            rest = &rest[length..];
+            continue;
+        } else if c == '\'' || c == '"' {
+            rest[1..].find(c).map_or(rest.len(), |end| end + 2)
+        } else if let Some(tag) = dollar_tag(rest) {
+            rest[tag.len()..]
+                .find(tag)
+                .map_or(rest.len(), |end| end + 2 * tag.len())
+        } else if c == ';' {
+            let sql = current.trim().to_owned();
+            current.clear();
+            if !sql.is_empty() {
+                found.push(Statement {
+                    line: start,
+                    sql,
+                    reason: None,
+                });
+            }
+            ended_on = line;
+            rest = &rest[1..];
+            continue;
+        } else {
+            c.len_utf8()
+        };
+        let piece = &rest[..taken];
+        if current.trim().is_empty() && !c.is_whitespace() {
+            start = line;
+        }
+        line += piece.matches('\n').count();
+        current.push_str(piece);
+        rest = &rest[taken..];
+    }
+    if !current.trim().is_empty() {
+        found.push(Statement {
+            line: start,
+            sql: current.trim().to_owned(),
+            reason: None,
+        });
+    }
+    found
+}
+
+fn dollar_tag(text: &str) -> Option<&str> {
+    let inner = text.strip_prefix('$')?;
+    let end = inner.find('$')?;
+    inner[..end]
+        .chars()
+        .all(|c| c.is_alphanumeric() || c == '_')
+        .then(|| &text[..end + 2])
+}

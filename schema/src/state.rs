@@ -1,0 +1,267 @@
+//! Who may do what, read from the catalogue: the same shape for what is wanted and for what is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Doing, Result};
+use crate::session::{Session, identifier};
+
+/// One right. `aclexplode` gives them out one by one; nothing is compared as text of an ACL, so a null ACL and its written-out default are equal.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Right {
+    /// As `grant … on` has it: `table`, `schema`, `database`, `sequence`, `routine`, `type`; or `default` for default privileges.
+    pub kind: String,
+    /// Quoted and qualified; for `default`, what they are for (`routines`, …).
+    pub object: String,
+    /// Empty: the whole object.
+    pub column: String,
+    /// Who grants: the owner.
+    pub owner: String,
+    /// A role, or `public`.
+    pub grantee: String,
+    /// As Postgres calls it: `SELECT`.
+    pub privilege: String,
+    /// May it be passed on? Nothing here may.
+    pub grantable: bool,
+}
+
+/// What a role is, apart from rights on objects.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Role {
+    /// As `alter role` has them, in one line.
+    pub attributes: String,
+    /// Setting by name, for all databases.
+    pub settings: BTreeMap<String, String>,
+    /// Setting by name, for this database alone.
+    pub settings_here: BTreeMap<String, String>,
+    /// Roles it may become or inherits from.
+    pub member_of: BTreeSet<String>,
+}
+
+/// Everything that `dba apply` keeps equal to `db-roles.sql`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// The database read.
+    pub database: String,
+    /// All rights on objects of managed owners, owners' own included.
+    pub rights: BTreeSet<Right>,
+    /// Managed roles by name.
+    pub roles: BTreeMap<String, Role>,
+}
+
+/// Every right on objects whose owner is one of `$1`, whoever holds it. Objects of extensions are their own.
+const RIGHTS: &str = "
+with object (kind, name, col, owner, acl) as (
+    select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba))
+    from pg_database d where d.datname = current_database()
+    union all
+    select 'schema', format('%I', n.nspname), '', n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)) from pg_namespace n
+    union all
+    select case c.relkind when 'S' then 'sequence' else 'table' end, format('%I.%I', n.nspname, c.relname), '', c.relowner,
+        coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::\"char\", c.relowner))
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'f', 'p', 'S')
+    union all
+    select 'table', format('%I.%I', n.nspname, c.relname), a.attname, c.relowner, a.attacl
+    from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+    where a.attacl is not null and not a.attisdropped
+    union all
+    select 'routine', p.oid::regprocedure::text, '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)) from pg_proc p
+    union all
+    select 'type', format('%I.%I', n.nspname, t.typname), '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner))
+    from pg_type t join pg_namespace n on n.oid = t.typnamespace
+    where t.typelem = 0 and (t.typtype in ('d', 'e', 'r', 'b') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+    union all
+    select 'default', k.name, coalesce(n.nspname, ''), r.oid,
+        case when s.nsp = 0 then coalesce(d.defaclacl, acldefault(k.kind, r.oid)) else d.defaclacl end
+    from pg_roles r
+    cross join (values ('r', 'r'::\"char\", 'tables'), ('S', 's', 'sequences'), ('f', 'f', 'routines'), ('T', 'T', 'types'), ('n', 'n', 'schemas')) k (objtype, kind, name)
+    cross join lateral (
+        select 0::oid union all select e.defaclnamespace from pg_default_acl e
+        where e.defaclrole = r.oid and e.defaclobjtype::text = k.objtype and e.defaclnamespace <> 0
+    ) s (nsp)
+    left join pg_default_acl d on d.defaclrole = r.oid and d.defaclobjtype::text = k.objtype and d.defaclnamespace = s.nsp
+    left join pg_namespace n on n.oid = s.nsp
+)
+select o.kind, o.name, o.col::text, w.rolname::text, coalesce(g.rolname::text, 'public'), a.privilege_type, a.is_grantable
+from object o
+join pg_roles w on w.oid = o.owner
+cross join lateral aclexplode(o.acl) a
+left join pg_roles g on g.oid = a.grantee
+where w.rolname = any ($1) and (o.kind <> 'default' or not w.rolcanlogin or w.rolname = current_user)";
+
+const ROLES: &str = "
+select r.rolname::text,
+    concat_ws(' ',
+        case when r.rolcanlogin then 'login' else 'nologin' end,
+        case when r.rolinherit then 'inherit' else 'noinherit' end,
+        case when r.rolcreatedb then 'createdb' else 'nocreatedb' end,
+        case when r.rolcreaterole then 'createrole' else 'nocreaterole' end,
+        'connection limit ' || r.rolconnlimit,
+        'valid until ' || quote_literal(coalesce(r.rolvaliduntil, 'infinity')::text)),
+    concat_ws(', ', case when r.rolsuper then 'superuser' end, case when r.rolreplication then 'replication' end,
+        case when r.rolbypassrls then 'bypassrls' end),
+    coalesce((select s.setconfig from pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0), '{}'),
+    coalesce((select s.setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase
+        where s.setrole = r.oid and d.datname = current_database()), '{}'),
+    array(select b.rolname::text from pg_auth_members m join pg_roles b on b.oid = m.roleid where m.member = r.oid)
+from pg_roles r where r.rolname = any ($1)";
+
+impl State {
+    /// Reads it. `managed` are the roles; their owners' objects and those of `administrator` are looked at.
+    pub fn read(session: &mut Session, managed: &[String], administrator: &str) -> Result<Self> {
+        let mut owners = managed.to_vec();
+        owners.push(administrator.to_owned());
+        let database = session.value("select current_database()::text")?;
+        let mut state = Self {
+            database,
+            ..Self::default()
+        };
+        for row in session
+            .client
+            .query(RIGHTS, &[&owners])
+            .doing("reading rights")?
+        {
+            state.rights.insert(Right {
+                kind: row.get(0),
+                object: row.get(1),
+                column: row.get(2),
+                owner: row.get(3),
+                grantee: row.get(4),
+                privilege: row.get(5),
+                grantable: row.get(6),
+            });
+        }
+        for row in session
+            .client
+            .query(ROLES, &[&managed])
+            .doing("reading roles")?
+        {
+            let name: String = row.get(0);
+            let beyond: String = row.get(2);
+            let mut attributes: String = row.get(1);
+            if !beyond.is_empty() {
+                // The administrator can neither give nor take these: they only show up as a difference.
+                attributes = format!("{attributes} [{beyond}]");
+            }
+            let member_of: Vec<String> = row.get(5);
+            let role = Role {
+                attributes,
+                settings: settings(row.get(3)),
+                settings_here: settings(row.get(4)),
+                member_of: member_of.into_iter().collect(),
+            };
+            state.roles.insert(name, role);
+        }
+        Ok(state)
+    }
+
+    /// Rights that somebody holds on what isn't their own: the coupling map.
+    pub fn given(&self) -> impl Iterator<Item = &Right> {
+        self.rights
+            .iter()
+            .filter(|right| right.owner != right.grantee)
+    }
+}
+
+fn settings(list: Vec<String>) -> BTreeMap<String, String> {
+    list.iter()
+        .filter_map(|item| item.split_once('='))
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .collect()
+}
+
+/// `"public"` is a keyword, not a role.
+pub(crate) fn grantee(name: &str) -> String {
+    if name == "public" {
+        name.to_owned()
+    } else {
+        identifier(name)
+    }
+}
+
+/// Rights on one object that one grant or revoke can name together.
+#[derive(Debug, Default)]
+pub(crate) struct Bundle {
+    whole: BTreeSet<String>,
+    columns: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Bundle {
+    /// `SELECT, UPDATE (name, title)`.
+    pub(crate) fn list(&self) -> String {
+        let mut parts: Vec<String> = self.whole.iter().cloned().collect();
+        for (privilege, columns) in &self.columns {
+            let columns: Vec<_> = columns.iter().map(|column| identifier(column)).collect();
+            parts.push(format!("{privilege} ({})", columns.join(", ")));
+        }
+        parts.join(", ")
+    }
+
+    fn add(&mut self, right: &Right) {
+        if right.column.is_empty() || right.kind == "default" {
+            self.whole.insert(right.privilege.clone());
+        } else {
+            self.columns
+                .entry(right.privilege.clone())
+                .or_default()
+                .insert(right.column.clone());
+        }
+    }
+}
+
+/// Things stand in schemas, schemas in the database.
+pub(crate) fn rank(kind: &str) -> i32 {
+    match kind {
+        "database" => 0,
+        "schema" => 1,
+        _ => 2,
+    }
+}
+
+/// Statements that give (`grant`) or take (`revoke`) these rights, each as the owner.
+pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>) -> Vec<String> {
+    let mut bundles: BTreeMap<(String, String, String, String, String, bool), Bundle> =
+        BTreeMap::new();
+    for right in rights {
+        let schema = if right.kind == "default" {
+            right.column.clone()
+        } else {
+            String::new()
+        };
+        let key = (
+            right.owner.clone(),
+            right.kind.clone(),
+            right.object.clone(),
+            schema,
+            right.grantee.clone(),
+            right.grantable,
+        );
+        bundles.entry(key).or_default().add(right);
+    }
+    // Whoever names a table must be let into its schema: schemas are given first and taken last.
+    let mut bundles: Vec<_> = bundles.into_iter().collect();
+    bundles.sort_by_key(|((_, kind, ..), _)| rank(kind) * if verb == "grant" { 1 } else { -1 });
+    let written = bundles
+        .iter()
+        .map(|((owner, kind, object, schema, who, grantable), bundle)| {
+            let (list, owner, who) = (bundle.list(), identifier(owner), grantee(who));
+            let (to, option, cascade) = match (verb, grantable) {
+                ("grant", true) => ("to", " with grant option", ""),
+                ("grant", false) => ("to", "", ""),
+                _ => ("from", "", " cascade"),
+            };
+            let statement = if kind == "default" {
+                let within = if schema.is_empty() {
+                    String::new()
+                } else {
+                    format!(" in schema {}", identifier(schema))
+                };
+                format!(
+                    "alter default privileges{within} {verb} {list} on {object} {to} {who}{option}"
+                )
+            } else {
+                format!("{verb} {list} on {kind} {object} {to} {who}{option}{cascade}")
+            };
+            format!("set local role {owner}; {statement}; reset role;")
+        });
+    written.collect()
+}

@@ -1,0 +1,74 @@
+//! What each service publishes: declared, made by its publisher, replaced only where it differs (replacing locks out every reader).
+
+use crate::embedded::VIEWS;
+use crate::error::{Doing, Result};
+use crate::session::{Session, identifier};
+
+/// Name, definition, options and comment: what makes a view what it is, rights apart.
+type Shape = (String, String, String, Option<String>);
+
+/// Brings the views to what is declared. Returns the views made, replaced or dropped.
+pub fn publish(session: &mut Session) -> Result<Vec<String>> {
+    let mut done = Vec::new();
+    for (service, sql) in VIEWS {
+        let publisher = identifier(&format!("{service}_publisher"));
+        done.extend(session.transaction(|session| publish_one(session, &publisher, sql))?);
+    }
+    Ok(done)
+}
+
+fn publish_one(session: &mut Session, publisher: &str, sql: &str) -> Result<Vec<String>> {
+    // Postgres says what the declaration comes to: it is made in a schema that nobody will ever see.
+    session.run(
+        &format!("savepoint declared; create schema scratch; grant create, usage on schema scratch to {publisher}; set local role {publisher};"),
+        "making room to compare views",
+    )?;
+    session.run(
+        &sql.replace("view published.", "view scratch."),
+        "reading the declared views",
+    )?;
+    let declared = shapes(session, "scratch", publisher)?;
+    session.run(
+        "rollback to savepoint declared; release savepoint declared;",
+        "rollback to savepoint",
+    )?;
+    let existing = shapes(session, "published", publisher)?;
+    if declared == existing {
+        return Ok(Vec::new());
+    }
+    session.run(
+        &format!("set local role {publisher};"),
+        "becoming the publisher",
+    )?;
+    let mut done = Vec::new();
+    for (name, ..) in existing
+        .iter()
+        .filter(|(name, ..)| declared.iter().all(|(kept, ..)| kept != name))
+    {
+        session.run(
+            &format!("drop view published.{}", identifier(name)),
+            &format!("dropping published.{name}, which is no longer declared"),
+        )?;
+        done.push(format!("drop view published.{name}"));
+    }
+    session.run(sql, "a published view may only gain columns, at its end; a changed meaning is a second view (`_v2`)")?;
+    session.run("reset role;", "reset role")?;
+    for shape in declared.iter().filter(|shape| !existing.contains(shape)) {
+        done.push(format!("create or replace view published.{}", shape.0));
+    }
+    Ok(done)
+}
+
+fn shapes(session: &mut Session, schema: &str, publisher: &str) -> Result<Vec<Shape>> {
+    let rows = session.client.query(
+        "select c.relname::text, pg_get_viewdef(c.oid), coalesce(array_to_string(c.reloptions, ','), ''), obj_description(c.oid, 'pg_class')
+         from pg_class c join pg_namespace n on n.oid = c.relnamespace
+         where n.nspname = $1 and c.relkind = 'v' and c.relowner = to_regrole($2) order by 1",
+        &[&schema, &publisher],
+    );
+    Ok(rows
+        .doing("reading views")?
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
+        .collect())
+}
