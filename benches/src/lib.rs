@@ -4,8 +4,13 @@
 
 pub mod cli;
 pub mod clock;
+pub mod driver;
+pub mod experiment;
 mod failure;
 pub mod import;
+pub mod result;
+pub mod schedule;
+pub mod stats;
 mod target;
 pub mod up;
 

@@ -11,7 +11,12 @@ use crate::schedule::stream;
 
 /// One arrangement of services under load. Everybody's rate is the same in each cell it runs in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    tag = "kind",
+    deny_unknown_fields
+)]
 pub enum Cell {
     /// One service by itself: the denominator of its ratios.
     Alone {
@@ -60,12 +65,19 @@ impl Cell {
 /// Every cell of one replicate for `services`: each alone, each pair, all of them, and one null cell for each of `nulls`.
 #[must_use]
 pub fn cells(services: &[String], nulls: &[String]) -> Vec<Cell> {
-    let alone = services.iter().map(|service| Cell::Alone { service: service.clone() });
+    let alone = services.iter().map(|service| Cell::Alone {
+        service: service.clone(),
+    });
     let pairs = services.iter().enumerate().flat_map(|(i, first)| {
-        services[i + 1..].iter().map(move |second| Cell::Pair { first: first.clone(), second: second.clone() })
+        services[i + 1..].iter().map(move |second| Cell::Pair {
+            first: first.clone(),
+            second: second.clone(),
+        })
     });
     let all = (services.len() > 2).then_some(Cell::All);
-    let nulls = nulls.iter().map(|service| Cell::Null { service: service.clone() });
+    let nulls = nulls.iter().map(|service| Cell::Null {
+        service: service.clone(),
+    });
     alone.chain(pairs).chain(all).chain(nulls).collect()
 }
 

@@ -68,7 +68,11 @@ impl Preset {
     #[must_use]
     pub fn services(self, running: &[String]) -> Vec<String> {
         match self {
-            Self::Smoke => running.iter().filter(|name| ["profile", "registry"].contains(&name.as_str())).cloned().collect(),
+            Self::Smoke => running
+                .iter()
+                .filter(|name| ["profile", "registry"].contains(&name.as_str()))
+                .cloned()
+                .collect(),
             _ => running.to_vec(),
         }
     }
@@ -78,7 +82,11 @@ impl Preset {
     pub fn nulls(self, services: &[String]) -> Vec<String> {
         match self {
             Self::Standard | Self::Full => services.to_vec(),
-            _ => services.iter().filter(|name| *name == "registry").cloned().collect(),
+            _ => services
+                .iter()
+                .filter(|name| *name == "registry")
+                .cloned()
+                .collect(),
         }
     }
 }

@@ -237,8 +237,10 @@ impl ResultFile {
     /// [`MalformedResult`], which names the file and the place.
     pub fn read(path: &Path) -> Result<Self, MalformedResult> {
         let name = path.display().to_string();
-        let text =
-            std::fs::read_to_string(path).map_err(|source| MalformedResult::Read { path: name.clone(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| MalformedResult::Read {
+            path: name.clone(),
+            source,
+        })?;
         serde_json::from_str(&text).map_err(|source| MalformedResult::Shape { path: name, source })
     }
 
@@ -264,11 +266,16 @@ impl ServiceResult {
             name: record.service.clone(),
             offered: record.offered,
             measured_s: record.measured_s,
-            response: record.response.iter().map(|(outcome, histogram)| (*outcome, histogram.encode())).collect(),
+            response: record
+                .response
+                .iter()
+                .map(|(outcome, histogram)| (*outcome, histogram.encode()))
+                .collect(),
             lag: record.lag.encode(),
             service_time: record.service_time.encode(),
-            server_timing_ms: (timing.answers > 0)
-                .then(|| [timing.queue_ms, timing.pool_ms, timing.db_ms, timing.app_ms].map(per_answer)),
+            server_timing_ms: (timing.answers > 0).then(|| {
+                [timing.queue_ms, timing.pool_ms, timing.db_ms, timing.app_ms].map(per_answer)
+            }),
             in_flight_max: record.in_flight_max,
         }
     }
@@ -296,7 +303,11 @@ impl ServiceResult {
     /// [`MalformedHistogram`].
     pub fn good(&self) -> Result<u64, MalformedHistogram> {
         let mut good = 0;
-        for (_, text) in self.response.iter().filter(|(outcome, _)| outcome.is_good()) {
+        for (_, text) in self
+            .response
+            .iter()
+            .filter(|(outcome, _)| outcome.is_good())
+        {
             good += Histogram::decode(text)?.count();
         }
         Ok(good)
