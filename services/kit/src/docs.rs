@@ -1,13 +1,188 @@
 //! The contract, served: as JSON for programs and as a page for people.
 
-use serde_json::Value;
+mod operation;
+mod schema;
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value};
 
 /// Reads the contract's YAML.
 pub(crate) fn read(yaml: &str) -> Result<Value, serde_yaml_ng::Error> {
     serde_yaml_ng::from_str(yaml)
 }
 
-/// The contract as one page that needs nothing else.
+/// Plain, and readable from 400 px on: long paths break, tables scroll in themselves.
+const STYLE: &str = "\
+:root{color-scheme:light dark;--line:#8884;--soft:#8881;--link:#0a58ca}\
+@media(prefers-color-scheme:dark){:root{--link:#7db3ff}}\
+*{box-sizing:border-box}\
+body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:60rem;padding:1rem;overflow-wrap:anywhere}\
+a{color:var(--link)}code{font:0.9em/1.4 ui-monospace,monospace}\
+nav ul{padding-left:1.2rem}\
+details{border:1px solid var(--line);border-radius:6px;margin:.5rem 0;padding:.5rem .75rem}\
+summary{cursor:pointer}summary code{font-weight:600}\
+.m{display:inline-block;min-width:4.2em;text-transform:uppercase}\
+.s{border:1px solid var(--line);border-radius:4px;font-size:.8em;padding:0 .4em;white-space:nowrap}\
+.t{overflow-x:auto}table{border-collapse:collapse;width:100%}\
+th,td{border-bottom:1px solid var(--line);padding:.25rem .5rem .25rem 0;text-align:left;vertical-align:top;overflow-wrap:normal}\
+td:last-child{min-width:10rem}:target{background:var(--soft)}";
+
+/// The contract as one page that needs nothing else: no script, no font, no network.
 pub(crate) fn page(contract: &Value) -> String {
-    contract.to_string()
+    let title = text(contract, "/info/title");
+    let mut html = String::new();
+    let mut nav = String::new();
+    for (tag, operations) in operation::by_tag(contract) {
+        let _ = write!(
+            nav,
+            "<li><a href=\"#tag-{0}\">{1}</a></li>",
+            anchor(&tag),
+            escape(&tag)
+        );
+        let _ = write!(
+            html,
+            "<h2 id=\"tag-{0}\">{1}</h2>",
+            anchor(&tag),
+            escape(&tag)
+        );
+        for operation in operations {
+            html.push_str(&operation.html(contract));
+        }
+    }
+    html.push_str("<h2 id=\"schemas\">Schemas</h2>");
+    for (name, schema) in members(contract.pointer("/components/schemas")) {
+        html.push_str(&schema::section(name, schema));
+    }
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title>\
+         <style>{STYLE}</style></head><body><header><h1>{title} <small>{version}</small></h1>{about}\
+         <p>For programs: <a href=\"openapi.json\">openapi.json</a></p></header>\
+         <nav aria-label=\"Contents\"><ul>{nav}<li><a href=\"#schemas\">Schemas</a></li></ul></nav><main>{html}</main></body></html>",
+        title = escape(title),
+        version = escape(text(contract, "/info/version")),
+        about = paragraphs(text(contract, "/info/description")),
+    )
+}
+
+/// A text by JSON pointer; empty if there is none.
+fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The members of an object; none of anything else.
+fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
+    value
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(Map::iter)
+}
+
+/// What `$ref` points to within the contract, or the value itself.
+fn resolve<'a>(contract: &'a Value, value: &'a Value) -> &'a Value {
+    let target = text(value, "/$ref")
+        .strip_prefix('#')
+        .and_then(|pointer| contract.pointer(pointer));
+    target.unwrap_or(value)
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// Letters and digits; everything else becomes a hyphen.
+fn anchor(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() {
+                c.to_ascii_lowercase()
+            } else {
+                '-'
+            }
+        })
+        .collect()
+}
+
+/// Paragraphs at blank lines, `code` in backticks; more of Markdown the contracts don't use.
+fn paragraphs(text: &str) -> String {
+    let paragraphs = text
+        .split("\n\n")
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    paragraphs
+        .map(|text| format!("<p>{}</p>", inline(text)))
+        .collect()
+}
+
+fn inline(text: &str) -> String {
+    let code = |(index, part): (usize, &str)| match index % 2 {
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
+    };
+    text.split('`').enumerate().map(code).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = r##"
+openapi: 3.1.0
+info: { title: "Sample <x>", version: "1", description: "Says `what`.\n\nAnd why." }
+paths:
+  /api/v1/things/{id}:
+    parameters: [ { $ref: "#/components/parameters/Id" } ]
+    get:
+      tags: [Things]
+      summary: One thing
+      operationId: find_thing
+      x-scope: member
+      parameters: [ { name: deep, in: query, schema: { type: boolean } } ]
+      responses:
+        "200": { description: The thing, content: { application/json: { schema: { $ref: "#/components/schemas/Thing" } } } }
+        "404": { $ref: "#/components/responses/NotFound" }
+    delete: { operationId: delete_thing, responses: { "204": { description: Gone } } }
+components:
+  parameters: { Id: { name: id, in: path, required: true, schema: { type: string, format: uuid } } }
+  responses: { NotFound: { description: No such thing } }
+  schemas:
+    Thing:
+      type: object
+      required: [id]
+      properties:
+        id: { type: string, format: uuid, description: Its id }
+        tags: { type: array, maxItems: 20, items: { type: string } }
+        owner: { oneOf: [ { $ref: "#/components/schemas/Thing" }, { type: "null" } ] }
+"##;
+
+    #[test]
+    fn the_page_names_everything_and_asks_nobody() {
+        let html = page(&read(CONTRACT).unwrap());
+        for part in [
+            "Sample &lt;x&gt;",
+            "<code>what</code>",
+            "/api/v1/things/{id}",
+            "find_thing",
+            "delete_thing",
+            "No such thing",
+            "href=\"#schema-thing\"",
+            "list of string",
+            "deep",
+            "member",
+            "Its id",
+            "width=device-width",
+        ] {
+            assert!(html.contains(part), "{part} is missing in {html}");
+        }
+        for foreign in ["<script", "http://", "https://", "<x>", "@import", "url("] {
+            assert!(!html.contains(foreign), "{foreign}");
+        }
+    }
 }

@@ -93,6 +93,9 @@ pub enum Error {
     /// 401: no token, or not a valid one.
     #[error("not signed in")]
     Unauthorized,
+    /// 401: an e-mail and a password that don't belong together; which of the two is wrong is told to nobody.
+    #[error("wrong credentials")]
+    WrongCredentials,
     /// 402: the organisation is frozen.
     #[error("payment required: {detail}")]
     PaymentRequired {
@@ -230,7 +233,7 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest { .. } => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::WrongCredentials => StatusCode::UNAUTHORIZED,
             Self::PaymentRequired { .. } => StatusCode::PAYMENT_REQUIRED,
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,

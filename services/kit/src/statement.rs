@@ -39,8 +39,9 @@ macro_rules! statement {
         }
 
         const _: () = {
-            #[allow(unused_imports, reason = "which SQL types a statement names is its own matter")]
-            use $crate::__private::diesel::{self, pg::sql_types::*, sql_types::*};
+            use $crate::__private::diesel::{self, sql_types::*};
+            // Uses the names above even for a statement that has neither parameters nor rows.
+            type _Named = Text;
 
             /// Stands for the statement in diesel's cache, whatever lifetime its parameters have.
             pub struct Key;

@@ -10,11 +10,6 @@ pub trait Validate {
     fn validate(&self, invalid: &mut Invalid);
 }
 
-/// Bodies without rules of their own.
-impl Validate for () {
-    fn validate(&self, _: &mut Invalid) {}
-}
-
 /// The errors found so far.
 #[derive(Clone, Debug, Default)]
 pub struct Invalid {

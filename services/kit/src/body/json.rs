@@ -32,12 +32,28 @@ impl<T> Json<T> {
 impl<T: DeserializeOwned + Validate> Json<T> {
     /// Reads and checks a body; what HTTP requests go through, and tests may.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        // serde reads a struct from a list as well, by position; a body is an object.
+        if bytes
+            .trim_ascii_start()
+            .first()
+            .is_some_and(|first| b"[\"-0123456789tfn".contains(first))
+        {
+            serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
+                .map_err(|error| not_json(&error))?;
+            return Err(unreadable(FieldError::new(
+                "",
+                "invalid_type",
+                "the body must be an object",
+            )));
+        }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let read = serde_path_to_error::deserialize::<_, T>(&mut reader);
         // Only now is it known whether the text is JSON at all: a wrong field is found before a missing brace.
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
         let value = match read {
             Ok(value) => value,
+            // Not JSON after all, or nested deeper than serde_json follows.
+            Err(error) if !error.inner().is_data() => return Err(not_json(error.inner())),
             Err(error) => {
                 let (field, unfit) =
                     field_error(&error.path().to_string(), &error.inner().to_string());
@@ -103,7 +119,7 @@ pub(crate) fn field_error(path: &str, message: &str) -> (FieldError, bool) {
         (below(quoted), "missing_field", false)
     } else if message.starts_with("duplicate field") {
         (below(quoted), "duplicate_field", false)
-    } else if message.starts_with("invalid type") {
+    } else if message.starts_with("invalid type") || message.starts_with("invalid length") {
         (parent.to_owned(), "invalid_type", false)
     } else if message.starts_with("unknown variant") {
         (parent.to_owned(), "unknown_value", true)

@@ -22,6 +22,7 @@ impl Error {
         match self {
             Self::BadRequest { .. } => "bad-request",
             Self::Unauthorized => "unauthorized",
+            Self::WrongCredentials => "wrong-credentials",
             Self::PaymentRequired { slug, .. } | Self::Forbidden { slug, .. } => slug,
             Self::NotFound => "not-found",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
@@ -47,6 +48,7 @@ impl Error {
             | Self::Forbidden { detail, .. } => detail,
             Self::Conflict(conflict) => &conflict.detail,
             Self::Unauthorized => "a valid token is needed: Authorization: Bearer …",
+            Self::WrongCredentials => "no login has this e-mail and this password",
             Self::NotFound => "there is no such thing here",
             Self::MethodNotAllowed { allow } => return format!("this path offers {allow}"),
             Self::NotAcceptable => "only application/json is offered",
@@ -103,7 +105,7 @@ pub fn problem_response(error: &Error, instance: &str) -> HttpResponse {
     let mut response = HttpResponse::build(error.status());
     response.insert_header((header::CONTENT_TYPE, MEDIA_TYPE));
     match error {
-        Error::Unauthorized => {
+        Error::Unauthorized | Error::WrongCredentials => {
             response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
         }
         Error::MethodNotAllowed { allow } => {
