@@ -1,0 +1,47 @@
+//! Wire: the list of endpoints, and one function for each.
+
+mod logins;
+mod organisations;
+mod plans;
+mod sessions;
+
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use kit::Routes;
+
+use crate::store::SCHEMA;
+
+/// All endpoints of the contract.
+pub fn routes() -> Routes {
+    Routes::new()
+        .post("/organisations", organisations::create_organisation)
+        .get("/organisations/{org}", organisations::find_organisation)
+        .patch("/organisations/{org}", organisations::update_organisation)
+        .post("/organisations/{org}/logins", logins::create_login)
+        .get("/organisations/{org}/logins", logins::list_logins)
+        .get("/organisations/{org}/logins/{id}", logins::find_login)
+        .patch("/organisations/{org}/logins/{id}", logins::update_login)
+        .delete("/organisations/{org}/logins/{id}", logins::delete_login)
+        .put("/logins/me/password", logins::change_password)
+        .post("/plans", plans::create_plan)
+        .get("/plans", plans::list_plans)
+        .get("/plans/{code}", plans::find_plan)
+        .patch("/plans/{code}", plans::update_plan)
+        .post("/sessions", sessions::create_session)
+        .get_at_root("/.well-known/jwks.json", sessions::list_keys)
+        .changes(SCHEMA)
+}
+
+/// Where the request comes from, as failures are counted: the peer itself, since what a header claims proves nothing.
+/// An IPv6 host owns its /64: all of it counts as one.
+fn address(request: &HttpRequest) -> String {
+    match request.peer_addr().map(|peer| peer.ip().to_canonical()) {
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        Some(IpAddr::V6(ip)) => {
+            let [a, b, c, d, ..] = ip.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+        None => "unknown".into(),
+    }
+}

@@ -1,0 +1,50 @@
+//! The tenants.
+
+use actix_web::web::Data;
+use kit::auth::{Admin, Member};
+use kit::{Answer, Ctx, Idempotency, IfMatch, Json, call, reply};
+
+use crate::hashing::Hasher;
+use crate::keys::BodySecret;
+use crate::model::{NewOrganisation, OrganisationPatch};
+use crate::store::Store;
+
+pub(super) async fn create_organisation(
+    ctx: Ctx,
+    key: Idempotency,
+    body: Json<NewOrganisation>,
+    secret: Data<BodySecret>,
+    hasher: Data<Hasher>,
+    store: Data<dyn Store>,
+) -> Answer {
+    let new = body.check()?;
+    let password = hasher.hash(&new.admin.password).await?;
+    let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
+    call::write(&ctx, &store, move |store| {
+        store.create_organisation(&meta, &key, &new, &password)
+    })
+    .await
+}
+
+pub(super) async fn find_organisation(ctx: Ctx, member: Member, store: Data<dyn Store>) -> Answer {
+    let found = call::read(&ctx, &store, move |store| {
+        store.find_organisation(member.organisation)
+    })
+    .await?;
+    reply::with_etag(found.version, &found)
+}
+
+pub(super) async fn update_organisation(
+    ctx: Ctx,
+    admin: Admin,
+    seen: IfMatch,
+    body: Json<OrganisationPatch>,
+    store: Data<dyn Store>,
+) -> Answer {
+    let meta = ctx.meta();
+    let updated = call::write(&ctx, &store, move |store| {
+        store.update_organisation(&meta, admin.organisation, seen, body)
+    })
+    .await?;
+    reply::with_etag(updated.version, &updated)
+}

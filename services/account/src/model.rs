@@ -1,0 +1,56 @@
+//! Nouns: rows, requests and answers. The wire's names are the contract's, the rows' are the tables'.
+
+mod logins;
+mod organisations;
+mod plans;
+mod sessions;
+
+pub use logins::{Login, LoginPatch, LoginRow, NewLogin, PasswordChange};
+pub use organisations::{NewOrganisation, Organisation, OrganisationPatch, OrganisationRow};
+pub use plans::{NewPlan, Plan, PlanPatch, PlanRow};
+pub use sessions::{Credentials, Jwks, Session};
+
+use kit::Invalid;
+use serde::{Deserialize, Deserializer};
+
+/// A new password: long enough to resist guessing, short enough to hash; any characters.
+pub(crate) fn new_password(invalid: &mut Invalid, field: &str, password: &str) {
+    let length = password.chars().count();
+    if length < 10 {
+        invalid.add(field, "too_short", "must have 10 characters at least");
+    } else if length > 200 {
+        invalid.add(field, "too_long", "may have 200 characters at most");
+    }
+}
+
+/// A password as somebody claims it: no rules, which would tell what passwords here look like, but an end.
+fn claimed_password(invalid: &mut Invalid, field: &str, password: &str) {
+    let length = password.chars().count();
+    invalid.require(
+        (1..=1000).contains(&length),
+        field,
+        "out_of_range",
+        "must have 1 to 1000 characters",
+    );
+}
+
+/// Tells `"field": null` (`Some(None)`) from a field that isn't there (`None`, by `#[serde(default)]`).
+fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// A field that may be absent, but not null: null would read as absent otherwise, and be silently ignored.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+/// A field that may be null, but not absent: without this serde takes a missing `Option` as null.
+fn required<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    Option::deserialize(value)
+}

@@ -1,0 +1,195 @@
+//! Who may sign in.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use kit::id::{LoginId, OrganisationId, ProfileId};
+use kit::{Invalid, Validate};
+use serde::{Deserialize, Serialize};
+
+use super::{claimed_password, new_password, nullable, present};
+
+/// A row of `account.logins` without its hash: only sign-in reads that.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = crate::schema::logins)]
+pub struct LoginRow {
+    /// None for operators.
+    pub organisation_id: Option<OrganisationId>,
+    /// Its id, a token's `sub`.
+    pub id: LoginId,
+    /// Unique platform-wide.
+    pub email: String,
+    /// `member`, `admin` or `operator`.
+    pub scope: String,
+    /// The person who signs in with it.
+    pub profile_id: Option<ProfileId>,
+    /// Since when signing in is refused.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// When the password stops to be enough.
+    pub password_expires_at: DateTime<Utc>,
+    /// The ETag.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl LoginRow {
+    /// Can this login administrate its organisation?
+    pub fn is_working_admin(&self) -> bool {
+        self.scope == "admin" && self.disabled_at.is_none()
+    }
+}
+
+/// A login as the contract shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Login {
+    /// Its id, a token's `sub`.
+    pub id: LoginId,
+    /// Unique platform-wide.
+    pub email: String,
+    /// The person who signs in with it.
+    pub profile_id: Option<ProfileId>,
+    /// `member` or `admin`.
+    pub scope: String,
+    /// Is signing in refused?
+    pub disabled: bool,
+    /// When the password stops to be enough.
+    pub password_expires_at: DateTime<Utc>,
+    /// The ETag.
+    pub version: i64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<LoginRow> for Login {
+    fn from(row: LoginRow) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            profile_id: row.profile_id,
+            scope: row.scope,
+            disabled: row.disabled_at.is_some(),
+            password_expires_at: row.password_expires_at,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A new login of an organisation.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct NewLogin {
+    /// Unique platform-wide.
+    pub email: String,
+    /// Hashed before anything else happens to it.
+    pub password: String,
+    /// The person who signs in with it.
+    #[serde(default)]
+    pub profile_id: Option<ProfileId>,
+    /// `member` or `admin`.
+    pub scope: String,
+}
+
+impl Validate for NewLogin {
+    fn validate(&self, invalid: &mut Invalid) {
+        invalid.email("email", &self.email);
+        new_password(invalid, "password", &self.password);
+        scope(invalid, &self.scope);
+    }
+}
+
+/// What of a login an admin may change.
+#[derive(Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LoginPatch {
+    /// Another address.
+    #[serde(default, deserialize_with = "present")]
+    pub email: Option<String>,
+    /// A new password, for who has forgotten theirs.
+    #[serde(default, deserialize_with = "present")]
+    pub password: Option<String>,
+    /// Another person; null unlinks.
+    #[serde(default, deserialize_with = "nullable")]
+    pub profile_id: Option<Option<ProfileId>>,
+    /// `member` or `admin`.
+    #[serde(default, deserialize_with = "present")]
+    pub scope: Option<String>,
+    /// Refuse, or allow again, to sign in.
+    #[serde(default, deserialize_with = "present")]
+    pub disabled: Option<bool>,
+}
+
+impl LoginPatch {
+    /// The row as it is to be; the password apart.
+    pub fn apply(&self, row: &LoginRow, now: DateTime<Utc>) -> LoginRow {
+        let mut next = row.clone();
+        if let Some(email) = &self.email {
+            next.email.clone_from(email);
+        }
+        if let Some(scope) = &self.scope {
+            next.scope.clone_from(scope);
+        }
+        if let Some(profile_id) = self.profile_id {
+            next.profile_id = profile_id;
+        }
+        next.disabled_at = match self.disabled {
+            Some(true) => row.disabled_at.or(Some(now)),
+            Some(false) => None,
+            None => row.disabled_at,
+        };
+        next
+    }
+}
+
+impl Validate for LoginPatch {
+    fn validate(&self, invalid: &mut Invalid) {
+        if let Some(email) = &self.email {
+            invalid.email("email", email);
+        }
+        if let Some(password) = &self.password {
+            new_password(invalid, "password", password);
+        }
+        if let Some(text) = &self.scope {
+            scope(invalid, text);
+        }
+    }
+}
+
+/// Operators belong to no organisation: no organisation can make one.
+fn scope(invalid: &mut Invalid, scope: &str) {
+    invalid.require(
+        matches!(scope, "member" | "admin"),
+        "scope",
+        "unknown_value",
+        "must be member or admin",
+    );
+}
+
+/// A change of one's own password.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PasswordChange {
+    /// The password until now.
+    pub current: String,
+    /// The password from now on.
+    pub new: String,
+}
+
+impl Validate for PasswordChange {
+    fn validate(&self, invalid: &mut Invalid) {
+        claimed_password(invalid, "current", &self.current);
+        new_password(invalid, "new", &self.new);
+        invalid.require(
+            self.new != self.current,
+            "new",
+            "unchanged",
+            "must differ from the current one",
+        );
+    }
+}

@@ -1,0 +1,311 @@
+//! What an organisation may subscribe to.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use kit::{Invalid, Validate};
+use serde::{Deserialize, Serialize};
+
+use super::{present, required};
+
+/// A row of `account.plans`.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = crate::schema::plans)]
+pub struct PlanRow {
+    /// Its code, for ever.
+    pub code: String,
+    /// For people.
+    pub name: String,
+    /// `fixed` or `payg`.
+    pub kind: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// The fixed price.
+    pub monthly_price_cents: i64,
+    /// Null: no limit.
+    pub api_limit: Option<i32>,
+    /// Null: no limit.
+    pub domain_limit: Option<i32>,
+    /// Null: no limit.
+    pub sub_domain_limit: Option<i32>,
+    /// Null: no limit.
+    pub user_limit: Option<i32>,
+    /// Per API and month.
+    pub api_price_cents: i64,
+    /// Per domain and month.
+    pub domain_price_cents: i64,
+    /// Per sub domain and month.
+    pub sub_domain_price_cents: i64,
+    /// Per user and month.
+    pub user_price_cents: i64,
+    /// The ETag.
+    pub version: i64,
+    /// When it was first offered.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// How much a plan allows; null: no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Limits {
+    /// APIs.
+    #[serde(deserialize_with = "required")]
+    pub apis: Option<i32>,
+    /// Domains.
+    #[serde(deserialize_with = "required")]
+    pub domains: Option<i32>,
+    /// Sub domains.
+    #[serde(deserialize_with = "required")]
+    pub sub_domains: Option<i32>,
+    /// People.
+    #[serde(deserialize_with = "required")]
+    pub users: Option<i32>,
+}
+
+/// What each thing in use costs per month, in minor units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct UnitPrices {
+    /// An API.
+    pub api: i64,
+    /// A domain.
+    pub domain: i64,
+    /// A sub domain.
+    pub sub_domain: i64,
+    /// A person.
+    pub user: i64,
+}
+
+/// A plan as the contract shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Its code, for ever.
+    pub code: String,
+    /// For people.
+    pub name: String,
+    /// `fixed` or `payg`.
+    pub kind: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// The fixed price.
+    pub monthly_price_cents: i64,
+    /// How much it allows.
+    pub limits: Limits,
+    /// What each thing costs.
+    pub unit_prices_cents: UnitPrices,
+    /// The ETag.
+    pub version: i64,
+    /// When it was first offered.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<PlanRow> for Plan {
+    fn from(row: PlanRow) -> Self {
+        Self {
+            limits: Limits {
+                apis: row.api_limit,
+                domains: row.domain_limit,
+                sub_domains: row.sub_domain_limit,
+                users: row.user_limit,
+            },
+            unit_prices_cents: UnitPrices {
+                api: row.api_price_cents,
+                domain: row.domain_price_cents,
+                sub_domain: row.sub_domain_price_cents,
+                user: row.user_price_cents,
+            },
+            code: row.code,
+            name: row.name,
+            kind: row.kind,
+            currency: row.currency,
+            monthly_price_cents: row.monthly_price_cents,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+/// A new plan.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct NewPlan {
+    /// Its code, for ever.
+    pub code: String,
+    /// For people.
+    pub name: String,
+    /// `fixed` or `payg`.
+    pub kind: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// The fixed price.
+    pub monthly_price_cents: i64,
+    /// How much it allows.
+    pub limits: Limits,
+    /// What each thing costs.
+    pub unit_prices_cents: UnitPrices,
+}
+
+impl NewPlan {
+    /// The row it becomes.
+    pub fn row(self, now: DateTime<Utc>) -> PlanRow {
+        PlanRow {
+            code: self.code,
+            name: self.name,
+            kind: self.kind,
+            currency: self.currency,
+            monthly_price_cents: self.monthly_price_cents,
+            api_limit: self.limits.apis,
+            domain_limit: self.limits.domains,
+            sub_domain_limit: self.limits.sub_domains,
+            user_limit: self.limits.users,
+            api_price_cents: self.unit_prices_cents.api,
+            domain_price_cents: self.unit_prices_cents.domain,
+            sub_domain_price_cents: self.unit_prices_cents.sub_domain,
+            user_price_cents: self.unit_prices_cents.user,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+impl Validate for NewPlan {
+    fn validate(&self, invalid: &mut Invalid) {
+        invalid.require(
+            is_code(&self.code),
+            "code",
+            "invalid_format",
+            "must be 1 to 40 of a-z, 0-9 and -, a letter first",
+        );
+        invalid.name("name", &self.name, 200);
+        kind(invalid, &self.kind);
+        currency(invalid, &self.currency);
+        cents(invalid, "monthlyPriceCents", self.monthly_price_cents);
+        limits(invalid, &self.limits);
+        unit_prices(invalid, &self.unit_prices_cents);
+    }
+}
+
+/// What of a plan an operator may change; limits and unit prices as a whole.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PlanPatch {
+    /// For people.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<String>,
+    /// `fixed` or `payg`.
+    #[serde(default, deserialize_with = "present")]
+    pub kind: Option<String>,
+    /// ISO 4217.
+    #[serde(default, deserialize_with = "present")]
+    pub currency: Option<String>,
+    /// The fixed price.
+    #[serde(default, deserialize_with = "present")]
+    pub monthly_price_cents: Option<i64>,
+    /// How much it allows.
+    #[serde(default, deserialize_with = "present")]
+    pub limits: Option<Limits>,
+    /// What each thing costs.
+    #[serde(default, deserialize_with = "present")]
+    pub unit_prices_cents: Option<UnitPrices>,
+}
+
+impl PlanPatch {
+    /// The row as it is to be.
+    pub fn apply(self, row: &PlanRow) -> PlanRow {
+        let now = Plan::from(row.clone());
+        let next = NewPlan {
+            code: now.code,
+            name: self.name.unwrap_or(now.name),
+            kind: self.kind.unwrap_or(now.kind),
+            currency: self.currency.unwrap_or(now.currency),
+            monthly_price_cents: self.monthly_price_cents.unwrap_or(now.monthly_price_cents),
+            limits: self.limits.unwrap_or(now.limits),
+            unit_prices_cents: self.unit_prices_cents.unwrap_or(now.unit_prices_cents),
+        };
+        PlanRow {
+            version: row.version,
+            updated_at: row.updated_at,
+            ..next.row(row.created_at)
+        }
+    }
+}
+
+impl Validate for PlanPatch {
+    fn validate(&self, invalid: &mut Invalid) {
+        if let Some(name) = &self.name {
+            invalid.name("name", name, 200);
+        }
+        if let Some(text) = &self.kind {
+            kind(invalid, text);
+        }
+        if let Some(text) = &self.currency {
+            currency(invalid, text);
+        }
+        if let Some(price) = self.monthly_price_cents {
+            cents(invalid, "monthlyPriceCents", price);
+        }
+        if let Some(all) = &self.limits {
+            limits(invalid, all);
+        }
+        if let Some(all) = &self.unit_prices_cents {
+            unit_prices(invalid, all);
+        }
+    }
+}
+
+fn is_code(code: &str) -> bool {
+    (1..=40).contains(&code.len())
+        && code.starts_with(|c: char| c.is_ascii_lowercase())
+        && code
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+fn kind(invalid: &mut Invalid, kind: &str) {
+    invalid.require(
+        matches!(kind, "fixed" | "payg"),
+        "kind",
+        "unknown_value",
+        "must be fixed or payg",
+    );
+}
+
+fn currency(invalid: &mut Invalid, currency: &str) {
+    let iso = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase());
+    invalid.require(
+        iso,
+        "currency",
+        "invalid_format",
+        "must be an ISO 4217 code such as EUR",
+    );
+}
+
+/// Ten thousand millions of the currency: far above any price, far below an overflow of a sum.
+fn cents(invalid: &mut Invalid, field: &str, cents: i64) {
+    invalid.range(field, cents, 0..=1_000_000_000_000);
+}
+
+fn limits(invalid: &mut Invalid, limits: &Limits) {
+    let all = [
+        ("limits.apis", limits.apis),
+        ("limits.domains", limits.domains),
+        ("limits.subDomains", limits.sub_domains),
+        ("limits.users", limits.users),
+    ];
+    for (field, limit) in all {
+        invalid.range(field, limit.unwrap_or(0), 0..=i32::MAX);
+    }
+}
+
+fn unit_prices(invalid: &mut Invalid, prices: &UnitPrices) {
+    cents(invalid, "unitPricesCents.api", prices.api);
+    cents(invalid, "unitPricesCents.domain", prices.domain);
+    cents(invalid, "unitPricesCents.subDomain", prices.sub_domain);
+    cents(invalid, "unitPricesCents.user", prices.user);
+}

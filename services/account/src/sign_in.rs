@@ -1,0 +1,217 @@
+//! Signing in: from an e-mail and a password to a token, and all the ways there that end early.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::web::Data;
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, Header};
+use kit::auth::{AUDIENCE, Claims, Scope};
+use kit::error::Busy;
+use kit::id::LoginId;
+use kit::{Ctx, Error, Meta, call};
+
+use crate::hashing::Hasher;
+use crate::keys::SigningKey;
+use crate::model::{Credentials, LoginRow, PasswordChange, Session};
+use crate::store::{Attempts, Limits, Seen, Store, Subjects};
+
+/// Everything that signing in needs besides the store.
+pub struct SignIn {
+    hasher: Hasher,
+    limits: Limits,
+    key: SigningKey,
+    issuer: String,
+    lifetime_s: i64,
+    /// Tokens are only signed once the others can verify them.
+    published: AtomicBool,
+}
+
+impl SignIn {
+    /// Signs with this key.
+    pub fn new(
+        hasher: Hasher,
+        limits: Limits,
+        key: SigningKey,
+        issuer: &str,
+        lifetime_s: i64,
+    ) -> Self {
+        Self {
+            hasher,
+            limits,
+            key,
+            issuer: issuer.to_owned(),
+            lifetime_s,
+            published: AtomicBool::new(false),
+        }
+    }
+
+    /// The public key stands in the database.
+    pub fn key_is_published(&self) {
+        self.published.store(true, Ordering::SeqCst);
+    }
+
+    /// Can others verify what is signed here?
+    pub fn is_ready(&self) -> bool {
+        self.published.load(Ordering::SeqCst)
+    }
+
+    /// A session for who knows the password. The answer is the same, after the same work, whether the e-mail exists or not.
+    pub async fn session(
+        &self,
+        ctx: &Ctx,
+        store: &Data<dyn Store>,
+        address: String,
+        credentials: Credentials,
+    ) -> Result<Session, Error> {
+        let now = ctx.now();
+        let subjects = Subjects::new(&credentials.email, &address);
+        let (email, of) = (credentials.email, subjects.clone());
+        let attempts = call::read(ctx, store, move |store| {
+            store.find_by_email(&email, &of, now)
+        })
+        .await?;
+        let seen = self
+            .prove(ctx, store, subjects, attempts, &credentials.password)
+            .await?;
+        let seen = seen.ok_or(Error::WrongCredentials)?;
+        match &credentials.new_password {
+            Some(new) => {
+                let meta = Meta {
+                    actor: Some(seen.login.id),
+                    ..ctx.meta()
+                };
+                if !self.replace(ctx, store, meta, &seen, new).await? {
+                    return Err(Error::WrongCredentials);
+                }
+            }
+            None if seen.login.password_expires_at <= now => {
+                let detail = "the password has expired: sign in with newPassword".to_owned();
+                return Err(Error::Forbidden {
+                    slug: "password-expired",
+                    detail,
+                });
+            }
+            None => {}
+        }
+        self.sign(&seen.login, now)
+    }
+
+    /// Replaces the password of who knows it.
+    pub async fn change_password(
+        &self,
+        ctx: &Ctx,
+        store: &Data<dyn Store>,
+        id: LoginId,
+        address: String,
+        change: &PasswordChange,
+    ) -> Result<(), Error> {
+        let now = ctx.now();
+        let found =
+            call::read(ctx, store, move |store| store.find_by_id(id, &address, now)).await?;
+        let (subjects, attempts) = found;
+        // The token lives on for up to an hour after its login has gone.
+        if attempts
+            .seen
+            .as_ref()
+            .is_none_or(|seen| seen.login.disabled_at.is_some())
+        {
+            return Err(Error::Unauthorized);
+        }
+        let wrong = || Error::invalid("current", "wrong_password", "is not the current password");
+        let seen = self
+            .prove(ctx, store, subjects, attempts, &change.current)
+            .await?
+            .ok_or_else(wrong)?;
+        if self
+            .replace(ctx, store, ctx.meta(), &seen, &change.new)
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(wrong())
+        }
+    }
+
+    /// The login if the password is its own and it isn't disabled; a failure is counted, too many of them are a 429.
+    async fn prove(
+        &self,
+        ctx: &Ctx,
+        store: &Data<dyn Store>,
+        subjects: Subjects,
+        attempts: Attempts,
+        password: &str,
+    ) -> Result<Option<Seen>, Error> {
+        let (now, limits) = (ctx.now(), self.limits);
+        attempts.failures.within(&limits, 0, now)?;
+        let known = attempts.seen.as_ref().map(|seen| seen.hash.as_str());
+        let right = self.hasher.matches(password, known).await?;
+        let seen = attempts
+            .seen
+            .filter(|seen| right && seen.login.disabled_at.is_none());
+        match &seen {
+            Some(_) => {
+                call::write(ctx, store, move |store| {
+                    store.admit(&subjects, &limits, now)
+                })
+                .await?
+            }
+            None => {
+                call::write(ctx, store, move |store| {
+                    store.count_failure(&subjects, &limits, now)
+                })
+                .await?
+            }
+        }
+        Ok(seen)
+    }
+
+    /// False if the password is another one by now.
+    async fn replace(
+        &self,
+        ctx: &Ctx,
+        store: &Data<dyn Store>,
+        meta: Meta,
+        seen: &Seen,
+        new: &str,
+    ) -> Result<bool, Error> {
+        let hash = self.hasher.hash(new).await?;
+        let (id, old) = (seen.login.id, seen.hash.clone());
+        call::write(ctx, store, move |store| {
+            store.set_password(&meta, id, &old, &hash)
+        })
+        .await
+    }
+
+    fn sign(&self, login: &LoginRow, now: DateTime<Utc>) -> Result<Session, Error> {
+        if !self.is_ready() {
+            return Err(Error::Busy(Busy::Closed));
+        }
+        let iat = now.timestamp();
+        let exp = iat + self.lifetime_s;
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.into(),
+            sub: login.id,
+            org: login.organisation_id,
+            profile: login.profile_id,
+            scope: scope(&login.scope)?,
+            exp,
+            iat,
+            nbf: None,
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.kid = Some(self.key.id.clone());
+        let token =
+            jsonwebtoken::encode(&header, &claims, &self.key.secret).map_err(Error::internal)?;
+        let expires_at = DateTime::from_timestamp(exp, 0)
+            .ok_or_else(|| Error::internal("a time out of range"))?;
+        Ok(Session { token, expires_at })
+    }
+}
+
+fn scope(text: &str) -> Result<Scope, Error> {
+    [Scope::Member, Scope::Admin, Scope::Operator]
+        .into_iter()
+        .find(|scope| scope.as_str() == text)
+        .ok_or_else(|| Error::internal(format!("a login of the unknown scope {text}")))
+}

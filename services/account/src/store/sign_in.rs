@@ -1,0 +1,262 @@
+//! Signing in: who it is, and how often it has failed.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use kit::id::LoginId;
+use kit::{Error, Meta};
+use sha2::{Digest, Sha256};
+
+use super::logins;
+use crate::hashing::Hash;
+use crate::model::LoginRow;
+
+diesel::define_sql_function! {
+    /// As in the unique index of e-mails.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+kit::statement! {
+    /// One more failure for each subject, in one order for all, so that no two wait for each other.
+    struct CountFailure(subjects: Vec<String> as Array<Text>, now: DateTime<Utc> as Timestamptz, window_ends_at: DateTime<Utc> as Timestamptz)
+        -> (Text, Int4, Timestamptz) =
+        "insert into account.sign_in_failures as f (subject, failures, window_ends_at) \
+         select s.subject, 1, $3 from unnest($1) s(subject) order by s.subject \
+         on conflict (subject) do update set \
+         failures = case when f.window_ends_at <= $2 then 1 else f.failures + 1 end, \
+         window_ends_at = case when f.window_ends_at <= $2 then excluded.window_ends_at else f.window_ends_at end \
+         returning subject, failures, window_ends_at"
+}
+
+kit::statement! {
+    /// What has failed in windows that still run.
+    struct ListFailures(subjects: Vec<String> as Array<Text>, now: DateTime<Utc> as Timestamptz) -> (Text, Int4, Timestamptz) =
+        "select f.subject, f.failures, f.window_ends_at from account.sign_in_failures f \
+         where f.subject = any($1) and f.window_ends_at > $2"
+}
+
+kit::statement! {
+    struct ForgetFailures<'a>(subject: &'a str as Text) = "delete from account.sign_in_failures where subject = $1"
+}
+
+kit::statement! {
+    struct PurgeFailures(now: DateTime<Utc> as Timestamptz) =
+        "delete from account.sign_in_failures where subject in (select f.subject from account.sign_in_failures f \
+         where f.window_ends_at <= $1 order by f.window_ends_at limit 1000 for update skip locked)"
+}
+
+/// How many failures are too many, and within which time.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For one login.
+    pub per_login: i32,
+    /// From one address.
+    pub per_address: i32,
+    /// The window, from its first failure on.
+    pub window: TimeDelta,
+}
+
+/// On whose account a failure goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subjects {
+    login: String,
+    address: String,
+}
+
+impl Subjects {
+    /// The e-mail is hashed: whether it exists or not, it is kept for a quarter of an hour and needs not be readable.
+    pub fn new(email: &str, address: &str) -> Self {
+        let hash: String = Sha256::digest(email.to_lowercase())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Self {
+            login: format!("login:{hash}"),
+            address: format!("address:{address}"),
+        }
+    }
+
+    fn both(&self) -> Vec<String> {
+        vec![self.login.clone(), self.address.clone()]
+    }
+}
+
+/// A login with what signing in needs to know of it. Not `Debug`: it holds the hash.
+#[derive(Clone)]
+pub struct Seen {
+    /// The login.
+    pub login: LoginRow,
+    /// Its password's hash.
+    pub hash: String,
+}
+
+/// Who tries, and what failed before.
+#[derive(Clone)]
+pub struct Attempts {
+    /// None: nobody has this e-mail.
+    pub seen: Option<Seen>,
+    /// What failed in the running windows.
+    pub failures: Failures,
+}
+
+/// Failures of a login and of an address, and when their windows end.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Failures {
+    login: Option<(i32, DateTime<Utc>)>,
+    address: Option<(i32, DateTime<Utc>)>,
+}
+
+impl Failures {
+    fn new(subjects: &Subjects, rows: Vec<(String, i32, DateTime<Utc>)>) -> Self {
+        let of = |subject: &str| {
+            rows.iter()
+                .find(|row| row.0 == subject)
+                .map(|row| (row.1, row.2))
+        };
+        Self {
+            login: of(&subjects.login),
+            address: of(&subjects.address),
+        }
+    }
+
+    /// 429 until the window's end if there are too many; `more` are still allowed above the last allowed one.
+    pub fn within(&self, limits: &Limits, more: i32, now: DateTime<Utc>) -> Result<(), Error> {
+        let over = |failures: Option<(i32, DateTime<Utc>)>, limit: i32| {
+            failures.filter(|(count, _)| *count >= limit + more)
+        };
+        let ends = [
+            over(self.login, limits.per_login),
+            over(self.address, limits.per_address),
+        ];
+        match ends.into_iter().flatten().map(|(_, ends)| ends).max() {
+            None => Ok(()),
+            Some(end) => {
+                let seconds = u64::try_from((end - now).num_seconds()).unwrap_or_default();
+                Err(Error::TooMany {
+                    retry_after: seconds + 1,
+                })
+            }
+        }
+    }
+}
+
+pub(super) fn find_by_email(
+    connection: &mut PgConnection,
+    email: &str,
+    subjects: &Subjects,
+    now: DateTime<Utc>,
+) -> Result<Attempts, Error> {
+    use crate::schema::logins;
+    let found = logins::table
+        .filter(lower(logins::email).eq(lower(email)))
+        .select((LoginRow::as_select(), logins::password_hash))
+        .first::<(LoginRow, String)>(connection)
+        .optional()?;
+    attempts(connection, found, subjects, now)
+}
+
+pub(super) fn find_by_id(
+    connection: &mut PgConnection,
+    id: LoginId,
+    address: &str,
+    now: DateTime<Utc>,
+) -> Result<(Subjects, Attempts), Error> {
+    use crate::schema::logins;
+    let found = logins::table
+        .filter(logins::id.eq(id))
+        .select((LoginRow::as_select(), logins::password_hash))
+        .first::<(LoginRow, String)>(connection)
+        .optional()?;
+    let email = found.as_ref().map_or("", |(login, _)| login.email.as_str());
+    let subjects = Subjects::new(email, address);
+    let attempts = attempts(connection, found, &subjects, now)?;
+    Ok((subjects, attempts))
+}
+
+fn attempts(
+    connection: &mut PgConnection,
+    found: Option<(LoginRow, String)>,
+    subjects: &Subjects,
+    now: DateTime<Utc>,
+) -> Result<Attempts, Error> {
+    let rows = ListFailures {
+        subjects: subjects.both(),
+        now,
+    }
+    .load(connection)?;
+    let seen = found.map(|(login, hash)| Seen { login, hash });
+    Ok(Attempts {
+        seen,
+        failures: Failures::new(subjects, rows),
+    })
+}
+
+/// The failures with this one.
+pub(super) fn count_failure(
+    connection: &mut PgConnection,
+    subjects: &Subjects,
+    limits: &Limits,
+    now: DateTime<Utc>,
+) -> Result<Failures, Error> {
+    let rows = CountFailure {
+        subjects: subjects.both(),
+        now,
+        window_ends_at: now + limits.window,
+    }
+    .load(connection)?;
+    Ok(Failures::new(subjects, rows))
+}
+
+/// Looks again after the hashing: of guesses made at the same time, those beyond the limit learn nothing, not even the right one.
+pub(super) fn admit(
+    connection: &mut PgConnection,
+    subjects: &Subjects,
+    limits: &Limits,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let rows = ListFailures {
+        subjects: subjects.both(),
+        now,
+    }
+    .load(connection)?;
+    let failures = Failures::new(subjects, rows);
+    failures.within(limits, 0, now)?;
+    // The address's stay: who owns one login must not earn guesses at others by signing in.
+    if failures.login.is_some() {
+        ForgetFailures {
+            subject: &subjects.login,
+        }
+        .execute(connection)?;
+    }
+    Ok(())
+}
+
+pub(super) fn set_password(
+    connection: &mut PgConnection,
+    meta: &Meta,
+    id: LoginId,
+    seen: &str,
+    password: &Hash,
+    expires_at: DateTime<Utc>,
+) -> Result<bool, Error> {
+    use crate::schema::logins as table;
+    let locked = table::table
+        .filter(table::id.eq(id))
+        .select((LoginRow::as_select(), table::password_hash))
+        .for_no_key_update();
+    let found = locked.first::<(LoginRow, String)>(connection).optional()?;
+    let Some((mut login, _)) =
+        found.filter(|(login, hash)| hash == seen && login.disabled_at.is_none())
+    else {
+        return Ok(false);
+    };
+    login.version += 1;
+    logins::write_password(connection, meta, &mut login, password, expires_at)?;
+    Ok(true)
+}
+
+pub(super) fn purge_failures(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+) -> Result<usize, Error> {
+    Ok(PurgeFailures { now }.execute(connection)?)
+}
