@@ -170,7 +170,7 @@ pub use idempotency::Idempotency;
 pub use page::{Filtered, Keyset, Page, Paged};
 pub use path::Ids;
 pub use precondition::IfMatch;
-pub use query::Query;
+pub use query::{NoQuery, Query};
 pub use readable::Probe;
 pub use reply::{Answer, Reply};
 pub use routes::Routes;

@@ -28,6 +28,23 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     }
 }
 
+/// No query string: an operation without parameters refuses any, so that a misspelt filter isn't silently ignored.
+#[derive(Clone, Copy, Debug)]
+pub struct NoQuery;
+
+impl FromRequest for NoQuery {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(
+            pairs(request.query_string())
+                .and_then(|pairs| crate::page::no_others(&pairs))
+                .map(|()| Self),
+        )
+    }
+}
+
 /// The decoded parameters, in their order; each may stand once.
 pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
     let mut pairs: Vec<(String, String)> = Vec::new();
