@@ -9,7 +9,7 @@ pub mod bootstrap;
 pub mod cluster;
 mod embedded;
 mod error;
-//GEN
+pub mod generate;
 mod keys;
 pub mod migrate;
 mod passwords;

@@ -1,2 +1,7 @@
-//! dba
-fn main() {}
+//! `dba`: the database of Govrnanza, from nothing to running, and back in order.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

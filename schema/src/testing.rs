@@ -1,5 +1,7 @@
 //! Databases for tests: a fresh one in about a tenth of a second, on a cluster that all test processes share and that ends by itself.
 
+pub mod fixture;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -15,6 +17,10 @@ use crate::error::{Error, Result};
 use crate::passwords::Passwords;
 use crate::roles::RolesFile;
 use crate::session::Session;
+
+mod own;
+
+pub use own::TestCluster;
 
 /// One builder of a template at a time, over all processes: taken in the maintenance database, for advisory locks are per database.
 const LOCK: i64 = 0x676f_7672_0003;
