@@ -1,1 +1,55 @@
-//! (being written)
+//! Registry: domains, sub domains, APIs, versions, tags and watches of every organisation.
+//!
+//! - **Owns** `registry.domains`, `sub_domains`, `apis`, `versions`, `api_tags`, `usage` (counters), `watches`, `changes`.
+//! - **Publishes** `usage`, `responsibilities`, `watchers`, `registry_changes`.
+//! - **Reads** `organisations` and `plans` (limits), `persons` (owners), `standings` (402), `feed_cursors` (what may be purged).
+//!
+//! Every statement starts at the organisation and carries its standing along, so a frozen one is refused without a
+//! statement more, whatever else was asked. Deliberately absent: a call to any other service.
+
+mod handlers;
+mod jobs;
+mod model;
+mod schema;
+mod store;
+mod views;
+
+use std::sync::Arc;
+
+use kit::{Boot, NoSettings, Routes, Service, StartError};
+
+/// The service.
+pub struct Registry;
+
+impl Service for Registry {
+    const NAME: &'static str = "registry";
+    const CONTRACT: &'static str = include_str!("../../../docs/contract/registry.yaml");
+    type Settings = NoSettings;
+
+    fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
+        let store: Arc<dyn store::Store> = Arc::new(store::PgStore::new(boot.db()));
+        let (db, clock) = (boot.db(), boot.clock());
+        Ok(routes()
+            .data(store)
+            .ready(kit::readable!(
+                schema::domains,
+                schema::sub_domains,
+                schema::apis,
+                schema::versions,
+                schema::api_tags,
+                schema::usage,
+                schema::watches,
+                schema::changes,
+                views::organisations,
+                views::plans,
+                views::persons,
+                views::standings,
+            ))
+            .job("0 5 * * * *", "purge", move || jobs::purge(&db, &clock)))
+    }
+}
+
+/// Every endpoint: a test compares them with the contract.
+pub fn routes() -> Routes {
+    handlers::routes()
+}

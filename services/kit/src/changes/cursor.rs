@@ -22,7 +22,8 @@ pub struct Place {
 const MARK: &[u8; 4] = b"feed";
 
 impl Place {
-    pub(super) fn encode(self, service: &str) -> String {
+    /// As `next` in an answer; a service whose feed carries more than kit's own (Registry's standing) needs it.
+    pub fn encode(self, service: &str) -> String {
         let mut bytes = MARK.to_vec();
         bytes.extend_from_slice(&self.xid.to_be_bytes());
         bytes.extend_from_slice(&self.id.to_be_bytes());

@@ -1,0 +1,51 @@
+//! The nouns: what comes in, what goes out, and what a change says of it.
+
+mod api;
+mod domain;
+mod patch;
+mod status;
+mod sub_domain;
+mod tag;
+mod version;
+mod watch;
+
+pub use api::{Api, ApiFilter, ApiMove, ApiPatch, Asked, NewApi};
+pub use domain::{Domain, DomainPatch, NewDomain};
+pub use status::Status;
+pub use sub_domain::{NewSubDomain, SubDomain, SubDomainMove, SubDomainPatch};
+pub use tag::{Tag, TagPage};
+pub use version::{NewStatus, NewVersion, Number, Version, VersionSummary};
+pub use watch::{NewWatch, Target, Watch, watch_change};
+
+use diesel::Queryable;
+use kit::id::ProfileId;
+use serde::Serialize;
+use uuid::Uuid;
+
+/// The most characters a name may have.
+const NAME_MAX: usize = 200;
+/// The most characters a title may have.
+const TITLE_MAX: usize = 500;
+/// The most characters a description may have.
+const DESCRIPTION_MAX: usize = 10_000;
+
+/// A person as an owner is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Person {
+    /// Its profile.
+    pub id: ProfileId,
+    /// The present name.
+    pub name: String,
+    /// The present job title.
+    pub job_title: Option<String>,
+}
+
+/// Something else of the registry, by id and name.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
+pub struct Reference {
+    /// Its id.
+    pub id: Uuid,
+    /// Its present name.
+    pub name: String,
+}

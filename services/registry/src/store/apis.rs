@@ -1,0 +1,132 @@
+//! APIs, read.
+
+use diesel::{PgConnection, RunQueryDsl};
+use kit::Error;
+use kit::id::{ApiId, OrganisationId};
+
+use super::standing::found;
+use crate::model::Api;
+
+/// The columns of an API `a` in sub domain `s` and domain `d` with its owners `b` and `t`, in the order of [`Api`]'s fields.
+macro_rules! api_columns {
+    () => {
+        "a.id, a.name, a.title, a.description,
+        coalesce((
+            select array_agg(g.tag order by g.tag)
+            from registry.api_tags g
+            where g.organisation_id = a.organisation_id and g.api_id = a.id
+        ), '{}'),
+        b.id, b.name, b.job_title, t.id, t.name, t.job_title, d.id, d.name, s.id, s.name,
+        (
+            select array_agg(row (v.major, v.minor, v.status) order by v.major, v.minor)
+            from registry.versions v
+            where v.organisation_id = a.organisation_id and v.api_id = a.id
+        ),
+        a.version, a.created_at, a.updated_at"
+    };
+}
+
+/// What belongs to an API `a`: its place, and its owners. `offset 0`: see the owner of a domain.
+macro_rules! api_joins {
+    () => {
+        " left join registry.sub_domains s on s.organisation_id = a.organisation_id and s.id = a.sub_domain_id
+        left join registry.domains d on d.organisation_id = s.organisation_id and d.id = s.domain_id
+        left join lateral (
+            select p.id, p.name, p.job_title
+            from published.persons p
+            where p.organisation_id = a.organisation_id and p.id = a.business_owner_id
+            offset 0
+        ) b on true
+        left join lateral (
+            select p.id, p.name, p.job_title
+            from published.persons p
+            where p.organisation_id = a.organisation_id and p.id = a.technical_owner_id
+            offset 0
+        ) t on true"
+    };
+}
+pub(super) use {api_columns, api_joins};
+
+/// The SQL type of [`Api`].
+pub(super) mod row {
+    use diesel::pg::sql_types::*;
+    use diesel::sql_types::*;
+
+    /// A person.
+    type Person = Nullable<(Uuid, Text, Nullable<Text>)>;
+    /// A version in its API.
+    type Version = Record<(Integer, Integer, Text)>;
+    /// An API.
+    pub type Api = (
+        Uuid,
+        Text,
+        Nullable<Text>,
+        Nullable<Text>,
+        Array<Text>,
+        Person,
+        Person,
+        (Uuid, Text),
+        (Uuid, Text),
+        Array<Version>,
+        BigInt,
+        Timestamptz,
+        Timestamptz,
+    );
+}
+
+kit::statement! {
+    /// One API with its owners, its place, its versions and its tags, and how its organisation stands.
+    ///
+    /// It starts at a row of its own, so that a frozen organisation is seen where there is no such API.
+    pub struct FindApi(organisation_id: OrganisationId as Uuid, id: ApiId as Uuid) -> (Nullable<Text>, Nullable<row::Api>) = concat!(
+        "select st.standing, ", api_columns!(), "
+        from (select $1::uuid as organisation_id, $2::uuid as id) q
+        left join published.standings st on st.organisation_id = q.organisation_id
+        left join registry.apis a on a.organisation_id = q.organisation_id and a.id = q.id",
+        api_joins!()
+    )
+}
+
+kit::statement! {
+    /// The version of an API that is about to change, locked.
+    pub struct LockApi(organisation_id: OrganisationId as Uuid, id: ApiId as Uuid) -> (Nullable<Text>, Nullable<BigInt>) =
+        "select st.standing, a.version
+        from (select $1::uuid as organisation_id, $2::uuid as id) q
+        left join published.standings st on st.organisation_id = q.organisation_id
+        left join lateral (
+            select a.version from registry.apis a
+            where a.organisation_id = q.organisation_id and a.id = q.id
+            for no key update
+        ) a on true"
+}
+
+pub(super) fn find(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    id: ApiId,
+) -> Result<Api, Error> {
+    found(
+        FindApi {
+            organisation_id,
+            id,
+        }
+        .get_result(connection)?,
+    )
+}
+
+/// The API as it is under its lock. Read in a statement after the lock's own, whose snapshot may be older than the
+/// transaction that was waited for: its versions and tags would be.
+pub(super) fn locked(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    id: ApiId,
+) -> Result<Api, Error> {
+    let _version: i64 = found(
+        LockApi {
+            organisation_id,
+            id,
+        }
+        .get_result(connection)?,
+    )?;
+    find(connection, organisation_id, id)
+}

@@ -1,0 +1,221 @@
+//! The plan's limits, exactly: a counter row per organisation, whose lock the creates of one organisation pass one by one.
+
+use diesel::{PgConnection, Queryable, RunQueryDsl};
+use kit::Error;
+use kit::id::{OrganisationId, ProfileId};
+use uuid::Uuid;
+
+use super::owners;
+use super::standing::unfrozen;
+
+/// What a reservation found.
+#[derive(Debug, Queryable)]
+pub struct Reservation {
+    standing: Option<String>,
+    plan: Option<String>,
+    most: Option<i32>,
+    placed: bool,
+    business: bool,
+    technical: bool,
+    counted: bool,
+    used: Option<i32>,
+}
+
+/// Counts one more where the plan, read in the same statement, allows it and all that the new thing refers to is there.
+///
+/// A waiter on the counter's row decides again on the row's newest version; the limit stays the one of its snapshot.
+macro_rules! reserve {
+    ($name:ident, $column:literal, $limit:literal, $parent:literal) => {
+        kit::statement! {
+            /// Counts one more if the plan allows it, and says why not.
+            pub struct $name(
+                organisation_id: OrganisationId as Uuid,
+                parent: Option<Uuid> as Nullable<Uuid>,
+                business: Option<ProfileId> as Nullable<Uuid>,
+                technical: Option<ProfileId> as Nullable<Uuid>,
+            ) -> (Nullable<Text>, Nullable<Text>, Nullable<Integer>, Bool, Bool, Bool, Bool, Nullable<Integer>) = concat!(
+                "with asked as (
+                    select st.standing, o.plan_code, p.", $limit, " as most,
+                        $2::uuid is null
+                            or exists (select from registry.", $parent, " x where x.organisation_id = $1 and x.id = $2) as placed,
+                        $3::uuid is null
+                            or exists (select from published.persons x where x.organisation_id = $1 and x.id = $3) as business,
+                        $4::uuid is null
+                            or exists (select from published.persons x where x.organisation_id = $1 and x.id = $4) as technical
+                    from (select $1::uuid as organisation_id) q
+                    left join published.organisations o on o.id = q.organisation_id
+                    left join published.plans p on p.code = o.plan_code
+                    left join published.standings st on st.organisation_id = q.organisation_id
+                ), counted as (
+                    update registry.usage u set ", $column, " = u.", $column, " + 1
+                    from asked
+                    where u.organisation_id = $1 and asked.plan_code is not null
+                        and asked.standing is distinct from 'frozen' and asked.placed and asked.business and asked.technical
+                        and (asked.most is null or u.", $column, " < asked.most)
+                    returning u.organisation_id
+                )
+                select asked.standing, asked.plan_code, asked.most, asked.placed, asked.business, asked.technical,
+                    exists (select from counted),
+                    (select u.", $column, " from registry.usage u where u.organisation_id = $1)
+                from asked"
+            )
+        }
+    };
+}
+reserve!(ReserveDomain, "domains", "domain_limit", "domains");
+reserve!(
+    ReserveSubDomain,
+    "sub_domains",
+    "sub_domain_limit",
+    "domains"
+);
+reserve!(ReserveApi, "apis", "api_limit", "sub_domains");
+
+kit::statement! {
+    /// An organisation's first row of counters.
+    pub struct CreateUsage(organisation_id: OrganisationId as Uuid) =
+        "insert into registry.usage (organisation_id, apis, domains, sub_domains) values ($1, 0, 0, 0) on conflict do nothing"
+}
+
+kit::statement! {
+    /// One less of one kind: three numbers, one of them 1.
+    pub struct Release(organisation_id: OrganisationId as Uuid, apis: i32 as Integer, domains: i32 as Integer, sub_domains: i32 as Integer) =
+        "update registry.usage set apis = apis - $2, domains = domains - $3, sub_domains = sub_domains - $4 where organisation_id = $1"
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource {
+    /// APIs.
+    Apis,
+    /// Domains.
+    Domains,
+    /// Sub domains.
+    SubDomains,
+}
+
+/// What a new thing refers to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct References {
+    /// The domain or sub domain it is to be in.
+    pub parent: Option<Uuid>,
+    /// Who is to answer for it.
+    pub business: Option<ProfileId>,
+    /// Who is to run it.
+    pub technical: Option<ProfileId>,
+}
+
+impl Resource {
+    /// As a problem names it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Apis => "apis",
+            Self::Domains => "domains",
+            Self::SubDomains => "subDomains",
+        }
+    }
+
+    fn attempt(
+        self,
+        connection: &mut PgConnection,
+        organisation_id: OrganisationId,
+        to: References,
+    ) -> Result<Reservation, Error> {
+        let References {
+            parent,
+            business,
+            technical,
+        } = to;
+        Ok(match self {
+            Self::Apis => ReserveApi {
+                organisation_id,
+                parent,
+                business,
+                technical,
+            }
+            .get_result(connection),
+            Self::Domains => ReserveDomain {
+                organisation_id,
+                parent,
+                business,
+                technical,
+            }
+            .get_result(connection),
+            Self::SubDomains => ReserveSubDomain {
+                organisation_id,
+                parent,
+                business,
+                technical,
+            }
+            .get_result(connection),
+        }?)
+    }
+
+    /// Counts one more, or says in the contract's order why not: 402, 404 of the organisation, `missing` for the parent, 422, 409.
+    ///
+    /// Holds the counter's row until the transaction ends: whatever else the create needs comes after it, here and in
+    /// deletes, so that no two transactions wait for each other.
+    pub fn reserve(
+        self,
+        connection: &mut PgConnection,
+        organisation: OrganisationId,
+        to: References,
+        missing: impl FnOnce() -> Error,
+    ) -> Result<(), Error> {
+        let mut tried = self.attempt(connection, organisation, to)?;
+        if !tried.counted && tried.used.is_none() {
+            // Only a row that exists can be at its limit. Another create may be making it: this waits for that one.
+            CreateUsage {
+                organisation_id: organisation,
+            }
+            .execute(connection)?;
+            tried = self.attempt(connection, organisation, to)?;
+        }
+        unfrozen((tried.standing, ()))?;
+        if tried.counted {
+            return Ok(());
+        }
+        let plan = tried.plan.ok_or(Error::NotFound)?;
+        if !tried.placed {
+            return Err(missing());
+        }
+        owners::require(&[
+            ("businessOwnerId", tried.business),
+            ("technicalOwnerId", tried.technical),
+        ])?;
+        let most = tried.most.unwrap_or_default();
+        // The count is the snapshot's; the row that was found full may be newer. It was full, whatever the snapshot says.
+        let used = tried.used.unwrap_or_default().max(most);
+        Err(Error::plan_limit(
+            self.name(),
+            &plan,
+            most.into(),
+            used.into(),
+        ))
+    }
+
+    /// Counts one less. Before the row itself goes: the counter is the first lock of creates, and so of deletes.
+    pub fn release(
+        self,
+        connection: &mut PgConnection,
+        organisation_id: OrganisationId,
+    ) -> Result<(), Error> {
+        let one = |resource| i32::from(self == resource);
+        let (apis, domains, sub_domains) =
+            (one(Self::Apis), one(Self::Domains), one(Self::SubDomains));
+        let released = Release {
+            organisation_id,
+            apis,
+            domains,
+            sub_domains,
+        }
+        .execute(connection)?;
+        if released == 1 {
+            Ok(())
+        } else {
+            Err(Error::internal(
+                "something is deleted that was never counted",
+            ))
+        }
+    }
+}
