@@ -1,5 +1,7 @@
 //! The import's HTTP: whatever a service answers is an answer; what it asks to be patient about is repeated.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -7,8 +9,10 @@ use ureq::Agent;
 
 /// How long one request is repeated while the service says that it is busy.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long one request is repeated while nobody answers: a restart takes less.
+/// How long one request is repeated while nobody answers, once somebody has: a restart takes less.
 const ABSENCE: Duration = Duration::from_secs(20);
+/// The same for the first request.
+const FIRST_ABSENCE: Duration = Duration::from_secs(2);
 
 /// A service doesn't answer at all: the import stops, and can be run again.
 #[derive(Debug)]
@@ -75,7 +79,10 @@ pub struct Request<'a> {
 
 /// Sends requests; cheap to clone, shared by threads.
 #[derive(Clone)]
-pub struct Client(Agent);
+pub struct Client {
+    agent: Agent,
+    met: Arc<AtomicBool>,
+}
 
 impl Client {
     /// A client that keeps its connections.
@@ -87,7 +94,10 @@ impl Client {
             .max_idle_age(Duration::from_secs(2))
             .max_idle_connections_per_host(16)
             .build();
-        Self(config.new_agent())
+        Self {
+            agent: config.new_agent(),
+            met: Arc::default(),
+        }
     }
 
     /// Sends until there is an answer other than "later".
@@ -97,6 +107,11 @@ impl Client {
         // done twice, and what was done and deleted since is done again by the next run.
         let key = uuid::Uuid::now_v7().to_string();
         loop {
+            let absence = if self.met.load(Ordering::Relaxed) {
+                ABSENCE
+            } else {
+                FIRST_ABSENCE
+            };
             let wait = match self.once(request, &key) {
                 Ok((answer, retry_after)) if matches!(answer.status, 429 | 503) => {
                     if started.elapsed() > PATIENCE {
@@ -105,7 +120,7 @@ impl Client {
                     Duration::from_secs(retry_after.unwrap_or(1).clamp(1, 30))
                 }
                 Ok((answer, _)) => return Ok(answer),
-                Err(error) if started.elapsed() > ABSENCE => {
+                Err(error) if started.elapsed() > absence => {
                     return Err(Unreachable(format!(
                         "{} doesn't answer: {error}",
                         origin(request.url)
@@ -133,10 +148,11 @@ impl Client {
         let mut response = match request.body {
             Some(body) => {
                 let builder = builder.header("content-type", "application/json");
-                self.0.run(builder.body(body.to_string())?)?
+                self.agent.run(builder.body(body.to_string())?)?
             }
-            None => self.0.run(builder.body(())?)?,
+            None => self.agent.run(builder.body(())?)?,
         };
+        self.met.store(true, Ordering::Relaxed);
         let header = |name: &str| {
             response
                 .headers()

@@ -135,9 +135,11 @@ impl Database {
         }
         Ok(())
     }
+}
 
-    /// Stops it for good, if it is ours.
-    pub fn stop(mut self) {
+impl Drop for Database {
+    /// Stops it, if it is ours.
+    fn drop(&mut self) {
         if self.ours {
             if let Err(error) = self.cluster.stop() {
                 eprintln!("{error}.");

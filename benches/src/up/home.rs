@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use crate::{Failure, Operator, Target, UP_JSON};
 
+const LOCK: &str = "up.lock";
+const THROW_AWAY: &str = "govrnanza-up-";
 const OPERATOR_EMAIL: &str = "operator@govrnanza.example";
 /// PKCS#8 of an Ed25519 key (RFC 8410) up to its 32 secret bytes.
 const PKCS8_HEAD: [u8; 16] = [
@@ -39,10 +41,11 @@ impl Home {
         Self::open(path.to_owned(), None)
     }
 
-    /// A folder that is gone when this is.
+    /// A folder that is gone when this is, or when the next one is made if this process is killed.
     pub fn throw_away() -> Result<Self, Failure> {
+        sweep();
         let folder = tempfile::Builder::new()
-            .prefix("govrnanza-up-")
+            .prefix(THROW_AWAY)
             .tempdir()
             .map_err(|error| {
                 Failure::could_not_run(format!("No temporary folder can be made: {error}."))
@@ -52,7 +55,7 @@ impl Home {
 
     fn open(path: PathBuf, throw_away: Option<TempDir>) -> Result<Self, Failure> {
         fs::create_dir_all(path.join("logs")).map_err(|error| cannot(&path, "written", &error))?;
-        let file = path.join("up.lock");
+        let file = path.join(LOCK);
         let mut lock = private(&file, false)?;
         match lock.try_lock() {
             Ok(()) => {}
@@ -178,6 +181,24 @@ fn random() -> Result<[u8; 32], Failure> {
 
 fn cannot(path: &Path, what: &str, error: &std::io::Error) -> Failure {
     Failure::could_not_run(format!("{} can't be {what}: {error}.", path.display()))
+}
+
+/// Removes the throw-away homes that nobody holds any more.
+fn sweep() {
+    for entry in fs::read_dir(std::env::temp_dir())
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        if !entry.file_name().to_string_lossy().starts_with(THROW_AWAY) {
+            continue;
+        }
+        // One that is just being made has no lock file yet, and is left alone.
+        let lock = File::open(entry.path().join(LOCK));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// The one line, for scripts.

@@ -59,9 +59,7 @@ impl Instance {
                     up.home.path().to_owned(),
                 );
                 let _ = ready.send(Ok(paths));
-                let died = up.watch(&received, &stop_it, &say);
-                up.down();
-                died
+                up.watch(&received, &stop_it, &say)
             }
             Err(failure) => {
                 let _ = ready.send(Err(failure));
@@ -150,7 +148,7 @@ impl Drop for Instance {
     }
 }
 
-/// What the thread owns. Services before database before home: that is the order in which they end.
+/// What the thread owns. They end in this order: each service still has its database while it finishes.
 struct Up {
     supervisor: Supervisor,
     database: Database,
@@ -263,12 +261,5 @@ impl Up {
                 let _ = answer.send(self.database.resume());
             }
         }
-    }
-
-    /// Services first, so that each still has its database while it finishes.
-    fn down(mut self) {
-        self.supervisor.stop_all();
-        self.database.stop();
-        drop(self.home);
     }
 }

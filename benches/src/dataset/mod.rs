@@ -1,0 +1,116 @@
+//! The lab's seeded data, and which id each ordinal of a schedule has.
+
+use hyper::header::HeaderValue;
+use postgres::{Client, NoTls};
+use uuid::Uuid;
+
+mod tokens;
+
+use crate::Failure;
+use tokens::Mint;
+
+/// How large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// APIs, about.
+    pub apis: u64,
+    /// Organisations.
+    pub organisations: u64,
+}
+
+impl Size {
+    /// 10,000 APIs of 100 organisations.
+    pub const SMALL: Self = Self { apis: 10_000, organisations: 100 };
+    /// 100,000 APIs of 1,000 organisations.
+    pub const LARGE: Self = Self { apis: 100_000, organisations: 1_000 };
+}
+
+/// One organisation's rows, by ordinal, and what opens them.
+#[derive(Clone, Debug)]
+pub struct Organisation {
+    /// Its id.
+    pub id: Uuid,
+    /// `Bearer …` of one of its admins, who is the person `profiles[0]`.
+    pub token: HeaderValue,
+    /// Ids of its APIs.
+    pub apis: Vec<Uuid>,
+    /// Ids of its sub domains.
+    pub sub_domains: Vec<Uuid>,
+    /// Ids of its people.
+    pub profiles: Vec<Uuid>,
+    /// Ids of its invoices.
+    pub invoices: Vec<Uuid>,
+    /// Ids of `profiles[0]`'s notifications.
+    pub notifications: Vec<Uuid>,
+}
+
+/// All organisations, most popular first.
+#[derive(Clone, Debug)]
+pub struct Dataset {
+    /// By popularity rank.
+    pub organisations: Vec<Organisation>,
+}
+
+/// Fills an empty database. Needs a superuser: it stands in for what the services would have written over months.
+pub fn generate(client: &mut Client, size: Size, seed: u64) -> Result<(), Failure> {
+    let sql = include_str!("generate.sql")
+        .replace("$apis", &size.apis.to_string())
+        .replace("$organisations", &size.organisations.to_string())
+        .replace("$seed", &seed.to_string());
+    // `vacuum` can't run inside the implicit transaction of a script, so it goes by itself.
+    let (script, vacuum) = sql.split_once("vacuum").unwrap_or((&sql, ""));
+    client.batch_execute(script).map_err(|error| failed("generating the data set", &error))?;
+    client.batch_execute(&format!("vacuum{vacuum}")).map_err(|error| failed("analysing the data set", &error))
+}
+
+/// Reads back which ids there are, and mints a token for each organisation.
+pub fn load(client: &mut Client, signing_key_pem: &str) -> Result<Dataset, Failure> {
+    let kid: String = client
+        .query_one("select id from account.signing_keys where valid_until is null order by valid_from desc limit 1", &[])
+        .map_err(|error| failed("looking up the signing key", &error))?
+        .get(0);
+    let mint = Mint::new(signing_key_pem, kid)?;
+    let rows = client.query(IDS, &[]).map_err(|error| failed("reading the data set", &error))?;
+    let organisations = rows
+        .iter()
+        .map(|row| {
+            let id: Uuid = row.get("id");
+            Ok(Organisation {
+                id,
+                token: mint.admin(id, row.get("login"), row.get("profile"))?,
+                apis: row.get("apis"),
+                sub_domains: row.get("sub_domains"),
+                profiles: row.get("profiles"),
+                invoices: row.get("invoices"),
+                notifications: row.get("notifications"),
+            })
+        })
+        .collect::<Result<_, Failure>>()?;
+    Ok(Dataset { organisations })
+}
+
+/// Each organisation with its ids in the order they were made. The first login belongs to the first person.
+const IDS: &str = "
+    select o.id, l.id as login, l.profile_id as profile,
+        array(select a.id from registry.apis a where a.organisation_id = o.id order by a.created_at, a.id) as apis,
+        array(select s.id from registry.sub_domains s where s.organisation_id = o.id order by s.created_at, s.id) as sub_domains,
+        array(select p.id from profile.profiles p where p.organisation_id = o.id order by p.created_at, p.id) as profiles,
+        array(select i.id from billing.invoices i where i.organisation_id = o.id order by i.created_at, i.id) as invoices,
+        array(select n.id from notification.notifications n
+            where n.organisation_id = o.id and n.profile_id = l.profile_id order by n.created_at, n.id) as notifications
+    from account.organisations o
+    join lateral (
+        select l.id, l.profile_id from account.logins l where l.organisation_id = o.id order by l.created_at, l.id limit 1
+    ) l on true
+    order by o.created_at, o.id";
+
+/// A connection for the lab's own work.
+pub fn connect(url: &str) -> Result<Client, Failure> {
+    Client::connect(url, NoTls).map_err(|error| failed("connecting to the database", &error))
+}
+
+/// A sentence of what Postgres refused.
+pub fn failed(doing: &str, error: &postgres::Error) -> Failure {
+    let cause = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+    Failure::could_not_run(format!("{doing}: {cause}."))
+}

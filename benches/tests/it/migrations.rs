@@ -1,0 +1,64 @@
+//! Old programs and a new database, side by side: what a migration adds disturbs nobody who doesn't know of it.
+
+use behaviour::Case;
+
+use crate::sql;
+use crate::support::{breakable, world};
+
+/// What is added, and by whom. All of it is left in place: the tests after this one run beside it, too.
+const ADDITIONS: &[(&str, &str, &str)] = &[
+    (
+        "a column",
+        "registry_owner",
+        "alter table registry.apis add column rating integer",
+    ),
+    (
+        "a table",
+        "profile_owner",
+        "create table profile.skills (organisation_id uuid not null, id uuid not null, name text not null, \
+         constraint skills_pkey primary key (organisation_id, id))",
+    ),
+    (
+        "an index",
+        "account_owner",
+        "create index logins_created_at_idx on account.logins (created_at)",
+    ),
+    (
+        "a column of a view",
+        "profile_publisher",
+        "create or replace view published.persons with (security_barrier) as \
+         select p.organisation_id, p.id, p.name, p.job_title, lower(p.name) as name_lower \
+         from profile.profiles p where p.deleted_at is null",
+    ),
+    (
+        "a view",
+        "registry_publisher",
+        "create view published.busy as select u.organisation_id, u.apis from registry.usage u",
+    ),
+];
+
+#[test]
+fn running_services_stay_ready_and_pass_their_suites() {
+    let system = breakable();
+    let world = world(system.up.target());
+    let mut database = sql::connect(system.up.target());
+    let processes = || -> Vec<_> {
+        lab::up::services::names()
+            .map(|name| system.up.process_id(name))
+            .collect()
+    };
+    let before = processes();
+    let mut cases: Vec<Case> = behaviour::account::suite();
+    cases.extend(behaviour::profile::suite());
+    cases.extend(behaviour::registry::suite());
+    for (what, role, statement) in ADDITIONS {
+        println!("after {what}: {statement}");
+        sql::run_as(&mut database, role, statement);
+        for name in lab::up::services::names() {
+            world.service(name).root("/readyz").send().expect(200);
+        }
+        behaviour::run(&world, &cases);
+    }
+    assert_eq!(before, processes(), "they are the same processes");
+    assert!(system.news().is_empty(), "{:?}", system.news());
+}
