@@ -128,6 +128,20 @@ pub fn once(
     Ok(reply)
 }
 
+/// The answer kept for this key, if there is one: for work that can't be done within one transaction.
+///
+/// Such work looks here before it begins, and calls [`once`] in the transaction that ends it.
+pub fn kept(
+    connection: &mut PgConnection,
+    schema: &'static str,
+    idempotency: &Idempotency,
+) -> Result<Option<Reply>, Error> {
+    match &idempotency.0 {
+        Some(key) => find(connection, schema, key),
+        None => Ok(None),
+    }
+}
+
 fn claim(
     connection: &mut PgConnection,
     schema: &'static str,
@@ -149,6 +163,15 @@ fn claim(
 }
 
 fn repeat(connection: &mut PgConnection, schema: &'static str, key: &Key) -> Result<Reply, Error> {
+    // Gone between the two statements: the purge took it. The client's next try does the work.
+    find(connection, schema, key)?.ok_or(Error::Busy(crate::error::Busy::Serialization))
+}
+
+fn find(
+    connection: &mut PgConnection,
+    schema: &'static str,
+    key: &Key,
+) -> Result<Option<Reply>, Error> {
     let select: Sql<'_, Row> = Sql::new(
         "select fingerprint, status, location, etag, body from {schema}.idempotency_keys where caller = $1 and key = $2",
         schema,
@@ -158,9 +181,8 @@ fn repeat(connection: &mut PgConnection, schema: &'static str, key: &Key) -> Res
         .bind::<Text, _>(key.key.as_str())
         .get_result(connection)
         .optional()?;
-    // Gone between the two statements: the purge took it. The client's next try does the work.
     let Some((fingerprint, status, location, etag, body)) = kept else {
-        return Err(Error::Busy(crate::error::Busy::Serialization));
+        return Ok(None);
     };
     if fingerprint != key.fingerprint {
         return Err(Error::invalid(
@@ -172,12 +194,12 @@ fn repeat(connection: &mut PgConnection, schema: &'static str, key: &Key) -> Res
     let status = status.and_then(|status| u16::try_from(status).ok());
     let status = status
         .ok_or_else(|| Error::internal("an idempotency row without its answer was committed"))?;
-    Ok(Reply {
+    Ok(Some(Reply {
         status,
         location,
         etag,
         body: body.map(|body| body.to_string()),
-    })
+    }))
 }
 
 fn keep(

@@ -8,6 +8,12 @@ use crate::error::{Error, FieldError};
 pub trait Validate {
     /// Adds an error for every field whose value can't be taken.
     fn validate(&self, invalid: &mut Invalid);
+
+    /// Refuses what must not even be read, given the body as it came: its values are quoted in no answer then (422).
+    fn screen(body: &[u8]) -> Option<FieldError> {
+        let _ = body;
+        None
+    }
 }
 
 /// The errors found so far.

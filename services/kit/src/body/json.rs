@@ -32,6 +32,9 @@ impl<T> Json<T> {
 impl<T: DeserializeOwned + Validate> Json<T> {
     /// Reads and checks a body; what HTTP requests go through, and tests may.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        if let Some(refused) = T::screen(bytes) {
+            return Ok(Self(Err(vec![refused])));
+        }
         // serde reads a struct from a list as well, by position; a body is an object.
         if bytes
             .trim_ascii_start()
