@@ -22,17 +22,21 @@ create table billing.standings (
     organisation_id uuid not null,
     standing text not null,
     overdue_since timestamptz,
+    first_failed_at timestamptz,
     frozen_at timestamptz,
     version bigint not null,
     updated_at timestamptz not null,
     constraint standings_pkey primary key (organisation_id),
     constraint standings_standing_check check (
         case standing
-            when 'active' then overdue_since is null and frozen_at is null
-            when 'overdue' then overdue_since is not null and frozen_at is null
-            when 'frozen' then overdue_since is not null and frozen_at is not null
+            when 'active' then overdue_since is null and first_failed_at is null and frozen_at is null
+            when 'overdue' then overdue_since is not null and first_failed_at is not null and frozen_at is null
+            when 'frozen' then overdue_since is not null and first_failed_at is not null and frozen_at is not null
             else false
         end
     )
 );
+create index standings_first_failed_at_idx on billing.standings (first_failed_at) where standing = 'overdue';
 comment on table billing.standings is 'How an organisation stands with its invoices. No row: active.';
+comment on column billing.standings.overdue_since is 'Since when the oldest invoice overdue now has been so.';
+comment on column billing.standings.first_failed_at is 'The earliest first failure among the invoices overdue now; the time until the freeze counts from here.';

@@ -1,3 +1,4 @@
+drop table billing.leases;
 drop table billing.payment_attempts;
 drop table billing.invoice_lines;
 drop table billing.invoices;
