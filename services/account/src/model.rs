@@ -2,12 +2,14 @@
 
 mod logins;
 mod organisations;
+mod plan_patch;
 mod plans;
 mod sessions;
 
 pub use logins::{Login, LoginPatch, LoginRow, NewLogin, PasswordChange};
 pub use organisations::{NewOrganisation, Organisation, OrganisationPatch, OrganisationRow};
-pub use plans::{NewPlan, Plan, PlanPatch, PlanRow};
+pub use plan_patch::PlanPatch;
+pub use plans::{NewPlan, Plan, PlanRow};
 pub use sessions::{Credentials, Jwks, Session};
 
 use kit::Invalid;

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Data;
 use kit::auth::{Admin, Caller, Member};
 use kit::id::{LoginId, OrganisationId};
-use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, Page, call, reply};
+use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, NoQuery, Page, call, reply};
 
 use crate::hashing::Hasher;
 use crate::keys::BodySecret;
@@ -48,6 +48,7 @@ pub(super) async fn find_login(
     ctx: Ctx,
     _: Member,
     ids: Ids<(OrganisationId, LoginId)>,
+    _: NoQuery,
     store: Data<dyn Store>,
 ) -> Answer {
     let (organisation, id) = ids.0;

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use kit::auth::{Admin, Member};
-use kit::{Answer, Ctx, Idempotency, IfMatch, Json, call, reply};
+use kit::{Answer, Ctx, Idempotency, IfMatch, Json, NoQuery, call, reply};
 
 use crate::hashing::Hasher;
 use crate::keys::BodySecret;
@@ -26,7 +26,12 @@ pub(super) async fn create_organisation(
     .await
 }
 
-pub(super) async fn find_organisation(ctx: Ctx, member: Member, store: Data<dyn Store>) -> Answer {
+pub(super) async fn find_organisation(
+    ctx: Ctx,
+    member: Member,
+    _: NoQuery,
+    store: Data<dyn Store>,
+) -> Answer {
     let found = call::read(&ctx, &store, move |store| {
         store.find_organisation(member.organisation)
     })

@@ -2,7 +2,7 @@
 
 use actix_web::web::Data;
 use kit::auth::Operator;
-use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, Page, call, reply};
+use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, NoQuery, Page, call, reply};
 
 use crate::model::{NewPlan, PlanPatch};
 use crate::store::Store;
@@ -25,7 +25,12 @@ pub(super) async fn list_plans(ctx: Ctx, page: Page, store: Data<dyn Store>) -> 
     reply::page(&call::read(&ctx, &store, move |store| store.list_plans(page)).await?)
 }
 
-pub(super) async fn find_plan(ctx: Ctx, code: Ids<String>, store: Data<dyn Store>) -> Answer {
+pub(super) async fn find_plan(
+    ctx: Ctx,
+    code: Ids<String>,
+    _: NoQuery,
+    store: Data<dyn Store>,
+) -> Answer {
     let found = call::read(&ctx, &store, move |store| store.find_plan(&code.0)).await?;
     reply::with_etag(found.version, &found)
 }

@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::Data;
-use kit::{Answer, Ctx, Error, Json, call, reply};
+use kit::{Answer, Ctx, Error, Json, NoQuery, call, reply};
 
 use crate::model::{Credentials, Jwks};
 use crate::sign_in::SignIn;
@@ -23,7 +23,7 @@ pub(super) async fn create_session(
     )
 }
 
-pub(super) async fn list_keys(ctx: Ctx, store: Data<dyn Store>) -> Answer {
+pub(super) async fn list_keys(ctx: Ctx, _: NoQuery, store: Data<dyn Store>) -> Answer {
     let now = ctx.now();
     let texts = call::read(&ctx, &store, move |store| store.list_keys(now)).await?;
     let keys = texts

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 
-use super::{present, required};
+use super::required;
 
 /// A row of `account.plans`.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -191,74 +191,6 @@ impl Validate for NewPlan {
     }
 }
 
-/// What of a plan an operator may change; limits and unit prices as a whole.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct PlanPatch {
-    /// For people.
-    #[serde(default, deserialize_with = "present")]
-    pub name: Option<String>,
-    /// `fixed` or `payg`.
-    #[serde(default, deserialize_with = "present")]
-    pub kind: Option<String>,
-    /// ISO 4217.
-    #[serde(default, deserialize_with = "present")]
-    pub currency: Option<String>,
-    /// The fixed price.
-    #[serde(default, deserialize_with = "present")]
-    pub monthly_price_cents: Option<i64>,
-    /// How much it allows.
-    #[serde(default, deserialize_with = "present")]
-    pub limits: Option<Limits>,
-    /// What each thing costs.
-    #[serde(default, deserialize_with = "present")]
-    pub unit_prices_cents: Option<UnitPrices>,
-}
-
-impl PlanPatch {
-    /// The row as it is to be.
-    pub fn apply(self, row: &PlanRow) -> PlanRow {
-        let now = Plan::from(row.clone());
-        let next = NewPlan {
-            code: now.code,
-            name: self.name.unwrap_or(now.name),
-            kind: self.kind.unwrap_or(now.kind),
-            currency: self.currency.unwrap_or(now.currency),
-            monthly_price_cents: self.monthly_price_cents.unwrap_or(now.monthly_price_cents),
-            limits: self.limits.unwrap_or(now.limits),
-            unit_prices_cents: self.unit_prices_cents.unwrap_or(now.unit_prices_cents),
-        };
-        PlanRow {
-            version: row.version,
-            updated_at: row.updated_at,
-            ..next.row(row.created_at)
-        }
-    }
-}
-
-impl Validate for PlanPatch {
-    fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, 200);
-        }
-        if let Some(text) = &self.kind {
-            kind(invalid, text);
-        }
-        if let Some(text) = &self.currency {
-            currency(invalid, text);
-        }
-        if let Some(price) = self.monthly_price_cents {
-            cents(invalid, "monthlyPriceCents", price);
-        }
-        if let Some(all) = &self.limits {
-            limits(invalid, all);
-        }
-        if let Some(all) = &self.unit_prices_cents {
-            unit_prices(invalid, all);
-        }
-    }
-}
-
 fn is_code(code: &str) -> bool {
     (1..=40).contains(&code.len())
         && code.starts_with(|c: char| c.is_ascii_lowercase())
@@ -267,7 +199,7 @@ fn is_code(code: &str) -> bool {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
-fn kind(invalid: &mut Invalid, kind: &str) {
+pub(super) fn kind(invalid: &mut Invalid, kind: &str) {
     invalid.require(
         matches!(kind, "fixed" | "payg"),
         "kind",
@@ -276,7 +208,7 @@ fn kind(invalid: &mut Invalid, kind: &str) {
     );
 }
 
-fn currency(invalid: &mut Invalid, currency: &str) {
+pub(super) fn currency(invalid: &mut Invalid, currency: &str) {
     let iso = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase());
     invalid.require(
         iso,
@@ -287,11 +219,11 @@ fn currency(invalid: &mut Invalid, currency: &str) {
 }
 
 /// Ten thousand millions of the currency: far above any price, far below an overflow of a sum.
-fn cents(invalid: &mut Invalid, field: &str, cents: i64) {
+pub(super) fn cents(invalid: &mut Invalid, field: &str, cents: i64) {
     invalid.range(field, cents, 0..=1_000_000_000_000);
 }
 
-fn limits(invalid: &mut Invalid, limits: &Limits) {
+pub(super) fn limits(invalid: &mut Invalid, limits: &Limits) {
     let all = [
         ("limits.apis", limits.apis),
         ("limits.domains", limits.domains),
@@ -303,7 +235,7 @@ fn limits(invalid: &mut Invalid, limits: &Limits) {
     }
 }
 
-fn unit_prices(invalid: &mut Invalid, prices: &UnitPrices) {
+pub(super) fn unit_prices(invalid: &mut Invalid, prices: &UnitPrices) {
     cents(invalid, "unitPricesCents.api", prices.api);
     cents(invalid, "unitPricesCents.domain", prices.domain);
     cents(invalid, "unitPricesCents.subDomain", prices.sub_domain);

@@ -1,84 +1,24 @@
 //! Who may sign in.
 
+pub(super) mod sql;
+
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use kit::changes::{Change, record};
 use kit::error::OnConstraint;
-use kit::id::{LoginId, OrganisationId, ProfileId};
+use kit::id::{LoginId, OrganisationId};
 
 use kit::reply::{self, Reply};
 use kit::{Error, IfMatch, Json, Keyset, Meta, Page, Paged};
 use serde_json::{Value, json};
 
+use self::sql::{
+    CountOtherAdmins, DeleteLogin, InsertLogin, ListLogins, UpdateLogin, UpdatePassword,
+};
 use super::{SCHEMA, organisations};
 use crate::hashing::Hash;
 use crate::model::{Login, LoginPatch, LoginRow, NewLogin};
 use crate::schema::logins;
-
-kit::statement! {
-    /// A page of the organisation's logins: those after a place in the list.
-    struct ListLogins(organisation: OrganisationId as Uuid, after: DateTime<Utc> as Timestamptz, after_id: uuid::Uuid as Uuid, limit: i64 as BigInt)
-        -> (Nullable<Uuid>, Uuid, Text, Text, Nullable<Uuid>, Nullable<Timestamptz>, Timestamptz, BigInt, Timestamptz, Timestamptz) =
-        "select l.organisation_id, l.id, l.email, l.scope, l.profile_id, l.disabled_at, l.password_expires_at, l.version, \
-         l.created_at, l.updated_at from account.logins l \
-         where l.organisation_id = $1 and (l.created_at, l.id) > ($2, $3) order by l.created_at, l.id limit $4"
-}
-
-kit::statement! {
-    struct InsertLogin<'a>(
-        organisation: Option<OrganisationId> as Nullable<Uuid>, id: LoginId as Uuid, email: &'a str as Text,
-        password: &'a str as Text, scope: &'a str as Text, profile: Option<ProfileId> as Nullable<Uuid>,
-        expires_at: DateTime<Utc> as Timestamptz, now: DateTime<Utc> as Timestamptz,
-    ) =
-        "insert into account.logins (organisation_id, id, email, password_hash, scope, profile_id, password_changed_at, \
-         password_expires_at, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $8, $7, 1, $8, $8)"
-}
-
-kit::statement! {
-    struct UpdateLogin<'a>(
-        id: LoginId as Uuid, email: &'a str as Text, scope: &'a str as Text, profile: Option<ProfileId> as Nullable<Uuid>,
-        disabled_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz,
-    ) =
-        "update account.logins set email = $2, scope = $3, profile_id = $4, disabled_at = $5, version = $6, updated_at = $7 \
-         where id = $1"
-}
-
-kit::statement! {
-    struct UpdatePassword<'a>(
-        id: LoginId as Uuid, password: &'a str as Text, expires_at: DateTime<Utc> as Timestamptz, version: i64 as BigInt,
-        now: DateTime<Utc> as Timestamptz,
-    ) =
-        "update account.logins set password_hash = $2, password_changed_at = $5, password_expires_at = $3, version = $4, \
-         updated_at = $5 where id = $1"
-}
-
-kit::statement! {
-    struct DeleteLogin(id: LoginId as Uuid) = "delete from account.logins where id = $1"
-}
-
-kit::statement! {
-    /// How many others can administrate the organisation.
-    struct CountOtherAdmins(organisation: OrganisationId as Uuid, id: LoginId as Uuid) -> BigInt =
-        "select count(*) from account.logins l \
-         where l.organisation_id = $1 and l.id <> $2 and l.scope = 'admin' and l.disabled_at is null"
-}
-
-kit::statement! {
-    /// The scope of whoever has this e-mail.
-    struct FindScope<'a>(email: &'a str as Text) -> Text =
-        "select l.scope from account.logins l where lower(l.email) = lower($1)"
-}
-
-/// What [`super::Store::create_operator`] found or did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OperatorMade {
-    /// There is a new operator.
-    Created,
-    /// There was one already; its password stays.
-    Present,
-    /// The e-mail is a login of an organisation.
-    Taken,
-}
 
 pub(super) fn list(
     connection: &mut PgConnection,
@@ -180,37 +120,6 @@ pub(super) fn insert(
         meta,
         change("LoginCreated", row, None, Some(whole(row))),
     )
-}
-
-pub(super) fn create_operator(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    email: &str,
-    password: &Hash,
-    expires_at: DateTime<Utc>,
-) -> Result<OperatorMade, Error> {
-    let scope = FindScope { email }
-        .get_result::<String>(connection)
-        .optional()?;
-    match scope.as_deref() {
-        Some("operator") => return Ok(OperatorMade::Present),
-        Some(_) => return Ok(OperatorMade::Taken),
-        None => {}
-    }
-    let row = LoginRow {
-        organisation_id: None,
-        id: LoginId::new(meta.now),
-        email: email.into(),
-        scope: "operator".into(),
-        profile_id: None,
-        disabled_at: None,
-        password_expires_at: expires_at,
-        version: 1,
-        created_at: meta.now,
-        updated_at: meta.now,
-    };
-    insert(connection, meta, &row, password)?;
-    Ok(OperatorMade::Created)
 }
 
 pub(super) fn update(

@@ -1,0 +1,77 @@
+//! Changes of a plan.
+
+use kit::{Invalid, Validate};
+use serde::Deserialize;
+
+use super::plans::{
+    Limits, NewPlan, Plan, PlanRow, UnitPrices, cents, currency, kind, limits, unit_prices,
+};
+use super::present;
+
+/// What of a plan an operator may change; limits and unit prices as a whole.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PlanPatch {
+    /// For people.
+    #[serde(default, deserialize_with = "present")]
+    pub name: Option<String>,
+    /// `fixed` or `payg`.
+    #[serde(default, deserialize_with = "present")]
+    pub kind: Option<String>,
+    /// ISO 4217.
+    #[serde(default, deserialize_with = "present")]
+    pub currency: Option<String>,
+    /// The fixed price.
+    #[serde(default, deserialize_with = "present")]
+    pub monthly_price_cents: Option<i64>,
+    /// How much it allows.
+    #[serde(default, deserialize_with = "present")]
+    pub limits: Option<Limits>,
+    /// What each thing costs.
+    #[serde(default, deserialize_with = "present")]
+    pub unit_prices_cents: Option<UnitPrices>,
+}
+
+impl PlanPatch {
+    /// The row as it is to be.
+    pub fn apply(self, row: &PlanRow) -> PlanRow {
+        let now = Plan::from(row.clone());
+        let next = NewPlan {
+            code: now.code,
+            name: self.name.unwrap_or(now.name),
+            kind: self.kind.unwrap_or(now.kind),
+            currency: self.currency.unwrap_or(now.currency),
+            monthly_price_cents: self.monthly_price_cents.unwrap_or(now.monthly_price_cents),
+            limits: self.limits.unwrap_or(now.limits),
+            unit_prices_cents: self.unit_prices_cents.unwrap_or(now.unit_prices_cents),
+        };
+        PlanRow {
+            version: row.version,
+            updated_at: row.updated_at,
+            ..next.row(row.created_at)
+        }
+    }
+}
+
+impl Validate for PlanPatch {
+    fn validate(&self, invalid: &mut Invalid) {
+        if let Some(name) = &self.name {
+            invalid.name("name", name, 200);
+        }
+        if let Some(text) = &self.kind {
+            kind(invalid, text);
+        }
+        if let Some(text) = &self.currency {
+            currency(invalid, text);
+        }
+        if let Some(price) = self.monthly_price_cents {
+            cents(invalid, "monthlyPriceCents", price);
+        }
+        if let Some(all) = &self.limits {
+            limits(invalid, all);
+        }
+        if let Some(all) = &self.unit_prices_cents {
+            unit_prices(invalid, all);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! One Account on a database of its own, with tenants made through the contract and people by Profile's login.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use account::{Account, Settings};
+use behaviour::http::Api;
+use behaviour::{Fixture, Response, Tenant, Urls, World, json};
+use diesel::connection::SimpleConnection;
+use diesel::sql_types::{Text, Timestamptz, Uuid as SqlUuid};
+use diesel::{PgConnection, RunQueryDsl, sql_query};
+use kit::testing::{Running, common, spawn_with};
+use schema::testing::TestDb;
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Everything a test needs; all of it ends with the value.
+pub struct Here {
+    pub world: World,
+    pub account: Api,
+    pub service: Running,
+    pub db: Arc<TestDb>,
+    clock: NamedTempFile,
+}
+
+impl Here {
+    /// With the settings as they are by default.
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// With these settings; a signing key is made if they name none.
+    pub fn with(settings: Settings) -> Self {
+        Self::on(Arc::new(TestDb::new()), settings)
+    }
+
+    /// On a database that is there already.
+    pub fn on(db: Arc<TestDb>, mut settings: Settings) -> Self {
+        let fresh = || account::keys::generate().expect("a key");
+        settings.jwt_signing_key.get_or_insert_with(fresh);
+        let clock = NamedTempFile::new().expect("a file");
+        let mut common = common(db.url("account_reader"), db.url("account_writer"));
+        common.clock_file = Some(clock.path().to_owned());
+        let service = spawn_with::<Account>(common, settings).expect("Account starts");
+        let urls = Urls {
+            account: Some(service.url.clone()),
+            ..Urls::default()
+        };
+        let client = behaviour::http::Client::new();
+        let fixture = Local {
+            db: Arc::clone(&db),
+            account: client.api(&service.url),
+            operator: OnceLock::new(),
+        };
+        let world = World::new(urls, fixture);
+        Self {
+            account: world.account(),
+            world,
+            service,
+            db,
+            clock,
+        }
+    }
+
+    /// Moves the service's clock so far ahead of the system's.
+    pub fn clock(&self, seconds: i64) {
+        fs::write(self.clock.path(), format!("{seconds:+}")).expect("the clock file can be written");
+    }
+
+    /// A connection of the superuser, who sees everything.
+    pub fn superuser(&self) -> PgConnection {
+        self.db.connect("superuser")
+    }
+
+    pub fn sign_in(&self, email: &str, password: &str) -> Response {
+        let body = json!({"email": email, "password": password});
+        self.account.post("/sessions").json(&body).send()
+    }
+
+    /// Signs up and in; the organisation, its admin's e-mail and token.
+    pub fn organisation(&self, plan: &str) -> (Uuid, String, String) {
+        let email = format!("{}@here.example", unique());
+        let body = json!({"name": format!("Org {}", unique()), "plan": plan,
+            "admin": {"email": email, "password": PASSWORD}});
+        let org = self.account.post("/organisations").json(&body).send();
+        let token = token(&self.sign_in(&email, PASSWORD).expect(200));
+        (org.expect(201).id(), email, token)
+    }
+}
+
+/// A text that nothing else in this process holds.
+pub fn unique() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("u{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The token of a session's answer.
+pub fn token(session: &Response) -> String {
+    let token = session.json()["token"].as_str().map(str::to_owned);
+    token.expect("a session has a token")
+}
+
+/// Runs the binary as one would on the command line; exit code, standard output, standard error.
+pub fn command(db: &TestDb, arguments: &[&str], input: &str) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_account"))
+        .args(arguments)
+        .env("DATABASE_READ_URL", db.url("account_reader"))
+        .env("DATABASE_WRITE_URL", db.url("account_writer"))
+        .env("POOL_READ_SIZE", "1")
+        .env("POOL_WRITE_SIZE", "1")
+        .env_remove("JWT_SIGNING_KEY")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut stdin = child.stdin.take().expect("piped");
+    // A command that doesn't read is gone before this is written.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("the binary ends");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().expect("no signal");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+/// Tenants by sign-up; people and standings, which other services own, by these services' logins.
+struct Local {
+    db: Arc<TestDb>,
+    account: Api,
+    operator: OnceLock<String>,
+}
+
+impl Local {
+    fn sign_in(&self, email: &str) -> String {
+        let body = json!({"email": email, "password": PASSWORD});
+        token(&self.account.post("/sessions").json(&body).send().expect(200))
+    }
+}
+
+/// A person of an organisation, as Profile would write it.
+pub fn person(db: &TestDb, org: Uuid) -> Uuid {
+    let mut connection = db.connect("profile_writer");
+    let id = Uuid::now_v7();
+    sql_query(
+        "insert into profile.profiles (organisation_id, id, name, email, time_zone, version, created_at, updated_at) \
+         values ($1, $2, 'Pat Person', $3, 'Europe/Zurich', 1, $4, $4)",
+    )
+    .bind::<SqlUuid, _>(org)
+    .bind::<SqlUuid, _>(id)
+    .bind::<Text, _>(format!("{id}@people.example"))
+    .bind::<Timestamptz, _>(chrono::Utc::now())
+    .execute(&mut connection)
+    .expect("a person");
+    id
+}
+
+/// Sets Billing's word on an organisation.
+pub fn standing(db: &TestDb, org: Uuid, standing: &str) {
+    let (overdue, frozen) = match standing {
+        "active" => ("null", "null"),
+        "overdue" => ("'2026-01-01Z'", "null"),
+        _ => ("'2026-01-01Z'", "'2026-02-01Z'"),
+    };
+    let text = format!(
+        "insert into billing.standings (organisation_id, standing, overdue_since, frozen_at, version, updated_at) \
+         values ('{org}', '{standing}', {overdue}, {frozen}, 1, '2026-01-01Z') \
+         on conflict (organisation_id) do update set standing = '{standing}', overdue_since = {overdue}, frozen_at = {frozen}"
+    );
+    let mut connection = db.connect("billing_writer");
+    connection.batch_execute(&text).expect("a standing");
+}
+
+impl Fixture for Local {
+    fn tenant(&self, plan: &str) -> Tenant {
+        let name = format!("Tenant {}", unique());
+        let (admin, member) = (
+            format!("admin-{}@here.example", unique()),
+            format!("member-{}@here.example", unique()),
+        );
+        let body = json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
+        let org = self.account.post("/organisations").json(&body).send().expect(201).id();
+        let (admin_profile, member_profile) = (person(&self.db, org), person(&self.db, org));
+        let token = self.sign_in(&admin);
+        let logins = format!("/organisations/{org}/logins");
+        let page = self.account.get(&logins).token(&token).send().expect(200).json();
+        let admin_login = page["items"][0]["id"].as_str().expect("an id").parse().expect("a UUID");
+        let body = json!({"profileId": admin_profile});
+        let link = self.account.patch(&format!("{logins}/{admin_login}")).token(&token);
+        link.if_match("\"1\"").json(&body).send().expect(200);
+        let body = json!({"email": member, "password": PASSWORD, "scope": "member", "profileId": member_profile});
+        let made = self.account.post(&logins).token(&token).json(&body).send();
+        Tenant {
+            org,
+            name,
+            admin_token: self.sign_in(&admin),
+            admin_login,
+            admin_profile,
+            member_login: made.expect(201).id(),
+            member_token: self.sign_in(&member),
+            member_profile,
+        }
+    }
+
+    fn profile(&self, tenant: &Tenant) -> Uuid {
+        person(&self.db, tenant.org)
+    }
+
+    fn operator_token(&self) -> String {
+        let make = || {
+            let arguments = ["create-operator", "--email", "operator@here.example"];
+            let (code, _, error) = command(&self.db, &arguments, PASSWORD);
+            assert_eq!(code, 0, "{error}");
+            self.sign_in("operator@here.example")
+        };
+        self.operator.get_or_init(make).clone()
+    }
+
+    fn set_standing(&self, org: Uuid, to: &str) {
+        standing(&self.db, org, to);
+    }
+}
