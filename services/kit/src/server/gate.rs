@@ -5,7 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error as ActixError, HttpMessage, HttpResponse};
+use actix_web::{Error as ActixError, HttpMessage};
 
 use crate::app::App;
 use crate::error::Error;
@@ -18,7 +18,7 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
     if !accepts_json(request.headers()) {
         return Ok(request
-            .into_response(HttpResponse::from_error(Error::NotAcceptable))
+            .error_response(Error::NotAcceptable)
             .map_into_right_body());
     }
     if let Some(app) = request.app_data::<Data<App>>() {
