@@ -4,10 +4,13 @@
 
 pub mod cli;
 pub mod clock;
+pub mod dataset;
 pub mod driver;
 pub mod experiment;
 mod failure;
 pub mod import;
+pub mod observe;
+pub mod operations;
 pub mod result;
 pub mod schedule;
 pub mod stats;

@@ -1,0 +1,90 @@
+//! The lock loop: a sample of the waiters every 20 ms on average.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rand::Rng;
+use schema::blame::{Entry, Ledger, sample::Sampler};
+
+use super::cpu::{backend_cpu_s, thread_cpu_s};
+use super::service_of;
+use crate::Failure;
+use crate::dataset::connect;
+use crate::result::LedgerResult;
+
+/// Mean gap between two samples.
+const GAP_MS: f64 = 20.0;
+
+type Outcome = Result<(LedgerResult, f64), Failure>;
+
+/// The running loop.
+pub struct LockLoop {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Outcome>,
+}
+
+impl LockLoop {
+    pub fn start(database_url: &str) -> Result<Self, Failure> {
+        let mut sampler = Sampler::new(connect(database_url)?).map_err(could_not)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new()
+            .name("lab-locks".into())
+            .spawn(move || watch(&mut sampler, &stopped))
+            .map_err(|error| Failure::could_not_run(format!("The lock loop can't start: {error}.")))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// The ledger by service, and the CPU seconds the loop cost here and in its backend.
+    pub fn finish(self) -> Outcome {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| Failure::could_not_run("The lock loop ended early."))?
+    }
+}
+
+fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
+    let pid = sampler.own_pid().map_err(could_not)?;
+    let before = backend_cpu_s(pid);
+    let mut ledger = Ledger::new();
+    let mut random = rand::rng();
+    while !stop.load(Ordering::Relaxed) {
+        let sample = sampler.sample().map_err(could_not)?;
+        ledger.observe(&sample, &*sampler);
+        // Each gap is drawn anew, so that sampling can't beat with a load of fixed rate.
+        std::thread::sleep(Duration::from_secs_f64(GAP_MS / 1000.0 * random.random_range(0.5..1.5)));
+    }
+    let cpu_s = thread_cpu_s() + backend_cpu_s(pid) - before;
+    let result = LedgerResult {
+        short_wait_remainder_s: ledger.short_wait_remainder_s(),
+        samples: ledger.samples(),
+        entries: by_service(ledger.entries()),
+        activity: BTreeMap::new(),
+    };
+    Ok((result, cpu_s))
+}
+
+/// Folds readers and writers to their service; seconds and waits add up, standard deviations in squares.
+fn by_service(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut folded: BTreeMap<(String, String, String, _), Entry> = BTreeMap::new();
+    for entry in entries {
+        let [waiting, direct, root] = [&entry.waiting, &entry.direct, &entry.root].map(|role| service_of(role).to_owned());
+        folded
+            .entry((waiting.clone(), direct.clone(), root.clone(), entry.cause))
+            .and_modify(|sum| {
+                sum.seconds += entry.seconds;
+                sum.waits += entry.waits;
+                sum.sd_seconds = sum.sd_seconds.hypot(entry.sd_seconds);
+            })
+            .or_insert(Entry { waiting, direct, root, ..entry });
+    }
+    let mut entries: Vec<Entry> = folded.into_values().collect();
+    entries.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
+    entries
+}
+
+fn could_not(error: schema::Error) -> Failure {
+    Failure::could_not_run(format!("{error}."))
+}

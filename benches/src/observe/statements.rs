@@ -1,0 +1,69 @@
+//! `pg_stat_statements` by role, before and after a cell.
+
+use std::collections::BTreeMap;
+
+use postgres::Client;
+
+use super::service_of;
+use crate::Failure;
+use crate::dataset::{connect, failed};
+use crate::result::RoleCost;
+
+const BY_ROLE: &str = "
+    select r.rolname::text as role, sum(s.calls)::bigint as calls, sum(s.total_exec_time)::float8 as exec_ms,
+        sum(s.shared_blks_hit)::bigint as hit, sum(s.shared_blks_read)::bigint as read, sum(s.wal_bytes)::float8 as wal
+    from public.pg_stat_statements s
+    join pg_catalog.pg_roles r on r.oid = s.userid
+    group by r.rolname";
+
+/// Counters at a cell's start.
+pub struct Statements {
+    client: Client,
+    before: BTreeMap<String, RoleCost>,
+}
+
+impl Statements {
+    /// Reads the counters now. Where the extension isn't loaded there are none, and the costs stay empty.
+    pub fn start(database_url: &str) -> Result<Self, Failure> {
+        let mut client = connect(database_url)?;
+        // Ours to make: this is a superuser of a database made for the run. It fails where the library isn't loaded.
+        let _ = client.batch_execute("create extension if not exists pg_stat_statements with schema public");
+        let before = read(&mut client)?;
+        Ok(Self { client, before })
+    }
+
+    /// What was added since.
+    pub fn finish(mut self) -> Result<BTreeMap<String, RoleCost>, Failure> {
+        let mut after = read(&mut self.client)?;
+        for (role, cost) in &mut after {
+            if let Some(before) = self.before.get(role) {
+                cost.calls -= before.calls;
+                cost.exec_ms -= before.exec_ms;
+                cost.blocks_hit -= before.blocks_hit;
+                cost.blocks_read -= before.blocks_read;
+                cost.wal_bytes -= before.wal_bytes;
+            }
+        }
+        Ok(after)
+    }
+}
+
+fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
+    let loaded = "select pg_catalog.to_regclass('public.pg_stat_statements') is not null
+        and pg_catalog.current_setting('shared_preload_libraries') like '%pg_stat_statements%'";
+    let failed = |error| failed("reading pg_stat_statements", &error);
+    if !client.query_one(loaded, &[]).map_err(failed)?.get::<_, bool>(0) {
+        return Ok(BTreeMap::new());
+    }
+    let mut costs: BTreeMap<String, RoleCost> = BTreeMap::new();
+    for row in client.query(BY_ROLE, &[]).map_err(failed)? {
+        let role: String = row.get("role");
+        let cost = costs.entry(service_of(&role).to_owned()).or_default();
+        cost.calls += row.get::<_, i64>("calls");
+        cost.exec_ms += row.get::<_, f64>("exec_ms");
+        cost.blocks_hit += row.get::<_, i64>("hit");
+        cost.blocks_read += row.get::<_, i64>("read");
+        cost.wal_bytes += row.get::<_, f64>("wal");
+    }
+    Ok(costs)
+}
