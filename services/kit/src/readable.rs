@@ -5,12 +5,14 @@ use std::sync::Arc;
 use diesel::PgConnection;
 use diesel::result::QueryResult;
 
+type Select = dyn Fn(&mut PgConnection) -> QueryResult<usize> + Send + Sync;
+
 /// One table or view that must be readable, all its declared columns.
 #[derive(Clone)]
 pub struct Probe {
     /// Its path in the code, for the log.
     pub name: &'static str,
-    pub(crate) run: Arc<dyn Fn(&mut PgConnection) -> QueryResult<usize> + Send + Sync>,
+    pub(crate) run: Arc<Select>,
 }
 
 impl Probe {

@@ -113,6 +113,24 @@ pub fn spawn_with<S: Service>(
     })
 }
 
+/// Runs kit's purge of kept answers once, as its job does; how many were removed.
+pub fn purge_keys(
+    schema: &'static str,
+    read_url: &str,
+    write_url: &str,
+    clock: &crate::Clock,
+) -> Result<usize, crate::Error> {
+    let options = crate::db::DbOptions {
+        service: schema,
+        read_url,
+        write_url,
+        read_size: 1,
+        write_size: 1,
+        wait: std::time::Duration::from_secs(5),
+    };
+    crate::jobs::purge_keys(schema, &crate::db::Db::open(&options, || {}), clock)
+}
+
 /// An Ed25519 key that signs tokens as Account would.
 pub struct Signer {
     kid: String,

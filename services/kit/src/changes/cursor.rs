@@ -31,7 +31,7 @@ impl Place {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    fn decode(text: &str, service: &str) -> Option<Self> {
+    pub(super) fn decode(text: &str, service: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (xid, rest) = bytes.strip_prefix(MARK)?.split_first_chunk::<8>()?;
         let (id, of) = rest.split_first_chunk::<8>()?;

@@ -42,6 +42,13 @@ pub struct Items {
     pub next: String,
 }
 
+impl Items {
+    /// `next` as a place again, in the feed of this service: for readers inside the process.
+    pub fn place(&self, service: &str) -> Option<Place> {
+        Place::decode(&self.next, service)
+    }
+}
+
 type Row = (
     (Text, BigInt),
     (

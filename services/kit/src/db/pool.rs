@@ -25,6 +25,9 @@ pub(crate) struct Side {
 /// r2d2 doubles the pause between attempts up to half of this: a database that is back is noticed within half a second.
 const RECONNECT: Duration = Duration::from_secs(1);
 
+/// How often a waiting request looks whether the database is away altogether.
+const LOOK: Duration = Duration::from_millis(50);
+
 impl Side {
     pub(super) fn open(
         service: &'static str,
@@ -50,24 +53,34 @@ impl Side {
         }
     }
 
-    /// A connection, or 503: never a wait longer than `POOL_WAIT_MS`, and none at all while nothing can be reached.
+    /// A connection, or 503: never a wait longer than `POOL_WAIT_MS`, and hardly one while nothing can be reached.
     pub(super) fn checkout(&self) -> Result<Connection, Error> {
-        if self.health.down.load(Ordering::SeqCst) && self.pool.state().connections == 0 {
-            return Err(Error::Busy(Busy::Pool));
-        }
         let start = Instant::now();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that takes a connection from a pool"
-        )]
-        let connection = self.pool.get_timeout(self.wait);
+        let connection = loop {
+            let left = self.wait.saturating_sub(start.elapsed());
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that takes a connection from a pool"
+            )]
+            let taken = self.pool.get_timeout(left.min(LOOK));
+            match taken {
+                Ok(connection) => break Ok(connection),
+                Err(_) if left <= LOOK || self.away() => break Err(Error::Busy(Busy::Pool)),
+                Err(_) => {}
+            }
+        };
         let waited = start.elapsed();
         spend_pool(waited);
         self.waited_micros.fetch_add(
             u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
             Ordering::Relaxed,
         );
-        connection.map_err(|_| Error::Busy(Busy::Pool))
+        connection
+    }
+
+    /// The last attempt failed and there is no other connection: waiting would only fill the queue.
+    fn away(&self) -> bool {
+        self.health.down.load(Ordering::SeqCst) && self.pool.state().connections == 0
     }
 
     /// Runs `work`, counts its time as the database's, and condemns all connections if this one is found dead.

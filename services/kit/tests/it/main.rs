@@ -1,0 +1,17 @@
+//! kit as services use it: a small service on real Postgres, asked over HTTP.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on ends")]
+
+mod auth;
+mod bodies;
+mod changes;
+mod feed_order;
+mod http;
+mod idempotency;
+mod overload;
+mod own;
+mod restart;
+mod sample;
+mod statement;
+mod stop;
+mod store;

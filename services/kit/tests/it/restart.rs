@@ -1,0 +1,101 @@
+//! Connections that die: the next read doesn't notice, and no write is done twice.
+
+use diesel::connection::SimpleConnection;
+use serde_json::json;
+
+use crate::http::{get, json as send_json, until};
+use crate::sample::World;
+
+fn end_all(world: &World) {
+    world
+        .db
+        .connect("superuser")
+        .batch_execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity \
+             where datname = current_database() and usename like 'account\\_%'",
+        )
+        .unwrap();
+}
+
+#[test]
+fn after_all_connections_were_ended_nobody_sees_it() {
+    let world = World::new();
+    let organisation = world.organisation("Acme");
+    assert_eq!(world.find(organisation).status, 200);
+    for round in 0..5 {
+        end_all(&world);
+        let answer = world.find(organisation);
+        assert_eq!(
+            answer.status,
+            200,
+            "a read is tried again: {}",
+            answer.text()
+        );
+        // A begin on a dead connection did nothing, so it is tried again as well.
+        let made = send_json(
+            "POST",
+            &world.url("/organisations"),
+            &[],
+            &json!({ "name": format!("org {round}") }),
+        );
+        assert_eq!(made.status, 201, "{}", made.text());
+    }
+    assert_eq!(
+        get(&format!("{}/readyz", world.service.url), &[]).status,
+        200
+    );
+}
+
+#[test]
+fn a_database_that_is_away_is_503_until_it_is_back() {
+    let world = World::new();
+    let organisation = world.organisation("Acme");
+    let mut superuser = world.db.connect("superuser");
+    // No new connections, and the old ones ended: as good as stopped, on a cluster that other tests use.
+    let allow = |superuser: &mut diesel::PgConnection, yes| {
+        let sql = format!(
+            "update pg_catalog.pg_database set datallowconn = {yes} where datname = current_database()"
+        );
+        superuser.batch_execute(&sql).unwrap();
+    };
+    allow(&mut superuser, false);
+    let end = "select pg_terminate_backend(pid, 5000) from pg_stat_activity \
+               where datname = current_database() and usename like 'account\\_%'";
+    superuser.batch_execute(end).unwrap();
+    for _ in 0..6 {
+        let away = world.find(organisation);
+        away.problem(503);
+        assert_eq!(away.header("retry-after"), "1");
+    }
+    assert_eq!(
+        get(&format!("{}/readyz", world.service.url), &[]).status,
+        503
+    );
+    assert_eq!(
+        get(&format!("{}/healthz", world.service.url), &[]).status,
+        200
+    );
+    allow(&mut superuser, true);
+    let back = std::time::Instant::now();
+    until("a 200", || {
+        (world.find(organisation).status == 200).then_some(())
+    });
+    assert!(back.elapsed().as_secs_f64() < 5.0, "{:?}", back.elapsed());
+    let made = send_json(
+        "POST",
+        &world.url("/organisations"),
+        &[],
+        &json!({ "name": "back" }),
+    );
+    assert!(made.status == 201 || made.status == 503, "{}", made.text());
+    until("a write", || {
+        let made = send_json(
+            "POST",
+            &world.url("/organisations"),
+            &[],
+            &json!({ "name": "back again" }),
+        );
+        (made.status == 201).then_some(())
+    });
+    assert!(back.elapsed().as_secs_f64() < 5.0, "{:?}", back.elapsed());
+}

@@ -1,0 +1,238 @@
+//! The sample's store: organisations of `account`, enough of them to try everything kit does.
+
+use std::sync::{Arc, Barrier};
+
+use chrono::{DateTime, Utc};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
+use kit::changes::{self, Change};
+use kit::id::OrganisationId;
+use kit::{
+    Db, Error, Idempotency, IfMatch, Invalid, Json, Keyset, Meta, OnConstraint, Page, Paged, Reply,
+    Validate,
+};
+use kit::{idempotency, reply};
+use serde::{Deserialize, Serialize};
+
+pub const SCHEMA: &str = "account";
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Organisation {
+    pub id: OrganisationId,
+    pub name: String,
+    pub version: i64,
+    pub created_at: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct NewOrganisation {
+    pub name: String,
+    /// Fails after everything was written, so that a test sees it undone.
+    #[serde(default)]
+    pub fail: bool,
+}
+
+impl Validate for NewOrganisation {
+    fn validate(&self, invalid: &mut Invalid) {
+        invalid.name("name", &self.name, 200);
+    }
+}
+
+kit::statement! {
+    /// One organisation; `$1` stands twice to show that it may.
+    pub struct FindOrganisation(id: OrganisationId as Uuid) -> (Uuid, Text, BigInt, Timestamptz) =
+        "select o.id, o.name, o.version, o.created_at from account.organisations o where o.id = $1 and $1 is not null"
+}
+kit::statement! {
+    pub struct LockOrganisation(id: OrganisationId as Uuid) -> BigInt =
+        "select o.version from account.organisations o where o.id = $1 for no key update"
+}
+kit::statement! {
+    /// Parameters out of order, and a borrowed one.
+    pub struct InsertOrganisation<'a>(name: &'a str as Text, id: OrganisationId as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "insert into account.organisations (id, name, plan_code, version, created_at, updated_at) values ($2, $1, 'free', 1, $3, $3)"
+}
+kit::statement! {
+    pub struct RenameOrganisation<'a>(id: OrganisationId as Uuid, name: &'a str as Text, now: DateTime<Utc> as Timestamptz) =
+        "update account.organisations set name = $2, version = version + 1, updated_at = $3 where id = $1"
+}
+kit::statement! {
+    pub struct ListOrganisations(at: Option<DateTime<Utc>> as Nullable<Timestamptz>, id: Option<uuid::Uuid> as Nullable<Uuid>, limit: i64 as BigInt)
+        -> (Uuid, Text, BigInt, Timestamptz) =
+        "select o.id, o.name, o.version, o.created_at from account.organisations o \
+         where $1 is null or (o.created_at, o.id) > ($1, $2) order by o.created_at, o.id limit $3"
+}
+
+type Row = (OrganisationId, String, i64, DateTime<Utc>);
+
+fn organisation((id, name, version, created_at): Row) -> Organisation {
+    Organisation {
+        id,
+        name,
+        version,
+        created_at,
+    }
+}
+
+/// A gate that a test holds closed, to keep database threads busy without sleeping.
+pub type Gate = Arc<Barrier>;
+
+pub struct Store {
+    pub db: Db,
+    pub gate: Gate,
+}
+
+impl Store {
+    pub fn find(&self, id: OrganisationId) -> Result<Organisation, Error> {
+        self.db.read(|connection| {
+            let row = FindOrganisation { id }
+                .get_result::<Row>(connection)
+                .optional()?;
+            row.map(organisation).ok_or(Error::NotFound)
+        })
+    }
+
+    pub fn list(&self, page: Page) -> Result<Paged<Organisation>, Error> {
+        self.db.read(|connection| {
+            let (at, id) = (
+                page.after.map(|place| place.created_at),
+                page.after.map(|place| place.id),
+            );
+            let rows = ListOrganisations {
+                at,
+                id,
+                limit: page.fetch(),
+            }
+            .load::<Row>(connection)?;
+            Ok(page
+                .finish(rows, |row| Keyset::new(row.3, row.0))
+                .map(organisation))
+        })
+    }
+
+    pub fn create(
+        &self,
+        meta: &Meta,
+        new: Json<NewOrganisation>,
+        key: &Idempotency,
+    ) -> Result<Reply, Error> {
+        self.db.write(|connection| {
+            idempotency::once(connection, SCHEMA, key, meta, |connection| {
+                insert(connection, meta, new)
+            })
+        })
+    }
+
+    pub fn rename(
+        &self,
+        meta: &Meta,
+        id: OrganisationId,
+        seen: IfMatch,
+        new: Json<NewOrganisation>,
+    ) -> Result<Organisation, Error> {
+        self.db.write(|connection| {
+            let version = LockOrganisation { id }
+                .get_result::<i64>(connection)
+                .optional()?
+                .ok_or(Error::NotFound)?;
+            seen.check(version)?;
+            let new = new.check()?;
+            RenameOrganisation {
+                id,
+                name: &new.name,
+                now: meta.now,
+            }
+            .execute(connection)
+            .on_constraint("organisations_name_key", || {
+                Error::conflict("name-taken", "the name is taken")
+            })?;
+            record(
+                connection,
+                meta,
+                "OrganisationModified",
+                id,
+                version + 1,
+                &new.name,
+            )?;
+            Ok(organisation(
+                FindOrganisation { id }.get_result::<Row>(connection)?,
+            ))
+        })
+    }
+
+    /// Holds a thread until the test opens the gate, twice: once to say it is here, once to go on.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.gate.wait();
+        self.gate.wait();
+        Ok(())
+    }
+
+    /// Leaves a transaction open by a panic.
+    pub fn panic(&self, meta: &Meta) -> Result<(), Error> {
+        self.db.write(|connection| {
+            InsertOrganisation {
+                name: "never",
+                id: OrganisationId::new(meta.now),
+                now: meta.now,
+            }
+            .execute(connection)?;
+            panic!("as a mistake of ours would")
+        })
+    }
+
+    /// A right that no login has.
+    pub fn forbidden(&self) -> Result<(), Error> {
+        use diesel::connection::SimpleConnection;
+        self.db
+            .write(|connection| Ok(connection.batch_execute("delete from account.plans")?))
+    }
+}
+
+fn insert(
+    connection: &mut PgConnection,
+    meta: &Meta,
+    new: Json<NewOrganisation>,
+) -> Result<Reply, Error> {
+    let new = new.check()?;
+    let id = OrganisationId::new(meta.now);
+    InsertOrganisation {
+        name: &new.name,
+        id,
+        now: meta.now,
+    }
+    .execute(connection)
+    .on_constraint("organisations_name_key", || {
+        Error::conflict("name-taken", "the name is taken")
+    })?;
+    record(connection, meta, "OrganisationCreated", id, 1, &new.name)?;
+    if new.fail {
+        return Err(Error::conflict("failed", "as asked"));
+    }
+    let made = Organisation {
+        id,
+        name: new.name,
+        version: 1,
+        created_at: meta.now,
+    };
+    reply::created(format!("/organisations/{id}"), 1, &made)
+}
+
+fn record(
+    connection: &mut PgConnection,
+    meta: &Meta,
+    kind: &'static str,
+    id: OrganisationId,
+    version: i64,
+    name: &str,
+) -> Result<(), Error> {
+    let change = Change {
+        kind,
+        organisation_id: Some(id),
+        entity_id: id.to_string(),
+        version,
+        before: None,
+        after: Some(serde_json::json!({ "name": name })),
+    };
+    changes::record(connection, SCHEMA, meta, change)
+}
