@@ -82,11 +82,14 @@ impl Rows {
     pub fn standing(&self, organisation: &str, standing: &str) {
         self.write(
             "billing_writer",
-            "insert into billing.standings (organisation_id, standing, overdue_since, frozen_at, updated_at)
-             values ($1::text::uuid, $2, case when $2 <> 'active' then now() end, case when $2 = 'frozen' then now() end, now())
+            "insert into billing.standings
+                 (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at)
+             values ($1::text::uuid, $2, case when $2 <> 'active' then now() end,
+                 case when $2 <> 'active' then now() end, case when $2 = 'frozen' then now() end, 1, now())
              on conflict (organisation_id) do update
-             set standing = excluded.standing, overdue_since = excluded.overdue_since, frozen_at = excluded.frozen_at,
-                 updated_at = excluded.updated_at",
+             set standing = excluded.standing, overdue_since = excluded.overdue_since,
+                 first_failed_at = excluded.first_failed_at, frozen_at = excluded.frozen_at,
+                 version = billing.standings.version + 1, updated_at = excluded.updated_at",
             &[&organisation, &standing],
         );
     }

@@ -1,0 +1,304 @@
+//! People and their notification settings: rows, requests, responses.
+
+use chrono::{DateTime, NaiveTime, Utc};
+use diesel::prelude::*;
+use kit::id::{OrganisationId, ProfileId};
+use kit::reply::{self, Answer};
+use kit::{Error, Invalid, Keyset, Validate};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
+
+/// A person.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// The id.
+    pub id: ProfileId,
+    /// The name.
+    pub name: String,
+    /// What the person does.
+    pub job_title: Option<String>,
+    /// Unique in the organisation, whatever the case.
+    pub email: String,
+    /// IANA name.
+    pub time_zone: String,
+    /// The ETag.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Profile {
+    /// Its place in lists.
+    pub fn place(&self) -> Keyset {
+        Keyset::new(self.created_at, self.id)
+    }
+
+    /// The keys that `docs/contract/changes.yaml` declares for a person.
+    pub fn published(&self) -> Value {
+        json!({"name": self.name, "jobTitle": self.job_title, "email": self.email, "timeZone": self.time_zone})
+    }
+
+    /// The answer to its creation.
+    pub fn created(&self, organisation: OrganisationId) -> Answer {
+        reply::created(
+            format!("/organisations/{organisation}/profiles/{}", self.id),
+            self.version,
+            self,
+        )
+    }
+
+    /// What it is after a patch; equal to what it was if the patch changes nothing.
+    pub fn patched(&self, patch: ProfilePatch) -> Self {
+        let old = self.clone();
+        Self {
+            name: patch.name.unwrap_or(old.name),
+            job_title: patch.job_title.unwrap_or(old.job_title),
+            email: patch.email.unwrap_or(old.email),
+            time_zone: patch.time_zone.unwrap_or(old.time_zone),
+            ..old
+        }
+    }
+}
+
+/// A person to be created.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct NewProfile {
+    name: String,
+    #[serde(default)]
+    job_title: Option<String>,
+    email: String,
+    time_zone: String,
+}
+
+impl NewProfile {
+    /// The person, as of now.
+    pub fn into_profile(self, now: DateTime<Utc>) -> Profile {
+        Profile {
+            id: ProfileId::new(now),
+            name: self.name,
+            job_title: self.job_title,
+            email: self.email,
+            time_zone: self.time_zone,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
+impl Validate for NewProfile {
+    fn validate(&self, invalid: &mut Invalid) {
+        invalid.name("name", &self.name, TEXT_MAX);
+        if let Some(job_title) = &self.job_title {
+            invalid.name("jobTitle", job_title, TEXT_MAX);
+        }
+        invalid.email("email", &self.email);
+        time_zone(invalid, &self.time_zone);
+    }
+}
+
+/// What is to change of a person; `job_title: Some(None)` erases it.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct ProfilePatch {
+    #[serde(default, deserialize_with = "given")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    job_title: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    email: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    time_zone: Option<String>,
+}
+
+impl Validate for ProfilePatch {
+    fn validate(&self, invalid: &mut Invalid) {
+        if let Some(name) = &self.name {
+            invalid.name("name", name, TEXT_MAX);
+        }
+        if let Some(Some(job_title)) = &self.job_title {
+            invalid.name("jobTitle", job_title, TEXT_MAX);
+        }
+        if let Some(email) = &self.email {
+            invalid.email("email", email);
+        }
+        if let Some(zone) = &self.time_zone {
+            time_zone(invalid, zone);
+        }
+    }
+}
+
+/// The longest name and job title, in characters.
+const TEXT_MAX: usize = 200;
+
+fn time_zone(invalid: &mut Invalid, zone: &str) {
+    let known = zone.parse::<chrono_tz::Tz>().is_ok();
+    invalid.require(
+        known,
+        "timeZone",
+        "unknown_value",
+        "must be a name of the IANA time zone database",
+    );
+}
+
+/// A member that is there: null is then a value that has to fit, and not the same as leaving it out.
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// Filter of the list of people.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileFilter {
+    q: Option<String>,
+}
+
+impl ProfileFilter {
+    /// The start of the names asked for.
+    pub fn prefix(self) -> Result<Option<String>, Error> {
+        match self.q {
+            Some(q) if q.is_empty() || q.chars().count() > TEXT_MAX => Err(Error::bad_request(
+                "q",
+                "out_of_range",
+                format!("must have 1 to {TEXT_MAX} characters"),
+            )),
+            q => Ok(q),
+        }
+    }
+}
+
+/// When a person wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationSettings {
+    /// `instant`, `daily` or `weekly`.
+    pub mode: String,
+    /// Local time; none when instant.
+    #[serde(
+        serialize_with = "hours_and_minutes",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub at: Option<NaiveTime>,
+    /// The weekday, when weekly.
+    #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
+    pub weekday: Option<String>,
+    /// The ETag.
+    pub version: i64,
+    /// When they last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl NotificationSettings {
+    /// The keys that `docs/contract/changes.yaml` declares for settings.
+    pub fn published(&self) -> Value {
+        json!({"mode": self.mode, "at": self.at.map(clock_face), "day": self.weekday})
+    }
+
+    /// What they are after a replacement; equal to what they were if it changes nothing.
+    pub fn replaced(&self, new: NewNotificationSettings) -> Self {
+        Self {
+            mode: new.mode.as_str().to_owned(),
+            at: new.at.as_deref().and_then(time_of_day),
+            weekday: new.day.map(|day| day.as_str().to_owned()),
+            ..self.clone()
+        }
+    }
+}
+
+fn clock_face(time: NaiveTime) -> String {
+    time.format("%H:%M").to_string()
+}
+
+fn hours_and_minutes<S: Serializer>(
+    at: &Option<NaiveTime>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    at.map(clock_face).serialize(serializer)
+}
+
+/// Reads `HH:MM`, two digits each: chrono alone would take `9:5` as well.
+fn time_of_day(text: &str) -> Option<NaiveTime> {
+    if text.len() == 5 {
+        NaiveTime::parse_from_str(text, "%H:%M").ok()
+    } else {
+        None
+    }
+}
+
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($variant:ident $word:literal),+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        enum $name {
+            $($variant),+
+        }
+
+        impl $name {
+            /// As it stands in the table.
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How often.
+    Mode { Instant "instant", Daily "daily", Weekly "weekly" }
+}
+words! {
+    /// A day of the week.
+    Day {
+        Monday "monday", Tuesday "tuesday", Wednesday "wednesday", Thursday "thursday", Friday "friday",
+        Saturday "saturday", Sunday "sunday"
+    }
+}
+
+/// Settings to be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewNotificationSettings {
+    mode: Mode,
+    #[serde(default, deserialize_with = "given")]
+    at: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    day: Option<Day>,
+}
+
+impl Validate for NewNotificationSettings {
+    fn validate(&self, invalid: &mut Invalid) {
+        let mode = self.mode.as_str();
+        let mut rule = |field: &str, wanted: bool, there: bool| {
+            let (code, message) = if wanted {
+                ("missing_field", "is needed")
+            } else {
+                ("unknown_field", "has no place")
+            };
+            invalid.require(
+                wanted == there,
+                field,
+                code,
+                &format!("{message} when {mode}"),
+            );
+        };
+        rule("at", self.mode != Mode::Instant, self.at.is_some());
+        rule("day", self.mode == Mode::Weekly, self.day.is_some());
+        if let Some(at) = &self.at {
+            invalid.require(
+                time_of_day(at).is_some(),
+                "at",
+                "invalid_format",
+                "must be a time of day such as 17:30",
+            );
+        }
+    }
+}

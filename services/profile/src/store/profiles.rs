@@ -1,0 +1,328 @@
+//! People.
+
+use chrono::{DateTime, Utc};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
+use kit::changes::{Change, record};
+use kit::id::{OrganisationId, ProfileId};
+use kit::{Error, IfMatch, Json, Keyset, Meta, OnConstraint, Page, Paged};
+use serde_json::json;
+
+use super::{SCHEMA, places};
+use crate::model::{NewProfile, Profile, ProfilePatch};
+
+kit::statement! {
+    /// People after a place in the list.
+    struct ListProfiles(
+        organisation_id: OrganisationId as Uuid, created_at: DateTime<Utc> as Timestamptz, id: uuid::Uuid as Uuid, limit: i64 as BigInt,
+    ) -> (Uuid, Text, Nullable<Text>, Text, Text, BigInt, Timestamptz, Timestamptz) =
+        "select p.id, p.name, p.job_title, p.email, p.time_zone, p.version, p.created_at, p.updated_at
+        from profile.profiles p
+        where p.organisation_id = $1 and p.deleted_at is null and (p.created_at, p.id) > ($2, $3)
+        order by p.created_at, p.id
+        limit $4"
+}
+
+kit::statement! {
+    /// The same, by the start of the name. A range and not `like`, for which a plan that is kept can't use the index;
+    /// its end is the last character there is.
+    struct ListProfilesByName<'a>(
+        organisation_id: OrganisationId as Uuid, created_at: DateTime<Utc> as Timestamptz, id: uuid::Uuid as Uuid, limit: i64 as BigInt,
+        prefix: &'a str as Text,
+    ) -> (Uuid, Text, Nullable<Text>, Text, Text, BigInt, Timestamptz, Timestamptz) =
+        "select p.id, p.name, p.job_title, p.email, p.time_zone, p.version, p.created_at, p.updated_at
+        from profile.profiles p
+        where p.organisation_id = $1 and p.deleted_at is null and (p.created_at, p.id) > ($2, $3)
+            and lower(p.name) ~>=~ lower($5) and lower(p.name) ~<~ (lower($5) || chr(1114111))
+        order by p.created_at, p.id
+        limit $4"
+}
+
+kit::statement! {
+    /// One person.
+    struct FindProfile(organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid)
+        -> (Uuid, Text, Nullable<Text>, Text, Text, BigInt, Timestamptz, Timestamptz) =
+        "select p.id, p.name, p.job_title, p.email, p.time_zone, p.version, p.created_at, p.updated_at
+        from profile.profiles p
+        where p.organisation_id = $1 and p.id = $2 and p.deleted_at is null"
+}
+
+kit::statement! {
+    /// One person, to be changed: nobody else changes it meanwhile, but it can be referred to.
+    struct LockProfile(organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid)
+        -> (Uuid, Text, Nullable<Text>, Text, Text, BigInt, Timestamptz, Timestamptz) =
+        "select p.id, p.name, p.job_title, p.email, p.time_zone, p.version, p.created_at, p.updated_at
+        from profile.profiles p
+        where p.organisation_id = $1 and p.id = $2 and p.deleted_at is null
+        for no key update"
+}
+
+kit::statement! {
+    /// One person, to be deleted: who inserts a reference to it waits.
+    struct LockProfileForDeletion(organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid) -> (BigInt,) =
+        "select p.version
+        from profile.profiles p
+        where p.organisation_id = $1 and p.id = $2 and p.deleted_at is null
+        for update"
+}
+
+kit::statement! {
+    /// A person and the settings that every person has.
+    struct InsertProfile<'a>(
+        organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid, name: &'a str as Text, job_title: Option<&'a str> as Nullable<Text>,
+        email: &'a str as Text, time_zone: &'a str as Text, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz,
+    ) =
+        "with person as (
+            insert into profile.profiles (organisation_id, id, name, job_title, email, time_zone, version, created_at, updated_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+        )
+        insert into profile.notification_settings (organisation_id, profile_id, mode, version, updated_at)
+        values ($1, $2, 'instant', 1, $8)"
+}
+
+kit::statement! {
+    struct UpdateProfile<'a>(
+        organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid, name: &'a str as Text, job_title: Option<&'a str> as Nullable<Text>,
+        email: &'a str as Text, time_zone: &'a str as Text, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz,
+    ) =
+        "update profile.profiles
+        set name = $3, job_title = $4, email = $5, time_zone = $6, version = $7, updated_at = $8
+        where organisation_id = $1 and id = $2"
+}
+
+kit::statement! {
+    /// What a person is responsible for. Who owns an API in both roles stands in the view twice.
+    struct CountResponsibilities(organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid) -> (BigInt, BigInt) =
+        "select count(distinct r.target_id) filter (where r.kind = 'api'), count(distinct r.target_id) filter (where r.kind = 'domain')
+        from published.responsibilities r
+        where r.organisation_id = $1 and r.profile_id = $2"
+}
+
+kit::statement! {
+    /// Erases the personal fields; the row stays for what refers to it. The settings go.
+    struct EraseProfile(organisation_id: OrganisationId as Uuid, id: ProfileId as Uuid, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz) =
+        "with settings as (
+            delete from profile.notification_settings where organisation_id = $1 and profile_id = $2
+        )
+        update profile.profiles
+        set name = null, job_title = null, email = null, time_zone = null, deleted_at = $4, version = $3, updated_at = $4
+        where organisation_id = $1 and id = $2"
+}
+
+/// A page of people.
+pub(super) fn list(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    prefix: Option<&str>,
+    page: &Page,
+) -> Result<Paged<Profile>, Error> {
+    // Before everybody: nobody was created before 1970.
+    let start = Keyset {
+        created_at: DateTime::UNIX_EPOCH,
+        id: uuid::Uuid::nil(),
+    };
+    let Keyset { created_at, id } = page.after.unwrap_or(start);
+    let limit = page.fetch();
+    let rows = match prefix {
+        None => ListProfiles {
+            organisation_id,
+            created_at,
+            id,
+            limit,
+        }
+        .load(connection)?,
+        Some(prefix) => ListProfilesByName {
+            organisation_id,
+            created_at,
+            id,
+            limit,
+            prefix,
+        }
+        .load(connection)?,
+    };
+    Ok(page.finish(rows, Profile::place))
+}
+
+/// One person.
+pub(super) fn find(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    id: ProfileId,
+) -> Result<Profile, Error> {
+    FindProfile {
+        organisation_id,
+        id,
+    }
+    .get_result(connection)
+    .optional()?
+    .ok_or(Error::NotFound)
+}
+
+/// A new person.
+pub(super) fn create(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    new: Json<NewProfile>,
+    meta: &Meta,
+) -> Result<Profile, Error> {
+    let profile = match new.check() {
+        Ok(new) => new.into_profile(meta.now),
+        // That there is no such organisation is to be said first.
+        Err(invalid) => {
+            return Err(places::organisation_exists(connection, organisation_id)
+                .err()
+                .unwrap_or(invalid));
+        }
+    };
+    places::take(connection, organisation_id)?;
+    let insert = InsertProfile {
+        organisation_id,
+        id: profile.id,
+        name: &profile.name,
+        job_title: profile.job_title.as_deref(),
+        email: &profile.email,
+        time_zone: &profile.time_zone,
+        version: profile.version,
+        now: meta.now,
+    };
+    insert
+        .execute(connection)
+        .on_constraint("profiles_email_key", email_taken)?;
+    let change = Change {
+        after: Some(profile.published()),
+        ..change(
+            "ProfileCreated",
+            organisation_id,
+            profile.id,
+            profile.version,
+        )
+    };
+    record(connection, SCHEMA, meta, change)?;
+    Ok(profile)
+}
+
+/// Some fields of a person.
+pub(super) fn update(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    id: ProfileId,
+    seen: IfMatch,
+    patch: Json<ProfilePatch>,
+    meta: &Meta,
+) -> Result<Profile, Error> {
+    let before: Profile = LockProfile {
+        organisation_id,
+        id,
+    }
+    .get_result(connection)
+    .optional()?
+    .ok_or(Error::NotFound)?;
+    seen.check(before.version)?;
+    let after = before.patched(patch.check()?);
+    if after == before {
+        return Ok(before);
+    }
+    let after = Profile {
+        version: before.version + 1,
+        updated_at: meta.now,
+        ..after
+    };
+    let update = UpdateProfile {
+        organisation_id,
+        id,
+        name: &after.name,
+        job_title: after.job_title.as_deref(),
+        email: &after.email,
+        time_zone: &after.time_zone,
+        version: after.version,
+        now: after.updated_at,
+    };
+    update
+        .execute(connection)
+        .on_constraint("profiles_email_key", email_taken)?;
+    let change = Change {
+        before: Some(before.published()),
+        after: Some(after.published()),
+        ..change("ProfileModified", organisation_id, id, after.version)
+    };
+    record(connection, SCHEMA, meta, change)?;
+    Ok(after)
+}
+
+/// A person who goes.
+pub(super) fn delete(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    id: ProfileId,
+    seen: IfMatch,
+    meta: &Meta,
+) -> Result<(), Error> {
+    let locked: Option<(i64,)> = LockProfileForDeletion {
+        organisation_id,
+        id,
+    }
+    .get_result(connection)
+    .optional()?;
+    let (version,) = locked.ok_or(Error::NotFound)?;
+    seen.check(version)?;
+    // After the lock, in a statement of its own: whatever referred to the person before is committed and seen by now.
+    let (apis, domains): (i64, i64) = CountResponsibilities {
+        organisation_id,
+        id,
+    }
+    .get_result(connection)?;
+    if apis + domains > 0 {
+        return Err(still_responsible(apis, domains));
+    }
+    let version = version + 1;
+    EraseProfile {
+        organisation_id,
+        id,
+        version,
+        now: meta.now,
+    }
+    .execute(connection)?;
+    places::give_back(connection, organisation_id)?;
+    let change = Change {
+        before: Some(json!({})),
+        ..change("ProfileDeleted", organisation_id, id, version)
+    };
+    record(connection, SCHEMA, meta, change)
+}
+
+/// A change of a person, without what it was and is.
+pub(super) fn change(
+    kind: &'static str,
+    organisation: OrganisationId,
+    id: ProfileId,
+    version: i64,
+) -> Change {
+    Change {
+        kind,
+        organisation_id: Some(organisation),
+        entity_id: id.to_string(),
+        version,
+        before: None,
+        after: None,
+    }
+}
+
+fn email_taken() -> Error {
+    Error::conflict(
+        "email-taken",
+        "somebody else in this organisation has this e-mail address",
+    )
+}
+
+fn still_responsible(apis: i64, domains: i64) -> Error {
+    let plural = |count: i64, one: &str, many: &str| {
+        format!("{count} {}", if count == 1 { one } else { many })
+    };
+    let detail = format!(
+        "the person owns {} and {}: give them to somebody else first",
+        plural(apis, "API", "APIs"),
+        plural(domains, "domain", "domains")
+    );
+    Error::conflict("still-responsible", detail)
+        .with("apis", apis)
+        .with("domains", domains)
+}

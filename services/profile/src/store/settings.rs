@@ -1,0 +1,103 @@
+//! When people want to be told.
+
+use chrono::{DateTime, NaiveTime, Utc};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
+use kit::changes::{Change, record};
+use kit::id::{OrganisationId, ProfileId};
+use kit::{Error, IfMatch, Json, Meta};
+
+use super::{SCHEMA, profiles::change};
+use crate::model::{NewNotificationSettings, NotificationSettings};
+
+kit::statement! {
+    /// Whoever is deleted has no settings any more.
+    struct FindSettings(organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid)
+        -> (Text, Nullable<Time>, Nullable<Text>, BigInt, Timestamptz) =
+        "select s.mode, s.at, s.weekday, s.version, s.updated_at
+        from profile.notification_settings s
+        where s.organisation_id = $1 and s.profile_id = $2"
+}
+
+kit::statement! {
+    struct LockSettings(organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid)
+        -> (Text, Nullable<Time>, Nullable<Text>, BigInt, Timestamptz) =
+        "select s.mode, s.at, s.weekday, s.version, s.updated_at
+        from profile.notification_settings s
+        where s.organisation_id = $1 and s.profile_id = $2
+        for no key update"
+}
+
+kit::statement! {
+    struct UpdateSettings<'a>(
+        organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid, mode: &'a str as Text, at: Option<NaiveTime> as Nullable<Time>,
+        weekday: Option<&'a str> as Nullable<Text>, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz,
+    ) =
+        "update profile.notification_settings
+        set mode = $3, at = $4, weekday = $5, version = $6, updated_at = $7
+        where organisation_id = $1 and profile_id = $2"
+}
+
+/// A person's settings.
+pub(super) fn find(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    profile_id: ProfileId,
+) -> Result<NotificationSettings, Error> {
+    FindSettings {
+        organisation_id,
+        profile_id,
+    }
+    .get_result(connection)
+    .optional()?
+    .ok_or(Error::NotFound)
+}
+
+/// Other settings.
+pub(super) fn update(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    profile_id: ProfileId,
+    seen: IfMatch,
+    new: Json<NewNotificationSettings>,
+    meta: &Meta,
+) -> Result<NotificationSettings, Error> {
+    let locked: Option<NotificationSettings> = LockSettings {
+        organisation_id,
+        profile_id,
+    }
+    .get_result(connection)
+    .optional()?;
+    let before = locked.ok_or(Error::NotFound)?;
+    seen.check(before.version)?;
+    let after = before.replaced(new.check()?);
+    if after == before {
+        return Ok(before);
+    }
+    let after = NotificationSettings {
+        version: before.version + 1,
+        updated_at: meta.now,
+        ..after
+    };
+    let update = UpdateSettings {
+        organisation_id,
+        profile_id,
+        mode: &after.mode,
+        at: after.at,
+        weekday: after.weekday.as_deref(),
+        version: after.version,
+        now: after.updated_at,
+    };
+    update.execute(connection)?;
+    let change = Change {
+        before: Some(before.published()),
+        after: Some(after.published()),
+        ..change(
+            "NotificationSettingsModified",
+            organisation_id,
+            profile_id,
+            after.version,
+        )
+    };
+    record(connection, SCHEMA, meta, change)?;
+    Ok(after)
+}
