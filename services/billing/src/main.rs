@@ -1,0 +1,4 @@
+//! The Billing service.
+fn main() -> std::process::ExitCode {
+    kit::run::<billing::Billing>()
+}

@@ -1,0 +1,225 @@
+//! Attempts at charging: begun and committed before the provider is asked, ended when its answer is known.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
+use kit::id::{InvoiceId, OrganisationId};
+use kit::{Error, Idempotency, Meta, Reply, reply};
+
+use super::{Begun, SCHEMA, invoices, standings};
+use crate::model::Started;
+
+type Row = (
+    Uuid,
+    Uuid,
+    Integer,
+    Integer,
+    Nullable<Text>,
+    Nullable<Text>,
+    BigInt,
+    Text,
+);
+
+kit::statement! {
+    /// Invoices whose time has come, locked; those another is at are left to it.
+    struct LockDue(now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) -> (Uuid, Uuid) =
+        "select i.organisation_id, i.id from billing.invoices i where i.next_attempt_at <= $1 \
+         order by i.next_attempt_at limit $2 for no key update skip locked"
+}
+
+kit::statement! {
+    /// One attempt more for each of the invoices, with the card of this moment; none where one is open.
+    struct StartAttempts<'a>(
+        organisation_ids: &'a [OrganisationId] as Array<Uuid>,
+        invoice_ids: &'a [InvoiceId] as Array<Uuid>,
+        now: DateTime<Utc> as Timestamptz,
+        ask_at: DateTime<Utc> as Timestamptz,
+    ) -> Row =
+        "with invoice as ( \
+            update billing.invoices i set next_attempt_at = null, version = i.version + 1, updated_at = $3 \
+            from unnest($1, $2) as t (organisation_id, id) \
+            where i.organisation_id = t.organisation_id and i.id = t.id \
+            returning i.organisation_id, i.id, i.amount_cents, i.currency \
+        ), attempt as ( \
+            insert into billing.payment_attempts (organisation_id, invoice_id, number, outcome, customer_id, payment_method_token, \
+                asks, ask_at, started_at) \
+            select i.organisation_id, i.id, 1 + coalesce((select max(a.number) from billing.payment_attempts a \
+                where a.organisation_id = i.organisation_id and a.invoice_id = i.id), 0), 'started', m.customer_id, m.token, 1, $4, $3 \
+            from invoice i left join billing.payment_methods m on m.organisation_id = i.organisation_id \
+            where not exists (select from billing.payment_attempts a \
+                where a.organisation_id = i.organisation_id and a.invoice_id = i.id and a.outcome = 'started') \
+            returning organisation_id, invoice_id, number, asks, customer_id, payment_method_token \
+        ) \
+        select a.organisation_id, a.invoice_id, a.number, a.asks, a.customer_id, a.payment_method_token, i.amount_cents, i.currency \
+        from attempt a join invoice i on i.organisation_id = a.organisation_id and i.id = a.invoice_id"
+}
+
+kit::statement! {
+    /// Attempts without an answer whose time to be asked again has come: the pause doubles up to an hour.
+    struct AskAgain(now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt, pause_ms: i64 as BigInt) -> Row =
+        "with due as ( \
+            select a.organisation_id, a.invoice_id, a.number from billing.payment_attempts a \
+            where a.outcome = 'started' and a.ask_at <= $1 order by a.ask_at limit $2 for no key update skip locked \
+        ), asked as ( \
+            update billing.payment_attempts a set asks = a.asks + 1, \
+                ask_at = $1 + least($3 * (1 << least(a.asks, 20)), greatest($3, 3600000)) * interval '1 millisecond' \
+            from due d where a.organisation_id = d.organisation_id and a.invoice_id = d.invoice_id and a.number = d.number \
+            returning a.* \
+        ) \
+        select a.organisation_id, a.invoice_id, a.number, a.asks, a.customer_id, a.payment_method_token, i.amount_cents, i.currency \
+        from asked a join billing.invoices i on i.organisation_id = a.organisation_id and i.id = a.invoice_id"
+}
+
+kit::statement! {
+    /// An invoice, locked: its status.
+    struct LockInvoice(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid) -> Text =
+        "select i.status from billing.invoices i where i.organisation_id = $1 and i.id = $2 for no key update"
+}
+
+kit::statement! {
+    /// The open attempt of an invoice, as one more question to the provider.
+    struct JoinAttempt(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid) -> Row =
+        "select a.organisation_id, a.invoice_id, a.number, a.asks + 1, a.customer_id, a.payment_method_token, i.amount_cents, i.currency \
+         from billing.payment_attempts a \
+         join billing.invoices i on i.organisation_id = a.organisation_id and i.id = a.invoice_id \
+         where a.organisation_id = $1 and a.invoice_id = $2 and a.outcome = 'started'"
+}
+
+kit::statement! {
+    /// Whether an organisation has a card.
+    struct HasCard(organisation_id: OrganisationId as Uuid) -> Bool =
+        "select exists (select from billing.payment_methods m where m.organisation_id = $1)"
+}
+
+/// Begins an attempt for each of up to `limit` invoices whose time has come. Empty: nothing is due.
+///
+/// The second answer is how many were due: one with an attempt open already is left to that.
+pub(super) fn start_due(
+    connection: &mut PgConnection,
+    limit: i64,
+    pause: TimeDelta,
+    meta: &Meta,
+) -> Result<(Vec<Started>, usize), Error> {
+    let due: Vec<(OrganisationId, InvoiceId)> = LockDue {
+        now: meta.now,
+        limit,
+    }
+    .load(connection)?;
+    if due.is_empty() {
+        return Ok((Vec::new(), 0));
+    }
+    let (organisation_ids, invoice_ids): (Vec<_>, Vec<_>) = due.into_iter().unzip();
+    Ok((
+        start(connection, &organisation_ids, &invoice_ids, pause, meta)?,
+        invoice_ids.len(),
+    ))
+}
+
+fn start(
+    connection: &mut PgConnection,
+    organisation_ids: &[OrganisationId],
+    invoice_ids: &[InvoiceId],
+    pause: TimeDelta,
+    meta: &Meta,
+) -> Result<Vec<Started>, Error> {
+    standings::ensure(connection, organisation_ids, meta.now)?;
+    let (now, ask_at) = (meta.now, meta.now + pause);
+    Ok(StartAttempts {
+        organisation_ids,
+        invoice_ids,
+        now,
+        ask_at,
+    }
+    .load(connection)?)
+}
+
+/// Up to `limit` attempts that are to be asked again.
+pub(super) fn ask_again(
+    connection: &mut PgConnection,
+    limit: i64,
+    pause: TimeDelta,
+    now: DateTime<Utc>,
+) -> Result<Vec<Started>, Error> {
+    Ok(AskAgain {
+        now,
+        limit,
+        pause_ms: pause.num_milliseconds(),
+    }
+    .load(connection)?)
+}
+
+/// Begins a payment by hand, or joins the attempt that is open: two at once would be two charges.
+pub(super) fn begin_payment(
+    connection: &mut PgConnection,
+    organisation_id: OrganisationId,
+    id: InvoiceId,
+    pause: TimeDelta,
+    idempotency: &Idempotency,
+    meta: &Meta,
+) -> Result<Begun, Error> {
+    let status: Option<String> = LockInvoice {
+        organisation_id,
+        id,
+    }
+    .get_result(connection)
+    .optional()?;
+    let status = status.ok_or(Error::NotFound)?;
+    if let Some(reply) = kit::idempotency::kept(connection, SCHEMA, idempotency)? {
+        return Ok(Begun::Before(reply));
+    }
+    match status.as_str() {
+        "paid" => return Err(Error::conflict("invoice-paid", "the invoice has been paid")),
+        "void" => return Err(Error::conflict("invoice-void", "the invoice is void")),
+        _ => {}
+    }
+    if let Some(open) = (JoinAttempt {
+        organisation_id,
+        id,
+    })
+    .get_result(connection)
+    .optional()?
+    {
+        return Ok(Begun::Ask(open));
+    }
+    let has_card: bool = HasCard { organisation_id }.get_result(connection)?;
+    if !has_card {
+        return Err(Error::conflict(
+            "no-payment-method",
+            "there is no card to pay with",
+        ));
+    }
+    let started = start(connection, &[organisation_id], &[id], pause, meta)?.pop();
+    started
+        .map(Begun::Ask)
+        .ok_or_else(|| Error::internal("a payment was not begun"))
+}
+
+/// The answer to a payment by hand whose outcome is known: the invoice, or why the money didn't come.
+///
+/// The outer result is the database's; a refusal must not roll back the failure it tells of.
+pub(super) fn answer(
+    connection: &mut PgConnection,
+    attempt: &Started,
+    idempotency: &Idempotency,
+    meta: &Meta,
+) -> Result<Result<Reply, Error>, Error> {
+    let invoice = invoices::find(connection, attempt.organisation_id, attempt.invoice_id)?;
+    if invoice.status == "paid" {
+        let kept = kit::idempotency::once(connection, SCHEMA, idempotency, meta, |_| {
+            reply::with_etag(invoice.version, &invoice)
+        });
+        return Ok(Ok(kept?));
+    }
+    let tried = invoice
+        .attempts
+        .into_iter()
+        .find(|tried| tried.number == attempt.number);
+    let code = tried
+        .and_then(|tried| tried.failure_code)
+        .unwrap_or_else(|| "declined".to_owned());
+    Ok(Err(Error::conflict(
+        "payment-declined",
+        "the payment was declined",
+    )
+    .with("code", code)))
+}

@@ -1,0 +1,226 @@
+//! What follows from the outcome of an attempt: invoice, standing and changes, in one transaction.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::Queryable;
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
+use diesel::{PgConnection, RunQueryDsl};
+use kit::changes::{Change, record};
+use kit::id::{InvoiceId, OrganisationId};
+use kit::{Error, Meta};
+use serde_json::{Value, json};
+
+use super::{SCHEMA, standings};
+use crate::dunning::{Days, next_attempt};
+use crate::model::Started;
+use crate::provider::Outcome;
+
+type Row = (
+    Text,
+    Text,
+    BigInt,
+    Text,
+    Nullable<Timestamptz>,
+    Nullable<Timestamptz>,
+    BigInt,
+);
+
+kit::statement! {
+    /// An invoice, locked.
+    struct LockInvoice(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid) -> Row =
+        "select i.period, i.currency, i.amount_cents, i.status, i.first_failed_at, i.overdue_at, i.version \
+         from billing.invoices i where i.organisation_id = $1 and i.id = $2 for no key update"
+}
+
+kit::statement! {
+    /// The attempt's end, unless it has one; when it began.
+    struct EndAttempt<'a>(
+        organisation_id: OrganisationId as Uuid,
+        invoice_id: InvoiceId as Uuid,
+        number: i32 as Integer,
+        outcome: &'a str as Text,
+        provider_payment_id: Option<&'a str> as Nullable<Text>,
+        failure_code: Option<&'a str> as Nullable<Text>,
+        now: DateTime<Utc> as Timestamptz,
+    ) -> Timestamptz =
+        "update billing.payment_attempts set outcome = $4, provider_payment_id = $5, failure_code = $6, finished_at = $7 \
+         where organisation_id = $1 and invoice_id = $2 and number = $3 and outcome = 'started' returning started_at"
+}
+
+kit::statement! {
+    /// The money is there.
+    struct SetPaid(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update billing.invoices set status = 'paid', paid_at = $3, next_attempt_at = null, version = version + 1, updated_at = $3 \
+         where organisation_id = $1 and id = $2"
+}
+
+kit::statement! {
+    /// It isn't.
+    struct SetFailed<'a>(
+        organisation_id: OrganisationId as Uuid,
+        id: InvoiceId as Uuid,
+        status: &'a str as Text,
+        first_failed_at: DateTime<Utc> as Timestamptz,
+        next_attempt_at: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        overdue_at: Option<DateTime<Utc>> as Nullable<Timestamptz>,
+        now: DateTime<Utc> as Timestamptz,
+    ) =
+        "update billing.invoices set status = $3, first_failed_at = $4, next_attempt_at = $5, overdue_at = $6, \
+         version = version + 1, updated_at = $7 where organisation_id = $1 and id = $2"
+}
+
+#[derive(Queryable)]
+struct Locked {
+    period: String,
+    currency: String,
+    amount_cents: i64,
+    status: String,
+    first_failed_at: Option<DateTime<Utc>>,
+    overdue_at: Option<DateTime<Utc>>,
+    version: i64,
+}
+
+impl Locked {
+    /// The keys that every kind of an invoice declares, and one or two of the kind's own.
+    fn keys(&self, status: &str, own: Value) -> Value {
+        let mut keys = json!({
+            "period": self.period, "currency": self.currency, "amountCents": self.amount_cents, "status": status,
+        });
+        if let (Value::Object(keys), Value::Object(own)) = (&mut keys, own) {
+            keys.extend(own);
+        }
+        keys
+    }
+}
+
+/// Writes down how an attempt ended, and what follows from it. Nothing where it has an end already, or where the outcome
+/// isn't known.
+pub(super) fn record_outcome(
+    connection: &mut PgConnection,
+    attempt: &Started,
+    outcome: &Outcome,
+    days: Days,
+    meta: &Meta,
+) -> Result<(), Error> {
+    let (name, payment_id, code) = match outcome {
+        Outcome::Paid { payment_id } => ("succeeded", Some(payment_id.as_str()), None),
+        Outcome::Failed { payment_id, code } => {
+            ("failed", payment_id.as_deref(), Some(code.as_str()))
+        }
+        Outcome::Unknown(_) => return Ok(()),
+    };
+    let (organisation_id, id, now) = (attempt.organisation_id, attempt.invoice_id, meta.now);
+    let standing = standings::lock(connection, organisation_id)?;
+    let invoice: Locked = LockInvoice {
+        organisation_id,
+        id,
+    }
+    .get_result(connection)?;
+    let ended: Vec<DateTime<Utc>> = EndAttempt {
+        organisation_id,
+        invoice_id: id,
+        number: attempt.number,
+        outcome: name,
+        provider_payment_id: payment_id,
+        failure_code: code,
+        now,
+    }
+    .load(connection)?;
+    let Some(started_at) = ended.first() else {
+        return Ok(());
+    };
+    let step = Step {
+        connection,
+        organisation_id,
+        id,
+        invoice,
+        meta,
+    };
+    match code {
+        None => step.paid()?,
+        // Another instance's clock may run behind the one that began it; a retry must not come due twice for that.
+        Some(code) => step.failed(code, now.max(*started_at))?,
+    }
+    standings::settle(connection, organisation_id, standing, days, meta)
+}
+
+/// One step of one invoice, under its lock.
+struct Step<'a> {
+    connection: &'a mut PgConnection,
+    organisation_id: OrganisationId,
+    id: InvoiceId,
+    invoice: Locked,
+    meta: &'a Meta,
+}
+
+impl Step<'_> {
+    fn paid(self) -> Result<(), Error> {
+        let now = self.meta.now;
+        SetPaid {
+            organisation_id: self.organisation_id,
+            id: self.id,
+            now,
+        }
+        .execute(self.connection)?;
+        let before = self
+            .invoice
+            .keys(&self.invoice.status, json!({ "paidAt": null }));
+        let after = self
+            .invoice
+            .keys("paid", json!({ "paidAt": super::text(now) }));
+        let change = self.change("InvoicePaid", before, after);
+        record(self.connection, SCHEMA, self.meta, change)
+    }
+
+    fn failed(self, code: &str, failed_at: DateTime<Utc>) -> Result<(), Error> {
+        let first_failed_at = self.invoice.first_failed_at.unwrap_or(failed_at);
+        let next =
+            next_attempt(first_failed_at, failed_at).filter(|_| self.invoice.status == "open");
+        let overdue_at = self
+            .invoice
+            .overdue_at
+            .or_else(|| next.is_none().then_some(self.meta.now));
+        let status = if next.is_none() { "overdue" } else { "open" };
+        SetFailed {
+            organisation_id: self.organisation_id,
+            id: self.id,
+            status,
+            first_failed_at,
+            next_attempt_at: next,
+            overdue_at,
+            now: self.meta.now,
+        }
+        .execute(self.connection)?;
+        let before = self.invoice.keys(
+            &self.invoice.status,
+            json!({ "failureCode": null, "nextAttemptAt": null }),
+        );
+        let after = self.invoice.keys(
+            status,
+            json!({ "failureCode": code, "nextAttemptAt": next.map(super::text) }),
+        );
+        let change = self.change("PaymentFailed", before, after);
+        record(self.connection, SCHEMA, self.meta, change)?;
+        if status == self.invoice.status || status == "open" {
+            return Ok(());
+        }
+        let before = self
+            .invoice
+            .keys(&self.invoice.status, json!({ "overdueAt": null }));
+        let after = self
+            .invoice
+            .keys(status, json!({ "overdueAt": overdue_at.map(super::text) }));
+        let change = self.change("PaymentOverdue", before, after);
+        record(self.connection, SCHEMA, self.meta, change)
+    }
+
+    fn change(&self, kind: &'static str, before: Value, after: Value) -> Change {
+        Change {
+            kind,
+            organisation_id: Some(self.organisation_id),
+            entity_id: self.id.to_string(),
+            version: self.invoice.version + 1,
+            before: Some(before),
+            after: Some(after),
+        }
+    }
+}
