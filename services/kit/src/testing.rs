@@ -113,6 +113,12 @@ pub fn spawn_with<S: Service>(
     })
 }
 
+/// What `main` does, with other arguments than the process's: for tests that are their own service in a child process.
+pub fn run_from<S: Service>(arguments: &[&str]) -> std::process::ExitCode {
+    let all = std::iter::once(S::NAME).chain(arguments.iter().copied());
+    crate::service::run_from::<S>(all.map(Into::into))
+}
+
 /// Runs kit's purge of kept answers once, as its job does; how many were removed.
 pub fn purge_keys(
     schema: &'static str,
@@ -129,6 +135,19 @@ pub fn purge_keys(
         wait: std::time::Duration::from_secs(5),
     };
     crate::jobs::purge_keys(schema, &crate::db::Db::open(&options, || {}), clock)
+}
+
+/// A service's database without the service: for tests that call a store, or a service's own work, themselves.
+pub fn database(service: &'static str, read_url: &str, write_url: &str) -> crate::Db {
+    let options = crate::db::DbOptions {
+        service,
+        read_url,
+        write_url,
+        read_size: 2,
+        write_size: 2,
+        wait: std::time::Duration::from_secs(5),
+    };
+    crate::db::Db::open(&options, || {})
 }
 
 /// An Ed25519 key that signs tokens as Account would.
