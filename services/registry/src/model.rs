@@ -27,7 +27,7 @@ const NAME_MAX: usize = 200;
 /// The most characters a title may have.
 const TITLE_MAX: usize = 500;
 /// The most characters a description may have.
-const DESCRIPTION_MAX: usize = 10_000;
+const DESCRIPTION_MAX: usize = 4000;
 
 /// A person as an owner is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use kit::auth::Member;
 use kit::id::{ApiId, OrganisationId};
-use kit::{Answer, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, Query, call, reply};
+use kit::{Answer, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, NoQuery, Query, call, reply};
 
 use super::{change, create};
 use crate::model::{ApiFilter, ApiMove, ApiPatch, NewApi, TagPage};
@@ -17,6 +17,7 @@ pub async fn list_apis(
     of: Filtered<ApiFilter>,
     store: Data<dyn Store>,
 ) -> Answer {
+    of.filter.check()?;
     let paged = call::read(&ctx, &store, move |store| {
         store.list_apis(member.organisation, &of.filter, &of.page)
     })
@@ -24,7 +25,13 @@ pub async fn list_apis(
     reply::page(&paged)
 }
 
-pub async fn find_api(ctx: Ctx, member: Member, ids: Of, store: Data<dyn Store>) -> Answer {
+pub async fn find_api(
+    ctx: Ctx,
+    member: Member,
+    ids: Of,
+    _: NoQuery,
+    store: Data<dyn Store>,
+) -> Answer {
     let api = call::read(&ctx, &store, move |store| {
         store.find_api(member.organisation, ids.0.1)
     })

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use kit::auth::Member;
 use kit::id::{DomainId, OrganisationId};
-use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, Page, call, reply};
+use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, NoQuery, Page, call, reply};
 
 use super::{change, create};
 use crate::model::{DomainPatch, NewDomain};
@@ -19,7 +19,13 @@ pub async fn list_domains(ctx: Ctx, member: Member, page: Page, store: Data<dyn 
     reply::page(&paged)
 }
 
-pub async fn find_domain(ctx: Ctx, member: Member, ids: Of, store: Data<dyn Store>) -> Answer {
+pub async fn find_domain(
+    ctx: Ctx,
+    member: Member,
+    ids: Of,
+    _: NoQuery,
+    store: Data<dyn Store>,
+) -> Answer {
     let domain = call::read(&ctx, &store, move |store| {
         store.find_domain(member.organisation, ids.0.1)
     })

@@ -3,7 +3,7 @@
 use actix_web::web::Data;
 use kit::auth::Member;
 use kit::id::{DomainId, OrganisationId, SubDomainId};
-use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, Page, call, reply};
+use kit::{Answer, Ctx, Idempotency, Ids, IfMatch, Json, NoQuery, Page, call, reply};
 
 use super::{change, create};
 use crate::model::{NewSubDomain, SubDomainMove, SubDomainPatch};
@@ -26,7 +26,13 @@ pub async fn list_sub_domains(
     reply::page(&paged)
 }
 
-pub async fn find_sub_domain(ctx: Ctx, member: Member, ids: Of, store: Data<dyn Store>) -> Answer {
+pub async fn find_sub_domain(
+    ctx: Ctx,
+    member: Member,
+    ids: Of,
+    _: NoQuery,
+    store: Data<dyn Store>,
+) -> Answer {
     let sub_domain = call::read(&ctx, &store, move |store| {
         store.find_sub_domain(member.organisation, ids.0.1)
     })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use diesel::Queryable;
 use kit::id::{ApiId, DomainId, ProfileId, SubDomainId};
-use kit::{Invalid, Validate};
+use kit::{Error, Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -256,4 +256,26 @@ pub struct ApiFilter {
     pub status: Option<Status>,
     /// Whose name begins so, whatever the case.
     pub q: Option<String>,
+}
+
+impl ApiFilter {
+    /// 400 for texts longer than anything they could find.
+    pub fn check(&self) -> Result<(), Error> {
+        let too_long = |text: &Option<String>, max| {
+            text.as_ref().is_some_and(|text| text.chars().count() > max)
+        };
+        for (field, long) in [
+            ("tag", too_long(&self.tag, TAG_MAX)),
+            ("q", too_long(&self.q, NAME_MAX)),
+        ] {
+            if long {
+                return Err(Error::bad_request(
+                    field,
+                    "too_long",
+                    "is longer than any there could be",
+                ));
+            }
+        }
+        Ok(())
+    }
 }

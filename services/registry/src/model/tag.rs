@@ -53,9 +53,12 @@ impl TagPage {
                 let rest = bytes
                     .strip_prefix(MARK)?
                     .strip_prefix(organisation.0.as_bytes())?;
-                String::from_utf8(rest.to_vec())
+                let (length, tag) = rest.split_first()?;
+                // The length tells a whole tag from a piece of one.
+                let whole = usize::from(*length) == tag.len();
+                String::from_utf8(tag.to_vec())
                     .ok()
-                    .filter(|tag| !tag.is_empty() && !tag.contains('\0'))
+                    .filter(|tag| whole && !tag.is_empty() && !tag.contains('\0'))
             })
             .ok_or_else(|| {
                 Error::bad_request(
@@ -72,7 +75,10 @@ impl TagPage {
         let more = rows.len() > limit;
         rows.truncate(limit);
         let next_cursor = rows.last().filter(|_| more).map(|last| {
-            URL_SAFE_NO_PAD.encode([MARK, organisation.0.as_bytes(), last.name.as_bytes()].concat())
+            let tag = last.name.as_bytes();
+            // 50 characters are 200 bytes at most.
+            let length = [u8::try_from(tag.len()).unwrap_or_default()];
+            URL_SAFE_NO_PAD.encode([MARK, organisation.0.as_bytes(), &length, tag].concat())
         });
         Paged {
             items: rows,
@@ -109,6 +115,9 @@ mod tests {
         assert_eq!(at(&cursor).after(here), Ok("a".to_owned()));
         assert!(at(&cursor).after(there).is_err(), "another organisation's");
         assert!(at(&cursor[1..]).after(here).is_err(), "garbled");
+        let bytes = URL_SAFE_NO_PAD.decode(&cursor).expect("it is base64");
+        let more = URL_SAFE_NO_PAD.encode([&bytes[..], b"b"].concat());
+        assert!(at(&more).after(here).is_err(), "another tag");
         assert!(at("").after(here).is_err(), "empty");
         assert_eq!(TagPage::finish(here, 2, page.items).next_cursor, None);
     }
