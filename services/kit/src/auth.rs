@@ -3,6 +3,7 @@
 mod claims;
 mod extract;
 mod keys;
+mod verified;
 
 pub use claims::{Claims, Scope};
 pub(crate) use extract::authenticate;

@@ -1,5 +1,6 @@
 //! From `main` to a running service.
 
+use std::ffi::OsString;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ pub struct Boot<S> {
     db: Db,
     clock: Clock,
     issuer: String,
+    write_url: String,
 }
 
 impl<S> Boot<S> {
@@ -78,6 +80,11 @@ impl<S> Boot<S> {
     pub fn issuer(&self) -> &str {
         &self.issuer
     }
+
+    /// The writer's URL: for work that needs a connection of its own (`listen`, a session's lock). Holds a password.
+    pub fn write_url(&self) -> &str {
+        &self.write_url
+    }
 }
 
 #[derive(Parser)]
@@ -94,9 +101,14 @@ struct Cli<S: Args> {
 
 /// The whole `main` of a service. Exit codes: 0 done, 2 wrong settings, 3 could not run.
 pub fn run<S: Service>() -> ExitCode {
+    run_from::<S>(std::env::args_os())
+}
+
+/// [`run`] with other arguments than the process's; the first is the program's name.
+pub(crate) fn run_from<S: Service>(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut command = Cli::<S::Settings>::command().name(S::NAME);
     let parsed = command
-        .try_get_matches_from_mut(std::env::args_os())
+        .try_get_matches_from_mut(arguments)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     let cli: Cli<S::Settings> = match parsed {
         Ok(cli) => cli,
@@ -178,6 +190,7 @@ pub(crate) fn open<S: Service>(
             db,
             clock,
             issuer: common.jwt_issuer.clone(),
+            write_url: options.write_url.to_owned(),
         },
         Parts { lanes },
     ))

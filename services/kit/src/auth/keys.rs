@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 
+use super::verified::Verified;
 use super::{AUDIENCE, Claims, LIFETIME_MAX_SECONDS};
 use crate::db::{Db, Lane};
 use crate::{Clock, Error};
@@ -40,7 +41,14 @@ struct Key {
     valid_until: Option<DateTime<Utc>>,
 }
 
-type Set = Arc<HashMap<String, Key>>;
+/// The keys of one reading; a later one has a higher generation.
+#[derive(Default)]
+struct KeySet {
+    generation: u64,
+    keys: HashMap<String, Key>,
+}
+
+type Set = Arc<KeySet>;
 
 /// The keys known now, and how to learn new ones.
 pub(crate) struct Keys {
@@ -48,6 +56,7 @@ pub(crate) struct Keys {
     issuer: String,
     clock: Clock,
     set: RwLock<Set>,
+    verified: Verified,
     /// When the keys were last asked for; held while asking, so that only one asks.
     asked: tokio::sync::Mutex<Option<Instant>>,
 }
@@ -59,6 +68,7 @@ impl Keys {
             issuer,
             clock,
             set: RwLock::default(),
+            verified: Verified::default(),
             asked: tokio::sync::Mutex::new(None),
         })
     }
@@ -68,46 +78,63 @@ impl Keys {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Error::Unauthorized)?;
         let kid = header.kid.ok_or(Error::Unauthorized)?;
         let mut set = self.set();
-        if !set.contains_key(&kid) {
-            // A kid is the client's text: nothing but its absence from the set is made of it.
-            set = self.reread(&kid).await?;
-        } else {
+        if set.keys.contains_key(&kid) {
             self.refresh();
+        } else {
+            set = self.reread(&kid).await?;
         }
-        let key = set.get(&kid).ok_or(Error::Unauthorized)?;
-        self.check(token, header.alg, key)
+        // A kid is the client's text: nothing but its absence from the set is made of it.
+        let key = set.keys.get(&kid).ok_or(Error::Unauthorized)?;
+        let claims = match self.verified.get(set.generation, token) {
+            Some(claims) => claims,
+            None => {
+                let claims = self.signed(token, header.alg, key)?;
+                self.verified.put(set.generation, token, &claims);
+                claims
+            }
+        };
+        self.timely(key, &claims)
+            .then_some(claims)
+            .ok_or(Error::Unauthorized)
     }
 
     fn set(&self) -> Set {
         Arc::clone(&self.set.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Everything about time is ours to check: jsonwebtoken would ask the system's clock.
-    fn check(&self, token: &str, algorithm: Algorithm, key: &Key) -> Result<Claims, Error> {
-        let now = self.clock.now();
-        if algorithm != key.algorithm || key.valid_until.is_some_and(|until| until <= now) {
+    /// The claims, if the key signed them for us and they make sense.
+    fn signed(&self, token: &str, algorithm: Algorithm, key: &Key) -> Result<Claims, Error> {
+        if algorithm != key.algorithm {
             return Err(Error::Unauthorized);
         }
         let mut validation = Validation::new(key.algorithm);
+        // Everything about time is ours to check: jsonwebtoken would ask the system's clock.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[&self.issuer]);
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
-        let claims = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation)
-            .map_err(|_| Error::Unauthorized)?
-            .claims;
-        let now = now.timestamp();
-        let timely = claims.exp > now
-            && claims.exp.saturating_sub(now) <= LIFETIME_MAX_SECONDS + LEEWAY_SECONDS
-            && claims.nbf.is_none_or(|from| from <= now + LEEWAY_SECONDS);
+        let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
+        let claims = decoded.map_err(|_| Error::Unauthorized)?.claims;
         // Operators have no organisation, all others have one: a token that says otherwise is nobody's.
         let whose = (claims.scope == super::Scope::Operator) == claims.org.is_none();
-        if timely && whose {
+        if whose {
             Ok(claims)
         } else {
             Err(Error::Unauthorized)
         }
+    }
+
+    /// Is it their time, by the service's clock?
+    fn timely(&self, key: &Key, claims: &Claims) -> bool {
+        let now = self.clock.now();
+        let seconds = now.timestamp();
+        key.valid_until.is_none_or(|until| until > now)
+            && claims.exp > seconds
+            && claims.exp.saturating_sub(seconds) <= LIFETIME_MAX_SECONDS + LEEWAY_SECONDS
+            && claims
+                .nbf
+                .is_none_or(|from| from <= seconds + LEEWAY_SECONDS)
     }
 
     /// Reads the keys for an unknown id, waiting for its turn: a new key is believed within a second of being published.
@@ -115,7 +142,7 @@ impl Keys {
         let came = Instant::now();
         let mut asked = self.asked.lock().await;
         // Somebody else read while this one waited in line.
-        if asked.is_some_and(|at| at >= came) || self.set().contains_key(kid) {
+        if asked.is_some_and(|at| at >= came) || self.set().keys.contains_key(kid) {
             return Ok(self.set());
         }
         if let Some(at) = *asked {
@@ -143,12 +170,16 @@ impl Keys {
     }
 
     async fn read(&self) -> Result<Set, Error> {
-        let set = Arc::new(match &self.source {
+        let keys = match &self.source {
             Source::Database { db, lane } => from_database(db.clone(), lane).await?,
             Source::File(path) => from_file(path).map_err(Error::internal)?,
+        };
+        let mut current = self.set.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(KeySet {
+            generation: current.generation + 1,
+            keys,
         });
-        *self.set.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&set);
-        Ok(set)
+        Ok(Arc::clone(&current))
     }
 }
 

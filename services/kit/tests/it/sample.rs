@@ -1,5 +1,6 @@
 //! The sample service: wire around the store, and a world to ask it in.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use actix_web::web::Data;
@@ -23,6 +24,9 @@ pub struct Settings {
     pub gate: Arc<Barrier>,
     #[arg(skip)]
     pub broken: bool,
+    /// How often the job ran.
+    #[arg(skip)]
+    pub ticks: Arc<AtomicUsize>,
 }
 
 impl Default for Settings {
@@ -30,6 +34,7 @@ impl Default for Settings {
         Self {
             gate: Arc::new(Barrier::new(2)),
             broken: false,
+            ticks: Arc::default(),
         }
     }
 }
@@ -62,7 +67,18 @@ impl kit::Service for Sample {
         if boot.settings().broken {
             probes.extend(kit::readable!(broken));
         }
-        Ok(routes().data(Arc::new(store)).ready(probes))
+        let ticks = Arc::clone(&boot.settings().ticks);
+        let db = boot.db();
+        let tick = move || {
+            // On a database thread: the pool may be used.
+            db.write(|_| Ok(()))?;
+            ticks.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        Ok(routes()
+            .data(Arc::new(store))
+            .ready(probes)
+            .job("* * * * * *", "tick", tick))
     }
 }
 
