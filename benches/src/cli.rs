@@ -1,5 +1,7 @@
 //! The command line: what can be typed, and what the shell is told at the end.
 
+mod experiment;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +23,10 @@ struct Cli {
 enum Command {
     /// Start everything on this machine and keep it running until Ctrl-C.
     Up(UpArgs),
+    /// Measure who harms whom, on a system made for it: ends with a report.
+    Run(experiment::RunArgs),
+    /// Compute an old result again from the histograms it stores.
+    Analyse(experiment::AnalyseArgs),
     /// Take a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
     /// Move the time of all running services: +31d, -2h, reset, show.
@@ -86,6 +92,8 @@ struct ClockArgs {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => bring_up(&args),
+        Command::Run(args) => experiment::run_experiment(&args),
+        Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),
     };

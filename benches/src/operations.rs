@@ -27,10 +27,17 @@ struct Shape {
 
 /// Every operation: (service, name, what it does).
 const OPERATIONS: &[(&str, &str, Make)] = &[
-    ("registry", "find-api", |of, at, _| Shape::get(format!("/apis/{}", pick(&of.apis, at.row)))),
-    ("registry", "list-apis", |_, _, _| Shape::get("/apis?limit=50".into())),
+    ("registry", "find-api", |of, at, _| {
+        Shape::get(format!("/apis/{}", pick(&of.apis, at.row)))
+    }),
+    ("registry", "list-apis", |_, _, _| {
+        Shape::get("/apis?limit=50".into())
+    }),
     ("registry", "list-apis-of-sub-domain", |of, at, _| {
-        Shape::get(format!("/apis?limit=50&subDomainId={}", pick(&of.sub_domains, at.row)))
+        Shape::get(format!(
+            "/apis?limit=50&subDomainId={}",
+            pick(&of.sub_domains, at.row)
+        ))
     }),
     ("registry", "create-api", |of, at, _| {
         let body = serde_json::json!({
@@ -39,44 +46,82 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
             "technicalOwnerId": pick(&of.profiles, at.body),
             "tags": ["made-by-lab"],
         });
-        Shape { method: Method::POST, path: "/apis".into(), if_match: None, body: Some(body.to_string()) }
+        Shape {
+            method: Method::POST,
+            path: "/apis".into(),
+            if_match: None,
+            body: Some(body.to_string()),
+        }
     }),
     ("registry", "modify-api", |of, at, versions| {
         let id = pick(&of.apis, at.row);
         let body = serde_json::json!({ "title": format!("Title {:08x}", at.body) });
         Shape::patch(format!("/apis/{id}"), versions.take(id), &body)
     }),
-    ("profile", "find-profile", |of, at, _| Shape::get(format!("/profiles/{}", pick(&of.profiles, at.row)))),
-    ("profile", "list-profiles", |_, _, _| Shape::get("/profiles?limit=50".into())),
+    ("profile", "find-profile", |of, at, _| {
+        Shape::get(format!("/profiles/{}", pick(&of.profiles, at.row)))
+    }),
+    ("profile", "list-profiles", |_, _, _| {
+        Shape::get("/profiles?limit=50".into())
+    }),
     ("profile", "rename-profile", |of, at, versions| {
         let id = pick(&of.profiles, at.row);
         let body = serde_json::json!({ "jobTitle": format!("Engineer {:08x}", at.body) });
         Shape::patch(format!("/profiles/{id}"), versions.take(id), &body)
     }),
-    ("account", "find-organisation", |_, _, _| Shape::get(String::new())),
-    ("account", "list-logins", |_, _, _| Shape::get("/logins?limit=50".into())),
+    ("account", "find-organisation", |_, _, _| {
+        Shape::get(String::new())
+    }),
+    ("account", "list-logins", |_, _, _| {
+        Shape::get("/logins?limit=50".into())
+    }),
     ("account", "rename-organisation", |of, at, versions| {
         let body = serde_json::json!({ "name": format!("Organisation {} {:08x}", of.id, at.body) });
         Shape::patch(String::new(), versions.take(of.id), &body)
     }),
-    ("billing", "list-invoices", |_, _, _| Shape::get("/invoices?limit=50".into())),
-    ("billing", "find-invoice", |of, at, _| Shape::get(format!("/invoices/{}", pick(&of.invoices, at.row)))),
-    ("billing", "find-usage", |_, _, _| Shape::get("/usage".into())),
-    ("billing", "find-standing", |_, _, _| Shape::get("/standing".into())),
-    ("notification", "list-notifications", |_, _, _| Shape::get("/notifications?limit=50".into())),
+    ("billing", "list-invoices", |_, _, _| {
+        Shape::get("/invoices?limit=50".into())
+    }),
+    ("billing", "find-invoice", |of, at, _| {
+        Shape::get(format!("/invoices/{}", pick(&of.invoices, at.row)))
+    }),
+    ("billing", "find-usage", |_, _, _| {
+        Shape::get("/usage".into())
+    }),
+    ("billing", "find-standing", |_, _, _| {
+        Shape::get("/standing".into())
+    }),
+    ("notification", "list-notifications", |_, _, _| {
+        Shape::get("/notifications?limit=50".into())
+    }),
     ("notification", "read-notifications", |of, at, _| {
         let body = serde_json::json!({ "ids": [pick(&of.notifications, at.row)] });
-        Shape { method: Method::POST, path: "/notifications/read".into(), if_match: None, body: Some(body.to_string()) }
+        Shape {
+            method: Method::POST,
+            path: "/notifications/read".into(),
+            if_match: None,
+            body: Some(body.to_string()),
+        }
     }),
 ];
 
 impl Shape {
     fn get(path: String) -> Self {
-        Self { method: Method::GET, path, if_match: None, body: None }
+        Self {
+            method: Method::GET,
+            path,
+            if_match: None,
+            body: None,
+        }
     }
 
     fn patch(path: String, version: i64, body: &serde_json::Value) -> Self {
-        Self { method: Method::PATCH, path, if_match: Some(version), body: Some(body.to_string()) }
+        Self {
+            method: Method::PATCH,
+            path,
+            if_match: Some(version),
+            body: Some(body.to_string()),
+        }
     }
 }
 
@@ -89,13 +134,22 @@ impl Versions {
     /// The version to send now.
     fn take(&self, id: Uuid) -> i64 {
         // A poisoned lock holds a whole map: nothing in this section can leave it half changed.
-        let mut map = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        map.entry(id).or_insert_with(|| AtomicI64::new(1)).fetch_add(1, Ordering::Relaxed)
+        let mut map = self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        map.entry(id)
+            .or_insert_with(|| AtomicI64::new(1))
+            .fetch_add(1, Ordering::Relaxed)
     }
 }
 
 fn pick(ids: &[Uuid], row: u32) -> Uuid {
-    if ids.is_empty() { Uuid::nil() } else { ids[row as usize % ids.len()] }
+    if ids.is_empty() {
+        Uuid::nil()
+    } else {
+        ids[row as usize % ids.len()]
+    }
 }
 
 /// Turns arrivals of one service into calls. `endpoints` are the workload's names, in its order.
@@ -119,7 +173,11 @@ pub fn calls(
                 .ok_or_else(|| unknown(service, endpoint))
         })
         .collect::<Result<Vec<Make>, Failure>>()?;
-    let (base, data, versions) = (base_url.trim_end_matches('/').to_owned(), Arc::clone(data), Arc::clone(versions));
+    let (base, data, versions) = (
+        base_url.trim_end_matches('/').to_owned(),
+        Arc::clone(data),
+        Arc::clone(versions),
+    );
     Ok(Arc::new(move |arrival| {
         let of = &data.organisations[arrival.organisation as usize % data.organisations.len()];
         let shape = makes[usize::from(arrival.endpoint)](of, arrival, &versions);
@@ -129,14 +187,20 @@ pub fn calls(
             // Ids and constants only, so it always is one; a target's own broken base shows as failed connections.
             url: url.parse().unwrap_or_else(|_| Uri::default()),
             authorization: Some(of.token.clone()),
-            if_match: shape.if_match.and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()),
+            if_match: shape
+                .if_match
+                .and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()),
             body: shape.body.map(Bytes::from),
         }
     }))
 }
 
 fn unknown(service: &str, endpoint: &str) -> Failure {
-    let known: Vec<&str> = OPERATIONS.iter().filter(|(of, ..)| *of == service).map(|(_, name, _)| *name).collect();
+    let known: Vec<&str> = OPERATIONS
+        .iter()
+        .filter(|(of, ..)| *of == service)
+        .map(|(_, name, _)| *name)
+        .collect();
     Failure::usage(format!(
         "The workload asks {service} for {endpoint:?}, which the lab doesn't know; there are: {}.",
         known.join(", ")
@@ -151,12 +215,29 @@ mod tests {
     #[test]
     fn the_workload_of_the_matrix_asks_for_nothing_unknown() {
         let workload = Workload::parse(include_str!("../scenarios/00-matrix.toml")).unwrap();
-        let data = Arc::new(Dataset { organisations: vec![] });
+        let data = Arc::new(Dataset {
+            organisations: vec![],
+        });
         for (service, of) in &workload.services {
-            let names: Vec<String> = of.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
-            assert!(calls(service, "http://x", &names, &data, &Arc::default()).is_ok(), "{service}");
+            let names: Vec<String> = of
+                .endpoints
+                .iter()
+                .map(|endpoint| endpoint.name.clone())
+                .collect();
+            assert!(
+                calls(service, "http://x", &names, &data, &Arc::default()).is_ok(),
+                "{service}"
+            );
         }
-        let error = calls("registry", "http://x", &["fly".to_owned()], &data, &Arc::default()).err().unwrap();
+        let error = calls(
+            "registry",
+            "http://x",
+            &["fly".to_owned()],
+            &data,
+            &Arc::default(),
+        )
+        .err()
+        .unwrap();
         assert!(error.to_string().contains("find-api"), "{error}");
     }
 
@@ -164,6 +245,13 @@ mod tests {
     fn each_change_expects_the_next_version() {
         let versions = Versions::default();
         let id = Uuid::from_u128(1);
-        assert_eq!((versions.take(id), versions.take(id), versions.take(Uuid::nil())), (1, 2, 1));
+        assert_eq!(
+            (
+                versions.take(id),
+                versions.take(id),
+                versions.take(Uuid::nil())
+            ),
+            (1, 2, 1)
+        );
     }
 }

@@ -43,13 +43,17 @@ impl StateLoop {
         let thread = std::thread::Builder::new()
             .name("lab-state".into())
             .spawn(move || watch(client, &stopped))
-            .map_err(|error| Failure::could_not_run(format!("The state loop can't start: {error}.")))?;
+            .map_err(|error| {
+                Failure::could_not_run(format!("The state loop can't start: {error}."))
+            })?;
         Ok(Self { stop, thread })
     }
 
     pub fn finish(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().map_err(|_| Failure::could_not_run("The state loop ended early."))?
+        self.thread
+            .join()
+            .map_err(|_| Failure::could_not_run("The state loop ended early."))?
     }
 }
 
@@ -63,7 +67,10 @@ struct Times {
 fn watch(mut client: Client, stop: &AtomicBool) -> Outcome {
     let lost = |error| failed("watching the sessions", &error);
     let statement = client.prepare(BACKENDS).map_err(lost)?;
-    let own: i32 = client.query_one("select pg_catalog.pg_backend_pid()", &[]).map_err(lost)?.get(0);
+    let own: i32 = client
+        .query_one("select pg_catalog.pg_backend_pid()", &[])
+        .map_err(lost)?
+        .get(0);
     let before = backend_cpu_s(own);
     let mut sums: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
     let mut times: BTreeMap<i32, Times> = BTreeMap::new();
@@ -76,10 +83,21 @@ fn watch(mut client: Client, stop: &AtomicBool) -> Outcome {
             let (pid, role): (i32, String) = (row.get("pid"), row.get("role"));
             let service = service_of(&role).to_owned();
             if row.get("active") {
-                *sums.entry(service.clone()).or_default().entry(row.get("class")).or_default() += 1;
+                *sums
+                    .entry(service.clone())
+                    .or_default()
+                    .entry(row.get("class"))
+                    .or_default() += 1;
             }
             if let Some(now) = schedstat(pid) {
-                times.entry(pid).or_insert(Times { service, first: now, last: now }).last = now;
+                times
+                    .entry(pid)
+                    .or_insert(Times {
+                        service,
+                        first: now,
+                        last: now,
+                    })
+                    .last = now;
             }
         }
         if last {
@@ -96,7 +114,15 @@ fn watch(mut client: Client, stop: &AtomicBool) -> Outcome {
     let mean = |count: u64| count as f64 / samples as f64;
     let activity = sums
         .into_iter()
-        .map(|(service, classes)| (service, classes.into_iter().map(|(class, count)| (class, mean(count))).collect()))
+        .map(|(service, classes)| {
+            (
+                service,
+                classes
+                    .into_iter()
+                    .map(|(class, count)| (class, mean(count)))
+                    .collect(),
+            )
+        })
         .collect();
     Ok((activity, cpu, thread_cpu_s() + backend_cpu_s(own) - before))
 }

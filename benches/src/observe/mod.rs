@@ -58,14 +58,20 @@ impl Observer {
             cost.cpu_s = cpu_s;
             cost.run_queue_s = run_queue_s;
         }
-        Ok(Seen { ledger, roles, observer_cpu_s: locks_cpu_s + activity_cpu_s })
+        Ok(Seen {
+            ledger,
+            roles,
+            observer_cpu_s: locks_cpu_s + activity_cpu_s,
+        })
     }
 }
 
 /// `<service>_reader` and `<service>_writer` are one service to the matrix; any other role is itself.
 #[must_use]
 pub fn service_of(role: &str) -> &str {
-    role.strip_suffix("_reader").or_else(|| role.strip_suffix("_writer")).unwrap_or(role)
+    role.strip_suffix("_reader")
+        .or_else(|| role.strip_suffix("_writer"))
+        .unwrap_or(role)
 }
 
 #[cfg(test)]

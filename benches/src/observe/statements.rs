@@ -27,7 +27,8 @@ impl Statements {
     pub fn start(database_url: &str) -> Result<Self, Failure> {
         let mut client = connect(database_url)?;
         // Ours to make: this is a superuser of a database made for the run. It fails where the library isn't loaded.
-        let _ = client.batch_execute("create extension if not exists pg_stat_statements with schema public");
+        let _ = client
+            .batch_execute("create extension if not exists pg_stat_statements with schema public");
         let before = read(&mut client)?;
         Ok(Self { client, before })
     }
@@ -52,7 +53,11 @@ fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
     let loaded = "select pg_catalog.to_regclass('public.pg_stat_statements') is not null
         and pg_catalog.current_setting('shared_preload_libraries') like '%pg_stat_statements%'";
     let failed = |error| failed("reading pg_stat_statements", &error);
-    if !client.query_one(loaded, &[]).map_err(failed)?.get::<_, bool>(0) {
+    if !client
+        .query_one(loaded, &[])
+        .map_err(failed)?
+        .get::<_, bool>(0)
+    {
         return Ok(BTreeMap::new());
     }
     let mut costs: BTreeMap<String, RoleCost> = BTreeMap::new();

@@ -7,4 +7,4 @@ pub use file::{
     CellResult, LedgerResult, Machine, MalformedResult, PostgresInfo, ResultFile, RoleCost, Run,
     SCHEMA_VERSION, SelfTest, ServiceInfo, ServiceResult,
 };
-pub use matrix::{Entry, Matrix, Metric, analyse};
+pub use matrix::{CENSORED_US, Entry, Matrix, Metric, analyse};

@@ -126,8 +126,11 @@ impl Database {
         self.cluster.stop().map_err(failed)
     }
 
-    /// Starts it again where it was.
+    /// Starts it again where it was; one that runs is left alone.
     pub fn resume(&mut self) -> Result<(), Failure> {
+        if !self.paused {
+            return Ok(());
+        }
         self.cluster.start_again(&self.options).map_err(failed)?;
         self.paused = false;
         if let (true, Some(server)) = (self.ours, server_id(&self.cluster)) {

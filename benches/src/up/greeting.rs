@@ -38,11 +38,21 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
     for line in first_requests(target).lines() {
         let _ = writeln!(text, "  {line}");
     }
-    text.push_str("\nOr 2,639 real ones: ");
+    // Set where we were started by cargo: then `lab` alone would not be found.
+    let lab = if std::env::var_os("CARGO").is_some() {
+        "cargo lab"
+    } else {
+        "lab"
+    };
+    let usual = super::Home::usual().is_ok_and(|usual| usual == home);
+    let target = if usual {
+        String::new()
+    } else {
+        format!(" --target {}", up_json.display())
+    };
     let _ = writeln!(
         text,
-        "lab import benches/data/catalogue.jsonl --target {}",
-        up_json.display()
+        "\nOr 2,639 real ones: {lab} import benches/data/catalogue.jsonl{target}"
     );
     text.push_str("Ctrl-C stops what was started here.\n");
     text

@@ -1,0 +1,162 @@
+//! `lab run` and `lab analyse`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Args, ValueEnum};
+
+use super::Format;
+use crate::dataset::Size;
+use crate::experiment::Preset;
+use crate::result::{ResultFile, analyse};
+use crate::{Failure, report, run};
+
+mod threshold;
+
+use threshold::Threshold;
+
+/// How many rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Data {
+    /// 10,000 APIs of 100 organisations.
+    Small,
+    /// 100,000 APIs of 1,000 organisations.
+    Large,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// How much to run, and so how much can be claimed
+    #[arg(long, value_enum, default_value = "demo")]
+    preset: Preset,
+    /// Seed of the data, the requests and the order of cells
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Folder that gets a folder for this run
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    results: PathBuf,
+    /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
+    #[arg(long, value_name = "FILE")]
+    workload: Option<PathBuf>,
+    /// Part of the machine's processors that all services together are driven to
+    #[arg(long, default_value_t = 0.6, value_name = "0..1", value_parser = part)]
+    utilisation: f64,
+    /// Size of the data set
+    #[arg(long, value_enum, default_value = "small")]
+    data: Data,
+    /// End with exit code 1 where a resolved ratio is above a bound, such as `registry<-billing.oneIn20>2` (repeatable)
+    #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
+    fail_on: Vec<Threshold>,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AnalyseArgs {
+    /// A result.json
+    file: PathBuf,
+    /// Write the report here too
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// As for `lab run`
+    #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
+    fail_on: Vec<Threshold>,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Runs an experiment.
+pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
+    }
+    let size = match args.data {
+        Data::Small => Size::SMALL,
+        Data::Large => Size::LARGE,
+    };
+    let folder = run::run(
+        &run::Options {
+            preset: args.preset,
+            seed: args.seed,
+            results: args.results.clone(),
+            workload: args.workload.clone(),
+            utilisation: args.utilisation,
+            size,
+        },
+        &stop,
+    )?;
+    let result = read(&folder.join("result.json"))?;
+    say(&result, args.format);
+    if args.format == Format::Text {
+        println!("The report: {}", folder.join("report.html").display());
+    }
+    Ok(judge(&result, &args.fail_on))
+}
+
+/// Recomputes an old result from what it stores.
+pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
+    let mut result = read(&args.file)?;
+    let matrix = analyse(&result.cells)
+        .map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
+    if result
+        .matrix
+        .as_ref()
+        .is_some_and(|stored| *stored != matrix)
+    {
+        eprintln!(
+            "The matrix stored in {} differs from what its histograms give now.",
+            args.file.display()
+        );
+    }
+    result.matrix = Some(matrix);
+    if let Some(file) = &args.report {
+        report::write(&result, file)?;
+    }
+    say(&result, args.format);
+    Ok(judge(&result, &args.fail_on))
+}
+
+fn read(file: &std::path::Path) -> Result<ResultFile, Failure> {
+    ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}.")))
+}
+
+fn say(result: &ResultFile, format: Format) {
+    match format {
+        Format::Text => println!("{}", report::text(result)),
+        Format::Json => {
+            let brief = serde_json::json!({
+                "run": result.run,
+                "headline": report::headline(result),
+                "matrix": result.matrix,
+                "correctness": result.correctness,
+            });
+            println!("{brief}");
+        }
+    }
+}
+
+fn judge(result: &ResultFile, thresholds: &[Threshold]) -> ExitCode {
+    let broken: Vec<String> = thresholds
+        .iter()
+        .filter_map(|threshold| threshold.broken_by(result.matrix.as_ref()?))
+        .collect();
+    broken.iter().for_each(|sentence| eprintln!("{sentence}"));
+    let violated = result
+        .correctness
+        .values()
+        .any(|violations| *violations > 0);
+    ExitCode::from(u8::from(!broken.is_empty() || violated))
+}
+
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
+        _ => Err("a number above 0, at most 1".into()),
+    }
+}

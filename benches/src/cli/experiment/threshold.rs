@@ -1,0 +1,114 @@
+//! `--fail-on`: a bound for one cell of the matrix.
+
+use std::str::FromStr;
+
+use crate::result::{Matrix, Metric};
+
+/// `victim<-aggressor.metric>ratio`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Threshold {
+    victim: String,
+    aggressor: String,
+    metric: Metric,
+    ratio: f64,
+}
+
+impl FromStr for Threshold {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let shape = "it must look like registry<-billing.oneIn20>2 (metrics: oneIn20, p50, p95, oneIn100, p99)";
+        let parts = || {
+            let (victim, rest) = text.split_once("<-")?;
+            let (pair, ratio) = rest.split_once('>')?;
+            let (aggressor, metric) = pair.rsplit_once('.')?;
+            let metric =
+                serde_json::from_value(serde_json::Value::String(metric.to_owned())).ok()?;
+            let ratio = ratio
+                .trim()
+                .parse()
+                .ok()
+                .filter(|ratio: &f64| ratio.is_finite())?;
+            Some(Self {
+                victim: victim.trim().to_owned(),
+                aggressor: aggressor.trim().to_owned(),
+                metric,
+                ratio,
+            })
+        };
+        parts().ok_or_else(|| shape.to_owned())
+    }
+}
+
+impl Threshold {
+    /// A sentence, where the matrix resolves this cell and its whole interval lies above the bound.
+    pub fn broken_by(&self, matrix: &Matrix) -> Option<String> {
+        let entry = matrix.entries.iter().find(|entry| {
+            entry.victim == self.victim
+                && entry.aggressor == self.aggressor
+                && entry.metric == self.metric
+        })?;
+        let estimate = entry
+            .estimate
+            .filter(|estimate| entry.resolved && estimate.low > self.ratio)?;
+        Some(format!(
+            "{} beside {}: {:.2} (95 % interval from {:.2}) is above {}.",
+            self.victim, self.aggressor, estimate.ratio, estimate.low, self.ratio
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::result::Entry;
+    use crate::stats::Estimate;
+
+    fn matrix(low: f64, resolved: bool) -> Matrix {
+        let estimate = Some(Estimate {
+            ratio: low * 1.1,
+            low,
+            high: low * 1.2,
+            p: 0.01,
+            replicates: 4,
+        });
+        let entry = Entry {
+            victim: "registry".into(),
+            aggressor: "billing".into(),
+            metric: Metric::OneIn20,
+            estimate,
+            p_adjusted: Some(0.01),
+            resolved,
+            tail_n: 200,
+        };
+        Matrix {
+            entries: vec![entry],
+            ..Matrix::default()
+        }
+    }
+
+    #[test]
+    fn only_a_resolved_interval_above_the_bound_breaks_it() {
+        let threshold: Threshold = "registry<-billing.oneIn20>2".parse().unwrap();
+        assert!(threshold.broken_by(&matrix(2.1, true)).is_some());
+        assert!(threshold.broken_by(&matrix(1.9, true)).is_none());
+        assert!(threshold.broken_by(&matrix(2.1, false)).is_none());
+    }
+
+    #[test]
+    fn what_is_no_threshold_is_told_the_shape() {
+        for bad in [
+            "",
+            "registry",
+            "registry<-billing>2",
+            "registry<-billing.p51>2",
+            "a<-b.p50>x",
+            "a<-b.p50>NaN",
+        ] {
+            assert!(
+                bad.parse::<Threshold>().unwrap_err().contains("oneIn20"),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The page around the sections.
+
+use std::fmt::Write;
+
+use super::{capital, cells, cost, escape, headline, heatmap, ledger};
+use crate::result::ResultFile;
+
+const STYLE: &str = include_str!("style.css");
+
+/// The whole file.
+pub fn page(result: &ResultFile) -> String {
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Who harms whom: {id}</title>\n<style>{STYLE}</style></head>\n<body><main>\n\
+         <h1>Five services, one database: who harms whom</h1>\n<p class=\"meta\">{}</p>\n",
+        meta(result),
+        id = escape(&result.run.id),
+    );
+    let mut sentences = headline(result).into_iter();
+    let _ = write!(
+        out,
+        "<p class=\"lead\">{}</p>\n<ul class=\"headline\">",
+        escape(&sentences.next().unwrap_or_default())
+    );
+    for sentence in sentences {
+        let _ = write!(out, "<li>{}</li>", escape(&sentence));
+    }
+    out.push_str("</ul>\n");
+    out.push_str(&heatmap::section(result));
+    out.push_str(&ledger::section(result));
+    out.push_str(&cost::section(result));
+    out.push_str(&cells::section(result));
+    out.push_str(&method(result));
+    out.push_str("</main></body></html>\n");
+    out
+}
+
+fn meta(result: &ResultFile) -> String {
+    let rates: Vec<String> = result
+        .services
+        .iter()
+        .map(|service| format!("{} {:.0}/s", capital(&service.name), service.rate_per_s))
+        .collect();
+    let postgres = result
+        .postgres
+        .as_ref()
+        .map(|info| format!("PostgreSQL {} · ", info.version))
+        .unwrap_or_default();
+    escape(&format!(
+        "{} · {:?} · {} processors, {} · {postgres}{} APIs · {}",
+        result.run.started_at,
+        result.run.preset,
+        result.machine.cpus,
+        result.machine.model,
+        result.run.data_apis,
+        rates.join(", ")
+    ))
+}
+
+fn method(result: &ResultFile) -> String {
+    let mut out = String::from(
+        "<section><h2>How it was measured</h2><ul>\
+         <li>Open loop: every request is sent at its intended moment, and its time counts from there, so a stall can't hide the requests behind it. A failure counts as slow as the time-out.</li>\
+         <li>Rates are the same in every cell; each replicate runs every cell once in random order, and begins from the same data with services restarted. The same arrivals, rows and bodies stand in every arm.</li>\
+         <li>The replicate is the unit: paired t on log ratios, adjusted after Holm over the ordered pairs. What the data can't carry is not printed.</li>\
+         <li>Driver, services and Postgres share this machine. Ratios, shares and causes carry over to others roughly, absolute numbers don't.</li></ul>\n",
+    );
+    out.push_str("<h3>The lab's own tests</h3>");
+    if result.selftest.is_empty() {
+        out.push_str("<p>Not run with this result: <code>lab selftest</code>.</p>");
+    } else {
+        out.push_str("<ul>");
+        for test in &result.selftest {
+            let mark = match test.pass {
+                Some(true) => "✓",
+                Some(false) => "✗",
+                None => "–",
+            };
+            let _ = write!(
+                out,
+                "<li>{mark} {}: {}</li>",
+                escape(&test.id),
+                escape(&test.found)
+            );
+        }
+        out.push_str("</ul>");
+    }
+    let _ = write!(
+        out,
+        "<details><summary>Settings</summary><p>Seed {}, workload {}, batching {}. <code>lab {}</code></p><ul>",
+        result.run.seed,
+        escape(result.run.workload_hash.get(..12).unwrap_or("–")),
+        result.run.batch_max,
+        escape(&result.run.command)
+    );
+    for (name, value) in result.postgres.iter().flat_map(|info| &info.settings) {
+        let _ = write!(out, "<li>{} = {}</li>", escape(name), escape(value));
+    }
+    out + "</ul></details></section>\n"
+}

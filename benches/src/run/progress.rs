@@ -1,0 +1,43 @@
+//! How far a run is, and how long it will still take.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::experiment::{Cell, Preset};
+
+/// A bar on a terminal, nothing elsewhere.
+pub struct Progress {
+    bar: ProgressBar,
+    replicates: usize,
+}
+
+impl Progress {
+    pub fn new(cells: usize, preset: Preset) -> Self {
+        let bar = ProgressBar::new(cells as u64);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:30} {pos}/{len} cells · {eta} left · {msg}")
+        {
+            bar.set_style(style);
+        }
+        Self {
+            bar,
+            replicates: preset.replicates(),
+        }
+    }
+
+    /// The cell that runs now.
+    pub fn cell(&self, replicate: usize, cell: &Cell) {
+        if self.bar.position() > 0 || replicate > 0 || self.bar.message() != "" {
+            self.bar.inc(1);
+        }
+        self.bar.set_message(format!(
+            "replicate {} of {}: {}",
+            replicate + 1,
+            self.replicates,
+            cell.name()
+        ));
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
