@@ -108,7 +108,7 @@ impl Broken {
     }
 
     fn mend(&mut self) {
-        let _ = self.up.start_database();
+        self.up.start_database().unwrap();
         for name in lab::up::services::names() {
             self.up.start_service(name).unwrap();
         }
