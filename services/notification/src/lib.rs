@@ -1,1 +1,91 @@
-//! (being written)
+//! Notification: everyone told once, on time, of everything they asked for.
+//!
+//! Owns what people were told (`notification.notifications`), the mails that told them (`deliveries`), how far the four feeds have been
+//! read (`feed_cursors`), and what roll-ups and reminders need to come once. Publishes those positions, so that no service purges a
+//! change that wasn't read. Reads the others' feeds, watchers, contacts, login contacts and persons; they know nothing of it.
+//!
+//! One transaction reads changes, makes notifications and mails, and moves the cursor ([`reader`]); other threads send the mails
+//! ([`mailer`]). Deliberately absent: a broker, a queue beside the tables, and any call to another service.
+
+pub mod audience;
+pub mod background;
+pub mod feed;
+pub mod handlers;
+pub mod known;
+pub mod leader;
+pub mod mail;
+pub mod mailer;
+pub mod model;
+pub mod outbox;
+pub mod purge;
+pub mod reader;
+pub mod reminders;
+pub mod rollups;
+pub mod schedule;
+mod schema;
+pub mod settings;
+pub mod store;
+pub mod telling;
+mod views;
+pub mod words;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use kit::{Boot, Routes, Service, StartError};
+
+use crate::background::{Background, Signals};
+use crate::settings::Settings;
+use crate::store::{PgStore, Store};
+
+/// The service.
+pub struct NotificationService;
+
+impl Service for NotificationService {
+    const NAME: &'static str = "notification";
+    const CONTRACT: &'static str = include_str!("../../../docs/contract/notification.yaml");
+    type Settings = Settings;
+    // Nothing here creates or charges: marking as read twice does no harm.
+    const KEEPS_ANSWERS: bool = false;
+
+    fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
+        let signals = Arc::new(Signals::default());
+        let sender = boot.settings().sender()?;
+        let store: Arc<dyn Store> = Arc::new(PgStore::new(
+            boot.db(),
+            sender.from.email.domain().to_owned(),
+        ));
+        let background =
+            Background::start(boot.settings(), boot.write_url(), &boot.clock(), &signals)?;
+        let (check, db, clock) = (Arc::clone(&signals), boot.db(), boot.clock());
+        Ok(handlers::routes()
+            .data(store)
+            // Held by the routes, so that the threads end with the server.
+            .data(Arc::new(background))
+            .ready_if(move || check.check())
+            .ready(kit::readable!(
+                schema::feed_cursors,
+                schema::notifications,
+                schema::deliveries,
+                schema::rollups,
+                schema::reminders,
+                schema::places,
+                views::login_contacts,
+                views::persons,
+                views::contacts,
+                views::watchers,
+                views::account_changes,
+                views::profile_changes,
+                views::registry_changes,
+                views::billing_changes,
+            ))
+            // The reading instance does it, once it has read what there is to read.
+            .job("0 * * * * *", "roll-ups and reminders", move || {
+                signals.minute.store(true, Ordering::SeqCst);
+                Ok(())
+            })
+            .job("30 17 * * * *", "purge", move || {
+                purge::run(&db, clock.now()).map(drop)
+            }))
+    }
+}

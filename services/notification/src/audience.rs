@@ -1,0 +1,230 @@
+//! From an audience to recipients with addresses, a chunk at a time, in the order of their ids.
+
+use chrono::{DateTime, Utc};
+use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
+use uuid::Uuid;
+
+use crate::telling::{Audience, Target};
+
+/// Somebody who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    /// The login or the person.
+    pub id: Uuid,
+    /// All the ways the change concerns them, as bits.
+    pub how: i32,
+    /// Where mail goes; none: they only read it in the service.
+    pub email: Option<String>,
+    /// No waiting for a roll-up.
+    pub at_once: bool,
+}
+
+/// A chunk of recipients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chunk {
+    /// They.
+    pub recipients: Vec<Recipient>,
+    /// Where to go on; none: that was all.
+    pub last: Option<Uuid>,
+}
+
+/// Who did it, and so isn't told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// The login.
+    pub login: Option<Uuid>,
+    /// The person behind it.
+    pub profile: Option<Uuid>,
+    /// `member`, `admin` or `operator`.
+    pub scope: Option<String>,
+}
+
+/// Which part of an audience is wanted.
+#[derive(Clone, Debug)]
+pub struct Wanted<'a> {
+    /// Nobody outside of it is ever told.
+    pub organisation_id: Uuid,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// Not these.
+    pub actor: &'a Actor,
+    /// Those after this one.
+    pub after: Uuid,
+    /// At most so many.
+    pub limit: i64,
+}
+
+kit::statement! {
+    /// Whose watches of these things were open at that time. One that ends with the change it hears of (a deletion) counts.
+    struct FindWatchers<'a>(
+        organisation_id: Uuid as Uuid, kinds: &'a [&'a str] as Array<Text>, targets: &'a [Uuid] as Array<Uuid>,
+        hows: &'a [i32] as Array<Integer>, at: DateTime<Utc> as Timestamptz, after: Uuid as Uuid,
+        but: Option<Uuid> as Nullable<Uuid>, limit: i64 as BigInt,
+    ) -> (Uuid, Integer) =
+        "select w.profile_id, bit_or(t.how) from unnest($2::text[], $3::uuid[], $4::int4[]) as t (kind, target_id, how) \
+         join published.watchers w on w.organisation_id = $1 and w.kind = t.kind and w.target_id = t.target_id \
+         where w.created_at <= $5 and (w.ended_at is null or w.ended_at >= $5) \
+         and w.profile_id > $6 and w.profile_id is distinct from $7 \
+         group by w.profile_id order by w.profile_id limit $8"
+}
+
+kit::statement! {
+    /// Which of these people there are, and how they want to be told. Lists, not joins: a view with a security barrier can be
+    /// entered by a list of ids, but not by a join, which would read the whole organisation.
+    struct FindPersons<'a>(organisation_id: Uuid as Uuid, ids: &'a [Uuid] as Array<Uuid>)
+        -> (Uuid, Nullable<Text>, Nullable<Text>) =
+        "select p.id, c.email, c.mode from published.persons p \
+         left join published.contacts c on c.organisation_id = $1 and c.id = any($2) and c.id = p.id \
+         where p.organisation_id = $1 and p.id = any($2) order by p.id"
+}
+
+kit::statement! {
+    /// The organisation's admins.
+    struct FindAdmins(
+        organisation_id: Uuid as Uuid, after: Uuid as Uuid, but_login: Option<Uuid> as Nullable<Uuid>,
+        but_profile: Option<Uuid> as Nullable<Uuid>, limit: i64 as BigInt,
+    ) -> (Uuid, Text) =
+        "select l.login_id, l.email from published.login_contacts l \
+         where l.organisation_id = $1 and l.scope = 'admin' and l.disabled_at is null and l.login_id > $2 \
+         and l.login_id is distinct from $3 and (l.profile_id is null or l.profile_id is distinct from $4) \
+         order by l.login_id limit $5"
+}
+
+kit::statement! {
+    /// One login's address and person.
+    struct FindLogin(login_id: Uuid as Uuid) -> (Text, Nullable<Uuid>) =
+        "select l.email, l.profile_id from published.login_contacts l where l.login_id = $1"
+}
+
+/// The next recipients of an audience.
+pub fn chunk(
+    connection: &mut PgConnection,
+    audience: &Audience,
+    wanted: &Wanted<'_>,
+) -> QueryResult<Chunk> {
+    match audience {
+        Audience::Watchers(targets) => watchers(connection, targets, wanted),
+        Audience::Admins => admins(connection, wanted),
+        Audience::Login(login, gone) => Ok(Chunk {
+            recipients: self::login(connection, *login, gone.clone(), wanted.actor)?,
+            last: None,
+        }),
+        Audience::Person(person) => {
+            if wanted.actor.profile == Some(*person) {
+                return Ok(Chunk::default());
+            }
+            Ok(Chunk {
+                recipients: persons(connection, wanted.organisation_id, &[(*person, 1)])?,
+                last: None,
+            })
+        }
+    }
+}
+
+fn watchers(
+    connection: &mut PgConnection,
+    targets: &[Target],
+    wanted: &Wanted<'_>,
+) -> QueryResult<Chunk> {
+    let kinds: Vec<_> = targets.iter().map(|target| target.kind).collect();
+    let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
+    let hows: Vec<_> = targets.iter().map(|target| target.how as i32).collect();
+    let rows: Vec<(Uuid, i32)> = FindWatchers {
+        organisation_id: wanted.organisation_id,
+        kinds: &kinds,
+        targets: &ids,
+        hows: &hows,
+        at: wanted.at,
+        after: wanted.after,
+        but: wanted.actor.profile,
+        limit: wanted.limit,
+    }
+    .load(connection)?;
+    let last = last(&rows, wanted.limit);
+    Ok(Chunk {
+        recipients: persons(connection, wanted.organisation_id, &rows)?,
+        last,
+    })
+}
+
+/// A full chunk may not be the last one.
+fn last<T>(rows: &[(Uuid, T)], limit: i64) -> Option<Uuid> {
+    let full = i64::try_from(rows.len()).is_ok_and(|count| count >= limit);
+    rows.last().map(|(id, _)| *id).filter(|_| full)
+}
+
+/// Those of them who are still there. Rows come sorted by id, as the database sorts.
+fn persons(
+    connection: &mut PgConnection,
+    organisation_id: Uuid,
+    rows: &[(Uuid, i32)],
+) -> QueryResult<Vec<Recipient>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
+    let found: Vec<(Uuid, Option<String>, Option<String>)> = FindPersons {
+        organisation_id,
+        ids: &ids,
+    }
+    .load(connection)?;
+    let how: std::collections::HashMap<_, _> = rows.iter().copied().collect();
+    let recipient = |(id, email, mode): (Uuid, Option<String>, Option<String>)| Recipient {
+        id,
+        how: how.get(&id).copied().unwrap_or_default(),
+        email,
+        at_once: mode.as_deref() == Some("instant"),
+    };
+    Ok(found.into_iter().map(recipient).collect())
+}
+
+fn admins(connection: &mut PgConnection, wanted: &Wanted<'_>) -> QueryResult<Chunk> {
+    let rows: Vec<(Uuid, String)> = FindAdmins {
+        organisation_id: wanted.organisation_id,
+        after: wanted.after,
+        but_login: wanted.actor.login,
+        but_profile: wanted.actor.profile,
+        limit: wanted.limit,
+    }
+    .load(connection)?;
+    let last = last(&rows, wanted.limit);
+    let recipients = rows
+        .into_iter()
+        .map(|(id, email)| Recipient {
+            id,
+            how: 1,
+            email: Some(email),
+            at_once: true,
+        })
+        .collect();
+    Ok(Chunk { recipients, last })
+}
+
+/// The login itself, unless it (or another one of the same person) did it.
+fn login(
+    connection: &mut PgConnection,
+    id: Uuid,
+    gone: Option<String>,
+    actor: &Actor,
+) -> QueryResult<Vec<Recipient>> {
+    if actor.login == Some(id) {
+        return Ok(Vec::new());
+    }
+    let found: Vec<(String, Option<Uuid>)> = FindLogin { login_id: id }.load(connection)?;
+    let (email, profile) = match found.into_iter().next() {
+        Some((email, profile)) => (Some(email), profile),
+        None => (gone, None),
+    };
+    if profile.is_some() && profile == actor.profile {
+        return Ok(Vec::new());
+    }
+    Ok(email
+        .map(|email| Recipient {
+            id,
+            how: 1,
+            email: Some(email),
+            at_once: true,
+        })
+        .into_iter()
+        .collect())
+}

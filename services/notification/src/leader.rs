@@ -1,0 +1,183 @@
+//! The one instance that reads the feeds. Any number may run; the lock decides, and when its holder dies another has it within a second.
+//! Nothing depends on there being only one: the cursors are moved in the transaction that makes the notifications, whoever does it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
+use kit::Clock;
+
+use crate::background::Signals;
+use crate::feed::{self, Feed};
+use crate::reader::{self, Limits};
+use crate::{reminders, rollups};
+
+/// Without a hint the feeds are read this often.
+const POLL_EVERY: Duration = Duration::from_secs(1);
+/// How often is looked whether a hint has come: libpq is asked, not the server.
+const HINT_EVERY: Duration = Duration::from_millis(10);
+/// How often another instance tries to take over.
+const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
+/// Roll-ups are due on whole minutes, when the schedule says so; a clock that was moved (development, tests) is noticed so.
+const ROLLUPS_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+kit::statement! {
+    /// The lock lives as long as the connection: no lease to renew, nothing to clean up after a crash. The number is this service's own.
+    struct TakeLead() -> Bool = "select pg_catalog.pg_try_advisory_lock(7667763801190)"
+}
+
+/// Reads the feeds if no other instance does.
+pub struct Leader {
+    url: String,
+    clock: Clock,
+    replay_from: Option<DateTime<Utc>>,
+    signals: Arc<Signals>,
+}
+
+impl Leader {
+    /// One that hasn't started.
+    pub fn new(
+        url: String,
+        clock: Clock,
+        replay_from: Option<DateTime<Utc>>,
+        signals: Arc<Signals>,
+    ) -> Self {
+        Self {
+            url,
+            clock,
+            replay_from,
+            signals,
+        }
+    }
+
+    /// Until told to stop. Whatever goes wrong, it begins again with a new connection.
+    pub fn run(mut self) {
+        while !self.signals.stopping() {
+            let session = PgConnection::establish(&self.url).map_err(|error| error.to_string());
+            let session = session.and_then(|mut connection| {
+                self.session(&mut connection)
+                    .map_err(|error| error.to_string())
+            });
+            if let Err(error) = session {
+                tracing::warn!(error = %error, "the feeds can't be read now");
+                self.rest(POLL_EVERY);
+            }
+        }
+    }
+
+    fn rest(&self, time: Duration) {
+        let end = Instant::now() + time;
+        while !self.signals.stopping() && Instant::now() < end {
+            thread::sleep(HINT_EVERY);
+        }
+    }
+
+    fn session(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
+        while !(TakeLead {}).get_result::<bool>(connection)? {
+            self.check(connection)?;
+            self.rest(TAKE_OVER_EVERY);
+            if self.signals.stopping() {
+                return Ok(());
+            }
+        }
+        tracing::info!("this instance reads the feeds");
+        for feed in Feed::ALL {
+            connection.batch_execute(&format!("listen {feed}_changes"))?;
+        }
+        self.replay(connection)?;
+        let mut rolled_up_at = DateTime::UNIX_EPOCH;
+        while !self.signals.stopping() {
+            if self.check(connection)? {
+                self.read_all(connection)?;
+                // After the feeds: what came in while nobody read goes into the one late mail.
+                let now = self.clock.now();
+                if self.signals.minute.swap(false, Ordering::SeqCst)
+                    || (now - rolled_up_at).abs() >= ROLLUPS_EVERY
+                {
+                    rolled_up_at = now;
+                    self.work_by_time(connection, now)?;
+                }
+            }
+            self.wait(connection)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the cursors are of this cluster.
+    fn check(&self, connection: &mut PgConnection) -> QueryResult<bool> {
+        let strangers = feed::strangers(connection)?;
+        let fine = strangers.is_empty();
+        self.signals.set_strangers(strangers);
+        if let Err(error) = self.signals.check() {
+            tracing::error!(error, "the feeds are not read");
+        }
+        Ok(fine)
+    }
+
+    /// Once, by the instance that reads.
+    fn replay(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
+        let Some(from) = self.replay_from else {
+            return Ok(());
+        };
+        for feed in Feed::ALL {
+            let now = self.clock.now();
+            if connection
+                .transaction(|connection| feed::replay_from(connection, feed, from, now))?
+            {
+                tracing::info!(feed = feed.name(), from = %from, "the feed is read again");
+            }
+        }
+        self.replay_from = None;
+        Ok(())
+    }
+
+    /// Until all feeds are at their present end, in turns: a long one doesn't hold up the others.
+    fn read_all(&self, connection: &mut PgConnection) -> QueryResult<()> {
+        let mut more = true;
+        while more && !self.signals.stopping() {
+            more = false;
+            for feed in Feed::ALL {
+                let progress =
+                    reader::step(connection, feed, self.clock.now(), &Limits::default())?;
+                more |= progress.more;
+                if progress.told > 0 {
+                    tracing::debug!(
+                        feed = feed.name(),
+                        changes = progress.changes,
+                        told = progress.told,
+                        "read"
+                    );
+                    self.signals.mail_made();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn work_by_time(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
+        if rollups::run(connection, now)? + reminders::run(connection, now)? > 0 {
+            self.signals.mail_made();
+        }
+        Ok(())
+    }
+
+    /// Until a hint comes, or it is time to look without one.
+    fn wait(&self, connection: &mut PgConnection) -> QueryResult<()> {
+        let end = Instant::now() + POLL_EVERY;
+        loop {
+            let mut hinted = false;
+            for hint in connection.notifications_iter() {
+                hint?;
+                hinted = true;
+            }
+            if hinted || self.signals.stopping() || Instant::now() >= end {
+                return Ok(());
+            }
+            thread::sleep(HINT_EVERY);
+        }
+    }
+}

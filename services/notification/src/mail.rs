@@ -1,0 +1,257 @@
+//! A delivery as a mail: plain text and HTML, made from its notifications each time, the same each time.
+
+use chrono::{DateTime, Utc};
+use lettre::Message;
+use lettre::address::Address;
+use lettre::message::header::{self, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use uuid::Uuid;
+
+use crate::words::one_line;
+
+/// A roll-up shows so many; the rest is counted.
+pub const SHOWN_MAX: usize = 200;
+
+/// What a mail is made of.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    /// The delivery.
+    pub id: Uuid,
+    /// The address.
+    pub recipient: String,
+    /// One line.
+    pub subject: String,
+    /// When the delivery was made: the same in a repeat.
+    pub created_at: DateTime<Utc>,
+    /// Title, body, time and request of each change.
+    pub items: Vec<Item>,
+    /// How many there are beyond those.
+    pub more: i64,
+}
+
+/// One change in it.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// One line.
+    pub title: String,
+    /// Line by line.
+    pub body: String,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// The request that made it.
+    pub request_id: String,
+}
+
+/// The sender's side of it.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// `From`.
+    pub from: Mailbox,
+    /// `List-Unsubscribe`: where the settings are changed. `mailto:` or https.
+    pub unsubscribe: String,
+}
+
+impl Sender {
+    /// The Message-ID of a delivery, the same for every attempt.
+    pub fn message_id(&self, delivery: Uuid) -> String {
+        message_id(delivery, self.from.email.domain())
+    }
+}
+
+/// `<id@domain>`.
+pub fn message_id(delivery: Uuid, domain: &str) -> String {
+    format!("<{delivery}@{domain}>")
+}
+
+/// The mail, or why there can be none.
+pub fn message(sender: &Sender, letter: &Letter) -> Result<Message, String> {
+    let to: Address = letter
+        .recipient
+        .parse()
+        .map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
+    Message::builder()
+        .from(sender.from.clone())
+        .to(Mailbox::new(None, to))
+        // Titles hold what people typed: in one line nothing of it can become a header field.
+        .subject(one_line(&letter.subject, 250))
+        .message_id(Some(sender.message_id(letter.id)))
+        .date(letter.created_at.into())
+        .header(Unsubscribe(format!("<{}>", sender.unsubscribe)))
+        .header(AutoSubmitted)
+        .multipart(MultiPart::alternative_plain_html(
+            plain(letter),
+            html(letter),
+        ))
+        .map_err(|error| error.to_string())
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y %H:%M UTC").to_string()
+}
+
+fn plain(letter: &Letter) -> String {
+    let mut text = String::new();
+    for item in &letter.items {
+        text.push_str(&format!("{}\n", item.title));
+        for line in item.body.lines() {
+            text.push_str(&format!("  {line}\n"));
+        }
+        text.push_str(&format!(
+            "  {} · request {}\n\n",
+            time(item.at),
+            one_line(&item.request_id, 128)
+        ));
+    }
+    if letter.more > 0 {
+        text.push_str(&format!("… and {} more.\n\n", letter.more));
+    }
+    text.push_str("When you are told is up to you: see your notification settings.\n");
+    text
+}
+
+fn html(letter: &Letter) -> String {
+    let mut html = String::from(
+        "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"></head>\
+         <body style=\"font-family:sans-serif;max-width:40em\">\n",
+    );
+    for item in &letter.items {
+        html.push_str(&format!("<h3>{}</h3>\n<ul>\n", escape(&item.title)));
+        for line in item.body.lines() {
+            html.push_str(&format!("<li>{}</li>\n", escape(line)));
+        }
+        let request = escape(&one_line(&item.request_id, 128));
+        html.push_str(&format!(
+            "</ul>\n<p><small>{} · request {request}</small></p>\n",
+            time(item.at)
+        ));
+    }
+    if letter.more > 0 {
+        html.push_str(&format!("<p>… and {} more.</p>\n", letter.more));
+    }
+    html.push_str("<hr><p><small>When you are told is up to you: see your notification settings.</small></p>\n</body></html>\n");
+    html
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+/// RFC 2369.
+#[derive(Clone)]
+struct Unsubscribe(String);
+
+impl header::Header for Unsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(value: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(value.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), self.0.clone())
+    }
+}
+
+/// RFC 3834: nobody's holiday answer is wanted.
+#[derive(Clone)]
+struct AutoSubmitted;
+
+impl header::Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(title: &str, recipient: &str) -> Result<String, String> {
+        let sender = Sender {
+            from: "Govrnanza <no-reply@govrnanza.example>".parse().unwrap(),
+            unsubscribe: "mailto:u@govrnanza.example".into(),
+        };
+        let item = Item {
+            title: title.into(),
+            body: "name: a → <b>".into(),
+            at: DateTime::UNIX_EPOCH,
+            request_id: "r1".into(),
+        };
+        let letter = Letter {
+            id: Uuid::nil(),
+            recipient: recipient.into(),
+            subject: title.into(),
+            created_at: DateTime::UNIX_EPOCH,
+            items: vec![item],
+            more: 3,
+        };
+        message(&sender, &letter)
+            .map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
+    }
+
+    #[test]
+    fn nothing_that_people_typed_becomes_a_header() {
+        for title in [
+            "API x\r\nBcc: evil@example.com",
+            "a\nBcc: evil@example.com",
+            "a\rBcc: e@example.com",
+            "ü\r\n\r\n<script>",
+        ] {
+            let mail = written(title, "ada@example.com").unwrap();
+            let head = mail.split("\r\n\r\n").next().unwrap();
+            assert!(
+                !head
+                    .lines()
+                    .any(|line| line.to_lowercase().starts_with("bcc")),
+                "{head}"
+            );
+            assert!(
+                head.contains(
+                    "Message-ID: <00000000-0000-0000-0000-000000000000@govrnanza.example>"
+                ),
+                "{head}"
+            );
+            assert!(
+                head.contains("List-Unsubscribe: <mailto:u@govrnanza.example>"),
+                "{head}"
+            );
+        }
+    }
+
+    #[test]
+    fn addresses_that_are_none_are_no_mail() {
+        for address in [
+            "",
+            "ada",
+            "ada@example.com\r\nRCPT TO:<evil@example.com>",
+            "a b@example.com",
+            "ada@example.com, e@example.com",
+        ] {
+            assert!(written("x", address).is_err(), "{address}");
+        }
+        assert_eq!(
+            written("x", "ada@example.com")
+                .unwrap()
+                .split("boundary")
+                .next(),
+            written("x", "ada@example.com")
+                .unwrap()
+                .split("boundary")
+                .next()
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! The table of mails as an outbox: claimed, sent, recorded. A sender that dies in between leaves a lease that runs out, and the mail is
+//! sent again with the same Message-ID.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
+use uuid::Uuid;
+
+use crate::mail::{Item, Letter, SHOWN_MAX};
+
+/// A mail that this sender has for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose.
+    pub organisation_id: Uuid,
+    /// The delivery.
+    pub id: Uuid,
+    /// The address.
+    pub recipient: String,
+    /// One line.
+    pub subject: String,
+    /// Attempts, this one included.
+    pub attempts: i32,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+kit::statement! {
+    /// Mails that are due and that nobody else has now, oldest first.
+    struct ClaimDue(now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
+        -> (Uuid, Uuid, Text, Text, Integer, Timestamptz) =
+        "with due as materialized ( \
+             select d.organisation_id, d.id from notification.deliveries d where d.status = 'waiting' and d.next_attempt_at <= $1 \
+             order by d.next_attempt_at limit $3 for update skip locked \
+         ) \
+         update notification.deliveries d set attempts = d.attempts + 1, next_attempt_at = $2, version = d.version + 1 \
+         from due where d.organisation_id = due.organisation_id and d.id = due.id \
+         returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at"
+}
+
+kit::statement! {
+    /// What a mail tells, oldest first: the notification of the same id, or those that were rolled up into it.
+    struct FindItems(organisation_id: Uuid as Uuid, delivery_id: Uuid as Uuid, limit: i64 as BigInt)
+        -> (Text, Text, Timestamptz, Text, BigInt) =
+        "select n.title, n.body, n.at, n.request_id, count(*) over () from ( \
+             select * from notification.notifications a where a.organisation_id = $1 and a.id = $2 and a.delivery_id = a.id \
+             union all \
+             select * from notification.notifications b where b.organisation_id = $1 and b.delivery_id = $2 and b.delivery_id <> b.id \
+         ) n order by n.created_at, n.id limit $3"
+}
+
+kit::statement! {
+    /// It was taken by the mail server.
+    struct RecordSent(organisation_id: Uuid as Uuid, id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update notification.deliveries set status = 'sent', next_attempt_at = null, sent_at = $3, reason = null, version = version + 1 \
+         where organisation_id = $1 and id = $2 and status = 'waiting'"
+}
+
+kit::statement! {
+    /// It wasn't. Only the sender that still has it may say so.
+    struct RecordFailed<'a>(
+        organisation_id: Uuid as Uuid, id: Uuid as Uuid, attempts: i32 as Integer, status: &'a str as Text,
+        next_attempt_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, reason: &'a str as Text,
+    ) =
+        "update notification.deliveries set status = $4, next_attempt_at = $5, reason = $6, version = version + 1 \
+         where organisation_id = $1 and id = $2 and attempts = $3 and status = 'waiting'"
+}
+
+/// Claims mails that are due until `now + lease`.
+pub fn claim(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+    lease: TimeDelta,
+    limit: i64,
+) -> QueryResult<Vec<Claim>> {
+    let rows: Vec<(Uuid, Uuid, String, String, i32, DateTime<Utc>)> = ClaimDue {
+        now,
+        lease: now + lease,
+        limit,
+    }
+    .load(connection)?;
+    let claim = |(organisation_id, id, recipient, subject, attempts, created_at)| Claim {
+        organisation_id,
+        id,
+        recipient,
+        subject,
+        attempts,
+        created_at,
+    };
+    Ok(rows.into_iter().map(claim).collect())
+}
+
+/// What a claimed mail says.
+pub fn letter(connection: &mut PgConnection, claim: &Claim) -> QueryResult<Letter> {
+    let limit = i64::try_from(SHOWN_MAX).unwrap_or(i64::MAX);
+    let rows: Vec<(String, String, DateTime<Utc>, String, i64)> = FindItems {
+        organisation_id: claim.organisation_id,
+        delivery_id: claim.id,
+        limit,
+    }
+    .load(connection)?;
+    let all = rows.first().map_or(0, |row| row.4);
+    let items: Vec<_> = rows
+        .into_iter()
+        .map(|(title, body, at, request_id, _)| Item {
+            title,
+            body,
+            at,
+            request_id,
+        })
+        .collect();
+    Ok(Letter {
+        id: claim.id,
+        recipient: claim.recipient.clone(),
+        subject: claim.subject.clone(),
+        created_at: claim.created_at,
+        more: all - i64::try_from(items.len()).unwrap_or_default(),
+        items,
+    })
+}
+
+/// The mail server took it.
+pub fn sent(connection: &mut PgConnection, claim: &Claim, now: DateTime<Utc>) -> QueryResult<()> {
+    RecordSent {
+        organisation_id: claim.organisation_id,
+        id: claim.id,
+        now,
+    }
+    .execute(connection)
+    .map(drop)
+}
+
+/// The mail server didn't take it: again at `next`, or never.
+pub fn failed(
+    connection: &mut PgConnection,
+    claim: &Claim,
+    next: Option<DateTime<Utc>>,
+    reason: &str,
+) -> QueryResult<()> {
+    let status = if next.is_some() { "waiting" } else { "failed" };
+    let (organisation_id, id, attempts) = (claim.organisation_id, claim.id, claim.attempts);
+    RecordFailed {
+        organisation_id,
+        id,
+        attempts,
+        status,
+        next_attempt_at: next,
+        reason,
+    }
+    .execute(connection)
+    .map(drop)
+}

@@ -1,0 +1,51 @@
+//! What nobody needs any more goes, in batches.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::RunQueryDsl as _;
+use kit::{Db, Error};
+
+/// How long notifications and mails are kept.
+const KEPT: TimeDelta = TimeDelta::days(400);
+/// Rows of a batch: each is a short transaction of its own.
+const BATCH: i64 = 1000;
+
+kit::statement! {
+    /// Old notifications.
+    struct PurgeNotifications(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
+        "delete from notification.notifications where (organisation_id, id) in ( \
+             select n.organisation_id, n.id from notification.notifications n where n.created_at < $1 and not n.pending \
+             order by n.created_at limit $2)"
+}
+
+kit::statement! {
+    /// Old mails that were sent or given up.
+    struct PurgeDeliveries(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
+        "delete from notification.deliveries where (organisation_id, id) in ( \
+             select d.organisation_id, d.id from notification.deliveries d where d.created_at < $1 and d.status <> 'waiting' \
+             order by d.created_at limit $2)"
+}
+
+kit::statement! {
+    /// Reminders of passwords that expired long ago.
+    struct PurgeReminders(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
+        "delete from notification.reminders where (organisation_id, login_id, expires_at, days) in ( \
+             select r.organisation_id, r.login_id, r.expires_at, r.days from notification.reminders r where r.expires_at < $1 \
+             order by r.expires_at limit $2)"
+}
+
+/// Removes everything older than 400 days; how much.
+pub fn run(db: &Db, now: DateTime<Utc>) -> Result<usize, Error> {
+    let (until, limit) = (now - KEPT, BATCH);
+    let mut all = 0;
+    loop {
+        let removed = db.write(|connection| {
+            Ok(PurgeNotifications { until, limit }.execute(connection)?
+                + PurgeDeliveries { until, limit }.execute(connection)?
+                + PurgeReminders { until, limit }.execute(connection)?)
+        })?;
+        all += removed;
+        if removed == 0 {
+            return Ok(all);
+        }
+    }
+}

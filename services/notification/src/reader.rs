@@ -1,0 +1,261 @@
+//! From changes to notifications: what is told and how far the feed has been read become true in the same transaction.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
+use uuid::Uuid;
+
+use crate::audience::{self, Recipient, Wanted};
+use crate::feed::{self, Change, Cursor, Feed};
+use crate::known::{self, Known};
+use crate::telling::{Audience, Telling, tell};
+
+/// How much one transaction does.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Changes read at once: bounds the memory.
+    pub changes: i64,
+    /// People told: bounds the transaction's length. A change with more of them takes several transactions.
+    pub recipients: i64,
+    /// After this time it ends with the change it is at.
+    pub time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            changes: 200,
+            recipients: 1000,
+            time: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Changes done with.
+    pub changes: usize,
+    /// Notifications made or found to be there.
+    pub told: i64,
+    /// It pays to go on at once.
+    pub more: bool,
+}
+
+/// Reads the next changes of a feed, tells whoever is to be told, and moves the cursor: all of it or nothing.
+///
+/// Exactly once, however many instances do it at a time: the cursor is locked and must be where it was when the changes were read.
+/// The changes are read before that, since a lock takes a transaction id, below which this transaction could then see no change.
+pub fn step(
+    connection: &mut PgConnection,
+    feed: Feed,
+    now: DateTime<Utc>,
+    limits: &Limits,
+) -> QueryResult<Progress> {
+    connection.transaction(|connection| {
+        let mut cursor = Cursor::find(connection, feed, now)?;
+        let changes = feed::read(connection, feed, &cursor, limits.changes)?;
+        if changes.is_empty() {
+            return Ok(Progress::default());
+        }
+        if Cursor::lock(connection, feed)? != cursor {
+            return Ok(Progress {
+                more: true,
+                ..Progress::default()
+            });
+        }
+        let progress = work_through(connection, &changes, &mut cursor, now, limits)?;
+        cursor.store(connection, feed)?;
+        Ok(progress)
+    })
+}
+
+fn work_through(
+    connection: &mut PgConnection,
+    changes: &[Change],
+    cursor: &mut Cursor,
+    now: DateTime<Utc>,
+    limits: &Limits,
+) -> QueryResult<Progress> {
+    let begin = Instant::now();
+    let mut known = Known::look_up(connection, changes)?;
+    let mut progress = Progress::default();
+    for change in changes {
+        let left = limits.recipients - progress.told;
+        if progress.changes > 0 && (left <= 0 || begin.elapsed() > limits.time) {
+            break;
+        }
+        // Each change has a later time than the one before it: lists by time keep the feed's order.
+        cursor.updated_at = now.max(cursor.updated_at + TimeDelta::microseconds(1));
+        let told = tell_one(connection, &mut known, change, cursor, left.max(1))?;
+        progress.told += told;
+        if cursor.fan_out.is_some() {
+            break;
+        }
+        progress.changes += 1;
+    }
+    progress.more = cursor.fan_out.is_some() || progress.changes > 0;
+    Ok(progress)
+}
+
+/// Tells one change to at most `limit` people, and moves the cursor past it, or to the last of them.
+fn tell_one(
+    connection: &mut PgConnection,
+    known: &mut Known,
+    change: &Change,
+    cursor: &mut Cursor,
+    limit: i64,
+) -> QueryResult<i64> {
+    let after = cursor
+        .fan_out
+        .take()
+        .filter(|(id, _)| *id == change.id)
+        .map(|(_, after)| after);
+    known.learn(connection, change)?;
+    if let Some((organisation_id, profile_id)) = known::erased(change) {
+        erase(connection, organisation_id, profile_id)?;
+    }
+    let actor = known.actor(change);
+    let mut told = 0;
+    if let Some(telling) = tell(change, &known.names, &known.by(&actor)) {
+        let wanted = Wanted {
+            organisation_id: change.organisation_id.unwrap_or_default(),
+            at: change.at,
+            actor: &actor,
+            after: after.unwrap_or_default(),
+            limit,
+        };
+        let chunk = audience::chunk(connection, &telling.audience, &wanted)?;
+        told = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
+        insert(
+            connection,
+            change,
+            &telling,
+            &chunk.recipients,
+            cursor.updated_at,
+        )?;
+        if let Some(last) = chunk.last {
+            cursor.fan_out = Some((change.id, last));
+            return Ok(told);
+        }
+    }
+    (cursor.xid, cursor.id) = (change.xid, change.id);
+    Ok(told)
+}
+
+kit::statement! {
+    /// Notifications of one change for many, and the mails of those who don't wait for a roll-up. A mail of one notification has its id.
+    struct InsertNotifications<'a>(
+        organisation_id: Uuid as Uuid, ids: &'a [Uuid] as Array<Uuid>, recipients: &'a [Uuid] as Array<Uuid>,
+        variants: &'a [i32] as Array<Integer>, emails: &'a [Option<&'a str>] as Array<Nullable<Text>>,
+        at_once: &'a [bool] as Array<Bool>, are_logins: bool as Bool, feed: &'a str as Text, change_id: i64 as BigInt,
+        kinds: &'a [&'a str] as Array<Text>, titles: &'a [&'a str] as Array<Text>, bodies: &'a [&'a str] as Array<Text>,
+        entity_id: &'a str as Text, request_id: &'a str as Text, at: DateTime<Utc> as Timestamptz,
+        created_at: DateTime<Utc> as Timestamptz,
+    ) =
+        "with r as materialized ( \
+             select * from unnest($2::uuid[], $3::uuid[], $4::int4[], $5::text[], $6::bool[]) as r (id, recipient, variant, email, at_once) \
+         ), told as ( \
+             insert into notification.notifications (organisation_id, id, login_id, profile_id, feed, change_id, kind, title, body, \
+                 entity_id, request_id, at, created_at, pending, delivery_id) \
+             select $1, r.id, case when $7 then r.recipient end, case when not $7 then r.recipient end, $8, $9, ($10::text[])[r.variant], \
+                 ($11::text[])[r.variant], ($12::text[])[r.variant], $13, $14, $15, $16, \
+                 r.email is not null and not r.at_once, case when r.email is not null and r.at_once then r.id end \
+             from r on conflict do nothing returning id, login_id, profile_id, title, delivery_id \
+         ) \
+         insert into notification.deliveries (organisation_id, id, login_id, profile_id, recipient, subject, status, attempts, \
+             next_attempt_at, version, created_at) \
+         select $1, t.id, t.login_id, t.profile_id, r.email, t.title, 'waiting', 0, $16, 1, $16 \
+         from told t join r on r.id = t.delivery_id"
+}
+
+fn insert(
+    connection: &mut PgConnection,
+    change: &Change,
+    telling: &Telling,
+    recipients: &[Recipient],
+    created_at: DateTime<Utc>,
+) -> QueryResult<()> {
+    if recipients.is_empty() {
+        return Ok(());
+    }
+    // One by one in this order: ids of the same moment differ by chance alone, and nothing depends on their order.
+    let ids: Vec<_> = recipients
+        .iter()
+        .map(|_| kit::id::uuid_v7(created_at))
+        .collect();
+    let variants: Vec<_> = recipients
+        .iter()
+        .map(|one| Telling::variant(one.how) as i32 + 1)
+        .collect();
+    InsertNotifications {
+        organisation_id: change.organisation_id.unwrap_or_default(),
+        ids: &ids,
+        recipients: &recipients.iter().map(|one| one.id).collect::<Vec<_>>(),
+        variants: &variants,
+        emails: &recipients
+            .iter()
+            .map(|one| one.email.as_deref())
+            .collect::<Vec<_>>(),
+        at_once: &recipients.iter().map(|one| one.at_once).collect::<Vec<_>>(),
+        are_logins: matches!(telling.audience, Audience::Admins | Audience::Login(..)),
+        feed: change.feed.name(),
+        change_id: change.id,
+        kinds: &telling.words.each_ref().map(|words| words.kind),
+        titles: &telling.words.each_ref().map(|words| words.title.as_str()),
+        bodies: &telling.words.each_ref().map(|words| words.body.as_str()),
+        entity_id: &change.entity_id,
+        request_id: &change.request_id,
+        at: change.at,
+        created_at,
+    }
+    .execute(connection)
+    .map(drop)
+}
+
+kit::statement! {
+    /// Mails to somebody who has been deleted: the address goes, and what waits isn't sent.
+    struct EraseDeliveries(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
+        "update notification.deliveries set recipient = '', version = version + 1, next_attempt_at = null, \
+             reason = case status when 'waiting' then 'the person has been deleted' else reason end, \
+             status = case status when 'waiting' then 'failed' else status end \
+         where organisation_id = $1 and profile_id = $2 and recipient <> ''"
+}
+
+kit::statement! {
+    /// What tells of the person itself goes with it; the rest is told to nobody any more.
+    struct EraseNotifications(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
+        "delete from notification.notifications where organisation_id = $1 and profile_id = $2 \
+         and kind in ('profileModified', 'notificationSettingsModified')"
+}
+
+kit::statement! {
+    /// Nothing waits for a roll-up any more.
+    struct EndPending(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
+        "update notification.notifications set pending = false where organisation_id = $1 and profile_id = $2 and pending"
+}
+
+/// Somebody has been deleted.
+fn erase(
+    connection: &mut PgConnection,
+    organisation_id: Uuid,
+    profile_id: Uuid,
+) -> QueryResult<()> {
+    EraseDeliveries {
+        organisation_id,
+        profile_id,
+    }
+    .execute(connection)?;
+    EraseNotifications {
+        organisation_id,
+        profile_id,
+    }
+    .execute(connection)?;
+    EndPending {
+        organisation_id,
+        profile_id,
+    }
+    .execute(connection)?;
+    Ok(())
+}
