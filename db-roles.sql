@@ -123,8 +123,9 @@ create schema if not exists dba authorization govrnanza_admin;
 
 -- == superuser ==
 
--- Nobody but members of the database gets in, and the maintenance database isn't a side door.
+-- The other databases of the server are no side doors.
 revoke connect, temporary on database postgres from public;
+revoke connect, temporary on database template1 from public;
 
 -- Advisory locks know no privileges and share one table: whoever may take them can fill it for everybody.
 revoke execute on function pg_catalog.pg_advisory_lock(bigint) from public;
@@ -425,7 +426,7 @@ grant usage on schema notification to notification_reader, notification_writer;
 grant select on notification.feed_cursors to notification_reader;
 grant select, insert, update (xid, id, fan_out_id, fan_out_after, updated_at) on notification.feed_cursors to notification_writer;
 grant select on notification.notifications to notification_reader;
-grant select, insert, update (read_at, pending, delivery_id, version), delete on notification.notifications to notification_writer;
+grant select, insert, update (read_at, pending, delivery_id), delete on notification.notifications to notification_writer;
 grant select on notification.deliveries to notification_reader;
 grant select, insert, update (recipient, subject, status, attempts, next_attempt_at, reason, version, sent_at), delete on notification.deliveries to notification_writer;
 grant select on notification.rollups to notification_reader;

@@ -173,7 +173,7 @@ impl Patience {
                 done => return done,
             };
             // A statement that fails outside `transaction` leaves the session within one.
-            let _ = session.client.batch_execute("rollback");
+            session.roll_back();
             tried += 1;
             if tried >= self.tries {
                 let blockers = blockers(session).unwrap_or_default();

@@ -15,8 +15,8 @@ pub mod migrate;
 mod passwords;
 pub mod reconcile;
 pub mod roles;
-mod session;
-mod state;
+pub mod session;
+pub mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod views;

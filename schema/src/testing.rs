@@ -209,6 +209,24 @@ impl TestDb {
         }
     }
 
+    /// A database with roles and schemas alone: what `dba apply` finds the first time.
+    #[must_use]
+    pub fn bootstrapped() -> Self {
+        let name = format!(
+            "test_{}_{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        );
+        let options = BootstrapOptions {
+            database: name.clone(),
+            ..BootstrapOptions::default()
+        };
+        match bootstrap::run(shared().cluster.url(), &shared().passwords, &options) {
+            Ok(_) => Self { name },
+            Err(error) => panic!("no test database: {error}"),
+        }
+    }
+
     /// URL of a login in it; `superuser` is one, too.
     #[must_use]
     pub fn url(&self, role: &str) -> String {

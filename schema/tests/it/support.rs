@@ -1,0 +1,44 @@
+//! What the tests share.
+
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+
+/// Connects, or panics.
+pub fn connect(url: &str) -> Client {
+    Client::connect(url, NoTls).unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
+/// Runs statements in a transaction that is rolled back; the SQLSTATE where they were refused.
+pub fn attempt(client: &mut Client, sql: &str) -> Result<(), String> {
+    client.batch_execute("rollback; begin").unwrap();
+    let done = client.batch_execute(sql).map_err(|error| state(&error));
+    client.batch_execute("rollback; reset role").unwrap();
+    done
+}
+
+/// The SQLSTATE of an error.
+pub fn state(error: &postgres::Error) -> String {
+    error
+        .code()
+        .map_or_else(|| error.to_string(), |code| code.code().to_owned())
+}
+
+/// First column of every row, as text.
+pub fn texts(client: &mut Client, sql: &str) -> Vec<String> {
+    client
+        .query(sql, &[])
+        .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+/// Waits until it is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::yield_now();
+    }
+}
