@@ -40,12 +40,22 @@ impl Here {
     }
 
     /// On a database that is there already.
-    pub fn on(db: Arc<TestDb>, mut settings: Settings) -> Self {
+    pub fn on(db: Arc<TestDb>, settings: Settings) -> Self {
+        Self::custom(db, settings, |_| ())
+    }
+
+    /// With common settings of one's own as well.
+    pub fn custom(
+        db: Arc<TestDb>,
+        mut settings: Settings,
+        change: impl FnOnce(&mut kit::Common),
+    ) -> Self {
         let fresh = || account::keys::generate().expect("a key");
         settings.jwt_signing_key.get_or_insert_with(fresh);
         let clock = NamedTempFile::new().expect("a file");
         let mut common = common(db.url("account_reader"), db.url("account_writer"));
         common.clock_file = Some(clock.path().to_owned());
+        change(&mut common);
         let service = spawn_with::<Account>(common, settings).expect("Account starts");
         let urls = Urls {
             account: Some(service.url.clone()),
@@ -69,7 +79,8 @@ impl Here {
 
     /// Moves the service's clock so far ahead of the system's.
     pub fn clock(&self, seconds: i64) {
-        fs::write(self.clock.path(), format!("{seconds:+}")).expect("the clock file can be written");
+        fs::write(self.clock.path(), format!("{seconds:+}"))
+            .expect("the clock file can be written");
     }
 
     /// A connection of the superuser, who sees everything.
@@ -139,7 +150,14 @@ struct Local {
 impl Local {
     fn sign_in(&self, email: &str) -> String {
         let body = json!({"email": email, "password": PASSWORD});
-        token(&self.account.post("/sessions").json(&body).send().expect(200))
+        token(
+            &self
+                .account
+                .post("/sessions")
+                .json(&body)
+                .send()
+                .expect(200),
+        )
     }
 }
 
@@ -183,15 +201,35 @@ impl Fixture for Local {
             format!("admin-{}@here.example", unique()),
             format!("member-{}@here.example", unique()),
         );
-        let body = json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
-        let org = self.account.post("/organisations").json(&body).send().expect(201).id();
+        let body =
+            json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
+        let org = self
+            .account
+            .post("/organisations")
+            .json(&body)
+            .send()
+            .expect(201)
+            .id();
         let (admin_profile, member_profile) = (person(&self.db, org), person(&self.db, org));
         let token = self.sign_in(&admin);
         let logins = format!("/organisations/{org}/logins");
-        let page = self.account.get(&logins).token(&token).send().expect(200).json();
-        let admin_login = page["items"][0]["id"].as_str().expect("an id").parse().expect("a UUID");
+        let page = self
+            .account
+            .get(&logins)
+            .token(&token)
+            .send()
+            .expect(200)
+            .json();
+        let admin_login = page["items"][0]["id"]
+            .as_str()
+            .expect("an id")
+            .parse()
+            .expect("a UUID");
         let body = json!({"profileId": admin_profile});
-        let link = self.account.patch(&format!("{logins}/{admin_login}")).token(&token);
+        let link = self
+            .account
+            .patch(&format!("{logins}/{admin_login}"))
+            .token(&token);
         link.if_match("\"1\"").json(&body).send().expect(200);
         let body = json!({"email": member, "password": PASSWORD, "scope": "member", "profileId": member_profile});
         let made = self.account.post(&logins).token(&token).json(&body).send();

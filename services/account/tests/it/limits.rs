@@ -1,1 +1,127 @@
-//! (being written)
+//! Limits of signing in: who guesses is stopped, and learns nothing by guessing faster.
+
+use std::thread;
+
+use account::Settings;
+use behaviour::assert::problem;
+use behaviour::{Response, json};
+
+use crate::here::{Here, PASSWORD, unique};
+
+fn here(per_login: i32, per_address: i32) -> Here {
+    Here::with(Settings {
+        sign_in_limit_per_login: per_login,
+        sign_in_limit_per_address: per_address,
+        ..Settings::default()
+    })
+}
+
+fn retry_after(answer: &Response) -> i64 {
+    problem(answer, 429);
+    let header = answer.header("retry-after").expect("Retry-After");
+    header.parse().expect("seconds")
+}
+
+#[test]
+fn a_login_is_closed_after_its_failures_and_opens_with_the_next_window() {
+    let here = here(3, 100);
+    let (_, email, token) = here.organisation("free");
+    // An e-mail that nobody has is treated alike: the limit tells nothing.
+    for email in [email.as_str(), "nobody@here.example"] {
+        for _ in 0..3 {
+            problem(&here.sign_in(email, "a guess"), 401);
+        }
+        let seconds = retry_after(&here.sign_in(email, "a guess"));
+        assert!((1..=900).contains(&seconds), "{seconds}");
+    }
+    retry_after(&here.sign_in(&email, PASSWORD));
+    retry_after(&here.sign_in(&email.to_uppercase(), PASSWORD));
+    let put = here.account.put("/logins/me/password").token(&token);
+    let body = json!({"current": PASSWORD, "new": "quite another password"});
+    retry_after(&put.json(&body).send());
+    here.clock(901);
+    here.sign_in(&email, PASSWORD).expect(200);
+}
+
+#[test]
+fn a_right_password_forgets_the_logins_failures_but_not_the_addresses() {
+    let here = here(3, 5);
+    let (_, email, _) = here.organisation("free");
+    for _ in 0..2 {
+        problem(&here.sign_in(&email, "a guess"), 401);
+        problem(&here.sign_in(&email, "a guess"), 401);
+        here.sign_in(&email, PASSWORD).expect(200);
+    }
+    // Four from this address so far.
+    problem(
+        &here.sign_in(&format!("{}@here.example", unique()), "a guess"),
+        401,
+    );
+    retry_after(&here.sign_in(&email, PASSWORD));
+}
+
+#[test]
+fn guesses_made_at_once_are_counted_one_by_one() {
+    let here = here(5, 1000);
+    let (_, email, _) = here.organisation("free");
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let guess = || here.sign_in(&email, "a guess").status;
+        let all: Vec<_> = (0..20).map(|_| scope.spawn(guess)).collect();
+        all.into_iter()
+            .map(|guess| guess.join().expect("no panic"))
+            .collect()
+    });
+    let told = statuses.iter().filter(|status| **status == 401).count();
+    assert_eq!(told, 5, "{statuses:?}");
+    assert_eq!(
+        statuses.iter().filter(|status| **status == 429).count(),
+        15,
+        "{statuses:?}"
+    );
+}
+
+#[test]
+fn more_passwords_than_can_wait_are_refused_and_the_rest_is_served() {
+    let here = Here::with(Settings {
+        hash_queue_max: 2,
+        ..Settings::default()
+    });
+    let (_, email, _) = here.organisation("free");
+    let answers: Vec<Response> = thread::scope(|scope| {
+        let all: Vec<_> = (0..40)
+            .map(|_| scope.spawn(|| here.sign_in(&email, PASSWORD)))
+            .collect();
+        all.into_iter()
+            .map(|answer| answer.join().expect("no panic"))
+            .collect()
+    });
+    let (served, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 200);
+    assert!(
+        !served.is_empty() && !refused.is_empty(),
+        "{} served",
+        served.len()
+    );
+    for answer in refused {
+        retry_after(answer);
+    }
+    here.sign_in(&email, PASSWORD).expect(200);
+}
+
+#[test]
+fn failures_are_changed_passwords_too() {
+    let here = here(2, 100);
+    let (_, email, token) = here.organisation("free");
+    let put = || {
+        let body = json!({"current": "a guess", "new": "quite another password"});
+        here.account
+            .put("/logins/me/password")
+            .token(&token)
+            .json(&body)
+            .send()
+    };
+    problem(&put(), 422);
+    problem(&put(), 422);
+    retry_after(&put());
+    retry_after(&here.sign_in(&email, PASSWORD));
+}
