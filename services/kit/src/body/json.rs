@@ -55,8 +55,14 @@ impl<T: DeserializeOwned + Validate> Json<T> {
         serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
         let value = match read {
             Ok(value) => value,
-            // Not JSON after all, or nested deeper than serde_json follows.
-            Err(error) if !error.inner().is_data() => return Err(not_json(error.inner())),
+            // JSON, and unreadable all the same: half a surrogate pair, something else where one of some words must stand,
+            // or nested deeper than serde_json follows.
+            Err(error) if !error.inner().is_data() => {
+                return Err(unreadable(syntax_error(
+                    &error.path().to_string(),
+                    &error.inner().to_string(),
+                )));
+            }
             Err(error) => {
                 let (field, unfit) =
                     field_error(&error.path().to_string(), &error.inner().to_string());
@@ -100,6 +106,22 @@ fn not_json(error: &serde_json::Error) -> Error {
     Error::BadRequest {
         detail: message.clone(),
         errors: vec![FieldError::new("", "malformed", message)],
+    }
+}
+
+/// What serde_json says about a text that is JSON but can't be read, as a field error.
+fn syntax_error(path: &str, message: &str) -> FieldError {
+    let message = message
+        .rsplit_once(" at line ")
+        .map_or(message, |(text, _)| text);
+    let field = if path == "." || path.contains('?') {
+        ""
+    } else {
+        path
+    };
+    match message {
+        "expected value" => FieldError::new(field, "invalid_type", "must be a text"),
+        _ => FieldError::new(field, "malformed", message),
     }
 }
 
@@ -282,8 +304,9 @@ mod tests {
             (b"", 400, "", "malformed"),
             (br#"{"fullName":"a""#, 400, "", "malformed"),
             (br#"{"fullName":"a"} {}"#, 400, "", "malformed"),
-            (b"{\"fullName\":\"\xff\"}", 400, "", "malformed"),
-            (br#"{"fullName":"\ud800"}"#, 400, "", "malformed"),
+            (b"{\"fullName\":\"\xff\"}", 400, "fullName", "malformed"),
+            (br#"{"fullName":"\ud800"}"#, 400, "fullName", "malformed"),
+            (br#"{"fullName":"a","kind":7}"#, 400, "kind", "invalid_type"),
             (b"{\"fullName\":\"\x00\"}", 400, "", "malformed"),
             (br#"{"fullName":"\u0000"}"#, 422, "fullName", "nul"),
             (
