@@ -149,6 +149,16 @@ impl Table<'_> {
                 "{escape}: {}",
                 answer.describe()
             );
+            // The last two are no JSON at all.
+            if escape.len() > 4 {
+                let field = at
+                    .iter()
+                    .copied()
+                    .chain([name])
+                    .collect::<Vec<_>>()
+                    .join(".");
+                named(&answer, &field, escape);
+            }
         }
         for bytes in [
             &b"\xff"[..],

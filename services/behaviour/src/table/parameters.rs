@@ -12,7 +12,7 @@ impl Table<'_> {
             for parameter in operation.query() {
                 self.query_garbage(operation, parameter);
             }
-            if operation.method == "GET" {
+            if operation.query().next().is_some() {
                 problem_at(
                     &self.send(self.read(operation).query("unknown-parameter", "1")),
                     400,
