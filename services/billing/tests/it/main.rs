@@ -1,0 +1,15 @@
+//! Billing, through HTTP, on a real Postgres, as the real logins, with the payment sandbox as the provider.
+
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
+
+mod behaviour_suite;
+mod changes;
+mod contract;
+mod histories;
+mod house;
+mod kill;
+mod payment_methods;
+mod payments;
+mod roles;
+mod runs;
+mod statements;
