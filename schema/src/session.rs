@@ -89,7 +89,10 @@ impl Session {
     /// Ends a transaction that failed, if there is one. The first error is the one to tell: a failed rollback ends with the connection.
     pub fn roll_back(&mut self) {
         let _ = self.client.batch_execute("rollback");
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.warnings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// One value of one row.

@@ -1,5 +1,7 @@
 //! Tests of the database: its catalogue, rights, migrations, and the tools that make it.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
 mod apply;
 mod attacks;
 mod catalog;

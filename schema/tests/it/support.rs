@@ -11,9 +11,12 @@ pub fn connect(url: &str) -> Client {
 
 /// Runs statements in a transaction that is rolled back; the SQLSTATE where they were refused.
 pub fn attempt(client: &mut Client, sql: &str) -> Result<(), String> {
-    client.batch_execute("rollback; begin").unwrap();
-    let done = client.batch_execute(sql).map_err(|error| state(&error));
-    client.batch_execute("rollback; reset role").unwrap();
+    let done = client
+        .batch_execute(&format!("begin; {sql}; rollback"))
+        .map_err(|error| state(&error));
+    if done.is_err() {
+        client.batch_execute("rollback").unwrap();
+    }
     done
 }
 

@@ -1,1 +1,101 @@
-//! (next)
+//! What keeps the folder readable.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use schema::session::Session;
+use schema::testing::TestDb;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn files(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(&path, end, found);
+        } else if path.to_string_lossy().ends_with(end) {
+            found.push(path);
+        }
+    }
+}
+
+/// Longer than 300 lines because it reads better so, and why.
+const LONG: &[(&str, &str)] = &[
+    ("tests/it/apply.rs", "one test after the other"),
+    ("tests/it/attacks.rs", "one way after the other"),
+    ("tests/it/attacks/list.rs", "a table"),
+];
+
+#[test]
+fn no_file_is_longer_than_300_lines() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = Vec::new();
+    for folder in ["src", "tests"] {
+        files(&here.join(folder), ".rs", &mut all);
+    }
+    assert!(all.len() > 20);
+    for file in all {
+        let lines = fs::read_to_string(&file).unwrap().lines().count();
+        let excused = LONG.iter().any(|(name, _)| file.ends_with(name));
+        assert!(
+            lines <= 300 || excused,
+            "{} has {lines} lines",
+            file.display()
+        );
+    }
+}
+
+#[test]
+fn schema_rs_is_what_the_tables_say() {
+    let db = TestDb::new();
+    let mut session = Session::connect(&db.url("superuser")).unwrap();
+    for service in schema::SERVICES {
+        let file = root().join("services").join(service).join("src/schema.rs");
+        let have = fs::read_to_string(&file).unwrap_or_default();
+        let wanted = schema::generate::schema_rs(&mut session, service).unwrap();
+        assert!(
+            have == wanted,
+            "services/{service}/src/schema.rs isn't what the tables say: `cargo dba schema` rewrites it"
+        );
+    }
+}
+
+#[test]
+fn sql_is_qualified_and_in_four_space_indent() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all = vec![root().join("db-roles.sql")];
+    for folder in ["migrations", "views", "cross-keys"] {
+        files(&here.join(folder), ".sql", &mut all);
+    }
+    assert!(all.len() > 30);
+    for file in all {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            let place = format!("{}:{}", file.display(), number + 1);
+            assert!(
+                !line.contains('\t') && !line.ends_with(' '),
+                "{place}: a tab, or a space at the end"
+            );
+            let indent = line.len() - line.trim_start().len();
+            assert!(indent % 4 == 0, "{place}: indent of {indent}");
+            let code = line.split("--").next().unwrap_or_default();
+            for word in [
+                "create table ",
+                "alter table ",
+                "drop table ",
+                "create or replace view ",
+            ] {
+                let name = code.split(word).nth(1).unwrap_or(".");
+                assert!(
+                    name.split_whitespace()
+                        .next()
+                        .unwrap_or_default()
+                        .contains('.'),
+                    "{place}: not qualified"
+                );
+            }
+        }
+    }
+}
