@@ -5,7 +5,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Text};
 use schema::testing::TestDb;
 
-use crate::here::{Here, PASSWORD, command};
+use crate::here::{Database, Here, PASSWORD, command};
 
 #[derive(QueryableByName)]
 struct Count {
@@ -13,7 +13,7 @@ struct Count {
     count: i64,
 }
 
-fn operators(db: &TestDb) -> i64 {
+fn operators(db: &dyn Database) -> i64 {
     let text =
         "select count(*) from account.logins where scope = 'operator' and organisation_id is null";
     let row: Count = sql_query(text)
@@ -57,7 +57,7 @@ struct TextRow {
 fn bad_input_is_exit_code_2_and_makes_nobody() {
     let here = Here::new();
     let make = |email: &str, password: &str| {
-        command(&here.db, &["create-operator", "--email", email], password)
+        command(&*here.db, &["create-operator", "--email", email], password)
     };
     for (email, password, named) in [
         ("nobody", PASSWORD, "--email"),
@@ -71,7 +71,7 @@ fn bad_input_is_exit_code_2_and_makes_nobody() {
     let (_, taken, _) = here.organisation("free");
     let (code, _, error) = make(&taken, PASSWORD);
     assert_eq!(code, 2, "{error}");
-    assert_eq!(operators(&here.db), 0);
+    assert_eq!(operators(&*here.db), 0);
 }
 
 #[test]

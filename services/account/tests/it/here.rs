@@ -11,20 +11,44 @@ use behaviour::http::Api;
 use behaviour::{Fixture, Response, Tenant, Urls, World, json};
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Text, Timestamptz, Uuid as SqlUuid};
-use diesel::{PgConnection, RunQueryDsl, sql_query};
+use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use kit::testing::{Running, common, spawn_with};
-use schema::testing::TestDb;
+use schema::testing::{TestCluster, TestDb};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
 
 pub const PASSWORD: &str = "correct horse battery staple";
 
+/// A database with everything in it: one of the shared cluster's, or one in a cluster of its own.
+pub trait Database: Send + Sync {
+    /// The URL of a login.
+    fn url(&self, role: &str) -> String;
+
+    /// A connection of a login.
+    fn connect(&self, role: &str) -> PgConnection {
+        PgConnection::establish(&self.url(role)).unwrap_or_else(|why| panic!("{role}: {why}"))
+    }
+}
+
+impl Database for TestDb {
+    fn url(&self, role: &str) -> String {
+        Self::url(self, role)
+    }
+}
+
+impl Database for TestCluster {
+    fn url(&self, role: &str) -> String {
+        Self::url(self, schema::DATABASE, role)
+    }
+}
+
 /// Everything a test needs; all of it ends with the value.
 pub struct Here {
     pub world: World,
     pub account: Api,
-    pub service: Running,
-    pub db: Arc<TestDb>,
+    /// Runs as long as this is held.
+    _service: Running,
+    pub db: Arc<dyn Database>,
     clock: NamedTempFile,
 }
 
@@ -40,13 +64,13 @@ impl Here {
     }
 
     /// On a database that is there already.
-    pub fn on(db: Arc<TestDb>, settings: Settings) -> Self {
+    pub fn on(db: Arc<dyn Database>, settings: Settings) -> Self {
         Self::custom(db, settings, |_| ())
     }
 
     /// With common settings of one's own as well.
     pub fn custom(
-        db: Arc<TestDb>,
+        db: Arc<dyn Database>,
         mut settings: Settings,
         change: impl FnOnce(&mut kit::Common),
     ) -> Self {
@@ -71,7 +95,7 @@ impl Here {
         Self {
             account: world.account(),
             world,
-            service,
+            _service: service,
             db,
             clock,
         }
@@ -117,7 +141,7 @@ pub fn token(session: &Response) -> String {
 }
 
 /// Runs the binary as one would on the command line; exit code, standard output, standard error.
-pub fn command(db: &TestDb, arguments: &[&str], input: &str) -> (i32, String, String) {
+pub fn command(db: &dyn Database, arguments: &[&str], input: &str) -> (i32, String, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_account"))
         .args(arguments)
         .env("DATABASE_READ_URL", db.url("account_reader"))
@@ -142,7 +166,7 @@ pub fn command(db: &TestDb, arguments: &[&str], input: &str) -> (i32, String, St
 
 /// Tenants by sign-up; people and standings, which other services own, by these services' logins.
 struct Local {
-    db: Arc<TestDb>,
+    db: Arc<dyn Database>,
     account: Api,
     operator: OnceLock<String>,
 }
@@ -162,7 +186,7 @@ impl Local {
 }
 
 /// A person of an organisation, as Profile would write it.
-pub fn person(db: &TestDb, org: Uuid) -> Uuid {
+pub fn person(db: &dyn Database, org: Uuid) -> Uuid {
     let mut connection = db.connect("profile_writer");
     let id = Uuid::now_v7();
     sql_query(
@@ -179,16 +203,19 @@ pub fn person(db: &TestDb, org: Uuid) -> Uuid {
 }
 
 /// Sets Billing's word on an organisation.
-pub fn standing(db: &TestDb, org: Uuid, standing: &str) {
+pub fn standing(db: &dyn Database, org: Uuid, standing: &str) {
     let (overdue, frozen) = match standing {
         "active" => ("null", "null"),
         "overdue" => ("'2026-01-01Z'", "null"),
         _ => ("'2026-01-01Z'", "'2026-02-01Z'"),
     };
     let text = format!(
-        "insert into billing.standings (organisation_id, standing, overdue_since, frozen_at, version, updated_at) \
-         values ('{org}', '{standing}', {overdue}, {frozen}, 1, '2026-01-01Z') \
-         on conflict (organisation_id) do update set standing = '{standing}', overdue_since = {overdue}, frozen_at = {frozen}"
+        "insert into billing.standings \
+         (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at) \
+         values ('{org}', '{standing}', {overdue}, {overdue}, {frozen}, 1, '2026-01-01Z') \
+         on conflict (organisation_id) do update set standing = excluded.standing, \
+         overdue_since = excluded.overdue_since, first_failed_at = excluded.first_failed_at, \
+         frozen_at = excluded.frozen_at"
     );
     let mut connection = db.connect("billing_writer");
     connection.batch_execute(&text).expect("a standing");
@@ -210,7 +237,7 @@ impl Fixture for Local {
             .send()
             .expect(201)
             .id();
-        let (admin_profile, member_profile) = (person(&self.db, org), person(&self.db, org));
+        let (admin_profile, member_profile) = (person(&*self.db, org), person(&*self.db, org));
         let token = self.sign_in(&admin);
         let logins = format!("/organisations/{org}/logins");
         let page = self
@@ -246,13 +273,13 @@ impl Fixture for Local {
     }
 
     fn profile(&self, tenant: &Tenant) -> Uuid {
-        person(&self.db, tenant.org)
+        person(&*self.db, tenant.org)
     }
 
     fn operator_token(&self) -> String {
         let make = || {
             let arguments = ["create-operator", "--email", "operator@here.example"];
-            let (code, _, error) = command(&self.db, &arguments, PASSWORD);
+            let (code, _, error) = command(&*self.db, &arguments, PASSWORD);
             assert_eq!(code, 0, "{error}");
             self.sign_in("operator@here.example")
         };
@@ -260,6 +287,6 @@ impl Fixture for Local {
     }
 
     fn set_standing(&self, org: Uuid, to: &str) {
-        standing(&self.db, org, to);
+        standing(&*self.db, org, to);
     }
 }

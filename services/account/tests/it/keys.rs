@@ -11,7 +11,7 @@ use diesel::sql_types::{Nullable, Text, Timestamptz};
 use kit::testing::spawn;
 use schema::testing::TestDb;
 
-use crate::here::Here;
+use crate::here::{Database, Here};
 
 #[derive(QueryableByName)]
 struct Key {
@@ -21,7 +21,7 @@ struct Key {
     valid_until: Option<DateTime<Utc>>,
 }
 
-fn published(db: &TestDb) -> Vec<Key> {
+fn published(db: &dyn Database) -> Vec<Key> {
     // As another service sees them.
     sql_query("select id, valid_until from published.signing_keys order by valid_from, id")
         .load(&mut db.connect("registry_reader"))
@@ -37,7 +37,7 @@ fn with(keys: &str) -> Settings {
 
 #[test]
 fn a_rotation_leaves_no_token_behind() {
-    let db = Arc::new(TestDb::new());
+    let db: Arc<dyn Database> = Arc::new(TestDb::new());
     let (old, new) = (
         account::keys::generate().unwrap(),
         account::keys::generate().unwrap(),
@@ -56,13 +56,13 @@ fn a_rotation_leaves_no_token_behind() {
             .send()
     };
     get(&here).expect(200);
-    assert!(published(&db).iter().all(|key| key.valid_until.is_none()));
+    assert!(published(&*db).iter().all(|key| key.valid_until.is_none()));
     drop(here);
 
     // The old one gone: it ends in an hour, when its last token has ended.
     let here = Here::on(Arc::clone(&db), with(&new));
     get(&here).expect(200);
-    let keys = published(&db);
+    let keys = published(&*db);
     let retired = keys
         .iter()
         .find(|key| key.id == id(&old))
@@ -90,7 +90,7 @@ fn a_rotation_leaves_no_token_behind() {
 
     // It comes back.
     let here = Here::on(Arc::clone(&db), with(&format!("{new}{old}")));
-    assert!(published(&db).iter().all(|key| key.valid_until.is_none()));
+    assert!(published(&*db).iter().all(|key| key.valid_until.is_none()));
     get(&here).expect(200);
 }
 
@@ -117,5 +117,5 @@ fn it_is_ready_once_its_keys_are_published() {
         let ready = here.account.root("/readyz").send();
         (ready.status == 200).then_some(())
     });
-    assert_eq!(published(&here.db).len(), 1);
+    assert_eq!(published(&*here.db).len(), 1);
 }

@@ -125,3 +125,22 @@ fn failures_are_changed_passwords_too() {
     retry_after(&put());
     retry_after(&here.sign_in(&email, PASSWORD));
 }
+
+#[test]
+fn an_unknown_e_mail_takes_as_long_as_a_wrong_password() {
+    let here = here(1000, 1000);
+    let (_, email, _) = here.organisation("free");
+    // The time apart from the database's: without a hash to compare with it would be next to nothing.
+    let app_ms = |email: &str| -> f64 {
+        let answer = here.sign_in(email, "a guess");
+        let timing = answer.header("server-timing").expect("Server-Timing");
+        let (_, app) = timing.split_once("app;dur=").expect("app");
+        app.parse().expect("milliseconds")
+    };
+    let least = |email: &str| (0..7).map(|_| app_ms(email)).fold(f64::MAX, f64::min);
+    let (known, unknown) = (least(&email), least("nobody@here.example"));
+    assert!(
+        (0.5..2.0).contains(&(unknown / known)),
+        "unknown {unknown} ms, known {known} ms"
+    );
+}

@@ -1,5 +1,11 @@
 //! Account through HTTP, in process, on a real database, as its real logins.
 
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a test ends where something isn't as it must be; it asks the database what no statement of the product asks"
+)]
+
 mod behaviour_suite;
 mod changes;
 mod commands;
