@@ -224,13 +224,15 @@ impl House {
         self.work.tick(&time).unwrap();
     }
 
-    /// The tenant's admin's call, with a token that is good now.
+    /// A token of the tenant's admin that is good now.
+    pub fn token(&self, tenant: &Tenant) -> String {
+        let fixture = &self.fixture;
+        fixture.token(Scope::Admin, Some(tenant.org), tenant.admin_login)
+    }
+
+    /// The tenant's admin's call.
     pub fn admin(&self, tenant: &Tenant, call: Call) -> Call {
-        call.token(
-            &self
-                .fixture
-                .token(Scope::Admin, Some(tenant.org), tenant.admin_login),
-        )
+        call.token(&self.token(tenant))
     }
 
     /// Gives the tenant a card, whatever it had before.

@@ -54,7 +54,7 @@ fn the_writer_writes_its_own_tables_and_the_reader_reads_them() {
 fn the_reader_writes_nothing() {
     let db = TestDb::new();
     refused(&db, "billing_reader", INSERT, "read-only transaction");
-    let reset = format!("set default_transaction_read_only = off; {INSERT}");
+    let reset = format!("set transaction read write; {INSERT}");
     refused(
         &db,
         "billing_reader",
@@ -91,7 +91,7 @@ fn others_tables_and_views_that_are_not_granted_are_closed() {
         refused(
             &db,
             role,
-            "create table billing.t (a int)",
+            "set transaction read write; create table billing.t (a int)",
             "permission denied for schema billing",
         );
         refused(
