@@ -94,6 +94,8 @@ fn probes() -> Vec<kit::Probe> {
         schema::logins,
         schema::sign_in_failures,
         schema::signing_keys,
+        schema::changes,
+        schema::idempotency_keys,
         views::standings,
         views::usage,
         views::head_counts,
