@@ -3,6 +3,7 @@
 
 mod invalid;
 mod json;
+mod nul;
 mod text;
 
 pub use invalid::{Invalid, Validate};

@@ -3,6 +3,7 @@
 mod lane;
 mod manager;
 mod pool;
+mod spent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +12,9 @@ use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use crate::error::{Busy, Error};
-pub use lane::{Lane, Spent};
+pub use lane::Lane;
 pub(crate) use pool::Side;
+pub use spent::Spent;
 
 /// A service's database: reads as `<svc>_reader`, writes as `<svc>_writer`.
 ///
@@ -71,10 +73,7 @@ impl Db {
         mut work: impl FnMut(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         refuse_event_loop()?;
-        match self.inner.read.with(&mut work) {
-            Err(Error::Busy(Busy::Closed)) => self.inner.read.with(&mut work),
-            other => other,
-        }
+        twice(&self.inner.read, &mut work)
     }
 
     /// Runs `work` in a transaction of the writer: an error rolls all of it back.
@@ -112,13 +111,14 @@ impl Db {
         result
     }
 
-    /// Runs `work` on a connection of the writer without a transaction: for jobs whose batches commit one by one.
+    /// Runs `work` on a connection of the writer without a transaction, once more if the connection turns out to be closed:
+    /// for what may be done twice (probes, hints, purges whose batches commit one by one).
     pub(crate) fn write_unbound<T>(
         &self,
         mut work: impl FnMut(&mut PgConnection) -> Result<T, Error>,
     ) -> Result<T, Error> {
         refuse_event_loop()?;
-        self.inner.write.with(&mut work)
+        twice(&self.inner.write, &mut work)
     }
 
     /// A handle that doesn't keep the pools open.
@@ -129,6 +129,16 @@ impl Db {
     /// Both pools, for metrics.
     pub(crate) fn sides(&self) -> [&Side; 2] {
         [&self.inner.read, &self.inner.write]
+    }
+}
+
+fn twice<T>(
+    side: &Side,
+    work: &mut impl FnMut(&mut PgConnection) -> Result<T, Error>,
+) -> Result<T, Error> {
+    match side.with(work) {
+        Err(Error::Busy(Busy::Closed)) => side.with(work),
+        other => other,
     }
 }
 

@@ -8,6 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::nul::find_nul;
 use super::{Invalid, RawBody, Validate};
 use crate::error::{Error, FieldError};
 
@@ -152,39 +153,6 @@ pub(crate) fn field_error(path: &str, message: &str) -> (FieldError, bool) {
         (parent.to_owned(), "invalid_value", true)
     };
     (FieldError::new(field, code, message), unfit)
-}
-
-/// Postgres keeps no NUL in text or jsonb: the field that holds one is named here, once for all services.
-fn find_nul(value: &Value, path: &mut String, invalid: &mut Invalid) {
-    let mut nul = |path: &str| {
-        invalid.add(path, "nul", "must not hold the character NUL");
-    };
-    match value {
-        Value::String(text) if text.contains('\0') => nul(path),
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                let length = path.len();
-                path.push_str(&format!("[{index}]"));
-                find_nul(item, path, invalid);
-                path.truncate(length);
-            }
-        }
-        Value::Object(members) => {
-            for (key, member) in members {
-                let length = path.len();
-                if length > 0 {
-                    path.push('.');
-                }
-                path.push_str(&key.replace('\0', "\u{fffd}"));
-                if key.contains('\0') {
-                    invalid.add(path.as_str(), "nul", "must not hold the character NUL");
-                }
-                find_nul(member, path, invalid);
-                path.truncate(length);
-            }
-        }
-        _ => {}
-    }
 }
 
 fn is_json(request: &HttpRequest) -> bool {

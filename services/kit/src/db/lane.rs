@@ -1,7 +1,6 @@
 //! The way off the event loop: a bounded queue and a fixed number of named threads behind it.
 
 use std::any::Any;
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,42 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::spent::{self, Spent};
 use crate::error::{Busy, Error};
-
-/// Where the time of one job went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
-    /// Waiting for a thread.
-    pub queue: Duration,
-    /// Waiting for a connection.
-    pub pool: Duration,
-    /// In the database.
-    pub db: Duration,
-}
-
-thread_local! {
-    static SPENT: Cell<Spent> = const { Cell::new(Spent { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO }) };
-}
-
-/// Counts time as waited for a connection, for the job of this thread.
-pub(crate) fn spend_pool(time: Duration) {
-    SPENT.with(|cell| {
-        cell.set(Spent {
-            pool: cell.get().pool + time,
-            ..cell.get()
-        })
-    });
-}
-
-/// Counts time as spent in the database, for the job of this thread.
-pub(crate) fn spend_db(time: Duration) {
-    SPENT.with(|cell| {
-        cell.set(Spent {
-            db: cell.get().db + time,
-            ..cell.get()
-        })
-    });
-}
 
 /// What becomes of a job when its turn comes.
 enum Turn {
@@ -219,7 +184,7 @@ fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T,
     let Turn::Run(queue) = turn else {
         return (Err(Error::Busy(Busy::Queue)), Spent::default());
     };
-    SPENT.set(Spent::default());
+    spent::start();
     // What the closure owned is gone with it, and a connection it held is dropped by the pool: nothing half done is seen.
     let result = catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
@@ -227,7 +192,7 @@ fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T,
         result,
         Spent {
             queue,
-            ..SPENT.get()
+            ..spent::end()
         },
     )
 }

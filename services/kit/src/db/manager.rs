@@ -1,8 +1,9 @@
 //! Connections for r2d2: made with what each session needs, judged by generation and not by a `select 1`.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{Error as PoolError, R2D2Connection};
@@ -13,8 +14,31 @@ use diesel::{Connection, PgConnection};
 pub(super) struct Health {
     /// Moves when any statement finds its connection closed: every older connection is then thrown away unasked.
     pub generation: AtomicU64,
-    /// The last attempt to connect failed.
-    pub down: AtomicBool,
+    /// Since when every attempt to connect has failed; none while they succeed.
+    pub down_since: Mutex<Option<Instant>>,
+}
+
+impl Health {
+    fn attempted(&self, well: bool) {
+        let mut since = self
+            .down_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *since = if well {
+            None
+        } else {
+            Some(since.unwrap_or_else(Instant::now))
+        };
+    }
+
+    /// Has no attempt succeeded for so long? One that failed proves nothing: the next is made within half a second.
+    pub fn down_for(&self, time: Duration) -> bool {
+        let since = self
+            .down_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > time)
+    }
 }
 
 /// A connection and the generation it was made in.
@@ -95,7 +119,7 @@ impl r2d2::ManageConnection for Manager {
 
     fn connect(&self) -> Result<Session, PoolError> {
         let session = self.open();
-        self.health.down.store(session.is_err(), Ordering::SeqCst);
+        self.health.attempted(session.is_ok());
         session
     }
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use diesel::PgConnection;
 
-use super::lane::{spend_db, spend_pool};
 use super::manager::{Health, Manager, Session};
+use super::spent::{spend_db, spend_pool};
 use crate::error::{Busy, Error};
 
 type Connection = r2d2::PooledConnection<Manager>;
@@ -78,9 +78,9 @@ impl Side {
         connection
     }
 
-    /// The last attempt failed and there is no other connection: waiting would only fill the queue.
+    /// Attempts have failed for a while and there is no other connection: waiting would only fill the queue.
     fn away(&self) -> bool {
-        self.health.down.load(Ordering::SeqCst) && self.pool.state().connections == 0
+        self.health.down_for(RECONNECT) && self.pool.state().connections == 0
     }
 
     /// Runs `work`, counts its time as the database's, and condemns all connections if this one is found dead.

@@ -40,10 +40,8 @@ fn after_all_connections_were_ended_nobody_sees_it() {
         );
         assert_eq!(made.status, 201, "{}", made.text());
     }
-    assert_eq!(
-        get(&format!("{}/readyz", world.service.url), &[]).status,
-        200
-    );
+    let ready = get(&format!("{}/readyz", world.service.url), &[]);
+    assert_eq!(ready.status, 200, "{}", ready.text());
 }
 
 #[test]
