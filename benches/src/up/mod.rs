@@ -12,6 +12,7 @@ pub mod services;
 mod settings;
 mod supervisor;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,14 +50,13 @@ pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
             .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
     }
     let instance = Instance::start(options, &stop, |news| eprintln!("{news}"))?;
-    if json {
-        println!("{}", line(instance.target())?);
+    let text = if json {
+        line(instance.target())?
     } else {
-        println!(
-            "{}",
-            greeting::text(instance.target(), instance.home(), instance.up_json())
-        );
-    }
+        greeting::text(instance.target(), instance.home(), instance.up_json())
+    };
+    // Who closed our standard output knows what they do: the system is up all the same.
+    let _ = writeln!(std::io::stdout(), "{text}");
     let died = instance.wait();
     eprintln!("Stopped.");
     Ok(died)

@@ -53,11 +53,13 @@ fn running_services_stay_ready_and_pass_their_suites() {
     cases.extend(behaviour::registry::suite());
     for (what, role, statement) in ADDITIONS {
         println!("after {what}: {statement}");
+        let started = std::time::Instant::now();
         sql::run_as(&mut database, role, statement);
         for name in lab::up::services::names() {
             world.service(name).root("/readyz").send().expect(200);
         }
         behaviour::run(&world, &cases);
+        println!("{} cases in {:?}", cases.len(), started.elapsed());
     }
     assert_eq!(before, processes(), "they are the same processes");
     assert!(system.news().is_empty(), "{:?}", system.news());
