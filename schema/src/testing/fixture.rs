@@ -22,10 +22,13 @@ impl Rows {
     /// Rows of this database.
     #[must_use]
     pub fn new(db: &TestDb) -> Self {
-        let urls = WRITERS
-            .into_iter()
-            .map(|role| (role, db.url(role)))
-            .collect();
+        Self::of(&|role| db.url(role))
+    }
+
+    /// Rows of any database, given the URL of each login.
+    #[must_use]
+    pub fn of(url: &dyn Fn(&str) -> String) -> Self {
+        let urls = WRITERS.into_iter().map(|role| (role, url(role))).collect();
         Self {
             urls,
             sessions: Mutex::default(),

@@ -12,9 +12,9 @@ use billing::provider::Provider;
 use billing::store::PgStore;
 use billing::work::Work;
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 use diesel::query_dsl::LoadQuery;
+use diesel::{Connection, PgConnection};
 
 use kit::Clock;
 use kit::auth::Scope;
@@ -35,10 +35,16 @@ pub struct SqlFixture {
 
 impl SqlFixture {
     pub fn new(db: &TestDb, clock: Clock) -> Self {
+        Self::of(&|role| db.url(role), clock)
+    }
+
+    /// In any database, given the URL of each login.
+    pub fn of(url: &dyn Fn(&str) -> String, clock: Clock) -> Self {
         let signer = Signer::new().unwrap();
-        signer.publish(&mut db.connect("account_writer")).unwrap();
+        let mut connection = PgConnection::establish(&url("account_writer")).unwrap();
+        signer.publish(&mut connection).unwrap();
         Self {
-            rows: Rows::new(db),
+            rows: Rows::of(url),
             signer,
             count: AtomicU64::new(0),
             clock,

@@ -10,6 +10,7 @@ mod house;
 mod kill;
 mod payment_methods;
 mod payments;
+mod process;
 mod roles;
 mod runs;
 mod statements;
