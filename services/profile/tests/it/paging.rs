@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use behaviour::assert::pages;
 use behaviour::{Tenant, World, json};
+use diesel::prelude::*;
 
 use crate::fixture::House;
 
@@ -82,4 +83,39 @@ fn nothing_is_skipped_and_nothing_comes_twice() {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+diesel::table! {
+    profile.profiles (organisation_id, id) {
+        organisation_id -> Uuid,
+        id -> Uuid,
+        created_at -> Timestamptz,
+    }
+}
+
+/// Everybody created at the same microsecond: the id decides, and a page may end between any two.
+#[test]
+fn people_of_one_moment_come_once_each() {
+    let house = House::new();
+    let tenant = house.world.tenant("team");
+    (0..9).for_each(|_| drop(house.world.fixture.profile(&tenant)));
+    diesel::update(profiles::table.filter(profiles::organisation_id.eq(tenant.org)))
+        .set(profiles::created_at.eq(chrono::Utc::now()))
+        .execute(&mut house.db.connect("superuser"))
+        .unwrap();
+    for (limit, filter, count) in [
+        (1, "", 11),
+        (4, "", 11),
+        (10, "", 11),
+        (1, "?q=pat", 9),
+        (4, "?q=pat", 9),
+    ] {
+        let path = tenant.path(&format!("/profiles{filter}"));
+        let items = pages(&house.world.profile(), &path, &tenant.member_token, limit);
+        assert_eq!(items.len(), count, "limit {limit}{filter}");
+        assert!(
+            items.iter().map(|item| item["id"].as_str()).is_sorted(),
+            "limit {limit}{filter}"
+        );
+    }
 }
