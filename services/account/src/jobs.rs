@@ -1,8 +1,9 @@
-//! Scheduled work: publishing the keys, forgetting old failures.
+//! Scheduled work: publishing the keys, tidying up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use kit::{Clock, Error, Routes};
 
 use crate::keys::SigningKey;
@@ -11,6 +12,10 @@ use crate::store::Store;
 
 /// Keys that another process has retired return within this time; far less than the hour a retired key has left.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
+/// How often old rows go, by the service's clock: when that is moved, what has become old goes at once.
+const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// How long changes are kept that every reader has.
+const CHANGES_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Adds Account's jobs; the keys are published at once if the database is there, else as soon as it is.
 pub fn add(
@@ -24,11 +29,10 @@ pub fn add(
     if let Err(error) = publish() {
         tracing::warn!(error = %error, "the signing keys can't be published yet; tried again every second");
     }
-    let (failures, clock) = (Arc::clone(store), clock.clone());
     routes.job("* * * * * *", "publish-keys", publish).job(
-        "30 */5 * * * *",
-        "purge-failures",
-        move || purge_all(&*failures, &clock),
+        "*/5 * * * * *",
+        "tidy",
+        tidier(store, clock),
     )
 }
 
@@ -56,8 +60,22 @@ fn publisher(
     }
 }
 
-/// In batches, until none is left.
-fn purge_all(store: &dyn Store, clock: &Clock) -> Result<(), Error> {
-    while store.purge_failures(clock.now())? > 0 {}
-    Ok(())
+fn tidier(
+    store: &Arc<dyn Store>,
+    clock: &Clock,
+) -> impl Fn() -> Result<(), Error> + Send + Sync + 'static {
+    let (store, clock) = (Arc::clone(store), clock.clone());
+    let last: Mutex<Option<DateTime<Utc>>> = Mutex::new(None);
+    move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
+        if last.is_some_and(|last| (last..last + TIDY_EVERY).contains(&now)) {
+            return Ok(());
+        }
+        // In batches, each a transaction of its own, until none is left.
+        while store.purge_failures(now)? > 0 {}
+        while store.purge_changes(now - CHANGES_KEPT)? > 0 {}
+        *last = Some(now);
+        Ok(())
+    }
 }

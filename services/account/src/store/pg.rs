@@ -7,7 +7,7 @@ use kit::{Db, Error, Idempotency, IfMatch, Json, Meta, Page, Paged};
 
 use super::{
     Attempts, Limits, OperatorMade, SCHEMA, Store, Subjects, keys, logins, operators,
-    organisations, plans, sign_in,
+    organisations, plans, sign_in, tidy,
 };
 use crate::hashing::Hash;
 use crate::model::{
@@ -219,7 +219,12 @@ impl Store for PgStore {
 
     fn purge_failures(&self, now: DateTime<Utc>) -> Result<usize, Error> {
         self.db
-            .write(|connection| sign_in::purge_failures(connection, now))
+            .write(|connection| tidy::purge_failures(connection, now))
+    }
+
+    fn purge_changes(&self, until: DateTime<Utc>) -> Result<usize, Error> {
+        self.db
+            .write(|connection| tidy::purge_changes(connection, until))
     }
 
     fn list_keys(&self, now: DateTime<Utc>) -> Result<Vec<String>, Error> {

@@ -38,12 +38,6 @@ kit::statement! {
     struct ForgetFailures<'a>(subject: &'a str as Text) = "delete from account.sign_in_failures where subject = $1"
 }
 
-kit::statement! {
-    struct PurgeFailures(now: DateTime<Utc> as Timestamptz) =
-        "delete from account.sign_in_failures where subject in (select f.subject from account.sign_in_failures f \
-         where f.window_ends_at <= $1 order by f.window_ends_at limit 1000 for update skip locked)"
-}
-
 /// How many failures are too many, and within which time.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -252,11 +246,4 @@ pub(super) fn set_password(
     login.version += 1;
     logins::write_password(connection, meta, &mut login, password, expires_at)?;
     Ok(true)
-}
-
-pub(super) fn purge_failures(
-    connection: &mut PgConnection,
-    now: DateTime<Utc>,
-) -> Result<usize, Error> {
-    Ok(PurgeFailures { now }.execute(connection)?)
 }

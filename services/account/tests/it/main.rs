@@ -18,3 +18,4 @@ mod organisations;
 mod roles;
 mod sessions;
 mod statements;
+mod tidy;
