@@ -153,12 +153,13 @@ impl<'a> Session<'a> {
             .copied()
             .max()
             .unwrap_or(0);
-        thread::sleep(Duration::from_millis(dials.delay_ms.max(slowest)));
         let (from, to) = (
             self.from.take().unwrap_or_default(),
             std::mem::take(&mut self.to),
         );
         self.shared.keep(from, to, raw)?;
+        // Kept, and said so only later: a sender that is killed meanwhile has sent it and doesn't know.
+        thread::sleep(Duration::from_millis(dials.delay_ms.max(slowest)));
         if self.shared.forgets() {
             return Ok(false);
         }

@@ -1,0 +1,113 @@
+//! One change watched by ten thousand people.
+
+use std::time::{Duration, Instant};
+
+use behaviour::json;
+use chrono::Utc;
+use notification::feed::Feed;
+use notification::reader::{Limits, step};
+use uuid::Uuid;
+
+use crate::here::{Change, Here, until};
+
+const PEOPLE: i64 = 10_000;
+
+/// Ten thousand people who watch one API.
+fn crowd(here: &Here) -> (Uuid, Uuid) {
+    let (org, api) = (here.organisation(), Uuid::now_v7());
+    here.run(
+        "profile_writer",
+        &format!(
+            "insert into profile.profiles (organisation_id, id, name, email, time_zone, version, created_at, updated_at) \
+             select '{org}', gen_random_uuid(), 'P ' || n, 'p' || n || '@crowd.example', 'UTC', 1, now(), now() \
+             from generate_series(1, {PEOPLE}) n; \
+             insert into profile.notification_settings (organisation_id, profile_id, mode, version, updated_at) \
+             select organisation_id, id, 'instant', 1, now() from profile.profiles where organisation_id = '{org}'"
+        ),
+    );
+    let ids = here.lines(&format!("select string_agg(id::text, ',') as line from profile.profiles where organisation_id = '{org}'"));
+    here.run(
+        "registry_writer",
+        &format!(
+            "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at) \
+             select '{org}', gen_random_uuid(), p::uuid, 'api', '{api}', '2026-01-01Z' from unnest(string_to_array('{}', ',')) p",
+            ids[0]
+        ),
+    );
+    (org, api)
+}
+
+fn modified(org: Uuid, api: Uuid) -> Change {
+    Change::new("registry", "ApiModified", org, api)
+        .from(json!({"name": "a"}))
+        .to(json!({"name": "b"}))
+}
+
+const TOLD: &str = "select count(*) from notification.notifications";
+
+#[test]
+fn ten_thousand_are_told_in_short_transactions() {
+    let here = Here::new();
+    let (org, api) = crowd(&here);
+    here.change(&modified(org, api));
+    here.change(&modified(org, api).version(2));
+    let mut connection = here.writer();
+    let (mut longest, mut steps) = (Duration::ZERO, 0);
+    until("all are told", || {
+        let begin = Instant::now();
+        let progress = step(
+            &mut connection,
+            Feed::Registry,
+            Utc::now(),
+            &Limits::default(),
+        )
+        .unwrap();
+        longest = longest.max(begin.elapsed());
+        assert!(
+            progress.told <= Limits::default().recipients,
+            "a chunk at a time"
+        );
+        steps += i32::from(progress.told > 0);
+        here.all_read()
+    });
+    println!("2 x {PEOPLE} people in {steps} transactions, the longest {longest:?}");
+    assert_eq!(here.count(TOLD), 2 * PEOPLE);
+    assert_eq!(
+        here.count(
+            "select count(distinct (change_id, profile_id)) from notification.notifications"
+        ),
+        2 * PEOPLE
+    );
+    assert_eq!(
+        here.count("select count(*) from notification.deliveries"),
+        2 * PEOPLE
+    );
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+}
+
+#[test]
+fn a_reader_killed_in_the_middle_leaves_a_place_to_go_on_from() {
+    let here = Here::new();
+    let (org, api) = crowd(&here);
+    let no_mail = [("SMTP_PORT", "9"), ("MAIL_SENDERS", "1")];
+    let mut service = here.child(&no_mail);
+    here.change(&modified(org, api));
+    for wanted in [1, 3000, 6000] {
+        until("some are told", || here.count(TOLD) >= wanted);
+        service.kill();
+        assert!(
+            here.count(TOLD) < PEOPLE || here.all_read(),
+            "never more than the crowd"
+        );
+        service = here.child(&no_mail);
+    }
+    until("all are told", || here.all_read());
+    assert_eq!(here.count(TOLD), PEOPLE);
+    assert_eq!(
+        here.count("select count(distinct profile_id) from notification.notifications"),
+        PEOPLE
+    );
+    let peak = service.peak_kilobytes();
+    println!("peak memory {peak} kB");
+    assert!(peak < 100_000, "bounded memory: {peak} kB");
+}

@@ -1,0 +1,500 @@
+//! A database, people in it, changes as the four services write them, a mail server, and the service: in this process or as a child.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use behaviour::{Fixture, Tenant, Urls, Value, World};
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection as _;
+use diesel::{PgConnection, QueryableByName, RunQueryDsl as _};
+use kit::auth::Scope;
+use kit::id::{LoginId, OrganisationId, ProfileId};
+use kit::testing::{Running, Signer, common, spawn_with};
+use mail_sink::{MailSink, Options};
+use notification::NotificationService;
+use notification::settings::{Protection, Settings};
+use schema::testing::TestDb;
+use schema::testing::fixture::Rows;
+use tempfile::NamedTempFile;
+use uuid::Uuid;
+
+/// Long enough for anything on a busy machine; only a failing test waits it out.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits for a condition.
+#[track_caller]
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A database with nobody in it, a mail server, a clock.
+pub struct Here {
+    pub db: TestDb,
+    pub sink: MailSink,
+    pub signer: Signer,
+    rows: Rows,
+    clock: NamedTempFile,
+    count: AtomicU32,
+}
+
+/// Somebody with a login.
+#[derive(Clone, Copy, Debug)]
+pub struct Person {
+    pub login: Uuid,
+    pub profile: Uuid,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    count: i64,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    line: String,
+}
+
+impl Here {
+    pub fn new() -> Self {
+        let db = TestDb::new();
+        let signer = Signer::new().unwrap();
+        signer.publish(&mut db.connect("account_writer")).unwrap();
+        Self {
+            rows: Rows::new(&db),
+            sink: MailSink::start(&Options::default()).unwrap(),
+            signer,
+            db,
+            clock: NamedTempFile::new().unwrap(),
+            count: AtomicU32::new(0),
+        }
+    }
+
+    /// Settings that fit a test.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            smtp_host: Some("127.0.0.1".into()),
+            smtp_port: self.sink.smtp().port(),
+            smtp_tls: Protection::None,
+            smtp_user: None,
+            smtp_password: None,
+            smtp_timeout_seconds: 5,
+            mail_from: "Govrnanza <no-reply@govrnanza.example>".into(),
+            mail_unsubscribe: None,
+            mail_senders: 2,
+            mail_retry_seconds: 1,
+            mail_give_up_hours: 120,
+            mail_lease_seconds: 15,
+            replay_from: None,
+        }
+    }
+
+    /// The service in this process.
+    pub fn start(&self) -> Running {
+        self.start_with(self.settings())
+    }
+
+    pub fn start_with(&self, settings: Settings) -> Running {
+        let mut common = common(
+            self.db.url("notification_reader"),
+            self.db.url("notification_writer"),
+        );
+        common.clock_file = Some(self.clock.path().to_owned());
+        spawn_with::<NotificationService>(common, settings).unwrap()
+    }
+
+    /// The service as a process of its own, which can be killed.
+    pub fn child(&self, more: &[(&str, &str)]) -> Process {
+        Process(
+            Command::new(env!("CARGO_BIN_EXE_notification"))
+                .env("DATABASE_READ_URL", self.db.url("notification_reader"))
+                .env("DATABASE_WRITE_URL", self.db.url("notification_writer"))
+                .env("POOL_READ_SIZE", "1")
+                .env("POOL_WRITE_SIZE", "1")
+                .env("CLOCK_FILE", self.clock.path())
+                .env("LOG", "error")
+                .env("SMTP_HOST", "127.0.0.1")
+                .env("SMTP_PORT", self.sink.smtp().port().to_string())
+                .env("SMTP_TLS", "none")
+                .env("MAIL_SENDERS", "2")
+                .env("MAIL_RETRY_SECONDS", "1")
+                .env_remove("REPLAY_FROM")
+                .envs(more.iter().copied())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap(),
+        )
+    }
+
+    /// Moves the service's clock to a time.
+    pub fn set_clock(&self, to: DateTime<Utc>) {
+        let seconds = (to - Utc::now()).num_milliseconds() as f64 / 1000.0;
+        fs::write(self.clock.path(), format!("{:+}", seconds.ceil() as i64)).unwrap();
+    }
+
+    /// The service's present.
+    pub fn now(&self) -> DateTime<Utc> {
+        kit::Clock::new(Some(self.clock.path().to_owned())).now()
+    }
+
+    pub fn unique(&self) -> u32 {
+        self.count.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn organisation(&self) -> Uuid {
+        let org = OrganisationId::new(Utc::now()).0;
+        self.rows.organisation(
+            &org.to_string(),
+            &format!("Org {}", self.unique()),
+            "enterprise",
+        );
+        org
+    }
+
+    /// A person, told at once, with a login.
+    pub fn person(&self, org: Uuid, scope: &str) -> Person {
+        let profile = ProfileId::new(Utc::now()).0;
+        let login = LoginId::new(Utc::now()).0;
+        let name = format!("Person {}", self.unique());
+        self.rows.profile(
+            &org.to_string(),
+            &profile.to_string(),
+            &name,
+            &format!("{profile}@people.example"),
+        );
+        let email = format!("{login}@logins.example");
+        self.rows.login(
+            Some(&org.to_string()),
+            &login.to_string(),
+            &email,
+            scope,
+            Some(&profile.to_string()),
+        );
+        Person { login, profile }
+    }
+
+    /// A person's settings: `instant`, `daily 17:30`, `weekly monday 09:00`, and their zone.
+    pub fn set_schedule(&self, org: Uuid, profile: Uuid, schedule: &str, zone: &str) {
+        let parts: Vec<_> = schedule.split(' ').collect();
+        let (mode, weekday, at) = match parts.as_slice() {
+            [mode, at] => (*mode, "null".to_owned(), format!("'{at}'")),
+            [mode, day, at] => (*mode, format!("'{day}'"), format!("'{at}'")),
+            _ => ("instant", "null".to_owned(), "null".to_owned()),
+        };
+        self.run(
+            "profile_writer",
+            &format!(
+                "update profile.notification_settings set mode = '{mode}', at = {at}, weekday = {weekday} \
+                 where organisation_id = '{org}' and profile_id = '{profile}'; \
+                 update profile.profiles set time_zone = '{zone}' where organisation_id = '{org}' and id = '{profile}'"
+            ),
+        );
+    }
+
+    /// An open watch, made long ago.
+    pub fn watch(&self, org: Uuid, profile: Uuid, kind: &str, target: Uuid) {
+        self.watch_from(org, profile, kind, target, DateTime::UNIX_EPOCH, None);
+    }
+
+    pub fn watch_from(
+        &self,
+        org: Uuid,
+        profile: Uuid,
+        kind: &str,
+        target: Uuid,
+        from: DateTime<Utc>,
+        until: Option<DateTime<Utc>>,
+    ) {
+        let until = until.map_or_else(|| "null".to_owned(), |until| format!("'{until}'"));
+        self.run(
+            "registry_writer",
+            &format!(
+                "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at, ended_at) \
+                 values ('{org}', '{}', '{profile}', '{kind}', '{target}', '{from}', {until})",
+                Uuid::now_v7()
+            ),
+        );
+    }
+
+    /// Writes a change as its service would, in a transaction of its own, and says so to readers.
+    pub fn change(&self, change: &Change) {
+        let role = format!("{}_writer", change.feed);
+        self.run(
+            &role,
+            &format!("{}; notify {}_changes", change.sql(), change.feed),
+        );
+    }
+
+    /// Runs SQL as a login.
+    #[track_caller]
+    pub fn run(&self, role: &str, sql: &str) {
+        if let Err(error) = self.db.connect(role).batch_execute(sql) {
+            panic!("{role}: {sql}: {error}");
+        }
+    }
+
+    /// A number, as the superuser sees it.
+    pub fn count(&self, sql: &str) -> i64 {
+        count(&mut self.db.connect("superuser"), sql)
+    }
+
+    /// Lines of text, as the superuser sees them: the query's one column is called `line`.
+    pub fn lines(&self, sql: &str) -> Vec<String> {
+        #[expect(clippy::disallowed_methods, reason = "a test's question")]
+        let rows: Vec<Line> = diesel::sql_query(sql)
+            .load(&mut self.db.connect("superuser"))
+            .unwrap();
+        rows.into_iter().map(|row| row.line).collect()
+    }
+
+    /// A connection of the service's writer, for tests that call its parts themselves.
+    pub fn writer(&self) -> PgConnection {
+        self.db.connect("notification_writer")
+    }
+
+    /// Whether every change has been read.
+    pub fn all_read(&self) -> bool {
+        let feeds = ["account", "profile", "registry", "billing"];
+        feeds.iter().all(|feed| {
+            self.count(&format!(
+                "select count(*) from {feed}.changes c where (c.xid, c.id) > coalesce( \
+                 (select (f.xid, f.id) from notification.feed_cursors f where f.feed = '{feed}'), ('0'::xid8, 0::bigint))"
+            )) == 0
+        })
+    }
+
+    /// Titles that somebody was told, in their order.
+    pub fn told(&self, who: Uuid) -> Vec<String> {
+        self.lines(&format!(
+            "select kind || ': ' || title as line from notification.notifications \
+             where login_id = '{who}' or profile_id = '{who}' order by created_at, id"
+        ))
+    }
+
+    /// A token of somebody.
+    pub fn token(&self, org: Uuid, person: Person, scope: Scope) -> String {
+        self.signer.token(
+            scope,
+            Some(OrganisationId(org)),
+            LoginId(person.login),
+            Some(ProfileId(person.profile)),
+        )
+    }
+
+    /// Requests to a running service.
+    pub fn world(&self, url: &str) -> World {
+        let signer = Signer::new().unwrap();
+        signer
+            .publish(&mut self.db.connect("account_writer"))
+            .unwrap();
+        let fixture = SqlFixture {
+            rows: Rows::new(&self.db),
+            signer,
+            count: AtomicU32::new(0),
+        };
+        World::new(
+            Urls {
+                notification: Some(url.to_owned()),
+                ..Urls::default()
+            },
+            fixture,
+        )
+    }
+}
+
+/// A number that a query gives.
+pub fn count(connection: &mut PgConnection, sql: &str) -> i64 {
+    let sql = format!("select ({sql})::bigint as count");
+    #[expect(clippy::disallowed_methods, reason = "a test's question")]
+    let row: Count = diesel::sql_query(sql).get_result(connection).unwrap();
+    row.count
+}
+
+/// A child process; killed when dropped.
+pub struct Process(pub Child);
+
+impl Process {
+    /// SIGKILL, as a crash.
+    pub fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// The most memory it ever had, in kilobytes.
+    pub fn peak_kilobytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmHWM:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A change to be written.
+#[derive(Clone, Debug)]
+pub struct Change {
+    pub feed: &'static str,
+    pub kind: &'static str,
+    pub org: Uuid,
+    pub entity: String,
+    pub version: i64,
+    pub actor: Option<Uuid>,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+    pub at: DateTime<Utc>,
+}
+
+impl Change {
+    pub fn new(feed: &'static str, kind: &'static str, org: Uuid, entity: impl ToString) -> Self {
+        Self {
+            feed,
+            kind,
+            org,
+            entity: entity.to_string(),
+            version: 1,
+            actor: None,
+            before: None,
+            after: None,
+            at: Utc::now() - TimeDelta::seconds(1),
+        }
+    }
+
+    pub fn by(self, actor: Uuid) -> Self {
+        Self {
+            actor: Some(actor),
+            ..self
+        }
+    }
+
+    pub fn at(self, at: DateTime<Utc>) -> Self {
+        Self { at, ..self }
+    }
+
+    pub fn version(self, version: i64) -> Self {
+        Self { version, ..self }
+    }
+
+    pub fn from(self, before: Value) -> Self {
+        Self {
+            before: Some(before),
+            ..self
+        }
+    }
+
+    pub fn to(self, after: Value) -> Self {
+        Self {
+            after: Some(after),
+            ..self
+        }
+    }
+
+    /// As a statement of the service's writer.
+    pub fn sql(&self) -> String {
+        let json = |value: &Option<Value>| match value {
+            Some(value) => format!("'{}'::jsonb", value.to_string().replace('\'', "''")),
+            None => "null".to_owned(),
+        };
+        let actor = self
+            .actor
+            .map_or_else(|| "null".to_owned(), |actor| format!("'{actor}'"));
+        format!(
+            "insert into {}.changes (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) \
+             values ('{}', '{}', '{}', '{}', {}, {actor}, 'request-1', {}, {})",
+            self.feed,
+            self.at,
+            self.kind,
+            self.org,
+            self.entity,
+            self.version,
+            json(&self.before),
+            json(&self.after),
+        )
+    }
+}
+
+/// Tenants as rows, written by the logins that own them.
+struct SqlFixture {
+    rows: Rows,
+    signer: Signer,
+    count: AtomicU32,
+}
+
+impl SqlFixture {
+    fn somebody(&self, org: Uuid, scope: Scope) -> (Uuid, Uuid, String) {
+        let (login, profile) = (LoginId::new(Utc::now()), ProfileId::new(Utc::now()));
+        let org_text = org.to_string();
+        self.rows.profile(
+            &org_text,
+            &profile.to_string(),
+            "Pat Person",
+            &format!("{profile}@fixture.example"),
+        );
+        let email = format!("{login}@logins.example");
+        self.rows.login(
+            Some(&org_text),
+            &login.to_string(),
+            &email,
+            scope.as_str(),
+            Some(&profile.to_string()),
+        );
+        let token = self
+            .signer
+            .token(scope, Some(OrganisationId(org)), login, Some(profile));
+        (login.0, profile.0, token)
+    }
+}
+
+impl Fixture for SqlFixture {
+    fn tenant(&self, plan: &str) -> Tenant {
+        let org = OrganisationId::new(Utc::now()).0;
+        let name = format!("Tenant {}", self.count.fetch_add(1, Ordering::Relaxed));
+        self.rows.organisation(&org.to_string(), &name, plan);
+        let (admin_login, admin_profile, admin_token) = self.somebody(org, Scope::Admin);
+        let (member_login, member_profile, member_token) = self.somebody(org, Scope::Member);
+        Tenant {
+            org,
+            name,
+            admin_token,
+            admin_login,
+            admin_profile,
+            member_token,
+            member_login,
+            member_profile,
+        }
+    }
+
+    fn profile(&self, tenant: &Tenant) -> Uuid {
+        self.somebody(tenant.org, Scope::Member).1
+    }
+
+    fn operator_token(&self) -> String {
+        let login = LoginId::new(Utc::now());
+        self.rows.login(
+            None,
+            &login.to_string(),
+            &format!("{login}@operators.example"),
+            "operator",
+            None,
+        );
+        self.signer.token(Scope::Operator, None, login, None)
+    }
+
+    fn set_standing(&self, org: Uuid, standing: &str) {
+        self.rows.standing(&org.to_string(), standing);
+    }
+}
