@@ -15,6 +15,7 @@
 
 pub mod account;
 pub mod assert;
+pub mod billing;
 pub mod http;
 mod http_fixture;
 pub mod profile;
