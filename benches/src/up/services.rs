@@ -11,7 +11,7 @@ pub struct Service {
     pub port: u16,
     /// A service of the product with a schema of its own, or a stand-in for the outside world.
     pub kind: Kind,
-    /// Settings beyond those that every process gets. `{signing-key}` and `{url:<name>}` are filled in.
+    /// Settings beyond those that every process gets. `{signing-key}`, `{url:<name>}` and `{home}` are filled in.
     pub env: &'static [(&'static str, &'static str)],
 }
 
@@ -46,6 +46,26 @@ pub const SERVICES: &[Service] = &[
         port: 1,
         kind: Kind::Service,
         env: &[],
+    },
+    Service {
+        name: "payment-sandbox",
+        package: "payment-sandbox",
+        port: 6,
+        kind: Kind::StandIn,
+        env: &[
+            ("LEDGER_FILE", "{home}/payments.ledger"),
+            ("STRIPE_API_KEY", "sk_test_sandbox"),
+        ],
+    },
+    Service {
+        name: "billing",
+        package: "billing",
+        port: 4,
+        kind: Kind::Service,
+        env: &[
+            ("STRIPE_API_BASE", "{url:payment-sandbox}"),
+            ("STRIPE_API_KEY", "sk_test_sandbox"),
+        ],
     },
 ];
 

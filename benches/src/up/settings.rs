@@ -34,8 +34,13 @@ pub fn of(
             ));
         }
     }
+    // Where the clock is, is where everything of this lab is.
+    let home = clock_file.parent().unwrap_or(clock_file);
     for (variable, value) in service.env {
-        settings.push(((*variable).to_owned(), fill(value, urls, signing_key)?));
+        settings.push((
+            (*variable).to_owned(),
+            fill(value, urls, signing_key, home)?,
+        ));
     }
     Ok(settings)
 }
@@ -44,6 +49,7 @@ fn fill(
     value: &str,
     urls: &BTreeMap<&'static str, String>,
     signing_key: &str,
+    home: &Path,
 ) -> Result<String, Failure> {
     let unknown = || {
         Failure::could_not_run(format!(
@@ -56,6 +62,7 @@ fn fill(
     {
         None => Ok(value.to_owned()),
         Some(("signing-key", rest)) => Ok(format!("{signing_key}{rest}")),
+        Some(("home", rest)) => Ok(format!("{}{rest}", home.display())),
         Some((name, rest)) => {
             let url = name
                 .strip_prefix("url:")
@@ -79,15 +86,18 @@ mod tests {
             .collect();
         for service in SERVICES {
             for (variable, value) in service.env {
-                fill(value, &urls, "key")
+                fill(value, &urls, "key", Path::new("/home"))
                     .unwrap_or_else(|error| panic!("{}, {variable}: {error}", service.name));
             }
         }
         assert_eq!(
-            fill("{url:registry}/x", &urls, "key").unwrap(),
+            fill("{url:registry}/x", &urls, "key", Path::new("/home")).unwrap(),
             "http://127.0.0.1:1/x"
         );
-        assert_eq!(fill("{signing-key}", &urls, "key").unwrap(), "key");
-        assert!(fill("{url:nobody}", &urls, "key").is_err());
+        assert_eq!(
+            fill("{signing-key}", &urls, "key", Path::new("/home")).unwrap(),
+            "key"
+        );
+        assert!(fill("{url:nobody}", &urls, "key", Path::new("/home")).is_err());
     }
 }
