@@ -7,7 +7,6 @@
 mod access;
 mod handlers;
 mod model;
-#[rustfmt::skip]
 mod schema;
 mod store;
 mod views;

@@ -98,7 +98,9 @@ diesel::table! {
 fn people_of_one_moment_come_once_each() {
     let house = House::new();
     let tenant = house.world.tenant("team");
-    (0..9).for_each(|_| drop(house.world.fixture.profile(&tenant)));
+    for _ in 0..9 {
+        house.world.fixture.profile(&tenant);
+    }
     diesel::update(profiles::table.filter(profiles::organisation_id.eq(tenant.org)))
         .set(profiles::created_at.eq(chrono::Utc::now()))
         .execute(&mut house.db.connect("superuser"))
