@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod organisations;
 mod roles;
+mod secrets;
 mod sessions;
 mod statements;
 mod tidy;
