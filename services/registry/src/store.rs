@@ -1,5 +1,6 @@
 //! The verbs. Each file below holds one noun's statements and what is done with them.
 
+mod api_create;
 mod api_list;
 mod api_writes;
 mod apis;

@@ -145,6 +145,26 @@ pub struct NewApi {
     pub version: Option<NewVersion>,
 }
 
+impl NewApi {
+    /// What its change says of it, but for the domain: keys as in `changes.yaml`.
+    pub fn change(&self) -> Value {
+        let NewVersion { major, minor } = self.version.unwrap_or(NewVersion::FIRST);
+        let status = Status::Inception;
+        let mut tags = self.tags.clone();
+        tags.sort();
+        json!({
+            "name": self.name,
+            "title": self.title,
+            "description": self.description,
+            "tags": tags,
+            "businessOwnerId": self.business_owner_id,
+            "technicalOwnerId": self.technical_owner_id,
+            "versions": [VersionSummary { major, minor, status }],
+            "subDomainId": self.sub_domain_id,
+        })
+    }
+}
+
 impl Validate for NewApi {
     fn validate(&self, invalid: &mut Invalid) {
         invalid.name("name", &self.name, NAME_MAX);

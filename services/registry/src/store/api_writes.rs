@@ -1,34 +1,14 @@
-//! APIs, written.
+//! APIs, changed.
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};
 use kit::error::OnConstraint;
 use kit::id::{ApiId, OrganisationId, ProfileId, SubDomainId};
-use kit::reply::Answer;
-use kit::{Error, Idempotency, Json};
+use kit::{Error, Json};
 
-use super::limits::{References, Resource};
-use super::{Change, Create, Shape, apis, owners, pg, standing, watches};
-use crate::model::{Api, ApiMove, ApiPatch, Asked, NewApi, NewVersion, Target};
-
-kit::statement! {
-    /// A new API with its tags and its first version.
-    pub struct InsertApi<'a>(
-        organisation_id: OrganisationId as Uuid, id: ApiId as Uuid, sub_domain_id: SubDomainId as Uuid, name: &'a str as Text,
-        title: Option<&'a str> as Nullable<Text>, description: Option<&'a str> as Nullable<Text>,
-        business_owner_id: Option<ProfileId> as Nullable<Uuid>, technical_owner_id: Option<ProfileId> as Nullable<Uuid>,
-        now: DateTime<Utc> as Timestamptz, tags: &'a [String] as Array<Text>, major: i32 as Integer, minor: i32 as Integer,
-    ) =
-        "with api as (
-            insert into registry.apis (organisation_id, id, sub_domain_id, name, title, description,
-                business_owner_id, technical_owner_id, version, created_at, updated_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $9)
-        ), tagged as (
-            insert into registry.api_tags (organisation_id, api_id, tag) select $1, $2, tag from unnest($10::text[]) tag
-        )
-        insert into registry.versions (organisation_id, api_id, major, minor, status, created_at, updated_at)
-        values ($1, $2, $11, $12, 'inception', $9, $9)"
-}
+use super::limits::Resource;
+use super::{Change, apis, owners, pg, watches};
+use crate::model::{Api, ApiMove, ApiPatch, Asked, Target};
 
 kit::statement! {
     /// An API's new fields and tags.
@@ -59,72 +39,6 @@ kit::statement! {
     /// The end of an API, its versions and its tags.
     pub struct DeleteApi(organisation_id: OrganisationId as Uuid, id: ApiId as Uuid) =
         "delete from registry.apis where organisation_id = $1 and id = $2"
-}
-
-pub(super) fn create(
-    connection: &mut PgConnection,
-    create: &Create,
-    body: Json<NewApi>,
-    shape: Shape<'_, Api>,
-) -> Answer {
-    let organisation = create.organisation;
-    if body.peek().is_none() || create.idempotency != Idempotency::none() {
-        standing::check(connection, organisation)?;
-    }
-    let new = body.check()?;
-    kit::idempotency::once(
-        connection,
-        super::SCHEMA,
-        &create.idempotency,
-        &create.meta,
-        |connection| {
-            let (business, technical) = (new.business_owner_id, new.technical_owner_id);
-            let to = References {
-                parent: Some(new.sub_domain_id.0),
-                business,
-                technical,
-            };
-            Resource::Apis.reserve(connection, organisation, to, nowhere)?;
-            let id = ApiId::new(create.meta.now);
-            insert(connection, create, id, &new)?;
-            let made = owned(connection, organisation, id, business, technical)?;
-            pg::record(
-                connection,
-                &create.meta,
-                organisation,
-                "ApiCreated",
-                id.0,
-                made.version,
-                None,
-                Some(made.change()),
-            )?;
-            shape(&made)
-        },
-    )
-}
-
-fn insert(
-    connection: &mut PgConnection,
-    create: &Create,
-    id: ApiId,
-    new: &NewApi,
-) -> Result<(), Error> {
-    let NewVersion { major, minor } = new.version.unwrap_or(NewVersion::FIRST);
-    let insert = InsertApi {
-        organisation_id: create.organisation,
-        id,
-        sub_domain_id: new.sub_domain_id,
-        name: &new.name,
-        title: new.title.as_deref(),
-        description: new.description.as_deref(),
-        business_owner_id: new.business_owner_id,
-        technical_owner_id: new.technical_owner_id,
-        now: create.meta.now,
-        tags: &new.tags,
-        major,
-        minor,
-    };
-    written(insert.execute(connection).map_err(Error::from))
 }
 
 pub(super) fn update(
@@ -182,7 +96,7 @@ fn rewrite(
         now: change.meta.now,
         tags: &tags,
     };
-    written(update.execute(connection).map_err(Error::from))
+    written(update.execute(connection).map_err(Error::from)).map(drop)
 }
 
 pub(super) fn relocate(
@@ -248,7 +162,7 @@ pub(super) fn delete(
 }
 
 /// The API as written, if the people who are to own it are still there: see [`owners`].
-fn owned(
+pub(super) fn owned(
     connection: &mut PgConnection,
     organisation: OrganisationId,
     id: ApiId,
@@ -270,7 +184,7 @@ fn owned(
 }
 
 /// What the constraints of an API mean.
-fn written(result: Result<usize, Error>) -> Result<(), Error> {
+pub(super) fn written<T>(result: Result<T, Error>) -> Result<T, Error> {
     result
         .on_constraint("apis_name_key", || {
             Error::conflict("name-taken", "the organisation has an API of this name")
@@ -286,10 +200,9 @@ fn written(result: Result<usize, Error>) -> Result<(), Error> {
         .on_constraint("api_tags_tag_check", || {
             Error::invalid("tags", "not_lower_case", "must be lower case")
         })
-        .map(drop)
 }
 
-fn nowhere() -> Error {
+pub(super) fn nowhere() -> Error {
     Error::invalid(
         "subDomainId",
         "not_found",

@@ -8,7 +8,7 @@ use kit::reply::Answer;
 use kit::{Error, Idempotency, Json, Page, Paged};
 use uuid::Uuid;
 
-use super::limits::{References, Resource};
+use super::limits::{ReserveDomain, Resource};
 use super::standing::{self, found, items};
 use super::{Change, Create, Shape, owners, pg, watches};
 use crate::model::{Domain, DomainPatch, NewDomain, Target};
@@ -155,11 +155,15 @@ pub(super) fn create(
         &create.idempotency,
         &create.meta,
         |connection| {
-            let to = References {
+            let reserve = ReserveDomain {
+                organisation_id: organisation,
+                parent: None,
                 business: new.business_owner_id,
-                ..References::default()
+                technical: None,
             };
-            Resource::Domains.reserve(connection, organisation, to, || Error::NotFound)?;
+            let attempt =
+                |connection: &mut PgConnection| Ok(reserve.clone().get_result(connection)?);
+            Resource::Domains.reserve(connection, organisation, attempt, || Error::NotFound)?;
             let id = DomainId::new(create.meta.now);
             let insert = InsertDomain {
                 organisation_id: organisation,

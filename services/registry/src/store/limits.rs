@@ -21,55 +21,82 @@ pub struct Reservation {
     used: Option<i32>,
 }
 
-/// Counts one more where the plan, read in the same statement, allows it and all that the new thing refers to is there.
+/// The start of a create: what the organisation may and whether all that the new thing refers to is there (`asked`), and one
+/// more on the counter if so (`counted`, a row or none). Parameters 1 to 4: organisation, parent, and the two owners.
 ///
 /// A waiter on the counter's row decides again on the row's newest version; the limit stays the one of its snapshot.
-macro_rules! reserve {
-    ($name:ident, $column:literal, $limit:literal, $parent:literal) => {
-        kit::statement! {
-            /// Counts one more if the plan allows it, and says why not.
-            pub struct $name(
-                organisation_id: OrganisationId as Uuid,
-                parent: Option<Uuid> as Nullable<Uuid>,
-                business: Option<ProfileId> as Nullable<Uuid>,
-                technical: Option<ProfileId> as Nullable<Uuid>,
-            ) -> (Nullable<Text>, Nullable<Text>, Nullable<Integer>, Bool, Bool, Bool, Bool, Nullable<Integer>) = concat!(
-                "with asked as (
-                    select st.standing, o.plan_code, p.", $limit, " as most,
-                        $2::uuid is null
-                            or exists (select from registry.", $parent, " x where x.organisation_id = $1 and x.id = $2) as placed,
-                        $3::uuid is null
-                            or exists (select from published.persons x where x.organisation_id = $1 and x.id = $3) as business,
-                        $4::uuid is null
-                            or exists (select from published.persons x where x.organisation_id = $1 and x.id = $4) as technical
-                    from (select $1::uuid as organisation_id) q
-                    left join published.organisations o on o.id = q.organisation_id
-                    left join published.plans p on p.code = o.plan_code
-                    left join published.standings st on st.organisation_id = q.organisation_id
-                ), counted as (
-                    update registry.usage u set ", $column, " = u.", $column, " + 1
-                    from asked
-                    where u.organisation_id = $1 and asked.plan_code is not null
-                        and asked.standing is distinct from 'frozen' and asked.placed and asked.business and asked.technical
-                        and (asked.most is null or u.", $column, " < asked.most)
-                    returning u.organisation_id
-                )
-                select asked.standing, asked.plan_code, asked.most, asked.placed, asked.business, asked.technical,
-                    exists (select from counted),
-                    (select u.", $column, " from registry.usage u where u.organisation_id = $1)
-                from asked"
-            )
-        }
+macro_rules! counted {
+    ($column:literal, $limit:literal, $parent:literal) => {
+        concat!(
+            "with asked as (
+                select st.standing, o.plan_code, p.", $limit, " as most,
+                    $2::uuid is null
+                        or exists (select from registry.", $parent, " x where x.organisation_id = $1 and x.id = $2) as placed,
+                    $3::uuid is null
+                        or exists (select from published.persons x where x.organisation_id = $1 and x.id = $3) as business,
+                    $4::uuid is null
+                        or exists (select from published.persons x where x.organisation_id = $1 and x.id = $4) as technical
+                from (select $1::uuid as organisation_id) q
+                left join published.organisations o on o.id = q.organisation_id
+                left join published.plans p on p.code = o.plan_code
+                left join published.standings st on st.organisation_id = q.organisation_id
+            ), counted as (
+                update registry.usage u set ", $column, " = u.", $column, " + 1
+                from asked
+                where u.organisation_id = $1 and asked.plan_code is not null
+                    and asked.standing is distinct from 'frozen' and asked.placed and asked.business and asked.technical
+                    and (asked.most is null or u.", $column, " < asked.most)
+                returning u.organisation_id
+            )"
+        )
     };
 }
-reserve!(ReserveDomain, "domains", "domain_limit", "domains");
-reserve!(
-    ReserveSubDomain,
-    "sub_domains",
-    "sub_domain_limit",
-    "domains"
-);
-reserve!(ReserveApi, "apis", "api_limit", "sub_domains");
+
+/// The end of a create: a [`Reservation`].
+macro_rules! reservation {
+    ($column:literal) => {
+        concat!(
+            " select asked.standing, asked.plan_code, asked.most, asked.placed, asked.business, asked.technical,
+                exists (select from counted),
+                (select u.", $column, " from registry.usage u where u.organisation_id = $1)
+            from asked"
+        )
+    };
+}
+pub(super) use {counted, reservation};
+
+/// The SQL type of a [`Reservation`].
+pub(super) mod row {
+    use diesel::sql_types::*;
+
+    /// Standing, plan, limit, three references, counted, used.
+    pub type Reservation = (
+        Nullable<Text>,
+        Nullable<Text>,
+        Nullable<Integer>,
+        Bool,
+        Bool,
+        Bool,
+        Bool,
+        Nullable<Integer>,
+    );
+}
+
+kit::statement! {
+    /// Counts one more domain if the plan allows it, and says why not.
+    pub struct ReserveDomain(
+        organisation_id: OrganisationId as Uuid, parent: Option<Uuid> as Nullable<Uuid>,
+        business: Option<ProfileId> as Nullable<Uuid>, technical: Option<ProfileId> as Nullable<Uuid>,
+    ) -> row::Reservation = concat!(counted!("domains", "domain_limit", "domains"), reservation!("domains"))
+}
+
+kit::statement! {
+    /// Counts one more sub domain if the plan allows it, and says why not.
+    pub struct ReserveSubDomain(
+        organisation_id: OrganisationId as Uuid, parent: Option<Uuid> as Nullable<Uuid>,
+        business: Option<ProfileId> as Nullable<Uuid>, technical: Option<ProfileId> as Nullable<Uuid>,
+    ) -> row::Reservation = concat!(counted!("sub_domains", "sub_domain_limit", "domains"), reservation!("sub_domains"))
+}
 
 kit::statement! {
     /// An organisation's first row of counters.
@@ -94,17 +121,6 @@ pub enum Resource {
     SubDomains,
 }
 
-/// What a new thing refers to.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct References {
-    /// The domain or sub domain it is to be in.
-    pub parent: Option<Uuid>,
-    /// Who is to answer for it.
-    pub business: Option<ProfileId>,
-    /// Who is to run it.
-    pub technical: Option<ProfileId>,
-}
-
 impl Resource {
     /// As a problem names it.
     fn name(self) -> &'static str {
@@ -115,61 +131,23 @@ impl Resource {
         }
     }
 
-    fn attempt(
-        self,
-        connection: &mut PgConnection,
-        organisation_id: OrganisationId,
-        to: References,
-    ) -> Result<Reservation, Error> {
-        let References {
-            parent,
-            business,
-            technical,
-        } = to;
-        Ok(match self {
-            Self::Apis => ReserveApi {
-                organisation_id,
-                parent,
-                business,
-                technical,
-            }
-            .get_result(connection),
-            Self::Domains => ReserveDomain {
-                organisation_id,
-                parent,
-                business,
-                technical,
-            }
-            .get_result(connection),
-            Self::SubDomains => ReserveSubDomain {
-                organisation_id,
-                parent,
-                business,
-                technical,
-            }
-            .get_result(connection),
-        }?)
-    }
-
-    /// Counts one more, or says in the contract's order why not: 402, 404 of the organisation, `missing` for the parent, 422, 409.
+    /// Counts one more with `attempt`, or says in the contract's order why not: 402, 404 of the organisation, `missing` for
+    /// the parent, 422, 409.
     ///
     /// Holds the counter's row until the transaction ends: whatever else the create needs comes after it, here and in
     /// deletes, so that no two transactions wait for each other.
     pub fn reserve(
         self,
         connection: &mut PgConnection,
-        organisation: OrganisationId,
-        to: References,
+        organisation_id: OrganisationId,
+        attempt: impl Fn(&mut PgConnection) -> Result<Reservation, Error>,
         missing: impl FnOnce() -> Error,
     ) -> Result<(), Error> {
-        let mut tried = self.attempt(connection, organisation, to)?;
+        let mut tried = attempt(connection)?;
         if !tried.counted && tried.used.is_none() {
             // Only a row that exists can be at its limit. Another create may be making it: this waits for that one.
-            CreateUsage {
-                organisation_id: organisation,
-            }
-            .execute(connection)?;
-            tried = self.attempt(connection, organisation, to)?;
+            CreateUsage { organisation_id }.execute(connection)?;
+            tried = attempt(connection)?;
         }
         unfrozen((tried.standing, ()))?;
         if tried.counted {

@@ -10,7 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Change, Create, SCHEMA, Shape, Store};
-use super::{api_list, api_writes, apis, domains, feed, sub_domains, tags, versions, watches};
+use super::{
+    api_create, api_list, api_writes, apis, domains, feed, sub_domains, tags, versions, watches,
+};
 use crate::model::{
     Api, ApiFilter, ApiMove, ApiPatch, Domain, DomainPatch, NewApi, NewDomain, NewStatus,
     NewSubDomain, NewVersion, NewWatch, Number, SubDomain, SubDomainMove, SubDomainPatch, Tag,
@@ -176,7 +178,7 @@ impl Store for PgStore {
 
     fn create_api(&self, create: &Create, body: Json<NewApi>, shape: Shape<'_, Api>) -> Answer {
         self.db
-            .write(|connection| api_writes::create(connection, create, body, shape))
+            .write(|connection| api_create::create(connection, create, body, shape))
     }
 
     fn update_api(&self, change: &Change, id: ApiId, body: Json<ApiPatch>) -> Result<Api, Error> {

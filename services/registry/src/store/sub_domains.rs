@@ -8,7 +8,7 @@ use kit::reply::Answer;
 use kit::{Error, Idempotency, Json, Page, Paged};
 use uuid::Uuid;
 
-use super::limits::{References, Resource};
+use super::limits::{ReserveSubDomain, Resource};
 use super::standing::{self, found};
 use super::{Change, Create, Shape, domains, pg, watches};
 use crate::model::{NewSubDomain, SubDomain, SubDomainMove, SubDomainPatch, Target};
@@ -164,11 +164,15 @@ pub(super) fn create(
         &create.idempotency,
         &create.meta,
         |connection| {
-            let to = References {
+            let reserve = ReserveSubDomain {
+                organisation_id: organisation,
                 parent: Some(domain_id.0),
-                ..References::default()
+                business: None,
+                technical: None,
             };
-            Resource::SubDomains.reserve(connection, organisation, to, || Error::NotFound)?;
+            let attempt =
+                |connection: &mut PgConnection| Ok(reserve.clone().get_result(connection)?);
+            Resource::SubDomains.reserve(connection, organisation, attempt, || Error::NotFound)?;
             let (id, now) = (SubDomainId::new(create.meta.now), create.meta.now);
             let (name, description) = (new.name.as_str(), new.description.as_deref());
             InsertSubDomain {

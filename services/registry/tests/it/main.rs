@@ -14,3 +14,4 @@ mod statements;
 mod storm;
 mod suite;
 mod table;
+mod watches;

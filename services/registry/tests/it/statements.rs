@@ -11,7 +11,7 @@ use crate::sql;
 /// What `pg_stat_statements` counts of this database's Registry logins; `begin` and `commit` aren't planned and don't count.
 fn of_registry(what: &str) -> String {
     format!(
-        "select coalesce({what}, 0)::bigint from public.pg_stat_statements s join pg_roles r on r.oid = s.userid
+        "select coalesce({what}, 0)::bigint from dba.pg_stat_statements s join pg_roles r on r.oid = s.userid
         where s.dbid = (select oid from pg_database where datname = current_database())
             and r.rolname in ('registry_reader', 'registry_writer')
             and s.query !~* '^(begin|commit|rollback|set|start)'"
@@ -19,17 +19,12 @@ fn of_registry(what: &str) -> String {
 }
 
 fn reset(connection: &mut PgConnection) {
-    let all = "select public.pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)";
+    let all = "select dba.pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)";
     sql::run(connection, all).unwrap();
 }
 
 fn watched(house: &House) -> PgConnection {
     let mut connection = house.db.connect("superuser");
-    sql::run(
-        &mut connection,
-        "create extension if not exists pg_stat_statements schema public",
-    )
-    .unwrap();
     assert_eq!(
         sql::text(
             &mut connection,
