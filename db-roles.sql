@@ -404,9 +404,9 @@ grant select, insert, update (customer_id, token, brand, last_four, expiry_month
 grant select on billing.standings to billing_reader;
 grant select, insert, update (standing, overdue_since, first_failed_at, frozen_at, version, updated_at) on billing.standings to billing_writer;
 grant select on billing.runs to billing_reader;
-grant select, insert, update (status, organisations, invoices, amount_cents, snapshot_at, finished_at, version, updated_at) on billing.runs to billing_writer;
+grant select, insert, update (status, organisations, invoices, amount_cents, snapshot_at, invoiced_up_to, finished_at, version, updated_at) on billing.runs to billing_writer;
 grant select on billing.run_items to billing_reader;
-grant select, insert, update (invoiced_at) on billing.run_items to billing_writer;
+grant select, insert on billing.run_items to billing_writer;
 grant select on billing.invoices to billing_reader;
 grant select, insert, update (status, first_failed_at, next_attempt_at, overdue_at, paid_at, version, updated_at) on billing.invoices to billing_writer;
 grant select on billing.invoice_lines to billing_reader;

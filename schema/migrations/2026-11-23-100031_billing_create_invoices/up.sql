@@ -6,6 +6,7 @@ create table billing.runs (
     invoices integer not null,
     amount_cents bigint not null,
     snapshot_at timestamptz,
+    invoiced_up_to uuid,
     finished_at timestamptz,
     version bigint not null,
     created_at timestamptz not null,
@@ -22,6 +23,7 @@ comment on column billing.runs.status is 'pending: no snapshot yet; invoicing: i
 comment on column billing.runs.organisations is 'How many were due at the snapshot.';
 comment on column billing.runs.invoices is 'How many have their invoice.';
 comment on column billing.runs.amount_cents is 'Sum of the invoices written.';
+comment on column billing.runs.invoiced_up_to is 'The last organisation that has its invoice; they come in the order of their ids. Null: none.';
 comment on column billing.runs.snapshot_at is 'When plans and counts were copied into run_items, all by one statement.';
 
 create table billing.run_items (
@@ -39,14 +41,11 @@ create table billing.run_items (
     domains integer not null,
     sub_domains integer not null,
     users integer not null,
-    invoiced_at timestamptz,
     constraint run_items_pkey primary key (organisation_id, run_id),
     constraint run_items_run_id_fkey foreign key (run_id) references billing.runs (id)
 );
-create index run_items_run_id_idx on billing.run_items (run_id);
-create index run_items_run_id_organisation_id_idx on billing.run_items (run_id, organisation_id) where invoiced_at is null;
+create index run_items_run_id_organisation_id_idx on billing.run_items (run_id, organisation_id);
 comment on table billing.run_items is 'Plan and counts of each organisation due, as at the run''s one snapshot; batches read only this.';
-comment on column billing.run_items.invoiced_at is 'Null: still to be done.';
 
 create table billing.invoices (
     organisation_id uuid not null,

@@ -122,7 +122,20 @@ fn a_first_time_is_three_commands() {
     let home = Home::new();
     out(&home.run(&["cluster", "start"]));
     assert!(out(&home.run(&["bootstrap"])).contains("dba apply"));
-    assert!(out(&home.run(&["apply"])).contains("migration"));
+    // Five at once, with the administrator's limit of connections.
+    let told: Vec<String> = thread::scope(|scope| {
+        let all: Vec<_> = (0..5)
+            .map(|_| scope.spawn(|| out(&home.run(&["apply"]))))
+            .collect();
+        all.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(
+        told.iter()
+            .filter(|text| text.contains("migration"))
+            .count(),
+        1,
+        "{told:?}"
+    );
     assert_eq!(
         out(&home.run(&["apply"])),
         "nothing to do: the database is as declared"

@@ -1,6 +1,7 @@
 //! Which limits hold, and which are only defaults. In a cluster of its own: connection limits count over all databases.
 
 use postgres::{Client, NoTls};
+use schema::bootstrap::{BootstrapOptions, run};
 use schema::roles::LOGINS;
 use schema::testing::TestCluster;
 
@@ -119,4 +120,66 @@ fn logins_have_the_settings_that_they_are_promised() {
             "{login}"
         );
     }
+}
+
+/// A server whose "superuser" may make roles and databases, and no more.
+#[test]
+fn on_a_managed_server_the_rest_is_listed_and_apply_goes_on() {
+    let cluster = TestCluster::bare();
+    connect(&cluster.url("postgres", "superuser"))
+        .batch_execute("create role cloud login createrole createdb password 'cloud'")
+        .unwrap();
+    let url = format!(
+        "postgresql://cloud:cloud@127.0.0.1:{}/postgres",
+        cluster.cluster().port()
+    );
+    let refused = schema::bootstrap(&url, cluster.passwords()).unwrap_err();
+    assert!(
+        refused.code() == 2 && refused.to_string().contains("--managed"),
+        "{refused}"
+    );
+
+    let options = BootstrapOptions {
+        managed: true,
+        ..BootstrapOptions::default()
+    };
+    let unenforced = run(&url, cluster.passwords(), &options).unwrap();
+    for what in [
+        "pg_advisory_lock(bigint)",
+        "lo_create(oid)",
+        "language plpgsql",
+        "temp_file_limit",
+        "lc_messages",
+    ] {
+        assert!(
+            unenforced.iter().any(|statement| statement.contains(what)),
+            "{what} isn't named: {unenforced:#?}"
+        );
+    }
+    assert_eq!(
+        run(&url, cluster.passwords(), &options).unwrap().len(),
+        unenforced.len(),
+        "a second time is no different"
+    );
+
+    let apply = schema::ApplyOptions {
+        passwords: Some(cluster.passwords().clone()),
+        ..schema::ApplyOptions::default()
+    };
+    let admin = cluster.url("govrnanza", "govrnanza_admin");
+    let report = schema::apply(&admin, &apply).unwrap();
+    assert_eq!(
+        (report.migrations.len(), report.findings),
+        (schema::MIGRATIONS.len(), Vec::<String>::new())
+    );
+    assert!(schema::apply(&admin, &apply).unwrap().is_empty());
+    let mut reader = connect(&cluster.url("govrnanza", "registry_reader"));
+    assert_eq!(
+        attempt(&mut reader, "select * from published.persons"),
+        Ok(())
+    );
+    assert_eq!(
+        attempt(&mut reader, "select * from profile.profiles"),
+        Err("42501".into())
+    );
 }

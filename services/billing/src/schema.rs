@@ -39,6 +39,7 @@ diesel::table! {
         invoices -> Integer,
         amount_cents -> BigInt,
         snapshot_at -> Nullable<Timestamptz>,
+        invoiced_up_to -> Nullable<Uuid>,
         finished_at -> Nullable<Timestamptz>,
         version -> BigInt,
         created_at -> Timestamptz,
@@ -63,7 +64,6 @@ diesel::table! {
         domains -> Integer,
         sub_domains -> Integer,
         users -> Integer,
-        invoiced_at -> Nullable<Timestamptz>,
     }
 }
 

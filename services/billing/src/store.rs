@@ -151,17 +151,11 @@ impl PgStore {
             .write(|connection| take_snapshot(connection, run, now))
     }
 
-    /// Writes up to `limit` invoices of a run; how many.
+    /// Writes up to `limit` invoices of a run; how many. None: all are written.
     pub fn write_invoices(&self, run: RunId, limit: i64, meta: &Meta) -> Result<usize, Error> {
         let first = self.days.first_attempt(meta.now);
         self.db
             .write(|connection| invoicing::write_batch(connection, run, limit, first, meta))
-    }
-
-    /// Ends the invoicing of a run, if nothing is left to invoice.
-    pub fn end_invoicing(&self, run: RunId, now: DateTime<Utc>) -> Result<(), Error> {
-        self.db
-            .write(|connection| runs::end_invoicing(connection, run, now))
     }
 
     /// Ends a run, if every invoice has had an answer.

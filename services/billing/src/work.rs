@@ -85,13 +85,12 @@ impl Work {
 
     /// Writes the run's invoices, batch by batch.
     fn invoice(&self, run: RunId, pace: &dyn Pace) -> Result<(), Error> {
-        while pace.go_on()
-            && self
-                .store
-                .write_invoices(run, self.invoice_batch, &meta("invoicing", pace))?
-                > 0
-        {}
-        self.store.end_invoicing(run, pace.now())
+        let write = || {
+            let meta = meta("invoicing", pace);
+            self.store.write_invoices(run, self.invoice_batch, &meta)
+        };
+        while pace.go_on() && write()? > 0 {}
+        Ok(())
     }
 
     /// Asks for everything that is due, what was left without an answer first.

@@ -1,15 +1,27 @@
 //! Writing invoices: one statement for a batch of organisations, from the run's snapshot alone.
 
 use chrono::{DateTime, Utc};
-use diesel::{PgConnection, RunQueryDsl};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::id::{InvoiceId, OrganisationId, RunId};
 use kit::{Error, Meta};
 
 kit::statement! {
-    /// Organisations that have no invoice yet; those another instance is at are left to it.
-    struct LockItems(run_id: RunId as Uuid, limit: i64 as BigInt) -> Uuid =
-        "select i.organisation_id from billing.run_items i where i.run_id = $1 and i.invoiced_at is null \
-         order by i.organisation_id limit $2 for no key update skip locked"
+    /// A run whose invoices are being written, locked: how far they are.
+    struct LockRun(id: RunId as Uuid) -> Nullable<Uuid> =
+        "select r.invoiced_up_to from billing.runs r where r.id = $1 and r.status = 'invoicing' for no key update"
+}
+
+kit::statement! {
+    /// The next organisations of the snapshot.
+    struct NextItems(run_id: RunId as Uuid, after: OrganisationId as Uuid, limit: i64 as BigInt) -> Uuid =
+        "select i.organisation_id from billing.run_items i where i.run_id = $1 and i.organisation_id > $2 \
+         order by i.organisation_id limit $3"
+}
+
+kit::statement! {
+    /// All invoices are written.
+    struct SetCharging(id: RunId as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update billing.runs set status = 'charging', version = version + 1, updated_at = $2 where id = $1"
 }
 
 kit::statement! {
@@ -24,6 +36,7 @@ kit::statement! {
         now_text: &'a str as Text,
         first_attempt_text: &'a str as Text,
         request_id: &'a str as Text,
+        last: OrganisationId as Uuid,
     ) =
         "with item as materialized ( \
             select i.*, r.period, t.invoice_id, case i.plan_kind \
@@ -60,16 +73,13 @@ kit::statement! {
                 else jsonb_build_object('period', period, 'currency', currency, 'amountCents', amount_cents, \
                     'status', 'open', 'nextAttemptAt', $7) end \
             from item \
-        ), done as ( \
-            update billing.run_items i set invoiced_at = $4 from item \
-            where i.organisation_id = item.organisation_id and i.run_id = $1 \
         ) \
         update billing.runs r set invoices = r.invoices + s.invoices, amount_cents = r.amount_cents + s.amount_cents, \
-            version = r.version + 1, updated_at = $4 \
+            invoiced_up_to = $9, version = r.version + 1, updated_at = $4 \
         from (select count(*)::integer as invoices, coalesce(sum(amount_cents), 0)::bigint as amount_cents from item) s where r.id = $1"
 }
 
-/// Writes up to `limit` invoices of a run; how many.
+/// Writes up to `limit` invoices of a run, under the run's lock; how many. None: all are written.
 pub(super) fn write_batch(
     connection: &mut PgConnection,
     run_id: RunId,
@@ -77,11 +87,21 @@ pub(super) fn write_batch(
     first_attempt_at: DateTime<Utc>,
     meta: &Meta,
 ) -> Result<usize, Error> {
-    let organisation_ids: Vec<OrganisationId> = LockItems { run_id, limit }.load(connection)?;
-    if organisation_ids.is_empty() {
-        return Ok(0);
+    let locked: Option<Option<OrganisationId>> =
+        LockRun { id: run_id }.get_result(connection).optional()?;
+    let Some(up_to) = locked else { return Ok(0) };
+    let after = up_to.unwrap_or(OrganisationId(uuid::Uuid::nil()));
+    let organisation_ids: Vec<OrganisationId> = NextItems {
+        run_id,
+        after,
+        limit,
     }
+    .load(connection)?;
     let now = meta.now;
+    let Some(last) = organisation_ids.last().copied() else {
+        SetCharging { id: run_id, now }.execute(connection)?;
+        return Ok(0);
+    };
     let invoice_ids: Vec<InvoiceId> = organisation_ids
         .iter()
         .map(|_| InvoiceId::new(now))
@@ -95,6 +115,7 @@ pub(super) fn write_batch(
         now_text: &super::text(now),
         first_attempt_text: &super::text(first_attempt_at),
         request_id: &meta.request_id,
+        last,
     }
     .execute(connection)?;
     kit::changes::recorded();

@@ -105,14 +105,6 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// All invoices are written.
-    struct SetCharging(id: RunId as Uuid, now: DateTime<Utc> as Timestamptz) =
-        "update billing.runs set status = 'charging', version = version + 1, updated_at = $2 \
-         where id = $1 and status = 'invoicing' \
-         and not exists (select from billing.run_items i where i.run_id = $1 and i.invoiced_at is null)"
-}
-
-kit::statement! {
     /// Every invoice has had an answer.
     struct SetDone(id: RunId as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update billing.runs set status = 'done', finished_at = $2, version = version + 1, updated_at = $2 \
@@ -234,16 +226,6 @@ pub fn take_snapshot(
         }
         .execute(connection)?;
     }
-    Ok(())
-}
-
-/// Invoicing is over once nothing is left to invoice.
-pub(super) fn end_invoicing(
-    connection: &mut PgConnection,
-    id: RunId,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    SetCharging { id, now }.execute(connection)?;
     Ok(())
 }
 
