@@ -1,11 +1,15 @@
 //! Tidying up: what nobody needs any more goes, in batches, so that no purge holds many locks for long.
 
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::RunQueryDsl;
-use kit::{Clock, Db, Error};
+use kit::{Clock, Db, Error, Routes};
 
 /// How long changes that were read, and watches that ended, are kept.
 const KEPT: TimeDelta = TimeDelta::days(30);
+/// How often, by the service's clock: when that is moved, what has become old goes at once.
+const EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Rows per transaction.
 const BATCH: i64 = 1000;
 
@@ -30,9 +34,21 @@ kit::statement! {
         )"
 }
 
-/// Removes all that is older than 30 days by the service's clock.
-pub fn purge(db: &Db, clock: &Clock) -> Result<(), Error> {
-    let until = clock.now() - KEPT;
+/// Adds Registry's job.
+pub fn add(routes: Routes, db: Db, clock: Clock) -> Routes {
+    let last: Mutex<Option<DateTime<Utc>>> = Mutex::new(None);
+    routes.job("*/5 * * * * *", "tidy", move || {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
+        if !last.is_some_and(|last| (last..last + EVERY).contains(&now)) {
+            purge(&db, now - KEPT)?;
+            *last = Some(now);
+        }
+        Ok(())
+    })
+}
+
+fn purge(db: &Db, until: DateTime<Utc>) -> Result<(), Error> {
     all(|| {
         db.write(|connection| {
             Ok(PurgeChanges {

@@ -28,24 +28,21 @@ impl Service for Registry {
 
     fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
         let store: Arc<dyn store::Store> = Arc::new(store::PgStore::new(boot.db()));
-        let (db, clock) = (boot.db(), boot.clock());
-        Ok(routes()
-            .data(store)
-            .ready(kit::readable!(
-                schema::domains,
-                schema::sub_domains,
-                schema::apis,
-                schema::versions,
-                schema::api_tags,
-                schema::usage,
-                schema::watches,
-                schema::changes,
-                views::organisations,
-                views::plans,
-                views::persons,
-                views::standings,
-            ))
-            .job("0 5 * * * *", "purge", move || jobs::purge(&db, &clock)))
+        let routes = routes().data(store).ready(kit::readable!(
+            schema::domains,
+            schema::sub_domains,
+            schema::apis,
+            schema::versions,
+            schema::api_tags,
+            schema::usage,
+            schema::watches,
+            schema::changes,
+            views::organisations,
+            views::plans,
+            views::persons,
+            views::standings,
+        ));
+        Ok(jobs::add(routes, boot.db(), boot.clock()))
     }
 }
 

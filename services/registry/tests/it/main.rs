@@ -14,4 +14,5 @@ mod statements;
 mod storm;
 mod suite;
 mod table;
+mod tidy;
 mod watches;
