@@ -10,6 +10,7 @@ use crate::embedded::Script;
 use crate::error::{Error, Result};
 use crate::migrate::Migrator;
 use crate::passwords::Passwords;
+use crate::powers::strays;
 use crate::reconcile::{Scope, reconcile};
 use crate::roles::{LOGINS, RolesFile};
 use crate::session::{Session, identifier, literal};
@@ -137,7 +138,7 @@ pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     if let Some(passwords) = &options.passwords {
         report.passwords = set_passwords(&mut session, admin_url, passwords, &database)?;
     }
-    report.findings = unfinished(&mut session, &managed)?;
+    report.findings = unfinished(&mut session, &options.roles)?;
     Ok(report)
 }
 
@@ -226,8 +227,9 @@ fn set_passwords(
 }
 
 /// What a superuser must still do: a login that came after the bootstrap, an object that belongs to a stranger.
-fn unfinished(session: &mut Session, managed: &[String]) -> Result<Vec<String>> {
-    let mut owners = managed.to_vec();
+fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
+    let managed = file.managed();
+    let mut owners = managed.clone();
     owners.push("govrnanza_admin".to_owned());
     let list: Vec<_> = owners.iter().map(|role| literal(role)).collect();
     let schemas: Vec<_> = crate::SERVICES
@@ -243,6 +245,18 @@ fn unfinished(session: &mut Session, managed: &[String]) -> Result<Vec<String>> 
         schemas.join(", "),
         list.join(", ")
     ))?;
+    let strays = strays(session, file)?;
+    found.extend(
+        strays
+            .iter()
+            .map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")),
+    );
+    // What bootstrap noted.
+    let noted =
+        "select coalesce(obj_description('dba'::regnamespace, 'pg_namespace') = 'managed', false)";
+    if session.value::<bool>(noted)? {
+        return Ok(found);
+    }
     found.extend(session.texts(&format!(
         "select format('%I has no temp_file_limit: run `dba bootstrap` again', r.rolname) from pg_roles r
          where r.rolcanlogin and r.rolname in ({}) and not exists (

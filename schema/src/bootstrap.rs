@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
+use crate::powers::strays;
 use crate::roles::{RolesFile, Statement};
 use crate::session::{Session, identifier, literal};
 
@@ -98,6 +99,13 @@ pub fn run(
         create_roles(session, &options.roles.section("roles", &options.database))?;
         session.run("reset role", "reset role")
     })?;
+    if options.managed {
+        // So that `dba apply` doesn't ask for ever for what can't be had here.
+        inside.run(
+            "set role govrnanza_admin; comment on schema dba is 'managed'; reset role",
+            "noting that the server is managed",
+        )?;
+    }
     superuser_part(&mut inside, options)
 }
 
@@ -157,6 +165,11 @@ fn superuser_part(session: &mut Session, options: &BootstrapOptions) -> Result<V
     let mut unenforced = Vec::new();
     session.run("set client_min_messages = warning", "quiet")?;
     session.transaction(|session| {
+        if !options.managed {
+            for stray in strays(session, &options.roles)? {
+                session.run(&stray, &stray)?;
+            }
+        }
         for statement in options.roles.section("superuser", &options.database) {
             if !statistics && statement.sql.contains("pg_stat_statements") {
                 continue;

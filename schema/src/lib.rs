@@ -3,6 +3,7 @@
 //! All SQL that changes structure or rights lives in this crate's folder and in `db-roles.sql`; both are embedded, so that `dba` needs
 //! no source tree. [`bootstrap`] is run once as superuser, [`apply`] as `govrnanza_admin` whenever something changed.
 
+mod after_restore;
 pub mod apply;
 pub mod blame;
 pub mod bootstrap;
@@ -13,6 +14,7 @@ pub mod generate;
 mod keys;
 pub mod migrate;
 mod passwords;
+mod powers;
 pub mod reconcile;
 pub mod roles;
 pub mod session;
@@ -21,6 +23,7 @@ pub mod state;
 pub mod testing;
 mod views;
 
+pub use after_restore::{Feed, after_restore};
 pub use apply::{ApplyOptions, Report, apply};
 pub use bootstrap::bootstrap;
 pub use embedded::{CROSS_KEYS, MIGRATIONS, ROLES, Script, VIEWS};

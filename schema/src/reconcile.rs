@@ -6,7 +6,7 @@
 //! right that it keeps.
 
 use crate::error::{Error, Result};
-use crate::roles::{RolesFile, Statement};
+use crate::roles::RolesFile;
 use crate::session::{Session, identifier, literal};
 use crate::state::{Right, State, grantee, statements};
 
@@ -91,7 +91,7 @@ fn wanted(
     let before = State::read(session, managed, administrator)?;
     // Behind the savepoint only: taking everything needs no order and no economy.
     session.run(
-        &take_all(&before, file),
+        &take_all(&before),
         "taking every right, to see what the file alone gives",
     )?;
     for section in scope.sections {
@@ -113,7 +113,7 @@ fn wanted(
 }
 
 /// Takes every right and every setting from everyone, and gives owners theirs.
-fn take_all(state: &State, file: &RolesFile) -> String {
+fn take_all(state: &State) -> String {
     let mut sql = String::new();
     let owns = state
         .rights
@@ -134,7 +134,7 @@ fn take_all(state: &State, file: &RolesFile) -> String {
     for (name, role) in &state.roles {
         let name = identifier(name);
         sql.push_str(&format!(
-            "alter role {name} nologin inherit nocreatedb nocreaterole connection limit -1 valid until 'infinity'; alter role {name} reset all;"
+            "alter role {name} nologin inherit connection limit -1 valid until 'infinity'; alter role {name} reset all;"
         ));
         for key in role.settings_here.keys() {
             sql.push_str(&format!(
@@ -144,12 +144,6 @@ fn take_all(state: &State, file: &RolesFile) -> String {
             ));
         }
     }
-    sql.push_str(
-        &memberships(state, file)
-            .iter()
-            .map(|(of, who)| format!("revoke {} from {};", identifier(of), identifier(who)))
-            .collect::<String>(),
-    );
     sql
 }
 
@@ -173,22 +167,6 @@ fn defaults(state: &State) -> String {
         )
     });
     each.collect()
-}
-
-/// Memberships of managed roles, but for those that the superuser's section gives: they are not the administrator's to take.
-fn memberships<'a>(state: &'a State, file: &RolesFile) -> Vec<(&'a str, &'a str)> {
-    let superuser: Vec<Statement> = file.section("superuser", crate::DATABASE);
-    let kept = |of: &str, who: &str| {
-        superuser
-            .iter()
-            .any(|statement| statement.sql == format!("grant {of} to {who}"))
-    };
-    let all = state.roles.iter().flat_map(|(who, role)| {
-        role.member_of
-            .iter()
-            .map(move |of| (of.as_str(), who.as_str()))
-    });
-    all.filter(|(of, who)| !kept(of, who)).collect()
 }
 
 /// The statements that lead from `actual` to `desired`: grants first.
@@ -234,13 +212,6 @@ fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
             let Some(is) = actual.roles.get(name) else {
                 continue;
             };
-            for of in is.member_of.difference(&wanted.member_of) {
-                steps.push(format!(
-                    "revoke {} from {};",
-                    identifier(of),
-                    identifier(name)
-                ));
-            }
             for key in is
                 .settings_here
                 .keys()

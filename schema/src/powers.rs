@@ -1,0 +1,41 @@
+//! Powers that no role here has, and that only a superuser can take away again: attributes and memberships.
+
+use crate::error::{Doing, Result};
+use crate::roles::RolesFile;
+use crate::session::{Session, identifier};
+
+/// The statements that take away what somebody gave by hand. `dba bootstrap` runs them, `dba apply` reports them.
+pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
+    let managed = file.managed();
+    let given: Vec<String> = file
+        .section("superuser", crate::DATABASE)
+        .into_iter()
+        .chain(file.section("roles", crate::DATABASE))
+        .map(|statement| statement.sql)
+        .collect();
+    let mut strays = Vec::new();
+    let powerful = session.client.query(
+        "select rolname::text from pg_roles
+         where rolname = any ($1) and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls) order by 1",
+        &[&managed],
+    );
+    for row in powerful.doing("reading roles")? {
+        let role = identifier(row.get(0));
+        strays.push(format!(
+            "alter role {role} nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
+        ));
+    }
+    let members = session.client.query(
+        "select b.rolname::text, r.rolname::text from pg_auth_members m
+         join pg_roles b on b.oid = m.roleid join pg_roles r on r.oid = m.member
+         where r.rolname = any ($1) order by 1, 2",
+        &[&managed],
+    );
+    for row in members.doing("reading memberships")? {
+        let (of, who) = (identifier(row.get(0)), identifier(row.get(1)));
+        if !given.contains(&format!("grant {of} to {who}")) {
+            strays.push(format!("revoke {of} from {who}"));
+        }
+    }
+    Ok(strays)
+}
