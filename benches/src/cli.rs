@@ -25,6 +25,8 @@ enum Command {
     Up(UpArgs),
     /// Measure who harms whom, on a system made for it: ends with a report.
     Run(experiment::RunArgs),
+    /// Check that the lab measures what it says it does, on this machine, now.
+    Selftest(experiment::SelftestArgs),
     /// Compute an old result again from the histograms it stores.
     Analyse(experiment::AnalyseArgs),
     /// Take a catalogue of APIs (JSON Lines) into the running services.
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => bring_up(&args),
         Command::Run(args) => experiment::run_experiment(&args),
+        Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),

@@ -15,6 +15,7 @@ pub mod report;
 pub mod result;
 pub mod run;
 pub mod schedule;
+pub mod selftest;
 pub mod stats;
 mod target;
 pub mod up;

@@ -11,7 +11,7 @@ use super::Format;
 use crate::dataset::Size;
 use crate::experiment::Preset;
 use crate::result::{ResultFile, analyse};
-use crate::{Failure, report, run};
+use crate::{Failure, report, run, selftest};
 
 mod threshold;
 
@@ -67,6 +67,31 @@ pub(super) struct AnalyseArgs {
     /// How to say what came out
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SelftestArgs {
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Tests the lab by itself.
+pub(super) fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
+    let tests = selftest::run(|test| {
+        let mark = match test.pass {
+            Some(true) => "passed",
+            Some(false) => "FAILED",
+            None => "noted",
+        };
+        eprintln!("{:8} {mark:7} {}", test.id, test.found);
+    })?;
+    if args.format == Format::Json {
+        println!("{}", serde_json::json!(tests));
+    }
+    Ok(ExitCode::from(u8::from(
+        tests.iter().any(|test| test.pass == Some(false)),
+    )))
 }
 
 /// Runs an experiment.

@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::pace::Job;
@@ -49,6 +50,9 @@ pub(super) fn send_all(
         let clients: Vec<Http> = loads.iter().map(|_| client()).collect();
         let in_flight: Vec<Rc<Cell<usize>>> = loads.iter().map(|_| Rc::default()).collect();
         let mut peaks = vec![0; loads.len()];
+        let permits = settings
+            .connections_max
+            .map(|max| Rc::new(Semaphore::new(max)));
         while let Some(job) = inbox.recv().await {
             let Some(load) = loads.get(job.load) else {
                 continue;
@@ -73,12 +77,23 @@ pub(super) fn send_all(
             }
             running.set(running.get() + 1);
             peaks[job.load] = peaks[job.load].max(running.get());
+            let permits = permits.clone();
             let (http, results) = (clients[job.load].clone(), results.clone());
             let call = (load.call)(arrival);
             tokio::task::spawn_local(async move {
+                let _permit = match &permits {
+                    Some(permits) => permits.acquire().await.ok(),
+                    None => None,
+                };
+                let sent = if permits.is_some() {
+                    Instant::now()
+                } else {
+                    sent
+                };
                 let (outcome, server_timing) = send(&http, call, settings.timeout).await;
                 running.set(running.get() - 1);
                 let _ = results.send(Finished {
+                    sent,
                     done: Instant::now(),
                     outcome,
                     server_timing,

@@ -41,6 +41,9 @@ pub struct Settings {
     pub in_flight_max: usize,
     /// Gives up on a request after this; its latency is censored here.
     pub timeout: Duration,
+    /// Lets no more than so many be under way, and stamps *sent* only then: how a closed loop measures. Only for showing
+    /// what that hides.
+    pub connections_max: Option<usize>,
 }
 
 impl Default for Settings {
@@ -49,6 +52,7 @@ impl Default for Settings {
             settle: Duration::from_millis(500),
             in_flight_max: 2048,
             timeout: Duration::from_secs(10),
+            connections_max: None,
         }
     }
 }

@@ -1,0 +1,164 @@
+//! V6, V7: the driver against a server of known law; and how fast it can be at all.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::outcome;
+use super::stub::{Law, Stub};
+use crate::Failure;
+use crate::driver::{self, Call, Load, Method, ServiceRecord, Settings};
+use crate::result::SelfTest;
+use crate::schedule::{Arrival, Endpoint, ServiceWorkload, Zipf, poisson};
+use crate::stats::Histogram;
+
+/// How far a quantile may be off.
+const TOLERANCE: f64 = 0.02;
+/// What is compared.
+const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")];
+/// Connections of the client that V7 pretends to be.
+const CLOSED_CONNECTIONS: usize = 8;
+
+/// V6: measured from the intended moment, p50, p99 and p99.9 lie within 2 % of the closed form. V7: the same server seen
+/// by a client of eight connections that measures from the sent moment must *fail* that check, or the check proves
+/// nothing.
+pub fn known_law() -> Result<(SelfTest, SelfTest), Failure> {
+    let law = Law {
+        mean: Duration::from_millis(20),
+        stall: Duration::from_millis(200),
+        cycle: Duration::from_secs(5),
+    };
+    let open = drive(
+        law,
+        400.0,
+        Duration::from_secs(40),
+        Settings {
+            settle: Duration::ZERO,
+            ..Settings::default()
+        },
+    )?;
+    let (pass, found) = compare(law, &open.all_responses(Settings::default().timeout));
+    let omitted = Settings {
+        settle: Duration::ZERO,
+        connections_max: Some(CLOSED_CONNECTIONS),
+        ..Settings::default()
+    };
+    let closed = drive(law, 400.0, Duration::from_secs(20), omitted)?;
+    let (accepted, wrongly) = compare(law, &closed.service_time);
+    Ok((
+        outcome(
+            "V6",
+            Some(pass),
+            format!("driver against a known law with stalls: {found}"),
+        ),
+        outcome(
+            "V7",
+            Some(!accepted),
+            format!(
+                "the same, measured from the sent moment over {CLOSED_CONNECTIONS} connections, is refused: {wrongly}"
+            ),
+        ),
+    ))
+}
+
+/// The highest rate at which the driver still sends 99 % of its requests within 1 ms of their moment. Not a test; how far
+/// its numbers reach.
+pub fn ceiling() -> Result<SelfTest, Failure> {
+    let law = Law {
+        mean: Duration::ZERO,
+        stall: Duration::ZERO,
+        cycle: Duration::from_secs(5),
+    };
+    let mut reached = 0.0;
+    for rate in [
+        500.0, 1000.0, 2000.0, 4000.0, 6000.0, 8000.0, 12_000.0, 16_000.0,
+    ] {
+        let record = drive(
+            law,
+            rate,
+            Duration::from_secs(2),
+            Settings {
+                settle: Duration::ZERO,
+                ..Settings::default()
+            },
+        )?;
+        if record.lag_summary().p99_us > 1000 || record.goodput_per_s() < 0.95 * rate {
+            break;
+        }
+        reached = rate;
+    }
+    Ok(outcome(
+        "ceiling",
+        None,
+        format!(
+            "{reached:.0} requests/s with the driver at most 1 ms late (p99), stub on the same processors"
+        ),
+    ))
+}
+
+fn drive(
+    law: Law,
+    rate_per_s: f64,
+    duration: Duration,
+    settings: Settings,
+) -> Result<ServiceRecord, Failure> {
+    let stub = Stub::start(law, 7)?;
+    let workload = ServiceWorkload {
+        weight: 1.0,
+        endpoints: vec![Endpoint {
+            name: "stub".into(),
+            share: 1.0,
+        }],
+    };
+    let arrivals = poisson(
+        &workload,
+        "stub",
+        rate_per_s,
+        duration.as_nanos() as u64,
+        &Zipf::new(1, 1.0),
+        11,
+    );
+    let url: hyper::Uri = stub
+        .url()
+        .parse()
+        .map_err(|error| Failure::could_not_run(format!("The stub's URL is none: {error}.")))?;
+    let call = move |_: &Arrival| Call {
+        method: Method::GET,
+        url: url.clone(),
+        authorization: None,
+        if_match: None,
+        body: None,
+    };
+    let load = Load {
+        service: "stub".into(),
+        endpoints: vec!["stub".into()],
+        arrivals: Arc::new(arrivals),
+        call: Arc::new(call),
+    };
+    let mut records = driver::run(&[load], settings)
+        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    records
+        .pop()
+        .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
+}
+
+/// Whether every quantile is within tolerance, and each one's ratio to the closed form.
+fn compare(law: Law, measured: &Histogram) -> (bool, String) {
+    let ratios: BTreeMap<&str, f64> = QUANTILES
+        .iter()
+        .map(|(q, name)| {
+            (
+                *name,
+                measured.quantile_us(*q).unwrap_or(0) as f64 / 1e6 / law.quantile_s(*q),
+            )
+        })
+        .collect();
+    let pass = ratios
+        .values()
+        .all(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
+    let words: Vec<String> = QUANTILES
+        .iter()
+        .map(|(_, name)| format!("{name} {:.3} of the truth", ratios[name]))
+        .collect();
+    (pass, words.join(", "))
+}
