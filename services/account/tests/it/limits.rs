@@ -1,10 +1,14 @@
 //! Limits of signing in: who guesses is stopped, and learns nothing by guessing faster.
 
+use std::sync::Arc;
 use std::thread;
 
 use account::Settings;
+use behaviour::assert::eventually;
 use behaviour::assert::problem;
 use behaviour::{Response, json};
+use diesel::connection::SimpleConnection;
+use schema::testing::TestDb;
 
 use crate::here::{Here, PASSWORD, unique};
 
@@ -143,4 +147,57 @@ fn an_unknown_e_mail_takes_as_long_as_a_wrong_password() {
         (0.5..2.0).contains(&(unknown / known)),
         "unknown {unknown} ms, known {known} ms"
     );
+}
+
+#[test]
+fn the_right_guess_learns_nothing_if_the_limit_was_reached_while_it_was_hashed() {
+    let db = Arc::new(TestDb::new());
+    let mut superuser = db.connect("superuser");
+    // Here a lock is to be waited for, for as long as the test needs.
+    let patient = format!(
+        "alter role account_writer in database {0} set lock_timeout = '60s'; \
+         alter role account_writer in database {0} set statement_timeout = '60s'",
+        db.name()
+    );
+    superuser.batch_execute(&patient).expect("patience");
+    let here = Here::custom(db, Settings::default(), |common| {
+        common.pool_write_size = 1;
+        common.pool_wait_ms = 60_000;
+    });
+    let (org, email, token) = here.organisation("free");
+    let waiting = || -> u32 {
+        let text = here.account.root("/metrics").send().expect(200).text();
+        let mut lines = text.lines();
+        let line = lines.find(|line| line.contains("queue_jobs{") && line.contains("\"write\""));
+        let number = line
+            .and_then(|line| line.rsplit_once(' '))
+            .expect("a gauge");
+        number.1.parse().expect("a number")
+    };
+    let hold = format!("begin; select 1 from account.organisations where id = '{org}' for update");
+    superuser
+        .batch_execute(&hold)
+        .expect("the organisation is locked");
+    thread::scope(|scope| {
+        // The only thread that writes waits for the lock; who signs in, hashed already, waits behind it.
+        let path = format!("/organisations/{org}");
+        let patch = here.account.patch(&path).token(&token).if_match("\"1\"");
+        let patch = patch.json(&json!({"name": unique()}));
+        let patched = scope.spawn(|| patch.send());
+        let sign_in = || here.sign_in(&email, PASSWORD);
+        let signed_in: Vec<_> = (0..12).map(|_| scope.spawn(sign_in)).collect();
+        // Of eight that wait, jobs of the service's own are four at most: the others are sign-ins.
+        eventually("eight wait for the writer", || {
+            (waiting() >= 8).then_some(())
+        });
+        let failures = "insert into account.sign_in_failures \
+            select 'address:127.0.0.1', 100, pg_catalog.now() + interval '5 minutes'; commit";
+        superuser
+            .batch_execute(failures)
+            .expect("others have failed");
+        patched.join().expect("no panic").expect(200);
+        for answer in signed_in {
+            retry_after(&answer.join().expect("no panic"));
+        }
+    });
 }
