@@ -48,9 +48,11 @@ fn running_services_stay_ready_and_pass_their_suites() {
             .collect()
     };
     let before = processes();
-    let mut cases: Vec<Case> = behaviour::account::suite();
-    cases.extend(behaviour::profile::suite());
-    cases.extend(behaviour::registry::suite());
+    let suites: [Vec<Case>; 3] = [
+        behaviour::account::suite(),
+        behaviour::profile::suite(),
+        behaviour::registry::suite(),
+    ];
     for (what, role, statement) in ADDITIONS {
         println!("after {what}: {statement}");
         let started = std::time::Instant::now();
@@ -58,8 +60,12 @@ fn running_services_stay_ready_and_pass_their_suites() {
         for name in lab::up::services::names() {
             world.service(name).root("/readyz").send().expect(200);
         }
-        behaviour::run(&world, &cases);
-        println!("{} cases in {:?}", cases.len(), started.elapsed());
+        std::thread::scope(|scope| {
+            for suite in &suites {
+                scope.spawn(|| behaviour::run(&world, suite));
+            }
+        });
+        println!("all suites in {:?}", started.elapsed());
     }
     assert_eq!(before, processes(), "they are the same processes");
     assert!(system.news().is_empty(), "{:?}", system.news());
