@@ -64,7 +64,7 @@ fn passes_luhn(digits: &[u8]) -> bool {
         })
         .sum();
     // Zeros alone pass, and are no card's number.
-    sum > 0 && sum % 10 == 0
+    sum > 0 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

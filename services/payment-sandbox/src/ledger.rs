@@ -3,8 +3,11 @@
 //! A line is on the disk before its answer is given, so whoever was told of a charge finds it after a kill. A last line
 //! that was torn by a kill was never answered, and is cut off when the file is opened.
 
+mod asked;
+mod objects;
+mod state;
+
 use std::{
-    collections::{BTreeMap, HashMap},
     fs::{File, OpenOptions},
     io::{self, BufRead, BufReader, Seek, SeekFrom, Write},
     path::Path,
@@ -12,7 +15,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
@@ -20,124 +22,14 @@ use crate::{
     refusal::Refusal,
 };
 
-/// Parameters of a request, decoded; in the order of their names, so that equal requests look equal.
-pub type Form = BTreeMap<String, String>;
-
-/// Somebody who pays.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Customer {
-    /// `cus_…`
-    pub id: String,
-    /// Seconds since 1970.
-    pub created: u64,
-    /// `metadata[…]`
-    pub metadata: BTreeMap<String, String>,
-}
-
-/// A test card, attached to a customer.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Method {
-    /// `pm_…`; not the token it came from.
-    pub id: String,
-    /// Seconds since 1970.
-    pub created: u64,
-    /// The test token that it came from.
-    pub token: String,
-    /// Null once detached.
-    pub customer: Option<String>,
-}
-
-/// One charge, or one that the card refused.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Intent {
-    /// `pi_…`
-    pub id: String,
-    /// Seconds since 1970.
-    pub created: u64,
-    /// Who pays.
-    pub customer: String,
-    /// With what.
-    pub payment_method: String,
-    /// Minor units.
-    pub amount: u64,
-    /// ISO 4217, lower case.
-    pub currency: String,
-    /// `metadata[…]`
-    pub metadata: BTreeMap<String, String>,
-    /// Why the card refused: code and decline code; none: it paid.
-    pub declined: Option<(String, Option<String>)>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Entry {
-    Customer(Customer),
-    Method(Method),
-    Detached(String),
-    Intent(Intent),
-}
-
-/// A line of the file: what happened and, if the request had one, its key.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    entry: Entry,
-    key: Option<String>,
-    fingerprint: u64,
-}
-
-#[derive(Default)]
-struct State {
-    customers: HashMap<String, Customer>,
-    methods: HashMap<String, Method>,
-    intents: Vec<(Intent, Option<String>)>,
-    intent_at: HashMap<String, usize>,
-    of_customer: HashMap<String, Vec<usize>>,
-    /// Idempotency key → what the request looked like and the id of what it made.
-    keys: HashMap<String, (u64, String)>,
-}
+pub use asked::{Asked, Form};
+pub use objects::{Customer, Intent, Method};
+use state::{Entry, Line, State};
 
 /// The ledger.
 pub struct Ledger {
     state: Mutex<(State, File)>,
     sync: bool,
-}
-
-/// A request that makes something: its key and its fingerprint.
-pub struct Asked<'a> {
-    /// `Idempotency-Key`
-    pub key: Option<&'a str>,
-    /// Path and form.
-    pub path: &'a str,
-    /// The parameters.
-    pub form: &'a Form,
-}
-
-impl Asked<'_> {
-    /// FNV-1a over path and parameters.
-    fn fingerprint(&self) -> u64 {
-        let parts = self
-            .form
-            .iter()
-            .flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-        std::iter::once(self.path)
-            .chain(parts)
-            .flat_map(|part| part.bytes().chain([0]))
-            .fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-            })
-    }
-
-    fn metadata(&self) -> BTreeMap<String, String> {
-        let name = |name: &str| {
-            name.strip_prefix("metadata[")?
-                .strip_suffix(']')
-                .map(str::to_owned)
-        };
-        self.form
-            .iter()
-            .filter_map(|(key, value)| Some((name(key)?, value.clone())))
-            .collect()
-    }
 }
 
 impl Ledger {
@@ -271,65 +163,27 @@ impl Ledger {
 
     /// POST /v1/payment_intents with confirm=true and off_session=true: a charge.
     pub fn charge(&self, asked: &Asked<'_>) -> Result<Value, Refusal> {
-        let param = |name: &'static str| {
-            asked.form.get(name).cloned().ok_or_else(|| {
-                Refusal::parameter(
-                    name,
-                    "parameter_missing",
-                    &format!("Missing required param: {name}."),
-                )
-            })
-        };
-        for name in ["confirm", "off_session"] {
-            if param(name)? != "true" {
-                return Err(Refusal::parameter(
-                    name,
-                    "parameter_invalid",
-                    "The sandbox only charges at once and off-session.",
-                ));
-            }
-        }
-        let (customer, method, currency) = (
-            param("customer")?,
-            param("payment_method")?,
-            param("currency")?.to_lowercase(),
-        );
-        let amount = param("amount")?
-            .parse::<u64>()
-            .ok()
-            .filter(|amount| (1..=99_999_999).contains(amount));
-        let amount = amount.ok_or_else(|| {
-            Refusal::parameter("amount", "parameter_invalid_integer", "Invalid integer.")
-        })?;
-        if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_lowercase()) {
-            return Err(Refusal::parameter(
-                "currency",
-                "parameter_invalid",
-                "Invalid currency.",
-            ));
-        }
+        let wanted = asked.wanted()?;
         self.once(asked, |state| {
-            let owned = state
-                .methods
-                .get(&method)
-                .filter(|m| m.customer.as_deref() == Some(customer.as_str()));
-            let owned = owned.ok_or_else(|| Refusal::missing(400, "PaymentMethod", &method))?;
+            let (customer, payment_method) = (wanted.customer, wanted.payment_method);
+            let owned = state.methods.get(&payment_method);
+            let owned = owned.filter(|m| m.customer.as_deref() == Some(customer.as_str()));
+            let owned =
+                owned.ok_or_else(|| Refusal::missing(400, "PaymentMethod", &payment_method))?;
             let declined = match cards::find(&owned.token).map(|card| card.behaviour) {
                 Some(Behaviour::DeclinesCharge(code, decline)) => {
                     Some((code.to_owned(), decline.map(str::to_owned)))
                 }
                 _ => None,
             };
-            let metadata = asked.metadata();
-            let (id, created) = (id("pi"), now());
             Ok(Entry::Intent(Intent {
-                id,
-                created,
+                id: id("pi"),
+                created: now(),
                 customer,
-                payment_method: method,
-                amount,
-                currency,
-                metadata,
+                payment_method,
+                amount: wanted.amount,
+                currency: wanted.currency,
+                metadata: asked.metadata(),
                 declined,
             }))
         })
@@ -421,100 +275,6 @@ impl Ledger {
             (count + 1, sum + intent.amount)
         });
         (count, sum, guard.0.intents.len() - count)
-    }
-}
-
-impl Entry {
-    fn id(&self) -> &str {
-        match self {
-            Self::Customer(customer) => &customer.id,
-            Self::Method(method) => &method.id,
-            Self::Detached(method) => method,
-            Self::Intent(intent) => &intent.id,
-        }
-    }
-}
-
-impl State {
-    fn apply(&mut self, line: Line) {
-        if let Some(key) = &line.key {
-            self.keys
-                .insert(key.clone(), (line.fingerprint, line.entry.id().to_owned()));
-        }
-        match line.entry {
-            Entry::Customer(customer) => drop(self.customers.insert(customer.id.clone(), customer)),
-            Entry::Method(method) => drop(self.methods.insert(method.id.clone(), method)),
-            Entry::Detached(id) => {
-                if let Some(method) = self.methods.get_mut(&id) {
-                    method.customer = None;
-                }
-            }
-            Entry::Intent(intent) => {
-                let at = self.intents.len();
-                self.intent_at.insert(intent.id.clone(), at);
-                self.of_customer
-                    .entry(intent.customer.clone())
-                    .or_default()
-                    .push(at);
-                self.intents.push((intent, line.key));
-            }
-        }
-    }
-
-    /// The answer to a request that made `id`: a refused charge is a refusal again.
-    fn show(&self, id: &str) -> Result<Value, Refusal> {
-        if let Some((intent, _)) = self.intent_at.get(id).map(|at| &self.intents[*at]) {
-            return match &intent.declined {
-                Some((code, decline_code)) => Err(Refusal::card(
-                    code,
-                    decline_code.as_deref(),
-                    Some(intent.show()),
-                )),
-                None => Ok(intent.show()),
-            };
-        }
-        let found = self
-            .customers
-            .get(id)
-            .map(Customer::show)
-            .or_else(|| self.methods.get(id).map(Method::show));
-        found.ok_or_else(|| Refusal::missing(404, "object", id))
-    }
-}
-
-impl Customer {
-    fn show(&self) -> Value {
-        json!({ "id": self.id, "object": "customer", "created": self.created, "livemode": false, "metadata": self.metadata })
-    }
-}
-
-impl Method {
-    fn show(&self) -> Value {
-        let card = cards::find(&self.token);
-        json!({
-            "id": self.id, "object": "payment_method", "type": "card", "created": self.created, "livemode": false,
-            "customer": self.customer,
-            "card": {
-                "brand": card.map_or("unknown", |card| card.brand), "last4": card.map_or("0000", |card| card.last_four),
-                "exp_month": 12, "exp_year": 2099, "country": "US", "funding": "credit",
-            },
-        })
-    }
-}
-
-impl Intent {
-    fn show(&self) -> Value {
-        let error = self.declined.as_ref().map(|(code, decline_code)| {
-            json!({ "type": "card_error", "code": code, "decline_code": decline_code })
-        });
-        json!({
-            "id": self.id, "object": "payment_intent", "created": self.created, "livemode": false,
-            "amount": self.amount, "amount_received": if error.is_none() { self.amount } else { 0 },
-            "currency": self.currency, "customer": self.customer, "metadata": self.metadata,
-            "payment_method": if error.is_none() { json!(self.payment_method) } else { Value::Null },
-            "status": if error.is_none() { "succeeded" } else { "requires_payment_method" },
-            "last_payment_error": error,
-        })
     }
 }
 

@@ -5,6 +5,7 @@
 mod behaviour_suite;
 mod changes;
 mod contract;
+mod fixture;
 mod histories;
 mod house;
 mod kill;
@@ -13,4 +14,6 @@ mod payments;
 mod process;
 mod roles;
 mod runs;
+mod siege;
+mod snapshot;
 mod statements;

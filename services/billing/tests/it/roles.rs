@@ -12,7 +12,9 @@ fn run(db: &TestDb, role: &str, sql: &str) -> Result<(), String> {
 
 #[track_caller]
 fn refused(db: &TestDb, role: &str, sql: &str, why: &str) {
-    let error = run(db, role, sql).expect_err(sql);
+    let error = run(db, role, sql)
+        .err()
+        .unwrap_or_else(|| panic!("{role} may: {sql}"));
     assert!(error.contains(why), "{role}: {sql}: {error}");
 }
 
