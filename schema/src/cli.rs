@@ -10,7 +10,7 @@ use serde_json::json;
 
 mod args;
 
-use args::{Apply, Bootstrap, Cli, ClusterCommand, Command, Format, Schema};
+use args::{AfterRestore, Apply, Bootstrap, Cli, ClusterCommand, Command, Format, Schema};
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
@@ -22,6 +22,7 @@ pub fn main() -> ExitCode {
         Command::Bootstrap(args) => run_bootstrap(args, cli.format),
         Command::Apply(args) => run_apply(args, cli.format),
         Command::Schema(args) => rewrite(args),
+        Command::AfterRestore(args) => run_after_restore(args, cli.format),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -190,6 +191,30 @@ fn told(report: &Report) -> String {
         .iter()
         .flat_map(|(what, items)| items.iter().map(move |item| format!("{what:<9} {item}")));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+fn run_after_restore(args: &AfterRestore, format: Format) -> schema::Result<()> {
+    let url = match &args.database_url {
+        Some(url) => url.clone(),
+        None => {
+            let (cluster, passwords) = private(None)?;
+            let admin = "govrnanza_admin";
+            let password = passwords.get(admin).unwrap_or_default();
+            cluster.url_of(admin, password, schema::DATABASE)
+        }
+    };
+    let feeds = schema::after_restore(&url)?;
+    let lines: Vec<_> = feeds
+        .iter()
+        .map(|feed| {
+            format!(
+                "{}: {} read, {} still to be read",
+                feed.feed, feed.read, feed.unread
+            )
+        })
+        .collect();
+    print(format, &lines.join("\n"), &json!({ "feeds": feeds }));
+    Ok(())
 }
 
 fn rewrite(args: &Schema) -> schema::Result<()> {

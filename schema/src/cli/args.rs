@@ -37,6 +37,8 @@ pub(super) enum Command {
     Apply(Apply),
     /// Rewrite services/<service>/src/schema.rs from the database.
     Schema(Schema),
+    /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.
+    AfterRestore(AfterRestore),
 }
 
 #[derive(Debug, Subcommand)]
@@ -96,4 +98,11 @@ pub(super) struct Schema {
     /// Write nothing; exit code 1 if a file differs.
     #[arg(long)]
     pub(super) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AfterRestore {
+    /// URL of govrnanza_admin in the database; without it, in the private cluster.
+    #[arg(long, env = "DATABASE_ADMIN_URL", hide_env_values = true)]
+    pub(super) database_url: Option<String>,
 }

@@ -18,6 +18,7 @@ pub mod assert;
 pub mod billing;
 pub mod http;
 mod http_fixture;
+pub mod notification;
 pub mod profile;
 pub mod registry;
 pub mod table;

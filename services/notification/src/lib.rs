@@ -89,3 +89,9 @@ impl Service for NotificationService {
             }))
     }
 }
+
+/// Method and path of every endpoint, for the test that compares them with the contract.
+#[must_use]
+pub fn endpoints() -> Vec<(String, String)> {
+    handlers::routes().list()
+}

@@ -1,5 +1,7 @@
 //! The mail sink, spoken to by the sender that the services use.
 
+#![expect(clippy::unwrap_used, reason = "a test panics with what went wrong")]
+
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 

@@ -139,11 +139,6 @@ impl Here {
         fs::write(self.clock.path(), format!("{:+}", seconds.ceil() as i64)).unwrap();
     }
 
-    /// The service's present.
-    pub fn now(&self) -> DateTime<Utc> {
-        kit::Clock::new(Some(self.clock.path().to_owned())).now()
-    }
-
     pub fn unique(&self) -> u32 {
         self.count.fetch_add(1, Ordering::Relaxed)
     }
@@ -276,16 +271,6 @@ impl Here {
             "select kind || ': ' || title as line from notification.notifications \
              where login_id = '{who}' or profile_id = '{who}' order by created_at, id"
         ))
-    }
-
-    /// A token of somebody.
-    pub fn token(&self, org: Uuid, person: Person, scope: Scope) -> String {
-        self.signer.token(
-            scope,
-            Some(OrganisationId(org)),
-            LoginId(person.login),
-            Some(ProfileId(person.profile)),
-        )
     }
 
     /// Requests to a running service.

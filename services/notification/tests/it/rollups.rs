@@ -260,7 +260,7 @@ fn new_settings_lose_nothing_and_repeat_nothing() {
     here.set_schedule(watcher.org, watcher.person.profile, "daily 12:30", "UTC");
     assert_eq!(at(51), 3);
     assert_eq!(watcher.waiting(&here), 1);
-    assert_eq!(at(72), 4);
+    assert_eq!(at(75), 4);
     assert_eq!(watcher.mailed(&here), (8, 8));
 }
 
