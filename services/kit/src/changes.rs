@@ -77,3 +77,24 @@ pub fn record(
     recorded();
     Ok(())
 }
+
+/// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't got yet; how many were removed.
+///
+/// A feed that was never read has no position, and keeps everything: whoever reads it first loses nothing.
+pub(crate) fn purge(
+    connection: &mut PgConnection,
+    schema: &'static str,
+    until: chrono::DateTime<chrono::Utc>,
+    batch: i64,
+) -> Result<usize, Error> {
+    let delete: Sql<'_> = Sql::new(
+        "delete from {schema}.changes where id in (\
+         select c.id from {schema}.changes c join published.feed_cursors f on f.feed = '{schema}' \
+         where c.at < $1 and (c.xid, c.id) <= (f.xid, f.id) order by c.at limit $2)",
+        schema,
+    );
+    Ok(delete
+        .bind::<Timestamptz, _>(until)
+        .bind::<BigInt, _>(batch)
+        .execute(connection)?)
+}

@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
 
 use crate::app::App;
 use crate::db::{Db, Lane};
-use crate::{Clock, Error, idempotency};
+use crate::{Clock, Error, changes, idempotency};
 
 /// What a job does, on a thread of the write lane.
 pub(crate) type Work = Arc<dyn Fn() -> Result<(), Error> + Send + Sync>;
@@ -25,13 +25,33 @@ const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// Rows per transaction: a purge never holds many locks, nor for long.
 const BATCH: i64 = 1000;
 
-/// Every service's own: idempotency keys older than a day go, in batches.
+/// How long the feed is kept, at least.
+const FEED_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
+
+/// Every service's own: idempotency keys older than a day and changes that were read long ago go, in batches.
 pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
-    let work = move || purge_keys(schema, &db, &clock).map(drop);
+    let work = move || {
+        purge_keys(schema, &db, &clock)?;
+        purge_changes(schema, &db, &clock).map(drop)
+    };
     Job {
         cron: "0 */10 * * * *",
-        name: "purge-idempotency-keys",
+        name: "purge-idempotency-keys-and-changes",
         work: Arc::new(work),
+    }
+}
+
+/// Removes the changes older than 30 days that every reader has; how many there were.
+pub(crate) fn purge_changes(schema: &'static str, db: &Db, clock: &Clock) -> Result<usize, Error> {
+    let until = clock.now() - FEED_KEPT;
+    let mut all = 0;
+    loop {
+        let removed =
+            db.write_unbound(|connection| changes::purge(connection, schema, until, BATCH))?;
+        all += removed;
+        if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
+            return Ok(all);
+        }
     }
 }
 

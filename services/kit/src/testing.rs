@@ -137,6 +137,16 @@ pub fn purge_keys(
     crate::jobs::purge_keys(schema, &crate::db::Db::open(&options, || {}), clock)
 }
 
+/// Runs kit's purge of the feed once, as its job does; how many changes were removed.
+pub fn purge_changes(
+    schema: &'static str,
+    read_url: &str,
+    write_url: &str,
+    clock: &crate::Clock,
+) -> Result<usize, crate::Error> {
+    crate::jobs::purge_changes(schema, &database(schema, read_url, write_url), clock)
+}
+
 /// A service's database without the service: for tests that call a store, or a service's own work, themselves.
 pub fn database(service: &'static str, read_url: &str, write_url: &str) -> crate::Db {
     let options = crate::db::DbOptions {
