@@ -181,6 +181,7 @@ pub fn pages_with(
         for item in &page {
             let key = item
                 .get("id")
+                .or_else(|| item.get("code"))
                 .or_else(|| item.get("name"))
                 .unwrap_or(item)
                 .to_string();
@@ -229,18 +230,19 @@ pub fn changes(
     }
 }
 
-/// Asks again, for at most ten seconds, until the answer is `Some`; panics with `what` otherwise.
+/// Asks again, for at most two minutes (a feed waits for the oldest transaction of the whole cluster), until the answer is `Some`; panics with `what` otherwise.
 #[track_caller]
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(120);
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
         assert!(
             std::time::Instant::now() < deadline,
-            "not within ten seconds: {what}"
+            "not within two minutes: {what}"
         );
-        std::thread::yield_now();
+        // The pace of asking: what is waited for needs the processor as well.
+        std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
 }

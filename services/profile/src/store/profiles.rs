@@ -273,15 +273,17 @@ pub(super) fn delete(
     if apis + domains > 0 {
         return Err(still_responsible(apis, domains));
     }
+    // The counter before the row, as a create does it: were the row changed first, a create of the same e-mail address would
+    // hold the counter and wait for the row, while this waits for the counter.
+    places::give_back(connection, organisation_id)?;
     let version = version + 1;
-    EraseProfile {
+    let erase = EraseProfile {
         organisation_id,
         id,
         version,
         now: meta.now,
-    }
-    .execute(connection)?;
-    places::give_back(connection, organisation_id)?;
+    };
+    erase.execute(connection)?;
     let change = Change {
         before: Some(json!({})),
         ..change("ProfileDeleted", organisation_id, id, version)
