@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod client;
+mod importer;
 pub mod mapping;
 mod organisation;
 mod people;
@@ -19,8 +20,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::{Failure, Target};
 use catalogue::Row;
 use client::{Client, Unreachable};
+use importer::Importer;
 use mapping::Tenant;
-use organisation::Importer;
 use people::Seed;
 use plans::Plans;
 use session::Services;

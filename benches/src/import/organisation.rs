@@ -1,140 +1,49 @@
-//! One provider's way in: sign-up, people, domains, sub domains, APIs; and what is there already, left as it is.
+//! One provider's organisation: its people, domains, sub domains and APIs; what is there already is left as it is.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use super::client::{Client, Request, Unreachable};
+use super::client::Unreachable;
+use super::importer::Outcome;
 use super::mapping::{Api, Tenant};
-use super::people::{Seed, admin_email};
+use super::people::Seed;
 use super::plans::{Needs, Plans};
-use super::session::{Services, Session, all};
-
-/// What became of one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was created now.
-    Imported,
-    /// It was there.
-    Present,
-    /// It can't go in, for this reason.
-    Refused(String),
-}
-
-/// What all organisations share.
-pub struct Importer {
-    /// Sends the requests.
-    pub client: Client,
-    /// Where to.
-    pub services: Services,
-    /// What there is to subscribe to.
-    pub plans: Plans,
-    /// Where people and passwords come from.
-    pub seed: Seed,
-}
+use super::session::{Session, all};
 
 /// An id, or why there is none.
 type Found = Result<String, String>;
-
-impl Importer {
-    /// Takes one provider in and says of each API what became of it. Whatever is there already is found by its name, so
-    /// a run that was cut off is simply run again.
-    pub fn import(
-        &self,
-        tenant: &Tenant,
-        mut done: impl FnMut(&Api, Outcome),
-    ) -> Result<(), Unreachable> {
-        let (session, existed) = match self.enter(tenant)? {
-            Ok(entered) => entered,
-            Err(reason) => {
-                tenant
-                    .apis
-                    .iter()
-                    .for_each(|api| done(api, Outcome::Refused(reason.clone())));
-                return Ok(());
-            }
-        };
-        let mut organisation = Organisation {
-            session: &session,
-            tenant,
-            seed: &self.seed,
-            known: Known::default(),
-        };
-        if existed && let Err(reason) = organisation.look_around(&self.plans)? {
-            tenant
-                .apis
-                .iter()
-                .for_each(|api| done(api, Outcome::Refused(reason.clone())));
-            return Ok(());
-        }
-        // A paid plan that wants a payment method before its first API gets it here.
-        organisation.invite_people()?;
-        for api in &tenant.apis {
-            let outcome = organisation.add(api)?;
-            done(api, outcome);
-        }
-        Ok(())
-    }
-
-    /// Signs the provider up, or in where it is signed up already.
-    fn enter(&self, tenant: &Tenant) -> Result<Result<(Session<'_>, bool), String>, Unreachable> {
-        let (email, password) = (admin_email(&tenant.name), self.seed.password(&tenant.name));
-        let body = json!({
-            "name": tenant.name,
-            "plan": self.plans.smallest(&Needs::of(tenant)),
-            "admin": {"email": email, "password": password},
-        });
-        let url = format!("{}/organisations", self.services.account);
-        let request = Request {
-            method: "POST",
-            url: &url,
-            token: None,
-            if_match: None,
-            body: Some(&body),
-        };
-        let answer = self.client.send(request)?;
-        let existed = match answer.status {
-            201 => false,
-            409 => true,
-            _ => {
-                return Ok(Err(format!(
-                    "sign-up of {}: {}",
-                    tenant.name,
-                    answer.reason()
-                )));
-            }
-        };
-        let session = Session::open(&self.client, &self.services, email, password)?;
-        Ok(session.map(|session| (session, existed)).map_err(|reason| {
-            let hint = if existed {
-                " (it is there already: was it imported with another --seed?)"
-            } else {
-                ""
-            };
-            format!("signing in to {}: {reason}{hint}", tenant.name)
-        }))
-    }
-}
 
 /// What is known of an organisation; names in lower case, as the services compare them.
 #[derive(Default)]
 struct Known {
     domains: HashMap<String, Found>,
     sub_domains: HashMap<(String, String), Found>,
-    apis: HashMap<String, ()>,
+    apis: HashSet<String>,
     people: HashMap<String, String>,
 }
 
-struct Organisation<'a> {
+/// An organisation that an import is signed in to.
+pub struct Organisation<'a> {
     session: &'a Session<'a>,
     tenant: &'a Tenant,
     seed: &'a Seed,
     known: Known,
 }
 
-impl Organisation<'_> {
+impl<'a> Organisation<'a> {
+    /// One of which nothing is known yet.
+    pub fn new(session: &'a Session<'a>, tenant: &'a Tenant, seed: &'a Seed) -> Self {
+        Self {
+            session,
+            tenant,
+            seed,
+            known: Known::default(),
+        }
+    }
+
     /// Lists what an organisation of an earlier run has, and gives it a larger plan where the catalogue needs one now.
-    fn look_around(&mut self, plans: &Plans) -> Result<Result<(), String>, Unreachable> {
+    pub fn look_around(&mut self, plans: &Plans) -> Result<Result<(), String>, Unreachable> {
         let session = self.session;
         let registry =
             |path: &str| all(|query| session.registry("GET", &format!("{path}{query}"), None));
@@ -175,7 +84,7 @@ impl Organisation<'_> {
             self.known.apis = items
                 .iter()
                 .filter_map(|one| pair(one, "name"))
-                .map(|(name, _)| (name, ()))
+                .map(|(name, _)| name)
                 .collect();
         }
         self.grow(plans)
@@ -187,7 +96,7 @@ impl Organisation<'_> {
             self.tenant,
             self.known.domains.keys(),
             self.known.sub_domains.keys(),
-            self.known.apis.keys(),
+            self.known.apis.iter(),
             self.known.people.len(),
         );
         let Some(larger) = found
@@ -213,7 +122,7 @@ impl Organisation<'_> {
     }
 
     /// Makes the people who own things. A plan that has no room for one more leaves fewer owners, no fewer APIs.
-    fn invite_people(&mut self) -> Result<(), Unreachable> {
+    pub fn invite_people(&mut self) -> Result<(), Unreachable> {
         for person in self
             .seed
             .people(&self.tenant.name, Needs::people(self.tenant.apis.len()))
@@ -238,9 +147,10 @@ impl Organisation<'_> {
         Ok(())
     }
 
-    fn add(&mut self, api: &Api) -> Result<Outcome, Unreachable> {
+    /// Creates an API and what it stands in, where they aren't there yet.
+    pub fn add(&mut self, api: &Api) -> Result<Outcome, Unreachable> {
         let name = api.name.to_lowercase();
-        if self.known.apis.contains_key(&name) {
+        if self.known.apis.contains(&name) {
             return Ok(Outcome::Present);
         }
         let sub_domain = match self.sub_domain(&api.domain, &api.sub_domain)? {
@@ -263,7 +173,7 @@ impl Organisation<'_> {
             409 if answer.is_problem("name-taken") => Outcome::Present,
             _ => return Ok(Outcome::Refused(answer.reason())),
         };
-        self.known.apis.insert(name, ());
+        self.known.apis.insert(name);
         Ok(outcome)
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::organisation::Outcome;
+use super::importer::Outcome;
 
 /// How many went in, and which didn't.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

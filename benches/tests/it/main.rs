@@ -1,9 +1,16 @@
 //! `lab` as a person and a script use it: whole processes, a real Postgres, the public contract.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "in a test a panic is the message"
+)]
+
 mod clock;
 mod crash;
 mod import;
 mod migrations;
+mod processes;
 mod restart;
 mod sql;
 mod stopped;

@@ -1,5 +1,10 @@
 //! The database as its superuser: to look behind the contract, and to be another team that changes its tables.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a test's look behind the contract is no hot path"
+)]
+
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, sql_query};
