@@ -19,12 +19,14 @@ kit::statement! {
 }
 
 kit::statement! {
+    /// The person is locked as well, and first: a deletion then comes wholly before this in the feed, or after it.
     struct LockSettings(organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid)
         -> (Text, Nullable<Time>, Nullable<Text>, BigInt, Timestamptz) =
         "select s.mode, s.at, s.weekday, s.version, s.updated_at
-        from profile.notification_settings s
-        where s.organisation_id = $1 and s.profile_id = $2
-        for no key update"
+        from profile.profiles p
+        join profile.notification_settings s on s.organisation_id = p.organisation_id and s.profile_id = p.id
+        where p.organisation_id = $1 and p.id = $2 and p.deleted_at is null
+        for no key update of p, s"
 }
 
 kit::statement! {

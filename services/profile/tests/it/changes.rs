@@ -250,3 +250,47 @@ fn nothing_is_written_where_nothing_changes() {
     post(&new, "k2").expect(409);
     assert_eq!(rows(&house, &tenant).len(), 1, "the one creation");
 }
+
+/// The order of a person's rows is that of the person's lock: settings are not changed while the person is being deleted.
+#[test]
+fn settings_wait_for_the_persons_lock() {
+    let house = House::new();
+    let tenant = house.world.tenant("team");
+    let path = tenant.path(&format!(
+        "/profiles/{}/notification-settings",
+        tenant.member_profile
+    ));
+    let writer = &mut house.db.connect("profile_writer");
+    let answer = std::thread::scope(|scope| {
+        let put = writer.transaction(|writer| {
+            // What a deletion does first.
+            profiles::table
+                .find((tenant.org, tenant.member_profile))
+                .for_update()
+                .select(profiles::id)
+                .execute(writer)?;
+            let put = scope.spawn(|| {
+                let call = house
+                    .world
+                    .profile()
+                    .put(&path)
+                    .token(&tenant.member_token)
+                    .if_match("\"1\"");
+                call.json(&json!({"mode": "daily", "at": "06:00"})).send()
+            });
+            eventually("the change of settings waits", || {
+                house.writer_waits().then_some(())
+            });
+            QueryResult::Ok(put)
+        });
+        put.unwrap().join().unwrap()
+    });
+    answer.expect(200);
+}
+
+diesel::table! {
+    profile.profiles (organisation_id, id) {
+        organisation_id -> Uuid,
+        id -> Uuid,
+    }
+}

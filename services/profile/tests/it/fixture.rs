@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use behaviour::{Fixture, Tenant, Urls, World};
 use chrono::Utc;
+use diesel::prelude::*;
 use kit::NoSettings;
 use kit::auth::Scope;
 use kit::id::{LoginId, OrganisationId, ProfileId};
@@ -39,6 +40,28 @@ impl House {
             _running: running,
             db,
         }
+    }
+
+    /// Does a connection of the service's writer wait for a lock?
+    pub fn writer_waits(&self) -> bool {
+        let waiting = pg_stat_activity::table
+            .filter(pg_stat_activity::datname.eq(self.db.name()))
+            .filter(pg_stat_activity::usename.eq("profile_writer"))
+            .filter(pg_stat_activity::wait_event_type.eq("Lock"));
+        waiting
+            .count()
+            .get_result::<i64>(&mut self.db.connect("superuser"))
+            .unwrap()
+            > 0
+    }
+}
+
+diesel::table! {
+    pg_catalog.pg_stat_activity (pid) {
+        pid -> Integer,
+        usename -> Nullable<Text>,
+        datname -> Nullable<Text>,
+        wait_event_type -> Nullable<Text>,
     }
 }
 

@@ -161,7 +161,7 @@ fn a_deletion_waits_for_who_refers_to_the_person() {
                 };
                 let deletion = scope.spawn(delete);
                 behaviour::assert::eventually("the deletion waits for the row's lock", || {
-                    waits(&house).then_some(())
+                    house.writer_waits().then_some(())
                 });
                 QueryResult::Ok(deletion)
             })
@@ -169,26 +169,4 @@ fn a_deletion_waits_for_who_refers_to_the_person() {
         deletion.join().unwrap()
     });
     assert_eq!(problem_of(&answer, 409, "still-responsible")["domains"], 1);
-}
-
-diesel::table! {
-    pg_catalog.pg_stat_activity (pid) {
-        pid -> Integer,
-        usename -> Nullable<Text>,
-        datname -> Nullable<Text>,
-        wait_event_type -> Nullable<Text>,
-    }
-}
-
-/// Does a connection of Profile's writer wait for a lock?
-fn waits(house: &House) -> bool {
-    let waiting = pg_stat_activity::table
-        .filter(pg_stat_activity::datname.eq(house.db.name()))
-        .filter(pg_stat_activity::usename.eq("profile_writer"))
-        .filter(pg_stat_activity::wait_event_type.eq("Lock"));
-    waiting
-        .count()
-        .get_result::<i64>(&mut house.db.connect("superuser"))
-        .unwrap()
-        > 0
 }
