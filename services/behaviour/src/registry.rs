@@ -2,8 +2,10 @@
 
 mod across;
 mod api_lists;
+mod api_values;
 mod apis;
 mod domains;
+mod standing;
 mod sub_domains;
 mod tags;
 mod versions;

@@ -37,6 +37,7 @@ impl Service for Registry {
             schema::usage,
             schema::watches,
             schema::changes,
+            schema::idempotency_keys,
             views::organisations,
             views::plans,
             views::persons,

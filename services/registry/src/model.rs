@@ -1,6 +1,7 @@
 //! The nouns: what comes in, what goes out, and what a change says of it.
 
 mod api;
+mod api_filter;
 mod domain;
 mod patch;
 mod status;
@@ -9,7 +10,8 @@ mod tag;
 mod version;
 mod watch;
 
-pub use api::{Api, ApiFilter, ApiMove, ApiPatch, Asked, NewApi};
+pub use api::{Api, ApiMove, ApiPatch, Asked, NewApi};
+pub use api_filter::ApiFilter;
 pub use domain::{Domain, DomainPatch, NewDomain};
 pub use status::Status;
 pub use sub_domain::{NewSubDomain, SubDomain, SubDomainMove, SubDomainPatch};

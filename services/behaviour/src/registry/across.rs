@@ -8,18 +8,10 @@ use crate::{Case, World, json};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         Case {
             name: "limits: the plan's last place is the last",
             run: limits,
-        },
-        Case {
-            name: "standing: a frozen organisation gets 402 for everything, at once, until it is not",
-            run: frozen,
-        },
-        Case {
-            name: "standing: an overdue one goes on",
-            run: overdue,
         },
         Case {
             name: "repeats: an Idempotency-Key is answered once",
@@ -29,7 +21,9 @@ pub fn cases() -> Vec<Case> {
             name: "feed: what changed is in it, in order, and nobody else's",
             run: feed,
         },
-    ]
+    ];
+    cases.extend(super::standing::cases());
+    cases
 }
 
 fn limits(world: &World) {
@@ -88,151 +82,6 @@ fn limits(world: &World) {
     for n in 0..7 {
         payg.domain(&format!("Domain {n}"));
     }
-}
-
-fn frozen(world: &World) {
-    if !world.fixture.can_set_standing() {
-        return;
-    }
-    let desk = Desk::new(world, "team");
-    let (domain, sub_domain) = desk.place();
-    let api = desk.api(sub_domain, "cards");
-    let nowhere = Uuid::now_v7();
-    let reads = [
-        "/domains".to_owned(),
-        format!("/domains/{domain}"),
-        format!("/domains/{nowhere}"),
-        format!("/domains/{domain}/sub-domains"),
-        format!("/domains/{nowhere}/sub-domains"),
-        format!("/sub-domains/{sub_domain}"),
-        "/apis".to_owned(),
-        "/apis?tag=none".to_owned(),
-        format!("/apis/{api}"),
-        format!("/apis/{nowhere}"),
-        format!("/apis/{api}/versions"),
-        format!("/apis/{nowhere}/versions"),
-        "/tags".to_owned(),
-        "/watches".to_owned(),
-        "/registry-changes".to_owned(),
-    ];
-    let writes = [
-        ("POST", "/domains".to_owned(), json!({"name": "Other"})),
-        ("POST", "/domains".to_owned(), json!({"name": ""})),
-        ("PATCH", format!("/domains/{domain}"), json!({"name": "x"})),
-        ("PATCH", format!("/domains/{nowhere}"), json!({"name": ""})),
-        ("DELETE", format!("/domains/{domain}"), json!(null)),
-        (
-            "POST",
-            format!("/domains/{domain}/sub-domains"),
-            json!({"name": "x"}),
-        ),
-        (
-            "POST",
-            format!("/domains/{nowhere}/sub-domains"),
-            json!({"name": ""}),
-        ),
-        (
-            "PATCH",
-            format!("/sub-domains/{sub_domain}"),
-            json!({"name": "x"}),
-        ),
-        (
-            "POST",
-            format!("/sub-domains/{sub_domain}/move"),
-            json!({"domainId": nowhere}),
-        ),
-        ("DELETE", format!("/sub-domains/{sub_domain}"), json!(null)),
-        (
-            "POST",
-            "/apis".to_owned(),
-            json!({"name": "x", "subDomainId": nowhere}),
-        ),
-        (
-            "POST",
-            "/apis".to_owned(),
-            json!({"name": "", "subDomainId": nowhere}),
-        ),
-        ("PATCH", format!("/apis/{api}"), json!({"name": "x"})),
-        (
-            "POST",
-            format!("/apis/{api}/move"),
-            json!({"subDomainId": nowhere}),
-        ),
-        ("DELETE", format!("/apis/{api}"), json!(null)),
-        (
-            "POST",
-            format!("/apis/{api}/versions"),
-            json!({"major": 1, "minor": 0}),
-        ),
-        (
-            "PUT",
-            format!("/apis/{api}/versions/0.1/status"),
-            json!({"status": "development"}),
-        ),
-        ("DELETE", format!("/apis/{api}/versions/0.1"), json!(null)),
-        (
-            "POST",
-            "/watches".to_owned(),
-            json!({"kind": "api", "targetId": api}),
-        ),
-        ("DELETE", format!("/watches/{nowhere}"), json!(null)),
-    ];
-    let write = |(method, path, body): &(&str, String, crate::Value)| {
-        let call = desk.call(method, path).if_match("\"99\"");
-        if body.is_null() {
-            call.send()
-        } else {
-            call.json(body).send()
-        }
-    };
-    let before = desk.get(&format!("/apis/{api}")).expect(200).json();
-    for _ in 0..2 {
-        world.fixture.set_standing(desk.tenant.org, "frozen");
-        for path in &reads {
-            problem_of(&desk.get(path), 402, "organisation-frozen");
-        }
-        for request in &writes {
-            problem_of(&write(request), 402, "organisation-frozen");
-            let (method, path, body) = request;
-            if *method == "POST" {
-                let keyed = desk.call(method, path).if_match("\"99\"");
-                let keyed = keyed.idempotency_key("frozen").json(body).send();
-                problem_of(&keyed, 402, "organisation-frozen");
-            }
-        }
-        // A stranger never learns that it is frozen, and what can't be read is told first.
-        let stranger = world.tenant("team").member_token;
-        for path in &reads {
-            let call = desk.service.get(&desk.tenant.path(path));
-            problem(&call.clone().token(&stranger).send(), 403);
-            problem(&call.send(), 401);
-        }
-        problem(
-            &desk
-                .call("POST", "/domains")
-                .body("application/json", b"{".to_vec())
-                .send(),
-            400,
-        );
-        problem_at(&desk.get("/apis?limit=0"), 400, "limit");
-        world.fixture.set_standing(desk.tenant.org, "active");
-        same(
-            &before,
-            &desk.get(&format!("/apis/{api}")).expect(200).json(),
-        );
-    }
-    for path in &reads {
-        assert_ne!(desk.get(path).status, 402, "{path}");
-    }
-}
-
-fn overdue(world: &World) {
-    if !world.fixture.can_set_standing() {
-        return;
-    }
-    let desk = Desk::new(world, "team");
-    world.fixture.set_standing(desk.tenant.org, "overdue");
-    desk.place();
 }
 
 fn repeated(world: &World) {

@@ -1,5 +1,12 @@
 //! Registry through HTTP, in process, on a real Postgres, as its real logins.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests: a panic is a finding"
+)]
+
 mod changes;
 mod contract;
 mod crash;
@@ -9,6 +16,7 @@ mod limits;
 mod paging;
 mod races;
 mod roles;
+mod scene;
 mod sql;
 mod statements;
 mod storm;
