@@ -268,13 +268,14 @@ impl Cluster {
 impl Drop for Cluster {
     /// An ephemeral cluster ends here; the others stay.
     fn drop(&mut self) {
-        if let Some(leash) = self.watchdog.take() {
-            leash.release();
-            if let Some(mut server) = self.server.take() {
-                // It has ended; looked at, it leaves the process table.
-                let _ = server.wait();
-            }
+        let Some(leash) = self.watchdog.take() else {
+            return;
+        };
+        if let Some(home) = &self.home {
+            // The watchdog would do it too, if nobody ended the watchdog; what fails here it tries once more.
+            let _ = Postmaster::stop(&home.join("postgres/data"), self.server.take());
         }
+        leash.release();
     }
 }
 
