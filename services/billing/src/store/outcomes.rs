@@ -140,7 +140,8 @@ pub(super) fn record_outcome(
         // Another instance's clock may run behind the one that began it; a retry must not come due twice for that.
         Some(code) => step.failed(code, now.max(*started_at))?,
     }
-    standings::settle(connection, organisation_id, standing, days, meta)
+    standings::settle(connection, organisation_id, standing, days, meta)?;
+    Ok(())
 }
 
 /// One step of one invoice, under its lock.

@@ -108,14 +108,14 @@ pub(super) fn lock(
     Ok(LockStanding { organisation_id }.get_result(connection)?)
 }
 
-/// Makes the row agree with the invoices, under the lock that gave `before`.
+/// Makes the row agree with the invoices, under the lock that gave `before`; how the organisation stands now.
 pub(super) fn settle(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     before: Stored,
     days: Days,
     meta: &Meta,
-) -> Result<(), Error> {
+) -> Result<Standing, Error> {
     let (overdue_since, first_failed_at) =
         FindOverdue { organisation_id }.get_result(connection)?;
     let standing = days.standing(first_failed_at, meta.now);
@@ -133,7 +133,7 @@ pub(super) fn settle(
         ..before.clone()
     }) == after
     {
-        return Ok(());
+        return Ok(standing);
     }
     SetStanding {
         organisation_id,
@@ -148,9 +148,10 @@ pub(super) fn settle(
         (None, Some(_)) => "OrganisationFrozen",
         (Some(_), None) => "OrganisationUnfrozen",
         // Overdue or no longer so: the invoice's own change has told it.
-        _ => return Ok(()),
+        _ => return Ok(standing),
     };
-    tell(connection, kind, organisation_id, &before, &after, meta)
+    tell(connection, kind, organisation_id, &before, &after, meta)?;
+    Ok(standing)
 }
 
 fn tell(
@@ -179,15 +180,14 @@ pub(super) fn freeze_due(
     limit: i64,
     meta: &Meta,
 ) -> Result<usize, Error> {
-    let due: Vec<OrganisationId> = LockFreezes {
-        grace_ended: days.grace_ended(meta.now),
-        limit,
-    }
-    .load(connection)?;
-    for organisation_id in &due {
+    let grace_ended = days.grace_ended(meta.now);
+    let due: Vec<OrganisationId> = LockFreezes { grace_ended, limit }.load(connection)?;
+    let mut frozen = 0;
+    for organisation_id in due {
         // The lock is held; read again, for what was locked may have changed since it was chosen.
-        let before = lock(connection, *organisation_id)?;
-        settle(connection, *organisation_id, before, days, meta)?;
+        let before = lock(connection, organisation_id)?;
+        let after = settle(connection, organisation_id, before, days, meta)?;
+        frozen += usize::from(after == Standing::Frozen);
     }
-    Ok(due.len())
+    Ok(frozen)
 }

@@ -2,9 +2,10 @@
 
 use behaviour::assert::problem_of;
 use behaviour::{Tenant, Value, json};
+use billing::provider::Outcome;
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::house::{House, this_month};
+use crate::house::{House, settings, store, this_month};
 
 /// A tenant on `team` with an invoice that is due at the time returned.
 fn owing(house: &House, token: Option<&str>) -> (Tenant, String, DateTime<Utc>) {
@@ -201,6 +202,43 @@ fn a_provider_in_trouble_makes_nobody_overdue() {
     house.dials(json!({}));
     assert_eq!(house.pay(&tenant, &id).expect(200).json()["status"], "paid");
     assert_eq!(house.ledger().count, 1);
+}
+
+kit::statement! {
+    /// What was told of an invoice.
+    struct Told<'a>(invoice: &'a str as Text) -> Text =
+        "select c.kind from billing.changes c where c.entity_id = $1 order by c.id"
+}
+
+/// Two who ask for the same attempt get the same answer; it is written down once, and a later one changes nothing.
+#[test]
+fn an_answer_is_written_down_once() {
+    let house = House::new();
+    let (tenant, id, due) = owing(&house, Some("pm_card_visa"));
+    let (read, write) = (
+        house.db.url("billing_reader"),
+        house.db.url("billing_writer"),
+    );
+    let store = store(&read, &write, &settings(&house.sandbox.url));
+    let meta = kit::Meta {
+        actor: None,
+        request_id: "test".into(),
+        now: due,
+    };
+    let (started, _) = store.start_due_attempts(10, &meta).unwrap();
+    let payment_id = "pi_test".to_owned();
+    let paid = Outcome::Paid { payment_id };
+    let failed = Outcome::no_payment_method();
+    for outcome in [&paid, &paid, &failed] {
+        store.record_outcome(&started[0], outcome, &meta).unwrap();
+    }
+    let shown = invoice(&house, &tenant);
+    assert_eq!(
+        (&shown["status"], attempts(&shown)),
+        (&json!("paid"), vec![(1, "succeeded".into(), None)])
+    );
+    let told: Vec<String> = house.rows(Told { invoice: &id });
+    assert_eq!(told, ["UpcomingPayment", "InvoicePaid"]);
 }
 
 #[test]
