@@ -165,7 +165,12 @@ impl Up {
             (Some(folder), false) => Home::take(folder)?,
             (None, false) => Home::take(&Home::usual()?)?,
         };
-        let folder = binaries::folder(services, options.release, say)?;
+        let processes: Vec<_> = services
+            .iter()
+            .copied()
+            .filter(|service| service.kind != services::Kind::Port)
+            .collect();
+        let folder = binaries::folder(&processes, options.release, say)?;
         let ports = ports::choose(options.port_base, services)?;
         say("Starting the database …");
         let database = Database::start(home.path(), options.ephemeral)?;
@@ -177,7 +182,7 @@ impl Up {
             .collect();
         let mut supervisor = Supervisor::new(options.logs);
         let signing_key = home.signing_key()?;
-        for service in services {
+        for service in &processes {
             let settings =
                 super::settings::of(service, &urls, &database, &signing_key, &home.clock_file())?;
             supervisor.add(

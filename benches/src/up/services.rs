@@ -11,7 +11,7 @@ pub struct Service {
     pub port: u16,
     /// A service of the product with a schema of its own, or a stand-in for the outside world.
     pub kind: Kind,
-    /// Settings beyond those that every process gets. `{signing-key}`, `{url:<name>}` and `{home}` are filled in.
+    /// Settings beyond those that every process gets. `{signing-key}`, `{url:<name>}`, `{port:<name>}` and `{home}` are filled in.
     pub env: &'static [(&'static str, &'static str)],
 }
 
@@ -22,6 +22,8 @@ pub enum Kind {
     Service,
     /// Plays the outside world, has no database.
     StandIn,
+    /// A further port of another process; nothing is started for it.
+    Port,
 }
 
 /// In the order they start.
@@ -65,6 +67,31 @@ pub const SERVICES: &[Service] = &[
         env: &[
             ("STRIPE_API_BASE", "{url:payment-sandbox}"),
             ("STRIPE_API_KEY", "sk_test_sandbox"),
+        ],
+    },
+    Service {
+        name: "smtp",
+        package: "mail-sink",
+        port: 8,
+        kind: Kind::Port,
+        env: &[],
+    },
+    Service {
+        name: "mail-sink",
+        package: "mail-sink",
+        port: 7,
+        kind: Kind::StandIn,
+        env: &[("SMTP_LISTEN", "127.0.0.1:{port:smtp}")],
+    },
+    Service {
+        name: "notification",
+        package: "notification",
+        port: 5,
+        kind: Kind::Service,
+        env: &[
+            ("SMTP_HOST", "127.0.0.1"),
+            ("SMTP_PORT", "{port:smtp}"),
+            ("SMTP_TLS", "none"),
         ],
     },
 ];

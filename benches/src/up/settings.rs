@@ -56,21 +56,22 @@ fn fill(
             "The table of services names {value}, which is nothing it knows."
         ))
     };
-    match value
-        .strip_prefix('{')
-        .and_then(|rest| rest.split_once('}'))
-    {
-        None => Ok(value.to_owned()),
-        Some(("signing-key", rest)) => Ok(format!("{signing_key}{rest}")),
-        Some(("home", rest)) => Ok(format!("{}{rest}", home.display())),
-        Some((name, rest)) => {
-            let url = name
-                .strip_prefix("url:")
-                .and_then(|name| urls.get(name))
-                .ok_or_else(unknown)?;
-            Ok(format!("{url}{rest}"))
+    let Some((before, rest)) = value.split_once('{') else {
+        return Ok(value.to_owned());
+    };
+    let (name, after) = rest.split_once('}').ok_or_else(unknown)?;
+    let filled = match (name, name.split_once(':')) {
+        ("signing-key", _) => signing_key.to_owned(),
+        ("home", _) => home.display().to_string(),
+        (_, Some(("url", name))) => urls.get(name).ok_or_else(unknown)?.clone(),
+        (_, Some(("port", name))) => {
+            let url = urls.get(name).ok_or_else(unknown)?;
+            let (_, port) = url.rsplit_once(':').ok_or_else(unknown)?;
+            port.to_owned()
         }
-    }
+        _ => return Err(unknown()),
+    };
+    Ok(format!("{before}{filled}{after}"))
 }
 
 #[cfg(test)]
@@ -97,6 +98,10 @@ mod tests {
         assert_eq!(
             fill("{signing-key}", &urls, "key", Path::new("/home")).unwrap(),
             "key"
+        );
+        assert_eq!(
+            fill("127.0.0.1:{port:smtp}", &urls, "key", Path::new("/home")).unwrap(),
+            "127.0.0.1:8"
         );
         assert!(fill("{url:nobody}", &urls, "key", Path::new("/home")).is_err());
     }

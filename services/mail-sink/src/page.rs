@@ -52,6 +52,7 @@ fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/", web::get().to(show))
         .route("/healthz", web::get().to(HttpResponse::Ok))
+        .route("/readyz", web::get().to(HttpResponse::Ok))
         .route("/mails", web::get().to(list))
         .route("/mails", web::delete().to(clear))
         .route("/mails/{id}/raw", web::get().to(raw))

@@ -1,8 +1,10 @@
 //! A database, people in it, changes as the four services write them, a mail server, and the service: in this process or as a child.
 
+use std::collections::HashMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use behaviour::{Fixture, Tenant, Urls, Value, World};
@@ -41,6 +43,7 @@ pub struct Here {
     rows: Rows,
     clock: NamedTempFile,
     count: AtomicU32,
+    connections: Mutex<HashMap<String, PgConnection>>,
 }
 
 /// Somebody with a login.
@@ -74,6 +77,7 @@ impl Here {
             db,
             clock: NamedTempFile::new().unwrap(),
             count: AtomicU32::new(0),
+            connections: Mutex::default(),
         }
     }
 
@@ -227,24 +231,36 @@ impl Here {
         );
     }
 
+    /// Something done as a login, on the one connection that the test has for it.
+    fn with<T>(&self, role: &str, work: impl FnOnce(&mut PgConnection) -> T) -> T {
+        let mut connections = self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let connection = connections.entry(role.to_owned());
+        work(connection.or_insert_with(|| self.db.connect(role)))
+    }
+
     /// Runs SQL as a login.
     #[track_caller]
     pub fn run(&self, role: &str, sql: &str) {
-        if let Err(error) = self.db.connect(role).batch_execute(sql) {
+        if let Err(error) = self.with(role, |connection| connection.batch_execute(sql)) {
             panic!("{role}: {sql}: {error}");
         }
     }
 
     /// A number, as the superuser sees it.
     pub fn count(&self, sql: &str) -> i64 {
-        count(&mut self.db.connect("superuser"), sql)
+        self.with("superuser", |connection| count(connection, sql))
     }
 
     /// Lines of text, as the superuser sees them: the query's one column is called `line`.
     pub fn lines(&self, sql: &str) -> Vec<String> {
         #[expect(clippy::disallowed_methods, reason = "a test's question")]
-        let rows: Vec<Line> = diesel::sql_query(sql)
-            .load(&mut self.db.connect("superuser"))
+        let rows: Vec<Line> = self
+            .with("superuser", |connection| {
+                diesel::sql_query(sql).load(connection)
+            })
             .unwrap();
         rows.into_iter().map(|row| row.line).collect()
     }
