@@ -75,7 +75,7 @@ fn read(connection: &mut PgConnection, now: DateTime<Utc>) {
     });
 }
 
-/// (zone, schedule, from, hours, the mails): a change every half hour, a look every half hour; mails in UTC.
+/// (zone, schedule, from, hours, the mails): a change every three hours, a look every half hour; mails in UTC.
 const CASES: &[(&str, &str, &str, i64, &[&str])] = &[
     // Forward: 02:30 doesn't exist on 29 March; its mail comes when the clock jumps, once.
     (
@@ -200,8 +200,10 @@ fn every_case_of_the_table_has_its_mails_and_no_other() {
         for half_hours in 0..=hours * 2 {
             let now = from + TimeDelta::minutes(30 * half_hours);
             rollups::run(&mut connection, now).unwrap();
-            watcher.change(&here, now);
-            read(&mut connection, now);
+            if half_hours % 6 == 0 {
+                watcher.change(&here, now);
+                read(&mut connection, now);
+            }
         }
         let expected: Vec<_> = expected.iter().map(|text| time(text)).collect();
         assert_eq!(watcher.mails(&here), expected, "{schedule} in {zone}");
