@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 
 use behaviour::Value;
+use behaviour::assert::eventually;
 use behaviour::table::operations;
+
+use crate::fixture::House;
+use crate::sql;
 
 pub const CONTRACT: &str = include_str!("../../../../docs/contract/registry.yaml");
 pub const CHANGES: &str = include_str!("../../../../docs/contract/changes.yaml");
@@ -53,4 +57,18 @@ fn changes_yaml_speaks_of_every_operation_as_the_contract_does() {
             "{kind} has no keys"
         );
     }
+}
+
+#[test]
+fn it_is_ready_on_its_own_tables_and_the_views_granted_to_it() {
+    let house = House::new();
+    house.api().root("/healthz").send().expect(200);
+    house.api().root("/readyz").send().expect(200);
+    house.api().root("/docs").send().expect(200);
+    let revoke = "revoke select on published.persons from registry_reader";
+    sql::run(&mut house.db.connect("superuser"), revoke).unwrap();
+    // The answer may be remembered for a moment.
+    eventually("a missing right makes it unready", || {
+        (house.api().root("/readyz").send().status == 503).then_some(())
+    });
 }

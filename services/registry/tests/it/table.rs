@@ -1,5 +1,6 @@
 //! What holds for every operation of the contract, whatever it does.
 
+use behaviour::assert::{changes, eventually};
 use behaviour::json;
 use behaviour::registry::Desk;
 use behaviour::table::{Table, Victim};
@@ -27,6 +28,12 @@ fn victim(house: &House) -> Victim {
             .id()
     };
     let (watch, _) = (watch(domain), watch(other_domain));
+    // The feed holds back what a transaction elsewhere in the cluster may still overtake: once it is there, it stays.
+    let feed = desk.tenant.path("/registry-changes");
+    eventually("the feed has all nine changes", || {
+        let (items, _) = changes(&desk.service, &feed, &desk.tenant.member_token, None);
+        (items.len() == 9).then_some(())
+    });
     let ids = [
         ("domain", domain.to_string()),
         ("sub_domain", sub_domain.to_string()),
