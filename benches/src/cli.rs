@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what the shell is told at the end.
 
+mod bench;
 mod experiment;
 
 use std::path::PathBuf;
@@ -25,10 +26,14 @@ enum Command {
     Up(UpArgs),
     /// Measure who harms whom, on a system made for it: ends with a report.
     Run(experiment::RunArgs),
+    /// Go on with a run that ended early: what is there is kept.
+    Resume(experiment::ResumeArgs),
     /// Check that the lab measures what it says it does, on this machine, now.
     Selftest(experiment::SelftestArgs),
     /// Compute an old result again from the histograms it stores.
     Analyse(experiment::AnalyseArgs),
+    /// Measure what one thing costs, beside the least it could cost.
+    Bench(bench::BenchArgs),
     /// Take a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
     /// Move the time of all running services: +31d, -2h, reset, show.
@@ -95,8 +100,10 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => bring_up(&args),
         Command::Run(args) => experiment::run_experiment(&args),
+        Command::Resume(args) => experiment::resume_experiment(&args),
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
+        Command::Bench(args) => bench::measure(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),
     };

@@ -2,6 +2,7 @@
 //!
 //! `lab up` starts them, `lab import` fills them, `lab clock` moves their time.
 
+pub mod bench;
 pub mod cli;
 pub mod clock;
 pub mod dataset;
@@ -19,6 +20,7 @@ pub mod selftest;
 pub mod stats;
 mod target;
 pub mod up;
+mod written;
 
 pub use failure::Failure;
 pub use target::{Operator, Target, UP_JSON};

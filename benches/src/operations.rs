@@ -1,8 +1,6 @@
 //! What the names in a workload file mean over the HTTP contract.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::Uri;
@@ -13,15 +11,24 @@ use crate::Failure;
 use crate::dataset::{Dataset, Organisation};
 use crate::driver::{Call, Method};
 use crate::schedule::Arrival;
+use crate::written::Written;
 
 /// Makes an operation's call: the method, the path below the organisation, `If-Match` and a body.
-type Make = fn(&Organisation, &Arrival, &Versions) -> Shape;
+type Make = fn(&Organisation, &Arrival, &Context) -> Shape;
+
+/// What a call depends on beyond its arrival.
+struct Context {
+    written: Arc<Written>,
+    /// Another one for each cell: bodies are alike in every arm, but names must be new and changes must change something.
+    salt: u32,
+}
 
 /// Parts of a call that an operation decides.
 struct Shape {
     method: Method,
     path: String,
-    if_match: Option<i64>,
+    /// The row that is changed, and the version it is expected to have.
+    changes: Option<(Uuid, i64)>,
     body: Option<String>,
 }
 
@@ -39,9 +46,9 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
             pick(&of.sub_domains, at.row)
         ))
     }),
-    ("registry", "create-api", |of, at, _| {
+    ("registry", "create-api", |of, at, context| {
         let body = serde_json::json!({
-            "name": format!("made-{:08x}-{:08x}", at.row, at.body),
+            "name": format!("made-{:08x}-{:08x}-{:08x}", context.salt, at.row, at.body),
             "subDomainId": pick(&of.sub_domains, at.row),
             "technicalOwnerId": pick(&of.profiles, at.body),
             "tags": ["made-by-lab"],
@@ -49,14 +56,15 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
         Shape {
             method: Method::POST,
             path: "/apis".into(),
-            if_match: None,
+            changes: None,
             body: Some(body.to_string()),
         }
     }),
-    ("registry", "modify-api", |of, at, versions| {
+    ("registry", "modify-api", |of, at, context| {
         let id = pick(&of.apis, at.row);
-        let body = serde_json::json!({ "title": format!("Title {:08x}", at.body) });
-        Shape::patch(format!("/apis/{id}"), versions.take(id), &body)
+        let body =
+            serde_json::json!({ "title": format!("Title {:08x} {:08x}", context.salt, at.body) });
+        Shape::patch(format!("/apis/{id}"), id, context, &body)
     }),
     ("profile", "find-profile", |of, at, _| {
         Shape::get(format!("/profiles/{}", pick(&of.profiles, at.row)))
@@ -64,10 +72,10 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
     ("profile", "list-profiles", |_, _, _| {
         Shape::get("/profiles?limit=50".into())
     }),
-    ("profile", "rename-profile", |of, at, versions| {
+    ("profile", "rename-profile", |of, at, context| {
         let id = pick(&of.profiles, at.row);
-        let body = serde_json::json!({ "jobTitle": format!("Engineer {:08x}", at.body) });
-        Shape::patch(format!("/profiles/{id}"), versions.take(id), &body)
+        let body = serde_json::json!({ "jobTitle": format!("Engineer {:08x} {:08x}", context.salt, at.body) });
+        Shape::patch(format!("/profiles/{id}"), id, context, &body)
     }),
     ("account", "find-organisation", |_, _, _| {
         Shape::get(String::new())
@@ -75,9 +83,9 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
     ("account", "list-logins", |_, _, _| {
         Shape::get("/logins?limit=50".into())
     }),
-    ("account", "rename-organisation", |of, at, versions| {
-        let body = serde_json::json!({ "name": format!("Organisation {} {:08x}", of.id, at.body) });
-        Shape::patch(String::new(), versions.take(of.id), &body)
+    ("account", "rename-organisation", |of, at, context| {
+        let body = serde_json::json!({ "name": format!("Organisation {} {:08x} {:08x}", of.id, context.salt, at.body) });
+        Shape::patch(String::new(), of.id, context, &body)
     }),
     ("billing", "list-invoices", |_, _, _| {
         Shape::get("/invoices?limit=50".into())
@@ -99,7 +107,7 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
         Shape {
             method: Method::POST,
             path: "/notifications/read".into(),
-            if_match: None,
+            changes: None,
             body: Some(body.to_string()),
         }
     }),
@@ -110,37 +118,18 @@ impl Shape {
         Self {
             method: Method::GET,
             path,
-            if_match: None,
+            changes: None,
             body: None,
         }
     }
 
-    fn patch(path: String, version: i64, body: &serde_json::Value) -> Self {
+    fn patch(path: String, id: Uuid, context: &Context, body: &serde_json::Value) -> Self {
         Self {
             method: Method::PATCH,
             path,
-            if_match: Some(version),
+            changes: Some((id, context.written.expect(id))),
             body: Some(body.to_string()),
         }
-    }
-}
-
-/// Which version each row is expected to have: 1 in the image, one more with each change that the lab asked for. Two
-/// changes of one row in flight at once may cross; the later one's 412 shows among the unexpected answers.
-#[derive(Debug, Default)]
-pub struct Versions(Mutex<HashMap<Uuid, AtomicI64>>);
-
-impl Versions {
-    /// The version to send now.
-    fn take(&self, id: Uuid) -> i64 {
-        // A poisoned lock holds a whole map: nothing in this section can leave it half changed.
-        let mut map = self
-            .0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        map.entry(id)
-            .or_insert_with(|| AtomicI64::new(1))
-            .fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -161,7 +150,8 @@ pub fn calls(
     base_url: &str,
     endpoints: &[String],
     data: &Arc<Dataset>,
-    versions: &Arc<Versions>,
+    written: &Arc<Written>,
+    salt: u32,
 ) -> Result<Arc<dyn Fn(&Arrival) -> Call + Send + Sync>, Failure> {
     let makes = endpoints
         .iter()
@@ -173,14 +163,14 @@ pub fn calls(
                 .ok_or_else(|| unknown(service, endpoint))
         })
         .collect::<Result<Vec<Make>, Failure>>()?;
-    let (base, data, versions) = (
-        base_url.trim_end_matches('/').to_owned(),
-        Arc::clone(data),
-        Arc::clone(versions),
-    );
+    let (base, data) = (base_url.trim_end_matches('/').to_owned(), Arc::clone(data));
+    let context = Context {
+        written: Arc::clone(written),
+        salt,
+    };
     Ok(Arc::new(move |arrival| {
         let of = &data.organisations[arrival.organisation as usize % data.organisations.len()];
-        let shape = makes[usize::from(arrival.endpoint)](of, arrival, &versions);
+        let shape = makes[usize::from(arrival.endpoint)](of, arrival, &context);
         let url = format!("{base}/api/v1/organisations/{}{}", of.id, shape.path);
         Call {
             method: shape.method,
@@ -188,8 +178,9 @@ pub fn calls(
             url: url.parse().unwrap_or_else(|_| Uri::default()),
             authorization: Some(of.token.clone()),
             if_match: shape
-                .if_match
-                .and_then(|version| HeaderValue::from_str(&format!("\"{version}\"")).ok()),
+                .changes
+                .and_then(|(_, version)| HeaderValue::from_str(&format!("\"{version}\"")).ok()),
+            of: shape.changes.map(|(id, _)| id),
             body: shape.body.map(Bytes::from),
         }
     }))
@@ -225,7 +216,7 @@ mod tests {
                 .map(|endpoint| endpoint.name.clone())
                 .collect();
             assert!(
-                calls(service, "http://x", &names, &data, &Arc::default()).is_ok(),
+                calls(service, "http://x", &names, &data, &Arc::default(), 0).is_ok(),
                 "{service}"
             );
         }
@@ -235,23 +226,10 @@ mod tests {
             &["fly".to_owned()],
             &data,
             &Arc::default(),
+            0,
         )
         .err()
         .unwrap();
         assert!(error.to_string().contains("find-api"), "{error}");
-    }
-
-    #[test]
-    fn each_change_expects_the_next_version() {
-        let versions = Versions::default();
-        let id = Uuid::from_u128(1);
-        assert_eq!(
-            (
-                versions.take(id),
-                versions.take(id),
-                versions.take(Uuid::nil())
-            ),
-            (1, 2, 1)
-        );
     }
 }

@@ -43,10 +43,28 @@ pub(super) struct RunArgs {
     /// Part of the machine's processors that all services together are driven to
     #[arg(long, default_value_t = 0.6, value_name = "0..1", value_parser = part)]
     utilisation: f64,
+    /// Use the absolute rates of another run's result.json, as a comparison needs
+    #[arg(long, value_name = "FILE")]
+    rates_from: Option<PathBuf>,
+    /// Load services that are built without optimisation: only to try the lab itself
+    #[arg(long)]
+    unoptimised: bool,
     /// Size of the data set
     #[arg(long, value_enum, default_value = "small")]
     data: Data,
     /// End with exit code 1 where a resolved ratio is above a bound, such as `registry<-billing.oneIn20>2` (repeatable)
+    #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
+    fail_on: Vec<Threshold>,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// The folder of a run that ended early
+    folder: PathBuf,
+    /// As for `lab run`
     #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
     /// How to say what came out
@@ -71,6 +89,12 @@ pub(super) struct AnalyseArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct SelftestArgs {
+    /// Keep the outcome in the results folder, for the result files to come
+    #[arg(long)]
+    save: bool,
+    /// The results folder
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    results: PathBuf,
     /// How to say what came out
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -86,6 +110,9 @@ pub(super) fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
         };
         eprintln!("{:8} {mark:7} {}", test.id, test.found);
     })?;
+    if args.save {
+        selftest::save(&args.results, &tests)?;
+    }
     if args.format == Format::Json {
         println!("{}", serde_json::json!(tests));
     }
@@ -96,32 +123,60 @@ pub(super) fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
 
 /// Runs an experiment.
 pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
+    let stop = interruptible()?;
+    let size = match args.data {
+        Data::Small => Size::SMALL,
+        Data::Large => Size::LARGE,
+    };
+    end(
+        run::run(
+            &run::Options {
+                preset: args.preset,
+                seed: args.seed,
+                results: args.results.clone(),
+                workload: args.workload.clone(),
+                utilisation: args.utilisation,
+                size,
+                optimised: !args.unoptimised,
+                rates_from: args.rates_from.clone(),
+            },
+            &stop,
+        )?,
+        args.format,
+        &args.fail_on,
+    )
+}
+
+/// Goes on with a run that ended early.
+pub(super) fn resume_experiment(args: &ResumeArgs) -> Result<ExitCode, Failure> {
+    end(
+        run::resume(&args.folder, &interruptible()?)?,
+        args.format,
+        &args.fail_on,
+    )
+}
+
+/// Says what a run's folder holds.
+fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCode, Failure> {
+    let result = read(&folder.join("result.json"))?;
+    say(&result, format);
+    if format == Format::Text {
+        println!("The report: {}", folder.join("report.html").display());
+        if !result.run.complete {
+            println!("To go on: lab resume {}", folder.display());
+        }
+    }
+    Ok(judge(&result, fail_on))
+}
+
+/// True from Ctrl-C or SIGTERM on.
+fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
     }
-    let size = match args.data {
-        Data::Small => Size::SMALL,
-        Data::Large => Size::LARGE,
-    };
-    let folder = run::run(
-        &run::Options {
-            preset: args.preset,
-            seed: args.seed,
-            results: args.results.clone(),
-            workload: args.workload.clone(),
-            utilisation: args.utilisation,
-            size,
-        },
-        &stop,
-    )?;
-    let result = read(&folder.join("result.json"))?;
-    say(&result, args.format);
-    if args.format == Format::Text {
-        println!("The report: {}", folder.join("report.html").display());
-    }
-    Ok(judge(&result, &args.fail_on))
+    Ok(stop)
 }
 
 /// Recomputes an old result from what it stores.

@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION,
+};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use uuid::Uuid;
 
 use super::pace::Job;
 use super::record::Finished;
-use super::{Load, Outcome, ServiceRecord, Settings};
+use super::{Answer, Answered, Load, Outcome, ServiceRecord, Settings};
 pub use hyper::Method;
 
 /// An HTTP request, ready to send.
@@ -31,6 +34,8 @@ pub struct Call {
     pub if_match: Option<HeaderValue>,
     /// A JSON body.
     pub body: Option<Bytes>,
+    /// The row that it changes, if it changes one.
+    pub of: Option<Uuid>,
 }
 
 type Http = Client<HttpConnector, Full<Bytes>>;
@@ -79,7 +84,7 @@ pub(super) fn send_all(
             peaks[job.load] = peaks[job.load].max(running.get());
             let permits = permits.clone();
             let (http, results) = (clients[job.load].clone(), results.clone());
-            let call = (load.call)(arrival);
+            let (call, answered) = ((load.call)(arrival), load.answered.clone());
             tokio::task::spawn_local(async move {
                 let _permit = match &permits {
                     Some(permits) => permits.acquire().await.ok(),
@@ -90,7 +95,7 @@ pub(super) fn send_all(
                 } else {
                     sent
                 };
-                let (outcome, server_timing) = send(&http, call, settings.timeout).await;
+                let (outcome, server_timing) = send(&http, call, settings.timeout, answered).await;
                 running.set(running.get() - 1);
                 let _ = results.send(Finished {
                     sent,
@@ -118,7 +123,24 @@ fn client() -> Http {
         .build(connector)
 }
 
-async fn send(http: &Http, call: Call, timeout: Duration) -> (Outcome, Option<[f64; 4]>) {
+async fn send(
+    http: &Http,
+    call: Call,
+    timeout: Duration,
+    answered: Option<Answered>,
+) -> (Outcome, Option<[f64; 4]>) {
+    let of = call.of;
+    let tell = |status: u16, headers: Option<&HeaderMap>| {
+        let header = |name: HeaderName| headers?.get(name)?.to_str().ok();
+        if let Some(answered) = &answered {
+            answered(&Answer {
+                of,
+                status,
+                etag: header(ETAG),
+                location: header(LOCATION),
+            });
+        }
+    };
     let mut request = hyper::Request::new(Full::new(call.body.clone().unwrap_or_default()));
     *request.method_mut() = call.method;
     *request.uri_mut() = call.url;
@@ -139,14 +161,24 @@ async fn send(http: &Http, call: Call, timeout: Duration) -> (Outcome, Option<[f
             .headers()
             .get("server-timing")
             .and_then(|value| server_timing(value.to_str().ok()?));
+        let (head, body) = response.into_parts();
         // Done is when the last byte is here, not the first.
-        response.into_body().collect().await.map_err(|_| ())?;
-        Ok::<_, ()>((Outcome::of_status(status), timing))
+        body.collect().await.map_err(|_| ())?;
+        Ok::<_, ()>((status, head.headers, timing))
     };
     match tokio::time::timeout(timeout, answer).await {
-        Ok(Ok(answered)) => answered,
-        Ok(Err(())) => (Outcome::Connect, None),
-        Err(_) => (Outcome::Timeout, None),
+        Ok(Ok((status, headers, timing))) => {
+            tell(status, Some(&headers));
+            (Outcome::of_status(status), timing)
+        }
+        Ok(Err(())) => {
+            tell(0, None);
+            (Outcome::Connect, None)
+        }
+        Err(_) => {
+            tell(0, None);
+            (Outcome::Timeout, None)
+        }
     }
 }
 

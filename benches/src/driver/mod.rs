@@ -16,6 +16,8 @@ pub use client::{Call, Method};
 pub use outcome::Outcome;
 pub use record::{EndpointRecord, Lag, ServerTiming, ServiceRecord};
 
+use uuid::Uuid;
+
 use crate::schedule::Arrival;
 
 /// One service's load in a cell.
@@ -29,6 +31,24 @@ pub struct Load {
     pub arrivals: Arc<Vec<Arrival>>,
     /// Turns ordinals into a call. Called on the sending thread, so it must be quick.
     pub call: Arc<dyn Fn(&Arrival) -> Call + Send + Sync>,
+    /// Told of the end of every call that was made. Called on the sending thread too.
+    pub answered: Option<Answered>,
+}
+
+/// Hears of the end of every call.
+pub type Answered = Arc<dyn Fn(&Answer<'_>) + Send + Sync>;
+
+/// How a call ended, as far as the caller must remember it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// [`Call::of`].
+    pub of: Option<Uuid>,
+    /// The status; 0 without an answer.
+    pub status: u16,
+    /// `ETag`.
+    pub etag: Option<&'a str>,
+    /// `Location`.
+    pub location: Option<&'a str>,
 }
 
 /// How a cell is driven.

@@ -10,6 +10,8 @@ pub enum Outcome {
     Ok,
     /// 402 or 409: the answer the contract gives to a frozen organisation, a full plan or a taken name.
     Expected4xx,
+    /// 412: somebody else changed the row first, which the contract promises to tell.
+    Stale,
     /// Another 4xx: the workload or the service is wrong.
     Unexpected4xx,
     /// 429: the service limits its callers.
@@ -31,6 +33,7 @@ impl Outcome {
         match status {
             200..=399 => Self::Ok,
             402 | 409 => Self::Expected4xx,
+            412 => Self::Stale,
             429 => Self::Limited,
             400..=499 => Self::Unexpected4xx,
             _ => Self::ServerError,
@@ -40,6 +43,6 @@ impl Outcome {
     /// Whether the caller got what the contract promises.
     #[must_use]
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Ok | Self::Expected4xx)
+        matches!(self, Self::Ok | Self::Expected4xx | Self::Stale)
     }
 }

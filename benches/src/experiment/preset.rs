@@ -64,6 +64,15 @@ impl Preset {
         }
     }
 
+    /// How often each freshness is tried.
+    #[must_use]
+    pub fn freshness_tries(self) -> usize {
+        match self {
+            Self::Smoke => 10,
+            _ => 100,
+        }
+    }
+
     /// The services under load, of those that run.
     #[must_use]
     pub fn services(self, running: &[String]) -> Vec<String> {

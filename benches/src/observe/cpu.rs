@@ -5,13 +5,31 @@ use std::time::Instant;
 
 use crate::result;
 
-/// (on a processor, ready and waiting for one) in seconds since the process began; `None` where the process is gone or
-/// this isn't its machine.
-pub fn schedstat(pid: i32) -> Option<(f64, f64)> {
+/// (on a processor, ready and waiting for one) in seconds.
+pub type CpuTimes = (f64, f64);
+
+/// A single-threaded process's times since it began; `None` where it is gone or this isn't its machine.
+pub fn schedstat(pid: i32) -> Option<CpuTimes> {
     parse(&fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?)
 }
 
-fn parse(text: &str) -> Option<(f64, f64)> {
+/// Times of all threads that a process has now: `/proc/<pid>/schedstat` is its first thread's alone.
+pub fn threads(pid: u32) -> CpuTimes {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+        .into_iter()
+        .flatten();
+    tasks
+        .flatten()
+        .filter_map(|task| parse(&fs::read_to_string(task.path().join("schedstat")).ok()?))
+        .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+/// Busy processor seconds of the whole machine.
+pub fn busy_s() -> f64 {
+    machine_cpu_s().0
+}
+
+fn parse(text: &str) -> Option<CpuTimes> {
     let mut fields = text.split_ascii_whitespace();
     let mut seconds = || Some(fields.next()?.parse::<f64>().ok()? / 1e9);
     Some((seconds()?, seconds()?))
@@ -90,9 +108,9 @@ pub struct Machine {
 }
 
 impl CpuClock {
-    /// From now on; `services` are their process ids.
+    /// From now on; `services` are their names and process ids.
     #[must_use]
-    pub fn start(services: &[u32]) -> Self {
+    pub fn start(services: &[(String, u32)]) -> Self {
         let (busy_s, stolen_s) = machine_cpu_s();
         Self {
             started: Instant::now(),
@@ -100,7 +118,7 @@ impl CpuClock {
             stolen_s,
             services: services
                 .iter()
-                .map(|&pid| (pid, process_cpu_s(pid)))
+                .map(|&(_, pid)| (pid, process_cpu_s(pid)))
                 .collect(),
             own_s: process_cpu_s(std::process::id()),
         }

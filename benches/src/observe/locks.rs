@@ -18,7 +18,8 @@ use crate::result::LedgerResult;
 /// Mean gap between two samples.
 const GAP_MS: f64 = 20.0;
 
-type Outcome = Result<(LedgerResult, f64), Failure>;
+/// The ledger, and what the loop's thread and its backend cost in CPU seconds.
+type Outcome = Result<(LedgerResult, (f64, f64)), Failure>;
 
 /// The running loop.
 pub struct LockLoop {
@@ -40,7 +41,7 @@ impl LockLoop {
         Ok(Self { stop, thread })
     }
 
-    /// The ledger by service, and the CPU seconds the loop cost here and in its backend.
+    /// The ledger by service, and what the loop cost.
     pub fn finish(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
         self.thread
@@ -62,14 +63,14 @@ fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
             GAP_MS / 1000.0 * random.random_range(0.5..1.5),
         ));
     }
-    let cpu_s = thread_cpu_s() + backend_cpu_s(pid) - before;
+    let cost = (thread_cpu_s(), backend_cpu_s(pid) - before);
     let result = LedgerResult {
         short_wait_remainder_s: ledger.short_wait_remainder_s(),
         samples: ledger.samples(),
         entries: by_service(ledger.entries()),
-        activity: BTreeMap::new(),
+        ..LedgerResult::default()
     };
-    Ok((result, cpu_s))
+    Ok((result, cost))
 }
 
 /// Folds readers and writers to their service; seconds and waits add up, standard deviations in squares.

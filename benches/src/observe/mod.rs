@@ -1,17 +1,20 @@
 //! What is watched while a cell runs, and what the watching itself costs.
 
 mod activity;
+mod apportion;
 mod cpu;
 mod locks;
 mod statements;
 
+pub use activity::StateLoop;
 pub use cpu::{CpuClock, Machine, machine};
 pub use statements::Statements;
 
 use std::collections::BTreeMap;
 
 use crate::Failure;
-use crate::result::{LedgerResult, RoleCost};
+use crate::result::{Apportioned, LedgerResult, RoleCost};
+use activity::States;
 
 /// Everything seen during one cell.
 #[derive(Clone, Debug, Default)]
@@ -20,27 +23,39 @@ pub struct Seen {
     pub ledger: LedgerResult,
     /// What each role cost, by service.
     pub roles: BTreeMap<String, RoleCost>,
-    /// CPU seconds of the observing threads and their backends.
-    pub observer_cpu_s: f64,
+    /// CPU seconds of the observing threads.
+    pub observer_threads_s: f64,
+    /// CPU seconds of their backends.
+    pub observer_backends_s: f64,
 }
 
 /// Watches one cell. Both loops run on threads and connections of their own until [`Observer::finish`].
 pub struct Observer {
-    locks: locks::LockLoop,
-    activity: activity::StateLoop,
+    loops: Option<(locks::LockLoop, StateLoop)>,
     statements: Statements,
 }
 
 impl Observer {
-    /// Starts watching.
+    /// Starts watching; `processes` are the services' names and process ids.
     ///
     /// # Errors
     /// When the database can't be reached or read.
-    pub fn start(database_url: &str) -> Result<Self, Failure> {
+    pub fn start(database_url: &str, processes: &[(String, u32)]) -> Result<Self, Failure> {
+        let state = StateLoop::start(database_url, processes)?;
+        Ok(Self {
+            loops: Some((locks::LockLoop::start(database_url)?, state)),
+            ..Self::blind(database_url)?
+        })
+    }
+
+    /// Only reads counters before and after: what watching costs is measured against this.
+    ///
+    /// # Errors
+    /// When the database can't be reached or read.
+    pub fn blind(database_url: &str) -> Result<Self, Failure> {
         Ok(Self {
             statements: Statements::start(database_url)?,
-            activity: activity::StateLoop::start(database_url)?,
-            locks: locks::LockLoop::start(database_url)?,
+            loops: None,
         })
     }
 
@@ -49,20 +64,41 @@ impl Observer {
     /// # Errors
     /// When a loop had lost the database.
     pub fn finish(self) -> Result<Seen, Failure> {
-        let (mut ledger, locks_cpu_s) = self.locks.finish()?;
-        let (activity, cpu, activity_cpu_s) = self.activity.finish()?;
-        ledger.activity = activity;
-        let mut roles = self.statements.finish()?;
-        for (role, (cpu_s, run_queue_s)) in cpu {
-            let cost: &mut RoleCost = roles.entry(role).or_default();
+        let mut seen = Seen::default();
+        let states = match self.loops {
+            Some((locks, state)) => {
+                let (ledger, (thread_s, backend_s)) = locks.finish()?;
+                seen.ledger = ledger;
+                seen.observer_threads_s += thread_s;
+                seen.observer_backends_s += backend_s;
+                state.finish()?
+            }
+            None => States::default(),
+        };
+        seen.observer_threads_s += states.cost.0;
+        seen.observer_backends_s += states.cost.1;
+        seen.ledger.activity = states.activity;
+        seen.ledger.timeline = states.timeline;
+        let apportioned = states.apportioned.lines().into_iter();
+        seen.ledger.apportioned = apportioned
+            .map(|(waiting, blamed, seconds)| Apportioned {
+                waiting,
+                blamed,
+                seconds,
+            })
+            .collect();
+        seen.roles = self.statements.finish()?;
+        for (role, (cpu_s, run_queue_s)) in states.backends {
+            let cost: &mut RoleCost = seen.roles.entry(role).or_default();
             cost.cpu_s = cpu_s;
             cost.run_queue_s = run_queue_s;
         }
-        Ok(Seen {
-            ledger,
-            roles,
-            observer_cpu_s: locks_cpu_s + activity_cpu_s,
-        })
+        for (service, (cpu_s, run_queue_s)) in states.processes {
+            let cost: &mut RoleCost = seen.roles.entry(service).or_default();
+            cost.process_cpu_s = cpu_s;
+            cost.process_run_queue_s = run_queue_s;
+        }
+        Ok(seen)
     }
 }
 

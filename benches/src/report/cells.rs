@@ -9,8 +9,7 @@ use crate::result::{CENSORED_US, CellResult, ResultFile, ServiceResult};
 /// Every pair, folded away until asked for.
 pub fn section(result: &ResultFile) -> String {
     let mut pairs: Vec<&Cell> = result
-        .cells
-        .iter()
+        .counted()
         .map(|cell| &cell.cell)
         .filter(|cell| matches!(cell, Cell::Pair { .. }))
         .collect();
@@ -60,14 +59,12 @@ fn values(result: &ResultFile, pair: &Cell, victim: &str, q: f64) -> Vec<(f64, f
     };
     let of = |wanted: &Cell, replicate: usize| {
         result
-            .cells
-            .iter()
+            .counted()
             .find(|cell| cell.cell == *wanted && cell.replicate == replicate)
             .and_then(quantile)
     };
     let replicates = result
-        .cells
-        .iter()
+        .counted()
         .map(|cell| cell.replicate + 1)
         .max()
         .unwrap_or(0);

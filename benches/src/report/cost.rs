@@ -43,11 +43,7 @@ pub fn section(result: &ResultFile) -> String {
 }
 
 fn matching(result: &ResultFile, wanted: impl Fn(&Cell) -> bool) -> Vec<&CellResult> {
-    result
-        .cells
-        .iter()
-        .filter(|cell| wanted(&cell.cell))
-        .collect()
+    result.counted().filter(|cell| wanted(&cell.cell)).collect()
 }
 
 fn sum(cells: &[&CellResult], service: &str) -> (RoleCost, u64, f64) {

@@ -15,8 +15,7 @@ const LINES: usize = 15;
 /// The ledger of all cells in which services ran together.
 pub fn section(result: &ResultFile) -> String {
     let together: Vec<&CellResult> = result
-        .cells
-        .iter()
+        .counted()
         .filter(|cell| matches!(cell.cell, Cell::Pair { .. } | Cell::All))
         .collect();
     let remainder: f64 = together
@@ -91,8 +90,7 @@ fn words(cause: Cause) -> &'static str {
 /// Mean active sessions by service and wait class, everybody at work.
 fn activity(result: &ResultFile) -> String {
     let all: Vec<&CellResult> = result
-        .cells
-        .iter()
+        .counted()
         .filter(|cell| cell.cell == Cell::All)
         .collect();
     if all.is_empty() {

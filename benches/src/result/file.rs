@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::matrix::Matrix;
 use crate::driver::{Outcome, ServiceRecord};
 use crate::experiment::{Cell, Preset};
+use crate::schedule::Workload;
 use crate::stats::{Histogram, MalformedHistogram};
 
 /// Version of the shapes in this file.
@@ -36,6 +37,10 @@ pub struct ResultFile {
     pub correctness: BTreeMap<String, i64>,
     /// What the lab's own tests said on this machine.
     pub selftest: Vec<SelfTest>,
+    /// When they said so, RFC 3339; null where they were never run here.
+    pub selftest_at: Option<String>,
+    /// How soon one service's change takes effect in another one, nobody else at work.
+    pub freshness: Option<Freshness>,
 }
 
 /// What was run.
@@ -64,6 +69,14 @@ pub struct Run {
     pub command: String,
     /// Whether every cell was run.
     pub complete: bool,
+    /// Whether the services were built for load.
+    pub optimised: bool,
+    /// Doubted blocks that were run again.
+    pub reruns: u64,
+    /// How often the run was resumed after it had ended early.
+    pub resumed: u64,
+    /// What was asked for.
+    pub workload: Workload,
 }
 
 /// The machine, as far as it matters.
@@ -120,9 +133,9 @@ pub struct CellResult {
     pub order: usize,
     /// Seconds since the run's start.
     pub started_s: f64,
-    /// Whether every gate was passed.
+    /// Whether it counts: a doubted block that was run again doesn't, the one in its place does, whatever became of it.
     pub valid: bool,
-    /// Which weren't.
+    /// Gates that it didn't pass.
     pub doubts: Vec<String>,
     /// By service.
     pub services: Vec<ServiceResult>,
@@ -148,8 +161,24 @@ pub struct LedgerResult {
     pub short_wait_remainder_s: f64,
     /// Average active sessions by role and wait class (`cpu` where none): mean number over the cell.
     pub activity: BTreeMap<String, BTreeMap<String, f64>>,
+    /// The same second by second.
+    pub timeline: Vec<BTreeMap<String, BTreeMap<String, f64>>>,
+    /// Waiting for a processor, split over everybody who used one at the time: a model, not an observation.
+    pub apportioned: Vec<Apportioned>,
     /// Samples of the lock loop.
     pub samples: u64,
+}
+
+/// Seconds that one party waited in the run queue while another one used the processors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Apportioned {
+    /// A service (its process and its backends), `driver` or `background`.
+    pub waiting: String,
+    /// Likewise, or `others`; the waiting one itself where that is its own doing.
+    pub blamed: String,
+    /// How long.
+    pub seconds: f64,
 }
 
 /// What a role cost the machine in a cell.
@@ -160,6 +189,10 @@ pub struct RoleCost {
     pub cpu_s: f64,
     /// Seconds its backends were ready and waited for a processor.
     pub run_queue_s: f64,
+    /// Seconds the service's own process was on a processor.
+    pub process_cpu_s: f64,
+    /// Seconds its threads were ready and waited for one.
+    pub process_run_queue_s: f64,
     /// Statements.
     pub calls: i64,
     /// Milliseconds in them.
@@ -192,6 +225,30 @@ pub struct ServiceResult {
     pub server_timing_ms: Option<[f64; 4]>,
     /// In flight at the most.
     pub in_flight_max: usize,
+}
+
+/// How soon changes take effect elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Freshness {
+    /// From the commit of a freeze to Registry's first 402.
+    pub freeze: Option<Delay>,
+    /// From the answer to a rename in Profile to Registry showing the new name.
+    pub rename: Option<Delay>,
+    /// Writes begun after the commit of a freeze and accepted nevertheless. Expected 0.
+    pub served_though_frozen: u64,
+}
+
+/// Quantiles of a delay, milliseconds, the asking included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Delay {
+    /// Median.
+    pub p50_ms: f64,
+    /// 99th percentile, by the nearest rank.
+    pub p99_ms: f64,
+    /// How often it was tried.
+    pub tries: usize,
 }
 
 /// One test of the lab by itself.
@@ -231,6 +288,11 @@ pub enum MalformedResult {
 }
 
 impl ResultFile {
+    /// The blocks that count.
+    pub fn counted(&self) -> impl Iterator<Item = &CellResult> {
+        self.cells.iter().filter(|cell| cell.valid)
+    }
+
     /// Reads and checks one.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ mod file;
 mod matrix;
 
 pub use file::{
-    CellResult, LedgerResult, Machine, MalformedResult, PostgresInfo, ResultFile, RoleCost, Run,
-    SCHEMA_VERSION, SelfTest, ServiceInfo, ServiceResult,
+    Apportioned, CellResult, Delay, Freshness, LedgerResult, Machine, MalformedResult,
+    PostgresInfo, ResultFile, RoleCost, Run, SCHEMA_VERSION, SelfTest, ServiceInfo, ServiceResult,
 };
 pub use matrix::{CENSORED_US, Entry, Matrix, Metric, analyse};

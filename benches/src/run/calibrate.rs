@@ -95,7 +95,7 @@ fn drive(
         settle: Duration::ZERO,
         ..Settings::default()
     };
-    let clock = CpuClock::start(&environment.process_ids());
+    let clock = CpuClock::start(&environment.processes());
     let records = driver::run(&loads, settings)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::environment::Environment;
-use super::{Done, Options, endpoint_names, schedule_seed, skew};
+use super::{Options, endpoint_names, schedule_seed, skew};
 use crate::Failure;
 use crate::dataset::{connect, failed};
-use crate::driver::{self, Load, ServiceRecord, Settings};
+use crate::driver::{self, Answered, Load, ServiceRecord, Settings};
 use crate::experiment::Cell;
 use crate::observe::{CpuClock, Observer};
 use crate::operations::calls;
@@ -25,8 +25,7 @@ const OBSERVER_MAX: f64 = 0.05;
 /// How long a cell may take to come to rest.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
-/// Runs one cell. Doubts are noted, never hidden; a doubted cell still counts, since leaving out what looks bad would
-/// itself be a bias.
+/// Runs one cell and adds nothing to the result but, once, the workload's hash. Doubts are noted, never hidden.
 pub fn run(
     environment: &mut Environment,
     result: &mut ResultFile,
@@ -34,7 +33,7 @@ pub fn run(
     cell: &Cell,
     (replicate, order): (usize, usize),
     options: &Options,
-) -> Result<Done, Failure> {
+) -> Result<(CellResult, Instant), Failure> {
     let names: Vec<String> = result
         .services
         .iter()
@@ -58,16 +57,20 @@ pub fn run(
     }
     let rested = rest(environment)?;
     let started = Instant::now();
-    let observer = Observer::start(environment.database_url()?)?;
-    let clock = CpuClock::start(&environment.process_ids());
+    let processes = environment.processes();
+    let observer = Observer::start(environment.database_url()?, &processes)?;
+    let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
     let seen = observer.finish()?;
     let postgres: f64 = seen.roles.values().map(|role| role.cpu_s).sum::<f64>() / machine.seconds;
-    let observer_cpu = seen.observer_cpu_s / machine.seconds;
-    let foreign_cpu =
-        (machine.busy - machine.services - machine.own - postgres - observer_cpu).max(0.0);
+    let watching_s = seen.observer_threads_s + seen.observer_backends_s;
+    let observer_cpu = watching_s / machine.seconds;
+    // The observing threads are part of this process already.
+    let known =
+        machine.services + machine.own + postgres + seen.observer_backends_s / machine.seconds;
+    let foreign_cpu = (machine.busy - known).max(0.0);
     let mut doubts = doubts(&records);
     let mut doubt = |yes: bool, why: String| {
         if yes {
@@ -98,10 +101,10 @@ pub fn run(
         roles: seen.roles,
         ledger: seen.ledger,
         observer_cpu,
-        driver_cpu: machine.own,
+        driver_cpu: machine.own - seen.observer_threads_s / machine.seconds,
         foreign_cpu,
     };
-    Ok(Done(cell, started))
+    Ok((cell, started))
 }
 
 /// The members' schedules, the same in every cell of a replicate.
@@ -134,13 +137,20 @@ pub(super) fn loads(
                     url,
                     &endpoints,
                     environment.data(),
-                    environment.versions(),
+                    environment.written(),
+                    environment.salt(),
                 )?,
+                answered: Some(answered(environment)),
                 endpoints,
                 arrivals: Arc::new(arrivals),
             })
         })
         .collect()
+}
+
+fn answered(environment: &Environment) -> Answered {
+    let written = Arc::clone(environment.written());
+    Arc::new(move |answer| written.answered(answer))
 }
 
 fn doubts(records: &[ServiceRecord]) -> Vec<String> {

@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use postgres::Client;
 use schema::{ApplyOptions, DATABASE, Passwords};
 
 use crate::dataset::{self, Dataset, Size, connect, failed};
-use crate::operations::Versions;
 use crate::result::PostgresInfo;
 use crate::up::{self, Instance, services};
+use crate::written::Written;
 use crate::{Failure, Target};
 
 /// The database that every replicate starts from.
@@ -21,20 +21,30 @@ const IMAGE: &str = "govrnanza_image";
 pub struct Environment {
     instance: Instance,
     data: Arc<Dataset>,
-    versions: Arc<Versions>,
+    written: Arc<Written>,
+    salts: AtomicU32,
 }
 
 impl Environment {
     /// Starts everything, fills the database and keeps an image of it.
-    pub fn start(size: Size, seed: u64, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// When something can't be started, or `stop` became true meanwhile. Later on `stop` doesn't touch it: it is ended by
+    /// dropping it, so that what runs can be finished.
+    pub fn start(
+        size: Size,
+        seed: u64,
+        optimised: bool,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
         let options = up::Options {
             ephemeral: true,
             port_base: 0,
-            release: true,
+            release: optimised,
             ..up::Options::default()
         };
         eprintln!("Starting Postgres and the services …");
-        let instance = Instance::start(&options, stop, |news| eprintln!("{news}"))?;
+        let instance = start_unless(&options, stop)?;
         eprintln!(
             "Making {} APIs of {} organisations …",
             size.apis, size.organisations
@@ -48,7 +58,8 @@ impl Environment {
         let environment = Self {
             instance,
             data,
-            versions: Arc::default(),
+            written: Arc::default(),
+            salts: AtomicU32::new(0),
         };
         environment.without_services(|maintenance| {
             maintenance
@@ -75,7 +86,7 @@ impl Environment {
                 ))
                 .map_err(failed)
         })?;
-        self.versions = Arc::default();
+        self.written = Arc::default();
         Ok(())
     }
 
@@ -88,10 +99,10 @@ impl Environment {
             .collect()
     }
 
-    /// Process ids of the services.
-    pub fn process_ids(&self) -> Vec<u32> {
+    /// Names and process ids of the services.
+    pub fn processes(&self) -> Vec<(String, u32)> {
         services::names()
-            .filter_map(|name| self.instance.process_id(name))
+            .filter_map(|name| Some((name.to_owned(), self.instance.process_id(name)?)))
             .collect()
     }
 
@@ -110,9 +121,14 @@ impl Environment {
         &self.data
     }
 
-    /// Versions that the next changes expect.
-    pub fn versions(&self) -> &Arc<Versions> {
-        &self.versions
+    /// What was changed since the data was put back.
+    pub fn written(&self) -> &Arc<Written> {
+        &self.written
+    }
+
+    /// Another number each time, for what must be new in each cell.
+    pub fn salt(&self) -> u32 {
+        self.salts.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Version and settings of the server.
@@ -133,20 +149,6 @@ impl Environment {
         let settings: BTreeMap<String, String> =
             rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         Ok(PostgresInfo { version, settings })
-    }
-
-    /// Counts violations of what must always hold.
-    pub fn audit(&self) -> Result<BTreeMap<String, i64>, Failure> {
-        let mut client = connect(self.database_url()?)?;
-        AUDITS
-            .iter()
-            .map(|(name, sql)| {
-                let row = client
-                    .query_one(*sql, &[])
-                    .map_err(|error| failed(name, &error))?;
-                Ok(((*name).to_owned(), row.get(0)))
-            })
-            .collect()
     }
 
     /// Stops the services, does something in the maintenance database, brings database rights up to date, starts them.
@@ -205,46 +207,22 @@ fn signing_key(instance: &Instance) -> Result<String, Failure> {
     })
 }
 
-/// What must always hold; each counts its violations.
-const AUDITS: &[(&str, &str)] = &[
-    (
-        "plan limits exceeded",
-        "select count(*) from registry.usage u join account.organisations o on o.id = u.organisation_id
-         join account.plans p on p.code = o.plan_code
-         where u.apis > p.api_limit or u.domains > p.domain_limit or u.sub_domains > p.sub_domain_limit",
-    ),
-    (
-        "counters that aren't the count",
-        "select count(*) from registry.usage u
-         where u.apis <> (select count(*) from registry.apis a where a.organisation_id = u.organisation_id)
-            or u.domains <> (select count(*) from registry.domains d where d.organisation_id = u.organisation_id)
-            or u.sub_domains <> (select count(*) from registry.sub_domains s where s.organisation_id = u.organisation_id)",
-    ),
-    (
-        "head counts that aren't the count",
-        "select count(*) from profile.head_counts h where h.users <> (select count(*) from profile.profiles p
-            where p.organisation_id = h.organisation_id and p.deleted_at is null)",
-    ),
-    (
-        "owners of another organisation or none",
-        "select count(*) from registry.apis a left join profile.profiles p
-            on p.organisation_id = a.organisation_id and p.id = a.technical_owner_id
-         where a.technical_owner_id is not null and (p.id is null or p.deleted_at is not null)",
-    ),
-    ("APIs without a version", "select count(*) from registry.apis a where not exists (select from registry.versions v
-        where v.organisation_id = a.organisation_id and v.api_id = a.id)"),
-    (
-        "periods invoiced twice",
-        "select count(*) from (select 1 from billing.invoices group by organisation_id, period having count(*) > 1) twice",
-    ),
-    (
-        "recipients told twice of one change",
-        "select count(*) from (select 1 from notification.notifications where change_id is not null
-            group by feed, change_id, login_id, profile_id having count(*) > 1) twice",
-    ),
-    (
-        "changed APIs without a change row",
-        "select count(*) from registry.apis a where a.version > 1 and not exists (select from registry.changes c
-            where c.organisation_id = a.organisation_id and c.entity_id = a.id::text and c.version = a.version)",
-    ),
-];
+/// Starts the system; only while it is starting it ends with `stop`.
+fn start_unless(options: &up::Options, stop: &Arc<AtomicBool>) -> Result<Instance, Failure> {
+    let its_own = Arc::new(AtomicBool::new(false));
+    let started = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !started.load(Ordering::Relaxed) {
+                if stop.load(Ordering::Relaxed) {
+                    its_own.store(true, Ordering::Relaxed);
+                    return;
+                }
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+        });
+        let instance = Instance::start(options, &its_own, |news| eprintln!("{news}"));
+        started.store(true, Ordering::Relaxed);
+        instance
+    })
+}

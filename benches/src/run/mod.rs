@@ -1,22 +1,24 @@
 //! `lab run`: the interference matrix from nothing.
 
+mod audit;
 mod calibrate;
 mod canary;
 mod cell;
 mod environment;
+mod freshness;
 mod progress;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::dataset::Size;
+use crate::dataset::{Size, connect};
 use crate::experiment::{Cell, Preset, cells, order};
-use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo, analyse};
+use crate::result::{CellResult, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, analyse};
 use crate::schedule::{Workload, Zipf};
-use crate::{Failure, observe, report};
+use crate::{Failure, observe, report, selftest};
 
 use environment::Environment;
 use progress::Progress;
@@ -36,7 +38,14 @@ pub struct Options {
     pub utilisation: f64,
     /// Size of the data set.
     pub size: Size,
+    /// Services as they are built for load.
+    pub optimised: bool,
+    /// Another run's file, whose rates to use: what a comparison needs.
+    pub rates_from: Option<PathBuf>,
 }
+
+/// Part of all blocks that may be run again.
+const RERUNS_MAX: f64 = 0.2;
 
 /// The mix that is run unless another is given.
 const MATRIX: &str = include_str!("../../scenarios/00-matrix.toml");
@@ -49,51 +58,191 @@ const SKEW: f64 = 0.99;
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure> {
     let started = Instant::now();
     let workload = read_workload(options)?;
-    let mut environment = Environment::start(options.size, options.seed, stop)?;
+    let rates = options.rates_from.as_deref().map(read).transpose()?;
+    let mut environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
     let running: Vec<String> = environment
         .services()
         .into_iter()
         .filter(|name| workload.services.contains_key(name))
         .collect();
     let services = options.preset.services(&running);
-    let infos = calibrate::rates(&mut environment, &workload, &services, options)?;
-    let all = cells(&services, &options.preset.nulls(&services));
+    let infos = match rates {
+        Some(of) => of.services,
+        None => calibrate::rates(&mut environment, &workload, &services, options)?,
+    };
     let folder = new_folder(options)?;
-    let mut result = blank(options, &mut environment, infos)?;
-    let progress = Progress::new(all.len() * options.preset.replicates(), options.preset);
-    'replicates: for replicate in 0..options.preset.replicates() {
-        environment.reset()?;
-        canary::measure(&mut result.machine);
-        for (place, cell) in order(&all, options.seed, replicate).iter().enumerate() {
-            if stop.load(Ordering::Relaxed) {
-                break 'replicates;
+    let mut result = blank(options, &mut environment, infos, workload, &folder)?;
+    let tests = selftest::newest(&options.results);
+    (result.selftest, result.selftest_at) = tests.unwrap_or_default();
+    save(&result, &folder)?;
+    Session {
+        environment,
+        result,
+        folder,
+        options: options.clone(),
+        started,
+        before_s: 0.0,
+    }
+    .go_on(stop)
+}
+
+/// Goes on with a run that ended early, in the same order at the same rates; what is there is kept.
+pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure> {
+    let started = Instant::now();
+    let mut result = read(&folder.join("result.json"))?;
+    let size = [Size::SMALL, Size::LARGE]
+        .into_iter()
+        .find(|size| size.apis == result.run.data_apis)
+        .ok_or_else(|| Failure::usage("That run's data set is none that this lab can make."))?;
+    let options = Options {
+        preset: result.run.preset,
+        seed: result.run.seed,
+        results: folder.parent().unwrap_or(folder).to_owned(),
+        workload: None,
+        utilisation: 0.0,
+        size,
+        optimised: result.run.optimised,
+        rates_from: None,
+    };
+    if result.run.complete {
+        report::write(&result, &folder.join("report.html"))?;
+        return Ok(folder.to_owned());
+    }
+    let environment = Environment::start(size, options.seed, options.optimised, stop)?;
+    result.run.resumed += 1;
+    Session {
+        environment,
+        before_s: result.run.duration_s,
+        result,
+        folder: folder.to_owned(),
+        options,
+        started,
+    }
+    .go_on(stop)
+}
+
+/// A run under way.
+struct Session {
+    environment: Environment,
+    result: ResultFile,
+    folder: PathBuf,
+    options: Options,
+    started: Instant,
+    /// Seconds that it had run before it was resumed.
+    before_s: f64,
+}
+
+impl Session {
+    fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
+        let preset = self.options.preset;
+        let services: Vec<String> = self
+            .result
+            .services
+            .iter()
+            .map(|of| of.name.clone())
+            .collect();
+        let all = cells(&services, &preset.nulls(&services));
+        let total = all.len() * preset.replicates();
+        let progress = Progress::new(total, self.result.counted().count(), preset);
+        for replicate in 0..preset.replicates() {
+            let missing: Vec<(usize, Cell)> = order(&all, self.options.seed, replicate)
+                .into_iter()
+                .enumerate()
+                .filter(|(_, cell)| !self.has(replicate, cell))
+                .collect();
+            if missing.is_empty() || stop.load(Ordering::Relaxed) {
+                continue;
             }
-            progress.cell(replicate, cell);
-            let done = cell::run(
-                &mut environment,
-                &mut result,
+            self.environment.reset()?;
+            canary::measure(&mut self.result.machine);
+            for (place, cell) in missing {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                progress.cell(replicate, &cell);
+                self.cell(&cell, replicate, place, total)?;
+                progress.done();
+            }
+            self.audit()?;
+        }
+        if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
+            let measured = freshness::measure(&self.environment, preset.freshness_tries())?;
+            let entry = self
+                .result
+                .correctness
+                .entry("writes accepted though frozen".into());
+            *entry.or_default() += measured.served_though_frozen as i64;
+            self.result.freshness = Some(measured);
+        }
+        self.result.run.complete = self.result.counted().count() == total;
+        let matrix = analyse(&self.result.cells);
+        self.result.matrix =
+            Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
+        self.save()?;
+        progress.finish();
+        report::write(&self.result, &self.folder.join("report.html"))?;
+        Ok(self.folder)
+    }
+
+    fn has(&self, replicate: usize, cell: &Cell) -> bool {
+        let same = |one: &CellResult| one.replicate == replicate && one.cell == *cell;
+        self.result.counted().any(same)
+    }
+
+    /// Runs a cell; where it is doubted and the time allows, once more. The second one counts, whatever became of it; the
+    /// first one stays in the file.
+    fn cell(
+        &mut self,
+        cell: &Cell,
+        replicate: usize,
+        place: usize,
+        total: usize,
+    ) -> Result<(), Failure> {
+        let again_max = (total as f64 * RERUNS_MAX) as u64;
+        for attempt in 0..2 {
+            let workload = self.result.run.workload.clone();
+            let (mut done, at) = cell::run(
+                &mut self.environment,
+                &mut self.result,
                 &workload,
                 cell,
                 (replicate, place),
-                options,
+                &self.options,
             )?;
-            result.cells.push(done.at(started));
-            result.run.duration_s = started.elapsed().as_secs_f64();
-            save(&result, &folder)?;
+            done.started_s =
+                self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
+            let again =
+                attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
+            done.valid = !again;
+            self.result.cells.push(done);
+            self.result.run.reruns += u64::from(again);
+            self.save()?;
+            if !again {
+                break;
+            }
         }
+        Ok(())
     }
-    result.run.complete = result.cells.len() == all.len() * options.preset.replicates();
-    result.correctness = environment.audit()?;
-    result.matrix =
-        Some(analyse(&result.cells).map_err(|error| Failure::could_not_run(format!("{error}.")))?);
-    result.run.duration_s = started.elapsed().as_secs_f64();
-    save(&result, &folder)?;
-    progress.finish();
-    report::write(&result, &folder.join("report.html"))?;
-    Ok(folder)
+
+    /// What must always hold is counted before the data is put back.
+    fn audit(&mut self) -> Result<(), Failure> {
+        let mut client = connect(self.environment.database_url()?)?;
+        let acknowledged = self.environment.written().acknowledged();
+        audit::audit(&mut client, &acknowledged, &mut self.result.correctness)?;
+        self.save()
+    }
+
+    fn save(&mut self) -> Result<(), Failure> {
+        self.result.run.duration_s = self.before_s + self.started.elapsed().as_secs_f64();
+        save(&self.result, &self.folder)
+    }
 }
 
-fn save(result: &ResultFile, folder: &std::path::Path) -> Result<(), Failure> {
+fn read(file: &Path) -> Result<ResultFile, Failure> {
+    ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}.")))
+}
+
+fn save(result: &ResultFile, folder: &Path) -> Result<(), Failure> {
     let file = folder.join("result.json");
     result.write(&file).map_err(|error| {
         Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
@@ -127,12 +276,17 @@ fn blank(
     options: &Options,
     environment: &mut Environment,
     services: Vec<ServiceInfo>,
+    workload: Workload,
+    folder: &Path,
 ) -> Result<ResultFile, Failure> {
     let now = chrono::Utc::now();
     Ok(ResultFile {
         schema_version: SCHEMA_VERSION,
         run: Run {
-            id: now.format("%Y-%m-%d-%H%M%S").to_string(),
+            id: folder
+                .file_name()
+                .map(|name| name.to_string_lossy().into_owned())
+                .unwrap_or_default(),
             started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             duration_s: 0.0,
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -143,6 +297,10 @@ fn blank(
             workload_hash: String::new(),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             complete: false,
+            optimised: options.optimised,
+            reruns: 0,
+            resumed: 0,
+            workload,
         },
         machine: observe::machine(),
         postgres: Some(environment.postgres_info()?),
@@ -151,6 +309,8 @@ fn blank(
         matrix: None,
         correctness: BTreeMap::new(),
         selftest: Vec::new(),
+        selftest_at: None,
+        freshness: None,
     })
 }
 
@@ -169,17 +329,6 @@ fn endpoint_names(workload: &Workload, service: &str) -> Vec<String> {
             .collect()
     })
     .unwrap_or_default()
-}
-
-/// A finished cell, before its moment is noted.
-pub(super) struct Done(crate::result::CellResult, Instant);
-
-impl Done {
-    fn at(self, started: Instant) -> crate::result::CellResult {
-        let mut cell = self.0;
-        cell.started_s = self.1.saturating_duration_since(started).as_secs_f64();
-        cell
-    }
 }
 
 /// Seed of a replicate's schedule: the same for every cell of it, so that all arms get the same arrivals.

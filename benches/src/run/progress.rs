@@ -11,13 +11,16 @@ pub struct Progress {
 }
 
 impl Progress {
-    pub fn new(cells: usize, preset: Preset) -> Self {
+    /// `done` cells are there already.
+    pub fn new(cells: usize, done: usize, preset: Preset) -> Self {
         let bar = ProgressBar::new(cells as u64);
         if let Ok(style) =
             ProgressStyle::with_template("{bar:30} {pos}/{len} cells · {eta} left · {msg}")
         {
             bar.set_style(style);
         }
+        bar.set_position(done as u64);
+        bar.reset_eta();
         Self {
             bar,
             replicates: preset.replicates(),
@@ -26,15 +29,16 @@ impl Progress {
 
     /// The cell that runs now.
     pub fn cell(&self, replicate: usize, cell: &Cell) {
-        if self.bar.position() > 0 || replicate > 0 || self.bar.message() != "" {
-            self.bar.inc(1);
-        }
         self.bar.set_message(format!(
             "replicate {} of {}: {}",
             replicate + 1,
             self.replicates,
             cell.name()
         ));
+    }
+
+    pub fn done(&self) {
+        self.bar.inc(1);
     }
 
     pub fn finish(&self) {

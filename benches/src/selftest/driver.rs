@@ -128,12 +128,14 @@ fn drive(
         authorization: None,
         if_match: None,
         body: None,
+        of: None,
     };
     let load = Load {
         service: "stub".into(),
         endpoints: vec!["stub".into()],
         arrivals: Arc::new(arrivals),
         call: Arc::new(call),
+        answered: None,
     };
     let mut records = driver::run(&[load], settings)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;

@@ -8,10 +8,13 @@ mod driver;
 mod keys;
 mod stub;
 
-use schema::cluster::{Cluster, ClusterOptions};
+use std::path::Path;
 
-use crate::Failure;
+use schema::cluster::{Cluster, ClusterOptions};
+use serde::{Deserialize, Serialize};
+
 use crate::result::SelfTest;
+use crate::{Failure, observe};
 
 /// Runs all tests that need no running system: the driver's against a stub, the ledger's on a throw-away Postgres.
 ///
@@ -39,6 +42,56 @@ pub fn run(say: impl Fn(&SelfTest)) -> Result<Vec<SelfTest>, Failure> {
     note(omission);
     note(driver::ceiling()?);
     Ok(tests)
+}
+
+/// Name of the file in a results folder that says what the tests said last on this machine.
+const SAVED: &str = "selftest.json";
+
+/// What the tests said, when, and where.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Saved {
+    at: String,
+    machine: String,
+    tests: Vec<SelfTest>,
+}
+
+/// Keeps the outcome for the runs to come in this results folder.
+///
+/// # Errors
+/// When it can't be written.
+pub fn save(results: &Path, tests: &[SelfTest]) -> Result<(), Failure> {
+    let now = chrono::Utc::now();
+    let saved = Saved {
+        at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        machine: this_machine(),
+        tests: tests.to_vec(),
+    };
+    let file = results.join(SAVED);
+    std::fs::create_dir_all(results)
+        .and_then(|()| {
+            let text = serde_json::to_string_pretty(&saved).map_err(std::io::Error::other)?;
+            std::fs::write(&file, text)
+        })
+        .map_err(|error| {
+            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
+        })
+}
+
+/// What the tests said last on this very machine, and when; nothing where they never ran or ran elsewhere.
+#[must_use]
+pub fn newest(results: &Path) -> Option<(Vec<SelfTest>, Option<String>)> {
+    let text = std::fs::read_to_string(results.join(SAVED)).ok()?;
+    let saved: Saved = serde_json::from_str(&text).ok()?;
+    (saved.machine == this_machine()).then_some((saved.tests, Some(saved.at)))
+}
+
+fn this_machine() -> String {
+    let machine = observe::machine();
+    format!(
+        "{} × {}, {} bytes, {}",
+        machine.cpus, machine.model, machine.memory_bytes, machine.kernel
+    )
 }
 
 /// A test's outcome.
