@@ -8,6 +8,8 @@ use behaviour::json;
 use chrono::Utc;
 use diesel::connection::SimpleConnection as _;
 use kit::id::LoginId;
+use notification::feed::Feed;
+use notification::reader::Limits;
 use uuid::Uuid;
 
 use crate::here::{Change, Here, count, until};
@@ -265,32 +267,32 @@ fn a_late_commit_is_lost_by_the_highest_id_and_not_by_ours() {
         here.db.connect("registry_writer"),
         here.db.connect("registry_writer"),
     );
-    let mut superuser = here.db.connect("superuser");
+    let (mut superuser, mut reader) = (here.db.connect("superuser"), here.writer());
+    let mut step = || {
+        notification::reader::step(&mut reader, Feed::Registry, Utc::now(), &Limits::default())
+            .unwrap()
+    };
     let mut naive = Naive::default();
-    let _service = here.start();
     slow.batch_execute("begin").unwrap();
-    slow.batch_execute(
-        &scene
-            .change("registry", "ApiModified", scene.apis[0], 2)
-            .sql(),
-    )
-    .unwrap();
-    fast.batch_execute(
-        &scene
-            .change("registry", "ApiModified", scene.apis[1], 2)
-            .sql(),
-    )
-    .unwrap();
+    let change = |number: usize| scene.change("registry", "ApiModified", scene.apis[number], 2);
+    slow.batch_execute(&change(0).sql()).unwrap();
+    fast.batch_execute(&change(1).sql()).unwrap();
     naive.read(&mut superuser);
+    assert_eq!(
+        step().changes,
+        0,
+        "what is behind an open transaction waits"
+    );
     slow.batch_execute("commit").unwrap();
-    until("both are read", || here.all_read());
+    until("both are read", || {
+        step();
+        here.all_read()
+    });
     naive.read(&mut superuser);
     assert_eq!(naive.seen.len(), 1, "by the highest id one is lost");
     scene.check();
-    assert_eq!(
-        here.count("select count(*) from notification.notifications"),
-        2 * WATCHERS as i64
-    );
+    let told = here.count("select count(*) from notification.notifications");
+    assert_eq!(told, 2 * WATCHERS as i64);
 }
 
 /// A transaction that has an id before it has the entity's lock turns the entity's order around; one that locks first doesn't.
