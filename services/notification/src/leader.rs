@@ -12,9 +12,9 @@ use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use kit::Clock;
 
 use crate::background::Signals;
-use crate::feed::{self, Feed};
+use crate::feed::Feed;
 use crate::reader::{self, Limits};
-use crate::{reminders, rollups};
+use crate::{cursor, reminders, rollups};
 
 /// Without a hint the feeds are read this often.
 const POLL_EVERY: Duration = Duration::from_secs(1);
@@ -109,7 +109,7 @@ impl Leader {
 
     /// Whether the cursors are of this cluster.
     fn check(&self, connection: &mut PgConnection) -> QueryResult<bool> {
-        let strangers = feed::strangers(connection)?;
+        let strangers = cursor::strangers(connection)?;
         let fine = strangers.is_empty();
         self.signals.set_strangers(strangers);
         if let Err(error) = self.signals.check() {
@@ -126,7 +126,7 @@ impl Leader {
         for feed in Feed::ALL {
             let now = self.clock.now();
             if connection
-                .transaction(|connection| feed::replay_from(connection, feed, from, now))?
+                .transaction(|connection| cursor::replay_from(connection, feed, from, now))?
             {
                 tracing::info!(feed = feed.name(), from = %from, "the feed is read again");
             }

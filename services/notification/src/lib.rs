@@ -9,6 +9,7 @@
 
 pub mod audience;
 pub mod background;
+pub mod cursor;
 pub mod feed;
 pub mod handlers;
 pub mod known;
@@ -25,6 +26,7 @@ pub mod schedule;
 mod schema;
 pub mod settings;
 pub mod store;
+mod story;
 pub mod telling;
 mod views;
 pub mod words;

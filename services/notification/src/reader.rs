@@ -7,7 +7,8 @@ use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
 use crate::audience::{self, Recipient, Wanted};
-use crate::feed::{self, Change, Cursor, Feed};
+use crate::cursor::Cursor;
+use crate::feed::{self, Change, Feed};
 use crate::known::{self, Known};
 use crate::telling::{Audience, Telling, tell};
 

@@ -34,7 +34,7 @@ fn every_kind_that_is_told_is_declared() {
         .map(|kind| kind.as_str().unwrap())
         .collect();
     let source = concat!(
-        include_str!("../../src/telling.rs"),
+        include_str!("../../src/story.rs"),
         include_str!("../../src/reminders.rs")
     );
     for kind in &declared {
@@ -75,7 +75,10 @@ fn every_kind_of_the_feeds_is_known() {
         "WatchCreated",
         "WatchEnded",
     ];
-    let source = include_str!("../../src/telling.rs");
+    let source = concat!(
+        include_str!("../../src/story.rs"),
+        include_str!("../../src/telling.rs")
+    );
     for service in ["account", "profile", "registry", "billing"] {
         for kind in changes[service]["kinds"].as_object().unwrap().keys() {
             let told =

@@ -2,16 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use behaviour::{Fixture, Tenant, Urls, Value, World};
-use chrono::{DateTime, TimeDelta, Utc};
+use behaviour::{Urls, World};
+use chrono::{DateTime, Utc};
+use diesel::PgConnection;
 use diesel::connection::SimpleConnection as _;
-use diesel::{PgConnection, QueryableByName, RunQueryDsl as _};
-use kit::auth::Scope;
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::testing::{Running, Signer, common, spawn_with};
 use mail_sink::{MailSink, Options};
@@ -21,6 +20,12 @@ use schema::testing::TestDb;
 use schema::testing::fixture::Rows;
 use tempfile::NamedTempFile;
 use uuid::Uuid;
+
+pub use crate::ask::count;
+use crate::ask::lines;
+pub use crate::change::Change;
+use crate::fixture::SqlFixture;
+use crate::process::Process;
 
 /// Long enough for anything on a busy machine; only a failing test waits it out.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,18 +56,6 @@ pub struct Here {
 pub struct Person {
     pub login: Uuid,
     pub profile: Uuid,
-}
-
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    count: i64,
-}
-
-#[derive(QueryableByName)]
-struct Line {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    line: String,
 }
 
 impl Here {
@@ -256,13 +249,7 @@ impl Here {
 
     /// Lines of text, as the superuser sees them: the query's one column is called `line`.
     pub fn lines(&self, sql: &str) -> Vec<String> {
-        #[expect(clippy::disallowed_methods, reason = "a test's question")]
-        let rows: Vec<Line> = self
-            .with("superuser", |connection| {
-                diesel::sql_query(sql).load(connection)
-            })
-            .unwrap();
-        rows.into_iter().map(|row| row.line).collect()
+        self.with("superuser", |connection| lines(connection, sql))
     }
 
     /// A connection of the service's writer, for tests that call its parts themselves.
@@ -307,195 +294,5 @@ impl Here {
             },
             fixture,
         )
-    }
-}
-
-/// A number that a query gives.
-pub fn count(connection: &mut PgConnection, sql: &str) -> i64 {
-    let sql = format!("select ({sql})::bigint as count");
-    #[expect(clippy::disallowed_methods, reason = "a test's question")]
-    let row: Count = diesel::sql_query(sql).get_result(connection).unwrap();
-    row.count
-}
-
-/// A child process; killed when dropped.
-pub struct Process(pub Child);
-
-impl Process {
-    /// SIGKILL, as a crash.
-    pub fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    /// The most memory it ever had, in kilobytes.
-    pub fn peak_kilobytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmHWM:"))
-            .unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A change to be written.
-#[derive(Clone, Debug)]
-pub struct Change {
-    pub feed: &'static str,
-    pub kind: &'static str,
-    pub org: Uuid,
-    pub entity: String,
-    pub version: i64,
-    pub actor: Option<Uuid>,
-    pub before: Option<Value>,
-    pub after: Option<Value>,
-    pub at: DateTime<Utc>,
-}
-
-impl Change {
-    pub fn new(feed: &'static str, kind: &'static str, org: Uuid, entity: impl ToString) -> Self {
-        Self {
-            feed,
-            kind,
-            org,
-            entity: entity.to_string(),
-            version: 1,
-            actor: None,
-            before: None,
-            after: None,
-            at: Utc::now() - TimeDelta::seconds(1),
-        }
-    }
-
-    pub fn by(self, actor: Uuid) -> Self {
-        Self {
-            actor: Some(actor),
-            ..self
-        }
-    }
-
-    pub fn at(self, at: DateTime<Utc>) -> Self {
-        Self { at, ..self }
-    }
-
-    pub fn version(self, version: i64) -> Self {
-        Self { version, ..self }
-    }
-
-    pub fn from(self, before: Value) -> Self {
-        Self {
-            before: Some(before),
-            ..self
-        }
-    }
-
-    pub fn to(self, after: Value) -> Self {
-        Self {
-            after: Some(after),
-            ..self
-        }
-    }
-
-    /// As a statement of the service's writer.
-    pub fn sql(&self) -> String {
-        let json = |value: &Option<Value>| match value {
-            Some(value) => format!("'{}'::jsonb", value.to_string().replace('\'', "''")),
-            None => "null".to_owned(),
-        };
-        let actor = self
-            .actor
-            .map_or_else(|| "null".to_owned(), |actor| format!("'{actor}'"));
-        format!(
-            "insert into {}.changes (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) \
-             values ('{}', '{}', '{}', '{}', {}, {actor}, 'request-1', {}, {})",
-            self.feed,
-            self.at,
-            self.kind,
-            self.org,
-            self.entity,
-            self.version,
-            json(&self.before),
-            json(&self.after),
-        )
-    }
-}
-
-/// Tenants as rows, written by the logins that own them.
-struct SqlFixture {
-    rows: Rows,
-    signer: Signer,
-    count: AtomicU32,
-}
-
-impl SqlFixture {
-    fn somebody(&self, org: Uuid, scope: Scope) -> (Uuid, Uuid, String) {
-        let (login, profile) = (LoginId::new(Utc::now()), ProfileId::new(Utc::now()));
-        let org_text = org.to_string();
-        self.rows.profile(
-            &org_text,
-            &profile.to_string(),
-            "Pat Person",
-            &format!("{profile}@fixture.example"),
-        );
-        let email = format!("{login}@logins.example");
-        self.rows.login(
-            Some(&org_text),
-            &login.to_string(),
-            &email,
-            scope.as_str(),
-            Some(&profile.to_string()),
-        );
-        let token = self
-            .signer
-            .token(scope, Some(OrganisationId(org)), login, Some(profile));
-        (login.0, profile.0, token)
-    }
-}
-
-impl Fixture for SqlFixture {
-    fn tenant(&self, plan: &str) -> Tenant {
-        let org = OrganisationId::new(Utc::now()).0;
-        let name = format!("Tenant {}", self.count.fetch_add(1, Ordering::Relaxed));
-        self.rows.organisation(&org.to_string(), &name, plan);
-        let (admin_login, admin_profile, admin_token) = self.somebody(org, Scope::Admin);
-        let (member_login, member_profile, member_token) = self.somebody(org, Scope::Member);
-        Tenant {
-            org,
-            name,
-            admin_token,
-            admin_login,
-            admin_profile,
-            member_token,
-            member_login,
-            member_profile,
-        }
-    }
-
-    fn profile(&self, tenant: &Tenant) -> Uuid {
-        self.somebody(tenant.org, Scope::Member).1
-    }
-
-    fn operator_token(&self) -> String {
-        let login = LoginId::new(Utc::now());
-        self.rows.login(
-            None,
-            &login.to_string(),
-            &format!("{login}@operators.example"),
-            "operator",
-            None,
-        );
-        self.signer.token(Scope::Operator, None, login, None)
-    }
-
-    fn set_standing(&self, org: Uuid, standing: &str) {
-        self.rows.standing(&org.to_string(), standing);
     }
 }

@@ -6,16 +6,23 @@
     reason = "a test panics with what went wrong"
 )]
 
+mod ask;
 mod behaviour_suite;
+mod change;
 mod contract;
 mod crashes;
 mod fanout;
 mod feeds;
+mod fixture;
 mod here;
 mod kinds;
+mod kinds_others;
 mod mails;
+mod process;
 mod reminders;
 mod replay;
 mod restore;
 mod roles;
+mod rollup_cases;
 mod rollups;
+mod scene;

@@ -73,7 +73,8 @@ fn a_reader_set_back_makes_nothing_twice() {
 #[test]
 fn the_cursor_really_goes_back() {
     use diesel::Connection as _;
-    use notification::feed::{Cursor, Feed, replay_from};
+    use notification::cursor::{Cursor, replay_from};
+    use notification::feed::Feed;
     use notification::reader::{Limits, step};
 
     let here = Here::new();
