@@ -1,5 +1,6 @@
 //! What the build script put into the binary.
 
+#[cfg(feature = "testing")]
 use sha2::{Digest, Sha256};
 
 /// One migration: both directions, as text.
@@ -34,6 +35,7 @@ impl Script {
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
 /// A short name of this state of all DDL and rights: equal text, equal fingerprint.
+#[cfg(feature = "testing")]
 #[must_use]
 pub fn fingerprint() -> String {
     let mut hash = Sha256::new();
