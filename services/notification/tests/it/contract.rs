@@ -35,6 +35,7 @@ fn every_kind_that_is_told_is_declared() {
         .collect();
     let source = concat!(
         include_str!("../../src/story.rs"),
+        include_str!("../../src/story/others.rs"),
         include_str!("../../src/reminders.rs")
     );
     for kind in &declared {
@@ -77,6 +78,7 @@ fn every_kind_of_the_feeds_is_known() {
     ];
     let source = concat!(
         include_str!("../../src/story.rs"),
+        include_str!("../../src/story/others.rs"),
         include_str!("../../src/telling.rs")
     );
     for service in ["account", "profile", "registry", "billing"] {
