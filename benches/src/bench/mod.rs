@@ -1,0 +1,4 @@
+//! `lab bench`: what one thing costs, measured and printed.
+
+pub mod month_end;
+pub mod notify;

@@ -1,0 +1,288 @@
+//! `lab bench month-end`: Billing's monthly run for many organisations, beside one bare `insert … select` of the same rows.
+
+mod observer;
+mod town;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::dataset::{connect, failed};
+use crate::up::{Instance, Options};
+use crate::{Failure, clock};
+use observer::Observer;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Settings {
+    /// Organisations; a quarter of them pays as it goes.
+    pub organisations: u32,
+    /// How long the payment sandbox takes for each answer, in milliseconds.
+    pub latency_ms: u32,
+    /// Whether the invoices are also charged.
+    pub charge: bool,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// As asked for.
+    pub settings: Settings,
+    /// PostgreSQL's version.
+    pub server: String,
+    /// Processors of this machine.
+    pub processors: usize,
+    /// The statement that copies plans and counts, and its commit.
+    pub snapshot_ms: f64,
+    /// From the snapshot until the last invoice is written.
+    pub invoicing_ms: f64,
+    /// The same rows by one `insert … select` into tables with the same keys and indexes.
+    pub bare_ms: f64,
+    /// `invoicing_ms / bare_ms`: at most 2 is wanted.
+    pub ratio: f64,
+    /// `(snapshot_ms + invoicing_ms) / bare_ms`.
+    pub ratio_with_snapshot: f64,
+    /// Rows written: invoices, lines and changes.
+    pub rows: i64,
+    /// The longest statement of Billing's logins: at most 2000 is wanted.
+    pub statement_ms_max: f64,
+    /// The longest transaction seen of Billing's logins, looked for every few milliseconds: at most 5000 is wanted.
+    pub transaction_ms_max: f64,
+    /// The most memory that the service has held, in MiB: less than 200 is wanted.
+    pub memory_mib_max: f64,
+    /// Charges, and how many of them in a second.
+    pub charges: Option<(i64, f64)>,
+}
+
+impl Measured {
+    /// Whether everything is within what is wanted.
+    pub fn is_good(&self) -> bool {
+        self.ratio <= 2.0
+            && self.statement_ms_max <= 2000.0
+            && self.transaction_ms_max <= 5000.0
+            && self.memory_mib_max < 200.0
+    }
+
+    /// For people.
+    pub fn describe(&self) -> String {
+        let charges = self.charges.map_or_else(
+            || "not measured".to_owned(),
+            |(count, each)| format!("{count}, {each:.0} per second"),
+        );
+        format!(
+            "Month-end: {} organisations, a quarter pay-as-you-go; sandbox answers in {} ms; PostgreSQL {}, {} processors.\n\
+             \n\
+             snapshot             {:>9.0} ms\n\
+             invoices written     {:>9.0} ms   {} rows\n\
+             bare insert … select {:>9.0} ms   the same rows, the same indexes and keys\n\
+             ratio                {:>9.2}      at most 2 wanted ({:.2} with the snapshot)\n\
+             longest statement    {:>9.0} ms   at most 2000 wanted\n\
+             longest transaction  {:>9.0} ms   at most 5000 wanted\n\
+             memory of Billing    {:>9.0} MiB  less than 200 wanted\n\
+             charges              {charges}\n",
+            self.settings.organisations,
+            self.settings.latency_ms,
+            self.server,
+            self.processors,
+            self.snapshot_ms,
+            self.invoicing_ms,
+            self.rows,
+            self.bare_ms,
+            self.ratio,
+            self.ratio_with_snapshot,
+            self.statement_ms_max,
+            self.transaction_ms_max,
+            self.memory_mib_max,
+        )
+    }
+}
+
+/// Brings a system up, fills it, runs a month, and takes it down again.
+pub fn run(
+    settings: Settings,
+    say: impl Fn(&str) + Send + Clone + 'static,
+) -> Result<Measured, Failure> {
+    let options = Options {
+        ephemeral: true,
+        release: true,
+        ..Options::default()
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let instance = Instance::start(&options, &stop, say.clone())?;
+    let url = instance.target().database_url.clone();
+    let url = url.ok_or_else(|| Failure::could_not_run("The database has no superuser's URL."))?;
+    let mut client = connect(&url)?;
+    say(&format!(
+        "Making {} organisations …",
+        settings.organisations
+    ));
+    let period = town::make(&mut client, &instance, settings)?;
+    let mut bench = Bench {
+        instance: &instance,
+        client,
+        settings,
+    };
+    bench.measure(&url, &period, &say)
+}
+
+struct Bench<'a> {
+    instance: &'a Instance,
+    client: Client,
+    settings: Settings,
+}
+
+impl Bench<'_> {
+    fn measure(
+        &mut self,
+        url: &str,
+        period: &str,
+        say: &dyn Fn(&str),
+    ) -> Result<Measured, Failure> {
+        self.sql("select dba.pg_stat_statements_reset()")?;
+        // A benchmark begins with what a run would find: known statistics, and nothing left to write.
+        self.sql("analyze")?;
+        self.sql("checkpoint")?;
+        let observer = Observer::start(url)?;
+        say("Running the month …");
+        let (snapshot, invoicing) = self.invoice(period)?;
+        let charges = if self.settings.charge {
+            say("Charging …");
+            Some(self.charge(period)?)
+        } else {
+            None
+        };
+        let transaction = observer.stop()?;
+        let memory_mib_max = self.memory()?;
+        let statement_ms_max = self.number(
+            "select coalesce(max(s.max_exec_time), 0) from dba.pg_stat_statements s \
+             join pg_catalog.pg_roles r on r.oid = s.userid where r.rolname like 'billing%'",
+        )?;
+        say("Writing the same rows barely …");
+        let (bare, rows) = town::write_barely(&mut self.client)?;
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
+        let (snapshot_ms, invoicing_ms, bare_ms) =
+            (millis(snapshot), millis(invoicing), millis(bare));
+        let server: String = self
+            .client
+            .query_one("show server_version", &[])
+            .map_err(|error| failed("asking for the version", &error))?
+            .get(0);
+        Ok(Measured {
+            settings: self.settings,
+            server,
+            processors: std::thread::available_parallelism().map_or(0, usize::from),
+            snapshot_ms,
+            invoicing_ms,
+            bare_ms,
+            ratio: invoicing_ms / bare_ms,
+            ratio_with_snapshot: (snapshot_ms + invoicing_ms) / bare_ms,
+            rows,
+            statement_ms_max,
+            transaction_ms_max: millis(transaction),
+            memory_mib_max,
+            charges,
+        })
+    }
+
+    /// Orders the run, and follows it until all invoices are written: how long the snapshot took, and the invoices.
+    fn invoice(&mut self, period: &str) -> Result<(Duration, Duration), Failure> {
+        let begun = Instant::now();
+        self.order(period)?;
+        // The service sees the order within a second; what is measured begins with the snapshot's transaction.
+        let this = format!("select from billing.runs where period = '{period}'");
+        let copied = format!("select exists ({this} and status <> 'pending')");
+        self.wait(&copied, begun)?;
+        let copied = Instant::now();
+        let snapshot = self.number(
+            "select coalesce(sum(s.total_exec_time), 0) from dba.pg_stat_statements s \
+             where s.query like 'insert into billing.run_items%'",
+        )?;
+        let written = format!("select not exists ({this} and status in ('pending', 'invoicing'))");
+        self.wait(&written, begun)?;
+        Ok((Duration::from_secs_f64(snapshot / 1000.0), copied.elapsed()))
+    }
+
+    fn order(&self, period: &str) -> Result<(), Failure> {
+        let target = self.instance.target();
+        let operator = target.operator.as_ref();
+        let operator = operator.ok_or_else(|| Failure::could_not_run("There is no operator."))?;
+        let sign_in = json!({ "email": operator.email, "password": operator.password });
+        let session = town::post(
+            &format!("{}/api/v1/sessions", target.url("account")?),
+            None,
+            &sign_in,
+        )?;
+        let token = session["token"].as_str().unwrap_or_default();
+        let url = format!("{}/api/v1/billing-runs", target.url("billing")?);
+        town::post(&url, Some(token), &json!({ "period": period }))?;
+        Ok(())
+    }
+
+    /// Lets three days pass, and follows the charges: how many, and how many in a second.
+    fn charge(&mut self, period: &str) -> Result<(i64, f64), Failure> {
+        let begun = Instant::now();
+        clock::run(clock::Move::By(3 * 86_400 + 60), self.instance.up_json())?;
+        let done = format!(
+            "select exists (select from billing.runs where period = '{period}' and status = 'done')"
+        );
+        self.wait(&done, begun)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let charges = self.number("select count(*)::float8 from billing.payment_attempts")?;
+        Ok((charges as i64, charges / seconds))
+    }
+
+    /// Asks every few milliseconds, for an hour at most.
+    fn wait(&mut self, until: &str, begun: Instant) -> Result<(), Failure> {
+        let statement = self.client.prepare(until);
+        let statement = statement.map_err(|error| failed("following the run", &error))?;
+        loop {
+            let done: bool = self
+                .client
+                .query_one(&statement, &[])
+                .map_err(|error| failed("following the run", &error))?
+                .get(0);
+            if done {
+                return Ok(());
+            }
+            if begun.elapsed() > Duration::from_secs(3600) {
+                return Err(Failure::could_not_run("The run isn't done within an hour."));
+            }
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+
+    /// The most the service has held, as the kernel says.
+    fn memory(&self) -> Result<f64, Failure> {
+        let gone = || Failure::could_not_run("Billing is not running.");
+        let id = self.instance.process_id("billing").ok_or_else(gone)?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).map_err(|_| gone())?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
+        kib.map(|kib| kib / 1024.0).ok_or_else(gone)
+    }
+
+    fn number(&mut self, sql: &str) -> Result<f64, Failure> {
+        let row = self.client.query_one(sql, &[]);
+        Ok(row
+            .map_err(|error| failed("reading a figure", &error))?
+            .get(0))
+    }
+
+    fn sql(&mut self, sql: &str) -> Result<(), Failure> {
+        let done = self.client.batch_execute(sql);
+        done.map_err(|error| failed("preparing the benchmark", &error))
+    }
+}
+
+/// One line for programs.
+pub fn line(measured: &Measured) -> String {
+    serde_json::to_value(measured)
+        .unwrap_or(Value::Null)
+        .to_string()
+}
