@@ -2,6 +2,7 @@
 
 mod bench;
 mod experiment;
+mod knee;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +29,10 @@ enum Command {
     Run(experiment::RunArgs),
     /// Go on with a run that ended early: what is there is kept.
     Resume(experiment::ResumeArgs),
+    /// Raise one service's rate until its p95 doubles.
+    Knee(knee::KneeArgs),
+    /// Print ids, tokens and URLs of a running system as JSON, for k6, wrk and others.
+    Export(knee::ExportArgs),
     /// Check that the lab measures what it says it does, on this machine, now.
     Selftest(experiment::SelftestArgs),
     /// Compute an old result again from the histograms it stores.
@@ -101,6 +106,8 @@ pub fn main() -> ExitCode {
         Command::Up(args) => bring_up(&args),
         Command::Run(args) => experiment::run_experiment(&args),
         Command::Resume(args) => experiment::resume_experiment(&args),
+        Command::Knee(args) => knee::find_knee(&args),
+        Command::Export(args) => knee::export_ids(&args),
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Bench(args) => bench::measure(&args),

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod dataset;
 pub mod driver;
 pub mod experiment;
+pub mod export;
 mod failure;
 pub mod import;
 pub mod observe;

@@ -19,11 +19,21 @@ use threshold::Threshold;
 
 /// How many rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Data {
+pub(super) enum Data {
     /// 10,000 APIs of 100 organisations.
     Small,
     /// 100,000 APIs of 1,000 organisations.
     Large,
+}
+
+impl Data {
+    /// As the data set knows it.
+    pub(super) fn size(self) -> Size {
+        match self {
+            Self::Small => Size::SMALL,
+            Self::Large => Size::LARGE,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -124,10 +134,6 @@ pub(super) fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
 /// Runs an experiment.
 pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
     let stop = interruptible()?;
-    let size = match args.data {
-        Data::Small => Size::SMALL,
-        Data::Large => Size::LARGE,
-    };
     end(
         run::run(
             &run::Options {
@@ -136,7 +142,7 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
                 results: args.results.clone(),
                 workload: args.workload.clone(),
                 utilisation: args.utilisation,
-                size,
+                size: args.data.size(),
                 optimised: !args.unoptimised,
                 rates_from: args.rates_from.clone(),
             },
@@ -170,7 +176,7 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
 }
 
 /// True from Ctrl-C or SIGTERM on.
-fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&stop))

@@ -59,9 +59,9 @@ insert into registry.watches (organisation_id, id, profile_id, kind, target_id, 
         pg_temp.id('domain', o, d), pg_temp.moment(d)
     from sizes, generate_series(1, 5) d;
 
-insert into billing.runs (id, period, status, snapshot_at, finished_at, version, created_at, updated_at)
+insert into billing.runs (id, period, status, organisations, invoices, amount_cents, snapshot_at, finished_at, version, created_at, updated_at)
     select pg_temp.id('run', m), to_char(date '2024-12-01' + m * interval '1 month', 'YYYY-MM'), 'done',
-        pg_temp.moment(m), pg_temp.moment(m), 1, pg_temp.moment(m), pg_temp.moment(m)
+        $organisations, $organisations, $organisations * 99900::bigint, pg_temp.moment(m), pg_temp.moment(m), 1, pg_temp.moment(m), pg_temp.moment(m)
     from generate_series(1, 12) m;
 insert into billing.invoices (organisation_id, id, run_id, period, currency, amount_cents, status, issued_at, paid_at,
         version, created_at, updated_at)
@@ -72,11 +72,11 @@ insert into billing.invoices (organisation_id, id, run_id, period, currency, amo
 insert into billing.invoice_lines (organisation_id, invoice_id, position, item, quantity, unit_price_cents, amount_cents)
     select organisation_id, id, 1, 'plan', 1, 99900, 99900 from billing.invoices;
 
-insert into notification.notifications (organisation_id, id, profile_id, kind, entity_type, entity_id, request_id, title,
-        body, at, created_at, pending, version)
+insert into notification.notifications (organisation_id, id, profile_id, kind, entity_id, request_id, title,
+        body, at, created_at, pending)
     select pg_temp.id('organisation', o), pg_temp.id('notification', o, p * 100 + n), pg_temp.id('profile', o, p),
-        'ApiModified', 'api', pg_temp.id('api', o, n)::text, 'data set', 'API ' || n || ' changed', 'Its title changed.',
-        pg_temp.moment(n), pg_temp.moment(n), false, 1
+        'ApiModified', pg_temp.id('api', o, n)::text, 'data set', 'API ' || n || ' changed', 'Its title changed.',
+        pg_temp.moment(n), pg_temp.moment(n), false
     from sizes, generate_series(1, 3) p, generate_series(1, 30) n;
 
 set session_replication_role = origin;

@@ -29,8 +29,8 @@ pub struct Mint {
     now_s: u64,
 }
 
-/// Longer than any preset but `full`, which makes them anew with each replicate.
-const LIFE_S: u64 = 12 * 3600;
+/// Services refuse tokens of more than an hour. They are made anew with each replicate, which is shorter.
+const LIFE_S: u64 = 3600;
 
 impl Mint {
     /// With an Ed25519 key (PKCS#8 PEM) known to the services under `kid`.

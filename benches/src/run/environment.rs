@@ -87,6 +87,9 @@ impl Environment {
                 .map_err(failed)
         })?;
         self.written = Arc::default();
+        // The same rows, but tokens don't last for ever.
+        let mut client = connect(self.database_url()?)?;
+        self.data = Arc::new(dataset::load(&mut client, &signing_key(&self.instance)?)?);
         Ok(())
     }
 

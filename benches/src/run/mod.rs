@@ -6,6 +6,7 @@ mod canary;
 mod cell;
 mod environment;
 mod freshness;
+mod knee;
 mod progress;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::schedule::{Workload, Zipf};
 use crate::{Failure, observe, report, selftest};
 
 use environment::Environment;
+pub use knee::{Knee, Step, knee};
 use progress::Progress;
 
 /// What to run.

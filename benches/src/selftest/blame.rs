@@ -57,7 +57,8 @@ pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
         found = format!(
             "injected row locks: {right:.2} s booked, truth {lower:.2}–{upper:.2} s ({:.0} % of its middle, {:.1} % elsewhere, {} waits)",
             right / middle * 100.0,
-            elsewhere / middle * 100.0,
+            // The sum of nothing is -0.
+            elsewhere.abs() / middle * 100.0,
             waited.len()
         );
         if (upper - lower) / 2.0 <= BOUNDS_MAX * middle && waited.len() >= WAITS_MIN {
@@ -287,7 +288,7 @@ fn set_up(url: &str) -> Result<(), Failure> {
 
 /// A session whose role, as `pg_stat_activity` shows it, is this one: `set session authorization` changes `usename`
 /// nowhere, so the session must log in as it.
-fn as_role(url: &str, role: &str) -> Result<Client, Failure> {
+pub(super) fn as_role(url: &str, role: &str) -> Result<Client, Failure> {
     let password = "only for a throw-away cluster";
     connect(url)?
         .batch_execute(&format!("alter role {role} login password '{password}'"))

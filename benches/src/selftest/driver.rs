@@ -14,6 +14,8 @@ use crate::stats::Histogram;
 
 /// How far a quantile may be off.
 const TOLERANCE: f64 = 0.02;
+/// The gate of every block: 99th percentile of the driver's own lateness.
+const LATE_MS: f64 = 1.0;
 /// What is compared.
 const QUANTILES: [(f64, &str); 3] = [(0.5, "p50"), (0.99, "p99"), (0.999, "p99.9")];
 /// Connections of the client that V7 pretends to be.
@@ -28,16 +30,7 @@ pub fn known_law() -> Result<(SelfTest, SelfTest), Failure> {
         stall: Duration::from_millis(200),
         cycle: Duration::from_secs(5),
     };
-    let open = drive(
-        law,
-        400.0,
-        Duration::from_secs(40),
-        Settings {
-            settle: Duration::ZERO,
-            ..Settings::default()
-        },
-    )?;
-    let (pass, found) = compare(law, &open.all_responses(Settings::default().timeout));
+    let (pass, found) = open_loop(law)?;
     let omitted = Settings {
         settle: Duration::ZERO,
         connections_max: Some(CLOSED_CONNECTIONS),
@@ -48,7 +41,7 @@ pub fn known_law() -> Result<(SelfTest, SelfTest), Failure> {
     Ok((
         outcome(
             "V6",
-            Some(pass),
+            pass,
             format!("driver against a known law with stalls: {found}"),
         ),
         outcome(
@@ -59,6 +52,26 @@ pub fn known_law() -> Result<(SelfTest, SelfTest), Failure> {
             ),
         ),
     ))
+}
+
+/// As every experiment measures. A machine on which the driver is late itself gets two more chances, and then can't
+/// resolve the test; a driver in time must pass.
+fn open_loop(law: Law) -> Result<(Option<bool>, String), Failure> {
+    let settings = Settings {
+        settle: Duration::ZERO,
+        ..Settings::default()
+    };
+    let mut found = String::new();
+    for _ in 0..3 {
+        let open = drive(law, 400.0, Duration::from_secs(40), settings)?;
+        let (pass, words) = compare(law, &open.all_responses(settings.timeout));
+        let late_ms = open.lag_summary().p99_us as f64 / 1000.0;
+        found = format!("{words}, driver late by {late_ms:.2} ms (p99)");
+        if pass || late_ms <= LATE_MS {
+            return Ok((Some(pass), found));
+        }
+    }
+    Ok((None, format!("{found}: too late on this machine now")))
 }
 
 /// The highest rate at which the driver still sends 99 % of its requests within 1 ms of their moment. Not a test; how far

@@ -6,6 +6,7 @@
 mod blame;
 mod driver;
 mod keys;
+mod processors;
 mod stub;
 
 use std::path::Path;
@@ -37,6 +38,7 @@ pub fn run(say: impl Fn(&SelfTest)) -> Result<Vec<SelfTest>, Failure> {
     note(blame::hot_row(&url)?);
     note(blame::ddl_queue(&url)?);
     note(keys::truth_table(&url)?);
+    note(processors::bubble(&url)?);
     let (law, omission) = driver::known_law()?;
     note(law);
     note(omission);

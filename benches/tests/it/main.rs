@@ -9,6 +9,8 @@
 mod clock;
 mod crash;
 mod import;
+mod json_schema;
+mod measure;
 mod migrations;
 mod processes;
 mod restart;

@@ -1,0 +1,87 @@
+//! `lab knee` and `lab export`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::Format;
+use super::experiment::{Data, interruptible};
+use crate::{Failure, export, run};
+
+#[derive(Debug, Args)]
+pub(super) struct KneeArgs {
+    /// Which service
+    service: String,
+    /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
+    #[arg(long, value_name = "FILE")]
+    workload: Option<PathBuf>,
+    /// Seed of the data and the requests
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Size of the data set
+    #[arg(long, value_enum, default_value = "small")]
+    data: Data,
+    /// Load services that are built without optimisation: only to try the lab itself
+    #[arg(long)]
+    unoptimised: bool,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// The up.json of the system [default: what `lab up` runs]
+    #[arg(long)]
+    target: Option<String>,
+    /// Fill the (empty) system with the lab's data set first
+    #[arg(long)]
+    generate: bool,
+    /// Size of that data set
+    #[arg(long, value_enum, default_value = "small")]
+    data: Data,
+    /// Seed of that data set
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Organisations at the most, most popular first
+    #[arg(long, default_value_t = 100)]
+    organisations: usize,
+}
+
+/// Ramps one service until it bends.
+pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
+    let options = run::Options {
+        preset: crate::experiment::Preset::Quick,
+        seed: args.seed,
+        results: PathBuf::new(),
+        workload: args.workload.clone(),
+        utilisation: 1.0,
+        size: args.data.size(),
+        optimised: !args.unoptimised,
+        rates_from: None,
+    };
+    let stop = interruptible()?;
+    let knee = run::knee(&options, &args.service, &stop, |step| {
+        if args.format == Format::Text {
+            println!("{step}");
+        }
+    })?;
+    match args.format {
+        Format::Text => println!("{knee}"),
+        Format::Json => println!("{}", serde_json::json!(knee)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints ids, tokens and URLs.
+pub(super) fn export_ids(args: &ExportArgs) -> Result<ExitCode, Failure> {
+    let up_json = crate::clock::up_json(
+        args.target.as_deref(),
+        &super::home_for(args.target.as_deref())?,
+    );
+    let fill = args.generate.then(|| (args.data.size(), args.seed));
+    let exported = export::export(&up_json, fill, args.organisations)?;
+    println!("{exported}");
+    Ok(ExitCode::SUCCESS)
+}

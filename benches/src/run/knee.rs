@@ -1,0 +1,180 @@
+//! Where one service bends: its rate is raised until its p95 doubles.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::cell::loads;
+use super::environment::Environment;
+use super::{Options, read_workload};
+use crate::Failure;
+use crate::driver::{self, Settings};
+use crate::observe::CpuClock;
+use crate::result::ServiceInfo;
+
+/// Where the ramp begins.
+const FIRST_PER_S: f64 = 50.0;
+/// From one step to the next.
+const STEP: f64 = 1.5;
+/// Steps at the most: some 14,000 requests a second.
+const STEPS: usize = 15;
+/// How long each step is measured, and how long it runs before.
+const MEASURE: Duration = Duration::from_secs(3);
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// One rate and what came of it.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Step {
+    /// Requests per second.
+    pub rate_per_s: f64,
+    /// 95th percentile, milliseconds; failures stand in it at the time-out.
+    pub p95_ms: f64,
+    /// CPU seconds of the machine per request, driver included.
+    pub cpu_s_per_request: f64,
+    /// Good answers, of all.
+    pub good: f64,
+    /// The driver's own lateness, 99th percentile, milliseconds.
+    pub lag_p99_ms: f64,
+}
+
+/// Where it bends.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Knee {
+    /// The service.
+    pub service: String,
+    /// The last rate before the p95 doubled.
+    pub rate_per_s: f64,
+    /// What a request costs there.
+    pub cpu_s_per_request: f64,
+    /// Whether it bent at all before the ramp or the driver ended.
+    pub found: bool,
+    /// The whole ramp.
+    pub steps: Vec<Step>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:8.0}/s  p95 {:8.2} ms  {:6.3} ms CPU a request  {:5.1} % good  driver late by {:.2} ms (p99)",
+            self.rate_per_s,
+            self.p95_ms,
+            self.cpu_s_per_request * 1000.0,
+            self.good * 100.0,
+            self.lag_p99_ms
+        )
+    }
+}
+
+impl fmt::Display for Knee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.found {
+            "bends above"
+        } else {
+            "had not bent yet at"
+        };
+        write!(
+            f,
+            "{} {what} {:.0} requests/s, at {:.3} ms CPU a request.",
+            self.service,
+            self.rate_per_s,
+            self.cpu_s_per_request * 1000.0
+        )
+    }
+}
+
+/// Raises one service's rate, nobody else at work, until its p95 is twice the first step's or less than 99 % is answered
+/// well.
+pub fn knee(
+    options: &Options,
+    service: &str,
+    stop: &Arc<AtomicBool>,
+    say: impl Fn(&Step),
+) -> Result<Knee, Failure> {
+    let workload = read_workload(options)?;
+    if !workload.services.contains_key(service) {
+        let known: Vec<&str> = workload.services.keys().map(String::as_str).collect();
+        return Err(Failure::usage(format!(
+            "The workload has no {service}; it has {}.",
+            known.join(", ")
+        )));
+    }
+    let environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
+    let mut steps: Vec<Step> = Vec::new();
+    let mut rate = FIRST_PER_S;
+    let mut found = false;
+    // The first rate runs once for nothing: caches and connections are made.
+    step(&environment, &workload, service, rate, options.seed)?;
+    while steps.len() < STEPS && !stop.load(Ordering::Relaxed) {
+        let seed = options.seed + steps.len() as u64;
+        let next = step(&environment, &workload, service, rate, seed)?;
+        say(&next);
+        found = steps
+            .first()
+            .is_some_and(|first| next.p95_ms > 2.0 * first.p95_ms || next.good < 0.99);
+        steps.push(next);
+        if found {
+            break;
+        }
+        rate *= STEP;
+    }
+    let before = steps.len().saturating_sub(if found { 2 } else { 1 });
+    let at = steps
+        .get(before)
+        .copied()
+        .ok_or_else(|| Failure::could_not_run("Ended before the first step."))?;
+    Ok(Knee {
+        service: service.to_owned(),
+        rate_per_s: at.rate_per_s,
+        cpu_s_per_request: at.cpu_s_per_request,
+        found,
+        steps,
+    })
+}
+
+fn step(
+    environment: &Environment,
+    workload: &crate::schedule::Workload,
+    service: &str,
+    rate_per_s: f64,
+    seed: u64,
+) -> Result<Step, Failure> {
+    let info = ServiceInfo {
+        name: service.to_owned(),
+        rate_per_s,
+        cpu_s_per_request: 0.0,
+        endpoints: std::collections::BTreeMap::new(),
+    };
+    let settings = Settings {
+        settle: SETTLE,
+        ..Settings::default()
+    };
+    let loads = loads(environment, workload, &[info], SETTLE + MEASURE, seed)?;
+    let sent: usize = loads.iter().map(|load| load.arrivals.len()).sum();
+    let clock = CpuClock::start(&environment.processes());
+    let records = driver::run(&loads, settings)
+        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let machine = clock.read();
+    let record = records
+        .first()
+        .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))?;
+    let good: u64 = record
+        .response
+        .iter()
+        .filter(|(outcome, _)| outcome.is_good())
+        .map(|(_, histogram)| histogram.count())
+        .sum();
+    let all = record.all_responses(settings.timeout);
+    Ok(Step {
+        rate_per_s,
+        p95_ms: all.quantile_us(0.95).unwrap_or(0) as f64 / 1000.0,
+        cpu_s_per_request: machine.busy * machine.seconds / sent.max(1) as f64,
+        good: good as f64 / record.offered.max(1) as f64,
+        lag_p99_ms: record.lag_summary().p99_us as f64 / 1000.0,
+    })
+}
