@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
-use kit::{Clock, Error, Routes};
+use chrono::TimeDelta;
+use kit::{Clock, Due, Error, Routes};
 
 use crate::keys::SigningKey;
 use crate::sign_in::SignIn;
@@ -14,8 +14,6 @@ use crate::store::Store;
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 /// How often old rows go, by the service's clock: when that is moved, what has become old goes at once.
 const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// How long changes are kept that every reader has.
-const CHANGES_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Adds Account's jobs; the keys are published at once if the database is there, else as soon as it is.
 pub fn add(
@@ -65,17 +63,12 @@ fn tidier(
     clock: &Clock,
 ) -> impl Fn() -> Result<(), Error> + Send + Sync + 'static {
     let (store, clock) = (Arc::clone(store), clock.clone());
-    let last: Mutex<Option<DateTime<Utc>>> = Mutex::new(None);
+    let due = Due::every(TIDY_EVERY);
     move || {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = clock.now();
-        if last.is_some_and(|last| (last..last + TIDY_EVERY).contains(&now)) {
-            return Ok(());
-        }
-        // In batches, each a transaction of its own, until none is left.
-        while store.purge_failures(now)? > 0 {}
-        while store.purge_changes(now - CHANGES_KEPT)? > 0 {}
-        *last = Some(now);
-        Ok(())
+        due.run(&clock, |now| {
+            // In batches, each a transaction of its own, until none is left.
+            while store.purge_failures(now)? > 0 {}
+            Ok(())
+        })
     }
 }

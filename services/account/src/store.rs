@@ -138,8 +138,6 @@ pub trait Store: Send + Sync {
     ) -> Result<bool, Error>;
     /// Forgets failures of windows that have ended; how many.
     fn purge_failures(&self, now: DateTime<Utc>) -> Result<usize, Error>;
-    /// Removes some changes from before `until` that every reader of the feed has; how many.
-    fn purge_changes(&self, until: DateTime<Utc>) -> Result<usize, Error>;
 
     /// The public keys that verify tokens now, as JSON texts.
     fn list_keys(&self, now: DateTime<Utc>) -> Result<Vec<String>, Error>;

@@ -7,7 +7,7 @@ use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
 
 use crate::app::App;
 use crate::db::{Db, Lane};
-use crate::{Clock, Error, changes, idempotency};
+use crate::{Clock, Due, Error, changes, idempotency};
 
 /// What a job does, on a thread of the write lane.
 pub(crate) type Work = Arc<dyn Fn() -> Result<(), Error> + Send + Sync>;
@@ -25,17 +25,22 @@ const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 /// Rows per transaction: a purge never holds many locks, nor for long.
 const BATCH: i64 = 1000;
 
+/// How often old rows go.
+const PURGE_EVERY: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 /// How long the feed is kept, at least.
 const FEED_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
 /// Every service's own: idempotency keys older than a day and changes that were read long ago go, in batches.
 pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
+    let due = Due::every(PURGE_EVERY);
     let work = move || {
-        purge_keys(schema, &db, &clock)?;
-        purge_changes(schema, &db, &clock).map(drop)
+        due.run(&clock, |_| {
+            purge_keys(schema, &db, &clock)?;
+            purge_changes(schema, &db, &clock).map(drop)
+        })
     };
     Job {
-        cron: "0 */10 * * * *",
+        cron: "*/5 * * * * *",
         name: "purge-idempotency-keys-and-changes",
         work: Arc::new(work),
     }

@@ -222,11 +222,6 @@ impl Store for PgStore {
             .write(|connection| tidy::purge_failures(connection, now))
     }
 
-    fn purge_changes(&self, until: DateTime<Utc>) -> Result<usize, Error> {
-        self.db
-            .write(|connection| tidy::purge_changes(connection, until))
-    }
-
     fn list_keys(&self, now: DateTime<Utc>) -> Result<Vec<String>, Error> {
         self.db.read(|connection| keys::list(connection, now))
     }

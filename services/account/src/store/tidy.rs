@@ -11,24 +11,9 @@ kit::statement! {
          where f.window_ends_at <= $1 order by f.window_ends_at limit 1000 for update skip locked)"
 }
 
-kit::statement! {
-    /// Old changes that the feed's reader has worked through; without a cursor nothing was read yet, and nothing goes.
-    struct PurgeChanges(until: DateTime<Utc> as Timestamptz) =
-        "delete from account.changes where id in (select c.id from account.changes c where c.at < $1 \
-         and exists (select from published.feed_cursors f where f.feed = 'account' and (c.xid, c.id) <= (f.xid, f.id)) \
-         order by c.at limit 1000)"
-}
-
 pub(super) fn purge_failures(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
 ) -> Result<usize, Error> {
     Ok(PurgeFailures { now }.execute(connection)?)
-}
-
-pub(super) fn purge_changes(
-    connection: &mut PgConnection,
-    until: DateTime<Utc>,
-) -> Result<usize, Error> {
-    Ok(PurgeChanges { until }.execute(connection)?)
 }
