@@ -143,7 +143,7 @@ pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
 }
 
 /// Waits for another apply to end: by asking again, for a session that waits in the server would hold a snapshot meanwhile.
-fn exclusive(session: &mut Session) -> Result<()> {
+pub(crate) fn exclusive(session: &mut Session) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(120);
     while Instant::now() < deadline {
         if session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK})"))? {

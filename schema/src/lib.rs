@@ -8,6 +8,7 @@ pub mod apply;
 pub mod blame;
 pub mod bootstrap;
 pub mod cluster;
+pub mod drift;
 mod embedded;
 mod error;
 pub mod generate;

@@ -113,7 +113,7 @@ fn wanted(
 }
 
 /// Takes every right and every setting from everyone, and gives owners theirs.
-fn take_all(state: &State) -> String {
+pub(crate) fn take_all(state: &State) -> String {
     let mut sql = String::new();
     let owns = state
         .rights
@@ -247,7 +247,7 @@ fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
     steps
 }
 
-fn setting(key: &str, value: &str) -> String {
+pub(crate) fn setting(key: &str, value: &str) -> String {
     if LISTS.contains(&key) {
         value.replace("\"\"", "''")
     } else {

@@ -124,6 +124,14 @@ impl RolesFile {
             .collect()
     }
 
+    /// Who runs `dba apply`; empty where the file names nobody.
+    #[must_use]
+    pub fn administrator(&self) -> String {
+        let section = self.section("administrator", crate::DATABASE);
+        let first = section.iter().find_map(Statement::creates_role);
+        first.unwrap_or_default().to_owned()
+    }
+
     /// Roles that `dba apply` manages: those the file makes, the administrator itself apart.
     #[must_use]
     pub fn managed(&self) -> Vec<String> {

@@ -35,6 +35,8 @@ pub(super) enum Command {
     Bootstrap(Bootstrap),
     /// As govrnanza_admin, whenever something changed: roles, tables, keys, views, rights. Idempotent, and safe while the services run.
     Apply(Apply),
+    /// Who may do what: compared with db-roles.sql, put right.
+    Roles(super::roles::Roles),
     /// Rewrite services/<service>/src/schema.rs from the database.
     Schema(Schema),
     /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.

@@ -10,5 +10,6 @@ mod grants;
 mod holes;
 mod limits;
 mod migrations;
+mod roles;
 mod support;
 mod tidy;

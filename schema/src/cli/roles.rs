@@ -1,0 +1,256 @@
+//! `dba roles`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use schema::drift::{self, By, Finding, Seen, allow};
+use schema::roles::RolesFile;
+use schema::session::Session;
+use schema::{Error, Result};
+use serde_json::json;
+
+use super::args::Format;
+
+/// Who may do what, compared with the roles file, which is plain SQL: create role, grant, revoke, alter role.
+///
+/// A right given by hand at night:  dba roles check        (exit code 1, and its key)
+/// What it would take:              dba roles plan
+/// And done:                        dba roles apply --yes
+///
+/// Exit codes: 0 in sync, 1 something differs or a way is open, 2 asked for wrongly, 3 could not run.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(in crate::cli) struct Roles {
+    #[command(subcommand)]
+    command: RolesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RolesCommand {
+    /// How does the database differ from the roles file? Changes nothing.
+    ///
+    /// Each finding has a key that stays the same. What you decide to live with goes into a file, with a last day and a reason:
+    ///
+    ///   2027-01-31 extra right reporting SELECT table sales.orders -- until the warehouse is there
+    #[command(verbatim_doc_comment)]
+    Check(Common),
+    /// The statements that would make it equal. Changes nothing.
+    Plan(Common),
+    /// Makes it equal, in one transaction: only the difference, what is given before what is taken. Without --yes it only plans.
+    Apply {
+        #[command(flatten)]
+        common: Common,
+        /// Do it.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// What all of them need.
+#[derive(Debug, Args)]
+pub(super) struct Where {
+    /// URL of the database. As superuser everything is looked at; as the administrator, what it can see. Without it: the private cluster's superuser.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    pub(super) database_url: Option<String>,
+    /// The roles file; without it, the one built in.
+    #[arg(long, value_name = "FILE")]
+    pub(super) roles: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    #[command(flatten)]
+    place: Where,
+    /// Findings to live with: lines `YYYY-MM-DD key -- reason`.
+    #[arg(long, value_name = "FILE")]
+    allow: Option<PathBuf>,
+}
+
+impl Where {
+    /// The URL, and passwords of the logins if there is a private cluster.
+    pub(super) fn url(&self) -> Result<String> {
+        match &self.database_url {
+            Some(url) => Ok(url.clone()),
+            None => {
+                let (cluster, _) = super::private(None)?;
+                let (server, _) = cluster.url().rsplit_once('/').unwrap_or_default();
+                Ok(format!("{server}/{}", schema::DATABASE))
+            }
+        }
+    }
+
+    pub(super) fn file(&self) -> Result<RolesFile> {
+        let Some(path) = &self.roles else {
+            return Ok(RolesFile::default());
+        };
+        let text = read(path)?;
+        // A file without sections is one of roles.
+        Ok(RolesFile::new(
+            if text.lines().any(|line| line.starts_with("-- == ")) {
+                text
+            } else {
+                format!("-- == roles ==\n{text}")
+            },
+        ))
+    }
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))
+}
+
+/// Runs one of them.
+pub(in crate::cli) fn run(args: &Roles, format: Format) -> Result<()> {
+    match &args.command {
+        RolesCommand::Check(common) => check(common, format),
+        RolesCommand::Plan(common) => plan(common, format),
+        RolesCommand::Apply { common, yes: false } => {
+            plan(common, format)?;
+            eprintln!("dba: nothing was done; add --yes");
+            Ok(())
+        }
+        RolesCommand::Apply { common, yes: true } => apply(common, format),
+    }
+}
+
+/// Findings of a look, without those allowed; notes on the allow-list.
+struct Looked {
+    seen: Seen,
+    allowed: Vec<Finding>,
+    notes: Vec<String>,
+}
+
+fn options(common: &Common) -> Result<drift::Options> {
+    Ok(drift::Options {
+        file: common.place.file()?,
+        ..drift::Options::default()
+    })
+}
+
+fn look(common: &Common) -> Result<Looked> {
+    let list = match &common.allow {
+        Some(path) => allow::parse(&read(path)?)?,
+        None => Vec::new(),
+    };
+    let url = common.place.url()?;
+    let mut seen = drift::check(&url, &options(common)?)?;
+    let today: String = Session::connect(&url)?.value("select current_date::text")?;
+    let mut notes = Vec::new();
+    let mut allowed = Vec::new();
+    for entry in list {
+        let hit = seen
+            .findings
+            .iter()
+            .position(|finding| finding.key == entry.key);
+        match hit {
+            None => notes.push(format!("allowed, and not there any more: {}", entry.key)),
+            Some(_) if entry.until < today => notes.push(format!(
+                "was allowed until {} ({}): {}",
+                entry.until, entry.reason, entry.key
+            )),
+            Some(at) => allowed.push(seen.findings.remove(at)),
+        }
+    }
+    Ok(Looked {
+        seen,
+        allowed,
+        notes,
+    })
+}
+
+fn check(common: &Common, format: Format) -> Result<()> {
+    let looked = look(common)?;
+    let mut lines: Vec<String> = looked
+        .seen
+        .findings
+        .iter()
+        .map(|finding| format!("{}\n    {}", finding.key, finding.what))
+        .collect();
+    lines.extend(looked.notes.iter().map(|note| format!("note: {note}")));
+    lines.extend(
+        looked
+            .seen
+            .not_looked_at
+            .iter()
+            .map(|what| format!("not looked at: {what}")),
+    );
+    if looked.seen.findings.is_empty() {
+        lines.push(format!(
+            "in sync with the roles file ({} allowed)",
+            looked.allowed.len()
+        ));
+    }
+    super::print(format, &lines.join("\n"), &told(&looked));
+    verdict(&looked)
+}
+
+fn told(looked: &Looked) -> serde_json::Value {
+    json!({ "version": 1, "findings": looked.seen.findings, "allowed": looked.allowed, "notes": looked.notes, "notLookedAt": looked.seen.not_looked_at })
+}
+
+fn verdict(looked: &Looked) -> Result<()> {
+    match looked.seen.findings.len() {
+        0 => Ok(()),
+        n => Err(Error::Finding(format!(
+            "{n} finding(s); `dba roles plan` says what it takes"
+        ))),
+    }
+}
+
+fn plan(common: &Common, format: Format) -> Result<()> {
+    let looked = look(common)?;
+    let lines: Vec<String> = looked
+        .seen
+        .findings
+        .iter()
+        .map(|finding| match (&finding.fix, finding.by) {
+            (None, _) => format!(
+                "-- {}: {}; somebody has to decide",
+                finding.key, finding.what
+            ),
+            (Some(fix), By::Superuser) => format!("{fix} -- as superuser"),
+            (Some(fix), _) => fix.clone(),
+        })
+        .collect();
+    let text = if lines.is_empty() {
+        "-- nothing to do".to_owned()
+    } else {
+        lines.join("\n")
+    };
+    super::print(format, &text, &told(&looked));
+    Ok(())
+}
+
+fn apply(common: &Common, format: Format) -> Result<()> {
+    let looked = look(common)?;
+    let skip: Vec<String> = looked
+        .allowed
+        .iter()
+        .map(|finding| finding.key.clone())
+        .collect();
+    let (done, mut left) = drift::converge(&common.place.url()?, &options(common)?, &skip)?;
+    left.findings.retain(|finding| !skip.contains(&finding.key));
+    let mut lines = done.clone();
+    if done.is_empty() {
+        lines.push("nothing to do".into());
+    }
+    let who = |by: By| match by {
+        By::Superuser => "left for a superuser",
+        By::Person | By::Apply => "left for somebody to decide",
+    };
+    lines.extend(
+        left.findings
+            .iter()
+            .map(|finding| format!("{}: {}", who(finding.by), finding.key)),
+    );
+    super::print(
+        format,
+        &lines.join("\n"),
+        &json!({ "version": 1, "done": done, "left": left.findings }),
+    );
+    match left.findings.len() {
+        0 => Ok(()),
+        n => Err(Error::Finding(format!("applied, but for {n} finding(s)"))),
+    }
+}

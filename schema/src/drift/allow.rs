@@ -1,0 +1,74 @@
+//! The allow-list: findings that somebody decided to live with, why, and until when.
+
+use crate::error::{Error, Result};
+
+/// One line: `2027-01-31 <key> -- <reason>`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allowed {
+    /// Last day.
+    pub until: String,
+    /// Of the finding.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Reads a list. Empty lines and lines beginning with `#` say nothing.
+///
+/// # Errors
+/// [`Error::Usage`] for a line without a date or a reason.
+pub fn parse(text: &str) -> Result<Vec<Allowed>> {
+    let mut all = Vec::new();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let entry = line.split_once(' ').and_then(|(until, rest)| {
+            let (key, reason) = rest.rsplit_once(" -- ")?;
+            let dated = until.len() == 10
+                && until.split('-').map(str::len).eq([4, 2, 2])
+                && until.chars().all(|c| c.is_ascii_digit() || c == '-');
+            (dated && !reason.trim().is_empty()).then(|| Allowed {
+                until: until.to_owned(),
+                key: key.trim().to_owned(),
+                reason: reason.trim().to_owned(),
+            })
+        });
+        match entry {
+            Some(entry) => all.push(entry),
+            None => {
+                return Err(Error::Usage(format!(
+                    "allow-list, line {}: want `YYYY-MM-DD key -- reason`, each part required",
+                    number + 1
+                )));
+            }
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_date_a_key_and_a_reason() {
+        let all =
+            parse("# why\n\n2027-01-31 extra right a SELECT table b.c -- until the move -- soon")
+                .unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(
+            all[0].key,
+            "extra right a SELECT table b.c -- until the move"
+        );
+        for wrong in [
+            "extra right x -- because",
+            "2027-01-31 key",
+            "2027-1-31 key -- why",
+            "2027-01-31 key -- ",
+        ] {
+            assert_eq!(parse(wrong).unwrap_err().code(), 2, "{wrong}");
+        }
+    }
+}

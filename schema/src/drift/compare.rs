@@ -1,0 +1,231 @@
+//! Two censuses, and the statements between them.
+
+use std::collections::BTreeMap;
+
+use super::census::Census;
+use super::finding::{By, Finding};
+use super::{Look, POWERS};
+use crate::error::Result;
+use crate::reconcile::setting;
+use crate::session::{Session, identifier};
+use crate::state::{Right, grantee, statements};
+
+/// The findings, unsorted.
+pub(super) fn compare(
+    session: &mut Session,
+    look: &Look<'_>,
+    wanted: &Census,
+    is: &Census,
+) -> Result<Vec<Finding>> {
+    let mut found = rights(look, wanted, is);
+    found.extend(attributes(look, wanted, is));
+    let privileged = session.texts(
+        "select name from pg_settings where context in ('superuser', 'superuser-backend')",
+    )?;
+    found.extend(settings(look, &privileged, wanted, is));
+    found.extend(members(look, wanted, is));
+    Ok(found)
+}
+
+fn rights(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let seen = |right: &&Right| look.superuser || look.roles.contains(&right.owner);
+    for right in wanted.rights.difference(&is.rights).filter(seen) {
+        let option = Right {
+            grantable: !right.grantable,
+            ..right.clone()
+        };
+        if !right.grantable && is.rights.contains(&option) {
+            // It is there, and may even be passed on: told below.
+            continue;
+        }
+        let fix = statements("grant", std::iter::once(right)).concat();
+        found.push(of_right(look, "missing", right, fix, 4));
+    }
+    for right in is.rights.difference(&wanted.rights).filter(seen) {
+        let without = Right {
+            grantable: !right.grantable,
+            ..right.clone()
+        };
+        if wanted.rights.contains(&without) {
+            if right.grantable {
+                let column = if right.column.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", identifier(&right.column))
+                };
+                let fix = format!(
+                    "set local role {}; revoke grant option for {}{column} on {} {} from {} cascade; reset role;",
+                    identifier(&right.owner),
+                    right.privilege,
+                    right.kind,
+                    right.object,
+                    grantee(&right.grantee)
+                );
+                found.push(of_right(look, "grant option", right, fix, 5));
+            }
+        } else {
+            let fix = statements("revoke", std::iter::once(right)).concat();
+            found.push(of_right(look, "extra", right, fix, 5));
+        }
+    }
+    found
+}
+
+fn of_right(look: &Look<'_>, verb: &str, right: &Right, fix: String, rank: u8) -> Finding {
+    let object = match (right.kind.as_str(), right.column.as_str()) {
+        ("default", "") => format!("default {} of {}", right.object, right.owner),
+        ("default", schema) => format!("default {} of {} in {schema}", right.object, right.owner),
+        (kind, "") => format!("{kind} {}", right.object),
+        (kind, column) => format!("{kind} {}.{}", right.object, identifier(column)),
+    };
+    let what = match verb {
+        "missing" => "the file gives it, the database doesn't",
+        "extra" => "the database gives it, the file doesn't",
+        _ => "may be passed on to others, which the file doesn't say",
+    };
+    Finding {
+        key: format!(
+            "{verb} right {} {} {object}",
+            right.grantee, right.privilege
+        ),
+        what: what.into(),
+        fix: Some(fix),
+        by: if look.roles.contains(&right.owner) {
+            By::Apply
+        } else {
+            By::Superuser
+        },
+        rank,
+    }
+}
+
+fn attributes(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for ((role, name), value) in &is.attributes {
+        let want = match wanted.attributes.get(&(role.clone(), name.clone())) {
+            Some(want) => want.as_str(),
+            // A superuser that the file doesn't know.
+            None => "false",
+        };
+        // Without a superuser the administrator isn't looked at.
+        if want == value || (!look.superuser && role == look.administrator) {
+            continue;
+        }
+        let set = match (name.as_str(), want) {
+            ("connection limit", n) => format!("connection limit {n}"),
+            ("valid until", until) => format!("valid until '{until}'"),
+            (name, "true") => name.to_owned(),
+            (name, _) => format!("no{name}"),
+        };
+        let managed = look.managed.contains(role) && !POWERS.contains(&name.as_str());
+        found.push(Finding {
+            key: format!("attribute {role} {}", name.replace(' ', "_")),
+            what: format!("is {value}, should be {want}"),
+            fix: Some(format!("alter role {} {set};", identifier(role))),
+            by: if managed { By::Apply } else { By::Superuser },
+            rank: 2,
+        });
+    }
+    found
+}
+
+fn settings(look: &Look<'_>, privileged: &[String], wanted: &Census, is: &Census) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let all: BTreeMap<_, _> = wanted
+        .settings
+        .iter()
+        .chain(&is.settings)
+        .map(|(key, _)| (key.clone(), ()))
+        .collect();
+    for key in all.into_keys() {
+        let (want, have) = (wanted.settings.get(&key), is.settings.get(&key));
+        let (role, database, name) = &key;
+        let superusers = privileged.contains(name) || !look.managed.contains(role);
+        if want == have || (superusers && !look.superuser) {
+            continue;
+        }
+        let place = match (role.as_str(), database.as_str()) {
+            ("all", "") => "role all".to_owned(),
+            ("all", database) => format!("database {}", identifier(database)),
+            (role, "") => format!("role {}", identifier(role)),
+            (role, database) => format!(
+                "role {} in database {}",
+                identifier(role),
+                identifier(database)
+            ),
+        };
+        let change = want.map_or_else(
+            || format!("reset {}", identifier(name)),
+            |value| format!("set {} = {}", identifier(name), setting(name, value)),
+        );
+        let shown = |value: Option<&String>| {
+            value.map_or_else(|| "not set".to_owned(), |value| format!("'{value}'"))
+        };
+        found.push(Finding {
+            key: format!(
+                "setting {role} {name}{}",
+                if database.is_empty() {
+                    ""
+                } else {
+                    " in database"
+                }
+            ),
+            what: format!("is {}, should be {}", shown(have), shown(want)),
+            fix: Some(format!("alter {place} {change};")),
+            by: if superusers { By::Superuser } else { By::Apply },
+            rank: 2,
+        });
+    }
+    found
+}
+
+fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut add = |verb: &str, (member, group): &(String, String), what: &str, fix: String| {
+        found.push(Finding {
+            key: format!("{verb} {member} in {group}"),
+            what: what.into(),
+            fix: Some(fix),
+            by: By::Superuser,
+            rank: if verb == "missing member" { 2 } else { 5 },
+        });
+    };
+    for (pair, admin) in &wanted.members {
+        let (member, group) = (identifier(&pair.0), identifier(&pair.1));
+        match is.members.get(pair) {
+            None if look.existing.contains(&pair.0) && look.existing.contains(&pair.1) => {
+                add(
+                    "missing member",
+                    pair,
+                    "the file says so",
+                    format!("grant {group} to {member};"),
+                );
+            }
+            Some(true) if !admin => add(
+                "member option",
+                pair,
+                "may let others in (admin option)",
+                format!("revoke admin option for {group} from {member} cascade;"),
+            ),
+            _ => {}
+        }
+    }
+    for pair in is
+        .members
+        .keys()
+        .filter(|pair| !wanted.members.contains_key(*pair))
+    {
+        add(
+            "extra member",
+            pair,
+            "the file doesn't say so",
+            format!(
+                "revoke {} from {} cascade;",
+                identifier(&pair.1),
+                identifier(&pair.0)
+            ),
+        );
+    }
+    found
+}

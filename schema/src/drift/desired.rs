@@ -1,0 +1,228 @@
+//! What the catalogue would hold if the roles file were all there is; read behind a savepoint that is rolled back.
+
+use std::collections::BTreeSet;
+
+use super::census::{Census, initial};
+use super::finding::{By, Finding};
+use super::{Look, POWERS};
+use crate::error::{Error, Result};
+use crate::reconcile::take_all;
+use crate::roles::Statement;
+use crate::session::{Session, identifier};
+use crate::state::{Right, State, statements};
+
+/// The wanted census, and statements of the file that can't be run.
+pub(super) fn desired(
+    session: &mut Session,
+    look: &Look<'_>,
+    owners: &[Finding],
+) -> Result<(Census, Vec<Finding>)> {
+    session.run("savepoint desired", "savepoint")?;
+    let read = wanted(session, look, owners);
+    if read.is_ok() {
+        session.run(
+            "rollback to savepoint desired; release savepoint desired",
+            "rollback to savepoint",
+        )?;
+    }
+    let (mut census, findings) = read?;
+    census.members = memberships(look);
+    if !look.superuser {
+        // Nobody but a superuser can take these away to see what is given.
+        for ((_, name), value) in &mut census.attributes {
+            if POWERS.contains(&name.as_str()) {
+                *value = "false".into();
+            }
+        }
+    }
+    census
+        .attributes
+        .retain(|(role, _), _| look.roles.contains(role));
+    Ok((census, findings))
+}
+
+/// Is it a right on something that has a wrong owner?
+pub(super) fn misplaced(owners: &[Finding], right: &Right) -> bool {
+    owners
+        .iter()
+        .any(|finding| finding.key.ends_with(&format!(" {}", right.object)))
+}
+
+fn wanted(
+    session: &mut Session,
+    look: &Look<'_>,
+    owners: &[Finding],
+) -> Result<(Census, Vec<Finding>)> {
+    if look.superuser {
+        for fix in owners.iter().filter_map(|finding| finding.fix.as_deref()) {
+            session.run(fix, "putting owners right, to see what they give")?;
+        }
+    }
+    let mut findings = Vec::new();
+    for section in &look.sections {
+        for statement in look.file.section(section, &look.database) {
+            let known = statement
+                .creates_role()
+                .is_some_and(|role| look.existing.contains(role));
+            if statement.creates_role().is_some() && !known {
+                session.run(&statement.sql, "making a role, to see what it is given")?;
+                findings.push(Finding {
+                    key: format!(
+                        "missing role {}",
+                        statement.creates_role().unwrap_or_default()
+                    ),
+                    what: format!("line {} makes it, and it isn't there", statement.line),
+                    fix: Some(format!("{};", statement.sql)),
+                    by: if *section == "administrator" {
+                        By::Superuser
+                    } else {
+                        By::Apply
+                    },
+                    rank: 1,
+                });
+            }
+        }
+    }
+    let mut before = State::read(session, &look.managed, look.administrator)?;
+    if !look.superuser {
+        // What has a wrong owner stays as it is: that owner may not even be let into its schema.
+        before.rights.retain(|right| !misplaced(owners, right));
+    }
+    session.run(
+        &take_all(&before),
+        "taking every right, to see what the file alone gives",
+    )?;
+    if look.superuser {
+        session.run(
+            &take_more(look),
+            "taking every power, to see what the file alone gives",
+        )?;
+        let wanted = initial(session, &look.roles)?;
+        let is = Census::read(session, &look.roles)?.rights;
+        session.run(
+            &to_initial(look, &wanted, &is),
+            "going back to what initdb gave",
+        )?;
+    }
+    for section in &look.sections {
+        for statement in look.file.section(section, &look.database) {
+            findings.extend(run_one(session, &statement)?);
+        }
+    }
+    if !look.connection_limits {
+        let lift: String = look
+            .roles
+            .iter()
+            .map(|role| format!("alter role {} connection limit -1;", identifier(role)))
+            .collect();
+        session.run(&lift, "lifting connection limits")?;
+    }
+    Ok((Census::read(session, &look.roles)?, findings))
+}
+
+/// A statement that can't be run is a finding, not the end: something it names is missing, or isn't whose it should be.
+fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Finding>> {
+    // One line of 400 may take a role that the lines after it need: whoever fails leaves the role it had taken.
+    session.run("savepoint one", "savepoint")?;
+    match session.run(&statement.altering(), &statement.sql) {
+        Ok(()) => {
+            session.run("release savepoint one", "release savepoint")?;
+            Ok(None)
+        }
+        Err(Error::Database { source, .. }) if source.is_closed() => {
+            Err(Error::Unavailable("the connection was lost".into()))
+        }
+        Err(error) if error.passes() => Err(error),
+        Err(error) => {
+            session.run(
+                "rollback to savepoint one; release savepoint one",
+                "rollback to savepoint",
+            )?;
+            Ok(Some(Finding {
+                key: format!(
+                    "statement {}",
+                    statement
+                        .sql
+                        .split_whitespace()
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                ),
+                what: format!("line {} can't be run: {error}", statement.line),
+                fix: None,
+                by: By::Person,
+                rank: 9,
+            }))
+        }
+    }
+}
+
+fn take_more(look: &Look<'_>) -> String {
+    let powers = "nosuperuser nocreatedb nocreaterole noreplication nobypassrls";
+    let mut sql: String = look
+        .roles
+        .iter()
+        .map(|role| format!("alter role {} {powers};", identifier(role)))
+        .collect();
+    if !look.administrator.is_empty() {
+        let admin = identifier(look.administrator);
+        sql.push_str(&format!("alter role {admin} nologin inherit connection limit -1 valid until 'infinity'; alter role {admin} reset all;"));
+        sql.push_str(&format!(
+            "alter role {admin} in database {} reset all;",
+            identifier(&look.database)
+        ));
+    }
+    let database = identifier(&look.database);
+    sql.push_str(&format!("alter role all reset all; alter role all in database {database} reset all; alter database {database} reset all;"));
+    sql
+}
+
+/// The superuser's own objects: back to what they were. Other databases keep what isn't given to our roles, for they aren't ours.
+fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -> String {
+    let here = identifier(&look.database);
+    let system = |right: &&Right| !look.roles.contains(&right.owner);
+    let give = wanted.difference(is).filter(system);
+    // What PUBLIC may read of information_schema, `initdb` gives without a note of it.
+    let standard = |right: &&Right| {
+        right.grantee == "public" && right.object.split('.').next() == Some("information_schema")
+    };
+    let take = is
+        .difference(wanted)
+        .filter(system)
+        .filter(|right| !standard(right))
+        .filter(|right| {
+            right.kind != "database" || right.object == here || look.roles.contains(&right.grantee)
+        });
+    statements("grant", give).concat() + &statements("revoke", take).concat()
+}
+
+/// `grant a, b to c`: pairs of member and group.
+fn memberships(look: &Look<'_>) -> std::collections::BTreeMap<(String, String), bool> {
+    let mut pairs = std::collections::BTreeMap::new();
+    // Also what a superuser runs: who is a member of what needs no superuser to be known.
+    for section in super::SECTIONS {
+        for statement in look.file.section(section, &look.database) {
+            let sql = statement
+                .sql
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
+            let Some((groups, rest)) = sql
+                .strip_prefix("grant ")
+                .and_then(|rest| rest.split_once(" to "))
+            else {
+                continue;
+            };
+            if groups.contains(" on ") {
+                continue;
+            }
+            let (members, options) = rest.split_once(" with ").unwrap_or((rest, ""));
+            for member in members.split(", ") {
+                for group in groups.split(", ") {
+                    let plain = |name: &str| name.trim_matches('"').to_owned();
+                    pairs.insert((plain(member), plain(group)), options.starts_with("admin"));
+                }
+            }
+        }
+    }
+    pairs
+}

@@ -1,0 +1,33 @@
+//! One difference between a database and its roles file.
+
+use serde::Serialize;
+
+/// Who may put it right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum By {
+    /// The administrator: `dba apply`, or `dba roles apply`.
+    Apply,
+    /// A superuser alone: `dba bootstrap`, or `dba roles apply` as one.
+    Superuser,
+    /// Somebody has to decide.
+    Person,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Stable: for the allow-list.
+    pub key: String,
+    /// In words.
+    pub what: String,
+    /// The statement that puts it right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+    /// Who may.
+    pub by: By,
+    /// Order of the fixes: owners, then what is given, then what is taken.
+    #[serde(skip)]
+    pub rank: u8,
+}

@@ -1,0 +1,217 @@
+//! What a roles file says of objects without naming it: whose they are, and that no unknown ones are among them.
+
+use super::finding::{By, Finding};
+use crate::error::Result;
+use crate::roles::RolesFile;
+use crate::session::{Session, identifier, literal};
+
+/// Objects in schemas of ours that extensions didn't bring, with their schema's owner.
+const OURS: &str = "
+with place as (select n.oid, n.nspname, n.nspowner from pg_namespace n where n.nspowner = any (array(select oid from pg_roles where rolname in (ROLES)))),
+object as (
+    select 'pg_class'::regclass as class, c.oid, c.relnamespace as place, c.relowner as owner,
+        case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table' else 'table' end as kind,
+        format('%I.%I', n.nspname, c.relname) as name
+    from pg_class c join place n on n.oid = c.relnamespace where c.relkind in ('r', 'v', 'm', 'f', 'p', 'S')
+    union all
+    select 'pg_proc'::regclass, p.oid, p.pronamespace, p.proowner, 'routine', p.oid::regprocedure::text from pg_proc p join place n on n.oid = p.pronamespace
+    union all
+    select 'pg_type'::regclass, t.oid, t.typnamespace, t.typowner, 'type', format('%I.%I', n.nspname, t.typname) from pg_type t join place n on n.oid = t.typnamespace
+    where t.typelem = 0 and (t.typtype in ('d', 'e') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
+)
+";
+
+/// The statements `create schema … authorization …` of the file: schema and owner.
+fn schemas(file: &RolesFile, database: &str) -> Vec<(String, String)> {
+    let all = file.section("roles", database);
+    let named = all.iter().filter_map(|statement| {
+        let words: Vec<_> = statement.sql.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "authorization")?;
+        let schema = statement.sql.starts_with("create schema ");
+        (schema && at > 0 && at + 1 < words.len())
+            .then(|| (words[at - 1].to_owned(), words[at + 1].to_owned()))
+    });
+    named.collect()
+}
+
+/// Owners that aren't who they should be. Put right before anything else is looked at: rights are read by owner.
+pub fn owners(
+    session: &mut Session,
+    file: &RolesFile,
+    administrator: &str,
+    roles: &[String],
+) -> Result<Vec<Finding>> {
+    let database: String = session.value("select current_database()::text")?;
+    let mut wanted: Vec<(String, String, String, String)> = Vec::new();
+    for (schema, owner) in schemas(file, &database) {
+        let is = session.texts(&format!(
+            "select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = {}",
+            literal(&schema)
+        ))?;
+        wanted.push((
+            "schema".into(),
+            identifier(&schema),
+            owner,
+            is.first().cloned().unwrap_or_default(),
+        ));
+    }
+    let is: String = session.value(
+        "select pg_get_userbyid(datdba)::text from pg_database where datname = current_database()",
+    )?;
+    if !administrator.is_empty() {
+        wanted.push((
+            "database".into(),
+            identifier(&database),
+            administrator.to_owned(),
+            is,
+        ));
+    }
+    let mut found: Vec<Finding> = wanted
+        .into_iter()
+        .filter(|(_, _, wanted, is)| wanted != is)
+        .map(|(kind, name, wanted, is)| owner(&kind, &name, &is, &wanted))
+        .collect();
+    // In a schema of its own everything is its owner's; elsewhere, of somebody who may create there and can't log in.
+    let rows = session.client.query(
+        &format!(
+            "{}select o.kind, o.name, w.rolname::text, n.rolname::text
+             from object o join place p on p.oid = o.place join pg_roles w on w.oid = o.owner join pg_roles n on n.oid = p.nspowner
+             where w.oid <> n.oid and (w.rolcanlogin or w.rolname <> all ($1) or (not n.rolcanlogin and n.rolname = any ($1)))
+                 and not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.deptype in ('e', 'i', 'a'))
+             order by 2",
+            ours(roles)
+        ),
+        &[&roles],
+    );
+    for row in crate::error::Doing::doing(rows, "reading owners")? {
+        let (kind, name, is, place): (String, String, String, String) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
+        let wanted = if kind.ends_with("view") && place == administrator {
+            publisher(session, &name, roles)?.unwrap_or(place)
+        } else {
+            place
+        };
+        found.push(owner(&kind, &name, &is, &wanted));
+    }
+    Ok(found)
+}
+
+/// Whose view this should be: the one who owns nothing but views, and reads the tables of this one.
+fn publisher(session: &mut Session, view: &str, roles: &[String]) -> Result<Option<String>> {
+    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
+    let found = session.texts(&format!(
+        "select r.rolname::text from pg_roles r where r.rolname in ({}) and not r.rolcanlogin
+             and not exists (select from pg_namespace n where n.nspowner = r.oid)
+         order by (select count(*) from pg_rewrite w join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = w.oid
+             and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
+             join pg_class c on c.oid = d.refobjid join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+             where w.ev_class = {}::regclass and c.oid <> w.ev_class and has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT')) desc limit 1",
+        list.join(", "),
+        literal(view)
+    ))?;
+    Ok(found.into_iter().next())
+}
+
+fn ours(roles: &[String]) -> String {
+    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
+    OURS.replace("ROLES", &list.join(", "))
+}
+
+fn owner(kind: &str, name: &str, is: &str, wanted: &str) -> Finding {
+    Finding {
+        key: format!("owner {kind} {name}"),
+        what: format!("belongs to {is}, not to {wanted}"),
+        fix: Some(format!(
+            "alter {kind} {name} owner to {};",
+            identifier(wanted)
+        )),
+        by: By::Superuser,
+        rank: 0,
+    }
+}
+
+/// Objects that the file gives to nobody, options of views, options of functions. A union is taken for several facts, not for a filter.
+pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Result<Vec<Finding>> {
+    let mut found = Vec::new();
+    let rows = session.client.query(
+        &format!(
+            "{}select o.kind, o.name from object o where o.kind <> 'sequence' and o.kind <> 'type' and o.name <> all ($1)
+                 and not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.deptype in ('e', 'i'))
+                 and o.name not like '%.\\_\\_diesel\\_schema\\_migrations' order by 2",
+            ours(roles)
+        ),
+        &[&known],
+    );
+    for row in crate::error::Doing::doing(rows, "looking for unknown objects")? {
+        let (kind, name): (String, String) = (row.get(0), row.get(1));
+        found.push(Finding {
+            key: format!("extra {kind} {name}"),
+            what: "stands in a schema of ours, and the roles file gives it to nobody".into(),
+            fix: None,
+            by: By::Person,
+            rank: 9,
+        });
+    }
+    let views = session.client.query(
+        &format!(
+            "{}select o.name, w.rolname::text, c.reloptions::text like '%security_invoker=true%', c.reloptions::text like '%security_barrier=true%',
+                 pg_get_viewdef(c.oid) ~* '\\mwhere\\M' and pg_get_viewdef(c.oid) !~* '\\munion\\M'
+             from object o join pg_class c on c.oid = o.oid and o.class = 'pg_class'::regclass join pg_roles w on w.oid = c.relowner where o.kind = 'view' order by 1",
+            ours(roles)
+        ),
+        &[],
+    );
+    for row in crate::error::Doing::doing(views, "reading options of views")? {
+        let (name, owner): (String, String) = (row.get(0), row.get(1));
+        let (invoker, barrier) = (
+            row.get::<_, Option<bool>>(2) == Some(true),
+            row.get::<_, Option<bool>>(3) == Some(true),
+        );
+        let owner = identifier(&owner);
+        let mut add = |option: &str, what: &str, change: &str| {
+            found.push(Finding {
+                key: format!("view option {name} {option}"),
+                what: what.into(),
+                fix: Some(format!(
+                    "set local role {owner}; alter view {name} {change}; reset role;"
+                )),
+                by: By::Apply,
+                rank: 3,
+            });
+        };
+        if invoker {
+            add(
+                "security_invoker",
+                "runs with its reader's rights, who then needs the tables",
+                "reset (security_invoker)",
+            );
+        }
+        if row.get::<_, bool>(4) && !barrier {
+            add(
+                "security_barrier",
+                "filters without a barrier: a cheap function of its reader sees the hidden rows",
+                "set (security_barrier = true)",
+            );
+        }
+    }
+    found.extend(functions(session, roles)?);
+    Ok(found)
+}
+
+fn functions(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
+    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
+    let names = session.texts(&format!(
+        "select p.oid::regprocedure::text from pg_proc p join pg_roles w on w.oid = p.proowner
+         where w.rolname in ({}) and p.prosecdef and not coalesce(array_to_string(p.proconfig, ' ') ~ 'search_path=[^=]*pg_temp\"?$', false)
+             and p.prosqlbody is null and p.pronamespace <> 'pg_catalog'::regnamespace order by 1",
+        list.join(", ")
+    ))?;
+    let found = names.into_iter().map(|name| Finding {
+        key: format!("function option {name} search_path"),
+        what: "runs as its owner (security definer) without `set search_path = …, pg_temp`: who can make a temporary table runs code as the owner".into(),
+        fix: None,
+        by: By::Person,
+        rank: 9,
+    });
+    Ok(found.collect())
+}
