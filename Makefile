@@ -1,15 +1,19 @@
 # What a person types. Each target installs what is missing first (and says so), then calls cargo.
 #
 #   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
+#   make lab     who harms whom, measured: about seven minutes after the build, ends with the path of a report
 #   make test    all tests, on a Postgres of their own
 #   make check   what .ci/run does before the tests: format, lints, documentation
 
 ARGS ?=
 
-.PHONY: up test check install-deps
+.PHONY: up lab test check install-deps
 
 up: install-deps
 	cargo lab up $(ARGS)
+
+lab: install-deps
+	cargo run --release --package lab -- run --preset demo $(ARGS)
 
 test: install-deps
 	cargo test --workspace

@@ -190,11 +190,7 @@ pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
     let mut result = read(&args.file)?;
     let matrix = analyse(&result.cells)
         .map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
-    if result
-        .matrix
-        .as_ref()
-        .is_some_and(|stored| *stored != matrix)
-    {
+    if result.matrix.is_some() && !result.holds(&matrix) {
         eprintln!(
             "The matrix stored in {} differs from what its histograms give now.",
             args.file.display()

@@ -12,7 +12,7 @@ use crate::result::RoleCost;
 const BY_ROLE: &str = "
     select r.rolname::text as role, sum(s.calls)::bigint as calls, sum(s.total_exec_time)::float8 as exec_ms,
         sum(s.shared_blks_hit)::bigint as hit, sum(s.shared_blks_read)::bigint as read, sum(s.wal_bytes)::float8 as wal
-    from public.pg_stat_statements s
+    from $schema.pg_stat_statements s
     join pg_catalog.pg_roles r on r.oid = s.userid
     group by r.rolname";
 
@@ -50,18 +50,18 @@ impl Statements {
 }
 
 fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
-    let loaded = "select pg_catalog.to_regclass('public.pg_stat_statements') is not null
-        and pg_catalog.current_setting('shared_preload_libraries') like '%pg_stat_statements%'";
+    // Whichever schema it was put in.
+    let place = "select n.nspname::text from pg_catalog.pg_extension e
+        join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+            and pg_catalog.current_setting('shared_preload_libraries') like '%pg_stat_statements%'";
     let failed = |error| failed("reading pg_stat_statements", &error);
-    if !client
-        .query_one(loaded, &[])
-        .map_err(failed)?
-        .get::<_, bool>(0)
-    {
+    let Some(found) = client.query_opt(place, &[]).map_err(failed)? else {
         return Ok(BTreeMap::new());
-    }
+    };
+    let by_role = BY_ROLE.replace("$schema", found.get(0));
     let mut costs: BTreeMap<String, RoleCost> = BTreeMap::new();
-    for row in client.query(BY_ROLE, &[]).map_err(failed)? {
+    for row in client.query(&by_role, &[]).map_err(failed)? {
         let role: String = row.get("role");
         let cost = costs.entry(service_of(&role).to_owned()).or_default();
         cost.calls += row.get::<_, i64>("calls");

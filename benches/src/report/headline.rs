@@ -12,6 +12,7 @@ pub fn headline(result: &ResultFile) -> Vec<String> {
     let mut sentences = vec![worst(matrix), count(matrix)];
     sentences.extend(everybody(matrix));
     sentences.push(detectable(matrix));
+    sentences.extend(doubted(result));
     let broken: i64 = result.correctness.values().sum();
     sentences.push(if broken == 0 && !result.correctness.is_empty() {
         "Nothing that must always hold was violated.".into()
@@ -24,6 +25,21 @@ pub fn headline(result: &ResultFile) -> Vec<String> {
         sentences.push("The run was ended early, so this is what there is.".into());
     }
     sentences
+}
+
+/// Whether the machine was good enough, in a sentence; none where every block was.
+fn doubted(result: &ResultFile) -> Option<String> {
+    let doubted = result
+        .counted()
+        .filter(|cell| !cell.doubts.is_empty())
+        .count();
+    let all = result.counted().count();
+    (doubted > 0).then(|| {
+        format!(
+            "{doubted} of {all} blocks are doubted, {} were run again: the machine was not quiet, so take the numbers with care.",
+            result.run.reruns
+        )
+    })
 }
 
 /// Ordered pairs of the headline metric.
@@ -50,7 +66,12 @@ fn worst(matrix: &Matrix) -> String {
             ratio(estimate.low),
             ratio(estimate.high),
         ),
-        None => "No service was shown to harm another one at these rates.".into(),
+        None if pairs(matrix).any(|entry| entry.resolved) => {
+            "No service was shown to harm another one at these rates.".into()
+        }
+        None => {
+            "This run is too short to say who harms whom: it shows that everything runs.".into()
+        }
     }
 }
 

@@ -15,8 +15,14 @@ pub fn section(result: &ResultFile) -> String {
         .filter(|metric| matrix.entries.iter().any(|entry| entry.metric == *metric))
         .collect();
     let mut out = String::from("<section class=\"tabs\"><h2>Who harms whom</h2>\n");
+    // The first one that this much data can carry.
+    let carried = |metric: &Metric| {
+        let of = |entry: &Entry| entry.metric == *metric && entry.resolved;
+        matrix.entries.iter().any(of)
+    };
+    let shown = present.iter().position(carried).unwrap_or(0);
     for (index, metric) in present.iter().enumerate() {
-        let checked = if index == 0 { " checked" } else { "" };
+        let checked = if index == shown { " checked" } else { "" };
         let _ = write!(
             out,
             "<input type=\"radio\" name=\"metric\" id=\"m{index}\"{checked}><label for=\"m{index}\">{}</label>",

@@ -7,6 +7,7 @@ mod heatmap;
 mod ledger;
 mod page;
 mod text;
+mod together;
 
 use std::path::Path;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{capital, cells, cost, escape, headline, heatmap, ledger};
+use super::{capital, cells, cost, escape, headline, heatmap, ledger, together};
 use crate::result::ResultFile;
 
 const STYLE: &str = include_str!("style.css");
@@ -29,7 +29,10 @@ pub fn page(result: &ResultFile) -> String {
     out.push_str("</ul>\n");
     out.push_str(&heatmap::section(result));
     out.push_str(&ledger::section(result));
+    out.push_str(&together::processors(result));
+    out.push_str(&together::timeline(result));
     out.push_str(&cost::section(result));
+    out.push_str(&together::freshness(result));
     out.push_str(&cells::section(result));
     out.push_str(&method(result));
     out.push_str("</main></body></html>\n");
@@ -66,7 +69,14 @@ fn method(result: &ResultFile) -> String {
          <li>The replicate is the unit: paired t on log ratios, adjusted after Holm over the ordered pairs. What the data can't carry is not printed.</li>\
          <li>Driver, services and Postgres share this machine. Ratios, shares and causes carry over to others roughly, absolute numbers don't.</li></ul>\n",
     );
-    out.push_str("<h3>The lab's own tests</h3>");
+    let _ = write!(
+        out,
+        "<h3>The lab's own tests</h3><p>{}</p>",
+        result
+            .selftest_at
+            .as_ref()
+            .map_or_else(String::new, |at| escape(&format!("On this machine, {at}.")))
+    );
     if result.selftest.is_empty() {
         out.push_str("<p>Not run with this result: <code>lab selftest</code>.</p>");
     } else {

@@ -288,6 +288,16 @@ pub enum MalformedResult {
 }
 
 impl ResultFile {
+    /// Whether the matrix in the file is this one to the digit. Both are compared as the file writes them, for reading a
+    /// decimal back may move the last bit of a number.
+    #[must_use]
+    pub fn holds(&self, computed: &Matrix) -> bool {
+        let read_back = serde_json::to_string(computed)
+            .ok()
+            .and_then(|text| serde_json::from_str::<Matrix>(&text).ok());
+        self.matrix == read_back
+    }
+
     /// The blocks that count.
     pub fn counted(&self) -> impl Iterator<Item = &CellResult> {
         self.cells.iter().filter(|cell| cell.valid)

@@ -8,7 +8,7 @@ use super::{Options, schedule_seed};
 use crate::Failure;
 use crate::driver::{self, Settings};
 use crate::experiment::Cell;
-use crate::observe::CpuClock;
+use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
 use crate::schedule::Workload;
 
@@ -17,7 +17,7 @@ const PROBE_PER_S: f64 = 80.0;
 /// No service is driven slower than this, so that every cell has something to measure.
 const RATE_MIN_PER_S: f64 = 5.0;
 
-/// Measures what a request of each service costs (everything on the machine included, for the driver shares it), and
+/// Measures what a request of each service costs (services, database and driver, which shares the machine), and
 /// scales the workload's weights so that all together use `options.utilisation` of the processors. The same absolute
 /// rates stand in every cell.
 pub fn rates(
@@ -95,10 +95,18 @@ fn drive(
         settle: Duration::ZERO,
         ..Settings::default()
     };
-    let clock = CpuClock::start(&environment.processes());
+    let processes = environment.processes();
+    let observer = Observer::start(environment.database_url()?, &processes)?;
+    let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
+    let postgres_s: f64 = observer
+        .finish()?
+        .roles
+        .values()
+        .map(|role| role.cpu_s)
+        .sum();
     let requests: u64 = records.iter().map(|record| record.offered).sum();
     if let Some(bad) = records
         .iter()
@@ -115,5 +123,7 @@ fn drive(
             outcomes.join(", ")
         )));
     }
-    Ok(machine.busy * machine.seconds / requests.max(1) as f64)
+    // What others use of the machine must not make our requests look dear.
+    let used_s = (machine.services + machine.own) * machine.seconds + postgres_s;
+    Ok(used_s / requests.max(1) as f64)
 }

@@ -45,10 +45,7 @@ fn whole(folder: &Path) -> ResultFile {
     assert!(result.correctness.len() > 10, "{:?}", result.correctness);
     let freshness = result.freshness.as_ref().unwrap();
     assert!(freshness.freeze.is_some() && freshness.rename.is_some());
-    assert_eq!(
-        result.matrix.as_ref(),
-        Some(&analyse(&result.cells).unwrap())
-    );
+    assert!(result.holds(&analyse(&result.cells).unwrap()));
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(report.contains("who harms whom") && report.ends_with("</html>\n"));
     assert!(
@@ -86,7 +83,20 @@ fn a_run_survives_ctrl_c_and_kill_9() {
     let status = last.arg(&folder).stdout(Stdio::null()).status().unwrap();
     assert_eq!(status.code(), Some(0));
     let result = whole(&folder);
-    assert_eq!(result.cells[..have], kept.cells[..]);
+    let kept_ones = |result: &ResultFile| -> Vec<_> {
+        let of = |cell: &lab::result::CellResult| {
+            let histograms: Vec<_> = cell.services.iter().map(|of| of.response.clone()).collect();
+            (
+                cell.cell.clone(),
+                cell.replicate,
+                cell.order,
+                cell.valid,
+                histograms,
+            )
+        };
+        result.cells[..have].iter().map(of).collect()
+    };
+    assert_eq!(kept_ones(&result), kept_ones(&kept));
     assert_eq!(result.run.resumed, 2);
     validates(&folder);
 }
