@@ -14,6 +14,7 @@ mod contract;
 mod here;
 mod keys;
 mod limits;
+mod memory;
 mod organisations;
 mod roles;
 mod secrets;
