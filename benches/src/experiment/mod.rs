@@ -32,6 +32,11 @@ pub enum Cell {
     },
     /// All together.
     All,
+    /// One service by itself with nobody watching: what watching changes.
+    Unwatched {
+        /// Which.
+        service: String,
+    },
     /// One service by itself once more: what this machine shows when nothing is different.
     Null {
         /// Which.
@@ -44,7 +49,9 @@ impl Cell {
     #[must_use]
     pub fn members<'a>(&'a self, services: &'a [String]) -> Vec<&'a str> {
         match self {
-            Self::Alone { service } | Self::Null { service } => vec![service],
+            Self::Alone { service } | Self::Null { service } | Self::Unwatched { service } => {
+                vec![service]
+            }
             Self::Pair { first, second } => vec![first, second],
             Self::All => services.iter().map(String::as_str).collect(),
         }
@@ -58,13 +65,15 @@ impl Cell {
             Self::Pair { first, second } => format!("{first}+{second}"),
             Self::All => "all".into(),
             Self::Null { service } => format!("{service} again"),
+            Self::Unwatched { service } => format!("{service} unwatched"),
         }
     }
 }
 
-/// Every cell of one replicate for `services`: each alone, each pair, all of them, and one null cell for each of `nulls`.
+/// Every cell of one replicate for `services`: each alone, each pair, all of them, one null cell for each of `nulls`, and one
+/// that nobody watches for each of `unwatched`.
 #[must_use]
-pub fn cells(services: &[String], nulls: &[String]) -> Vec<Cell> {
+pub fn cells(services: &[String], nulls: &[String], unwatched: &[String]) -> Vec<Cell> {
     let alone = services.iter().map(|service| Cell::Alone {
         service: service.clone(),
     });
@@ -78,7 +87,15 @@ pub fn cells(services: &[String], nulls: &[String]) -> Vec<Cell> {
     let nulls = nulls.iter().map(|service| Cell::Null {
         service: service.clone(),
     });
-    alone.chain(pairs).chain(all).chain(nulls).collect()
+    let unwatched = unwatched.iter().map(|service| Cell::Unwatched {
+        service: service.clone(),
+    });
+    alone
+        .chain(pairs)
+        .chain(all)
+        .chain(nulls)
+        .chain(unwatched)
+        .collect()
 }
 
 /// The cells in the order of this replicate: each once, shuffled by seed and replicate (randomised complete blocks), so
@@ -101,14 +118,14 @@ mod tests {
     #[test]
     fn five_services_make_seventeen_cells() {
         let services = names(&["account", "billing", "notification", "profile", "registry"]);
-        let cells = cells(&services, &names(&["registry"]));
+        let cells = cells(&services, &names(&["registry"]), &[]);
         assert_eq!(cells.len(), 5 + 10 + 1 + 1);
         assert_eq!(Cell::All.members(&services).len(), 5);
     }
 
     #[test]
     fn each_replicate_holds_every_cell_once_in_its_own_order() {
-        let cells = cells(&names(&["a", "b", "c", "d"]), &[]);
+        let cells = cells(&names(&["a", "b", "c", "d"]), &[], &[]);
         let (first, second) = (order(&cells, 1, 0), order(&cells, 1, 1));
         assert_ne!(first, second);
         assert_eq!(first, order(&cells, 1, 0));

@@ -15,7 +15,7 @@ pub enum Preset {
     Demo,
     /// 17 cells × 8 s × 4 replicates, about twelve minutes: claims the median and the 1-in-20 share.
     Quick,
-    /// 21 cells × 30 s × 10 replicates, about two and a half hours: claims p95 and the 1-in-100 share too.
+    /// 23 cells × 30 s × 10 replicates, about two and a half hours: claims p95 and the 1-in-100 share too.
     Standard,
     /// As standard with 20 replicates, overnight: claims p99 too.
     Full,
@@ -83,6 +83,19 @@ impl Preset {
                 .cloned()
                 .collect(),
             _ => running.to_vec(),
+        }
+    }
+
+    /// Which services get a cell that nobody watches.
+    #[must_use]
+    pub fn unwatched(self, services: &[String]) -> Vec<String> {
+        match self {
+            Self::Standard | Self::Full => services
+                .iter()
+                .filter(|name| ["billing", "registry"].contains(&name.as_str()))
+                .cloned()
+                .collect(),
+            _ => vec![],
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{capital, cells, cost, escape, headline, heatmap, ledger, together};
-use crate::result::ResultFile;
+use super::{capital, cells, cost, escape, headline, heatmap, ledger, ratio, together};
+use crate::result::{Metric, ResultFile};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -61,6 +61,32 @@ fn meta(result: &ResultFile) -> String {
     ))
 }
 
+/// What watching cost the processors, and where it was tried, the answers.
+fn watching(result: &ResultFile) -> String {
+    let shares: Vec<f64> = result.counted().map(|cell| cell.observer_cpu).collect();
+    let most = shares.iter().copied().fold(0.0, f64::max);
+    let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+    let mut out = format!(
+        "<p>Watching took {:.1} % of a core on average, {:.1} % at the most.</p>",
+        mean * 100.0,
+        most * 100.0
+    );
+    let medians = result.matrix.iter().flat_map(|matrix| &matrix.unwatched);
+    for entry in medians.filter(|entry| entry.metric == Metric::P50 && entry.resolved) {
+        if let Some(estimate) = entry.estimate {
+            let _ = write!(
+                out,
+                "<p>{} with nobody watching: median {} ({}–{}) of the watched one.</p>",
+                escape(&capital(&entry.victim)),
+                ratio(estimate.ratio),
+                ratio(estimate.low),
+                ratio(estimate.high)
+            );
+        }
+    }
+    out
+}
+
 fn method(result: &ResultFile) -> String {
     let mut out = String::from(
         "<section><h2>How it was measured</h2><ul>\
@@ -69,6 +95,7 @@ fn method(result: &ResultFile) -> String {
          <li>The replicate is the unit: paired t on log ratios, adjusted after Holm over the ordered pairs. What the data can't carry is not printed.</li>\
          <li>Driver, services and Postgres share this machine. Ratios, shares and causes carry over to others roughly, absolute numbers don't.</li></ul>\n",
     );
+    out.push_str(&watching(result));
     let _ = write!(
         out,
         "<h3>The lab's own tests</h3><p>{}</p>",

@@ -84,6 +84,8 @@ pub struct Matrix {
     pub entries: Vec<Entry>,
     /// Identical systems compared: each service's null cell against its alone cell.
     pub nulls: Vec<Entry>,
+    /// The same service with nobody watching ÷ watched: below 1 is what watching costs. Long presets alone.
+    pub unwatched: Vec<Entry>,
     /// Minimum detectable effect of each metric, as a ratio, from `nulls`.
     pub detectable: BTreeMap<Metric, f64>,
 }
@@ -111,7 +113,9 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
     }
     let mut matrix = Matrix::default();
     for metric in Metric::ALL {
-        let mut entries = compare(&arms, metric, |arm| !matches!(arm, ALONE | AGAIN));
+        let mut entries = compare(&arms, metric, |arm| {
+            !matches!(arm, ALONE | AGAIN | UNWATCHED)
+        });
         adjust(&mut entries);
         let nulls = compare(&arms, metric, |arm| arm == AGAIN);
         let estimates: Vec<Estimate> = nulls.iter().filter_map(|null| null.estimate).collect();
@@ -120,18 +124,22 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
         }
         matrix.entries.extend(entries);
         matrix.nulls.extend(nulls);
+        let unwatched = compare(&arms, metric, |arm| arm == UNWATCHED);
+        matrix.unwatched.extend(unwatched);
     }
     Ok(matrix)
 }
 
 const ALONE: &str = "alone";
 const AGAIN: &str = "alone again";
+const UNWATCHED: &str = "unwatched";
 
 /// Name of the arm a service is in.
 fn beside(cell: &Cell, service: &ServiceResult) -> String {
     match cell {
         Cell::Alone { .. } => ALONE.into(),
         Cell::Null { .. } => AGAIN.into(),
+        Cell::Unwatched { .. } => UNWATCHED.into(),
         Cell::All => "all".into(),
         Cell::Pair { first, second } => {
             if *first == service.name {

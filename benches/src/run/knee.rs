@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::{Options, read_workload};
 use crate::Failure;
 use crate::driver::{self, Settings};
-use crate::observe::CpuClock;
+use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
 
 /// Where the ramp begins.
@@ -33,7 +33,7 @@ pub struct Step {
     pub rate_per_s: f64,
     /// 95th percentile, milliseconds; failures stand in it at the time-out.
     pub p95_ms: f64,
-    /// CPU seconds of the machine per request, driver included.
+    /// CPU seconds of service, database and driver per request.
     pub cpu_s_per_request: f64,
     /// Good answers, of all.
     pub good: f64,
@@ -156,10 +156,19 @@ fn step(
     };
     let loads = loads(environment, workload, &[info], SETTLE + MEASURE, seed)?;
     let sent: usize = loads.iter().map(|load| load.arrivals.len()).sum();
-    let clock = CpuClock::start(&environment.processes());
+    let processes = environment.processes();
+    let observer = Observer::start(environment.database_url()?, &processes)?;
+    let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
+    let postgres_s: f64 = observer
+        .finish()?
+        .roles
+        .values()
+        .map(|role| role.cpu_s)
+        .sum();
+    let used_s = (machine.services + machine.own) * machine.seconds + postgres_s;
     let record = records
         .first()
         .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))?;
@@ -173,7 +182,7 @@ fn step(
     Ok(Step {
         rate_per_s,
         p95_ms: all.quantile_us(0.95).unwrap_or(0) as f64 / 1000.0,
-        cpu_s_per_request: machine.busy * machine.seconds / sent.max(1) as f64,
+        cpu_s_per_request: used_s / sent.max(1) as f64,
         good: good as f64 / record.offered.max(1) as f64,
         lag_p99_ms: record.lag_summary().p99_us as f64 / 1000.0,
     })

@@ -143,7 +143,11 @@ impl Session {
             .iter()
             .map(|of| of.name.clone())
             .collect();
-        let all = cells(&services, &preset.nulls(&services));
+        let all = cells(
+            &services,
+            &preset.nulls(&services),
+            &preset.unwatched(&services),
+        );
         let total = all.len() * preset.replicates();
         let progress = Progress::new(total, self.result.counted().count(), preset);
         for replicate in 0..preset.replicates() {

@@ -239,12 +239,13 @@ mod tests {
             stall: Duration::from_millis(200),
             cycle: Duration::from_secs(5),
         };
-        let n = 1000;
-        let mut times: Vec<f64> = (0..n)
-            .flat_map(|i| (0..n).map(move |j| (f64::from(i), f64::from(j))))
+        // Moments finer than delays: a step between moments shows in the tail as a step of the same length.
+        let (moments, delays) = (8000, 250);
+        let mut times: Vec<f64> = (0..moments)
+            .flat_map(|i| (0..delays).map(move |j| (f64::from(i), f64::from(j))))
             .map(|(i, j)| {
-                let at = 5.0 * (i + 0.5) / f64::from(n);
-                (0.2 - at).max(0.0) - 0.02 * (1.0 - (j + 0.5) / f64::from(n)).ln()
+                let at = 5.0 * (i + 0.5) / f64::from(moments);
+                (0.2 - at).max(0.0) - 0.02 * (1.0 - (j + 0.5) / f64::from(delays)).ln()
             })
             .collect();
         times.sort_by(f64::total_cmp);
