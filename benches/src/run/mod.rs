@@ -8,22 +8,23 @@ mod environment;
 mod freshness;
 mod knee;
 mod progress;
+mod session;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use crate::dataset::{Size, connect};
-use crate::experiment::{Cell, Preset, cells, order};
-use crate::result::{CellResult, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, analyse};
+use crate::dataset::Size;
+use crate::experiment::{Cell, Preset};
+use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo};
 use crate::schedule::{Workload, Zipf};
 use crate::{Failure, observe, report, selftest};
 
 use environment::Environment;
 pub use knee::{Knee, Step, knee};
-use progress::Progress;
+use session::Session;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -121,127 +122,6 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
         started,
     }
     .go_on(stop)
-}
-
-/// A run under way.
-struct Session {
-    environment: Environment,
-    result: ResultFile,
-    folder: PathBuf,
-    options: Options,
-    started: Instant,
-    /// Seconds that it had run before it was resumed.
-    before_s: f64,
-}
-
-impl Session {
-    fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
-        let preset = self.options.preset;
-        let services: Vec<String> = self
-            .result
-            .services
-            .iter()
-            .map(|of| of.name.clone())
-            .collect();
-        let all = cells(
-            &services,
-            &preset.nulls(&services),
-            &preset.unwatched(&services),
-        );
-        let total = all.len() * preset.replicates();
-        let progress = Progress::new(total, self.result.counted().count(), preset);
-        for replicate in 0..preset.replicates() {
-            let missing: Vec<(usize, Cell)> = order(&all, self.options.seed, replicate)
-                .into_iter()
-                .enumerate()
-                .filter(|(_, cell)| !self.has(replicate, cell))
-                .collect();
-            if missing.is_empty() || stop.load(Ordering::Relaxed) {
-                continue;
-            }
-            self.environment.reset()?;
-            canary::measure(&mut self.result.machine);
-            for (place, cell) in missing {
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
-                progress.cell(replicate, &cell);
-                self.cell(&cell, replicate, place, total)?;
-                progress.done();
-            }
-            self.audit()?;
-        }
-        if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
-            let measured = freshness::measure(&self.environment, preset.freshness_tries())?;
-            let entry = self
-                .result
-                .correctness
-                .entry("writes accepted though frozen".into());
-            *entry.or_default() += measured.served_though_frozen as i64;
-            self.result.freshness = Some(measured);
-        }
-        self.result.run.complete = self.result.counted().count() == total;
-        let matrix = analyse(&self.result.cells);
-        self.result.matrix =
-            Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
-        self.save()?;
-        progress.finish();
-        report::write(&self.result, &self.folder.join("report.html"))?;
-        Ok(self.folder)
-    }
-
-    fn has(&self, replicate: usize, cell: &Cell) -> bool {
-        let same = |one: &CellResult| one.replicate == replicate && one.cell == *cell;
-        self.result.counted().any(same)
-    }
-
-    /// Runs a cell; where it is doubted and the time allows, once more. The second one counts, whatever became of it; the
-    /// first one stays in the file.
-    fn cell(
-        &mut self,
-        cell: &Cell,
-        replicate: usize,
-        place: usize,
-        total: usize,
-    ) -> Result<(), Failure> {
-        let again_max = (total as f64 * RERUNS_MAX) as u64;
-        for attempt in 0..2 {
-            let workload = self.result.run.workload.clone();
-            let (mut done, at) = cell::run(
-                &mut self.environment,
-                &mut self.result,
-                &workload,
-                cell,
-                (replicate, place),
-                &self.options,
-            )?;
-            done.started_s =
-                self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
-            let again =
-                attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
-            done.valid = !again;
-            self.result.cells.push(done);
-            self.result.run.reruns += u64::from(again);
-            self.save()?;
-            if !again {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// What must always hold is counted before the data is put back.
-    fn audit(&mut self) -> Result<(), Failure> {
-        let mut client = connect(self.environment.database_url()?)?;
-        let acknowledged = self.environment.written().acknowledged();
-        audit::audit(&mut client, &acknowledged, &mut self.result.correctness)?;
-        self.save()
-    }
-
-    fn save(&mut self) -> Result<(), Failure> {
-        self.result.run.duration_s = self.before_s + self.started.elapsed().as_secs_f64();
-        save(&self.result, &self.folder)
-    }
 }
 
 fn read(file: &Path) -> Result<ResultFile, Failure> {
