@@ -1,4 +1,4 @@
-//! Which plan holds how much, and which is the smallest that will do.
+//! Which plan holds how much, and which is the cheapest that will do.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use super::mapping::Tenant;
 use super::session::Services;
 use crate::Failure;
 
-/// The built-in plans with fixed limits. Others that somebody offers are left alone: an import means the same everywhere.
-const BUILT_IN: &[&str] = &["free", "team", "enterprise"];
+/// The built-in plans. Others that somebody offers are left alone: an import means the same everywhere.
+const BUILT_IN: &[&str] = &["free", "payg", "team", "enterprise"];
 
 /// How many of each an organisation has or will have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Needs {
     }
 }
 
-/// The built-in plans, smallest first.
+/// The built-in plans, in the order of [`BUILT_IN`].
 #[derive(Debug)]
 pub struct Plans(Vec<Plan>);
 
@@ -80,6 +80,9 @@ pub struct Plans(Vec<Plan>);
 struct Plan {
     code: String,
     limits: Value,
+    monthly_price_cents: u64,
+    /// By what is counted; all 0 where the month has a fixed price.
+    unit_prices_cents: Value,
 }
 
 impl Plans {
@@ -107,27 +110,43 @@ impl Plans {
             plans.push(Plan {
                 code: (*code).to_owned(),
                 limits: answer.body["limits"].clone(),
+                monthly_price_cents: answer.body["monthlyPriceCents"].as_u64().unwrap_or(0),
+                unit_prices_cents: answer.body["unitPricesCents"].clone(),
             });
         }
         Ok(Self(plans))
     }
 
-    /// The smallest that holds it; the largest where none does, so that what fits still goes in.
-    pub fn smallest(&self, needs: &Needs) -> &str {
-        let fits = self.0.iter().find(|plan| plan.holds(needs));
-        fits.or(self.0.last())
+    /// The cheapest that holds it: by the month, or by what is used. The last one where none does, so that what fits
+    /// still goes in.
+    pub fn best(&self, needs: &Needs) -> &str {
+        let holding = self.0.iter().filter(|plan| plan.holds(needs));
+        holding
+            .min_by_key(|plan| plan.monthly_cents(needs))
+            .or(self.0.last())
             .map_or("free", |plan| plan.code.as_str())
     }
 
     /// What an organisation on `plan` must change to; none where it may stay (or is on a plan that isn't built in).
     pub fn larger(&self, plan: &str, needs: &Needs) -> Option<&str> {
-        let position = |code: &str| self.0.iter().position(|plan| plan.code == code);
-        let wanted = self.smallest(needs);
-        (position(wanted)? > position(plan)?).then_some(wanted)
+        let current = self.0.iter().find(|built_in| built_in.code == plan)?;
+        (!current.holds(needs)).then(|| self.best(needs))
     }
 }
 
 impl Plan {
+    /// What a month costs.
+    fn monthly_cents(&self, needs: &Needs) -> u64 {
+        let units = |name: &str, count: usize| {
+            self.unit_prices_cents[name].as_u64().unwrap_or(0) * count as u64
+        };
+        self.monthly_price_cents
+            + units("api", needs.apis)
+            + units("domain", needs.domains)
+            + units("subDomain", needs.sub_domains)
+            + units("user", needs.users)
+    }
+
     fn holds(&self, needs: &Needs) -> bool {
         let within = |name: &str, count: usize| {
             let limit = self.limits[name].as_u64();
@@ -148,14 +167,22 @@ mod tests {
     use super::*;
 
     fn plans() -> Plans {
-        let plan = |code: &str, [apis, domains, sub_domains, users]: [u32; 4]| Plan {
+        let plan = |code: &str, limits: [Option<u32>; 4], monthly, units: [u32; 4]| Plan {
             code: code.to_owned(),
-            limits: json!({"apis": apis, "domains": domains, "subDomains": sub_domains, "users": users}),
+            limits: json!({"apis": limits[0], "domains": limits[1], "subDomains": limits[2], "users": limits[3]}),
+            monthly_price_cents: monthly,
+            unit_prices_cents: json!({"api": units[0], "domain": units[1], "subDomain": units[2], "user": units[3]}),
         };
         Plans(vec![
-            plan("free", [5, 1, 3, 3]),
-            plan("team", [100, 10, 50, 25]),
-            plan("enterprise", [10_000, 500, 5_000, 2_000]),
+            plan("free", [5, 1, 3, 3].map(Some), 0, [0; 4]),
+            plan("payg", [None; 4], 0, [50, 200, 100, 150]),
+            plan("team", [100, 10, 50, 25].map(Some), 4900, [0; 4]),
+            plan(
+                "enterprise",
+                [10_000, 500, 5_000, 2_000].map(Some),
+                99_900,
+                [0; 4],
+            ),
         ])
     }
 
@@ -164,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_plan_that_fits() {
+    fn the_cheapest_plan_that_fits() {
         let line = |id: usize, category: &str, service: usize| {
             format!(
                 r#"{{"id":"{id}","provider":"p","version":"1","categories":["{category}"],"service":"{service}"}}"#
@@ -172,25 +199,34 @@ mod tests {
         };
         let lines =
             |n: usize, of: &dyn Fn(usize) -> String| (0..n).map(of).collect::<Vec<_>>().join("\n");
-        let smallest = |text: String| plans().smallest(&Needs::of(&tenant(&text))).to_owned();
-        assert_eq!(smallest(lines(5, &|n| line(n, "a", 0))), "free");
-        assert_eq!(smallest(lines(6, &|n| line(n, "a", 0))), "team", "six APIs");
+        let best = |text: String| plans().best(&Needs::of(&tenant(&text))).to_owned();
+        assert_eq!(best(lines(5, &|n| line(n, "a", 0))), "free");
+        assert_eq!(best(lines(6, &|n| line(n, "a", 0))), "payg", "six APIs");
         assert_eq!(
-            smallest(lines(2, &|n| line(n, ["a", "b"][n], 0))),
-            "team",
+            best(lines(2, &|n| line(n, ["a", "b"][n], 0))),
+            "payg",
             "two domains"
         );
         assert_eq!(
-            smallest(lines(4, &|n| line(n, "a", n))),
-            "team",
+            best(lines(4, &|n| line(n, "a", n))),
+            "payg",
             "four sub domains"
         );
         assert_eq!(
-            smallest(lines(51, &|n| line(n, "a", n))),
-            "enterprise",
-            "51 sub domains"
+            best(lines(50, &|n| line(n, "a", n))),
+            "team",
+            "49 € beat 50 of each"
         );
-        assert_eq!(smallest(lines(101, &|n| line(n, "a", 0))), "enterprise");
+        assert_eq!(
+            best(lines(101, &|n| line(n, "a", 0))),
+            "payg",
+            "too many for team"
+        );
+        assert_eq!(
+            best(lines(1000, &|n| line(n, "a", n))),
+            "enterprise",
+            "999 € beat 1,000 of each"
+        );
     }
 
     #[test]
@@ -198,7 +234,7 @@ mod tests {
         let one = tenant(r#"{"id":"New","provider":"p","version":"1"}"#);
         let there: Vec<String> = (0..5).map(|n| format!("old{n}")).collect();
         let with = |apis: &[String]| Needs::with(&one, [].iter(), [].iter(), apis.iter(), 0);
-        assert_eq!(plans().larger("free", &with(&there)), Some("team"));
+        assert_eq!(plans().larger("free", &with(&there)), Some("payg"));
         assert_eq!(plans().larger("free", &with(&there[..4])), None);
         assert_eq!(
             plans().larger("free", &with(&["new".to_owned()])),

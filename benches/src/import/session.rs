@@ -18,6 +18,8 @@ pub struct Services {
     pub profile: String,
     /// Domains, sub domains, APIs.
     pub registry: String,
+    /// Cards; none where the target bills nobody.
+    pub billing: Option<String>,
 }
 
 impl Services {
@@ -28,6 +30,7 @@ impl Services {
             account: url("account")?,
             profile: url("profile")?,
             registry: url("registry")?,
+            billing: url("billing").ok(),
         })
     }
 }
@@ -123,6 +126,26 @@ impl<'a> Session<'a> {
             None,
             body,
         )
+    }
+
+    /// Gives the organisation a card, unless it has one or the target bills nobody; why not, where it was refused.
+    pub fn pay_by_card(&self, payment_method: &str) -> Result<Result<(), Refusal>, Unreachable> {
+        let Some(billing) = &self.services.billing else {
+            return Ok(Ok(()));
+        };
+        let url = format!(
+            "{billing}/organisations/{}/payment-method",
+            self.organisation
+        );
+        if self.send("GET", &url, None, None)?.status == 200 {
+            return Ok(Ok(()));
+        }
+        let body = json!({"paymentMethodToken": payment_method});
+        let answer = self.send("PUT", &url, None, Some(&body))?;
+        Ok(match answer.status {
+            200 | 201 => Ok(()),
+            _ => Err(answer.reason()),
+        })
     }
 
     fn send(

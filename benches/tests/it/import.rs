@@ -160,7 +160,7 @@ fn what_went_in(sample: &Sample) {
     .remove(0);
     let (plan, rest) = line.split_once(' ').unwrap();
     assert_eq!(
-        plan, "team",
+        plan, "payg",
         "eight sub domains are more than free has: {line}"
     );
     let (version, description) = rest.split_once(' ').unwrap();
@@ -224,7 +224,7 @@ fn a_larger_catalogue_moves_to_a_larger_plan() {
             r#"{{"id":"{provider}/{n}","provider":"{provider}","version":"1.{n}","service":"s{n}"}}"#
         )
     };
-    for (rows, plan) in [(2, "free"), (6, "team"), (4, "team")] {
+    for (rows, plan) in [(2, "free"), (6, "payg"), (4, "payg")] {
         let lines: Vec<String> = (0..rows).map(row).collect();
         fs::write(&sample.file, lines.join("\n")).unwrap();
         sample.rows = rows;

@@ -8,6 +8,7 @@
 
 mod clock;
 mod crash;
+mod dunning;
 mod import;
 mod json_schema;
 mod measure;
