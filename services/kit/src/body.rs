@@ -50,6 +50,10 @@ pub(crate) async fn read(mut payload: Payload, headers: &header::HeaderMap) -> R
     if announced.is_some_and(|length| length > DRAIN_MAX) {
         return RawBody(Err(Error::TooLarge));
     }
+    // What follows such a request is another protocol, which nobody speaks here, and ends with the connection alone.
+    if asks_for_websocket(headers) {
+        return RawBody(Ok(Bytes::new()));
+    }
     let all = async {
         let mut body = BytesMut::new();
         let mut seen = 0;
@@ -75,4 +79,15 @@ pub(crate) async fn read(mut payload: Payload, headers: &header::HeaderMap) -> R
             .await
             .unwrap_or(Err(Error::Slow)),
     )
+}
+
+/// Whether actix takes all that follows for a stream of another protocol, and no body.
+fn asks_for_websocket(headers: &header::HeaderMap) -> bool {
+    let websocket = |value: &header::HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"))
+    };
+    !headers.contains_key(header::TRANSFER_ENCODING)
+        && headers.get_all(header::UPGRADE).any(websocket)
 }

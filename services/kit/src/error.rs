@@ -207,8 +207,12 @@ impl Error {
         message: impl Into<String>,
     ) -> Self {
         let error = FieldError::new(field, code, message);
+        let detail = match error.field.as_str() {
+            "" => error.message.clone(),
+            field => format!("{field}: {}", error.message),
+        };
         Self::BadRequest {
-            detail: format!("{}: {}", error.field, error.message),
+            detail,
             errors: vec![error],
         }
     }

@@ -1,5 +1,9 @@
 //! Bad input of every kind is a 4xx problem with the field named, and never a 5xx.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use kit::auth::Scope;
 use serde_json::{Value, json};
 
@@ -50,6 +54,51 @@ fn bodies() {
     let mut edge = br#"{"name":"edge"}"#.to_vec();
     edge.resize(256 * 1024, b' ');
     assert_eq!(post(typed, &edge).status, 201);
+}
+
+/// The answer to bytes as no proper client sends them; the connection stays open meanwhile.
+fn raw(url: &str, request: &str) -> String {
+    let (address, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .unwrap();
+    let mut connection = TcpStream::connect(address).unwrap();
+    // Well below the time that a body may take.
+    let patience = Some(Duration::from_secs(5));
+    connection.set_read_timeout(patience).unwrap();
+    let request = request.replace("PATH", &format!("/{path}"));
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut text = Vec::new();
+    while !text.ends_with(b"}") {
+        let mut some = [0; 4096];
+        match connection.read(&mut some) {
+            Ok(0) => break,
+            Ok(read) => text.extend_from_slice(&some[..read]),
+            Err(error) => panic!("no whole answer: {error}"),
+        }
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn another_protocol_is_no_body_to_wait_for() {
+    let world = World::new();
+    let upgrade = "connection: upgrade\r\nupgrade: WebSocket\r\n";
+    let get = format!("GET PATH HTTP/1.1\r\nhost: x\r\n{upgrade}\r\n");
+    let answer = raw(&world.url("/organisations?limit=0"), &get);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains(r#""field":"limit""#), "{answer}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_said_so() {
+    let world = World::new();
+    let head = "POST PATH HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    let chunks = format!("{head}transfer-encoding: chunked\r\n\r\nno number\r\n");
+    let answer = raw(&world.url("/organisations"), &chunks);
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let detail = r#""detail":"the body ended early""#;
+    assert!(answer.contains(detail), "{answer}");
 }
 
 #[test]
