@@ -23,6 +23,9 @@ struct Context {
     salt: u32,
 }
 
+/// Makes the call of an arrival.
+pub type MakeCall = Arc<dyn Fn(&Arrival) -> Call + Send + Sync>;
+
 /// Parts of a call that an operation decides.
 struct Shape {
     method: Method,
@@ -152,7 +155,7 @@ pub fn calls(
     data: &Arc<Dataset>,
     written: &Arc<Written>,
     salt: u32,
-) -> Result<Arc<dyn Fn(&Arrival) -> Call + Send + Sync>, Failure> {
+) -> Result<MakeCall, Failure> {
     let makes = endpoints
         .iter()
         .map(|endpoint| {

@@ -45,6 +45,7 @@ impl Statements {
                 cost.wal_bytes -= before.wal_bytes;
             }
         }
+        after.retain(|_, cost| cost.calls != 0);
         Ok(after)
     }
 }

@@ -28,10 +28,10 @@ pub fn section(result: &ResultFile) -> String {
     );
     out.push_str(&table(&together, true));
     out.push_str(&table(&together, false));
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<p class=\"legend\">Locks alone, sampled every 20 ms; waits too short to be seen add an estimated {remainder:.2} s of nobody in particular. \
-         The matrix is the measured effect, this only explains it.</p></section>\n"
+         The matrix is the measured effect, this only explains it.</p></section>"
     );
     out.push_str(&activity(result));
     out
