@@ -9,6 +9,7 @@ use schema::{ApplyOptions, Error, Passwords, Report, bootstrap};
 use serde_json::json;
 
 mod args;
+mod blame;
 mod roles;
 
 use args::{AfterRestore, Apply, Bootstrap, Cli, ClusterCommand, Command, Format, Schema};
@@ -23,6 +24,7 @@ pub fn main() -> ExitCode {
         Command::Bootstrap(args) => run_bootstrap(args, cli.format),
         Command::Apply(args) => run_apply(args, cli.format),
         Command::Roles(args) => roles::run(args, cli.format),
+        Command::Blame(args) => blame::run(args, cli.format),
         Command::Schema(args) => rewrite(args),
         Command::AfterRestore(args) => run_after_restore(args, cli.format),
     };

@@ -5,6 +5,7 @@
 
 mod after_restore;
 pub mod apply;
+pub mod attack;
 pub mod blame;
 pub mod bootstrap;
 pub mod cluster;
@@ -16,6 +17,7 @@ mod keys;
 pub mod migrate;
 mod passwords;
 mod powers;
+pub mod reach;
 pub mod reconcile;
 pub mod roles;
 pub mod session;

@@ -12,6 +12,7 @@
 pub mod graph;
 pub mod ledger;
 pub mod sample;
+pub mod watch;
 
 pub use graph::{Cause, Sample, Waiter};
 pub use ledger::{Entry, Ledger, Roles};

@@ -111,6 +111,30 @@ impl Sampler {
         Ok(row.get(0))
     }
 
+    /// What these are running, or ran last; shortened. Empty where the login may not see it.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the connection is gone.
+    pub fn statements(&mut self, pids: &[i32]) -> Result<Vec<(i32, super::watch::Statement)>> {
+        let rows = self
+            .client
+            .query(
+                "select pid, coalesce(usename::text, ''), coalesce(state, ''), left(coalesce(query, ''), 200)
+                 from pg_catalog.pg_stat_activity where pid = any ($1)",
+                &[&pids],
+            )
+            .map_err(|source| failed("reading statements", source))?;
+        let all = rows.iter().map(|row| {
+            let statement = super::watch::Statement {
+                role: row.get(1),
+                state: row.get(2),
+                statement: row.get(3),
+            };
+            (row.get(0), statement)
+        });
+        Ok(all.collect())
+    }
+
     fn refresh(&mut self) -> Result<()> {
         let rows = self
             .client

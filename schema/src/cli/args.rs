@@ -37,6 +37,8 @@ pub(super) enum Command {
     Apply(Apply),
     /// Who may do what: compared with db-roles.sql, put right.
     Roles(super::roles::Roles),
+    /// Who blocks whom right now.
+    Blame(super::blame::Blame),
     /// Rewrite services/<service>/src/schema.rs from the database.
     Schema(Schema),
     /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.

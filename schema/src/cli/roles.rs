@@ -6,16 +6,21 @@ use clap::{Args, Subcommand};
 use schema::drift::{self, By, Finding, Seen, allow};
 use schema::roles::RolesFile;
 use schema::session::Session;
-use schema::{Error, Result};
+use schema::{Error, Passwords, Result};
 use serde_json::json;
 
 use super::args::Format;
+
+mod attack;
+mod matrix;
 
 /// Who may do what, compared with the roles file, which is plain SQL: create role, grant, revoke, alter role.
 ///
 /// A right given by hand at night:  dba roles check        (exit code 1, and its key)
 /// What it would take:              dba roles plan
 /// And done:                        dba roles apply --yes
+/// Is the boundary real?            dba roles attack
+/// Why can she read that?           dba roles explain LOGIN TABLE
 ///
 /// Exit codes: 0 in sync, 1 something differs or a way is open, 2 asked for wrongly, 3 could not run.
 #[derive(Debug, Args)]
@@ -44,6 +49,12 @@ enum RolesCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Tries every way across the boundary, as the real logins. Exit code 1 if one is open.
+    Attack(attack::Attack),
+    /// Role by object by privilege, and why; and which columns of tables each role can reach, through which view.
+    Matrix(matrix::Matrix),
+    /// Why a role can do something with an object: `dba roles explain reporting sales.orders`.
+    Explain(matrix::Explain),
 }
 
 /// What all of them need.
@@ -93,6 +104,13 @@ impl Where {
             },
         ))
     }
+
+    pub(super) fn passwords(&self) -> Result<Passwords> {
+        match &self.database_url {
+            Some(_) => super::passwords_at(None),
+            None => Ok(super::private(None)?.1),
+        }
+    }
 }
 
 fn read(path: &PathBuf) -> Result<String> {
@@ -111,6 +129,9 @@ pub(in crate::cli) fn run(args: &Roles, format: Format) -> Result<()> {
             Ok(())
         }
         RolesCommand::Apply { common, yes: true } => apply(common, format),
+        RolesCommand::Attack(args) => attack::run(args, format),
+        RolesCommand::Matrix(args) => matrix::run(args, format),
+        RolesCommand::Explain(args) => matrix::explain(args, format),
     }
 }
 

@@ -1,134 +1,11 @@
-//! Ways across the boundary, tried as the real logins. What is refused, with which SQLSTATE; what can't be closed, and is accepted, succeeds here, so that
-//! nobody believes otherwise. `holes.rs` plants the hole of each and sees the same attack succeed. Numbers are those of the list in `docs/DBA.md`.
+//! Ways across the boundary: the list of the crate (`dba roles attack`), tried as the real logins, and what a list of statements can't say.
 
 use postgres::Client;
+use schema::attack::{self, Field, Which};
 use schema::roles::{LOGINS, RolesFile};
 use schema::testing::TestDb;
 
-mod list;
-
-pub use list::{ATTACKS, Attack};
-
-use crate::support::{attempt, connect, texts};
-
-/// What there is to attack.
-pub struct Targets {
-    /// Schema, name, a column.
-    relations: Vec<[String; 3]>,
-    sequences: Vec<String>,
-    database: String,
-}
-
-impl Targets {
-    pub fn of(superuser: &mut Client) -> Self {
-        let rows = superuser.query(
-            "select n.nspname::text, c.relname::text, (select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 1 and a.attidentity = '' limit 1)
-             from pg_class c join pg_namespace n on n.oid = c.relnamespace
-             where c.relkind in ('r', 'v') and n.nspname in ('account', 'profile', 'registry', 'billing', 'notification', 'published')",
-            &[],
-        );
-        let relations = rows
-            .unwrap()
-            .iter()
-            .map(|row| {
-                [
-                    row.get(0),
-                    row.get(1),
-                    row.get::<_, Option<String>>(2).unwrap_or_default(),
-                ]
-            })
-            .collect();
-        let sequences = texts(
-            superuser,
-            "select c.oid::regclass::text from pg_class c where c.relkind = 'S' and c.oid >= 16384",
-        );
-        let database = texts(superuser, "select format('%I', current_database())").remove(0);
-        Self {
-            relations,
-            sequences,
-            database,
-        }
-    }
-
-    /// Every statement that this attack comes to for this login.
-    pub fn expand(&self, attack: &Attack, login: &str) -> Vec<String> {
-        let service = login.split('_').next().unwrap_or_default();
-        let granted = granted(login);
-        let name = |relation: &&[String; 3]| format!("{}.{}", relation[0], relation[1]);
-        let tables = self
-            .relations
-            .iter()
-            .filter(|r| r[0] != "published" && r[0] != service);
-        let views = self.relations.iter().filter(|r| r[0] == "published");
-        let roles = RolesFile::default()
-            .managed()
-            .into_iter()
-            .chain(["govrnanza_admin".to_owned(), "postgres".to_owned()]);
-        let sql = attack
-            .sql
-            .replace("{self}", login)
-            .replace("{database}", &self.database);
-        let put = |mark: &str, relations: Vec<&[String; 3]>| -> Vec<String> {
-            relations
-                .iter()
-                .map(|relation| {
-                    sql.replace(mark, &name(relation))
-                        .replace("{column}", &relation[2])
-                })
-                .collect()
-        };
-        let each = |mark: &str, values: Vec<String>| -> Vec<String> {
-            values
-                .iter()
-                .map(|value| sql.replace(mark, value))
-                .collect()
-        };
-        if sql.contains("{table}") {
-            put("{table}", tables.collect())
-        } else if sql.contains("{view}") {
-            put("{view}", views.collect())
-        } else if sql.contains("{hidden}") {
-            put(
-                "{hidden}",
-                views
-                    .filter(|view| !granted.contains(&name(view)))
-                    .collect(),
-            )
-        } else if sql.contains("{own}") {
-            put(
-                "{own}",
-                self.relations.iter().filter(|r| r[0] == service).collect(),
-            )
-        } else if sql.contains("{sequence}") {
-            each("{sequence}", self.sequences.clone())
-        } else if sql.contains("{role}") {
-            each("{role}", roles.filter(|role| role != login).collect())
-        } else if sql.contains("{schema}") {
-            each(
-                "{schema}",
-                schema::SERVICES
-                    .iter()
-                    .chain(&["published", "dba"])
-                    .map(|s| (*s).to_owned())
-                    .collect(),
-            )
-        } else {
-            vec![sql]
-        }
-    }
-}
-
-/// Views that the file gives to this login.
-fn granted(login: &str) -> Vec<String> {
-    let file = RolesFile::default().section("services", "govrnanza");
-    let lines = file
-        .iter()
-        .filter_map(|statement| statement.sql.strip_prefix("grant select on published."));
-    let lines = lines
-        .filter_map(|rest| rest.split_once(" to "))
-        .filter(|(_, who)| who.split(", ").any(|role| role == login));
-    lines.map(|(view, _)| format!("published.{view}")).collect()
-}
+use crate::support::{attempt, connect};
 
 /// A session of somebody who means harm: the reader's default of read-only transactions is the first thing to go.
 pub fn intruder(url: &str) -> Client {
@@ -139,41 +16,34 @@ pub fn intruder(url: &str) -> Client {
     client
 }
 
+/// The password in a URL.
+pub fn password(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (who, _) = rest.split_once('@')?;
+    Some(who.split_once(':')?.1.to_owned())
+}
+
 #[test]
 fn every_way_that_can_be_closed_is_closed() {
     let db = TestDb::new();
-    let mut superuser = connect(&db.url("superuser"));
-    let targets = Targets::of(&mut superuser);
-    let (mut tried, mut wrong) = (0, Vec::new());
-    for login in LOGINS
+    let file = RolesFile::default();
+    let field = Field {
+        superuser: &db.url("superuser"),
+        file: &file,
+        password: &|login| password(&db.url(login)),
+    };
+    let (tried, without) = attack::run(&field, Which::All).unwrap();
+    let open: Vec<_> = tried
         .iter()
-        .filter(|login| login.ends_with("_reader") || login.ends_with("_writer"))
-    {
-        let mut client = intruder(&db.url(login));
-        for attack in ATTACKS {
-            for sql in targets.expand(attack, login) {
-                tried += 1;
-                let got = attempt(&mut client, &sql);
-                if !as_expected(attack, login, &got) {
-                    wrong.push(format!(
-                        "{login}: {} ({}): {got:?}: {sql}",
-                        attack.name, attack.number
-                    ));
-                }
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{} of {tried}: {wrong:#?}", wrong.len());
-    assert!(tried > 3000, "only {tried} statements were tried");
-}
-
-fn as_expected(attack: &Attack, login: &str, got: &Result<(), String>) -> bool {
-    // Whoever may delete from a table may lock it: its own writer.
-    let own_writer = attack.refused.ends_with('?') && login.ends_with("_writer");
-    match got {
-        Ok(()) => attack.refused.is_empty() || own_writer,
-        Err(state) => attack.refused.contains(state.as_str()),
-    }
+        .filter(|one| !one.otherwise.is_empty())
+        .map(|one| (&one.login, one.name, &one.otherwise))
+        .collect();
+    assert!(open.is_empty(), "{open:#?}");
+    assert_eq!(without, Vec::<String>::new());
+    let statements: usize = tried.iter().map(|one| one.statements).sum();
+    assert!(statements > 3000, "only {statements} statements were tried");
+    let logins: std::collections::BTreeSet<_> = tried.iter().map(|one| &one.login).collect();
+    assert_eq!(logins.len(), 10, "{logins:?}");
 }
 
 #[test]

@@ -4,12 +4,14 @@
 
 mod apply;
 mod attacks;
+mod blame;
 mod catalog;
 mod cluster;
 mod grants;
 mod holes;
 mod limits;
 mod migrations;
+mod reach;
 mod roles;
 mod support;
 mod tidy;

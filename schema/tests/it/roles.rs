@@ -261,3 +261,36 @@ fn two_at_once_do_not_fail_and_nobody_is_refused_meanwhile() {
         assert!(reader.join().unwrap() > 10);
     });
 }
+
+/// What only a superuser can take away `dba apply` names, and `dba bootstrap` takes.
+#[test]
+fn apply_names_what_only_bootstrap_closes() {
+    let cluster = TestCluster::ephemeral();
+    let url = cluster.url("govrnanza", "superuser");
+    connect(&url)
+        .batch_execute("alter role billing_reader createdb; grant account_owner, pg_read_all_data to registry_reader")
+        .unwrap();
+    let admin = cluster.url("govrnanza", "govrnanza_admin");
+    let apply = || {
+        schema::apply(&admin, &schema::ApplyOptions::default())
+            .unwrap()
+            .findings
+    };
+    let findings = apply();
+    for stray in [
+        "alter role billing_reader nosuperuser",
+        "revoke account_owner from registry_reader",
+        "revoke pg_read_all_data from",
+    ] {
+        assert!(
+            findings.iter().any(|finding| finding.contains(stray)),
+            "{stray}: {findings:#?}"
+        );
+    }
+    schema::bootstrap(&cluster.url("postgres", "superuser"), cluster.passwords()).unwrap();
+    assert_eq!(apply(), Vec::<String>::new());
+    assert_eq!(
+        drift::check(&url, &Options::default()).unwrap().findings,
+        vec![]
+    );
+}

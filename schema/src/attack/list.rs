@@ -1,14 +1,37 @@
-//! The ways, as data.
+//! The ways, as data. Numbers are those of the list in `docs/DBA.md`.
 
-/// One way to try. `{table}`, `{column}`: each table of another service; `{view}`: each published view; `{hidden}`: each not granted; `{sequence}`, `{own}`,
-/// `{schema}`, `{role}`: each other role; `{self}`.
+/// One way to try. Marks stand for what the catalogue and the roles file say, and each statement is tried for each of them:
+/// `{table}` (with `{column}`) somebody else's table, `{view}` a view that is shown, `{hidden}` one not given to this login, `{own}` a table it
+/// works on, `{sequence}`, `{schema}`, `{role}` each other role. `{self}`, `{database}`, `{statistics}` (where pg_stat_statements is) and
+/// `{target}` (another login's process) stand for one thing.
+#[derive(Debug, Clone, Copy)]
 pub struct Attack {
+    /// In the list of ways.
     pub number: &'static str,
+    /// Unique.
     pub name: &'static str,
+    /// What is run, in a transaction that is rolled back.
     pub sql: &'static str,
-    /// Any of these; empty: accepted, it succeeds.
+    /// SQLSTATEs, any of which will do; empty: accepted, it succeeds. `?`: allowed to whoever may write the table.
     pub refused: &'static str,
 }
+
+/// Those that leave something behind where they succeed, or stand in everybody's way while they are tried: only on a copy.
+pub const DESTRUCTIVE: &[&str] = &[
+    "lock a view and what is under it",
+    "lock a foreign table",
+    "lock an own table out",
+    "truncate a foreign table",
+    "truncate an own table",
+    "take numbers of a sequence",
+    "set a sequence",
+    "replicate",
+    "drop an own table",
+    "write a file",
+    "all advisory locks",
+    "end another's session",
+    "prepared transaction",
+];
 
 const fn attack(
     number: &'static str,
@@ -24,6 +47,7 @@ const fn attack(
     }
 }
 
+/// All of them.
 pub const ATTACKS: &[Attack] = &[
     attack(
         "1",
@@ -191,7 +215,7 @@ pub const ATTACKS: &[Attack] = &[
     attack(
         "29",
         "write a file",
-        "copy (select 1) to '/tmp/govrnanza-attack'",
+        "copy (select 1) to '/tmp/dba-attack'",
         "42501",
     ),
     attack(
@@ -251,7 +275,7 @@ pub const ATTACKS: &[Attack] = &[
     attack(
         "29",
         "read what others ran",
-        "select * from dba.pg_stat_statements",
+        "select * from {statistics}.pg_stat_statements",
         "42501",
     ),
     attack(
@@ -330,7 +354,7 @@ pub const ATTACKS: &[Attack] = &[
     attack(
         "44",
         "end another's session",
-        "select pg_catalog.pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where usename = 'postgres'",
+        "select pg_catalog.pg_terminate_backend({target})",
         "42501",
     ),
     attack(
