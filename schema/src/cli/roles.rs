@@ -105,10 +105,13 @@ impl Where {
         ))
     }
 
-    pub(super) fn passwords(&self) -> Result<Passwords> {
-        match &self.database_url {
-            Some(_) => super::passwords_at(None),
-            None => Ok(super::private(None)?.1),
+    /// Those of a private cluster, if this machine has one. None are made.
+    pub(super) fn passwords(&self) -> Result<Option<Passwords>> {
+        let file = schema::cluster::home()?.join("passwords");
+        if file.exists() {
+            Ok(Some(Passwords::load(&file)?))
+        } else {
+            Ok(None)
         }
     }
 }
@@ -237,7 +240,8 @@ fn plan(common: &Common, format: Format) -> Result<()> {
     let text = if lines.is_empty() {
         "-- nothing to do".to_owned()
     } else {
-        lines.join("\n")
+        // `set local role` means nothing outside a transaction.
+        format!("begin;\n{}\ncommit;", lines.join("\n"))
     };
     super::print(format, &text, &told(&looked));
     Ok(())

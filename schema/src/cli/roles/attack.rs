@@ -24,10 +24,12 @@ pub(super) struct Attack {
     self_test: bool,
 }
 
-fn password<'a>(passwords: &'a Passwords) -> impl Fn(&str) -> Option<String> + 'a {
+fn password<'a>(passwords: Option<&'a Passwords>) -> impl Fn(&str) -> Option<String> + 'a {
     |login| {
         let given = std::env::var(format!("DBA_PASSWORD_{}", login.to_uppercase())).ok();
-        given.or_else(|| passwords.get(login).map(str::to_owned))
+        let variable = format!("GOVRNANZA_PASSWORD_{}", login.to_uppercase());
+        let given = given.or_else(|| std::env::var(variable).ok());
+        given.or_else(|| passwords?.get(login).map(str::to_owned))
     }
 }
 
@@ -45,7 +47,7 @@ pub(super) fn run(args: &Attack, format: Format) -> Result<()> {
     {
         return Err(Error::Usage("attack needs a superuser's URL, to know what there is to attack; the attacks themselves run as the logins".into()));
     }
-    let secret = password(&passwords);
+    let secret = password(passwords.as_ref());
     let (mut tried, without) = attack::run(
         &Field {
             superuser: &url,
@@ -206,7 +208,7 @@ fn self_test(format: Format) -> Result<()> {
         format!("{server}/{}", schema::DATABASE),
         RolesFile::default(),
     );
-    let secret = password(&passwords);
+    let secret = password(Some(&passwords));
     let field = Field {
         superuser: &superuser,
         file: &file,
