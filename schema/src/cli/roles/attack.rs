@@ -25,7 +25,7 @@ pub(super) struct Attack {
 }
 
 fn password<'a>(passwords: Option<&'a Passwords>) -> impl Fn(&str) -> Option<String> + 'a {
-    |login| {
+    move |login| {
         let given = std::env::var(format!("DBA_PASSWORD_{}", login.to_uppercase())).ok();
         let variable = format!("GOVRNANZA_PASSWORD_{}", login.to_uppercase());
         let given = given.or_else(|| std::env::var(variable).ok());
