@@ -1,5 +1,6 @@
 //! Verbs: what Account can do, each a whole use case.
 
+mod admins;
 mod keys;
 mod logins;
 mod operators;

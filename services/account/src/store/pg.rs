@@ -6,7 +6,7 @@ use kit::reply::Reply;
 use kit::{Db, Error, Idempotency, IfMatch, Json, Meta, Page, Paged};
 
 use super::{
-    Attempts, Limits, OperatorMade, SCHEMA, Store, Subjects, keys, logins, operators,
+    Attempts, Limits, OperatorMade, SCHEMA, Store, Subjects, admins, keys, logins, operators,
     organisations, plans, sign_in, tidy,
 };
 use crate::hashing::Hash;
@@ -89,6 +89,7 @@ impl Store for PgStore {
     ) -> Result<Reply, Error> {
         let expires_at = self.expiry(meta.now);
         self.db.write(|connection| {
+            admins::require(connection, meta, organisation)?;
             kit::idempotency::once(connection, SCHEMA, key, meta, |connection| {
                 logins::create(connection, meta, organisation, new, password, expires_at)
             })
@@ -104,8 +105,10 @@ impl Store for PgStore {
         password: Option<&Hash>,
     ) -> Result<Login, Error> {
         let password = password.map(|hash| (hash, self.expiry(meta.now)));
-        self.db
-            .write(|connection| logins::update(connection, meta, id, seen, patch, password))
+        self.db.write(|connection| {
+            admins::require(connection, meta, id.0)?;
+            logins::update(connection, meta, id, seen, patch, password)
+        })
     }
 
     fn delete_login(
@@ -114,8 +117,10 @@ impl Store for PgStore {
         id: (OrganisationId, LoginId),
         seen: IfMatch,
     ) -> Result<(), Error> {
-        self.db
-            .write(|connection| logins::delete(connection, meta, id, seen))
+        self.db.write(|connection| {
+            admins::require(connection, meta, id.0)?;
+            logins::delete(connection, meta, id, seen)
+        })
     }
 
     fn create_operator(

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use behaviour::assert::{problem, problem_of};
 use behaviour::{Value, json};
 
-use crate::here::{Here, PASSWORD, token};
+use crate::here::{Here, PASSWORD, token, unique};
 
 fn part(token: &str, index: usize) -> Value {
     let text = token.split('.').nth(index).expect("three parts");
@@ -105,4 +105,64 @@ fn a_login_that_has_gone_changes_no_password_with_its_token() {
         .token(&tenant.member_token);
     let body = json!({"current": PASSWORD, "new": "quite another password"});
     problem(&put.json(&body).send(), 401);
+}
+
+#[test]
+fn a_removed_admin_makes_no_new_one_with_the_token_that_is_left() {
+    let here = Here::new();
+    let (org, _, token_of_first) = here.organisation("team");
+    let logins = format!("/organisations/{org}/logins");
+    let body = |scope: &str| json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": scope});
+    let post = |token: &str, scope: &str| {
+        here.account
+            .post(&logins)
+            .token(token)
+            .json(&body(scope))
+            .send()
+    };
+    for change in [
+        None,
+        Some(json!({"scope": "member"})),
+        Some(json!({"disabled": true})),
+    ] {
+        let made = post(&token_of_first, "admin").expect(201);
+        let email = made.json()["email"].as_str().expect("a text").to_owned();
+        let left = token(&here.sign_in(&email, PASSWORD).expect(200));
+        let other = post(&left, "member").expect(201);
+        let path = format!("{logins}/{}", made.id());
+        match change {
+            None => here
+                .account
+                .delete(&path)
+                .token(&token_of_first)
+                .if_match(&made.etag())
+                .send()
+                .expect(204),
+            Some(change) => here
+                .account
+                .patch(&path)
+                .token(&token_of_first)
+                .if_match(&made.etag())
+                .json(&change)
+                .send()
+                .expect(200),
+        };
+        problem(&post(&left, "admin"), 403);
+        let path = format!("{logins}/{}", other.id());
+        let patch = here
+            .account
+            .patch(&path)
+            .token(&left)
+            .if_match(&other.etag());
+        problem(&patch.json(&json!({"scope": "admin"})).send(), 403);
+        problem(
+            &here
+                .account
+                .delete(&path)
+                .token(&left)
+                .if_match(&other.etag())
+                .send(),
+            403,
+        );
+    }
 }
