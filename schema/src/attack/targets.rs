@@ -38,7 +38,7 @@ pub struct Targets {
 
 const RELATIONS: &str = "
 select format('%I', n.nspname), format('%I.%I', n.nspname, c.relname),
-    coalesce((select format('%I', a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum > 1 and a.attidentity = '' and not a.attisdropped order by a.attnum limit 1), ''),
+    coalesce((select format('%I', a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and a.attidentity = '' and not a.attisdropped order by a.attnum = 1, a.attnum limit 1), ''),
     c.relkind = 'v', w.rolname::text,
     coalesce((select string_agg(distinct format('%I', b.nspname), ', ') from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
         and d.refclassid = 'pg_class'::regclass and d.refobjid <> c.oid join pg_class t on t.oid = d.refobjid join pg_namespace b on b.oid = t.relnamespace
@@ -50,7 +50,7 @@ impl Targets {
     /// Reads them, as superuser.
     pub fn read(session: &mut Session, file: &RolesFile) -> Result<Self> {
         let mut roles = file.managed();
-        roles.push(file.administrator());
+        roles.extend(Some(file.administrator()).filter(|name| !name.is_empty()));
         let rows = session
             .client
             .query(RELATIONS, &[&roles])

@@ -25,7 +25,7 @@ pub struct Census {
 /// Every object that has an ACL: `acl` as it is, `init` as it was before anybody changed it.
 pub(crate) const OBJECTS: &str = r#"
 with object (kind, name, col, owner, acl, init, place) as (
-    select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)), null::aclitem[], null::oid
+    select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)), acldefault('d', d.datdba), null::oid
     from pg_database d left join pg_roles w on w.oid = d.datdba
     where d.datname = current_database() or (d.datallowconn and w.rolsuper)
     union all

@@ -180,7 +180,10 @@ fn take_more(look: &Look<'_>) -> String {
 fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -> String {
     let here = identifier(&look.database);
     let system = |right: &&Right| !look.roles.contains(&right.owner);
-    let give = wanted.difference(is).filter(system);
+    let give = wanted
+        .difference(is)
+        .filter(system)
+        .filter(|right| right.kind != "database" || right.object == here);
     // What PUBLIC may read of information_schema, `initdb` gives without a note of it.
     let standard = |right: &&Right| {
         right.grantee == "public" && right.object.split('.').next() == Some("information_schema")

@@ -169,7 +169,8 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     let administrator = options.file.administrator();
     let managed = options.file.managed();
     let mut roles = managed.clone();
-    roles.push(administrator.clone());
+    // Another team's file may name nobody.
+    roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
     let superuser: bool =
         session.value("select rolsuper from pg_roles where rolname = current_user")?;
     let sections = SECTIONS

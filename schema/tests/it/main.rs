@@ -11,6 +11,7 @@ mod grants;
 mod holes;
 mod limits;
 mod migrations;
+mod other;
 mod reach;
 mod roles;
 mod support;
