@@ -1,7 +1,7 @@
 //! The database of Govrnanza: its tables, views, keys and roles, and the tools that put them in place.
 //!
 //! All SQL that changes structure or rights lives in this crate's folder and in `db-roles.sql`; both are embedded, so that `dba` needs
-//! no source tree. [`bootstrap`] is run once as superuser, [`apply`] as `govrnanza_admin` whenever something changed.
+//! no source tree. [`bootstrap()`] is run once as superuser, [`apply()`] as `govrnanza_admin` whenever something changed.
 
 mod after_restore;
 pub mod apply;

@@ -215,7 +215,7 @@ pub const ATTACKS: &[Attack] = &[
     attack(
         "29",
         "write a file",
-        "copy (select 1) to '/tmp/dba-attack'",
+        "copy (select 1) to '/dev/null'",
         "42501",
     ),
     attack(
