@@ -39,7 +39,7 @@ pub(super) enum Command {
     Roles(super::roles::Roles),
     /// Who blocks whom right now.
     Blame(super::blame::Blame),
-    /// Rewrite services/<service>/src/schema.rs from the database.
+    /// Rewrite `services/<service>/src/schema.rs` from the database.
     Schema(Schema),
     /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.
     AfterRestore(AfterRestore),
@@ -67,7 +67,7 @@ pub(super) struct Bootstrap {
     /// For servers that allow their users less: list what can't be enforced there, and go on.
     #[arg(long)]
     pub(super) managed: bool,
-    /// Where passwords are kept that the environment (GOVRNANZA_PASSWORD_<ROLE>) doesn't give; mode 0600.
+    /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
     #[arg(long, env = "GOVRNANZA_PASSWORDS")]
     pub(super) passwords: Option<PathBuf>,
 }
@@ -86,7 +86,7 @@ pub(super) struct Apply {
     /// How often it is tried again.
     #[arg(long, default_value_t = 40, value_name = "N")]
     pub(super) tries: u32,
-    /// Where passwords are kept that the environment (GOVRNANZA_PASSWORD_<ROLE>) doesn't give; mode 0600.
+    /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
     #[arg(long, env = "GOVRNANZA_PASSWORDS")]
     pub(super) passwords: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ use crate::cli::args::Format;
 /// Each way runs in a transaction that is rolled back. Those that would leave something behind, or stand in everybody's way, are tried on a copy of the
 /// database, which can only be made while nobody is connected; else they are left out, and said so.
 ///
-/// Passwords: DBA_PASSWORD_<LOGIN>, else GOVRNANZA_PASSWORD_<LOGIN>, else the private cluster's file.
+/// Passwords: `DBA_PASSWORD_<LOGIN>`, else `GOVRNANZA_PASSWORD_<LOGIN>`, else the private cluster's file.
 #[derive(Debug, Args)]
 pub(super) struct Attack {
     #[command(flatten)]
