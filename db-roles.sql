@@ -464,6 +464,7 @@ grant select on published.account_changes to notification_reader, notification_w
 reset role;
 
 set local role profile_publisher;
+grant select on published.persons to account_reader, account_writer; -- a login is linked to a person who is there
 grant select on published.persons to registry_reader, registry_writer; -- an API shows its owners by name and title
 grant select on published.persons to notification_reader, notification_writer; -- mails name people
 grant select on published.contacts to notification_reader, notification_writer; -- where and when a person wants to be told

@@ -100,5 +100,6 @@ fn probes() -> Vec<kit::Probe> {
         views::standings,
         views::usage,
         views::head_counts,
+        views::persons,
     )
 }

@@ -26,6 +26,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// People who are there; who was deleted is not. Profile's: a login is linked to one.
+    published.persons (organisation_id, id) {
+        organisation_id -> Uuid,
+        id -> Uuid,
+    }
+}
+
 use crate::schema::{organisations, plans};
 
 diesel::allow_tables_to_appear_in_same_query!(standings, organisations);

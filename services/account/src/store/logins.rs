@@ -19,6 +19,7 @@ use super::{SCHEMA, organisations};
 use crate::hashing::Hash;
 use crate::model::{Login, LoginPatch, LoginRow, NewLogin};
 use crate::schema::logins;
+use crate::views::persons;
 
 pub(super) fn list(
     connection: &mut PgConnection,
@@ -114,6 +115,7 @@ pub(super) fn insert(
         now: meta.now,
     };
     understood(insert.execute(connection))?;
+    link(connection, row)?;
     record(
         connection,
         SCHEMA,
@@ -142,6 +144,9 @@ pub(super) fn update(
     if modified {
         // References (422) before the last admin (409): the contract's order.
         understood(update_row(&after).execute(connection))?;
+        if after.profile_id != before.profile_id {
+            link(connection, &after)?;
+        }
         keep_an_admin(connection, organisation, &before, Some(&after))?;
         let change = change(
             "LoginModified",
@@ -241,19 +246,34 @@ fn keep_an_admin(
     ))
 }
 
+/// Refuses a person who was deleted. After the write: its key has locked the person by then, so a deletion under way
+/// has either ended, and is seen here, or waits for us.
+fn link(connection: &mut PgConnection, row: &LoginRow) -> Result<(), Error> {
+    let (Some(organisation), Some(profile)) = (row.organisation_id, row.profile_id) else {
+        return Ok(());
+    };
+    let there = persons::table
+        .find((organisation, profile))
+        .select(persons::id);
+    let there: bool = diesel::select(diesel::dsl::exists(there)).get_result(connection)?;
+    if there { Ok(()) } else { Err(no_such_person()) }
+}
+
+fn no_such_person() -> Error {
+    Error::invalid(
+        "profileId",
+        "not_found",
+        "there is no such person in the organisation",
+    )
+}
+
 /// What a failed write of a login means.
 fn understood(result: QueryResult<usize>) -> Result<(), Error> {
     result
         .on_constraint("logins_email_key", || {
             Error::conflict("email-taken", "another login has this e-mail address")
         })
-        .on_constraint("logins_profile_id_fkey", || {
-            Error::invalid(
-                "profileId",
-                "not_found",
-                "there is no such person in the organisation",
-            )
-        })
+        .on_constraint("logins_profile_id_fkey", no_such_person)
         .map(drop)
 }
 

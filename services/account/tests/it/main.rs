@@ -16,6 +16,7 @@ mod keys;
 mod limits;
 mod memory;
 mod organisations;
+mod persons;
 mod roles;
 mod secrets;
 mod sessions;

@@ -77,11 +77,16 @@ fn the_views_it_was_granted_and_no_others() {
     let db = TestDb::new();
     for role in [READER, WRITER] {
         let mut connection = db.connect(role);
-        for view in ["standings", "usage", "head_counts", "signing_keys"] {
+        for view in [
+            "standings",
+            "usage",
+            "head_counts",
+            "persons",
+            "signing_keys",
+        ] {
             granted(&mut connection, &format!("select * from published.{view}"));
         }
         for view in [
-            "persons",
             "contacts",
             "responsibilities",
             "watchers",

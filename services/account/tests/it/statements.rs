@@ -34,7 +34,7 @@ fn here() -> (Here, PgConnection) {
     (here, superuser)
 }
 
-/// What Account's logins have run in this database so far, transactions and settings apart.
+/// What Account's logins have run in this database so far, transactions, settings and the purges of its jobs apart.
 fn sums(superuser: &mut PgConnection) -> Sums {
     sql_query(
         "select coalesce(sum(s.calls), 0)::bigint as calls, coalesce(sum(s.plans), 0)::bigint as plans \
@@ -42,7 +42,7 @@ fn sums(superuser: &mut PgConnection) -> Sums {
          where s.dbid = (select oid from pg_catalog.pg_database where datname = current_database()) \
          and r.rolname in ('account_reader', 'account_writer') \
          and s.query !~* '^(begin|commit|rollback|set|select \\$1$|notify)' \
-         and s.query not like '%idempotency_keys where (caller, key) in%' \
+         and s.query !~* '^delete from account\\.(idempotency_keys where \\(caller, key\\) in|changes|sign_in_failures where subject in)' \
          and s.query not like '%signing_keys%'",
     )
     .get_result(superuser)
