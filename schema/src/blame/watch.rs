@@ -103,7 +103,13 @@ pub fn watch(
                     .flat_map(|pid| sample.roots(*pid))
                     .collect::<Vec<_>>();
                 for (pid, statement) in sampler.statements(&pids)? {
-                    statements.insert(pid, statement);
+                    // Idle by now, it may have let go since the sample: what it was seen doing before says more. Alone
+                    // it still counts, for a session can hold advisory locks while idle.
+                    if statement.state == "idle" {
+                        statements.entry(pid).or_insert(statement);
+                    } else {
+                        statements.insert(pid, statement);
+                    }
                 }
             }
         }
