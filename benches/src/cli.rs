@@ -137,8 +137,8 @@ fn take_in(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let target = Target::find(args.target.as_deref(), &home_for(args.target.as_deref())?)?;
     let summary = import::run(&rows, &target, &args.seed, args.threads.into())?;
     match args.format {
-        Format::Text => println!("{summary}"),
-        Format::Json => println!("{}", summary.json()),
+        Format::Text => print_line(&summary),
+        Format::Json => print_line(summary.json()),
     }
     Ok(ExitCode::from(u8::from(!summary.refused.is_empty())))
 }
@@ -146,8 +146,14 @@ fn take_in(args: &ImportArgs) -> Result<ExitCode, Failure> {
 fn move_clock(args: &ClockArgs) -> Result<ExitCode, Failure> {
     let up_json = clock::up_json(args.target.as_deref(), &home_for(args.target.as_deref())?);
     let ahead = clock::run(args.movement, &up_json)?;
-    println!("{}", clock::describe(ahead));
+    print_line(clock::describe(ahead));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line on standard output. Whoever reads it may have heard enough (`| head`): that is no failure.
+pub(crate) fn print_line(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Only asked for where it matters: a machine without a home folder can still name its target.

@@ -39,8 +39,8 @@ pub fn main() -> ExitCode {
 
 fn print(format: Format, text: &str, value: &serde_json::Value) {
     match format {
-        Format::Text => println!("{text}"),
-        Format::Json => println!("{value}"),
+        Format::Text => print_line(&text),
+        Format::Json => print_line(&value),
     }
 }
 
@@ -244,7 +244,7 @@ fn rewrite(args: &Schema) -> schema::Result<()> {
             "{file} isn't what the tables say: run `dba schema`"
         ))),
         _ => {
-            changed.iter().for_each(|file| println!("{file}"));
+            changed.iter().for_each(|file| print_line(&file));
             Ok(())
         }
     }
@@ -265,4 +265,10 @@ fn wait_for_interrupt() -> schema::Result<()> {
             _ = end.recv() => Ok(()),
         }
     })
+}
+
+/// A line on standard output. Whoever reads it may have heard enough (`| head`): that is no failure.
+fn print_line(text: impl std::fmt::Display) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stdout(), "{text}");
 }

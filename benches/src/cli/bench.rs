@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::Format;
+use super::{Format, print_line};
 use crate::Failure;
 use crate::bench::{month_end, notify};
 
@@ -75,8 +75,8 @@ fn measure_notify(args: &NotifyArgs) -> Result<ExitCode, Failure> {
     };
     let outcome = notify::run(&options)?;
     match args.format {
-        Format::Text => println!("{outcome}"),
-        Format::Json => println!("{}", serde_json::to_string(&outcome).unwrap_or_default()),
+        Format::Text => print_line(&outcome),
+        Format::Json => print_line(serde_json::to_string(&outcome).unwrap_or_default()),
     }
     Ok(ExitCode::from(u8::from(!outcome.complete())))
 }
@@ -90,7 +90,7 @@ fn measure_month_end(args: &MonthEndArgs) -> Result<ExitCode, Failure> {
     let measured = month_end::run(settings, |line| eprintln!("{line}"))?;
     match args.format {
         Format::Text => print!("{}", measured.describe()),
-        Format::Json => println!("{}", month_end::line(&measured)),
+        Format::Json => print_line(month_end::line(&measured)),
     }
     Ok(ExitCode::from(u8::from(!measured.is_good())))
 }

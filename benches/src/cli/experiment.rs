@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use clap::{Args, ValueEnum};
 
-use super::Format;
+use super::{Format, print_line};
 use crate::dataset::Size;
 use crate::experiment::Preset;
 use crate::result::{ResultFile, analyse};
@@ -124,7 +124,7 @@ pub(super) fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
         selftest::save(&args.results, &tests)?;
     }
     if args.format == Format::Json {
-        println!("{}", serde_json::json!(tests));
+        print_line(serde_json::json!(tests));
     }
     Ok(ExitCode::from(u8::from(
         tests.iter().any(|test| test.pass == Some(false)),
@@ -167,9 +167,12 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
     let result = read(&folder.join("result.json"))?;
     say(&result, format);
     if format == Format::Text {
-        println!("The report: {}", folder.join("report.html").display());
+        print_line(format_args!(
+            "The report: {}",
+            folder.join("report.html").display()
+        ));
         if !result.run.complete {
-            println!("To go on: lab resume {}", folder.display());
+            print_line(format_args!("To go on: lab resume {}", folder.display()));
         }
     }
     Ok(judge(&result, fail_on))
@@ -210,7 +213,7 @@ fn read(file: &std::path::Path) -> Result<ResultFile, Failure> {
 
 fn say(result: &ResultFile, format: Format) {
     match format {
-        Format::Text => println!("{}", report::text(result)),
+        Format::Text => print_line(report::text(result)),
         Format::Json => {
             let brief = serde_json::json!({
                 "run": result.run,
@@ -218,7 +221,7 @@ fn say(result: &ResultFile, format: Format) {
                 "matrix": result.matrix,
                 "correctness": result.correctness,
             });
-            println!("{brief}");
+            print_line(&brief);
         }
     }
 }

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::Format;
 use super::experiment::{Data, interruptible};
+use super::{Format, print_line};
 use crate::{Failure, export, run};
 
 #[derive(Debug, Args)]
@@ -64,12 +64,12 @@ pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
     let stop = interruptible()?;
     let knee = run::knee(&options, &args.service, &stop, |step| {
         if args.format == Format::Text {
-            println!("{step}");
+            print_line(step);
         }
     })?;
     match args.format {
-        Format::Text => println!("{knee}"),
-        Format::Json => println!("{}", serde_json::json!(knee)),
+        Format::Text => print_line(&knee),
+        Format::Json => print_line(serde_json::json!(knee)),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -82,6 +82,6 @@ pub(super) fn export_ids(args: &ExportArgs) -> Result<ExitCode, Failure> {
     );
     let fill = args.generate.then(|| (args.data.size(), args.seed));
     let exported = export::export(&up_json, fill, args.organisations)?;
-    println!("{exported}");
+    print_line(&exported);
     Ok(ExitCode::SUCCESS)
 }
