@@ -39,8 +39,8 @@ pub fn main() -> ExitCode {
 
 fn print(format: Format, text: &str, value: &serde_json::Value) {
     match format {
-        Format::Text => print_line(&text),
-        Format::Json => print_line(&value),
+        Format::Text => print_line(text),
+        Format::Json => print_line(value),
     }
 }
 
@@ -244,7 +244,7 @@ fn rewrite(args: &Schema) -> schema::Result<()> {
             "{file} isn't what the tables say: run `dba schema`"
         ))),
         _ => {
-            changed.iter().for_each(|file| print_line(&file));
+            changed.iter().for_each(|file| print_line(file));
             Ok(())
         }
     }
