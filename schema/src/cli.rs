@@ -244,7 +244,7 @@ fn rewrite(args: &Schema) -> schema::Result<()> {
             "{file} isn't what the tables say: run `dba schema`"
         ))),
         _ => {
-            changed.iter().for_each(|file| print_line(file));
+            changed.iter().for_each(print_line);
             Ok(())
         }
     }
