@@ -2,7 +2,7 @@
 //!
 //! | catalogue | here |
 //! | --- | --- |
-//! | provider | an organisation, on the cheapest built-in plan that holds what the provider has, with a test card where it costs anything |
+//! | provider | an organisation, on the smallest built-in plan that holds what the provider has (by use where that costs less than team), with a test card where it costs anything |
 //! | first category, or `uncategorised` | a domain |
 //! | service, or `general` | a sub domain of that domain |
 //! | id | the API's name |

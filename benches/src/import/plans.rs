@@ -1,4 +1,4 @@
-//! Which plan holds how much, and which is the cheapest that will do.
+//! Which plan holds how much, and which is the best that will do.
 
 use std::collections::BTreeSet;
 
@@ -117,14 +117,18 @@ impl Plans {
         Ok(Self(plans))
     }
 
-    /// The cheapest that holds it: by the month, or by what is used. The last one where none does, so that what fits
-    /// still goes in.
+    /// The smallest with a fixed price that holds it (the largest where none does, so that what fits still goes in); by
+    /// use where that costs less than `team`. Who outgrows `team` takes the next fixed price, as large customers do.
     pub fn best(&self, needs: &Needs) -> &str {
-        let holding = self.0.iter().filter(|plan| plan.holds(needs));
-        holding
-            .min_by_key(|plan| plan.monthly_cents(needs))
-            .or(self.0.last())
-            .map_or("free", |plan| plan.code.as_str())
+        let (by_use, fixed): (Vec<_>, Vec<_>) = self.0.iter().partition(|plan| plan.code == "payg");
+        let holding = fixed.iter().find(|plan| plan.holds(needs));
+        let Some(fixed) = holding.or(fixed.last()) else {
+            return "free";
+        };
+        let cheaper = |plan: &&&Plan| {
+            fixed.code == "team" && plan.monthly_cents(needs) < fixed.monthly_cents(needs)
+        };
+        by_use.iter().find(cheaper).unwrap_or(fixed).code.as_str()
     }
 
     /// What an organisation on `plan` must change to; none where it may stay (or is on a plan that isn't built in).
@@ -191,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cheapest_plan_that_fits() {
+    fn the_plan_that_fits_best() {
         let line = |id: usize, category: &str, service: usize| {
             format!(
                 r#"{{"id":"{id}","provider":"p","version":"1","categories":["{category}"],"service":"{service}"}}"#
@@ -219,13 +223,13 @@ mod tests {
         );
         assert_eq!(
             best(lines(101, &|n| line(n, "a", 0))),
-            "payg",
+            "enterprise",
             "too many for team"
         );
         assert_eq!(
             best(lines(1000, &|n| line(n, "a", n))),
             "enterprise",
-            "999 € beat 1,000 of each"
+            "too many for team"
         );
     }
 
