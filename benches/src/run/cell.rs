@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::environment::Environment;
-use super::{Options, endpoint_names, schedule_seed, skew};
+use super::{Options, Site, endpoint_names, schedule_seed, skew};
 use crate::Failure;
 use crate::dataset::{connect, failed};
 use crate::driver::{self, Answered, Load, ServiceRecord, Settings};
@@ -114,14 +114,14 @@ pub fn run(
 }
 
 /// The members' schedules, the same in every cell of a replicate.
-pub(super) fn loads(
-    environment: &Environment,
+pub(crate) fn loads(
+    site: &dyn Site,
     workload: &Workload,
     members: &[ServiceInfo],
     duration: Duration,
     seed: u64,
 ) -> Result<Vec<Load>, Failure> {
-    let skew = skew(environment);
+    let skew = skew(site);
     members
         .iter()
         .filter_map(|member| Some((member, workload.services.get(&member.name)?)))
@@ -135,18 +135,18 @@ pub(super) fn loads(
                 &skew,
                 seed,
             );
-            let url = environment.url(&member.name)?;
+            let url = site.url(&member.name)?;
             Ok(Load {
                 service: member.name.clone(),
                 call: calls(
                     &member.name,
                     url,
                     &endpoints,
-                    environment.data(),
-                    environment.written(),
-                    environment.salt(),
+                    site.data(),
+                    site.written(),
+                    site.salt(),
                 )?,
-                answered: Some(answered(environment)),
+                answered: Some(answered(site)),
                 endpoints,
                 arrivals: Arc::new(arrivals),
             })
@@ -154,8 +154,8 @@ pub(super) fn loads(
         .collect()
 }
 
-fn answered(environment: &Environment) -> Answered {
-    let written = Arc::clone(environment.written());
+fn answered(site: &dyn Site) -> Answered {
+    let written = Arc::clone(site.written());
     Arc::new(move |answer| written.answered(answer))
 }
 

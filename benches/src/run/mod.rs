@@ -3,12 +3,13 @@
 mod audit;
 mod calibrate;
 mod canary;
-mod cell;
-mod environment;
+pub(crate) mod cell;
+pub(crate) mod environment;
 mod freshness;
 mod knee;
 mod progress;
 mod session;
+mod site;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::{Failure, observe, report, selftest};
 use environment::Environment;
 pub use knee::{Knee, Step, knee};
 use session::Session;
+pub use site::Site;
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -201,8 +203,8 @@ fn blank(
 }
 
 /// The skew of a data set's organisations.
-fn skew(environment: &Environment) -> Zipf {
-    Zipf::new(environment.data().organisations.len(), SKEW)
+fn skew(site: &dyn Site) -> Zipf {
+    Zipf::new(site.data().organisations.len(), SKEW)
 }
 
 /// Names for a service's endpoints, in the workload's order.
@@ -218,6 +220,6 @@ fn endpoint_names(workload: &Workload, service: &str) -> Vec<String> {
 }
 
 /// Seed of a replicate's schedule: the same for every cell of it, so that all arms get the same arrivals.
-fn schedule_seed(seed: u64, replicate: usize, _cell: &Cell) -> u64 {
+pub(crate) fn schedule_seed(seed: u64, replicate: usize, _cell: &Cell) -> u64 {
     seed.wrapping_mul(1_000_003).wrapping_add(replicate as u64)
 }
