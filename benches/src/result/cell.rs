@@ -1,0 +1,174 @@
+//! What one cell of one replicate measured.
+
+use std::collections::BTreeMap;
+
+use schema::blame::Entry as LedgerEntry;
+use serde::{Deserialize, Serialize};
+
+use crate::driver::{Outcome, ServiceRecord};
+use crate::experiment::Cell;
+use crate::stats::{Histogram, MalformedHistogram};
+
+/// One cell of one replicate.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CellResult {
+    /// Which arrangement.
+    pub cell: Cell,
+    /// From 0.
+    pub replicate: usize,
+    /// Place in the replicate, from 0.
+    pub order: usize,
+    /// Seconds since the run's start.
+    pub started_s: f64,
+    /// Whether it counts: a doubted block that was run again doesn't, the one in its place does, whatever became of it.
+    pub valid: bool,
+    /// Gates that it didn't pass.
+    pub doubts: Vec<String>,
+    /// By service.
+    pub services: Vec<ServiceResult>,
+    /// By role, reader and writer folded to the service; empty for a black box.
+    pub roles: BTreeMap<String, RoleCost>,
+    /// Who waited for whom.
+    pub ledger: LedgerResult,
+    /// CPU of the observers, share of one core.
+    pub observer_cpu: f64,
+    /// CPU of the driver, share of one core.
+    pub driver_cpu: f64,
+    /// CPU that neither Postgres, nor services, driver or observers used, share of one core.
+    pub foreign_cpu: f64,
+}
+
+/// The lock ledger of a cell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LedgerResult {
+    /// Lines, largest first.
+    pub entries: Vec<LedgerEntry>,
+    /// Estimated seconds of waits too short to be seen, of nobody in particular.
+    pub short_wait_remainder_s: f64,
+    /// Average active sessions by role and wait class (`cpu` where none): mean number over the cell.
+    pub activity: BTreeMap<String, BTreeMap<String, f64>>,
+    /// The same second by second.
+    pub timeline: Vec<BTreeMap<String, BTreeMap<String, f64>>>,
+    /// Waiting for a processor, split over everybody who used one at the time: a model, not an observation.
+    pub apportioned: Vec<Apportioned>,
+    /// Samples of the lock loop.
+    pub samples: u64,
+}
+
+/// Seconds that one party waited in the run queue while another one used the processors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Apportioned {
+    /// A service (its process and its backends), `driver` or `background`.
+    pub waiting: String,
+    /// Likewise, or `others`; the waiting one itself where that is its own doing.
+    pub blamed: String,
+    /// How long.
+    pub seconds: f64,
+}
+
+/// What a role cost the machine in a cell.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoleCost {
+    /// Seconds its backends were on a processor.
+    pub cpu_s: f64,
+    /// Seconds its backends were ready and waited for a processor.
+    pub run_queue_s: f64,
+    /// Seconds the service's own process was on a processor.
+    pub process_cpu_s: f64,
+    /// Seconds its threads were ready and waited for one.
+    pub process_run_queue_s: f64,
+    /// Statements.
+    pub calls: i64,
+    /// Milliseconds in them.
+    pub exec_ms: f64,
+    /// Buffers found in shared memory.
+    pub blocks_hit: i64,
+    /// Buffers read from the system.
+    pub blocks_read: i64,
+    /// Bytes of write-ahead log.
+    pub wal_bytes: f64,
+}
+
+/// One service in one cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ServiceResult {
+    /// Its name.
+    pub name: String,
+    /// Requests intended in the measured part.
+    pub offered: u64,
+    /// Seconds of the measured part.
+    pub measured_s: f64,
+    /// Response time by outcome: HDR V2, deflated, base64; microseconds.
+    pub response: BTreeMap<Outcome, String>,
+    /// Sent − intended, likewise.
+    pub lag: String,
+    /// Done − sent, likewise.
+    pub service_time: String,
+    /// Mean milliseconds per answer the service reported for queue, pool, db, app.
+    pub server_timing_ms: Option<[f64; 4]>,
+    /// In flight at the most.
+    pub in_flight_max: usize,
+}
+
+impl ServiceResult {
+    /// Stores what the driver recorded.
+    #[must_use]
+    pub fn new(record: &ServiceRecord) -> Self {
+        let timing = record.server_timing;
+        let per_answer = |sum: f64| sum / timing.answers as f64;
+        Self {
+            name: record.service.clone(),
+            offered: record.offered,
+            measured_s: record.measured_s,
+            response: record
+                .response
+                .iter()
+                .map(|(outcome, histogram)| (*outcome, histogram.encode()))
+                .collect(),
+            lag: record.lag.encode(),
+            service_time: record.service_time.encode(),
+            server_timing_ms: (timing.answers > 0).then(|| {
+                [timing.queue_ms, timing.pool_ms, timing.db_ms, timing.app_ms].map(per_answer)
+            }),
+            in_flight_max: record.in_flight_max,
+        }
+    }
+
+    /// All response times in one histogram; failures stand in it at `censored_us`, however quickly they came.
+    ///
+    /// # Errors
+    /// [`MalformedHistogram`].
+    pub fn responses(&self, censored_us: u64) -> Result<Histogram, MalformedHistogram> {
+        let mut all = Histogram::new();
+        for (outcome, text) in &self.response {
+            let histogram = Histogram::decode(text)?;
+            if outcome.is_good() {
+                all.add(&histogram);
+            } else {
+                (0..histogram.count()).for_each(|_| all.record_us(censored_us));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Good answers, of all offered.
+    ///
+    /// # Errors
+    /// [`MalformedHistogram`].
+    pub fn good(&self) -> Result<u64, MalformedHistogram> {
+        let mut good = 0;
+        for (_, text) in self
+            .response
+            .iter()
+            .filter(|(outcome, _)| outcome.is_good())
+        {
+            good += Histogram::decode(text)?.count();
+        }
+        Ok(good)
+    }
+}
