@@ -5,6 +5,7 @@
 
 mod blame;
 mod driver;
+mod injected;
 mod keys;
 mod processors;
 mod stub;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::blame::as_role;
+use super::injected::as_role;
 use super::outcome;
 use crate::Failure;
 use crate::dataset::{connect, failed};
