@@ -213,6 +213,7 @@ fn add_up(
             let last_ns = load.arrivals.last().map_or(0, |arrival| arrival.at_ns);
             ServiceRecord {
                 service: load.service.clone(),
+                driven: load.arrivals.len() as u64,
                 measured_s: last_ns.saturating_sub(settle_ns) as f64 / 1e9,
                 in_flight_max,
                 ..ServiceRecord::default()
@@ -236,7 +237,21 @@ fn add_up(
             .map_or("unknown", String::as_str);
         records[one.load].add(name, one, settings.timeout);
     }
+    for (index, record) in records.iter_mut().enumerate() {
+        let of: Vec<&Finished> = all.iter().filter(|one| one.load == index).collect();
+        record.backlog = (1..=record.measured_s.round() as u64)
+            .map(|second| unanswered(&of, measured_from + Duration::from_secs(second)))
+            .collect();
+    }
     records
+}
+
+/// How many were intended by `moment` and had no answer then.
+fn unanswered(all: &[&Finished], moment: Instant) -> u64 {
+    let lost = |outcome| matches!(outcome, Outcome::Shed | Outcome::Timeout | Outcome::Connect);
+    all.iter()
+        .filter(|one| one.intended <= moment && (one.done > moment || lost(one.outcome)))
+        .count() as u64
 }
 
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub struct ServiceRecord {
     pub service: String,
     /// Requests intended within the measured part.
     pub offered: u64,
+    /// Requests intended at all, those of the settling part included.
+    pub driven: u64,
     /// By endpoint name.
     pub endpoints: BTreeMap<String, EndpointRecord>,
     /// Response times (done − intended) by outcome, all endpoints; censored ones at the time-out.
@@ -58,6 +60,8 @@ pub struct ServiceRecord {
     pub server_timing: ServerTiming,
     /// Seconds from the first to the last moment of the measured part's arrivals.
     pub measured_s: f64,
+    /// Requests intended but unanswered (shed and timed out ones too) at the end of each whole second of the measured part.
+    pub backlog: Vec<u64>,
     /// In flight at the most.
     pub in_flight_max: usize,
 }

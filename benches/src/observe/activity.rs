@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Row};
 
-use super::apportion::Apportioned;
-use super::cpu::{CpuTimes, backend_cpu_s, busy_s, schedstat, thread_cpu_s, threads};
+use super::apportion::Blame;
+use super::cpu::{CpuTimes, backend_cpu_s, thread_cpu_s};
+use super::meter::Meter;
 use super::service_of;
 use crate::Failure;
 use crate::dataset::{connect, failed};
@@ -20,14 +21,11 @@ const WINDOW: Duration = Duration::from_secs(1);
 
 /// Postgres's own processes, together.
 pub const BACKGROUND: &str = "background";
-/// This process.
-pub const DRIVER: &str = "driver";
-/// Everything on the machine that is none of ours.
-pub const FOREIGN: &str = "others";
 
 const BACKENDS: &str = "
     select a.pid, a.usename::text as role, a.backend_type = 'client backend' as client,
-        coalesce(a.state = 'active', false) as active, coalesce(a.wait_event_type, 'CPU') as class
+        coalesce(a.state = 'active', false) as active,
+        case when a.wait_event like 'WAL%' then 'WAL' else coalesce(a.wait_event_type, 'CPU') end as class
     from pg_catalog.pg_stat_activity a
     where a.pid <> pg_catalog.pg_backend_pid() and a.application_name <> 'govrnanza-observer'";
 
@@ -45,8 +43,8 @@ pub struct States {
     pub backends: BTreeMap<String, CpuTimes>,
     /// The services' own processes' processor times.
     pub processes: BTreeMap<String, CpuTimes>,
-    /// Who waited for a processor because of whom.
-    pub apportioned: Apportioned,
+    /// Who waited because of whom for what has no owner.
+    pub apportioned: Blame,
     /// What the loop's thread cost, and what its backend did.
     pub cost: (f64, f64),
 }
@@ -96,8 +94,7 @@ fn watch(
     let mut states = States::default();
     let mut whole = Counts::default();
     let mut window = Counts::default();
-    let mut backends: BTreeMap<i32, Times> = BTreeMap::new();
-    let mut meter = Meter::start(processes);
+    let mut meter = Meter::start(processes, &mut client)?;
     let mut window_began = Instant::now();
     loop {
         // The flag is read first, so that the last sample lies behind the cell's end.
@@ -106,10 +103,12 @@ fn watch(
         for counts in [&mut whole, &mut window] {
             counts.add(&rows);
         }
-        rows.iter().for_each(|row| follow(row, &mut backends));
+        let seen = rows.iter().map(|row| (row.get("pid"), party(row)));
+        seen.for_each(|(pid, party)| meter.follow(pid, party));
         if last || window_began.elapsed() >= WINDOW {
-            states.timeline.push(std::mem::take(&mut window).mean());
-            meter.window(&mut backends, &mut states);
+            let sessions = std::mem::take(&mut window).mean();
+            meter.window(&sessions, window_began.elapsed(), &mut client, &mut states)?;
+            states.timeline.push(sessions);
             window_began = Instant::now();
         }
         if last {
@@ -154,86 +153,10 @@ impl Counts {
     }
 }
 
-/// A backend's processor times at the window's start and now.
-struct Times {
-    party: String,
-    before: CpuTimes,
-    now: CpuTimes,
-}
-
 fn party(row: &Row) -> String {
     let role: Option<String> = row.get("role");
     role.filter(|_| row.get("client")).map_or_else(
         || BACKGROUND.to_owned(),
         |role| service_of(&role).to_owned(),
     )
-}
-
-fn follow(row: &Row, backends: &mut BTreeMap<i32, Times>) {
-    let pid: i32 = row.get("pid");
-    if let Some(now) = schedstat(pid) {
-        let first = || Times {
-            party: party(row),
-            before: now,
-            now,
-        };
-        backends.entry(pid).or_insert_with(first).now = now;
-    }
-}
-
-/// What everybody used, window by window.
-struct Meter {
-    processes: Vec<(String, u32, CpuTimes)>,
-    own_s: CpuTimes,
-    busy_s: f64,
-}
-
-impl Meter {
-    fn start(processes: &[(String, u32)]) -> Self {
-        Self {
-            processes: processes
-                .iter()
-                .map(|(name, pid)| (name.clone(), *pid, threads(*pid)))
-                .collect(),
-            own_s: threads(std::process::id()),
-            busy_s: busy_s(),
-        }
-    }
-
-    /// Ends a window: adds it up, blames, begins the next one.
-    fn window(&mut self, backends: &mut BTreeMap<i32, Times>, states: &mut States) {
-        let mut parties: BTreeMap<String, CpuTimes> = BTreeMap::new();
-        for one in backends.values_mut() {
-            let used = minus(one.now, one.before);
-            one.before = one.now;
-            add(parties.entry(one.party.clone()).or_default(), used);
-            add(states.backends.entry(one.party.clone()).or_default(), used);
-        }
-        for (name, pid, before) in &mut self.processes {
-            let now = threads(*pid);
-            let used = minus(now, *before);
-            *before = now;
-            add(parties.entry(name.clone()).or_default(), used);
-            add(states.processes.entry(name.clone()).or_default(), used);
-        }
-        let own = threads(std::process::id());
-        let used = minus(own, self.own_s);
-        self.own_s = own;
-        parties.insert(DRIVER.into(), used);
-        let busy = busy_s();
-        let known: f64 = parties.values().map(|(cpu, _)| cpu).sum();
-        parties.insert(FOREIGN.into(), ((busy - self.busy_s - known).max(0.0), 0.0));
-        self.busy_s = busy;
-        states.apportioned.window(&parties);
-    }
-}
-
-/// Threads that ended in between took their times with them, so a difference may be below 0.
-fn minus(now: CpuTimes, before: CpuTimes) -> CpuTimes {
-    ((now.0 - before.0).max(0.0), (now.1 - before.1).max(0.0))
-}
-
-fn add(sum: &mut CpuTimes, times: CpuTimes) {
-    sum.0 += times.0;
-    sum.1 += times.1;
 }

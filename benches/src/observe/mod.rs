@@ -4,16 +4,18 @@ mod activity;
 mod apportion;
 mod cpu;
 mod locks;
+mod meter;
 mod statements;
 
 pub use activity::StateLoop;
 pub use cpu::{CpuClock, Machine, machine};
+pub use meter::DRIVER;
 pub use statements::Statements;
 
 use std::collections::BTreeMap;
 
 use crate::Failure;
-use crate::result::{Apportioned, LedgerResult, RoleCost};
+use crate::result::{LedgerResult, RoleCost};
 use activity::States;
 
 /// Everything seen during one cell.
@@ -41,10 +43,12 @@ impl Observer {
     /// # Errors
     /// When the database can't be reached or read.
     pub fn start(database_url: &str, processes: &[(String, u32)]) -> Result<Self, Failure> {
+        // First the counters: the state loop reads them too.
+        let blind = Self::blind(database_url)?;
         let state = StateLoop::start(database_url, processes)?;
         Ok(Self {
             loops: Some((locks::LockLoop::start(database_url)?, state)),
-            ..Self::blind(database_url)?
+            ..blind
         })
     }
 
@@ -79,14 +83,7 @@ impl Observer {
         seen.observer_backends_s += states.cost.1;
         seen.ledger.activity = states.activity;
         seen.ledger.timeline = states.timeline;
-        let apportioned = states.apportioned.lines().into_iter();
-        seen.ledger.apportioned = apportioned
-            .map(|(waiting, blamed, seconds)| Apportioned {
-                waiting,
-                blamed,
-                seconds,
-            })
-            .collect();
+        seen.ledger.apportioned = states.apportioned.lines();
         seen.roles = self.statements.finish()?;
         for (role, (cpu_s, run_queue_s)) in states.backends {
             let cost: &mut RoleCost = seen.roles.entry(role).or_default();

@@ -11,8 +11,8 @@ use crate::result::RoleCost;
 
 const BY_ROLE: &str = "
     select r.rolname::text as role, sum(s.calls)::bigint as calls, sum(s.total_exec_time)::float8 as exec_ms,
-        sum(s.shared_blks_hit)::bigint as hit, sum(s.shared_blks_read)::bigint as read, sum(s.wal_bytes)::float8 as wal
-    from $schema.pg_stat_statements s
+        sum(s.shared_blks_hit)::bigint as hit, sum(s.shared_blks_read)::bigint as read, sum(s.shared_blks_dirtied)::bigint as dirtied, sum(s.wal_bytes)::float8 as wal
+    from $schema.pg_stat_statements(false) s
     join pg_catalog.pg_roles r on r.oid = s.userid
     group by r.rolname";
 
@@ -42,6 +42,7 @@ impl Statements {
                 cost.exec_ms -= before.exec_ms;
                 cost.blocks_hit -= before.blocks_hit;
                 cost.blocks_read -= before.blocks_read;
+                cost.blocks_dirtied -= before.blocks_dirtied;
                 cost.wal_bytes -= before.wal_bytes;
             }
         }
@@ -50,7 +51,8 @@ impl Statements {
     }
 }
 
-fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
+/// Counters by service; none where the extension isn't loaded.
+pub(super) fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
     // Whichever schema it was put in.
     let place = "select n.nspname::text from pg_catalog.pg_extension e
         join pg_catalog.pg_namespace n on n.oid = e.extnamespace
@@ -69,6 +71,7 @@ fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
         cost.exec_ms += row.get::<_, f64>("exec_ms");
         cost.blocks_hit += row.get::<_, i64>("hit");
         cost.blocks_read += row.get::<_, i64>("read");
+        cost.blocks_dirtied += row.get::<_, i64>("dirtied");
         cost.wal_bytes += row.get::<_, f64>("wal");
     }
     Ok(costs)

@@ -42,6 +42,9 @@ pub struct ServiceInfo {
     pub rate_per_s: f64,
     /// CPU seconds of the machine per request, as calibrated.
     pub cpu_s_per_request: f64,
+    /// Requests per second above which its p95 doubles when it is alone, where `lab knee --save` found it on this machine.
+    #[serde(default)]
+    pub knee_per_s: Option<f64>,
     /// Share of each endpoint.
     pub endpoints: BTreeMap<String, f64>,
 }

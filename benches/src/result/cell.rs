@@ -47,24 +47,46 @@ pub struct LedgerResult {
     pub entries: Vec<LedgerEntry>,
     /// Estimated seconds of waits too short to be seen, of nobody in particular.
     pub short_wait_remainder_s: f64,
-    /// Average active sessions by role and wait class (`cpu` where none): mean number over the cell.
+    /// Average active sessions by role and wait class (`CPU` where none, `WAL` for every wait for the log): mean number over
+    /// the cell.
     pub activity: BTreeMap<String, BTreeMap<String, f64>>,
     /// The same second by second.
     pub timeline: Vec<BTreeMap<String, BTreeMap<String, f64>>>,
-    /// Waiting for a processor, split over everybody who used one at the time: a model, not an observation.
+    /// Waits for what has no owner, split over everybody who used it at the time: a model, not an observation.
     pub apportioned: Vec<Apportioned>,
     /// Samples of the lock loop.
     pub samples: u64,
 }
 
-/// Seconds that one party waited in the run queue while another one used the processors.
+/// What is waited for without anybody holding it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Resource {
+    /// A processor; split by seconds on one.
+    #[default]
+    RunQueue,
+    /// Data files and buffers; split by buffers read and dirtied.
+    DataIo,
+    /// The write-ahead log; split by bytes written to it.
+    Wal,
+    /// A lightweight lock, whose holder no released Postgres tells; split by seconds on a processor.
+    LightweightLock,
+}
+
+/// Seconds that one party waited for a resource while another one used it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Apportioned {
     /// A service (its process and its backends), `driver` or `background`.
     pub waiting: String,
-    /// Likewise, or `others`; the waiting one itself where that is its own doing.
+    /// Likewise, or `others`, or `unknown` where nobody was seen to use it; the waiting one itself where that is its own
+    /// doing.
     pub blamed: String,
+    /// For what.
+    #[serde(default)]
+    pub resource: Resource,
     /// How long.
     pub seconds: f64,
 }
@@ -89,6 +111,9 @@ pub struct RoleCost {
     pub blocks_hit: i64,
     /// Buffers read from the system.
     pub blocks_read: i64,
+    /// Buffers dirtied.
+    #[serde(default)]
+    pub blocks_dirtied: i64,
     /// Bytes of write-ahead log.
     pub wal_bytes: f64,
 }
@@ -101,6 +126,9 @@ pub struct ServiceResult {
     pub name: String,
     /// Requests intended in the measured part.
     pub offered: u64,
+    /// Requests of the whole cell, its first moments included: what `roles` and `ledger` cover.
+    #[serde(default)]
+    pub driven: u64,
     /// Seconds of the measured part.
     pub measured_s: f64,
     /// Response time by outcome: HDR V2, deflated, base64; microseconds.
@@ -111,6 +139,9 @@ pub struct ServiceResult {
     pub service_time: String,
     /// Mean milliseconds per answer the service reported for queue, pool, db, app.
     pub server_timing_ms: Option<[f64; 4]>,
+    /// Requests without an answer at the end of each second of the measured part, the shed and timed out ones included.
+    #[serde(default)]
+    pub backlog: Vec<u64>,
     /// In flight at the most.
     pub in_flight_max: usize,
 }
@@ -124,6 +155,7 @@ impl ServiceResult {
         Self {
             name: record.service.clone(),
             offered: record.offered,
+            driven: record.driven,
             measured_s: record.measured_s,
             response: record
                 .response
@@ -135,6 +167,7 @@ impl ServiceResult {
             server_timing_ms: (timing.answers > 0).then(|| {
                 [timing.queue_ms, timing.pool_ms, timing.db_ms, timing.app_ms].map(per_answer)
             }),
+            backlog: record.backlog.clone(),
             in_flight_max: record.in_flight_max,
         }
     }
@@ -154,6 +187,22 @@ impl ServiceResult {
             }
         }
         Ok(all)
+    }
+
+    /// Mean response time of the good answers in milliseconds; `None` without one.
+    ///
+    /// # Errors
+    /// [`MalformedHistogram`].
+    pub fn good_mean_ms(&self) -> Result<Option<f64>, MalformedHistogram> {
+        let mut good = Histogram::new();
+        for (_, text) in self
+            .response
+            .iter()
+            .filter(|(outcome, _)| outcome.is_good())
+        {
+            good.add(&Histogram::decode(text)?);
+        }
+        Ok(good.mean_us().map(|us| us / 1000.0))
     }
 
     /// Good answers, of all offered.

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::{CellResult, ServiceResult};
-use crate::experiment::Cell;
+use super::arms::{AGAIN, ALONE, UNWATCHED, beside, is_company};
+use super::cell::CellResult;
+use super::closure::{Closure, closures};
+use super::growth::{Growth, growths};
 use crate::stats::{
     Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio,
 };
@@ -37,7 +39,7 @@ impl Metric {
     ];
 
     /// (replicates, requests of the tail pooled over each arm) below which nothing is claimed.
-    fn needs(self) -> (usize, u64) {
+    pub(crate) fn needs(self) -> (usize, u64) {
         match self {
             Self::P50 => (4, 0),
             Self::OneIn20 => (4, 100),
@@ -47,11 +49,25 @@ impl Metric {
     }
 
     /// Part of the requests that lie in the tail it speaks of.
-    fn tail(self) -> f64 {
+    pub(crate) fn tail(self) -> f64 {
         match self {
             Self::P50 => 0.5,
             Self::P95 | Self::OneIn20 => 0.05,
             Self::P99 | Self::OneIn100 => 0.01,
+        }
+    }
+
+    /// One replicate's value: a quantile in microseconds, or the share of requests slower than `threshold_us`.
+    pub(crate) fn value(self, histogram: &Histogram, threshold_us: u64) -> Option<f64> {
+        match self {
+            Self::P50 => histogram.quantile_us(0.5).map(|us| us as f64),
+            Self::P95 => histogram.quantile_us(0.95).map(|us| us as f64),
+            Self::P99 => histogram.quantile_us(0.99).map(|us| us as f64),
+            // Half a request is added to both sides of a share (Haldane–Anscombe), so that an empty tail has a logarithm.
+            Self::OneIn20 | Self::OneIn100 => (histogram.count() > 0).then(|| {
+                (histogram.count_beyond(threshold_us) as f64 + 0.5)
+                    / (histogram.count() as f64 + 1.0)
+            }),
         }
     }
 }
@@ -88,13 +104,19 @@ pub struct Matrix {
     pub unwatched: Vec<Entry>,
     /// Minimum detectable effect of each metric, as a ratio, from `nulls`.
     pub detectable: BTreeMap<Metric, f64>,
+    /// Whether the ledger accounts for what was measured, of every victim in every company.
+    #[serde(default)]
+    pub closures: Vec<Closure>,
+    /// How fast unanswered requests pile up.
+    #[serde(default)]
+    pub growth: Vec<Growth>,
 }
 
 /// Failures count as this slow, microseconds.
 pub const CENSORED_US: u64 = 10_000_000;
 
 /// Response times of one service in one arm, by replicate.
-type Arm = BTreeMap<usize, Histogram>;
+pub(crate) type Arm = BTreeMap<usize, Histogram>;
 
 /// Computes the matrix from the cells alone, so that an old file gives the same numbers again. Cells marked invalid are
 /// left out.
@@ -106,16 +128,18 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
     for cell in cells.iter().filter(|cell| cell.valid) {
         for service in &cell.services {
             let histogram = service.responses(CENSORED_US)?;
-            arms.entry((service.name.clone(), beside(&cell.cell, service)))
+            arms.entry((service.name.clone(), beside(&cell.cell, &service.name)))
                 .or_default()
                 .insert(cell.replicate, histogram);
         }
     }
-    let mut matrix = Matrix::default();
+    let mut matrix = Matrix {
+        closures: closures(cells)?,
+        growth: growths(cells),
+        ..Matrix::default()
+    };
     for metric in Metric::ALL {
-        let mut entries = compare(&arms, metric, |arm| {
-            !matches!(arm, ALONE | AGAIN | UNWATCHED)
-        });
+        let mut entries = compare(&arms, metric, is_company);
         adjust(&mut entries);
         let nulls = compare(&arms, metric, |arm| arm == AGAIN);
         let estimates: Vec<Estimate> = nulls.iter().filter_map(|null| null.estimate).collect();
@@ -128,27 +152,6 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
         matrix.unwatched.extend(unwatched);
     }
     Ok(matrix)
-}
-
-const ALONE: &str = "alone";
-const AGAIN: &str = "alone again";
-const UNWATCHED: &str = "unwatched";
-
-/// Name of the arm a service is in.
-fn beside(cell: &Cell, service: &ServiceResult) -> String {
-    match cell {
-        Cell::Alone { .. } => ALONE.into(),
-        Cell::Null { .. } => AGAIN.into(),
-        Cell::Unwatched { .. } => UNWATCHED.into(),
-        Cell::All => "all".into(),
-        Cell::Pair { first, second } => {
-            if *first == service.name {
-                second.clone()
-            } else {
-                first.clone()
-            }
-        }
-    }
 }
 
 fn compare(
@@ -178,19 +181,10 @@ fn compare(
         .collect()
 }
 
-fn estimate(alone: &Arm, together: &Arm, metric: Metric) -> Option<Estimate> {
+/// The ratio of two arms' replicates; thresholds are the first one's.
+pub(crate) fn estimate(alone: &Arm, together: &Arm, metric: Metric) -> Option<Estimate> {
     let threshold = pooled(alone).quantile_us(1.0 - metric.tail())?;
-    let value = |histogram: &Histogram| -> Option<f64> {
-        match metric {
-            Metric::P50 => histogram.quantile_us(0.5).map(|us| us as f64),
-            Metric::P95 => histogram.quantile_us(0.95).map(|us| us as f64),
-            Metric::P99 => histogram.quantile_us(0.99).map(|us| us as f64),
-            // Half a request is added to both sides of a share (Haldane–Anscombe), so that an empty tail has a logarithm.
-            Metric::OneIn20 | Metric::OneIn100 => (histogram.count() > 0).then(|| {
-                (histogram.count_beyond(threshold) as f64 + 0.5) / (histogram.count() as f64 + 1.0)
-            }),
-        }
-    };
+    let value = |histogram: &Histogram| metric.value(histogram, threshold);
     let pairs: Vec<(f64, f64)> = alone
         .iter()
         .filter_map(|(replicate, histogram)| {
@@ -200,13 +194,15 @@ fn estimate(alone: &Arm, together: &Arm, metric: Metric) -> Option<Estimate> {
     paired_ratio(&pairs)
 }
 
-fn pooled(arm: &Arm) -> Histogram {
+/// All replicates in one.
+pub(crate) fn pooled(arm: &Arm) -> Histogram {
     let mut all = Histogram::new();
     arm.values().for_each(|histogram| all.add(histogram));
     all
 }
 
-fn tail_count(arm: &Arm, metric: Metric) -> u64 {
+/// Requests of the metric's tail, over all replicates.
+pub(crate) fn tail_count(arm: &Arm, metric: Metric) -> u64 {
     let requests: u64 = arm.values().map(Histogram::count).sum();
     (requests as f64 * metric.tail()) as u64
 }

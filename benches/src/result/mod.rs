@@ -1,11 +1,17 @@
 //! The result file: everything a run measured, with the settings that made it. Written after every cell.
 
 mod about;
+mod arms;
 mod cell;
+mod closure;
 mod file;
+mod growth;
 mod matrix;
 
 pub use about::{Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo};
-pub use cell::{Apportioned, CellResult, LedgerResult, RoleCost, ServiceResult};
+pub use cell::{Apportioned, CellResult, LedgerResult, Resource, RoleCost, ServiceResult};
+pub use closure::{Closure, ClosureLine, HOLDS, Method, What};
 pub use file::{MalformedResult, ResultFile, Run, SCHEMA_VERSION};
+pub use growth::Growth;
+pub(crate) use matrix::{Arm, estimate, pooled, tail_count};
 pub use matrix::{CENSORED_US, Entry, Matrix, Metric, analyse};

@@ -37,6 +37,7 @@ pub fn rates(
             name: name.clone(),
             rate_per_s: PROBE_PER_S,
             cpu_s_per_request: 0.0,
+            knee_per_s: None,
             endpoints: of
                 .endpoints
                 .iter()

@@ -148,6 +148,7 @@ fn step(
         name: service.to_owned(),
         rate_per_s,
         cpu_s_per_request: 0.0,
+        knee_per_s: None,
         endpoints: std::collections::BTreeMap::new(),
     };
     let settings = Settings {

@@ -9,7 +9,7 @@ use super::outcome;
 use crate::Failure;
 use crate::dataset::{connect, failed};
 use crate::observe::StateLoop;
-use crate::result::SelfTest;
+use crate::result::{Resource, SelfTest};
 
 const BUBBLE: &str = "lab_aggressor";
 const VICTIM: &str = "lab_victim";
@@ -52,8 +52,9 @@ pub fn bubble(url: &str) -> Result<SelfTest, Failure> {
     let sum = |on: &dyn Fn(&str) -> bool| -> f64 {
         lines
             .iter()
-            .filter(|(waiting, blamed, _)| waiting == VICTIM && blamed != VICTIM && on(blamed))
-            .map(|(_, _, seconds)| seconds)
+            .filter(|line| line.resource == Resource::RunQueue)
+            .filter(|line| line.waiting == VICTIM && line.blamed != VICTIM && on(&line.blamed))
+            .map(|line| line.seconds)
             .sum()
     };
     let (total, right, foreign) = (

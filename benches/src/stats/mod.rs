@@ -9,4 +9,6 @@ mod paired;
 
 pub use histogram::{Histogram, MalformedHistogram};
 pub use holm::holm;
-pub use paired::{Estimate, minimum_detectable_effect, paired_ratio};
+pub use paired::{
+    Difference, Estimate, minimum_detectable_effect, paired_difference, paired_ratio,
+};

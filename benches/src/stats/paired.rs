@@ -39,26 +39,73 @@ pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Estimate> {
         .map(|(alone, together)| together.ln() - alone.ln())
         .filter(|log| log.is_finite())
         .collect();
-    if logs.len() < 2 {
-        return None;
-    }
-    let n = logs.len() as f64;
-    let mean = logs.iter().sum::<f64>() / n;
-    let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let error = (variance / n).sqrt();
-    let student = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
-    let half = student.inverse_cdf(0.975) * error;
-    let p = if error > 0.0 {
-        2.0 * student.sf((mean / error).abs())
-    } else {
-        f64::from(mean == 0.0)
-    };
+    let Interval { mean, half, p } = interval(&logs)?;
     Some(Estimate {
         ratio: mean.exp(),
         low: (mean - half).exp(),
         high: (mean + half).exp(),
         p,
         replicates: logs.len(),
+    })
+}
+
+/// A mean difference (together − alone) with its 95 % interval, in the unit of what was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Difference {
+    /// Mean of the replicates' differences.
+    pub mean: f64,
+    /// Lower end of the 95 % interval.
+    pub low: f64,
+    /// Upper end of the 95 % interval.
+    pub high: f64,
+}
+
+/// The difference `together - alone` of pairs measured in the same replicate, by a paired t-test; `None` below two pairs.
+#[must_use]
+pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Difference> {
+    let differences: Vec<f64> = pairs
+        .iter()
+        .map(|(alone, together)| together - alone)
+        .collect();
+    let Interval { mean, half, .. } = interval(&differences)?;
+    Some(Difference {
+        mean,
+        low: mean - half,
+        high: mean + half,
+    })
+}
+
+/// A mean, half the width of its 95 % interval, and the p-value of "it is 0".
+struct Interval {
+    mean: f64,
+    half: f64,
+    p: f64,
+}
+
+/// Student's one-sample interval; `None` below two values.
+fn interval(values: &[f64]) -> Option<Interval> {
+    if values.len() < 2 {
+        return None;
+    }
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values
+        .iter()
+        .map(|value| (value - mean).powi(2))
+        .sum::<f64>()
+        / (n - 1.0);
+    let error = (variance / n).sqrt();
+    let student = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
+    let p = if error > 0.0 {
+        2.0 * student.sf((mean / error).abs())
+    } else {
+        f64::from(mean == 0.0)
+    };
+    Some(Interval {
+        mean,
+        half: student.inverse_cdf(0.975) * error,
+        p,
     })
 }
 

@@ -2,7 +2,8 @@ use rand::Rng;
 
 use super::*;
 use crate::driver::Outcome;
-use crate::result::LedgerResult;
+use crate::experiment::Cell;
+use crate::result::{LedgerResult, ServiceResult};
 use crate::schedule::stream;
 
 /// A service in a cell whose response times are exponential with this mean, from a seeded stream.
@@ -14,6 +15,8 @@ fn service(name: &str, mean_us: f64, requests: usize, seed: u64) -> ServiceResul
     ServiceResult {
         name: name.into(),
         offered: requests as u64,
+        driven: requests as u64,
+        backlog: vec![],
         measured_s: 1.0,
         response: [(Outcome::Ok, histogram.encode())].into(),
         lag: Histogram::new().encode(),

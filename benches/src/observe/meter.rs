@@ -1,0 +1,158 @@
+//! What everybody used of processors, buffers and log, window by window, and so whose use made others wait.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use postgres::Client;
+
+use super::activity::{Activity, States};
+use super::apportion::ByParty;
+use super::cpu::{CpuTimes, busy_s, schedstat, threads};
+use super::statements;
+use crate::Failure;
+use crate::result::{Resource, RoleCost};
+
+/// This process.
+pub const DRIVER: &str = "driver";
+/// Everything on the machine that is none of ours.
+pub const FOREIGN: &str = "others";
+
+/// Reads everybody's use at each window's end.
+pub struct Meter {
+    backends: BTreeMap<i32, Times>,
+    processes: Vec<(String, u32, CpuTimes)>,
+    own_s: CpuTimes,
+    busy_s: f64,
+    statements: BTreeMap<String, RoleCost>,
+}
+
+/// A backend's processor times at the window's start and now.
+struct Times {
+    party: String,
+    before: CpuTimes,
+    now: CpuTimes,
+}
+
+impl Meter {
+    pub fn start(processes: &[(String, u32)], client: &mut Client) -> Result<Self, Failure> {
+        Ok(Self {
+            backends: BTreeMap::new(),
+            processes: processes
+                .iter()
+                .map(|(name, pid)| (name.clone(), *pid, threads(*pid)))
+                .collect(),
+            own_s: threads(std::process::id()),
+            busy_s: busy_s(),
+            statements: statements::read(client)?,
+        })
+    }
+
+    /// Notes a backend's times; the first time it is seen, from then on.
+    pub fn follow(&mut self, pid: i32, party: String) {
+        if let Some(now) = schedstat(pid) {
+            let first = || Times {
+                party,
+                before: now,
+                now,
+            };
+            self.backends.entry(pid).or_insert_with(first).now = now;
+        }
+    }
+
+    /// Ends a window: adds it up, blames, begins the next one. `sessions` is the mean number of active ones by wait class.
+    pub fn window(
+        &mut self,
+        sessions: &Activity,
+        length: Duration,
+        client: &mut Client,
+        states: &mut States,
+    ) -> Result<(), Failure> {
+        let backends = self.backends();
+        for (party, used) in &backends {
+            add(states.backends.entry(party.clone()).or_default(), *used);
+        }
+        let parties = self.parties(backends.clone(), states);
+        let cpu = |times: &BTreeMap<String, CpuTimes>| -> ByParty {
+            let of = |(name, (on, _)): (&String, &CpuTimes)| (name.clone(), *on);
+            times.iter().map(of).collect()
+        };
+        let queued = parties.iter().map(|(name, times)| (name.clone(), times.1));
+        let blame = &mut states.apportioned;
+        blame.window(Resource::RunQueue, &queued.collect(), &cpu(&parties));
+        let waits = |class| waits(sessions, class, length);
+        // A lightweight lock is held by a backend, never by a service's own process.
+        blame.window(Resource::LightweightLock, &waits("LWLock"), &cpu(&backends));
+        let (wal, buffers) = self.statements(client)?;
+        blame.window(Resource::Wal, &waits("WAL"), &wal);
+        blame.window(Resource::DataIo, &waits("IO"), &buffers);
+        Ok(())
+    }
+
+    /// What each party's backends used in this window.
+    fn backends(&mut self) -> BTreeMap<String, CpuTimes> {
+        let mut sums: BTreeMap<String, CpuTimes> = BTreeMap::new();
+        for one in self.backends.values_mut() {
+            add(
+                sums.entry(one.party.clone()).or_default(),
+                minus(one.now, one.before),
+            );
+            one.before = one.now;
+        }
+        sums
+    }
+
+    /// Adds the services' processes, this one and the rest of the machine to `parties`.
+    fn parties(
+        &mut self,
+        mut parties: BTreeMap<String, CpuTimes>,
+        states: &mut States,
+    ) -> BTreeMap<String, CpuTimes> {
+        for (name, pid, before) in &mut self.processes {
+            let now = threads(*pid);
+            let used = minus(now, *before);
+            *before = now;
+            add(parties.entry(name.clone()).or_default(), used);
+            add(states.processes.entry(name.clone()).or_default(), used);
+        }
+        let own = threads(std::process::id());
+        parties.insert(DRIVER.into(), minus(own, self.own_s));
+        self.own_s = own;
+        let busy = busy_s();
+        let known: f64 = parties.values().map(|(cpu, _)| cpu).sum();
+        parties.insert(FOREIGN.into(), ((busy - self.busy_s - known).max(0.0), 0.0));
+        self.busy_s = busy;
+        parties
+    }
+
+    /// (bytes of log, buffers read and dirtied) by party in this window.
+    fn statements(&mut self, client: &mut Client) -> Result<(ByParty, ByParty), Failure> {
+        let now = statements::read(client)?;
+        let (mut wal, mut buffers) = (ByParty::new(), ByParty::new());
+        for (party, cost) in &now {
+            let before = self.statements.get(party).cloned().unwrap_or_default();
+            wal.insert(party.clone(), cost.wal_bytes - before.wal_bytes);
+            let touched = |cost: &RoleCost| (cost.blocks_read + cost.blocks_dirtied) as f64;
+            buffers.insert(party.clone(), touched(cost) - touched(&before));
+        }
+        self.statements = now;
+        Ok((wal, buffers))
+    }
+}
+
+/// Session seconds of a wait class in a window, by party.
+fn waits(sessions: &Activity, class: &str, length: Duration) -> ByParty {
+    let seconds = |(party, classes): (&String, &BTreeMap<String, f64>)| {
+        Some((party.clone(), classes.get(class)? * length.as_secs_f64()))
+    };
+    sessions.iter().filter_map(seconds).collect()
+}
+
+/// Threads that ended in between took their times with them, so a difference may be below 0.
+fn minus(now: CpuTimes, before: CpuTimes) -> CpuTimes {
+    ((now.0 - before.0).max(0.0), (now.1 - before.1).max(0.0))
+}
+
+fn add(sum: &mut CpuTimes, times: CpuTimes) {
+    sum.0 += times.0;
+    sum.1 += times.1;
+}
