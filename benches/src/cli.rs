@@ -2,6 +2,7 @@
 
 mod bench;
 mod experiment;
+mod failure;
 mod knee;
 
 use std::path::PathBuf;
@@ -37,6 +38,10 @@ enum Command {
     Selftest(experiment::SelftestArgs),
     /// Compute an old result again from the histograms it stores.
     Analyse(experiment::AnalyseArgs),
+    /// Break one part after the other: what every service answers meanwhile.
+    Failure(failure::FailureArgs),
+    /// Measure the same read by another architecture.
+    Rival(failure::RivalArgs),
     /// Measure what one thing costs, beside the least it could cost.
     Bench(bench::BenchArgs),
     /// Take a catalogue of APIs (JSON Lines) into the running services.
@@ -110,6 +115,8 @@ pub fn main() -> ExitCode {
         Command::Export(args) => knee::export_ids(&args),
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
+        Command::Failure(args) => failure::fail(&args),
+        Command::Rival(args) => failure::measure_rival(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),

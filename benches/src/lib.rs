@@ -2,6 +2,8 @@
 //!
 //! `lab up` starts them, `lab import` fills them, `lab clock` moves their time.
 
+pub mod arms;
+pub mod aside;
 pub mod bench;
 pub mod cli;
 pub mod clock;
@@ -13,9 +15,12 @@ mod failure;
 pub mod import;
 pub mod observe;
 pub mod operations;
+pub mod outage;
 pub mod report;
 pub mod result;
+pub mod rival;
 pub mod run;
+pub mod scenario;
 pub mod schedule;
 pub mod selftest;
 pub mod stats;

@@ -1,4 +1,5 @@
 //! `lab bench`: what one thing costs, measured and printed.
 
 pub mod month_end;
+pub mod normalisation;
 pub mod notify;

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::experiment::interruptible;
+use super::failure::{Common, PlanArgs};
 use super::{Format, print_line};
-use crate::Failure;
-use crate::bench::{month_end, notify};
+use crate::bench::{month_end, normalisation, notify};
+use crate::{Failure, aside};
 
 /// What one thing costs, beside the least it could cost.
 #[derive(Debug, Args)]
@@ -21,6 +23,16 @@ enum What {
     MonthEnd(MonthEndArgs),
     /// From a change's commit to the mail about it, and what a transaction held open elsewhere does to that.
     Notify(NotifyArgs),
+    /// The read of one API through views, beside local copies of others' tables: the normalisation tax.
+    Normalisation(NormalisationArgs),
+}
+
+#[derive(Debug, Args)]
+struct NormalisationArgs {
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +75,15 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
     match &args.what {
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
+        What::Normalisation(args) => measure_normalisation(args),
     }
+}
+
+fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> {
+    let plan = args.plan.plan(args.common.seed);
+    let outcome = normalisation::run(plan, !args.common.unoptimised, &interruptible()?)?;
+    args.common.end(aside::NORMALISATION, &outcome)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn measure_notify(args: &NotifyArgs) -> Result<ExitCode, Failure> {

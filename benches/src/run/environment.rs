@@ -109,6 +109,11 @@ impl Environment {
             .collect()
     }
 
+    /// What runs, to stop and start its parts.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
     /// Base URL of a service.
     pub fn url(&self, service: &str) -> Result<&str, Failure> {
         self.instance.target().url(service)
@@ -177,22 +182,37 @@ impl Environment {
         Ok(())
     }
 
-    fn grant(&self) -> Result<(), Failure> {
-        let could_not = |error: schema::Error| Failure::could_not_run(format!("{error}."));
-        let passwords =
-            Passwords::load(&self.instance.home().join("passwords")).map_err(could_not)?;
-        let mut admin = url::Url::parse(self.database_url()?).map_err(|error| {
+    /// The product's database as one of its logins.
+    ///
+    /// # Errors
+    /// When the passwords can't be read.
+    pub fn login_url(&self, role: &str) -> Result<String, Failure> {
+        let mut url = url::Url::parse(self.database_url()?).map_err(|error| {
             Failure::could_not_run(format!("The database's URL is none: {error}."))
         })?;
-        let _ = admin.set_username("govrnanza_admin");
-        let _ = admin.set_password(passwords.get("govrnanza_admin"));
+        let _ = url.set_username(role);
+        let _ = url.set_password(self.passwords()?.get(role));
+        Ok(url.into())
+    }
+
+    fn passwords(&self) -> Result<Passwords, Failure> {
+        Passwords::load(&self.instance.home().join("passwords")).map_err(could_not)
+    }
+
+    fn grant(&self) -> Result<(), Failure> {
+        let passwords = self.passwords()?;
+        let admin = self.login_url("govrnanza_admin")?;
         let options = ApplyOptions {
             passwords: Some(passwords),
             ..ApplyOptions::default()
         };
-        schema::apply(admin.as_str(), &options).map_err(could_not)?;
+        schema::apply(&admin, &options).map_err(could_not)?;
         Ok(())
     }
+}
+
+fn could_not(error: schema::Error) -> Failure {
+    Failure::could_not_run(format!("{error}."))
 }
 
 fn database_url(target: &Target) -> Result<&str, Failure> {

@@ -1,6 +1,6 @@
 //! `lab run`: the interference matrix from nothing.
 
-mod audit;
+pub(crate) mod audit;
 mod calibrate;
 mod canary;
 pub(crate) mod cell;
@@ -53,7 +53,7 @@ pub struct Options {
 const RERUNS_MAX: f64 = 0.2;
 
 /// The mix that is run unless another is given.
-const MATRIX: &str = include_str!("../../scenarios/00-matrix.toml");
+pub(crate) const MATRIX: &str = include_str!("../../scenarios/00-matrix.toml");
 
 /// Skew over organisations: YCSB's customary exponent.
 const SKEW: f64 = 0.99;
@@ -62,6 +62,11 @@ const SKEW: f64 = 0.99;
 /// is finished, what there is is analysed, and the result says that it isn't complete.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure> {
     let started = Instant::now();
+    if options.utilisation > 1.0 && options.preset.claims_ratios() {
+        return Err(Failure::usage(
+            "Above a utilisation of 1 nothing is steady, so nothing can be compared: --preset stress shows what happens there.",
+        ));
+    }
     let workload = read_workload(options)?;
     let rates = options.rates_from.as_deref().map(read).transpose()?;
     let mut environment = Environment::start(options.size, options.seed, options.optimised, stop)?;

@@ -76,6 +76,7 @@ fn stale(binary: &Path, tree: &Path, package: &str) -> bool {
     };
     let sources = [
         format!("services/{package}/src"),
+        format!("benches/rivals/{package}/src"),
         "services/kit/src".into(),
         "docs/contract".into(),
         "Cargo.lock".into(),

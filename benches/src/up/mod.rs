@@ -1,13 +1,13 @@
 //! `lab up`: the whole system on this machine, with one command.
 
-mod binaries;
+pub(crate) mod binaries;
 mod database;
 pub mod greeting;
 mod home;
 mod instance;
 mod operator;
-mod ports;
-mod process;
+pub(crate) mod ports;
+pub(crate) mod process;
 pub mod services;
 mod settings;
 mod supervisor;

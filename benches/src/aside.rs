@@ -1,0 +1,38 @@
+//! Outcomes that stand beside a `result.json` in its folder: the failure matrix, a rival, the article's figures. The report
+//! of that folder shows those that are there.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Failure;
+
+/// The failure matrix.
+pub const FAILURE: &str = "failure.json";
+/// A rival beside the one statement.
+pub const RIVAL: &str = "rival-composed.json";
+/// Views beside local tables.
+pub const NORMALISATION: &str = "normalisation.json";
+/// The article's figures.
+pub const ARTICLE: &str = "article-figures.json";
+
+/// Writes one, and makes the folder where it is missing.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), Failure> {
+    let file = folder.join(name);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| serde_json::to_string_pretty(outcome).map_err(std::io::Error::other))
+        .and_then(|text| std::fs::write(&file, text + "\n"))
+        .map_err(|error| {
+            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
+        })
+}
+
+/// Reads one; none where there is none, or none of this shape.
+#[must_use]
+pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Option<T> {
+    serde_json::from_str(&std::fs::read_to_string(folder.join(name)).ok()?).ok()
+}

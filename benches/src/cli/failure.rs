@@ -1,0 +1,165 @@
+//! `lab failure` and `lab rival`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::experiment::interruptible;
+use super::{Format, print_line};
+use crate::arms::Plan;
+use crate::outage::Break;
+use crate::{Failure, aside, outage, rival};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: each service and Postgres stopped for 20 s in turn, connections used up, a transaction paused (about 5 min):
+  lab failure --save results/reference
+Exit code 1 where an acknowledged write is missing or something that must always hold doesn't.")]
+pub(super) struct FailureArgs {
+    /// Seconds that each part stays broken
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Only these: a service's name, postgres, connections, paused-transaction (repeatable) [default: all in turn]
+    #[arg(long, value_name = "PART", value_parser = part)]
+    only: Vec<Break>,
+    /// Requests per second of all services together
+    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = positive)]
+    rate: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: the API read by three HTTP calls beside one statement, and both while Profile and Account are stopped (about 3 min):
+  lab rival composed --save results/reference")]
+pub(super) struct RivalArgs {
+    /// Which
+    #[arg(value_enum)]
+    rival: RivalName,
+    /// Seconds that each neighbour is stopped while both are asked; 0 leaves that out
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
+    stop_seconds: u64,
+    #[command(flatten)]
+    plan: PlanArgs,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RivalName {
+    /// A Registry that holds its own tables alone and composes an API's read of three HTTP calls
+    Composed,
+}
+
+/// How two arms are compared.
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    /// Reads per second, the same for both
+    #[arg(long, default_value_t = 100.0, value_name = "N", value_parser = positive)]
+    rate: f64,
+    /// Seconds that each is measured in a replicate
+    #[arg(long, default_value_t = 6, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// How often: the median needs 4, p95 needs 8, p99 needs 20
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
+    replicates: u32,
+}
+
+/// What all of them take.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Keep the outcome in this folder: its report shows it from then on
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
+    /// Seed of the data and the requests
+    #[arg(long, default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Load services that are built without optimisation: only to try the lab itself
+    #[arg(long)]
+    pub(super) unoptimised: bool,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+impl PlanArgs {
+    pub(super) fn plan(&self, seed: u64) -> Plan {
+        Plan {
+            rate_per_s: self.rate,
+            seconds: self.seconds,
+            replicates: self.replicates as usize,
+            seed,
+        }
+    }
+}
+
+impl Common {
+    /// Keeps the outcome where that was asked for, and says it.
+    pub(super) fn end<T: Serialize + std::fmt::Display>(
+        &self,
+        name: &str,
+        outcome: &T,
+    ) -> Result<(), Failure> {
+        if let Some(folder) = &self.save {
+            aside::write(folder, name, outcome)?;
+        }
+        match self.format {
+            Format::Text => print_line(outcome.to_string().trim_end()),
+            Format::Json => print_line(serde_json::json!(outcome)),
+        }
+        if let Some(folder) = &self.save {
+            eprintln!("Kept: {}", Path::new(folder).join(name).display());
+        }
+        Ok(())
+    }
+}
+
+/// Breaks one part after the other.
+pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
+    let options = outage::Options {
+        breaks: if args.only.is_empty() {
+            Break::all()
+        } else {
+            args.only.clone()
+        },
+        seconds: args.seconds,
+        rate_per_s: args.rate,
+        seed: args.common.seed,
+        optimised: !args.common.unoptimised,
+    };
+    let matrix = outage::run(&options, &interruptible()?)?;
+    args.common.end(aside::FAILURE, &matrix)?;
+    let sound = matrix.rows.iter().all(outage::Row::is_sound);
+    Ok(ExitCode::from(u8::from(!sound)))
+}
+
+/// Measures a rival.
+pub(super) fn measure_rival(args: &RivalArgs) -> Result<ExitCode, Failure> {
+    let options = rival::Options {
+        plan: args.plan.plan(args.common.seed),
+        stop_s: args.stop_seconds,
+        optimised: !args.common.unoptimised,
+    };
+    let outcome = match args.rival {
+        RivalName::Composed => rival::composed(&options, &interruptible()?)?,
+    };
+    args.common.end(aside::RIVAL, &outcome)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn part(name: &str) -> Result<Break, String> {
+    Break::parse(name).ok_or_else(|| {
+        let known: Vec<&str> = Break::all().into_iter().map(Break::name).collect();
+        format!("there are {}", known.join(", "))
+    })
+}
+
+pub(super) fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err("a number above 0".into()),
+    }
+}
