@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::{Format, print_line};
 use crate::dataset::Size;
 use crate::experiment::Preset;
-use crate::result::{ResultFile, analyse};
+use crate::result::ResultFile;
 use crate::{Failure, report, run, selftest};
 
 mod threshold;
@@ -50,9 +50,9 @@ pub(super) struct RunArgs {
     /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
     #[arg(long, value_name = "FILE")]
     workload: Option<PathBuf>,
-    /// Part of the machine's processors that all services together are driven to
-    #[arg(long, default_value_t = 0.6, value_name = "0..1", value_parser = part)]
-    utilisation: f64,
+    /// Part of the machine's processors that all services together are driven to [default: 0.6; stress: 1.5]
+    #[arg(long, value_name = "PART", value_parser = part)]
+    utilisation: Option<f64>,
     /// Use the absolute rates of another run's result.json, as a comparison needs
     #[arg(long, value_name = "FILE")]
     rates_from: Option<PathBuf>,
@@ -141,7 +141,7 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
                 seed: args.seed,
                 results: args.results.clone(),
                 workload: args.workload.clone(),
-                utilisation: args.utilisation,
+                utilisation: args.utilisation.unwrap_or(args.preset.utilisation()),
                 size: args.data.size(),
                 optimised: !args.unoptimised,
                 rates_from: args.rates_from.clone(),
@@ -191,7 +191,8 @@ pub(super) fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
 /// Recomputes an old result from what it stores.
 pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
     let mut result = read(&args.file)?;
-    let matrix = analyse(&result.cells)
+    let matrix = result
+        .analyse()
         .map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
     if result.matrix.is_some() && !result.holds(&matrix) {
         eprintln!(
@@ -241,7 +242,7 @@ fn judge(result: &ResultFile, thresholds: &[Threshold]) -> ExitCode {
 
 fn part(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value <= 1.0 => Ok(value),
-        _ => Err("a number above 0, at most 1".into()),
+        Ok(value) if value > 0.0 && value <= 10.0 => Ok(value),
+        _ => Err("a number above 0, at most 10".into()),
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::{Cell, cells};
+
 /// How much is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -13,12 +15,15 @@ pub enum Preset {
     Smoke,
     /// 17 cells × 4 s × 4 replicates, about seven minutes: claims the median and the 1-in-20 share.
     Demo,
-    /// 17 cells × 8 s × 4 replicates, about twelve minutes: claims the median and the 1-in-20 share.
+    /// 19 cells × 8 s × 4 replicates, about thirteen minutes: claims the median and the 1-in-20 share, and what watching costs.
     Quick,
     /// 23 cells × 30 s × 10 replicates, about two and a half hours: claims p95 and the 1-in-100 share too.
     Standard,
     /// As standard with 20 replicates, overnight: claims p99 too.
     Full,
+    /// 6 cells × 10 s × 2 replicates above the machine's capacity, about four minutes: claims no percentile, only how fast
+    /// unanswered requests pile up.
+    Stress,
 }
 
 impl Preset {
@@ -29,6 +34,7 @@ impl Preset {
             Self::Smoke => Duration::from_secs(2),
             Self::Demo => Duration::from_secs(4),
             Self::Quick => Duration::from_secs(8),
+            Self::Stress => Duration::from_secs(10),
             Self::Standard | Self::Full => Duration::from_secs(30),
         }
     }
@@ -38,7 +44,7 @@ impl Preset {
     pub fn settle(self) -> Duration {
         match self {
             Self::Smoke | Self::Demo => Duration::from_millis(500),
-            Self::Quick => Duration::from_secs(1),
+            Self::Quick | Self::Stress => Duration::from_secs(1),
             Self::Standard | Self::Full => Duration::from_secs(5),
         }
     }
@@ -47,6 +53,7 @@ impl Preset {
     #[must_use]
     pub fn replicates(self) -> usize {
         match self {
+            Self::Stress => 2,
             Self::Smoke => 3,
             Self::Demo | Self::Quick => 4,
             Self::Standard => 10,
@@ -59,7 +66,7 @@ impl Preset {
     pub fn calibration(self) -> Duration {
         match self {
             Self::Smoke => Duration::from_secs(4),
-            Self::Demo | Self::Quick => Duration::from_secs(15),
+            Self::Demo | Self::Quick | Self::Stress => Duration::from_secs(15),
             Self::Standard | Self::Full => Duration::from_secs(60),
         }
     }
@@ -68,7 +75,7 @@ impl Preset {
     #[must_use]
     pub fn freshness_tries(self) -> usize {
         match self {
-            Self::Smoke => 10,
+            Self::Smoke | Self::Stress => 10,
             _ => 100,
         }
     }
@@ -86,11 +93,36 @@ impl Preset {
         }
     }
 
+    /// Part of the machine's processors that all services together are driven to, unless said.
+    #[must_use]
+    pub fn utilisation(self) -> f64 {
+        match self {
+            Self::Stress => 1.5,
+            _ => 0.6,
+        }
+    }
+
+    /// Whether ratios of it may be claimed: above capacity an open loop has no steady state, so nothing it measures is one.
+    #[must_use]
+    pub fn claims_ratios(self) -> bool {
+        self != Self::Stress
+    }
+
+    /// Every cell of one replicate.
+    #[must_use]
+    pub fn cells(self, services: &[String]) -> Vec<Cell> {
+        let mut cells = cells(services, &self.nulls(services), &self.unwatched(services));
+        if self == Self::Stress {
+            cells.retain(|cell| matches!(cell, Cell::Alone { .. } | Cell::All));
+        }
+        cells
+    }
+
     /// Which services get a cell that nobody watches.
     #[must_use]
     pub fn unwatched(self, services: &[String]) -> Vec<String> {
         match self {
-            Self::Standard | Self::Full => services
+            Self::Quick | Self::Standard | Self::Full => services
                 .iter()
                 .filter(|name| ["billing", "registry"].contains(&name.as_str()))
                 .cloned()
@@ -104,6 +136,7 @@ impl Preset {
     pub fn nulls(self, services: &[String]) -> Vec<String> {
         match self {
             Self::Standard | Self::Full => services.to_vec(),
+            Self::Stress => vec![],
             _ => services
                 .iter()
                 .filter(|name| *name == "registry")

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::about::{Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo};
 use super::cell::CellResult;
-use super::matrix::Matrix;
+use super::matrix::{Matrix, analyse};
 use crate::experiment::Preset;
 use crate::schedule::Workload;
 use crate::stats::MalformedHistogram;
@@ -112,6 +112,21 @@ impl ResultFile {
             .ok()
             .and_then(|text| serde_json::from_str::<Matrix>(&text).ok());
         self.matrix == read_back
+    }
+
+    /// What its cells say. Above capacity no ratio and no percentile is claimed, only how fast requests pile up.
+    ///
+    /// # Errors
+    /// [`MalformedHistogram`].
+    pub fn analyse(&self) -> Result<Matrix, MalformedHistogram> {
+        let mut matrix = analyse(&self.cells)?;
+        if !self.run.preset.claims_ratios() {
+            for entry in &mut matrix.entries {
+                entry.resolved = false;
+                entry.p_adjusted = None;
+            }
+        }
+        Ok(matrix)
     }
 
     /// The blocks that count.

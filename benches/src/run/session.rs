@@ -8,8 +8,8 @@ use super::environment::Environment;
 use super::progress::Progress;
 use super::{Options, RERUNS_MAX, audit, canary, cell, freshness, save};
 use crate::dataset::connect;
-use crate::experiment::{Cell, cells, order};
-use crate::result::{CellResult, ResultFile, analyse};
+use crate::experiment::{Cell, order};
+use crate::result::{CellResult, ResultFile};
 use crate::{Failure, report};
 
 /// A run under way.
@@ -33,11 +33,7 @@ impl Session {
             .iter()
             .map(|of| of.name.clone())
             .collect();
-        let all = cells(
-            &services,
-            &preset.nulls(&services),
-            &preset.unwatched(&services),
-        );
+        let all = preset.cells(&services);
         let total = all.len() * preset.replicates();
         let progress = Progress::new(total, self.result.counted().count(), preset);
         for replicate in 0..preset.replicates() {
@@ -71,7 +67,7 @@ impl Session {
             self.result.freshness = Some(measured);
         }
         self.result.run.complete = self.result.counted().count() == total;
-        let matrix = analyse(&self.result.cells);
+        let matrix = self.result.analyse();
         self.result.matrix =
             Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
         self.save()?;
@@ -94,7 +90,11 @@ impl Session {
         place: usize,
         total: usize,
     ) -> Result<(), Failure> {
-        let again_max = (total as f64 * RERUNS_MAX) as u64;
+        // Above capacity every block is doubted, and another one would be.
+        let again_max = match self.options.preset.claims_ratios() {
+            true => (total as f64 * RERUNS_MAX) as u64,
+            false => 0,
+        };
         for attempt in 0..2 {
             let workload = self.result.run.workload.clone();
             let (mut done, at) = cell::run(

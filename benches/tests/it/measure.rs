@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use lab::result::{ResultFile, analyse};
+use lab::result::ResultFile;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{LAB, end_with_thread, lab, lines, until_within};
@@ -45,7 +45,7 @@ fn whole(folder: &Path) -> ResultFile {
     assert!(result.correctness.len() > 10, "{:?}", result.correctness);
     let freshness = result.freshness.as_ref().unwrap();
     assert!(freshness.freeze.is_some() && freshness.rename.is_some());
-    assert!(result.holds(&analyse(&result.cells).unwrap()));
+    assert!(result.holds(&result.analyse().unwrap()));
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(report.contains("who harms whom") && report.ends_with("</html>\n"));
     assert!(
