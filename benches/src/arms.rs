@@ -291,7 +291,7 @@ impl std::fmt::Display for Comparison {
         writeln!(
             f,
             "{:28}{:>10}{:>10}{:>10}{:>10}{:>12}",
-            "", "median ms", "p95 ms", "p99 ms", "good %", "in SQL ms"
+            "", "median ms", "p95 ms", "p99 ms", "good %", "own SQL ms"
         )?;
         for side in &self.sides {
             let db = side

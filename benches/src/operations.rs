@@ -179,7 +179,8 @@ pub fn calls(
             method: shape.method,
             // Ids and constants only, so it always is one; a target's own broken base shows as failed connections.
             url: url.parse().unwrap_or_else(|_| Uri::default()),
-            authorization: Some(of.token.clone()),
+            authorization: (!of.token.is_empty()).then(|| of.token.clone()),
+            headers: Arc::clone(&of.headers),
             if_match: shape
                 .changes
                 .and_then(|(_, version)| HeaderValue::from_str(&format!("\"{version}\"")).ok()),

@@ -1,6 +1,8 @@
 //! The lab's seeded data, and which id each ordinal of a schedule has.
 
-use hyper::header::HeaderValue;
+use std::sync::Arc;
+
+use hyper::header::{HeaderName, HeaderValue};
 use postgres::{Client, NoTls};
 use uuid::Uuid;
 
@@ -19,6 +21,11 @@ pub struct Size {
 }
 
 impl Size {
+    /// 300 APIs of 10 organisations: to try a target.
+    pub const TINY: Self = Self {
+        apis: 300,
+        organisations: 10,
+    };
     /// 10,000 APIs of 100 organisations.
     pub const SMALL: Self = Self {
         apis: 10_000,
@@ -38,6 +45,8 @@ pub struct Organisation {
     pub id: Uuid,
     /// `Bearer …` of one of its admins, who is the person `profiles[0]`.
     pub token: HeaderValue,
+    /// What else a target wants in every request; for ours nothing.
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// Ids of its APIs.
     pub apis: Vec<Uuid>,
     /// Ids of its sub domains.
@@ -90,6 +99,7 @@ pub fn load(client: &mut Client, signing_key_pem: &str) -> Result<Dataset, Failu
             Ok(Organisation {
                 id,
                 token: mint.admin(id, row.get("login"), row.get("profile"))?,
+                headers: Arc::default(),
                 apis: row.get("apis"),
                 sub_domains: row.get("sub_domains"),
                 profiles: row.get("profiles"),

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -30,6 +31,8 @@ pub struct Call {
     pub url: hyper::Uri,
     /// `Bearer …`, where the operation needs one.
     pub authorization: Option<HeaderValue>,
+    /// What else a target wants in every request.
+    pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// `If-Match`, where the operation needs one.
     pub if_match: Option<HeaderValue>,
     /// A JSON body.
@@ -150,6 +153,9 @@ async fn send(
     }
     if let Some(token) = call.authorization {
         headers.insert(AUTHORIZATION, token);
+    }
+    for (name, value) in call.headers.iter() {
+        headers.insert(name, value.clone());
     }
     if let Some(tag) = call.if_match {
         headers.insert(HeaderName::from_static("if-match"), tag);

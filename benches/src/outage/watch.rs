@@ -62,7 +62,8 @@ fn within<'a>(
     calls.iter().filter(move |(at, _)| (from..to).contains(at))
 }
 
-/// Less than half of what was answered then was good. A slice without an answer is judged by the last one before.
+/// Less than half of what was answered then was good. A slice without an answer is judged by the next one: who asked
+/// meanwhile was still waiting for it.
 fn is_down(calls: &[(Instant, bool)], from: Instant, to: Instant) -> bool {
     let (mut good, mut all) = (0, 0);
     for (_, well) in within(calls, from, to) {
@@ -70,8 +71,8 @@ fn is_down(calls: &[(Instant, bool)], from: Instant, to: Instant) -> bool {
         all += 1;
     }
     if all == 0 {
-        let before = calls.iter().rev().find(|(at, _)| *at < from);
-        return before.is_some_and(|(_, well)| !well);
+        let next = calls.iter().find(|(at, _)| *at >= to);
+        return next.is_some_and(|(_, well)| !well);
     }
     (good as f64) < DOWN * all as f64
 }

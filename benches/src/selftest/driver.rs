@@ -139,6 +139,7 @@ fn drive(
         method: Method::GET,
         url: url.clone(),
         authorization: None,
+        headers: Arc::default(),
         if_match: None,
         body: None,
         of: None,
