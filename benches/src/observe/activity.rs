@@ -103,9 +103,11 @@ fn watch(
         for counts in [&mut whole, &mut window] {
             counts.add(&rows);
         }
-        let seen = rows.iter().map(|row| (row.get("pid"), party(row)));
-        seen.for_each(|(pid, party)| meter.follow(pid, party));
-        if last || window_began.elapsed() >= WINDOW {
+        let ends = last || window_began.elapsed() >= WINDOW;
+        for row in &rows {
+            meter.follow(row.get("pid"), || party(row), ends);
+        }
+        if ends {
             let sessions = std::mem::take(&mut window).mean();
             meter.window(&sessions, window_began.elapsed(), &mut client, &mut states)?;
             states.timeline.push(sessions);

@@ -47,15 +47,27 @@ impl Meter {
         })
     }
 
-    /// Notes a backend's times; the first time it is seen, from then on.
-    pub fn follow(&mut self, pid: i32, party: String) {
-        if let Some(now) = schedstat(pid) {
-            let first = || Times {
-                party,
-                before: now,
-                now,
-            };
-            self.backends.entry(pid).or_insert_with(first).now = now;
+    /// Notes a backend's times: the first time it is seen, and then when a window ends. Reading all of them with every sample
+    /// would be most of what watching costs.
+    pub fn follow(&mut self, pid: i32, party: impl FnOnce() -> String, ends: bool) {
+        let known = self.backends.get_mut(&pid);
+        if known.is_some() && !ends {
+            return;
+        }
+        let Some(now) = schedstat(pid) else {
+            return;
+        };
+        match known {
+            Some(times) => times.now = now,
+            None => {
+                let party = party();
+                let first = Times {
+                    party,
+                    before: now,
+                    now,
+                };
+                self.backends.insert(pid, first);
+            }
         }
     }
 

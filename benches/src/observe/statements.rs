@@ -53,16 +53,11 @@ impl Statements {
 
 /// Counters by service; none where the extension isn't loaded.
 pub(super) fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
-    // Whichever schema it was put in.
-    let place = "select n.nspname::text from pg_catalog.pg_extension e
-        join pg_catalog.pg_namespace n on n.oid = e.extnamespace
-        where e.extname = 'pg_stat_statements'
-            and pg_catalog.current_setting('shared_preload_libraries') like '%pg_stat_statements%'";
     let failed = |error| failed("reading pg_stat_statements", &error);
-    let Some(found) = client.query_opt(place, &[]).map_err(failed)? else {
+    let Some(schema) = statements_schema(client)? else {
         return Ok(BTreeMap::new());
     };
-    let by_role = BY_ROLE.replace("$schema", found.get(0));
+    let by_role = BY_ROLE.replace("$schema", &schema);
     let mut costs: BTreeMap<String, RoleCost> = BTreeMap::new();
     for row in client.query(&by_role, &[]).map_err(failed)? {
         let role: String = row.get("role");
@@ -75,4 +70,15 @@ pub(super) fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Fa
         cost.wal_bytes += row.get::<_, f64>("wal");
     }
     Ok(costs)
+}
+
+/// The schema that the extension was put in; none where it isn't there or its library isn't loaded.
+pub fn statements_schema(client: &mut Client) -> Result<Option<String>, Failure> {
+    let place = "select n.nspname::text from pg_catalog.pg_extension e
+        join pg_catalog.pg_namespace n on n.oid = e.extnamespace
+        where e.extname = 'pg_stat_statements'
+            and pg_catalog.current_setting('shared_preload_libraries') like '%pg_stat_statements%'";
+    let found = client.query_opt(place, &[]);
+    let found = found.map_err(|error| failed("looking for pg_stat_statements", &error))?;
+    Ok(found.map(|row| row.get(0)))
 }
