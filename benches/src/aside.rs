@@ -10,6 +10,8 @@ use crate::Failure;
 
 /// The failure matrix.
 pub const FAILURE: &str = "failure.json";
+/// What scenarios showed.
+pub const SCENARIOS: &str = "scenarios.json";
 /// A rival beside the one statement.
 pub const RIVAL: &str = "rival-composed.json";
 /// Views beside local tables.

@@ -4,6 +4,7 @@ mod bench;
 mod experiment;
 mod failure;
 mod knee;
+mod scenario;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Analyse(experiment::AnalyseArgs),
     /// Break one part after the other: what every service answers meanwhile.
     Failure(failure::FailureArgs),
+    /// Play known harms of a shared database, their controls and their remedies.
+    Scenario(scenario::ScenarioArgs),
     /// Measure the same read by another architecture.
     Rival(failure::RivalArgs),
     /// Measure what one thing costs, beside the least it could cost.
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Failure(args) => failure::fail(&args),
+        Command::Scenario(args) => scenario::play(&args),
         Command::Rival(args) => failure::measure_rival(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Import(args) => take_in(&args),

@@ -4,6 +4,7 @@
 //! An arm's actors are sessions of logins `lab_*` that run SQL, or requests to the services. The naive variants are SQL that
 //! the lab runs: nothing of them is in the product. Who waited for whom comes from the lab's one lock loop.
 
+mod all;
 mod file;
 mod login;
 mod play;
@@ -13,6 +14,7 @@ mod stage;
 mod step;
 mod verdict;
 
+pub use all::{Options, Scenarios, choose, run_all};
 pub use file::{
     Actor, Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What,
 };
@@ -107,7 +109,9 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         let files = std::fs::read_dir(folder).unwrap().flatten();
         // The mix of the matrix isn't a scenario.
-        let count = files.filter(|file| file.file_name() != "00-matrix.toml").count();
+        let count = files
+            .filter(|file| file.file_name() != "00-matrix.toml")
+            .count();
         assert_eq!(count, ALL.len());
         for (id, text) in ALL {
             let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{id}: {error}"));
@@ -115,7 +119,9 @@ mod tests {
             let kinds: Vec<Kind> = scenario.arms.iter().map(|arm| arm.kind).collect();
             assert!(kinds.contains(&Kind::Naive), "{id} shows no harm");
             assert!(
-                kinds.iter().any(|kind| matches!(kind, Kind::Ours | Kind::Remedy)),
+                kinds
+                    .iter()
+                    .any(|kind| matches!(kind, Kind::Ours | Kind::Remedy)),
                 "{id} shows no way out"
             );
         }

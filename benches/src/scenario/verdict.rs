@@ -51,7 +51,10 @@ fn blocked(measure: &Measure, played: &Played) -> f64 {
 }
 
 fn errors(measure: &Measure, played: &Played) -> u64 {
-    let of = played.rounds.iter().filter(|(name, _)| fits(&measure.actor, name));
+    let of = played
+        .rounds
+        .iter()
+        .filter(|(name, _)| fits(&measure.actor, name));
     of.flat_map(|(_, rounds)| &rounds.errors)
         .filter(|(code, _)| fits(&measure.code, code))
         .map(|(_, count)| count)
