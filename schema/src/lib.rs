@@ -13,6 +13,7 @@ pub mod drift;
 mod embedded;
 mod error;
 pub mod generate;
+pub mod impact;
 mod keys;
 pub mod migrate;
 mod passwords;
