@@ -9,6 +9,7 @@ pub mod attack;
 pub mod blame;
 pub mod bootstrap;
 pub mod cluster;
+pub mod copy;
 pub mod coupling;
 pub mod drift;
 mod embedded;
