@@ -186,26 +186,9 @@ impl<'a> Resolver<'a> {
         Ok(resolved)
     }
 
-    /// As SQL, in order. Where nothing says what a parameter is (`jsonb_build_object($1, …)`) it is text, as the literal was.
+    /// As SQL, in order.
     fn parameter_types(&mut self, sql: &str) -> std::result::Result<String, postgres::Error> {
-        let mut given: Vec<Type> = Vec::new();
-        let prepared = loop {
-            // A failed statement must not end the transaction.
-            self.client.batch_execute("savepoint probe")?;
-            match self.client.prepare_typed(sql, &given) {
-                Ok(prepared) => break prepared,
-                Err(error) => {
-                    let Some(at) =
-                        untyped(&error).filter(|at| given.get(at - 1) != Some(&Type::TEXT))
-                    else {
-                        return Err(error);
-                    };
-                    self.client.batch_execute("rollback to savepoint probe")?;
-                    given.resize(given.len().max(at), Type::UNKNOWN);
-                    given[at - 1] = Type::TEXT;
-                }
-            }
-        };
+        let prepared = prepared(self.client, sql)?;
         let oids: Vec<u32> = prepared.params().iter().map(Type::oid).collect();
         let row = self.client.query_one(
             "select coalesce(string_agg(format_type(t, null), ', ' order by n), '') from unnest($1::oid[]) with ordinality o(t, n)",
@@ -296,6 +279,30 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// Prepares a statement, in a transaction. Where nothing says what a parameter is (`jsonb_build_object($1, …)`) it is text, as the literal was.
+pub(crate) fn prepared(
+    client: &mut Client,
+    sql: &str,
+) -> std::result::Result<postgres::Statement, postgres::Error> {
+    let mut given: Vec<Type> = Vec::new();
+    loop {
+        // A failed statement must not end the transaction.
+        client.batch_execute("savepoint probe")?;
+        match client.prepare_typed(sql, &given) {
+            Ok(prepared) => return Ok(prepared),
+            Err(error) => {
+                let Some(at) = untyped(&error).filter(|at| given.get(at - 1) != Some(&Type::TEXT))
+                else {
+                    return Err(error);
+                };
+                client.batch_execute("rollback to savepoint probe")?;
+                given.resize(given.len().max(at), Type::UNKNOWN);
+                given[at - 1] = Type::TEXT;
+            }
+        }
+    }
+}
+
 /// Oid of `pg_class` in `pg_class`, the same in every database.
 const PG_CLASS: u32 = 1259;
 
@@ -311,7 +318,7 @@ fn untyped(error: &postgres::Error) -> Option<usize> {
 }
 
 /// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
-fn typed_literals(sql: &str) -> String {
+pub(crate) fn typed_literals(sql: &str) -> String {
     const TYPES: [&str; 6] = [
         "interval",
         "date",
@@ -367,7 +374,7 @@ fn after_comments(sql: &str) -> &str {
 }
 
 /// Statements that no function's body can hold: those that touch no table are known for it, the others unknown.
-fn without_tables(sql: &str) -> Option<Resolved> {
+pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
     const CONTROL: &[&str] = &[
         "begin",
         "start",
