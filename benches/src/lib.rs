@@ -3,6 +3,7 @@
 //! `lab up` starts them, `lab import` fills them, `lab clock` moves their time.
 
 pub mod bench;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod dataset;
