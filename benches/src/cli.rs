@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and what the shell is told at the end.
 
 mod bench;
+mod changes;
 mod experiment;
 mod failure;
 mod knee;
@@ -47,6 +48,8 @@ enum Command {
     Rival(failure::RivalArgs),
     /// Measure what one thing costs, beside the least it could cost.
     Bench(bench::BenchArgs),
+    /// Weigh 24 schema changes: who must deploy together, with published views and without.
+    Changes(changes::ChangesArgs),
     /// Take a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
     /// Move the time of all running services: +31d, -2h, reset, show.
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::play(&args),
         Command::Rival(args) => failure::measure_rival(&args),
         Command::Bench(args) => bench::measure(&args),
+        Command::Changes(args) => changes::weigh(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),
     };

@@ -5,6 +5,7 @@
 pub mod arms;
 pub mod aside;
 pub mod bench;
+pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod dataset;

@@ -3,8 +3,9 @@
 use clap::Args;
 use schema::attack::{self, Field, Planted, Tried, Which};
 use schema::cluster::{Cluster, ClusterOptions};
+use schema::copy::Copy;
 use schema::roles::RolesFile;
-use schema::session::{Session, config, identifier};
+use schema::session::Session;
 use schema::{ApplyOptions, Error, Passwords, Result, bootstrap};
 use serde_json::json;
 
@@ -60,11 +61,11 @@ pub(super) fn run(args: &Attack, format: Format) -> Result<()> {
         .iter()
         .map(|login| format!("{login} wasn't tried: no password is known"))
         .collect();
-    match Copy::of(&url) {
+    match Copy::of(&url, "attack") {
         Ok(copy) => tried.extend(
             attack::run(
                 &Field {
-                    superuser: &copy.url,
+                    superuser: copy.url(),
                     file: &file,
                     password: &secret,
                 },
@@ -124,62 +125,6 @@ fn told(tried: &[Tried], notes: &[String]) -> (String, usize) {
     }
     lines.extend(notes.iter().map(|note| format!("note: {note}")));
     (lines.join("\n"), open)
-}
-
-/// A copy of the database, dropped with the value.
-struct Copy {
-    server: String,
-    name: String,
-    url: String,
-}
-
-impl Copy {
-    fn of(url: &str) -> Result<Self> {
-        let database = config(url)?.get_dbname().unwrap_or("postgres").to_owned();
-        let rights = Session::connect(url)?.texts(
-            "select format('grant %s on database %%s to %s', a.privilege_type, case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
-             from pg_database d cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname = current_database()",
-        )?;
-        let (server, tail) = url
-            .rsplit_once('/')
-            .ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
-        let options = tail
-            .split_once('?')
-            .map_or(String::new(), |(_, options)| format!("?{options}"));
-        let name = format!("dba_attack_{}", std::process::id());
-        let copy = Self {
-            server: format!("{server}/postgres{options}"),
-            url: format!("{server}/{name}{options}"),
-            name: name.clone(),
-        };
-        let mut session = Session::connect(&copy.server)?;
-        session.run(
-            &format!("create database {name} template {}", identifier(&database)),
-            "copying the database",
-        )?;
-        session.run(
-            &format!("revoke all on database {name} from public"),
-            "rights on the copy",
-        )?;
-        for right in rights {
-            session.run(&right.replace("%s", &name), "rights on the copy")?;
-        }
-        Ok(copy)
-    }
-}
-
-impl Drop for Copy {
-    fn drop(&mut self) {
-        let gone = Session::connect(&self.server).and_then(|mut session| {
-            session.run(
-                &format!("drop database if exists {} with (force)", self.name),
-                "dropping the copy",
-            )
-        });
-        if let Err(error) = gone {
-            eprintln!("dba: {} is left: {error}", self.name);
-        }
-    }
 }
 
 fn self_test(format: Format) -> Result<()> {

@@ -1,0 +1,188 @@
+//! A copy of a database on the same server, for what must not be tried on the real one.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::error::{Doing, Error, Result};
+use crate::session::{Session, config, identifier};
+
+/// A copy of a database: structure, owners, rights, rows. Roles are the server's, so it has the same. Dropped with the value.
+#[derive(Debug)]
+pub struct Copy {
+    server: String,
+    name: String,
+    url: String,
+    /// In words, for people: how it was made, and what that did to others.
+    pub how: &'static str,
+    /// What making it took.
+    pub took: Duration,
+}
+
+impl Copy {
+    /// Copies its files, which needs nobody to be connected; `purpose` becomes part of its name.
+    ///
+    /// # Errors
+    /// Where somebody is connected, or we may not make databases.
+    pub fn of(url: &str, purpose: &str) -> Result<Self> {
+        let started = Instant::now();
+        let mut copy = Self::named(url, purpose)?;
+        let rights = database_rights(url)?;
+        let template = identifier(config(url)?.get_dbname().unwrap_or("postgres"));
+        copy.create(
+            &format!("template {template}"),
+            &rights,
+            "a copy of the files",
+        )?;
+        copy.took = started.elapsed();
+        Ok(copy)
+    }
+
+    /// Copies its files if nobody is connected, else what `pg_dump` reads, which takes longer and keeps a snapshot open meanwhile. Without `rows`:
+    /// structure and rights alone.
+    ///
+    /// # Errors
+    /// Where neither goes.
+    pub fn of_busy(url: &str, purpose: &str, rows: bool) -> Result<Self> {
+        let busy: i64 = Session::connect(url)?.value("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'")?;
+        if busy == 0 && rows {
+            return Self::of(url, purpose);
+        }
+        let started = Instant::now();
+        let mut copy = Self::named(url, purpose)?;
+        let rights = database_rights(url)?;
+        let how = if rows {
+            "pg_dump and pg_restore, for somebody is connected: every row read once, in one snapshot"
+        } else {
+            "pg_dump and pg_restore of the structure alone"
+        };
+        copy.create("template template0", &rights, how)?;
+        pipe(url, &copy.url, rows)?;
+        if rows {
+            Session::connect(&copy.url)?.run("analyze", "analysing the copy")?;
+        }
+        copy.took = started.elapsed();
+        Ok(copy)
+    }
+
+    /// URL of it: the same login.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn named(url: &str, purpose: &str) -> Result<Self> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let (server, tail) = url
+            .rsplit_once('/')
+            .ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
+        let options = tail
+            .split_once('?')
+            .map_or(String::new(), |(_, options)| format!("?{options}"));
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dba_{purpose}_{}_{number}", std::process::id());
+        Ok(Self {
+            server: format!("{server}/postgres{options}"),
+            url: format!("{server}/{name}{options}"),
+            name,
+            how: "",
+            took: Duration::ZERO,
+        })
+    }
+
+    fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {
+        self.how = how;
+        let mut session = Session::connect(&self.server)?;
+        session.run(
+            &format!("create database {} {template}", self.name),
+            "copying the database",
+        )?;
+        session.run(
+            &format!("revoke all on database {} from public", self.name),
+            "rights on the copy",
+        )?;
+        for right in rights {
+            session.run(&right.replace("%s", &self.name), "rights on the copy")?;
+        }
+        Ok(())
+    }
+}
+
+/// Rights on the database itself, which no copy carries; `%s` for its name.
+fn database_rights(url: &str) -> Result<Vec<String>> {
+    Session::connect(url)?.texts(
+        "select format('grant %s on database %%s to %s', a.privilege_type, case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
+         from pg_database d cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname = current_database()",
+    )
+}
+
+/// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
+fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
+    let mut dump = program("pg_dump", from)?;
+    dump.args(["--format=custom", "--compress=0"]);
+    if !rows {
+        dump.arg("--schema-only");
+    }
+    let missing = "copying a database that somebody is connected to needs pg_dump and pg_restore in PATH; else disconnect everybody";
+    let mut dump = dump.stdout(Stdio::piped()).spawn().doing(missing)?;
+    let mut restore = program("pg_restore", to)?;
+    restore.args(["--exit-on-error", "--dbname"]);
+    restore.arg(config(to)?.get_dbname().unwrap_or_default());
+    if let Some(out) = dump.stdout.take() {
+        restore.stdin(out);
+    }
+    let said = restore
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .doing(missing);
+    let dumped = dump.wait().doing("waiting for pg_dump")?;
+    let said = said?;
+    if dumped.success() && said.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&said.stderr);
+    Err(Error::Unavailable(format!(
+        "pg_dump and pg_restore made no copy: {}",
+        words.lines().next().unwrap_or("pg_dump failed")
+    )))
+}
+
+fn program(name: &str, url: &str) -> Result<Command> {
+    let config = config(url)?;
+    let mut command = Command::new(name);
+    let host = config.get_hosts().first().map(|host| match host {
+        postgres::config::Host::Tcp(name) => name.clone(),
+        postgres::config::Host::Unix(path) => path.to_string_lossy().into_owned(),
+    });
+    let password = config
+        .get_password()
+        .map(|password| String::from_utf8_lossy(password).into_owned());
+    let port = config.get_ports().first().map(u16::to_string);
+    for (variable, value) in [
+        ("PGHOST", host),
+        ("PGPORT", port),
+        ("PGUSER", config.get_user().map(str::to_owned)),
+        ("PGPASSWORD", password),
+        ("PGDATABASE", config.get_dbname().map(str::to_owned)),
+    ] {
+        if let Some(value) = value {
+            command.env(variable, value);
+        }
+    }
+    Ok(command)
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let gone = Session::connect(&self.server).and_then(|mut session| {
+            session.run(
+                &format!("drop database if exists {} with (force)", self.name),
+                "dropping the copy",
+            )
+        });
+        if let Err(error) = gone {
+            eprintln!("dba: {} is left: {error}", self.name);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Who depends on whom, to the column: `dba coupling`.
+//!
+//! Nothing here knows a table's name. What belongs to whom comes from a map, from roles' names or from schemas ([`owners`]); which columns a statement
+//! touches says Postgres ([`resolve`]), for statements that the server has counted or that stand in files ([`statements`]).
+
+use std::collections::BTreeSet;
+
+use postgres::Client;
+
+use crate::error::{Doing, Result};
+
+mod catalogue;
+pub mod json;
+mod metrics;
+pub mod owners;
+pub mod report;
+pub mod resolve;
+pub mod statements;
+mod tree;
+mod weave;
+
+pub use json::JsonKeys;
+pub use owners::Owners;
+pub use report::Report;
+
+use resolve::Resolver;
+use statements::Statement;
+
+/// What to look at.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What belongs to whom.
+    pub owners: Owners,
+    /// Keys of JSON columns that count as columns.
+    pub json: JsonKeys,
+    /// Statements from files.
+    pub declared: Vec<Statement>,
+    /// Those that the server has counted, too.
+    pub run: bool,
+}
+
+/// Looks. Changes nothing: statements are resolved in transactions that are rolled back, and never run.
+///
+/// The connection's role must see the others' statements and schemas, and be allowed temporary objects: a superuser, best.
+pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
+    let catalogue = catalogue::Catalogue::read(client, &options.owners)?;
+    let mut statements = options.declared.clone();
+    let mut window = None;
+    if options.run
+        && let Some((run, counted)) = statements::from_pg_stat_statements(client)?
+    {
+        statements.extend(run);
+        window = Some(counted);
+    }
+    let (database, server): (String, i32) = client
+        .query_one(
+            "select current_database()::text, current_setting('server_version_num')::int / 10000",
+            &[],
+        )
+        .map(|row| (row.get(0), row.get(1)))
+        .doing("asking for the server's version")?;
+    let mut weaver = weave::Weaver::new(&catalogue, &options.json);
+    let mut resolver = Resolver::new(client)?;
+    for statement in &statements {
+        if let Some(service) = catalogue.roles.get(&statement.role) {
+            let resolved = resolver.resolve(&statement.role, &statement.sql)?;
+            weaver.statement(service, statement, &resolved);
+        }
+    }
+    let seconds = window.as_ref().map_or(0.0, |window| window.seconds);
+    let mut report = weaver.finish(seconds);
+    let relations = catalogue.relations.values();
+    let owning: BTreeSet<_> = relations.map(|relation| relation.service.clone()).collect();
+    metrics::fill(&mut report, &catalogue.roles, &owning);
+    Ok(Report {
+        version: report::VERSION,
+        database,
+        server,
+        window,
+        ..report
+    })
+}

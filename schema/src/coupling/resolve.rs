@@ -1,0 +1,460 @@
+//! Which columns a statement reads and writes: asked of Postgres, not parsed here.
+//!
+//! The statement becomes the body of a temporary function (`begin atomic`), in a transaction that is rolled back. To keep such a body, the server
+//! analyses it: names are looked up over the role's own search path, `*` is expanded, and what it depends on is noted, column by column.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use postgres::Client;
+use postgres::types::Type;
+
+use super::tree::{self, Needs};
+use crate::error::{Doing, Result};
+use crate::session::literal;
+
+/// What a statement does with one table, view or sequence.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Use {
+    /// Columns whose values matter: shown, compared, returned.
+    pub read: BTreeSet<String>,
+    /// Columns inserted or updated.
+    pub written: BTreeSet<String>,
+    /// Its rows are inserted, updated or deleted.
+    pub writes: bool,
+    /// Its rows are locked (`for update` and the like).
+    pub locks: bool,
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resolved {
+    /// By relation, `schema.name`, quoted where it must be.
+    pub uses: BTreeMap<String, Use>,
+    /// Functions called, other than the system's and those of extensions: `schema.name`.
+    pub functions: BTreeSet<String>,
+    /// Channels it listens to.
+    pub listens: BTreeSet<String>,
+    /// Channels it notifies.
+    pub notifies: BTreeSet<String>,
+    /// It controls the session alone (`begin`, `set`, `listen`, …), and can touch no table.
+    pub control: bool,
+    /// Why this isn't all of it. Empty: it is.
+    pub unknown: Vec<String>,
+}
+
+impl Resolved {
+    /// `schema.table.column` of everything read.
+    pub fn reads(&self) -> impl Iterator<Item = String> {
+        columns(&self.uses, |one| &one.read)
+    }
+
+    /// `schema.table.column` of everything written.
+    pub fn writes(&self) -> impl Iterator<Item = String> {
+        columns(&self.uses, |one| &one.written)
+    }
+}
+
+fn columns(
+    uses: &BTreeMap<String, Use>,
+    which: impl Fn(&Use) -> &BTreeSet<String> + Copy,
+) -> impl Iterator<Item = String> {
+    uses.iter().flat_map(move |(relation, one)| {
+        which(one)
+            .iter()
+            .map(move |column| format!("{relation}.{column}"))
+    })
+}
+
+/// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
+/// `usage` on the schemas (a superuser has both). Nothing is run, and nothing is left.
+pub fn columns_of(client: &mut Client, role: &str, sql: &str) -> Result<Resolved> {
+    Resolver::new(client)?.resolve(role, sql)
+}
+
+/// Resolves many statements: reads the catalogue once.
+pub struct Resolver<'a> {
+    client: &'a mut Client,
+    /// Relation and its columns by number, without the system's own.
+    relations: HashMap<u32, (String, BTreeMap<i16, String>)>,
+    paths: HashMap<String, String>,
+}
+
+const RELATIONS: &str = "
+select c.oid, format('%I.%I', n.nspname, c.relname), array_agg(a.attnum) filter (where a.attnum is not null), array_agg(format('%I', a.attname)) filter (where a.attnum is not null)
+from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and c.relkind <> 'S'
+where c.relkind in ('r', 'p', 'f', 'm', 'v', 'S') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
+group by 1, 2";
+
+/// A role's search path as it finds it when it connects to this database.
+const PATH: &str = "
+select coalesce((select substr(c, 13) from pg_catalog.pg_db_role_setting s join pg_catalog.pg_roles r on r.rolname = $1
+    cross join lateral unnest(s.setconfig) c
+    where s.setrole in (r.oid, 0) and s.setdatabase in (0, (select oid from pg_catalog.pg_database where datname = current_database())) and c like 'search\\_path=%'
+    order by s.setrole = 0, s.setdatabase = 0 limit 1),
+    (select reset_val from pg_catalog.pg_settings where name = 'search_path'))";
+
+/// After the probe: what the body depends on, and its tree.
+const PROBE: &str = "
+select p.prosqlbody::text, array_agg(d.refclassid) filter (where d.refobjid is not null), array_agg(d.refobjid) filter (where d.refobjid is not null),
+    array_agg(d.refobjsubid) filter (where d.refobjid is not null)
+from pg_catalog.pg_proc p left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.refclassid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
+where p.oid = $1 group by p.oid, p.prosqlbody::text";
+
+/// What is called: name, oid, whether its body can be looked into, whether it is harmless (C, or of an extension).
+const FUNCTION: &str = "
+select format('%I.%I', n.nspname, p.proname), p.prosqlbody is not null, l.lanname::text,
+    l.lanname in ('c', 'internal') or exists (select from pg_catalog.pg_depend e where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
+from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace join pg_catalog.pg_language l on l.oid = p.prolang where p.oid = $1";
+
+impl<'a> Resolver<'a> {
+    /// Reads the catalogue.
+    pub fn new(client: &'a mut Client) -> Result<Self> {
+        let rows = client
+            .query(RELATIONS, &[])
+            .doing("reading tables and views")?;
+        let relations = rows
+            .iter()
+            .map(|row| {
+                let numbers: Option<Vec<i16>> = row.get(2);
+                let names: Option<Vec<String>> = row.get(3);
+                let columns = numbers.unwrap_or_default().into_iter();
+                let columns = columns.zip(names.unwrap_or_default()).collect();
+                (row.get(0), (row.get(1), columns))
+            })
+            .collect();
+        Ok(Self {
+            client,
+            relations,
+            paths: HashMap::new(),
+        })
+    }
+
+    /// Resolves one statement as this role would run it; see [`columns_of`].
+    pub fn resolve(&mut self, role: &str, sql: &str) -> Result<Resolved> {
+        if let Some(done) = without_tables(sql) {
+            return Ok(done);
+        }
+        let path = self.path(role)?;
+        let begin =
+            format!("begin; set local search_path = {path}; set local client_min_messages = error");
+        self.client
+            .batch_execute(&begin)
+            .doing("beginning to resolve a statement")?;
+        let probed = self.probe(&typed_literals(sql));
+        self.client
+            .batch_execute("rollback")
+            .doing("rolling back")?;
+        Ok(probed.unwrap_or_else(|error| Resolved {
+            unknown: vec![crate::error::describe(&error)],
+            ..Resolved::default()
+        }))
+    }
+
+    fn path(&mut self, role: &str) -> Result<String> {
+        if let Some(path) = self.paths.get(role) {
+            return Ok(path.clone());
+        }
+        let row = self
+            .client
+            .query_one(PATH, &[&role])
+            .doing("reading search paths")?;
+        let set: String = row.get(0);
+        // As text: `"$user", public`. The role's own name must stand for $user, for it is not who asks here.
+        let path = set
+            .split(',')
+            .map(|name| name.trim().trim_matches('"'))
+            .map(|name| literal(if name == "$user" { role } else { name }))
+            .collect::<Vec<_>>()
+            .join(", ");
+        self.paths.insert(role.to_owned(), path.clone());
+        Ok(path)
+    }
+
+    fn probe(&mut self, sql: &str) -> std::result::Result<Resolved, postgres::Error> {
+        let types = self.parameter_types(sql)?;
+        // One command by the protocol, as the statement itself was: nothing can follow it.
+        self.client.execute(
+            &format!("create function pg_temp.dba_probe({types}) returns void language sql begin atomic\n{sql}\n; end"),
+            &[],
+        )?;
+        let row = self
+            .client
+            .query_one("select 'pg_temp.dba_probe'::regproc::oid", &[])?;
+        let mut resolved = Resolved::default();
+        self.read_body(row.get(0), &mut resolved, &mut BTreeSet::new())?;
+        Ok(resolved)
+    }
+
+    /// As SQL, in order.
+    fn parameter_types(&mut self, sql: &str) -> std::result::Result<String, postgres::Error> {
+        let prepared = prepared(self.client, sql)?;
+        let oids: Vec<u32> = prepared.params().iter().map(Type::oid).collect();
+        let row = self.client.query_one(
+            "select coalesce(string_agg(format_type(t, null), ', ' order by n), '') from unnest($1::oid[]) with ordinality o(t, n)",
+            &[&oids],
+        )?;
+        Ok(row.get(0))
+    }
+
+    /// Adds what the body of a function does; of those it calls, too, as far as their bodies are known.
+    fn read_body(
+        &mut self,
+        function: u32,
+        resolved: &mut Resolved,
+        seen: &mut BTreeSet<u32>,
+    ) -> std::result::Result<(), postgres::Error> {
+        if !seen.insert(function) {
+            return Ok(());
+        }
+        let row = self.client.query_one(PROBE, &[&function])?;
+        let tree: Option<String> = row.get(0);
+        for need in tree::needs(tree.as_deref().unwrap_or_default()) {
+            self.add(&need, resolved);
+        }
+        let classes: Vec<u32> = row.get::<_, Option<_>>(1).unwrap_or_default();
+        let objects: Vec<u32> = row.get::<_, Option<_>>(2).unwrap_or_default();
+        let columns: Vec<i32> = row.get::<_, Option<_>>(3).unwrap_or_default();
+        for ((class, object), column) in classes.into_iter().zip(objects).zip(columns) {
+            if class == PG_CLASS {
+                self.depends(object, column, resolved);
+            } else {
+                self.calls(object, resolved, seen)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&self, need: &Needs, resolved: &mut Resolved) {
+        let Some((name, columns)) = self.relations.get(&need.relation) else {
+            return;
+        };
+        let one = resolved.uses.entry(name.clone()).or_default();
+        for number in &need.selected {
+            match number {
+                0 => one.read.extend(columns.values().cloned()),
+                _ => one.read.extend(columns.get(number).cloned()),
+            }
+        }
+        let written = need.inserted.iter().chain(&need.updated);
+        one.written
+            .extend(written.filter_map(|number| columns.get(number)).cloned());
+        one.locks |= need.rights & 4 != 0 && need.updated.is_empty();
+        one.writes |= need.rights & (1 | 8) != 0 || !need.updated.is_empty();
+    }
+
+    /// What the server depends on and the rights don't name (a default's column, a sequence) counts as read.
+    fn depends(&self, relation: u32, column: i32, resolved: &mut Resolved) {
+        let Some((name, columns)) = self.relations.get(&relation) else {
+            return;
+        };
+        let one = resolved.uses.entry(name.clone()).or_default();
+        let column = i16::try_from(column).ok().and_then(|at| columns.get(&at));
+        if let Some(column) = column.filter(|column| !one.written.contains(*column)) {
+            one.read.insert(column.clone());
+        }
+    }
+
+    fn calls(
+        &mut self,
+        function: u32,
+        resolved: &mut Resolved,
+        seen: &mut BTreeSet<u32>,
+    ) -> std::result::Result<(), postgres::Error> {
+        let row = self.client.query_one(FUNCTION, &[&function])?;
+        let (name, readable, language, harmless): (String, bool, String, bool) =
+            (row.get(0), row.get(1), row.get(2), row.get(3));
+        if harmless {
+            return Ok(());
+        }
+        if readable {
+            self.read_body(function, resolved, seen)?;
+        } else {
+            resolved.unknown.push(format!(
+                "calls {name}, whose body ({language}) Postgres keeps as text"
+            ));
+        }
+        resolved.functions.insert(name);
+        Ok(())
+    }
+}
+
+/// Prepares a statement, in a transaction. Where nothing says what a parameter is (`jsonb_build_object($1, …)`) it is text, as the literal was.
+pub(crate) fn prepared(
+    client: &mut Client,
+    sql: &str,
+) -> std::result::Result<postgres::Statement, postgres::Error> {
+    let mut given: Vec<Type> = Vec::new();
+    loop {
+        // A failed statement must not end the transaction.
+        client.batch_execute("savepoint probe")?;
+        match client.prepare_typed(sql, &given) {
+            Ok(prepared) => return Ok(prepared),
+            Err(error) => {
+                let Some(at) = untyped(&error).filter(|at| given.get(at - 1) != Some(&Type::TEXT))
+                else {
+                    return Err(error);
+                };
+                client.batch_execute("rollback to savepoint probe")?;
+                given.resize(given.len().max(at), Type::UNKNOWN);
+                given[at - 1] = Type::TEXT;
+            }
+        }
+    }
+}
+
+/// Oid of `pg_class` in `pg_class`, the same in every database.
+const PG_CLASS: u32 = 1259;
+
+/// The parameter of which Postgres can't say what it is (42P18), from 1.
+fn untyped(error: &postgres::Error) -> Option<usize> {
+    let error = error.as_db_error()?;
+    if error.code().code() != "42P18" {
+        return None;
+    }
+    let (_, rest) = error.message().split_once('$')?;
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok().filter(|at| (1..=65535).contains(at))
+}
+
+/// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
+pub(crate) fn typed_literals(sql: &str) -> String {
+    const TYPES: [&str; 6] = [
+        "interval",
+        "date",
+        "timestamptz",
+        "timestamp",
+        "time",
+        "timetz",
+    ];
+    let mut text = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find('$') {
+        let (before, parameter) = rest.split_at(at);
+        let end = 1 + parameter[1..]
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(parameter.len() - 1);
+        let (parameter, after) = parameter.split_at(end);
+        let word_start = before
+            .trim_end()
+            .rfind(|c: char| !(c.is_alphanumeric() || "_.\"".contains(c)))
+            .map_or(0, |at| {
+                at + before[at..].chars().next().map_or(1, char::len_utf8)
+            });
+        let word = before[word_start..].trim_end();
+        let typed = TYPES.iter().find(|kind| word.eq_ignore_ascii_case(kind));
+        match typed {
+            Some(kind) if parameter.len() > 1 => {
+                text.push_str(&before[..word_start]);
+                text.push_str(&format!("{parameter}::{kind}"));
+            }
+            _ => {
+                text.push_str(before);
+                text.push_str(parameter);
+            }
+        }
+        rest = after;
+    }
+    text + rest
+}
+
+/// Without the comments that many clients put first to say where a statement comes from.
+fn after_comments(sql: &str) -> &str {
+    let mut rest = sql.trim_start();
+    loop {
+        let end = if rest.starts_with("--") {
+            rest.find('\n')
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map(|at| at + 1)
+        } else {
+            return rest;
+        };
+        rest = end.map_or("", |at| rest[at + 1..].trim_start());
+    }
+}
+
+/// Statements that no function's body can hold: those that touch no table are known for it, the others unknown.
+pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
+    const CONTROL: &[&str] = &[
+        "begin",
+        "start",
+        "commit",
+        "end",
+        "rollback",
+        "abort",
+        "savepoint",
+        "release",
+        "set",
+        "reset",
+        "show",
+        "discard",
+        "deallocate",
+        "listen",
+        "unlisten",
+        "notify",
+        "close",
+        "fetch",
+        "move",
+        "checkpoint",
+    ];
+    const UTILITY: &[&str] = &[
+        "truncate", "lock", "copy", "vacuum", "analyze", "cluster", "reindex", "refresh", "call",
+        "do", "execute", "prepare", "explain", "declare", "create", "alter", "drop", "grant",
+        "revoke", "comment", "import", "security", "reassign",
+    ];
+    let mut words = after_comments(sql)
+        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"' || c == '$'))
+        .filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default().to_ascii_lowercase();
+    if UTILITY.contains(&first.as_str()) {
+        return Some(Resolved {
+            unknown: vec![format!("{} is a utility statement", first.to_uppercase())],
+            ..Resolved::default()
+        });
+    }
+    if !CONTROL.contains(&first.as_str()) && !first.is_empty() {
+        return None;
+    }
+    let mut done = Resolved {
+        control: true,
+        ..Resolved::default()
+    };
+    let channel = words.next().map(|name| match name.strip_prefix('"') {
+        Some(name) => name.trim_end_matches('"').to_owned(),
+        None => name.to_ascii_lowercase(),
+    });
+    match first.as_str() {
+        "listen" => done.listens.extend(channel),
+        "notify" => done.notifies.extend(channel),
+        _ => {}
+    }
+    Some(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{after_comments, typed_literals, without_tables};
+
+    #[test]
+    fn literals_of_a_type_become_casts() {
+        let as_counted =
+            "select now() - Interval $1, x.date, $2 from t where at > date $10 and $3 = date";
+        let as_sql =
+            "select now() - $1::interval, x.date, $2 from t where at > $10::date and $3 = date";
+        assert_eq!(typed_literals(as_counted), as_sql);
+        assert_eq!(
+            typed_literals("select $$ interval $$, 'é' || $1"),
+            "select $$ interval $$, 'é' || $1"
+        );
+    }
+
+    #[test]
+    fn what_touches_no_table_is_known_and_what_may_is_not() {
+        let listens = without_tables("/* app */ listen \"Sales\"").unwrap_or_default();
+        assert!(listens.control && listens.listens.contains("Sales"));
+        let truncates = without_tables("-- tidy\ntruncate sales.orders").unwrap_or_default();
+        assert!(!truncates.control && truncates.unknown.len() == 1);
+        assert_eq!(without_tables("/* begin */ select 1"), None);
+        assert_eq!(after_comments("-- only"), "");
+    }
+}

@@ -1,0 +1,176 @@
+//! What Postgres writes down of a statement that it has analysed (`pg_node_tree`): not the statement's structure, only the rights it needs.
+//!
+//! For each relation that a statement names, the server notes which columns are read, inserted and updated, to check rights later. That list is
+//! column-exact for every kind of statement, MERGE included, where `pg_depend` misses columns; but it is only written as text. The fields are the
+//! same from 15 (in the range table) to 18 (in a list of their own).
+
+/// Rights that a statement needs on one relation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    /// Oid of the relation.
+    pub(super) relation: u32,
+    /// As in an ACL: 1 insert, 2 select, 4 update or `for update`, 8 delete, 16 truncate.
+    pub(super) rights: u32,
+    /// Numbers of the columns read; 0: the whole row.
+    pub(super) selected: Vec<i16>,
+    /// Numbers of the columns inserted.
+    pub(super) inserted: Vec<i16>,
+    /// Numbers of the columns updated.
+    pub(super) updated: Vec<i16>,
+}
+
+/// An attribute's number is stored with this added, so that the system's own are not negative (`FirstLowInvalidHeapAttributeNumber`).
+const OFFSET: i16 = 7;
+
+/// Every relation on which the analysed statement needs a right. A relation named twice stands twice.
+pub(super) fn needs(tree: &str) -> Vec<Needs> {
+    let mut found = Vec::new();
+    let mut relation = 0;
+    let mut fields = tree.split(" :").skip(1);
+    while let Some(field) = fields.next() {
+        if let Some(oid) = field.strip_prefix("relid ") {
+            relation = number(oid);
+        } else if let Some(rights) = field.strip_prefix("requiredPerms ") {
+            let mut need = Needs {
+                relation: std::mem::take(&mut relation),
+                rights: number(rights),
+                ..Needs::default()
+            };
+            // checkAsUser, then the three sets.
+            for field in fields.by_ref().take(4) {
+                let set = || columns(field);
+                match field.split_once(' ').map(|(name, _)| name) {
+                    Some("selectedCols") => need.selected = set(),
+                    Some("insertedCols") => need.inserted = set(),
+                    Some("updatedCols") => need.updated = set(),
+                    _ => {}
+                }
+            }
+            if need.rights != 0 {
+                found.push(need);
+            }
+        }
+    }
+    found
+}
+
+fn number(text: &str) -> u32 {
+    let digits = text.split(|c: char| !c.is_ascii_digit()).next();
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or_default()
+}
+
+/// `selectedCols (b 8 9)`: 1 and 2.
+fn columns(field: &str) -> Vec<i16> {
+    let inside = field.split_once("(b").map_or("", |(_, rest)| rest);
+    let inside = inside.split(')').next().unwrap_or_default();
+    inside
+        .split_whitespace()
+        .filter_map(|number| number.parse::<i16>().ok())
+        .map(|number| number - OFFSET)
+        .collect()
+}
+
+/// Where each output column of a view's rule comes from: table and column number as the server noted them, (0, 0) if it is computed.
+pub(super) fn origins(rule: &str) -> Vec<(u32, i16)> {
+    let Some(list) = outermost_targets(rule) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    let mut table = 0;
+    let mut column = 0;
+    let mut depth = 0_i32;
+    // Nested queries in an expression have target lists of their own.
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ':' if depth == 1 => {
+                let field = &list[at + 1..];
+                if let Some(oid) = field.strip_prefix("resorigtbl ") {
+                    table = number(oid);
+                } else if let Some(attribute) = field.strip_prefix("resorigcol ") {
+                    column = i16::try_from(number(attribute)).unwrap_or_default();
+                } else if let Some(junk) = field.strip_prefix("resjunk ")
+                    && junk.starts_with("false")
+                {
+                    found.push((table, column));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The text within the parentheses of the outermost query's `:targetList`.
+fn outermost_targets(rule: &str) -> Option<&str> {
+    let mut depth = 0_i32;
+    for (at, c) in rule.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ':' if depth == 1 => {
+                if let Some(list) = rule[at..].strip_prefix(":targetList (") {
+                    return list.split_at_checked(end(list)?).map(|(list, _)| list);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Where the parenthesis closes that was open before.
+fn end(list: &str) -> Option<usize> {
+    let mut depth = 1_i32;
+    let mut escaped = false;
+    for (at, c) in list.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '(' => depth += 1,
+            ')' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Needs, needs, origins};
+
+    #[test]
+    fn rights_of_both_layouts() {
+        let of_15 = "({QUERY :commandType 3 :rtable ({RANGETBLENTRY :alias <> :rtekind 0 :relid 16384 :relkind r :inh true \
+            :requiredPerms 5 :checkAsUser 0 :selectedCols (b) :insertedCols (b 8 10) :updatedCols (b 9) :extraUpdatedCols (b) :securityQuals <>})})";
+        let of_18 = "({QUERY :commandType 3 :rtable ({RANGETBLENTRY :rtekind 0 :relid 1 :relkind r :perminfoindex 1}) \
+            :rteperminfos ({RTEPERMISSIONINFO :relid 16384 :inh true :requiredPerms 5 :checkAsUser 0 :selectedCols (b) :insertedCols (b 8 10) :updatedCols (b 9)})})";
+        let wanted = Needs {
+            relation: 16384,
+            rights: 5,
+            selected: vec![],
+            inserted: vec![1, 3],
+            updated: vec![2],
+        };
+        for tree in [of_15, of_18] {
+            assert_eq!(needs(tree), std::slice::from_ref(&wanted));
+        }
+    }
+
+    #[test]
+    fn origins_of_the_outermost_query_alone() {
+        let rule = "({QUERY :rtable ({RANGETBLENTRY :subquery {QUERY :targetList ({TARGETENTRY :resorigtbl 9 :resorigcol 9 :resjunk false})}}) \
+            :targetList ({TARGETENTRY :expr {SUBLINK :subselect {QUERY :targetList ({TARGETENTRY :resorigtbl 8 :resorigcol 8 :resjunk false})}} :resno 1 \
+            :resname a\\) :resorigtbl 0 :resorigcol 0 :resjunk false} {TARGETENTRY :resno 2 :resorigtbl 16384 :resorigcol 2 :resjunk false} \
+            {TARGETENTRY :resno 3 :resorigtbl 16384 :resorigcol 3 :resjunk true}) :override 0})";
+        assert_eq!(origins(rule), [(0, 0), (16384, 2)]);
+    }
+}

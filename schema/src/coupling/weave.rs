@@ -1,0 +1,467 @@
+//! From the catalogue and resolved statements to the report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::catalogue::{Catalogue, Place, Relation};
+use super::json::JsonKeys;
+use super::report::{
+    Blast, Column, Coverage, Edge, Key, Kind, Lineage, List, Report, Unknown, WriteRight,
+};
+use super::resolve::{Resolved, Use};
+use super::statements::{Source, Statement};
+
+/// What an edge is made of.
+#[derive(Default)]
+struct Strand {
+    through: BTreeSet<String>,
+    statements: usize,
+    calls: i64,
+}
+
+/// How far a table's column reaches.
+#[derive(Default)]
+struct Reach {
+    services: BTreeSet<String>,
+    statements: usize,
+    calls: i64,
+}
+
+/// Gathers.
+pub(super) struct Weaver<'a> {
+    catalogue: &'a Catalogue,
+    json: &'a JsonKeys,
+    strands: BTreeMap<(String, String, Kind), Strand>,
+    /// From, to, column: from where the use is known.
+    used: BTreeMap<(String, String, String), Source>,
+    reached: BTreeMap<Place, Reach>,
+    /// Services of which statements are declared.
+    declaring: BTreeSet<String>,
+    /// By channel: who listens, who notifies.
+    channels: BTreeMap<String, [BTreeSet<String>; 2]>,
+    coverage: Coverage,
+}
+
+impl<'a> Weaver<'a> {
+    pub(super) fn new(catalogue: &'a Catalogue, json: &'a JsonKeys) -> Self {
+        Self {
+            catalogue,
+            json,
+            strands: BTreeMap::new(),
+            used: BTreeMap::new(),
+            reached: BTreeMap::new(),
+            declaring: BTreeSet::new(),
+            channels: BTreeMap::new(),
+            coverage: Coverage::default(),
+        }
+    }
+
+    /// Adds a statement of a service.
+    pub(super) fn statement(&mut self, service: &str, statement: &Statement, resolved: &Resolved) {
+        if statement.source != Source::Run {
+            self.declaring.insert(service.to_owned());
+        }
+        for (names, side) in [(&resolved.listens, 0), (&resolved.notifies, 1)] {
+            for name in names {
+                self.channels.entry(name.clone()).or_default()[side].insert(service.to_owned());
+            }
+        }
+        self.cover(statement, resolved);
+        let mut touched: BTreeMap<(String, Kind), BTreeSet<String>> = BTreeMap::new();
+        let mut bases = BTreeSet::new();
+        for (name, one) in &resolved.uses {
+            let Some(oid) = self.catalogue.by_name.get(name).copied() else {
+                continue;
+            };
+            let relation = &self.catalogue.relations[&oid];
+            bases.extend(self.bases(oid, relation, one));
+            if relation.service == service {
+                continue;
+            }
+            for kind in kinds(relation, one) {
+                touched
+                    .entry((relation.service.clone(), kind))
+                    .or_default()
+                    .insert(name.clone());
+            }
+            for column in &one.read {
+                self.uses(
+                    service,
+                    &relation.service,
+                    format!("{name}.{column}"),
+                    statement.source,
+                );
+            }
+        }
+        for name in &resolved.functions {
+            if let Some(owner) = self
+                .catalogue
+                .functions
+                .get(name)
+                .filter(|owner| *owner != service)
+            {
+                touched
+                    .entry((owner.clone(), Kind::Call))
+                    .or_default()
+                    .insert(name.clone());
+            }
+        }
+        for ((to, kind), through) in touched {
+            let strand = self
+                .strands
+                .entry((service.to_owned(), to, kind))
+                .or_default();
+            strand.through.extend(through);
+            strand.statements += 1;
+            strand.calls += statement.calls;
+        }
+        for place in bases {
+            if self
+                .catalogue
+                .relations
+                .get(&place.0)
+                .is_some_and(|one| one.service != service)
+            {
+                let reach = self.reached.entry(place).or_default();
+                reach.services.insert(service.to_owned());
+                reach.statements += 1;
+                reach.calls += statement.calls;
+            }
+        }
+    }
+
+    fn cover(&mut self, statement: &Statement, resolved: &Resolved) {
+        if resolved.control {
+            self.coverage.control_calls += statement.calls;
+            return;
+        }
+        self.coverage.statements += 1;
+        self.coverage.calls += statement.calls;
+        if resolved.unknown.is_empty() {
+            self.coverage.resolved_statements += 1;
+            self.coverage.resolved_calls += statement.calls;
+        } else {
+            self.coverage.unknown.push(Unknown {
+                role: statement.role.clone(),
+                sql: statement.sql.clone(),
+                calls: statement.calls,
+                why: resolved.unknown.join("; "),
+            });
+        }
+    }
+
+    /// Tables' columns that a statement's use of a relation comes down to.
+    fn bases(&self, oid: u32, relation: &Relation, one: &Use) -> BTreeSet<Place> {
+        let named = one.read.union(&one.written);
+        let places = named.filter_map(|name| {
+            let column = relation
+                .columns
+                .iter()
+                .find(|(_, column)| *column == name)?;
+            Some((oid, *column.0))
+        });
+        let mut bases: BTreeSet<Place> = places
+            .flat_map(|place| self.catalogue.shows(place))
+            .collect();
+        bases.extend(self.catalogue.behind(oid));
+        bases
+    }
+
+    fn uses(&mut self, from: &str, to: &str, column: String, source: Source) {
+        for column in self.json.with_keys(column) {
+            self.used
+                .entry((from.to_owned(), to.to_owned(), column))
+                .and_modify(|known| *known = known.and(source))
+                .or_insert(source);
+        }
+    }
+
+    /// Everything, but for what is computed from the rest.
+    pub(super) fn finish(mut self, seconds: f64) -> Report {
+        self.links();
+        self.keys();
+        let columns = self.columns();
+        let rate = |calls: i64| rate(calls, seconds);
+        self.coverage
+            .unknown
+            .sort_by(|a, b| (-a.calls, &a.role, &a.sql).cmp(&(-b.calls, &b.role, &b.sql)));
+        Report {
+            columns,
+            keys: self.key_list(),
+            write_rights: self.write_rights(),
+            lineage: self.lineage(),
+            blast: self.blast(&rate),
+            edges: self
+                .strands
+                .into_iter()
+                .map(|((from, to, kind), strand)| Edge {
+                    from,
+                    to,
+                    kind,
+                    through: strand.through.into_iter().collect(),
+                    statements: strand.statements,
+                    calls: strand.calls,
+                    calls_per_second: rate(strand.calls),
+                })
+                .collect(),
+            coverage: self.coverage,
+            ..Report::default()
+        }
+    }
+
+    fn strand(&mut self, from: &str, to: &str, kind: Kind, through: String) {
+        if from != to {
+            let strand = self
+                .strands
+                .entry((from.to_owned(), to.to_owned(), kind))
+                .or_default();
+            strand.through.insert(through);
+        }
+    }
+
+    /// What no statement shows: views over others' tables, triggers, functions, sequences; and channels.
+    fn links(&mut self) {
+        let catalogue = self.catalogue;
+        for (view, rule) in &catalogue.rules {
+            let view = &catalogue.relations[view];
+            for below in rule
+                .uses
+                .iter()
+                .filter_map(|(relation, _)| catalogue.relations.get(relation))
+            {
+                self.strand(
+                    &view.service,
+                    &below.service,
+                    Kind::ViewOver,
+                    format!("{} over {}", view.name, below.name),
+                );
+            }
+        }
+        for link in &catalogue.links {
+            let kind = match link.kind.as_str() {
+                "trigger" => Kind::Trigger,
+                "sequence" => Kind::Sequence,
+                _ => Kind::Call,
+            };
+            self.strand(
+                &link.from.1,
+                &link.to.1,
+                kind,
+                format!("{} to {}", link.from.0, link.to.0),
+            );
+        }
+        for (name, [listening, notifying]) in std::mem::take(&mut self.channels) {
+            for (from, to) in listening
+                .iter()
+                .flat_map(|from| notifying.iter().map(move |to| (from, to)))
+            {
+                self.strand(from, to, Kind::Channel, name.clone());
+            }
+        }
+    }
+
+    fn keys(&mut self) {
+        let catalogue = self.catalogue;
+        for key in &catalogue.keys {
+            let (child, parent) = (
+                &catalogue.relations[&key.child],
+                &catalogue.relations[&key.parent],
+            );
+            self.strand(
+                &child.service,
+                &parent.service,
+                Kind::Key,
+                format!("{} of {}", key.name, child.name),
+            );
+            if [&key.on_delete, &key.on_update]
+                .iter()
+                .any(|action| !matches!(action.as_str(), "no action" | "restrict"))
+            {
+                self.strand(
+                    &parent.service,
+                    &child.service,
+                    Kind::CascadeWrite,
+                    format!("{} of {}", key.name, child.name),
+                );
+            }
+            for column in &key.parent_columns {
+                let reach = self.reached.entry((key.parent, *column)).or_default();
+                reach.services.insert(child.service.clone());
+            }
+        }
+    }
+
+    /// Granted or used, each with its list.
+    fn columns(&self) -> Vec<Column> {
+        let mut granted = BTreeSet::new();
+        for right in &self.catalogue.rights {
+            let relation = &self.catalogue.relations[&right.relation];
+            for (number, column) in &relation.columns {
+                if right
+                    .columns
+                    .as_ref()
+                    .is_none_or(|given| given.contains(number))
+                {
+                    for column in self.json.with_keys(format!("{}.{column}", relation.name)) {
+                        granted.insert((right.service.clone(), relation.service.clone(), column));
+                    }
+                }
+            }
+        }
+        let all: BTreeSet<_> = granted.iter().chain(self.used.keys()).cloned().collect();
+        let column = |key: (String, String, String)| {
+            let (granted, used) = (granted.contains(&key), self.used.get(&key).copied());
+            let declares = self.declaring.contains(&key.0);
+            let list = match used {
+                None => List::NeverUsed,
+                Some(Source::Run) if declares || !granted => List::NotDeclared,
+                Some(Source::Declared | Source::Both) if !granted => List::Refused,
+                Some(_) => List::Used,
+            };
+            Column {
+                from: key.0,
+                to: key.1,
+                column: key.2,
+                granted,
+                used,
+                list,
+            }
+        };
+        all.into_iter().map(column).collect()
+    }
+
+    fn key_list(&self) -> Vec<Key> {
+        let side = |relation: u32, columns: &[i16]| {
+            let relation = &self.catalogue.relations[&relation];
+            let names: Vec<_> = columns
+                .iter()
+                .filter_map(|number| relation.columns.get(number))
+                .map(String::as_str)
+                .collect();
+            (
+                relation.service.clone(),
+                format!("{}({})", relation.name, names.join(", ")),
+            )
+        };
+        let keys = self.catalogue.keys.iter().map(|key| {
+            let (from, child) = side(key.child, &key.columns);
+            let (to, parent) = side(key.parent, &key.parent_columns);
+            let (on_delete, on_update) = (key.on_delete.clone(), key.on_update.clone());
+            Key {
+                from,
+                to,
+                name: key.name.clone(),
+                child,
+                parent,
+                on_delete,
+                on_update,
+                indexed: key.indexed,
+            }
+        });
+        keys.collect()
+    }
+
+    fn write_rights(&self) -> Vec<WriteRight> {
+        let rights = self
+            .catalogue
+            .rights
+            .iter()
+            .filter(|right| right.writes)
+            .map(|right| {
+                let relation = &self.catalogue.relations[&right.relation];
+                WriteRight {
+                    from: right.service.clone(),
+                    to: relation.service.clone(),
+                    object: relation.name.clone(),
+                }
+            });
+        rights.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Of the views that others may read.
+    fn lineage(&self) -> Vec<Lineage> {
+        let views: BTreeSet<_> = self
+            .catalogue
+            .rights
+            .iter()
+            .map(|right| right.relation)
+            .filter(|oid| self.catalogue.rules.contains_key(oid))
+            .collect();
+        let names = |places: BTreeSet<Place>| {
+            places
+                .into_iter()
+                .map(|place| self.catalogue.named(place))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = views
+            .into_iter()
+            .map(|oid| {
+                let view = &self.catalogue.relations[&oid];
+                let columns = view.columns.iter().map(|(number, name)| {
+                    (name.clone(), names(self.catalogue.shows((oid, *number))))
+                });
+                Lineage {
+                    view: view.name.clone(),
+                    depth: self.catalogue.depth(oid),
+                    columns: columns.collect(),
+                    behind: names(self.catalogue.behind(oid)),
+                }
+            })
+            .collect();
+        all.sort_by(|a, b| a.view.cmp(&b.view));
+        all
+    }
+
+    fn blast(&self, rate: &dyn Fn(i64) -> f64) -> Vec<Blast> {
+        let mut all: Vec<_> = self
+            .reached
+            .iter()
+            .filter_map(|(place, reach)| {
+                Some(Blast {
+                    column: self.catalogue.named(*place),
+                    owner: self.catalogue.relations.get(&place.0)?.service.clone(),
+                    services: reach.services.iter().cloned().collect(),
+                    statements: reach.statements,
+                    calls_per_second: rate(reach.calls),
+                })
+            })
+            .collect();
+        all.sort_by(|a, b| {
+            let width = |one: &Blast| (one.services.len(), one.statements);
+            width(b)
+                .cmp(&width(a))
+                .then_with(|| a.column.cmp(&b.column))
+        });
+        all
+    }
+}
+
+/// How a statement depends on whom a relation belongs to.
+fn kinds(relation: &Relation, one: &Use) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    if relation.kind == 'S' {
+        return vec![Kind::Sequence];
+    }
+    if one.writes || one.locks {
+        kinds.push(Kind::Write);
+    }
+    // Counting rows reads no column, but needs the relation.
+    if !one.read.is_empty() || kinds.is_empty() {
+        kinds.push(if relation.is_view() {
+            Kind::Read
+        } else {
+            Kind::TableRead
+        });
+    }
+    kinds
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate")]
+fn rate(calls: i64, seconds: f64) -> f64 {
+    if seconds > 0.0 {
+        calls as f64 / seconds
+    } else {
+        0.0
+    }
+}

@@ -1,0 +1,133 @@
+//! What is asked: a change, the statements it may hurt, where to try it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::roles;
+
+/// A change of the database: one or more statements that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Without semicolons. `begin` and `commit` are left out: what is tried is one transaction anyway, and never committed.
+    pub statements: Vec<String>,
+    /// The role that runs it (`set role`), for it becomes the owner of what is made anew. Without: whoever connects.
+    pub role: Option<String>,
+}
+
+impl Change {
+    /// Reads SQL: a statement, or a migration file.
+    #[must_use]
+    pub fn new(sql: &str) -> Self {
+        let statements = roles::statements(sql, 1)
+            .into_iter()
+            .map(|one| one.sql)
+            .filter(|sql| !brackets(sql))
+            .collect();
+        Self {
+            statements,
+            role: None,
+        }
+    }
+
+    /// Run as this role.
+    #[must_use]
+    pub fn by(mut self, role: impl Into<String>) -> Self {
+        self.role = Some(role.into());
+        self
+    }
+}
+
+/// `begin`, `start transaction`, `commit`, `end`, with whatever follows.
+fn brackets(sql: &str) -> bool {
+    let word = sql.split_whitespace().next().unwrap_or_default();
+    ["begin", "start", "commit", "end"]
+        .iter()
+        .any(|bracket| word.eq_ignore_ascii_case(bracket))
+}
+
+/// A statement that a service runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Statement {
+    /// The role that runs it: `registry_reader`.
+    pub role: String,
+    /// With `$1` … for parameters.
+    pub sql: String,
+    /// How often it was seen; 0 where that isn't known.
+    #[serde(default)]
+    pub calls: u64,
+    /// Values that it was seen with, in the text form of Postgres, `null` for NULL: with them it is really executed on the clone, before and after, and
+    /// what depends on values (NOT NULL, CHECK, a trigger's body) is seen, too. Without them it is only planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Option<String>>>,
+}
+
+/// Where a change is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum On {
+    /// On a copy that is dropped afterwards.
+    Clone,
+    /// In the database itself, in a transaction that is rolled back, with a lock timeout of at most [`LIVE_LOCK_TIMEOUT`]. Everybody waits who meets its
+    /// locks, and a rolled-back rewrite has still written the whole table, and its WAL.
+    Live,
+}
+
+/// No statement on a live database waits longer for a lock than this, for everybody who comes later waits behind it.
+pub const LIVE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// How.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where.
+    pub on: On,
+    /// Service of a role, where its name doesn't tell (see [`super::service_of`]).
+    pub services: BTreeMap<String, String>,
+    /// The clone holds the data, too (else structure and rights alone: cheaper, and nothing is said about rewrites, scans and plans).
+    pub data: bool,
+    /// Clients that name the types of parameters and read columns by type (diesel, sqlx, JDBC): a changed type breaks them although Postgres is content.
+    pub typed_clients: bool,
+    /// A plan is slower from this ratio of estimated costs on.
+    pub slower_from: f64,
+    /// Shorter waits than this behind the change aren't called BLOCKS.
+    pub blocks_from: Duration,
+    /// Measure the queue behind a waiting change.
+    pub queue: Option<QueueOptions>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            on: On::Clone,
+            services: BTreeMap::new(),
+            data: true,
+            typed_clients: true,
+            slower_from: 1.5,
+            blocks_from: Duration::from_millis(100),
+            queue: None,
+        }
+    }
+}
+
+/// Of the experiment: somebody has read (or written) what the change must lock, and leaves the transaction open.
+#[derive(Debug, Clone, Copy)]
+pub struct QueueOptions {
+    /// How long that transaction stays open.
+    pub hold: Duration,
+    /// How long the change waits for its locks, unless it sets its own.
+    pub lock_timeout: Duration,
+    /// Statements of each service per second.
+    pub rate: f64,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self {
+            hold: Duration::from_secs(1),
+            lock_timeout: Duration::from_millis(250),
+            rate: 20.0,
+        }
+    }
+}
