@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::Keys;
+use crate::batch::Sharing;
 use crate::db::{Db, Lane};
 use crate::metrics::Metrics;
 use crate::{Clock, readable::Probe};
@@ -20,6 +21,7 @@ pub(crate) struct App {
     pub name: &'static str,
     pub db: Db,
     pub lanes: Lanes,
+    pub sharing: Sharing,
     pub clock: Clock,
     pub keys: Arc<Keys>,
     pub metrics: Metrics,

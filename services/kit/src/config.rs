@@ -43,6 +43,12 @@ pub struct Common {
     /// requests that may wait for a thread; one more is answered with 503
     #[arg(long, env = "QUEUE_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub queue_max: u32,
+    /// reads by key that may share a statement; 1 gives each its own
+    #[arg(long, env = "BATCH_MAX", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub batch_max: u32,
+    /// shares a statement even where there is nobody to share it with; for tests
+    #[arg(skip)]
+    pub batch_always: bool,
     /// event loops
     #[arg(long, env = "WORKERS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: u32,

@@ -131,6 +131,7 @@ use pq_sys as _;
 
 mod app;
 pub mod auth;
+pub mod batch;
 pub mod body;
 pub mod call;
 pub mod changes;
@@ -161,6 +162,7 @@ pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use batch::Batch;
 pub use body::{Invalid, Json, Validate};
 pub use clock::Clock;
 pub use config::{Common, NoSettings};

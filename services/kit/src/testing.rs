@@ -66,6 +66,8 @@ pub fn common(read_url: impl Into<String>, write_url: impl Into<String>) -> Comm
         pool_write_size: 2,
         pool_wait_ms: 5000,
         queue_max: 256,
+        batch_max: 32,
+        batch_always: false,
         workers: 1,
         jwks: None,
         jwt_issuer: "govrnanza".to_owned(),
