@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::Keys;
 use crate::batch::Sharing;
+use crate::clients::{Clients, Limits};
 use crate::db::{Db, Lane};
 use crate::metrics::Metrics;
 use crate::{Clock, readable::Probe};
@@ -22,6 +23,8 @@ pub(crate) struct App {
     pub db: Db,
     pub lanes: Lanes,
     pub sharing: Sharing,
+    pub clients: Clients,
+    pub limits: Limits,
     pub clock: Clock,
     pub keys: Arc<Keys>,
     pub metrics: Metrics,

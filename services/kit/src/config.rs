@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::clients::Clients;
+
 /// For a service without settings of its own.
 #[derive(Args, Clone, Debug, Default)]
 pub struct NoSettings {}
@@ -64,4 +66,7 @@ pub struct Common {
     /// what to log: a level, or tracing's filter syntax
     #[arg(long, env = "LOG", default_value = "info")]
     pub log: String,
+    /// What clients may ask of it.
+    #[command(flatten)]
+    pub clients: Clients,
 }

@@ -135,6 +135,7 @@ pub mod batch;
 pub mod body;
 pub mod call;
 pub mod changes;
+pub mod clients;
 mod clock;
 mod config;
 mod ctx;
