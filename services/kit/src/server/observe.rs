@@ -194,16 +194,34 @@ fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: 
     let scope = Caller::of(request).map_or("none", |caller| caller.scope.as_str());
     let request_id = &*stamp.request_id;
     let service = app.name;
+    let session = stamp.timing.session();
+    // Left out where the database wasn't asked.
+    let db_role = session.map(|session| match session.role {
+        "read" => format!("{service}_reader"),
+        _ => format!("{service}_writer"),
+    });
+    let backend_pid = session.map(|session| session.pid);
     match error {
         Some(cause) if status >= 500 && !matches!(cause, Error::Busy(_)) => {
-            tracing::error!(service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+            tracing::error!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
         }
         Some(cause) if status >= 500 => {
-            tracing::warn!(service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+            tracing::warn!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
         }
         // Client errors hold what the client sent: their text isn't logged.
         _ => tracing::info!(
-            service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms,
+            service,
+            method,
+            route,
+            status,
+            request_id,
+            scope,
+            db_role,
+            backend_pid,
+            queue_ms,
+            pool_ms,
+            db_ms,
+            app_ms,
             "request"
         ),
     }
