@@ -244,7 +244,10 @@ fn counted<V>(values: Vec<Result<V, Error>>, count: usize) -> Found<V> {
 }
 
 /// Rows of `unnest(…) with ordinality`, put where their keys stood; each of the keys has exactly one.
-pub fn in_order<T>(count: usize, rows: impl IntoIterator<Item = (i64, T)>) -> Result<Vec<T>, Error> {
+pub fn in_order<T>(
+    count: usize,
+    rows: impl IntoIterator<Item = (i64, T)>,
+) -> Result<Vec<T>, Error> {
     let mut slots: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
     let wrong = || Error::internal("a shared read gave a row that nobody asked for, or one twice");
     for (ordinal, row) in rows {

@@ -91,14 +91,7 @@ fn one_goes_alone_and_those_that_wait_meanwhile_go_together() {
     assert_eq!(scene.statement(), [6, 7], "and the rest");
     assert_eq!(answer(first), Ok(2));
     let answers: Vec<_> = others.into_iter().map(answer).collect();
-    let expected = [
-        Ok(4),
-        Err(Error::NotFound),
-        Ok(4),
-        Ok(10),
-        Ok(12),
-        Ok(14),
-    ];
+    let expected = [Ok(4), Err(Error::NotFound), Ok(4), Ok(10), Ok(12), Ok(14)];
     assert_eq!(answers, expected);
     assert_eq!(scene.lane.depth(), 0);
 }
@@ -171,7 +164,11 @@ fn closing_answers_what_waits() {
 #[test]
 fn rows_go_where_their_keys_stood_or_nowhere() {
     assert_eq!(in_order(2, [(2, 'b'), (1, 'a')]), Ok(vec!['a', 'b']));
-    for wrong in [vec![(1, 'a')], vec![(1, 'a'), (1, 'b')], vec![(1, 'a'), (3, 'b')]] {
+    for wrong in [
+        vec![(1, 'a')],
+        vec![(1, 'a'), (1, 'b')],
+        vec![(1, 'a'), (3, 'b')],
+    ] {
         assert!(in_order(2, wrong.clone()).is_err(), "{wrong:?}");
     }
 }
