@@ -7,7 +7,7 @@ use crate::auth::Keys;
 use crate::batch::Sharing;
 use crate::clients::{Clients, Limits};
 use crate::db::{Db, Lane};
-use crate::metrics::Metrics;
+use crate::metrics::{Measured, Metrics};
 use crate::{Clock, readable::Probe};
 
 /// The two ways to the database.
@@ -29,6 +29,7 @@ pub(crate) struct App {
     pub keys: Arc<Keys>,
     pub metrics: Metrics,
     pub probes: Vec<Probe>,
+    pub measured: Vec<Measured>,
     pub checks: Vec<Check>,
     pub openapi: String,
     pub docs: String,

@@ -172,6 +172,7 @@ pub use db::Db;
 pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;
+pub use metrics::{Measured, Values};
 pub use page::{Filtered, Keyset, Page, Paged};
 pub use path::Ids;
 pub use precondition::IfMatch;

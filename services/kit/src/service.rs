@@ -231,6 +231,7 @@ pub(crate) fn prepare<S: Service>(
         clock: boot.clock(),
         metrics: Metrics::new(S::NAME).map_err(|error| failed("metrics can't be made", &error))?,
         probes: routes.probes.clone(),
+        measured: routes.measured.clone(),
         checks: routes.checks.clone(),
         openapi: contract.to_string(),
         docs: docs::page(&contract),

@@ -106,7 +106,7 @@ fn failing(
 }
 
 async fn metrics(app: Data<App>) -> Result<HttpResponse, Error> {
-    let text = app.metrics.text(&app).map_err(Error::internal)?;
+    let text = app.metrics.text(&app).await.map_err(Error::internal)?;
     Ok(typed(
         HttpResponse::Ok(),
         "text/plain; version=0.0.4; charset=utf-8",
