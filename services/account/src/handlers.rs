@@ -5,9 +5,6 @@ mod organisations;
 mod plans;
 mod sessions;
 
-use std::net::IpAddr;
-
-use actix_web::HttpRequest;
 use kit::Routes;
 
 use crate::store::SCHEMA;
@@ -31,17 +28,4 @@ pub fn routes() -> Routes {
         .post("/sessions", sessions::create_session)
         .get_at_root("/.well-known/jwks.json", sessions::list_keys)
         .changes(SCHEMA)
-}
-
-/// Where the request comes from, as failures are counted: the peer itself, since what a header claims proves nothing.
-/// An IPv6 host owns its /64: all of it counts as one.
-fn address(request: &HttpRequest) -> String {
-    match request.peer_addr().map(|peer| peer.ip().to_canonical()) {
-        Some(IpAddr::V4(ip)) => ip.to_string(),
-        Some(IpAddr::V6(ip)) => {
-            let [a, b, c, d, ..] = ip.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-        None => "unknown".into(),
-    }
 }

@@ -22,7 +22,7 @@ mod views;
 
 use std::sync::Arc;
 
-use kit::{Boot, Routes, Service, StartError};
+use kit::{Batch, Boot, Routes, Service, StartError};
 
 pub use commands::generate_key_alone;
 pub use handlers::routes;
@@ -76,7 +76,9 @@ impl Service for Account {
             }
         });
         let routes = jobs::add(routes, &store, &boot.clock(), &keys, &sign_in);
+        let organisations = Batch::of(&store, Store::find_organisations);
         Ok(routes
+            .data(organisations)
             .data(store)
             .data(secret)
             .data(Arc::new(hasher))

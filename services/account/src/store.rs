@@ -11,6 +11,7 @@ mod sign_in;
 mod tidy;
 
 use chrono::{DateTime, Utc};
+use kit::batch::Found;
 use kit::id::{LoginId, OrganisationId};
 use kit::reply::Reply;
 use kit::{Error, Idempotency, IfMatch, Json, Meta, Page, Paged};
@@ -30,8 +31,8 @@ pub const SCHEMA: &str = "account";
 /// What Account does with its data. Synchronous: runs on a database thread. Passwords come hashed, since hashing takes longer
 /// than any statement.
 pub trait Store: Send + Sync {
-    /// One organisation with its standing, in one statement.
-    fn find_organisation(&self, id: OrganisationId) -> Result<Organisation, Error>;
+    /// Organisations with how they stand, by one statement, however many.
+    fn find_organisations(&self, ids: &[OrganisationId]) -> Found<Organisation>;
     /// Signs an organisation up, with its first admin.
     fn create_organisation(
         &self,

@@ -15,6 +15,7 @@ pub mod handlers;
 mod jobs;
 pub mod model;
 pub mod period;
+mod progress;
 pub mod provider;
 mod schema;
 mod settings;
@@ -63,8 +64,9 @@ impl Service for Billing {
         };
         let (threads, waiting) = PROVIDER_THREADS;
         let asking = Threads::start(&provider, threads, waiting).map_err(failed)?;
-        let mut routes =
-            handlers::data(handlers::routes(), Arc::new(store.clone()), asking).ready(probes());
+        let mut routes = handlers::data(handlers::routes(), Arc::new(store.clone()), asking)
+            .ready(probes())
+            .measure(progress::measured());
         if settings.work {
             let work = Work::new(store.clone(), provider, settings);
             routes =

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::Keys;
+use crate::batch::Sharing;
+use crate::clients::{Clients, Limits};
 use crate::db::{Db, Lane};
-use crate::metrics::Metrics;
+use crate::metrics::{Measured, Metrics};
 use crate::{Clock, readable::Probe};
 
 /// The two ways to the database.
@@ -20,10 +22,14 @@ pub(crate) struct App {
     pub name: &'static str,
     pub db: Db,
     pub lanes: Lanes,
+    pub sharing: Sharing,
+    pub clients: Clients,
+    pub limits: Limits,
     pub clock: Clock,
     pub keys: Arc<Keys>,
     pub metrics: Metrics,
     pub probes: Vec<Probe>,
+    pub measured: Vec<Measured>,
     pub checks: Vec<Check>,
     pub openapi: String,
     pub docs: String,

@@ -24,8 +24,6 @@ use crate::Error;
 pub const BODY_MAX: usize = 256 * 1024;
 /// What is still read of a body that is too large, so that the client gets its 413 and no reset connection.
 const DRAIN_MAX: usize = 8 * 1024 * 1024;
-/// A body that takes longer holds a connection for nothing.
-const BODY_WAIT: Duration = Duration::from_secs(15);
 
 /// The raw body of the request, read before any handler: extractors are then synchronous, and so their order is fixed.
 #[derive(Clone, Debug)]
@@ -41,8 +39,12 @@ impl RawBody {
     }
 }
 
-/// Reads the whole body, up to the limit.
-pub(crate) async fn read(mut payload: Payload, headers: &header::HeaderMap) -> RawBody {
+/// Reads the whole body, up to the limit and as long as `wait`: a slower one holds a connection for nothing.
+pub(crate) async fn read(
+    mut payload: Payload,
+    headers: &header::HeaderMap,
+    wait: Duration,
+) -> RawBody {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
@@ -75,7 +77,7 @@ pub(crate) async fn read(mut payload: Payload, headers: &header::HeaderMap) -> R
         }
     };
     RawBody(
-        tokio::time::timeout(BODY_WAIT, all)
+        tokio::time::timeout(wait, all)
             .await
             .unwrap_or(Err(Error::Slow)),
     )

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::clients::Clients;
+
 /// For a service without settings of its own.
 #[derive(Args, Clone, Debug, Default)]
 pub struct NoSettings {}
@@ -43,6 +45,12 @@ pub struct Common {
     /// requests that may wait for a thread; one more is answered with 503
     #[arg(long, env = "QUEUE_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub queue_max: u32,
+    /// reads by key that may share a statement; 1 gives each its own
+    #[arg(long, env = "BATCH_MAX", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub batch_max: u32,
+    /// shares a statement even where there is nobody to share it with; for tests
+    #[arg(skip)]
+    pub batch_always: bool,
     /// event loops
     #[arg(long, env = "WORKERS", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub workers: u32,
@@ -58,4 +66,7 @@ pub struct Common {
     /// what to log: a level, or tracing's filter syntax
     #[arg(long, env = "LOG", default_value = "info")]
     pub log: String,
+    /// What clients may ask of it.
+    #[command(flatten)]
+    pub clients: Clients,
 }

@@ -1,8 +1,8 @@
 //! What a handler knows of its request besides the path and the body.
 
 use std::future::{Ready, ready};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::db::Spent;
+use crate::db::{SessionId, Spent};
 use crate::id::LoginId;
 use crate::{Clock, Error};
 
@@ -44,6 +44,7 @@ pub(crate) struct Timing {
     queue: AtomicU64,
     pool: AtomicU64,
     db: AtomicU64,
+    session: Mutex<Option<SessionId>>,
 }
 
 impl Timing {
@@ -53,6 +54,7 @@ impl Timing {
             queue: AtomicU64::new(0),
             pool: AtomicU64::new(0),
             db: AtomicU64::new(0),
+            session: Mutex::default(),
         }
     }
 
@@ -61,6 +63,14 @@ impl Timing {
         self.queue.fetch_add(micros(spent.queue), Ordering::Relaxed);
         self.pool.fetch_add(micros(spent.pool), Ordering::Relaxed);
         self.db.fetch_add(micros(spent.db), Ordering::Relaxed);
+        if spent.session.is_some() {
+            *self.session.lock().unwrap_or_else(PoisonError::into_inner) = spent.session;
+        }
+    }
+
+    /// The session of the database that was used last.
+    pub fn session(&self) -> Option<SessionId> {
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Queue, pool, database, and the rest: milliseconds.

@@ -13,8 +13,9 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use crate::error::{Busy, Error};
 pub use lane::Lane;
+pub(crate) use lane::{Turn, perform};
 pub(crate) use pool::Side;
-pub use spent::Spent;
+pub use spent::{SessionId, Spent};
 
 /// A service's database: reads as `<svc>_reader`, writes as `<svc>_writer`.
 ///

@@ -131,9 +131,11 @@ use pq_sys as _;
 
 mod app;
 pub mod auth;
+pub mod batch;
 pub mod body;
 pub mod call;
 pub mod changes;
+pub mod clients;
 mod clock;
 mod config;
 mod ctx;
@@ -161,6 +163,7 @@ pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use batch::Batch;
 pub use body::{Invalid, Json, Validate};
 pub use clock::Clock;
 pub use config::{Common, NoSettings};
@@ -169,6 +172,7 @@ pub use db::Db;
 pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;
+pub use metrics::{Measured, Values};
 pub use page::{Filtered, Keyset, Page, Paged};
 pub use path::Ids;
 pub use precondition::IfMatch;

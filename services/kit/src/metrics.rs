@@ -1,11 +1,15 @@
 //! /metrics: what the service counts of itself, in Prometheus's text form.
 
+mod measured;
+
 use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
 use crate::app::App;
+
+pub use measured::{Measured, Values};
 
 /// One registry per running service: several may run in one process (tests).
 pub(crate) struct Metrics {
@@ -84,7 +88,7 @@ impl Metrics {
     }
 
     /// The text, with the gauges as they are now.
-    pub fn text(&self, app: &App) -> Result<String, prometheus::Error> {
+    pub async fn text(&self, app: &App) -> Result<String, prometheus::Error> {
         for side in app.db.sides() {
             let (all, free) = side.state();
             self.connections
@@ -104,6 +108,6 @@ impl Metrics {
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned())
+        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(app).await?)
     }
 }

@@ -12,6 +12,7 @@ use crate::app::Check;
 use crate::changes::handlers;
 use crate::error::Error;
 use crate::jobs::{Job, Work};
+use crate::metrics::Measured;
 use crate::readable::Probe;
 use crate::reply::BASE;
 use crate::server::gate;
@@ -36,6 +37,7 @@ pub struct Routes {
     routes: Vec<Route>,
     configure: Vec<Configure>,
     pub(crate) probes: Vec<Probe>,
+    pub(crate) measured: Vec<Measured>,
     pub(crate) checks: Vec<Check>,
     pub(crate) jobs: Vec<Job>,
 }
@@ -114,6 +116,13 @@ impl Routes {
     #[must_use]
     pub fn ready(mut self, probes: Vec<Probe>) -> Self {
         self.probes.extend(probes);
+        self
+    }
+
+    /// Something to measure in the database for each look at `/metrics`.
+    #[must_use]
+    pub fn measure(mut self, measured: Measured) -> Self {
+        self.measured.push(measured);
         self
     }
 

@@ -1,5 +1,7 @@
 //! The HTTP server: layers around the service's routes, and its end.
 
+mod connection;
+mod cors;
 mod gate;
 mod observe;
 mod own;
@@ -8,15 +10,25 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
+use actix_server::ServerBuilder;
+use actix_service::{
+    IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
+};
+use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
+use actix_web::rt;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
-use actix_web::{HttpServer, rt};
 
 pub(crate) use gate::gate;
 
+use connection::{Connection, Waits};
+
 use crate::app::App;
 use crate::service::Ready;
-use crate::{StartError, jobs};
+use crate::{Routes, StartError, jobs};
 
 /// From the signal to the end of the process, all together.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
@@ -60,21 +72,13 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let shared: Data<App> = Data::from(Arc::clone(&app));
     let jobs = routes.jobs.clone();
-    let server = HttpServer::new(move || {
-        actix_web::App::new()
-            .app_data(shared.clone())
-            .configure(own::routes)
-            .configure(|config| routes.configure(config))
-            .wrap(from_fn(observe::observe))
-    })
-    .workers(workers)
-    .keep_alive(Duration::from_secs(75))
-    .client_request_timeout(Duration::from_secs(10))
-    .disable_signals()
-    .shutdown_timeout(LAST_SECONDS)
-    .listen(listener)
-    .map_err(|error| failed(&error))?
-    .run();
+    let server = ServerBuilder::default()
+        .workers(workers)
+        .disable_signals()
+        .shutdown_timeout(LAST_SECONDS)
+        .listen(app.name, listener, move || http(&shared, &routes))
+        .map_err(|error| failed(&error))?
+        .run();
     let handle = server.handle();
     let mut scheduler = jobs::start(&jobs, &app)
         .await
@@ -100,6 +104,40 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
     app.lanes.write.close(deadline);
     tracing::info!(service = app.name, "stopped");
     Ok(())
+}
+
+/// One worker's side of it, as `HttpServer` would put it together, on connections of our own.
+fn http(
+    shared: &Data<App>,
+    routes: &Routes,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
++ use<> {
+    let milliseconds = Duration::from_millis;
+    let clients = &shared.clients;
+    let waits = Waits {
+        head: milliseconds(clients.head_wait_ms),
+        idle: milliseconds(clients.idle_wait_ms),
+        taking: milliseconds(clients.body_wait_ms),
+    };
+    let name = shared.name;
+    let app = actix_web::App::new()
+        .app_data(shared.clone())
+        .configure(|config| own::routes(config, name))
+        .configure(|config| routes.configure(config))
+        .wrap(from_fn(observe::observe));
+    let app = map_config(app.into_factory(), |()| AppConfig::default());
+    let service = HttpService::build()
+        .keep_alive(waits.idle)
+        .client_request_timeout(waits.head)
+        .on_connect_ext(|connection: &Connection, data| {
+            data.insert(connection.pulse());
+        })
+        .finish(app.map_err(|error: actix_web::Error| error.error_response()));
+    fn_service(move |io: TcpStream| async move {
+        let peer = io.peer_addr().ok();
+        Ok((Connection::new(io, waits), Protocol::Http1, peer))
+    })
+    .and_then(service)
 }
 
 /// Waits until no request is under way; each answer meanwhile closes its connection, so they become fewer.

@@ -11,7 +11,9 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
 use crate::app::{App, Lanes};
 use crate::auth::{Keys, Source};
+use crate::batch::Sharing;
 use crate::changes::hint;
+use crate::clients::Limits;
 use crate::config::Common;
 use crate::db::{Db, DbOptions, Lane};
 use crate::metrics::Metrics;
@@ -219,9 +221,17 @@ pub(crate) fn prepare<S: Service>(
             boot.clock(),
         ),
         lanes: parts.lanes,
+        clients: common.clients.clone(),
+        limits: Limits::new(&common.clients),
+        sharing: Sharing {
+            max: usize::try_from(common.batch_max).unwrap_or(1),
+            together: usize::try_from(common.pool_read_size.div_ceil(2)).unwrap_or(1),
+            always: common.batch_always,
+        },
         clock: boot.clock(),
         metrics: Metrics::new(S::NAME).map_err(|error| failed("metrics can't be made", &error))?,
         probes: routes.probes.clone(),
+        measured: routes.measured.clone(),
         checks: routes.checks.clone(),
         openapi: contract.to_string(),
         docs: docs::page(&contract),

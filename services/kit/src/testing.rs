@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use crate::auth::{AUDIENCE, Claims, Scope};
+use crate::clients::Clients;
 use crate::config::Common;
 use crate::id::{LoginId, OrganisationId, ProfileId};
 use crate::service::{Service, open, prepare};
@@ -56,7 +57,12 @@ impl Drop for Running {
 }
 
 /// Settings for a test: small pools, a free port, quiet.
+///
+/// `BATCH_MAX` in the environment makes all tests share reads (a lone one, too) or, with 1, none.
 pub fn common(read_url: impl Into<String>, write_url: impl Into<String>) -> Common {
+    let shared = std::env::var("BATCH_MAX")
+        .ok()
+        .and_then(|max| max.parse().ok());
     Common {
         database_read_url: Some(read_url.into()),
         database_write_url: Some(write_url.into()),
@@ -66,10 +72,13 @@ pub fn common(read_url: impl Into<String>, write_url: impl Into<String>) -> Comm
         pool_write_size: 2,
         pool_wait_ms: 5000,
         queue_max: 256,
+        batch_max: shared.unwrap_or(32),
+        batch_always: shared.is_some(),
         workers: 1,
         jwks: None,
         jwt_issuer: "govrnanza".to_owned(),
         clock_file: None,
+        clients: Clients::default(),
         log: std::env::var("LOG").unwrap_or_else(|_| "error".to_owned()),
     }
 }

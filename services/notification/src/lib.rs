@@ -13,6 +13,7 @@ pub mod cursor;
 pub mod feed;
 pub mod handlers;
 pub mod known;
+mod lag;
 pub mod leader;
 pub mod mail;
 pub mod mailer;
@@ -81,6 +82,7 @@ impl Service for NotificationService {
                 views::registry_changes,
                 views::billing_changes,
             ))
+            .measure(lag::measured(boot.clock()))
             // The reading instance does it, once it has read what there is to read.
             .job("0 * * * * *", "roll-ups and reminders", move || {
                 signals.minute.store(true, Ordering::SeqCst);

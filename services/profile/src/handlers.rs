@@ -4,11 +4,11 @@ use actix_web::web::Data;
 use kit::auth::{Admin, Member};
 use kit::id::{OrganisationId, ProfileId};
 use kit::reply::{self, Answer};
-use kit::{Ctx, Filtered, Idempotency, Ids, IfMatch, Json, Routes, call};
+use kit::{Batch, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, Routes, call};
 
 use crate::access::Editor;
-use crate::model::{NewNotificationSettings, NewProfile, ProfileFilter, ProfilePatch};
-use crate::store::Store;
+use crate::model::{NewNotificationSettings, NewProfile, Profile, ProfileFilter, ProfilePatch};
+use crate::store::{ProfileKey, Store};
 
 /// Closures name the store by this: a plain `&dyn Store` there would mean one that lives no longer than the borrow.
 type AnyStore = dyn Store;
@@ -59,12 +59,13 @@ async fn create_profile(
     call::write(&ctx, &store, create).await
 }
 
-async fn find_profile(ctx: Ctx, _: Member, path: Path, store: Data<dyn Store>) -> Answer {
-    let Ids((organisation, id)) = path;
-    let profile = call::read(&ctx, &store, move |store| {
-        store.find_profile(organisation, id)
-    })
-    .await?;
+async fn find_profile(
+    ctx: Ctx,
+    _: Member,
+    path: Path,
+    people: Data<Batch<ProfileKey, Profile>>,
+) -> Answer {
+    let profile = people.find(&ctx, path.0).await?;
     reply::with_etag(profile.version, &profile)
 }
 

@@ -13,7 +13,7 @@ mod views;
 
 use std::sync::Arc;
 
-use kit::{Boot, NoSettings, Routes, StartError};
+use kit::{Batch, Boot, NoSettings, Routes, StartError};
 
 pub use model::{NewNotificationSettings, NewProfile, NotificationSettings, Profile, ProfilePatch};
 pub use store::{PgStore, Store};
@@ -28,7 +28,9 @@ impl kit::Service for Service {
 
     fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
         let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db()));
-        Ok(handlers::routes().data(store).ready(readable()))
+        let people = Batch::of(&store, Store::find_profiles);
+        let routes = handlers::routes().data(store).data(people);
+        Ok(routes.ready(readable()))
     }
 }
 

@@ -4,12 +4,16 @@ mod places;
 mod profiles;
 mod settings;
 
+use kit::batch::Found;
 use kit::id::{OrganisationId, ProfileId};
 use kit::{Db, Error, Idempotency, IfMatch, Json, Meta, Page, Paged, Reply};
 
 use crate::model::{
     NewNotificationSettings, NewProfile, NotificationSettings, Profile, ProfilePatch,
 };
+
+/// What a person is found by.
+pub type ProfileKey = (OrganisationId, ProfileId);
 
 /// Whole use cases; called on database threads only.
 pub trait Store: Send + Sync {
@@ -30,8 +34,8 @@ pub trait Store: Send + Sync {
         meta: &Meta,
     ) -> Result<Reply, Error>;
 
-    /// One person; who is deleted is not found.
-    fn find_profile(&self, organisation: OrganisationId, id: ProfileId) -> Result<Profile, Error>;
+    /// People of any organisations, by one statement; who is deleted is not found.
+    fn find_profiles(&self, keys: &[ProfileKey]) -> Found<Profile>;
 
     /// Changes some fields of a person; writes nothing where nothing differs.
     fn update_profile(
@@ -110,9 +114,9 @@ impl Store for PgStore {
         })
     }
 
-    fn find_profile(&self, organisation: OrganisationId, id: ProfileId) -> Result<Profile, Error> {
+    fn find_profiles(&self, keys: &[ProfileKey]) -> Found<Profile> {
         self.db
-            .read(|connection| profiles::find(connection, organisation, id))
+            .read(|connection| profiles::find_all(connection, keys))
     }
 
     fn update_profile(

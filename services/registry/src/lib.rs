@@ -16,7 +16,7 @@ mod views;
 
 use std::sync::Arc;
 
-use kit::{Boot, NoSettings, Routes, Service, StartError};
+use kit::{Batch, Boot, NoSettings, Routes, Service, StartError};
 
 /// The service.
 pub struct Registry;
@@ -28,7 +28,8 @@ impl Service for Registry {
 
     fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
         let store: Arc<dyn store::Store> = Arc::new(store::PgStore::new(boot.db()));
-        let routes = routes().data(store).ready(kit::readable!(
+        let apis = Batch::of(&store, store::Store::find_apis);
+        let routes = routes().data(store).data(apis).ready(kit::readable!(
             schema::domains,
             schema::sub_domains,
             schema::apis,

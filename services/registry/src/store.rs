@@ -15,6 +15,7 @@ mod tags;
 mod versions;
 mod watches;
 
+use kit::batch::Found;
 use kit::changes::{Items, Place};
 use kit::id::{ApiId, DomainId, OrganisationId, ProfileId, SubDomainId, WatchId};
 use kit::reply::Answer;
@@ -31,6 +32,9 @@ pub(crate) use watches::nobody;
 
 /// The schema of this service.
 pub const SCHEMA: &str = "registry";
+
+/// What an API is found by.
+pub type ApiKey = (OrganisationId, ApiId);
 
 /// What a request that creates brings besides its body.
 #[derive(Clone, Debug)]
@@ -129,8 +133,8 @@ pub trait Store: Send + Sync {
         filter: &ApiFilter,
         page: &Page,
     ) -> Result<Paged<Api>, Error>;
-    /// One API with everything that belongs to it: one statement.
-    fn find_api(&self, organisation: OrganisationId, id: ApiId) -> Result<Api, Error>;
+    /// APIs of any organisations, each with everything that belongs to it: one statement, however many.
+    fn find_apis(&self, keys: &[ApiKey]) -> Found<Api>;
     /// Makes an API with its first version, within the plan.
     fn create_api(&self, create: &Create, body: Json<NewApi>, shape: Shape<'_, Api>) -> Answer;
     /// Changes an API, or nothing where the patch says what is there.

@@ -109,7 +109,7 @@ pub(super) async fn change_password(
             &ctx,
             &store,
             caller.login,
-            super::address(&request),
+            kit::clients::address(&request),
             &change,
         )
         .await?;

@@ -2,11 +2,12 @@
 
 use actix_web::web::Data;
 use kit::auth::{Admin, Member};
-use kit::{Answer, Ctx, Idempotency, IfMatch, Json, NoQuery, call, reply};
+use kit::id::OrganisationId;
+use kit::{Answer, Batch, Ctx, Idempotency, IfMatch, Json, NoQuery, call, reply};
 
 use crate::hashing::Hasher;
 use crate::keys::BodySecret;
-use crate::model::{NewOrganisation, OrganisationPatch};
+use crate::model::{NewOrganisation, Organisation, OrganisationPatch};
 use crate::store::Store;
 
 pub(super) async fn create_organisation(
@@ -30,12 +31,9 @@ pub(super) async fn find_organisation(
     ctx: Ctx,
     member: Member,
     _: NoQuery,
-    store: Data<dyn Store>,
+    organisations: Data<Batch<OrganisationId, Organisation>>,
 ) -> Answer {
-    let found = call::read(&ctx, &store, move |store| {
-        store.find_organisation(member.organisation)
-    })
-    .await?;
+    let found = organisations.find(&ctx, member.organisation).await?;
     reply::with_etag(found.version, &found)
 }
 

@@ -18,7 +18,7 @@ pub(super) async fn create_session(
     let credentials = body.check()?;
     reply::ok(
         &sign_in
-            .session(&ctx, &store, super::address(&request), credentials)
+            .session(&ctx, &store, kit::clients::address(&request), credentials)
             .await?,
     )
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use kit::batch::{Found, in_order};
 use kit::changes::{Change, record};
 use kit::error::OnConstraint;
 use kit::id::{LoginId, OrganisationId};
@@ -37,6 +38,36 @@ pub(super) fn find(
         .optional()?;
     let (row, standing) = found.ok_or(Error::NotFound)?;
     Ok(Organisation::new(row, standing))
+}
+
+kit::statement! {
+    /// Many organisations, each as [`find`] finds it: the n-th id's row says n.
+    struct FindOrganisations<'a>(ids: &'a [OrganisationId] as Array<Uuid>)
+        -> (BigInt, (Nullable<(Uuid, Text, Text, BigInt, Timestamptz, Timestamptz)>, Nullable<Text>)) =
+        "select q.n, o.id, o.name, o.plan_code, o.version, o.created_at, o.updated_at, s.standing
+        from unnest($1::uuid[]) with ordinality q(id, n)
+        left join account.organisations o on o.id = q.id
+        left join published.standings s on s.organisation_id = o.id"
+}
+
+/// Each organisation as [`find`] finds it, by one statement.
+pub(super) fn find_all(
+    connection: &mut PgConnection,
+    ids: &[OrganisationId],
+) -> Found<Organisation> {
+    if let &[id] = ids {
+        return match find(connection, id) {
+            Err(Error::NotFound) => Ok(vec![Err(Error::NotFound)]),
+            found => Ok(vec![Ok(found?)]),
+        };
+    }
+    let rows: Vec<(i64, (Option<OrganisationRow>, Option<String>))> =
+        FindOrganisations { ids }.load(connection)?;
+    let found = |(row, standing): (Option<_>, _)| {
+        row.map(|row| Organisation::new(row, standing))
+            .ok_or(Error::NotFound)
+    };
+    Ok(in_order(ids.len(), rows)?.into_iter().map(found).collect())
 }
 
 /// The row, locked against other changes of it; children may still refer to it meanwhile.

@@ -1,6 +1,7 @@
 //! The store on PostgreSQL: which verb reads, which writes, and in what transaction.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use kit::batch::Found;
 use kit::id::{LoginId, OrganisationId};
 use kit::reply::Reply;
 use kit::{Db, Error, Idempotency, IfMatch, Json, Meta, Page, Paged};
@@ -38,9 +39,9 @@ impl PgStore {
 }
 
 impl Store for PgStore {
-    fn find_organisation(&self, id: OrganisationId) -> Result<Organisation, Error> {
+    fn find_organisations(&self, ids: &[OrganisationId]) -> Found<Organisation> {
         self.db
-            .read(|connection| organisations::find(connection, id))
+            .read(|connection| organisations::find_all(connection, ids))
     }
 
     fn create_organisation(

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,22 +15,27 @@ use super::spent::{self, Spent};
 use crate::error::{Busy, Error};
 
 /// What becomes of a job when its turn comes.
-enum Turn {
+pub(crate) enum Turn {
     /// It runs, after so long a wait.
     Run(Duration),
     /// It waited too long: whoever sent it would be told too late.
     Late,
 }
 
+/// What is done in one turn.
+type Run = Box<dyn FnOnce(Turn) + Send>;
+
 struct Job {
     queued: Instant,
-    run: Box<dyn FnOnce(Turn) + Send>,
+    run: Run,
 }
 
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// Threads that wait for a job: where there is none, nobody is to be woken, which would be a system call.
+    idle: usize,
 }
 
 struct Shared {
@@ -37,6 +43,8 @@ struct Shared {
     ready: Condvar,
     max: usize,
     patience: Duration,
+    /// Requests that wait in a batch, less the turns that are queued for them.
+    elsewhere: AtomicIsize,
 }
 
 impl Shared {
@@ -53,10 +61,12 @@ impl Shared {
                     Some(job) => break job,
                     None if queue.closed => return,
                     None => {
+                        queue.idle += 1;
                         queue = self
                             .ready
                             .wait(queue)
-                            .unwrap_or_else(PoisonError::into_inner)
+                            .unwrap_or_else(PoisonError::into_inner);
+                        queue.idle -= 1;
                     }
                 }
             };
@@ -91,6 +101,7 @@ impl Lane {
             ready: Condvar::new(),
             max,
             patience,
+            elsewhere: AtomicIsize::new(0),
         });
         let threads = (1..=threads)
             .map(|number| {
@@ -143,7 +154,8 @@ impl Lane {
         }))
     }
 
-    fn push(&self, run: Box<dyn FnOnce(Turn) + Send>) -> bool {
+    /// Queues a job; false if the queue is full or closed.
+    pub(crate) fn push(&self, run: Run) -> bool {
         let mut queue = self.shared.lock();
         if queue.closed || queue.jobs.len() >= self.shared.max {
             return false;
@@ -152,14 +164,37 @@ impl Lane {
             queued: Instant::now(),
             run,
         });
+        let wake = queue.idle > 0;
         drop(queue);
-        self.shared.ready.notify_one();
+        if wake {
+            self.shared.ready.notify_one();
+        }
         true
     }
 
-    /// Jobs that wait now.
+    /// Requests that wait now.
     pub(crate) fn depth(&self) -> usize {
-        self.shared.lock().jobs.len()
+        let elsewhere = self.shared.elsewhere.load(Ordering::Relaxed);
+        self.shared
+            .lock()
+            .jobs
+            .len()
+            .saturating_add_signed(elsewhere)
+    }
+
+    /// So many more requests wait for this lane's threads elsewhere than in its queue.
+    pub(crate) fn waits_elsewhere(&self, more: isize) {
+        self.shared.elsewhere.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many requests may wait.
+    pub(crate) fn max(&self) -> usize {
+        self.shared.max
+    }
+
+    /// How long a request may wait for a thread.
+    pub(crate) fn patience(&self) -> Duration {
+        self.shared.patience
     }
 
     /// Takes no more jobs, finishes what is queued, and waits for the threads until `deadline`.
@@ -180,7 +215,11 @@ impl Lane {
     }
 }
 
-fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Spent) {
+/// Does a turn's work on this thread, and counts where its time went. A panic is an error.
+pub(crate) fn perform<T>(
+    turn: Turn,
+    work: impl FnOnce() -> Result<T, Error>,
+) -> (Result<T, Error>, Spent) {
     let Turn::Run(queue) = turn else {
         return (Err(Error::Busy(Busy::Queue)), Spent::default());
     };

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 use diesel::r2d2::{Error as PoolError, R2D2Connection};
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, RunQueryDsl};
+
+diesel::define_sql_function!(fn pg_backend_pid() -> diesel::sql_types::Integer);
 
 /// What all connections of one pool share.
 #[derive(Default)]
@@ -45,6 +47,7 @@ impl Health {
 pub(super) struct Session {
     connection: PgConnection,
     generation: u64,
+    pid: i32,
 }
 
 impl Deref for Session {
@@ -63,6 +66,11 @@ impl DerefMut for Session {
 impl Session {
     pub fn generation(&self) -> u64 {
         self.generation
+    }
+
+    /// Its process at the server.
+    pub fn pid(&self) -> i32 {
+        self.pid
     }
 }
 
@@ -94,9 +102,13 @@ impl Manager {
         connection
             .batch_execute(&self.setup)
             .map_err(PoolError::QueryError)?;
+        let pid = diesel::select(pg_backend_pid())
+            .get_result(&mut connection)
+            .map_err(PoolError::QueryError)?;
         Ok(Session {
             connection,
             generation,
+            pid,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use diesel::PgConnection;
 
 use super::manager::{Health, Manager, Session};
-use super::spent::{spend_db, spend_pool};
+use super::spent::{SessionId, spend_db, spend_pool};
 use crate::error::{Busy, Error};
 
 type Connection = r2d2::PooledConnection<Manager>;
@@ -92,7 +92,8 @@ impl Side {
         let start = Instant::now();
         let session: &mut Session = connection;
         let result = work(session);
-        spend_db(start.elapsed());
+        let (role, pid) = (self.role, session.pid());
+        spend_db(start.elapsed(), SessionId { role, pid });
         if matches!(result, Err(Error::Busy(Busy::Closed))) {
             // Only from this session's own generation: its siblings that fail later must not condemn the new ones.
             let old = session.generation();

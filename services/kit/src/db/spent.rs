@@ -12,10 +12,21 @@ pub struct Spent {
     pub pool: Duration,
     /// In the database.
     pub db: Duration,
+    /// On which session, the last if there were several.
+    pub session: Option<SessionId>,
+}
+
+/// A session of the database, as a request's log line names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId {
+    /// `read` or `write`: the service's reader, or its writer.
+    pub role: &'static str,
+    /// Its process at the server: `pid` in `pg_stat_activity`. Behind a pooler that of the moment it was opened.
+    pub pid: i32,
 }
 
 thread_local! {
-    static SPENT: Cell<Spent> = const { Cell::new(Spent { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO }) };
+    static SPENT: Cell<Spent> = const { Cell::new(Spent { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO, session: None }) };
 }
 
 /// Counts time as waited for a connection, for the job of this thread.
@@ -28,11 +39,12 @@ pub(crate) fn spend_pool(time: Duration) {
     });
 }
 
-/// Counts time as spent in the database, for the job of this thread.
-pub(crate) fn spend_db(time: Duration) {
+/// Counts time as spent in the database, on this session, for the job of this thread.
+pub(crate) fn spend_db(time: Duration, session: SessionId) {
     SPENT.with(|cell| {
         cell.set(Spent {
             db: cell.get().db + time,
+            session: Some(session),
             ..cell.get()
         })
     });

@@ -1,4 +1,6 @@
-//! The layer before each endpoint of the contract: what is offered, who asks, and the body.
+//! The layer before each endpoint of the contract: what is offered, who asks, how often, and the body.
+
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -8,8 +10,9 @@ use actix_web::web::Data;
 use actix_web::{Error as ActixError, HttpMessage};
 
 use crate::app::App;
+use crate::auth::Caller;
 use crate::error::Error;
-use crate::{auth, body};
+use crate::{auth, body, clients};
 
 /// 406 at once; the rest is only prepared, so that extractors decide in the order of the handler's parameters.
 pub(crate) async fn gate<B: MessageBody + 'static>(
@@ -21,15 +24,32 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
             .error_response(Error::NotAcceptable)
             .map_into_right_body());
     }
-    if let Some(app) = request.app_data::<Data<App>>() {
-        auth::authenticate(&request, &app.keys).await;
+    let Some(app) = request.app_data::<Data<App>>().cloned() else {
+        return Err(Error::internal("the server was built without its app").into());
+    };
+    auth::authenticate(&request, &app.keys).await;
+    if let Err(error) = spend(&request, &app) {
+        return Ok(request.error_response(error).map_into_right_body());
     }
+    let body_wait = Duration::from_millis(app.clients.body_wait_ms);
     let payload = request.take_payload();
-    let raw = body::read(payload, request.headers()).await;
+    let raw = body::read(payload, request.headers(), body_wait).await;
     request.extensions_mut().insert(raw);
     next.call(request)
         .await
         .map(ServiceResponse::map_into_left_body)
+}
+
+/// Counts what changes something against what its sender may.
+fn spend(request: &ServiceRequest, app: &App) -> Result<(), Error> {
+    if request.method().is_safe() {
+        return Ok(());
+    }
+    let login = Caller::of(request.request())
+        .ok()
+        .map(|caller| caller.login);
+    app.limits
+        .write(login, || clients::address_of(request, app))
 }
 
 /// Does `Accept` leave room for JSON? The most specific range that fits decides, as RFC 9110 has it.

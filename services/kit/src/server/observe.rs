@@ -11,6 +11,8 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error as ActixError, HttpMessage};
 
+use super::connection::{Pulse, UnderWay};
+use super::cors;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::ctx::{Stamp, Timing};
@@ -20,18 +22,25 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Counts a request as under way for as long as it lives, however it ends.
-struct InFlight(Data<App>);
+struct InFlight {
+    app: Data<App>,
+    _of_connection: Option<UnderWay>,
+}
 
 impl InFlight {
-    fn new(app: &Data<App>) -> Self {
+    fn new(app: &Data<App>, request: &ServiceRequest) -> Self {
         counter(app).fetch_add(1, Ordering::SeqCst);
-        Self(app.clone())
+        let pulse = request.request().conn_data::<Pulse>();
+        Self {
+            app: app.clone(),
+            _of_connection: pulse.map(Pulse::begin),
+        }
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        counter(&self.0).fetch_sub(1, Ordering::SeqCst);
+        counter(&self.app).fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -46,15 +55,23 @@ pub(super) async fn observe<B: MessageBody + 'static>(
     let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(Error::internal("the server was built without its app").into());
     };
-    let _in_flight = InFlight::new(&app);
+    let _in_flight = InFlight::new(&app, &request);
     let stamp = Stamp {
         request_id: request_id(&request),
         timing: Arc::new(Timing::new()),
     };
     request.extensions_mut().insert(stamp.clone());
-    let response = next.call(request).await?.map_into_boxed_body();
+    let origin = cors::origin(&request, &app.clients.cors_origins);
+    let response = if origin.is_some() && cors::is_preflight(&request) {
+        cors::preflight(request)
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
     let (error, mut response) = as_problem(response, &stamp.request_id);
     write_headers(&mut response, &stamp, app.draining());
+    if let Some(origin) = origin {
+        cors::allow(response.headers_mut(), origin);
+    }
     report(&app, &response, &stamp, error.as_ref());
     Ok(response)
 }
@@ -177,16 +194,34 @@ fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: 
     let scope = Caller::of(request).map_or("none", |caller| caller.scope.as_str());
     let request_id = &*stamp.request_id;
     let service = app.name;
+    let session = stamp.timing.session();
+    // Left out where the database wasn't asked.
+    let db_role = session.map(|session| match session.role {
+        "read" => format!("{service}_reader"),
+        _ => format!("{service}_writer"),
+    });
+    let backend_pid = session.map(|session| session.pid);
     match error {
         Some(cause) if status >= 500 && !matches!(cause, Error::Busy(_)) => {
-            tracing::error!(service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+            tracing::error!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
         }
         Some(cause) if status >= 500 => {
-            tracing::warn!(service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+            tracing::warn!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
         }
         // Client errors hold what the client sent: their text isn't logged.
         _ => tracing::info!(
-            service, method, route, status, request_id, scope, queue_ms, pool_ms, db_ms, app_ms,
+            service,
+            method,
+            route,
+            status,
+            request_id,
+            scope,
+            db_role,
+            backend_pid,
+            queue_ms,
+            pool_ms,
+            db_ms,
+            app_ms,
             "request"
         ),
     }

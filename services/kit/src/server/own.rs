@@ -13,10 +13,11 @@ use crate::reply::Reply;
 /// The page may use what stands in it, and ask nobody for anything.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-pub(super) fn routes(config: &mut ServiceConfig) {
+/// Behind a gateway the five share an origin: what each says of itself is there below its name as well.
+pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
     // Every path has its own 405; a handler in this list can't be asked by another method.
     macro_rules! get {
-        ($path:literal, $handler:path) => {
+        ($path:expr, $handler:path) => {
             config.service(
                 web::resource($path)
                     .route(web::get().to($handler))
@@ -27,8 +28,10 @@ pub(super) fn routes(config: &mut ServiceConfig) {
     get!("/healthz", healthz);
     get!("/readyz", readyz);
     get!("/metrics", metrics);
-    get!("/openapi.json", openapi);
-    get!("/docs", docs);
+    for prefix in [String::new(), format!("/{name}")] {
+        get!(format!("{prefix}/openapi.json"), openapi);
+        get!(format!("{prefix}/docs"), docs);
+    }
 }
 
 async fn other() -> Result<Reply, Error> {
@@ -103,7 +106,7 @@ fn failing(
 }
 
 async fn metrics(app: Data<App>) -> Result<HttpResponse, Error> {
-    let text = app.metrics.text(&app).map_err(Error::internal)?;
+    let text = app.metrics.text(&app).await.map_err(Error::internal)?;
     Ok(typed(
         HttpResponse::Ok(),
         "text/plain; version=0.0.4; charset=utf-8",

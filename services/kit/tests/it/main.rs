@@ -5,6 +5,7 @@
 mod auth;
 mod bodies;
 mod changes;
+mod clients;
 mod feed_order;
 mod http;
 mod idempotency;
@@ -14,6 +15,7 @@ mod own;
 mod process;
 mod restart;
 mod sample;
+mod slow;
 mod statement;
 mod stop;
 mod store;

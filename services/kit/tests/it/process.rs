@@ -1,6 +1,7 @@
 //! A service as its own process: exit codes, the line that says where it listens, and signals.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 use schema::testing::TestDb;
@@ -103,6 +104,12 @@ fn sigterm_and_sigint_end_it_with_0() {
             &[("authorization", "Bearer se.cr.et")],
         );
         assert_eq!(secret.status, 200);
+        // What a client sends in error is no error of ours.
+        let mut malformed = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
+        malformed.write_all(b"what is this\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        malformed.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 400"));
         let killed = Command::new("kill")
             .args([&format!("-{signal}"), &child.id().to_string()])
             .status()
@@ -128,6 +135,11 @@ fn sigterm_and_sigint_end_it_with_0() {
         ] {
             assert!(request.get(field).is_some(), "{field}: {request}");
         }
+        // From a blocked session of the database to the request, and back.
+        assert_eq!(request["db_role"], "account_reader");
+        assert!(request["backend_pid"].as_i64().is_some_and(|pid| pid > 0));
+        let alarm = rest.iter().find(|line| line.contains("\"ERROR\""));
+        assert_eq!(alarm, None);
         let mut errors = String::new();
         child
             .stderr

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
+use kit::batch::{Found, in_order};
 use kit::changes::{Change, record};
 use kit::id::{OrganisationId, ProfileId};
 use kit::{Error, IfMatch, Json, Keyset, Meta, OnConstraint, Page, Paged};
 use serde_json::json;
 
-use super::{SCHEMA, places};
+use super::{ProfileKey, SCHEMA, places};
 use crate::model::{NewProfile, Profile, ProfilePatch};
 
 kit::statement! {
@@ -44,6 +45,15 @@ kit::statement! {
         "select p.id, p.name, p.job_title, p.email, p.time_zone, p.version, p.created_at, p.updated_at
         from profile.profiles p
         where p.organisation_id = $1 and p.id = $2 and p.deleted_at is null"
+}
+
+kit::statement! {
+    /// Many people of any organisations: the n-th pair's row says n, and nothing else where there is nobody.
+    struct FindProfiles<'a>(organisation_ids: &'a [OrganisationId] as Array<Uuid>, ids: &'a [ProfileId] as Array<Uuid>)
+        -> (BigInt, Nullable<(Uuid, Text, Nullable<Text>, Text, Text, BigInt, Timestamptz, Timestamptz)>) =
+        "select q.n, p.id, p.name, p.job_title, p.email, p.time_zone, p.version, p.created_at, p.updated_at
+        from unnest($1::uuid[], $2::uuid[]) with ordinality q(organisation_id, id, n)
+        left join profile.profiles p on p.organisation_id = q.organisation_id and p.id = q.id and p.deleted_at is null"
 }
 
 kit::statement! {
@@ -142,19 +152,23 @@ pub(super) fn list(
     Ok(page.finish(rows, Profile::place))
 }
 
-/// One person.
-pub(super) fn find(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    id: ProfileId,
-) -> Result<Profile, Error> {
-    FindProfile {
-        organisation_id,
-        id,
+/// Each person, by one statement.
+pub(super) fn find_all(connection: &mut PgConnection, keys: &[ProfileKey]) -> Found<Profile> {
+    let found = |person: Option<Profile>| person.ok_or(Error::NotFound);
+    if let &[(organisation_id, id)] = keys {
+        let alone = FindProfile {
+            organisation_id,
+            id,
+        };
+        return Ok(vec![found(alone.get_result(connection).optional()?)]);
     }
-    .get_result(connection)
-    .optional()?
-    .ok_or(Error::NotFound)
+    let (organisation_ids, ids): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
+    let shared = FindProfiles {
+        organisation_ids: &organisation_ids,
+        ids: &ids,
+    };
+    let rows: Vec<(i64, Option<Profile>)> = shared.load(connection)?;
+    Ok(in_order(keys.len(), rows)?.into_iter().map(found).collect())
 }
 
 /// A new person.

@@ -3,11 +3,13 @@
 use actix_web::web::Data;
 use kit::auth::Member;
 use kit::id::{ApiId, OrganisationId};
-use kit::{Answer, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, NoQuery, Query, call, reply};
+use kit::{
+    Answer, Batch, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, NoQuery, Query, call, reply,
+};
 
 use super::{change, create};
-use crate::model::{ApiFilter, ApiMove, ApiPatch, NewApi, TagPage};
-use crate::store::Store;
+use crate::model::{Api, ApiFilter, ApiMove, ApiPatch, NewApi, TagPage};
+use crate::store::{ApiKey, Store};
 
 type Of = Ids<(OrganisationId, ApiId)>;
 
@@ -30,12 +32,9 @@ pub async fn find_api(
     member: Member,
     ids: Of,
     _: NoQuery,
-    store: Data<dyn Store>,
+    apis: Data<Batch<ApiKey, Api>>,
 ) -> Answer {
-    let api = call::read(&ctx, &store, move |store| {
-        store.find_api(member.organisation, ids.0.1)
-    })
-    .await?;
+    let api = apis.find(&ctx, (member.organisation, ids.0.1)).await?;
     reply::with_etag(api.version, &api)
 }
 

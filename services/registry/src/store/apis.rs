@@ -2,8 +2,10 @@
 
 use diesel::{PgConnection, RunQueryDsl};
 use kit::Error;
+use kit::batch::{Found, in_order};
 use kit::id::{ApiId, OrganisationId};
 
+use super::ApiKey;
 use super::standing::found;
 use crate::model::Api;
 
@@ -88,6 +90,18 @@ kit::statement! {
 }
 
 kit::statement! {
+    /// Many APIs of any organisations, each as [`FindApi`] finds it: the n-th pair's row says n.
+    pub struct FindApis<'a>(organisation_ids: &'a [OrganisationId] as Array<Uuid>, ids: &'a [ApiId] as Array<Uuid>)
+        -> (BigInt, (Nullable<Text>, Nullable<row::Api>)) = concat!(
+        "select q.n, st.standing, ", api_columns!(), "
+        from unnest($1::uuid[], $2::uuid[]) with ordinality q(organisation_id, id, n)
+        left join published.standings st on st.organisation_id = q.organisation_id
+        left join registry.apis a on a.organisation_id = q.organisation_id and a.id = q.id",
+        api_joins!()
+    )
+}
+
+kit::statement! {
     /// The version of an API that is about to change, locked.
     pub struct LockApi(organisation_id: OrganisationId as Uuid, id: ApiId as Uuid) -> (Nullable<Text>, Nullable<BigInt>) =
         "select st.standing, a.version
@@ -112,6 +126,24 @@ pub(super) fn find(
         }
         .get_result(connection)?,
     )
+}
+
+/// Each API as [`find`] finds it, by one statement.
+pub(super) fn find_all(connection: &mut PgConnection, keys: &[ApiKey]) -> Found<Api> {
+    if let &[(organisation_id, id)] = keys {
+        let alone = FindApi {
+            organisation_id,
+            id,
+        };
+        return Ok(vec![found(alone.get_result(connection)?)]);
+    }
+    let (organisation_ids, ids): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
+    let shared = FindApis {
+        organisation_ids: &organisation_ids,
+        ids: &ids,
+    };
+    let rows: Vec<(i64, (Option<String>, Option<Api>))> = shared.load(connection)?;
+    Ok(in_order(keys.len(), rows)?.into_iter().map(found).collect())
 }
 
 /// The API as it is under its lock. Read in a statement after the lock's own, whose snapshot may be older than the

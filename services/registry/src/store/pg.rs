@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::PgConnection;
+use kit::batch::Found;
 use kit::changes::{Items, Place};
 use kit::id::{ApiId, DomainId, OrganisationId, ProfileId, SubDomainId, WatchId};
 use kit::reply::Answer;
@@ -9,7 +10,7 @@ use kit::{Db, Error, Json, Meta, Page, Paged};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Change, Create, SCHEMA, Shape, Store};
+use super::{ApiKey, Change, Create, SCHEMA, Shape, Store};
 use super::{
     api_create, api_list, api_writes, apis, domains, feed, sub_domains, tags, versions, watches,
 };
@@ -171,9 +172,8 @@ impl Store for PgStore {
             .read(|connection| api_list::list(connection, organisation, filter, page))
     }
 
-    fn find_api(&self, organisation: OrganisationId, id: ApiId) -> Result<Api, Error> {
-        self.db
-            .read(|connection| apis::find(connection, organisation, id))
+    fn find_apis(&self, keys: &[ApiKey]) -> Found<Api> {
+        self.db.read(|connection| apis::find_all(connection, keys))
     }
 
     fn create_api(&self, create: &Create, body: Json<NewApi>, shape: Shape<'_, Api>) -> Answer {

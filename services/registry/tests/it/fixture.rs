@@ -139,11 +139,16 @@ impl House {
 
     /// With this many connections for reads, and for writes.
     pub fn with_pools(size: u32) -> Self {
+        Self::with(|common| (common.pool_read_size, common.pool_write_size) = (size, size))
+    }
+
+    /// With settings of a test's own.
+    pub fn with(change: impl FnOnce(&mut kit::Common)) -> Self {
         let db = TestDb::new();
         let fixture = Arc::new(SqlFixture::new(&db));
         let mut settings = common(db.url("registry_reader"), db.url("registry_writer"));
-        (settings.pool_read_size, settings.pool_write_size) = (size, size);
         settings.queue_max = 1024;
+        change(&mut settings);
         let service = spawn_with::<Registry>(settings, kit::NoSettings {}).unwrap();
         let urls = Urls {
             registry: Some(service.url.clone()),

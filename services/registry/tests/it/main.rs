@@ -7,6 +7,7 @@
     reason = "tests: a panic is a finding"
 )]
 
+mod batch;
 mod changes;
 mod contract;
 mod crash;

@@ -1,0 +1,265 @@
+//! Reads by key that share statements: a request takes what is already waiting along, and never waits for more.
+//!
+//! A statement costs the database more than a row does, so under load one statement answers many requests; alone a request
+//! is answered by a statement of its own, at once. Every key has its own answer: what is a 402 or a 404 to one request is
+//! nothing to its neighbours, and a statement that fails is tried again key by key, so that no request can harm another.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::db::{Lane, Spent, Turn, perform};
+use crate::error::Busy;
+use crate::{Ctx, Error};
+
+/// What a store answers to many keys: one result for each, in their order; or that the statement itself failed.
+pub type Found<V> = Result<Vec<Result<V, Error>>, Error>;
+
+/// How reads are shared in one service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sharing {
+    /// Keys in one statement (`BATCH_MAX`); 1: none are shared.
+    pub max: usize,
+    /// Statements of one kind at a time. Few: while one runs, the next gathers.
+    pub together: usize,
+    /// Sends even a lone key as a statement of two: tests, which ask one at a time, so see the shared statement alone.
+    pub always: bool,
+}
+
+/// A store's read by key, for handlers to ask as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
+pub struct Batch<K, V> {
+    shared: Arc<Shared<K, V>>,
+}
+
+struct Shared<K, V> {
+    find: Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>,
+    state: Mutex<State<K, V>>,
+}
+
+struct Waiting<K, V> {
+    key: K,
+    since: Instant,
+    answer: oneshot::Sender<(Result<V, Error>, Spent)>,
+}
+
+/// Whenever something waits, a turn is queued or one is running, which looks again when it ends.
+struct State<K, V> {
+    waiting: VecDeque<Waiting<K, V>>,
+    queued: bool,
+    running: usize,
+}
+
+impl<K, V> Batch<K, V>
+where
+    K: Clone + Send + 'static,
+    V: Send + 'static,
+{
+    /// Of a store's method that answers many keys, each as if it had been asked alone.
+    pub fn of<S: ?Sized + Send + Sync + 'static>(
+        store: &Arc<S>,
+        find: impl Fn(&S, &[K]) -> Found<V> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let store = Arc::clone(store);
+        let shared = Shared {
+            find: Box::new(move |keys| find(&store, keys)),
+            state: Mutex::new(State {
+                waiting: VecDeque::new(),
+                queued: false,
+                running: 0,
+            }),
+        };
+        Arc::new(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// What stands under this key, read on a thread of the read lane. A full queue is a 503 at once.
+    pub async fn find(&self, ctx: &Ctx, key: K) -> Result<V, Error> {
+        let (lane, sharing) = (&ctx.app().lanes.read, ctx.app().sharing);
+        let (result, spent) = if sharing.max == 1 {
+            let shared = Arc::clone(&self.shared);
+            lane.run(move || only((shared.find)(&[key])?)).await
+        } else {
+            let refused = || (Err(Error::Busy(Busy::Queue)), Spent::default());
+            match self.shared.push(key, lane, sharing) {
+                // An answer that never comes was thrown away at shutdown.
+                Some(answer) => answer.await.unwrap_or_else(|_| refused()),
+                None => refused(),
+            }
+        };
+        ctx.spent(spent);
+        result
+    }
+}
+
+impl<K, V> Shared<K, V>
+where
+    K: Clone + Send + 'static,
+    V: Send + 'static,
+{
+    /// No code that can panic runs under this lock, so a poisoned one still holds a whole queue.
+    fn lock(&self) -> MutexGuard<'_, State<K, V>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(
+        self: &Arc<Self>,
+        key: K,
+        lane: &Lane,
+        sharing: Sharing,
+    ) -> Option<oneshot::Receiver<(Result<V, Error>, Spent)>> {
+        let (answer, answered) = oneshot::channel();
+        let mut state = self.lock();
+        if state.waiting.len() >= lane.max() {
+            return None;
+        }
+        state.waiting.push_back(Waiting {
+            key,
+            since: Instant::now(),
+            answer,
+        });
+        self.schedule(&mut state, lane, sharing);
+        if !state.queued && state.running == 0 {
+            // The lane takes no more, and nobody would come back for this one.
+            state.waiting.pop_back();
+            return None;
+        }
+        lane.waits_elsewhere(1);
+        Some(answered)
+    }
+
+    /// Queues a turn if something waits and more turns may run.
+    fn schedule(self: &Arc<Self>, state: &mut State<K, V>, lane: &Lane, sharing: Sharing) {
+        if state.queued || state.waiting.is_empty() || state.running >= sharing.together {
+            return;
+        }
+        let (shared, on) = (Arc::clone(self), lane.clone());
+        // How long each key waited is its own matter, not the turn's.
+        state.queued = lane.push(Box::new(move |_| shared.turn(&on, sharing)));
+        if state.queued {
+            lane.waits_elsewhere(-1);
+        }
+    }
+
+    /// Answers what waits, a statement's worth of it. Then other work of the lane has its turn, unless the lane takes no more.
+    fn turn(self: &Arc<Self>, lane: &Lane, sharing: Sharing) {
+        let mut state = self.lock();
+        state.queued = false;
+        lane.waits_elsewhere(1);
+        loop {
+            let count = state.waiting.len().min(sharing.max);
+            let taken: Vec<_> = state.waiting.drain(..count).collect();
+            state.running += 1;
+            self.schedule(&mut state, lane, sharing);
+            drop(state);
+            lane.waits_elsewhere(-(isize::try_from(count).unwrap_or_default()));
+            self.answer(taken, lane, sharing);
+            state = self.lock();
+            state.running -= 1;
+            self.schedule(&mut state, lane, sharing);
+            if state.queued || state.running > 0 || state.waiting.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Whoever waited too long, or waits no more, is not asked for.
+    fn answer(&self, mut taken: Vec<Waiting<K, V>>, lane: &Lane, sharing: Sharing) {
+        taken.retain(|one| !one.answer.is_closed());
+        let (late, taken): (Vec<_>, Vec<_>) = taken
+            .into_iter()
+            .partition(|one| one.since.elapsed() > lane.patience());
+        for one in late {
+            one.end(Err(Error::Busy(Busy::Queue)), Spent::default());
+        }
+        let mut keys: Vec<K> = taken.iter().map(|one| one.key.clone()).collect();
+        match keys.as_slice() {
+            [] => return,
+            [one] if sharing.always => keys.push(one.clone()),
+            _ => {}
+        }
+        let waited: Vec<_> = taken.iter().map(|one| one.since.elapsed()).collect();
+        let count = keys.len();
+        let (found, spent) = perform(Turn::Run(std::time::Duration::ZERO), || {
+            (self.find)(&keys).and_then(|values| counted(values, count))
+        });
+        match found {
+            Ok(values) => {
+                for ((one, value), queue) in taken.into_iter().zip(values).zip(waited) {
+                    one.end(value, Spent { queue, ..spent });
+                }
+            }
+            Err(error) if count == 1 || everybodys(&error) => {
+                for (one, queue) in taken.into_iter().zip(waited) {
+                    one.end(Err(error.clone()), Spent { queue, ..spent });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, keys = count, "a shared read failed: each of it is tried alone");
+                for one in taken {
+                    let turn = if one.since.elapsed() > lane.patience() {
+                        Turn::Late
+                    } else {
+                        Turn::Run(one.since.elapsed())
+                    };
+                    let key = one.key.clone();
+                    let (value, spent) = perform(turn, || only((self.find)(&[key])?));
+                    one.end(value, spent);
+                }
+            }
+        }
+    }
+}
+
+impl<K, V> Waiting<K, V> {
+    fn end(self, value: Result<V, Error>, spent: Spent) {
+        // Nobody waits any more: the answer is dropped.
+        let _ = self.answer.send((value, spent));
+    }
+}
+
+/// The database is away, or has no connection to spare: asking for each alone would only take longer.
+fn everybodys(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused)
+    )
+}
+
+fn only<V>(values: Vec<Result<V, Error>>) -> Result<V, Error> {
+    counted(values, 1)?
+        .pop()
+        .unwrap_or_else(|| Err(Error::internal("a read by key has no answer")))
+}
+
+/// Were an answer missing, the ones behind it would be given to the wrong requests.
+fn counted<V>(values: Vec<Result<V, Error>>, count: usize) -> Found<V> {
+    if values.len() == count {
+        return Ok(values);
+    }
+    let (cause, found) = ("a shared read gave another number of answers", values.len());
+    Err(Error::internal(format!("{cause}: {found} for {count}")))
+}
+
+/// Rows of `unnest(…) with ordinality`, put where their keys stood; each of the keys has exactly one.
+pub fn in_order<T>(
+    count: usize,
+    rows: impl IntoIterator<Item = (i64, T)>,
+) -> Result<Vec<T>, Error> {
+    let mut slots: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
+    let wrong = || Error::internal("a shared read gave a row that nobody asked for, or one twice");
+    for (ordinal, row) in rows {
+        let index = usize::try_from(ordinal - 1).map_err(|_| wrong())?;
+        let slot = slots.get_mut(index).ok_or_else(wrong)?;
+        if slot.replace(row).is_some() {
+            return Err(wrong());
+        }
+    }
+    let all: Option<Vec<T>> = slots.into_iter().collect();
+    all.ok_or_else(|| Error::internal("a shared read has no row for one of its keys"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! A connection that is cut when its client dawdles. actix limits how long the first request's head may take; a client
+//! that sends its second one byte by byte, or never takes its answers, would hold the connection for ever.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use actix_web::rt::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// The requests of a connection, begun and ended; its own data, counted by the outermost layer.
+#[derive(Clone, Default)]
+pub(super) struct Pulse(Rc<Cell<(u64, u64)>>);
+
+impl Pulse {
+    /// One more is under way until what is returned is dropped.
+    pub fn begin(&self) -> UnderWay {
+        let (begun, ended) = self.0.get();
+        self.0.set((begun + 1, ended));
+        UnderWay(self.clone())
+    }
+}
+
+/// A request that has begun and not ended.
+pub(super) struct UnderWay(Pulse);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let (begun, ended) = self.0.0.get();
+        self.0.0.set((begun, ended + 1));
+    }
+}
+
+/// A time after which somebody has waited long enough.
+#[derive(Default)]
+struct Deadline(Option<Pin<Box<Sleep>>>);
+
+impl Deadline {
+    /// From now on, unless it runs already.
+    fn start(&mut self, wait: Duration) {
+        self.0
+            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + wait)));
+    }
+
+    fn clear(&mut self) {
+        self.0 = None;
+    }
+
+    /// An error once it is over; the task is woken then.
+    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let over = |sleep: &mut Pin<Box<Sleep>>| sleep.as_mut().poll(context).is_ready();
+        if self.0.as_mut().is_some_and(over) {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        Ok(())
+    }
+}
+
+/// A TCP connection whose client must finish what it begins.
+pub(super) struct Connection {
+    io: TcpStream,
+    pulse: Pulse,
+    waits: Waits,
+    /// How many requests had begun when it was looked last.
+    known: u64,
+    /// Whether some of a head has arrived and the rest is awaited.
+    heading: bool,
+    coming: Deadline,
+    taking: Deadline,
+}
+
+/// How long a client may take.
+#[derive(Clone, Copy)]
+pub(super) struct Waits {
+    /// For a head, from its first byte.
+    pub head: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// To take an answer.
+    pub taking: Duration,
+}
+
+impl Connection {
+    pub fn new(io: TcpStream, waits: Waits) -> Self {
+        Self {
+            io,
+            pulse: Pulse::default(),
+            waits,
+            known: 0,
+            heading: false,
+            coming: Deadline::default(),
+            taking: Deadline::default(),
+        }
+    }
+
+    /// What counts its requests.
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// Whether the next bytes are some of a head; those of a body have a limit of their own.
+    fn awaits_head(&mut self) -> bool {
+        let (begun, ended) = self.pulse.0.get();
+        if begun != self.known || begun != ended {
+            self.known = begun;
+            self.heading = false;
+            self.coming.clear();
+        }
+        begun == ended
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let awaits_head = this.awaits_head();
+        if awaits_head {
+            this.coming.start(this.waits.idle);
+            this.coming.check(context)?;
+        }
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(context, buffer))?;
+        if awaits_head && !this.heading && buffer.filled().len() > before {
+            this.heading = true;
+            this.coming.clear();
+            this.coming.start(this.waits.head);
+            // So that it wakes this task.
+            this.coming.check(context)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Connection {
+    /// An answer that isn't taken within the wait ends the connection.
+    fn taken<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.taking.clear();
+            return written;
+        }
+        self.taking.start(self.waits.taking);
+        self.taking.check(context)?;
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = Pin::new(&mut this.io).poll_write(context, bytes);
+        this.taken(context, written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let flushed = Pin::new(&mut this.io).poll_flush(context);
+        this.taken(context, flushed)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(context)
+    }
+}
