@@ -10,6 +10,7 @@ use serde_json::json;
 
 mod args;
 mod blame;
+mod coupling;
 mod roles;
 
 use args::{AfterRestore, Apply, Bootstrap, Cli, ClusterCommand, Command, Format, Schema};
@@ -25,6 +26,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => run_apply(args, cli.format),
         Command::Roles(args) => roles::run(args, cli.format),
         Command::Blame(args) => blame::run(args, cli.format),
+        Command::Coupling(args) => coupling::run(args, cli.format),
         Command::Schema(args) => rewrite(args),
         Command::AfterRestore(args) => run_after_restore(args, cli.format),
     };

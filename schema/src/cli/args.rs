@@ -39,6 +39,8 @@ pub(super) enum Command {
     Roles(super::roles::Roles),
     /// Who blocks whom right now.
     Blame(super::blame::Blame),
+    /// Who depends on whom, to the column: granted, used, and what a change would reach.
+    Coupling(super::coupling::Coupling),
     /// Rewrite `services/<service>/src/schema.rs` from the database.
     Schema(Schema),
     /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.

@@ -10,9 +10,12 @@ use postgres::Client;
 use crate::error::{Doing, Result};
 
 mod catalogue;
+pub mod diff;
+pub mod gate;
 pub mod json;
 mod metrics;
 pub mod owners;
+pub mod render;
 pub mod report;
 pub mod resolve;
 pub mod statements;

@@ -1,0 +1,186 @@
+//! `dba impact`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use schema::coupling::statements::{from_files, from_pg_stat_statements};
+use schema::impact::{self, Change, On, Options, QueueOptions, Statement};
+use schema::record::Recording;
+use schema::session::Session;
+use schema::{Error, Result};
+
+use super::args::Format;
+
+mod told;
+
+/// What a change does to everybody who uses the database, tried out before it is made.
+///
+///     dba impact 'alter table billing.invoices rename column paid_at to settled_at'
+///     dba impact -f migration.sql --as billing_owner --statements statements.json
+///     dba impact 'alter table registry.apis add check (name <> $$$$)' --queue
+///
+/// On a clone, each statement of each service is prepared as its own role; the change runs in a transaction; the statements are planned again, those
+/// prepared before it and anew; all is rolled back and the clone dropped. Locks, rewrites, scans and errors are what Postgres itself reports.
+///
+/// Verdicts, the worse the later:
+///   SAFE           nothing is noticed
+///   SLOWER         the planner thinks it dearer (--slower-from), or no index helps any more
+///   BLOCKS n ms    waits so long for the change's locks (--blocks-from-ms), or in the queue behind it (--queue)
+///   LOSES-GRANT    refused with 42501 from then on
+///   BREAKS-CACHED  fails on connections that prepared it before the change, until they are closed
+///   BREAKS         fails, or gives its reader columns that it wasn't written for
+///
+/// Statements come from --statements, else from pg_stat_statements. With no values known they are planned, not run: what depends on values (CHECK, foreign
+/// and unique keys, bodies of triggers) isn't seen.
+///
+/// The clone is a copy of the database's files if nobody is connected, else what pg_dump reads: it takes the room of the database and the time to read
+/// it. --on live needs no room, but everybody who meets the change's locks waits until all statements are judged, and a rewrite that is rolled back has
+/// still written the whole table, and its WAL.
+///
+/// Exit codes: 0 all SAFE or SLOWER, 1 worse, or the change is refused, 2 asked for wrongly, 3 could not run, or no statement could be judged.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(in crate::cli) struct Impact {
+    /// The change: one or more statements.
+    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
+    sql: Option<String>,
+    /// The change, in a file.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Who makes the change: what it makes will be that role's. Without: whoever connects.
+    #[arg(long = "as", value_name = "ROLE")]
+    role: Option<String>,
+    /// URL of a superuser in the database. Without it: the private cluster's.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// A recording (.json), a file of SQL, or a folder of such; may be given several times. In SQL, `-- role: NAME` or the file's name says whose it is.
+    #[arg(long, value_name = "FILE|DIR")]
+    statements: Vec<PathBuf>,
+    /// Service of a role, where its name doesn't begin with that of a schema: app7=sales; may be given several times.
+    #[arg(long, value_name = "ROLE=SERVICE")]
+    service: Vec<String>,
+    /// Where to try it.
+    #[arg(long, value_enum, default_value = "clone")]
+    on: Where,
+    /// With --on live: yes, others may have to wait.
+    #[arg(long)]
+    accept_locks: bool,
+    /// Measure how long each service waits while somebody's open transaction keeps the change waiting, and it everybody else.
+    #[arg(long)]
+    queue: bool,
+    /// With --queue: how long that transaction stays open.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    hold_ms: u64,
+    /// With --queue: how long the change waits, unless it sets its own lock_timeout.
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    lock_timeout_ms: u64,
+    /// With --queue: statements of each service per second.
+    #[arg(long, value_name = "N", default_value_t = 20.0)]
+    rate: f64,
+    /// Copy the structure alone: needs pg_dump, and says nothing about plans, rewrites and scans of real tables.
+    #[arg(long)]
+    without_data: bool,
+    /// Clients read columns by name and as text: a changed type doesn't disturb them.
+    #[arg(long)]
+    untyped_clients: bool,
+    /// SLOWER from this ratio of estimated costs on.
+    #[arg(long, value_name = "RATIO", default_value_t = 1.5)]
+    slower_from: f64,
+    /// BLOCKS from this many milliseconds on.
+    #[arg(long, value_name = "MS", default_value_t = 100)]
+    blocks_from_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Where {
+    Clone,
+    Live,
+}
+
+/// Tries and tells.
+pub(in crate::cli) fn run(args: &Impact, format: Format) -> Result<()> {
+    let change = change(args)?;
+    let options = options(args)?;
+    if options.on == On::Live && !args.accept_locks {
+        return Err(Error::Usage(
+            "--on live takes the change's locks in the database itself, and a rewrite that is rolled back has still written the whole table and its WAL: say --accept-locks if that may be".into(),
+        ));
+    }
+    let url = super::superuser_url(args.database_url.as_deref())?;
+    let statements = statements(args, &url)?;
+    let impact = impact::analyse(&url, &change, &statements, &options)?;
+    let value = serde_json::to_value(&impact).unwrap_or_default();
+    super::print(format, &told::told(&impact), &value);
+    match (&impact.refused, impact.exit_code()) {
+        (Some(_), _) => Err(Error::Finding("Postgres refuses the change".into())),
+        (None, 0) => Ok(()),
+        (None, _) => Err(Error::Finding(format!("the worst: {}", impact.verdict))),
+    }
+}
+
+fn change(args: &Impact) -> Result<Change> {
+    let sql = match (&args.sql, &args.file) {
+        (Some(sql), _) => sql.clone(),
+        (None, Some(file)) => std::fs::read_to_string(file)
+            .map_err(|error| Error::Usage(format!("can't read {}: {error}", file.display())))?,
+        (None, None) => String::new(),
+    };
+    let change = Change::new(&sql);
+    Ok(match &args.role {
+        Some(role) => change.by(role),
+        None => change,
+    })
+}
+
+fn options(args: &Impact) -> Result<Options> {
+    let mut services = BTreeMap::new();
+    for pair in &args.service {
+        let (role, service) = pair
+            .split_once('=')
+            .ok_or_else(|| Error::Usage(format!("--service {pair}: want ROLE=SERVICE")))?;
+        services.insert(role.to_owned(), service.to_owned());
+    }
+    let positive = args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0;
+    if !positive {
+        return Err(Error::Usage("--rate: want a number above 0, at most 10000".into()));
+    }
+    Ok(Options {
+        on: match args.on {
+            Where::Clone => On::Clone,
+            Where::Live => On::Live,
+        },
+        services,
+        data: !args.without_data,
+        typed_clients: !args.untyped_clients,
+        slower_from: args.slower_from,
+        blocks_from: Duration::from_millis(args.blocks_from_ms),
+        queue: args.queue.then(|| QueueOptions {
+            hold: Duration::from_millis(args.hold_ms),
+            lock_timeout: Duration::from_millis(args.lock_timeout_ms),
+            rate: args.rate,
+        }),
+    })
+}
+
+fn statements(args: &Impact, url: &str) -> Result<Vec<Statement>> {
+    let mut session = Session::connect(url)?;
+    if args.statements.is_empty() {
+        let counted = from_pg_stat_statements(&mut session.client)?;
+        let seen = counted.ok_or_else(|| {
+            Error::Unavailable("the server counts no statements here (pg_stat_statements): give --statements".into())
+        })?;
+        return Ok(seen.0.into_iter().map(Statement::from).collect());
+    }
+    let roles = session.texts("select rolname::text from pg_roles where not rolsuper")?;
+    let mut all = Vec::new();
+    for path in &args.statements {
+        if path.extension().is_some_and(|kind| kind == "json") {
+            all.extend(Recording::load(path)?.statements);
+        } else {
+            all.extend(from_files(path, &roles)?.into_iter().map(Statement::from));
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,164 @@
+//! The graph as SVG: services on an ellipse, an arrow from who depends to whom it depends on.
+
+use std::f64::consts::TAU;
+use std::fmt::Write as _;
+
+use super::super::report::{Kind, Report};
+use super::html::escape;
+use super::{Pair, by_relation, pairs};
+
+const WIDTH: f64 = 760.0;
+const NODE: (f64, f64) = (150.0, 56.0);
+
+#[derive(Clone, Copy)]
+struct Point {
+    x: f64,
+    y: f64,
+}
+
+/// The graph. An arrow's width grows with the logarithm of calls per second, or, where nothing was counted, of columns.
+pub(super) fn svg(report: &Report) -> String {
+    let count = report.services.len();
+    #[expect(clippy::cast_precision_loss, reason = "a few services")]
+    let n = count.max(1) as f64;
+    let height = if count > 8 { WIDTH } else { 560.0 };
+    let place = |at: usize| {
+        #[expect(clippy::cast_precision_loss, reason = "a few services")]
+        let angle = TAU * (at as f64) / n - TAU / 4.0;
+        Point {
+            x: WIDTH / 2.0 + (WIDTH / 2.0 - NODE.0 * 0.6) * angle.cos(),
+            y: height / 2.0 + (height / 2.0 - NODE.1) * angle.sin(),
+        }
+    };
+    let of = |name: &str| {
+        report
+            .services
+            .iter()
+            .position(|service| service.name == name)
+            .map(place)
+    };
+    let mut out = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Who depends on whom\">"
+    );
+    let pairs = pairs(report);
+    let weight = |pair: &Pair| {
+        if report.window.is_some() {
+            pair.calls_per_second
+        } else {
+            f64::from(u32::try_from(pair.columns.len()).unwrap_or(0))
+        }
+    };
+    let most = pairs.values().map(weight).fold(f64::MIN_POSITIVE, f64::max);
+    for (at, ((from, to), pair)) in pairs.iter().enumerate() {
+        if let (Some(start), Some(end)) = (of(from), of(to)) {
+            // Over three decades: a tenth of a thousandth is still seen.
+            let share = (1.0 + 999.0 * weight(pair) / most).log10() / 3.0;
+            arrow(
+                &mut out,
+                at,
+                (from, to),
+                pair,
+                (start, end),
+                1.5 + 7.0 * share,
+            );
+        }
+    }
+    for (at, service) in report.services.iter().enumerate() {
+        let Point { x, y } = place(at);
+        let _ = write!(
+            out,
+            "<g class=\"node\"><title>{} roles: {}</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{}\" height=\"{}\" rx=\"9\"/>\
+             <text x=\"{x:.1}\" y=\"{:.1}\">{}</text><text class=\"sub\" x=\"{x:.1}\" y=\"{:.1}\">{} of {} columns used</text></g>",
+            escape(&service.name),
+            escape(&service.roles.join(", ")),
+            x - NODE.0 / 2.0,
+            y - NODE.1 / 2.0,
+            NODE.0,
+            NODE.1,
+            y - 3.0,
+            escape(&service.name),
+            y + 17.0,
+            service.used,
+            service.exposed
+        );
+    }
+    out.push_str("</svg>");
+    out
+}
+
+/// A bent line from rim to rim, so that there and back don't cover each other.
+fn arrow(
+    out: &mut String,
+    at: usize,
+    names: (&str, &str),
+    pair: &Pair,
+    ends: (Point, Point),
+    width: f64,
+) {
+    let (from, to) = ends;
+    let (dx, dy) = (to.x - from.x, to.y - from.y);
+    let length = dx.hypot(dy).max(1.0);
+    let bend = Point {
+        x: (from.x + to.x) / 2.0 - dy / length * 34.0,
+        y: (from.y + to.y) / 2.0 + dx / length * 34.0,
+    };
+    let (start, tip) = (rim(from, bend, 2.0), rim(to, bend, 4.0));
+    let (ux, uy) = unit(bend, tip);
+    let head = 7.0 + width;
+    let neck = Point {
+        x: tip.x - ux * head,
+        y: tip.y - uy * head,
+    };
+    let path = format!(
+        "M{:.1} {:.1}Q{:.1} {:.1} {:.1} {:.1}",
+        start.x, start.y, bend.x, bend.y, neck.x, neck.y
+    );
+    let half = head * 0.55;
+    let tooltip = [
+        pair.ways.clone(),
+        by_relation(pair.columns.iter().map(|column| column.column.as_str())),
+    ]
+    .concat();
+    let class = match pair {
+        _ if pair
+            .kinds
+            .iter()
+            .any(|kind| matches!(kind, Kind::Write | Kind::CascadeWrite)) =>
+        {
+            " writes"
+        }
+        _ if pair.columns.is_empty() => " static",
+        _ => "",
+    };
+    let _ = write!(
+        out,
+        "<g class=\"edge{class}\" tabindex=\"0\" data-pair=\"pair{at}\"><title>{} → {}, {:.2} calls/s\n{}</title><path class=\"hit\" d=\"{path}\"/>\
+         <path class=\"line\" stroke-width=\"{width:.1}\" d=\"{path}\"/><path class=\"head\" d=\"M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z\"/></g>",
+        escape(names.0),
+        escape(names.1),
+        pair.calls_per_second,
+        escape(&tooltip.join("\n")),
+        tip.x,
+        tip.y,
+        neck.x - uy * half,
+        neck.y + ux * half,
+        neck.x + uy * half,
+        neck.y - ux * half,
+    );
+}
+
+fn unit(from: Point, to: Point) -> (f64, f64) {
+    let (dx, dy) = (to.x - from.x, to.y - from.y);
+    let length = dx.hypot(dy).max(f64::MIN_POSITIVE);
+    (dx / length, dy / length)
+}
+
+/// Where the line from a node's centre leaves its box, and a little further.
+fn rim(centre: Point, towards: Point, gap: f64) -> Point {
+    let (ux, uy) = unit(centre, towards);
+    let reach = (NODE.0 / 2.0 / ux.abs().max(1e-9)).min(NODE.1 / 2.0 / uy.abs().max(1e-9)) + gap;
+    Point {
+        x: centre.x + ux * reach,
+        y: centre.y + uy * reach,
+    }
+}
