@@ -11,10 +11,12 @@ use super::{Format, print_line};
 use crate::dataset::Size;
 use crate::experiment::Preset;
 use crate::result::ResultFile;
-use crate::{Failure, report, run, selftest};
+use crate::{Failure, report, run};
 
+mod selftest;
 mod threshold;
 
+pub(super) use selftest::{SelftestArgs, test_itself};
 use threshold::Threshold;
 
 /// How many rows.
@@ -95,40 +97,6 @@ pub(super) struct AnalyseArgs {
     /// How to say what came out
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct SelftestArgs {
-    /// Keep the outcome in the results folder, for the result files to come
-    #[arg(long)]
-    save: bool,
-    /// The results folder
-    #[arg(long, default_value = "results", value_name = "DIR")]
-    results: PathBuf,
-    /// How to say what came out
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-/// Tests the lab by itself.
-pub(super) fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
-    let tests = selftest::run(|test| {
-        let mark = match test.pass {
-            Some(true) => "passed",
-            Some(false) => "FAILED",
-            None => "noted",
-        };
-        eprintln!("{:8} {mark:7} {}", test.id, test.found);
-    })?;
-    if args.save {
-        selftest::save(&args.results, &tests)?;
-    }
-    if args.format == Format::Json {
-        print_line(serde_json::json!(tests));
-    }
-    Ok(ExitCode::from(u8::from(
-        tests.iter().any(|test| test.pass == Some(false)),
-    )))
 }
 
 /// Runs an experiment.

@@ -11,8 +11,15 @@ use crate::{Failure, export, run};
 
 #[derive(Debug, Args)]
 pub(super) struct KneeArgs {
-    /// Which service
-    service: String,
+    /// Which services [default: all]
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Keep what was found in the results folder, for the result files to come
+    #[arg(long)]
+    save: bool,
+    /// The results folder
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    results: PathBuf,
     /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
     #[arg(long, value_name = "FILE")]
     workload: Option<PathBuf>,
@@ -49,7 +56,7 @@ pub(super) struct ExportArgs {
     organisations: usize,
 }
 
-/// Ramps one service until it bends.
+/// Ramps services, one by one, until each bends.
 pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
     let options = run::Options {
         preset: crate::experiment::Preset::Quick,
@@ -62,14 +69,19 @@ pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
         rates_from: None,
     };
     let stop = interruptible()?;
-    let knee = run::knee(&options, &args.service, &stop, |step| {
+    let knees = run::knee(&options, &args.services, &stop, |step| {
         if args.format == Format::Text {
             print_line(step);
         }
     })?;
-    match args.format {
-        Format::Text => print_line(&knee),
-        Format::Json => print_line(serde_json::json!(knee)),
+    for knee in &knees {
+        match args.format {
+            Format::Text => print_line(knee),
+            Format::Json => print_line(serde_json::json!(knee)),
+        }
+    }
+    if args.save {
+        run::save_knees(&args.results, &knees)?;
     }
     Ok(ExitCode::SUCCESS)
 }

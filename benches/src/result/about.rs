@@ -83,4 +83,7 @@ pub struct SelfTest {
     pub found: String,
     /// Whether it passed; null when this machine couldn't resolve it.
     pub pass: Option<bool>,
+    /// When, RFC 3339.
+    #[serde(default)]
+    pub at: Option<String>,
 }

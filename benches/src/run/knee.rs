@@ -14,6 +14,7 @@ use crate::Failure;
 use crate::driver::{self, Settings};
 use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
+use crate::schedule::Workload;
 
 /// Where the ramp begins.
 const FIRST_PER_S: f64 = 50.0;
@@ -88,31 +89,56 @@ impl fmt::Display for Knee {
     }
 }
 
-/// Raises one service's rate, nobody else at work, until its p95 is twice the first step's or less than 99 % is answered
-/// well.
+/// Raises the rate of each of these services (none: of all), nobody else at work, until its p95 is twice the first step's or
+/// less than 99 % is answered well.
 pub fn knee(
     options: &Options,
-    service: &str,
+    services: &[String],
     stop: &Arc<AtomicBool>,
     say: impl Fn(&Step),
-) -> Result<Knee, Failure> {
+) -> Result<Vec<Knee>, Failure> {
     let workload = read_workload(options)?;
-    if !workload.services.contains_key(service) {
-        let known: Vec<&str> = workload.services.keys().map(String::as_str).collect();
+    let known: Vec<String> = workload.services.keys().cloned().collect();
+    if let Some(unknown) = services.iter().find(|name| !known.contains(name)) {
         return Err(Failure::usage(format!(
-            "The workload has no {service}; it has {}.",
+            "The workload has no {unknown}; it has {}.",
             known.join(", ")
         )));
     }
+    let services = if services.is_empty() {
+        &known
+    } else {
+        services
+    };
     let environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
+    let ramped = services.iter().map(|service| {
+        eprintln!("Raising {service}'s rate …");
+        ramp(&environment, &workload, service, options.seed, stop, &say)
+    });
+    ramped.collect()
+}
+
+fn ramp(
+    environment: &Environment,
+    workload: &Workload,
+    service: &str,
+    seed: u64,
+    stop: &AtomicBool,
+    say: &dyn Fn(&Step),
+) -> Result<Knee, Failure> {
     let mut steps: Vec<Step> = Vec::new();
     let mut rate = FIRST_PER_S;
     let mut found = false;
     // The first rate runs once for nothing: caches and connections are made.
-    step(&environment, &workload, service, rate, options.seed)?;
+    step(environment, workload, service, rate, seed)?;
     while steps.len() < STEPS && !stop.load(Ordering::Relaxed) {
-        let seed = options.seed + steps.len() as u64;
-        let next = step(&environment, &workload, service, rate, seed)?;
+        let next = step(
+            environment,
+            workload,
+            service,
+            rate,
+            seed + steps.len() as u64,
+        )?;
         say(&next);
         found = steps
             .first()
@@ -139,7 +165,7 @@ pub fn knee(
 
 fn step(
     environment: &Environment,
-    workload: &crate::schedule::Workload,
+    workload: &Workload,
     service: &str,
     rate_per_s: f64,
     seed: u64,

@@ -8,6 +8,7 @@ pub(crate) mod environment;
 mod freshness;
 mod knee;
 mod progress;
+mod rig;
 mod session;
 mod site;
 
@@ -17,14 +18,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
+use crate::contender::TargetInfo;
 use crate::dataset::Size;
 use crate::experiment::{Cell, Preset};
 use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo};
 use crate::schedule::{Workload, Zipf};
-use crate::{Failure, observe, report, selftest};
+use crate::{Failure, observe, report, saved, selftest};
 
 use environment::Environment;
 pub use knee::{Knee, Step, knee};
+pub(crate) use rig::Rig;
 use session::Session;
 pub use site::Site;
 
@@ -76,10 +79,15 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
         .filter(|name| workload.services.contains_key(name))
         .collect();
     let services = options.preset.services(&running);
-    let infos = match rates {
-        Some(of) => of.services,
+    let mut infos = match rates {
+        Some(of) => known(of.services, &services)?,
         None => calibrate::rates(&mut environment, &workload, &services, options)?,
     };
+    let knees = saved::newest::<BTreeMap<String, f64>>(&options.results, KNEES);
+    let (knees, _) = knees.unwrap_or_default();
+    for info in &mut infos {
+        info.knee_per_s = knees.get(&info.name).copied();
+    }
     let folder = new_folder(options)?;
     let mut result = blank(options, &mut environment, infos, workload, &folder)?;
     let tests = selftest::newest(&options.results);
@@ -129,6 +137,34 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
         started,
     }
     .go_on(stop)
+}
+
+/// Name of the file in a results folder that holds, by service, the rate above which it bends on this machine.
+const KNEES: &str = "knees.json";
+
+/// Keeps knees for the runs to come in this results folder, beside those of other services.
+///
+/// # Errors
+/// When the file can't be written.
+pub fn save_knees(results: &Path, found: &[Knee]) -> Result<(), Failure> {
+    let before = saved::newest::<BTreeMap<String, f64>>(results, KNEES);
+    let (mut knees, _) = before.unwrap_or_default();
+    let bent = found.iter().filter(|knee| knee.found);
+    knees.extend(bent.map(|knee| (knee.service.clone(), knee.rate_per_s)));
+    saved::keep(results, KNEES, &knees)
+}
+
+/// Another run's rates, where they are for the services of this one.
+fn known(rates: Vec<ServiceInfo>, services: &[String]) -> Result<Vec<ServiceInfo>, Failure> {
+    let of: Vec<&str> = rates.iter().map(|info| info.name.as_str()).collect();
+    if services.iter().all(|name| of.contains(&name.as_str())) && of.len() == services.len() {
+        return Ok(rates);
+    }
+    Err(Failure::usage(format!(
+        "That run drove {}, this one drives {}: they can't be compared.",
+        of.join(", "),
+        services.join(", ")
+    )))
 }
 
 fn read(file: &Path) -> Result<ResultFile, Failure> {
@@ -197,6 +233,7 @@ fn blank(
         },
         machine: observe::machine(),
         postgres: Some(environment.postgres_info()?),
+        target: Some(TargetInfo::ours()),
         services,
         cells: Vec::new(),
         matrix: None,

@@ -100,11 +100,19 @@ pub fn ceiling() -> Result<SelfTest, Failure> {
         }
         reached = rate;
     }
+    let stub = Stub::start(law, 7)?;
+    let others = match super::others::reach(&stub.url()) {
+        none if none.is_empty() => "neither wrk nor oha is installed to compare with".into(),
+        some => format!(
+            "as fast as they can, closed loop, the same stub gives {}",
+            some.join(", ")
+        ),
+    };
     Ok(outcome(
         "ceiling",
         None,
         format!(
-            "{reached:.0} requests/s with the driver at most 1 ms late (p99), stub on the same processors"
+            "{reached:.0} requests/s with the driver at most 1 ms late (p99), stub on the same processors; {others}"
         ),
     ))
 }
@@ -118,6 +126,7 @@ fn drive(
     let stub = Stub::start(law, 7)?;
     let workload = ServiceWorkload {
         weight: 1.0,
+        rate_per_s: None,
         endpoints: vec![Endpoint {
             name: "stub".into(),
             share: 1.0,

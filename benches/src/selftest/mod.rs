@@ -7,94 +7,143 @@ mod blame;
 mod driver;
 mod injected;
 mod keys;
+mod nulls;
+mod others;
 mod processors;
+mod repeats;
 mod stub;
+mod system;
+mod twin;
+mod watching;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use schema::cluster::{Cluster, ClusterOptions};
-use serde::{Deserialize, Serialize};
 
 use crate::result::SelfTest;
-use crate::{Failure, observe};
+use crate::{Failure, saved};
 
-/// Runs all tests that need no running system: the driver's against a stub, the ledger's on a throw-away Postgres.
+/// What can be tested, in the order it is: the short ones, and those that need the whole system and minutes.
+pub const SHORT: [&str; 8] = ["V1", "V2", "V3", "V4", "V8", "V6", "V7", "ceiling"];
+/// See [`SHORT`].
+pub const LONG: [&str; 3] = ["V5", "V10", "V12"];
+
+/// Which tests, and how much of them.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Ids of [`SHORT`] and [`LONG`]; empty: all short ones.
+    pub only: Vec<String>,
+    /// The long ones too.
+    pub long: bool,
+    /// Comparisons of V5 between identical systems.
+    pub nulls: u32,
+    /// Services as they are built for load.
+    pub optimised: bool,
+}
+
+impl Options {
+    fn wants(&self, id: &str) -> bool {
+        if self.only.is_empty() {
+            return SHORT.contains(&id) || self.long && LONG.contains(&id);
+        }
+        self.only.iter().any(|only| only.eq_ignore_ascii_case(id))
+    }
+}
+
+/// Runs what is wanted; each outcome is told to `say` as soon as it is there.
 ///
 /// # Errors
-/// When Postgres can't be started; a test that fails is a result.
-pub fn run(say: impl Fn(&SelfTest)) -> Result<Vec<SelfTest>, Failure> {
-    let could_not = |error: schema::Error| Failure::could_not_run(format!("{error}."));
+/// When Postgres or the services can't be started; a test that fails is a result.
+pub fn run(
+    options: &Options,
+    stop: &Arc<AtomicBool>,
+    say: impl Fn(&SelfTest),
+) -> Result<Vec<SelfTest>, Failure> {
     let mut tests = Vec::new();
     let mut note = |test: SelfTest| {
         say(&test);
         tests.push(test);
     };
+    let wants = |id| options.wants(id);
+    if ["V1", "V2", "V3", "V4", "V8"].into_iter().any(wants) {
+        on_a_cluster(&wants, &mut note)?;
+    }
+    if wants("V6") || wants("V7") {
+        let (law, omission) = driver::known_law()?;
+        note(law);
+        note(omission);
+    }
+    if wants("ceiling") {
+        note(driver::ceiling()?);
+    }
+    if wants("V5") {
+        let system = system::System::start(options.optimised, stop)?;
+        note(nulls::false_alarms(&system, options.nulls, stop)?);
+        note(twin::idle(&system, stop)?);
+        note(watching::on_and_off(&system, stop)?);
+    }
+    if wants("V10") || wants("V12") {
+        repeats::run(options.optimised, &wants, stop)?
+            .into_iter()
+            .for_each(note);
+    }
+    Ok(tests)
+}
+
+/// The ledger's tests, on a throw-away Postgres.
+fn on_a_cluster(
+    wants: &dyn Fn(&'static str) -> bool,
+    note: &mut dyn FnMut(SelfTest),
+) -> Result<(), Failure> {
     let cluster = Cluster::find_or_start(&ClusterOptions {
         careless: false,
         ..ClusterOptions::ephemeral()
     })
-    .map_err(could_not)?;
-    let url = cluster.url().to_owned();
-    note(blame::injected_row_locks(&url)?);
-    note(blame::hot_row(&url)?);
-    note(blame::ddl_queue(&url)?);
-    note(keys::truth_table(&url)?);
-    note(processors::bubble(&url)?);
-    let (law, omission) = driver::known_law()?;
-    note(law);
-    note(omission);
-    note(driver::ceiling()?);
-    Ok(tests)
+    .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let url = cluster.url();
+    let tests: [(&str, fn(&str) -> Result<SelfTest, Failure>); 5] = [
+        ("V1", blame::injected_row_locks),
+        ("V2", blame::hot_row),
+        ("V3", blame::ddl_queue),
+        ("V4", keys::truth_table),
+        ("V8", processors::bubble),
+    ];
+    for (_, test) in tests.into_iter().filter(|(id, _)| wants(id)) {
+        note(test(url)?);
+    }
+    Ok(())
 }
 
 /// Name of the file in a results folder that says what the tests said last on this machine.
 const SAVED: &str = "selftest.json";
 
-/// What the tests said, when, and where.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Saved {
-    at: String,
-    machine: String,
-    tests: Vec<SelfTest>,
-}
-
-/// Keeps the outcome for the runs to come in this results folder.
+/// Keeps the outcome for the runs to come in this results folder, beside what other tests said before.
 ///
 /// # Errors
 /// When it can't be written.
 pub fn save(results: &Path, tests: &[SelfTest]) -> Result<(), Failure> {
-    let now = chrono::Utc::now();
-    let saved = Saved {
-        at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        machine: this_machine(),
-        tests: tests.to_vec(),
-    };
-    let file = results.join(SAVED);
-    std::fs::create_dir_all(results)
-        .and_then(|()| {
-            let text = serde_json::to_string_pretty(&saved).map_err(std::io::Error::other)?;
-            std::fs::write(&file, text)
-        })
-        .map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })
+    let (before, _) = newest(results).unwrap_or_default();
+    let again = |old: &SelfTest| tests.iter().any(|new| new.id == old.id);
+    let mut all: Vec<SelfTest> = before.into_iter().filter(|old| !again(old)).collect();
+    all.extend(tests.iter().cloned());
+    all.sort_by_key(|test| {
+        let id = test.id.split(' ').next().unwrap_or_default().to_owned();
+        let number = id
+            .trim_start_matches('V')
+            .parse::<u32>()
+            .unwrap_or(u32::MAX);
+        (number, test.id.clone())
+    });
+    saved::keep(results, SAVED, &all)
 }
 
 /// What the tests said last on this very machine, and when; nothing where they never ran or ran elsewhere.
 #[must_use]
 pub fn newest(results: &Path) -> Option<(Vec<SelfTest>, Option<String>)> {
-    let text = std::fs::read_to_string(results.join(SAVED)).ok()?;
-    let saved: Saved = serde_json::from_str(&text).ok()?;
-    (saved.machine == this_machine()).then_some((saved.tests, Some(saved.at)))
-}
-
-fn this_machine() -> String {
-    let machine = observe::machine();
-    format!(
-        "{} × {}, {} bytes, {}",
-        machine.cpus, machine.model, machine.memory_bytes, machine.kernel
-    )
+    let (tests, at) = saved::newest(results, SAVED)?;
+    Some((tests, Some(at)))
 }
 
 /// A test's outcome.
@@ -103,5 +152,6 @@ fn outcome(id: &str, pass: Option<bool>, found: String) -> SelfTest {
         id: id.into(),
         found,
         pass,
+        at: Some(saved::now()),
     }
 }

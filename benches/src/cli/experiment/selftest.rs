@@ -1,0 +1,76 @@
+//! `lab selftest`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::interruptible;
+use crate::cli::{Format, print_line};
+use crate::{Failure, selftest};
+
+/// Check that the lab measures what it says it does, on this machine, now.
+///
+/// V1–V4 and V8 plant waits and uses and look for them in the ledger; V6, V7 and the ceiling drive a server of known delays.
+/// --long adds, with the whole system: V5 (how often identical systems are called different; an idle twin; watching on
+/// and off), V10 (the same experiment twice) and V12 (reversed order). Exit code 1 when one fails; "noted" is what this
+/// machine can't resolve now.
+#[derive(Debug, Args)]
+pub struct SelftestArgs {
+    /// Only these, such as V5 or V1,V10
+    #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = known)]
+    only: Vec<String>,
+    /// V5, V10 and V12 too: about half an hour
+    #[arg(long)]
+    long: bool,
+    /// Comparisons of V5 between identical systems: 200 take about a quarter of an hour, fewer are noted, not judged
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=10_000))]
+    nulls: u32,
+    /// Keep the outcome in the results folder, for the result files to come
+    #[arg(long)]
+    save: bool,
+    /// Load services that are built without optimisation: only to try the lab itself
+    #[arg(long)]
+    unoptimised: bool,
+    /// The results folder
+    #[arg(long, default_value = "results", value_name = "DIR")]
+    results: PathBuf,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Tests the lab by itself.
+pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
+    let options = selftest::Options {
+        only: args.only.clone(),
+        long: args.long,
+        nulls: args.nulls,
+        optimised: !args.unoptimised,
+    };
+    let tests = selftest::run(&options, &interruptible()?, |test| {
+        let mark = match test.pass {
+            Some(true) => "passed",
+            Some(false) => "FAILED",
+            None => "noted",
+        };
+        eprintln!("{:12} {mark:7} {}", test.id, test.found);
+    })?;
+    if args.save {
+        selftest::save(&args.results, &tests)?;
+    }
+    if args.format == Format::Json {
+        print_line(serde_json::json!(tests));
+    }
+    Ok(ExitCode::from(u8::from(
+        tests.iter().any(|test| test.pass == Some(false)),
+    )))
+}
+
+fn known(text: &str) -> Result<String, String> {
+    let all: Vec<&str> = selftest::SHORT.into_iter().chain(selftest::LONG).collect();
+    match all.iter().find(|id| id.eq_ignore_ascii_case(text)) {
+        Some(id) => Ok((*id).to_owned()),
+        None => Err(format!("one of {}", all.join(", "))),
+    }
+}
