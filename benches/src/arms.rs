@@ -129,6 +129,7 @@ pub(crate) fn one_read() -> Workload {
     };
     let of = ServiceWorkload {
         weight: 1.0,
+        rate_per_s: None,
         endpoints: vec![endpoint],
     };
     Workload {

@@ -78,11 +78,7 @@ fn list(
     }
 }
 
-fn get(
-    client: &Client,
-    of: &Organisation,
-    url: &str,
-) -> Result<super::client::Answer, Failure> {
+fn get(client: &Client, of: &Organisation, url: &str) -> Result<super::client::Answer, Failure> {
     let ask = Ask {
         method: "GET",
         url,

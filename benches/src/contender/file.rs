@@ -83,7 +83,9 @@ impl TargetFile {
     /// Whether `--target` names such a file, rather than an `up.json` or URLs.
     #[must_use]
     pub fn is_meant(given: &str) -> bool {
-        Path::new(given).extension().is_some_and(|end| end == "toml")
+        Path::new(given)
+            .extension()
+            .is_some_and(|end| end == "toml")
     }
 
     /// Reads and checks one.
@@ -141,7 +143,8 @@ impl TargetFile {
     #[must_use]
     pub fn writes(&self, service: &str) -> Option<&str> {
         let at = self.load_at.get(service);
-        at.or_else(|| self.services.get(service)).map(String::as_str)
+        at.or_else(|| self.services.get(service))
+            .map(String::as_str)
     }
 
     /// How long a request is waited for.

@@ -215,7 +215,8 @@ impl Loader<'_> {
             for p in 1..=PEOPLE {
                 let email = format!("person{p}@o{number}.{}.example", self.run);
                 let body = json!({"name": format!("Person {p}"), "jobTitle": "Engineer", "email": email, "timeZone": "Europe/Berlin"});
-                of.profiles.push(self.make(&of, "profile", "/profiles", &body)?);
+                of.profiles
+                    .push(self.make(&of, "profile", "/profiles", &body)?);
             }
         }
         if self.target.writes("registry").is_some() {
@@ -233,7 +234,8 @@ impl Loader<'_> {
         for s in 1..=SUB_DOMAINS {
             let path = format!("/domains/{}/sub-domains", domains[s % DOMAINS]);
             let body = json!({"name": format!("Sub domain {s}")});
-            of.sub_domains.push(self.make(of, "registry", &path, &body)?);
+            of.sub_domains
+                .push(self.make(of, "registry", &path, &body)?);
         }
         let mut random = stream(self.seed, &format!("tags {number}"));
         for a in 1..=apis {
@@ -260,7 +262,11 @@ impl Loader<'_> {
         path: &str,
         body: &Value,
     ) -> Result<Uuid, Failure> {
-        let url = format!("{}/organisations/{}{path}", api(self.target, service)?, of.id);
+        let url = format!(
+            "{}/organisations/{}{path}",
+            api(self.target, service)?,
+            of.id
+        );
         let ask = Ask {
             method: "POST",
             url: &url,
@@ -273,7 +279,9 @@ impl Loader<'_> {
 }
 
 fn id_of(body: &Value) -> Result<Uuid, Failure> {
-    let id = body["id"].as_str().and_then(|text| Uuid::parse_str(text).ok());
+    let id = body["id"]
+        .as_str()
+        .and_then(|text| Uuid::parse_str(text).ok());
     id.ok_or_else(|| Failure::could_not_run(format!("An answer to a POST holds no id: {body}.")))
 }
 
@@ -285,7 +293,10 @@ mod tests {
     fn sizes_are_those_of_the_sql() {
         let sizes = sizes(Size::SMALL);
         assert_eq!(sizes.len(), 100);
-        assert!(sizes.iter().sum::<usize>().abs_diff(10_000) < 60, "{sizes:?}");
+        assert!(
+            sizes.iter().sum::<usize>().abs_diff(10_000) < 60,
+            "{sizes:?}"
+        );
         assert!(sizes[0] > sizes[1] && sizes[99] >= 5);
     }
 }

@@ -22,6 +22,8 @@ pub use load::{Loaded, load, sign_in_again};
 pub struct TargetInfo {
     /// What its team calls it.
     pub label: String,
+    /// Whether it ran by itself before and went on after: such a run can't be resumed, nor its data put back.
+    pub foreign: bool,
     /// The contract it was asked by: see [`contract`].
     pub contract: String,
     /// `B0` to `B3`, those that held.
@@ -30,6 +32,21 @@ pub struct TargetInfo {
     pub conformance: Vec<probe::Check>,
     /// Operations of the workload that it doesn't have, as `service: operation`; their share went to the others.
     pub missing: Vec<String>,
+}
+
+impl TargetInfo {
+    /// Our own system, which is started for a run and tells everything.
+    #[must_use]
+    pub fn ours() -> Self {
+        Self {
+            label: "shared database".into(),
+            foreign: false,
+            contract: contract(),
+            levels: ["B0", "B1", "B2", "B3"].map(str::to_owned).into(),
+            conformance: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
 }
 
 /// The contract's files, hashed: two results are compared by it.
@@ -47,5 +64,9 @@ pub fn contract() -> String {
         digest.update(file.as_bytes());
     }
     let bytes = digest.finalize();
-    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -119,7 +119,9 @@ fn any(_: &Answer) -> bool {
 
 fn is_problem(answer: &Answer) -> bool {
     answer.content_type.starts_with("application/problem+json")
-        && ["type", "title"].iter().all(|name| answer.body[*name].is_string())
+        && ["type", "title"]
+            .iter()
+            .all(|name| answer.body[*name].is_string())
 }
 
 fn is_list(answer: &Answer) -> bool {
@@ -129,7 +131,9 @@ fn is_list(answer: &Answer) -> bool {
 fn is_plan_limit(answer: &Answer) -> bool {
     is_problem(answer)
         && answer.text("type").ends_with("plan-limit-reached")
-        && ["limit", "used"].iter().all(|name| answer.body[*name].is_i64())
+        && ["limit", "used"]
+            .iter()
+            .all(|name| answer.body[*name].is_i64())
 }
 
 fn is_frozen(answer: &Answer) -> bool {
@@ -138,7 +142,8 @@ fn is_frozen(answer: &Answer) -> bool {
 
 fn is_api(answer: &Answer) -> bool {
     let body = &answer.body;
-    let person = |owner: &Value| owner.is_null() || owner["id"].is_string() && owner["name"].is_string();
+    let person =
+        |owner: &Value| owner.is_null() || owner["id"].is_string() && owner["name"].is_string();
     let texts = ["id", "name", "createdAt", "updatedAt"];
     texts.iter().all(|name| body[*name].is_string())
         && body["tags"].is_array()
@@ -241,7 +246,8 @@ impl Probe<'_> {
         let account = api(self.target, "account")?;
         let run = Uuid::now_v7().simple().to_string();
         let (name, email) = (format!("Probe {run}"), format!("probe@{run}.example"));
-        let body = json!({"name": name, "plan": "free", "admin": {"email": email, "password": PASSWORD}});
+        let body =
+            json!({"name": name, "plan": "free", "admin": {"email": email, "password": PASSWORD}});
         let url = format!("{account}/organisations");
         let ask = Ask {
             method: "POST",
@@ -287,17 +293,27 @@ impl Probe<'_> {
     }
 
     fn organisation_itself(&mut self) {
-        let find = Want::of("account", "the organisation, with its standing and ETag", 200)
-            .shape(|of| of.body["standing"].is_string() && of.etag.is_some())
-            .operation("find-organisation");
+        let find = Want::of(
+            "account",
+            "the organisation, with its standing and ETag",
+            200,
+        )
+        .shape(|of| of.body["standing"].is_string() && of.etag.is_some())
+        .operation("find-organisation");
         let tag = self.get(&find, "").etag.unwrap_or_default();
         let name = json!({"name": format!("Probe renamed {}", self.organisation)});
         let blind = Want::of("account", "a change without If-Match is 428", 428);
         self.ask(&blind, "PATCH", "", (None, Some(&name)));
-        let rename = Want::of("account", "a change with If-Match", 200).operation("rename-organisation");
+        let rename =
+            Want::of("account", "a change with If-Match", 200).operation("rename-organisation");
         self.ask(&rename, "PATCH", "", (Some(&tag), Some(&name)));
         let stale = Want::of("account", "the same ETag again is 412", 412);
-        self.ask(&stale, "PATCH", "", (Some(&tag), Some(&json!({"name": "x"}))));
+        self.ask(
+            &stale,
+            "PATCH",
+            "",
+            (Some(&tag), Some(&json!({"name": "x"}))),
+        );
         let logins = Want::of("account", "the logins, as a page", 200)
             .shape(is_list)
             .operation("list-logins");
@@ -314,14 +330,22 @@ impl Probe<'_> {
             let find = Want::of("profile", "a person, with ETag", 200)
                 .shape(|of| of.body["name"].is_string() && of.etag.is_some())
                 .operation("find-profile");
-            let tag = self.get(&find, &format!("/profiles/{id}")).etag.unwrap_or_default();
+            let tag = self
+                .get(&find, &format!("/profiles/{id}"))
+                .etag
+                .unwrap_or_default();
             let list = Want::of("profile", "the people, as a page", 200)
                 .shape(is_list)
                 .operation("list-profiles");
             self.get(&list, "/profiles?limit=50");
             let rename = Want::of("profile", "another job title", 200).operation("rename-profile");
             let title = json!({"jobTitle": "Architect"});
-            self.ask(&rename, "PATCH", &format!("/profiles/{id}"), (Some(&tag), Some(&title)));
+            self.ask(
+                &rename,
+                "PATCH",
+                &format!("/profiles/{id}"),
+                (Some(&tag), Some(&title)),
+            );
             let none = Want::of("profile", "nobody is 404", 404).shape(is_problem);
             self.get(&none, &format!("/profiles/{}", Uuid::nil()));
         }
@@ -337,8 +361,12 @@ impl Probe<'_> {
             "/domains",
             &json!({"name": "Domain 1"}),
         );
-        let full = Want::of("registry", "one domain more than the plan allows is 409, with limit and used", 409)
-            .shape(is_plan_limit);
+        let full = Want::of(
+            "registry",
+            "one domain more than the plan allows is 409, with limit and used",
+            409,
+        )
+        .shape(is_plan_limit);
         self.post(&full, "/domains", &json!({"name": "Domain 2"}));
         let path = format!("/domains/{}/sub-domains", domain.text("id"));
         let sub = self.post(
@@ -354,25 +382,46 @@ impl Probe<'_> {
             ids.push(made.text("id").to_owned());
         }
         // The fifth where it is to be measured, the sixth is one too many.
-        let create = Want::of("registry", "a new API, where it is measured", 201).operation("create-api");
+        let create =
+            Want::of("registry", "a new API, where it is measured", 201).operation("create-api");
         self.post(&create, "/apis", &api(5));
-        let full = Want::of("registry", "one API more than the plan allows is 409, with limit and used", 409)
-            .shape(is_plan_limit);
-        if self.report.checks.last().is_some_and(|check| check.found.is_some()) {
+        let full = Want::of(
+            "registry",
+            "one API more than the plan allows is 409, with limit and used",
+            409,
+        )
+        .shape(is_plan_limit);
+        if self
+            .report
+            .checks
+            .last()
+            .is_some_and(|check| check.found.is_some())
+        {
             self.post(&Want::of("registry", "a new API", 201), "/apis", &api(5));
         }
         self.post(&full, "/apis", &api(6));
         let unknown = Want::of("registry", "an unknown field is 400", 400).shape(is_problem);
-        self.post(&unknown, "/apis", &json!({"name": "x", "subDomainId": sub, "colour": "red"}));
+        self.post(
+            &unknown,
+            "/apis",
+            &json!({"name": "x", "subDomainId": sub, "colour": "red"}),
+        );
         self.reads(&ids, &sub);
     }
 
     fn reads(&mut self, ids: &[String], sub: &str) {
         let first = ids.first().cloned().unwrap_or_default();
-        let find = Want::of("registry", "an API, with its owner's name, place, versions and ETag", 200)
-            .shape(is_api)
-            .operation("find-api");
-        let tag = self.get(&find, &format!("/apis/{first}")).etag.unwrap_or_default();
+        let find = Want::of(
+            "registry",
+            "an API, with its owner's name, place, versions and ETag",
+            200,
+        )
+        .shape(is_api)
+        .operation("find-api");
+        let tag = self
+            .get(&find, &format!("/apis/{first}"))
+            .etag
+            .unwrap_or_default();
         let none = Want::of("registry", "no API is 404", 404).shape(is_problem);
         self.get(&none, &format!("/apis/{}", Uuid::nil()));
         let page = Want::of("registry", "two APIs a page, and a cursor", 200)
@@ -380,7 +429,10 @@ impl Probe<'_> {
             .operation("list-apis");
         let one = self.get(&page, "/apis?limit=2");
         let next = Want::of("registry", "the next page goes on after it", 200).shape(is_list);
-        let two = self.get(&next, &format!("/apis?limit=200&cursor={}", one.text("nextCursor")));
+        let two = self.get(
+            &next,
+            &format!("/apis?limit=200&cursor={}", one.text("nextCursor")),
+        );
         let mut seen: Vec<&str> = [&one, &two]
             .iter()
             .flat_map(|page| page.items())
@@ -389,8 +441,12 @@ impl Probe<'_> {
         seen.sort_unstable();
         seen.dedup();
         let all = one.items().len() + two.items().len();
-        let found = (seen.len() != 5 || all != 5)
-            .then(|| format!("{all} rows on both pages, {} different ones, in place of 5", seen.len()));
+        let found = (seen.len() != 5 || all != 5).then(|| {
+            format!(
+                "{all} rows on both pages, {} different ones, in place of 5",
+                seen.len()
+            )
+        });
         self.report.checks.push(Check {
             service: "registry".into(),
             wanted: "every API on exactly one page".into(),
@@ -405,13 +461,21 @@ impl Probe<'_> {
             .shape(is_api)
             .operation("modify-api");
         let title = json!({"title": "Another"});
-        self.ask(&modify, "PATCH", &format!("/apis/{first}"), (Some(&tag), Some(&title)));
+        self.ask(
+            &modify,
+            "PATCH",
+            &format!("/apis/{first}"),
+            (Some(&tag), Some(&title)),
+        );
         let feed = Want::of("registry", "the feed of changes, in pages", 200)
             .shape(|of| of.items().len() == 2 && of.body["next"].is_string());
         let changes = self.get(&feed, "/registry-changes?limit=2");
         let more = Want::of("registry", "the feed goes on after a page", 200)
             .shape(|of| !of.items().is_empty());
-        self.get(&more, &format!("/registry-changes?limit=200&after={}", changes.text("next")));
+        self.get(
+            &more,
+            &format!("/registry-changes?limit=200&after={}", changes.text("next")),
+        );
         let own = std::mem::replace(&mut self.organisation, Uuid::nil().to_string());
         let others = Want::of("registry", "another organisation is 403", 403).shape(is_problem);
         self.get(&others, "/apis");
@@ -424,7 +488,8 @@ impl Probe<'_> {
                 .shape(is_list)
                 .operation("list-invoices");
             self.get(&list, "/invoices?limit=50");
-            let usage = Want::of("billing", "what the period costs up to now", 200).operation("find-usage");
+            let usage =
+                Want::of("billing", "what the period costs up to now", 200).operation("find-usage");
             self.get(&usage, "/usage");
             let standing = Want::of("billing", "the standing", 200)
                 .shape(|of| of.text("standing") == "active")
@@ -441,15 +506,16 @@ impl Probe<'_> {
 
     fn frozen(&mut self) -> Result<(), Failure> {
         let Some(frozen) = &self.target.frozen else {
-            self.report.skipped.push(
-                "402 for a frozen organisation: [frozen] names no login of one".to_owned(),
-            );
+            self.report
+                .skipped
+                .push("402 for a frozen organisation: [frozen] names no login of one".to_owned());
             return Ok(());
         };
         let token = sign_in(&self.client, self.target, &frozen.email, &frozen.password)?;
         let Some(organisation) = organisation_of(&token) else {
             self.report.skipped.push(
-                "402 for a frozen organisation: its token doesn't say which one it is of".to_owned(),
+                "402 for a frozen organisation: its token doesn't say which one it is of"
+                    .to_owned(),
             );
             return Ok(());
         };

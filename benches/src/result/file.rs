@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::about::{Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo};
 use super::cell::CellResult;
 use super::matrix::{Matrix, analyse};
+use crate::contender::TargetInfo;
 use crate::experiment::Preset;
 use crate::schedule::Workload;
 use crate::stats::MalformedHistogram;
@@ -27,6 +28,9 @@ pub struct ResultFile {
     pub machine: Machine,
     /// Against which database.
     pub postgres: Option<PostgresInfo>,
+    /// Whose system, by which contract, seen how deep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetInfo>,
     /// Who was under load, and how much.
     pub services: Vec<ServiceInfo>,
     /// Every cell of every replicate, in the order they ran.

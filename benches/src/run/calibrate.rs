@@ -67,7 +67,11 @@ pub fn rates(
     }
     let scale = options.utilisation * cpus / cost;
     for info in &mut infos {
-        info.rate_per_s = (weight(info) * scale).max(RATE_MIN_PER_S);
+        let own = workload
+            .services
+            .get(&info.name)
+            .and_then(|of| of.rate_per_s);
+        info.rate_per_s = own.unwrap_or_else(|| (weight(info) * scale).max(RATE_MIN_PER_S));
     }
     Ok(infos)
 }

@@ -15,7 +15,7 @@ use crate::written::Written;
 use crate::{Failure, Target};
 
 /// The database that every replicate starts from.
-const IMAGE: &str = "govrnanza_image";
+pub const IMAGE: &str = "govrnanza_image";
 
 /// The running system and its data.
 pub struct Environment {

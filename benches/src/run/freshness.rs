@@ -1,11 +1,12 @@
 //! How soon one service's change takes effect in another one: a freeze by Billing in Registry's answers, a rename by
-//! Profile in the owners that Registry shows. Nobody else is at work.
+//! Profile in the owners that Registry shows. Nobody else is at work. A freeze is written as Billing's own role does, so
+//! where the database isn't ours only the rename is tried.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::environment::Environment;
+use super::Site;
 use crate::Failure;
 use crate::dataset::{Organisation, connect, failed};
 use crate::result::{Delay, Freshness};
@@ -13,27 +14,29 @@ use crate::result::{Delay, Freshness};
 /// Later than this a change counts as never seen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tries both `tries` times.
-pub fn measure(environment: &Environment, tries: usize) -> Result<Freshness, Failure> {
+/// Tries both `tries` times; the freeze only where there is a superuser's URL.
+pub fn measure(
+    site: &dyn Site,
+    database_url: Option<&str>,
+    tries: usize,
+) -> Result<Freshness, Failure> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(PATIENCE))
         .build()
         .into();
     // The least popular organisation: nobody else's rows are hot in it.
-    let of = environment
+    let of = site
         .data()
         .organisations
         .last()
         .ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
-    let probe = Probe {
-        environment,
-        agent,
-        of,
-    };
+    let probe = Probe { site, agent, of };
     let (mut freezes, mut renames, mut served) = (Vec::new(), Vec::new(), 0);
     for number in 0..tries {
-        freezes.push(probe.freeze(&mut served)?);
+        if let Some(url) = database_url {
+            freezes.push(probe.freeze(url, &mut served)?);
+        }
         renames.push(probe.rename(number)?);
     }
     Ok(Freshness {
@@ -57,19 +60,19 @@ fn delay(mut delays: Vec<Duration>) -> Option<Delay> {
 }
 
 struct Probe<'a> {
-    environment: &'a Environment,
+    site: &'a dyn Site,
     agent: ureq::Agent,
     of: &'a Organisation,
 }
 
 impl Probe<'_> {
     /// From the commit of a freeze to the first 402; `served` counts what was answered well in between.
-    fn freeze(&self, served: &mut u64) -> Result<Duration, Failure> {
+    fn freeze(&self, database_url: &str, served: &mut u64) -> Result<Duration, Failure> {
         let path = "/apis?limit=1";
         let frozen = |status: u16| status == 402;
-        self.stand("active")?;
+        self.stand(database_url, "active")?;
         until(|| Ok(!frozen(self.get("registry", path)?.0)))?;
-        self.stand("frozen")?;
+        self.stand(database_url, "frozen")?;
         let since = Instant::now();
         let delay = until(|| {
             let yes = frozen(self.get("registry", path)?.0);
@@ -77,7 +80,7 @@ impl Probe<'_> {
             Ok(yes)
         })
         .map(|()| since.elapsed());
-        self.stand("active")?;
+        self.stand(database_url, "active")?;
         delay
     }
 
@@ -97,9 +100,7 @@ impl Probe<'_> {
         let name = format!("Renamed {number}");
         let url = self.url("profile", &person)?;
         let answer = self
-            .agent
-            .patch(&url)
-            .header("authorization", self.token())
+            .headed(self.agent.patch(&url))
             .header("if-match", etag)
             .send_json(json!({ "name": name }))
             .map_err(|error| unanswered(&error))?;
@@ -118,9 +119,9 @@ impl Probe<'_> {
     }
 
     /// As Billing writes it, by its own role.
-    fn stand(&self, standing: &str) -> Result<(), Failure> {
+    fn stand(&self, database_url: &str, standing: &str) -> Result<(), Failure> {
         let frozen = standing == "frozen";
-        let mut client = connect(self.environment.database_url()?)?;
+        let mut client = connect(database_url)?;
         let since = if frozen { "now()" } else { "null" };
         client
             .batch_execute(&format!(
@@ -139,9 +140,7 @@ impl Probe<'_> {
     /// Status, body and ETag.
     fn get(&self, service: &str, path: &str) -> Result<(u16, Value, String), Failure> {
         let mut answer = self
-            .agent
-            .get(&self.url(service, path)?)
-            .header("authorization", self.token())
+            .headed(self.agent.get(&self.url(service, path)?))
             .call()
             .map_err(|error| unanswered(&error))?;
         let header = answer.headers().get("etag");
@@ -154,12 +153,19 @@ impl Probe<'_> {
     }
 
     fn url(&self, service: &str, path: &str) -> Result<String, Failure> {
-        let base = self.environment.url(service)?;
+        let base = self.site.url(service)?;
         Ok(format!("{base}/api/v1/organisations/{}{path}", self.of.id))
     }
 
-    fn token(&self) -> &str {
-        self.of.token.to_str().unwrap_or_default()
+    fn headed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        let token = (!self.of.token.is_empty()).then(|| self.of.token.as_bytes());
+        let signed = token.into_iter().map(|token| ("authorization", token));
+        let others = self.of.headers.iter();
+        signed
+            .chain(others.map(|(name, value)| (name.as_str(), value.as_bytes())))
+            .fold(request, |request, (name, value)| {
+                request.header(name, value)
+            })
     }
 }
 

@@ -58,7 +58,9 @@ impl Session {
             self.audit()?;
         }
         if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
-            let measured = freshness::measure(&self.environment, preset.freshness_tries())?;
+            let environment = &self.environment;
+            let url = Some(environment.database_url()?);
+            let measured = freshness::measure(environment, url, preset.freshness_tries())?;
             let entry = self
                 .result
                 .correctness

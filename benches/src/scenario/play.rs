@@ -173,6 +173,7 @@ fn load(
     let service = actor.service.clone().unwrap_or_default();
     let workload = ServiceWorkload {
         weight: 1.0,
+        rate_per_s: None,
         endpoints: actor.endpoints.clone(),
     };
     let endpoints: Vec<String> = actor.endpoints.iter().map(|of| of.name.clone()).collect();

@@ -18,6 +18,9 @@ pub struct Workload {
 pub struct ServiceWorkload {
     /// Its part of the total rate, relative to the others'.
     pub weight: f64,
+    /// Requests per second, where they are known: yours instead of what the weights give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_per_s: Option<f64>,
     /// What is asked for, with shares relative to each other.
     pub endpoints: Vec<Endpoint>,
 }
@@ -50,12 +53,13 @@ impl Workload {
                 return Err(MalformedWorkload(format!("service {name} has no endpoint")));
             }
             let shares = service.endpoints.iter().map(|endpoint| endpoint.share);
+            let rate = service.rate_per_s.unwrap_or(1.0);
             if shares
-                .chain([service.weight])
+                .chain([service.weight, rate])
                 .any(|share| !share.is_finite() || share <= 0.0)
             {
                 return Err(MalformedWorkload(format!(
-                    "service {name}: weight and shares must be positive numbers"
+                    "service {name}: weight, shares and rate must be positive numbers"
                 )));
             }
         }
