@@ -12,6 +12,8 @@ use crate::Failure;
 pub const FAILURE: &str = "failure.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
+/// Isolation ladders.
+pub const LADDER: &str = "ladder.json";
 /// A rival beside the one statement.
 pub const RIVAL: &str = "rival-composed.json";
 /// Views beside local tables.

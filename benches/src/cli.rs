@@ -44,6 +44,8 @@ enum Command {
     Failure(failure::FailureArgs),
     /// Play known harms of a shared database, their controls and their remedies.
     Scenario(scenario::ScenarioArgs),
+    /// Move an aggressor away from its victim step by step: what another architecture would buy.
+    Ladder(scenario::LadderArgs),
     /// Measure the same read by another architecture.
     Rival(failure::RivalArgs),
     /// Measure what one thing costs, beside the least it could cost.
@@ -123,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Failure(args) => failure::fail(&args),
         Command::Scenario(args) => scenario::play(&args),
+        Command::Ladder(args) => scenario::climb(&args),
         Command::Rival(args) => failure::measure_rival(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::weigh(&args),

@@ -1,4 +1,4 @@
-//! `lab scenario`.
+//! `lab scenario` and `lab ladder`.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::experiment::interruptible;
 use super::failure::Common;
 use super::print_line;
-use crate::{Failure, aside, scenario};
+use crate::{Failure, aside, ladder, scenario};
 
 /// Play known harms of a shared database, their controls and their remedies.
 #[derive(Debug, Args)]
@@ -71,4 +71,42 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     })?;
     args.common.end(aside::SCENARIOS, &played)?;
     Ok(ExitCode::from(u8::from(!played.passed())))
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The rungs: L0 alone, L1 the aggressor in a second cluster, L2 in another database, L3 at other organisations, L4 at the same.
+Example: Billing → Registry and Registry → Account, six replicates (about 9 min), kept beside a run's result:
+  lab ladder S1 S2 --save results/reference
+Exit code 1 where a step makes the victim faster beyond chance, or where it waits for rows across databases.")]
+pub(super) struct LadderArgs {
+    /// Scenarios with a ladder, or .toml files
+    #[arg(value_name = "SCENARIO", default_values_t = ["S1".to_owned(), "S2".to_owned()])]
+    names: Vec<String>,
+    /// How often every rung is measured
+    #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
+    replicates: u32,
+    /// Seconds that a rung is measured in a replicate
+    #[arg(long, default_value_t = 4.0, value_name = "S", value_parser = super::failure::positive)]
+    seconds: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Climbs.
+pub(super) fn climb(args: &LadderArgs) -> Result<ExitCode, Failure> {
+    let options = ladder::Options {
+        scenarios: scenario::choose(&args.names)?,
+        effort: ladder::Effort {
+            replicates: args.replicates as usize,
+            settle_s: 0.7,
+            seconds: args.seconds,
+            seed: args.common.seed,
+        },
+        optimised: !args.common.unoptimised,
+    };
+    let climbed = ladder::run_all(&options, &interruptible()?)?;
+    args.common.end(aside::LADDER, &climbed)?;
+    let sound = climbed.ladders.iter().all(ladder::LadderResult::sound);
+    Ok(ExitCode::from(u8::from(!sound)))
 }

@@ -18,7 +18,7 @@ pub use all::{Options, Scenarios, choose, run_all};
 pub use file::{
     Actor, Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What,
 };
-pub use play::{Played, play};
+pub use play::{Played, play, sql};
 pub use section::{ArmResult, Finding, GainResult, ScenarioResult};
 pub use session::Rounds;
 pub use stage::{Place, Stage, half};
@@ -44,7 +44,7 @@ pub const ALL: &[(&str, &str)] = &[
 /// # Errors
 /// When its SQL is refused. A signature that is absent is a result.
 pub fn run(stage: &Stage<'_>, scenario: &Scenario, seed: u64) -> Result<ScenarioResult, Failure> {
-    play::sql(&stage.database_url, stage, &scenario.setup, "setting up")?;
+    sql(&stage.database_url, stage, &scenario.setup, "setting up")?;
     let outcome = arms(stage, scenario, seed);
     drop_schemas(&stage.database_url)?;
     let (arms, played) = outcome?;

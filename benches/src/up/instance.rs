@@ -23,6 +23,8 @@ pub(super) enum Command {
     Start(&'static str, Sender<Result<(), Failure>>),
     /// The process id of a running service.
     Id(&'static str, Sender<Option<u32>>),
+    /// Other settings for a service, from its next start on.
+    Environment(&'static str, Vec<(String, String)>, Sender<()>),
     /// Stop the database that was started here; the services stay.
     StopDatabase(Sender<Result<(), Failure>>),
     /// Start it again.
@@ -111,6 +113,15 @@ impl Instance {
     /// The process id of a service, while it runs.
     pub fn process_id(&self, name: &'static str) -> Option<u32> {
         self.ask(|answer| Command::Id(name, answer)).ok().flatten()
+    }
+
+    /// Other values for some of a service's settings, from its next start on.
+    pub fn set_environment(
+        &self,
+        name: &'static str,
+        settings: Vec<(String, String)>,
+    ) -> Result<(), Failure> {
+        self.ask(|answer| Command::Environment(name, settings, answer))
     }
 
     /// Stops the database that was started here; the services stay.
@@ -258,6 +269,10 @@ impl Up {
             }
             Command::Id(name, answer) => {
                 let _ = answer.send(self.supervisor.process_id(name));
+            }
+            Command::Environment(name, settings, answer) => {
+                self.supervisor.set_environment(name, settings);
+                let _ = answer.send(());
             }
             Command::StopDatabase(answer) => {
                 let _ = answer.send(self.database.pause());

@@ -115,6 +115,15 @@ impl Supervisor {
         entry.wait_ready(&self.agent, Instant::now() + READY_WITHIN, stop)
     }
 
+    /// Other values for some of its settings, from its next start on.
+    pub fn set_environment(&mut self, name: &str, settings: Vec<(String, String)>) {
+        for entry in self.entries.iter_mut().filter(|entry| entry.plan.name == name) {
+            let changed = |variable: &String| settings.iter().any(|(name, _)| name == variable);
+            entry.plan.env.retain(|(variable, _)| !changed(variable));
+            entry.plan.env.extend(settings.iter().cloned());
+        }
+    }
+
     /// Stops one.
     pub fn stop(&mut self, name: &str) {
         let found = self
