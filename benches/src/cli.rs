@@ -2,6 +2,7 @@
 
 mod bench;
 mod changes;
+mod compare;
 mod experiment;
 mod failure;
 mod knee;
@@ -40,6 +41,8 @@ enum Command {
     Selftest(experiment::SelftestArgs),
     /// Compute an old result again from the histograms it stores.
     Analyse(experiment::AnalyseArgs),
+    /// Ask a target of yours whether it keeps the contract: about forty requests.
+    Probe(compare::ProbeArgs),
     /// Break one part after the other: what every service answers meanwhile.
     Failure(failure::FailureArgs),
     /// Play known harms of a shared database, their controls and their remedies.
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => knee::export_ids(&args),
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
+        Command::Probe(args) => compare::probe_target(&args),
         Command::Failure(args) => failure::fail(&args),
         Command::Scenario(args) => scenario::play(&args),
         Command::Ladder(args) => scenario::climb(&args),

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, ValueEnum};
 
 use super::{Format, print_line};
+use crate::contender::TargetFile;
 use crate::dataset::Size;
 use crate::experiment::Preset;
 use crate::result::ResultFile;
@@ -22,6 +23,8 @@ use threshold::Threshold;
 /// How many rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Data {
+    /// 300 APIs of 10 organisations: to try a target.
+    Tiny,
     /// 10,000 APIs of 100 organisations.
     Small,
     /// 100,000 APIs of 1,000 organisations.
@@ -32,6 +35,7 @@ impl Data {
     /// As the data set knows it.
     pub(super) fn size(self) -> Size {
         match self {
+            Self::Tiny => Size::TINY,
             Self::Small => Size::SMALL,
             Self::Large => Size::LARGE,
         }
@@ -61,6 +65,12 @@ pub(super) struct RunArgs {
     /// Load services that are built without optimisation: only to try the lab itself
     #[arg(long)]
     unoptimised: bool,
+    /// Measure a system that runs already: target.toml, up.json or base URLs (account=http://…,registry=http://…)
+    #[arg(long, value_name = "TARGET", conflicts_with = "unoptimised")]
+    target: Option<String>,
+    /// Measure a target that lacks something of the contract: its share goes to the rest, and the result says so
+    #[arg(long, requires = "target")]
+    allow_partial: bool,
     /// Size of the data set
     #[arg(long, value_enum, default_value = "small")]
     data: Data,
@@ -102,23 +112,24 @@ pub(super) struct AnalyseArgs {
 /// Runs an experiment.
 pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
     let stop = interruptible()?;
-    end(
-        run::run(
-            &run::Options {
-                preset: args.preset,
-                seed: args.seed,
-                results: args.results.clone(),
-                workload: args.workload.clone(),
-                utilisation: args.utilisation.unwrap_or(args.preset.utilisation()),
-                size: args.data.size(),
-                optimised: !args.unoptimised,
-                rates_from: args.rates_from.clone(),
-            },
-            &stop,
-        )?,
-        args.format,
-        &args.fail_on,
-    )
+    let options = run::Options {
+        preset: args.preset,
+        seed: args.seed,
+        results: args.results.clone(),
+        workload: args.workload.clone(),
+        utilisation: args.utilisation.unwrap_or(args.preset.utilisation()),
+        size: args.data.size(),
+        optimised: !args.unoptimised,
+        rates_from: args.rates_from.clone(),
+    };
+    let folder = match &args.target {
+        Some(given) => {
+            let target = TargetFile::find(given)?;
+            run::foreign::run(&options, &target, args.allow_partial, &stop)?
+        }
+        None => run::run(&options, &stop)?,
+    };
+    end(folder, args.format, &args.fail_on)
 }
 
 /// Goes on with a run that ended early.

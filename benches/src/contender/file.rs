@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::Failure;
+use crate::{Failure, Target};
 
 /// Where somebody else's system is and what it wants. Only `services` is needed; unknown fields are refused, so that a
 /// misspelt one can't silently change what is measured.
@@ -80,12 +80,31 @@ fn ten_seconds() -> u64 {
 }
 
 impl TargetFile {
-    /// Whether `--target` names such a file, rather than an `up.json` or URLs.
-    #[must_use]
-    pub fn is_meant(given: &str) -> bool {
-        Path::new(given)
+    /// What `--target` says: such a file, or an `up.json`, or base URLs.
+    ///
+    /// # Errors
+    /// A sentence that names what is wrong with it.
+    pub fn find(given: &str) -> Result<Self, Failure> {
+        if Path::new(given)
             .extension()
             .is_some_and(|end| end == "toml")
+        {
+            return Self::read(Path::new(given));
+        }
+        let known = Target::find(Some(given), Path::new(""))?;
+        Ok(Self {
+            label: unnamed(),
+            services: known.services,
+            headers: bearer(),
+            timeout_ms: ten_seconds(),
+            reset: None,
+            load_at: BTreeMap::new(),
+            visible_after_ms: 0,
+            rates: BTreeMap::new(),
+            frozen: None,
+            postgres: Vec::new(),
+            processes: BTreeMap::new(),
+        })
     }
 
     /// Reads and checks one.

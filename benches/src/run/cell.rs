@@ -159,7 +159,7 @@ fn answered(site: &dyn Site) -> Answered {
     Arc::new(move |answer| written.answered(answer))
 }
 
-fn doubts(records: &[ServiceRecord]) -> Vec<String> {
+pub(super) fn doubts(records: &[ServiceRecord]) -> Vec<String> {
     let late = records.iter().filter_map(|record| {
         let p99 = record.lag_summary().p99_us;
         (p99 > LAG_P99_MAX_US).then(|| {

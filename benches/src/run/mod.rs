@@ -5,6 +5,7 @@ mod calibrate;
 mod canary;
 pub(crate) mod cell;
 pub(crate) mod environment;
+pub mod foreign;
 mod freshness;
 mod knee;
 mod progress;
@@ -108,6 +109,11 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
 pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure> {
     let started = Instant::now();
     let mut result = read(&folder.join("result.json"))?;
+    if result.target.as_ref().is_some_and(|target| target.foreign) {
+        return Err(Failure::usage(
+            "That run was at a target of its own, which has gone on since: start another one.",
+        ));
+    }
     let size = [Size::SMALL, Size::LARGE]
         .into_iter()
         .find(|size| size.apis == result.run.data_apis)
