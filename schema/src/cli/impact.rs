@@ -44,7 +44,11 @@ mod told;
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Impact {
     /// The change: one or more statements.
-    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        value_name = "SQL",
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     sql: Option<String>,
     /// The change, in a file.
     #[arg(short, long, value_name = "FILE")]
@@ -144,7 +148,9 @@ fn options(args: &Impact) -> Result<Options> {
     }
     let positive = args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0;
     if !positive {
-        return Err(Error::Usage("--rate: want a number above 0, at most 10000".into()));
+        return Err(Error::Usage(
+            "--rate: want a number above 0, at most 10000".into(),
+        ));
     }
     Ok(Options {
         on: match args.on {
@@ -169,7 +175,10 @@ fn statements(args: &Impact, url: &str) -> Result<Vec<Statement>> {
     if args.statements.is_empty() {
         let counted = from_pg_stat_statements(&mut session.client)?;
         let seen = counted.ok_or_else(|| {
-            Error::Unavailable("the server counts no statements here (pg_stat_statements): give --statements".into())
+            Error::Unavailable(
+                "the server counts no statements here (pg_stat_statements): give --statements"
+                    .into(),
+            )
         })?;
         return Ok(seen.0.into_iter().map(Statement::from).collect());
     }
