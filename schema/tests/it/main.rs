@@ -7,6 +7,7 @@ mod attacks;
 mod blame;
 mod catalog;
 mod cluster;
+mod coupling;
 mod grants;
 mod holes;
 mod limits;
