@@ -98,7 +98,8 @@ pub(super) fn becoming<'a>(
     role: &str,
     settings: impl Iterator<Item = &'a (String, String)>,
 ) -> String {
-    let mut sql = format!("set local role {};", identifier(role));
+    let mut sql = String::new();
+    // Before it is that role: it may not be allowed a `do` block.
     for (name, value) in settings {
         sql.push_str(&format!(
             "do $dba$ begin perform set_config({}, {}, true); exception when others then null; end $dba$;",
@@ -106,7 +107,7 @@ pub(super) fn becoming<'a>(
             literal(value)
         ));
     }
-    sql
+    sql + &format!("set local role {};", identifier(role))
 }
 
 /// What Postgres said; the error itself where it said nothing, for then the connection is lost.
