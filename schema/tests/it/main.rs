@@ -10,6 +10,7 @@ mod cluster;
 mod coupling;
 mod grants;
 mod holes;
+mod impact;
 mod limits;
 mod migrations;
 mod other;
