@@ -12,6 +12,7 @@ reset role;
 
 set local role notification_owner;
 alter table notification.notifications add constraint notifications_login_id_fkey
-    foreign key (login_id) references account.logins (id);
+    foreign key (login_id) references account.logins (id) not valid;
+-- Not valid: rows of logins that are gone stay, new ones must hold.
 create index notifications_login_id_fkey_idx on notification.notifications (login_id);
 reset role;

@@ -11,6 +11,8 @@ use serde_json::json;
 mod args;
 mod blame;
 mod coupling;
+mod impact;
+mod record;
 mod roles;
 
 use args::{AfterRestore, Apply, Bootstrap, Cli, ClusterCommand, Command, Format, Schema};
@@ -27,6 +29,8 @@ pub fn main() -> ExitCode {
         Command::Roles(args) => roles::run(args, cli.format),
         Command::Blame(args) => blame::run(args, cli.format),
         Command::Coupling(args) => coupling::run(args, cli.format),
+        Command::Impact(args) => impact::run(args, cli.format),
+        Command::Record(args) => record::run(args, cli.format),
         Command::Schema(args) => rewrite(args),
         Command::AfterRestore(args) => run_after_restore(args, cli.format),
     };
@@ -105,6 +109,16 @@ fn private(passwords: Option<&PathBuf>) -> schema::Result<(Cluster, Passwords)> 
         .ok_or_else(|| Error::Unavailable(format!("no cluster runs in {}: `dba cluster start` starts one, or name a server with --database-url", home.display())))?;
     let file = passwords.cloned().unwrap_or_else(|| home.join("passwords"));
     Ok((cluster, Passwords::load(&file)?))
+}
+
+/// The URL given, else the superuser's of our database in the private cluster.
+fn superuser_url(given: Option<&str>) -> schema::Result<String> {
+    if let Some(url) = given {
+        return Ok(url.to_owned());
+    }
+    let (cluster, _) = private(None)?;
+    let (server, _) = cluster.url().rsplit_once('/').unwrap_or_default();
+    Ok(format!("{server}/{}", schema::DATABASE))
 }
 
 fn passwords_at(file: Option<&PathBuf>) -> schema::Result<Passwords> {

@@ -22,6 +22,7 @@ mod passwords;
 mod powers;
 pub mod reach;
 pub mod reconcile;
+pub mod record;
 pub mod roles;
 pub mod session;
 pub mod state;

@@ -52,19 +52,17 @@ pub struct Change {
     pub without_views: String,
 }
 
-impl Change {
-    /// Services, other than the owner, in whose name a part of it is run: they must agree beforehand.
-    pub fn asked(&self) -> BTreeSet<String> {
-        services::names()
-            .filter(|name| *name != self.owner)
-            .filter(|name| {
-                ["owner", "publisher"]
-                    .iter()
-                    .any(|kind| self.sql.contains(&format!("set local role {name}_{kind};")))
-            })
-            .map(str::to_owned)
-            .collect()
-    }
+/// Services, other than the owner, in whose name a part of this SQL is run: they must agree beforehand.
+pub fn asked(owner: &str, sql: &str) -> BTreeSet<String> {
+    let runs = |name: &str| {
+        ["owner", "publisher"]
+            .iter()
+            .any(|kind| sql.contains(&format!("set local role {name}_{kind};")))
+    };
+    services::names()
+        .filter(|name| *name != owner && runs(name))
+        .map(str::to_owned)
+        .collect()
 }
 
 /// All of them, in order.
@@ -243,13 +241,16 @@ mod tests {
 
     #[test]
     fn who_is_asked() {
-        let asked = |name: &str| {
+        let asks = |name: &str| {
             let found = chosen(&[name.to_owned()]).unwrap();
-            found[0].asked().into_iter().collect::<Vec<_>>().join(" ")
+            asked(&found[0].owner, &found[0].sql)
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(" ")
         };
-        assert_eq!(asked("16"), "profile");
-        assert_eq!(asked("cross-service-key"), "account");
-        assert_eq!(asked("02-split-name"), "");
+        assert_eq!(asks("16"), "profile");
+        assert_eq!(asks("cross-service-key"), "account");
+        assert_eq!(asks("02-split-name"), "");
         assert!(chosen(&["99".to_owned()]).is_err());
     }
 

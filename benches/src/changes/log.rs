@@ -96,12 +96,7 @@ fn note(
     values: Option<Vec<Option<String>>>,
 ) {
     let key = |pattern: String| (role.to_owned(), sql.to_owned(), pattern);
-    let pattern = values.as_ref().map_or_else(String::new, |values| {
-        values
-            .iter()
-            .map(|value| if value.is_some() { 'v' } else { '-' })
-            .collect()
-    });
+    let pattern = nulls(&values);
     if !pattern.is_empty() {
         statements.remove(&key(String::new()));
     } else if sql.contains("$1")
@@ -119,6 +114,12 @@ fn note(
         values,
     });
     one.calls += 1;
+}
+
+/// Which of the values are null: `v-v`.
+pub fn nulls(values: &Option<Vec<Option<String>>>) -> String {
+    let mark = |value: &Option<String>| if value.is_some() { 'v' } else { '-' };
+    values.iter().flatten().map(mark).collect()
 }
 
 /// `$1 = 'it''s', $2 = NULL`.

@@ -5,3 +5,5 @@ mod log;
 pub mod scratch;
 pub mod verify;
 mod walk;
+pub mod weigh;
+mod without;

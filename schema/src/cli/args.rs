@@ -37,10 +37,11 @@ pub(super) enum Command {
     Apply(Apply),
     /// Who may do what: compared with db-roles.sql, put right.
     Roles(super::roles::Roles),
-    /// Who blocks whom right now.
+    // No doc comments on these: they would replace the long texts of their own.
     Blame(super::blame::Blame),
-    /// Who depends on whom, to the column: granted, used, and what a change would reach.
     Coupling(super::coupling::Coupling),
+    Impact(super::impact::Impact),
+    Record(super::record::Record),
     /// Rewrite `services/<service>/src/schema.rs` from the database.
     Schema(Schema),
     /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.

@@ -19,7 +19,7 @@ mod told;
 ///
 ///     dba impact 'alter table billing.invoices rename column paid_at to settled_at'
 ///     dba impact -f migration.sql --as billing_owner --statements statements.json
-///     dba impact 'alter table registry.apis add check (name <> $$$$)' --queue
+///     dba impact 'alter table registry.apis alter column name set not null' --queue
 ///
 /// On a clone, each statement of each service is prepared as its own role; the change runs in a transaction; the statements are planned again, those
 /// prepared before it and anew; all is rolled back and the clone dropped. Locks, rewrites, scans and errors are what Postgres itself reports.
@@ -44,7 +44,11 @@ mod told;
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Impact {
     /// The change: one or more statements.
-    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        value_name = "SQL",
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     sql: Option<String>,
     /// The change, in a file.
     #[arg(short, long, value_name = "FILE")]
@@ -144,7 +148,9 @@ fn options(args: &Impact) -> Result<Options> {
     }
     let positive = args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0;
     if !positive {
-        return Err(Error::Usage("--rate: want a number above 0, at most 10000".into()));
+        return Err(Error::Usage(
+            "--rate: want a number above 0, at most 10000".into(),
+        ));
     }
     Ok(Options {
         on: match args.on {
@@ -169,7 +175,10 @@ fn statements(args: &Impact, url: &str) -> Result<Vec<Statement>> {
     if args.statements.is_empty() {
         let counted = from_pg_stat_statements(&mut session.client)?;
         let seen = counted.ok_or_else(|| {
-            Error::Unavailable("the server counts no statements here (pg_stat_statements): give --statements".into())
+            Error::Unavailable(
+                "the server counts no statements here (pg_stat_statements): give --statements"
+                    .into(),
+            )
         })?;
         return Ok(seen.0.into_iter().map(Statement::from).collect());
     }

@@ -80,14 +80,7 @@ struct Common {
 impl Where {
     /// The URL, and passwords of the logins if there is a private cluster.
     pub(super) fn url(&self) -> Result<String> {
-        match &self.database_url {
-            Some(url) => Ok(url.clone()),
-            None => {
-                let (cluster, _) = super::private(None)?;
-                let (server, _) = cluster.url().rsplit_once('/').unwrap_or_default();
-                Ok(format!("{server}/{}", schema::DATABASE))
-            }
-        }
+        super::superuser_url(self.database_url.as_deref())
     }
 
     pub(super) fn file(&self) -> Result<RolesFile> {

@@ -1,7 +1,7 @@
 //! Which columns a statement reads and writes: asked of Postgres, not parsed here.
 //!
 //! The statement becomes the body of a temporary function (`begin atomic`), in a transaction that is rolled back. To keep such a body, the server
-//! analyses it: names are looked up over the role's own search path, `*` is expanded, and what it depends on is noted, column by column.
+//! analyses it: names are looked up over the role's own search path, `*` is expanded, and the rights it will need are noted, column by column.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -96,8 +96,7 @@ select coalesce((select substr(c, 13) from pg_catalog.pg_db_role_setting s join 
 
 /// After the probe: what the body depends on, and its tree.
 const PROBE: &str = "
-select p.prosqlbody::text, array_agg(d.refclassid) filter (where d.refobjid is not null), array_agg(d.refobjid) filter (where d.refobjid is not null),
-    array_agg(d.refobjsubid) filter (where d.refobjid is not null)
+select p.prosqlbody::text, array_agg(d.refclassid) filter (where d.refobjid is not null), array_agg(d.refobjid) filter (where d.refobjid is not null)
 from pg_catalog.pg_proc p left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.refclassid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
 where p.oid = $1 group by p.oid, p.prosqlbody::text";
 
@@ -214,10 +213,9 @@ impl<'a> Resolver<'a> {
         }
         let classes: Vec<u32> = row.get::<_, Option<_>>(1).unwrap_or_default();
         let objects: Vec<u32> = row.get::<_, Option<_>>(2).unwrap_or_default();
-        let columns: Vec<i32> = row.get::<_, Option<_>>(3).unwrap_or_default();
-        for ((class, object), column) in classes.into_iter().zip(objects).zip(columns) {
+        for (class, object) in classes.into_iter().zip(objects) {
             if class == PG_CLASS {
-                self.depends(object, column, resolved);
+                self.depends(object, resolved);
             } else {
                 self.calls(object, resolved, seen)?;
             }
@@ -243,15 +241,11 @@ impl<'a> Resolver<'a> {
         one.writes |= need.rights & (1 | 8) != 0 || !need.updated.is_empty();
     }
 
-    /// What the server depends on and the rights don't name (a default's column, a sequence) counts as read.
-    fn depends(&self, relation: u32, column: i32, resolved: &mut Resolved) {
-        let Some((name, columns)) = self.relations.get(&relation) else {
-            return;
-        };
-        let one = resolved.uses.entry(name.clone()).or_default();
-        let column = i16::try_from(column).ok().and_then(|at| columns.get(&at));
-        if let Some(column) = column.filter(|column| !one.written.contains(*column)) {
-            one.read.insert(column.clone());
+    /// What the body depends on, but needs no right on as it stands: a sequence, named as a constant. Columns are those of the rights: `on conflict`
+    /// depends on every column of its table, whatever it names.
+    fn depends(&self, relation: u32, resolved: &mut Resolved) {
+        if let Some((name, _)) = self.relations.get(&relation) {
+            resolved.uses.entry(name.clone()).or_default();
         }
     }
 

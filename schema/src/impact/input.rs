@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::roles;
 
 /// A change of the database: one or more statements that belong together.
@@ -29,6 +30,35 @@ impl Change {
             statements,
             role: None,
         }
+    }
+
+    /// Is there anything to be tried, and may it be, there?
+    pub(super) fn check(&self, options: &Options) -> Result<()> {
+        if self.statements.is_empty() {
+            return Err(Error::Usage("the change holds no statement".into()));
+        }
+        if options.on == On::Live && options.queue.is_some() {
+            return Err(Error::Usage(
+                "a queue is only measured on a clone: on a live database everybody would stand in it".into(),
+            ));
+        }
+        for sql in &self.statements {
+            let lower = sql.to_ascii_lowercase();
+            let word = lower.split_whitespace().next().unwrap_or_default();
+            if ["rollback", "abort", "prepare"].contains(&word) {
+                return Err(Error::Usage(format!(
+                    "a change that says `{word}` can't be tried: it is rolled back as a whole anyway"
+                )));
+            }
+            // Set by a function or a block, it would be in force before we could set it back.
+            if options.on == On::Live && lower.contains("lock_timeout") && word != "set" {
+                return Err(Error::Usage(
+                    "on a live database the lock timeout is ours: leave it out of the change"
+                        .into(),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Run as this role.
@@ -62,6 +92,17 @@ pub struct Statement {
     /// what depends on values (NOT NULL, CHECK, a trigger's body) is seen, too. Without them it is only planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<Option<String>>>,
+}
+
+impl From<crate::coupling::statements::Statement> for Statement {
+    fn from(seen: crate::coupling::statements::Statement) -> Self {
+        Self {
+            role: seen.role,
+            sql: seen.sql,
+            calls: u64::try_from(seen.calls).unwrap_or_default(),
+            values: None,
+        }
+    }
 }
 
 /// Where a change is tried.

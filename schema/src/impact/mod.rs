@@ -3,11 +3,23 @@
 //! Nothing is parsed and nothing is guessed by rules: on a clone, every statement of every service is prepared as its own role, the change is run, and the
 //! statements are planned again, both those prepared before it and anew. Then all is rolled back. What is reported is what Postgres said: SQLSTATEs, locks,
 //! rewrites, rows scanned.
+//!
+//! What planning can't find is looked at apart: NOT NULL against what an insert leaves out, sequences against rights. What depends on values (CHECK, unique
+//! and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
 mod input;
+mod judge;
+mod locks;
+mod plan;
+mod probe;
+mod queue;
 mod report;
+mod rights;
 mod services;
+mod steps;
 mod verdict;
+
+use std::collections::BTreeMap;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
 pub use report::{
@@ -17,20 +29,265 @@ pub use report::{
 pub use services::service_of;
 pub use verdict::Verdict;
 
-use crate::error::{Error, Result};
+use crate::copy::Copy;
+use crate::error::{Doing, Error, Result};
+use crate::session::Session;
+use judge::{Context, Subject};
+use probe::Probe;
+use rights::{NotNull, Rights};
+use steps::Ran;
+
+const SCHEMAS: &str =
+    "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
 /// Tries `change` out in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and become the
 /// others. Nothing is left behind.
 ///
 /// # Errors
 /// [`Error::Unavailable`] where nothing could be judged: no statement at all, or none that works before the change; where no clone can be made; where a live
-/// database is too busy to give its locks within [`LIVE_LOCK_TIMEOUT`].
+/// database is too busy to give its locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] where there is no change, or one that can't be tried there.
 pub fn analyse(
     url: &str,
     change: &Change,
     statements: &[Statement],
     options: &Options,
 ) -> Result<Impact> {
-    let _ = (url, change, statements, options);
-    Err(Error::Unavailable("not written yet".into()))
+    change.check(options)?;
+    if statements.is_empty() {
+        return Err(Error::Unavailable(
+            "no statement of any service is known, so nothing can be said: give --statements, or let pg_stat_statements count".into(),
+        ));
+    }
+    let mut session = Session::connect(url)?;
+    let settings = probe::settings(&mut session)?;
+    let schemas = session.texts(SCHEMAS)?;
+    drop(session);
+    let service = |role: &str| service_of(role, &schemas, &options.services);
+    let copy = match options.on {
+        On::Clone => Some(Copy::of_busy(url, "impact", options.data)?),
+        On::Live => None,
+    };
+    let here = copy.as_ref().map_or(url, Copy::url);
+    let mut probe = Probe::connect(here)?;
+    let map = locks::relations(&mut probe.client).doing("reading relations")?;
+    let context = Context {
+        options,
+        settings: &settings,
+        map: &map,
+        pid: steps::one(&mut probe.client, "select pg_backend_pid()")?,
+    };
+    probe.run("begin")?;
+    let (subjects, skipped) = judge::prepare(&mut probe, &context, statements, service)?;
+    probe.run("rollback")?;
+    if subjects.is_empty() {
+        let why = skipped.first().map_or("", |one| one.why.as_str());
+        return Err(Error::Unavailable(format!(
+            "none of {} statements can be judged, for none can be planned before the change: {why}",
+            statements.len()
+        )));
+    }
+    let place = place(&mut probe, options.on, copy.as_ref())?;
+    let mut trial = Trial {
+        probe,
+        context,
+        change,
+        url: here,
+    };
+    let tried = trial.run(&subjects, place, service)?;
+    let mut impact = Impact { skipped, ..tried };
+    drop(trial);
+    if let (Some(wanted), None) = (options.queue, &impact.refused) {
+        // What couldn't be rolled back must not be there when it is tried again.
+        let again = match impact.place.transaction {
+            true => None,
+            false => Some(Copy::of_busy(url, "impact", options.data)?),
+        };
+        let here = again.as_ref().map_or(here, Copy::url);
+        let queue = queue::measure(here, change, &subjects, &settings, &impact, wanted)?;
+        impact.blocked_by(queue, options);
+    }
+    Ok(impact)
+}
+
+/// One try.
+struct Trial<'a> {
+    probe: Probe,
+    context: Context<'a>,
+    change: &'a Change,
+    url: &'a str,
+}
+
+impl Trial<'_> {
+    fn run(
+        &mut self,
+        subjects: &[Subject<'_>],
+        mut place: Place,
+        service: impl Fn(&str) -> String,
+    ) -> Result<Impact> {
+        let (on, map) = (self.context.options.on, self.context.map);
+        let rights = Rights::read(&mut self.probe.client)?;
+        let strict = NotNull::read(&mut self.probe.client)?;
+        self.probe.run("begin")?;
+        let mut ran = steps::in_transaction(&mut self.probe, self.change, map, on)?;
+        let alone = |refused: &Refused| refused.failure.sqlstate == steps::NO_TRANSACTION;
+        if ran.refused.as_ref().is_some_and(alone) {
+            if on == On::Live {
+                return Err(Error::Usage("the change can't be rolled back, for a statement of it runs in no transaction: try it on a clone".into()));
+            }
+            self.probe.run("rollback")?;
+            place.transaction = false;
+            ran = steps::committing(&mut self.probe, self.change, map, self.url)?;
+            self.probe.run("begin")?;
+        }
+        place.held_ms = ran.total_ms.ceil() as u64;
+        let judged = match ran.refused {
+            Some(_) => {
+                self.probe.run("rollback; begin")?;
+                subjects
+                    .iter()
+                    .map(|subject| (subject.service.clone(), None))
+                    .collect()
+            }
+            None => self.judge(subjects, &strict, &ran)?,
+        };
+        let lost = rights.lost(&Rights::read(&mut self.probe.client)?, service);
+        self.probe.run("rollback")?;
+        if on == On::Live {
+            place
+                .how
+                .push_str(&format!("; its locks were held {} ms", place.held_ms));
+        }
+        let services = by_service(judged);
+        Ok(Impact {
+            version: 1,
+            verdict: services
+                .iter()
+                .map(|one| one.verdict)
+                .max()
+                .unwrap_or_default(),
+            conflicts: conflicts(subjects, &ran, map),
+            refused: ran.refused,
+            place,
+            steps: ran.steps,
+            rights_lost: lost,
+            services,
+            analysed: subjects.len(),
+            skipped: Vec::new(),
+            queue: None,
+        })
+    }
+
+    fn judge(
+        &mut self,
+        subjects: &[Subject<'_>],
+        strict: &NotNull,
+        ran: &Ran,
+    ) -> Result<Vec<(String, Option<StatementImpact>)>> {
+        let now = NotNull::read(&mut self.probe.client)?;
+        let mut judged = Vec::new();
+        for subject in subjects {
+            let waits = waits_ms(subject, ran);
+            let impact = judge::judge(
+                &mut self.probe,
+                &self.context,
+                subject,
+                (strict, &now),
+                waits,
+            )?;
+            judged.push((subject.service.clone(), Some(impact)));
+        }
+        Ok(judged)
+    }
+}
+
+fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
+    let bytes: i64 = steps::one(
+        &mut probe.client,
+        "select pg_database_size(current_database())",
+    )?;
+    let most = LIVE_LOCK_TIMEOUT.as_millis();
+    Ok(Place {
+        on,
+        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {most} ms; what a rolled-back rewrite wrote to disk and WAL stays written until vacuum, checkpoint and archive have dealt with it"), |copy| copy.how.to_owned()),
+        clone_ms: copy.map_or(0, |copy| u64::try_from(copy.took.as_millis()).unwrap_or(u64::MAX)),
+        clone_bytes: if copy.is_some() { bytes } else { 0 },
+        held_ms: 0,
+        transaction: true,
+    })
+}
+
+/// How long a statement that comes just after the lock it can't share waits, with nobody else in the way.
+fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
+    let mut longest: f64 = 0.0;
+    for (relation, wants) in &subject.wants {
+        for (mode, ms) in ran.held.get(relation).into_iter().flatten() {
+            if wants.iter().any(|wanted| locks::conflict(*mode, *wanted)) {
+                longest = longest.max(*ms);
+            }
+        }
+    }
+    longest.ceil() as u64
+}
+
+fn by_service(judged: Vec<(String, Option<StatementImpact>)>) -> Vec<ServiceImpact> {
+    let mut services: BTreeMap<String, ServiceImpact> = BTreeMap::new();
+    for (service, impact) in judged {
+        let one = services
+            .entry(service)
+            .or_insert_with_key(|service| ServiceImpact {
+                service: service.clone(),
+                verdict: Verdict::Safe,
+                analysed: 0,
+                statements: Vec::new(),
+            });
+        one.analysed += 1;
+        if let Some(impact) =
+            impact.filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty())
+        {
+            one.verdict = one.verdict.max(impact.verdict);
+            one.statements.push(impact);
+        }
+    }
+    for one in services.values_mut() {
+        one.statements
+            .sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.calls.cmp(&a.calls)));
+    }
+    services.into_values().collect()
+}
+
+fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -> Vec<Conflict> {
+    let mut found: BTreeMap<(String, String), (locks::Mode, locks::Mode, usize)> = BTreeMap::new();
+    for subject in subjects {
+        for (relation, wants) in &subject.wants {
+            let Some(held) = ran.held.get(relation) else {
+                continue;
+            };
+            let pairs = held
+                .keys()
+                .flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
+            let Some((mode, wanted)) = pairs
+                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted))
+                .max()
+            else {
+                continue;
+            };
+            let Some(object) = map.get(relation) else {
+                continue;
+            };
+            let one = found
+                .entry((subject.service.clone(), object.name.clone()))
+                .or_insert((mode, wanted, 0));
+            *one = (one.0.max(mode), one.1.max(wanted), one.2 + 1);
+        }
+    }
+    found
+        .into_iter()
+        .map(|((service, object), (mode, wanted, statements))| Conflict {
+            service,
+            object,
+            change: locks::name(mode).to_owned(),
+            wanted: locks::name(wanted).to_owned(),
+            statements,
+        })
+        .collect()
 }

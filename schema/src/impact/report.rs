@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::input::On;
+use super::input::{On, Options};
 use super::verdict::Verdict;
 
 /// What a change does, and to whom.
@@ -42,6 +42,23 @@ impl Impact {
         } else {
             self.verdict.exit_code()
         }
+    }
+
+    /// Takes in what the queue showed: whoever waited there long enough is blocked, if nothing worse happens to it.
+    pub(super) fn blocked_by(&mut self, queue: Queue, options: &Options) {
+        for waited in &queue.services {
+            let long = u128::from(waited.max_ms) >= options.blocks_from.as_millis();
+            let one = self
+                .services
+                .iter_mut()
+                .find(|one| one.service == waited.service);
+            if let (true, Some(one)) = (long && waited.blocked > 0, one) {
+                one.verdict = one.verdict.max(Verdict::Blocks { ms: waited.max_ms });
+            }
+        }
+        let worst = self.services.iter().map(|one| one.verdict).max();
+        self.verdict = worst.unwrap_or_default();
+        self.queue = Some(queue);
     }
 
     /// This service's part.
@@ -159,7 +176,7 @@ pub struct ServiceImpact {
     pub verdict: Verdict,
     /// Statements judged.
     pub analysed: usize,
-    /// Those that aren't SAFE, the worst first.
+    /// Those that aren't SAFE, or whose columns differ; the worst first.
     pub statements: Vec<StatementImpact>,
 }
 

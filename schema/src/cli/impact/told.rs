@@ -6,7 +6,10 @@ use schema::impact::{Failure, Impact, Queue, ServiceImpact, StatementImpact, Ste
 pub(super) fn told(impact: &Impact) -> String {
     let mut lines = Vec::new();
     if let Some(refused) = &impact.refused {
-        lines.push(format!("Postgres refuses the change, so nothing happens to anybody: {}", failure(&refused.failure)));
+        lines.push(format!(
+            "Postgres refuses the change, so nothing happens to anybody: {}",
+            failure(&refused.failure)
+        ));
         lines.push(format!("    {}", one_line(&refused.sql)));
     }
     for step in &impact.steps {
@@ -19,13 +22,19 @@ pub(super) fn told(impact: &Impact) -> String {
         lines.push("rights that end:".into());
         lines.extend(impact.rights_lost.iter().map(|lost| {
             let gone = if lost.dropped { ", which is gone" } else { "" };
-            format!("    {} ({}): {} on {}{gone}", lost.role, lost.service, lost.privilege, lost.object)
+            format!(
+                "    {} ({}): {} on {}{gone}",
+                lost.role, lost.service, lost.privilege, lost.object
+            )
         }));
     }
     if !impact.conflicts.is_empty() {
         lines.push("who has to wait for its locks:".into());
         lines.extend(impact.conflicts.iter().map(|one| {
-            format!("    {}: {} of its statements want {} on {}, the change holds {}", one.service, one.statements, one.wanted, one.object, one.change)
+            format!(
+                "    {}: {} of its statements want {} on {}, the change holds {}",
+                one.service, one.statements, one.wanted, one.object, one.change
+            )
         }));
     }
     if let Some(queue) = &impact.queue {
@@ -38,7 +47,12 @@ pub(super) fn told(impact: &Impact) -> String {
         place(impact)
     ));
     lines.extend(impact.skipped.iter().map(|one| {
-        format!("    not judged: {}: {}: {}", one.role, one.why, one_line(&one.sql))
+        format!(
+            "    not judged: {}: {}: {}",
+            one.role,
+            one.why,
+            one_line(&one.sql)
+        )
     }));
     lines.push(format!("verdict: {}", impact.verdict));
     lines.join("\n")
@@ -50,9 +64,14 @@ fn place(impact: &Impact) -> String {
         return place.how.clone();
     }
     let megabytes = place.clone_bytes as f64 / 1048576.0;
-    let mut words = format!("a clone of {megabytes:.0} MB, made in {} ms by {}", place.clone_ms, place.how);
+    let mut words = format!(
+        "a clone of {megabytes:.0} MB, made in {} ms by {}",
+        place.clone_ms, place.how
+    );
     if !place.transaction {
-        words.push_str("; it can't be rolled back, so locks are those seen from outside while it ran");
+        words.push_str(
+            "; it can't be rolled back, so locks are those seen from outside while it ran",
+        );
     }
     words
 }
@@ -61,18 +80,37 @@ fn of_step(step: &Step) -> Vec<String> {
     let mut lines = vec![format!("{:.1} ms  {}", step.ms, one_line(&step.sql))];
     lines.extend(step.locks.iter().map(|lock| {
         let dropped = if lock.dropped { " (dropped)" } else { "" };
-        format!("    locks {} {}{dropped}: {}", lock.kind, lock.object, lock.mode)
+        format!(
+            "    locks {} {}{dropped}: {}",
+            lock.kind, lock.object, lock.mode
+        )
     }));
-    lines.extend(step.rewrites.iter().map(|what| format!("    rewrites {what}")));
-    lines.extend(step.scans.iter().map(|scan| format!("    reads {} rows of {}", scan.rows, scan.table)));
+    lines.extend(
+        step.rewrites
+            .iter()
+            .map(|what| format!("    rewrites {what}")),
+    );
+    lines.extend(
+        step.scans
+            .iter()
+            .map(|scan| format!("    reads {} rows of {}", scan.rows, scan.table)),
+    );
     lines.extend(step.said.iter().map(|said| format!("    server: {said}")));
     lines
 }
 
 fn of_service(service: &ServiceImpact) -> Vec<String> {
-    let mut lines = vec![format!("{}: {} ({} statements judged)", service.service, service.verdict, service.analysed)];
+    let mut lines = vec![format!(
+        "{}: {} ({} statements judged)",
+        service.service, service.verdict, service.analysed
+    )];
     for one in &service.statements {
-        lines.push(format!("    {}  {}  {}", one.verdict, one.role, one_line(&one.sql)));
+        lines.push(format!(
+            "    {}  {}  {}",
+            one.verdict,
+            one.role,
+            one_line(&one.sql)
+        ));
         lines.extend(why(one).into_iter().map(|line| format!("        {line}")));
     }
     lines
@@ -82,7 +120,9 @@ fn why(one: &StatementImpact) -> Vec<String> {
     let mut lines = Vec::new();
     match (&one.fresh, &one.cached) {
         (Some(fresh), _) => lines.push(failure(fresh)),
-        (None, Some(cached)) => lines.push(format!("where it was prepared before: {}", failure(cached))),
+        (None, Some(cached)) => {
+            lines.push(format!("where it was prepared before: {}", failure(cached)))
+        }
         (None, None) => {}
     }
     lines.extend(one.shape.iter().chain(&one.plan).cloned());
@@ -95,11 +135,25 @@ fn of_queue(queue: &Queue) -> Vec<String> {
     }
     let end = if queue.gave_up { "gave up" } else { "went on" };
     let mut lines = vec![
-        format!("queue: an open transaction ({} ms) has {}; the change waited {} ms and {end}", queue.hold_ms, queue.held.join(", "), queue.change_waited_ms),
+        format!(
+            "queue: an open transaction ({} ms) has {}; the change waited {} ms and {end}",
+            queue.hold_ms,
+            queue.held.join(", "),
+            queue.change_waited_ms
+        ),
         "    service        arrived  blocked   failed   together ms     p99 ms   longest ms".into(),
     ];
     lines.extend(queue.services.iter().map(|one| {
-        format!("    {:<12} {:>9} {:>8} {:>8} {:>13} {:>10} {:>12}", one.service, one.arrived, one.blocked, one.failed, one.blocked_ms, one.p99_ms, one.max_ms)
+        format!(
+            "    {:<12} {:>9} {:>8} {:>8} {:>13} {:>10} {:>12}",
+            one.service,
+            one.arrived,
+            one.blocked,
+            one.failed,
+            one.blocked_ms,
+            one.p99_ms,
+            one.max_ms
+        )
     }));
     lines
 }

@@ -1,0 +1,330 @@
+//! Statements before the change and after it.
+
+use std::collections::BTreeMap;
+
+use postgres::Client;
+use postgres::types::Type;
+
+use super::input::{On, Options, Statement};
+use super::locks::{self, Held, Map};
+use super::plan::Plan;
+use super::probe::{Probe, Settings, becoming};
+use super::report::{Failure, Skipped, StatementImpact};
+use super::rights::NotNull;
+use super::verdict::Verdict;
+use crate::coupling::resolve::{prepared, typed_literals, without_tables};
+use crate::error::Result;
+use crate::session::literal;
+
+/// A statement that works before the change.
+pub(super) struct Subject<'a> {
+    pub(super) statement: &'a Statement,
+    pub(super) service: String,
+    /// Locks that it takes.
+    pub(super) wants: Held,
+    pub(super) sql: String,
+    parameters: Vec<Type>,
+    columns: Vec<(String, Type)>,
+    plan: Plan,
+    name: String,
+    /// With its values it does, before the change.
+    runs: bool,
+}
+
+impl Subject<'_> {
+    /// `(int4, text)`, or nothing.
+    pub(super) fn parameter_list(&self) -> String {
+        if self.parameters.is_empty() {
+            return String::new();
+        }
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let types: Vec<_> = self
+            .parameters
+            .iter()
+            .map(|kind| format!("{}.{}", quoted(kind.schema()), quoted(kind.name())))
+            .collect();
+        format!("({})", types.join(", "))
+    }
+
+    /// `(null, null)`, or nothing.
+    pub(super) fn nulls(&self) -> String {
+        match self.parameters.len() {
+            0 => String::new(),
+            n => format!("({})", vec!["null"; n].join(", ")),
+        }
+    }
+}
+
+/// What judging needs to know of all of them.
+pub(super) struct Context<'a> {
+    pub(super) options: &'a Options,
+    pub(super) settings: &'a BTreeMap<String, Settings>,
+    pub(super) map: &'a Map,
+    pub(super) pid: i32,
+}
+
+impl Context<'_> {
+    /// SQL that makes the session this role's, as far as planning is concerned.
+    fn becoming(&self, role: &str) -> String {
+        let set = self.settings.get(role).into_iter().flatten();
+        becoming(
+            role,
+            set.filter(|(name, _)| {
+                !name.ends_with("_timeout") && name != "default_transaction_read_only"
+            }),
+        )
+    }
+}
+
+type Shape = (Vec<Type>, Vec<(String, Type)>);
+
+fn shape_of(statement: &postgres::Statement) -> Shape {
+    let column = |column: &postgres::Column| (column.name().to_owned(), column.type_().clone());
+    (
+        statement.params().to_vec(),
+        statement.columns().iter().map(column).collect(),
+    )
+}
+
+/// Prepares every statement as its role, in the transaction that the probe is in; those prepared stay so.
+pub(super) fn prepare<'a>(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    statements: &'a [Statement],
+    service: impl Fn(&str) -> String,
+) -> Result<(Vec<Subject<'a>>, Vec<Skipped>)> {
+    let (mut subjects, mut skipped) = (Vec::new(), Vec::new());
+    for (number, statement) in statements.iter().enumerate() {
+        let why = match without_tables(&statement.sql) {
+            Some(done) if done.control => continue,
+            Some(done) => done.unknown.join("; "),
+            None => match one(probe, context, statement, number)? {
+                Ok(mut subject) => {
+                    subject.service = service(&statement.role);
+                    subjects.push(subject);
+                    continue;
+                }
+                Err(failure) => format!("{} [{}]", failure.message, failure.sqlstate),
+            },
+        };
+        skipped.push(Skipped {
+            role: statement.role.clone(),
+            sql: statement.sql.clone(),
+            calls: statement.calls,
+            why,
+        });
+    }
+    Ok((subjects, skipped))
+}
+
+fn one<'a>(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    statement: &'a Statement,
+    number: usize,
+) -> Result<std::result::Result<Subject<'a>, Failure>> {
+    let mut subject = Subject {
+        statement,
+        service: String::new(),
+        wants: Held::new(),
+        sql: typed_literals(&statement.sql),
+        parameters: Vec::new(),
+        columns: Vec::new(),
+        plan: Plan::default(),
+        name: format!("dba_before_{number}"),
+        runs: false,
+    };
+    let role = context.becoming(&statement.role);
+    let planned = probe.tried(|client| {
+        client.batch_execute(&role)?;
+        (subject.parameters, subject.columns) = shape_of(&prepared(client, &subject.sql)?);
+        let list = subject.parameter_list();
+        client.batch_execute(&format!(
+            "prepare {} {list} as {}",
+            subject.name, subject.sql
+        ))?;
+        subject.plan = Plan::of(client, &subject.name, subject.parameters.len())?;
+        subject.wants = locks::held(client, context.pid, context.map)?;
+        Ok(())
+    })?;
+    if let Err(failure) = planned {
+        return Ok(Err(failure));
+    }
+    subject.runs = match (&statement.values, context.options.on) {
+        (Some(values), On::Clone) => {
+            let call = call(&subject.name, values);
+            probe.tried(|client| run(client, &role, &call))?.is_ok()
+        }
+        _ => false,
+    };
+    Ok(Ok(subject))
+}
+
+fn call(name: &str, values: &[Option<String>]) -> String {
+    if values.is_empty() {
+        return format!("execute {name}");
+    }
+    let list: Vec<_> = values
+        .iter()
+        .map(|value| value.as_deref().map_or("null".into(), literal))
+        .collect();
+    format!("execute {name}({})", list.join(", "))
+}
+
+/// Really runs it, deferred constraints and all.
+fn run(client: &mut Client, role: &str, call: &str) -> std::result::Result<(), postgres::Error> {
+    client.batch_execute(&format!(
+        "{role} {call}; reset role; set constraints all immediate"
+    ))
+}
+
+/// Judges it after the change, in the transaction that the probe is in. `waits_ms`: how long it would have waited for the change's locks.
+pub(super) fn judge(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    strict: (&NotNull, &NotNull),
+    waits_ms: u64,
+) -> Result<StatementImpact> {
+    let statement = subject.statement;
+    let role = context.becoming(&statement.role);
+    let parameters = subject.parameters.len();
+    let mut cached = probe
+        .tried(|client| {
+            client.batch_execute(&role)?;
+            Plan::of(client, &subject.name, parameters)
+        })?
+        .err();
+    let after = subject.name.replace("before", "after");
+    let fresh = probe.tried(|client| {
+        client.batch_execute(&role)?;
+        if context.options.typed_clients {
+            // A client that names the types of its parameters goes on naming the old ones.
+            client.prepare_typed(&subject.sql, &subject.parameters)?;
+        }
+        let shape = shape_of(&prepared(client, &subject.sql)?);
+        let list = subject.parameter_list();
+        client.batch_execute(&format!("prepare {after} {list} as {}", subject.sql))?;
+        let plan = Plan::of(client, &after, parameters)?;
+        let refused = out_of_sequences(client, &plan)?;
+        Ok((shape, plan, refused))
+    })?;
+    let mut impact = StatementImpact {
+        role: statement.role.clone(),
+        sql: statement.sql.clone(),
+        calls: statement.calls,
+        verdict: Verdict::Safe,
+        cached: None,
+        fresh: None,
+        shape: Vec::new(),
+        plan: Vec::new(),
+    };
+    let (mut misread, mut slower) = (false, false);
+    match fresh {
+        Err(failure) => impact.fresh = Some(failure),
+        Ok((shape, plan, refused)) => {
+            let (before, now) = strict;
+            let null = plan
+                .writes
+                .iter()
+                .find_map(|write| now.refuses(before, write));
+            impact.fresh = refused.or(null);
+            (impact.shape, misread) = differs(
+                &(subject.parameters.clone(), subject.columns.clone()),
+                &shape,
+            );
+            if context.options.data {
+                (impact.plan, slower) = plan.worse_than(&subject.plan, context.options.slower_from);
+            }
+            if let (None, true, Some(values)) = (&impact.fresh, subject.runs, &statement.values) {
+                let (kept, anew) = (call(&subject.name, values), call(&after, values));
+                impact.fresh = probe.tried(|client| run(client, &role, &anew))?.err();
+                cached = cached.or(probe.tried(|client| run(client, &role, &kept))?.err());
+            }
+        }
+    }
+    impact.cached = cached.or_else(|| impact.fresh.clone());
+    impact.verdict = verdict(
+        &impact,
+        misread && context.options.typed_clients,
+        slower,
+        waits_ms,
+        context,
+    );
+    Ok(impact)
+}
+
+fn verdict(
+    impact: &StatementImpact,
+    misread: bool,
+    slower: bool,
+    waits_ms: u64,
+    context: &Context<'_>,
+) -> Verdict {
+    let refused = |failure: &Failure| failure.sqlstate == "42501";
+    match (&impact.fresh, &impact.cached) {
+        (Some(failure), _) if !refused(failure) => Verdict::Breaks,
+        (Some(_), _) => Verdict::LosesGrant,
+        (None, _) if misread => Verdict::Breaks,
+        (None, Some(_)) => Verdict::BreaksCached,
+        (None, None) if u128::from(waits_ms) >= context.options.blocks_from.as_millis() => {
+            Verdict::Blocks { ms: waits_ms }
+        }
+        (None, None) if slower => Verdict::Slower,
+        (None, None) => Verdict::Safe,
+    }
+}
+
+/// Taking from a sequence is refused when it is done, not when it is planned.
+fn out_of_sequences(
+    client: &mut Client,
+    plan: &Plan,
+) -> std::result::Result<Option<Failure>, postgres::Error> {
+    for sequence in &plan.sequences {
+        let sql = "select has_sequence_privilege($1::text, 'usage, update')";
+        if !client.query_one(sql, &[sequence])?.get::<_, bool>(0) {
+            return Ok(Some(Failure {
+                sqlstate: "42501".into(),
+                message: format!("permission denied for sequence {sequence}"),
+                detail: None,
+            }));
+        }
+    }
+    Ok(None)
+}
+
+/// How a statement's parameters and columns differ, and whether its reader would misread them.
+fn differs(before: &Shape, after: &Shape) -> (Vec<String>, bool) {
+    let (mut words, mut misread) = (Vec::new(), false);
+    for (at, (was, is)) in before.0.iter().zip(&after.0).enumerate() {
+        if was != is {
+            words.push(format!("parameter ${}: {was} → {is}", at + 1));
+        }
+    }
+    for (at, (name, kind)) in before.1.iter().enumerate() {
+        let column = at + 1;
+        match after.1.get(at) {
+            None => words.push(format!("column {column} {name} is gone")),
+            Some((now, _)) if now != name => {
+                words.push(format!("column {column} {name} is now {now}"));
+            }
+            Some((_, is)) if is != kind => {
+                words.push(format!("column {column} {name}: {kind} → {is}"));
+                if as_text(is) && as_text(kind) {
+                    continue;
+                }
+            }
+            Some(_) => continue,
+        }
+        misread = true;
+    }
+    for (name, kind) in after.1.iter().skip(before.1.len()) {
+        words.push(format!("a new column {name}: {kind}"));
+    }
+    (words, misread)
+}
+
+/// Types that clients read alike.
+fn as_text(kind: &Type) -> bool {
+    [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME].contains(kind)
+}

@@ -1,0 +1,145 @@
+//! What a plan tells.
+
+use std::collections::BTreeSet;
+
+use postgres::Client;
+use serde_json::Value;
+
+/// Of one statement, with any parameters (a generic plan).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Plan {
+    pub(super) cost: f64,
+    pub(super) indexes: BTreeSet<String>,
+    /// Tables read from end to end although that was made dear: no index helps, however many rows there are.
+    pub(super) unhelped: BTreeSet<String>,
+    /// Columns that are surely written NULL: table, expressions by column number.
+    pub(super) writes: Vec<Write>,
+    /// Sequences that defaults take from.
+    pub(super) sequences: BTreeSet<String>,
+}
+
+/// A write of whole or partial rows.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    pub(super) table: String,
+    pub(super) insert: bool,
+    /// Of an insert: by column, in their order, dropped ones included. Of an update: of the columns it sets, in some order.
+    pub(super) expressions: Vec<String>,
+}
+
+impl Plan {
+    /// Plans a prepared statement, as whoever the session is. `nulls`: `null, null, …`, one for each parameter.
+    pub(super) fn of(
+        client: &mut Client,
+        name: &str,
+        parameters: usize,
+    ) -> Result<Self, postgres::Error> {
+        let values = vec!["null"; parameters].join(", ");
+        let call = if parameters == 0 {
+            name.to_owned()
+        } else {
+            format!("{name}({values})")
+        };
+        client.batch_execute("set local plan_cache_mode = force_generic_plan")?;
+        let mut plan = Self::default();
+        let usual = explain(
+            client,
+            &format!("explain (format json, verbose) execute {call}"),
+        )?;
+        plan.cost = usual["Total Cost"].as_f64().unwrap_or_default();
+        plan.walk(&usual);
+        client.batch_execute("set local enable_seqscan = off")?;
+        let helped = explain(
+            client,
+            &format!("explain (format json, verbose) execute {call}"),
+        )?;
+        plan.seq_scans(&helped);
+        client.batch_execute("set local enable_seqscan = on")?;
+        Ok(plan)
+    }
+
+    fn walk(&mut self, node: &Value) {
+        if let Some(index) = node["Index Name"].as_str() {
+            self.indexes.insert(index.to_owned());
+        }
+        for child in node["Plans"].as_array().into_iter().flatten() {
+            let operation = node["Operation"].as_str().unwrap_or_default();
+            if node["Node Type"] == "ModifyTable" && child["Parent Relationship"] == "Outer" {
+                self.writes.push(Write {
+                    table: table(node),
+                    insert: operation == "Insert",
+                    expressions: texts(&child["Output"]),
+                });
+            }
+            self.walk(child);
+        }
+        for expression in texts(&node["Output"]) {
+            let mut rest = expression.as_str();
+            while let Some((_, tail)) = rest.split_once("nextval('") {
+                let Some((sequence, tail)) = tail.split_once("'::regclass") else {
+                    break;
+                };
+                self.sequences.insert(sequence.to_owned());
+                rest = tail;
+            }
+        }
+    }
+
+    fn seq_scans(&mut self, node: &Value) {
+        if node["Node Type"] == "Seq Scan" {
+            self.unhelped.insert(table(node));
+        }
+        for child in node["Plans"].as_array().into_iter().flatten() {
+            self.seq_scans(child);
+        }
+    }
+
+    /// How this plan is worse than the one before: in words, and is it worth a word?
+    pub(super) fn worse_than(&self, before: &Self, ratio: f64) -> (Vec<String>, bool) {
+        let dearer = self.cost > before.cost * ratio && self.cost > before.cost + 1.0;
+        let unhelped: Vec<_> = self.unhelped.difference(&before.unhelped).collect();
+        if !dearer && unhelped.is_empty() {
+            return (Vec::new(), false);
+        }
+        let mut words: Vec<String> = before
+            .indexes
+            .difference(&self.indexes)
+            .map(|index| format!("index {index} is no longer used"))
+            .collect();
+        words.extend(
+            unhelped
+                .iter()
+                .map(|table| format!("no index helps with {table} any more")),
+        );
+        if dearer {
+            words.push(format!("cost {:.1} → {:.1}", before.cost, self.cost));
+        }
+        (words, true)
+    }
+}
+
+fn table(node: &Value) -> String {
+    let part = |name: &str| node[name].as_str().unwrap_or_default().to_owned();
+    format!("{}.{}", part("Schema"), part("Relation Name"))
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|text| text.as_str().map(str::to_owned))
+        .collect()
+}
+
+fn explain(client: &mut Client, sql: &str) -> Result<Value, postgres::Error> {
+    let said = client.simple_query(sql)?;
+    let text: String = said
+        .iter()
+        .filter_map(|message| match message {
+            postgres::SimpleQueryMessage::Row(row) => row.get(0),
+            _ => None,
+        })
+        .collect();
+    let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
+    Ok(parsed[0]["Plan"].clone())
+}

@@ -1,0 +1,154 @@
+//! A connection that tries things out: behind savepoints, as other roles, listening to what the server says.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use postgres::error::{DbError, Severity};
+use postgres::{Client, NoTls};
+
+use super::report::Failure;
+use crate::error::{Doing, Error, Result};
+use crate::session::{Session, config, identifier, literal};
+
+/// What a role's sessions start with, where that may change how its statements are planned or how long they wait.
+pub(super) type Settings = Vec<(String, String)>;
+
+pub(super) struct Probe {
+    pub(super) client: Client,
+    said: Arc<Mutex<Vec<DbError>>>,
+}
+
+impl Probe {
+    pub(super) fn connect(url: &str) -> Result<Self> {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&said);
+        let mut config = config(url)?;
+        config
+            .application_name("dba impact")
+            .notice_callback(move |notice| {
+                kept.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(notice);
+            });
+        let mut client = config
+            .connect(NoTls)
+            .doing("connecting to where the change is tried")?;
+        // Whoever reads pg_stat_statements wants no trace of us there; only a superuser can see to it.
+        let _ = client.batch_execute("set pg_stat_statements.track = 'none'");
+        client
+            .batch_execute("set jit = off")
+            .doing("preparing a session")?;
+        Ok(Self { client, said })
+    }
+
+    pub(super) fn run(&mut self, sql: &str) -> Result<()> {
+        self.client.batch_execute(sql).doing(sql.to_owned())
+    }
+
+    /// Runs `work` behind a savepoint that is rolled back. `Err` of the inner result: Postgres refused it.
+    pub(super) fn tried<T>(
+        &mut self,
+        work: impl FnOnce(&mut Client) -> std::result::Result<T, postgres::Error>,
+    ) -> Result<std::result::Result<T, Failure>> {
+        self.run("savepoint tried")?;
+        let done = work(&mut self.client);
+        self.run("rollback to savepoint tried; release savepoint tried")?;
+        match done {
+            Ok(value) => Ok(Ok(value)),
+            Err(error) => match failure(error)? {
+                // On a live database somebody else's locks; nothing that the change did.
+                busy if ["55P03", "57014"].contains(&busy.sqlstate.as_str()) => Err(
+                    Error::Unavailable(format!("the database is busy: {}", busy.message)),
+                ),
+                refused => Ok(Err(refused)),
+            },
+        }
+    }
+
+    /// What the server said since it was asked last.
+    pub(super) fn said(&mut self) -> Vec<String> {
+        let said = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut lines = Vec::new();
+        for notice in said {
+            if notice.parsed_severity() == Some(Severity::Debug) && !of_work(notice.message()) {
+                continue;
+            }
+            lines.push(notice.message().to_owned());
+            let details = notice.detail().into_iter().flat_map(str::lines);
+            lines.extend(details.map(|line| format!("  {line}")));
+        }
+        lines
+    }
+}
+
+/// Of all that is said at DEBUG1, what tells of work on tables.
+fn of_work(message: &str) -> bool {
+    [
+        "rewriting table",
+        "verifying table",
+        "validating foreign key",
+        "building index",
+    ]
+    .iter()
+    .any(|start| message.starts_with(start))
+}
+
+/// SQL that makes the session a role's, until the transaction or savepoint ends.
+pub(super) fn becoming<'a>(
+    role: &str,
+    settings: impl Iterator<Item = &'a (String, String)>,
+) -> String {
+    let mut sql = String::new();
+    // Before it is that role: it may not be allowed a `do` block.
+    for (name, value) in settings {
+        sql.push_str(&format!(
+            "do $dba$ begin perform set_config({}, {}, true); exception when others then null; end $dba$;",
+            literal(name),
+            literal(value)
+        ));
+    }
+    sql + &format!("set local role {};", identifier(role))
+}
+
+/// What Postgres said; the error itself where it said nothing, for then the connection is lost.
+pub(super) fn failure(error: postgres::Error) -> Result<Failure> {
+    let Some(said) = error.as_db_error() else {
+        return Err(error).doing("trying it out");
+    };
+    Ok(Failure {
+        sqlstate: said.code().code().to_owned(),
+        message: said.message().to_owned(),
+        detail: said.detail().map(str::to_owned),
+    })
+}
+
+const SETTINGS: &str = "
+select r.rolname::text, s.setting
+from pg_roles r
+cross join lateral (
+    select unnest(d.setconfig) as setting, 2 * (d.setrole <> 0)::int + (d.setdatabase <> 0)::int as rank
+    from pg_db_role_setting d
+    where d.setrole in (0, r.oid) and d.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+) s
+where r.rolname !~ '^pg_'
+order by s.rank";
+
+/// What each role's sessions start with: of all roles, of this database, of the role, of the role here; the last one counts.
+pub(super) fn settings(session: &mut Session) -> Result<BTreeMap<String, Settings>> {
+    let rows = session
+        .client
+        .query(SETTINGS, &[])
+        .doing("reading settings")?;
+    let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for row in rows {
+        let (role, setting): (String, String) = (row.get(0), row.get(1));
+        if let Some((name, value)) = setting.split_once('=') {
+            let of_role = all.entry(role).or_default();
+            of_role.insert(name.to_owned(), value.to_owned());
+        }
+    }
+    Ok(all
+        .into_iter()
+        .map(|(role, settings)| (role, settings.into_iter().collect()))
+        .collect())
+}

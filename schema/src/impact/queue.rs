@@ -1,0 +1,285 @@
+//! The queue behind a change that waits: measured on the clone, with every service arriving at its rate.
+//!
+//! Somebody has read (or written) what the change must lock, and leaves the transaction open. The change waits for that, at most its lock_timeout; and
+//! everybody who wants a lock that the change couldn't share waits behind it. Who waits is asked of pg_locks, not concluded from how long something took.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+
+use super::input::{Change, QueueOptions};
+use super::judge::Subject;
+use super::probe::{Settings, becoming};
+use super::report::{Impact, Queue, Waited};
+use crate::error::{Doing, Error, Result};
+use crate::session::{config, identifier};
+
+/// Sessions of each service: so many of its statements can wait at once.
+const SESSIONS: usize = 4;
+
+/// Between two looks at pg_locks.
+const LOOK: Duration = Duration::from_millis(3);
+
+/// One statement that arrived.
+struct Arrival {
+    pid: i32,
+    due: Instant,
+    ended: Instant,
+    failed: bool,
+}
+
+/// Who was seen waiting, and when.
+type Seen = Mutex<Vec<(i32, Instant)>>;
+
+pub(super) fn measure(
+    url: &str,
+    change: &Change,
+    subjects: &[Subject<'_>],
+    settings: &BTreeMap<String, Settings>,
+    impact: &Impact,
+    options: QueueOptions,
+) -> Result<Queue> {
+    let holds = holds(impact);
+    let mut services: BTreeMap<&str, Vec<&Subject<'_>>> = BTreeMap::new();
+    for subject in subjects {
+        services.entry(&subject.service).or_default().push(subject);
+    }
+    let (mut holder, mut changing) = (connect(url)?, connect(url)?);
+    let changer: i32 = changing
+        .query_one("select pg_backend_pid()", &[])
+        .doing("asking for a process id")?
+        .get(0);
+    let (seen, stop) = (Seen::default(), AtomicBool::new(false));
+    let arrived: Mutex<BTreeMap<&str, Vec<Arrival>>> = Mutex::default();
+    let mut workers = Vec::new();
+    for (service, of) in &services {
+        for number in 0..SESSIONS {
+            workers.push((*service, of, number, connect(url)?));
+        }
+    }
+    let mut observer = connect(url)?;
+    let begin = format!(
+        "begin; {}",
+        holds
+            .iter()
+            .map(|(sql, _)| sql.as_str())
+            .collect::<String>()
+    );
+    holder
+        .batch_execute(&begin)
+        .doing("holding what the change must lock")?;
+    let start = Instant::now();
+    let mut gave_up = Ok(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| watch(&mut observer, &seen, &stop));
+        let change = scope.spawn(|| run_change(&mut changing, change, options));
+        for (service, of, number, mut client) in workers {
+            let (arrived, stop) = (&arrived, &stop);
+            scope.spawn(move || {
+                let gap = Duration::from_secs_f64(SESSIONS as f64 / options.rate.max(0.1));
+                let first = start + gap.mul_f64(number as f64 / SESSIONS as f64);
+                let list = work(&mut client, of, number, settings, (first, gap), stop);
+                let mut all = arrived
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                all.entry(service).or_default().extend(list);
+            });
+        }
+        std::thread::sleep(options.hold.saturating_sub(start.elapsed()));
+        // Ends the transaction, and with it the change's wait.
+        let ended = holder
+            .batch_execute("rollback")
+            .doing("ending the holder's transaction");
+        gave_up = change
+            .join()
+            .unwrap_or_else(|_| Err(Error::Unavailable("the change's session ended".into())));
+        gave_up = ended.and(std::mem::replace(&mut gave_up, Ok(false)));
+        stop.store(true, Ordering::Relaxed);
+    });
+    let seen = seen
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let arrived = arrived
+        .into_inner()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    let waits: Vec<_> = seen
+        .iter()
+        .filter(|(pid, _)| *pid == changer)
+        .map(|(_, at)| *at)
+        .collect();
+    let waited = waits
+        .first()
+        .zip(waits.last())
+        .map_or(Duration::ZERO, |(first, last)| *last - *first);
+    Ok(Queue {
+        held: holds.into_iter().map(|(_, words)| words).collect(),
+        hold_ms: millis(options.hold),
+        change_waited_ms: millis(waited),
+        gave_up: gave_up?,
+        services: arrived
+            .into_iter()
+            .map(|(service, list)| summary(service, &list, &seen))
+            .collect(),
+    })
+}
+
+fn connect(url: &str) -> Result<Client> {
+    let mut config = config(url)?;
+    config.application_name("dba impact");
+    config
+        .connect(NoTls)
+        .doing("connecting to measure the queue")
+}
+
+/// What must be held for the change to wait: the least that its locks can't share. SQL, and words.
+fn holds(impact: &Impact) -> Vec<(String, String)> {
+    let locks = impact.steps.iter().flat_map(|step| &step.locks);
+    let mut holds = Vec::new();
+    for lock in locks {
+        let (table, view) = (lock.kind == "table", lock.kind.ends_with("view"));
+        let (sql, mode) = match lock.mode.as_str() {
+            "AccessExclusiveLock" if table => (
+                format!("lock table only {} in access share mode;", lock.object),
+                "read",
+            ),
+            "AccessExclusiveLock" if view => {
+                (format!("select from {} limit 0;", lock.object), "read")
+            }
+            "ShareLock" | "ShareRowExclusiveLock" | "ExclusiveLock" if table => (
+                format!("lock table only {} in row exclusive mode;", lock.object),
+                "written",
+            ),
+            _ => continue,
+        };
+        holds.push((sql, format!("{} {mode}", lock.object)));
+    }
+    holds
+}
+
+/// Waits for its locks and is rolled back, or committed statement by statement where it can't be. Did it give up?
+fn run_change(client: &mut Client, change: &Change, options: QueueOptions) -> Result<bool> {
+    let timeout = options.lock_timeout.as_millis();
+    let role = change.role.as_ref().map_or(String::new(), |role| {
+        format!("set role {};", identifier(role))
+    });
+    client
+        .batch_execute(&format!("set lock_timeout = {timeout}; {role} begin"))
+        .doing("beginning the change")?;
+    for sql in &change.statements {
+        let mut done = client.execute(sql.as_str(), &[]);
+        if done
+            .as_ref()
+            .is_err_and(|error| state(error) == super::steps::NO_TRANSACTION)
+        {
+            client.batch_execute("rollback").doing("rolling back")?;
+            done = client.execute(sql.as_str(), &[]);
+        }
+        if let Err(error) = done {
+            let gave_up = state(&error) == "55P03";
+            let _ = client.batch_execute("rollback");
+            return if gave_up {
+                Ok(true)
+            } else {
+                Err(error).doing(sql.clone())
+            };
+        }
+    }
+    client
+        .batch_execute("rollback")
+        .doing("rolling back the change")?;
+    Ok(false)
+}
+
+fn state(error: &postgres::Error) -> &str {
+    error.code().map_or("", |code| code.code())
+}
+
+fn watch(client: &mut Client, seen: &Seen, stop: &AtomicBool) {
+    let sql = "select distinct pid from pg_locks where not granted and database = (select oid from pg_database where datname = current_database())";
+    while !stop.load(Ordering::Relaxed) {
+        let now = Instant::now();
+        let Ok(rows) = client.query(sql, &[]) else {
+            return;
+        };
+        let mut seen = seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.extend(rows.iter().map(|row| (row.get(0), now)));
+        drop(seen);
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Statements in turn, each when it is due, until told to stop.
+fn work(
+    client: &mut Client,
+    subjects: &[&Subject<'_>],
+    number: usize,
+    settings: &BTreeMap<String, Settings>,
+    (mut due, gap): (Instant, Duration),
+    stop: &AtomicBool,
+) -> Vec<Arrival> {
+    let mut list = Vec::new();
+    let Ok(pid) = super::steps::one(client, "select pg_backend_pid()") else {
+        return list;
+    };
+    let turns = subjects.iter().cycle().skip(number).step_by(SESSIONS);
+    for subject in turns {
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        if stop.load(Ordering::Relaxed) {
+            return list;
+        }
+        let role = &subject.statement.role;
+        let become_role = becoming(role, settings.get(role).into_iter().flatten());
+        let sql = format!(
+            "begin; {become_role} prepare dba_q {} as {}; explain execute dba_q{}; rollback; deallocate dba_q",
+            subject.parameter_list(),
+            subject.sql,
+            subject.nulls()
+        );
+        let failed = client.batch_execute(&sql).is_err();
+        list.push(Arrival {
+            pid,
+            due,
+            ended: Instant::now(),
+            failed,
+        });
+        if failed && client.batch_execute("rollback; deallocate all").is_err() {
+            return list;
+        }
+        due += gap;
+    }
+    list
+}
+
+fn summary(service: &str, list: &[Arrival], seen: &[(i32, Instant)]) -> Waited {
+    let blocked = |one: &&Arrival| {
+        seen.iter()
+            .any(|(pid, at)| *pid == one.pid && (one.due..one.ended).contains(at))
+    };
+    let (waiting, going): (Vec<_>, Vec<_>) = list.iter().partition(blocked);
+    let mut waits: Vec<u64> = waiting
+        .iter()
+        .map(|one| millis(one.ended - one.due))
+        .collect();
+    let together = waits.iter().sum();
+    waits.extend(going.iter().map(|_| 0));
+    waits.sort_unstable();
+    let last = waits.len().saturating_sub(1);
+    Waited {
+        service: service.to_owned(),
+        arrived: list.len(),
+        blocked: waiting.len(),
+        failed: list.iter().filter(|one| one.failed).count(),
+        blocked_ms: together,
+        p99_ms: waits.get((last * 99).div_ceil(100)).copied().unwrap_or(0),
+        max_ms: waits.last().copied().unwrap_or(0),
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,234 @@
+//! Runs the change and watches it.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use postgres::{Client, NoTls};
+
+use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
+use super::locks::{self, Held, Map};
+use super::probe::{Probe, failure};
+use super::report::{Refused, Scan, Step};
+use crate::error::{Doing, Error, Result};
+use crate::session::{config, identifier};
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(super) struct Ran {
+    pub(super) steps: Vec<Step>,
+    pub(super) refused: Option<Refused>,
+    /// Every lock, by relation and mode, and for how many milliseconds it was held.
+    pub(super) held: BTreeMap<u32, BTreeMap<locks::Mode, f64>>,
+    /// Milliseconds from the first statement to the end of the last.
+    pub(super) total_ms: f64,
+}
+
+impl Ran {
+    /// Notes what is held from `at` (milliseconds since the start) on.
+    fn note(&mut self, held: &Held, at: f64) {
+        for (relation, modes) in held {
+            let known = self.held.entry(*relation).or_default();
+            for mode in modes {
+                known.entry(*mode).or_insert(at);
+            }
+        }
+    }
+
+    /// From "held since" to "held for": until the end of the transaction, so long as its locks are.
+    fn settle(&mut self) {
+        for since in self.held.values_mut().flat_map(BTreeMap::values_mut) {
+            *since = self.total_ms - *since;
+        }
+    }
+}
+
+/// 25001: can't run inside a transaction block.
+pub(super) const NO_TRANSACTION: &str = "25001";
+
+/// Runs it in the transaction that the probe is in.
+pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: On) -> Result<Ran> {
+    let mut ran = Ran::default();
+    let pid: i32 = one(&mut probe.client, "select pg_backend_pid()")?;
+    if let Some(role) = &change.role {
+        probe.run(&format!("set local role {}", identifier(role)))?;
+    }
+    let mut before = Held::new();
+    for sql in &change.statements {
+        if on == On::Live {
+            let most = LIVE_LOCK_TIMEOUT.as_millis();
+            probe.run(&format!("set local lock_timeout = {most}"))?;
+        }
+        probe.run("set local client_min_messages = debug1")?;
+        let (scanned, files) = (scans(&mut probe.client)?, files(&mut probe.client)?);
+        probe.said();
+        let at = ran.total_ms;
+        let started = Instant::now();
+        let done = probe.client.execute(sql.as_str(), &[]);
+        let ms = started.elapsed().as_secs_f64() * 1e3;
+        ran.total_ms += ms;
+        let said = probe.said();
+        let mut step = step(sql, ms, said);
+        if let Err(error) = done {
+            let failure = failure(error)?;
+            if on == On::Live && failure.sqlstate == "55P03" {
+                return Err(Error::Unavailable(format!(
+                    "somebody holds what the change must lock, and it waited no longer than {} ms; nothing was changed: {sql}",
+                    LIVE_LOCK_TIMEOUT.as_millis()
+                )));
+            }
+            ran.refused = Some(Refused {
+                sql: sql.clone(),
+                failure,
+            });
+            ran.steps.push(step);
+            return Ok(ran);
+        }
+        probe.run("set local client_min_messages = notice")?;
+        let held = locks::held(&mut probe.client, pid, map).doing("reading locks")?;
+        let is = locks::relations(&mut probe.client).doing("reading relations")?;
+        step.locks = locks::new_locks(&before, &held, map, &is);
+        step.rewrites = rewritten(&files, &is);
+        step.scans = scanned_since(&scanned, &scans(&mut probe.client)?, &is);
+        ran.note(&held, at);
+        before = held;
+        ran.steps.push(step);
+    }
+    ran.settle();
+    // What the change set for itself doesn't concern the statements.
+    probe.run("reset session authorization; reset role; set local search_path to default; set local statement_timeout = 0")?;
+    if on == On::Clone {
+        probe.run("set local lock_timeout = 0")?;
+    }
+    Ok(ran)
+}
+
+/// Runs it statement by statement, each committed: on a clone that is thrown away. Locks are those seen from outside while it ran.
+pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &str) -> Result<Ran> {
+    let mut ran = Ran::default();
+    let pid: i32 = one(&mut probe.client, "select pg_backend_pid()")?;
+    if let Some(role) = &change.role {
+        probe.run(&format!("set role {}", identifier(role)))?;
+    }
+    for sql in &change.statements {
+        probe.run("set client_min_messages = debug1")?;
+        let files = files(&mut probe.client)?;
+        probe.said();
+        let (mut done, mut ms, mut seen) = (Ok(0), 0.0, Ok(Held::new()));
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let observer = scope.spawn(|| watch(url, pid, map, &stop));
+            let started = Instant::now();
+            done = probe.client.execute(sql.as_str(), &[]);
+            ms = started.elapsed().as_secs_f64() * 1e3;
+            stop.store(true, Ordering::Relaxed);
+            seen = observer
+                .join()
+                .unwrap_or_else(|_| Err(Error::Unavailable("the observer of locks ended".into())));
+        });
+        ran.total_ms += ms;
+        let said = probe.said();
+        let mut step = step(sql, ms, said);
+        if let Err(error) = done {
+            ran.refused = Some(Refused {
+                sql: sql.clone(),
+                failure: failure(error)?,
+            });
+            ran.steps.push(step);
+            return Ok(ran);
+        }
+        probe.run("set client_min_messages = notice")?;
+        let (is, held) = (
+            locks::relations(&mut probe.client).doing("reading relations")?,
+            seen?,
+        );
+        step.locks = locks::new_locks(&Held::new(), &held, map, &is);
+        step.rewrites = rewritten(&files, &is);
+        for (relation, modes) in held {
+            let known = ran.held.entry(relation).or_default();
+            modes.into_iter().for_each(|mode| {
+                *known.entry(mode).or_default() += ms;
+            });
+        }
+        ran.steps.push(step);
+    }
+    probe.run("reset session authorization; reset role; reset search_path; reset statement_timeout; reset lock_timeout")?;
+    Ok(ran)
+}
+
+/// What another session holds, seen until it stops.
+fn watch(url: &str, pid: i32, map: &Map, stop: &AtomicBool) -> Result<Held> {
+    let mut client = config(url)?
+        .connect(NoTls)
+        .doing("connecting to watch the change")?;
+    let mut seen = Held::new();
+    while !stop.load(Ordering::Relaxed) {
+        for (relation, modes) in locks::held(&mut client, pid, map).doing("reading locks")? {
+            seen.entry(relation).or_default().extend(modes);
+        }
+    }
+    Ok(seen)
+}
+
+fn step(sql: &str, ms: f64, said: Vec<String>) -> Step {
+    Step {
+        sql: sql.to_owned(),
+        ms: (ms * 1e3).round() / 1e3,
+        locks: Vec::new(),
+        rewrites: Vec::new(),
+        scans: Vec::new(),
+        said,
+    }
+}
+
+/// Relations whose file is another one; a view has none.
+fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
+    let mut names: Vec<_> = is
+        .iter()
+        .filter(|(relation, now)| {
+            now.kind != "toast" && before.get(relation).is_some_and(|file| *file != now.file)
+        })
+        .map(|(_, now)| format!("{} {}", now.kind, now.name))
+        .collect();
+    names.sort();
+    names
+}
+
+fn files(client: &mut Client) -> Result<BTreeMap<u32, u32>> {
+    let map = locks::relations(client).doing("reading relations")?;
+    Ok(map
+        .into_iter()
+        .map(|(relation, one)| (relation, one.file))
+        .collect())
+}
+
+/// Rows read of each table by this transaction.
+fn scans(client: &mut Client) -> Result<BTreeMap<u32, i64>> {
+    let sql = "select relid, coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables";
+    let rows = client.query(sql, &[]).doing("reading what was scanned")?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+fn scanned_since(before: &BTreeMap<u32, i64>, after: &BTreeMap<u32, i64>, is: &Map) -> Vec<Scan> {
+    let read = |relation: &u32, rows: &i64| rows - before.get(relation).copied().unwrap_or(0);
+    after
+        .iter()
+        .filter(|(relation, rows)| read(relation, rows) > 0)
+        .filter_map(|(relation, rows)| {
+            Some(Scan {
+                table: is.get(relation)?.name.clone(),
+                rows: read(relation, rows),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn one<T: for<'a> postgres::types::FromSql<'a>>(
+    client: &mut Client,
+    sql: &str,
+) -> Result<T> {
+    client
+        .query_one(sql, &[])
+        .and_then(|row| row.try_get(0))
+        .doing(sql.to_owned())
+}

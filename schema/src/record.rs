@@ -1,0 +1,140 @@
+//! Statements recorded while something ran: what `pg_stat_statements` counts after it, less what it counted before. Nothing is reset.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use postgres::{Client, NoTls};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Doing, Error, Result};
+use crate::impact::Statement;
+use crate::session::config;
+
+/// What was recorded; as JSON the file that `dba record` writes and `dba impact --statements` reads.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recording {
+    /// Of this form: 1.
+    pub version: u32,
+    /// What was run meanwhile: words of a command line.
+    pub command: Vec<String>,
+    /// Statements thrown out meanwhile because there were too many: some may be missing if this isn't 0.
+    pub evictions: i64,
+    /// Statements, by role.
+    pub statements: Vec<Statement>,
+}
+
+impl Recording {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it isn't one.
+    pub fn load(path: &Path) -> Result<Self> {
+        let refuse =
+            |what: String| Error::Usage(format!("{} is no recording: {what}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let read: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        match read.version {
+            1 => Ok(read),
+            other => Err(refuse(format!("its version is {other}, not 1"))),
+        }
+    }
+}
+
+/// A look at the counters.
+pub struct Counted {
+    calls: BTreeMap<(String, String), i64>,
+    evictions: i64,
+}
+
+const VIEW: &str = "select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
+
+impl Counted {
+    /// Reads them: of the database of `url`, or of all. Statements of superusers are left out. Where the extension isn't in the database, it is made in a
+    /// transaction that is rolled back.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the server doesn't count, or hides other roles' statements from us.
+    pub fn read(url: &str, every_database: bool) -> Result<Self> {
+        let mut client = config(url)?
+            .connect(NoTls)
+            .doing("connecting to read pg_stat_statements")?;
+        client
+            .batch_execute("begin")
+            .doing("reading pg_stat_statements")?;
+        let schema = match client
+            .query_opt(VIEW, &[])
+            .doing("looking for pg_stat_statements")?
+        {
+            Some(row) => row.get(0),
+            None => {
+                let make = "create schema dba_record; create extension pg_stat_statements schema dba_record";
+                client.batch_execute(make).doing(
+                    "this database has no pg_stat_statements, and it can't be made for a moment",
+                )?;
+                "dba_record".to_owned()
+            }
+        };
+        let counted = Self::of(&mut client, &schema, every_database)?;
+        client
+            .batch_execute("rollback")
+            .doing("reading pg_stat_statements")?;
+        Ok(counted)
+    }
+
+    fn of(client: &mut Client, schema: &str, every_database: bool) -> Result<Self> {
+        let doing = "reading pg_stat_statements";
+        let sql = format!(
+            "select r.rolname::text, s.query, sum(s.calls)::bigint, (select dealloc from {schema}.pg_stat_statements_info)
+             from {schema}.pg_stat_statements s join pg_roles r on r.oid = s.userid
+             where not r.rolsuper and s.query is not null and ($1 or s.dbid = (select oid from pg_database where datname = current_database()))
+             group by 1, 2"
+        );
+        let mut counted = Self {
+            calls: BTreeMap::new(),
+            evictions: 0,
+        };
+        for row in client.query(&sql, &[&every_database]).doing(doing)? {
+            let (role, sql): (String, String) = (row.get(0), row.get(1));
+            if sql == "<insufficient privilege>" {
+                return Err(Error::Unavailable(format!(
+                    "the statements of {role} are hidden from this role: connect as a member of pg_read_all_stats, or as superuser"
+                )));
+            }
+            counted.calls.insert((role, sql), row.get(2));
+            counted.evictions = row.get(3);
+        }
+        Ok(counted)
+    }
+
+    /// What was run from `self` to `after`, by roles and texts.
+    #[must_use]
+    pub fn until(&self, after: &Self, command: &[String]) -> Recording {
+        let more = |key: &(String, String), calls: i64| {
+            let before = self.calls.get(key).copied().unwrap_or(0);
+            // Somebody reset the counters meanwhile: what is there now came since.
+            u64::try_from(if calls < before {
+                calls
+            } else {
+                calls - before
+            })
+            .unwrap_or(0)
+        };
+        let statements = after.calls.iter().filter_map(|(key, calls)| {
+            let calls = Some(more(key, *calls)).filter(|calls| *calls > 0)?;
+            let (role, sql) = key.clone();
+            Some(Statement {
+                role,
+                sql,
+                calls,
+                values: None,
+            })
+        });
+        Recording {
+            version: 1,
+            command: command.to_vec(),
+            evictions: after.evictions - self.evictions,
+            statements: statements.collect(),
+        }
+    }
+}

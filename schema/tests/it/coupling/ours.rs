@@ -1,0 +1,1 @@
+//! `dba coupling` on ours.

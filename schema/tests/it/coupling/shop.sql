@@ -1,0 +1,50 @@
+-- Two services whose names say nothing, a schema both look into, and 12 views. The shop's people are depot and till, the accounts' ledger and books.
+create role depot nologin;
+create role till login password 'till';
+create role ledger nologin;
+create role books login password 'books';
+alter role till set search_path = wares, shown;
+grant create on database market to depot, ledger;
+
+set role depot;
+create schema wares;
+create schema shown;
+create table wares.items (id int primary key, name text, price int, stock int, hidden bool);
+create table wares.sales (id int primary key, item_id int references wares.items, qty int, at timestamptz, payload jsonb);
+create view shown.items as select id, name, price from wares.items;
+create view shown.priced as select id, price from wares.items where not hidden;
+create view shown.sales as select id, item_id, qty, at from wares.sales;
+create view shown.events as select id, payload from wares.sales;
+create view shown.sold_items as select s.id, i.name, s.qty from wares.sales s join wares.items i on i.id = s.item_id;
+create view shown.totals as select s.id, s.qty * i.price as total from wares.sales s join wares.items i on i.id = s.item_id;
+create view shown.all_names as select id, name from wares.items union all select id, 'a sale' from wares.sales;
+create view shown.nested as select id, name from shown.items;
+create view shown.everything as select * from wares.items;
+create view shown.counts as select item_id, sum(qty) as sold from wares.sales group by item_id;
+create view shown.secrets as select id, hidden from wares.items;
+create function wares.tax(int) returns int language sql begin atomic select $1 / 10 + (select max(stock) from wares.items); end;
+create function wares.guess(int) returns int language sql as 'select stock from wares.items where id = $1';
+grant usage on schema shown, wares to ledger, books;
+grant select on shown.items, shown.priced, shown.sales, shown.events, shown.sold_items, shown.totals, shown.all_names, shown.nested, shown.counts to books;
+grant select (id, stock) on shown.everything to books;
+grant select on shown.items to ledger;
+grant references on wares.items, wares.sales to ledger;
+grant select, insert, update, delete on wares.items, wares.sales to till;
+grant update on wares.sales to books;
+grant select on shown.items to till;
+
+set role ledger;
+create schema acc;
+create table acc.entries (id int primary key, sale_id int references wares.sales, amount int, note text default 'none');
+create table acc.lines (id int primary key, item_id int references wares.items on delete cascade, "Gross Price" int);
+create index on acc.lines (item_id);
+create view acc.valued as select l.id, i.price from acc.lines l join shown.items i on i.id = l.item_id;
+create function acc.heard() returns trigger language plpgsql as 'begin return new; end';
+grant usage on schema acc to books, depot;
+grant select, insert, update, delete on acc.entries, acc.lines to books;
+grant select on acc.valued to books;
+grant execute on function acc.heard() to depot;
+
+set role depot;
+create trigger hears after insert on wares.sales for each row execute function acc.heard();
+reset role;
