@@ -149,6 +149,7 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
         port_base: args.port_base,
         logs: args.logs,
         release: args.release,
+        batch_max: None,
     };
     let died = up::run(&options, args.format == Format::Json)?;
     Ok(ExitCode::from(u8::from(died > 0)))

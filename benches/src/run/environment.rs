@@ -17,6 +17,9 @@ use crate::{Failure, Target};
 /// The database that every replicate starts from.
 pub const IMAGE: &str = "govrnanza_image";
 
+/// Reads that share a statement in a run, and what its result says of that.
+pub const BATCH_MAX: u32 = 1;
+
 /// The running system and its data.
 pub struct Environment {
     instance: Instance,
@@ -41,6 +44,8 @@ impl Environment {
             ephemeral: true,
             port_base: 0,
             release: optimised,
+            // Each request its own statement: who waits for whom is what is measured.
+            batch_max: Some(BATCH_MAX),
             ..up::Options::default()
         };
         eprintln!("Starting Postgres and the services …");

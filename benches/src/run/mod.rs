@@ -228,7 +228,7 @@ fn blank(
             preset: options.preset,
             seed: options.seed,
             data_apis: options.size.apis,
-            batch_max: 1,
+            batch_max: environment::BATCH_MAX,
             workload_hash: String::new(),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             complete: false,

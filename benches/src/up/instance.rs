@@ -194,8 +194,10 @@ impl Up {
         let mut supervisor = Supervisor::new(options.logs);
         let signing_key = home.signing_key()?;
         for service in &processes {
-            let settings =
+            let mut settings =
                 super::settings::of(service, &urls, &database, &signing_key, &home.clock_file())?;
+            let shared = options.batch_max.map(|max| max.to_string());
+            settings.extend(shared.map(|max| ("BATCH_MAX".to_owned(), max)));
             supervisor.add(
                 service,
                 &folder,

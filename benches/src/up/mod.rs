@@ -35,6 +35,8 @@ pub struct Options {
     pub logs: bool,
     /// Services as they are built for load.
     pub release: bool,
+    /// Reads that may share a statement (`BATCH_MAX`), where it isn't what services do by themselves.
+    pub batch_max: Option<u32>,
 }
 
 /// Brings it up, shows what is where (`json`: as one line and nothing else), and goes on until Ctrl-C or SIGTERM. How many

@@ -7,13 +7,13 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 pub struct Period(NaiveDate);
 
 impl Period {
-    /// Reads `YYYY-MM`; nothing else.
+    /// Reads `YYYY-MM`, from 2000 to 2999; nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
         let digits = |part: &str, length| {
             part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit())
         };
-        if !digits(year, 4) || !digits(month, 2) {
+        if !digits(year, 4) || !year.starts_with('2') || !digits(month, 2) {
             return None;
         }
         NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, 1).map(Self)
@@ -72,13 +72,15 @@ mod tests {
 
     #[test]
     fn only_months_are_read() {
-        for text in ["2026-10", "2026-01", "2026-12", "0001-01"] {
+        for text in ["2026-10", "2026-01", "2026-12", "2000-01"] {
             assert_eq!(Period::parse(text).unwrap().to_string(), text);
         }
         for text in [
             "",
             "2026",
             "2026-13",
+            "0000-01",
+            "1999-12",
             "2026-00",
             "2026-1",
             "26-10",

@@ -68,8 +68,9 @@ impl Idempotency {
             hash.update([0]);
         }
         hash.update(&body);
+        // Strangers have no name: theirs are told apart by where they are, or one could use up, and ask for, another's.
         let caller = Caller::of(request).map_or_else(
-            |_| "anonymous".to_owned(),
+            |_| format!("anonymous {}", crate::clients::address(request)),
             |caller| caller.login.to_string(),
         );
         Ok(Self(Some(Key {

@@ -10,7 +10,7 @@ use kit::reply::{self, Reply};
 use kit::{Error, IfMatch, Json, Meta};
 use serde_json::{Value, json};
 
-use super::{SCHEMA, logins, plans as plan_store};
+use super::{SCHEMA, admins, logins, plans as plan_store};
 use crate::hashing::Hash;
 use crate::model::{LoginRow, NewOrganisation, Organisation, OrganisationPatch, OrganisationRow};
 use crate::schema::{organisations, plans};
@@ -137,6 +137,7 @@ pub(super) fn update(
     patch: Json<OrganisationPatch>,
 ) -> Result<Organisation, Error> {
     let before = lock(connection, id)?;
+    admins::require(connection, meta, id)?;
     seen.check(before.version)?;
     let patch = patch.check()?;
     let name = patch.name.as_ref().unwrap_or(&before.name);

@@ -164,5 +164,9 @@ fn a_removed_admin_makes_no_new_one_with_the_token_that_is_left() {
                 .send(),
             403,
         );
+        let path = format!("/organisations/{org}");
+        let etag = here.account.get(&path).token(&left).send().etag();
+        let rename = here.account.patch(&path).token(&left).if_match(&etag);
+        problem(&rename.json(&json!({"name": unique()})).send(), 403);
     }
 }

@@ -50,6 +50,22 @@ fn the_first_answer_comes_again_whole() {
 }
 
 #[test]
+fn a_strangers_key_is_its_own() {
+    let world = World::with(Settings::default(), |common| {
+        common.clients.trusted_proxies = "127.0.0.1".parse().unwrap();
+    });
+    let sign_up = |address: &str, name: &str| {
+        let headers = [("idempotency-key", "1"), ("x-forwarded-for", address)];
+        let body = json!({ "name": name });
+        send_json("POST", &world.url("/organisations"), &headers, &body)
+    };
+    let first = sign_up("1.1.1.1", "Acme");
+    assert_eq!(sign_up("2.2.2.2", "Other").status, 201, "another's key");
+    sign_up("2.2.2.2", "Acme").problem(422);
+    assert_eq!(sign_up("1.1.1.1", "Acme").json(), first.json());
+}
+
+#[test]
 fn a_failure_is_not_kept() {
     let world = World::new();
     let url = world.url("/organisations");
