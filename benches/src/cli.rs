@@ -43,6 +43,8 @@ enum Command {
     Analyse(experiment::AnalyseArgs),
     /// Ask a target of yours whether it keeps the contract: about forty requests.
     Probe(compare::ProbeArgs),
+    /// Put two or more results side by side, with a verdict for every measure.
+    Compare(compare::CompareArgs),
     /// Break one part after the other: what every service answers meanwhile.
     Failure(failure::FailureArgs),
     /// Play known harms of a shared database, their controls and their remedies.
@@ -127,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Probe(args) => compare::probe_target(&args),
+        Command::Compare(args) => compare::compare_files(&args),
         Command::Failure(args) => failure::fail(&args),
         Command::Scenario(args) => scenario::play(&args),
         Command::Ladder(args) => scenario::climb(&args),

@@ -8,6 +8,7 @@ pub mod bench;
 pub mod changes;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod contender;
 pub mod dataset;
 pub mod driver;
