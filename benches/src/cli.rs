@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what the shell is told at the end.
 
+mod article;
 mod bench;
 mod changes;
 mod compare;
@@ -53,6 +54,8 @@ enum Command {
     Ladder(scenario::LadderArgs),
     /// Measure the same read by another architecture.
     Rival(failure::RivalArgs),
+    /// Measure what the article says of synchronous calls, beside what is exact.
+    ArticleFigures(article::ArticleArgs),
     /// Measure what one thing costs, beside the least it could cost.
     Bench(bench::BenchArgs),
     /// Weigh 24 schema changes: who must deploy together, with published views and without.
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Scenario(args) => scenario::play(&args),
         Command::Ladder(args) => scenario::climb(&args),
         Command::Rival(args) => failure::measure_rival(&args),
+        Command::ArticleFigures(args) => article::figures(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::weigh(&args),
         Command::Import(args) => take_in(&args),

@@ -3,6 +3,7 @@
 //! `lab up` starts them, `lab import` fills them, `lab clock` moves their time.
 
 pub mod arms;
+pub mod article;
 pub mod aside;
 pub mod bench;
 pub mod changes;
