@@ -337,14 +337,21 @@ impl std::fmt::Display for Figures {
 mod tests {
     use super::*;
 
-    /// R: `prop.test(10, 1000, correct = FALSE)$conf.int` = 0.005445 0.018307.
+    /// What defines it: each end lies 1.96 of its *own* standard deviations from the share.
     #[test]
-    fn wilsons_interval_agrees_with_r() {
-        let (low, high) = wilson(10, 1000);
-        assert!(
-            (low - 0.005_445).abs() < 2e-6 && (high - 0.018_307).abs() < 2e-6,
-            "{low} {high}"
-        );
+    fn wilsons_interval_holds_its_definition() {
+        for (hits, all) in [(10, 1000), (1, 20), (0, 50), (50, 50)] {
+            let (low, high) = wilson(hits, all);
+            let (p, n) = (hits as f64 / all as f64, all as f64);
+            for end in [low, high] {
+                let deviations = (end - p).abs() / (end * (1.0 - end) / n).sqrt();
+                let at_border = end == p;
+                assert!(
+                    at_border || (deviations - 1.959_964).abs() < 1e-6,
+                    "{hits} of {all}: {end}"
+                );
+            }
+        }
     }
 
     /// Over real connections, a thousand times faster than the article: what fails is exact, for fates come from the seed.

@@ -9,6 +9,7 @@ use crate::article::Options;
 use crate::{Failure, article, aside};
 
 #[derive(Debug, Args)]
+#[command(mut_arg("unoptimised", |arg| arg.hide(true)))]
 #[command(after_help = "\
 Stubs answer by the article's quantiles (mean 100 ms, p95 250, p99 500, p99.9 5000) and fail 1 time in 200.
 Example, with every call's fate shared, as behind one database:

@@ -81,7 +81,7 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
 
 fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> {
     let plan = args.plan.plan(args.common.seed);
-    let outcome = normalisation::run(plan, !args.plan.unoptimised, &interruptible()?)?;
+    let outcome = normalisation::run(plan, !args.common.unoptimised, &interruptible()?)?;
     args.common.end(aside::NORMALISATION, &outcome)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -27,9 +27,6 @@ pub(super) struct FailureArgs {
     /// Requests per second of all services together
     #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = positive)]
     rate: f64,
-    /// Load services that are built without optimisation: only to try the lab itself
-    #[arg(long)]
-    unoptimised: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -69,9 +66,6 @@ pub(super) struct PlanArgs {
     /// How often: the median needs 4, p95 needs 8, p99 needs 20
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     replicates: u32,
-    /// Load services that are built without optimisation: only to try the lab itself
-    #[arg(long)]
-    pub(super) unoptimised: bool,
 }
 
 /// What all of them take.
@@ -83,6 +77,9 @@ pub(super) struct Common {
     /// Seed of the data and the requests
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
+    /// Load services that are built without optimisation: only to try the lab itself
+    #[arg(long)]
+    pub(super) unoptimised: bool,
     /// How to say what came out
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -131,7 +128,7 @@ pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
         seconds: args.seconds,
         rate_per_s: args.rate,
         seed: args.common.seed,
-        optimised: !args.unoptimised,
+        optimised: !args.common.unoptimised,
     };
     let matrix = outage::run(&options, &interruptible()?)?;
     args.common.end(aside::FAILURE, &matrix)?;
@@ -144,7 +141,7 @@ pub(super) fn measure_rival(args: &RivalArgs) -> Result<ExitCode, Failure> {
     let options = rival::Options {
         plan: args.plan.plan(args.common.seed),
         stop_s: args.stop_seconds,
-        optimised: !args.plan.unoptimised,
+        optimised: !args.common.unoptimised,
     };
     let outcome = match args.rival {
         RivalName::Composed => rival::composed(&options, &interruptible()?)?,
