@@ -8,7 +8,6 @@ use super::experiment::interruptible;
 use super::failure::{Common, PlanArgs};
 use super::{Format, print_line};
 use crate::bench::{hot, month_end, normalisation, notify};
-use crate::dataset::Size;
 use crate::{Failure, aside};
 
 /// What one thing costs, beside the least it could cost.
@@ -28,6 +27,10 @@ enum What {
     Create(CreateArgs),
     /// Eighty reads, fifteen lists and five creates of a hundred.
     Mixed(HotArgs),
+    /// Three times what Registry can do, for a minute: what still goes through, and how fast.
+    Overload(OverloadArgs),
+    /// The same requests on ever larger data.
+    Growth(GrowthArgs),
     /// Billing's monthly run beside one bare insert of the same rows.
     MonthEnd(MonthEndArgs),
     /// From a change's commit to the mail about it, and what a transaction held open elsewhere does to that.
@@ -65,10 +68,7 @@ impl HotArgs {
     fn plan(&self, kind: hot::Kind) -> hot::Plan {
         hot::Plan {
             kind,
-            size: Size {
-                apis: self.apis,
-                organisations: (self.apis / 100).clamp(10, 1_000),
-            },
+            size: hot::size(self.apis),
             rounds: self.rounds,
             seconds: self.seconds,
             connections: self.connections.iter().map(|&n| n.into()).collect(),
@@ -85,6 +85,44 @@ struct CreateArgs {
     /// Into one organisation
     #[arg(long)]
     one: bool,
+}
+
+#[derive(Debug, Args)]
+struct OverloadArgs {
+    /// Seconds of the overload
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    seconds: u64,
+    /// How many times the knee is sent
+    #[arg(long, default_value_t = 3.0)]
+    times: f64,
+    /// POOL_WAIT_MS: how long a request may wait before it is refused
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    wait_ms: u64,
+    /// Run services as they are built for development
+    #[arg(long)]
+    debug: bool,
+    /// How to say what was seen
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct GrowthArgs {
+    /// APIs of each data set; 10000000 needs 20 GB of disk, twice
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    apis: Vec<u64>,
+    /// Rounds on each
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Seconds of each cell
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Run services as they are built for development
+    #[arg(long)]
+    debug: bool,
+    /// How to say what was seen
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
 }
 
 #[derive(Debug, Args)]
@@ -137,6 +175,8 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
         What::List(args) => measure_hot(args, hot::Kind::List),
         What::Create(args) if args.one => measure_hot(&args.hot, hot::Kind::CreateHot),
         What::Create(args) => measure_hot(&args.hot, hot::Kind::Create),
+        What::Overload(args) => measure_overload(args),
+        What::Growth(args) => measure_growth(args),
         What::Mixed(args) => measure_hot(args, hot::Kind::Mixed),
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
@@ -154,6 +194,33 @@ fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> 
 fn measure_hot(args: &HotArgs, kind: hot::Kind) -> Result<ExitCode, Failure> {
     let outcome = hot::run(&args.plan(kind))?;
     say(args.format, &outcome);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_overload(args: &OverloadArgs) -> Result<ExitCode, Failure> {
+    if !(1.0..=100.0).contains(&args.times) {
+        return Err(Failure::usage("--times must be between 1 and 100."));
+    }
+    let plan = hot::overload::Plan {
+        seconds: args.seconds,
+        times: args.times,
+        wait_ms: args.wait_ms,
+        release: !args.debug,
+    };
+    let outcome = hot::overload::run(plan)?;
+    say(args.format, &outcome);
+    let good = outcome.goodput_of_knee >= 0.9 && outcome.p99_of_calm <= 10.0;
+    Ok(ExitCode::from(u8::from(!good)))
+}
+
+fn measure_growth(args: &GrowthArgs) -> Result<ExitCode, Failure> {
+    let plan = hot::growth::Plan {
+        apis: args.apis.clone(),
+        rounds: args.rounds,
+        seconds: args.seconds,
+        release: !args.debug,
+    };
+    say(args.format, &hot::growth::run(&plan)?);
     Ok(ExitCode::SUCCESS)
 }
 

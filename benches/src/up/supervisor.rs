@@ -117,7 +117,11 @@ impl Supervisor {
 
     /// Other values for some of its settings, from its next start on.
     pub fn set_environment(&mut self, name: &str, settings: Vec<(String, String)>) {
-        for entry in self.entries.iter_mut().filter(|entry| entry.plan.name == name) {
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.plan.name == name)
+        {
             let changed = |variable: &String| settings.iter().any(|(name, _)| name == variable);
             entry.plan.env.retain(|(variable, _)| !changed(variable));
             entry.plan.env.extend(settings.iter().cloned());

@@ -59,12 +59,18 @@ impl Requests {
         match (self.kind, self.random.random_range(0..100)) {
             (Kind::Read, _) | (Kind::Mixed, 0..80) => {
                 let id = of.apis[self.random.random_range(0..of.apis.len())];
-                get(out, of, &format!("/apis/{id}"));
+                Self::get(out, of, &format!("/apis/{id}"));
             }
-            (Kind::List, _) | (Kind::Mixed, 80..95) => get(out, of, "/apis?limit=50"),
-            (Kind::List200, _) => get(out, of, "/apis?limit=200"),
+            (Kind::List, _) | (Kind::Mixed, 80..95) => Self::get(out, of, "/apis?limit=50"),
+            (Kind::List200, _) => Self::get(out, of, "/apis?limit=200"),
             (Kind::Create | Kind::CreateHot | Kind::Mixed, _) => self.create(out, of),
         }
+    }
+
+    /// Writes a GET of a path below an organisation.
+    pub fn get(out: &mut Vec<u8>, of: &Organisation, path: &str) {
+        head(out, "GET", of, path);
+        out.extend_from_slice(b"\r\n");
     }
 
     fn create(&mut self, out: &mut Vec<u8>, of: &Organisation) {
@@ -90,11 +96,6 @@ impl Requests {
 /// share of the first `n` rises as n^0.2.
 fn organisation(uniform: f64, organisations: usize) -> usize {
     ((organisations as f64 * uniform.powi(5)) as usize).min(organisations - 1)
-}
-
-fn get(out: &mut Vec<u8>, of: &Organisation, path: &str) {
-    head(out, "GET", of, path);
-    out.extend_from_slice(b"\r\n");
 }
 
 fn head(out: &mut Vec<u8>, method: &str, of: &Organisation, path: &str) {

@@ -2,7 +2,9 @@
 
 mod closed;
 mod figures;
+pub mod growth;
 mod load;
+pub mod overload;
 mod stage;
 mod yardstick;
 
@@ -56,6 +58,15 @@ struct Turn {
 struct Rounds {
     arms: BTreeMap<(usize, usize), Vec<Turn>>,
     pgbench: BTreeMap<(u32, usize), Vec<Throughput>>,
+}
+
+/// A data set of so many APIs.
+pub fn size(apis: u64) -> Size {
+    let organisations = (apis / 100).clamp(10, 1_000);
+    Size {
+        apis,
+        organisations,
+    }
 }
 
 /// Starts a system, measures, and takes it down.
