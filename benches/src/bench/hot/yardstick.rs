@@ -132,10 +132,13 @@ pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
         };
         let nulls = vec!["null"; types.split(", ").count()].join(", ");
         client
-            .batch_execute(&format!("prepare {name} ({types}) as {text}"))
+            .batch_execute(&format!("prepare bench_{name} ({types}) as {text}"))
             .map_err(doing)?;
         let plan = client
-            .query(&format!("explain (verbose) execute {name}({nulls})"), &[])
+            .query(
+                &format!("explain (verbose) execute bench_{name}({nulls})"),
+                &[],
+            )
             .map_err(doing)?;
         let id = plan.iter().find_map(|row| {
             let line: String = row.get(0);
