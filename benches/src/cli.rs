@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and what the shell is told at the end.
 
+mod article;
 mod bench;
 mod changes;
 mod compare;
@@ -43,6 +44,8 @@ enum Command {
     Analyse(experiment::AnalyseArgs),
     /// Ask a target of yours whether it keeps the contract: about forty requests.
     Probe(compare::ProbeArgs),
+    /// Put two or more results side by side, with a verdict for every measure.
+    Compare(compare::CompareArgs),
     /// Break one part after the other: what every service answers meanwhile.
     Failure(failure::FailureArgs),
     /// Play known harms of a shared database, their controls and their remedies.
@@ -51,6 +54,8 @@ enum Command {
     Ladder(scenario::LadderArgs),
     /// Measure the same read by another architecture.
     Rival(failure::RivalArgs),
+    /// Measure what the article says of synchronous calls, beside what is exact.
+    ArticleFigures(article::ArticleArgs),
     /// Measure what one thing costs, beside the least it could cost.
     Bench(bench::BenchArgs),
     /// Weigh 24 schema changes: who must deploy together, with published views and without.
@@ -127,10 +132,12 @@ pub fn main() -> ExitCode {
         Command::Selftest(args) => experiment::test_itself(&args),
         Command::Analyse(args) => experiment::analyse_file(&args),
         Command::Probe(args) => compare::probe_target(&args),
+        Command::Compare(args) => compare::compare_files(&args),
         Command::Failure(args) => failure::fail(&args),
         Command::Scenario(args) => scenario::play(&args),
         Command::Ladder(args) => scenario::climb(&args),
         Command::Rival(args) => failure::measure_rival(&args),
+        Command::ArticleFigures(args) => article::figures(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::weigh(&args),
         Command::Import(args) => take_in(&args),

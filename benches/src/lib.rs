@@ -3,11 +3,13 @@
 //! `lab up` starts them, `lab import` fills them, `lab clock` moves their time.
 
 pub mod arms;
+pub mod article;
 pub mod aside;
 pub mod bench;
 pub mod changes;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod contender;
 pub mod dataset;
 pub mod driver;

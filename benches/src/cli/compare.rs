@@ -1,12 +1,14 @@
 //! `lab probe` and `lab compare`.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::{Format, print_line};
-use crate::Failure;
 use crate::contender::{TargetFile, probe};
+use crate::result::ResultFile;
+use crate::{Failure, compare};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -30,4 +32,42 @@ pub(super) fn probe_target(args: &ProbeArgs) -> Result<ExitCode, Failure> {
         Format::Json => print_line(serde_json::json!(report)),
     }
     Ok(ExitCode::from(u8::from(!report.is_whole())))
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example, your system beside ours at the same rates:
+  lab run --target ours.toml --preset quick
+  lab run --target yours.toml --preset quick --rates-from results/<ours>/result.json
+  lab compare results/<ours>/result.json results/<yours>/result.json --report side-by-side.html
+Results that differ in contract, rates, data or preset are refused (exit code 2).
+Exit code 1 where one violates something that must always hold.")]
+pub(super) struct CompareArgs {
+    /// The base, and one or more others
+    #[arg(required = true, num_args = 2.., value_name = "RESULT")]
+    files: Vec<PathBuf>,
+    /// Write a page too
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// How to say what came out
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Puts results side by side.
+pub(super) fn compare_files(args: &CompareArgs) -> Result<ExitCode, Failure> {
+    let results = args.files.iter().map(|file| {
+        ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}.")))
+    });
+    let results: Vec<ResultFile> = results.collect::<Result<_, _>>()?;
+    let found = compare::compare(&results)?;
+    if let Some(file) = &args.report {
+        found.write_page(file)?;
+    }
+    match args.format {
+        Format::Text => print_line(found.text().trim_end()),
+        Format::Json => print_line(serde_json::json!(found)),
+    }
+    let broken = found.subjects.iter().any(|subject| subject.disqualified);
+    Ok(ExitCode::from(u8::from(broken)))
 }

@@ -1,13 +1,18 @@
 //! The report: one HTML file without network, and the same matrix as text.
 
 mod cells;
+mod closure;
 mod cost;
+mod curve;
 mod headline;
 mod heatmap;
 mod ledger;
 mod page;
+mod sankey;
+mod stress;
 mod text;
 mod together;
+mod words;
 
 use std::path::Path;
 
@@ -15,6 +20,7 @@ use crate::Failure;
 use crate::result::{Entry, Matrix, Metric, ResultFile};
 
 pub use headline::headline;
+pub(crate) use page::STYLE;
 pub use text::text;
 
 /// Writes `report.html`.
@@ -111,7 +117,7 @@ fn capital(name: &str) -> String {
 }
 
 /// For element content and attribute values.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -117,6 +117,8 @@ pub const CENSORED_US: u64 = 10_000_000;
 
 /// Response times of one service in one arm, by replicate.
 pub(crate) type Arm = BTreeMap<usize, Histogram>;
+/// All of them, by service and company.
+pub(crate) type Arms = BTreeMap<(String, String), Arm>;
 
 /// Computes the matrix from the cells alone, so that an old file gives the same numbers again. Cells marked invalid are
 /// left out.
@@ -124,15 +126,7 @@ pub(crate) type Arm = BTreeMap<usize, Histogram>;
 /// # Errors
 /// [`MalformedHistogram`] when a cell holds a broken one.
 pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
-    let mut arms: BTreeMap<(String, String), Arm> = BTreeMap::new();
-    for cell in cells.iter().filter(|cell| cell.valid) {
-        for service in &cell.services {
-            let histogram = service.responses(CENSORED_US)?;
-            arms.entry((service.name.clone(), beside(&cell.cell, &service.name)))
-                .or_default()
-                .insert(cell.replicate, histogram);
-        }
-    }
+    let arms = arms(cells)?;
     let mut matrix = Matrix {
         closures: closures(cells)?,
         growth: growths(cells),
@@ -154,8 +148,22 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
     Ok(matrix)
 }
 
+/// Response times by service and by whom it stood beside; cells marked invalid are left out.
+pub(crate) fn arms(cells: &[CellResult]) -> Result<Arms, MalformedHistogram> {
+    let mut arms = Arms::new();
+    for cell in cells.iter().filter(|cell| cell.valid) {
+        for service in &cell.services {
+            let histogram = service.responses(CENSORED_US)?;
+            arms.entry((service.name.clone(), beside(&cell.cell, &service.name)))
+                .or_default()
+                .insert(cell.replicate, histogram);
+        }
+    }
+    Ok(arms)
+}
+
 fn compare(
-    arms: &BTreeMap<(String, String), Arm>,
+    arms: &Arms,
     metric: Metric,
     wanted: impl Fn(&str) -> bool,
 ) -> Vec<Entry> {

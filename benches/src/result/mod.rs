@@ -13,5 +13,6 @@ pub use cell::{Apportioned, CellResult, LedgerResult, Resource, RoleCost, Servic
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};
 pub use file::{MalformedResult, ResultFile, Run, SCHEMA_VERSION};
 pub use growth::Growth;
-pub(crate) use matrix::{Arm, estimate, pooled, tail_count};
+pub(crate) use arms::{ALONE, beside, is_company};
+pub(crate) use matrix::{Arm, Arms, arms, estimate, pooled, tail_count};
 pub use matrix::{CENSORED_US, Entry, Matrix, Metric, analyse};

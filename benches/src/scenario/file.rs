@@ -7,6 +7,7 @@ use schema::blame::Cause;
 use serde::{Deserialize, Serialize};
 
 use super::step::Step;
+use crate::result::Resource;
 use crate::schedule::Endpoint;
 
 /// One scenario: a few arms, run one after another on the same data, and what each must show.
@@ -141,6 +142,8 @@ pub struct Measure {
     pub direct: Option<String>,
     /// What about.
     pub cause: Option<Cause>,
+    /// For what without an owner.
+    pub resource: Option<Resource>,
     /// Name of a check.
     pub check: Option<String>,
 }
@@ -151,8 +154,8 @@ pub struct Measure {
 pub enum What {
     /// Seconds of lock waits in each second: `waiting`, `root`, `direct`, `cause` choose the lines of the ledger.
     Blocked,
-    /// Seconds in the run queue in each second, blamed on `root`.
-    RunQueue,
+    /// Seconds in each second that `waiting` waited for a `resource`, blamed on `root` by its use: a model.
+    Apportioned,
     /// Rounds or requests that failed, with `code`; of all actors unless one is named.
     Errors,
     /// Rounds or requests that succeeded, in a second.
@@ -163,6 +166,8 @@ pub enum What {
     P95,
     /// The longest, milliseconds.
     Longest,
+    /// Mean wait for a connection of the service's pool, milliseconds, as the service says.
+    Pool,
     /// Buffers for each statement of the role `waiting`.
     Buffers,
     /// What a check says.
@@ -331,7 +336,7 @@ impl Measure {
         match self.what {
             What::Blocked => Ok(()),
             What::Errors if self.actor.is_none() => Ok(()),
-            What::RunQueue | What::Buffers => named("waiting", self.waiting.is_some()),
+            What::Apportioned | What::Buffers => named("waiting", self.waiting.is_some()),
             What::Check => named(
                 "the name of a check of its arm",
                 self.check

@@ -16,12 +16,13 @@ pub fn value(measure: &Measure, played: &Played) -> f64 {
     };
     match measure.what {
         What::Blocked => blocked(measure, played) / played.seconds.max(1e-9),
-        What::RunQueue => run_queue(measure, played) / played.seconds.max(1e-9),
+        What::Apportioned => apportioned(measure, played) / played.seconds.max(1e-9),
         What::Errors => errors(measure, played) as f64,
         What::PerSecond => rounds.map_or(0, |rounds| rounds.good) as f64 / played.seconds.max(1e-9),
         What::P50 => ms(0.5),
         What::P95 => ms(0.95),
         What::Longest => ms(1.0),
+        What::Pool => rounds.map_or(0.0, |rounds| rounds.pool_ms),
         What::Buffers => buffers(measure, played),
         What::Check => {
             let of = measure
@@ -61,10 +62,15 @@ fn errors(measure: &Measure, played: &Played) -> u64 {
         .sum()
 }
 
-fn run_queue(measure: &Measure, played: &Played) -> f64 {
+fn apportioned(measure: &Measure, played: &Played) -> f64 {
     let lines = played.seen.ledger.apportioned.iter();
-    let fitting =
-        lines.filter(|of| fits(&measure.waiting, &of.waiting) && fits(&measure.root, &of.blamed));
+    let fitting = lines.filter(|of| {
+        fits(&measure.waiting, &of.waiting)
+            && fits(&measure.root, &of.blamed)
+            && measure
+                .resource
+                .is_none_or(|resource| resource == of.resource)
+    });
     fitting.map(|of| of.seconds).sum::<f64>().abs()
 }
 
@@ -104,6 +110,12 @@ pub fn describe(measure: &Measure) -> String {
             .as_ref()
             .map(|direct| format!("via {direct}")),
     );
+    if let Some(resource) = measure.resource {
+        words.push(format!(
+            "for {}",
+            serde_json::json!(resource).as_str().unwrap_or_default()
+        ));
+    }
     if let Some(cause) = measure.cause {
         words.push(format!(
             "({})",

@@ -8,6 +8,7 @@ mod histogram;
 mod holm;
 mod paired;
 mod rank;
+mod welch;
 
 pub use binomial::share_at_most;
 pub use histogram::{Histogram, MalformedHistogram};
@@ -16,3 +17,4 @@ pub use paired::{
     Difference, Estimate, minimum_detectable_effect, paired_difference, paired_ratio,
 };
 pub use rank::spearman;
+pub use welch::welch_ratio;

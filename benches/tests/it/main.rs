@@ -15,6 +15,7 @@ mod measure;
 mod migrations;
 mod processes;
 mod restart;
+mod scenario;
 mod sql;
 mod stopped;
 mod support;

@@ -1,0 +1,383 @@
+//! `lab article-figures`: what the article says of synchronous calls, on paper and measured.
+//!
+//! Stubs take their time by the article's own law; pages call 1, 3, 6 or 10 of them over real HTTP. Delays are scaled, so
+//! that a run takes minutes. Independence is an assumption of the article's arithmetic, and a dial here: a shared database
+//! is the case in which all calls have one fate.
+
+pub mod law;
+mod pages;
+mod stub;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+use law::{YEAR_H, any_of, delay_ms, slowest_ms};
+use pages::{Page, Shape};
+use stub::{Behaviour, uniform};
+
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Options {
+    /// Pages of each kind.
+    pub pages: u64,
+    /// Delays are so many times shorter than the article's.
+    pub scale: f64,
+    /// Probability with which a call takes part in its page's common fate.
+    pub correlation: f64,
+    /// Users at the same time.
+    pub users: u32,
+    /// What chance derives from.
+    pub seed: u64,
+}
+
+/// One figure: what the article says, what is exact, what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Figure {
+    /// Of what.
+    pub quantity: String,
+    /// The article's own words; empty where it says nothing.
+    pub article: String,
+    /// On paper, from its own assumptions (with this correlation): a share, or milliseconds.
+    pub exact: f64,
+    /// As measured.
+    pub measured: f64,
+    /// 95 % interval of a share (Wilson); pages are independent here.
+    pub interval: Option<(f64, f64)>,
+    /// How it is written.
+    pub kind: Kind,
+}
+
+/// How a figure is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Kind {
+    /// `1/33.7`.
+    OneIn,
+    /// `98.51 %`, and the hours of a year without.
+    Uptime,
+    /// `77.9 %`.
+    Share,
+    /// Milliseconds at the article's scale.
+    Millis,
+}
+
+/// All figures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Figures {
+    /// RFC 3339.
+    pub at: String,
+    /// As asked for.
+    pub options: Options,
+    /// In the order of the article.
+    pub figures: Vec<Figure>,
+}
+
+/// What the article gets wrong, in a sentence.
+pub const SLIP: &str = "The article's 88 h 53 min a year belong to 98.985 %: three services at 99.5 % are down 130.7 h. Its 1/33 and 1/16 are \
+3 % and 6 % of the time, the sums of the parts; exactly it is 1/33.7 and 1/17.1.";
+
+const SLOW_MS: f64 = 500.0;
+const STUCK_MS: f64 = 5000.0;
+const FAILS: f64 = 0.005;
+/// Page requests of a session, in the article.
+const SESSION: usize = 50;
+
+/// Measures all figures.
+///
+/// # Errors
+/// When stubs can't be started.
+pub fn run(options: Options) -> Result<Figures, Failure> {
+    let behaviour = |fails| Behaviour {
+        fails,
+        correlation: options.correlation,
+        scale: options.scale,
+        seed: options.seed,
+    };
+    let make = |calls, parallel, fails| {
+        let how = if parallel {
+            "at once"
+        } else {
+            "one after the other"
+        };
+        eprintln!("{} pages of {calls} calls, {how} …", options.pages);
+        let shape = Shape {
+            calls,
+            parallel,
+            pages: options.pages,
+            users: options.users,
+        };
+        pages::run(shape, behaviour(fails))
+    };
+    let bench = Bench { options };
+    let mut figures = Vec::new();
+    for (calls, article) in [
+        (3, "98.5 %, down 88 h 53 min a year"),
+        (6, "97 %, down 262 h a year"),
+    ] {
+        figures.push(bench.uptime(calls, article, &make(calls, true, FAILS)?));
+    }
+    for (calls, slow, stuck) in [
+        (1, "1/100", "1/1000"),
+        (3, "1/33", "1/333"),
+        (6, "1/16", ""),
+        (10, "", "1/100"),
+    ] {
+        let made = make(calls, true, 0.0)?;
+        figures.push(bench.some_call(calls, SLOW_MS, slow, &made));
+        figures.push(bench.some_call(calls, STUCK_MS, stuck, &made));
+        if calls == 3 {
+            figures.push(bench.session(SLOW_MS, "\"unacceptable\"", &made));
+            figures.push(bench.session(STUCK_MS, "", &made));
+            figures.extend(bench.quantiles("3 calls at once", &made, |q| bench.slowest(q)));
+        }
+    }
+    let made = make(3, false, 0.0)?;
+    let mut sums = bench.simulated_sums();
+    sums.sort_unstable_by(f64::total_cmp);
+    let at = |q: f64| sums[((sums.len() as f64 * q) as usize).min(sums.len() - 1)];
+    figures.extend(bench.quantiles("3 calls one after the other", &made, at));
+    Ok(Figures {
+        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+        options,
+        figures,
+    })
+}
+
+struct Bench {
+    options: Options,
+}
+
+impl Bench {
+    fn share(
+        &self,
+        (quantity, article): (String, &str),
+        kind: Kind,
+        exact: f64,
+        (hits, all): (usize, usize),
+    ) -> Figure {
+        Figure {
+            quantity,
+            article: article.into(),
+            exact,
+            measured: hits as f64 / all.max(1) as f64,
+            interval: Some(wilson(hits, all)),
+            kind,
+        }
+    }
+
+    fn uptime(&self, calls: u32, article: &str, made: &[Page]) -> Figure {
+        let good = made.iter().filter(|page| page.good).count();
+        let exact = 1.0 - any_of(calls, FAILS, self.options.correlation);
+        let quantity = format!("uptime, {calls} services at 99.5 %");
+        self.share((quantity, article), Kind::Uptime, exact, (good, made.len()))
+    }
+
+    fn some_call(&self, calls: u32, ms: f64, article: &str, made: &[Page]) -> Figure {
+        let slow = made
+            .iter()
+            .filter(|page| page.slowest >= self.scaled(ms))
+            .count();
+        let exact = any_of(calls, tail(ms), self.options.correlation);
+        let quantity = format!("some of {calls} calls takes {} or more", span(ms));
+        self.share((quantity, article), Kind::OneIn, exact, (slow, made.len()))
+    }
+
+    /// Of sessions of fifty pages with three calls: those that meet a slow call. Fates are common to a page, not a session.
+    fn session(&self, ms: f64, article: &str, made: &[Page]) -> Figure {
+        let sessions = made.chunks_exact(SESSION);
+        let all = sessions.len();
+        let met = sessions
+            .filter(|pages| pages.iter().any(|page| page.slowest >= self.scaled(ms)))
+            .count();
+        let page = any_of(3, tail(ms), self.options.correlation);
+        let exact = 1.0 - (1.0 - page).powi(SESSION as i32);
+        let quantity = format!("a session of 50 pages of 3 calls meets one of {}", span(ms));
+        self.share((quantity, article), Kind::Share, exact, (met, all))
+    }
+
+    fn quantiles(&self, of: &str, made: &[Page], exact: impl Fn(f64) -> f64) -> Vec<Figure> {
+        let mut times: Vec<Duration> = made.iter().map(|page| page.took).collect();
+        times.sort_unstable();
+        let at = |q: f64| times[((times.len() as f64 * q) as usize).min(times.len() - 1)];
+        [(0.5, "median"), (0.95, "p95"), (0.99, "p99")]
+            .into_iter()
+            .map(|(q, name)| Figure {
+                quantity: format!("{name} of {of}"),
+                article: String::new(),
+                exact: exact(q),
+                measured: at(q).as_secs_f64() * 1000.0 * self.options.scale,
+                interval: None,
+                kind: Kind::Millis,
+            })
+            .collect()
+    }
+
+    /// Closed form where calls are on their own; else of the very fates that the stubs have.
+    fn slowest(&self, q: f64) -> f64 {
+        if self.options.correlation == 0.0 {
+            return slowest_ms(3, q);
+        }
+        let mut all = self.fates(|delays| delays.iter().copied().fold(0.0, f64::max));
+        all.sort_unstable_by(f64::total_cmp);
+        all[((all.len() as f64 * q) as usize).min(all.len() - 1)]
+    }
+
+    /// A sum of three has no closed form: 400,000 draws that have nothing to do with the measured ones.
+    fn simulated_sums(&self) -> Vec<f64> {
+        self.fates(|delays| delays.iter().sum())
+    }
+
+    fn fates(&self, of: impl Fn(&[f64; 3]) -> f64) -> Vec<f64> {
+        let seed = self.options.seed ^ 0x51_3D;
+        let one = |page: u64, who: u64| {
+            let common = uniform(seed ^ 0xC0, page, who + 1) < self.options.correlation;
+            delay_ms(1.0 - uniform(seed, page, if common { 0 } else { who + 1 }))
+        };
+        (0..400_000)
+            .map(|page| of(&[0, 1, 2].map(|who| one(page, who))))
+            .collect()
+    }
+
+    fn scaled(&self, ms: f64) -> Duration {
+        Duration::from_secs_f64(ms / self.options.scale / 1000.0)
+    }
+}
+
+/// Probability that one call takes so long or longer.
+fn tail(ms: f64) -> f64 {
+    if ms >= STUCK_MS { 0.001 } else { 0.01 }
+}
+
+fn span(ms: f64) -> String {
+    if ms >= 1000.0 {
+        format!("{:.0} s", ms / 1000.0)
+    } else {
+        format!("{ms:.0} ms")
+    }
+}
+
+/// Wilson's interval of a share at 95 % (J. Am. Stat. Assoc. 22, 1927).
+fn wilson(hits: usize, all: usize) -> (f64, f64) {
+    let (z, n) = (1.959_964_f64, all.max(1) as f64);
+    let p = hits as f64 / n;
+    let middle = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() / (1.0 + z * z / n);
+    ((middle - half).max(0.0), (middle + half).min(1.0))
+}
+
+impl Figure {
+    /// A value of this figure's kind.
+    #[must_use]
+    pub fn write(&self, value: f64) -> String {
+        match self.kind {
+            Kind::OneIn if value > 0.0 => format!("1/{:.1}", 1.0 / value),
+            Kind::OneIn => "never".into(),
+            Kind::Uptime => format!(
+                "{:.2} % ({:.1} h down)",
+                value * 100.0,
+                (1.0 - value) * YEAR_H
+            ),
+            Kind::Share => format!("{:.1} %", value * 100.0),
+            Kind::Millis => format!("{value:.0} ms"),
+        }
+    }
+
+    /// The measured value with its interval.
+    #[must_use]
+    pub fn measured_text(&self) -> String {
+        let value = self.write(self.measured);
+        match (self.interval, self.kind) {
+            // More of what is bad is fewer "in": the ends change places.
+            (Some((low, high)), Kind::OneIn) => {
+                format!("{value} ({} to {})", self.write(high), self.write(low))
+            }
+            (Some((low, high)), _) => format!("{value} ({:.2}–{:.2} %)", low * 100.0, high * 100.0),
+            (None, _) => value,
+        }
+    }
+}
+
+impl std::fmt::Display for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Options {
+            pages,
+            scale,
+            correlation,
+            ..
+        } = self.options;
+        writeln!(
+            f,
+            "{pages} pages of each kind, delays 1:{scale:.0}, correlation {correlation}.\n"
+        )?;
+        writeln!(
+            f,
+            "{:52}{:34}{:24}measured (95 %)",
+            "", "the article", "exactly"
+        )?;
+        for figure in &self.figures {
+            writeln!(
+                f,
+                "{:52}{:34}{:24}{}",
+                figure.quantity,
+                figure.article,
+                figure.write(figure.exact),
+                figure.measured_text()
+            )?;
+        }
+        writeln!(f, "\n{SLIP}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What defines it: each end lies 1.96 of its *own* standard deviations from the share.
+    #[test]
+    fn wilsons_interval_holds_its_definition() {
+        for (hits, all) in [(10, 1000), (1, 20), (0, 50), (50, 50)] {
+            let (low, high) = wilson(hits, all);
+            let (p, n) = (hits as f64 / all as f64, all as f64);
+            for end in [low, high] {
+                let deviations = (end - p).abs() / (end * (1.0 - end) / n).sqrt();
+                let at_border = end == p;
+                assert!(
+                    at_border || (deviations - 1.959_964).abs() < 1e-6,
+                    "{hits} of {all}: {end}"
+                );
+            }
+        }
+    }
+
+    /// Over real connections, a thousand times faster than the article: what fails is exact, for fates come from the seed.
+    #[test]
+    fn pages_meet_the_fates_of_their_calls() {
+        let behaviour = Behaviour {
+            fails: 0.2,
+            correlation: 0.0,
+            scale: 1000.0,
+            seed: 7,
+        };
+        for parallel in [true, false] {
+            let shape = Shape {
+                calls: 3,
+                parallel,
+                pages: 300,
+                users: 4,
+            };
+            let made = pages::run(shape, behaviour).unwrap();
+            assert_eq!(made.len(), 300);
+            for (number, page) in made.iter().enumerate() {
+                let fates = [0, 1, 2].map(|call| stub::fate(call, number as u64, behaviour));
+                assert_eq!(page.good, fates.iter().all(|(_, good)| *good), "{number}");
+                let longest = fates.iter().map(|(delay, _)| *delay).max().unwrap();
+                assert!(page.took >= longest && page.slowest >= longest, "{number}");
+            }
+        }
+    }
+}
