@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use schema::Passwords;
 use serde::{Deserialize, Serialize};
 
-use super::copies::{SecondCluster, copy, could_not, login};
+use super::copies::{FilledCluster, copy, could_not, login};
 use super::{Effort, Grounds, LadderResult, replicate, result};
 use crate::Failure;
 use crate::dataset::Size;
@@ -64,7 +64,7 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
     eprintln!("Starting a second cluster with the same rows …");
     let passwords =
         Passwords::load(&environment.instance().home().join("passwords")).map_err(could_not)?;
-    let second = SecondCluster::start(&passwords, Size::SMALL, seed)?;
+    let second = FilledCluster::start(&passwords, Size::SMALL, seed, vec![])?;
     second.trust(environment.database_url()?)?;
     let mut ladders = Vec::new();
     for (scenario, rungs) in climbs {
@@ -100,7 +100,7 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
 
 fn climb(
     environment: &Environment,
-    second: &SecondCluster,
+    second: &FilledCluster,
     passwords: &Passwords,
     (scenario, rungs): (&Scenario, &Rungs),
     effort: Effort,
@@ -138,7 +138,5 @@ fn climb(
         other_cluster: second.url().to_owned(),
         redirect: &redirect,
     };
-    let climbed = replicate(&grounds, scenario, rungs, effort, number);
-    crate::scenario::drop_schemas(second.url())?;
-    climbed
+    replicate(&grounds, scenario, rungs, effort, number)
 }

@@ -7,20 +7,26 @@ use crate::Failure;
 use crate::dataset::{self, Size, connect, failed};
 
 /// A cluster of its own with the product's database, filled from the same seed.
-pub struct SecondCluster {
+pub struct FilledCluster {
     /// Stopped when dropped.
     _cluster: Cluster,
     url: String,
 }
 
-impl SecondCluster {
-    /// Starts it: the same settings, logins with the same passwords, the same rows.
+impl FilledCluster {
+    /// Starts it: logins with these passwords, rows of this seed; `settings` are further lines of `postgresql.conf`.
     ///
     /// # Errors
     /// When it can't be started or filled.
-    pub fn start(passwords: &Passwords, size: Size, seed: u64) -> Result<Self, Failure> {
+    pub fn start(
+        passwords: &Passwords,
+        size: Size,
+        seed: u64,
+        settings: Vec<String>,
+    ) -> Result<Self, Failure> {
         let cluster = Cluster::find_or_start(&ClusterOptions {
             careless: false,
+            settings,
             ..ClusterOptions::ephemeral()
         })
         .map_err(could_not)?;

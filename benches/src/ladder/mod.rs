@@ -12,11 +12,13 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 
 pub use all::{Ladders, Options, run_all};
-pub use copies::{SecondCluster, superuser};
+pub use copies::{FilledCluster, copy};
 pub use section::{LadderResult, RungResult, StepResult};
 
 use crate::Failure;
-use crate::scenario::{Actor, Arm, Place, Played, Rungs, Scenario, Stage, half, play, sql};
+use crate::scenario::{
+    Actor, Arm, Place, Played, Rungs, Scenario, Stage, drop_schemas, half, play, sql,
+};
 use crate::schedule::stream;
 use serde::{Deserialize, Serialize};
 
@@ -114,7 +116,8 @@ pub fn replicate(
         .arm(&rungs.arm)
         .ok_or_else(|| Failure::usage(format!("There is no arm {}.", rungs.arm)))?;
     let here = &grounds.stage.database_url;
-    for url in [here, &grounds.other_database, &grounds.other_cluster] {
+    let databases = [here, &grounds.other_database, &grounds.other_cluster];
+    for url in databases {
         sql(url, &grounds.stage, &scenario.setup, "setting up")?;
     }
     let mut order = Rung::ALL;
@@ -147,6 +150,9 @@ pub fn replicate(
     }
     for service in aggressors(arm, rungs) {
         (grounds.redirect)(service, here)?;
+    }
+    for url in databases {
+        drop_schemas(url)?;
     }
     Ok(played)
 }

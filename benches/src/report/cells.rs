@@ -1,10 +1,11 @@
-//! One picture a pair: each replicate's median and 95th percentile, alone and together.
+//! One page a pair: each replicate's median and 95th percentile alone and together, how every quantile moves, and where the
+//! extra time went.
 
 use std::fmt::Write;
 
-use super::{capital, escape};
+use super::{capital, closure, curve, escape};
 use crate::experiment::Cell;
-use crate::result::{CENSORED_US, CellResult, ResultFile, ServiceResult};
+use crate::result::{ALONE, Arm, Arms, CellResult, Closure, ResultFile, arms};
 
 /// Every pair, folded away until asked for.
 pub fn section(result: &ResultFile) -> String {
@@ -15,8 +16,10 @@ pub fn section(result: &ResultFile) -> String {
         .collect();
     pairs.sort();
     pairs.dedup();
+    let arms = arms(&result.cells).unwrap_or_default();
     let mut out = String::from(
-        "<section><h2>Every pair</h2><p>Each line is one replicate: alone on the left, together on the right.</p>\n",
+        "<section><h2>Every pair</h2><p>Dots: each line is one replicate, alone on the left, together on the right. Curve: together ÷ alone at \
+         every quantile, with the 95 % band of the replicates.</p>\n",
     );
     for pair in pairs {
         let Cell::Pair { first, second } = pair else {
@@ -24,53 +27,84 @@ pub fn section(result: &ResultFile) -> String {
         };
         let _ = write!(
             out,
-            "<details><summary>{} and {}</summary><div class=\"dots\">",
+            "<details><summary>{} and {}</summary>",
             escape(&capital(first)),
             escape(&capital(second))
         );
         for (victim, other) in [(first, second), (second, first)] {
-            for (q, name) in [(0.5, "median"), (0.95, "p95")] {
-                let _ = write!(
-                    out,
-                    "<figure>{}<figcaption>{} of {}, alone → beside {} (ms)</figcaption></figure>",
-                    dots(&values(result, pair, victim, q)),
-                    name,
-                    escape(&capital(victim)),
-                    escape(&capital(other))
-                );
-            }
+            out.push_str(&one(result, &arms, victim, other).unwrap_or_default());
         }
-        out.push_str("</div></details>\n");
+        out.push_str("</details>\n");
     }
     out + &doubts(result) + "</section>\n"
 }
 
+/// One direction.
+fn one(result: &ResultFile, arms: &Arms, victim: &str, other: &str) -> Option<String> {
+    let of = |company: &str| arms.get(&(victim.to_owned(), company.to_owned()));
+    let (alone, together) = (of(ALONE)?, of(other)?);
+    let mut out = format!(
+        "<h3>{} beside {}</h3><div class=\"dots\">",
+        escape(&capital(victim)),
+        escape(&capital(other))
+    );
+    for (q, name) in [(0.5, "median"), (0.95, "p95")] {
+        let _ = write!(
+            out,
+            "<figure>{}<figcaption>{name}, alone → together (ms)</figcaption></figure>",
+            dots(&values(alone, together, q))
+        );
+    }
+    let _ = write!(
+        out,
+        "<figure>{}<figcaption>every quantile, together ÷ alone</figcaption></figure></div>",
+        curve::draw(&curve::ratios(alone, together))
+    );
+    let matching = |of: &&Closure| of.victim == victim && of.aggressor == other;
+    let found = result
+        .matrix
+        .iter()
+        .flat_map(|matrix| &matrix.closures)
+        .find(matching);
+    Some(out + &found.map_or_else(String::new, ledger))
+}
+
+/// Where the extra time of one direction went, in a sentence and a bar.
+fn ledger(of: &Closure) -> String {
+    let Some(extra) = of.extra_ms else {
+        return String::new();
+    };
+    let sentence = match (closure::parts(of), of.explained) {
+        (Some(parts), _) => parts,
+        (None, Some(share)) if of.holds != Some(true) => {
+            format!(
+                "the ledger accounts for {:.0} % of it, so no cause is named",
+                share * 100.0
+            )
+        }
+        (None, Some(_)) => "of many small causes".into(),
+        (None, None) => "chance alone could be it, so there is nothing to explain".into(),
+    };
+    format!(
+        "<p>{:+.2} ms for each good answer on average ({:.2} to {:.2}): {}.</p>{}",
+        extra.mean,
+        extra.low,
+        extra.high,
+        escape(&sentence),
+        if of.holds == Some(true) {
+            closure::bar(of)
+        } else {
+            String::new()
+        }
+    )
+}
+
 /// (alone, together) in milliseconds by replicate.
-fn values(result: &ResultFile, pair: &Cell, victim: &str, q: f64) -> Vec<(f64, f64)> {
-    let quantile = |cell: &CellResult| -> Option<f64> {
-        let of: &ServiceResult = cell
-            .services
-            .iter()
-            .find(|service| service.name == victim)?;
-        Some(of.responses(CENSORED_US).ok()?.quantile_us(q)? as f64 / 1000.0)
-    };
-    let alone = Cell::Alone {
-        service: victim.to_owned(),
-    };
-    let of = |wanted: &Cell, replicate: usize| {
-        result
-            .counted()
-            .find(|cell| cell.cell == *wanted && cell.replicate == replicate)
-            .and_then(quantile)
-    };
-    let replicates = result
-        .counted()
-        .map(|cell| cell.replicate + 1)
-        .max()
-        .unwrap_or(0);
-    (0..replicates)
-        .filter_map(|replicate| Some((of(&alone, replicate)?, of(pair, replicate)?)))
-        .collect()
+fn values(alone: &Arm, together: &Arm, q: f64) -> Vec<(f64, f64)> {
+    let at =
+        |arm: &Arm, replicate: usize| Some(arm.get(&replicate)?.quantile_us(q)? as f64 / 1000.0);
+    let both = |replicate: &usize| Some((at(alone, *replicate)?, at(together, *replicate)?));
+    alone.keys().filter_map(both).collect()
 }
 
 fn dots(values: &[(f64, f64)]) -> String {

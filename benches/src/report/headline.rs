@@ -1,45 +1,31 @@
-//! Three sentences that a tired person understands.
+//! Three sentences that a tired person understands: who suffers, why, and how far to trust it. Then the small print.
 
-use super::{Verdict, capital, ratio, verdict};
+use super::{Verdict, capital, closure, ratio, verdict};
 use crate::result::{Entry, Matrix, Metric, ResultFile};
 
-/// The sentences, most important first.
+/// How many of the sentences are the headline.
+pub const SENTENCES: usize = 3;
+
+/// The sentences, most important first; those after the third are small print.
 #[must_use]
 pub fn headline(result: &ResultFile) -> Vec<String> {
     let Some(matrix) = &result.matrix else {
         return vec!["Nothing has been analysed yet.".into()];
     };
-    let mut sentences = vec![worst(matrix), count(matrix)];
-    sentences.extend(everybody(matrix));
-    sentences.push(detectable(matrix));
-    sentences.extend(doubted(result));
-    let broken: i64 = result.correctness.values().sum();
-    sentences.push(if broken == 0 && !result.correctness.is_empty() {
-        "Nothing that must always hold was violated.".into()
-    } else if result.correctness.is_empty() {
-        "What must always hold was not audited.".into()
-    } else {
-        format!("{broken} violations of what must always hold were found: see Correctness.")
-    });
-    if !result.run.complete {
-        sentences.push("The run was ended early, so this is what there is.".into());
+    if !result.run.preset.claims_ratios() {
+        return above_capacity(result, matrix);
     }
+    let worst = worst(matrix);
+    let mut sentences = vec![
+        suffers(matrix, worst),
+        worst.map_or_else(|| everybody(matrix), |entry| because(matrix, entry)),
+        trust(result, matrix),
+    ];
+    sentences.push(count(matrix));
+    sentences.extend(worst.map(|_| everybody(matrix)));
+    sentences.extend(doubted(result));
+    sentences.extend(unfinished(result));
     sentences
-}
-
-/// Whether the machine was good enough, in a sentence; none where every block was.
-fn doubted(result: &ResultFile) -> Option<String> {
-    let doubted = result
-        .counted()
-        .filter(|cell| !cell.doubts.is_empty())
-        .count();
-    let all = result.counted().count();
-    (doubted > 0).then(|| {
-        format!(
-            "{doubted} of {all} blocks are doubted, {} were run again: the machine was not quiet, so take the numbers with care.",
-            result.run.reruns
-        )
-    })
 }
 
 /// Ordered pairs of the headline metric.
@@ -50,21 +36,24 @@ fn pairs(matrix: &Matrix) -> impl Iterator<Item = &Entry> {
         .filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor != "all")
 }
 
-fn worst(matrix: &Matrix) -> String {
+fn worst(matrix: &Matrix) -> Option<&Entry> {
     let harmed = pairs(matrix).filter(|entry| verdict(entry, matrix) == Verdict::Harmed);
-    let worst = harmed.max_by(|a, b| {
+    harmed.max_by(|a, b| {
         let of = |entry: &Entry| entry.estimate.map_or(0.0, |estimate| estimate.ratio);
         of(a).total_cmp(&of(b))
-    });
+    })
+}
+
+fn suffers(matrix: &Matrix, worst: Option<&Entry>) -> String {
     match worst.and_then(|entry| Some((entry, entry.estimate?))) {
         Some((entry, estimate)) => format!(
-            "{} is harmed most by {}: what 1 in 20 of its answers exceeds alone, 1 in {:.1} exceeds beside it ({}, 95 % interval {}–{}).",
-            capital(&entry.victim),
-            capital(&entry.aggressor),
+            "{victim} suffers most beside {other}: an answer as slow as {victim}'s slowest 1 in 20 comes 1 in {:.1} times there ({}, 95 % interval {}–{}).",
             20.0 / estimate.ratio,
             ratio(estimate.ratio),
             ratio(estimate.low),
             ratio(estimate.high),
+            victim = capital(&entry.victim),
+            other = capital(&entry.aggressor),
         ),
         None if pairs(matrix).any(|entry| entry.resolved) => {
             "No service was shown to harm another one at these rates.".into()
@@ -73,6 +62,64 @@ fn worst(matrix: &Matrix) -> String {
             "This run is too short to say who harms whom: it shows that everything runs.".into()
         }
     }
+}
+
+/// Why the worst pair's answers take longer.
+fn because(matrix: &Matrix, entry: &Entry) -> String {
+    let same =
+        |of: &&crate::result::Closure| of.victim == entry.victim && of.aggressor == entry.aggressor;
+    let found = matrix.closures.iter().find(same);
+    let (parts, explained) = found.map_or((None, None), |of| (closure::parts(of), of.explained));
+    match (parts, explained) {
+        (Some(parts), _) => format!("The extra time: {parts}."),
+        (None, Some(share)) => format!(
+            "Why can't be told: what was seen inside accounts for {:.0} % of the extra time.",
+            share * 100.0
+        ),
+        (None, None) => {
+            "Why can't be told: on average its answers took no longer than chance allows.".into()
+        }
+    }
+}
+
+fn everybody(matrix: &Matrix) -> String {
+    let all = matrix.entries.iter().filter(|entry| {
+        entry.metric == Metric::OneIn20 && entry.aggressor == "all" && entry.resolved
+    });
+    let most = all
+        .filter_map(|entry| Some((entry, entry.estimate?.ratio)))
+        .max_by(|a, b| a.1.total_cmp(&b.1));
+    match most {
+        Some((entry, most)) if verdict(entry, matrix) == Verdict::Harmed => format!(
+            "With all of them at work, {}'s slowest 1 in 20 becomes 1 in {:.1}, the largest change.",
+            capital(&entry.victim),
+            20.0 / most
+        ),
+        Some((entry, most)) => format!(
+            "Not even with all of them at work: {}'s slowest 1 in 20 became 1 in {:.1}, the largest change, and that may be chance.",
+            capital(&entry.victim),
+            20.0 / most
+        ),
+        None => "With all of them at work nothing can be said either.".into(),
+    }
+}
+
+/// What this machine could have shown, and whether what must hold held.
+fn trust(result: &ResultFile, matrix: &Matrix) -> String {
+    let of = |metric| matrix.detectable.get(&metric).map(|effect| ratio(*effect));
+    let seen = match (of(Metric::P50), of(Metric::OneIn20)) {
+        (Some(p50), Some(share)) => format!(
+            "Identical systems differed today by up to {p50} in the median and {share} in the slow share, so smaller effects can't be seen"
+        ),
+        _ => "No null cells ran, so it isn't known what this machine could have shown".into(),
+    };
+    let broken: i64 = result.correctness.values().sum();
+    let held = match (broken, result.correctness.is_empty()) {
+        (_, true) => "what must always hold was not audited".into(),
+        (0, _) => "nothing that must always hold was violated".into(),
+        _ => format!("{broken} violations of what must always hold were found: see Correctness"),
+    };
+    format!("{seen}; {held}.")
 }
 
 fn count(matrix: &Matrix) -> String {
@@ -91,29 +138,44 @@ fn count(matrix: &Matrix) -> String {
     )
 }
 
-fn everybody(matrix: &Matrix) -> Option<String> {
-    let all = matrix
-        .entries
-        .iter()
-        .filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor == "all");
-    let resolved: Vec<(String, f64)> = all
-        .filter(|entry| entry.resolved)
-        .filter_map(|entry| Some((entry.victim.clone(), entry.estimate?.ratio)))
-        .collect();
-    let (name, most) = resolved.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-    Some(format!(
-        "With all of them at work, {}'s 1 in 20 becomes 1 in {:.1}, the largest change.",
-        capital(name),
-        20.0 / most
-    ))
+/// Whether the machine was good enough, in a sentence; none where every block was.
+fn doubted(result: &ResultFile) -> Option<String> {
+    let doubted = result
+        .counted()
+        .filter(|cell| !cell.doubts.is_empty())
+        .count();
+    let all = result.counted().count();
+    (doubted > 0).then(|| {
+        format!(
+            "{doubted} of {all} blocks are doubted, {} were run again: the machine was not quiet, so take the numbers with care.",
+            result.run.reruns
+        )
+    })
 }
 
-fn detectable(matrix: &Matrix) -> String {
-    let of = |metric| matrix.detectable.get(&metric).map(|effect| ratio(*effect));
-    match (of(Metric::P50), of(Metric::OneIn20)) {
-        (Some(p50), Some(share)) => format!(
-            "Identical systems compared on this machine today differed by up to {p50} in the median and {share} in the 1-in-20 share: smaller effects can't be seen."
-        ),
-        _ => "No null cells ran, so it isn't known what this machine could have shown.".into(),
-    }
+fn unfinished(result: &ResultFile) -> Option<String> {
+    (!result.run.complete).then(|| "The run was ended early, so this is what there is.".to_owned())
+}
+
+fn above_capacity(result: &ResultFile, matrix: &Matrix) -> Vec<String> {
+    let worst = matrix
+        .growth
+        .iter()
+        .filter(|of| of.beside == "all")
+        .max_by(|a, b| a.per_s.total_cmp(&b.per_s));
+    let mut sentences = vec![worst.map_or_else(
+        || "No cell with everybody at work has run yet.".to_owned(),
+        |of| {
+            format!(
+                "Driven above what this machine can do, {} falls behind most: each second {:.0} more of its requests stand without an answer.",
+                capital(&of.service),
+                of.per_s
+            )
+        },
+    )];
+    sentences
+        .push("No latency is claimed: above capacity it only tells how long the run was.".into());
+    sentences.push(trust(result, matrix));
+    sentences.extend(unfinished(result));
+    sentences
 }

@@ -2,10 +2,14 @@
 
 use std::fmt::Write;
 
-use super::{capital, cells, cost, escape, headline, heatmap, ledger, ratio, together};
+use super::headline::SENTENCES;
+use super::{
+    capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio, stress, together,
+};
 use crate::result::{Metric, ResultFile};
 
-const STYLE: &str = include_str!("style.css");
+/// The look of every page.
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// The whole file.
 pub fn page(result: &ResultFile) -> String {
@@ -17,19 +21,24 @@ pub fn page(result: &ResultFile) -> String {
         meta(result),
         id = escape(&result.run.id),
     );
-    let mut sentences = headline(result).into_iter();
-    let _ = write!(
-        out,
-        "<p class=\"lead\">{}</p>\n<ul class=\"headline\">",
-        escape(&sentences.next().unwrap_or_default())
-    );
-    for sentence in sentences {
-        let _ = write!(out, "<li>{}</li>", escape(&sentence));
+    for (index, sentence) in headline(result).into_iter().enumerate() {
+        match index {
+            0 => {
+                let _ = write!(out, "<p class=\"lead\">{}</p>\n", escape(&sentence));
+            }
+            _ if index < SENTENCES => {
+                let _ = write!(out, "<p class=\"second\">{}</p>\n", escape(&sentence));
+            }
+            _ => {
+                let _ = write!(out, "<p class=\"small\">{}</p>\n", escape(&sentence));
+            }
+        }
     }
-    out.push_str("</ul>\n");
+    out.push_str(&badges(result));
+    out.push_str(&stress::section(result));
     out.push_str(&heatmap::section(result));
     out.push_str(&ledger::section(result));
-    out.push_str(&together::processors(result));
+    out.push_str(&closure::section(result));
     out.push_str(&together::timeline(result));
     out.push_str(&cost::section(result));
     out.push_str(&together::freshness(result));
@@ -61,11 +70,69 @@ fn meta(result: &ResultFile) -> String {
     ))
 }
 
+/// What stands behind the numbers, at a glance.
+fn badges(result: &ResultFile) -> String {
+    let broken: i64 = result.correctness.values().sum();
+    let tests = |wanted| {
+        let of = result.selftest.iter();
+        of.filter(|test| test.pass == Some(wanted)).count()
+    };
+    let (passed, failed) = (tests(true), tests(false));
+    let doubted = result.counted().filter(|cell| !cell.doubts.is_empty());
+    let (doubted, blocks) = (doubted.count(), result.counted().count());
+    let badge = |good: bool, text: String| {
+        let (class, mark) = if good { ("good", "✓") } else { ("bad", "!") };
+        format!(
+            "<span class=\"badge {class}\">{mark} {}</span> ",
+            escape(&text)
+        )
+    };
+    let mut out = String::from("<p class=\"badges\">");
+    let audits = result.correctness.len();
+    out.push_str(&badge(
+        broken == 0 && audits > 0,
+        format!("{audits} audits, {broken} violations"),
+    ));
+    out.push_str(&badge(
+        failed == 0 && passed > 0,
+        match (passed, failed) {
+            (0, 0) => "the lab's own tests were not run here".into(),
+            _ => format!("{passed} of the lab's own tests passed, {failed} failed"),
+        },
+    ));
+    let quiet = doubted * 10 <= blocks;
+    out.push_str(&badge(
+        quiet,
+        format!("{doubted} of {blocks} blocks doubted"),
+    ));
+    let (mean, _) = watched(result);
+    out.push_str(&badge(
+        mean <= WATCHING_MAX,
+        format!("watching took {:.1} % of a core", mean * 100.0),
+    ));
+    out + "</p>\n"
+}
+
+/// What watching may cost, share of one core.
+const WATCHING_MAX: f64 = 0.03;
+
+/// Mean and highest share of a core that watching took, where somebody watched.
+fn watched(result: &ResultFile) -> (f64, f64) {
+    let shares: Vec<f64> = result
+        .counted()
+        .map(|cell| cell.observer_cpu)
+        .filter(|share| *share > 0.0)
+        .collect();
+    let most = shares.iter().copied().fold(0.0, f64::max);
+    (
+        shares.iter().sum::<f64>() / shares.len().max(1) as f64,
+        most,
+    )
+}
+
 /// What watching cost the processors, and where it was tried, the answers.
 fn watching(result: &ResultFile) -> String {
-    let shares: Vec<f64> = result.counted().map(|cell| cell.observer_cpu).collect();
-    let most = shares.iter().copied().fold(0.0, f64::max);
-    let mean = shares.iter().sum::<f64>() / shares.len().max(1) as f64;
+    let (mean, most) = watched(result);
     let mut out = format!(
         "<p>Watching took {:.1} % of a core on average, {:.1} % at the most.</p>",
         mean * 100.0,
@@ -76,7 +143,7 @@ fn watching(result: &ResultFile) -> String {
         if let Some(estimate) = entry.estimate {
             let _ = write!(
                 out,
-                "<p>{} with nobody watching: median {} ({}–{}) of the watched one.</p>",
+                "<p>{} with nobody watching: median {} of the watched one (95 % interval {}–{}).</p>",
                 escape(&capital(&entry.victim)),
                 ratio(estimate.ratio),
                 ratio(estimate.low),

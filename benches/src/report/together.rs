@@ -1,58 +1,14 @@
-//! What happened inside: who used the processors while others waited for one, what the sessions did second by second, and
-//! how soon changes take effect elsewhere.
+//! What happened inside: what the sessions did second by second, and how soon changes take effect elsewhere.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{capital, escape};
 use crate::experiment::Cell;
-use crate::result::{CellResult, Delay, ResultFile};
+use crate::result::{Delay, ResultFile};
 
 /// Wait classes in the order they are stacked; anything else is `other`.
-const CLASSES: [&str; 5] = ["cpu", "lock", "lwlock", "io", "client"];
-
-/// Waiting for a processor, by who used it.
-pub fn processors(result: &ResultFile) -> String {
-    let cells: Vec<&CellResult> = result
-        .counted()
-        .filter(|cell| matches!(cell.cell, Cell::Pair { .. } | Cell::All))
-        .collect();
-    let mut sums: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
-    for line in cells.iter().flat_map(|cell| &cell.ledger.apportioned) {
-        *sums
-            .entry(&line.waiting)
-            .or_default()
-            .entry(&line.blamed)
-            .or_default() += line.seconds;
-    }
-    let mut out = String::from(
-        "<section><h2>Who used the processors meanwhile</h2><p>Seconds in the run queue (process and database sessions), split over \
-         everybody by what they used in the same second: a model, not an observation. One's own part is one's own doing.</p>\
-         <div class=\"scroll\"><table><tr><th>waited</th><th>seconds</th><th>because of</th></tr>\n",
-    );
-    let mut rows: Vec<_> = sums.into_iter().collect();
-    rows.sort_by(|a, b| b.1.values().sum::<f64>().total_cmp(&a.1.values().sum()));
-    for (waiting, blamed) in rows {
-        let total: f64 = blamed.values().sum();
-        let mut parts: Vec<_> = blamed.into_iter().collect();
-        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let words: Vec<String> = parts
-            .iter()
-            .filter(|(_, seconds)| *seconds >= 0.03 * total)
-            .map(|(name, seconds)| {
-                let name = if *name == waiting { "itself" } else { name };
-                format!("{name} {:.0} %", seconds / total * 100.0)
-            })
-            .collect();
-        let _ = writeln!(
-            out,
-            "<tr><td>{}</td><td class=\"n\">{total:.2}</td><td>{}</td></tr>",
-            escape(&capital(waiting)),
-            escape(&words.join(", "))
-        );
-    }
-    out + "</table></div></section>\n"
-}
+const CLASSES: [&str; 6] = ["cpu", "lock", "lwlock", "io", "wal", "client"];
 
 /// Active sessions second by second while everybody is at work, by wait class and by service.
 pub fn timeline(result: &ResultFile) -> String {
@@ -107,9 +63,9 @@ fn stack(seconds: &[BTreeMap<&str, f64>]) -> String {
         .collect();
     names.sort_unstable();
     names.dedup();
-    let width = 600.0 / seconds.len() as f64;
+    let width = 384.0 / seconds.len() as f64;
     let mut out = format!(
-        "<svg class=\"wide\" viewBox=\"0 0 640 150\" role=\"img\"><text x=\"26\" y=\"14\" text-anchor=\"end\">{most:.1}</text>\
+        "<svg class=\"wide\" viewBox=\"0 0 420 150\" role=\"img\"><text x=\"26\" y=\"14\" text-anchor=\"end\">{most:.1}</text>\
          <text x=\"26\" y=\"140\" text-anchor=\"end\">0</text>"
     );
     for (index, second) in seconds.iter().enumerate() {

@@ -162,11 +162,7 @@ pub(crate) fn arms(cells: &[CellResult]) -> Result<Arms, MalformedHistogram> {
     Ok(arms)
 }
 
-fn compare(
-    arms: &Arms,
-    metric: Metric,
-    wanted: impl Fn(&str) -> bool,
-) -> Vec<Entry> {
+fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
     arms.iter()
         .filter(|((_, aggressor), _)| wanted(aggressor))
         .filter_map(|((victim, aggressor), together)| {

@@ -9,10 +9,10 @@ mod growth;
 mod matrix;
 
 pub use about::{Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo};
+pub(crate) use arms::{ALONE, beside, is_company};
 pub use cell::{Apportioned, CellResult, LedgerResult, Resource, RoleCost, ServiceResult};
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};
 pub use file::{MalformedResult, ResultFile, Run, SCHEMA_VERSION};
 pub use growth::Growth;
-pub(crate) use arms::{ALONE, beside, is_company};
 pub(crate) use matrix::{Arm, Arms, arms, estimate, pooled, tail_count};
 pub use matrix::{CENSORED_US, Entry, Matrix, Metric, analyse};

@@ -6,6 +6,7 @@
 mod blame;
 mod driver;
 mod injected;
+mod isolation;
 mod keys;
 mod nulls;
 mod others;
@@ -26,7 +27,9 @@ use crate::result::SelfTest;
 use crate::{Failure, saved};
 
 /// What can be tested, in the order it is: the short ones, and those that need the whole system and minutes.
-pub const SHORT: [&str; 8] = ["V1", "V2", "V3", "V4", "V8", "V6", "V7", "ceiling"];
+pub const SHORT: [&str; 10] = [
+    "V1", "V2", "V3", "V4", "V8", "V6", "V7", "V9", "V11", "ceiling",
+];
 /// See [`SHORT`].
 pub const LONG: [&str; 3] = ["V5", "V10", "V12"];
 
@@ -74,6 +77,15 @@ pub fn run(
         let (law, omission) = driver::known_law()?;
         note(law);
         note(omission);
+    }
+    if wants("V9") || wants("V11") {
+        let clusters = isolation::Clusters::start()?;
+        if wants("V9") {
+            note(clusters.bubbles()?);
+        }
+        if wants("V11") {
+            note(clusters.ladder()?);
+        }
     }
     if wants("ceiling") {
         note(driver::ceiling()?);

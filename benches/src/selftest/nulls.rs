@@ -16,8 +16,8 @@ use crate::stats::{Estimate, holm, paired_ratio, share_at_most};
 /// As many as the lab's smallest claim needs.
 const REPLICATES: usize = 4;
 /// Short, but every request is a real one.
-const MEASURE: Duration = Duration::from_millis(350);
-/// Some seventy requests in each cell.
+const MEASURE: Duration = Duration::from_millis(300);
+/// Some sixty requests in each cell.
 const RATE_PER_S: f64 = 200.0;
 /// Fewer comparisons say too little of a share of 5 %.
 const ENOUGH: u32 = 200;
