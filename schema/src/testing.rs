@@ -19,8 +19,10 @@ use crate::roles::RolesFile;
 use crate::session::Session;
 
 mod own;
+mod statements;
 
 pub use own::TestCluster;
+pub use statements::Statement;
 
 /// One builder of a template at a time, over all processes: taken in the maintenance database, for advisory locks are per database.
 const LOCK: i64 = 0x676f_7672_0003;

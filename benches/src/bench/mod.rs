@@ -1,5 +1,6 @@
 //! `lab bench`: what one thing costs, measured and printed.
 
+pub mod hot;
 pub mod month_end;
 pub mod normalisation;
 pub mod notify;

@@ -2,7 +2,7 @@
 
 mod activity;
 mod apportion;
-mod cpu;
+pub(crate) mod cpu;
 mod locks;
 mod meter;
 mod statements;

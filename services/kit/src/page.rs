@@ -226,6 +226,26 @@ impl<T: DeserializeOwned> FromRequest for Filtered<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_place_reads_back(micros in 0..4_102_444_800_000_000i64, id: u128, path in "/[a-z/]{0,20}") {
+            let place = Keyset::new(DateTime::from_timestamp_micros(micros).unwrap(), Uuid::from_u128(id));
+            let cursor = page(&path, "").unwrap().cursor(place);
+            prop_assert_eq!(page(&path, &format!("cursor={cursor}")).unwrap().after, Some(place));
+            let elsewhere = page(&(path + "x"), &format!("cursor={cursor}"));
+            prop_assert!(elsewhere.is_err());
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_an_error(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,40}", query in "\\PC{0,60}") {
+            prop_assert!(place(&text, &[0; MARK]).is_err() || text.len() == 43);
+            if let Ok(mut parameters) = query::pairs(&query) {
+                let _ = Page::take("/a", &mut parameters);
+            }
+        }
+    }
 
     fn page(path: &str, query_string: &str) -> Result<Page, Error> {
         Page::take(path, &mut query::pairs(query_string).unwrap())

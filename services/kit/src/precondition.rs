@@ -67,6 +67,22 @@ impl FromRequest for IfMatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_version_is_read_back(version in 0..=i64::MAX) {
+            prop_assert_eq!(IfMatch::parse(&format!("\"{version}\"")), Ok(IfMatch(version)));
+        }
+
+        #[test]
+        fn no_other_text_is_a_version(text in "\"?[0-9*W/ ,+-]{0,6}\"?|\\PC{0,20}") {
+            if let Ok(IfMatch(version)) = IfMatch::parse(&text) {
+                let written = format!("\"{version}\"");
+                prop_assert!(version == -1 || text.trim() == written);
+            }
+        }
+    }
 
     #[test]
     fn one_strong_tag_and_nothing_else() {

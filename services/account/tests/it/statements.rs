@@ -8,7 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
-use schema::testing::TestCluster;
+use schema::testing::{TestCluster, TestDb};
 
 use crate::here::{Database, Here, PASSWORD, unique};
 
@@ -159,4 +159,12 @@ fn hot_writes_are_planned_once_and_not_each_time() {
             spent.calls
         );
     }
+}
+
+#[test]
+fn no_statement_of_the_suite_is_planned_on_every_call() {
+    let db = Arc::new(TestDb::new());
+    let here = Here::on(Arc::clone(&db) as Arc<dyn Database>, Settings::default());
+    behaviour::run(&here.world, &behaviour::account::suite());
+    db.assert_plans_are_kept("account", 10);
 }

@@ -159,3 +159,36 @@ macro_rules! extractor {
     )+};
 }
 extractor!(Caller, Member, Admin, Operator);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use header::{HeaderMap, HeaderValue};
+    use proptest::prelude::*;
+
+    fn read(values: &[&[u8]]) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = HeaderValue::from_bytes(value).unwrap();
+            headers.append(header::AUTHORIZATION, value);
+        }
+        bearer(&headers).map(str::to_owned)
+    }
+
+    proptest! {
+        #[test]
+        fn a_bearer_is_read_whatever_its_case(scheme in "[Bb][Ee][Aa][Rr][Ee][Rr]", token in "[A-Za-z0-9_.-]{1,80}") {
+            let value = format!("{scheme} {token}");
+            prop_assert_eq!(read(&[value.as_bytes()]), Some(token));
+            prop_assert_eq!(read(&[value.as_bytes(), value.as_bytes()]), None, "two of them");
+        }
+
+        #[test]
+        fn nothing_else_is(value in proptest::collection::vec(0x20u8..=0xfe, 0..60)) {
+            prop_assume!(!value.contains(&0x7f));
+            if let Some(token) = read(&[&value]) {
+                prop_assert!(value[..7].eq_ignore_ascii_case(b"bearer ") && !token.starts_with(' '));
+            }
+        }
+    }
+}

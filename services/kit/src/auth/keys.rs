@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -18,6 +18,10 @@ use crate::{Clock, Error};
 const REREAD: Duration = Duration::from_secs(1);
 /// A key that was withdrawn stops being believed after this long.
 const REFRESH: Duration = Duration::from_secs(60);
+/// Longer key ids are nobody's.
+const KID_MAX: usize = 128;
+/// Key ids that are remembered as absent.
+const ABSENT_MAX: usize = 1024;
 /// A token from a machine whose clock is ahead.
 const LEEWAY_SECONDS: i64 = 2;
 
@@ -59,6 +63,8 @@ pub(crate) struct Keys {
     verified: Verified,
     /// When the keys were last asked for; held while asking, so that only one asks.
     asked: tokio::sync::Mutex<Option<Instant>>,
+    /// Key ids that were looked for in vain, and when: whoever sends one again is refused at once for a while.
+    absent: Mutex<HashMap<String, Instant>>,
 }
 
 impl Keys {
@@ -70,13 +76,17 @@ impl Keys {
             set: RwLock::default(),
             verified: Verified::default(),
             asked: tokio::sync::Mutex::new(None),
+            absent: Mutex::default(),
         })
     }
 
     /// The claims of a valid token; 401 for any other, 503 where that can't be told.
     pub async fn verify(self: &Arc<Self>, token: &str) -> Result<Claims, Error> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Error::Unauthorized)?;
-        let kid = header.kid.ok_or(Error::Unauthorized)?;
+        let kid = header
+            .kid
+            .filter(|kid| kid.len() <= KID_MAX)
+            .ok_or(Error::Unauthorized)?;
         let mut set = self.set();
         if set.keys.contains_key(&kid) {
             self.refresh();
@@ -140,6 +150,9 @@ impl Keys {
     /// Reads the keys for an unknown id, waiting for its turn: a new key is believed within a second of being published.
     async fn reread(&self, kid: &str) -> Result<Set, Error> {
         let came = Instant::now();
+        if self.was_absent(kid) {
+            return Ok(self.set());
+        }
         let mut asked = self.asked.lock().await;
         // Somebody else read while this one waited in line.
         if asked.is_some_and(|at| at >= came) || self.set().keys.contains_key(kid) {
@@ -149,7 +162,20 @@ impl Keys {
             tokio::time::sleep(REREAD.saturating_sub(at.elapsed())).await;
         }
         *asked = Some(Instant::now());
-        self.read().await
+        let set = self.read().await?;
+        if !set.keys.contains_key(kid) {
+            let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+            if absent.len() >= ABSENT_MAX {
+                absent.clear();
+            }
+            absent.insert(kid.to_owned(), Instant::now());
+        }
+        Ok(set)
+    }
+
+    fn was_absent(&self, kid: &str) -> bool {
+        let absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        absent.get(kid).is_some_and(|at| at.elapsed() < REREAD)
     }
 
     /// Now and then, without making a request wait; what is known stays if it fails.

@@ -65,8 +65,15 @@ impl<T: DeserializeOwned + Validate> Json<T> {
                 )));
             }
             Err(error) => {
-                let (field, unfit) =
-                    field_error(&error.path().to_string(), &error.inner().to_string());
+                let message = error.inner().to_string();
+                if let Some(whole) = message
+                    .contains("floating point")
+                    .then(|| with_whole_numbers(bytes))
+                    .flatten()
+                {
+                    return Self::parse(&whole);
+                }
+                let (field, unfit) = field_error(&error.path().to_string(), &message);
                 return if unfit {
                     Ok(Self(Err(vec![field])))
                 } else {
@@ -89,6 +96,32 @@ impl<T: DeserializeOwned + Validate> Json<T> {
             Err(other) => return Err(other),
         }))
     }
+}
+
+/// The body with `7.0` written as `7`: JSON knows one kind of number, and 7.0 is a whole one. None if it holds no such number.
+fn with_whole_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
+    /// Up to here every whole number is a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    fn walk(value: &mut Value) -> bool {
+        match value {
+            Value::Number(number) if number.is_f64() => {
+                let whole = number
+                    .as_f64()
+                    .filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
+                // Exact, by the line above.
+                whole
+                    .inspect(|float| *value = Value::from(*float as i64))
+                    .is_some()
+            }
+            Value::Array(items) => items.iter_mut().fold(false, |any, item| walk(item) | any),
+            Value::Object(members) => members
+                .values_mut()
+                .fold(false, |any, item| walk(item) | any),
+            _ => false,
+        }
+    }
+    let mut body: Value = serde_json::from_slice(bytes).ok()?;
+    walk(&mut body).then(|| body.to_string().into_bytes())
 }
 
 fn unreadable(field: FieldError) -> Error {
@@ -305,6 +338,33 @@ mod tests {
                 "{}",
                 String::from_utf8_lossy(body)
             );
+        }
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Numbers {
+        whole: i32,
+        list: Vec<i64>,
+    }
+    impl Validate for Numbers {
+        fn validate(&self, _: &mut Invalid) {}
+    }
+
+    #[test]
+    fn a_whole_number_may_have_a_fraction_of_nothing() {
+        let read = |text: &str| Json::<Numbers>::parse(text.as_bytes()).map(|body| body.check());
+        let expected = Numbers {
+            whole: 7,
+            list: vec![-3, 100, 9_007_199_254_740_993],
+        };
+        let text = r#"{"whole":7.0,"list":[-3.0,1e2,9007199254740993]}"#;
+        assert_eq!(read(text), Ok(Ok(expected)));
+        for wrong in [
+            r#"{"whole":7.5,"list":[]}"#,
+            r#"{"whole":1e300,"list":[]}"#,
+            r#"{"whole":3e9,"list":[]}"#,
+        ] {
+            assert!(!matches!(read(wrong), Ok(Ok(_))), "{wrong}");
         }
     }
 

@@ -86,6 +86,25 @@ impl FromRequest for After {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_place_reads_back_in_its_own_feed(xid: u64, id: i64, service in "[a-z]{1,12}", other in "[a-z]{1,12}") {
+            let place = Place { xid, id };
+            let text = place.encode(&service);
+            prop_assert_eq!(Place::decode(&text, &service), Some(place));
+            prop_assert_eq!(Place::decode(&text, &other).is_some(), service == other);
+        }
+
+        #[test]
+        fn any_text_is_a_place_or_none(text in "[A-Za-z0-9_-]{0,60}|\\PC{0,40}") {
+            // Nothing but what was written reads back: there is one text for each place.
+            if let Some(place) = Place::decode(&text, "registry") {
+                prop_assert_eq!(place.encode("registry"), text);
+            }
+        }
+    }
 
     #[test]
     fn a_place_reads_back_in_its_own_feed_only() {

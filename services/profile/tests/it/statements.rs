@@ -1,65 +1,11 @@
 //! One statement reads what one request asks for, and no statement is planned on every call.
 
-use std::collections::BTreeMap;
-
 use behaviour::{Tenant, Urls, World, json};
-use diesel::prelude::*;
 use kit::NoSettings;
 use kit::testing::{Running, common, spawn_with};
 use schema::testing::TestDb;
 
 use crate::fixture::SqlFixture;
-
-diesel::table! {
-    dba.pg_stat_statements (queryid) {
-        queryid -> BigInt,
-        dbid -> Oid,
-        userid -> Oid,
-        query -> Text,
-        calls -> BigInt,
-        plans -> BigInt,
-    }
-}
-diesel::table! {
-    pg_catalog.pg_database (oid) {
-        oid -> Oid,
-        datname -> Text,
-    }
-}
-diesel::table! {
-    pg_catalog.pg_roles (oid) {
-        oid -> Oid,
-        rolname -> Text,
-    }
-}
-
-/// Calls and plans of each statement that a login has sent to this database.
-fn statements(db: &TestDb, role: &str) -> BTreeMap<String, (i64, i64)> {
-    let connection = &mut db.connect("superuser");
-    let dbid: u32 = pg_database::table
-        .filter(pg_database::datname.eq(db.name()))
-        .select(pg_database::oid)
-        .first(connection)
-        .unwrap();
-    let userid: u32 = pg_roles::table
-        .filter(pg_roles::rolname.eq(role))
-        .select(pg_roles::oid)
-        .first(connection)
-        .unwrap();
-    let rows: Vec<(String, i64, i64)> = pg_stat_statements::table
-        .filter(pg_stat_statements::dbid.eq(dbid))
-        .filter(pg_stat_statements::userid.eq(userid))
-        .select((
-            pg_stat_statements::query,
-            pg_stat_statements::calls,
-            pg_stat_statements::plans,
-        ))
-        .load(connection)
-        .unwrap();
-    rows.into_iter()
-        .map(|(query, calls, plans)| (query, (calls, plans)))
-        .collect()
-}
 
 /// The service with one connection to each side, so that all calls meet the same prepared statements.
 fn house() -> (World, Running, TestDb) {
@@ -103,9 +49,10 @@ fn one_statement_for_one_read() {
     // The first request also reads the keys that tokens are signed with.
     reads(&tenant).iter().for_each(|path| drop(get(path)));
     let calls = || {
-        statements(&db, "profile_reader")
-            .values()
-            .map(|(calls, _)| calls)
+        db.statements("profile")
+            .iter()
+            .filter(|one| one.role == "profile_reader")
+            .map(|one| one.calls)
             .sum::<i64>()
     };
     for path in reads(&tenant) {
@@ -158,19 +105,13 @@ fn hot_statements_are_not_planned_on_every_call() {
             .send()
             .expect(204);
     }
-    let mut hot = 0;
-    for role in ["profile_reader", "profile_writer"] {
-        for (query, (calls, plans)) in statements(&db, role) {
-            if calls >= 50 {
-                hot += 1;
-                println!("{role}: {calls} calls, {plans} plans: {query}");
-                assert!(
-                    plans * 5 <= calls,
-                    "{role}: {plans} plans for {calls} calls of {query}"
-                );
-            }
-        }
-    }
-    // Six reads and twelve writes, at the least: were nothing counted, nothing would be shown.
-    assert!(hot >= 14, "only {hot} hot statements were seen");
+    // Six reads and twelve writes, at the least.
+    db.assert_plans_are_kept("profile", 14);
+}
+
+#[test]
+fn no_statement_of_the_suite_is_planned_on_every_call() {
+    let (world, _running, db) = house();
+    behaviour::run(&world, &behaviour::profile::suite());
+    db.assert_plans_are_kept("profile", 10);
 }

@@ -104,12 +104,13 @@ pub struct Number {
 }
 
 impl Segment for Number {
-    /// Only the shortest form, so that each version has one URL.
+    /// Only the shortest form, so that each version has one URL. A number beyond all that can be made is read as one that
+    /// never was: that version isn't found.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let number = |part: &str| {
-            part.parse()
-                .ok()
-                .filter(|number: &i32| *number >= 0 && number.to_string() == part)
+            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let shortest = digits && (part == "0" || !part.starts_with('0'));
+            shortest.then(|| part.parse().unwrap_or(-1))
         };
         text.split_once('.')
             .and_then(|(major, minor)| {
@@ -125,6 +126,7 @@ impl Segment for Number {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_version_has_one_form() {
@@ -135,19 +137,25 @@ mod tests {
                 minor: 2
             })
         );
-        for wrong in [
-            "",
-            "1",
-            "1.",
-            ".1",
-            "01.1",
-            "+1.0",
-            "-1.0",
-            "1.0.0",
-            "1.x",
-            "2147483648.0",
-        ] {
+        for wrong in ["", "1", "1.", ".1", "01.1", "+1.0", "-1.0", "1.0.0", "1.x"] {
             assert!(Number::parse(wrong).is_err(), "{wrong}");
+        }
+        let none = Number::parse("2147483648.0").map(|number| number.major);
+        assert_eq!(none, Ok(-1), "found nowhere");
+    }
+
+    proptest! {
+        #[test]
+        fn every_version_is_read_back(major in 0..=i32::MAX, minor in 0..=i32::MAX) {
+            prop_assert_eq!(Number::parse(&format!("{major}.{minor}")), Ok(Number { major, minor }));
+        }
+
+        #[test]
+        fn whatever_is_read_was_written_so(text in "[0-9.+-]{0,12}|\\PC{0,12}") {
+            if let Ok(Number { major, minor }) = Number::parse(&text) {
+                let written = format!("{major}.{minor}");
+                prop_assert!(major < 0 || minor < 0 || written == text);
+            }
         }
     }
 }

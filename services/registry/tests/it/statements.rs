@@ -204,3 +204,10 @@ fn no_statement_is_planned_on_every_call() {
         )
     });
 }
+
+#[test]
+fn no_statement_of_the_suite_is_planned_on_every_call() {
+    let house = House::with_pools(1);
+    behaviour::run(&house.world, &behaviour::registry::suite());
+    house.db.assert_plans_are_kept("registry", 20);
+}

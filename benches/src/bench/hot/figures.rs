@@ -1,0 +1,285 @@
+//! What comes out: medians over rounds with their intervals, as text and as JSON.
+
+use serde::Serialize;
+
+use super::load::Kind;
+use crate::result::{Machine, PostgresInfo};
+
+/// A median over rounds, and between what the true one lies (95 %, or all rounds where they are fewer than six).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Spread {
+    /// The middle one.
+    pub median: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Spread {
+    /// Of one value per round.
+    ///
+    /// The interval are order statistics: the `k`-th lowest and highest with P(Binomial(n, ½) < k) ≤ 2.5 %.
+    pub fn of(values: &[f64]) -> Self {
+        let mut sorted: Vec<f64> = values
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite())
+            .collect();
+        sorted.sort_by(f64::total_cmp);
+        let n = sorted.len();
+        if n == 0 {
+            return Self::default();
+        }
+        let (mut term, mut below, mut outside) = (0.5_f64.powi(n as i32), 0.0, 0);
+        while below + term <= 0.025 {
+            below += term;
+            outside += 1;
+            term *= (n + 1 - outside) as f64 / outside as f64;
+        }
+        let cut = usize::saturating_sub(outside, 1);
+        Self {
+            median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0,
+            low: sorted[cut],
+            high: sorted[n - 1 - cut],
+        }
+    }
+}
+
+/// One arm at one number of connections.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cell {
+    /// Which program, with which settings.
+    pub arm: String,
+    /// Connections that ask.
+    pub connections: usize,
+    /// Good answers in a second.
+    pub requests_per_second: f64,
+    /// Its interval.
+    pub requests_per_second_interval: Spread,
+    /// Against pgbench with as many clients, in the same round.
+    pub ratio_to_pgbench: f64,
+    /// Its interval.
+    pub ratio_to_pgbench_interval: Spread,
+    /// Against the best of pgbench at any number of clients, in the same round.
+    pub ratio_to_pgbench_best: f64,
+    /// Its interval.
+    pub ratio_to_pgbench_best_interval: Spread,
+    /// Against pgbench with the statement of many keys, where it ran.
+    pub ratio_to_pgbench_batched: Option<f64>,
+    /// Half of the good answers came sooner.
+    pub p50_ms: f64,
+    /// All but one of a hundred.
+    pub p99_ms: f64,
+    /// Microseconds of processor per good answer: Postgres, the service, the driver.
+    pub cpu_us: CpuUs,
+    /// Answers that weren't good, of all rounds.
+    pub failed: u64,
+}
+
+/// Microseconds of processor per good answer.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct CpuUs {
+    /// All of Postgres's processes.
+    pub postgres: f64,
+    /// The service.
+    pub service: f64,
+    /// The thread that asks.
+    pub driver: f64,
+}
+
+/// pgbench at one number of clients.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pgbench {
+    /// Clients.
+    pub clients: usize,
+    /// Keys in each statement.
+    pub keys: u32,
+    /// Keys in a second.
+    pub per_second: Spread,
+    /// Mean milliseconds of a statement, the rounds' median.
+    pub mean_ms: f64,
+}
+
+/// What an arm held.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Memory {
+    /// Which.
+    pub arm: String,
+    /// Its settings.
+    pub settings: Vec<(String, String)>,
+    /// Before it was asked anything.
+    pub rest_mib: f64,
+    /// The most it has held.
+    pub peak_mib: f64,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// RFC 3339.
+    pub at: String,
+    /// What was asked for.
+    pub kind: Kind,
+    /// APIs in the data set.
+    pub apis: u64,
+    /// Organisations.
+    pub organisations: u64,
+    /// Rounds; in each every cell ran once, in another order.
+    pub rounds: u32,
+    /// Seconds of each cell.
+    pub seconds: u64,
+    /// Whether the services were built for load.
+    pub optimised: bool,
+    /// On what.
+    pub machine: Machine,
+    /// With which server.
+    pub postgres: PostgresInfo,
+    /// The yardstick.
+    pub pgbench: Vec<Pgbench>,
+    /// The services.
+    pub cells: Vec<Cell>,
+    /// What they held.
+    pub memory: Vec<Memory>,
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let built = if self.optimised {
+            ""
+        } else {
+            "; built for development: no figure is worth anything"
+        };
+        writeln!(
+            f,
+            "{:?}: {} APIs of {} organisations; {} rounds of {} s; PostgreSQL {}, {} processors{built}.",
+            self.kind,
+            self.apis,
+            self.organisations,
+            self.rounds,
+            self.seconds,
+            self.postgres.version,
+            self.machine.cpus
+        )?;
+        for memory in &self.memory {
+            let settings: Vec<_> = memory
+                .settings
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            writeln!(
+                f,
+                "{}: {}; {:.0} MiB at rest, {:.0} MiB at most.",
+                memory.arm,
+                settings.join(" "),
+                memory.rest_mib,
+                memory.peak_mib
+            )?;
+        }
+        writeln!(
+            f,
+            "\n{:<22}{:>6}{:>10}  {:<18}{:>9}",
+            "pgbench -M prepared", "", "per s", "[interval]", "mean ms"
+        )?;
+        for one in &self.pgbench {
+            let keys = if one.keys > 1 {
+                format!("{} keys each", one.keys)
+            } else {
+                String::new()
+            };
+            let Spread { median, low, high } = one.per_second;
+            writeln!(
+                f,
+                "{keys:<22}{:>6}{median:>10.0}  {:<18}{:>9.2}",
+                one.clients,
+                format!("[{low:.0}, {high:.0}]"),
+                one.mean_ms
+            )?;
+        }
+        writeln!(
+            f,
+            "\n{:<22}{:>6}{:>10}  {:<18}{:<20}{:<20}{:>8}{:>8}{:>8}  {}",
+            "",
+            "conns",
+            "req/s",
+            "[interval]",
+            "÷ pgbench",
+            "÷ its best",
+            "÷ keys",
+            "p50 ms",
+            "p99 ms",
+            "µs Postgres/service/driver"
+        )?;
+        for cell in &self.cells {
+            let per_s = cell.requests_per_second_interval;
+            let ratio = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
+            let batched = cell
+                .ratio_to_pgbench_batched
+                .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
+            let CpuUs {
+                postgres,
+                service,
+                driver,
+            } = cell.cpu_us;
+            let failed = if cell.failed > 0 {
+                format!("  {} failed", cell.failed)
+            } else {
+                String::new()
+            };
+            writeln!(
+                f,
+                "{:<22}{:>6}{:>10.0}  {:<18}{:<20}{:<20}{batched:>8}{:>8.2}{:>8.2}  {postgres:.0}/{service:.0}/{driver:.0}{failed}",
+                cell.arm,
+                cell.connections,
+                per_s.median,
+                format!("[{:.0}, {:.0}]", per_s.low, per_s.high),
+                ratio(cell.ratio_to_pgbench_interval),
+                ratio(cell.ratio_to_pgbench_best_interval),
+                cell.p50_ms,
+                cell.p99_ms
+            )?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Spread;
+
+    #[test]
+    fn an_interval_needs_six_rounds_to_be_narrower_than_all() {
+        let of = |n: usize| Spread::of(&(1..=n).map(|value| value as f64).collect::<Vec<_>>());
+        assert_eq!(
+            of(5),
+            Spread {
+                median: 3.0,
+                low: 1.0,
+                high: 5.0
+            }
+        );
+        // P(Binomial(8, ½) < 1) = 0.4 %, < 2: 3.5 %.
+        assert_eq!(
+            of(8),
+            Spread {
+                median: 4.5,
+                low: 1.0,
+                high: 8.0
+            }
+        );
+        // P(Binomial(20, ½) < 6) = 2.07 %.
+        assert_eq!(
+            of(20),
+            Spread {
+                median: 10.5,
+                low: 6.0,
+                high: 15.0
+            }
+        );
+        assert_eq!(of(0), Spread::default());
+    }
+}

@@ -1,0 +1,33 @@
+select st.standing, a.id, a.name, a.title, a.description,
+coalesce((
+    select array_agg(g.tag order by g.tag)
+    from registry.api_tags g
+    where g.organisation_id = a.organisation_id and g.api_id = a.id
+), '{}'),
+b.id, b.name, b.job_title, t.id, t.name, t.job_title, d.id, d.name, s.id, s.name,
+(
+    select array_agg(row (v.major, v.minor, v.status) order by v.major, v.minor)
+    from registry.versions v
+    where v.organisation_id = a.organisation_id and v.api_id = a.id
+),
+a.version, a.created_at, a.updated_at
+from (select $1::uuid as organisation_id) q
+left join published.standings st on st.organisation_id = q.organisation_id
+left join lateral (
+    select a.organisation_id, a.id, a.sub_domain_id, a.name, a.title, a.description,
+a.business_owner_id, a.technical_owner_id, a.version, a.created_at, a.updated_at
+    from registry.apis a
+    where a.organisation_id = q.organisation_id order by a.created_at, a.id limit $2) a on st.standing is distinct from 'frozen' left join registry.sub_domains s on s.organisation_id = a.organisation_id and s.id = a.sub_domain_id
+left join registry.domains d on d.organisation_id = s.organisation_id and d.id = s.domain_id
+left join lateral (
+    select p.id, p.name, p.job_title
+    from published.persons p
+    where p.organisation_id = a.organisation_id and p.id = a.business_owner_id
+    offset 0
+) b on true
+left join lateral (
+    select p.id, p.name, p.job_title
+    from published.persons p
+    where p.organisation_id = a.organisation_id and p.id = a.technical_owner_id
+    offset 0
+) t on true order by a.created_at, a.id

@@ -1,0 +1,183 @@
+//! pgbench with the statements that the service sends.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde::Serialize;
+
+use super::load::{Kind, Script, statements};
+use super::stage::{Arm, Stage};
+use crate::Failure;
+use crate::dataset::failed;
+
+/// One run's figures.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Throughput {
+    /// Statements in a second, times the keys that each looks up.
+    pub per_s: f64,
+    /// Mean milliseconds of a statement.
+    pub mean_ms: f64,
+}
+
+/// Scripts, written down, and the login that runs them.
+pub struct Yardstick {
+    program: PathBuf,
+    files: Vec<(PathBuf, u32)>,
+    keys: u32,
+    url: String,
+}
+
+impl Yardstick {
+    /// Of these scripts; with the rights and the settings of the service's own sessions.
+    pub fn of(stage: &Stage, name: &str, kind: Kind, scripts: &[Script]) -> Result<Self, Failure> {
+        let role = match kind {
+            Kind::Read | Kind::List | Kind::List200 => "registry_reader",
+            Kind::Create | Kind::CreateHot | Kind::Mixed => "registry_writer",
+        };
+        let mut files = Vec::new();
+        for (index, script) in scripts.iter().enumerate() {
+            let file = stage.folder().join(format!("{name}-{index}.sql"));
+            std::fs::write(&file, &script.text).map_err(|error| {
+                Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
+            })?;
+            files.push((file, script.weight));
+        }
+        let beside = stage.programs().map(|folder| folder.join("pgbench"));
+        Ok(Self {
+            program: beside
+                .filter(|program| program.is_file())
+                .unwrap_or_else(|| "pgbench".into()),
+            files,
+            keys: scripts.first().map_or(1, |script| script.keys),
+            url: stage.login_url(role)?,
+        })
+    }
+
+    /// Runs it for so many whole seconds.
+    pub fn run(&self, clients: usize, seconds: u64) -> Result<Throughput, Failure> {
+        let could_not = |what: String| Failure::could_not_run(format!("pgbench {what}."));
+        let mut command = Command::new(&self.program);
+        command
+            .args(["-n", "-M", "prepared", "-c", &clients.to_string()])
+            .args([
+                "-j",
+                &clients.min(2).to_string(),
+                "-T",
+                &seconds.to_string(),
+            ])
+            .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan");
+        for (file, weight) in &self.files {
+            command
+                .arg("-f")
+                .arg(format!("{}@{weight}", file.display()));
+        }
+        let done = command.arg(&self.url).output();
+        let done = done.map_err(|error| could_not(format!("can't be run: {error}")))?;
+        let text = String::from_utf8_lossy(&done.stdout);
+        let number = |start: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(start))?;
+            line.split_whitespace().next()?.parse::<f64>().ok()
+        };
+        match (number("tps = "), number("latency average = ")) {
+            (Some(tps), Some(mean_ms)) if done.status.success() => Ok(Throughput {
+                per_s: tps * f64::from(self.keys),
+                mean_ms,
+            }),
+            _ => {
+                let errors = String::from_utf8_lossy(&done.stderr);
+                let error = errors.lines().find(|line| line.contains("ERROR"));
+                Err(could_not(format!("failed: {}", error.unwrap_or(&errors))))
+            }
+        }
+    }
+}
+
+/// Parameter types, as the service names them.
+const TYPES: &[(&str, &str, &str)] = &[
+    ("find", statements::FIND, "uuid, uuid"),
+    ("list", statements::LIST, "uuid, bigint"),
+    (
+        "create",
+        statements::CREATE,
+        "uuid, uuid, uuid, uuid, uuid, timestamptz, text, text, text, text[], int, int, uuid, text, jsonb",
+    ),
+];
+
+/// Makes sure that a yardstick runs what the service sends: by Postgres's own mark of a statement, its query id.
+///
+/// # Errors
+/// Where the service, after it was asked for each, has sent another statement: the yardstick must follow the service.
+pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
+    let mut client = stage.superuser()?;
+    let doing = |error| failed("comparing the yardstick with the service", &error);
+    client
+        .batch_execute("set compute_query_id = on; select dba.pg_stat_statements_reset()")
+        .map_err(doing)?;
+    let kinds = match kind {
+        Kind::Read => [("find", Kind::Read)].to_vec(),
+        Kind::List | Kind::List200 => [("list", Kind::List)].to_vec(),
+        Kind::Create | Kind::CreateHot => [("create", Kind::Create)].to_vec(),
+        Kind::Mixed => [
+            ("find", Kind::Read),
+            ("list", Kind::List),
+            ("create", Kind::Create),
+        ]
+        .to_vec(),
+    };
+    for (name, kind) in kinds {
+        ask_once(stage, arm, kind)?;
+        let Some((_, text, types)) = TYPES.iter().find(|(of, ..)| *of == name) else {
+            continue;
+        };
+        let nulls = vec!["null"; types.split(", ").count()].join(", ");
+        client
+            .batch_execute(&format!("prepare bench_{name} ({types}) as {text}"))
+            .map_err(doing)?;
+        let plan = client
+            .query(
+                &format!("explain (verbose) execute bench_{name}({nulls})"),
+                &[],
+            )
+            .map_err(doing)?;
+        let id = plan.iter().find_map(|row| {
+            let line: String = row.get(0);
+            line.strip_prefix("Query Identifier: ")?.parse::<i64>().ok()
+        });
+        let sent = client
+            .query_one(
+                "select exists (select from dba.pg_stat_statements s where s.queryid = $1 and s.calls > 0)",
+                &[&id],
+            )
+            .map_err(doing)?;
+        if !sent.get::<_, bool>(0) {
+            return Err(Failure::could_not_run(format!(
+                "Registry no longer sends the statement that the yardstick runs: bring the copy of {name} in benches/src/bench/hot/sql up to date."
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn ask_once(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
+    let mut requests = super::load::Requests::new(stage.data(), kind, stage.salt());
+    let mut asked = false;
+    let short = std::time::Duration::from_millis(200);
+    let seen = super::closed::run(
+        arm.address,
+        1,
+        std::time::Duration::ZERO,
+        short,
+        &mut |out| requests.next(out),
+        (&mut || (), &mut || asked = true),
+    );
+    let statuses: BTreeMap<u16, u64> = seen.map(|seen| seen.by_status).unwrap_or_default();
+    if asked && statuses.keys().any(|status| (200..300).contains(status)) {
+        Ok(())
+    } else {
+        Err(Failure::could_not_run(format!(
+            "{} doesn't answer as it should: {statuses:?}.",
+            arm.name
+        )))
+    }
+}
