@@ -14,7 +14,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::Failure;
-use crate::result::{ALONE, Arm, Freshness, Metric, ResultFile, arms, is_company, pooled, tail_count};
+use crate::result::{
+    ALONE, Arm, Freshness, Metric, ResultFile, arms, is_company, pooled, tail_count,
+};
 use crate::stats::{Estimate, holm, welch_ratio};
 pub use refuse::refusals;
 
@@ -146,7 +148,9 @@ fn broken(error: crate::stats::MalformedHistogram) -> Failure {
 }
 
 fn subject(result: &ResultFile) -> Result<Subject, Failure> {
-    let together = result.counted().any(|cell| cell.cell == crate::experiment::Cell::All);
+    let together = result
+        .counted()
+        .any(|cell| cell.cell == crate::experiment::Cell::All);
     let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for cell in result.counted() {
         use crate::experiment::Cell;
@@ -169,7 +173,10 @@ fn subject(result: &ResultFile) -> Result<Subject, Failure> {
         disqualified: result.correctness.values().any(|count| *count > 0),
         violations: result.correctness.clone(),
         freshness: result.freshness.clone(),
-        good: sums.into_iter().map(|(name, sum)| (name, share(sum))).collect(),
+        good: sums
+            .into_iter()
+            .map(|(name, sum)| (name, share(sum)))
+            .collect(),
         missing: target.map(|of| of.missing.clone()).unwrap_or_default(),
     })
 }
@@ -184,10 +191,21 @@ fn notes(base: &ResultFile, other: &ResultFile) -> Vec<String> {
         let doubted = of.counted().filter(|cell| !cell.doubts.is_empty()).count();
         if doubted > 0 {
             let all = of.counted().count();
-            notes.push(format!("{doubted} of {all} blocks of {} are doubted", of.run.id));
+            notes.push(format!(
+                "{doubted} of {all} blocks of {} are doubted",
+                of.run.id
+            ));
         }
-        if let Some(target) = of.target.as_ref().filter(|target| !target.missing.is_empty()) {
-            notes.push(format!("{} was measured without {}", target.label, target.missing.join(", ")));
+        if let Some(target) = of
+            .target
+            .as_ref()
+            .filter(|target| !target.missing.is_empty())
+        {
+            notes.push(format!(
+                "{} was measured without {}",
+                target.label,
+                target.missing.join(", ")
+            ));
         }
     }
     notes
@@ -217,7 +235,12 @@ fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, Failure> {
             (is_company(arm), one.get(&key(ALONE)), two.get(&key(ALONE)))
         {
             for metric in [Metric::OneIn20, Metric::P50] {
-                lines.push(harm((service, arm), metric, [alone, first], [others, second]));
+                lines.push(harm(
+                    (service, arm),
+                    metric,
+                    [alone, first],
+                    [others, second],
+                ));
             }
         }
     }
@@ -231,7 +254,11 @@ fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, Failure> {
 }
 
 fn geometric(values: &[f64]) -> Option<f64> {
-    let logs: Vec<f64> = values.iter().map(|value| value.ln()).filter(|log| log.is_finite()).collect();
+    let logs: Vec<f64> = values
+        .iter()
+        .map(|value| value.ln())
+        .filter(|log| log.is_finite())
+        .collect();
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
@@ -253,17 +280,28 @@ fn line(
         values: [geometric(&values[0]), geometric(&values[1])],
         estimate,
         p_adjusted: None,
-        verdict: if carried { Verdict::Open } else { Verdict::NotResolved },
+        verdict: if carried {
+            Verdict::Open
+        } else {
+            Verdict::NotResolved
+        },
     }
 }
 
 fn speed(what: What, service: &str, metric: Metric, first: &Arm, second: &Arm) -> Line {
     let of = |arm: &Arm| -> Vec<f64> {
-        let values = arm.values().filter_map(|histogram| metric.value(histogram, 0));
+        let values = arm
+            .values()
+            .filter_map(|histogram| metric.value(histogram, 0));
         values.map(|us| us / 1000.0).collect()
     };
     let tail_n = tail_count(first, metric).min(tail_count(second, metric));
-    line((what, service, None), metric, [of(first), of(second)], tail_n)
+    line(
+        (what, service, None),
+        metric,
+        [of(first), of(second)],
+        tail_n,
+    )
 }
 
 /// Each run's own ratios, formed inside its replicates, against its own threshold.
@@ -276,13 +314,17 @@ fn harm(
     let of = |[alone, together]: [&Arm; 2]| -> Vec<f64> {
         let threshold = pooled(alone).quantile_us(1.0 - metric.tail()).unwrap_or(0);
         let value = |arm: &Arm, replicate| metric.value(arm.get(replicate)?, threshold);
-        let ratios = alone.keys().filter_map(|replicate| {
-            Some(value(together, replicate)? / value(alone, replicate)?)
-        });
+        let ratios = alone
+            .keys()
+            .filter_map(|replicate| Some(value(together, replicate)? / value(alone, replicate)?));
         ratios.collect()
     };
     let arms = [base[0], base[1], other[0], other[1]];
-    let tail_n = arms.map(|arm| tail_count(arm, metric)).into_iter().min().unwrap_or(0);
+    let tail_n = arms
+        .map(|arm| tail_count(arm, metric))
+        .into_iter()
+        .min()
+        .unwrap_or(0);
     let about = (What::Harm, service, Some(beside));
     line(about, metric, [of(base), of(other)], tail_n)
 }
@@ -292,7 +334,10 @@ fn judge(lines: &mut [Line], detectable: &dyn Fn(Metric) -> f64) {
     let mut families: BTreeMap<(What, Metric), Vec<usize>> = BTreeMap::new();
     for (index, line) in lines.iter().enumerate() {
         if line.verdict != Verdict::NotResolved {
-            families.entry((line.what, line.metric)).or_default().push(index);
+            families
+                .entry((line.what, line.metric))
+                .or_default()
+                .push(index);
         }
     }
     for ((_, metric), members) in families {

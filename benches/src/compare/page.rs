@@ -42,7 +42,11 @@ fn beside_speed(of: &Comparison) -> String {
             "<tr><th scope=\"row\">{}</th><td>{}</td><td{}>{}</td><td>{rename}</td><td>{freeze}</td><td>{}</td></tr>",
             escape(&one.label),
             escape(&one.run),
-            if one.disqualified { " class=\"worse\"" } else { "" },
+            if one.disqualified {
+                " class=\"worse\""
+            } else {
+                ""
+            },
             escape(&soundness(one)),
             escape(&good)
         );
@@ -52,13 +56,21 @@ fn beside_speed(of: &Comparison) -> String {
 
 fn section(of: &Comparison, beside: &Beside) -> String {
     let (base, other) = (&of.subjects[0].label, &of.subjects[beside.other].label);
-    let mut out = format!("<section><h2>{} beside {}</h2>", escape(base), escape(other));
+    let mut out = format!(
+        "<section><h2>{} beside {}</h2>",
+        escape(base),
+        escape(other)
+    );
     if !beside.notes.is_empty() {
         let notes: Vec<String> = beside.notes.iter().map(|note| escape(note)).collect();
         let _ = write!(out, "<p class=\"legend\">Note: {}.</p>", notes.join("; "));
     }
     for what in [What::Alone, What::Together, What::Harm] {
-        let lines: Vec<&Line> = beside.lines.iter().filter(|line| line.what == what).collect();
+        let lines: Vec<&Line> = beside
+            .lines
+            .iter()
+            .filter(|line| line.what == what)
+            .collect();
         if lines.is_empty() {
             continue;
         }

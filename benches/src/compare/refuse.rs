@@ -26,9 +26,8 @@ pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
     differ("data", data(one), data(two));
     let batching = |of: &crate::result::Run| of.batch_max.to_string();
     differ("batch sizes", batching(one), batching(two));
-    let complete = |of: &crate::result::Run| {
-        if of.complete { "whole" } else { "ended early" }.to_owned()
-    };
+    let complete =
+        |of: &crate::result::Run| if of.complete { "whole" } else { "ended early" }.to_owned();
     differ("runs", complete(one), complete(two));
     let names = |of: &ResultFile| {
         let names: Vec<&str> = of.services.iter().map(|of| of.name.as_str()).collect();

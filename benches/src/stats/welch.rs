@@ -43,7 +43,11 @@ struct Logs {
 }
 
 fn logs(values: &[f64]) -> Option<Logs> {
-    let logs: Vec<f64> = values.iter().map(|value| value.ln()).filter(|log| log.is_finite()).collect();
+    let logs: Vec<f64> = values
+        .iter()
+        .map(|value| value.ln())
+        .filter(|log| log.is_finite())
+        .collect();
     if logs.len() < 2 {
         return None;
     }
@@ -69,10 +73,16 @@ mod tests {
         let found = welch_ratio(&first, &second).unwrap();
         let error = (0.25 / 3.0 + 0.02 / 3.0 / 4.0_f64).sqrt();
         assert!((found.ratio.ln() - 0.9).abs() < 1e-12);
-        let freedom = error.powi(4) / ((0.25_f64 / 3.0).powi(2) / 2.0 + (0.02_f64 / 12.0).powi(2) / 3.0);
-        let t = StudentsT::new(0.0, 1.0, freedom).unwrap().inverse_cdf(0.975);
+        let freedom =
+            error.powi(4) / ((0.25_f64 / 3.0).powi(2) / 2.0 + (0.02_f64 / 12.0).powi(2) / 3.0);
+        let t = StudentsT::new(0.0, 1.0, freedom)
+            .unwrap()
+            .inverse_cdf(0.975);
         assert!((found.high.ln() - 0.9 - t * error).abs() < 1e-9);
-        assert!((2.0..2.2).contains(&freedom) && found.low < 1.0, "{freedom} {found:?}");
+        assert!(
+            (2.0..2.2).contains(&freedom) && found.low < 1.0,
+            "{freedom} {found:?}"
+        );
         assert_eq!(found.replicates, 3);
     }
 

@@ -19,4 +19,5 @@ mod scenario;
 mod sql;
 mod stopped;
 mod support;
+mod target;
 mod up;

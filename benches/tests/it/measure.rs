@@ -102,7 +102,7 @@ fn a_run_survives_ctrl_c_and_kill_9() {
 }
 
 /// Every key that the schema demands is there, and none that it doesn't know.
-fn validates(folder: &Path) {
+pub fn validates(folder: &Path) {
     let read = |file: &Path| -> serde_json::Value {
         serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
     };

@@ -1,0 +1,184 @@
+//! Somebody else's system as a black box: here ours, of which nothing is told but base URLs. And what an outage does.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use behaviour::json;
+use lab::contender::{TargetFile, probe};
+use lab::outage::{self, Break};
+use lab::result::{ResultFile, analyse};
+
+use crate::support::{lab, shared, unique, world};
+
+/// `[services]` with our five base URLs, but for those that are to be elsewhere.
+fn services(elsewhere: &[(&str, &str)]) -> String {
+    let mut text = "[services]\n".to_owned();
+    for (name, url) in &shared().services {
+        let other = elsewhere.iter().find(|(of, _)| of == name);
+        let url = other.map_or(url.as_str(), |(_, url)| url);
+        text += &format!("{name} = \"{url}\"\n");
+    }
+    text
+}
+
+fn run(target: &Path, results: &Path, more: &[&str]) -> Output {
+    let mut command = lab(&["run", "--preset", "smoke", "--data", "tiny", "--target"]);
+    command.arg(target).arg("--results").arg(results).args(more);
+    command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap()
+}
+
+fn only_folder(results: &Path) -> PathBuf {
+    let mut inside = std::fs::read_dir(results).unwrap().flatten();
+    inside.find(|entry| entry.path().is_dir()).unwrap().path()
+}
+
+/// Base URLs are enough: probed, filled through public POSTs, every cell run, looked at afterwards.
+#[test]
+fn a_black_box_needs_base_urls_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target.toml");
+    std::fs::write(&target, services(&[])).unwrap();
+    let results = folder.path().join("results");
+    let output = run(&target, &results, &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let folder = only_folder(&results);
+    let result = ResultFile::read(&folder.join("result.json")).unwrap();
+    assert!(result.run.complete && result.postgres.is_none());
+    let target = result.target.as_ref().unwrap();
+    assert_eq!(
+        target.levels,
+        ["B0", "B1"],
+        "our services tell where the time went"
+    );
+    assert!(target.foreign && target.missing.is_empty());
+    assert!(target.conformance.len() >= 38);
+    // Two alone, one pair, one null cell, three times.
+    assert_eq!(result.counted().count(), 12);
+    for cell in &result.cells {
+        assert!(cell.roles.is_empty(), "a black box tells of no roles");
+        for of in &cell.services {
+            assert!(of.offered > 0);
+            assert_eq!(of.good().unwrap(), of.offered, "{cell:?}");
+        }
+    }
+    assert_eq!(result.correctness.len(), 3);
+    assert!(
+        result.correctness.values().all(|count| *count == 0),
+        "{:?}",
+        result.correctness
+    );
+    let freshness = result.freshness.as_ref().unwrap();
+    assert!(freshness.rename.is_some() && freshness.freeze.is_none());
+    assert!(result.holds(&analyse(&result.cells).unwrap()));
+    crate::measure::validates(&folder);
+    assert!(folder.join("report.html").is_file() && folder.join("workload.toml").is_file());
+
+    let resumed = lab(&["resume"]).arg(&folder).output().unwrap();
+    assert_eq!(
+        resumed.status.code(),
+        Some(2),
+        "there is nothing to go back to"
+    );
+}
+
+/// A Registry that answers 404 to everything: found before anything is measured, and measured only when asked to.
+#[test]
+fn what_a_target_lacks_is_said_first() {
+    let profile = shared().services["profile"].clone();
+    let registry = shared().services["registry"].clone();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("target.toml");
+    let text =
+        services(&[("registry", &profile)]) + "[load-at]\nregistry = \"" + &registry + "\"\n";
+    std::fs::write(&target, text).unwrap();
+    let results = folder.path().join("results");
+
+    let refused = run(&target, &results, &[]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("registry: find-api") && said.contains("--allow-partial"),
+        "{said}"
+    );
+    assert!(!results.exists(), "nothing was measured");
+
+    let partial = run(&target, &results, &["--allow-partial"]);
+    let said = String::from_utf8_lossy(&partial.stderr);
+    assert_eq!(partial.status.code(), Some(0), "{said}");
+    let result = ResultFile::read(&only_folder(&results).join("result.json")).unwrap();
+    let target = result.target.unwrap();
+    assert!(
+        target.missing.contains(&"registry: find-api".to_owned()),
+        "{:?}",
+        target.missing
+    );
+    let names: Vec<&str> = result.services.iter().map(|of| of.name.as_str()).collect();
+    assert_eq!(names, ["profile"]);
+}
+
+#[test]
+fn the_probe_asks_for_a_402_where_it_is_told_of_a_frozen_login() {
+    let world = world(shared());
+    let (name, email) = (unique("frozen"), format!("{}@frozen.example", unique("a")));
+    let password = "a password for freezing 1";
+    let sign_up =
+        json!({"name": name, "plan": "free", "admin": {"email": email, "password": password}});
+    let made = world
+        .account()
+        .post("/organisations")
+        .json(&sign_up)
+        .send()
+        .expect(201);
+    let text =
+        services(&[]) + &format!("[frozen]\nemail = \"{email}\"\npassword = \"{password}\"\n");
+    let target = TargetFile::parse(&text).unwrap();
+    let report = probe::probe(&target).unwrap();
+    let wrong: Vec<_> = report
+        .checks
+        .iter()
+        .filter(|check| check.found.is_some())
+        .collect();
+    assert_eq!(wrong.len(), 2, "not frozen yet: {wrong:?}");
+    let database = shared().database_url.as_deref().unwrap();
+    crate::sql::set_standing(database, made.id(), "frozen");
+    let report = probe::probe(&target).unwrap();
+    assert!(report.is_whole() && report.skipped.is_empty(), "{report}");
+    assert!(
+        (38..=45).contains(&report.checks.len()),
+        "{}",
+        report.checks.len()
+    );
+}
+
+/// Everybody under load while Profile is away: nobody else loses an answer, and no acknowledged write is lost.
+#[test]
+fn a_stopped_profile_costs_nobody_else_an_answer() {
+    // First the one, then the other: two that start at once may be given the same free ports.
+    shared();
+    let options = outage::Options {
+        breaks: vec![Break::Service("profile")],
+        seconds: 2,
+        rate_per_s: 45.0,
+        seed: 1,
+        optimised: false,
+    };
+    let matrix = outage::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
+    let row = &matrix.rows[0];
+    assert_eq!(row.services.len(), 5);
+    for (name, of) in &row.services {
+        assert!(of.all > 0, "{name}");
+        if name == "profile" {
+            assert!(of.share() < 0.5, "{matrix}");
+        } else {
+            assert_eq!(of.good, of.all, "{name}: {matrix}");
+        }
+    }
+    assert!(row.is_sound() && row.four_down == 0.0, "{matrix}");
+}
