@@ -179,9 +179,7 @@ impl Scratch {
         clock::run(Move::Reset, self.instance.up_json())?;
         clock::run(Move::By(LATER), self.instance.up_json())?;
         let mark = self.mark();
-        for name in services::names() {
-            self.instance.start_service(name)?;
-        }
+        self.start_all()?;
         let mut things = self.first.clone();
         let (broken, calls) = walk(self.target(), &mut things)?;
         // The month's run was due while nobody ran: Billing makes up for it.
@@ -204,6 +202,21 @@ impl Scratch {
     pub fn copy(&self, name: &str) -> Result<(), Failure> {
         self.stop()?;
         self.maintain(&[format!("create database {name} template {DATABASE}")])?;
+        self.start_all()
+    }
+
+    /// The product's database, as superuser.
+    pub fn product_url(&self) -> Result<String, Failure> {
+        self.url_of(DATABASE)
+    }
+
+    /// Starts one service.
+    pub fn start_service(&self, name: &'static str) -> Result<(), Failure> {
+        self.instance.start_service(name)
+    }
+
+    /// Starts those that don't run.
+    pub fn start_all(&self) -> Result<(), Failure> {
         services::names().try_for_each(|name| self.instance.start_service(name))
     }
 

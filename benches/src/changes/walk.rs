@@ -240,7 +240,7 @@ impl Walk<'_> {
     /// One of everything.
     fn make(&mut self, things: &mut Things) {
         let (org, salt) = (format!("/organisations/{}", things.org), self.salt.clone());
-        let mut person = |walk: &mut Self, name: &str| {
+        let person = |walk: &mut Self, name: &str| {
             let body = json!({"name": name, "jobTitle": "Engineer", "email": format!("{name}-{salt}@walk.example").replace(' ', "."), "timeZone": "Europe/Zurich"});
             walk.post("profile", &format!("{org}/profiles"), body).id()
         };

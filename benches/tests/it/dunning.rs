@@ -94,10 +94,14 @@ fn who_does_not_pay_is_frozen_and_who_pays_is_not() {
         ..Options::default()
     };
     let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
+    pay_or_freeze(&up, &world(up.target()));
+}
+
+/// A month ends: one is invoiced and charged, the other frozen, until it pays.
+pub fn pay_or_freeze(up: &Instance, world: &World) {
     let on = |days: i64| clock::run(Move::By(days * DAY), up.up_json()).unwrap();
-    let world = world(up.target());
-    let owing = Admin::sign_up(&world, "team");
-    let paying = Admin::sign_up(&world, "team");
+    let owing = Admin::sign_up(world, "team");
+    let paying = Admin::sign_up(world, "team");
     let card = json!({"paymentMethodToken": "pm_card_visa"});
     let give_card = |admin: &Admin| {
         let put = world

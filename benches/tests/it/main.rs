@@ -7,6 +7,7 @@
 )]
 
 mod clock;
+mod coupling;
 mod crash;
 mod dunning;
 mod import;

@@ -15,6 +15,7 @@ pub mod gate;
 pub mod json;
 mod metrics;
 pub mod owners;
+mod parameters;
 pub mod render;
 pub mod report;
 pub mod resolve;

@@ -39,7 +39,8 @@ pub struct Report {
     pub blast: Vec<Blast>,
 }
 
-/// Statements and calls, resolved and not. Statements that control the session alone (`begin`, `set`) can touch no table and aren't counted.
+/// Statements and calls, resolved and not. Statements that control the session (`begin`, `set`) or define
+/// something (`create view`, `grant`) use no column and aren't counted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Coverage {
@@ -51,7 +52,7 @@ pub struct Coverage {
     pub calls: i64,
     /// Of those, calls of resolved ones.
     pub resolved_calls: i64,
-    /// Calls of statements that control the session.
+    /// Calls of statements that control the session, or define something.
     pub control_calls: i64,
     /// The others.
     pub unknown: Vec<Unknown>,

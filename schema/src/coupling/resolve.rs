@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use postgres::Client;
 use postgres::types::Type;
 
+pub(crate) use super::parameters::prepared;
 use super::tree::{self, Needs};
 use crate::error::{Doing, Result};
 use crate::session::literal;
@@ -36,7 +37,8 @@ pub struct Resolved {
     pub listens: BTreeSet<String>,
     /// Channels it notifies.
     pub notifies: BTreeSet<String>,
-    /// It controls the session alone (`begin`, `set`, `listen`, …), and can touch no table.
+    /// It controls the session (`begin`, `set`, `listen`, …) or defines something (`create view`, `grant`, …), and uses no column: what was defined stands
+    /// in the catalogue.
     pub control: bool,
     /// Why this isn't all of it. Empty: it is.
     pub unknown: Vec<String>,
@@ -273,43 +275,8 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Prepares a statement, in a transaction. Where nothing says what a parameter is (`jsonb_build_object($1, …)`) it is text, as the literal was.
-pub(crate) fn prepared(
-    client: &mut Client,
-    sql: &str,
-) -> std::result::Result<postgres::Statement, postgres::Error> {
-    let mut given: Vec<Type> = Vec::new();
-    loop {
-        // A failed statement must not end the transaction.
-        client.batch_execute("savepoint probe")?;
-        match client.prepare_typed(sql, &given) {
-            Ok(prepared) => return Ok(prepared),
-            Err(error) => {
-                let Some(at) = untyped(&error).filter(|at| given.get(at - 1) != Some(&Type::TEXT))
-                else {
-                    return Err(error);
-                };
-                client.batch_execute("rollback to savepoint probe")?;
-                given.resize(given.len().max(at), Type::UNKNOWN);
-                given[at - 1] = Type::TEXT;
-            }
-        }
-    }
-}
-
 /// Oid of `pg_class` in `pg_class`, the same in every database.
 const PG_CLASS: u32 = 1259;
-
-/// The parameter of which Postgres can't say what it is (42P18), from 1.
-fn untyped(error: &postgres::Error) -> Option<usize> {
-    let error = error.as_db_error()?;
-    if error.code().code() != "42P18" {
-        return None;
-    }
-    let (_, rest) = error.message().split_once('$')?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok().filter(|at| (1..=65535).contains(at))
-}
 
 /// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
 pub(crate) fn typed_literals(sql: &str) -> String {
@@ -352,6 +319,18 @@ pub(crate) fn typed_literals(sql: &str) -> String {
     text + rest
 }
 
+/// `create table … as` and materialised views read what they are filled with.
+fn fills<'a>(mut words: impl Iterator<Item = &'a str> + Clone) -> bool {
+    const TABLE: [&str; 5] = ["table", "temp", "temporary", "unlogged", "materialized"];
+    let what = words.next().unwrap_or_default().to_ascii_lowercase();
+    let mut two = words.clone().zip(words.skip(1));
+    let starts = |word: &str| {
+        ["select", "table", "values", "with", "execute"]
+            .contains(&word.to_ascii_lowercase().as_str())
+    };
+    TABLE.contains(&what.as_str()) && two.any(|(a, b)| a.eq_ignore_ascii_case("as") && starts(b))
+}
+
 /// Without the comments that many clients put first to say where a statement comes from.
 fn after_comments(sql: &str) -> &str {
     let mut rest = sql.trim_start();
@@ -370,6 +349,7 @@ fn after_comments(sql: &str) -> &str {
 /// Statements that no function's body can hold: those that touch no table are known for it, the others unknown.
 pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
     const CONTROL: &[&str] = &[
+        "",
         "begin",
         "start",
         "commit",
@@ -390,23 +370,34 @@ pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
         "fetch",
         "move",
         "checkpoint",
+        "alter",
+        "drop",
+        "grant",
+        "revoke",
+        "comment",
+        "vacuum",
+        "analyze",
+        "cluster",
+        "reindex",
+        "reassign",
+        "security",
     ];
     const UTILITY: &[&str] = &[
-        "truncate", "lock", "copy", "vacuum", "analyze", "cluster", "reindex", "refresh", "call",
-        "do", "execute", "prepare", "explain", "declare", "create", "alter", "drop", "grant",
-        "revoke", "comment", "import", "security", "reassign",
+        "truncate", "lock", "copy", "refresh", "call", "do", "execute", "prepare", "explain",
+        "declare", "import",
     ];
     let mut words = after_comments(sql)
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"' || c == '$'))
         .filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_ascii_lowercase();
-    if UTILITY.contains(&first.as_str()) {
+    let defines = first == "create" && !fills(words.clone());
+    if UTILITY.contains(&first.as_str()) || first == "create" && !defines {
         return Some(Resolved {
             unknown: vec![format!("{} is a utility statement", first.to_uppercase())],
             ..Resolved::default()
         });
     }
-    if !CONTROL.contains(&first.as_str()) && !first.is_empty() {
+    if !CONTROL.contains(&first.as_str()) && !defines {
         return None;
     }
     let mut done = Resolved {
@@ -449,6 +440,15 @@ mod tests {
         let truncates = without_tables("-- tidy\ntruncate sales.orders").unwrap_or_default();
         assert!(!truncates.control && truncates.unknown.len() == 1);
         assert_eq!(without_tables("/* begin */ select 1"), None);
+        let defines = |sql: &str| without_tables(sql).unwrap_or_default().control;
+        assert!(
+            defines("create view a as select 1")
+                && defines("create table a (b int generated always as (1) stored)")
+        );
+        assert!(
+            !defines("create temp table a as select * from b")
+                && !defines("create materialized view a as table b")
+        );
         assert_eq!(after_comments("-- only"), "");
     }
 }

@@ -206,7 +206,7 @@ pub(super) fn judge(
         let list = subject.parameter_list();
         client.batch_execute(&format!("prepare {after} {list} as {}", subject.sql))?;
         let plan = Plan::of(client, &after, parameters)?;
-        let refused = out_of_sequences(client, &plan)?;
+        let refused = refused_when_run(client, &plan)?;
         Ok((shape, plan, refused))
     })?;
     let mut impact = StatementImpact {
@@ -275,23 +275,45 @@ fn verdict(
     }
 }
 
-/// Taking from a sequence is refused when it is done, not when it is planned.
-fn out_of_sequences(
+/// Rights that are looked at when a statement is run, not when it is planned: sequences, and row level security that lets no row in.
+fn refused_when_run(
     client: &mut Client,
     plan: &Plan,
 ) -> std::result::Result<Option<Failure>, postgres::Error> {
+    let denied = |message: String| Failure {
+        sqlstate: "42501".into(),
+        message,
+        detail: None,
+    };
     for sequence in &plan.sequences {
         let sql = "select has_sequence_privilege($1::text, 'usage, update')";
         if !client.query_one(sql, &[sequence])?.get::<_, bool>(0) {
-            return Ok(Some(Failure {
-                sqlstate: "42501".into(),
-                message: format!("permission denied for sequence {sequence}"),
-                detail: None,
-            }));
+            return Ok(Some(denied(format!(
+                "permission denied for sequence {sequence}"
+            ))));
+        }
+    }
+    for table in plan
+        .writes
+        .iter()
+        .filter(|write| write.insert)
+        .map(|write| &write.table)
+    {
+        if client.query_one(SHUT, &[table])?.get(0) {
+            return Ok(Some(denied(format!(
+                "row level security of {table} lets no row in"
+            ))));
         }
     }
     Ok(None)
 }
+
+/// Does row level security bind this role, and no policy for it let rows in?
+const SHUT: &str = "
+select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname || '.' || c.relname = $1 and row_security_active(c.oid) and not exists (
+        select from pg_policy p where p.polrelid = c.oid and p.polcmd in ('a', '*') and p.polpermissive
+            and exists (select from unnest(p.polroles) r where r = 0 or pg_has_role(r, 'usage'))))";
 
 /// How a statement's parameters and columns differ, and whether its reader would misread them.
 fn differs(before: &Shape, after: &Shape) -> (Vec<String>, bool) {

@@ -180,7 +180,7 @@ fn two_services_with_other_names() {
     assert_eq!(report.coverage.statements, 31);
     assert_eq!(
         report.coverage.unknown.len(),
-        5,
+        4,
         "{:#?}",
         report.coverage.unknown
     );

@@ -8,9 +8,9 @@ use schema::impact::{Change, Impact, On, Options, QueueOptions, Statement, Verdi
 
 use crate::support::{connect, texts};
 
-//mod generated;
+mod generated;
 mod shop;
-//mod truth;
+mod truth;
 
 use shop::Shop;
 

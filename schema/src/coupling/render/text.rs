@@ -69,7 +69,7 @@ fn coverage(out: &mut String, report: &Report) {
     };
     let _ = writeln!(
         out,
-        "coverage: {percent:.2} % {of} resolved, {} of {} statements; {} calls that control sessions can touch no table",
+        "coverage: {percent:.2} % {of} resolved, {} of {} statements; {} calls that control sessions or define things use no column",
         coverage.resolved_statements, coverage.statements, coverage.control_calls
     );
     if let Some(window) = &report.window {

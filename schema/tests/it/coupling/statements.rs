@@ -47,7 +47,12 @@ pub const COUNTED: [Counted; 30] = [
         "shown.events.payload",
         "",
     ),
-    ("books", "select $1 + $2 from shown.items", "?", ""),
+    (
+        "books",
+        "select least(i.price + $1, greatest($2, $3)) from unnest($4, $5) t (id, n) join shown.items i on i.id = t.id",
+        "shown.items.id shown.items.price",
+        "",
+    ),
     (
         "books",
         "select id from shown.all_names union select sold from shown.counts",

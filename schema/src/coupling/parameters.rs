@@ -1,0 +1,134 @@
+//! What types parameters have. A client may have said so when it sent the statement; of that the server keeps nothing with the statement's text.
+
+use postgres::error::ErrorPosition;
+use postgres::types::Type;
+use postgres::{Client, Statement};
+
+type Result<T> = std::result::Result<T, postgres::Error>;
+
+/// Tried in this order where the statement leaves open what a parameter is. Which columns a statement names doesn't depend on it.
+const CANDIDATES: [Type; 17] = [
+    Type::TEXT,
+    Type::INT4,
+    Type::INT8,
+    Type::TIMESTAMPTZ,
+    Type::UUID,
+    Type::BOOL,
+    Type::NUMERIC,
+    Type::JSONB,
+    Type::INTERVAL,
+    Type::FLOAT8,
+    Type::TEXT_ARRAY,
+    Type::UUID_ARRAY,
+    Type::INT4_ARRAY,
+    Type::INT8_ARRAY,
+    Type::TIMESTAMPTZ_ARRAY,
+    Type::JSONB_ARRAY,
+    Type::BOOL_ARRAY,
+];
+
+/// How often one statement is tried at most: about half a second.
+const TRIES: usize = 400;
+
+/// Prepares a statement within a transaction, its parameters of the types that the server finds for them, else of the first that it accepts.
+pub(crate) fn prepared(client: &mut Client, sql: &str) -> Result<Statement> {
+    let mut search = Search {
+        client,
+        sql,
+        left: TRIES,
+    };
+    match search.attempt(&[])? {
+        Ok(prepared) => Ok(prepared),
+        Err(refusal) => search.settle(&[], &refusal)?.ok_or(refusal.0),
+    }
+}
+
+struct Refusal(postgres::Error);
+
+impl Refusal {
+    fn code(&self) -> &str {
+        self.0.code().map_or("", |code| code.code())
+    }
+
+    /// In bytes from the statement's beginning.
+    fn position(&self, sql: &str) -> Option<usize> {
+        match self.0.as_db_error()?.position()? {
+            ErrorPosition::Original(at) => {
+                let before = usize::try_from(*at).ok()?.checked_sub(1)?;
+                sql.char_indices().nth(before).map(|(at, _)| at)
+            }
+            ErrorPosition::Internal { .. } => None,
+        }
+    }
+}
+
+struct Search<'a> {
+    client: &'a mut Client,
+    sql: &'a str,
+    left: usize,
+}
+
+impl Search<'_> {
+    fn attempt(&mut self, given: &[Type]) -> Result<std::result::Result<Statement, Refusal>> {
+        self.left = self.left.saturating_sub(1);
+        self.client.batch_execute("savepoint attempt")?;
+        match self.client.prepare_typed(self.sql, given) {
+            Ok(prepared) => Ok(Ok(prepared)),
+            Err(error) if error.code().is_some() => {
+                self.client.batch_execute("rollback to savepoint attempt")?;
+                Ok(Err(Refusal(error)))
+            }
+            Err(lost) => Err(lost),
+        }
+    }
+
+    /// Gives the parameter that the refusal is about one type after the other, and goes on from there.
+    fn settle(&mut self, given: &[Type], refusal: &Refusal) -> Result<Option<Statement>> {
+        let Some(at) = self.about(given, refusal) else {
+            return Ok(None);
+        };
+        for candidate in CANDIDATES {
+            if self.left == 0 {
+                return Ok(None);
+            }
+            let mut next = given.to_vec();
+            next.resize(next.len().max(at + 1), Type::UNKNOWN);
+            next[at] = candidate;
+            let refused = match self.attempt(&next)? {
+                Ok(prepared) => return Ok(Some(prepared)),
+                Err(refused) => refused,
+            };
+            // No such function or operator, or types that don't go together, at the same place: it isn't this type.
+            let mismatch = ["42883", "42804", "42846"].contains(&refused.code());
+            if mismatch && refused.position(self.sql) == refusal.position(self.sql) {
+                continue;
+            }
+            if let Some(prepared) = self.settle(&next, &refused)? {
+                return Ok(Some(prepared));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The parameter, from 0, that a refusal names (42P18), or else the first from its place on whose type isn't given yet.
+    fn about(&self, given: &[Type], refusal: &Refusal) -> Option<usize> {
+        let open = |at: &usize| given.get(*at).is_none_or(|kind| *kind == Type::UNKNOWN);
+        let (code, message) = (refusal.code(), refusal.0.as_db_error()?.message());
+        match code {
+            "42P18" => parameters(message).next().filter(open),
+            "42725" | "42883" | "42804" | "42846" | "42P08" => {
+                let from = refusal.position(self.sql)?;
+                parameters(&self.sql[from..]).find(open)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Numbers of the parameters in a text, from 0.
+fn parameters(text: &str) -> impl Iterator<Item = usize> {
+    text.split('$').skip(1).filter_map(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<usize>().ok()?.checked_sub(1)
+    })
+}
