@@ -245,10 +245,20 @@ pub struct Lineage {
     pub view: String,
     /// Views between it and tables, itself included.
     pub depth: u32,
-    /// Each column, and the tables' columns it shows or is computed from.
-    pub columns: Vec<(String, Vec<String>)>,
+    /// Each column.
+    pub columns: Vec<Origin>,
     /// Tables' columns that decide which rows it has, and that it doesn't show.
     pub behind: Vec<String>,
+}
+
+/// Where a view's column comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Origin {
+    /// Its name in the view.
+    pub column: String,
+    /// Tables' columns that it shows; of a computed one, all that the view names.
+    pub from: Vec<String>,
 }
 
 /// A table's column, and whom a change of it touches.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::catalogue::{Catalogue, Place, Relation};
 use super::json::JsonKeys;
 use super::report::{
-    Blast, Column, Coverage, Edge, Key, Kind, Lineage, List, Report, Unknown, WriteRight,
+    Blast, Column, Coverage, Edge, Key, Kind, Lineage, List, Origin, Report, Unknown, WriteRight,
 };
 use super::resolve::{Resolved, Use};
 use super::statements::{Source, Statement};
@@ -398,8 +398,9 @@ impl<'a> Weaver<'a> {
             .into_iter()
             .map(|oid| {
                 let view = &self.catalogue.relations[&oid];
-                let columns = view.columns.iter().map(|(number, name)| {
-                    (name.clone(), names(self.catalogue.shows((oid, *number))))
+                let columns = view.columns.iter().map(|(number, name)| Origin {
+                    column: name.clone(),
+                    from: names(self.catalogue.shows((oid, *number))),
                 });
                 Lineage {
                     view: view.name.clone(),

@@ -192,7 +192,7 @@ fn two_services_with_other_names() {
         .find(|one| one.view == "shown.nested")
         .unwrap();
     assert_eq!(
-        (nested.depth, &nested.columns[1].1),
+        (nested.depth, &nested.columns[1].from),
         (2, &vec!["wares.items.name".to_owned()])
     );
     let total = report
@@ -201,7 +201,7 @@ fn two_services_with_other_names() {
         .find(|one| one.view == "shown.totals")
         .unwrap();
     assert_eq!(
-        total.columns[1].1,
+        total.columns[1].from,
         [
             "wares.items.id",
             "wares.items.price",
