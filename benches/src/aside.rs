@@ -12,6 +12,10 @@ use crate::Failure;
 pub const FAILURE: &str = "failure.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
+/// Pressure dials.
+pub const DIALS: &str = "dials.json";
+/// Schema changes under load.
+pub const SCHEMA_CHANGE: &str = "schema-change.json";
 /// Isolation ladders.
 pub const LADDER: &str = "ladder.json";
 /// A rival beside the one statement.

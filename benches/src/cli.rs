@@ -52,6 +52,10 @@ enum Command {
     Scenario(scenario::ScenarioArgs),
     /// Move an aggressor away from its victim step by step: what another architecture would buy.
     Ladder(scenario::LadderArgs),
+    /// Put one kind of pressure after another on all services: how much each of them feels it.
+    Dials(scenario::DialArgs),
+    /// Change the schema while the services are at work: who waits, with and without lock_timeout.
+    SchemaChange(scenario::SchemaChangeArgs),
     /// Measure the same read by another architecture.
     Rival(failure::RivalArgs),
     /// Measure what the article says of synchronous calls, beside what is exact.
@@ -136,6 +140,8 @@ pub fn main() -> ExitCode {
         Command::Failure(args) => failure::fail(&args),
         Command::Scenario(args) => scenario::play(&args),
         Command::Ladder(args) => scenario::climb(&args),
+        Command::Dials(args) => scenario::turn(&args),
+        Command::SchemaChange(args) => scenario::change(&args),
         Command::Rival(args) => failure::measure_rival(&args),
         Command::ArticleFigures(args) => article::figures(&args),
         Command::Bench(args) => bench::measure(&args),

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod compare;
 pub mod contender;
 pub mod dataset;
+pub mod dial;
 pub mod driver;
 pub mod experiment;
 pub mod export;
@@ -31,6 +32,7 @@ pub mod schedule;
 pub mod selftest;
 pub mod stats;
 mod target;
+pub mod underway;
 pub mod up;
 mod written;
 

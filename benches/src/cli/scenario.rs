@@ -1,4 +1,4 @@
-//! `lab scenario` and `lab ladder`.
+//! `lab scenario`, `lab ladder`, `lab dials`, `lab schema-change`: through what the harm comes, and what helps.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::experiment::interruptible;
 use super::failure::Common;
 use super::print_line;
-use crate::{Failure, aside, ladder, scenario};
+use crate::{Failure, aside, changes, dial, ladder, scenario, underway};
 
 /// Play known harms of a shared database, their controls and their remedies.
 #[derive(Debug, Args)]
@@ -109,4 +109,78 @@ pub(super) fn climb(args: &LadderArgs) -> Result<ExitCode, Failure> {
     args.common.end(aside::LADDER, &climbed)?;
     let sound = climbed.ladders.iter().all(ladder::LadderResult::sound);
     Ok(ExitCode::from(u8::from(!sound)))
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+All services at work, and one pressure after another: rowlock, ddlqueue, xmin-hold, conn, three levels each.
+Example, four replicates (about 5 min):
+  lab dials --save results/reference")]
+pub(super) struct DialArgs {
+    /// Only these (repeatable) [default: all]
+    #[arg(long, value_enum, value_name = "DIAL")]
+    only: Vec<dial::Dial>,
+    /// How often every level is measured
+    #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
+    replicates: u32,
+    /// Seconds of each level in a replicate
+    #[arg(long, default_value_t = 4.0, value_name = "S", value_parser = super::failure::positive)]
+    seconds: f64,
+    /// Requests per second of all services together
+    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = super::failure::positive)]
+    rate: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Turns the dials.
+pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
+    let options = dial::Options {
+        dials: if args.only.is_empty() {
+            dial::Dial::ALL.to_vec()
+        } else {
+            args.only.clone()
+        },
+        replicates: args.replicates as usize,
+        seconds: args.seconds,
+        rate_per_s: args.rate,
+        seed: args.common.seed,
+        optimised: !args.common.unoptimised,
+    };
+    args.common
+        .end(aside::DIALS, &dial::run(&options, &interruptible()?)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Each change of the catalogue, while everybody is at work and a report holds every table: as it is, and with lock_timeout.
+Example: a few, by number or name:
+  lab schema-change 01 08 12 13
+Example: all of them (about 6 min), kept beside a run's result:
+  lab schema-change --save results/reference")]
+pub(super) struct SchemaChangeArgs {
+    /// Numbers or names of the catalogue's changes [default: all]
+    #[arg(value_name = "CHANGE")]
+    names: Vec<String>,
+    /// Requests per second of all services together
+    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = super::failure::positive)]
+    rate: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Changes the schema while the services run.
+pub(super) fn change(args: &SchemaChangeArgs) -> Result<ExitCode, Failure> {
+    let options = underway::Options {
+        changes: changes::catalogue::chosen(&args.names)?,
+        rate_per_s: args.rate,
+        seed: args.common.seed,
+        optimised: !args.common.unoptimised,
+    };
+    args.common.end(
+        aside::SCHEMA_CHANGE,
+        &underway::run(&options, &interruptible()?)?,
+    )?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -80,12 +80,7 @@ fn point(actors: &[Actor], rungs: &Rungs, played: &Played) -> Point {
     {
         times.add(&rounds.times);
         good += rounds.good;
-        // What the contract promises is no failure: crossing changes of one row are told so.
-        let failures = rounds
-            .errors
-            .iter()
-            .filter(|(code, _)| !matches!(code.as_str(), "stale" | "expected4xx"));
-        bad += failures.map(|(_, count)| count).sum::<u64>();
+        bad += rounds.failed();
     }
     let waits = played.seen.ledger.entries.iter().filter(|entry| {
         matches!(entry.cause, Cause::Row | Cause::TupleQueue)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step::Step;
 use crate::result::Resource;
-use crate::schedule::Endpoint;
+use crate::schedule::{Endpoint, ServiceWorkload, Workload};
 
 /// One scenario: a few arms, run one after another on the same data, and what each must show.
 #[derive(Clone, Debug, Deserialize)]
@@ -78,7 +78,7 @@ pub enum Kind {
 }
 
 /// Somebody at work: sessions that run a script again and again, or requests to a service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Actor {
     /// How expectations call it.
@@ -102,6 +102,9 @@ pub struct Actor {
     pub every_ms: Option<f64>,
     /// Rounds of each session; none: until the end.
     pub rounds: Option<u64>,
+    /// The first round that goes well is the last one.
+    #[serde(default)]
+    pub until_good: bool,
     /// Begins so late.
     #[serde(default)]
     pub start_ms: u64,
@@ -307,6 +310,43 @@ impl Arm {
 }
 
 impl Actor {
+    /// One session of a login, with these statements in each round.
+    /// A step that can't be read becomes a statement, which Postgres refuses.
+    #[must_use]
+    pub fn session(name: &str, role: &str, grants: &[&str], script: &[&str]) -> Self {
+        let step = |text: &&str| {
+            Step::try_from((*text).to_owned())
+                .unwrap_or_else(|_| Step::Statement((*text).to_owned()))
+        };
+        Self {
+            name: name.to_owned(),
+            role: Some(role.to_owned()),
+            grants: grants.iter().map(|&grant| grant.to_owned()).collect(),
+            script: script.iter().map(step).collect(),
+            sessions: 1,
+            ..Self::default()
+        }
+    }
+
+    /// All services, each with its mix of the matrix, `rate` requests per second together.
+    ///
+    /// # Errors
+    /// When the built-in mix is malformed.
+    pub fn everybody(rate: f64) -> Result<Vec<Self>, MalformedScenario> {
+        let workload = Workload::parse(crate::run::MATRIX)
+            .map_err(|error| MalformedScenario(error.to_string()))?;
+        let total: f64 = workload.services.values().map(|of| of.weight).sum();
+        let of = |(name, of): (String, ServiceWorkload)| Self {
+            service: Some(name.clone()),
+            name,
+            rate: Some(rate * of.weight / total),
+            endpoints: of.endpoints,
+            sessions: 1,
+            ..Self::default()
+        };
+        Ok(workload.services.into_iter().map(of).collect())
+    }
+
     fn check(&self) -> Result<(), String> {
         match (&self.role, &self.service) {
             (Some(role), None) if !role.starts_with("lab_") || role == "lab_monitor" => {

@@ -28,6 +28,14 @@ pub struct Rounds {
 }
 
 impl Rounds {
+    /// Those that broke the contract: a full plan, a taken name and a crossing change are answers that it promises.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
+        let promised = |code: &str| matches!(code, "stale" | "expected4xx");
+        let broken = self.errors.iter().filter(|(code, _)| !promised(code));
+        broken.map(|(_, count)| count).sum()
+    }
+
     /// Adds another session's.
     pub fn add(&mut self, other: &Self) {
         self.times.add(&other.times);
@@ -102,6 +110,9 @@ impl Session {
                 }
             }
             rounds.times.record_us(due.elapsed().as_micros() as u64);
+            if self.actor.until_good && rounds.good > 0 {
+                break;
+            }
         }
         rounds
     }

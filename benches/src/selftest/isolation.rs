@@ -142,7 +142,9 @@ fn waited(played: &Played, resource: Option<Resource>, blamed: &dyn Fn(&str) -> 
         .filter(|of| of.waiting == VICTIM && blamed(&of.blamed))
         .filter(|of| resource.is_none_or(|resource| of.resource == resource))
         .map(|of| of.seconds)
-        .sum()
+        .sum::<f64>()
+        // The sum of nothing is -0.
+        .abs()
 }
 
 /// Whether the resource comes first among what the victim waited for because of others, and the bubble first among those.
