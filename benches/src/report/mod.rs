@@ -1,5 +1,6 @@
 //! The report: one HTML file without network, and the same matrix as text.
 
+mod beside;
 mod cells;
 mod closure;
 mod cost;
@@ -12,6 +13,7 @@ mod sankey;
 mod stress;
 mod text;
 mod together;
+mod traits;
 mod words;
 
 use std::path::Path;
@@ -23,9 +25,11 @@ pub use headline::headline;
 pub(crate) use page::STYLE;
 pub use text::text;
 
-/// Writes `report.html`.
+/// Writes `report.html`, with what else was measured and stands in its folder.
 pub fn write(result: &ResultFile, file: &Path) -> Result<(), Failure> {
-    std::fs::write(file, page::page(result)).map_err(|error| {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let more = beside::section(result, folder);
+    std::fs::write(file, page::page(result, &more)).map_err(|error| {
         Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
     })
 }

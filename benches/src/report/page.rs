@@ -11,8 +11,8 @@ use crate::result::{Metric, ResultFile};
 /// The look of every page.
 pub(crate) const STYLE: &str = include_str!("style.css");
 
-/// The whole file.
-pub fn page(result: &ResultFile) -> String {
+/// The whole file; `more` are sections that aren't made from the result alone.
+pub fn page(result: &ResultFile, more: &str) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -43,6 +43,7 @@ pub fn page(result: &ResultFile) -> String {
     out.push_str(&cost::section(result));
     out.push_str(&together::freshness(result));
     out.push_str(&cells::section(result));
+    out.push_str(more);
     out.push_str(&method(result));
     out.push_str("</main></body></html>\n");
     out
