@@ -36,9 +36,14 @@ pub fn page(result: &ResultFile, more: &str) -> String {
     }
     out.push_str(&badges(result));
     out.push_str(&stress::section(result));
-    out.push_str(&heatmap::section(result));
+    let steady = result.run.preset.claims_ratios();
+    if steady {
+        out.push_str(&heatmap::section(result));
+    }
     out.push_str(&ledger::section(result));
-    out.push_str(&closure::section(result));
+    if steady {
+        out.push_str(&closure::section(result));
+    }
     out.push_str(&together::timeline(result));
     out.push_str(&cost::section(result));
     out.push_str(&together::freshness(result));
