@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{capital, escape, traits};
+use super::{capital, escape, through, traits};
 use crate::arms::Comparison;
 use crate::article::{Figures, SLIP};
 use crate::bench::normalisation;
@@ -23,6 +23,7 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
         })
     };
     let mut out = traits::section(result, folder);
+    out += &through::section(folder);
     out += &found(
         aside::read(folder, aside::FAILURE).map(|of| failure(&of)),
         "When a part fails",

@@ -12,6 +12,7 @@ mod page;
 mod sankey;
 mod stress;
 mod text;
+mod through;
 mod together;
 mod traits;
 mod words;

@@ -1,0 +1,88 @@
+//! Sensitivity curves: one small picture for each dial, a line for each service.
+
+use std::fmt::Write;
+
+use crate::dial::{Curve, Dials};
+use crate::report::{capital, escape};
+
+/// The scale ends at 2^7.
+const DOUBLINGS: f64 = 7.0;
+
+/// All dials, with their numbers.
+pub fn section(of: &Dials) -> String {
+    let mut out = format!(
+        "<section id=\"dials\"><h2>Who feels which pressure</h2><p>All services at work, and one kind of pressure at three levels: the 95th \
+         percentile compared with no pressure, {} replicates. The bystander shares nothing with anybody but the server.</p><div class=\"dots\">\n",
+        of.replicates
+    );
+    let mut dials: Vec<(&str, &str)> = of
+        .curves
+        .iter()
+        .map(|curve| (&*curve.dial, &*curve.unit))
+        .collect();
+    dials.dedup();
+    for (dial, unit) in &dials {
+        let curves: Vec<&Curve> = of
+            .curves
+            .iter()
+            .filter(|curve| curve.dial == *dial)
+            .collect();
+        let _ = write!(
+            out,
+            "<figure>{}<figcaption>{} ({})</figcaption></figure>",
+            draw(&curves),
+            escape(dial),
+            escape(unit)
+        );
+    }
+    out.push_str("</div><div class=\"scroll\"><table><tr><th>dial</th><th>who</th><th colspan=\"3\">light → heavy: p95 ratio (95 % interval), failed</th></tr>\n");
+    for curve in &of.curves {
+        let _ = write!(
+            out,
+            "<tr><td>{}</td><th scope=\"row\">{}</th>",
+            escape(&curve.dial),
+            escape(&capital(&curve.victim))
+        );
+        for level in &curve.levels {
+            let ratio = level.p95.map_or_else(
+                || "not resolved".to_owned(),
+                |of| format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
+            );
+            let _ = write!(
+                out,
+                "<td class=\"n\">{}: {ratio}, {:.1} %</td>",
+                level.level,
+                level.failed * 100.0
+            );
+        }
+        out.push_str("</tr>\n");
+    }
+    out + "</table></div></section>\n"
+}
+
+fn draw(curves: &[&Curve]) -> String {
+    let y = |ratio: f64| 110.0 - ratio.max(1e-3).log2().clamp(-1.0, DOUBLINGS) / DOUBLINGS * 90.0;
+    let mut out = format!(
+        "<svg viewBox=\"0 0 200 130\" role=\"img\"><line x1=\"30\" y1=\"{0:.0}\" x2=\"190\" y2=\"{0:.0}\" class=\"axis\"/>\
+         <text x=\"26\" y=\"{1:.0}\" text-anchor=\"end\">×1</text><text x=\"26\" y=\"{2:.0}\" text-anchor=\"end\">×16</text>",
+        y(1.0),
+        y(1.0) + 3.0,
+        y(16.0) + 3.0
+    );
+    for curve in curves {
+        let points = curve
+            .levels
+            .iter()
+            .enumerate()
+            .filter_map(|(place, level)| Some((50.0 + 55.0 * place as f64, y(level.p95?.ratio))));
+        for (x, y) in points {
+            let _ = write!(
+                out,
+                "<circle cx=\"{x:.0}\" cy=\"{y:.1}\" r=\"3\" class=\"fill-{}\"><title>{}</title></circle>",
+                escape(&curve.victim),
+                escape(&capital(&curve.victim))
+            );
+        }
+    }
+    out + "</svg>"
+}
