@@ -22,17 +22,12 @@ pub fn page(result: &ResultFile, more: &str) -> String {
         id = escape(&result.run.id),
     );
     for (index, sentence) in headline(result).into_iter().enumerate() {
-        match index {
-            0 => {
-                let _ = write!(out, "<p class=\"lead\">{}</p>\n", escape(&sentence));
-            }
-            _ if index < SENTENCES => {
-                let _ = write!(out, "<p class=\"second\">{}</p>\n", escape(&sentence));
-            }
-            _ => {
-                let _ = write!(out, "<p class=\"small\">{}</p>\n", escape(&sentence));
-            }
-        }
+        let class = match index {
+            0 => "lead",
+            _ if index < SENTENCES => "second",
+            _ => "small",
+        };
+        let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escape(&sentence));
     }
     out.push_str(&badges(result));
     out.push_str(&stress::section(result));

@@ -115,7 +115,8 @@ fn on_a_cluster(
     })
     .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let url = cluster.url();
-    let tests: [(&str, fn(&str) -> Result<SelfTest, Failure>); 5] = [
+    type Test = fn(&str) -> Result<SelfTest, Failure>;
+    let tests: [(&str, Test); 5] = [
         ("V1", blame::injected_row_locks),
         ("V2", blame::hot_row),
         ("V3", blame::ddl_queue),
