@@ -275,7 +275,8 @@ impl Figure {
     #[must_use]
     pub fn write(&self, value: f64) -> String {
         match self.kind {
-            Kind::OneIn if value > 0.0 => format!("1/{:.1}", 1.0 / value),
+            // Of so many pages nobody can say less.
+            Kind::OneIn if value > 1e-9 => format!("1/{:.1}", 1.0 / value),
             Kind::OneIn => "never".into(),
             Kind::Uptime => format!(
                 "{:.2} % ({:.1} h down)",

@@ -69,9 +69,11 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
             name: "Encapsulates one domain",
             figure: match writable {
                 Some(count) => format!(
-                    "{count} tables that another service may write; {grants} views read across {pairs} pairs of services"
+                    "{count} tables that another service may write; {grants} grants on others' views, across {pairs} pairs of services"
                 ),
-                None => format!("{grants} views read across {pairs} pairs of services"),
+                None => {
+                    format!("{grants} grants on others' views, across {pairs} pairs of services")
+                }
             },
             source: "lab run, db-roles.sql",
             remedy: "one grant line with its reason for each view; a changed meaning is a second view",
@@ -151,13 +153,20 @@ fn is_service(name: &str) -> bool {
 
 /// The least that any other service answered while one was stopped.
 fn others_while_stopped(of: &FailureMatrix) -> Option<String> {
-    let rows = of.rows.iter().filter(|row| is_service(&row.broken));
-    let others = rows.flat_map(|row| row.services.iter().filter(|(name, _)| **name != row.broken));
+    let rows: Vec<_> = of
+        .rows
+        .iter()
+        .filter(|row| is_service(&row.broken))
+        .collect();
+    let others = rows
+        .iter()
+        .flat_map(|row| row.services.iter().filter(|(name, _)| **name != row.broken));
     let least = others
         .map(|(_, answers)| answers.share())
         .min_by(f64::total_cmp)?;
     Some(format!(
-        "while any one service is stopped, every other one answers at least {:.2} % well",
+        "{} services stopped in turn: every other one answers at least {:.2} % well meanwhile",
+        rows.len(),
         least * 100.0
     ))
 }
