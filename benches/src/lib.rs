@@ -6,6 +6,7 @@ pub mod arms;
 pub mod article;
 pub mod aside;
 pub mod bench;
+pub mod bystander;
 pub mod changes;
 pub mod cli;
 pub mod clock;

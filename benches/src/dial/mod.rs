@@ -12,15 +12,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::seq::SliceRandom;
 
-pub use presses::{Dial, bystander};
+pub use presses::Dial;
 pub use section::{Curve, Dials, Level};
 
-use crate::Failure;
 use crate::dataset::Size;
 use crate::run::environment::Environment;
-use crate::scenario::{Actor, Arm, Kind, Played, Stage, drop_schemas, play, sql};
+use crate::scenario::{Actor, Arm, Kind, Played, Stage, drop_schemas, play};
 use crate::schedule::stream;
 use crate::stats::paired_ratio;
+use crate::{Failure, bystander};
 
 /// What to turn, and how often.
 #[derive(Clone, Debug)]
@@ -66,12 +66,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Dials, Failure> 
             Some(&environment),
             environment.processes(),
         )?;
-        sql(
-            &stage.database_url,
-            &stage,
-            presses::SET_UP,
-            "setting up the bystander",
-        )?;
+        bystander::set_up(&stage.database_url)?;
         let seed = options
             .seed
             .wrapping_mul(1_000_003)
@@ -106,7 +101,7 @@ fn turn(
 ) -> Result<Played, Failure> {
     let mut actors = Actor::everybody(options.rate_per_s)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    actors.push(bystander());
+    actors.push(bystander::actor());
     actors.extend(
         setting
             .into_iter()

@@ -1,18 +1,11 @@
-//! What each dial does, and who stands by.
+//! What each dial does.
 
 use crate::scenario::Actor;
-
-/// The bystander's table.
-pub const SET_UP: &str = "
-    create schema lab_bystander;
-    create table lab_bystander.rows (id bigint primary key, note text);
-    insert into lab_bystander.rows select g, 'a row of nobody else''s' from generate_series(1, 1000) g;
-    analyze lab_bystander.rows";
 
 /// One kind of pressure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Dial {
-    /// Rows of the most popular organisation are held, in every service's tables, again and again.
+    /// Rows of the five most popular organisations are held, in every service's tables, again and again.
     Rowlock,
     /// Each service's busiest table is held against everybody, once a second: what queueing behind a DDL statement is like.
     Ddlqueue,
@@ -84,7 +77,8 @@ impl Dial {
             Self::Conn => {
                 let mut taken = Actor::session("dial", "lab_dial", &[], &["select 1"]);
                 taken.sessions = level as u32;
-                taken.every_ms = Some(1000.0);
+                // Once, and then they idle.
+                taken.every_ms = Some(3_600_000.0);
                 vec![taken]
             }
         }
@@ -92,7 +86,7 @@ impl Dial {
 }
 
 fn rowlock(hold_ms: f64) -> Actor {
-    let org = "(array[{orgs}])[1]::uuid";
+    let org = "any ((array[{orgs}])[1:5]::uuid[])";
     let mut script = vec!["begin".to_owned()];
     script.push(format!(
         "select from account.organisations where id = {org} for update"
@@ -145,24 +139,5 @@ fn repeated(script: &[String], every_ms: f64) -> Actor {
     let steps: Vec<&str> = script.iter().map(String::as_str).collect();
     let mut actor = Actor::session("dial", "lab_dial", &GRANTS, &steps);
     actor.every_ms = Some(every_ms);
-    actor
-}
-
-/// Five times a second one indexed read and one insert, in a table and as a login of its own.
-#[must_use]
-pub fn bystander() -> Actor {
-    let mut actor = Actor::session(
-        "bystander",
-        "lab_bystander",
-        &[
-            "grant usage on schema lab_bystander to {role}",
-            "grant select, insert on lab_bystander.rows to {role}",
-        ],
-        &[
-            "select note from lab_bystander.rows where id = {n} % 1000 + 1",
-            "insert into lab_bystander.rows select coalesce(max(id), 0) + 1, 'one more' from lab_bystander.rows",
-        ],
-    );
-    actor.every_ms = Some(200.0);
     actor
 }

@@ -37,6 +37,9 @@ pub struct CellResult {
     pub driver_cpu: f64,
     /// CPU that neither Postgres, nor services, driver or observers used, share of one core.
     pub foreign_cpu: f64,
+    /// How long the bystander's rounds took, as `response` of a service; none where nobody stood by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bystander: Option<String>,
 }
 
 /// The lock ledger of a cell.

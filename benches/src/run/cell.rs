@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::environment::Environment;
 use super::{Options, Site, endpoint_names, schedule_seed, skew};
 use crate::Failure;
+use crate::bystander::Bystander;
 use crate::dataset::{connect, failed};
 use crate::driver::{self, Answered, Load, ServiceRecord, Settings};
 use crate::experiment::Cell;
@@ -59,6 +60,8 @@ pub fn run(
     let started = Instant::now();
     let processes = environment.processes();
     let watched = !matches!(cell, Cell::Unwatched { .. });
+    // Its table is made before anybody watches, and dropped after.
+    let bystander = Bystander::start(environment.database_url()?, duration)?;
     let observer = if watched {
         Observer::start(environment.database_url()?, &processes)?
     } else {
@@ -69,6 +72,7 @@ pub fn run(
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
     let seen = observer.finish()?;
+    let bystander = bystander.finish()?;
     let postgres: f64 = seen.roles.values().map(|role| role.cpu_s).sum::<f64>() / machine.seconds;
     let watching_s = seen.observer_threads_s + seen.observer_backends_s;
     let observer_cpu = watching_s / machine.seconds;
@@ -109,6 +113,7 @@ pub fn run(
         observer_cpu,
         driver_cpu: machine.own - seen.observer_threads_s / machine.seconds,
         foreign_cpu,
+        bystander: Some(bystander.encode()),
     };
     Ok((cell, started))
 }

@@ -384,6 +384,7 @@ impl Session {
             driver_cpu: seen.driver_cpu,
             // Who else is at work there isn't known.
             foreign_cpu: 0.0,
+            bystander: None,
         })
     }
 

@@ -18,9 +18,10 @@ pub use all::{Options, Scenarios, choose, run_all};
 pub use file::{
     Actor, Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What,
 };
+pub use login::{drop as drop_login, make as make_login};
 pub use play::{Played, play, sql};
 pub use section::{ArmResult, Finding, GainResult, ScenarioResult};
-pub use session::Rounds;
+pub use session::{Rounds, Session};
 pub use stage::{Place, Stage, half};
 pub use step::Step;
 

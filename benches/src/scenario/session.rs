@@ -97,6 +97,8 @@ impl Session {
                 None => Instant::now(),
             };
             if due >= end {
+                // An idle session keeps its connection.
+                sleep_until(end);
                 break;
             }
             sleep_until(due);

@@ -41,6 +41,7 @@ fn cell(cell: Cell, replicate: usize, ms: u64, ledger: LedgerResult, cpu_s: f64)
         observer_cpu: 0.0,
         driver_cpu: 0.0,
         foreign_cpu: 0.0,
+        bystander: None,
     }
 }
 

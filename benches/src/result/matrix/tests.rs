@@ -40,6 +40,7 @@ fn cell(cell: Cell, replicate: usize, services: Vec<ServiceResult>) -> CellResul
         observer_cpu: 0.0,
         driver_cpu: 0.0,
         foreign_cpu: 0.0,
+        bystander: None,
     }
 }
 
