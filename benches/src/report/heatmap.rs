@@ -43,8 +43,15 @@ pub fn section(result: &ResultFile) -> String {
 fn table(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
     let names = services(result);
     let columns: Vec<&str> = names.iter().copied().chain(["all"]).collect();
+    // On paper all tabs are shown; those that say nothing are not.
+    let of = |entry: &Entry| entry.metric == metric && entry.resolved;
+    let idle = if matrix.entries.iter().any(of) {
+        ""
+    } else {
+        " idle"
+    };
     let mut out = format!(
-        "<div class=\"tab\"><p>{}, together ÷ alone. Rows suffer, columns act.</p><div class=\"scroll\"><table class=\"heat\"><tr><th></th>",
+        "<div class=\"tab{idle}\"><p>{}, together ÷ alone. Rows suffer, columns act.</p><div class=\"scroll\"><table class=\"heat\"><tr><th></th>",
         escape(title(metric).1)
     );
     for column in &columns {
