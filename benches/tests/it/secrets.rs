@@ -27,16 +27,16 @@ fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
         "sk_test_sandbox".to_owned(),
     ];
     let home = up.home();
-    // The logins' passwords, one in each line after its name; the key's and the operator's own.
+    // A login and its password in each line; a key between two lines of dashes; a word.
     for file in ["passwords", "signing-key.pem", "operator-password"] {
         let text = fs::read_to_string(home.join(file)).unwrap();
-        let words = text.split([' ', '\n', '=', ':']);
-        secrets.extend(
-            words
-                .filter(|word| word.len() >= 16 && !word.contains("--"))
-                .map(str::to_owned),
-        );
+        let lines = text.lines().filter(|line| !line.starts_with("---"));
+        secrets.extend(lines.filter_map(|line| line.split(' ').next_back().map(str::to_owned)));
     }
+    assert!(
+        secrets.iter().all(|secret| secret.len() >= 15),
+        "{secrets:?}"
+    );
     assert!(secrets.len() > 12, "{}", secrets.len());
     // Answers to what goes wrong with secrets in it, and what the services say of themselves.
     let mut said = Vec::new();
