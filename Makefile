@@ -2,12 +2,13 @@
 #
 #   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
 #   make lab     who harms whom, measured: about seven minutes after the build, ends with the path of a report
-#   make test    all tests, on a Postgres of their own
+#   make test    all tests, on a Postgres of their own; the contract's once more with shared reads forced, and with none
+#   make fuzz    Schemathesis against all five services, at least 2,000 cases each; ARGS="--service billing --seed 7"
 #   make check   what .ci/run does before the tests: format, lints, documentation
 
 ARGS ?=
 
-.PHONY: up lab test check install-deps
+.PHONY: up lab test fuzz check install-deps
 
 up: install-deps
 	cargo lab up $(ARGS)
@@ -17,6 +18,11 @@ lab: install-deps
 
 test: install-deps
 	cargo test --workspace
+	BATCH_MAX=64 cargo test -p account -p profile -p registry --test it -- suite
+	BATCH_MAX=1 cargo test -p account -p profile -p registry --test it -- suite
+
+fuzz: install-deps
+	.ci/fuzz/run $(ARGS)
 
 check:
 	cargo fmt --all --check

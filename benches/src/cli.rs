@@ -86,6 +86,12 @@ struct UpArgs {
     /// First of the ports; 0 takes free ones
     #[arg(long, default_value_t = 8100, value_name = "N")]
     port_base: u16,
+    /// Put nginx in front: one origin for all services
+    #[arg(long)]
+    gateway: bool,
+    /// How many of each service; more than one needs --gateway
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3), value_name = "N")]
+    instances: u16,
     /// Show on standard error what the services log
     #[arg(long)]
     logs: bool,
@@ -161,6 +167,8 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
         ephemeral: args.ephemeral,
         port_base: args.port_base,
         logs: args.logs,
+        gateway: args.gateway || args.instances > 1,
+        instances: args.instances,
         release: args.release,
         batch_max: None,
     };

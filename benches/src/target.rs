@@ -25,6 +25,9 @@ pub struct Target {
     /// Where the mails go.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mailbox: Option<String>,
+    /// The one origin of all services, where there is a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
     /// The stand-in for the payment provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<String>,
@@ -99,6 +102,7 @@ impl Target {
             database_url: None,
             operator: None,
             mailbox: None,
+            gateway: None,
             payments: None,
         })
     }

@@ -27,6 +27,8 @@ enum What {
     Create(CreateArgs),
     /// Eighty reads, fifteen lists and five creates of a hundred.
     Mixed(HotArgs),
+    /// The read behind axum and tokio-postgres, axum and sqlx, node and pg: built here and measured beside Registry.
+    Rivals(HotArgs),
     /// Three times what Registry can do, for a minute: what still goes through, and how fast.
     Overload(OverloadArgs),
     /// The same requests on ever larger data.
@@ -175,6 +177,10 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
         What::List(args) => measure_hot(args, hot::Kind::List),
         What::Create(args) if args.one => measure_hot(&args.hot, hot::Kind::CreateHot),
         What::Create(args) => measure_hot(&args.hot, hot::Kind::Create),
+        What::Rivals(args) => {
+            say(args.format, &hot::rivals::run(&args.plan(hot::Kind::Read))?);
+            Ok(ExitCode::SUCCESS)
+        }
         What::Overload(args) => measure_overload(args),
         What::Growth(args) => measure_growth(args),
         What::Mixed(args) => measure_hot(args, hot::Kind::Mixed),

@@ -16,6 +16,7 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
         row(name, &format!("{url}   {url}/docs"));
     }
     for (name, url) in [
+        ("gateway", &target.gateway),
         ("mailbox", &target.mailbox),
         ("payments", &target.payments),
         ("database", &target.database_url),
@@ -54,6 +55,14 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
         text,
         "\nOr 2,639 real ones: {lab} import benches/data/catalogue.jsonl{target}"
     );
+    let off = super::settings::LIMITS;
+    if off.iter().all(|name| std::env::var_os(name).is_none()) {
+        let _ = writeln!(
+            text,
+            "What clients may write is not limited here, for the lab's own load ({}).",
+            off.join(", ")
+        );
+    }
     text.push_str("Ctrl-C stops what was started here.\n");
     text
 }

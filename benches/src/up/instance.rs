@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use super::database::Database;
+use super::gateway::{self, Gateway};
 use super::home::Home;
 use super::supervisor::{Supervisor, sentence};
 use super::{Options, binaries, home, ports, services};
@@ -161,6 +162,7 @@ impl Drop for Instance {
 
 /// What the thread owns. They end in this order: each service still has its database while it finishes.
 struct Up {
+    gateway: Option<Gateway>,
     supervisor: Supervisor,
     database: Database,
     home: Home,
@@ -170,7 +172,10 @@ struct Up {
 
 impl Up {
     fn bring(options: &Options, stop: &AtomicBool, say: &dyn Fn(&str)) -> Result<Self, Failure> {
-        let services = services::SERVICES;
+        let mut services = services::with_instances(options.instances);
+        if options.gateway {
+            services.push(gateway::PORT);
+        }
         let home = match (&options.home, options.ephemeral) {
             (_, true) => Home::throw_away()?,
             (Some(folder), false) => Home::take(folder)?,
@@ -182,7 +187,7 @@ impl Up {
             .filter(|service| service.kind != services::Kind::Port)
             .collect();
         let folder = binaries::folder(&processes, options.release, say)?;
-        let ports = ports::choose(options.port_base, services)?;
+        let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
         let database = Database::start(home.path(), options.ephemeral)?;
         database.prepare()?;
@@ -210,6 +215,14 @@ impl Up {
         super::operator::ensure(&supervisor, &operator)?;
         say("Starting the services …");
         supervisor.start_all(stop)?;
+        let gateway = match options.gateway {
+            true => Some(Gateway::start(
+                &urls,
+                home.path(),
+                home.log_file("gateway"),
+            )?),
+            false => None,
+        };
         let url = |name: &str| urls.get(name).cloned();
         let target = Target {
             services: services::names()
@@ -218,10 +231,12 @@ impl Up {
             database_url: Some(database.product_url()?),
             operator: Some(operator),
             mailbox: url("mail-sink"),
+            gateway: url(gateway::PORT.name),
             payments: url("payment-sandbox"),
         };
         let up_json = home.announce(&home::line(&target)?)?;
         Ok(Self {
+            gateway,
             supervisor,
             database,
             home,
@@ -248,6 +263,10 @@ impl Up {
                 say(&format!(
                     "{name} died ({how}), the others go on; its last lines:\n{last_lines}"
                 ));
+            }
+            if let Some(how) = self.gateway.as_mut().and_then(Gateway::ended) {
+                died += 1;
+                say(&format!("The gateway died, the services go on: {how}"));
             }
             if let Some(how) = self.database.died() {
                 died += 1;

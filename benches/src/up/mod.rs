@@ -2,6 +2,7 @@
 
 pub(crate) mod binaries;
 mod database;
+pub mod gateway;
 pub mod greeting;
 mod home;
 mod instance;
@@ -33,6 +34,10 @@ pub struct Options {
     pub port_base: u16,
     /// Show what the services log.
     pub logs: bool,
+    /// nginx in front of the services.
+    pub gateway: bool,
+    /// How many of each service; 0 is one.
+    pub instances: u16,
     /// Services as they are built for load.
     pub release: bool,
     /// Reads that may share a statement (`BATCH_MAX`), where it isn't what services do by themselves.

@@ -98,6 +98,26 @@ pub const SERVICES: &[Service] = &[
     },
 ];
 
+/// All that is started where there are so many of each service: the second account is `account-2`, ten ports further.
+pub fn with_instances(instances: u16) -> Vec<Service> {
+    let more = (1..instances).flat_map(|n| {
+        let services = SERVICES.iter().filter(|one| one.kind == Kind::Service);
+        services.map(move |one| Service {
+            // A few names, once for each start: never given back.
+            name: Box::leak(format!("{}-{}", one.name, n + 1).into_boxed_str()),
+            port: one.port + 10 * n,
+            ..*one
+        })
+    });
+    SERVICES.iter().copied().chain(more).collect()
+}
+
+/// Whether this is the service itself or a further instance of it.
+pub fn is_instance(name: &str, service: &str) -> bool {
+    let rest = name.strip_prefix(service);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Names of the product's services.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SERVICES

@@ -7,6 +7,9 @@ use super::database::Database;
 use super::services::{Kind, Service};
 use crate::Failure;
 
+/// What is switched off here, unless the environment says otherwise.
+pub const LIMITS: [&str; 2] = ["WRITE_LIMIT_PER_TOKEN", "WRITE_LIMIT_PER_ADDRESS"];
+
 /// What every process gets, what a service with a schema gets, and what its line in the table adds.
 pub fn of(
     service: &Service,
@@ -30,8 +33,18 @@ pub fn of(
         ] {
             settings.push((
                 variable.to_owned(),
-                database.login_url(&format!("{}_{suffix}", service.name))?,
+                database.login_url(&format!("{}_{suffix}", service.package))?,
             ));
+        }
+    }
+    if service.kind == Kind::Service {
+        // The lab is one address with a few tokens that write as fast as they can; the greeting says so.
+        let off = LIMITS
+            .iter()
+            .filter(|name| std::env::var_os(name).is_none());
+        settings.extend(off.map(|name| ((*name).to_owned(), "0".to_owned())));
+        if urls.contains_key(super::gateway::PORT.name) {
+            settings.push(("TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
         }
     }
     // Where the clock is, is where everything of this lab is.

@@ -6,17 +6,25 @@
     reason = "in a test a panic is the message"
 )]
 
+mod bad_tokens;
 mod clock;
 mod coupling;
 mod crash;
+mod deploy;
 mod dunning;
+mod front_door;
+mod fuzz;
+mod gateway;
 mod import;
 mod json_schema;
 mod measure;
 mod migrations;
+mod pages;
 mod processes;
 mod restart;
+mod rotation;
 mod scenario;
+mod secrets;
 mod sql;
 mod stopped;
 mod support;

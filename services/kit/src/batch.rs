@@ -17,6 +17,9 @@ use crate::{Ctx, Error};
 /// What a store answers to many keys: one result for each, in their order; or that the statement itself failed.
 pub type Found<V> = Result<Vec<Result<V, Error>>, Error>;
 
+/// How a store is asked.
+type Find<K, V> = Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>;
+
 /// How reads are shared in one service.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sharing {
@@ -34,7 +37,7 @@ pub struct Batch<K, V> {
 }
 
 struct Shared<K, V> {
-    find: Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>,
+    find: Find<K, V>,
     state: Mutex<State<K, V>>,
 }
 

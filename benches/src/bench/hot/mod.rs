@@ -5,6 +5,7 @@ mod figures;
 pub mod growth;
 mod load;
 pub mod overload;
+pub mod rivals;
 mod stage;
 mod yardstick;
 

@@ -196,7 +196,11 @@ impl Stage {
                 .into_iter()
                 .map(cpu::backend_cpu_s)
                 .sum(),
-            service: cpu::threads(arm.id()).0,
+            service: arm
+                .processes()
+                .into_iter()
+                .map(|id| cpu::threads(id).0)
+                .sum(),
         }
     }
 }
@@ -207,14 +211,28 @@ impl Arm {
         self.process.as_ref().map_or(0, Process::id)
     }
 
+    /// It, and those that it has started.
+    fn processes(&self) -> Vec<u32> {
+        let own = self.id();
+        let others = i32::try_from(own).map(children).unwrap_or_default();
+        let others = others.into_iter().filter_map(|id| u32::try_from(id).ok());
+        std::iter::once(own).chain(others).collect()
+    }
+
     /// The most it has held so far, in MiB.
     pub fn peak_mib(&self) -> f64 {
-        memory(self.id(), "VmHWM")
+        self.processes()
+            .into_iter()
+            .map(|id| memory(id, "VmHWM"))
+            .sum()
     }
 
     /// What it holds now, in MiB.
     pub fn now_mib(&self) -> f64 {
-        memory(self.id(), "VmRSS")
+        self.processes()
+            .into_iter()
+            .map(|id| memory(id, "VmRSS"))
+            .sum()
     }
 }
 

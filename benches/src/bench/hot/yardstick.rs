@@ -130,7 +130,9 @@ pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
         let Some((_, text, types)) = TYPES.iter().find(|(of, ..)| *of == name) else {
             continue;
         };
-        let nulls = vec!["null"; types.split(", ").count()].join(", ");
+        let (text, types) = as_sent(text, types);
+        let nulls = vec!["null"; types.len()].join(", ");
+        let types = types.join(", ");
         client
             .batch_execute(&format!("prepare bench_{name} ({types}) as {text}"))
             .map_err(doing)?;
@@ -159,6 +161,21 @@ pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
     Ok(())
 }
 
+/// diesel sends a parameter as often as it stands in the text, and numbers them in that order: the text so, and its types.
+fn as_sent(text: &str, types: &str) -> (String, Vec<String>) {
+    let types: Vec<&str> = types.split(", ").collect();
+    let mut parts = text.split('$');
+    let mut sent = parts.next().unwrap_or_default().to_owned();
+    let mut all = Vec::new();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let number: usize = part[..digits].parse().unwrap_or(1);
+        all.extend(types.get(number - 1).map(|of| (*of).to_owned()));
+        sent += &format!("${}{}", all.len(), &part[digits..]);
+    }
+    (sent, all)
+}
+
 fn ask_once(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
     let mut requests = super::load::Requests::new(stage.data(), kind, stage.salt());
     let mut asked = false;
@@ -179,5 +196,20 @@ fn ask_once(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
             "{} doesn't answer as it should: {statuses:?}.",
             arm.name
         )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_sent;
+
+    #[test]
+    fn parameters_are_numbered_as_they_are_sent() {
+        let (text, types) = as_sent(
+            "select $2, $1, $2 || $12",
+            "int, text, a, b, c, d, e, f, g, h, i, j",
+        );
+        assert_eq!(text, "select $1, $2, $3 || $4");
+        assert_eq!(types, ["text", "int", "text", "j"]);
     }
 }

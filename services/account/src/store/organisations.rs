@@ -61,9 +61,9 @@ pub(super) fn find_all(
             found => Ok(vec![Ok(found?)]),
         };
     }
-    let rows: Vec<(i64, (Option<OrganisationRow>, Option<String>))> =
-        FindOrganisations { ids }.load(connection)?;
-    let found = |(row, standing): (Option<_>, _)| {
+    type Row = (Option<OrganisationRow>, Option<String>);
+    let rows: Vec<(i64, Row)> = FindOrganisations { ids }.load(connection)?;
+    let found = |(row, standing): Row| {
         row.map(|row| Organisation::new(row, standing))
             .ok_or(Error::NotFound)
     };

@@ -10,7 +10,7 @@ use kit::StartError;
 use kit::testing::{common, spawn};
 use schema::testing::TestDb;
 
-use crate::http::get;
+use crate::http::{get, until};
 use crate::sample::{Sample, Settings, World};
 
 #[test]
@@ -37,6 +37,43 @@ fn what_is_under_way_is_finished() {
     assert!(
         TcpStream::connect(address).is_err(),
         "nobody listens any more"
+    );
+    drop(db);
+}
+
+#[test]
+fn it_is_not_ready_while_it_ends_what_is_under_way() {
+    let gate = Arc::new(Barrier::new(2));
+    let settings = Settings {
+        gate: Arc::clone(&gate),
+        ..Settings::default()
+    };
+    let World { service, db, .. } = World::with(settings, |_| {});
+    let address = service.url.strip_prefix("http://").unwrap().to_owned();
+    let mut open = TcpStream::connect(&address).unwrap();
+    let mut ask = || {
+        open.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n\r\n")
+            .unwrap();
+        let mut answer = [0; 4096];
+        let length = open.read(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    assert!(ask().starts_with("HTTP/1.1 200"));
+    let url = format!("{}/api/v1/wait", service.url);
+    let request = thread::spawn(move || get(&url, &[]).status);
+    gate.wait();
+    let stopping = thread::spawn(move || service.stop());
+    let last = until("it says so", || {
+        Some(ask()).filter(|answer| !answer.contains("200 OK"))
+    });
+    assert!(
+        last.starts_with("HTTP/1.1 503") && last.contains("\"stopping\""),
+        "{last}"
+    );
+    gate.wait();
+    assert_eq!(
+        (request.join().unwrap(), stopping.join().unwrap()),
+        (204, Ok(()))
     );
     drop(db);
 }

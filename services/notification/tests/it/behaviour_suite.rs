@@ -31,7 +31,7 @@ fn suite() {
     };
     behaviour::run(&world, &notification::suite());
     notification::told(&world, &tell);
-    here.db.assert_plans_are_kept("notification", 5);
+    here.db.assert_plans_are_kept("notification", 2);
 }
 
 macro_rules! table {

@@ -108,7 +108,8 @@ impl Segment for Number {
     /// never was: that version isn't found.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let number = |part: &str| {
-            let digits = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+            let digits =
+                (1..=10).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
             let shortest = digits && (part == "0" || !part.starts_with('0'));
             shortest.then(|| part.parse().unwrap_or(-1))
         };
@@ -137,7 +138,18 @@ mod tests {
                 minor: 2
             })
         );
-        for wrong in ["", "1", "1.", ".1", "01.1", "+1.0", "-1.0", "1.0.0", "1.x"] {
+        for wrong in [
+            "",
+            "1",
+            "1.",
+            ".1",
+            "01.1",
+            "+1.0",
+            "-1.0",
+            "1.0.0",
+            "1.x",
+            "99999999999.0",
+        ] {
             assert!(Number::parse(wrong).is_err(), "{wrong}");
         }
         let none = Number::parse("2147483648.0").map(|number| number.major);

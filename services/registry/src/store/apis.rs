@@ -6,7 +6,7 @@ use kit::batch::{Found, in_order};
 use kit::id::{ApiId, OrganisationId};
 
 use super::ApiKey;
-use super::standing::found;
+use super::standing::{Standing, found};
 use crate::model::Api;
 
 /// The columns of an API `a` in sub domain `s` and domain `d` with its owners `b` and `t`, in the order of [`Api`]'s fields.
@@ -142,7 +142,7 @@ pub(super) fn find_all(connection: &mut PgConnection, keys: &[ApiKey]) -> Found<
         organisation_ids: &organisation_ids,
         ids: &ids,
     };
-    let rows: Vec<(i64, (Option<String>, Option<Api>))> = shared.load(connection)?;
+    let rows: Vec<(i64, Standing<Option<Api>>)> = shared.load(connection)?;
     Ok(in_order(keys.len(), rows)?.into_iter().map(found).collect())
 }
 

@@ -1,0 +1,81 @@
+//! `lab bench rivals`: the same statement behind other libraries, and behind Registry.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::figures::Outcome;
+use super::stage::{Arm, Stage};
+use super::{Plan, measure, registries};
+use crate::Failure;
+
+/// Where they are, below the root of the source tree.
+const FOLDER: &str = "benches/rivals";
+/// Those that cargo builds.
+const RUST: [&str; 2] = ["axum-tokio-postgres", "axum-sqlx"];
+
+/// Builds them, starts them beside Registry, and measures all alike.
+pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
+    let tree = tree()?;
+    let built = build(&tree)?;
+    let stage = Stage::start(plan.size, plan.release)?;
+    let mut arms = registries(&stage, plan)?;
+    for name in RUST {
+        arms.push(start(&stage, name, built.join(name))?);
+    }
+    let node = tree.join(FOLDER).join("node-pg/main.js");
+    arms.push(start(&stage, "node-pg", node)?);
+    measure(&stage, plan, arms)
+}
+
+fn start(stage: &Stage, name: &str, binary: PathBuf) -> Result<Arm, Failure> {
+    let url = stage.login_url("registry_reader")?;
+    let env = vec![("DATABASE_READ_URL".to_owned(), url)];
+    stage.start_arm(name, binary, env, &[])
+}
+
+/// The source tree that this is run in.
+fn tree() -> Result<PathBuf, Failure> {
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = here
+        .ancestors()
+        .find(|folder| folder.join(FOLDER).join("node-pg").is_dir());
+    found.map(Path::to_owned).ok_or_else(|| {
+        Failure::usage("The rivals are built from their sources: run this inside the source tree.")
+    })
+}
+
+/// Always for load: that is what they are compared for.
+fn build(tree: &Path) -> Result<PathBuf, Failure> {
+    let target = tree.join("target/rivals");
+    for name in RUST {
+        eprintln!("Building {name} …");
+        let mut cargo = Command::new("cargo");
+        cargo
+            .current_dir(tree.join(FOLDER).join(name))
+            .args(["build", "--release", "--quiet", "--target-dir"])
+            .arg(&target);
+        done(name, &mut cargo)?;
+    }
+    eprintln!("Installing what node-pg needs …");
+    let mut npm = Command::new("npm");
+    npm.current_dir(tree.join(FOLDER).join("node-pg")).args([
+        "install",
+        "--no-fund",
+        "--no-audit",
+        "--silent",
+    ]);
+    done("node-pg", &mut npm)?;
+    Ok(target.join("release"))
+}
+
+fn done(name: &str, command: &mut Command) -> Result<(), Failure> {
+    // Standard output is for the result alone.
+    let status = command.stdout(std::io::stderr()).status();
+    if status.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    let program = command.get_program().to_string_lossy().into_owned();
+    Err(Failure::could_not_run(format!(
+        "{name} can't be built: {program} failed or is missing."
+    )))
+}

@@ -1,0 +1,164 @@
+//! One origin for the five services: nginx, with the very file that `docs/deploy` gives to whoever runs them for real.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::process::{Plan, Process};
+use super::services::{self, Kind, Service};
+use crate::Failure;
+
+const CONF: &str = include_str!("../../../docs/deploy/nginx.conf");
+/// How long nginx may take to listen.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// Its place among the ports.
+pub const PORT: Service = Service {
+    name: "gateway",
+    package: "nginx",
+    port: 9,
+    kind: Kind::Port,
+    env: &[],
+};
+
+/// A running nginx; dropping it ends it.
+pub struct Gateway {
+    process: Option<Process>,
+}
+
+/// Where nginx is, if it is installed: Debian keeps it where only root's path leads.
+pub fn program() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|folder| folder.join("nginx"))
+        .find(|program| program.is_file())
+}
+
+impl Gateway {
+    /// Starts nginx in front of these processes and waits until it answers.
+    pub fn start(
+        urls: &BTreeMap<&'static str, String>,
+        home: &Path,
+        log: PathBuf,
+    ) -> Result<Self, Failure> {
+        let program = program().ok_or_else(|| {
+            Failure::could_not_run(
+                "nginx isn't installed: `apt-get install nginx-light` has it, or leave --gateway out.",
+            )
+        })?;
+        let (conf, script) = (home.join("nginx.conf"), home.join("nginx.sh"));
+        write(&conf, &text(urls, home), 0o600)?;
+        // What is supervised takes no arguments.
+        let start = format!(
+            "#!/bin/sh\nexec '{}' -c '{}'\n",
+            program.display(),
+            conf.display()
+        );
+        write(&script, &start, 0o700)?;
+        let plan = Plan {
+            name: PORT.name,
+            binary: script,
+            env: Vec::new(),
+            log,
+        };
+        let mut gateway = Self {
+            process: Some(plan.start()?),
+        };
+        gateway.wait_ready(&urls[PORT.name])?;
+        Ok(gateway)
+    }
+
+    fn wait_ready(&mut self, url: &str) -> Result<(), Failure> {
+        let deadline = Instant::now() + READY_WITHIN;
+        while ureq::get(format!("{url}/registry/openapi.json"))
+            .call()
+            .is_err()
+        {
+            if let Some(how) = self.ended() {
+                return Err(Failure::could_not_run(format!("nginx died: {how}")));
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::could_not_run("nginx doesn't answer."));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// How it ended, told once.
+    pub fn ended(&mut self) -> Option<String> {
+        let status = self.process.as_mut()?.ended()?;
+        let last_lines = self.process.take()?.last_lines();
+        Some(format!(
+            "{}\n{last_lines}",
+            super::supervisor::sentence(status)
+        ))
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.take() {
+            process.ask_to_end();
+            process.wait();
+        }
+    }
+}
+
+fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    fs::write(file, text)
+        .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(mode)))
+        .map_err(|error| {
+            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
+        })
+}
+
+/// The file with our addresses in it: every instance of each service, one process, everything it writes in the home folder.
+fn text(urls: &BTreeMap<&'static str, String>, home: &Path) -> String {
+    let address = |url: &str| url.trim_start_matches("http://").to_owned();
+    let mut conf = format!("daemon off;\nmaster_process off;\n{CONF}")
+        .replace(
+            "listen 8080;",
+            &format!("listen {};", address(&urls[PORT.name])),
+        )
+        .replace(
+            "/run/nginx.pid",
+            &home.join("nginx.pid").display().to_string(),
+        )
+        .replace("/tmp/nginx-", &home.join("nginx-").display().to_string());
+    for name in services::names() {
+        let servers: Vec<String> = urls
+            .iter()
+            .filter(|(other, _)| services::is_instance(other, name))
+            .map(|(_, url)| format!("server {};", address(url)))
+            .collect();
+        conf = conf.replace(&format!("server {name}:8000;"), &servers.join(" "));
+    }
+    conf
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_of_the_file_is_replaced() {
+        let mut urls: BTreeMap<&'static str, String> = services::names()
+            .enumerate()
+            .map(|(n, name)| (name, format!("http://127.0.0.1:{}", 9000 + n)))
+            .collect();
+        urls.insert("gateway", "http://127.0.0.1:9999".to_owned());
+        urls.insert("registry-2", "http://127.0.0.1:9100".to_owned());
+        let text = text(&urls, Path::new("/home/x"));
+        for gone in [":8000", "listen 8080", "/run/", "/tmp/"] {
+            assert!(!text.contains(gone), "{gone}");
+        }
+        assert!(text.contains(
+            "upstream registry { server 127.0.0.1:9002; server 127.0.0.1:9100; keepalive"
+        ));
+        assert!(text.contains("listen 127.0.0.1:9999;"));
+    }
+}
