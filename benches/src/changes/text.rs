@@ -146,9 +146,14 @@ impl Display for Story {
             self.seconds()
         )?;
         for step in &self.here {
+            let how = if step.extrapolated {
+                ", extrapolated"
+            } else {
+                ""
+            };
             let seconds = step
                 .seconds
-                .map_or_else(String::new, |seconds| format!(" ({seconds:.2} s)"));
+                .map_or_else(String::new, |seconds| format!(" ({seconds:.2} s{how})"));
             writeln!(f, "    {}{seconds}", step.what)?;
         }
         for other in &self.elsewhere {

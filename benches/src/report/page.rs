@@ -34,6 +34,7 @@ pub fn page(result: &ResultFile) -> String {
     out.push_str(&cost::section(result));
     out.push_str(&together::freshness(result));
     out.push_str(&cells::section(result));
+    out.push_str(&super::changes::section());
     out.push_str(&method(result));
     out.push_str("</main></body></html>\n");
     out

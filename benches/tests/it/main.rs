@@ -6,6 +6,7 @@
     reason = "in a test a panic is the message"
 )]
 
+mod changes;
 mod clock;
 mod coupling;
 mod crash;
