@@ -49,7 +49,7 @@ impl Outcome {
         let count = self.changes.len();
         let (with, without) = (&self.with_views, &self.without_views);
         let mut line = |what: &str, value: &dyn Fn(&Sums) -> String| {
-            writeln!(f, "  {what:<42}{:<34}{}", value(with), value(without))
+            writeln!(f, "  {what:<44}{:<32}{}", value(with), value(without))
         };
         line("services that deploy together, all changes", &|sums| {
             sums.deployments.to_string()
