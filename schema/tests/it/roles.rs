@@ -108,6 +108,14 @@ const DRIFTS: &[(&str, &str)] = &[
         "setting all lock_timeout in database",
     ),
     (
+        "alter table account.logins enable row level security",
+        "extra row level security of account.logins",
+    ),
+    (
+        "alter table registry.versions disable trigger all",
+        "table with disabled trigger all of registry.versions",
+    ),
+    (
         "alter table billing.runs owner to registry_owner",
         "owner table billing.runs",
     ),
@@ -198,6 +206,37 @@ fn every_drift_is_found_by_its_key_and_one_apply_puts_it_right() {
     assert_eq!(left, decide);
     let (again, _) = drift::converge(&url, &options, &[]).unwrap();
     assert_eq!(again, Vec::<String>::new(), "the second changes nothing");
+}
+
+#[test]
+fn how_a_member_is_one_counts_from_16_on() {
+    let cluster = TestCluster::ephemeral();
+    let url = cluster.url("govrnanza", "superuser");
+    let mut superuser = connect(&url);
+    let version: i32 = superuser
+        .query_one("select current_setting('server_version_num')::int", &[])
+        .unwrap()
+        .get(0);
+    if version < 160_000 {
+        println!("before 16 a membership has no such options");
+        return;
+    }
+    superuser
+        .batch_execute(
+            "set role govrnanza_admin; grant account_owner to govrnanza_admin with inherit true;
+             grant profile_owner to govrnanza_admin with set false; reset role",
+        )
+        .unwrap();
+    let options = Options::default();
+    assert_eq!(
+        keys(&drift::check(&url, &options).unwrap()),
+        [
+            "member inherit option govrnanza_admin in account_owner",
+            "member set option govrnanza_admin in profile_owner",
+        ]
+    );
+    let (done, left) = drift::converge(&url, &options, &[]).unwrap();
+    assert_eq!((done.len(), left.findings), (2, vec![]));
 }
 
 #[test]
