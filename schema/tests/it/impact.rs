@@ -8,6 +8,7 @@ use schema::impact::{Change, Impact, On, Options, QueueOptions, Statement, Verdi
 
 use crate::support::{connect, texts};
 
+mod command;
 mod generated;
 mod shop;
 mod truth;
