@@ -333,3 +333,20 @@ fn apply_names_what_only_bootstrap_closes() {
         vec![]
     );
 }
+
+#[test]
+fn apply_says_whose_table_is_in_its_way() {
+    let cluster = TestCluster::ephemeral();
+    connect(&cluster.url("govrnanza", "superuser"))
+        .batch_execute("alter table billing.runs owner to registry_owner; revoke all on billing.runs from billing_reader")
+        .unwrap();
+    let admin = cluster.url("govrnanza", "govrnanza_admin");
+    let error = schema::apply(&admin, &schema::ApplyOptions::default()).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with("table billing.runs belongs to registry_owner, not to billing_owner: `alter table billing.runs owner to billing_owner;`"),
+        "{said}"
+    );
+    assert!(said.contains("[42501]"), "{said}");
+    assert_eq!(error.code(), 3);
+}
