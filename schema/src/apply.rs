@@ -79,6 +79,22 @@ impl Report {
 
 /// Brings the database to what this crate declares, as `govrnanza_admin`. Safe to run at any time, from several places at once.
 pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
+    bring(admin_url, options).map_err(|error| {
+        if error.sqlstate() != Some("42501") {
+            return error;
+        }
+        // The usual reason is nothing that the statement says: what it is about belongs to somebody else.
+        match crate::drift::wrong_owners(admin_url, &options.roles) {
+            Ok(owners) if !owners.is_empty() => Error::Unavailable(format!(
+                "{}; a superuser has to put that right first, then apply again ({error})",
+                owners.join("; ")
+            )),
+            _ => error,
+        }
+    })
+}
+
+fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     let mut session = Session::connect(admin_url)?;
     let who: String = session.value("select current_user::text")?;
     if session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {

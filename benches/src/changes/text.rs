@@ -49,7 +49,7 @@ impl Outcome {
         let count = self.changes.len();
         let (with, without) = (&self.with_views, &self.without_views);
         let mut line = |what: &str, value: &dyn Fn(&Sums) -> String| {
-            writeln!(f, "  {what:<42}{:<34}{}", value(with), value(without))
+            writeln!(f, "  {what:<44}{:<32}{}", value(with), value(without))
         };
         line("services that deploy together, all changes", &|sums| {
             sums.deployments.to_string()
@@ -146,9 +146,14 @@ impl Display for Story {
             self.seconds()
         )?;
         for step in &self.here {
+            let how = if step.extrapolated {
+                ", extrapolated"
+            } else {
+                ""
+            };
             let seconds = step
                 .seconds
-                .map_or_else(String::new, |seconds| format!(" ({seconds:.2} s)"));
+                .map_or_else(String::new, |seconds| format!(" ({seconds:.2} s{how})"));
             writeln!(f, "    {}{seconds}", step.what)?;
         }
         for other in &self.elsewhere {

@@ -2,6 +2,7 @@
 
 mod beside;
 mod cells;
+mod changes;
 mod closure;
 mod cost;
 mod curve;

@@ -44,6 +44,7 @@ pub fn page(result: &ResultFile, more: &str) -> String {
     out.push_str(&together::freshness(result));
     out.push_str(&cells::section(result));
     out.push_str(more);
+    out.push_str(&super::changes::section());
     out.push_str(&method(result));
     out.push_str("</main></body></html>\n");
     out

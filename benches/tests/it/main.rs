@@ -7,6 +7,7 @@
 )]
 
 mod bad_tokens;
+mod changes;
 mod clock;
 mod coupling;
 mod crash;

@@ -18,8 +18,25 @@ pub struct Census {
     pub attributes: BTreeMap<(String, String), String>,
     /// `(role or "all", database or "", setting)` to its value.
     pub settings: BTreeMap<(String, String, String), String>,
-    /// `(member, of)`, and whether it may be passed on.
-    pub members: BTreeMap<(String, String), bool>,
+    /// `(member, of)`, and how.
+    pub members: BTreeMap<(String, String), Membership>,
+    /// What tables are under: `(table, fact)`, see [`FACTS`].
+    pub facts: BTreeSet<(String, String)>,
+}
+
+/// How somebody is a member.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// May let others in.
+    pub admin: bool,
+    /// Has the group's rights as its own. Before 16 that is the member's own attribute: none.
+    pub inherit: Option<bool>,
+    /// May `set role`. Before 16 everybody may: none.
+    pub set: Option<bool>,
+    /// Who gave the option to inherit: from 16 on each grantor's grant stands for itself.
+    pub inherit_by: Vec<String>,
+    /// Who gave the option to `set role`.
+    pub set_by: Vec<String>,
 }
 
 /// Every object that has an ACL: `acl` as it is, `init` as it was before anybody changed it.
@@ -115,14 +132,33 @@ select coalesce(r.rolname::text, 'all'), coalesce(d.datname::text, ''), unnest(s
 left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase
 where (s.setrole = 0 or r.rolname = any ($1)) and (s.setdatabase = 0 or d.datname = current_database())";
 
-/// From 16 on the maker of a role is given it with ADMIN and nothing else; that is no membership one could use.
+/// From 16 on the maker of a role is given it by the bootstrap superuser, with ADMIN and nothing else: that is no membership one could use, and its ADMIN goes with
+/// being allowed to make roles.
 const MEMBERS: &str = "
-select m.rolname::text, g.rolname::text, bool_or(a.admin_option) from pg_auth_members a
-join pg_roles m on m.oid = a.member join pg_roles g on g.oid = a.roleid
+with given as (
+    select a.roleid, a.member, a.grantor, a.admin_option, (to_jsonb(a) ->> 'inherit_option')::bool as inherit, (to_jsonb(a) ->> 'set_option')::bool as set
+    from pg_auth_members a
+)
+select m.rolname::text, g.rolname::text,
+    bool_or(a.admin_option and not (a.set is not null and a.grantor = 10 and m.rolcreaterole)), bool_or(a.inherit), bool_or(a.set),
+    coalesce(array_agg(w.rolname::text) filter (where a.inherit), '{}'), coalesce(array_agg(w.rolname::text) filter (where a.set), '{}')
+from given a join pg_roles m on m.oid = a.member join pg_roles g on g.oid = a.roleid left join pg_roles w on w.oid = a.grantor
 where (m.rolname = any ($1) or g.rolname = any ($1))
-    and not (a.admin_option and coalesce((to_jsonb(a) ->> 'set_option')::bool, true) is false
-        and coalesce((to_jsonb(a) ->> 'inherit_option')::bool, true) is false)
+    and not (a.admin_option and coalesce(a.set, true) is false and coalesce(a.inherit, true) is false)
 group by 1, 2";
+
+/// Of tables of these roles: row security that is on or forced, triggers that don't fire. A foreign key is two triggers of the system: switched off by a superuser, it
+/// holds no more, and nobody is told.
+const FACTS: &str = "
+select format('%I.%I', n.nspname, c.relname), f.fact
+from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles w on w.oid = c.relowner
+cross join lateral (
+    select 'row level security' where c.relrowsecurity
+    union all select 'force row level security' where c.relforcerowsecurity
+    union all select distinct case when t.tgisinternal then 'disabled trigger all' else 'disabled trigger ' || quote_ident(t.tgname) end
+    from pg_trigger t where t.tgrelid = c.oid and t.tgenabled in ('D', 'R')
+) f (fact)
+where w.rolname = any ($1) and c.relkind in ('r', 'p')";
 
 impl Census {
     /// Reads it for these roles: what they own, what they may, what they are.
@@ -157,7 +193,21 @@ impl Census {
             .query(MEMBERS, &[&roles])
             .doing("reading memberships")?
         {
-            census.members.insert((row.get(0), row.get(1)), row.get(2));
+            let membership = Membership {
+                admin: row.get(2),
+                inherit: row.get(3),
+                set: row.get(4),
+                inherit_by: row.get(5),
+                set_by: row.get(6),
+            };
+            census.members.insert((row.get(0), row.get(1)), membership);
+        }
+        for row in session
+            .client
+            .query(FACTS, &[&roles])
+            .doing("reading row security and triggers")?
+        {
+            census.facts.insert((row.get(0), row.get(1)));
         }
         Ok(census)
     }

@@ -24,6 +24,7 @@ pub(super) fn compare(
     )?;
     found.extend(settings(look, &privileged, wanted, is));
     found.extend(members(look, wanted, is));
+    found.extend(facts(wanted, is));
     Ok(found)
 }
 
@@ -191,24 +192,40 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             rank: if verb == "missing member" { 2 } else { 5 },
         });
     };
-    for (pair, admin) in &wanted.members {
+    for (pair, want) in &wanted.members {
         let (member, group) = (identifier(&pair.0), identifier(&pair.1));
-        match is.members.get(pair) {
-            None if look.existing.contains(&pair.0) && look.existing.contains(&pair.1) => {
-                add(
-                    "missing member",
-                    pair,
-                    "the file says so",
-                    format!("grant {group} to {member};"),
-                );
+        let Some(have) = is.members.get(pair) else {
+            if look.existing.contains(&pair.0) && look.existing.contains(&pair.1) {
+                let fix = format!("grant {group} to {member};");
+                add("missing member", pair, "the file says so", fix);
             }
-            Some(true) if !admin => add(
-                "member option",
-                pair,
-                "may let others in (admin option)",
-                format!("revoke admin option for {group} from {member} cascade;"),
-            ),
-            _ => {}
+            continue;
+        };
+        if have.admin && !want.admin {
+            let fix = format!("revoke admin option for {group} from {member} cascade;");
+            let what = "may let others in (admin option)";
+            add("member option", pair, what, fix);
+        }
+        for (name, is, should, by) in [
+            ("inherit", have.inherit, want.inherit, &have.inherit_by),
+            ("set", have.set, want.set, &have.set_by),
+        ] {
+            // Before 16 there is no such option.
+            let (Some(is), Some(should)) = (is, should) else {
+                continue;
+            };
+            if is != should {
+                let grant = format!("grant {group} to {member} with {name} {should}");
+                let fix = match should {
+                    true => format!("{grant};"),
+                    false => by
+                        .iter()
+                        .map(|by| format!("{grant} granted by {};", identifier(by)))
+                        .collect(),
+                };
+                let what = format!("{name} option is {is}, should be {should}");
+                add(&format!("member {name} option"), pair, &what, fix);
+            }
         }
     }
     for pair in is
@@ -228,4 +245,58 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
         );
     }
     found
+}
+
+/// Row security, and triggers that don't fire.
+fn facts(wanted: &Census, is: &Census) -> Vec<Finding> {
+    let of = |(table, fact): &(String, String), verb: &str, what: &str, change: String, by: By| {
+        Finding {
+            key: format!("{verb} {fact} of {table}"),
+            what: what.to_owned(),
+            fix: Some(format!("alter table {table} {change};")),
+            by,
+            rank: 3,
+        }
+    };
+    let extra =
+        is.facts
+            .difference(&wanted.facts)
+            .map(|one| match one.1.strip_prefix("disabled ") {
+                Some(trigger) => of(
+                    one,
+                    "table with",
+                    "it doesn't fire; of a foreign key: nothing is checked any more",
+                    format!("enable {trigger}"),
+                    By::Superuser,
+                ),
+                None => of(
+                    one,
+                    "extra",
+                    "rows are hidden from everybody but the owner, and the file doesn't say so",
+                    off(&one.1),
+                    By::Superuser,
+                ),
+            });
+    let missing = wanted.facts.difference(&is.facts).map(|one| {
+        let change = if one.1.starts_with("force") {
+            one.1.clone()
+        } else {
+            format!("enable {}", one.1)
+        };
+        of(
+            one,
+            "missing",
+            "the file says so, and rows are hidden from nobody",
+            change,
+            By::Superuser,
+        )
+    });
+    extra.chain(missing).collect()
+}
+
+fn off(fact: &str) -> String {
+    match fact.strip_prefix("force ") {
+        Some(rest) => format!("no force {rest}"),
+        None => format!("disable {fact}"),
+    }
 }

@@ -1,8 +1,8 @@
 //! What the catalogue would hold if the roles file were all there is; read behind a savepoint that is rolled back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::census::{Census, initial};
+use super::census::{Census, Membership, initial};
 use super::finding::{By, Finding};
 use super::{Look, POWERS};
 use crate::error::{Error, Result};
@@ -26,7 +26,8 @@ pub(super) fn desired(
         )?;
     }
     let (mut census, findings) = read?;
-    census.members = memberships(look);
+    census.members = memberships(look, &census);
+    census.facts = facts(look);
     if !look.superuser {
         // Nobody but a superuser can take these away to see what is given.
         for ((_, name), value) in &mut census.attributes {
@@ -198,9 +199,9 @@ fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -
     statements("grant", give).concat() + &statements("revoke", take).concat()
 }
 
-/// `grant a, b to c`: pairs of member and group.
-fn memberships(look: &Look<'_>) -> std::collections::BTreeMap<(String, String), bool> {
-    let mut pairs = std::collections::BTreeMap::new();
+/// `grant a, b to c`: pairs of member and group. What isn't said of 16's options is what a grant gives: to inherit as the member does, and to `set role`.
+fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), Membership> {
+    let mut pairs = BTreeMap::new();
     // Also what a superuser runs: who is a member of what needs no superuser to be known.
     for section in super::SECTIONS {
         for statement in look.file.section(section, &look.database) {
@@ -219,13 +220,53 @@ fn memberships(look: &Look<'_>) -> std::collections::BTreeMap<(String, String), 
                 continue;
             }
             let (members, options) = rest.split_once(" with ").unwrap_or((rest, ""));
+            let options = options.to_lowercase();
+            let said = |name: &str| {
+                let mut all = options
+                    .split(", ")
+                    .filter_map(|one| one.trim().split_once(' '));
+                all.find(|(option, _)| *option == name)
+                    .map(|(_, value)| !value.starts_with("false"))
+            };
             for member in members.split(", ") {
+                let member = member.trim_matches('"').to_owned();
+                let inherits = census
+                    .attributes
+                    .get(&(member.clone(), "inherit".to_owned()))
+                    .map(|value| value == "true");
                 for group in groups.split(", ") {
-                    let plain = |name: &str| name.trim_matches('"').to_owned();
-                    pairs.insert((plain(member), plain(group)), options.starts_with("admin"));
+                    let membership = Membership {
+                        admin: said("admin").unwrap_or_default(),
+                        inherit: said("inherit").or(inherits),
+                        set: Some(said("set").unwrap_or(true)),
+                        ..Membership::default()
+                    };
+                    pairs.insert(
+                        (member.clone(), group.trim_matches('"').to_owned()),
+                        membership,
+                    );
                 }
             }
         }
     }
     pairs
+}
+
+/// Row security that the file itself switches on: `alter table a.b enable row level security`. Triggers always fire.
+fn facts(look: &Look<'_>) -> BTreeSet<(String, String)> {
+    let mut found = BTreeSet::new();
+    for section in super::SECTIONS {
+        for statement in look.file.section(section, &look.database) {
+            let words: Vec<_> = statement.sql.split_whitespace().collect();
+            let ["alter", "table", table, rest @ ..] = words.as_slice() else {
+                continue;
+            };
+            let fact = rest.join(" ").to_lowercase();
+            let fact = fact.strip_prefix("enable ").unwrap_or(&fact);
+            if fact.ends_with("row level security") {
+                found.insert(((*table).to_owned(), fact.to_owned()));
+            }
+        }
+    }
+    found
 }

@@ -140,6 +140,22 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
     })
 }
 
+/// What belongs to somebody else than it should, each with the statement that puts it right.
+pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
+    let administrator = file.administrator();
+    let mut roles = file.managed();
+    roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
+    let found = rules::owners(&mut Session::connect(url)?, file, &administrator, &roles)?;
+    let told = |finding: Finding| {
+        let (name, fix) = (
+            finding.key.trim_start_matches("owner "),
+            finding.fix.unwrap_or_default(),
+        );
+        format!("{name} {}: `{fix}`", finding.what)
+    };
+    Ok(found.into_iter().map(told).collect())
+}
+
 fn open(url: &str) -> Result<Session> {
     let mut session = Session::connect(url)?;
     session.run(

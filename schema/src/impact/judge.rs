@@ -10,7 +10,7 @@ use super::locks::{self, Held, Map};
 use super::plan::Plan;
 use super::probe::{Probe, Settings, becoming};
 use super::report::{Failure, Skipped, StatementImpact};
-use super::rights::NotNull;
+use super::rights::Strict;
 use super::verdict::Verdict;
 use crate::coupling::resolve::{prepared, typed_literals, without_tables};
 use crate::error::Result;
@@ -183,7 +183,7 @@ pub(super) fn judge(
     probe: &mut Probe,
     context: &Context<'_>,
     subject: &Subject<'_>,
-    strict: (&NotNull, &NotNull),
+    strict: (&Strict, &Strict),
     waits_ms: u64,
 ) -> Result<StatementImpact> {
     let statement = subject.statement;
@@ -224,11 +224,7 @@ pub(super) fn judge(
         Err(failure) => impact.fresh = Some(failure),
         Ok((shape, plan, refused)) => {
             let (before, now) = strict;
-            let null = plan
-                .writes
-                .iter()
-                .find_map(|write| now.refuses(before, write));
-            impact.fresh = refused.or(null);
+            impact.fresh = refused;
             (impact.shape, misread) = differs(
                 &(subject.parameters.clone(), subject.columns.clone()),
                 &shape,
@@ -240,6 +236,9 @@ pub(super) fn judge(
                 let (kept, anew) = (call(&subject.name, values), call(&after, values));
                 impact.fresh = probe.tried(|client| run(client, &role, &anew))?.err();
                 cached = cached.or(probe.tried(|client| run(client, &role, &kept))?.err());
+            } else if impact.fresh.is_none() {
+                let mut writes = plan.writes.iter();
+                impact.fresh = writes.find_map(|write| now.refuses(before, write));
             }
         }
     }

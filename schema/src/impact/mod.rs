@@ -34,7 +34,7 @@ use crate::error::{Doing, Error, Result};
 use crate::session::Session;
 use judge::{Context, Subject};
 use probe::Probe;
-use rights::{NotNull, Rights};
+use rights::{Rights, Strict};
 use steps::Ran;
 
 const SCHEMAS: &str =
@@ -126,7 +126,7 @@ impl Trial<'_> {
     ) -> Result<Impact> {
         let (on, map) = (self.context.options.on, self.context.map);
         let rights = Rights::read(&mut self.probe.client)?;
-        let strict = NotNull::read(&mut self.probe.client)?;
+        let strict = Strict::read(&mut self.probe.client)?;
         self.probe.run("begin")?;
         let mut ran = steps::in_transaction(&mut self.probe, self.change, map, on)?;
         let alone = |refused: &Refused| refused.failure.sqlstate == steps::NO_TRANSACTION;
@@ -180,10 +180,13 @@ impl Trial<'_> {
     fn judge(
         &mut self,
         subjects: &[Subject<'_>],
-        strict: &NotNull,
+        strict: &Strict,
         ran: &Ran,
     ) -> Result<Vec<(String, Option<StatementImpact>)>> {
-        let now = NotNull::read(&mut self.probe.client)?;
+        let mut now = Strict::read(&mut self.probe.client)?;
+        if self.context.options.on == On::Clone {
+            now.hold_rows(strict, &mut self.probe)?;
+        }
         let mut judged = Vec::new();
         for subject in subjects {
             let waits = waits_ms(subject, ran);

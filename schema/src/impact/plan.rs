@@ -12,13 +12,13 @@ pub(super) struct Plan {
     pub(super) indexes: BTreeSet<String>,
     /// Tables read from end to end although that was made dear: no index helps, however many rows there are.
     pub(super) unhelped: BTreeSet<String>,
-    /// Columns that are surely written NULL: table, expressions by column number.
+    /// Tables whose rows it makes or changes.
     pub(super) writes: Vec<Write>,
     /// Sequences that defaults take from.
     pub(super) sequences: BTreeSet<String>,
 }
 
-/// A write of whole or partial rows.
+/// Rows made or changed.
 #[derive(Debug, Clone)]
 pub(super) struct Write {
     pub(super) table: String,
@@ -64,7 +64,8 @@ impl Plan {
         }
         for child in node["Plans"].as_array().into_iter().flatten() {
             let operation = node["Operation"].as_str().unwrap_or_default();
-            if node["Node Type"] == "ModifyTable" && child["Parent Relationship"] == "Outer" {
+            let writes = node["Node Type"] == "ModifyTable" && operation != "Delete";
+            if writes && child["Parent Relationship"] == "Outer" {
                 self.writes.push(Write {
                     table: table(node),
                     insert: operation == "Insert",

@@ -1,10 +1,11 @@
-//! Rights and NOT NULLs before and after: what of the catalogue decides about statements and isn't seen by planning them.
+//! Rights, NOT NULLs and constraints before and after: what of the catalogue decides about statements and isn't seen by planning them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
 use super::plan::Write;
+use super::probe::Probe;
 use super::report::{Failure, RightLost};
 use crate::error::{Doing, Result};
 
@@ -84,9 +85,19 @@ struct Column {
     filled: bool,
 }
 
-/// Columns that take no NULL, by table and number.
+const UNPROVEN: &str = "
+select k.oid, n.nspname || '.' || c.relname, format('alter table %I.%I validate constraint %I', n.nspname, c.relname, k.conname) from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
+where not k.convalidated and k.contype in ('c', 'f') and c.relkind in ('r', 'p')";
+
+/// Columns that take no NULL, by table and number; constraints that nobody has held the rows against.
 #[derive(Default)]
-pub(super) struct NotNull(BTreeMap<String, BTreeMap<usize, Column>>);
+pub(super) struct Strict {
+    columns: BTreeMap<String, BTreeMap<usize, Column>>,
+    /// OID; table, and SQL that holds its rows against it.
+    unproven: BTreeMap<u32, (String, String)>,
+    /// Of those unproven, what the rows that are there say: by table.
+    refuted: BTreeMap<String, Failure>,
+}
 
 const NOT_NULL: &str = "
 select n.nspname || '.' || c.relname, a.attnum::int, a.attname::text, format_type(a.atttypid, a.atttypmod),
@@ -94,7 +105,7 @@ select n.nspname || '.' || c.relname, a.attnum::int, a.attname::text, format_typ
 from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
 where c.oid >= 16384 and c.relkind in ('r', 'p') and a.attnum > 0 and a.attnotnull and not a.attisdropped";
 
-impl NotNull {
+impl Strict {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
         let mut all = Self::default();
         for row in client.query(NOT_NULL, &[]).doing("reading columns")? {
@@ -104,33 +115,57 @@ impl NotNull {
                 kind: row.get(3),
                 filled: row.get(4),
             };
-            all.0
+            all.columns
                 .entry(row.get(0))
                 .or_default()
                 .insert(usize::try_from(number).unwrap_or_default(), column);
         }
+        for row in client.query(UNPROVEN, &[]).doing("reading constraints")? {
+            all.unproven.insert(row.get(0), (row.get(1), row.get(2)));
+        }
         Ok(all)
     }
 
-    /// 23502 that planning doesn't find: the statement leaves a column out, or writes NULL to it, that takes none since the change.
+    /// Holds the rows that are there against every constraint that is `not valid` since the change: what wrote such rows will be refused, if it goes on.
+    pub(super) fn hold_rows(&mut self, before: &Self, probe: &mut Probe) -> Result<()> {
+        for (constraint, (table, sql)) in &self.unproven {
+            if before.unproven.contains_key(constraint) {
+                continue;
+            }
+            if let Err(mut failure) = probe.tried(|client| client.batch_execute(sql))? {
+                failure
+                    .message
+                    .push_str("; what writes such rows is refused");
+                self.refuted.insert(table.clone(), failure);
+            }
+        }
+        Ok(())
+    }
+
+    /// What refuses this write, and planning doesn't find.
     pub(super) fn refuses(&self, before: &Self, write: &Write) -> Option<Failure> {
-        let columns = self.0.get(&write.table)?;
+        self.null(before, write)
+            .or_else(|| self.refuted.get(&write.table).cloned())
+    }
+
+    /// 23502 that planning doesn't find: the statement leaves a column out, or writes NULL to it, that takes none since the change.
+    fn null(&self, before: &Self, write: &Write) -> Option<Failure> {
+        let columns = self.columns.get(&write.table)?;
         let newly = |number: &usize| {
             before
-                .0
+                .columns
                 .get(&write.table)
                 .is_none_or(|columns| !columns.contains_key(number))
         };
-        let mut strict = columns
-            .iter()
-            .filter(|(number, column)| newly(number) && !column.filled);
+        let mut strict = columns.iter().filter(|(_, column)| !column.filled);
         let (_, column) = strict.find(|(number, column)| {
             if write.insert {
+                // Whether it takes none since the change, or has lost its default.
                 let expression = write.expressions.get(*number - 1);
                 expression.is_some_and(|expression| expression.starts_with("NULL::"))
             } else {
                 let null = format!("NULL::{}", column.kind);
-                write.expressions.contains(&null)
+                newly(number) && write.expressions.contains(&null)
             }
         })?;
         Some(Failure {

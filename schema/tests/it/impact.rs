@@ -8,6 +8,7 @@ use schema::impact::{Change, Impact, On, Options, QueueOptions, Statement, Verdi
 
 use crate::support::{connect, texts};
 
+mod command;
 mod generated;
 mod shop;
 mod truth;
@@ -155,6 +156,31 @@ fn what_planning_alone_does_not_find() {
         "alter table sales.orders alter column quantity drop default",
     );
     assert_eq!(no_default.verdict, Verdict::Safe, "the insert names it");
+    let lost_default = ask(
+        &shop,
+        "alter table stock.moves alter column id drop default",
+    );
+    assert_eq!(
+        states(&lost_default, "stock"),
+        [(Some("23502"), Some("23502"))]
+    );
+    let unproven = ask(
+        &shop,
+        "alter table sales.orders add constraint few check (quantity < 3) not valid",
+    );
+    assert_eq!(
+        states(&unproven, "sales"),
+        vec![(Some("23514"), Some("23514")); 2]
+    );
+    let proven = ask(
+        &shop,
+        "alter table sales.orders add constraint some check (quantity > 0) not valid",
+    );
+    assert_eq!(
+        proven.verdict,
+        Verdict::Safe,
+        "the rows that are there obey it"
+    );
     let nulled = ask(
         &shop,
         "update stock.items set note = ''; alter table stock.items alter column note set not null",

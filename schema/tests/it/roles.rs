@@ -108,6 +108,14 @@ const DRIFTS: &[(&str, &str)] = &[
         "setting all lock_timeout in database",
     ),
     (
+        "alter table account.logins enable row level security",
+        "extra row level security of account.logins",
+    ),
+    (
+        "alter table registry.versions disable trigger all",
+        "table with disabled trigger all of registry.versions",
+    ),
+    (
         "alter table billing.runs owner to registry_owner",
         "owner table billing.runs",
     ),
@@ -198,6 +206,37 @@ fn every_drift_is_found_by_its_key_and_one_apply_puts_it_right() {
     assert_eq!(left, decide);
     let (again, _) = drift::converge(&url, &options, &[]).unwrap();
     assert_eq!(again, Vec::<String>::new(), "the second changes nothing");
+}
+
+#[test]
+fn how_a_member_is_one_counts_from_16_on() {
+    let cluster = TestCluster::ephemeral();
+    let url = cluster.url("govrnanza", "superuser");
+    let mut superuser = connect(&url);
+    let version: i32 = superuser
+        .query_one("select current_setting('server_version_num')::int", &[])
+        .unwrap()
+        .get(0);
+    if version < 160_000 {
+        println!("before 16 a membership has no such options");
+        return;
+    }
+    superuser
+        .batch_execute(
+            "set role govrnanza_admin; grant account_owner to govrnanza_admin with inherit true;
+             grant profile_owner to govrnanza_admin with set false; reset role",
+        )
+        .unwrap();
+    let options = Options::default();
+    assert_eq!(
+        keys(&drift::check(&url, &options).unwrap()),
+        [
+            "member inherit option govrnanza_admin in account_owner",
+            "member set option govrnanza_admin in profile_owner",
+        ]
+    );
+    let (done, left) = drift::converge(&url, &options, &[]).unwrap();
+    assert_eq!((done.len(), left.findings), (2, vec![]));
 }
 
 #[test]
@@ -293,4 +332,21 @@ fn apply_names_what_only_bootstrap_closes() {
         drift::check(&url, &Options::default()).unwrap().findings,
         vec![]
     );
+}
+
+#[test]
+fn apply_says_whose_table_is_in_its_way() {
+    let cluster = TestCluster::ephemeral();
+    connect(&cluster.url("govrnanza", "superuser"))
+        .batch_execute("alter table billing.runs owner to registry_owner; revoke all on billing.runs from billing_reader")
+        .unwrap();
+    let admin = cluster.url("govrnanza", "govrnanza_admin");
+    let error = schema::apply(&admin, &schema::ApplyOptions::default()).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.starts_with("table billing.runs belongs to registry_owner, not to billing_owner: `alter table billing.runs owner to billing_owner;`"),
+        "{said}"
+    );
+    assert!(said.contains("[42501]"), "{said}");
+    assert_eq!(error.code(), 3);
 }

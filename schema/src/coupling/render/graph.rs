@@ -8,7 +8,7 @@ use super::html::escape;
 use super::{Pair, by_relation, pairs};
 
 const WIDTH: f64 = 760.0;
-const NODE: (f64, f64) = (150.0, 56.0);
+const NODE: (f64, f64) = (170.0, 66.0);
 
 #[derive(Clone, Copy)]
 struct Point {
@@ -68,21 +68,30 @@ pub(super) fn svg(report: &Report) -> String {
         let _ = write!(
             out,
             "<g class=\"node\"><title>{} roles: {}</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{}\" height=\"{}\" rx=\"9\"/>\
-             <text x=\"{x:.1}\" y=\"{:.1}\">{}</text><text class=\"sub\" x=\"{x:.1}\" y=\"{:.1}\">{} of {} columns used</text></g>",
+             <text x=\"{x:.1}\" y=\"{:.1}\">{}</text><text class=\"sub\" x=\"{x:.1}\" y=\"{:.1}\">{} of {} used</text></g>",
             escape(&service.name),
             escape(&service.roles.join(", ")),
             x - NODE.0 / 2.0,
             y - NODE.1 / 2.0,
             NODE.0,
             NODE.1,
-            y - 3.0,
+            y - 4.0,
             escape(&service.name),
-            y + 17.0,
+            y + 20.0,
             service.used,
             service.exposed
         );
     }
-    out.push_str("</svg>");
+    let wide = if report.window.is_some() {
+        "calls per second, logarithmic"
+    } else {
+        "columns, logarithmic: nothing was counted"
+    };
+    let _ = write!(
+        out,
+        "</svg><p>Width of an arrow: {wide}. Red and dashed: writes what is another's. Dotted: no column goes along it. In a box: columns that others may \
+         read, and how many of them are read.</p>"
+    );
     out
 }
 

@@ -10,10 +10,14 @@ use super::by_relation;
 /// Blast radii shown; the JSON has all.
 const WIDEST: usize = 12;
 
+/// Unknown statements shown; the JSON has all.
+const UNKNOWN: usize = 10;
+
 /// All of it, in lines.
 #[must_use]
 pub fn text(report: &Report) -> String {
     let mut out = heading(report);
+    unknown(&mut out, report);
     services(&mut out, report);
     edges(&mut out, report);
     list(&mut out, report, List::Used, "granted and used");
@@ -93,20 +97,22 @@ fn coverage(out: &mut String, report: &Report) {
         }
         out.push('\n');
     }
-    for unknown in &coverage.unknown {
-        let sql: String = unknown
-            .sql
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .chars()
-            .take(100)
-            .collect();
+}
+
+/// Statements not resolved, the most called first.
+fn unknown(out: &mut String, report: &Report) {
+    let all = &report.coverage.unknown;
+    for unknown in all.iter().take(UNKNOWN) {
+        let sql: Vec<_> = unknown.sql.split_whitespace().collect();
+        let sql: String = sql.join(" ").chars().take(100).collect();
         let _ = writeln!(
             out,
             "  unknown, {} calls of {}: {}: {sql}",
             unknown.calls, unknown.role, unknown.why
         );
+    }
+    if all.len() > UNKNOWN {
+        let _ = writeln!(out, "  and {} more", all.len() - UNKNOWN);
     }
 }
 

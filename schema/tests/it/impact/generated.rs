@@ -177,14 +177,21 @@ const TYPES: &[&str] = &[
 ];
 
 impl Things {
-    fn of(client: &mut Client) -> Self {
+    /// Those that some statement names, or stands on, three times as likely as the others.
+    fn of(client: &mut Client, statements: &[Statement]) -> Self {
         let mut things = BTreeMap::new();
         for (kind, sql) in THINGS {
             let rows = client.query(*sql, &[]).unwrap();
-            let names = rows
-                .iter()
-                .map(|row| (0..row.len()).map(|at| row.get(at)).collect())
-                .collect();
+            let mut names: Vec<Vec<String>> = Vec::new();
+            for row in &rows {
+                let name: Vec<String> = (0..row.len()).map(|at| row.get(at)).collect();
+                let word = |name: &String| name.rsplit('.').next().map(str::to_owned);
+                let words: Vec<_> = name.iter().take(2).filter_map(word).collect();
+                let named = statements
+                    .iter()
+                    .any(|one| words.iter().any(|word| one.sql.contains(word)));
+                names.extend(vec![name; if named { 3 } else { 1 }]);
+            }
             things.insert(*kind, names);
         }
         Self(things)
@@ -271,7 +278,7 @@ fn compare(
     statements: &[Statement],
     count: usize,
 ) -> (Confusion, Confusion) {
-    let things = Things::of(&mut connect(url));
+    let things = Things::of(&mut connect(url), statements);
     let mut rng = StdRng::seed_from_u64(20_261_124);
     let (mut known, mut unknown) = (Confusion::default(), Confusion::default());
     let mut bare = statements.to_vec();
@@ -323,12 +330,7 @@ fn judge(name: &str, (known, unknown): (Confusion, Confusion)) {
         "{}",
         known.told(name)
     );
-    let of_values = |line: &String| line.contains("Fails(\"23") || line.contains("Fails(\"22");
-    assert!(
-        unknown.false_safe.iter().all(of_values),
-        "what doesn't depend on values is planned: {}",
-        unknown.told(name)
-    );
+    assert!(unknown.false_safe.is_empty(), "{}", unknown.told(name));
     assert!(
         unknown.share_of_false_breaks() <= 0.05,
         "{}",

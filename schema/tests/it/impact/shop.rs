@@ -59,6 +59,11 @@ impl Shop {
         let shop = Self { cluster };
         let mut superuser = connect(&shop.url());
         superuser.batch_execute(MADE).unwrap();
+        superuser
+            .batch_execute(
+                "create schema counted; create extension pg_stat_statements schema counted",
+            )
+            .unwrap();
         superuser.batch_execute("analyze").unwrap();
         shop
     }
@@ -66,6 +71,11 @@ impl Shop {
     /// The superuser's.
     pub fn url(&self) -> String {
         self.cluster.url("shop", "superuser")
+    }
+
+    /// One of its services'.
+    pub fn login(&self, role: &str) -> String {
+        self.cluster.cluster().url_of(role, "a", "shop")
     }
 
     pub fn cluster(&self) -> &TestCluster {
