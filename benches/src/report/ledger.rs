@@ -46,9 +46,13 @@ pub fn section(result: &ResultFile) -> String {
         checked(2),
     );
     let none = "Nobody was seen waiting for a lock.";
-    out.push_str(&tab(&root, none));
-    out.push_str(&tab(&direct, none));
-    out.push_str(&tab(&used, "Nobody was seen waiting."));
+    out.push_str(&tab("Locks, by who held them", &root, none));
+    out.push_str(&tab("Locks, by who stood before", &direct, none));
+    out.push_str(&tab(
+        "No owner, by who used it",
+        &used,
+        "Nobody was seen waiting.",
+    ));
     let _ = writeln!(
         out,
         "<p class=\"legend\">Who waited stands on the left, for whom on the right, all cells with company together. Locks are observed every \
@@ -90,7 +94,7 @@ fn used<'a>(cells: &[&'a CellResult]) -> Sums<'a> {
     sums
 }
 
-fn tab(sums: &Sums<'_>, nothing: &str) -> String {
+fn tab(title: &str, sums: &Sums<'_>, nothing: &str) -> String {
     let flows: Vec<Flow> = sums
         .iter()
         .map(|((waiting, blamed, class, what), (seconds, _))| Flow {
@@ -102,7 +106,7 @@ fn tab(sums: &Sums<'_>, nothing: &str) -> String {
         })
         .collect();
     format!(
-        "<div class=\"tab\">{}{}</div>\n",
+        "<div class=\"tab\"><p class=\"paper\">{title}:</p>{}{}</div>\n",
         sankey(&flows, nothing),
         table(sums)
     )

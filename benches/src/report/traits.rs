@@ -246,6 +246,6 @@ mod tests {
         let (foreign, pairs) = edges();
         // One is a service's own: Account checks tokens as everybody does.
         assert_eq!(foreign, lines - 1);
-        assert!(pairs >= 10 && pairs <= 20, "{pairs}");
+        assert!((10..=20).contains(&pairs), "{pairs}");
     }
 }

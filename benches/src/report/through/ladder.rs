@@ -18,9 +18,9 @@ pub fn section(of: &Ladders) -> String {
          what is shared from there on.</p>\n",
     );
     for ladder in &of.ladders {
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<h3>{}</h3><p><b>{}</b></p>{}<p class=\"legend\">95th percentile, logarithmic, {} replicates. {}; {}.</p>\n",
+            "<h3>{}</h3><p><b>{}</b></p>{}<p class=\"legend\">95th percentile, logarithmic, {} replicates. {}; {}.</p>",
             escape(&ladder.title),
             escape(&ladder.answer()),
             waterfall(ladder),
