@@ -74,9 +74,9 @@ fn section(of: &Comparison, beside: &Beside) -> String {
         if lines.is_empty() {
             continue;
         }
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<h3>{}</h3><div class=\"scroll\"><table><tr><th>service</th><th>measure</th><th>{}</th><th>{}</th><th>ratio</th><th>verdict</th></tr>\n",
+            "<h3>{}</h3><div class=\"scroll\"><table><tr><th>service</th><th>measure</th><th>{}</th><th>{}</th><th>ratio</th><th>verdict</th></tr>",
             heading(what),
             escape(base),
             escape(other)

@@ -20,7 +20,8 @@ fn reference() -> ResultFile {
 fn what_may_not_differ_is_refused_by_name() {
     let base = reference();
     assert_eq!(refusals(&base, &base), Vec::<String>::new());
-    let changes: [(&str, fn(&mut ResultFile)); 8] = [
+    type Change = fn(&mut ResultFile);
+    let changes: [(&str, Change); 8] = [
         ("contracts", |of| of.target = None),
         ("presets", |of| of.run.preset = Preset::Full),
         ("data", |of| of.run.data_apis = 7),

@@ -9,7 +9,10 @@ use crate::driver::{Answer, Answered, Outcome};
 
 /// Ends of calls: when, and whether good.
 #[derive(Clone, Debug, Default)]
-pub struct Watch(Arc<Mutex<BTreeMap<String, Vec<(Instant, bool)>>>>);
+pub struct Watch(Arc<Mutex<BTreeMap<String, Calls>>>);
+
+/// When each call of a service ended, and whether well.
+type Calls = Vec<(Instant, bool)>;
 
 impl Watch {
     /// Hears of one service's calls, after `then` has.
@@ -54,11 +57,11 @@ impl Watch {
 
 const SLICE: Duration = Duration::from_millis(100);
 
-fn within<'a>(
-    calls: &'a [(Instant, bool)],
+fn within(
+    calls: &[(Instant, bool)],
     from: Instant,
     to: Instant,
-) -> impl Iterator<Item = &'a (Instant, bool)> {
+) -> impl Iterator<Item = &(Instant, bool)> {
     calls.iter().filter(move |(at, _)| (from..to).contains(at))
 }
 

@@ -79,7 +79,7 @@ pub fn run(
     };
     let found = probe::probe(target)?;
     let (workload, missing) = kept(&asked, target, &found);
-    if !allow_partial && !(found.is_whole() && missing.is_empty()) {
+    if !allow_partial && (!found.is_whole() || !missing.is_empty()) {
         eprintln!("{found}");
         return Err(Failure::usage(refusal(&missing)));
     }
