@@ -110,9 +110,7 @@ async fn ask(address: SocketAddr, shared: &RefCell<Shared<'_>>) {
         if converse(address, shared).await.is_ok() {
             return;
         }
-        let mut shared = shared.borrow_mut();
-        *shared.seen.by_status.entry(0).or_default() += 1;
-        drop(shared);
+        *shared.borrow_mut().seen.by_status.entry(0).or_default() += 1;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -202,7 +202,7 @@ impl std::fmt::Display for Outcome {
         }
         writeln!(
             f,
-            "\n{:<22}{:>6}{:>10}  {:<18}{:<20}{:<20}{:>8}{:>8}{:>8}  {}",
+            "\n{:<22}{:>6}{:>10}  {:<18}{:<20}{:<20}{:>8}{:>8}{:>8}  µs Postgres/service/driver",
             "",
             "conns",
             "req/s",
@@ -211,8 +211,7 @@ impl std::fmt::Display for Outcome {
             "÷ its best",
             "÷ keys",
             "p50 ms",
-            "p99 ms",
-            "µs Postgres/service/driver"
+            "p99 ms"
         )?;
         for cell in &self.cells {
             let per_s = cell.requests_per_second_interval;

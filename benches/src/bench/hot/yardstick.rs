@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -176,27 +177,31 @@ fn as_sent(text: &str, types: &str) -> (String, Vec<String>) {
     (sent, all)
 }
 
+/// Asks for a second, and a few times more where the machine is too busy to answer within one.
 fn ask_once(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
-    let mut requests = super::load::Requests::new(stage.data(), kind, stage.salt());
-    let mut asked = false;
-    let short = std::time::Duration::from_millis(200);
-    let seen = super::closed::run(
-        arm.address,
-        1,
-        std::time::Duration::ZERO,
-        short,
-        &mut |out| requests.next(out),
-        (&mut || (), &mut || asked = true),
-    );
-    let statuses: BTreeMap<u16, u64> = seen.map(|seen| seen.by_status).unwrap_or_default();
-    if asked && statuses.keys().any(|status| (200..300).contains(status)) {
-        Ok(())
-    } else {
-        Err(Failure::could_not_run(format!(
-            "{} doesn't answer as it should: {statuses:?}.",
-            arm.name
-        )))
+    let mut statuses = BTreeMap::new();
+    for _ in 0..5 {
+        let mut requests = super::load::Requests::new(stage.data(), kind, stage.salt());
+        let seen = super::closed::run(
+            arm.address,
+            1,
+            Duration::ZERO,
+            Duration::from_secs(1),
+            &mut |out| requests.next(out),
+            (&mut || (), &mut || ()),
+        );
+        statuses = seen.map(|seen| seen.by_status).unwrap_or_default();
+        if statuses
+            .keys()
+            .any(|status: &u16| (200..300).contains(status))
+        {
+            return Ok(());
+        }
     }
+    Err(Failure::could_not_run(format!(
+        "{} doesn't answer as it should: {statuses:?}.",
+        arm.name
+    )))
 }
 
 #[cfg(test)]
