@@ -16,6 +16,7 @@ mod queue;
 mod report;
 mod rights;
 mod services;
+mod shape;
 mod steps;
 mod verdict;
 
