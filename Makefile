@@ -3,11 +3,12 @@
 #   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
 #   make lab     who harms whom, measured: about seven minutes after the build, ends with the path of a report
 #   make test    all tests, on a Postgres of their own
+#   make coupling  the services' dependencies against benches/results/reference/coupling.json; UPDATE_GOLDEN=1 accepts new ones
 #   make check   what .ci/run does before the tests: format, lints, documentation
 
 ARGS ?=
 
-.PHONY: up lab test check install-deps
+.PHONY: up lab test coupling check install-deps
 
 up: install-deps
 	cargo lab up $(ARGS)
@@ -17,6 +18,10 @@ lab: install-deps
 
 test: install-deps
 	cargo test --workspace
+
+coupling: install-deps
+	cargo build --workspace --bins
+	cargo test --package lab --test it -- coupling:: --nocapture
 
 check:
 	cargo fmt --all --check
