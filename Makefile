@@ -4,11 +4,12 @@
 #   make lab     who harms whom, measured: about seven minutes after the build, ends with the path of a report
 #   make test    all tests, on a Postgres of their own; the contract's once more with shared reads forced, and with none
 #   make fuzz    Schemathesis against all five services, at least 2,000 cases each; ARGS="--service billing --seed 7"
+#   make coupling  the services' dependencies against benches/results/reference/coupling.json; UPDATE_GOLDEN=1 accepts new ones
 #   make check   what .ci/run does before the tests: format, lints, documentation
 
 ARGS ?=
 
-.PHONY: up lab test fuzz check install-deps
+.PHONY: up lab test fuzz coupling check install-deps
 
 up: install-deps
 	cargo lab up $(ARGS)
@@ -23,6 +24,10 @@ test: install-deps
 
 fuzz: install-deps
 	.ci/fuzz/run $(ARGS)
+
+coupling: install-deps
+	cargo build --workspace --bins
+	cargo test --package lab --test it -- coupling:: --nocapture
 
 check:
 	cargo fmt --all --check

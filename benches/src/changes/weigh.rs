@@ -34,8 +34,8 @@ pub struct World {
     /// Postgres refuses the change: in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Statements that couldn't be judged, for they work neither before nor after.
-    pub skipped: usize,
+    /// Statements that couldn't be judged, for they don't even work before the change: whose, why, and what.
+    pub skipped: Vec<String>,
     /// By service.
     pub services: BTreeMap<String, Effect>,
     /// Services whose program must change at the same moment as the database, the owner among them where its own breaks. How many: the coordination number.
@@ -189,7 +189,11 @@ fn world(
         refused: impact
             .refused
             .map(|refused| format!("{} [{}]", refused.failure.message, refused.failure.sqlstate)),
-        skipped: impact.skipped.len(),
+        skipped: impact
+            .skipped
+            .iter()
+            .map(|one| format!("{}: {}: {}", one.role, one.why, one.sql))
+            .collect(),
         services,
         deploy_together,
         consent,

@@ -76,7 +76,8 @@ fn declared(views: &str) -> BTreeSet<String> {
     for line in views.lines().map(str::trim) {
         if line.starts_with("published.") {
             view = line.split([' ', '(']).next().unwrap_or_default();
-        } else if let Some((column, _)) = line.split_once(" -> ") {
+        // A macro's: the feeds.
+        } else if let Some((column, _)) = line.split_once(" -> ").filter(|_| !view.contains('$')) {
             found.insert(format!("{view}.{column}"));
         }
     }

@@ -28,7 +28,10 @@ const CANDIDATES: [Type; 17] = [
 ];
 
 /// How often one statement is tried at most: about half a second.
-const TRIES: usize = 400;
+const TRIES: usize = 600;
+
+/// "Could not determine data type of parameter", which is named.
+const UNTYPED: &str = "42P18";
 
 /// Prepares a statement within a transaction, its parameters of the types that the server finds for them, else of the first that it accepts.
 pub(crate) fn prepared(client: &mut Client, sql: &str) -> Result<Statement> {
@@ -82,11 +85,13 @@ impl Search<'_> {
         }
     }
 
-    /// Gives the parameter that the refusal is about one type after the other, and goes on from there.
+    /// Gives the parameter that the refusal is about one type after the other, and goes on from where the server gets furthest.
     fn settle(&mut self, given: &[Type], refusal: &Refusal) -> Result<Option<Statement>> {
         let Some(at) = self.about(given, refusal) else {
             return Ok(None);
         };
+        let named = refusal.code() == UNTYPED;
+        let mut open = Vec::new();
         for candidate in CANDIDATES {
             if self.left == 0 {
                 return Ok(None);
@@ -98,11 +103,19 @@ impl Search<'_> {
                 Ok(prepared) => return Ok(Some(prepared)),
                 Err(refused) => refused,
             };
+            let place = refused.position(self.sql);
             // No such function or operator, or types that don't go together, at the same place: it isn't this type.
             let mismatch = ["42883", "42804", "42846"].contains(&refused.code());
-            if mismatch && refused.position(self.sql) == refusal.position(self.sql) {
-                continue;
+            if !mismatch || place != refusal.position(self.sql) {
+                open.push((place, next, refused));
             }
+            // Text, then, as a literal would be.
+            if named && !mismatch {
+                break;
+            }
+        }
+        open.sort_by_key(|(place, ..)| std::cmp::Reverse(*place));
+        for (_, next, refused) in open {
             if let Some(prepared) = self.settle(&next, &refused)? {
                 return Ok(Some(prepared));
             }
@@ -115,7 +128,7 @@ impl Search<'_> {
         let open = |at: &usize| given.get(*at).is_none_or(|kind| *kind == Type::UNKNOWN);
         let (code, message) = (refusal.code(), refusal.0.as_db_error()?.message());
         match code {
-            "42P18" => parameters(message).next().filter(open),
+            UNTYPED => parameters(message).next().filter(open),
             "42725" | "42883" | "42804" | "42846" | "42P08" => {
                 let from = refusal.position(self.sql)?;
                 parameters(&self.sql[from..]).find(open)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use postgres::Client;
-use postgres::types::Type;
 
 use super::input::{On, Options, Statement};
 use super::locks::{self, Held, Map};
@@ -11,6 +10,7 @@ use super::plan::Plan;
 use super::probe::{Probe, Settings, becoming};
 use super::report::{Failure, Skipped, StatementImpact};
 use super::rights::Strict;
+use super::shape::{Shape, differs, shape_of};
 use super::verdict::Verdict;
 use crate::coupling::resolve::{prepared, typed_literals, without_tables};
 use crate::error::Result;
@@ -23,8 +23,7 @@ pub(super) struct Subject<'a> {
     /// Locks that it takes.
     pub(super) wants: Held,
     pub(super) sql: String,
-    parameters: Vec<Type>,
-    columns: Vec<(String, Type)>,
+    shape: Shape,
     plan: Plan,
     name: String,
     /// With its values it does, before the change.
@@ -34,11 +33,12 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     /// `(int4, text)`, or nothing.
     pub(super) fn parameter_list(&self) -> String {
-        if self.parameters.is_empty() {
+        if self.shape.parameters.is_empty() {
             return String::new();
         }
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         let types: Vec<_> = self
+            .shape
             .parameters
             .iter()
             .map(|kind| format!("{}.{}", quoted(kind.schema()), quoted(kind.name())))
@@ -48,7 +48,7 @@ impl Subject<'_> {
 
     /// `(null, null)`, or nothing.
     pub(super) fn nulls(&self) -> String {
-        match self.parameters.len() {
+        match self.shape.parameters.len() {
             0 => String::new(),
             n => format!("({})", vec!["null"; n].join(", ")),
         }
@@ -74,16 +74,6 @@ impl Context<'_> {
             }),
         )
     }
-}
-
-type Shape = (Vec<Type>, Vec<(String, Type)>);
-
-fn shape_of(statement: &postgres::Statement) -> Shape {
-    let column = |column: &postgres::Column| (column.name().to_owned(), column.type_().clone());
-    (
-        statement.params().to_vec(),
-        statement.columns().iter().map(column).collect(),
-    )
 }
 
 /// Prepares every statement as its role, in the transaction that the probe is in; those prepared stay so.
@@ -128,8 +118,7 @@ fn one<'a>(
         service: String::new(),
         wants: Held::new(),
         sql: typed_literals(&statement.sql),
-        parameters: Vec::new(),
-        columns: Vec::new(),
+        shape: Shape::default(),
         plan: Plan::default(),
         name: format!("dba_before_{number}"),
         runs: false,
@@ -137,13 +126,13 @@ fn one<'a>(
     let role = context.becoming(&statement.role);
     let planned = probe.tried(|client| {
         client.batch_execute(&role)?;
-        (subject.parameters, subject.columns) = shape_of(&prepared(client, &subject.sql)?);
+        subject.shape = shape_of(&prepared(client, &subject.sql)?);
         let list = subject.parameter_list();
         client.batch_execute(&format!(
             "prepare {} {list} as {}",
             subject.name, subject.sql
         ))?;
-        subject.plan = Plan::of(client, &subject.name, subject.parameters.len())?;
+        subject.plan = Plan::of(client, &subject.name, subject.shape.parameters.len())?;
         subject.wants = locks::held(client, context.pid, context.map)?;
         Ok(())
     })?;
@@ -188,7 +177,7 @@ pub(super) fn judge(
 ) -> Result<StatementImpact> {
     let statement = subject.statement;
     let role = context.becoming(&statement.role);
-    let parameters = subject.parameters.len();
+    let parameters = subject.shape.parameters.len();
     let mut cached = probe
         .tried(|client| {
             client.batch_execute(&role)?;
@@ -200,7 +189,7 @@ pub(super) fn judge(
         client.batch_execute(&role)?;
         if context.options.typed_clients {
             // A client that names the types of its parameters goes on naming the old ones.
-            client.prepare_typed(&subject.sql, &subject.parameters)?;
+            client.prepare_typed(&subject.sql, &subject.shape.parameters)?;
         }
         let shape = shape_of(&prepared(client, &subject.sql)?);
         let list = subject.parameter_list();
@@ -225,10 +214,7 @@ pub(super) fn judge(
         Ok((shape, plan, refused)) => {
             let (before, now) = strict;
             impact.fresh = refused;
-            (impact.shape, misread) = differs(
-                &(subject.parameters.clone(), subject.columns.clone()),
-                &shape,
-            );
+            (impact.shape, misread) = differs(&subject.shape, &shape);
             if context.options.data {
                 (impact.plan, slower) = plan.worse_than(&subject.plan, context.options.slower_from);
             }
@@ -313,39 +299,3 @@ select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamesp
     where n.nspname || '.' || c.relname = $1 and row_security_active(c.oid) and not exists (
         select from pg_policy p where p.polrelid = c.oid and p.polcmd in ('a', '*') and p.polpermissive
             and exists (select from unnest(p.polroles) r where r = 0 or pg_has_role(r, 'usage'))))";
-
-/// How a statement's parameters and columns differ, and whether its reader would misread them.
-fn differs(before: &Shape, after: &Shape) -> (Vec<String>, bool) {
-    let (mut words, mut misread) = (Vec::new(), false);
-    for (at, (was, is)) in before.0.iter().zip(&after.0).enumerate() {
-        if was != is {
-            words.push(format!("parameter ${}: {was} → {is}", at + 1));
-        }
-    }
-    for (at, (name, kind)) in before.1.iter().enumerate() {
-        let column = at + 1;
-        match after.1.get(at) {
-            None => words.push(format!("column {column} {name} is gone")),
-            Some((now, _)) if now != name => {
-                words.push(format!("column {column} {name} is now {now}"));
-            }
-            Some((_, is)) if is != kind => {
-                words.push(format!("column {column} {name}: {kind} → {is}"));
-                if as_text(is) && as_text(kind) {
-                    continue;
-                }
-            }
-            Some(_) => continue,
-        }
-        misread = true;
-    }
-    for (name, kind) in after.1.iter().skip(before.1.len()) {
-        words.push(format!("a new column {name}: {kind}"));
-    }
-    (words, misread)
-}
-
-/// Types that clients read alike.
-fn as_text(kind: &Type) -> bool {
-    [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME].contains(kind)
-}

@@ -16,10 +16,12 @@ mod queue;
 mod report;
 mod rights;
 mod services;
+mod shape;
 mod steps;
 mod verdict;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
 pub use report::{
@@ -128,6 +130,7 @@ impl Trial<'_> {
         let rights = Rights::read(&mut self.probe.client)?;
         let strict = Strict::read(&mut self.probe.client)?;
         self.probe.run("begin")?;
+        let began = Instant::now();
         let mut ran = steps::in_transaction(&mut self.probe, self.change, map, on)?;
         let alone = |refused: &Refused| refused.failure.sqlstate == steps::NO_TRANSACTION;
         if ran.refused.as_ref().is_some_and(alone) {
@@ -153,9 +156,10 @@ impl Trial<'_> {
         let lost = rights.lost(&Rights::read(&mut self.probe.client)?, service);
         self.probe.run("rollback")?;
         if on == On::Live {
-            place
-                .how
-                .push_str(&format!("; its locks were held {} ms", place.held_ms));
+            // Whoever met them waited while all statements were judged, too.
+            place.held_ms = began.elapsed().as_secs_f64().mul_add(1e3, 1.0) as u64;
+            let words = format!("; its locks were held {} ms", place.held_ms);
+            place.how.push_str(&words);
         }
         let services = by_service(judged);
         Ok(Impact {

@@ -102,7 +102,7 @@ pub struct Place {
     pub clone_ms: u64,
     /// Bytes of the clone.
     pub clone_bytes: i64,
-    /// Milliseconds from the change's first lock to the rollback: so long it stood in everybody's way, had it been live.
+    /// Milliseconds from the change's first statement to the end of its last; live: to the rollback, for so long waited who met its locks.
     pub held_ms: u64,
     /// False where a statement can't run in a transaction: it was run, and the clone thrown away.
     pub transaction: bool,

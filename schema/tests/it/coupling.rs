@@ -307,12 +307,10 @@ fn the_gate_lets_nothing_new_through() {
 fn what_was_run_and_what_is_declared() {
     let (cluster, mut client) = market();
     client.batch_execute("create schema tools; create extension pg_stat_statements schema tools; select tools.pg_stat_statements_reset()").unwrap();
-    let mut url = postgres::Config::from(
-        cluster
-            .url("market", "superuser")
-            .parse::<postgres::Config>()
-            .unwrap(),
-    );
+    let mut url = cluster
+        .url("market", "superuser")
+        .parse::<postgres::Config>()
+        .unwrap();
     let mut books = url
         .user("books")
         .password("books")

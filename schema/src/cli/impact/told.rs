@@ -41,7 +41,7 @@ pub(super) fn told(impact: &Impact) -> String {
         lines.extend(of_queue(queue));
     }
     lines.push(format!(
-        "{} statements judged, {} not; tried on {}",
+        "{} statements judged, {} not; tried {}",
         impact.analysed,
         impact.skipped.len(),
         place(impact)
@@ -65,7 +65,7 @@ fn place(impact: &Impact) -> String {
     }
     let megabytes = place.clone_bytes as f64 / 1048576.0;
     let mut words = format!(
-        "a clone of {megabytes:.0} MB, made in {} ms by {}",
+        "on a clone of {megabytes:.0} MB, made in {} ms by {}",
         place.clone_ms, place.how
     );
     if !place.transaction {

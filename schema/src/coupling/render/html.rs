@@ -47,7 +47,7 @@ pub fn html(report: &Report) -> String {
     keys(&mut out, report);
     blast(&mut out, report);
     unknown(&mut out, report);
-    let _ = write!(out, "<script>{JS}</script></body></html>\n");
+    let _ = writeln!(out, "<script>{JS}</script></body></html>");
     out
 }
 

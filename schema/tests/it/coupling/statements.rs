@@ -49,8 +49,8 @@ pub const COUNTED: [Counted; 30] = [
     ),
     (
         "books",
-        "select least(i.price + $1, greatest($2, $3)) from unnest($4, $5) t (id, n) join shown.items i on i.id = t.id",
-        "shown.items.id shown.items.price",
+        "select least($1 * (i.price << least(i.id, $2)), greatest($3, $4)) from unnest($5, $6) t (id, at) join shown.items i on i.id = t.id join shown.sales s on s.at = $7 + i.price * interval $8",
+        "shown.items.id shown.items.price shown.sales.at",
         "",
     ),
     (

@@ -1,0 +1,54 @@
+//! What a statement takes and gives, as its client sees it.
+
+use postgres::types::Type;
+
+#[derive(Debug, Default)]
+pub(super) struct Shape {
+    pub(super) parameters: Vec<Type>,
+    /// Name and type of each.
+    columns: Vec<(String, Type)>,
+}
+
+pub(super) fn shape_of(statement: &postgres::Statement) -> Shape {
+    let column = |column: &postgres::Column| (column.name().to_owned(), column.type_().clone());
+    Shape {
+        parameters: statement.params().to_vec(),
+        columns: statement.columns().iter().map(column).collect(),
+    }
+}
+
+/// How a statement's parameters and columns differ, and whether its reader would misread them.
+pub(super) fn differs(before: &Shape, after: &Shape) -> (Vec<String>, bool) {
+    let (mut words, mut misread) = (Vec::new(), false);
+    for (at, (was, is)) in before.parameters.iter().zip(&after.parameters).enumerate() {
+        if was != is {
+            words.push(format!("parameter ${}: {was} → {is}", at + 1));
+        }
+    }
+    for (at, (name, kind)) in before.columns.iter().enumerate() {
+        let column = at + 1;
+        match after.columns.get(at) {
+            None => words.push(format!("column {column} {name} is gone")),
+            Some((now, _)) if now != name => {
+                words.push(format!("column {column} {name} is now {now}"));
+            }
+            Some((_, is)) if is != kind => {
+                words.push(format!("column {column} {name}: {kind} → {is}"));
+                if as_text(is) && as_text(kind) {
+                    continue;
+                }
+            }
+            Some(_) => continue,
+        }
+        misread = true;
+    }
+    for (name, kind) in after.columns.iter().skip(before.columns.len()) {
+        words.push(format!("a new column {name}: {kind}"));
+    }
+    (words, misread)
+}
+
+/// Types that clients read alike.
+fn as_text(kind: &Type) -> bool {
+    [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME].contains(kind)
+}
