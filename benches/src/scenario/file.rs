@@ -169,7 +169,7 @@ pub enum What {
     P95,
     /// The longest, milliseconds.
     Longest,
-    /// Mean wait for a connection of the service's pool, milliseconds, as the service says.
+    /// Mean wait inside the service for a database thread and a connection of its pool, milliseconds, as it says itself.
     Pool,
     /// Buffers for each statement of the role `waiting`.
     Buffers,

@@ -222,7 +222,8 @@ fn drive(loads: &[Load]) -> Result<Vec<ServiceRecord>, Failure> {
 fn rounds(record: &ServiceRecord) -> Rounds {
     let mut rounds = Rounds {
         times: record.all_responses(Settings::default().timeout),
-        pool_ms: record.server_timing.pool_ms / record.server_timing.answers.max(1) as f64,
+        pool_ms: (record.server_timing.queue_ms + record.server_timing.pool_ms)
+            / record.server_timing.answers.max(1) as f64,
         ..Rounds::default()
     };
     for (outcome, histogram) in &record.response {

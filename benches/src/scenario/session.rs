@@ -23,7 +23,7 @@ pub struct Rounds {
     pub good: u64,
     /// The others by SQLSTATE, `connection` without one, or by the outcome of HTTP.
     pub errors: BTreeMap<String, u64>,
-    /// Mean wait for a connection of the service's pool, milliseconds; 0 where nobody says it.
+    /// Mean wait inside the service for a database thread and a connection, milliseconds; 0 where nobody says it.
     pub pool_ms: f64,
 }
 
