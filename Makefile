@@ -19,8 +19,8 @@ lab: install-deps
 
 test: install-deps
 	cargo test --workspace
-	BATCH_MAX=64 cargo test -p account -p profile -p registry --test it -- suite
-	BATCH_MAX=1 cargo test -p account -p profile -p registry --test it -- suite
+	BATCH_MAX=64 cargo test --workspace --test it -- suite::
+	BATCH_MAX=1 cargo test --workspace --test it -- suite::
 
 fuzz: install-deps
 	.ci/fuzz/run $(ARGS)
