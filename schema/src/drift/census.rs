@@ -20,7 +20,7 @@ pub struct Census {
     pub settings: BTreeMap<(String, String, String), String>,
     /// `(member, of)`, and how.
     pub members: BTreeMap<(String, String), Membership>,
-    /// What tables are under: `(table, fact)`, see [`FACTS`].
+    /// What tables are under: `(table, fact)`, see `FACTS`.
     pub facts: BTreeSet<(String, String)>,
 }
 
