@@ -7,13 +7,13 @@ use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta, Utc};
 pub struct Period(NaiveDate);
 
 impl Period {
-    /// Reads `YYYY-MM`, from 2000 to 2999; nothing else.
+    /// Reads `YYYY-MM`, from 2000 on; nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
         let digits = |part: &str, length| {
             part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit())
         };
-        if !digits(year, 4) || !year.starts_with('2') || !digits(month, 2) {
+        if !digits(year, 4) || year < "2000" || !digits(month, 2) {
             return None;
         }
         NaiveDate::from_ymd_opt(year.parse().ok()?, month.parse().ok()?, 1).map(Self)
