@@ -17,9 +17,9 @@ mod told;
 
 /// What a change does to everybody who uses the database, tried out before it is made.
 ///
-///     dba impact 'alter table billing.invoices rename column paid_at to settled_at'
-///     dba impact -f migration.sql --as billing_owner --statements statements.json
-///     dba impact 'alter table registry.apis alter column name set not null' --queue
+///   dba impact 'alter table billing.invoices rename column paid_at to settled_at'
+///   dba impact -f migration.sql --as billing_owner --statements statements.json
+///   dba impact 'alter table registry.apis alter column name set not null' --queue
 ///
 /// On a clone, each statement of each service is prepared as its own role; the change runs in a transaction; the statements are planned again, those
 /// prepared before it and anew; all is rolled back and the clone dropped. Locks, rewrites, scans and errors are what Postgres itself reports.

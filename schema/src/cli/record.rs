@@ -12,8 +12,8 @@ use super::args::Format;
 
 /// Records which statements each role runs while a command runs, for `dba impact --statements FILE`.
 ///
-///     dba record --out statements.json --every-database -- cargo test -p billing
-///     dba impact 'alter table billing.invoices drop column amount_cents' --statements statements.json
+///   dba record --out statements.json --every-database -- cargo test -p billing
+///   dba impact 'alter table billing.invoices drop column amount_cents' --statements statements.json
 ///
 /// Counts with pg_stat_statements: what it shows after the command less what it showed before. Nothing is reset, and others who use the server meanwhile are
 /// recorded, too. Superusers are not. Tests that make databases of their own need --every-database.
