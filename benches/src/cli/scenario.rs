@@ -28,7 +28,7 @@ enum What {
 #[command(after_help = "\
 Example: foreign keys and the queue behind an ALTER, about 40 s:
   lab scenario run S4 S8
-Example: all of them, their verdicts kept beside a run's result (about 5 min):
+Example: all of them, their verdicts kept beside a run's result (about 4 min):
   lab scenario run all --save results/reference
 Exit code 1 where a scenario's signature is absent.")]
 struct RunArgs {
@@ -76,8 +76,8 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The rungs: L0 alone, L1 the aggressor in a second cluster, L2 in another database, L3 at other organisations, L4 at the same.
-Example: Billing → Registry and Registry → Account, six replicates (about 9 min), kept beside a run's result:
-  lab ladder S1 S2 --save results/reference
+Example: Billing → Registry and Registry → Account (7 min; with the usual six replicates 10), kept beside a run's result:
+  lab ladder S1 S2 --replicates 4 --save results/reference
 Exit code 1 where a step makes the victim faster beyond chance, or where it waits for rows across databases.")]
 pub(super) struct LadderArgs {
     /// Scenarios with a ladder, or .toml files
