@@ -1,6 +1,7 @@
 //! The report: one HTML file without network, and the same matrix as text.
 
 mod beside;
+mod bystander;
 mod cells;
 mod changes;
 mod closure;

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use super::headline::SENTENCES;
 use super::{
-    capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio, stress, together,
+    bystander, capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio, stress,
+    together,
 };
 use crate::result::{Metric, ResultFile};
 
@@ -34,6 +35,7 @@ pub fn page(result: &ResultFile, more: &str) -> String {
     let steady = result.run.preset.claims_ratios();
     if steady {
         out.push_str(&heatmap::section(result));
+        out.push_str(&bystander::section(result));
     }
     out.push_str(&ledger::section(result));
     if steady {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Verdict, entry, headline, ratio, services, title, verdict};
+use super::{Verdict, bystander, entry, headline, ratio, services, title, verdict};
 use crate::result::{Metric, ResultFile};
 
 /// Headline and the matrices that this much data can carry.
@@ -14,6 +14,10 @@ pub fn text(result: &ResultFile) -> String {
     }
     for metric in Metric::ALL {
         out.push_str(&matrix(result, metric).unwrap_or_default());
+    }
+    let claims = result.run.preset.claims_ratios();
+    if let Some(sentence) = bystander::sentence(result).filter(|_| claims) {
+        let _ = writeln!(out, "\n{sentence}");
     }
     let doubted = result
         .cells
