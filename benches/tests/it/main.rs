@@ -6,6 +6,7 @@
     reason = "in a test a panic is the message"
 )]
 
+mod asides;
 mod bad_tokens;
 mod changes;
 mod clock;
