@@ -63,7 +63,7 @@ pub(super) fn compare_files(args: &CompareArgs) -> Result<ExitCode, Failure> {
     let results: Vec<ResultFile> = results.collect::<Result<_, _>>()?;
     let found = compare::compare(&results)?;
     if let Some(file) = &args.report {
-        found.write_page(file)?;
+        found.write_page(&results, file)?;
     }
     match args.format {
         Format::Text => print_line(found.text().trim_end()),

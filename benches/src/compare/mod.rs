@@ -371,12 +371,12 @@ impl Comparison {
         text::text(self)
     }
 
-    /// One page without network.
+    /// One page without network; `results` are those that were compared, for their matrices.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn write_page(&self, file: &Path) -> Result<(), Failure> {
-        std::fs::write(file, page::page(self)).map_err(|error| {
+    pub fn write_page(&self, results: &[ResultFile], file: &Path) -> Result<(), Failure> {
+        std::fs::write(file, page::page(self, results)).map_err(|error| {
             Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
         })
     }

@@ -4,20 +4,23 @@ use std::fmt::Write;
 
 use super::text::{freshness, heading, measure, ratio, soundness, value, words};
 use super::{Beside, Comparison, Line, Verdict, What};
-use crate::report::{STYLE, escape};
+use crate::report::{LEGEND, STYLE, carries, escape, grid};
+use crate::result::{Metric, ResultFile};
 
-pub(super) fn page(of: &Comparison) -> String {
+/// `results` are the comparison's own, in its order.
+pub(super) fn page(of: &Comparison, results: &[ResultFile]) -> String {
     let labels: Vec<String> = of.subjects.iter().map(|one| escape(&one.label)).collect();
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Side by side</title>\n<style>{STYLE}\
-         td.better {{ color: #2c8a4e; font-weight: 600; }} td.worse {{ color: rgb(var(--hot)); font-weight: 600; }}</style></head>\n\
+         main {{ max-width: 96rem; }} .heat td {{ min-width: 5.2rem; }} td.better {{ color: #2c8a4e; font-weight: 600; }} td.worse {{ color: rgb(var(--hot)); font-weight: 600; }}</style></head>\n\
          <body><main>\n<h1>{}</h1>\n<p>The same contract, rates, data and preset. Less is better everywhere; each ratio is the \
          other ÷ the first with its 95 % interval (Welch on the replicates' logarithms, adjusted after Holm).</p>\n",
         labels.join(" beside ")
     );
     out.push_str(&beside_speed(of));
+    out.push_str(&heatmaps(of, results));
     for beside in &of.besides {
         out.push_str(&section(of, beside));
     }
@@ -52,6 +55,35 @@ fn beside_speed(of: &Comparison) -> String {
         );
     }
     out + "</table></div></section>\n"
+}
+
+/// Each result's own matrix, by every measure that one of them can carry.
+fn heatmaps(of: &Comparison, results: &[ResultFile]) -> String {
+    let mut out = String::from(
+        "<section><h2>Who harms whom</h2><p>Each against its own threshold, when alone. Rows suffer, columns act.</p>\n",
+    );
+    for metric in Metric::ALL {
+        let carried = |result: &ResultFile| {
+            let matrix = result.matrix.as_ref();
+            matrix.is_some_and(|matrix| carries(matrix, metric))
+        };
+        if !results.iter().any(carried) {
+            continue;
+        }
+        let _ = write!(out, "<h3>{}</h3><div class=\"dots\">", measure(metric));
+        for (subject, result) in of.subjects.iter().zip(results) {
+            if let Some(matrix) = &result.matrix {
+                let _ = writeln!(
+                    out,
+                    "<div><p>{}</p>{}</div>",
+                    escape(&subject.label),
+                    grid(result, matrix, metric)
+                );
+            }
+        }
+        out.push_str("</div>\n");
+    }
+    out + LEGEND + "</section>\n"
 }
 
 fn section(of: &Comparison, beside: &Beside) -> String {

@@ -55,7 +55,8 @@ fn one_result_beside_itself_shows_nothing() {
     let base = reference();
     let mut broken = base.clone();
     broken.correctness.insert("plan limits exceeded".into(), 3);
-    let found = compare(&[base, broken]).unwrap();
+    let both = [base, broken];
+    let found = compare(&both).unwrap();
     assert!(found.besides[0].lines.len() > 50);
     for line in &found.besides[0].lines {
         assert!(
@@ -72,7 +73,9 @@ fn one_result_beside_itself_shows_nothing() {
         text.contains("DISQUALIFIED: 3 plan limits exceeded"),
         "{text}"
     );
-    let page = page::page(&found);
+    let page = page::page(&found, &both);
+    // One in twenty and the median, each once a result.
+    assert_eq!(page.matches("<table class=\"heat\">").count(), 4);
     assert!(
         page.ends_with("</html>\n") && !page.contains("http"),
         "no network"

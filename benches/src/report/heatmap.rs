@@ -16,10 +16,7 @@ pub fn section(result: &ResultFile) -> String {
         .collect();
     let mut out = String::from("<section class=\"tabs\"><h2>Who harms whom</h2>\n");
     // The first one that this much data can carry.
-    let carried = |metric: &Metric| {
-        let of = |entry: &Entry| entry.metric == *metric && entry.resolved;
-        matrix.entries.iter().any(of)
-    };
+    let carried = |metric: &Metric| carries(matrix, *metric);
     let shown = present.iter().position(carried).unwrap_or(0);
     for (index, metric) in present.iter().enumerate() {
         let checked = if index == shown { " checked" } else { "" };
@@ -32,28 +29,37 @@ pub fn section(result: &ResultFile) -> String {
     for metric in &present {
         out.push_str(&table(result, matrix, *metric));
     }
-    out.push_str(
-        "<p class=\"legend\"><span class=\"key harmed\">beyond chance</span> <span class=\"key open\">open</span> \
-         <span class=\"key nothing\">nothing shown</span> <span class=\"key unresolved\">not resolved</span> \
-         Each cell: the ratio together ÷ alone with its 95 % interval.</p></section>\n",
-    );
-    out
+    out + LEGEND + "</section>\n"
 }
 
+/// What the cells' looks mean.
+pub const LEGEND: &str = "<p class=\"legend\">Each cell: the ratio together ÷ alone with its 95 % interval. \
+    <span class=\"key harmed\">beyond chance</span> <span class=\"key open\">open</span> may be harm, may be chance \
+    <span class=\"key nothing\">nothing shown</span> no more than identical systems differ by \
+    <span class=\"key unresolved\">not resolved</span> too little data</p>";
+
 fn table(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
-    let names = services(result);
-    let columns: Vec<&str> = names.iter().copied().chain(["all"]).collect();
     // On paper all tabs are shown; those that say nothing are not.
+    let idle = if carries(matrix, metric) { "" } else { " idle" };
+    format!(
+        "<div class=\"tab{idle}\"><p>{}, together ÷ alone. Rows suffer, columns act.</p>{}</div>\n",
+        escape(title(metric).1),
+        grid(result, matrix, metric)
+    )
+}
+
+/// Whether this much data can carry any of it.
+pub fn carries(matrix: &Matrix, metric: Metric) -> bool {
     let of = |entry: &Entry| entry.metric == metric && entry.resolved;
-    let idle = if matrix.entries.iter().any(of) {
-        ""
-    } else {
-        " idle"
-    };
-    let mut out = format!(
-        "<div class=\"tab{idle}\"><p>{}, together ÷ alone. Rows suffer, columns act.</p><div class=\"scroll\"><table class=\"heat\"><tr><th></th>",
-        escape(title(metric).1)
-    );
+    matrix.entries.iter().any(of)
+}
+
+/// The coloured table alone.
+pub fn grid(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
+    let names = services(result);
+    let all = matrix.entries.iter().any(|entry| entry.aggressor == "all");
+    let columns: Vec<&str> = names.iter().copied().chain(all.then_some("all")).collect();
+    let mut out = String::from("<div class=\"scroll\"><table class=\"heat\"><tr><th></th>");
     for column in &columns {
         let _ = write!(
             out,
@@ -80,8 +86,7 @@ fn table(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</table></div></div>\n");
-    out
+    out + "</table></div>"
 }
 
 fn cell(entry: &Entry, matrix: &Matrix) -> String {

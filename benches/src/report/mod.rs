@@ -25,6 +25,7 @@ use crate::Failure;
 use crate::result::{Entry, Matrix, Metric, ResultFile};
 
 pub use headline::headline;
+pub(crate) use heatmap::{LEGEND, carries, grid};
 pub(crate) use page::STYLE;
 pub use text::text;
 
