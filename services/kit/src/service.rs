@@ -225,7 +225,7 @@ pub(crate) fn prepare<S: Service>(
         limits: Limits::new(&common.clients),
         sharing: Sharing {
             max: usize::try_from(common.batch_max).unwrap_or(1),
-            together: usize::try_from(common.pool_read_size.div_ceil(2)).unwrap_or(1),
+            together: usize::try_from(common.pool_read_size.div_ceil(4)).unwrap_or(1),
             always: common.batch_always,
         },
         clock: boot.clock(),
