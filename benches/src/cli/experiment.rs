@@ -147,7 +147,7 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
     say(&result, format);
     if format == Format::Text {
         print_line(format_args!(
-            "The report: {}",
+            "What the words mean: docs/LAB.md. The report: {}",
             folder.join("report.html").display()
         ));
         if !result.run.complete {

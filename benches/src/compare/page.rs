@@ -14,7 +14,7 @@ pub(super) fn page(of: &Comparison, results: &[ResultFile]) -> String {
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>Side by side</title>\n<style>{STYLE}\
-         main {{ max-width: 96rem; }} .heat td {{ min-width: 5.2rem; }} td.better {{ color: #2c8a4e; font-weight: 600; }} td.worse {{ color: rgb(var(--hot)); font-weight: 600; }}</style></head>\n\
+         main {{ max-width: 96rem; }} .heat :is(td, th) {{ min-width: 4.4rem; padding: .3rem .35rem; }} td.better {{ color: #2c8a4e; font-weight: 600; }} td.worse {{ color: rgb(var(--hot)); font-weight: 600; }}</style></head>\n\
          <body><main>\n<h1>{}</h1>\n<p>The same contract, rates, data and preset. Less is better everywhere; each ratio is the \
          other ÷ the first with its 95 % interval (Welch on the replicates' logarithms, adjusted after Holm).</p>\n",
         labels.join(" beside ")

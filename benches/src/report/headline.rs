@@ -91,12 +91,12 @@ fn everybody(matrix: &Matrix) -> String {
         .max_by(|a, b| a.1.total_cmp(&b.1));
     match most {
         Some((entry, most)) if verdict(entry, matrix) == Verdict::Harmed => format!(
-            "With all of them at work, {}'s slowest 1 in 20 becomes 1 in {:.1}, the largest change.",
+            "With all of them at work, answers as slow as {}'s slowest 1 in 20 come 1 in {:.1} times, the largest change.",
             capital(&entry.victim),
             20.0 / most
         ),
         Some((entry, most)) => format!(
-            "Not even with all of them at work: {}'s slowest 1 in 20 became 1 in {:.1}, the largest change, and that may be chance.",
+            "Not even with all of them at work: answers as slow as {}'s slowest 1 in 20 came 1 in {:.1} times, the largest change, and that may be chance.",
             capital(&entry.victim),
             20.0 / most
         ),
@@ -109,7 +109,7 @@ fn trust(result: &ResultFile, matrix: &Matrix) -> String {
     let of = |metric| matrix.detectable.get(&metric).map(|effect| ratio(*effect));
     let seen = match (of(Metric::P50), of(Metric::OneIn20)) {
         (Some(p50), Some(share)) => format!(
-            "Identical systems differed today by up to {p50} in the median and {share} in the slow share, so smaller effects can't be seen"
+            "Identical systems differed today by up to {p50} in the median and {share} in how often answers are slow, so smaller effects can't be seen"
         ),
         _ => "No null cells ran, so it isn't known what this machine could have shown".into(),
     };
@@ -119,9 +119,9 @@ fn trust(result: &ResultFile, matrix: &Matrix) -> String {
 fn held(result: &ResultFile) -> String {
     let broken: i64 = result.correctness.values().sum();
     match (broken, result.correctness.is_empty()) {
-        (_, true) => "what must always hold was not audited".into(),
-        (0, _) => "nothing that must always hold was violated".into(),
-        _ => format!("{broken} violations of what must always hold were found: see Correctness"),
+        (_, true) => "the data was not audited".into(),
+        (0, _) => "no audit of the data found a violation".into(),
+        _ => format!("the audits of the data found {broken} violations: see Correctness"),
     }
 }
 
@@ -132,7 +132,7 @@ fn count(matrix: &Matrix) -> String {
             .count()
     };
     format!(
-        "Of {} ordered pairs, {} are harmed beyond chance, {} show nothing, {} stay open, {} can't be resolved by this much data.",
+        "Of {} ordered pairs (one suffers, one acts), {} are harmed beyond chance, {} differ no more than identical systems did, {} may be harm or chance, {} have too little data.",
         pairs(matrix).count(),
         of(Verdict::Harmed),
         of(Verdict::NothingShown) + of(Verdict::Better),
@@ -150,7 +150,7 @@ fn doubted(result: &ResultFile) -> Option<String> {
     let all = result.counted().count();
     (doubted > 0).then(|| {
         format!(
-            "{doubted} of {all} blocks are doubted, {} were run again: the machine was not quiet, so take the numbers with care.",
+            "{doubted} of {all} measurements (blocks) are doubted, {} were run again: the machine was not quiet, so take the numbers with care. Under \"Every pair\" stands why, for each.",
             result.run.reruns
         )
     })

@@ -116,9 +116,9 @@ fn ratio(value: f64) -> String {
     }
 }
 
-/// With a capital.
+/// With a capital; the lab's own logins by what they do.
 fn capital(name: &str) -> String {
-    let mut letters = name.chars();
+    let mut letters = name.strip_prefix("lab_").unwrap_or(name).chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(letters).collect()
     })

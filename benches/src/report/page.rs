@@ -107,12 +107,15 @@ fn badges(result: &ResultFile) -> String {
     let quiet = doubted * 10 <= blocks;
     out.push_str(&badge(
         quiet,
-        format!("{doubted} of {blocks} blocks doubted"),
+        format!("{doubted} of {blocks} measurements doubted"),
     ));
     let (mean, _) = watched(result);
     out.push_str(&badge(
         mean <= WATCHING_MAX,
-        format!("watching took {:.1} % of a core", mean * 100.0),
+        format!(
+            "the lab's own watching took {:.1} % of a core",
+            mean * 100.0
+        ),
     ));
     out + "</p>\n"
 }

@@ -12,23 +12,18 @@ pub fn text(result: &ResultFile) -> String {
     for sentence in headline(result) {
         let _ = writeln!(out, "{sentence}");
     }
-    for metric in Metric::ALL {
-        out.push_str(&matrix(result, metric).unwrap_or_default());
+    let matrices: Vec<String> = Metric::ALL
+        .into_iter()
+        .filter_map(|metric| matrix(result, metric))
+        .collect();
+    if !matrices.is_empty() {
+        out.push_str("\nTogether ÷ alone: ×2 is twice as often, or twice as long. Rows suffer, columns act; * beyond chance.\n");
+        out.push_str(&matrices.concat());
     }
     let claims = result.run.preset.claims_ratios();
     if let Some(sentence) = bystander::sentence(result).filter(|_| claims) {
         let _ = writeln!(out, "\n{sentence}");
     }
-    let doubted = result
-        .cells
-        .iter()
-        .filter(|cell| !cell.doubts.is_empty())
-        .count();
-    let _ = writeln!(
-        out,
-        "\n{doubted} of {} blocks are doubted (see the report).",
-        result.cells.len()
-    );
     out
 }
 
@@ -42,15 +37,12 @@ fn matrix(result: &ResultFile, metric: Metric) -> Option<String> {
         return None;
     }
     let names = services(result);
-    let mut out = format!(
-        "\n{}: {} (rows suffer, columns act; * beyond chance)\n",
-        title(metric).0,
-        title(metric).1
-    );
+    let mut out = format!("\n{}: {}\n", title(metric).0, title(metric).1);
     let columns: Vec<&str> = names.iter().copied().chain(["all"]).collect();
     let _ = write!(out, "{:14}", "");
-    columns.iter().for_each(|column| {
-        let _ = write!(out, "{column:>14}");
+    columns.iter().for_each(|&column| {
+        let name = if column == "all" { "everybody" } else { column };
+        let _ = write!(out, "{name:>14}");
     });
     out.push('\n');
     for victim in &names {

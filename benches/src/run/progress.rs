@@ -27,6 +27,18 @@ impl Progress {
         }
     }
 
+    /// What is to come, for who waits.
+    pub fn announce(&self, preset: Preset) {
+        let left = self.bar.length().unwrap_or(0) - self.bar.position();
+        let cells = left as u32 * (preset.settle() + preset.measure());
+        eprintln!(
+            "Measuring services alone and together: {left} cells of {} s, {} replicates of each arrangement, {} min at the least …",
+            preset.measure().as_secs(),
+            self.replicates,
+            cells.as_secs().div_ceil(60)
+        );
+    }
+
     /// The cell that runs now.
     pub fn cell(&self, replicate: usize, cell: &Cell) {
         self.bar.set_message(format!(

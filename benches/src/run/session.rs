@@ -36,6 +36,7 @@ impl Session {
         let all = preset.cells(&services);
         let total = all.len() * preset.replicates();
         let progress = Progress::new(total, self.result.counted().count(), preset);
+        progress.announce(preset);
         for replicate in 0..preset.replicates() {
             let missing: Vec<(usize, Cell)> = order(&all, self.options.seed, replicate)
                 .into_iter()
