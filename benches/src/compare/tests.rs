@@ -2,9 +2,11 @@ use std::path::Path;
 
 use rand::Rng as _;
 
+use super::lines::{harm, judge, speed};
 use super::*;
 use crate::contender::TargetInfo;
 use crate::experiment::Preset;
+use crate::result::Arm;
 use crate::schedule::stream;
 use crate::stats::Histogram;
 
