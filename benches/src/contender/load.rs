@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 use rand::Rng as _;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::TargetFile;
+use super::access::{api, headers, sign_in};
 use super::client::{Ask, Client};
 use crate::Failure;
 use crate::dataset::{Dataset, Organisation, Size};
@@ -30,8 +31,6 @@ pub struct Loaded {
     /// Each organisation's admin, in the order of `data`.
     emails: Vec<String>,
 }
-
-type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// Makes new organisations and fills them. Names carry a number of their own, so that a target that can't be emptied can
 /// be measured again.
@@ -98,45 +97,6 @@ pub fn sign_in_again(target: &TargetFile, loaded: &Loaded) -> Result<Arc<Dataset
         of.headers = headers(target, &token, &of.id.to_string())?.into();
     }
     Ok(Arc::new(data))
-}
-
-/// A session's token.
-pub(super) fn sign_in(
-    client: &Client,
-    target: &TargetFile,
-    email: &str,
-    password: &str,
-) -> Result<String, Failure> {
-    let url = api(target, "account")? + "/sessions";
-    let body = json!({"email": email, "password": password});
-    let ask = Ask {
-        method: "POST",
-        url: &url,
-        headers: &[],
-        if_match: None,
-        body: Some(&body),
-    };
-    Ok(client.insist(ask, 200)?.text("token").to_owned())
-}
-
-/// Where a service's rows are written, down to the version of the contract.
-pub(super) fn api(target: &TargetFile, service: &str) -> Result<String, Failure> {
-    let base = target.writes(service).ok_or_else(|| {
-        Failure::usage(format!(
-            "The target names no {service}, which its data needs: add it to [services], or to [load-at]."
-        ))
-    })?;
-    Ok(format!("{base}/api/v1"))
-}
-
-pub(super) fn headers(
-    target: &TargetFile,
-    token: &str,
-    organisation: &str,
-) -> Result<Headers, Failure> {
-    target
-        .headers_for(token, organisation)
-        .map_err(|reason| Failure::usage(format!("The target's {reason}.")))
 }
 
 struct Loader<'a> {

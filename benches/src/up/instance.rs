@@ -9,28 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
+use super::command::Command;
 use super::database::Database;
 use super::gateway::{self, Gateway};
 use super::home::Home;
 use super::supervisor::{Supervisor, sentence};
 use super::{Options, binaries, home, ports, services};
 use crate::{Failure, Target};
-
-/// What can be asked of a running system.
-pub(super) enum Command {
-    /// SIGTERM to a service, and wait for its end.
-    Stop(&'static str, Sender<()>),
-    /// Start a service that isn't running, and wait until it is ready.
-    Start(&'static str, Sender<Result<(), Failure>>),
-    /// The process id of a running service.
-    Id(&'static str, Sender<Option<u32>>),
-    /// Other settings for a service, from its next start on.
-    Environment(&'static str, Vec<(String, String)>, Sender<()>),
-    /// Stop the database that was started here; the services stay.
-    StopDatabase(Sender<Result<(), Failure>>),
-    /// Start it again.
-    StartDatabase(Sender<Result<(), Failure>>),
-}
 
 /// A running system; dropping it stops what it started, and nothing else.
 pub struct Instance {

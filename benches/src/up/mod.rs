@@ -1,6 +1,7 @@
 //! `lab up`: the whole system on this machine, with one command.
 
 pub(crate) mod binaries;
+mod command;
 mod database;
 pub mod gateway;
 pub mod greeting;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::want::{Want, is_frozen, is_list, is_problem};
 use super::{PASSWORD, Probe};
 use crate::Failure;
+use crate::contender::access::{api, headers, sign_in};
 use crate::contender::client::Ask;
-use crate::contender::load::{api, headers, sign_in};
 
 impl Probe<'_> {
     /// A fresh organisation on the smallest plan, so that its limit is near.
