@@ -89,3 +89,11 @@ def map_body(context, body):
     if isinstance(body, dict):
         return {name: existing(MEMBERS[name], value) if name in MEMBERS else value for name, value in body.items()}
     return body
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    # A link that was inferred may hand over all of what was made where its id is meant.
+    for name, value in (case.path_parameters or {}).items():
+        if isinstance(value, dict):
+            case.path_parameters[name] = value.get("id", str(uuid.uuid4()))

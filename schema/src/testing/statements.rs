@@ -30,8 +30,8 @@ impl TestDb {
                 from dba.pg_stat_statements s
                 join pg_catalog.pg_roles r on r.oid = s.userid
                 where s.dbid = (select d.oid from pg_catalog.pg_database d where d.datname = $1) and r.rolname::text = any ($2)
-                    and s.query not like '%/* a fixture''s */%'",
-                &[&self.name(), &&roles[..]],
+                    and s.query not like '%' || $3",
+                &[&self.name(), &&roles[..], &super::fixture::MARK],
             )
         });
         match seen {

@@ -57,10 +57,10 @@ fn read(world: &World, tenant: &Tenant, token: &str, ids: &Value) -> Response {
 fn empty(world: &World) {
     let tenant = world.tenant("team");
     for query in ["", "?unread=true", "?unread=false", "?limit=1"] {
-        assert_eq!(
-            list(world, &tenant, query).expect(200).json(),
-            json!({"items": [], "nextCursor": null})
-        );
+        let page = list(world, &tenant, query).expect(200).json();
+        assert_eq!(keys(&page), ["items", "nextCursor"]);
+        let items = page["items"].as_array().cloned().unwrap_or_default();
+        assert_eq!(but_welcomes(items), Vec::<Value>::new(), "{query}");
     }
 }
 
@@ -169,10 +169,17 @@ fn through_profile(world: &World) {
     });
 }
 
+/// All but what the tenant's member is told of its own login, where it was made through Account.
+fn but_welcomes(mut items: Vec<Value>) -> Vec<Value> {
+    items.retain(|item| item["kind"] != "loginCreated");
+    items
+}
+
 fn wait_for(world: &World, tenant: &Tenant, times: usize) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let path = tenant.path("/notifications");
-    while pages(&world.notification(), &path, &tenant.member_token, 50).len() < times {
+    let told = || pages(&world.notification(), &path, &tenant.member_token, 50);
+    while but_welcomes(told()).len() < times {
         assert!(std::time::Instant::now() < end, "not told in time");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
@@ -184,7 +191,7 @@ pub fn told(world: &World, tell: &dyn Fn(&Tenant, usize)) {
     tell(&tenant, 5);
     let api = world.notification();
     let path = tenant.path("/notifications");
-    let all = pages(&api, &path, &tenant.member_token, 2);
+    let all = but_welcomes(pages(&api, &path, &tenant.member_token, 2));
     assert_eq!(all.len(), 5);
     for item in &all {
         let members = [
@@ -256,12 +263,8 @@ pub fn told(world: &World, tell: &dyn Fn(&Tenant, usize)) {
         .expect(204);
         assert!(done.body.is_empty());
     }
-    let unread = pages(
-        &api,
-        &format!("{path}?unread=true"),
-        &tenant.member_token,
-        2,
-    );
+    let unread_path = format!("{path}?unread=true");
+    let unread = but_welcomes(pages(&api, &unread_path, &tenant.member_token, 2));
     assert_eq!(unread, [all[1].clone(), all[2].clone(), all[4].clone()]);
     let read = list(world, &tenant, "?unread=false").expect(200).json();
     let read = read["items"].as_array().cloned().unwrap_or_default();
