@@ -283,6 +283,16 @@ fn wait_for_interrupt() -> schema::Result<()> {
     })
 }
 
+/// Whoever presses Ctrl-C wants no copy of the database left behind. Ends the process with 130, as a shell would say it.
+fn drop_copies_when_interrupted() {
+    std::thread::spawn(|| {
+        if wait_for_interrupt().is_ok() {
+            schema::copy::drop_all();
+            std::process::exit(130);
+        }
+    });
+}
+
 /// A line on standard output. Whoever reads it may have heard enough (`| head`): that is no failure.
 fn print_line(text: impl std::fmt::Display) {
     use std::io::Write as _;

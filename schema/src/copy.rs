@@ -1,10 +1,40 @@
 //! A copy of a database on the same server, for what must not be tried on the real one.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Doing, Error, Result};
 use crate::session::{Session, config, identifier};
+
+/// Copies that there are, name and server, for whoever is interrupted. Locked while one is being made.
+static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
+fn there() -> MutexGuard<'static, BTreeMap<String, String>> {
+    THERE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Drops every copy of this process, one that is just being made included: before it ends by a signal, which drops no values. None can be made any more.
+pub fn drop_all() {
+    let there = there();
+    for (name, server) in there.iter() {
+        drop_database(server, name);
+    }
+    std::mem::forget(there);
+}
+
+fn drop_database(server: &str, name: &str) {
+    let gone = Session::connect(server).and_then(|mut session| {
+        session.run(
+            &format!("drop database if exists {name} with (force)"),
+            "dropping the copy",
+        )
+    });
+    if let Err(error) = gone {
+        eprintln!("dba: {name} is left: {error}");
+    }
+}
 
 /// A copy of a database: structure, owners, rights, rows. Roles are the server's, so it has the same. Dropped with the value.
 #[derive(Debug)]
@@ -92,11 +122,14 @@ impl Copy {
 
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {
         self.how = how;
+        let mut there = there();
+        there.insert(self.name.clone(), self.server.clone());
         let mut session = Session::connect(&self.server)?;
         session.run(
             &format!("create database {} {template}", self.name),
             "copying the database",
         )?;
+        drop(there);
         session.run(
             &format!("revoke all on database {} from public", self.name),
             "rights on the copy",
@@ -175,14 +208,7 @@ fn program(name: &str, url: &str) -> Result<Command> {
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        let gone = Session::connect(&self.server).and_then(|mut session| {
-            session.run(
-                &format!("drop database if exists {} with (force)", self.name),
-                "dropping the copy",
-            )
-        });
-        if let Err(error) = gone {
-            eprintln!("dba: {} is left: {error}", self.name);
-        }
+        drop_database(&self.server, &self.name);
+        there().remove(&self.name);
     }
 }

@@ -143,7 +143,7 @@ impl RolesFile {
     }
 }
 
-/// Cuts SQL at its semicolons. Knows comments, quotes and dollar quotes, nothing else.
+/// Cuts SQL at its semicolons, leaving comments out. Knows comments (nested ones, too), quotes and dollar quotes, nothing else.
 #[must_use]
 pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
     let mut found: Vec<Statement> = Vec::new();
@@ -161,6 +161,16 @@ pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
             }
             rest = &rest[length..];
             continue;
+        } else if rest.starts_with("/*") {
+            let length = block_comment(rest);
+            line += rest[..length].matches('\n').count();
+            if !current.is_empty() {
+                current.push(' ');
+            }
+            rest = &rest[length..];
+            continue;
+        } else if c == '\'' && escapes(&current) {
+            escaped_string(rest)
         } else if c == '\'' || c == '"' {
             rest[1..].find(c).map_or(rest.len(), |end| end + 2)
         } else if let Some(tag) = dollar_tag(rest) {
@@ -199,6 +209,47 @@ pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
         });
     }
     found
+}
+
+/// Bytes of the comment that `text` begins with; comments hold comments.
+fn block_comment(text: &str) -> usize {
+    let (mut depth, mut at) = (0, 0);
+    while at < text.len() {
+        let here = &text.as_bytes()[at..];
+        if here.starts_with(b"/*") {
+            (depth, at) = (depth + 1, at + 2);
+        } else if here.starts_with(b"*/") {
+            (depth, at) = (depth - 1, at + 2);
+            if depth == 0 {
+                return at;
+            }
+        } else {
+            at += 1;
+        }
+    }
+    text.len()
+}
+
+/// Is the quote that follows one of `E'…'`?
+fn escapes(before: &str) -> bool {
+    let mut back = before.chars().rev();
+    matches!(back.next(), Some('e' | 'E'))
+        && !back
+            .next()
+            .is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
+}
+
+/// Bytes of the string that `text` begins with, where a backslash takes the next character with it.
+fn escaped_string(text: &str) -> usize {
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => drop(characters.next()),
+            '\'' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 fn dollar_tag(text: &str) -> Option<&str> {

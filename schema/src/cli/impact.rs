@@ -33,7 +33,7 @@ mod told;
 ///   BREAKS         fails, or gives its reader columns that it wasn't written for
 ///
 /// Statements come from --statements, else from pg_stat_statements. With no values known they are planned, not run: what depends on values (CHECK, foreign
-/// and unique keys, bodies of triggers) isn't seen.
+/// and unique keys, bodies of triggers) isn't seen. Nor are bodies of functions kept as text: who calls such a one is listed.
 ///
 /// The clone is a copy of the database's files if nobody is connected, else what pg_dump reads: it takes the room of the database and the time to read
 /// it. --on live needs no room, but everybody who meets the change's locks waits until all statements are judged, and a rewrite that is rolled back has
@@ -114,6 +114,7 @@ pub(in crate::cli) fn run(args: &Impact, format: Format) -> Result<()> {
     }
     let url = super::superuser_url(args.database_url.as_deref())?;
     let statements = statements(args, &url)?;
+    super::drop_copies_when_interrupted();
     let impact = impact::analyse(&url, &change, &statements, &options)?;
     let value = serde_json::to_value(&impact).unwrap_or_default();
     super::print(format, &told::told(&impact), &value);

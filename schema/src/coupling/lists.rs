@@ -33,6 +33,7 @@ impl Weaver<'_> {
                 None => List::NeverUsed,
                 Some(Source::Run) if declares || !granted => List::NotDeclared,
                 Some(Source::Declared | Source::Both) if !granted => List::Refused,
+                Some(Source::Declared) if self.counted => List::NeverRun,
                 Some(_) => List::Used,
             };
             Column {

@@ -14,6 +14,7 @@ pub mod diff;
 pub mod gate;
 pub mod json;
 mod lineage;
+mod links;
 mod lists;
 mod metrics;
 pub mod owners;
@@ -67,7 +68,7 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
         )
         .map(|row| (row.get(0), row.get(1)))
         .doing("asking for the server's version")?;
-    let mut weaver = weave::Weaver::new(&catalogue, &options.json);
+    let mut weaver = weave::Weaver::new(&catalogue, &options.json, window.is_some());
     let mut resolver = Resolver::new(client)?;
     for statement in &statements {
         if let Some(service) = catalogue.roles.get(&statement.role) {

@@ -199,6 +199,8 @@ pub enum List {
     NeverUsed,
     /// Run and not declared: no statement in the files says so, where the service has any there; else no grant does.
     NotDeclared,
+    /// Granted and declared, but no statement that the server counted reads it: the code that says so may be dead, or rare.
+    NeverRun,
     /// Declared and not granted: it would be refused.
     Refused,
 }

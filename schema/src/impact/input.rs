@@ -44,7 +44,13 @@ impl Change {
         }
         for sql in &self.statements {
             let lower = sql.to_ascii_lowercase();
-            let word = lower.split_whitespace().next().unwrap_or_default();
+            let word = first_word(&lower);
+            if word == "copy" {
+                return Err(Error::Usage(
+                    "a change that says `copy` can't be tried: it moves data in or out of the server"
+                        .into(),
+                ));
+            }
             if ["rollback", "abort", "prepare"].contains(&word) {
                 return Err(Error::Usage(format!(
                     "a change that says `{word}` can't be tried: it is rolled back as a whole anyway"
@@ -69,9 +75,15 @@ impl Change {
     }
 }
 
+/// Up to the first character that ends a word: `commit/**/and chain` is a commit, too. Comments before it are gone already.
+pub(super) fn first_word(sql: &str) -> &str {
+    let end = sql.find(|c: char| !c.is_ascii_alphabetic());
+    &sql[..end.unwrap_or(sql.len())]
+}
+
 /// `begin`, `start transaction`, `commit`, `end`, with whatever follows.
 fn brackets(sql: &str) -> bool {
-    let word = sql.split_whitespace().next().unwrap_or_default();
+    let word = first_word(sql);
     ["begin", "start", "commit", "end"]
         .iter()
         .any(|bracket| word.eq_ignore_ascii_case(bracket))

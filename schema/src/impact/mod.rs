@@ -7,6 +7,7 @@
 //! What planning can't find is looked at apart: NOT NULL against what an insert leaves out, sequences against rights. What depends on values (CHECK, unique
 //! and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
+mod alone;
 mod input;
 mod judge;
 mod locks;
@@ -18,6 +19,7 @@ mod rights;
 mod services;
 mod shape;
 mod steps;
+mod unseen;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -96,7 +98,11 @@ pub fn analyse(
         url: here,
     };
     let tried = trial.run(&subjects, place, service)?;
-    let mut impact = Impact { skipped, ..tried };
+    let mut impact = Impact {
+        skipped,
+        unseen: unseen::called(url, statements)?,
+        ..tried
+    };
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // What couldn't be rolled back must not be there when it is tried again.
@@ -161,7 +167,7 @@ impl Trial<'_> {
             let words = format!("; its locks were held {} ms", place.held_ms);
             place.how.push_str(&words);
         }
-        let services = by_service(judged);
+        let services = services::by_service(judged);
         Ok(Impact {
             version: 1,
             verdict: services
@@ -177,6 +183,7 @@ impl Trial<'_> {
             services,
             analysed: subjects.len(),
             skipped: Vec::new(),
+            unseen: Vec::new(),
             queue: None,
         })
     }
@@ -234,32 +241,6 @@ fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
         }
     }
     longest.ceil() as u64
-}
-
-fn by_service(judged: Vec<(String, Option<StatementImpact>)>) -> Vec<ServiceImpact> {
-    let mut services: BTreeMap<String, ServiceImpact> = BTreeMap::new();
-    for (service, impact) in judged {
-        let one = services
-            .entry(service)
-            .or_insert_with_key(|service| ServiceImpact {
-                service: service.clone(),
-                verdict: Verdict::Safe,
-                analysed: 0,
-                statements: Vec::new(),
-            });
-        one.analysed += 1;
-        if let Some(impact) =
-            impact.filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty())
-        {
-            one.verdict = one.verdict.max(impact.verdict);
-            one.statements.push(impact);
-        }
-    }
-    for one in services.values_mut() {
-        one.statements
-            .sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.calls.cmp(&a.calls)));
-    }
-    services.into_values().collect()
 }
 
 fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -> Vec<Conflict> {

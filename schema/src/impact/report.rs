@@ -27,6 +27,9 @@ pub struct Impact {
     pub analysed: usize,
     /// Statements that weren't, and why: they failed before the change, too.
     pub skipped: Vec<Skipped>,
+    /// Statements that were planned and not run, though they call functions whose bodies no plan shows: SAFE says nothing of those bodies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<Skipped>,
     /// Which locks of the change stand in the way of which statements.
     pub conflicts: Vec<Conflict>,
     /// The queue behind it, where that was measured.

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::report::{ServiceImpact, StatementImpact};
+use super::verdict::Verdict;
+
 /// The service of a role: as `map` says; else the longest schema that the role is named for (`registry_reader` is of `registry`); else the role itself.
 #[must_use]
 pub fn service_of(role: &str, schemas: &[String], map: &BTreeMap<String, String>) -> String {
@@ -16,6 +19,33 @@ pub fn service_of(role: &str, schemas: &[String], map: &BTreeMap<String, String>
         })
         .max_by_key(|schema| schema.len());
     named_for.cloned().unwrap_or_else(|| role.to_owned())
+}
+
+/// The worst of each service, and what of its statements suffers.
+pub(super) fn by_service(judged: Vec<(String, Option<StatementImpact>)>) -> Vec<ServiceImpact> {
+    let mut services: BTreeMap<String, ServiceImpact> = BTreeMap::new();
+    for (service, impact) in judged {
+        let one = services
+            .entry(service)
+            .or_insert_with_key(|service| ServiceImpact {
+                service: service.clone(),
+                verdict: Verdict::Safe,
+                analysed: 0,
+                statements: Vec::new(),
+            });
+        one.analysed += 1;
+        if let Some(impact) =
+            impact.filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty())
+        {
+            one.verdict = one.verdict.max(impact.verdict);
+            one.statements.push(impact);
+        }
+    }
+    for one in services.values_mut() {
+        one.statements
+            .sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.calls.cmp(&a.calls)));
+    }
+    services.into_values().collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use postgres::{Client, NoTls};
 
+use super::alone;
 use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
 use super::locks::{self, Held, Map};
 use super::probe::{Probe, failure};
@@ -97,9 +98,11 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
     ran.settle();
     // What the change set for itself doesn't concern the statements.
     probe.run("reset session authorization; reset role; set local search_path to default; set local statement_timeout = 0")?;
-    if on == On::Clone {
-        probe.run("set local lock_timeout = 0")?;
-    }
+    let most = match on {
+        On::Clone => 0,
+        On::Live => LIVE_LOCK_TIMEOUT.as_millis(),
+    };
+    probe.run(&format!("set local lock_timeout = {most}"))?;
     Ok(ran)
 }
 
@@ -114,12 +117,12 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         probe.run("set client_min_messages = debug1")?;
         let files = files(&mut probe.client)?;
         probe.said();
-        let (mut done, mut ms, mut seen) = (Ok(0), 0.0, Ok(Held::new()));
+        let (mut done, mut ms, mut seen) = (Ok(Ok(())), 0.0, Ok(Held::new()));
         let stop = AtomicBool::new(false);
         std::thread::scope(|scope| {
             let observer = scope.spawn(|| watch(url, pid, map, &stop));
             let started = Instant::now();
-            done = probe.client.execute(sql.as_str(), &[]);
+            done = alone::execute(&mut probe.client, sql);
             ms = started.elapsed().as_secs_f64() * 1e3;
             stop.store(true, Ordering::Relaxed);
             seen = observer
@@ -129,10 +132,10 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         ran.total_ms += ms;
         let said = probe.said();
         let mut step = step(sql, ms, said);
-        if let Err(error) = done {
+        if let Err(failure) = done? {
             ran.refused = Some(Refused {
                 sql: sql.clone(),
-                failure: failure(error)?,
+                failure,
             });
             ran.steps.push(step);
             return Ok(ran);

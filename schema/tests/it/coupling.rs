@@ -366,6 +366,16 @@ fn what_was_run_and_what_is_declared() {
         .find(|edge| edge.kind == Kind::Read)
         .unwrap();
     assert!(read.calls == 4 && read.calls_per_second > 0.0, "{read:?}");
+    // What the files say and nobody ran; without counting nothing can be said of that.
+    let mut dead = options.declared[0].clone();
+    dead.sql = "select id from shown.sales".into();
+    options.declared.push(dead);
+    let report = look(&mut client, &options).unwrap();
+    assert_eq!(in_list(&report, List::NeverRun), ["shown.sales.id"]);
+    options.run = false;
+    let report = look(&mut client, &options).unwrap();
+    assert!(in_list(&report, List::NeverRun).is_empty());
+    options.run = true;
     // Without files grants are what is declared.
     options.declared.clear();
     let report = look(&mut client, &options).unwrap();

@@ -5,6 +5,7 @@ use schema::impact::{Change, Impact, On, Options, Statement, Verdict, analyse};
 
 use crate::support::{connect, texts};
 
+mod beyond;
 mod command;
 mod generated;
 mod nothing;

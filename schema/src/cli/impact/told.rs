@@ -46,14 +46,18 @@ pub(super) fn told(impact: &Impact) -> String {
         impact.skipped.len(),
         place(impact)
     ));
-    lines.extend(impact.skipped.iter().map(|one| {
-        format!(
-            "    not judged: {}: {}: {}",
-            one.role,
-            one.why,
-            one_line(&one.sql)
-        )
-    }));
+    for (what, some) in [
+        ("not judged", &impact.skipped),
+        (
+            "judged for itself alone, without what it calls",
+            &impact.unseen,
+        ),
+    ] {
+        lines.extend(some.iter().map(|one| {
+            let sql = one_line(&one.sql);
+            format!("    {what}: {}: {}: {sql}", one.role, one.why)
+        }));
+    }
     lines.push(format!("verdict: {}", impact.verdict));
     lines.join("\n")
 }

@@ -61,6 +61,7 @@ pub(super) fn run(args: &Attack, format: Format) -> Result<()> {
         .iter()
         .map(|login| format!("{login} wasn't tried: no password is known"))
         .collect();
+    crate::cli::drop_copies_when_interrupted();
     match Copy::of(&url, "attack") {
         Ok(copy) => tried.extend(
             attack::run(

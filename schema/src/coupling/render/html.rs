@@ -40,6 +40,13 @@ pub fn html(report: &Report) -> String {
     list(
         &mut out,
         report,
+        List::NeverRun,
+        "Declared and never run",
+        "Dead code, or rare.",
+    );
+    list(
+        &mut out,
+        report,
         List::Refused,
         "Declared and not granted",
         "Would be refused.",

@@ -28,6 +28,7 @@ pub fn text(report: &Report) -> String {
         "granted and never used: what the contract can shrink by",
     );
     list(&mut out, report, List::NotDeclared, "run and not declared");
+    list(&mut out, report, List::NeverRun, "declared and never run");
     list(
         &mut out,
         report,
@@ -181,7 +182,7 @@ fn list(out: &mut String, report: &Report, which: List, title: &str) {
             .push(&column.column);
     }
     let count: usize = pairs.values().map(Vec::len).sum();
-    if count == 0 && which == List::Refused {
+    if count == 0 && [List::NeverRun, List::Refused].contains(&which) {
         return;
     }
     let _ = writeln!(out, "\n# {title} ({count})");

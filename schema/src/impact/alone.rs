@@ -1,0 +1,74 @@
+//! Statements that are committed on a clone: none may reach beyond it, for roles, databases and settings of the server have no clone.
+
+use postgres::Client;
+
+use super::input::first_word;
+use super::probe::failure;
+use super::report::Failure;
+use super::steps::{NO_TRANSACTION, one};
+use crate::error::{Doing, Error, Result};
+
+/// All that the server's databases share, as one transaction sees it. `pg_shdepend` isn't in it: every table's owner is noted there.
+const SHARED: &str = "
+select md5(concat_ws(' ',
+    (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_authid),
+    (select string_agg(concat_ws(' ', roleid, member, grantor, xmin, cmin), ',' order by roleid, member, grantor) from pg_auth_members),
+    (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_database),
+    (select string_agg(concat_ws(' ', setdatabase, setrole, xmin, cmin), ',' order by setdatabase, setrole) from pg_db_role_setting),
+    (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_tablespace),
+    (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_parameter_acl),
+    (select string_agg(concat_ws(' ', objoid, classoid, xmin, cmin), ',' order by objoid, classoid) from pg_shdescription),
+    (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_subscription)))";
+
+/// Runs and commits it, unless it changes what isn't the clone's. The inner `Err`: Postgres refused it.
+pub(super) fn execute(client: &mut Client, sql: &str) -> Result<std::result::Result<(), Failure>> {
+    batch(client, "begin isolation level repeatable read")?;
+    let before = shared(client)?;
+    match client.execute(sql, &[]) {
+        Ok(_) if shared(client)? == before => {
+            batch(client, "commit")?;
+            Ok(Ok(()))
+        }
+        Ok(_) => Err(beyond(sql)),
+        Err(error) => {
+            let refused = failure(error)?;
+            batch(client, "rollback")?;
+            if refused.sqlstate != NO_TRANSACTION {
+                return Ok(Err(refused));
+            }
+            if !of_relations(sql) {
+                return Err(beyond(sql));
+            }
+            match client.execute(sql, &[]) {
+                Ok(_) => Ok(Ok(())),
+                Err(error) => Ok(Err(failure(error)?)),
+            }
+        }
+    }
+}
+
+/// Is it one of those that run in no transaction and touch tables and indexes alone?
+fn of_relations(sql: &str) -> bool {
+    let lower = sql.to_ascii_lowercase();
+    let second = lower.split_whitespace().nth(1).unwrap_or_default();
+    match first_word(&lower) {
+        "vacuum" | "reindex" | "cluster" | "refresh" => true,
+        "create" | "drop" => ["index", "unique"].contains(&second),
+        "alter" => ["table", "index", "type"].contains(&second),
+        _ => false,
+    }
+}
+
+fn beyond(sql: &str) -> Error {
+    Error::Usage(format!(
+        "a clone can't hold what belongs to the whole server, so this can't be tried and nothing was changed: {sql}"
+    ))
+}
+
+fn shared(client: &mut Client) -> Result<String> {
+    one(client, SHARED)
+}
+
+fn batch(client: &mut Client, sql: &str) -> Result<()> {
+    client.batch_execute(sql).doing(sql.to_owned())
+}
