@@ -2,6 +2,7 @@
 //!
 //! On creates of one organisation, which wait for each other and so for the disk: the driver's own ceiling is far above.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Part {
     pub refused: u64,
     /// Neither: broken connections, time-outs, those the driver shed.
     pub lost: u64,
+    /// All answers by what became of them.
+    pub outcomes: BTreeMap<Answered, u64>,
     /// Half of the good answers came sooner.
     pub p50_ms: f64,
     /// All but one of a hundred.
@@ -210,6 +213,11 @@ fn described(record: &ServiceRecord, memory_mib: Vec<f64>) -> Part {
         goodput_per_s: per_s(good.count()),
         refused,
         lost: record.offered - good.count() - refused,
+        outcomes: record
+            .response
+            .iter()
+            .map(|(outcome, seen)| (*outcome, seen.count()))
+            .collect(),
         p50_ms: ms(0.5),
         p99_ms: ms(0.99),
         memory_mib,
