@@ -65,8 +65,15 @@ fn beyond(sql: &str) -> Error {
     ))
 }
 
+/// As whoever connected, for the change's own role may not look; the savepoint brings that role back.
 fn shared(client: &mut Client) -> Result<String> {
-    one(client, SHARED)
+    batch(client, "savepoint shared; reset role")?;
+    let all = one(client, SHARED)?;
+    batch(
+        client,
+        "rollback to savepoint shared; release savepoint shared",
+    )?;
+    Ok(all)
 }
 
 fn batch(client: &mut Client, sql: &str) -> Result<()> {

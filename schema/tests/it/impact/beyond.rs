@@ -69,7 +69,7 @@ fn what_belongs_to_the_whole_server_is_not_tried_where_it_would_be_committed() {
         assert_eq!(texts(&mut connect(&shop.url()), SERVER), before, "{sql}");
     }
     let fine = Change::new(
-        "alter table stock.items add z int; create index concurrently on stock.items (z)",
+        "set role stock_team; alter table stock.items add z int; create index concurrently on stock.items (z)",
     );
     analyse(&shop.url(), &fine, &statement(), &Options::default()).unwrap();
 }
