@@ -31,6 +31,12 @@ impl Passwords {
             .filter_map(|line| line.split_once(' '))
             .map(|(r, p)| (r.to_owned(), p.to_owned()))
             .collect();
+        for role in roles::LOGINS {
+            let variable = format!("GOVRNANZA_PASSWORD_{}", role.to_uppercase());
+            if let Ok(password) = std::env::var(variable) {
+                all.insert((*role).to_owned(), password);
+            }
+        }
         let missing: Vec<_> = roles::LOGINS
             .iter()
             .filter(|role| !all.contains_key(**role))
@@ -43,13 +49,6 @@ impl Passwords {
                 let password = generate();
                 writeln!(add, "{role} {password}")
                     .doing(format!("writing passwords to {}", file.display()))?;
-                all.insert((*role).to_owned(), password);
-            }
-        }
-        for role in roles::LOGINS {
-            if let Ok(password) =
-                std::env::var(format!("GOVRNANZA_PASSWORD_{}", role.to_uppercase()))
-            {
                 all.insert((*role).to_owned(), password);
             }
         }

@@ -69,7 +69,11 @@ fn the_table_of_settings_has_every_variable_and_no_other() {
 fn compose_sets_variables_that_there_are_for_every_service() {
     let compose = read("docs/deploy/compose.yaml");
     let known = variables();
-    let of_others = ["POSTGRES_PASSWORD"];
+    let of_others = ["POSTGRES_PASSWORD", "GOVRNANZA_HOME"];
+    assert!(
+        !compose.contains("--database-url"),
+        "every process may read arguments"
+    );
     let set = compose
         .lines()
         .map(|line| line.trim().trim_start_matches("environment: {"))

@@ -42,12 +42,17 @@ enum RolesCommand {
     /// The statements that would make it equal. Changes nothing.
     Plan(Common),
     /// Makes it equal, in one transaction: only the difference, what is given before what is taken. Without --yes it only plans.
+    ///
+    /// Takes no right away that a statement needs which the server has counted (pg_stat_statements): these are listed, and nothing is done, unless --force.
     Apply {
         #[command(flatten)]
         common: Common,
         /// Do it.
         #[arg(long)]
         yes: bool,
+        /// Take away what is in use, too.
+        #[arg(long)]
+        force: bool,
     },
     /// Tries every way across the boundary, as the real logins. Exit code 1 if one is open.
     Attack(attack::Attack),
@@ -119,12 +124,14 @@ pub(in crate::cli) fn run(args: &Roles, format: Format) -> Result<()> {
     match &args.command {
         RolesCommand::Check(common) => check(common, format),
         RolesCommand::Plan(common) => plan(common, format),
-        RolesCommand::Apply { common, yes: false } => {
+        RolesCommand::Apply {
+            common, yes: false, ..
+        } => {
             plan(common, format)?;
             eprintln!("dba: nothing was done; add --yes");
             Ok(())
         }
-        RolesCommand::Apply { common, yes: true } => apply(common, format),
+        RolesCommand::Apply { common, force, .. } => apply(common, *force, format),
         RolesCommand::Attack(args) => attack::run(args, format),
         RolesCommand::Matrix(args) => matrix::run(args, format),
         RolesCommand::Explain(args) => matrix::explain(args, format),
@@ -240,8 +247,28 @@ fn plan(common: &Common, format: Format) -> Result<()> {
     Ok(())
 }
 
-fn apply(common: &Common, format: Format) -> Result<()> {
+/// An error if something would be taken away that is used.
+fn spare(url: &str, findings: &[Finding]) -> Result<()> {
+    let found = drift::in_use(url, findings)?;
+    if let Some(why) = found.unknown {
+        eprintln!("dba: whether somebody uses what is taken away isn't known: {why}");
+    }
+    for statement in &found.used {
+        eprintln!("dba: in use: {statement}");
+    }
+    match found.used.len() {
+        0 => Ok(()),
+        n => Err(Error::Finding(format!(
+            "nothing was done: {n} statement(s) that have run would be refused; --force takes the rights away nevertheless"
+        ))),
+    }
+}
+
+fn apply(common: &Common, force: bool, format: Format) -> Result<()> {
     let looked = look(common)?;
+    if !force {
+        spare(&common.place.url()?, &looked.seen.findings)?;
+    }
     let skip: Vec<String> = looked
         .allowed
         .iter()

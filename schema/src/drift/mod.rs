@@ -8,6 +8,7 @@ pub mod census;
 mod compare;
 mod desired;
 mod finding;
+mod in_use;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use crate::session::Session;
 
 use census::Census;
 pub use finding::{By, Finding};
+pub use in_use::{InUse, in_use};
 
 /// In the order in which they are run.
 const SECTIONS: [&str; 5] = [

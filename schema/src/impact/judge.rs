@@ -278,12 +278,8 @@ fn refused_when_run(
             ))));
         }
     }
-    for table in plan
-        .writes
-        .iter()
-        .filter(|write| write.insert)
-        .map(|write| &write.table)
-    {
+    let inserts = plan.writes.iter().filter(|write| write.insert);
+    for table in inserts.map(|write| &write.table) {
         if client.query_one(SHUT, &[table])?.get(0) {
             return Ok(Some(denied(format!(
                 "row level security of {table} lets no row in"

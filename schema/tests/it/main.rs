@@ -11,6 +11,7 @@ mod coupling;
 mod grants;
 mod holes;
 mod impact;
+mod in_use;
 mod limits;
 mod migrations;
 mod other;

@@ -9,7 +9,7 @@ use schema::testing::TestCluster;
 
 use crate::support::connect;
 
-const FILE: &str = "-- == roles ==
+pub const FILE: &str = "-- == roles ==
 create role sales_team nologin;
 create role stock_team nologin;
 create role sales_app login password 'a';
@@ -27,19 +27,27 @@ grant select, insert, update, delete on stock.items to stock_app;
 reset role;
 ";
 
-#[test]
-fn the_tools_know_none_of_our_names() {
-    let cluster = TestCluster::bare();
+/// Makes the database `shop` of two teams, not yet as the file says; its URL.
+pub fn shop(cluster: &TestCluster) -> String {
     connect(&cluster.url("postgres", "superuser"))
         .batch_execute("create database shop")
         .unwrap();
     let url = cluster.url("shop", "superuser");
-    let mut superuser = connect(&url);
     let made = "create schema sales authorization sales_team; create schema stock authorization stock_team;
         set role sales_team; create table sales.orders (id int, price int); create view sales.prices as select o.price from sales.orders o;
         set role stock_team; create table stock.items (id int, name text); reset role";
     let roles = &FILE[FILE.find("create role").unwrap()..FILE.find("create schema").unwrap()];
-    superuser.batch_execute(&format!("{roles}{made}")).unwrap();
+    connect(&url)
+        .batch_execute(&format!("{roles}{made}"))
+        .unwrap();
+    url
+}
+
+#[test]
+fn the_tools_know_none_of_our_names() {
+    let cluster = TestCluster::bare();
+    let url = shop(&cluster);
+    let mut superuser = connect(&url);
     let options = Options {
         file: RolesFile::new(FILE),
         ..Options::default()

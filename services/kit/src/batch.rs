@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use tokio::sync::oneshot;
 
-use crate::db::{Lane, Spent, Turn, perform};
+use crate::db::{Lane, Run, Spent, Turn, perform};
 use crate::error::Busy;
 use crate::{Ctx, Error};
 
@@ -123,7 +123,7 @@ where
             since: Instant::now(),
             answer,
         });
-        self.schedule(&mut state, lane, sharing);
+        self.schedule(&mut state, lane, sharing, Lane::push);
         if !state.queued && state.running == 0 {
             // The lane takes no more, and nobody would come back for this one.
             state.waiting.pop_back();
@@ -134,19 +134,25 @@ where
     }
 
     /// Queues a turn if something waits and more turns may run.
-    fn schedule(self: &Arc<Self>, state: &mut State<K, V>, lane: &Lane, sharing: Sharing) {
+    fn schedule(
+        self: &Arc<Self>,
+        state: &mut State<K, V>,
+        lane: &Lane,
+        sharing: Sharing,
+        push: fn(&Lane, Run) -> bool,
+    ) {
         if state.queued || state.waiting.is_empty() || state.running >= sharing.together {
             return;
         }
         let (shared, on) = (Arc::clone(self), lane.clone());
         // How long each key waited is its own matter, not the turn's.
-        state.queued = lane.push(Box::new(move |_| shared.turn(&on, sharing)));
+        state.queued = push(lane, Box::new(move |_| shared.turn(&on, sharing)));
         if state.queued {
             lane.waits_elsewhere(-1);
         }
     }
 
-    /// Answers what waits, a statement's worth of it. Then other work of the lane has its turn, unless the lane takes no more.
+    /// Answers what waits, a statement's worth of it. Then other work of the lane has its turn, unless the lane is closed.
     fn turn(self: &Arc<Self>, lane: &Lane, sharing: Sharing) {
         let mut state = self.lock();
         state.queued = false;
@@ -155,13 +161,13 @@ where
             let count = state.waiting.len().min(sharing.max);
             let taken: Vec<_> = state.waiting.drain(..count).collect();
             state.running += 1;
-            self.schedule(&mut state, lane, sharing);
+            self.schedule(&mut state, lane, sharing, Lane::push_rest);
             drop(state);
             lane.waits_elsewhere(-(isize::try_from(count).unwrap_or_default()));
             self.answer(taken, lane, sharing);
             state = self.lock();
             state.running -= 1;
-            self.schedule(&mut state, lane, sharing);
+            self.schedule(&mut state, lane, sharing, Lane::push_rest);
             if state.queued || state.running > 0 || state.waiting.is_empty() {
                 return;
             }

@@ -121,7 +121,11 @@ fn named(
     };
     let forwarded = headers.get_all("x-forwarded-for");
     let client = match trusted {
-        Some(trusted) => trusted.client(peer, forwarded.filter_map(|value| value.to_str().ok())),
+        // What is no text is no address, and nothing before it is believed.
+        Some(trusted) => trusted.client(
+            peer,
+            forwarded.map(|value| value.to_str().unwrap_or_default()),
+        ),
         None => peer,
     };
     address::subject(client)

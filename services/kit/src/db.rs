@@ -13,7 +13,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use crate::error::{Busy, Error};
 pub use lane::Lane;
-pub(crate) use lane::{Turn, perform};
+pub(crate) use lane::{Run, Turn, perform};
 pub(crate) use pool::Side;
 pub use spent::{SessionId, Spent};
 

@@ -54,6 +54,15 @@ struct KeySet {
 
 type Set = Arc<KeySet>;
 
+/// When the keys were asked for.
+#[derive(Default)]
+struct Asked {
+    /// When last, with an answer or without: the pace.
+    tried: Option<Instant>,
+    /// When a request last asked and had its answer, and which: whoever waited meanwhile has the same.
+    answered: Option<(Instant, Result<(), Error>)>,
+}
+
 /// The keys known now, and how to learn new ones.
 pub(crate) struct Keys {
     source: Source,
@@ -61,8 +70,8 @@ pub(crate) struct Keys {
     clock: Clock,
     set: RwLock<Set>,
     verified: Verified,
-    /// When the keys were last asked for; held while asking, so that only one asks.
-    asked: tokio::sync::Mutex<Option<Instant>>,
+    /// Held while asking, so that only one asks.
+    asked: tokio::sync::Mutex<Asked>,
     /// Key ids that were looked for in vain, and when: whoever sends one again is refused at once for a while.
     absent: Mutex<HashMap<String, Instant>>,
 }
@@ -75,7 +84,7 @@ impl Keys {
             clock,
             set: RwLock::default(),
             verified: Verified::default(),
-            asked: tokio::sync::Mutex::new(None),
+            asked: tokio::sync::Mutex::default(),
             absent: Mutex::default(),
         })
     }
@@ -154,15 +163,21 @@ impl Keys {
             return Ok(self.set());
         }
         let mut asked = self.asked.lock().await;
-        // Somebody else read while this one waited in line.
-        if asked.is_some_and(|at| at >= came) || self.set().keys.contains_key(kid) {
+        if self.set().keys.contains_key(kid) {
             return Ok(self.set());
         }
-        if let Some(at) = *asked {
+        // Somebody else read while this one waited in line, or couldn't.
+        if let Some((_, answer)) = asked.answered.as_ref().filter(|(at, _)| *at >= came) {
+            return answer.clone().map(|()| self.set());
+        }
+        if let Some(at) = asked.tried {
             tokio::time::sleep(REREAD.saturating_sub(at.elapsed())).await;
         }
-        *asked = Some(Instant::now());
-        let set = self.read().await?;
+        let at = Instant::now();
+        asked.tried = Some(at);
+        let read = self.read().await;
+        asked.answered = Some((at, read.as_ref().map(drop).map_err(Clone::clone)));
+        let set = read?;
         if !set.keys.contains_key(kid) {
             let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
             if absent.len() >= ABSENT_MAX {
@@ -183,10 +198,10 @@ impl Keys {
         let Ok(mut asked) = self.asked.try_lock() else {
             return;
         };
-        if asked.is_some_and(|at| at.elapsed() < REFRESH) {
+        if asked.tried.is_some_and(|at| at.elapsed() < REFRESH) {
             return;
         }
-        *asked = Some(Instant::now());
+        asked.tried = Some(Instant::now());
         let keys = Arc::clone(self);
         actix_web::rt::spawn(async move {
             if let Err(error) = keys.read().await {

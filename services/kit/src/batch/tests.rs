@@ -29,6 +29,10 @@ type Asked = oneshot::Receiver<(Result<u32, Error>, Spent)>;
 impl Scene {
     /// With room for `max` waiting requests.
     fn new(max: usize, patience: Duration) -> Self {
+        Self::on(2, max, patience)
+    }
+
+    fn on(threads: u32, max: usize, patience: Duration) -> Self {
         let (tell, asked) = mpsc::channel();
         let (go, gate) = mpsc::channel();
         let gate = Arc::new(Mutex::new(gate));
@@ -51,7 +55,7 @@ impl Scene {
         });
         Self {
             batch,
-            lane: Lane::start("t", 2, max, patience).unwrap(),
+            lane: Lane::start("t", threads, max, patience).unwrap(),
             asked: Mutex::new(asked),
             go,
         }
@@ -114,6 +118,27 @@ fn one_that_fails_harms_nobody_else() {
         let asked: Vec<_> = (0..4).map(|_| scene.statement()).collect();
         assert_eq!(asked, [vec![2, bad, 3], vec![2], vec![bad], vec![3]]);
     }
+}
+
+#[test]
+fn other_work_has_its_turn_though_the_only_thread_s_queue_is_full() {
+    let scene = Scene::on(1, 1, Duration::from_secs(60));
+    let first = scene.ask(1);
+    assert_eq!(scene.statement(), [1]);
+    let (tell, told) = mpsc::channel();
+    let at = scene.batch.clone();
+    let other = scene.lane.run(move || {
+        // None is asked for a second statement before this.
+        tell.send(at.shared.lock().waiting.len()).unwrap();
+        Ok(())
+    });
+    let second = scene.ask(2);
+    scene.go(1);
+    assert_eq!(told.recv_timeout(Duration::from_secs(10)), Ok(1));
+    assert_eq!(block(other).0, Ok(()));
+    assert_eq!(scene.statement(), [2]);
+    scene.go(1);
+    assert_eq!((answer(first), answer(second)), (Ok(2), Ok(4)));
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) enum Turn {
 }
 
 /// What is done in one turn.
-type Run = Box<dyn FnOnce(Turn) + Send>;
+pub(crate) type Run = Box<dyn FnOnce(Turn) + Send>;
 
 struct Job {
     queued: Instant,
@@ -156,8 +156,17 @@ impl Lane {
 
     /// Queues a job; false if the queue is full or closed.
     pub(crate) fn push(&self, run: Run) -> bool {
+        self.push_within(self.shared.max, run)
+    }
+
+    /// Queues the rest of a job behind all others, even where the queue is full; false if it is closed.
+    pub(crate) fn push_rest(&self, run: Run) -> bool {
+        self.push_within(usize::MAX, run)
+    }
+
+    fn push_within(&self, max: usize, run: Run) -> bool {
         let mut queue = self.shared.lock();
-        if queue.closed || queue.jobs.len() >= self.shared.max {
+        if queue.closed || queue.jobs.len() >= max {
             return false;
         }
         queue.jobs.push_back(Job {

@@ -41,6 +41,11 @@ fn a_full_queue_is_503_at_once() {
             200,
             "the event loop is free"
         );
+        assert_eq!(
+            get(&format!("{}/readyz", world.service.url), &[]).status,
+            200,
+            "busy is not away"
+        );
         gate.wait();
         assert_eq!((first.join().unwrap(), second.join().unwrap()), (204, 200));
     });
