@@ -56,7 +56,7 @@ fn suffers(matrix: &Matrix, worst: Option<&Entry>) -> String {
             other = capital(&entry.aggressor),
         ),
         None if pairs(matrix).any(|entry| entry.resolved) => {
-            "No service was shown to harm another one at these rates.".into()
+            "No service alone was shown to harm another one at these rates.".into()
         }
         None => {
             "This run is too short to say who harms whom: it shows that everything runs.".into()
@@ -91,7 +91,7 @@ fn everybody(matrix: &Matrix) -> String {
         .max_by(|a, b| a.1.total_cmp(&b.1));
     match most {
         Some((entry, most)) if verdict(entry, matrix) == Verdict::Harmed => format!(
-            "With all of them at work, answers as slow as {}'s slowest 1 in 20 come 1 in {:.1} times, the largest change.",
+            "With all of them at work, answers as slow as {}'s slowest 1 in 20 come 1 in {:.1} times, the largest change, and more than chance.",
             capital(&entry.victim),
             20.0 / most
         ),

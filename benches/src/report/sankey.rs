@@ -17,9 +17,9 @@ pub struct Flow<'a> {
 }
 
 /// Half of a picture of this width fits a phone and keeps its letters readable.
-const WIDTH: f64 = 420.0;
-const LEFT: f64 = 92.0;
-const RIGHT: f64 = WIDTH - 92.0;
+const WIDTH: f64 = 440.0;
+const LEFT: f64 = 102.0;
+const RIGHT: f64 = WIDTH - 102.0;
 /// Height that all seconds share at the most, and the gap between two parties.
 const HEIGHT: f64 = 180.0;
 /// So much height has each second, where that is less: little waiting must not look like much.
