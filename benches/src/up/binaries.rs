@@ -121,14 +121,18 @@ fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
             packages.join(", ")
         ))
     })?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(Failure::could_not_run(format!(
+    if !status.success() {
+        return Err(Failure::could_not_run(format!(
             "Building {} failed: see above.",
             packages.join(", ")
-        )))
+        )));
     }
+    for package in packages {
+        // Cargo leaves a program as it was that no change has touched, and it would seem old for ever. At worst cargo is asked again.
+        let _ = std::fs::File::open(into.join(package))
+            .and_then(|binary| binary.set_modified(SystemTime::now()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
