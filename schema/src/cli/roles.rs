@@ -124,14 +124,12 @@ pub(in crate::cli) fn run(args: &Roles, format: Format) -> Result<()> {
     match &args.command {
         RolesCommand::Check(common) => check(common, format),
         RolesCommand::Plan(common) => plan(common, format),
-        RolesCommand::Apply {
-            common, yes: false, ..
-        } => {
+        RolesCommand::Apply { common, force, yes } if *yes => apply(common, *force, format),
+        RolesCommand::Apply { common, .. } => {
             plan(common, format)?;
             eprintln!("dba: nothing was done; add --yes");
             Ok(())
         }
-        RolesCommand::Apply { common, force, .. } => apply(common, *force, format),
         RolesCommand::Attack(args) => attack::run(args, format),
         RolesCommand::Matrix(args) => matrix::run(args, format),
         RolesCommand::Explain(args) => matrix::explain(args, format),
