@@ -249,14 +249,12 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
 
 /// Row security, and triggers that don't fire.
 fn facts(wanted: &Census, is: &Census) -> Vec<Finding> {
-    let of = |(table, fact): &(String, String), verb: &str, what: &str, change: String, by: By| {
-        Finding {
-            key: format!("{verb} {fact} of {table}"),
-            what: what.to_owned(),
-            fix: Some(format!("alter table {table} {change};")),
-            by,
-            rank: 3,
-        }
+    let of = |(table, fact): &(String, String), verb: &str, what: &str, change: String| Finding {
+        key: format!("{verb} {fact} of {table}"),
+        what: what.to_owned(),
+        fix: Some(format!("alter table {table} {change};")),
+        by: By::Superuser,
+        rank: 3,
     };
     let extra =
         is.facts
@@ -267,14 +265,12 @@ fn facts(wanted: &Census, is: &Census) -> Vec<Finding> {
                     "table with",
                     "it doesn't fire; of a foreign key: nothing is checked any more",
                     format!("enable {trigger}"),
-                    By::Superuser,
                 ),
                 None => of(
                     one,
                     "extra",
                     "rows are hidden from everybody but the owner, and the file doesn't say so",
                     off(&one.1),
-                    By::Superuser,
                 ),
             });
     let missing = wanted.facts.difference(&is.facts).map(|one| {
@@ -288,7 +284,6 @@ fn facts(wanted: &Census, is: &Census) -> Vec<Finding> {
             "missing",
             "the file says so, and rows are hidden from nobody",
             change,
-            By::Superuser,
         )
     });
     extra.chain(missing).collect()
