@@ -3,7 +3,6 @@
 
 mod section;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,7 +12,7 @@ use crate::dataset::Size;
 use crate::run::environment::Environment;
 pub use section::{Effect, Harm, SchemaChanges, Underway};
 
-use crate::scenario::{Actor, Arm, Kind, Played, Stage, Step, play};
+use crate::scenario::{Actor, Arm, Played, Stage, Step, play};
 
 /// How long it goes on.
 const SECONDS: f64 = 3.5;
@@ -85,16 +84,7 @@ fn effect(
     let mut actors = Actor::everybody(options.rate_per_s)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     actors.extend([report(), migration(change, careful)]);
-    let arm = Arm {
-        name: change.name.clone(),
-        kind: Kind::Naive,
-        seconds: None,
-        setup: String::new(),
-        undo: String::new(),
-        actors,
-        checks: BTreeMap::new(),
-        expect: Vec::new(),
-    };
+    let arm = Arm::of(&change.name, actors);
     let played = play(&stage, &arm, SECONDS, options.seed, &|_| Some(stage.here()))?;
     Ok(harm(environment, &played))
 }

@@ -19,13 +19,7 @@ pub(super) fn sign_in(
 ) -> Result<String, Failure> {
     let url = api(target, "account")? + "/sessions";
     let body = json!({"email": email, "password": password});
-    let ask = Ask {
-        method: "POST",
-        url: &url,
-        headers: &[],
-        if_match: None,
-        body: Some(&body),
-    };
+    let ask = Ask::post(&url, &body);
     Ok(client.insist(ask, 200)?.text("token").to_owned())
 }
 

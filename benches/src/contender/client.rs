@@ -52,6 +52,19 @@ pub struct Ask<'a> {
     pub body: Option<&'a Value>,
 }
 
+impl<'a> Ask<'a> {
+    /// Nobody's POST, such as a sign-up.
+    pub fn post(url: &'a str, body: &'a Value) -> Self {
+        Self {
+            method: "POST",
+            url,
+            headers: &[],
+            if_match: None,
+            body: Some(body),
+        }
+    }
+}
+
 /// Sends requests; cheap to clone.
 #[derive(Clone)]
 pub struct Client(Agent);

@@ -151,13 +151,7 @@ impl Loader<'_> {
         let email = format!("admin@o{number}.{}.example", self.run);
         let body = json!({"name": name, "plan": "enterprise", "admin": {"email": email, "password": PASSWORD}});
         let url = format!("{account}/organisations");
-        let ask = Ask {
-            method: "POST",
-            url: &url,
-            headers: &[],
-            if_match: None,
-            body: Some(&body),
-        };
+        let ask = Ask::post(&url, &body);
         let id = id_of(&self.client.insist(ask, 201)?.body)?;
         let token = sign_in(&self.client, self.target, &email, PASSWORD)?;
         let headers = headers(self.target, &token, &id.to_string())?;

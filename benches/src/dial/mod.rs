@@ -17,7 +17,7 @@ pub use section::{Curve, Dials, Level};
 
 use crate::dataset::Size;
 use crate::run::environment::Environment;
-use crate::scenario::{Actor, Arm, Kind, Played, Stage, drop_schemas, play};
+use crate::scenario::{Actor, Arm, Played, Stage, drop_schemas, play};
 use crate::schedule::stream;
 use crate::stats::paired_ratio;
 use crate::{Failure, bystander};
@@ -107,16 +107,7 @@ fn turn(
             .into_iter()
             .flat_map(|(dial, level)| dial.actors(dial.levels()[level])),
     );
-    let arm = Arm {
-        name: "dial".into(),
-        kind: Kind::Naive,
-        seconds: None,
-        setup: String::new(),
-        undo: String::new(),
-        actors,
-        checks: BTreeMap::new(),
-        expect: Vec::new(),
-    };
+    let arm = Arm::of("dial", actors);
     play(stage, &arm, seconds, seed, &|_| Some(stage.here()))
 }
 

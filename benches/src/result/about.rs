@@ -49,6 +49,20 @@ pub struct ServiceInfo {
     pub endpoints: BTreeMap<String, f64>,
 }
 
+impl ServiceInfo {
+    /// A service driven at this rate, of which no more is known.
+    #[must_use]
+    pub fn at(service: &str, rate_per_s: f64) -> Self {
+        Self {
+            name: service.to_owned(),
+            rate_per_s,
+            cpu_s_per_request: 0.0,
+            knee_per_s: None,
+            endpoints: BTreeMap::new(),
+        }
+    }
+}
+
 /// How soon changes take effect elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

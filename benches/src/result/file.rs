@@ -108,6 +108,12 @@ pub enum MalformedResult {
 }
 
 impl ResultFile {
+    /// Names of the services, in their order.
+    #[must_use]
+    pub fn service_names(&self) -> Vec<String> {
+        self.services.iter().map(|of| of.name.clone()).collect()
+    }
+
     /// Whether the matrix in the file is this one to the digit. Both are compared as the file writes them, for reading a
     /// decimal back may move the last bit of a number.
     #[must_use]

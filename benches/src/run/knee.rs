@@ -170,13 +170,7 @@ fn step(
     rate_per_s: f64,
     seed: u64,
 ) -> Result<Step, Failure> {
-    let info = ServiceInfo {
-        name: service.to_owned(),
-        rate_per_s,
-        cpu_s_per_request: 0.0,
-        knee_per_s: None,
-        endpoints: std::collections::BTreeMap::new(),
-    };
+    let info = ServiceInfo::at(service, rate_per_s);
     let settings = Settings {
         settle: SETTLE,
         ..Settings::default()

@@ -57,12 +57,7 @@ impl Rig {
         reversed: bool,
         stop: &AtomicBool,
     ) -> Result<Matrix, Failure> {
-        let names: Vec<String> = self
-            .result
-            .services
-            .iter()
-            .map(|of| of.name.clone())
-            .collect();
+        let names = self.result.service_names();
         let mut all = cells(&names, &["registry".to_owned()], &[]);
         all.retain(|cell| *cell != Cell::All);
         let mut done = Vec::new();

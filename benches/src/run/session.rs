@@ -27,13 +27,7 @@ impl Session {
     /// Runs what is missing, analyses, writes the report; the folder.
     pub(super) fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
         let preset = self.options.preset;
-        let services: Vec<String> = self
-            .result
-            .services
-            .iter()
-            .map(|of| of.name.clone())
-            .collect();
-        let all = preset.cells(&services);
+        let all = preset.cells(&self.result.service_names());
         let total = all.len() * preset.replicates();
         let progress = Progress::new(total, self.result.counted().count(), preset);
         progress.announce(preset);

@@ -65,6 +65,23 @@ pub struct Arm {
     pub expect: Vec<Expectation>,
 }
 
+impl Arm {
+    /// These actors and nothing else: no SQL before or after, nothing expected.
+    #[must_use]
+    pub fn of(name: impl Into<String>, actors: Vec<Actor>) -> Self {
+        Self {
+            name: name.into(),
+            kind: Kind::Naive,
+            seconds: None,
+            setup: String::new(),
+            undo: String::new(),
+            actors,
+            checks: BTreeMap::new(),
+            expect: Vec::new(),
+        }
+    }
+}
+
 /// What an arm is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -47,13 +47,7 @@ impl System {
         measure: Duration,
         number: usize,
     ) -> Result<ServiceRecord, Failure> {
-        let info = ServiceInfo {
-            name: service.to_owned(),
-            rate_per_s,
-            cpu_s_per_request: 0.0,
-            knee_per_s: None,
-            endpoints: std::collections::BTreeMap::new(),
-        };
+        let info = ServiceInfo::at(service, rate_per_s);
         let cell = crate::experiment::Cell::Alone {
             service: service.to_owned(),
         };

@@ -18,13 +18,7 @@ impl Probe<'_> {
         let body =
             json!({"name": name, "plan": "free", "admin": {"email": email, "password": PASSWORD}});
         let url = format!("{account}/organisations");
-        let ask = Ask {
-            method: "POST",
-            url: &url,
-            headers: &[],
-            if_match: None,
-            body: Some(&body),
-        };
+        let ask = Ask::post(&url, &body);
         let made = self.client.ask(ask);
         let signed_up = Want::of("account", "signing up makes an organisation", 201)
             .shape(|of| of.body["id"].is_string() && of.text("standing") == "active");

@@ -29,12 +29,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
         let preset = self.options.preset;
-        let names: Vec<String> = self
-            .result
-            .services
-            .iter()
-            .map(|of| of.name.clone())
-            .collect();
+        let names = self.result.service_names();
         // Whether watching costs anything can't be told where nothing is watched.
         let all: Vec<Cell> = preset
             .cells(&names)
@@ -116,12 +111,7 @@ impl Session {
         cell: &Cell,
         (replicate, place): (usize, usize),
     ) -> Result<CellResult, Failure> {
-        let names: Vec<String> = self
-            .result
-            .services
-            .iter()
-            .map(|of| of.name.clone())
-            .collect();
+        let names = self.result.service_names();
         let wanted = cell.members(&names);
         let members: Vec<ServiceInfo> = self
             .result
