@@ -92,7 +92,8 @@ pub fn grid(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
 fn cell(entry: &Entry, matrix: &Matrix) -> String {
     let verdict = verdict(entry, matrix);
     let class = match verdict {
-        Verdict::Harmed | Verdict::Better => "harmed",
+        Verdict::Harmed => "harmed",
+        Verdict::Better => "harmed gain",
         Verdict::NothingShown => "nothing",
         Verdict::Open => "open",
         Verdict::NotResolved => "unresolved",
@@ -104,7 +105,8 @@ fn cell(entry: &Entry, matrix: &Matrix) -> String {
         .p_adjusted
         .map_or(String::new(), |p| format!(", adjusted p {p:.3}"));
     format!(
-        "<td class=\"{class}\" style=\"--heat:{:.2}\" title=\"{} beside {}: {} ({}–{}), {} replicates{adjusted}\">{}<small>{}–{}</small></td>",
+        "<td class=\"{class}\" style=\"--tint:var(--{});--heat:{:.2}\" title=\"{} beside {}: {} ({}–{}), {} replicates{adjusted}\">{}<small>{}–{}</small></td>",
+        if estimate.ratio < 1.0 { "cool" } else { "hot" },
         heat(estimate.ratio),
         escape(&entry.victim),
         escape(&entry.aggressor),
@@ -118,9 +120,9 @@ fn cell(entry: &Entry, matrix: &Matrix) -> String {
     )
 }
 
-/// 0 at no effect, 1 at eightfold and beyond, on a logarithmic scale; a gain counts as none.
+/// 0 at no effect, 1 at eightfold and at an eighth and beyond, on a logarithmic scale; which of them, the tint says.
 fn heat(ratio: f64) -> f64 {
-    (ratio.log2() / 3.0).clamp(0.0, 1.0)
+    (ratio.log2().abs() / 3.0).min(1.0)
 }
 
 #[cfg(test)]
@@ -130,9 +132,10 @@ mod tests {
     #[test]
     fn the_scale_is_logarithmic() {
         assert_eq!(
-            (heat(1.0), heat(0.5), heat(8.0), heat(100.0)),
-            (0.0, 0.0, 1.0, 1.0)
+            (heat(1.0), heat(8.0), heat(100.0), heat(0.0)),
+            (0.0, 1.0, 1.0, 1.0)
         );
         assert!((heat(2.0) - 1.0 / 3.0).abs() < 1e-12);
+        assert!((heat(0.5) - heat(2.0)).abs() < 1e-12);
     }
 }
