@@ -99,15 +99,19 @@ pub fn draw(ratios: &[(f64, Estimate)]) -> String {
 mod tests {
     use super::*;
 
-    fn arm(us: u64) -> Arm {
-        let mut histogram = Histogram::new();
-        (1..=1000).for_each(|n| histogram.record_us(us * n));
-        [(0, histogram.clone()), (1, histogram)].into()
+    /// Two replicates, the second one slower by `drift` thousandths.
+    fn arm(us: u64, drift: u64) -> Arm {
+        let of = |thousandths: u64| {
+            let mut histogram = Histogram::new();
+            (1..=1000).for_each(|n| histogram.record_us(us * n * thousandths / 1000));
+            histogram
+        };
+        [(0, of(1000)), (1, of(1000 + drift))].into()
     }
 
     #[test]
     fn a_doubled_arm_is_a_flat_line_at_two() {
-        let found = ratios(&arm(10), &arm(20));
+        let found = ratios(&arm(100, 0), &arm(200, 4));
         assert!(
             found.iter().all(|(_, of)| (of.ratio - 2.0).abs() < 0.01),
             "{found:?}"

@@ -175,7 +175,8 @@ impl ServiceResult {
         }
     }
 
-    /// All response times in one histogram; failures stand in it at `censored_us`, however quickly they came.
+    /// All response times in one histogram; failures stand in it at `censored_us` or where they ended if that was later,
+    /// however quickly they came: a failure is never faster than a late good answer.
     ///
     /// # Errors
     /// [`MalformedHistogram`].
@@ -186,7 +187,7 @@ impl ServiceResult {
             if outcome.is_good() {
                 all.add(&histogram);
             } else {
-                (0..histogram.count()).for_each(|_| all.record_us(censored_us));
+                all.add_at_least(&histogram, censored_us);
             }
         }
         Ok(all)

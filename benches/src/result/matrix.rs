@@ -167,8 +167,9 @@ fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<En
         .filter(|((_, aggressor), _)| wanted(aggressor))
         .filter_map(|((victim, aggressor), together)| {
             let alone = arms.get(&(victim.clone(), ALONE.to_owned()))?;
-            let estimate = estimate(alone, together, metric);
-            let tail_n = tail_count(alone, metric).min(tail_count(together, metric));
+            let (alone, together) = in_pairs(alone, together);
+            let estimate = estimate(&alone, &together, metric);
+            let tail_n = tail_count(&alone, metric).min(tail_count(&together, metric));
             let (replicates, tail) = metric.needs();
             let resolved = tail_n >= tail
                 && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
@@ -183,6 +184,20 @@ fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<En
             })
         })
         .collect()
+}
+
+/// Of each arm the replicates that the other one has, too: those left out as invalid leave no pair, and must neither move
+/// a threshold nor count as data.
+fn in_pairs(alone: &Arm, together: &Arm) -> (Arm, Arm) {
+    let of = |arm: &Arm, other: &Arm| {
+        let paired = arm
+            .iter()
+            .filter(|(replicate, _)| other.contains_key(replicate));
+        paired
+            .map(|(replicate, one)| (*replicate, one.clone()))
+            .collect()
+    };
+    (of(alone, together), of(together, alone))
 }
 
 /// The ratio of two arms' replicates; thresholds are the first one's.

@@ -43,6 +43,15 @@ impl Histogram {
         let _ = self.0.add(&other.0);
     }
 
+    /// Adds all of another, none of them as faster than `least_us`.
+    pub fn add_at_least(&mut self, other: &Self, least_us: u64) {
+        for value in other.0.iter_recorded() {
+            let at = value.value_iterated_to().max(least_us).min(HIGHEST_US);
+            self.0
+                .saturating_record_n(at, value.count_since_last_iteration());
+        }
+    }
+
     /// How many latencies it holds.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -100,6 +109,14 @@ mod tests {
         let mut histogram = Histogram::new();
         (1..=n).for_each(|us| histogram.record_us(us));
         histogram
+    }
+
+    #[test]
+    fn what_is_added_is_at_least_as_slow() {
+        let mut all = one_to(10);
+        all.add_at_least(&one_to(20), 15);
+        assert_eq!((all.count(), all.count_beyond(14)), (30, 20));
+        assert_eq!(all.quantile_us(1.0), Some(20));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Adjustment for looking at many cells at once.
 
 /// Holm's step-down adjustment (Scand. J. Statist. 6, 1979): p-values in, adjusted p-values out, in the order given.
-/// Controls the chance of even one false alarm over the whole matrix, whatever the dependence between its cells.
+/// Controls the chance of even one false alarm over the list given, whatever the dependence between them.
 #[must_use]
 pub fn holm(p_values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..p_values.len()).collect();

@@ -30,8 +30,8 @@ impl Estimate {
 /// The ratio `together / alone` of pairs measured in the same replicate, by a paired t-test on `ln(together) - ln(alone)`
 /// (Kalibera & Jones, "Rigorous benchmarking in reasonable time", ISMM 2013, with logs in place of means).
 ///
-/// Pairs with a value that is not positive and finite carry no ratio and are left out; with fewer than two pairs left
-/// there is no interval, hence `None`: *not resolved*.
+/// Pairs with a value that is not positive and finite carry no ratio and are left out; with fewer than two pairs left, or
+/// where all differ from 1 by the very same, there is no interval, hence `None`: *not resolved*.
 #[must_use]
 pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Estimate> {
     let logs: Vec<f64> = pairs
@@ -61,12 +61,14 @@ pub struct Difference {
     pub high: f64,
 }
 
-/// The difference `together - alone` of pairs measured in the same replicate, by a paired t-test; `None` below two pairs.
+/// The difference `together - alone` of pairs measured in the same replicate, by a paired t-test; `None` below two finite
+/// pairs, or where all differ by the very same.
 #[must_use]
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Difference> {
     let differences: Vec<f64> = pairs
         .iter()
         .map(|(alone, together)| together - alone)
+        .filter(|difference| difference.is_finite())
         .collect();
     let Interval { mean, half, .. } = interval(&differences)?;
     Some(Difference {
@@ -83,7 +85,8 @@ struct Interval {
     p: f64,
 }
 
-/// Student's one-sample interval; `None` below two values.
+/// Student's one-sample interval; `None` below two values. Values that are all equal and not 0 have none either: no spread
+/// is what a histogram's resolution does to few values, and would pass for certainty.
 fn interval(values: &[f64]) -> Option<Interval> {
     if values.len() < 2 {
         return None;
@@ -99,8 +102,10 @@ fn interval(values: &[f64]) -> Option<Interval> {
     let student = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
     let p = if error > 0.0 {
         2.0 * student.sf((mean / error).abs())
+    } else if mean == 0.0 {
+        1.0
     } else {
-        f64::from(mean == 0.0)
+        return None;
     };
     Some(Interval {
         mean,
@@ -109,7 +114,8 @@ fn interval(values: &[f64]) -> Option<Interval> {
     })
 }
 
-/// The minimum detectable effect, as a ratio ≥ 1: the half width of the interval that *this run's own* null cells gave.
+/// The minimum detectable effect, as a ratio ≥ 1: the bound farthest from 1 of the intervals that *this run's own* null
+/// cells gave. It has no power of its own: an effect of this size is found about every second time.
 /// What lies within it can't be told from nothing on this machine today. `None` without a resolved null cell.
 #[must_use]
 pub fn minimum_detectable_effect(nulls: &[Estimate]) -> Option<f64> {
@@ -123,6 +129,14 @@ pub fn minimum_detectable_effect(nulls: &[Estimate]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_spread_is_no_certainty() {
+        assert_eq!(paired_ratio(&[(1.0, 2.0); 4]), None);
+        assert_eq!(paired_ratio(&[(2.0, 2.0); 4]).map(|one| one.p), Some(1.0));
+        let broken = [(1.0, f64::NAN), (1.0, 2.0), (1.0, 4.0)];
+        assert_eq!(paired_difference(&broken).map(|one| one.mean), Some(2.0));
+    }
 
     /// Five pairs worked out by hand: log ratios 0.1, 0.2, 0.3, 0.2, 0.2; mean 0.2, sd 0.0707107, t(4, 0.975) = 2.776445.
     #[test]

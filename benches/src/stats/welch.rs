@@ -7,7 +7,8 @@ use super::Estimate;
 /// The ratio `second / first` of two runs' replicates, from the difference of the means of their logarithms with Welch's
 /// variance and the Welch–Satterthwaite degrees of freedom (Biometrika 34, 1947).
 ///
-/// Values that are not positive and finite are left out; with fewer than two left on a side there is no interval.
+/// Values that are not positive and finite are left out; with fewer than two left on a side there is no interval,
+/// nor where neither side varies and they differ (see [`paired_ratio`](super::paired_ratio)).
 /// `replicates` is the smaller side's.
 #[must_use]
 pub fn welch_ratio(first: &[f64], second: &[f64]) -> Option<Estimate> {
@@ -23,8 +24,10 @@ pub fn welch_ratio(first: &[f64], second: &[f64]) -> Option<Estimate> {
             2.0 * student.sf((difference / error).abs()),
             student.inverse_cdf(0.975) * error,
         )
+    } else if difference == 0.0 {
+        (1.0, 0.0)
     } else {
-        (f64::from(difference == 0.0), 0.0)
+        return None;
     };
     Some(Estimate {
         ratio: difference.exp(),
