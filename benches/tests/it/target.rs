@@ -88,7 +88,29 @@ fn a_black_box_needs_base_urls_alone() {
     );
 }
 
-/// A Registry that answers 404 to everything: found before anything is measured, and measured only when asked to.
+/// Levels B2 and B3: a database's URL with whose logins its are called, and a process.
+fn watched() -> String {
+    let url = shared().database_url.as_deref().unwrap();
+    let listens = shared().services["profile"].replace("http://", "LISTEN=");
+    let is_it = |folder: &PathBuf| {
+        let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|one| one == listens.as_bytes())
+    };
+    let mut running = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(|of| of.path());
+    let process = running.find(is_it).expect("Profile runs on this machine");
+    let id = process.file_name().unwrap().to_string_lossy().into_owned();
+    format!(
+        "[[postgres]]\nurl = \"{url}\"\nroles = {{ profile = \"people\" }}\n[processes]\nprofile = {id}\n"
+    )
+}
+
+/// A Registry that answers 404 to everything: found before anything is measured, and measured only when asked to. What is
+/// measured is watched as deep as the target lets itself be.
 #[test]
 fn what_a_target_lacks_is_said_first() {
     let profile = shared().services["profile"].clone();
@@ -97,6 +119,7 @@ fn what_a_target_lacks_is_said_first() {
     let target = folder.path().join("target.toml");
     let text =
         services(&[("registry", &profile)]) + "[load-at]\nregistry = \"" + &registry + "\"\n";
+    let text = text + &watched();
     std::fs::write(&target, text).unwrap();
     let results = folder.path().join("results");
 
@@ -121,6 +144,21 @@ fn what_a_target_lacks_is_said_first() {
     );
     let names: Vec<&str> = result.services.iter().map(|of| of.name.as_str()).collect();
     assert_eq!(names, ["profile"]);
+    assert_eq!(target.levels, ["B0", "B1", "B2", "B3"]);
+    for cell in &result.cells {
+        let people = &cell.roles["people"];
+        assert!(people.calls > 0, "its database tells who asked: {cell:?}");
+        assert!(cell.ledger.samples > 0 && cell.observer_cpu > 0.0);
+        assert!(!cell.roles.contains_key("profile") || cell.roles["profile"].calls == 0);
+    }
+    let used = |role: &str| {
+        let of = result.cells.iter().filter_map(|cell| cell.roles.get(role));
+        of.map(|of| of.process_cpu_s).sum::<f64>()
+    };
+    assert!(
+        used("people") + used("profile") > 0.0,
+        "its process tells what it used"
+    );
 }
 
 #[test]
