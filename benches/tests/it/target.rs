@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
+use lab::compare::{Line, What};
 use lab::contender::{TargetFile, probe};
+use lab::dataset::Size;
+use lab::experiment::Preset;
 use lab::outage::{self, Break};
 use lab::result::{ResultFile, analyse};
+use lab::rival;
 
 use crate::support::{lab, shared, unique, world};
 
@@ -159,6 +163,41 @@ fn what_a_target_lacks_is_said_first() {
         used("people") + used("profile") > 0.0,
         "its process tells what it used"
     );
+}
+
+/// The rival keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
+#[test]
+fn the_composed_read_stands_beside_ours_as_anybodys() {
+    // First the one, then the other: two that start at once may be given the same free ports.
+    shared();
+    let folder = tempfile::tempdir().unwrap();
+    let options = rival::AsTarget {
+        preset: Preset::Smoke,
+        size: Size::TINY,
+        seed: 1,
+        optimised: false,
+        folder: folder.path().join("composed"),
+    };
+    let found = rival::as_target(&options, &Arc::new(AtomicBool::new(false))).unwrap();
+    let [ours, theirs] = found.subjects.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(ours.label, "one statement");
+    assert_eq!(theirs.label, "three calls");
+    let lacks = "registry: create-api".to_owned();
+    assert!(theirs.missing.contains(&lacks) && !ours.missing.contains(&lacks));
+    for of in [ours, theirs] {
+        assert!(!of.disqualified, "{of:?}");
+        assert!(of.good["registry"] > 0.99, "{of:?}");
+    }
+    let registry = |line: &&Line| line.service == "registry" && line.what == What::Alone;
+    let line = found.besides[0].lines.iter().find(registry).unwrap();
+    assert!(
+        line.values.iter().all(|of| of.is_some_and(|of| of > 0.0)),
+        "{line:?}"
+    );
+    assert!(options.folder.join("compare.html").is_file());
+    assert!(options.folder.join("three-calls/result.json").is_file());
 }
 
 #[test]
