@@ -6,9 +6,10 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::experiment::interruptible;
+use super::experiment::{Data, interruptible};
 use super::{Format, print_line};
 use crate::arms::Plan;
+use crate::experiment::Preset;
 use crate::outage::Break;
 use crate::{Failure, aside, outage, rival};
 
@@ -34,7 +35,10 @@ pub(super) struct FailureArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example: the API read by three HTTP calls beside one statement, and both while Profile and Account are stopped (about 3 min):
-  lab rival composed --save results/reference")]
+  lab rival composed --save results/reference
+Example: the same two as anybody's systems, through the contract alone at the same rates (`lab run --target … --allow-partial`
+twice, then `lab compare`; about 7 min), both results and compare.html kept in a folder:
+  lab rival composed --as-target results/composed")]
 pub(super) struct RivalArgs {
     /// Which
     #[arg(value_enum)]
@@ -42,6 +46,15 @@ pub(super) struct RivalArgs {
     /// Seconds that each neighbour is stopped while both are asked; 0 leaves that out
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
     stop_seconds: u64,
+    /// Instead: drive both through the contract alone, compare, and keep results and page in this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
+    as_target: Option<PathBuf>,
+    /// With --as-target: how much to run
+    #[arg(long, value_enum, default_value = "demo", requires = "as_target")]
+    preset: Preset,
+    /// With --as-target: size of the data set that is posted to each
+    #[arg(long, value_enum, default_value = "small", requires = "as_target")]
+    data: Data,
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
@@ -106,14 +119,18 @@ impl Common {
         if let Some(folder) = &self.save {
             aside::write(folder, name, outcome)?;
         }
-        match self.format {
-            Format::Text => print_line(outcome.to_string().trim_end()),
-            Format::Json => print_line(serde_json::json!(outcome)),
-        }
+        self.say(&outcome.to_string(), outcome);
         if let Some(folder) = &self.save {
             eprintln!("Kept: {}", Path::new(folder).join(name).display());
         }
         Ok(())
+    }
+
+    fn say(&self, text: &str, outcome: &impl Serialize) {
+        match self.format {
+            Format::Text => print_line(text.trim_end()),
+            Format::Json => print_line(serde_json::json!(outcome)),
+        }
     }
 }
 
@@ -138,6 +155,9 @@ pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
 
 /// Measures a rival.
 pub(super) fn measure_rival(args: &RivalArgs) -> Result<ExitCode, Failure> {
+    if let Some(folder) = &args.as_target {
+        return drive_rival(args, folder);
+    }
     let options = rival::Options {
         plan: args.plan.plan(args.common.seed),
         stop_s: args.stop_seconds,
@@ -148,6 +168,24 @@ pub(super) fn measure_rival(args: &RivalArgs) -> Result<ExitCode, Failure> {
     };
     args.common.end(aside::RIVAL, &outcome)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Both as anybody's systems. Exit code 1 where one lost an acknowledged write.
+fn drive_rival(args: &RivalArgs, folder: &Path) -> Result<ExitCode, Failure> {
+    let options = rival::AsTarget {
+        preset: args.preset,
+        size: args.data.size(),
+        seed: args.common.seed,
+        optimised: !args.common.unoptimised,
+        folder: folder.to_owned(),
+    };
+    let found = match args.rival {
+        RivalName::Composed => rival::as_target(&options, &interruptible()?)?,
+    };
+    args.common.say(&found.text(), &found);
+    eprintln!("Kept: {}", folder.join("compare.html").display());
+    let broken = found.subjects.iter().any(|subject| subject.disqualified);
+    Ok(ExitCode::from(u8::from(broken)))
 }
 
 fn part(name: &str) -> Result<Break, String> {

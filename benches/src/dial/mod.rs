@@ -3,6 +3,7 @@
 //! After Bubble-Up (MICRO 2011) and iBench: a service's sensitivity to each kind of pressure, measured once, says beside whom
 //! it can live. A bystander, who shares nothing with anybody but the server, is measured along with them.
 
+pub mod predict;
 mod presses;
 mod section;
 

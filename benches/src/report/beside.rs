@@ -23,7 +23,7 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
         })
     };
     let mut out = traits::section(result, folder);
-    out += &through::section(folder);
+    out += &through::section(result, folder);
     out += &found(
         aside::read(folder, aside::FAILURE).map(|of| failure(&of)),
         "When a part fails",

@@ -64,6 +64,20 @@ pub fn sentence(result: &ResultFile) -> Option<String> {
     Some(table(result)?.sentence())
 }
 
+/// Its median beside this service alone ÷ that in its quietest company; none for that one, and where the data can't carry it.
+pub fn beside(result: &ResultFile, service: &str) -> Option<Estimate> {
+    let arms = arms(result);
+    let median = |cell: &Cell| pooled(&arms[cell]).quantile_us(0.5);
+    let quietest = arms
+        .keys()
+        .filter(|cell| !matches!(cell, Cell::Null { .. }))
+        .min_by_key(|cell| median(cell).unwrap_or(u64::MAX))?;
+    let alone = Cell::Alone {
+        service: service.to_owned(),
+    };
+    resolved(&arms[quietest], arms.get(&alone)?).filter(|_| *quietest != alone)
+}
+
 fn table(result: &ResultFile) -> Option<Table> {
     let arms = arms(result);
     // A null isn't a company of its own.

@@ -2,13 +2,17 @@
 //! extra time went.
 
 use std::fmt::Write;
+use std::path::Path;
 
+use super::through::ladder;
 use super::{capital, closure, curve, escape};
+use crate::aside;
 use crate::experiment::Cell;
+use crate::ladder::Ladders;
 use crate::result::{ALONE, Arm, Arms, CellResult, Closure, ResultFile, arms};
 
 /// Every pair, folded away until asked for.
-pub fn section(result: &ResultFile) -> String {
+pub fn section(result: &ResultFile, folder: &Path) -> String {
     let mut pairs: Vec<&Cell> = result
         .counted()
         .map(|cell| &cell.cell)
@@ -17,6 +21,7 @@ pub fn section(result: &ResultFile) -> String {
     pairs.sort();
     pairs.dedup();
     let arms = arms(&result.cells).unwrap_or_default();
+    let ladders: Option<Ladders> = aside::read(folder, aside::LADDER);
     let mut out = String::from(
         "<section><h2>Every pair</h2><p>Dots: each line is one replicate, alone on the left, together on the right. Curve: together ÷ alone at \
          every quantile, with the 95 % band of the replicates.</p>\n",
@@ -33,6 +38,9 @@ pub fn section(result: &ResultFile) -> String {
         );
         for (victim, other) in [(first, second), (second, first)] {
             out.push_str(&one(result, &arms, victim, other).unwrap_or_default());
+            let climbed = ladders.as_ref();
+            let moved = climbed.and_then(|of| ladder::of_pair(of, victim, other));
+            out.push_str(&moved.unwrap_or_default());
         }
         out.push_str("</details>\n");
     }

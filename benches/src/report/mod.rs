@@ -32,8 +32,7 @@ pub use text::text;
 /// Writes `report.html`, with what else was measured and stands in its folder.
 pub fn write(result: &ResultFile, file: &Path) -> Result<(), Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
-    let more = beside::section(result, folder);
-    std::fs::write(file, page::page(result, &more)).map_err(|error| {
+    std::fs::write(file, page::page(result, folder)).map_err(|error| {
         Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
     })
 }

@@ -1,19 +1,20 @@
 //! The page around the sections.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::headline::SENTENCES;
 use super::{
-    bystander, capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio, stress,
-    together,
+    beside, bystander, capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio,
+    stress, together,
 };
 use crate::result::{Metric, ResultFile};
 
 /// The look of every page.
 pub(crate) const STYLE: &str = include_str!("style.css");
 
-/// The whole file; `more` are sections that aren't made from the result alone.
-pub fn page(result: &ResultFile, more: &str) -> String {
+/// The whole file, with what stands beside the result in its folder.
+pub fn page(result: &ResultFile, folder: &Path) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -44,8 +45,8 @@ pub fn page(result: &ResultFile, more: &str) -> String {
     out.push_str(&together::timeline(result));
     out.push_str(&cost::section(result));
     out.push_str(&together::freshness(result));
-    out.push_str(&cells::section(result));
-    out.push_str(more);
+    out.push_str(&cells::section(result, folder));
+    out.push_str(&beside::section(result, folder));
     out.push_str(&super::changes::section());
     out.push_str(&method(result));
     out.push_str("</main></body></html>\n");

@@ -2,18 +2,19 @@
 //! stand beside a result.
 
 mod dials;
-mod ladder;
+pub mod ladder;
 
 use std::fmt::Write;
 use std::path::Path;
 
 use super::{capital, escape};
 use crate::aside;
+use crate::result::ResultFile;
 use crate::scenario::{ArmResult, Scenarios};
 use crate::underway::{Effect, SchemaChanges};
 
 /// All four; each that is missing is named with the command that makes it.
-pub fn section(folder: &Path) -> String {
+pub fn section(result: &ResultFile, folder: &Path) -> String {
     let found = |section: Option<String>, title: &str, command: &str| {
         section.unwrap_or_else(|| {
             format!("<section><h2>{title}</h2><p>Not measured beside this run: <code>{command}</code>.</p></section>\n")
@@ -28,7 +29,7 @@ pub fn section(folder: &Path) -> String {
         "Known harms, and what helps",
         "lab scenario run all --save FOLDER",
     ) + &found(
-        aside::read(folder, aside::DIALS).map(|of| dials::section(&of)),
+        aside::read(folder, aside::DIALS).map(|of| dials::section(&of, result)),
         "Who feels which pressure",
         "lab dials --save FOLDER",
     ) + &found(

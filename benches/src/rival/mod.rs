@@ -1,6 +1,7 @@
 //! `lab rival`: the same read by another architecture, at the same absolute rate on the same machine and data.
 
 mod process;
+mod target;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::driver::ServiceRecord;
 use crate::run::Site;
 use crate::run::environment::Environment;
 use process::Rival;
+pub use target::{AsTarget, as_target};
 
 /// What is asked of one while a neighbour is away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

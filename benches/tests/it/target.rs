@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
+use lab::compare::{Line, What};
 use lab::contender::{TargetFile, probe};
+use lab::dataset::Size;
+use lab::experiment::Preset;
 use lab::outage::{self, Break};
 use lab::result::{ResultFile, analyse};
+use lab::rival;
 
 use crate::support::{lab, shared, unique, world};
 
@@ -88,7 +92,29 @@ fn a_black_box_needs_base_urls_alone() {
     );
 }
 
-/// A Registry that answers 404 to everything: found before anything is measured, and measured only when asked to.
+/// Levels B2 and B3: a database's URL with whose logins its are called, and a process.
+fn watched() -> String {
+    let url = shared().database_url.as_deref().unwrap();
+    let listens = shared().services["profile"].replace("http://", "LISTEN=");
+    let is_it = |folder: &PathBuf| {
+        let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|one| one == listens.as_bytes())
+    };
+    let mut running = std::fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .map(|of| of.path());
+    let process = running.find(is_it).expect("Profile runs on this machine");
+    let id = process.file_name().unwrap().to_string_lossy().into_owned();
+    format!(
+        "[[postgres]]\nurl = \"{url}\"\nroles = {{ profile = \"people\" }}\n[processes]\nprofile = {id}\n"
+    )
+}
+
+/// A Registry that answers 404 to everything: found before anything is measured, and measured only when asked to. What is
+/// measured is watched as deep as the target lets itself be.
 #[test]
 fn what_a_target_lacks_is_said_first() {
     let profile = shared().services["profile"].clone();
@@ -97,6 +123,7 @@ fn what_a_target_lacks_is_said_first() {
     let target = folder.path().join("target.toml");
     let text =
         services(&[("registry", &profile)]) + "[load-at]\nregistry = \"" + &registry + "\"\n";
+    let text = text + &watched();
     std::fs::write(&target, text).unwrap();
     let results = folder.path().join("results");
 
@@ -121,6 +148,56 @@ fn what_a_target_lacks_is_said_first() {
     );
     let names: Vec<&str> = result.services.iter().map(|of| of.name.as_str()).collect();
     assert_eq!(names, ["profile"]);
+    assert_eq!(target.levels, ["B0", "B1", "B2", "B3"]);
+    for cell in &result.cells {
+        let people = &cell.roles["people"];
+        assert!(people.calls > 0, "its database tells who asked: {cell:?}");
+        assert!(cell.ledger.samples > 0 && cell.observer_cpu > 0.0);
+        assert!(!cell.roles.contains_key("profile") || cell.roles["profile"].calls == 0);
+    }
+    let used = |role: &str| {
+        let of = result.cells.iter().filter_map(|cell| cell.roles.get(role));
+        of.map(|of| of.process_cpu_s).sum::<f64>()
+    };
+    assert!(
+        used("people") + used("profile") > 0.0,
+        "its process tells what it used"
+    );
+}
+
+/// The rival keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
+#[test]
+fn the_composed_read_stands_beside_ours_as_anybodys() {
+    // First the one, then the other: two that start at once may be given the same free ports.
+    shared();
+    let folder = tempfile::tempdir().unwrap();
+    let options = rival::AsTarget {
+        preset: Preset::Smoke,
+        size: Size::TINY,
+        seed: 1,
+        optimised: false,
+        folder: folder.path().join("composed"),
+    };
+    let found = rival::as_target(&options, &Arc::new(AtomicBool::new(false))).unwrap();
+    let [ours, theirs] = found.subjects.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert_eq!(ours.label, "one statement");
+    assert_eq!(theirs.label, "three calls");
+    let lacks = "registry: create-api".to_owned();
+    assert!(theirs.missing.contains(&lacks) && !ours.missing.contains(&lacks));
+    for of in [ours, theirs] {
+        assert!(!of.disqualified, "{of:?}");
+        assert!(of.good["registry"] > 0.99, "{of:?}");
+    }
+    let registry = |line: &&Line| line.service == "registry" && line.what == What::Alone;
+    let line = found.besides[0].lines.iter().find(registry).unwrap();
+    assert!(
+        line.values.iter().all(|of| of.is_some_and(|of| of > 0.0)),
+        "{line:?}"
+    );
+    assert!(options.folder.join("compare.html").is_file());
+    assert!(options.folder.join("three-calls/result.json").is_file());
 }
 
 #[test]

@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
+use crate::dial::predict::{Unknown, predict};
 use crate::dial::{Curve, Dials};
-use crate::report::{capital, escape};
+use crate::report::{bystander, capital, escape};
+use crate::result::{Entry, Metric, ResultFile};
 
 /// The scale ends at 2^7.
 const DOUBLINGS: f64 = 7.0;
 
 /// All dials, with their numbers.
-pub fn section(of: &Dials) -> String {
+pub fn section(of: &Dials, result: &ResultFile) -> String {
     let mut out = format!(
         "<section id=\"dials\"><h2>Who feels which pressure</h2><p>All services at work, and one kind of pressure at three levels: the 95th \
          percentile compared with no pressure, {} replicates. The bystander shares nothing with anybody but the server.</p><div class=\"dots\">\n",
@@ -57,7 +59,62 @@ pub fn section(of: &Dials) -> String {
         }
         out.push_str("</tr>\n");
     }
-    out + "</table></div></section>\n"
+    out + "</table></div>" + &pairs(of, result) + "</section>\n"
+}
+
+/// Every pair's median as the dials predict it, beside the measured one.
+fn pairs(dials: &Dials, result: &ResultFile) -> String {
+    let measured = |entry: &&Entry| entry.metric == Metric::P50 && entry.aggressor != "all";
+    let entries = result.matrix.iter().flat_map(|matrix| &matrix.entries);
+    let (mut rows, mut silent, mut off) = (String::new(), 0, 0);
+    for entry in entries.filter(measured) {
+        let pressure = bystander::beside(result, &entry.aggressor);
+        let range = match predict(dials, &entry.victim, pressure) {
+            Ok(range) => range,
+            Err(Unknown::NoPressure) => {
+                silent += 1;
+                continue;
+            }
+            Err(Unknown::OffTheDials) => {
+                off += 1;
+                continue;
+            }
+        };
+        let (says, verdict) = match entry.estimate.filter(|_| entry.resolved) {
+            Some(of) if of.low <= *range.end() && *range.start() <= of.high => (
+                format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
+                "agree",
+            ),
+            Some(of) => (
+                format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
+                "differ",
+            ),
+            None => ("not resolved".to_owned(), "can't be told"),
+        };
+        let _ = write!(
+            rows,
+            "<tr><th scope=\"row\">{} beside {}</th><td class=\"n\">×{:.2}–{:.2}</td><td class=\"n\">{says}</td><td>{verdict}</td></tr>",
+            escape(&capital(&entry.victim)),
+            escape(&capital(&entry.aggressor)),
+            range.start(),
+            range.end()
+        );
+    }
+    let unknown = format!(
+        "{silent} pairs can't be predicted, for the bystander wasn't shown to suffer beside that aggressor, and {off} because no dial \
+         presses so much on it or has the victim's curve."
+    );
+    let table = if rows.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "<div class=\"scroll\"><table><tr><th>median</th><th>predicted</th><th>measured (95 % interval)</th><th></th></tr>{rows}</table></div>"
+        )
+    };
+    format!(
+        "<h3>Predicted and measured pairs</h3><p>The dial's setting that hurts the bystander as much as an aggressor does says what the \
+         victim should suffer beside it (Bubble-Up). {unknown}</p>{table}"
+    )
 }
 
 fn draw(curves: &[&Curve]) -> String {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::ladder::{LadderResult, Ladders, StepResult};
-use crate::report::{escape, ratio};
+use crate::report::{capital, escape, ratio};
 use crate::stats::Estimate;
 
 /// From the left edge to where bars begin, and how wide they may be.
@@ -38,6 +38,18 @@ pub fn section(of: &Ladders) -> String {
         );
     }
     out + "</section>\n"
+}
+
+/// The waterfall of the ladder whose victim and aggressor these services are; nothing where none was climbed.
+pub fn of_pair(of: &Ladders, victim: &str, aggressor: &str) -> Option<String> {
+    let pair = format!("{} → {}", capital(aggressor), capital(victim));
+    let ladder = of.ladders.iter().find(|one| one.title.starts_with(&pair))?;
+    Some(format!(
+        "<p>How far it is from each other ({}, 95th percentile): {}</p>{}",
+        escape(&ladder.title),
+        escape(&ladder.answer()),
+        waterfall(ladder)
+    ))
 }
 
 /// One bar for each rung, from the one below to its own value; the whiskers are the step's interval.
@@ -142,7 +154,7 @@ mod tests {
             p95: Some(wide),
         };
         let ladder = LadderResult {
-            title: "a <b>".into(),
+            title: "Billing → Registry <b>".into(),
             scenario: "S2".into(),
             arm: "x".into(),
             replicates: 2,
@@ -157,13 +169,18 @@ mod tests {
             monotone: true,
             no_row_waits_across: true,
         };
-        let drawn = section(&Ladders {
+        let ladders = Ladders {
             version: 1,
             ladders: vec![ladder],
-        });
+        };
+        assert!(of_pair(&ladders, "registry", "billing").is_some());
+        assert!(of_pair(&ladders, "billing", "registry").is_none());
+        let drawn = section(&ladders);
         assert_eq!(drawn.matches("<rect").count(), 5);
         assert!(
-            drawn.contains("a &lt;b&gt;") && !drawn.contains("NaN") && !drawn.contains("inf\"")
+            drawn.contains("Registry &lt;b&gt;")
+                && !drawn.contains("NaN")
+                && !drawn.contains("inf\"")
         );
     }
 }
