@@ -103,18 +103,28 @@ impl Common {
         name: &str,
         outcome: &T,
     ) -> Result<(), Failure> {
-        if let Some(folder) = &self.save {
-            aside::write(folder, name, outcome)?;
-        }
-        match self.format {
-            Format::Text => print_line(outcome.to_string().trim_end()),
-            Format::Json => print_line(serde_json::json!(outcome)),
-        }
-        if let Some(folder) = &self.save {
-            eprintln!("Kept: {}", Path::new(folder).join(name).display());
-        }
-        Ok(())
+        keep_and_say(self.save.as_deref(), self.format, name, outcome)
     }
+}
+
+/// Keeps an outcome in a folder, if one is given, and says it.
+pub(super) fn keep_and_say<T: Serialize + std::fmt::Display>(
+    save: Option<&Path>,
+    format: Format,
+    name: &str,
+    outcome: &T,
+) -> Result<(), Failure> {
+    if let Some(folder) = save {
+        aside::write(folder, name, outcome)?;
+    }
+    match format {
+        Format::Text => print_line(outcome.to_string().trim_end()),
+        Format::Json => print_line(serde_json::json!(outcome)),
+    }
+    if let Some(folder) = save {
+        eprintln!("Kept: {}", folder.join(name).display());
+    }
+    Ok(())
 }
 
 /// Breaks one part after the other.
