@@ -71,10 +71,7 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
             args.said.end(&outcome.name(), &outcome)?;
             Ok(wanted(outcome.is_good()))
         }
-        What::Growth(args) => done(
-            args.said
-                .end("growth", &hot::growth::run(&args.plan())?),
-        ),
+        What::Growth(args) => done(args.said.end("growth", &hot::growth::run(&args.plan())?)),
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),

@@ -184,7 +184,11 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
             CELLS.iter().zip(&yardsticks).zip(&mut rounds)
         {
             for &connections in *connections {
-                rounds.served(0, connections, turn(&stage, &arm, *kind, connections, length)?);
+                rounds.served(
+                    0,
+                    connections,
+                    turn(&stage, &arm, *kind, connections, length)?,
+                );
                 rounds.yard(1, connections, yardstick.run(connections, plan.seconds)?);
             }
         }
@@ -202,7 +206,11 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
             cells.push(cell);
         }
     }
-    let pages: Vec<f64> = far.iter().zip(&first).map(|(far, first)| far / first).collect();
+    let pages: Vec<f64> = far
+        .iter()
+        .zip(&first)
+        .map(|(far, first)| far / first)
+        .collect();
     let some = |values: &[f64]| (!values.is_empty()).then(|| Spread::of(values));
     let bytes = stage
         .superuser()?

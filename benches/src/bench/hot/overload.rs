@@ -192,7 +192,9 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let (overload, ended) = part(&stage, &arm, knee * plan.times, plan.seconds)?;
     let recovered = recovery(&stage, &arm, ended, calm.p99_ms)?;
     let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
-    let memory_growth = last.zip(first).map_or(f64::NAN, |(last, first)| last / first);
+    let memory_growth = last
+        .zip(first)
+        .map_or(f64::NAN, |(last, first)| last / first);
     Ok(Outcome {
         at: crate::saved::now(),
         plan,
@@ -233,12 +235,7 @@ fn recovery(stage: &Stage, arm: &Arm, ended: Instant, calm_ms: f64) -> Result<f6
 }
 
 /// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
-fn part(
-    stage: &Stage,
-    arm: &Arm,
-    rate: f64,
-    seconds: u64,
-) -> Result<(Part, Instant), Failure> {
+fn part(stage: &Stage, arm: &Arm, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
     let settle = Duration::from_secs(1);
     let count = (rate * (seconds + 1) as f64) as u64;
     let arrivals = (0..count)

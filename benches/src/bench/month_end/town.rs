@@ -59,7 +59,11 @@ pub(super) fn make(
 pub(super) fn period(back: u32) -> String {
     let today = Utc::now().date_naive();
     let months = today.year() * 12 + today.month0() as i32 - back as i32;
-    format!("{:04}-{:02}", months.div_euclid(12), months.rem_euclid(12) + 1)
+    format!(
+        "{:04}-{:02}",
+        months.div_euclid(12),
+        months.rem_euclid(12) + 1
+    )
 }
 
 /// One customer with one card at the sandbox: that all organisations share it makes no difference to Billing.

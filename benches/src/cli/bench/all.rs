@@ -22,9 +22,15 @@ const STEPS: [(&str, Step); 12] = [
     ("rivals", |args| kept(hot::rivals::run(&few(args)))),
     ("shapes", |args| kept(hot::rivals::shapes(&few(args)))),
     ("list", |args| kept(hot::run(&plan(args, hot::Kind::List)))),
-    ("create", |args| kept(hot::run(&plan(args, hot::Kind::Create)))),
-    ("create-one", |args| kept(hot::run(&plan(args, hot::Kind::CreateHot)))),
-    ("mixed", |args| kept(hot::run(&plan(args, hot::Kind::Mixed)))),
+    ("create", |args| {
+        kept(hot::run(&plan(args, hot::Kind::Create)))
+    }),
+    ("create-one", |args| {
+        kept(hot::run(&plan(args, hot::Kind::CreateHot)))
+    }),
+    ("mixed", |args| {
+        kept(hot::run(&plan(args, hot::Kind::Mixed)))
+    }),
     ("overload-3", |args| overload(args, 3.0, 60)),
     ("overload-10", |args| overload(args, 10.0, 30)),
     ("growth", growth),
@@ -177,8 +183,14 @@ mod tests {
         let first = readme("", "| a |\n", "list", "a list");
         let second = readme(&first, "| b |\n", "read", "a read");
         let third = readme(&second, "| c |\n", "list", "another list");
-        assert!(third.contains("| c |") && !third.contains("| b |"), "{third}");
-        let (read, list) = (third.find("a read").unwrap(), third.find("another list").unwrap());
+        assert!(
+            third.contains("| c |") && !third.contains("| b |"),
+            "{third}"
+        );
+        let (read, list) = (
+            third.find("a read").unwrap(),
+            third.find("another list").unwrap(),
+        );
         assert!(read < list, "{third}");
         assert!(!third.contains("a list"), "{third}");
     }

@@ -64,9 +64,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let workers = if shape == "inline" { 4 } else { 2 };
     let way = web::Data::from(Arc::new(way));
     HttpServer::new(move || {
-        App::new()
-            .app_data(way.clone())
-            .route("/api/v1/organisations/{org}/apis/{id}", web::get().to(find_api))
+        App::new().app_data(way.clone()).route(
+            "/api/v1/organisations/{org}/apis/{id}",
+            web::get().to(find_api),
+        )
     })
     .workers(workers)
     .bind(setting("LISTEN")?)?

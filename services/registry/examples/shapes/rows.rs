@@ -124,7 +124,10 @@ pub fn find(pool: &Connections, keys: &[Key]) -> Vec<Answer> {
 
 fn rows(connection: &mut PgConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
     if let &[(organisation_id, id)] = keys {
-        let one = FindApi { organisation_id, id };
+        let one = FindApi {
+            organisation_id,
+            id,
+        };
         return Ok(vec![one.get_result(connection)?]);
     }
     let (organisation_ids, ids): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();

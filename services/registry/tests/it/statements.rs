@@ -98,10 +98,7 @@ fn a_create_is_two_statements() {
     let (_, sub_domain) = desk.place();
     let owner = desk.tenant.admin_profile;
     // What tidies up meanwhile is no part of it.
-    let calls = format!(
-        "{} and s.query !~* '^delete'",
-        of_registry("sum(s.calls)")
-    );
+    let calls = format!("{} and s.query !~* '^delete'", of_registry("sum(s.calls)"));
     let mut made = 0;
     let calls = eventually("the statements are counted", || {
         made += 1;
