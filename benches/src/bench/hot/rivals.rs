@@ -34,11 +34,11 @@ pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
     let mut cargo = Command::new("cargo");
     cargo
         .current_dir(&tree)
-        .args(["build", "--release", "--quiet", "--package", "registry"])
-        .args(["--example", "shapes", "--target-dir"])
+        .args(["build", "--release", "--quiet", "--package", "shapes"])
+        .arg("--target-dir")
         .arg(tree.join("target"));
     done("shapes", &mut cargo)?;
-    let binary = tree.join("target/release/examples/shapes");
+    let binary = tree.join("target/release/shapes");
     let stage = Stage::start(plan.size, plan.release)?;
     let mut arms = registries(&stage, plan)?;
     for shape in ["threads", "block", "inline"] {

@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 /// What an API is found by: organisation and id.
 pub type Key = (Uuid, Uuid);
+/// An id in Rust: in a statement `Uuid` is the type in SQL.
+type Id = Uuid;
 /// Connections.
 pub type Connections = Pool<ConnectionManager<PgConnection>>;
 
@@ -40,14 +42,14 @@ pub struct Api {
 
 #[derive(Queryable, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Person {
+pub struct Person {
     id: Uuid,
     name: String,
     job_title: Option<String>,
 }
 
 #[derive(Queryable, Serialize)]
-struct Reference {
+pub struct Reference {
     id: Uuid,
     name: String,
 }
@@ -94,15 +96,15 @@ mod row {
 
 kit::statement! {
     /// Registry's.
-    pub struct FindApi(organisation_id: uuid::Uuid as Uuid, id: uuid::Uuid as Uuid) -> (Nullable<Text>, Nullable<row::Api>) =
-        include_str!("../../../../benches/src/bench/hot/sql/find_api.sql")
+    pub struct FindApi(organisation_id: Id as Uuid, id: Id as Uuid) -> (Nullable<Text>, Nullable<row::Api>) =
+        include_str!("../../../src/bench/hot/sql/find_api.sql")
 }
 
 kit::statement! {
     /// Registry's for many.
-    pub struct FindApis<'a>(organisation_ids: &'a [uuid::Uuid] as Array<Uuid>, ids: &'a [uuid::Uuid] as Array<Uuid>)
+    pub struct FindApis<'a>(organisation_ids: &'a [Id] as Array<Uuid>, ids: &'a [Id] as Array<Uuid>)
         -> (BigInt, (Nullable<Text>, Nullable<row::Api>)) =
-        include_str!("../../../../benches/src/bench/hot/sql/find_apis.sql")
+        include_str!("../../../src/bench/hot/sql/find_apis.sql")
 }
 
 type Row = (Option<String>, Option<Api>);
