@@ -98,6 +98,7 @@ mod tests {
             status,
             etag,
             location: None,
+            retry_after: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! `lab bench month-end`: Billing's monthly run for many organisations, beside one bare `insert … select` of the same rows.
 
 mod observer;
+mod rounds;
 mod town;
 
 use std::sync::Arc;
@@ -9,12 +10,13 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::dataset::{connect, failed};
 use crate::up::{Instance, Options};
 use crate::{Failure, clock};
 use observer::Observer;
+pub use rounds::Outcome;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -61,8 +63,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Whether everything is within what is wanted.
-    pub fn is_good(&self) -> bool {
+    fn is_good(&self) -> bool {
         self.ratio <= 2.0
             && self.statement_ms_max <= 2000.0
             && self.transaction_ms_max <= 5000.0
@@ -70,7 +71,7 @@ impl Measured {
     }
 
     /// For people.
-    pub fn describe(&self) -> String {
+    fn describe(&self) -> String {
         let charges = self.charges.map_or_else(
             || "not measured".to_owned(),
             |(count, each)| format!("{count}, {each:.0} per second"),
@@ -103,8 +104,35 @@ impl Measured {
     }
 }
 
-/// Brings a system up, fills it, runs a month, and takes it down again.
+/// Bills the month so many months back on a system that runs: how long snapshot and invoices took.
+pub fn bill(instance: &Instance, client: Client, back: u32) -> Result<Duration, Failure> {
+    let settings = Settings {
+        organisations: 0,
+        latency_ms: 0,
+        charge: false,
+    };
+    let mut bench = Bench {
+        instance,
+        client,
+        settings,
+    };
+    bench.sql("select dba.pg_stat_statements_reset()")?;
+    let (snapshot, invoicing) = bench.invoice(&town::period(back))?;
+    Ok(snapshot + invoicing)
+}
+
+/// So many rounds, one after the other.
 pub fn run(
+    settings: Settings,
+    rounds: u32,
+    say: impl Fn(&str) + Send + Clone + 'static,
+) -> Result<Outcome, Failure> {
+    let rounds = (0..rounds).map(|_| round(settings, say.clone()));
+    Ok(Outcome::of(rounds.collect::<Result<_, _>>()?))
+}
+
+/// Brings a system up, fills it, runs a month, and takes it down again.
+fn round(
     settings: Settings,
     say: impl Fn(&str) + Send + Clone + 'static,
 ) -> Result<Measured, Failure> {
@@ -278,11 +306,4 @@ impl Bench<'_> {
         let done = self.client.batch_execute(sql);
         done.map_err(|error| failed("preparing the benchmark", &error))
     }
-}
-
-/// One line for programs.
-pub fn line(measured: &Measured) -> String {
-    serde_json::to_value(measured)
-        .unwrap_or(Value::Null)
-        .to_string()
 }

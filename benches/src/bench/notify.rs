@@ -1,5 +1,6 @@
 //! `lab bench notify`: how long it takes from a change's commit to the mail about it, and what a transaction held open elsewhere does to that.
 
+mod bare;
 mod scene;
 
 use std::collections::HashMap;
@@ -11,6 +12,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::hot::Spread;
+use super::yardstick::Cell;
+use crate::observe::machine;
+use crate::result::Machine;
 use crate::{Failure, up};
 use scene::Scene;
 
@@ -49,6 +54,16 @@ pub struct Part {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
+    /// RFC 3339.
+    pub at: String,
+    /// What the ratio is to.
+    pub yardstick: &'static str,
+    /// On what.
+    pub machine: Machine,
+    /// In the shape of the other benches.
+    pub cells: [Cell; 1],
+    /// Milliseconds of the yardstick, half and all but one of a hundred.
+    pub bare_ms: [f64; 2],
     /// Before, during and after the held transaction.
     pub parts: Vec<Part>,
     /// From its end until everything it had held back was mailed.
@@ -80,9 +95,15 @@ impl std::fmt::Display for Outcome {
                 part.name, part.changes, part.mails, part.p50_ms, part.p99_ms, part.max_ms
             )?;
         }
+        let [p50, p99] = self.bare_ms;
+        writeln!(
+            f,
+            "\n{}: p50 {p50:.1}, p99 {p99:.1}; its p50 by ours {:.2}",
+            self.yardstick, self.cells[0].ratio_to_yardstick.median
+        )?;
         write!(
             f,
-            "\nEverything held back was mailed {:.0} ms after the transaction's end.",
+            "Everything held back was mailed {:.0} ms after the transaction's end.",
             self.recovered_after_ms
         )
     }
@@ -100,6 +121,7 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
         eprintln!("{news}")
     })?;
     let mut scene = Scene::new(instance.target())?;
+    let bare = sorted(bare::delays(&instance, &scene.database)?);
     eprintln!("Changing an API {} times a second …", options.rate);
     let quiet = scene.change_for(options, options.seconds)?;
     let hold = Duration::from_secs(options.hold);
@@ -132,9 +154,26 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
         .max()
         .copied()
         .unwrap_or(released);
+    let quiet = part("nothing else going on", &quiet, &arrived);
+    let bare_ms = [at(&bare, 0.5), at(&bare, 0.99)];
+    let cell = Cell {
+        arm: "notification, commit to mail",
+        connections: 1,
+        requests_per_second: f64::from(options.rate),
+        ratio_to_pgbench: None,
+        ratio_to_pgbench_best: None,
+        ratio_to_yardstick: Spread::of(&[bare_ms[0] / quiet.p50_ms]),
+        p50_ms: quiet.p50_ms,
+        p99_ms: quiet.p99_ms,
+    };
     Ok(Outcome {
+        at: crate::saved::now(),
+        yardstick: "a commit, a listener that hears of it, one mail to the same server",
+        machine: machine(),
+        cells: [cell],
+        bare_ms,
         parts: vec![
-            part("nothing else going on", &quiet, &arrived),
+            quiet,
             part("a transaction held open elsewhere", &held, &arrived),
             part("after its end", &after, &arrived),
         ],
@@ -159,21 +198,25 @@ fn part(name: &'static str, made: &Times, arrived: &Times) -> Part {
             .get(number)
             .map(|arrived| millis(*arrived - *made).max(0.0))
     };
-    let mut delays: Vec<f64> = made.iter().filter_map(delay).collect();
-    delays.sort_by(f64::total_cmp);
-    let at = |share: f64| {
-        let index = (delays.len() as f64 * share) as usize;
-        delays
-            .get(index.min(delays.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(f64::NAN)
-    };
+    let delays = sorted(made.iter().filter_map(delay).collect());
     Part {
         name,
         changes: made.len(),
         mails: delays.len(),
-        p50_ms: at(0.5),
-        p99_ms: at(0.99),
-        max_ms: at(1.0),
+        p50_ms: at(&delays, 0.5),
+        p99_ms: at(&delays, 0.99),
+        max_ms: at(&delays, 1.0),
     }
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// The value below which such a share of the sorted ones lies.
+fn at(sorted: &[f64], share: f64) -> f64 {
+    let index = (sorted.len() as f64 * share) as usize;
+    let last = sorted.len().saturating_sub(1);
+    sorted.get(index.min(last)).copied().unwrap_or(f64::NAN)
 }

@@ -116,21 +116,31 @@ impl Common {
         name: &str,
         outcome: &T,
     ) -> Result<(), Failure> {
-        if let Some(folder) = &self.save {
-            aside::write(folder, name, outcome)?;
-        }
-        self.say(&outcome.to_string(), outcome);
-        if let Some(folder) = &self.save {
-            eprintln!("Kept: {}", Path::new(folder).join(name).display());
-        }
-        Ok(())
+        keep_and_say(self.save.as_deref(), self.format, name, outcome)
     }
+}
 
-    fn say(&self, text: &str, outcome: &impl Serialize) {
-        match self.format {
-            Format::Text => print_line(text.trim_end()),
-            Format::Json => print_line(serde_json::json!(outcome)),
-        }
+/// Keeps an outcome in a folder, if one is given, and says it.
+pub(super) fn keep_and_say<T: Serialize + std::fmt::Display>(
+    save: Option<&Path>,
+    format: Format,
+    name: &str,
+    outcome: &T,
+) -> Result<(), Failure> {
+    if let Some(folder) = save {
+        aside::write(folder, name, outcome)?;
+    }
+    say(format, &outcome.to_string(), outcome);
+    if let Some(folder) = save {
+        eprintln!("Kept: {}", folder.join(name).display());
+    }
+    Ok(())
+}
+
+fn say(format: Format, text: &str, outcome: &impl Serialize) {
+    match format {
+        Format::Text => print_line(text.trim_end()),
+        Format::Json => print_line(serde_json::json!(outcome)),
     }
 }
 
@@ -182,7 +192,7 @@ fn drive_rival(args: &RivalArgs, folder: &Path) -> Result<ExitCode, Failure> {
     let found = match args.rival {
         RivalName::Composed => rival::as_target(&options, &interruptible()?)?,
     };
-    args.common.say(&found.text(), &found);
+    say(args.common.format, &found.text(), &found);
     eprintln!("Kept: {}", folder.join("compare.html").display());
     let broken = found.subjects.iter().any(|subject| subject.disqualified);
     Ok(ExitCode::from(u8::from(broken)))

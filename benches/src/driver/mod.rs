@@ -49,6 +49,8 @@ pub struct Answer<'a> {
     pub etag: Option<&'a str>,
     /// `Location`.
     pub location: Option<&'a str>,
+    /// Whether `Retry-After` says when to come again.
+    pub retry_after: bool,
 }
 
 /// How a cell is driven.

@@ -17,6 +17,8 @@ mod system;
 mod twin;
 mod watching;
 
+pub use driver::reach as driver_ceiling;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -66,8 +66,14 @@ pub struct Cell {
     pub ratio_to_pgbench_best: f64,
     /// Its interval.
     pub ratio_to_pgbench_best_interval: Spread,
-    /// Against pgbench with the statement of many keys, where it ran.
+    /// Against pgbench with the statement of many keys and as many clients, where it ran.
     pub ratio_to_pgbench_batched: Option<f64>,
+    /// Against the best of that at any number of clients.
+    pub ratio_to_pgbench_batched_best: Option<f64>,
+    /// The first arm's requests per second by this one's, in the same round; none for the first.
+    pub ratio_of_first: Option<f64>,
+    /// Its interval.
+    pub ratio_of_first_interval: Option<Spread>,
     /// Half of the good answers came sooner.
     pub p50_ms: f64,
     /// All but one of a hundred.
@@ -125,6 +131,8 @@ pub struct Outcome {
     pub at: String,
     /// What was asked for.
     pub kind: Kind,
+    /// What the ratios are to.
+    pub yardstick: &'static str,
     /// APIs in the data set.
     pub apis: u64,
     /// Organisations.
@@ -200,50 +208,60 @@ impl std::fmt::Display for Outcome {
                 one.mean_ms
             )?;
         }
+        table(f, &self.cells)
+    }
+}
+
+/// Cells for people, one line each.
+pub fn table(f: &mut std::fmt::Formatter<'_>, cells: &[Cell]) -> std::fmt::Result {
+    writeln!(
+        f,
+        "\n{:<26}{:>6}{:>9}  {:<16}{:<18}{:<18}{:<13}{:>7}{:>8}  µs Postgres/service/driver",
+        "",
+        "conns",
+        "req/s",
+        "[interval]",
+        "÷ pgbench",
+        "÷ its best",
+        "÷ keys, best",
+        "p50 ms",
+        "p99 ms"
+    )?;
+    for cell in cells {
+        let per_s = cell.requests_per_second_interval;
+        let ratio = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
+        let short = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |of| format!("{of:.2}"));
+        let batched = format!(
+            "{}, {}",
+            short(cell.ratio_to_pgbench_batched),
+            short(cell.ratio_to_pgbench_batched_best)
+        );
+        let CpuUs {
+            postgres,
+            service,
+            driver,
+        } = cell.cpu_us;
+        let mut more = String::new();
+        if let Some(first) = cell.ratio_of_first_interval {
+            more += &format!("  first ÷ this {}", ratio(first));
+        }
+        if cell.failed > 0 {
+            more += &format!("  {} failed", cell.failed);
+        }
         writeln!(
             f,
-            "\n{:<22}{:>6}{:>10}  {:<18}{:<20}{:<20}{:>8}{:>8}{:>8}  µs Postgres/service/driver",
-            "",
-            "conns",
-            "req/s",
-            "[interval]",
-            "÷ pgbench",
-            "÷ its best",
-            "÷ keys",
-            "p50 ms",
-            "p99 ms"
+            "{:<26}{:>6}{:>9.0}  {:<16}{:<18}{:<18}{batched:<13}{:>7.2}{:>8.2}  {postgres:.0}/{service:.0}/{driver:.0}{more}",
+            cell.arm,
+            cell.connections,
+            per_s.median,
+            format!("[{:.0}, {:.0}]", per_s.low, per_s.high),
+            ratio(cell.ratio_to_pgbench_interval),
+            ratio(cell.ratio_to_pgbench_best_interval),
+            cell.p50_ms,
+            cell.p99_ms
         )?;
-        for cell in &self.cells {
-            let per_s = cell.requests_per_second_interval;
-            let ratio = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
-            let batched = cell
-                .ratio_to_pgbench_batched
-                .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
-            let CpuUs {
-                postgres,
-                service,
-                driver,
-            } = cell.cpu_us;
-            let failed = if cell.failed > 0 {
-                format!("  {} failed", cell.failed)
-            } else {
-                String::new()
-            };
-            writeln!(
-                f,
-                "{:<22}{:>6}{:>10.0}  {:<18}{:<20}{:<20}{batched:>8}{:>8.2}{:>8.2}  {postgres:.0}/{service:.0}/{driver:.0}{failed}",
-                cell.arm,
-                cell.connections,
-                per_s.median,
-                format!("[{:.0}, {:.0}]", per_s.low, per_s.high),
-                ratio(cell.ratio_to_pgbench_interval),
-                ratio(cell.ratio_to_pgbench_best_interval),
-                cell.p50_ms,
-                cell.p99_ms
-            )?;
-        }
-        Ok(())
     }
+    Ok(())
 }
 
 #[cfg(test)]

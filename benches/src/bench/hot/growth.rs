@@ -1,18 +1,19 @@
 //! `lab bench growth`: the same requests on ever larger data.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::figures::Spread;
+use super::figures::{Cell, Memory, Spread};
 use super::load::{Kind, Requests};
 use super::stage::{Arm, Stage};
-use super::{spread, turn};
+use super::yardstick::Yardstick;
+use super::{Rounds, spread, turn};
 use crate::Failure;
 use crate::dataset::Size;
 use crate::observe::cpu::machine;
-use crate::result::Machine;
+use crate::result::{Machine, PostgresInfo};
 
 /// Items of a page.
 const PAGE: u32 = 5;
@@ -42,123 +43,193 @@ pub struct Row {
     pub organisations: u64,
     /// Bytes of the database.
     pub database_bytes: i64,
+    /// Seconds that making the data and starting everything took.
+    pub made_in_s: f64,
     /// Milliseconds of one API's read, one connection: the rounds' medians of p50.
     pub read_p50_ms: Spread,
-    /// Reads in a second, 16 connections.
-    pub reads_per_s: Spread,
-    /// Milliseconds of a list's first 50, one connection.
-    pub list_p50_ms: Spread,
-    /// Creates in a second across organisations, 16 connections.
-    pub creates_per_s: Spread,
+    /// Read, list and create beside pgbench.
+    pub cells: Vec<Cell>,
     /// Milliseconds of the first page of five of the largest organisation.
     pub first_page_p50_ms: Spread,
     /// Of the ten-thousandth, where there is one.
     pub deep_page_p50_ms: Option<Spread>,
+    /// The one by the other, in each round.
+    pub deep_by_first_page: Option<Spread>,
+    /// Milliseconds of a month's invoices for all organisations, snapshot included.
+    pub month_end_ms: Spread,
+    /// What Registry held.
+    pub memory: Memory,
 }
 
 /// What came out.
 #[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// RFC 3339.
     pub at: String,
+    /// What the ratios are to.
+    pub yardstick: &'static str,
     /// On what.
     pub machine: Machine,
+    /// With which server.
+    pub postgres: PostgresInfo,
+    /// Rounds on each size.
+    pub rounds: u32,
+    /// Seconds of each cell.
+    pub seconds: u64,
+    /// p50 of the read at 1,000,000 APIs by that at 100,000; the interval is as wide as theirs allow.
+    pub read_p50_million_by_hundred_thousand: Option<Spread>,
     /// Smallest first, as asked for.
     pub rows: Vec<Row>,
 }
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "{:>10}{:>8}{:>9}{:>13}{:>10}{:>13}{:>11}{:>15}{:>15}{:>8}",
-            "APIs",
-            "orgs",
-            "MiB",
-            "read p50 ms",
-            "reads/s",
-            "list p50 ms",
-            "creates/s",
-            "page 1 p50 ms",
-            "page 10000",
-            "ratio"
-        )?;
+        let ratio = |of: Option<Spread>| {
+            of.map_or_else(
+                || "-".to_owned(),
+                |of| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high),
+            )
+        };
         for row in &self.rows {
-            let deep = row.deep_page_p50_ms.map(|deep| deep.median);
-            let text = |value: Option<f64>, digits| {
-                value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
-            };
             writeln!(
                 f,
-                "{:>10}{:>8}{:>9}{:>13.3}{:>10.0}{:>13.3}{:>11.0}{:>15.3}{:>15}{:>8}",
+                "{} APIs of {} organisations, {} MiB, made in {:.0} s; Registry {:.0} MiB at rest, {:.0} MiB at most",
                 row.apis,
                 row.organisations,
                 row.database_bytes >> 20,
-                row.read_p50_ms.median,
-                row.reads_per_s.median,
-                row.list_p50_ms.median,
-                row.creates_per_s.median,
+                row.made_in_s,
+                row.memory.rest_mib,
+                row.memory.peak_mib
+            )?;
+            super::figures::table(f, &row.cells)?;
+            let deep = row.deep_page_p50_ms.map(|deep| deep.median);
+            writeln!(
+                f,
+                "page 1: p50 {:.3} ms; page 10,000: {}; ratio {}; month-end {:.0} ms [{:.0}, {:.0}]\n",
                 row.first_page_p50_ms.median,
-                text(deep, 3),
-                text(deep.map(|deep| deep / row.first_page_p50_ms.median), 2)
+                deep.map_or_else(|| "none".to_owned(), |ms| format!("p50 {ms:.3} ms")),
+                ratio(row.deep_by_first_page),
+                row.month_end_ms.median,
+                row.month_end_ms.low,
+                row.month_end_ms.high
             )?;
         }
-        Ok(())
+        write!(
+            f,
+            "read p50 at 1,000,000 ÷ at 100,000: {}",
+            ratio(self.read_p50_million_by_hundred_thousand)
+        )
     }
 }
 
 /// One size after the other, each on a system of its own.
 pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
-    let mut rows = Vec::new();
+    let (mut rows, mut postgres) = (Vec::new(), None);
     for &apis in &plan.apis {
-        rows.push(measure(plan, super::size(apis))?);
+        let (row, info) = measure(plan, super::size(apis))?;
+        rows.push(row);
+        postgres = Some(info);
     }
+    let postgres = postgres.ok_or_else(|| Failure::usage("There is no size to measure."))?;
+    let at = |apis| rows.iter().find(|row: &&Row| row.apis == apis);
+    let growth = at(1_000_000).zip(at(100_000)).map(|(much, less)| {
+        let (much, less) = (much.read_p50_ms, less.read_p50_ms);
+        Spread {
+            median: much.median / less.median,
+            low: much.low / less.high,
+            high: much.high / less.low,
+        }
+    });
     Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339(),
+        at: crate::saved::now(),
+        yardstick: super::YARDSTICK,
         machine: machine(),
+        postgres,
+        rounds: plan.rounds,
+        seconds: plan.seconds,
+        read_p50_million_by_hundred_thousand: growth,
         rows,
     })
 }
 
-fn measure(plan: &Plan, size: Size) -> Result<Row, Failure> {
+/// What is asked for at each size, at how many connections.
+const CELLS: [(Kind, &[usize]); 3] = [
+    (Kind::Read, &[1, 16]),
+    (Kind::List, &[1]),
+    (Kind::Create, &[16]),
+];
+
+fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
+    let begun = Instant::now();
     let stage = Stage::start(size, plan.release)?;
     let arm = stage.registry("registry", &[])?;
+    let made_in_s = begun.elapsed().as_secs_f64();
     let length = Duration::from_secs(plan.seconds);
     let deep = deep_cursor(&stage, &arm)?;
     eprintln!("Warming up …");
     turn(&stage, &arm, Kind::Read, 16, Duration::from_secs(5))?;
-    let mut seen: [Vec<f64>; 6] = Default::default();
-    for _ in 0..plan.rounds {
-        let alone = turn(&stage, &arm, Kind::Read, 1, length)?;
-        let many = turn(&stage, &arm, Kind::Read, 16, length)?;
-        let list = turn(&stage, &arm, Kind::List, 1, length)?;
-        let create = turn(&stage, &arm, Kind::Create, 16, length)?;
-        seen[0].push(alone.p50_ms);
-        seen[1].push(many.per_s);
-        seen[2].push(list.p50_ms);
-        seen[3].push(create.per_s);
-        seen[4].push(page(&stage, &arm, None, length)?);
+    let yardsticks = CELLS
+        .iter()
+        .map(|(kind, _)| {
+            let scripts = super::load::scripts(*kind, size, super::SEED);
+            Yardstick::of(&stage, kind.name(), *kind, &scripts)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut rounds: [Rounds; CELLS.len()] = Default::default();
+    let (mut first, mut far) = (Vec::new(), Vec::new());
+    for round in 0..plan.rounds {
+        eprintln!("Round {} of {} …", round + 1, plan.rounds);
+        for (((kind, connections), yardstick), rounds) in
+            CELLS.iter().zip(&yardsticks).zip(&mut rounds)
+        {
+            for &connections in *connections {
+                rounds.served(
+                    0,
+                    connections,
+                    turn(&stage, &arm, *kind, connections, length)?,
+                );
+                rounds.yard(1, connections, yardstick.run(connections, plan.seconds)?);
+            }
+        }
+        first.push(page(&stage, &arm, None, length)?);
         if let Some(cursor) = &deep {
-            seen[5].push(page(&stage, &arm, Some(cursor), length)?);
+            far.push(page(&stage, &arm, Some(cursor), length)?);
         }
     }
+    let alone = rounds[0].arms.get(&(0, 1)).map_or(&[][..], Vec::as_slice);
+    let read_p50_ms = spread(alone, |turn| turn.p50_ms);
+    let mut cells = Vec::new();
+    for ((kind, _), rounds) in CELLS.iter().zip(&rounds) {
+        for mut cell in rounds.cells(std::slice::from_ref(&arm)) {
+            cell.arm = format!("registry, {}", kind.name());
+            cells.push(cell);
+        }
+    }
+    let pages: Vec<f64> = far
+        .iter()
+        .zip(&first)
+        .map(|(far, first)| far / first)
+        .collect();
+    let some = |values: &[f64]| (!values.is_empty()).then(|| Spread::of(values));
     let bytes = stage
         .superuser()?
         .query_one("select pg_database_size(current_database())", &[])
         .map_err(|error| crate::dataset::failed("asking for the size", &error))?;
-    let [read, reads, list, creates, first, far] =
-        seen.map(|values| spread(&values, |value| *value));
-    Ok(Row {
+    let row = Row {
         apis: size.apis,
         organisations: size.organisations,
         database_bytes: bytes.get(0),
-        read_p50_ms: read,
-        reads_per_s: reads,
-        list_p50_ms: list,
-        creates_per_s: creates,
-        first_page_p50_ms: first,
-        deep_page_p50_ms: deep.map(|_| far),
-    })
+        made_in_s,
+        read_p50_ms,
+        cells,
+        first_page_p50_ms: Spread::of(&first),
+        deep_page_p50_ms: some(&far),
+        deep_by_first_page: some(&pages),
+        memory: super::held(&arm),
+        month_end_ms: Spread::of(&stage.months(plan.rounds)?),
+    };
+    Ok((row, stage.server()?))
 }
 
 /// Milliseconds at p50 of one page of the largest organisation.

@@ -26,6 +26,20 @@ pub enum Kind {
     Mixed,
 }
 
+impl Kind {
+    /// As the file of its outcome is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::List => "list",
+            Self::List200 => "list-200",
+            Self::Create => "create",
+            Self::CreateHot => "create-one",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
 /// Makes requests.
 pub struct Requests {
     data: Arc<Dataset>,

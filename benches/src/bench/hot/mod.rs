@@ -15,15 +15,18 @@ use std::time::Duration;
 use crate::Failure;
 use crate::dataset::Size;
 use crate::observe::cpu::machine;
-use figures::{Cell, CpuUs, Memory, Pgbench, Spread};
+use figures::{Cell, CpuUs, Memory, Pgbench};
 use stage::{Arm, SEED, Stage};
 use yardstick::{Throughput, Yardstick};
 
-pub use figures::Outcome;
+pub use figures::{Outcome, Spread};
 pub use load::Kind;
 
 /// Keys in the yardstick's statement of many.
 const KEYS: u32 = 32;
+
+/// What every service is measured against.
+const YARDSTICK: &str = "pgbench -M prepared, the service's statement";
 
 /// How it is measured.
 #[derive(Clone, Debug)]
@@ -128,35 +131,20 @@ fn measure(stage: &Stage, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failur
                         connections,
                         Duration::from_secs(plan.seconds),
                     )?;
-                    rounds
-                        .arms
-                        .entry((index, connections))
-                        .or_default()
-                        .push(seen);
+                    rounds.served(index, connections, seen);
                 } else {
-                    let seen = alone.run(connections, plan.seconds)?;
-                    rounds
-                        .pgbench
-                        .entry((1, connections))
-                        .or_default()
-                        .push(seen);
+                    rounds.yard(1, connections, alone.run(connections, plan.seconds)?);
+                    if let Some(many) = &many {
+                        rounds.yard(KEYS, connections, many.run(connections, plan.seconds)?);
+                    }
                 }
-            }
-        }
-        if let Some(many) = &many {
-            for clients in [1, 4] {
-                let seen = many.run(clients, plan.seconds)?;
-                rounds
-                    .pgbench
-                    .entry((KEYS, clients))
-                    .or_default()
-                    .push(seen);
             }
         }
     }
     Ok(Outcome {
         at: chrono::Utc::now().to_rfc3339(),
         kind,
+        yardstick: YARDSTICK,
         apis: stage.size.apis,
         organisations: stage.size.organisations,
         rounds: plan.rounds,
@@ -215,6 +203,16 @@ fn turn(
 }
 
 impl Rounds {
+    /// An arm has had its turn in this round.
+    fn served(&mut self, arm: usize, connections: usize, seen: Turn) {
+        self.arms.entry((arm, connections)).or_default().push(seen);
+    }
+
+    /// pgbench has had its turn in this round.
+    fn yard(&mut self, keys: u32, clients: usize, seen: Throughput) {
+        self.pgbench.entry((keys, clients)).or_default().push(seen);
+    }
+
     /// The best of pgbench in a round, at any number of clients.
     fn best(&self, keys: u32, round: usize) -> f64 {
         let of_keys = self.pgbench.iter().filter(|((of, _), _)| *of == keys);
@@ -237,20 +235,29 @@ impl Rounds {
     fn cells(&self, arms: &[Arm]) -> Vec<Cell> {
         let one = |(&(arm, connections), turns): (&(usize, usize), &Vec<Turn>)| {
             let against = |yardstick: &dyn Fn(usize) -> f64| {
+                let turns = turns.iter().enumerate();
                 let ratios: Vec<f64> = turns
-                    .iter()
-                    .enumerate()
                     .map(|(round, turn)| turn.per_s / yardstick(round))
                     .collect();
                 Spread::of(&ratios)
             };
-            let same = self.pgbench.get(&(1, connections));
-            let to_pgbench = against(&|round| {
-                same.and_then(|seen| seen.get(round))
-                    .map_or(f64::NAN, |seen| seen.per_s)
-            });
+            let same = |keys| {
+                let seen = self.pgbench.get(&(keys, connections));
+                move |round: usize| {
+                    let seen = seen.and_then(|seen| seen.get(round));
+                    seen.map_or(f64::NAN, |seen| seen.per_s)
+                }
+            };
+            let to_pgbench = against(&same(1));
             let to_best = against(&|round| self.best(1, round));
-            let to_many = against(&|round| self.best(KEYS, round)).median;
+            let to_many = against(&same(KEYS)).median;
+            let to_best_of_many = against(&|round| self.best(KEYS, round)).median;
+            let first = self.arms.get(&(0, connections)).filter(|_| arm > 0);
+            let of_first = first.map(|first| {
+                let both = first.iter().zip(turns);
+                let ratios: Vec<f64> = both.map(|(first, own)| first.per_s / own.per_s).collect();
+                Spread::of(&ratios)
+            });
             let per_s = spread(turns, |turn| turn.per_s);
             Cell {
                 arm: arms[arm].name.clone(),
@@ -262,6 +269,9 @@ impl Rounds {
                 ratio_to_pgbench_best: to_best.median,
                 ratio_to_pgbench_best_interval: to_best,
                 ratio_to_pgbench_batched: (to_many > 0.0).then_some(to_many),
+                ratio_to_pgbench_batched_best: (to_best_of_many > 0.0).then_some(to_best_of_many),
+                ratio_of_first: of_first.map(|ratio| ratio.median),
+                ratio_of_first_interval: of_first,
                 p50_ms: spread(turns, |turn| turn.p50_ms).median,
                 p99_ms: spread(turns, |turn| turn.p99_ms).median,
                 cpu_us: CpuUs {

@@ -4,11 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::load::Kind;
+use super::closed;
+use super::load::{Kind, Requests};
 use super::stage::{Arm, Stage};
 use crate::dataset::Size;
 use crate::driver::{self, Load, Outcome as Answered, ServiceRecord};
@@ -16,7 +18,7 @@ use crate::observe::cpu::machine;
 use crate::result::Machine;
 use crate::schedule::Arrival;
 use crate::stats::Histogram;
-use crate::{Failure, operations};
+use crate::{Failure, operations, selftest};
 
 /// How it is measured.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -42,8 +44,12 @@ pub struct Part {
     pub sent_per_s: f64,
     /// Good answers in a second.
     pub goodput_per_s: f64,
-    /// Refused (503), all in all.
+    /// Refused (503 or 429), all in all.
     pub refused: u64,
+    /// Of these, how many said when to come again (`Retry-After`).
+    pub told_when: u64,
+    /// How late the driver itself was, 99th percentile.
+    pub driver_late_ms: f64,
     /// Neither: broken connections, time-outs, those the driver shed.
     pub lost: u64,
     /// All answers by what became of them.
@@ -76,6 +82,39 @@ pub struct Outcome {
     pub goodput_of_knee: f64,
     /// Overload's p99 of what was accepted by the calm p99: at most 10 wanted.
     pub p99_of_calm: f64,
+    /// What the service held in the last tenth by what it held in the first: at most 1.1 wanted.
+    pub memory_growth: f64,
+    /// The most it has held.
+    pub peak_mib: f64,
+    /// From the last request of the overload until one connection is served again as in calm times: at most 5 wanted.
+    pub recovered_after_s: f64,
+    /// Requests per second that the driver itself can send in time, against a stub.
+    pub driver_ceiling_per_s: f64,
+    /// Whether the knee is below a tenth of that: the driver isn't what is measured.
+    pub below_a_tenth: bool,
+}
+
+impl Outcome {
+    /// As its file is called.
+    pub fn name(&self) -> String {
+        format!("overload-{:.0}", self.plan.times)
+    }
+
+    /// From ten times the knee on a goodput of 0.8 is enough.
+    fn goodput_wanted(&self) -> f64 {
+        if self.plan.times >= 10.0 { 0.8 } else { 0.9 }
+    }
+
+    /// Whether everything is within what is wanted.
+    pub fn is_good(&self) -> bool {
+        self.goodput_of_knee >= self.goodput_wanted()
+            && self.p99_of_calm <= 10.0
+            && self.memory_growth <= 1.1
+            && self.recovered_after_s <= 5.0
+            && self.overload.told_when == self.overload.refused
+            && self.overload.lost == 0
+            && self.below_a_tenth
+    }
 }
 
 impl std::fmt::Display for Outcome {
@@ -115,39 +154,88 @@ impl std::fmt::Display for Outcome {
                 memory.join(" ")
             )?;
         }
+        let of = &self.overload;
         write!(
             f,
-            "\ngoodput of the knee       {:>6.2}   at least 0.9 wanted\np99 of the calm p99       {:>6.1}   at most 10 wanted",
-            self.goodput_of_knee, self.p99_of_calm
+            "\ngoodput of the knee       {:>6.2}   at least {} wanted\n\
+             p99 of the calm p99       {:>6.1}   at most 10 wanted\n\
+             memory, end by begin      {:>6.2}   at most 1.1 wanted; {:.0} MiB at most\n\
+             recovered after           {:>6.1} s at most 5 wanted\n\
+             refusals with Retry-After {} of {}\n\
+             driver                    {:.0} per second is its ceiling, ten times the knee or more: {}; late by {:.2} ms (p99)",
+            self.goodput_of_knee,
+            self.goodput_wanted(),
+            self.p99_of_calm,
+            self.memory_growth,
+            self.peak_mib,
+            self.recovered_after_s,
+            of.told_when,
+            of.refused,
+            self.driver_ceiling_per_s,
+            if self.below_a_tenth { "yes" } else { "no" },
+            of.driver_late_ms
         )
     }
 }
 
 /// Starts a system, finds the knee, and goes beyond.
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
+    let ceiling = selftest::driver_ceiling()?;
     let stage = Stage::start(Size::SMALL, plan.release)?;
     let settings = [("POOL_WAIT_MS", plan.wait_ms.to_string())];
     let arm = stage.registry("registry", &settings)?;
     super::turn(&stage, &arm, Kind::CreateHot, 16, Duration::from_secs(2))?;
     let knee = super::turn(&stage, &arm, Kind::CreateHot, 16, Duration::from_secs(6))?.per_s;
     eprintln!("The knee is at {knee:.0} per second. Calm …");
-    let calm = part(&stage, &arm, knee / 2.0, plan.seconds.clamp(5, 15))?;
+    let calm = part(&stage, &arm, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
     eprintln!("Overload …");
-    let overload = part(&stage, &arm, knee * plan.times, plan.seconds)?;
+    let (overload, ended) = part(&stage, &arm, knee * plan.times, plan.seconds)?;
+    let recovered = recovery(&stage, &arm, ended, calm.p99_ms)?;
+    let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
+    let memory_growth = last
+        .zip(first)
+        .map_or(f64::NAN, |(last, first)| last / first);
     Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339(),
+        at: crate::saved::now(),
         plan,
         machine: machine(),
         knee_per_s: knee,
         goodput_of_knee: overload.goodput_per_s / knee,
         p99_of_calm: overload.p99_ms / calm.p99_ms,
+        memory_growth,
+        peak_mib: arm.peak_mib(),
+        recovered_after_s: recovered,
+        driver_ceiling_per_s: ceiling,
+        below_a_tenth: knee < ceiling / 10.0,
         calm,
         overload,
     })
 }
 
-/// Sends at a fixed rate, whatever becomes of it.
-fn part(stage: &Stage, arm: &Arm, rate: f64, seconds: u64) -> Result<Part, Failure> {
+/// Seconds since `ended` at which the first half second began in which one connection was served without a failure and, at
+/// p99, as in calm times; half a minute at most.
+fn recovery(stage: &Stage, arm: &Arm, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
+    loop {
+        let since = ended.elapsed().as_secs_f64();
+        let mut requests = Requests::new(stage.data(), Kind::CreateHot, stage.salt());
+        let seen = closed::run(
+            arm.address,
+            1,
+            Duration::ZERO,
+            Duration::from_millis(500),
+            &mut |out| requests.next(out),
+            (&mut || (), &mut || ()),
+        )
+        .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))?;
+        let calm = seen.latency.count() > 0 && seen.ms(0.99) <= calm_ms;
+        if calm && seen.failed() == 0 || since > 30.0 {
+            return Ok(since);
+        }
+    }
+}
+
+/// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
+fn part(stage: &Stage, arm: &Arm, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
     let settle = Duration::from_secs(1);
     let count = (rate * (seconds + 1) as f64) as u64;
     let arrivals = (0..count)
@@ -168,17 +256,26 @@ fn part(stage: &Stage, arm: &Arm, rate: f64, seconds: u64) -> Result<Part, Failu
         &Arc::default(),
         stage.salt() as u32,
     )?;
+    // Of all that was sent, the settling second included: what isn't told when is what counts.
+    let untold = Arc::new(AtomicU64::new(0));
+    let silent = Arc::clone(&untold);
+    let tells: driver::Answered = Arc::new(move |answer: &driver::Answer<'_>| {
+        if matches!(answer.status, 429 | 503) && !answer.retry_after {
+            silent.fetch_add(1, Ordering::Relaxed);
+        }
+    });
     let load = Load {
         service: "registry".to_owned(),
         endpoints,
         arrivals: Arc::new(arrivals),
         call,
-        answered: None,
+        answered: Some(tells),
     };
     let settings = driver::Settings {
         settle,
         ..driver::Settings::default()
     };
+    let ends = Instant::now() + settle + Duration::from_secs(seconds);
     let (records, memory_mib) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
             let pause = Duration::from_secs(seconds) / 10;
@@ -196,14 +293,15 @@ fn part(stage: &Stage, arm: &Arm, rate: f64, seconds: u64) -> Result<Part, Failu
     let record = records
         .first()
         .ok_or_else(|| Failure::could_not_run("Nothing was sent."))?;
-    Ok(described(record, memory_mib))
+    let untold = untold.load(Ordering::Relaxed);
+    Ok((described(record, untold, memory_mib), ends))
 }
 
-fn described(record: &ServiceRecord, memory_mib: Vec<f64>) -> Part {
+fn described(record: &ServiceRecord, untold: u64, memory_mib: Vec<f64>) -> Part {
     let none = Histogram::new();
     let good = record.response.get(&Answered::Ok).unwrap_or(&none);
     let count = |outcome| record.response.get(&outcome).map_or(0, Histogram::count);
-    let refused = count(Answered::ServerError);
+    let refused = count(Answered::ServerError) + count(Answered::Limited);
     let shed = count(Answered::Shed);
     let per_s = |count: u64| count as f64 / record.measured_s;
     let ms = |quantile| good.quantile_us(quantile).unwrap_or_default() as f64 / 1000.0;
@@ -212,6 +310,8 @@ fn described(record: &ServiceRecord, memory_mib: Vec<f64>) -> Part {
         sent_per_s: per_s(record.offered - shed),
         goodput_per_s: per_s(good.count()),
         refused,
+        told_when: refused.saturating_sub(untold),
+        driver_late_ms: record.lag_summary().p99_us as f64 / 1000.0,
         lost: record.offered - good.count() - refused,
         outcomes: record
             .response

@@ -1,4 +1,4 @@
-//! `lab bench rivals`: the same statement behind other libraries, and behind Registry.
+//! `lab bench rivals` and `shapes`: the same statement behind other libraries and by other ways, and behind Registry.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,17 +20,46 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let stage = Stage::start(plan.size, plan.release)?;
     let mut arms = registries(&stage, plan)?;
     for name in RUST {
-        arms.push(start(&stage, name, built.join(name))?);
+        arms.push(start(&stage, name, built.join(name), &[])?);
     }
     let node = tree.join(FOLDER).join("node-pg/main.js");
-    arms.push(start(&stage, "node-pg", node)?);
+    arms.push(start(&stage, "node-pg", node, &[])?);
     measure(&stage, plan, arms)
 }
 
-fn start(stage: &Stage, name: &str, binary: PathBuf) -> Result<Arm, Failure> {
+/// The read's ways to the database in one small program, each alone and sharing statements, beside Registry.
+pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
+    let tree = tree()?;
+    eprintln!("Building the shapes …");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .current_dir(&tree)
+        .args(["build", "--release", "--quiet", "--package", "shapes"])
+        .arg("--target-dir")
+        .arg(tree.join("target"));
+    done("shapes", &mut cargo)?;
+    let binary = tree.join("target/release/shapes");
+    let stage = Stage::start(plan.size, plan.release)?;
+    let mut arms = registries(&stage, plan)?;
+    for shape in ["threads", "block", "inline"] {
+        for max in [32, 1] {
+            let name = format!("{shape}, {max} at once");
+            let settings = [("SHAPE", shape.to_owned()), ("BATCH_MAX", max.to_string())];
+            arms.push(start(&stage, &name, binary.clone(), &settings)?);
+        }
+    }
+    measure(&stage, plan, arms)
+}
+
+fn start(
+    stage: &Stage,
+    name: &str,
+    binary: PathBuf,
+    settings: &[(&str, String)],
+) -> Result<Arm, Failure> {
     let url = stage.login_url("registry_reader")?;
     let env = vec![("DATABASE_READ_URL".to_owned(), url)];
-    stage.start_arm(name, binary, env, &[])
+    stage.start_arm(name, binary, env, settings)
 }
 
 /// The source tree that this is run in.

@@ -52,13 +52,18 @@ pub(super) fn make(
         });
     made.map_err(|error| failed("making organisations", &error))?;
     // Two months back: the last month's run may begin by itself at any time.
+    Ok(period(2))
+}
+
+/// The month so many months before this one.
+pub(super) fn period(back: u32) -> String {
     let today = Utc::now().date_naive();
-    let (year, month) = match today.month() {
-        1 => (today.year() - 1, 11),
-        2 => (today.year() - 1, 12),
-        month => (today.year(), month - 2),
-    };
-    Ok(format!("{year:04}-{month:02}"))
+    let months = today.year() * 12 + today.month0() as i32 - back as i32;
+    format!(
+        "{:04}-{:02}",
+        months.div_euclid(12),
+        months.rem_euclid(12) + 1
+    )
 }
 
 /// One customer with one card at the sandbox: that all organisations share it makes no difference to Billing.

@@ -90,6 +90,32 @@ fn a_read_is_one_statement() {
     }
 }
 
+#[test]
+fn a_create_is_two_statements() {
+    let house = House::with_pools(1);
+    let mut superuser = watched(&house);
+    let desk = Desk::new(&house.world, "team");
+    let (_, sub_domain) = desk.place();
+    let owner = desk.tenant.admin_profile;
+    // What tidies up meanwhile is no part of it.
+    let calls = format!("{} and s.query !~* '^delete'", of_registry("sum(s.calls)"));
+    let mut made = 0;
+    let calls = eventually("the statements are counted", || {
+        made += 1;
+        reset(&mut superuser);
+        let body = json!({"name": format!("cards-{made}"), "tags": ["a", "b"], "subDomainId": sub_domain,
+            "businessOwnerId": owner, "technicalOwnerId": owner});
+        desk.post("/apis", &body).expect(201);
+        // None: see above.
+        match sql::number(&mut superuser, &calls) {
+            0 => None,
+            calls => Some(calls),
+        }
+    });
+    // Counter, API, tags, version and change by one; the other reads it back.
+    assert_eq!(calls, 2, "{}", sql::text(&mut superuser, &reader_texts()));
+}
+
 /// The same of the reader alone: the writer may be tidying up meanwhile, and a GET has no business there.
 fn of_reader(what: &str) -> String {
     of_registry(what).replace(", 'registry_writer'", "")

@@ -1,0 +1,292 @@
+//! What is asked of the hot path, and what the kept outcomes of a folder show of it.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::aside;
+
+/// One line: what is asked, the figure with its interval, and whether it is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// In words.
+    pub asked: String,
+    /// The figure that is asked for, beside what was found.
+    pub reached: String,
+    /// Whether the median is where it was asked for.
+    pub good: bool,
+}
+
+/// Which way is better.
+#[derive(Clone, Copy)]
+enum Is {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Is {
+    fn met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {least}"),
+            Self::AtMost(most) => format!("≤ {most}"),
+        }
+    }
+}
+
+/// The arm that shares statements, as the product is set up.
+const SHARED: &str = "registry, batches 32";
+/// The arm that doesn't.
+const ALONE: &str = "registry, no batching";
+
+/// All that can be said of the outcomes that are in this folder.
+#[must_use]
+pub fn lines(folder: &Path) -> Vec<Line> {
+    let of = |name: &str| aside::read::<Value>(folder, &format!("{name}.json"));
+    let mut all = Vec::new();
+    all.extend(of("read").iter().flat_map(read));
+    all.extend(of("rivals").iter().flat_map(rivals));
+    for (name, what, least) in [
+        (
+            "create",
+            "create across organisations, 16 connections ÷ pgbench's one statement",
+            0.7,
+        ),
+        (
+            "create-one",
+            "create into one organisation, 16 connections ÷ pgbench's one statement",
+            0.8,
+        ),
+    ] {
+        let ratio = of(name).and_then(|outcome| Some(cell(&outcome, "registry", 16)?.clone()));
+        all.extend(
+            ratio.and_then(|cell| of_cell(&cell, "ratioToPgbench", what, Is::AtLeast(least))),
+        );
+    }
+    all.extend(of("growth").iter().flat_map(growth));
+    for (name, least) in [("overload-3", 0.9), ("overload-10", 0.8)] {
+        all.extend(
+            of(name)
+                .iter()
+                .flat_map(|outcome| overload(name, outcome, least)),
+        );
+    }
+    all.extend(of("read").iter().flat_map(memory));
+    let month_end = |outcome: Value| {
+        line(
+            "month-end: invoices ÷ one bare insert … select",
+            spread(&outcome["ratio"])?,
+            Is::AtMost(2.0),
+        )
+    };
+    all.extend(of("month-end").and_then(month_end));
+    all
+}
+
+/// A table for a README.
+#[must_use]
+pub fn table(folder: &Path) -> String {
+    let mut text = String::from("| asked | reached | |\n|---|---|---|\n");
+    for Line {
+        asked,
+        reached,
+        good,
+    } in lines(folder)
+    {
+        let mark = if good { "yes" } else { "**no**" };
+        text += &format!("| {asked} | {reached} | {mark} |\n");
+    }
+    text
+}
+
+fn cell<'a>(outcome: &'a Value, arm: &str, connections: u64) -> Option<&'a Value> {
+    outcome["cells"].as_array()?.iter().find(|cell| {
+        cell["connections"] == connections
+            && cell["arm"]
+                .as_str()
+                .is_some_and(|name| name.starts_with(arm))
+    })
+}
+
+/// Median, low, high.
+fn spread(value: &Value) -> Option<[f64; 3]> {
+    Some([
+        value["median"].as_f64()?,
+        value["low"].as_f64()?,
+        value["high"].as_f64()?,
+    ])
+}
+
+fn line(asked: &str, [median, low, high]: [f64; 3], is: Is) -> Option<Line> {
+    Some(Line {
+        asked: format!("{asked} {}", is.text()),
+        reached: format!("{median:.2} [{low:.2}, {high:.2}]"),
+        good: is.met(median),
+    })
+}
+
+fn plain(asked: &str, value: f64, is: Is) -> Line {
+    Line {
+        asked: format!("{asked} {}", is.text()),
+        reached: format!("{value:.2}"),
+        good: is.met(value),
+    }
+}
+
+fn of_cell(cell: &Value, ratio: &str, asked: &str, is: Is) -> Option<Line> {
+    line(asked, spread(&cell[format!("{ratio}Interval")])?, is)
+}
+
+fn read(outcome: &Value) -> Vec<Line> {
+    let (same, best) = ("ratioToPgbench", "ratioToPgbenchBest");
+    let asked = [
+        (
+            ALONE,
+            16,
+            same,
+            "read without sharing, 16 connections ÷ pgbench",
+            0.7,
+        ),
+        (ALONE, 64, same, "read without sharing, 64 ÷ pgbench", 1.2),
+        (SHARED, 16, same, "read, 16 ÷ pgbench (floor 0.85)", 1.0),
+        (SHARED, 64, same, "read, 64 ÷ pgbench (floor 2.2)", 2.5),
+        (
+            SHARED,
+            64,
+            best,
+            "read, 64 ÷ pgbench's best at any number of clients",
+            1.2,
+        ),
+        (SHARED, 1, same, "read, 1 ÷ pgbench (floor 0.5)", 0.8),
+    ];
+    let mut all: Vec<Line> = asked
+        .into_iter()
+        .filter_map(|(arm, connections, ratio, asked, least)| {
+            of_cell(
+                cell(outcome, arm, connections)?,
+                ratio,
+                asked,
+                Is::AtLeast(least),
+            )
+        })
+        .collect();
+    let tail = cell(outcome, SHARED, 16)
+        .and_then(|cell| Some(cell["p99Ms"].as_f64()? / cell["p50Ms"].as_f64()?));
+    all.extend(tail.map(|tail| plain("read, 16: p99 ÷ p50", tail, Is::AtMost(6.0))));
+    all
+}
+
+fn rivals(outcome: &Value) -> Vec<Line> {
+    let per_s = |arm| cell(outcome, arm, 64)?["requestsPerSecond"].as_f64();
+    let asked = [
+        (
+            "axum-tokio-postgres",
+            "read, 64 ÷ axum + pipelined tokio-postgres",
+            1.3,
+        ),
+        ("axum-sqlx", "read, 64 ÷ axum + sqlx", 2.2),
+        ("node-pg", "read, 64 ÷ Node + pg", 4.0),
+    ];
+    asked
+        .into_iter()
+        .filter_map(|(arm, asked, least)| {
+            let ratio = cell(outcome, arm, 64)?.get("ratioOfFirstInterval");
+            match ratio.and_then(spread) {
+                Some(ratio) => line(asked, ratio, Is::AtLeast(least)),
+                None => Some(plain(
+                    asked,
+                    per_s(SHARED)? / per_s(arm)?,
+                    Is::AtLeast(least),
+                )),
+            }
+        })
+        .collect()
+}
+
+fn growth(outcome: &Value) -> Vec<Line> {
+    let mut all = Vec::new();
+    let warm = spread(&outcome["readP50MillionByHundredThousand"]);
+    all.extend(warm.and_then(|ratio| {
+        line(
+            "read's p50 at 1,000,000 APIs ÷ at 100,000",
+            ratio,
+            Is::AtMost(1.2),
+        )
+    }));
+    let rows = outcome["rows"].as_array().into_iter().flatten();
+    let deep = rows
+        .filter_map(|row| spread(&row["deepByFirstPage"]))
+        .next_back();
+    all.extend(
+        deep.and_then(|ratio| line("a list's page 10,000 ÷ page 1, p50", ratio, Is::AtMost(1.3))),
+    );
+    all
+}
+
+fn overload(name: &str, outcome: &Value, least: f64) -> Vec<Line> {
+    let times = name.trim_start_matches("overload-");
+    let number = |key: &str| outcome[key].as_f64();
+    let mut all = Vec::new();
+    let asked = format!("overload at {times} × the knee: goodput ÷ knee");
+    all.extend(number("goodputOfKnee").map(|value| plain(&asked, value, Is::AtLeast(least))));
+    let asked = format!("overload at {times} ×: p99 of what is accepted ÷ calm p99");
+    all.extend(number("p99OfCalm").map(|value| plain(&asked, value, Is::AtMost(10.0))));
+    let asked = format!("overload at {times} ×: memory, last tenth ÷ first");
+    all.extend(number("memoryGrowth").map(|value| plain(&asked, value, Is::AtMost(1.1))));
+    let asked = format!("overload at {times} ×: seconds until all is as before");
+    all.extend(number("recoveredAfterS").map(|value| plain(&asked, value, Is::AtMost(5.0))));
+    all
+}
+
+fn memory(outcome: &Value) -> Vec<Line> {
+    let all = outcome["memory"].as_array().into_iter().flatten();
+    let most = |key: &str| {
+        all.clone()
+            .filter_map(|one| one[key].as_f64())
+            .fold(0.0, f64::max)
+    };
+    vec![
+        plain("Registry at rest, MiB", most("restMib"), Is::AtMost(30.0)),
+        plain(
+            "Registry under full load, MiB",
+            most("peakMib"),
+            Is::AtMost(100.0),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_median_below_what_is_asked_is_not_reached() {
+        let folder = tempfile::tempdir().unwrap();
+        let ratio =
+            |median: f64| json!({"median": median, "low": median - 0.1, "high": median + 0.1});
+        let cell = |arm: &str, connections: u64, of: f64| {
+            json!({"arm": arm, "connections": connections, "ratioToPgbenchInterval": ratio(of),
+                "ratioToPgbenchBestInterval": ratio(of), "p50Ms": 1.0, "p99Ms": 7.0})
+        };
+        let outcome = json!({
+            "cells": [cell(ALONE, 16, 0.7), cell(ALONE, 64, 1.19), cell(SHARED, 16, 1.3)],
+            "memory": [{"restMib": 12.0, "peakMib": 101.0}],
+        });
+        aside::write(folder.path(), "read.json", &outcome).unwrap();
+        let good: Vec<bool> = lines(folder.path()).iter().map(|line| line.good).collect();
+        // Without sharing at 16 and 64; with, at 16; its tail; memory at rest and under load.
+        assert_eq!(good, [true, false, true, false, true, false]);
+        let text = table(folder.path());
+        assert!(
+            text.contains("÷ pgbench ≥ 1.2 | 1.19 [1.09, 1.29] | **no** |"),
+            "{text}"
+        );
+    }
+}

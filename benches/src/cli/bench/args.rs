@@ -1,0 +1,216 @@
+//! What can be typed behind `lab bench …`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::super::failure::{Common, PlanArgs, keep_and_say};
+use crate::Failure;
+use crate::bench::hot;
+use crate::cli::Format;
+
+/// Where the outcome goes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Said {
+    /// Keep the outcome in this folder, as JSON under the bench's name
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+    /// How to say what was seen
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+}
+
+impl Said {
+    /// Keeps it where that was asked for, and says it.
+    pub fn end<T: Serialize + std::fmt::Display>(
+        &self,
+        name: &str,
+        outcome: &T,
+    ) -> Result<(), Failure> {
+        let file = format!("{name}.json");
+        keep_and_say(self.save.as_deref(), self.format, &file, outcome)
+    }
+}
+
+/// Requests per second beside pgbench.
+#[derive(Clone, Debug, Args)]
+pub(super) struct HotArgs {
+    /// APIs in the data set: 10000 of 100 organisations, from 100000 on of 1000
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    pub apis: u64,
+    /// Rounds; in each every cell runs once
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Seconds of each cell
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Connections, and clients of pgbench
+    #[arg(long, value_delimiter = ',', default_value = "1,4,16,64", value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub connections: Vec<u16>,
+    /// BATCH_MAX of each Registry that is compared
+    #[arg(long, value_delimiter = ',', default_value = "32,1", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub batch_max: Vec<u32>,
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+impl HotArgs {
+    pub fn plan(&self, kind: hot::Kind) -> hot::Plan {
+        hot::Plan {
+            kind,
+            size: hot::size(self.apis),
+            rounds: self.rounds,
+            seconds: self.seconds,
+            connections: self.connections.iter().map(|&n| n.into()).collect(),
+            batch_max: self.batch_max.clone(),
+            release: !self.debug,
+        }
+    }
+}
+
+/// Creates.
+#[derive(Debug, Args)]
+pub(super) struct CreateArgs {
+    #[command(flatten)]
+    pub hot: HotArgs,
+    /// Into one organisation
+    #[arg(long)]
+    pub one: bool,
+}
+
+/// More than there is room for.
+#[derive(Debug, Args)]
+pub(super) struct OverloadArgs {
+    /// Seconds of the overload
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=3600))]
+    pub seconds: u64,
+    /// How many times the knee is sent; from 10 on a goodput of 0.8 of the knee is enough
+    #[arg(long, default_value_t = 3.0)]
+    pub times: f64,
+    /// POOL_WAIT_MS: how long a request may wait before it is refused
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    pub wait_ms: u64,
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+impl OverloadArgs {
+    pub fn plan(&self) -> Result<hot::overload::Plan, Failure> {
+        if !(1.0..=100.0).contains(&self.times) {
+            return Err(Failure::usage("--times must be between 1 and 100."));
+        }
+        Ok(hot::overload::Plan {
+            seconds: self.seconds,
+            times: self.times,
+            wait_ms: self.wait_ms,
+            release: !self.debug,
+        })
+    }
+}
+
+/// Ever larger data.
+#[derive(Debug, Args)]
+pub(super) struct GrowthArgs {
+    /// APIs of each data set; 10000000 needs 20 GB of disk
+    #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    pub apis: Vec<u64>,
+    /// Rounds on each
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Seconds of each cell
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+impl GrowthArgs {
+    pub fn plan(&self) -> hot::growth::Plan {
+        hot::growth::Plan {
+            apis: self.apis.clone(),
+            rounds: self.rounds,
+            seconds: self.seconds,
+            release: !self.debug,
+        }
+    }
+}
+
+/// Two arms in turn.
+#[derive(Debug, Args)]
+pub(super) struct NormalisationArgs {
+    #[command(flatten)]
+    pub plan: PlanArgs,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Mails.
+#[derive(Debug, Args)]
+pub(super) struct NotifyArgs {
+    /// Changes in a second
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub rate: u32,
+    /// Seconds of each quiet part
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Seconds for which a transaction is held open
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub hold: u64,
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+/// Invoices.
+#[derive(Debug, Args)]
+pub(super) struct MonthEndArgs {
+    /// How many organisations are billed; a quarter of them pays as it goes
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub organisations: u32,
+    /// Rounds, each on a system of its own
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// How long the payment sandbox takes for each answer, in milliseconds
+    #[arg(long, default_value_t = 1)]
+    pub latency_ms: u32,
+    /// Leave the charges out, which take the longest
+    #[arg(long)]
+    pub invoices_only: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+/// Everything in order.
+#[derive(Debug, Args)]
+pub(super) struct AllArgs {
+    /// The folder that gets one JSON file per bench, and README.md with all of them as text and what was asked of each
+    #[arg(long, value_name = "DIR")]
+    pub save: PathBuf,
+    /// Only these (repeatable) [default: all, about 35 minutes]
+    #[arg(long, value_name = "BENCH")]
+    pub only: Vec<String>,
+    /// Rounds of each
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Seconds of each cell
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Small data and short parts: only to try that everything runs
+    #[arg(long)]
+    pub brief: bool,
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+}
