@@ -59,7 +59,7 @@ pub enum Command {
 }
 
 impl Default for Settings {
-    /// The defaults of the flags, but any number of sign-ups: for tests, which are one address.
+    /// The defaults of the flags, but an address has all to itself: for tests, which are one.
     fn default() -> Self {
         Self {
             jwt_signing_key: None,
@@ -69,7 +69,7 @@ impl Default for Settings {
             sign_in_limit_per_address: 100,
             sign_in_window_s: 900,
             hash_queue_max: 64,
-            hash_queue_per_client: 16,
+            hash_queue_per_client: 0,
             sign_up_limit_per_address: 0,
             command: None,
         }

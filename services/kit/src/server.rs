@@ -45,7 +45,7 @@ pub(crate) fn serve_until_signal(ready: Ready) -> Result<(), StartError> {
     })
 }
 
-fn signal() -> std::io::Result<impl Future<Output = ()>> {
+fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
