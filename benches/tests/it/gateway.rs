@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use behaviour::table::operations;
 use lab::up::{Instance, Options, gateway};
 
-use crate::support::{urls, world};
+use crate::support::{suites, urls, world};
 
 fn up() -> Option<Instance> {
     if gateway::program().is_none() {
@@ -121,14 +121,4 @@ fn problem_of(origin: &str, request: &str) -> (u16, String) {
         "{answer}"
     );
     (u16::try_from(status).unwrap(), answer)
-}
-
-fn suites() -> [Vec<behaviour::Case>; 5] {
-    [
-        behaviour::account::suite(),
-        behaviour::profile::suite(),
-        behaviour::registry::suite(),
-        behaviour::billing::suite(),
-        behaviour::notification::suite(),
-    ]
 }

@@ -8,6 +8,7 @@
 
 mod asides;
 mod bad_tokens;
+mod blocked;
 mod changes;
 mod clock;
 mod coupling;

@@ -1,9 +1,7 @@
 //! Old programs and a new database, side by side: what a migration adds disturbs nobody who doesn't know of it.
 
-use behaviour::Case;
-
 use crate::sql;
-use crate::support::{breakable, world};
+use crate::support::{breakable, suites, world};
 
 /// What is added, and by whom. All of it is left in place: the tests after this one run beside it, too.
 const ADDITIONS: &[(&str, &str, &str)] = &[
@@ -48,11 +46,7 @@ fn running_services_stay_ready_and_pass_their_suites() {
             .collect()
     };
     let before = processes();
-    let suites: [Vec<Case>; 3] = [
-        behaviour::account::suite(),
-        behaviour::profile::suite(),
-        behaviour::registry::suite(),
-    ];
+    let suites = suites();
     for (what, role, statement) in ADDITIONS {
         println!("after {what}: {statement}");
         let started = std::time::Instant::now();

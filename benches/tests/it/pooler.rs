@@ -13,7 +13,7 @@ use lab::up::{Instance, Options};
 use url::Url;
 
 use crate::sql;
-use crate::support::{end_with_thread, until, world};
+use crate::support::{end_with_thread, suites, until, world};
 
 /// The two variables that say where a service's database is.
 const URLS: [&str; 2] = ["DATABASE_READ_URL", "DATABASE_WRITE_URL"];
@@ -158,13 +158,7 @@ fn the_suites_pass_with_a_pooler_between() {
         up.start_service(name).unwrap();
     }
     let world = world(up.target());
-    for suite in [
-        behaviour::account::suite(),
-        behaviour::profile::suite(),
-        behaviour::registry::suite(),
-        behaviour::billing::suite(),
-        behaviour::notification::suite(),
-    ] {
+    for suite in suites() {
         behaviour::run(&world, &suite);
     }
     // The boundary is the login: each came through as itself, under its service's name.
