@@ -47,7 +47,10 @@ fn running_services_stay_ready_and_pass_their_suites() {
     };
     let before = processes();
     let suites = suites();
-    for (what, role, statement) in ADDITIONS {
+    for (number, (what, role, statement)) in ADDITIONS.iter().enumerate() {
+        // Billing and Notification read what the three own: theirs take long, and are run once it is all there.
+        let last = number + 1 == ADDITIONS.len();
+        let suites = &suites[..if last { 5 } else { 3 }];
         println!("after {what}: {statement}");
         let started = std::time::Instant::now();
         sql::run_as(&mut database, role, statement);
@@ -55,7 +58,7 @@ fn running_services_stay_ready_and_pass_their_suites() {
             world.service(name).root("/readyz").send().expect(200);
         }
         std::thread::scope(|scope| {
-            for suite in &suites {
+            for suite in suites {
                 scope.spawn(|| behaviour::run(&world, suite));
             }
         });
