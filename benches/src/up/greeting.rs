@@ -59,7 +59,7 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
     if off.iter().all(|name| std::env::var_os(name).is_none()) {
         let _ = writeln!(
             text,
-            "What clients may write is not limited here, for the lab's own load ({}).",
+            "What clients may ask is not limited here, for the lab's own load ({}).",
             off.join(", ")
         );
     }

@@ -21,6 +21,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use home::{Home, line};
 pub use instance::Instance;
+pub use settings::LIMITS;
 
 use crate::Failure;
 

@@ -8,7 +8,13 @@ use super::services::{Kind, Service};
 use crate::Failure;
 
 /// What is switched off here, unless the environment says otherwise.
-pub const LIMITS: [&str; 2] = ["WRITE_LIMIT_PER_TOKEN", "WRITE_LIMIT_PER_ADDRESS"];
+pub const LIMITS: [&str; 5] = [
+    "WRITE_LIMIT_PER_TOKEN",
+    "WRITE_LIMIT_PER_ADDRESS",
+    "CONNECTIONS_PER_ADDRESS",
+    "SIGN_UP_LIMIT_PER_ADDRESS",
+    "HASH_QUEUE_PER_CLIENT",
+];
 
 /// What every process gets, what a service with a schema gets, and what its line in the table adds.
 pub fn of(

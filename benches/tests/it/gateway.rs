@@ -1,12 +1,14 @@
 //! Two instances of every service behind one origin: whoever uses the contract can't tell.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::table::operations;
 use lab::up::{Instance, Options, gateway};
 
-use crate::support::{urls, world};
+use crate::support::{suites, urls, world};
 
 fn up() -> Option<Instance> {
     if gateway::program().is_none() {
@@ -69,14 +71,54 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
     for suite in suites() {
         behaviour::run(&gateway, &suite);
     }
+    refusals(&up, &origin);
 }
 
-fn suites() -> [Vec<behaviour::Case>; 5] {
-    [
-        behaviour::account::suite(),
-        behaviour::profile::suite(),
-        behaviour::registry::suite(),
-        behaviour::billing::suite(),
-        behaviour::notification::suite(),
-    ]
+/// What nginx refuses by itself is a problem document, like everything else.
+fn refusals(up: &Instance, origin: &str) {
+    let head = "Host: x\r\nConnection: close\r\n";
+    let of = |request: String| problem_of(origin, &request);
+    let get = "GET /api/v1/plans";
+    assert_eq!(of(format!("nonsense\r\n{head}\r\n")).0, 400);
+    let long = "x".repeat(20_000);
+    let (status, _) = of(format!("{get} HTTP/1.1\r\n{head}X-Long: {long}\r\n\r\n"));
+    assert_eq!(status, 431);
+    let (status, _) = of(format!("{get}?{long} HTTP/1.1\r\n{head}\r\n"));
+    assert_eq!(status, 431);
+    let length = "Content-Length: 2000000\r\n";
+    let (status, _) = of(format!(
+        "POST /api/v1/sessions HTTP/1.1\r\n{head}{length}\r\n"
+    ));
+    assert_eq!(status, 413);
+    for name in ["notification", "notification-2"] {
+        up.stop_service(name).unwrap();
+    }
+    let (status, text) = of(format!("GET /api/v1/deliveries HTTP/1.1\r\n{head}\r\n"));
+    assert_eq!(status, 503);
+    assert!(text.contains("\r\nRetry-After: 1\r\n"), "{text}");
+}
+
+/// The status of the answer and all of it, once it is seen that it is a problem with the request's id.
+fn problem_of(origin: &str, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(origin.trim_start_matches("http://")).unwrap();
+    // Who is refused early may find the connection closed while writing.
+    let _ = stream.write_all(request.as_bytes());
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    let kind = "\r\nContent-Type: application/problem+json\r\n";
+    assert!(
+        format!("{head}\r\n").contains(kind),
+        "{request:.60}: {answer}"
+    );
+    let body: behaviour::Value = serde_json::from_str(body).unwrap();
+    let status = body["status"].as_u64().unwrap();
+    assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    let id = body["instance"].as_str().unwrap();
+    assert!(head.contains(&format!("X-Request-Id: {id}")), "{answer}");
+    assert!(
+        body["type"].as_str().unwrap().contains("/problems/"),
+        "{answer}"
+    );
+    (u16::try_from(status).unwrap(), answer)
 }

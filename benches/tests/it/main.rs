@@ -8,10 +8,12 @@
 
 mod asides;
 mod bad_tokens;
+mod blocked;
 mod changes;
 mod clock;
 mod coupling;
 mod crash;
+mod dawdlers;
 mod deploy;
 mod dunning;
 mod front_door;
@@ -22,6 +24,7 @@ mod json_schema;
 mod measure;
 mod migrations;
 mod pages;
+mod pooler;
 mod processes;
 mod restart;
 mod rotation;

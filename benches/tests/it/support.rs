@@ -134,6 +134,17 @@ pub fn world(target: &Target) -> World {
     World::new(urls, fixture)
 }
 
+/// What the contract asks of each of the five.
+pub fn suites() -> [Vec<behaviour::Case>; 5] {
+    [
+        behaviour::account::suite(),
+        behaviour::profile::suite(),
+        behaviour::registry::suite(),
+        behaviour::billing::suite(),
+        behaviour::notification::suite(),
+    ]
+}
+
 pub fn urls(target: &Target) -> Urls {
     let url = |name: &str| target.services.get(name).cloned();
     Urls {

@@ -1,5 +1,6 @@
 //! Passwords: Argon2id on threads of its own, so that neither the event loop nor a database transaction ever waits for one.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +21,28 @@ struct Job {
     /// None: make a hash. Some: compare with it.
     expected: Option<String>,
     answer: oneshot::Sender<Result<Outcome, Error>>,
+    _turn: Turn,
+}
+
+/// How many jobs each client has waiting or at work.
+type Waiting = Arc<Mutex<HashMap<String, usize>>>;
+
+/// One of a client's jobs, counted until it is dropped.
+struct Turn {
+    waiting: Waiting,
+    client: String,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(jobs) = waiting.get_mut(&self.client) {
+            *jobs -= 1;
+            if *jobs == 0 {
+                waiting.remove(&self.client);
+            }
+        }
+    }
 }
 
 enum Outcome {
@@ -38,17 +61,21 @@ impl Hash {
     }
 }
 
-/// The one place where passwords are hashed and compared: two at once, a bounded number waiting, the rest refused.
+/// The one place where passwords are hashed and compared: two at once, a bounded number waiting, of each client a few, so
+/// that nobody fills the queue alone; the rest is refused.
 #[derive(Clone)]
 pub struct Hasher {
     queue: SyncSender<Job>,
+    waiting: Waiting,
+    /// Jobs one client may have here; 0: as many as there is room for.
+    per_client: usize,
     /// The hash of a password nobody knows: comparing with it takes as long as with a real one.
     nobody: Arc<str>,
 }
 
 impl Hasher {
-    /// Starts the threads; `waiting_max` jobs may wait for them. They end with the last clone.
-    pub fn start(waiting_max: usize) -> Result<Self, Error> {
+    /// Starts the threads; `waiting_max` jobs may wait for them, `per_client` of one client. They end with the last clone.
+    pub fn start(waiting_max: usize, per_client: usize) -> Result<Self, Error> {
         let (queue, jobs) = sync_channel(waiting_max);
         let jobs = Arc::new(Mutex::new(jobs));
         for number in 0..THREADS {
@@ -65,41 +92,70 @@ impl Hasher {
         let Hash(nobody) = hash(&unknown)?;
         Ok(Self {
             queue,
+            waiting: Waiting::default(),
+            per_client,
             nobody: nobody.into(),
         })
     }
 
-    /// The hash of a new password.
-    pub async fn hash(&self, password: &str) -> Result<Hash, Error> {
-        match self.ask(password, None).await? {
+    /// The hash of a new password, for this client: an address, or a login.
+    pub async fn hash(&self, client: &str, password: &str) -> Result<Hash, Error> {
+        match self.ask(client, password, None).await? {
             Outcome::Hash(hash) => Ok(hash),
             Outcome::Matches(_) => Err(Error::internal("asked for a hash, got a comparison")),
         }
     }
 
     /// Whether the password belongs to the hash; without a hash no, after the same work.
-    pub async fn matches(&self, password: &str, expected: Option<&str>) -> Result<bool, Error> {
+    pub async fn matches(
+        &self,
+        client: &str,
+        password: &str,
+        expected: Option<&str>,
+    ) -> Result<bool, Error> {
         let known = expected.is_some();
         let expected = expected.unwrap_or(&self.nobody).to_owned();
-        match self.ask(password, Some(expected)).await? {
+        match self.ask(client, password, Some(expected)).await? {
             Outcome::Matches(same) => Ok(same && known),
             Outcome::Hash(_) => Err(Error::internal("asked for a comparison, got a hash")),
         }
     }
 
-    async fn ask(&self, password: &str, expected: Option<String>) -> Result<Outcome, Error> {
+    async fn ask(
+        &self,
+        client: &str,
+        password: &str,
+        expected: Option<String>,
+    ) -> Result<Outcome, Error> {
+        let refused = Error::TooMany {
+            retry_after: RETRY_AFTER_S,
+        };
+        let turn = self.turn(client).ok_or_else(|| refused.clone())?;
         let (answer, answered) = oneshot::channel();
         let job = Job {
             password: password.to_owned(),
             expected,
             answer,
+            _turn: turn,
         };
-        self.queue.try_send(job).map_err(|_| Error::TooMany {
-            retry_after: RETRY_AFTER_S,
-        })?;
+        self.queue.try_send(job).map_err(|_| refused)?;
         answered
             .await
             .map_err(|_| Error::internal("a hashing thread has gone"))?
+    }
+
+    /// One more of this client's, or none if it has as many as it may.
+    fn turn(&self, client: &str) -> Option<Turn> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = waiting.entry(client.to_owned()).or_default();
+        if self.per_client > 0 && *jobs >= self.per_client {
+            return None;
+        }
+        *jobs += 1;
+        Some(Turn {
+            waiting: Arc::clone(&self.waiting),
+            client: client.to_owned(),
+        })
     }
 }
 
@@ -198,6 +254,8 @@ impl Memory {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Poll, Waker};
+
     use super::*;
 
     #[test]
@@ -247,42 +305,48 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_the_queue_full_is_told_to_come_back() {
-        // No thread takes from this queue: what the second sees is certain.
-        let (queue, jobs) = sync_channel(1);
+    fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
+        // No thread takes from this queue: what each sees is certain.
+        let (queue, jobs) = sync_channel(2);
         let hasher = Hasher {
             queue,
+            waiting: Waiting::default(),
+            per_client: 1,
             nobody: "".into(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let mut first = std::pin::pin!(hasher.hash("one"));
-            std::future::poll_fn(|context| {
-                assert!(first.as_mut().poll(context).is_pending());
-                std::task::Poll::Ready(())
-            })
-            .await;
-            let Err(refused) = hasher.hash("two").await else {
-                panic!("taken")
-            };
-            assert_eq!(
-                refused,
-                Error::TooMany {
-                    retry_after: RETRY_AFTER_S
-                }
-            );
-        });
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = Box::pin(hasher.hash("ada", "one"));
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        let mut refused = |client| {
+            let mut next = Box::pin(hasher.hash(client, "two"));
+            match next.as_mut().poll(&mut context) {
+                Poll::Ready(Err(Error::TooMany { .. })) => true,
+                Poll::Ready(_) => panic!("nobody hashes here"),
+                Poll::Pending => false,
+            }
+        };
+        assert!(refused("ada"), "one of hers waits");
+        assert!(!refused("bob"), "there is room for others");
+        assert!(refused("eve"), "and now there is none");
+        // Whoever hangs up keeps the place until its turn comes.
+        drop(first);
+        assert!(refused("ada"));
+        drop(jobs.recv().unwrap());
+        assert!(!refused("ada"));
         drop(jobs);
+        assert!(hasher.waiting.lock().unwrap().is_empty());
     }
 
     #[test]
     fn nobody_matches_nothing() {
-        let hasher = Hasher::start(4).unwrap();
+        let hasher = Hasher::start(4, 0).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        assert!(!runtime.block_on(hasher.matches("anything", None)).unwrap());
+        assert!(
+            !runtime
+                .block_on(hasher.matches("ada", "anything", None))
+                .unwrap()
+        );
     }
 }

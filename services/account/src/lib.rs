@@ -17,6 +17,7 @@ mod model;
 mod schema;
 mod settings;
 mod sign_in;
+mod sign_up;
 mod store;
 mod views;
 
@@ -31,6 +32,7 @@ pub use settings::Settings;
 use crate::hashing::Hasher;
 use crate::keys::BodySecret;
 use crate::sign_in::SignIn;
+use crate::sign_up::SignUp;
 use crate::store::{PgStore, Store};
 
 /// The service.
@@ -56,8 +58,8 @@ impl Service for Account {
             keys::parse(pem.ok_or_else(|| usage("is missing"))?).map_err(|error| usage(&error))?;
         let first = keys.first().ok_or_else(|| usage("holds no key"))?.clone();
         let waiting = usize::try_from(settings.hash_queue_max).unwrap_or(usize::MAX);
-        let hasher =
-            Hasher::start(waiting).map_err(|error| StartError::Failed(error.to_string()))?;
+        let hasher = Hasher::start(waiting, settings.hash_queue_per_client)
+            .map_err(|error| StartError::Failed(error.to_string()))?;
         let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db(), settings.password_max_age()));
         let secret = Arc::new(BodySecret::of(&first));
         let sign_in = Arc::new(SignIn::new(
@@ -67,6 +69,7 @@ impl Service for Account {
             boot.issuer(),
             settings.token_lifetime_s,
         ));
+        let sign_up = SignUp::new(hasher.clone(), settings.sign_up_limit_per_address);
         let ready = Arc::clone(&sign_in);
         let routes = routes().ready(probes()).ready_if(move || {
             if ready.is_ready() {
@@ -82,7 +85,8 @@ impl Service for Account {
             .data(store)
             .data(secret)
             .data(Arc::new(hasher))
-            .data(sign_in))
+            .data(sign_in)
+            .data(Arc::new(sign_up)))
     }
 
     fn command(boot: &Boot<Settings>) -> Option<Result<(), StartError>> {

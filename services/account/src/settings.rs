@@ -34,6 +34,12 @@ pub struct Settings {
     /// passwords that may wait to be hashed, two at a time; one more is answered with 429
     #[arg(long, env = "HASH_QUEUE_MAX", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub hash_queue_max: u32,
+    /// of those waiting and at work, how many one address or one login may have; one more is answered with 429. 0: any number
+    #[arg(long, env = "HASH_QUEUE_PER_CLIENT", default_value_t = 16)]
+    pub hash_queue_per_client: usize,
+    /// organisations one address may sign up in an hour, at once or spread, at each instance; 0: any number
+    #[arg(long, env = "SIGN_UP_LIMIT_PER_ADDRESS", default_value_t = 60)]
+    pub sign_up_limit_per_address: u32,
     /// Something else than serving
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -53,7 +59,7 @@ pub enum Command {
 }
 
 impl Default for Settings {
-    /// The defaults of the flags, for tests.
+    /// The defaults of the flags, but an address has all to itself: for tests, which are one.
     fn default() -> Self {
         Self {
             jwt_signing_key: None,
@@ -63,6 +69,8 @@ impl Default for Settings {
             sign_in_limit_per_address: 100,
             sign_in_window_s: 900,
             hash_queue_max: 64,
+            hash_queue_per_client: 0,
+            sign_up_limit_per_address: 0,
             command: None,
         }
     }

@@ -10,7 +10,7 @@ use kit::error::Busy;
 use kit::id::LoginId;
 use kit::{Ctx, Error, Meta, call};
 
-use crate::hashing::Hasher;
+use crate::hashing::{Hash, Hasher};
 use crate::keys::SigningKey;
 use crate::model::{Credentials, LoginRow, PasswordChange, Session};
 use crate::store::{Attempts, Limits, Seen, Store, Subjects};
@@ -71,7 +71,14 @@ impl SignIn {
         })
         .await?;
         let seen = self
-            .prove(ctx, store, subjects, attempts, &credentials.password)
+            .prove(
+                ctx,
+                store,
+                &address,
+                subjects,
+                attempts,
+                &credentials.password,
+            )
             .await?;
         let seen = seen.ok_or(Error::WrongCredentials)?;
         match &credentials.new_password {
@@ -80,7 +87,8 @@ impl SignIn {
                     actor: Some(seen.login.id),
                     ..ctx.meta()
                 };
-                if !self.replace(ctx, store, meta, &seen, new).await? {
+                let hash = self.hasher.hash(&address, new).await?;
+                if !replace(ctx, store, meta, &seen, hash).await? {
                     return Err(Error::WrongCredentials);
                 }
             }
@@ -105,7 +113,7 @@ impl SignIn {
         address: String,
         change: &PasswordChange,
     ) -> Result<(), Error> {
-        let now = ctx.now();
+        let (now, client) = (ctx.now(), id.to_string());
         let found =
             call::read(ctx, store, move |store| store.find_by_id(id, &address, now)).await?;
         let (subjects, attempts) = found;
@@ -119,13 +127,11 @@ impl SignIn {
         }
         let wrong = || Error::invalid("current", "wrong_password", "is not the current password");
         let seen = self
-            .prove(ctx, store, subjects, attempts, &change.current)
+            .prove(ctx, store, &client, subjects, attempts, &change.current)
             .await?
             .ok_or_else(wrong)?;
-        if self
-            .replace(ctx, store, ctx.meta(), &seen, &change.new)
-            .await?
-        {
+        let hash = self.hasher.hash(&client, &change.new).await?;
+        if replace(ctx, store, ctx.meta(), &seen, hash).await? {
             Ok(())
         } else {
             Err(wrong())
@@ -137,6 +143,7 @@ impl SignIn {
         &self,
         ctx: &Ctx,
         store: &Data<dyn Store>,
+        client: &str,
         subjects: Subjects,
         attempts: Attempts,
         password: &str,
@@ -144,7 +151,7 @@ impl SignIn {
         let (now, limits) = (ctx.now(), self.limits);
         attempts.failures.within(&limits, 0, now)?;
         let known = attempts.seen.as_ref().map(|seen| seen.hash.as_str());
-        let right = self.hasher.matches(password, known).await?;
+        let right = self.hasher.matches(client, password, known).await?;
         let seen = attempts
             .seen
             .filter(|seen| right && seen.login.disabled_at.is_none());
@@ -163,23 +170,6 @@ impl SignIn {
             }
         }
         Ok(seen)
-    }
-
-    /// False if the password is another one by now.
-    async fn replace(
-        &self,
-        ctx: &Ctx,
-        store: &Data<dyn Store>,
-        meta: Meta,
-        seen: &Seen,
-        new: &str,
-    ) -> Result<bool, Error> {
-        let hash = self.hasher.hash(new).await?;
-        let (id, old) = (seen.login.id, seen.hash.clone());
-        call::write(ctx, store, move |store| {
-            store.set_password(&meta, id, &old, &hash)
-        })
-        .await
     }
 
     fn sign(&self, login: &LoginRow, now: DateTime<Utc>) -> Result<Session, Error> {
@@ -207,6 +197,21 @@ impl SignIn {
             .ok_or_else(|| Error::internal("a time out of range"))?;
         Ok(Session { token, expires_at })
     }
+}
+
+/// False if the password is another one by now.
+async fn replace(
+    ctx: &Ctx,
+    store: &Data<dyn Store>,
+    meta: Meta,
+    seen: &Seen,
+    hash: Hash,
+) -> Result<bool, Error> {
+    let (id, old) = (seen.login.id, seen.hash.clone());
+    call::write(ctx, store, move |store| {
+        store.set_password(&meta, id, &old, &hash)
+    })
+    .await
 }
 
 fn scope(text: &str) -> Result<Scope, Error> {

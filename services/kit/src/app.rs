@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::Keys;
 use crate::batch::Sharing;
-use crate::clients::{Clients, Limits};
+use crate::clients::{Clients, Crowd, Limits};
 use crate::db::{Db, Lane};
 use crate::metrics::{Measured, Metrics};
 use crate::{Clock, readable::Probe};
@@ -25,6 +25,7 @@ pub(crate) struct App {
     pub sharing: Sharing,
     pub clients: Clients,
     pub limits: Limits,
+    pub crowd: Crowd,
     pub clock: Clock,
     pub keys: Arc<Keys>,
     pub metrics: Metrics,

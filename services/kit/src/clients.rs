@@ -1,6 +1,8 @@
-//! What clients may ask of a service: settings, the address a request counts for, and how much one may write.
+//! What clients may ask of a service: settings, the address a request counts for, how much one may write, and how many
+//! connections one may hold.
 
 mod address;
+mod crowd;
 mod limit;
 
 use std::net::IpAddr;
@@ -12,6 +14,8 @@ use actix_web::web::Data;
 use clap::Args;
 
 pub use address::Networks;
+pub(crate) use crowd::{Crowd, Place};
+pub use limit::Limit;
 pub(crate) use limit::Limits;
 
 use crate::app::App;
@@ -36,6 +40,9 @@ pub struct Clients {
     /// requests that change something, signing in included, one address may send in a minute; 0: any number
     #[arg(long, env = "WRITE_LIMIT_PER_ADDRESS", default_value_t = 6000)]
     pub write_limit_per_address: u32,
+    /// connections one address may hold open, at each instance; one more is closed at once. 0: any number. Trusted proxies may hold any number
+    #[arg(long, env = "CONNECTIONS_PER_ADDRESS", default_value_t = 256)]
+    pub connections_per_address: usize,
     /// how long a request's head may take to arrive
     #[arg(long, env = "HEAD_WAIT_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(50..=60_000))]
     pub head_wait_ms: u64,
@@ -55,6 +62,7 @@ impl Default for Clients {
             cors_origins: Origins::default(),
             write_limit_per_token: 0,
             write_limit_per_address: 0,
+            connections_per_address: 0,
             head_wait_ms: 10_000,
             body_wait_ms: 15_000,
             idle_wait_ms: 75_000,

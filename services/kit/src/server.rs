@@ -6,6 +6,7 @@ mod gate;
 mod observe;
 mod own;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -44,7 +45,7 @@ pub(crate) fn serve_until_signal(ready: Ready) -> Result<(), StartError> {
     })
 }
 
-fn signal() -> std::io::Result<impl Future<Output = ()>> {
+fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut terminate, mut interrupt) = (
         signal(SignalKind::terminate())?,
@@ -133,9 +134,16 @@ fn http(
             data.insert(connection.pulse());
         })
         .finish(app.map_err(|error: actix_web::Error| error.error_response()));
-    fn_service(move |io: TcpStream| async move {
+    let shared = shared.clone();
+    fn_service(move |io: TcpStream| {
         let peer = io.peer_addr().ok();
-        Ok((Connection::new(io, waits), Protocol::Http1, peer))
+        let place = peer.map(|peer| shared.crowd.enter(peer.ip(), &shared.clients));
+        async move {
+            // Closed without a word: an answer would need its request to be read first.
+            let refused = |_| DispatchError::Io(io::ErrorKind::ConnectionRefused.into());
+            let place = place.transpose().map_err(refused)?.flatten();
+            Ok((Connection::new(io, waits, place), Protocol::Http1, peer))
+        }
     })
     .and_then(service)
 }

@@ -13,7 +13,7 @@ use crate::app::{App, Lanes};
 use crate::auth::{Keys, Source};
 use crate::batch::Sharing;
 use crate::changes::hint;
-use crate::clients::Limits;
+use crate::clients::{Crowd, Limits};
 use crate::config::Common;
 use crate::db::{Db, DbOptions, Lane};
 use crate::metrics::Metrics;
@@ -223,6 +223,7 @@ pub(crate) fn prepare<S: Service>(
         lanes: parts.lanes,
         clients: common.clients.clone(),
         limits: Limits::new(&common.clients),
+        crowd: Crowd::default(),
         sharing: Sharing {
             max: usize::try_from(common.batch_max).unwrap_or(1),
             together: usize::try_from(common.pool_read_size.div_ceil(4)).unwrap_or(1),

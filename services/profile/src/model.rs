@@ -222,13 +222,10 @@ fn hours_and_minutes<S: Serializer>(
     at.map(clock_face).serialize(serializer)
 }
 
-/// Reads `HH:MM`, two digits each: chrono alone would take `9:5` as well.
+/// Reads `HH:MM`, two digits each: chrono alone would take `9:5` and ` 9: 5` as well.
 fn time_of_day(text: &str) -> Option<NaiveTime> {
-    if text.len() == 5 {
-        NaiveTime::parse_from_str(text, "%H:%M").ok()
-    } else {
-        None
-    }
+    let time = NaiveTime::parse_from_str(text, "%H:%M").ok()?;
+    (clock_face(time) == text).then_some(time)
 }
 
 macro_rules! words {

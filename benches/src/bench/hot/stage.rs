@@ -139,8 +139,7 @@ impl Stage {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         // One machine asks with few tokens: what is limited for clients isn't what is measured.
-        let unlimited = ["WRITE_LIMIT_PER_TOKEN", "WRITE_LIMIT_PER_ADDRESS"];
-        env.extend(unlimited.map(|name| (name.to_owned(), "0".to_owned())));
+        env.extend(crate::up::LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
         self.start_arm(name, binary, env, settings)
     }
 

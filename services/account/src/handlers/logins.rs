@@ -22,7 +22,7 @@ pub(super) async fn create_login(
     store: Data<dyn Store>,
 ) -> Answer {
     let new = body.check()?;
-    let password = hasher.hash(&new.password).await?;
+    let password = hasher.hash(&admin.login.to_string(), &new.password).await?;
     let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
     call::write(&ctx, &store, move |store| {
         store.create_login(&meta, &key, admin.organisation, &new, &password)
@@ -61,7 +61,7 @@ pub(super) async fn find_login(
 
 pub(super) async fn update_login(
     ctx: Ctx,
-    _: Admin,
+    admin: Admin,
     ids: Ids<(OrganisationId, LoginId)>,
     seen: IfMatch,
     body: Json<LoginPatch>,
@@ -69,7 +69,7 @@ pub(super) async fn update_login(
     store: Data<dyn Store>,
 ) -> Answer {
     let password = match body.peek().and_then(|patch| patch.password.as_deref()) {
-        Some(password) => Some(hasher.hash(password).await?),
+        Some(password) => Some(hasher.hash(&admin.login.to_string(), password).await?),
         None => None,
     };
     let meta = ctx.meta();

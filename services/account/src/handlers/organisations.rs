@@ -1,25 +1,28 @@
 //! The tenants.
 
+use actix_web::HttpRequest;
 use actix_web::web::Data;
 use kit::auth::{Admin, Member};
 use kit::id::OrganisationId;
 use kit::{Answer, Batch, Ctx, Idempotency, IfMatch, Json, NoQuery, call, reply};
 
-use crate::hashing::Hasher;
 use crate::keys::BodySecret;
 use crate::model::{NewOrganisation, Organisation, OrganisationPatch};
+use crate::sign_up::SignUp;
 use crate::store::Store;
 
 pub(super) async fn create_organisation(
     ctx: Ctx,
+    request: HttpRequest,
     key: Idempotency,
     body: Json<NewOrganisation>,
     secret: Data<BodySecret>,
-    hasher: Data<Hasher>,
+    sign_up: Data<SignUp>,
     store: Data<dyn Store>,
 ) -> Answer {
     let new = body.check()?;
-    let password = hasher.hash(&new.admin.password).await?;
+    let address = kit::clients::address(&request);
+    let password = sign_up.password(address, &new.admin.password).await?;
     let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
     call::write(&ctx, &store, move |store| {
         store.create_organisation(&meta, &key, &new, &password)

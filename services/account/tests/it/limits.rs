@@ -220,3 +220,53 @@ fn the_right_guess_learns_nothing_if_the_limit_was_reached_while_it_was_hashed()
         }
     });
 }
+
+#[test]
+fn an_address_signs_up_so_many_an_hour_and_goes_on_signing_in() {
+    let here = Here::with(Settings {
+        sign_up_limit_per_address: 2,
+        ..Settings::default()
+    });
+    let (_, email, _) = here.organisation("free");
+    here.organisation("free");
+    let third = || {
+        let admin = json!({"email": format!("{}@here.example", unique()), "password": PASSWORD});
+        let body = json!({"name": unique(), "plan": "free", "admin": admin});
+        here.account.post("/organisations").json(&body).send()
+    };
+    let seconds = retry_after(&third());
+    assert!((1700..=1801).contains(&seconds), "{seconds}");
+    here.sign_in(&email, PASSWORD).expect(200);
+}
+
+#[test]
+fn one_client_does_not_fill_the_hashing_queue() {
+    let here = Here::with(Settings {
+        hash_queue_per_client: 1,
+        sign_in_limit_per_address: 1000,
+        ..Settings::default()
+    });
+    let (org, _, token) = here.organisation("enterprise");
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let guesses = thread::scope(|scope| {
+        // Two at a time from this address, where one may wait or be at work.
+        let guess = || {
+            let mut refused = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                let answer = here.sign_in(&format!("{}@here.example", unique()), "a guess");
+                refused += usize::from(answer.status == 429);
+            }
+            refused
+        };
+        let guessing = [scope.spawn(guess), scope.spawn(guess)];
+        // Whoever is signed in counts for themselves, and is never refused meanwhile.
+        for _ in 0..5 {
+            let login = json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": "member"});
+            let post = here.account.post(&format!("/organisations/{org}/logins"));
+            post.token(&token).json(&login).send().expect(201);
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        guessing.map(|one| one.join().unwrap())
+    });
+    assert!(guesses.iter().sum::<usize>() > 0, "{guesses:?}");
+}

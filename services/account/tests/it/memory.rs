@@ -31,6 +31,8 @@ fn start(db: &TestDb) -> (Process, String) {
         .env("DATABASE_WRITE_URL", Database::url(db, "account_writer"))
         .env("LISTEN", "127.0.0.1:0")
         .env("LOG", "info")
+        // All of this is one address.
+        .env("SIGN_UP_LIMIT_PER_ADDRESS", "0")
         .env("JWT_SIGNING_KEY", account::keys::generate().expect("a key"))
         .stdout(Stdio::piped())
         .spawn()

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub struct Networks(Vec<(IpAddr, u8)>);
 
 impl Networks {
-    fn contain(&self, address: IpAddr) -> bool {
+    pub(super) fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|(network, bits)| {
             network.is_ipv4() == address.is_ipv4()

@@ -12,6 +12,8 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::clients::Place;
+
 /// The requests of a connection, begun and ended; its own data, counted by the outermost layer.
 #[derive(Clone, Default)]
 pub(super) struct Pulse(Rc<Cell<(u64, u64)>>);
@@ -71,6 +73,8 @@ pub(super) struct Connection {
     heading: bool,
     coming: Deadline,
     taking: Deadline,
+    /// Among those of its address; free when the connection ends.
+    _place: Option<Place>,
 }
 
 /// How long a client may take.
@@ -85,7 +89,7 @@ pub(super) struct Waits {
 }
 
 impl Connection {
-    pub fn new(io: TcpStream, waits: Waits) -> Self {
+    pub fn new(io: TcpStream, waits: Waits, place: Option<Place>) -> Self {
         Self {
             io,
             pulse: Pulse::default(),
@@ -94,6 +98,7 @@ impl Connection {
             heading: false,
             coming: Deadline::default(),
             taking: Deadline::default(),
+            _place: place,
         }
     }
 

@@ -7,7 +7,7 @@ use kit::Common;
 use kit::auth::Scope;
 use serde_json::json;
 
-use crate::http::{Answer, get, json as send_json, send};
+use crate::http::{Answer, get, json as send_json, send, until};
 use crate::sample::{Settings, World};
 
 fn world(change: impl FnOnce(&mut Common)) -> World {
@@ -137,4 +137,26 @@ fn what_a_service_says_of_itself_is_below_its_name_as_well() {
             .map(|prefix| get(&format!("{}{prefix}/{name}", world.service.url), &[]));
         assert_eq!((own.status, own.text()), (200, root.text()), "{name}");
     }
+}
+
+#[test]
+fn one_address_may_hold_so_many_connections() {
+    let world = world(|common| common.clients.connections_per_address = 2);
+    let address = world.service.url.strip_prefix("http://").unwrap();
+    let ask = |stream: &mut TcpStream| {
+        // Refused connections may be reset while this is written.
+        let _ = stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n");
+        let mut some = [0; 4096];
+        let length = stream.read(&mut some).unwrap_or(0);
+        some[..length].starts_with(b"HTTP/1.1 200")
+    };
+    let connect = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        ask(&mut stream).then_some(stream)
+    };
+    let mut held = [connect().unwrap(), connect().unwrap()];
+    assert!(connect().is_none(), "a third is closed");
+    assert!(held.iter_mut().all(ask), "those that are there stay");
+    drop(held);
+    until("their places are free again", connect);
 }

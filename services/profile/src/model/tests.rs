@@ -15,3 +15,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_stands_for_a_time_elsewhere_is_none_here() {
+    assert!(time_of_day("09:05").is_some());
+    for text in ["9:05", " 9: 5", "09: 5", "09:05 ", "24:00", "+9:05", ""] {
+        assert_eq!(time_of_day(text), None, "{text:?}");
+    }
+}
