@@ -207,7 +207,8 @@ where
             }
             Err(error) => {
                 tracing::warn!(%error, keys = count, "a shared read failed: each of it is tried alone");
-                for one in taken {
+                // Only of those who still wait: up to a whole statement's worth of single ones follow each other here.
+                for one in taken.into_iter().filter(|one| !one.answer.is_closed()) {
                     let turn = if one.since.elapsed() > lane.patience() {
                         Turn::Late
                     } else {

@@ -42,7 +42,7 @@ pub struct Common {
     /// how long a request may wait for a thread, and for a connection, in milliseconds
     #[arg(long, env = "POOL_WAIT_MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub pool_wait_ms: u64,
-    /// requests that may wait for a thread; one more is answered with 503
+    /// requests of a kind (reads, writes, each shared read) that may wait for a thread; one more is answered with 503
     #[arg(long, env = "QUEUE_MAX", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub queue_max: u32,
     /// reads by key that may share a statement; 1 gives each its own

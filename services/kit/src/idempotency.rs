@@ -59,6 +59,7 @@ impl Idempotency {
             ));
         }
         let body = RawBody::of(request)?;
+        // No request that takes a key has a query or a precondition: path and body are all that it says.
         let mut hash = Sha256::new();
         for part in [
             request.method().as_str().as_bytes(),
