@@ -69,39 +69,6 @@ impl Measured {
             && self.transaction_ms_max <= 5000.0
             && self.memory_mib_max < 200.0
     }
-
-    /// For people.
-    fn describe(&self) -> String {
-        let charges = self.charges.map_or_else(
-            || "not measured".to_owned(),
-            |(count, each)| format!("{count}, {each:.0} per second"),
-        );
-        format!(
-            "Month-end: {} organisations, a quarter pay-as-you-go; sandbox answers in {} ms; PostgreSQL {}, {} processors.\n\
-             \n\
-             snapshot             {:>9.0} ms\n\
-             invoices written     {:>9.0} ms   {} rows\n\
-             bare insert … select {:>9.0} ms   the same rows, the same indexes and keys\n\
-             ratio                {:>9.2}      at most 2 wanted ({:.2} with the snapshot)\n\
-             longest statement    {:>9.0} ms   at most 2000 wanted\n\
-             longest transaction  {:>9.0} ms   at most 5000 wanted\n\
-             memory of Billing    {:>9.0} MiB  less than 200 wanted\n\
-             charges              {charges}\n",
-            self.settings.organisations,
-            self.settings.latency_ms,
-            self.server,
-            self.processors,
-            self.snapshot_ms,
-            self.invoicing_ms,
-            self.rows,
-            self.bare_ms,
-            self.ratio,
-            self.ratio_with_snapshot,
-            self.statement_ms_max,
-            self.transaction_ms_max,
-            self.memory_mib_max,
-        )
-    }
 }
 
 /// Bills the month so many months back on a system that runs: how long snapshot and invoices took.

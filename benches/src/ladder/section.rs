@@ -76,8 +76,14 @@ impl LadderResult {
                 e.ratio, e.low, e.high
             ),
             Some(e) => format!(
-                "nothing that could be told from chance (p95 ratio {:.2}, {:.2}–{:.2})",
-                e.ratio, e.low, e.high
+                "nothing that could be told from chance (p95 ratio {:.2}, {:.2}–{})",
+                e.ratio,
+                e.low,
+                if e.high > 99.0 {
+                    "above 99".to_owned()
+                } else {
+                    format!("{:.2}", e.high)
+                }
             ),
             None => "not resolved".into(),
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-use super::escape;
+use super::{capital, escape};
 use crate::aside;
 use crate::bench::normalisation;
 use crate::outage::FailureMatrix;
@@ -184,7 +184,10 @@ fn worst_company(result: &ResultFile) -> String {
     };
     format!(
         "beside all others {}'s slow answers are ×{:.2} as frequent ({:.2}–{:.2}), the most of all",
-        entry.victim, of.ratio, of.low, of.high
+        capital(&entry.victim),
+        of.ratio,
+        of.low,
+        of.high
     )
 }
 
@@ -202,7 +205,7 @@ fn tax(folder: &Path) -> String {
         of.comparison
             .ratios
             .into_iter()
-            .find(|ratio| ratio.metric == "p50")
+            .find(|ratio| ratio.metric == "p50" && ratio.resolved)
     });
     ratio.map_or_else(String::new, |ratio| {
         format!(

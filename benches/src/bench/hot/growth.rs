@@ -102,7 +102,7 @@ impl std::fmt::Display for Outcome {
                 row.memory.rest_mib,
                 row.memory.peak_mib
             )?;
-            super::figures::table(f, &row.cells)?;
+            super::table::write(f, &row.cells)?;
             let deep = row.deep_page_p50_ms.map(|deep| deep.median);
             writeln!(
                 f,
@@ -172,7 +172,7 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
     let yardsticks = CELLS
         .iter()
         .map(|(kind, _)| {
-            let scripts = super::load::scripts(*kind, size, super::SEED);
+            let scripts = super::scripts::scripts(*kind, size, super::SEED);
             Yardstick::of(&stage, kind.name(), *kind, &scripts)
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -6,7 +6,9 @@ pub mod growth;
 mod load;
 pub mod overload;
 pub mod rivals;
+mod scripts;
 mod stage;
+mod table;
 mod yardstick;
 
 use std::collections::BTreeMap;
@@ -105,9 +107,9 @@ fn measure(stage: &Stage, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failur
         .first()
         .ok_or_else(|| Failure::usage("There is nothing to measure."))?;
     yardstick::check(stage, first, kind)?;
-    let scripts = load::scripts(kind, stage.size, SEED);
+    let scripts = scripts::scripts(kind, stage.size, SEED);
     let alone = Yardstick::of(stage, "alone", kind, &scripts)?;
-    let many = [load::many(KEYS, stage.size, SEED)];
+    let many = [scripts::many(KEYS, stage.size, SEED)];
     let many = match kind {
         Kind::Read => Some(Yardstick::of(stage, "many", kind, &many)?),
         _ => None,

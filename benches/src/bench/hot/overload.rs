@@ -2,9 +2,9 @@
 //!
 //! On creates of one organisation, which wait for each other and so for the disk: the driver's own ceiling is far above.
 
+mod send;
+
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -13,12 +13,11 @@ use super::closed;
 use super::load::{Kind, Requests};
 use super::stage::{Arm, Stage};
 use crate::dataset::Size;
-use crate::driver::{self, Load, Outcome as Answered, ServiceRecord};
+use crate::driver::Outcome as Answered;
 use crate::observe::cpu::machine;
 use crate::result::Machine;
-use crate::schedule::Arrival;
-use crate::stats::Histogram;
-use crate::{Failure, operations, selftest};
+use crate::{Failure, selftest};
+use send::part;
 
 /// How it is measured.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -231,95 +230,5 @@ fn recovery(stage: &Stage, arm: &Arm, ended: Instant, calm_ms: f64) -> Result<f6
         if calm && seen.failed() == 0 || since > 30.0 {
             return Ok(since);
         }
-    }
-}
-
-/// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
-fn part(stage: &Stage, arm: &Arm, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
-    let settle = Duration::from_secs(1);
-    let count = (rate * (seconds + 1) as f64) as u64;
-    let arrivals = (0..count)
-        .map(|n| Arrival {
-            at_ns: (n as f64 / rate * 1e9) as u64,
-            endpoint: 0,
-            organisation: 0,
-            row: n as u32,
-            body: n as u32,
-        })
-        .collect();
-    let endpoints = vec!["create-api".to_owned()];
-    let call = operations::calls(
-        "registry",
-        &format!("http://{}", arm.address),
-        &endpoints,
-        stage.data(),
-        &Arc::default(),
-        stage.salt() as u32,
-    )?;
-    // Of all that was sent, the settling second included: what isn't told when is what counts.
-    let untold = Arc::new(AtomicU64::new(0));
-    let silent = Arc::clone(&untold);
-    let tells: driver::Answered = Arc::new(move |answer: &driver::Answer<'_>| {
-        if matches!(answer.status, 429 | 503) && !answer.retry_after {
-            silent.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-    let load = Load {
-        service: "registry".to_owned(),
-        endpoints,
-        arrivals: Arc::new(arrivals),
-        call,
-        answered: Some(tells),
-    };
-    let settings = driver::Settings {
-        settle,
-        ..driver::Settings::default()
-    };
-    let ends = Instant::now() + settle + Duration::from_secs(seconds);
-    let (records, memory_mib) = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let pause = Duration::from_secs(seconds) / 10;
-            (0..10)
-                .map(|_| {
-                    std::thread::sleep(pause);
-                    arm.now_mib()
-                })
-                .collect()
-        });
-        let records = driver::run(&[load], settings);
-        (records, watcher.join().unwrap_or_default())
-    });
-    let records = records.map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    let record = records
-        .first()
-        .ok_or_else(|| Failure::could_not_run("Nothing was sent."))?;
-    let untold = untold.load(Ordering::Relaxed);
-    Ok((described(record, untold, memory_mib), ends))
-}
-
-fn described(record: &ServiceRecord, untold: u64, memory_mib: Vec<f64>) -> Part {
-    let none = Histogram::new();
-    let good = record.response.get(&Answered::Ok).unwrap_or(&none);
-    let count = |outcome| record.response.get(&outcome).map_or(0, Histogram::count);
-    let refused = count(Answered::ServerError) + count(Answered::Limited);
-    let shed = count(Answered::Shed);
-    let per_s = |count: u64| count as f64 / record.measured_s;
-    let ms = |quantile| good.quantile_us(quantile).unwrap_or_default() as f64 / 1000.0;
-    Part {
-        offered_per_s: per_s(record.offered),
-        sent_per_s: per_s(record.offered - shed),
-        goodput_per_s: per_s(good.count()),
-        refused,
-        told_when: refused.saturating_sub(untold),
-        driver_late_ms: record.lag_summary().p99_us as f64 / 1000.0,
-        lost: record.offered - good.count() - refused,
-        outcomes: record
-            .response
-            .iter()
-            .map(|(outcome, seen)| (*outcome, seen.count()))
-            .collect(),
-        p50_ms: ms(0.5),
-        p99_ms: ms(0.99),
-        memory_mib,
     }
 }

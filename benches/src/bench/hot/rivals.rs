@@ -88,7 +88,7 @@ fn build(tree: &Path) -> Result<PathBuf, Failure> {
     eprintln!("Installing what node-pg needs …");
     let mut npm = Command::new("npm");
     npm.current_dir(tree.join(FOLDER).join("node-pg")).args([
-        "install",
+        "ci",
         "--no-fund",
         "--no-audit",
         "--silent",

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::load::{Kind, Script, statements};
+use super::load::Kind;
+use super::scripts::{Script, statements};
 use super::stage::{Arm, Stage};
 use crate::Failure;
 use crate::dataset::failed;
@@ -56,7 +57,7 @@ impl Yardstick {
     }
 
     /// Runs it for so many whole seconds; once more and longer where not one statement was done in them, as happens when
-    /// a busy machine takes that long to plan it in each of many sessions.
+    /// a busy machine takes that long to connect: pgbench's clock begins before that, its rate after.
     pub fn run(&self, clients: usize, seconds: u64) -> Result<Throughput, Failure> {
         match self.attempt(clients, seconds)? {
             Some(seen) => Ok(seen),
@@ -69,7 +70,9 @@ impl Yardstick {
     /// Nothing where it says no rate.
     fn attempt(&self, clients: usize, seconds: u64) -> Result<Option<Throughput>, Failure> {
         let could_not = |what: String| Failure::could_not_run(format!("pgbench {what}."));
-        let (threads, length) = (clients.min(2).to_string(), seconds.to_string());
+        // One more for many sessions to connect in.
+        let length = seconds + u64::from(clients > 32);
+        let (threads, length) = (clients.min(2).to_string(), length.to_string());
         let mut command = Command::new(&self.program);
         command
             .args(["-n", "-M", "prepared", "-c", &clients.to_string()])

@@ -66,7 +66,9 @@ fn waterfall(ladder: &LadderResult) -> String {
         });
     let (low, high) = ((least / 1.5).ln(), (most * 1.5).ln());
     let x = |ms: f64| LEFT + (ms.ln() - low).clamp(0.0, high - low) / (high - low) * WIDTH;
-    let mut out = String::from("<svg class=\"wide\" viewBox=\"0 0 740 130\" role=\"img\">");
+    let mut out = String::from(
+        "<div class=\"scroll\"><svg class=\"wide\" viewBox=\"0 0 740 130\" role=\"img\">",
+    );
     for (place, (rung, &value)) in ladder.rungs.iter().zip(&values).enumerate() {
         let y = 6.0 + 25.0 * place as f64;
         let below = place
@@ -94,7 +96,7 @@ fn waterfall(ladder: &LadderResult) -> String {
             words(step)
         );
     }
-    out + "</svg>"
+    out + "</svg></div>"
 }
 
 fn estimate(step: Option<&StepResult>) -> Option<Estimate> {
