@@ -14,6 +14,7 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use crate::error::{Busy, Error};
 pub use lane::Lane;
 pub(crate) use lane::{Run, Turn, perform};
+pub use manager::session_setup;
 pub(crate) use pool::Side;
 pub use spent::{SessionId, Spent};
 

@@ -168,7 +168,7 @@ pub use body::{Invalid, Json, Validate};
 pub use clock::Clock;
 pub use config::{Common, NoSettings};
 pub use ctx::{Ctx, Meta};
-pub use db::Db;
+pub use db::{Db, session_setup};
 pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;

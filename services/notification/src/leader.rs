@@ -77,6 +77,7 @@ impl Leader {
     }
 
     fn session(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
+        connection.batch_execute(&kit::session_setup(crate::NAME))?;
         while !(TakeLead {}).get_result::<bool>(connection)? {
             self.check(connection)?;
             self.rest(TAKE_OVER_EVERY);

@@ -41,11 +41,14 @@ use crate::background::{Background, Signals};
 use crate::settings::Settings;
 use crate::store::{PgStore, Store};
 
+/// As it is called, at the database as well.
+const NAME: &str = "notification";
+
 /// The service.
 pub struct NotificationService;
 
 impl Service for NotificationService {
-    const NAME: &'static str = "notification";
+    const NAME: &'static str = NAME;
     const CONTRACT: &'static str = include_str!("../../../docs/contract/notification.yaml");
     type Settings = Settings;
     // Nothing here creates or charges: marking as read twice does no harm.

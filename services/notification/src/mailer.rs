@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use kit::{Clock, StartError};
 use lettre::{SmtpTransport, Transport as _};
@@ -64,6 +65,9 @@ impl Mailer {
             let session = PgConnection::establish(url)
                 .map_err(|error| error.to_string())
                 .and_then(|mut connection| {
+                    connection
+                        .batch_execute(&kit::session_setup(crate::NAME))
+                        .map_err(|error| error.to_string())?;
                     while !signals.stopping() {
                         if self
                             .turn(&mut connection, signals)

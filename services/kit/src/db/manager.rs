@@ -85,11 +85,7 @@ impl Manager {
     pub fn new(service: &str, url: &str, health: Arc<Health>) -> Self {
         Self {
             url: patient(url),
-            // Planning costs ten times what running costs (speed of the hot path): the generic plan of a cached
-            // statement is taken at once instead of after five tries.
-            setup: format!(
-                "set application_name = '{service}'; set plan_cache_mode = force_generic_plan"
-            ),
+            setup: session_setup(service),
             health,
         }
     }
@@ -111,6 +107,14 @@ impl Manager {
             pid,
         })
     }
+}
+
+/// What each session of a service is told first, those outside the pools as well: whose it is, and to keep its plans.
+///
+/// Planning costs ten times what running costs (speed of the hot path): the generic plan of a cached statement is taken at
+/// once instead of after five tries, and whatever the server thinks of it (from 18 on it planned feeds anew each time).
+pub fn session_setup(service: &str) -> String {
+    format!("set application_name = '{service}'; set plan_cache_mode = force_generic_plan")
 }
 
 /// A host that doesn't answer must not hold the pool's threads for minutes.
