@@ -84,6 +84,7 @@ impl Way {
             Shape::Inline => self.gather((key, sender)),
             Shape::Block(_) if self.max == 1 => {
                 let pool = self.pool.clone();
+                #[expect(clippy::disallowed_methods, reason = "what kit's way is compared with")]
                 let found = web::block(move || first(find(&pool, &[key]))).await;
                 return found.unwrap_or(Answer::Failed);
             }
