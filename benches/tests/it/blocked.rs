@@ -36,7 +36,8 @@ fn a_blocked_session_leads_to_its_request() {
             pids.len() == 1
         });
         // Nobody gives way: the lock's time-out ends it.
-        (pids.remove(0), asked.join().unwrap())
+        let pid: i64 = pids[0].parse().unwrap();
+        (pid, asked.join().unwrap())
     });
     holder.batch_execute("rollback").unwrap();
     assert_eq!(answer.status, 503, "{}", answer.describe());
@@ -48,7 +49,9 @@ fn a_blocked_session_leads_to_its_request() {
             .lines()
             .filter_map(|line| serde_json::from_str(line).ok());
         found = lines
-            .filter(|line: &Value| line["backend_pid"].to_string() == pid && line["status"] == 503)
+            .filter(|line: &Value| {
+                line["backend_pid"].as_i64() == Some(pid) && line["status"] == 503
+            })
             .collect();
         !found.is_empty()
     });
