@@ -1,7 +1,8 @@
 //! `lab bench overload`: three times what Registry can do, for a minute, at moments of the driver's own.
 //!
-//! On creates of one organisation, which wait for each other and so for the disk: the driver's own ceiling is far above.
+//! On something that the driver can send far more of than Registry can answer, so that the driver isn't what is measured.
 
+mod relay;
 mod send;
 
 use std::collections::BTreeMap;
@@ -19,10 +20,58 @@ use crate::result::Machine;
 use crate::{Failure, selftest};
 use send::part;
 
+/// What there is too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum On {
+    /// Reads with a pool of one, none shared, and 5 ms on the way to the database: the wait is all that is scarce
+    SlowRead,
+    /// Creates of one organisation, which wait for each other and so for the disk; processors are scarce, too
+    CreateOne,
+}
+
+impl On {
+    const SLOW: Duration = Duration::from_millis(5);
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::SlowRead => Kind::Read,
+            Self::CreateOne => Kind::CreateHot,
+        }
+    }
+
+    /// The same in the driver's words.
+    fn operation(self) -> &'static str {
+        match self {
+            Self::SlowRead => "find-api",
+            Self::CreateOne => "create-api",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::SlowRead => "Reads with a pool of one and 5 ms on the way to the database",
+            Self::CreateOne => "Creates of one organisation",
+        }
+    }
+
+    fn registry(self, stage: &Stage, wait_ms: u64) -> Result<Arm, Failure> {
+        let wait = ("POOL_WAIT_MS", wait_ms.to_string());
+        if self == Self::CreateOne {
+            return stage.registry("registry", &[wait]);
+        }
+        let one = |name| (name, "1".to_owned());
+        let settings = [wait, one("POOL_READ_SIZE"), one("BATCH_MAX")];
+        stage.registry_by("registry", &settings, |url| relay::start(url, Self::SLOW))
+    }
+}
+
 /// How it is measured.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
+    /// Of what.
+    pub on: On,
     /// Seconds of the overload.
     pub seconds: u64,
     /// How many times the knee is sent.
@@ -71,7 +120,7 @@ pub struct Outcome {
     pub plan: Plan,
     /// On what.
     pub machine: Machine,
-    /// Good answers in a second of a closed loop of 16: the knee.
+    /// Good answers in a second of a closed loop of eight: the knee.
     pub knee_per_s: f64,
     /// Half the knee: how long it takes when all is calm.
     pub calm: Part,
@@ -120,8 +169,9 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "Creates of one organisation; POOL_WAIT_MS={}; {} processors; the knee is at {:.0} per second.\n\n\
+            "{}; POOL_WAIT_MS={}; {} processors; the knee is at {:.0} per second.\n\n\
              {:<12}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}{:>9}  MiB",
+            self.plan.on.words(),
             self.plan.wait_ms,
             self.machine.cpus,
             self.knee_per_s,
@@ -177,19 +227,22 @@ impl std::fmt::Display for Outcome {
     }
 }
 
+/// Connections of the closed loop that finds the knee: few enough that none of it is refused.
+const CLIENTS: usize = 8;
+
 /// Starts a system, finds the knee, and goes beyond.
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let ceiling = selftest::driver_ceiling()?;
     let stage = Stage::start(Size::SMALL, plan.release)?;
-    let settings = [("POOL_WAIT_MS", plan.wait_ms.to_string())];
-    let arm = stage.registry("registry", &settings)?;
-    super::turn(&stage, &arm, Kind::CreateHot, 16, Duration::from_secs(2))?;
-    let knee = super::turn(&stage, &arm, Kind::CreateHot, 16, Duration::from_secs(6))?.per_s;
+    let on = plan.on;
+    let arm = on.registry(&stage, plan.wait_ms)?;
+    super::turn(&stage, &arm, on.kind(), CLIENTS, Duration::from_secs(2))?;
+    let knee = super::turn(&stage, &arm, on.kind(), CLIENTS, Duration::from_secs(6))?.per_s;
     eprintln!("The knee is at {knee:.0} per second. Calm …");
-    let calm = part(&stage, &arm, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
+    let calm = part(&stage, &arm, on, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
     eprintln!("Overload …");
-    let (overload, ended) = part(&stage, &arm, knee * plan.times, plan.seconds)?;
-    let recovered = recovery(&stage, &arm, ended, calm.p99_ms)?;
+    let (overload, ended) = part(&stage, &arm, on, knee * plan.times, plan.seconds)?;
+    let recovered = recovery(&stage, &arm, on, ended, calm.p99_ms)?;
     let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
     let memory_growth = last
         .zip(first)
@@ -213,10 +266,16 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
 
 /// Seconds since `ended` at which the first half second began in which one connection was served without a failure and, at
 /// p99, as in calm times; half a minute at most.
-fn recovery(stage: &Stage, arm: &Arm, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
+fn recovery(
+    stage: &Stage,
+    arm: &Arm,
+    on: On,
+    ended: Instant,
+    calm_ms: f64,
+) -> Result<f64, Failure> {
     loop {
         let since = ended.elapsed().as_secs_f64();
-        let mut requests = Requests::new(stage.data(), Kind::CreateHot, stage.salt());
+        let mut requests = Requests::new(stage.data(), on.kind(), stage.salt());
         let seen = closed::run(
             arm.address,
             1,

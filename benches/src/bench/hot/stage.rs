@@ -126,6 +126,16 @@ impl Stage {
 
     /// One more Registry with these settings beside those that the lab's has.
     pub fn registry(&self, name: &str, settings: &[(&str, String)]) -> Result<Arm, Failure> {
+        self.registry_by(name, settings, |url| Ok(url.to_owned()))
+    }
+
+    /// The same, whose reads go to the database by another way: by the URL that `way` makes of the usual one.
+    pub fn registry_by(
+        &self,
+        name: &str,
+        settings: &[(&str, String)],
+        way: impl Fn(&str) -> Result<String, Failure>,
+    ) -> Result<Arm, Failure> {
         let gone = || Failure::could_not_run("Registry is not running.");
         let id = self.environment.instance().process_id("registry");
         let id = id.ok_or_else(gone)?;
@@ -138,6 +148,12 @@ impl Stage {
             .filter(|(name, _)| kept.contains(name))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
+        for (_, url) in env
+            .iter_mut()
+            .filter(|(name, _)| name == "DATABASE_READ_URL")
+        {
+            *url = way(url)?;
+        }
         // One machine asks with few tokens: what is limited for clients isn't what is measured.
         env.extend(crate::up::LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
         self.start_arm(name, binary, env, settings)

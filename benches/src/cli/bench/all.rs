@@ -100,6 +100,7 @@ fn few(args: &AllArgs) -> hot::Plan {
 
 fn overload(args: &AllArgs, times: f64, seconds: u64) -> Result<Kept, Failure> {
     kept(hot::overload::run(hot::overload::Plan {
+        on: hot::overload::On::SlowRead,
         seconds: if args.brief { 5 } else { seconds },
         times,
         wait_ms: 50,

@@ -85,6 +85,9 @@ pub(super) struct CreateArgs {
 /// More than there is room for.
 #[derive(Debug, Args)]
 pub(super) struct OverloadArgs {
+    /// Too much of what
+    #[arg(long, value_enum, default_value = "slow-read")]
+    pub on: hot::overload::On,
     /// Seconds of the overload
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=3600))]
     pub seconds: u64,
@@ -107,6 +110,7 @@ impl OverloadArgs {
             return Err(Failure::usage("--times must be between 1 and 100."));
         }
         Ok(hot::overload::Plan {
+            on: self.on,
             seconds: self.seconds,
             times: self.times,
             wait_ms: self.wait_ms,

@@ -37,7 +37,13 @@ pub fn section(of: &Dials, result: &ResultFile) -> String {
             escape(unit)
         );
     }
-    out.push_str("</div><div class=\"scroll\"><table><tr><th>dial</th><th>who</th><th colspan=\"3\">light → heavy: p95 ratio (95 % interval), failed</th></tr>\n");
+    out.push_str("</div><p class=\"legend\">");
+    let first = dials.first().map_or("", |(dial, _)| dial);
+    for curve in of.curves.iter().filter(|curve| curve.dial == first) {
+        let (victim, name) = (escape(&curve.victim), escape(&capital(&curve.victim)));
+        let _ = write!(out, "<span class=\"key fill-{victim}\">{name}</span>");
+    }
+    out.push_str("</p><details><summary>In numbers</summary><div class=\"scroll\"><table><tr><th>dial</th><th>who</th><th colspan=\"3\">light → heavy: p95 ratio (95 % interval), failed</th></tr>\n");
     for curve in &of.curves {
         let _ = write!(
             out,
@@ -59,7 +65,7 @@ pub fn section(of: &Dials, result: &ResultFile) -> String {
         }
         out.push_str("</tr>\n");
     }
-    out + "</table></div>" + &pairs(of, result) + "</section>\n"
+    out + "</table></div></details>" + &pairs(of, result) + "</section>\n"
 }
 
 /// Every pair's median as the dials predict it, beside the measured one.
@@ -127,17 +133,26 @@ fn draw(curves: &[&Curve]) -> String {
         y(16.0) + 3.0
     );
     for curve in curves {
-        let points = curve
+        let points: Vec<(f64, f64)> = curve
             .levels
             .iter()
             .enumerate()
-            .filter_map(|(place, level)| Some((50.0 + 55.0 * place as f64, y(level.p95?.ratio))));
+            .filter_map(|(place, level)| Some((50.0 + 55.0 * place as f64, y(level.p95?.ratio))))
+            .collect();
+        let line: Vec<String> = points
+            .iter()
+            .map(|(x, y)| format!("{x:.0},{y:.1}"))
+            .collect();
+        let (victim, name) = (escape(&curve.victim), escape(&capital(&curve.victim)));
+        let _ = write!(
+            out,
+            "<polyline class=\"series line-{victim}\" points=\"{}\"/>",
+            line.join(" ")
+        );
         for (x, y) in points {
             let _ = write!(
                 out,
-                "<circle cx=\"{x:.0}\" cy=\"{y:.1}\" r=\"3\" class=\"fill-{}\"><title>{}</title></circle>",
-                escape(&curve.victim),
-                escape(&capital(&curve.victim))
+                "<circle cx=\"{x:.0}\" cy=\"{y:.1}\" r=\"3\" class=\"fill-{victim}\"><title>{name}</title></circle>",
             );
         }
     }

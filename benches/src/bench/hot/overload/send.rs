@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::super::stage::{Arm, Stage};
-use super::{Answered, Part};
+use super::{Answered, On, Part};
 use crate::driver::{self, Load, ServiceRecord};
 use crate::schedule::Arrival;
 use crate::stats::Histogram;
@@ -15,6 +15,7 @@ use crate::{Failure, operations};
 pub(super) fn part(
     stage: &Stage,
     arm: &Arm,
+    on: On,
     rate: f64,
     seconds: u64,
 ) -> Result<(Part, Instant), Failure> {
@@ -29,7 +30,7 @@ pub(super) fn part(
             body: n as u32,
         })
         .collect();
-    let endpoints = vec!["create-api".to_owned()];
+    let endpoints = vec![on.operation().to_owned()];
     let call = operations::calls(
         "registry",
         &format!("http://{}", arm.address),
