@@ -20,7 +20,12 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
                 ))
             })?,
         };
-        held.push(TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+        let listener = if port == 0 {
+            free()
+        } else {
+            TcpListener::bind(("127.0.0.1", port))
+        };
+        held.push(listener.map_err(|error| {
             Failure::could_not_run(format!(
                 "Port {port} for {} can't be had ({error}): stop what listens there, or choose others with --port-base.",
                 service.name
@@ -34,6 +39,16 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
     ports.map_err(|error| Failure::could_not_run(format!("No free port is to be had: {error}.")))
 }
 
+/// Below those that the system gives to outgoing connections (32768 and up, usually), or one of a service that was started
+/// first could have it before the service that it was chosen for; any, where none of these is found soon.
+fn free() -> std::io::Result<TcpListener> {
+    let tries = (0..64).map(|_| rand::random_range(16_384..32_768_u16));
+    tries
+        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .next()
+        .map_or_else(|| TcpListener::bind(("127.0.0.1", 0)), Ok)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::services::SERVICES;
@@ -44,6 +59,10 @@ mod tests {
         let ports = choose(0, SERVICES).unwrap();
         for (index, port) in ports.iter().enumerate() {
             assert!(*port > 0 && !ports[..index].contains(port), "{ports:?}");
+            assert!(
+                *port < 32_768,
+                "an outgoing connection may have it: {ports:?}"
+            );
         }
     }
 
