@@ -1,0 +1,95 @@
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+#[test]
+fn a_hash_knows_its_password_and_no_other() {
+    let made = hash(b"correct horse").unwrap();
+    assert!(
+        made.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{}",
+        made.as_str()
+    );
+    let mut memory = Memory::default();
+    assert!(memory.compare(b"correct horse", made.as_str()).unwrap());
+    assert!(!memory.compare(b"correct house", made.as_str()).unwrap());
+    assert!(hash(b"correct horse").unwrap() != made, "salted");
+}
+
+#[test]
+fn hashes_of_others_are_read_with_their_own_parameters() {
+    use argon2::password_hash::PasswordHasher;
+    let salt = SaltString::encode_b64(b"sixteen octets!!").unwrap();
+    // Not ours, made by the crate's own way, and larger than the memory kept so far.
+    for (memory_kib, passes, output) in [(64, 1, 32), (21 * 1024, 3, 20), (32, 2, 48)] {
+        let params = Params::new(memory_kib, passes, 1, Some(output)).unwrap();
+        let other = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let other = other.hash_password(b"battery", &salt).unwrap().to_string();
+        let mut memory = Memory::default();
+        for _ in 0..2 {
+            assert!(memory.compare(b"battery", &other).unwrap(), "{other}");
+            assert!(!memory.compare(b"staple", &other).unwrap(), "{other}");
+        }
+    }
+    assert!(
+        Memory::default()
+            .compare(b"battery", "$argon2id$v=19")
+            .is_err()
+    );
+}
+
+#[test]
+fn the_memory_is_asked_for_once() {
+    let mut memory = Memory::default();
+    let first = memory.hash(b"one").unwrap();
+    let (place, size) = (memory.0.as_ptr(), memory.0.capacity());
+    assert!(memory.compare(b"one", first.as_str()).unwrap());
+    assert!(memory.hash(b"two").unwrap() != first);
+    assert_eq!((memory.0.as_ptr(), memory.0.capacity()), (place, size));
+}
+
+#[test]
+fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
+    // No thread takes from this queue: what each sees is certain.
+    let (queue, jobs) = sync_channel(2);
+    let hasher = Hasher {
+        queue,
+        waiting: Waiting::default(),
+        per_client: 1,
+        nobody: "".into(),
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    let mut first = Box::pin(hasher.hash("ada", "one"));
+    assert!(first.as_mut().poll(&mut context).is_pending());
+    let mut refused = |client| {
+        let mut next = Box::pin(hasher.hash(client, "two"));
+        match next.as_mut().poll(&mut context) {
+            Poll::Ready(Err(Error::TooMany { .. })) => true,
+            Poll::Ready(_) => panic!("nobody hashes here"),
+            Poll::Pending => false,
+        }
+    };
+    assert!(refused("ada"), "one of hers waits");
+    assert!(!refused("bob"), "there is room for others");
+    assert!(refused("eve"), "and now there is none");
+    // Whoever hangs up keeps the place until its turn comes.
+    drop(first);
+    assert!(refused("ada"));
+    drop(jobs.recv().unwrap());
+    assert!(!refused("ada"));
+    drop(jobs);
+    assert!(hasher.waiting.lock().unwrap().is_empty());
+}
+
+#[test]
+fn nobody_matches_nothing() {
+    let hasher = Hasher::start(4, 0).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    assert!(
+        !runtime
+            .block_on(hasher.matches("ada", "anything", None))
+            .unwrap()
+    );
+}
