@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::http::{Api, Response};
@@ -139,6 +140,15 @@ pub fn keys(object: &Value) -> Vec<String> {
     keys
 }
 
+/// The moment an RFC 3339 text names. As texts they don't compare: a fraction is as long as it must be, and `.798Z` comes
+/// after `.798001Z` letter by letter.
+#[track_caller]
+pub fn moment(text: &Value) -> DateTime<Utc> {
+    text.as_str()
+        .and_then(|text| text.parse().ok())
+        .unwrap_or_else(|| panic!("not a moment: {text}"))
+}
+
 /// Walks all pages of a list in steps of `limit` and returns every item; panics where an id comes twice.
 ///
 /// `path` may hold filters already.
@@ -244,5 +254,22 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         );
         // The pace of asking: what is waited for needs the processor as well.
         std::thread::park_timeout(std::time::Duration::from_millis(10));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::moment;
+
+    #[test]
+    fn moments_compare_however_long_their_fractions() {
+        let (early, late) = (
+            json!("2026-11-26T23:26:03.798Z"),
+            json!("2026-11-26T23:26:03.798001Z"),
+        );
+        assert!(early.as_str() > late.as_str());
+        assert!(moment(&early) < moment(&late));
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::assert::{keys, pages, problem, problem_at};
+use crate::assert::{keys, moment, pages, problem, problem_at};
 use crate::http::Response;
 use crate::world::{Case, Tenant, World};
 
@@ -219,10 +219,7 @@ pub fn told(world: &World, tell: &dyn Fn(&Tenant, usize)) {
         assert_eq!(item["change"]["feed"], "profile");
         assert!(!item["requestId"].as_str().unwrap_or_default().is_empty());
     }
-    let times: Vec<_> = all
-        .iter()
-        .map(|item| item["createdAt"].as_str().unwrap_or_default())
-        .collect();
+    let times: Vec<_> = all.iter().map(|item| moment(&item["createdAt"])).collect();
     assert!(times.is_sorted_by(|a, b| a >= b), "newest first: {times:?}");
     let admins = but_welcomes(pages(&api, &path, &tenant.admin_token, 50));
     assert!(

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use behaviour::assert::pages;
+use behaviour::assert::{moment, pages};
 use behaviour::{Tenant, World, json};
 use diesel::prelude::*;
 
@@ -67,7 +67,7 @@ fn nothing_is_skipped_and_nothing_comes_twice() {
             );
             let order: Vec<_> = items
                 .iter()
-                .map(|item| (item["createdAt"].as_str(), item["id"].as_str()))
+                .map(|item| (moment(&item["createdAt"]), item["id"].as_str()))
                 .collect();
             assert!(order.is_sorted(), "not in the order of createdAt, id");
             let seen: HashSet<_> = items
