@@ -3,178 +3,54 @@
 //! The payment provider behind the service takes Stripe's test tokens. What needs months to pass (invoices that are
 //! charged, overdue, frozen) is tested where the clock can be moved: by the service's own tests and by the lab.
 
+mod cards;
+
 use serde_json::{Value, json};
 
-use crate::assert::{keys, names_field, pages, problem, problem_of};
+use crate::assert::{names_field, pages, problem, problem_of};
 use crate::http::Response;
 use crate::world::{Case, Tenant, World};
+use cards::{put, token};
 
 /// All cases.
 pub fn suite() -> Vec<Case> {
-    vec![
-        Case {
-            name: "payment method: set, read, replaced, deleted",
-            run: card,
-        },
-        Case {
-            name: "payment method: what the provider refuses is refused",
-            run: refused_cards,
-        },
-        Case {
-            name: "payment method: a card number is refused, and not quoted",
-            run: card_numbers,
-        },
-        Case {
-            name: "payment method: members read it, admins set it",
-            run: rights,
-        },
-        Case {
-            name: "usage: a fixed plan costs its price",
-            run: fixed_usage,
-        },
-        Case {
-            name: "usage: pay as you go costs what is there",
-            run: payg_usage,
-        },
-        Case {
-            name: "invoices: none before the first run, and unknown ones are not found",
-            run: no_invoices,
-        },
-        Case {
-            name: "runs: a period is billed once",
-            run: runs,
-        },
-        Case {
-            name: "runs: a period that is malformed or not over is refused",
-            run: refused_runs,
-        },
-        Case {
-            name: "runs: only operators see them",
-            run: operators,
-        },
-        Case {
-            name: "standing: active at first, and as it is set",
-            run: standing,
-        },
-    ]
+    [cards::CASES, REST].concat()
 }
 
-const CARD: &str = "/payment-method";
-
-fn token(token: &str) -> Value {
-    json!({ "paymentMethodToken": token })
-}
-
-fn put(world: &World, tenant: &Tenant, body: &Value, etag: Option<&str>) -> Response {
-    let call = world.billing().put(&tenant.path(CARD));
-    let call = call.token(&tenant.admin_token).json(body);
-    match etag {
-        Some(etag) => call.if_match(etag).send(),
-        None => call.send(),
-    }
-}
+const REST: &[Case] = &[
+    Case {
+        name: "usage: a fixed plan costs its price",
+        run: fixed_usage,
+    },
+    Case {
+        name: "usage: pay as you go costs what is there",
+        run: payg_usage,
+    },
+    Case {
+        name: "invoices: none before the first run, and unknown ones are not found",
+        run: no_invoices,
+    },
+    Case {
+        name: "runs: a period is billed once",
+        run: runs,
+    },
+    Case {
+        name: "runs: a period that is malformed or not over is refused",
+        run: refused_runs,
+    },
+    Case {
+        name: "runs: only operators see them",
+        run: operators,
+    },
+    Case {
+        name: "standing: active at first, and as it is set",
+        run: standing,
+    },
+];
 
 fn get(world: &World, tenant: &Tenant, rest: &str) -> Response {
     let call = world.billing().get(&tenant.path(rest));
     call.token(&tenant.member_token).send()
-}
-
-fn card(world: &World) {
-    let tenant = world.tenant("team");
-    get(world, &tenant, CARD).expect(404);
-    let first = put(world, &tenant, &token("pm_card_visa"), None).expect(201);
-    let shown = first.json();
-    let members = [
-        "brand",
-        "createdAt",
-        "expiryMonth",
-        "expiryYear",
-        "lastFour",
-        "updatedAt",
-        "version",
-    ];
-    assert_eq!(keys(&shown), members);
-    assert_eq!(
-        (&shown["brand"], &shown["lastFour"]),
-        (&json!("visa"), &json!("4242"))
-    );
-    let read = get(world, &tenant, CARD).expect(200);
-    assert_eq!((read.json(), read.etag()), (shown, first.etag()));
-    let other = token("pm_card_mastercard");
-    put(world, &tenant, &other, None).expect(428);
-    put(world, &tenant, &other, Some("\"999\"")).expect(412);
-    put(world, &tenant, &other, Some("garbled")).expect(400);
-    let second = put(world, &tenant, &other, Some(&first.etag())).expect(200);
-    assert_eq!(second.json()["lastFour"], "4444");
-    let delete = |etag: Option<&str>| {
-        let call = world.billing().delete(&tenant.path(CARD));
-        let call = call.token(&tenant.admin_token);
-        match etag {
-            Some(etag) => call.if_match(etag).send(),
-            None => call.send(),
-        }
-    };
-    delete(None).expect(428);
-    delete(Some(&first.etag())).expect(412);
-    delete(Some(&second.etag())).expect(204);
-    get(world, &tenant, CARD).expect(404);
-    delete(Some(&second.etag())).expect(404);
-}
-
-fn refused_cards(world: &World) {
-    let tenant = world.tenant("team");
-    for refused in [
-        "pm_unheard_of",
-        "pm_card_chargeDeclined",
-        "pm_card_chargeDeclinedInsufficientFunds",
-        "pm_card_chargeDeclinedExpiredCard",
-        "",
-        "no token",
-    ] {
-        let answer = put(world, &tenant, &token(refused), None);
-        let problem = problem(&answer, 422);
-        assert!(
-            names_field(&problem, "paymentMethodToken"),
-            "{refused}: {problem}"
-        );
-    }
-    get(world, &tenant, CARD).expect(404);
-}
-
-fn card_numbers(world: &World) {
-    let tenant = world.tenant("team");
-    for body in [
-        token("4242424242424242"),
-        token("4242 4242 4242 4242"),
-        token("3782-822463-10005"),
-        json!({ "paymentMethodToken": "pm_card_visa", "note": "4000 0566 5566 5556" }),
-        json!({ "paymentMethodToken": "pm_card_visa", "deep": [{ "er": "4242424242424242" }] }),
-    ] {
-        let answer = put(world, &tenant, &body, None);
-        problem(&answer, 422);
-        let digits: String = answer
-            .text()
-            .split('"')
-            .filter(|part| part.len() < 30)
-            .collect();
-        let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
-        for number in ["4242424242424242", "378282246310005", "4000056655665556"] {
-            assert!(!digits.contains(number), "{}", answer.describe());
-        }
-    }
-    get(world, &tenant, CARD).expect(404);
-}
-
-fn rights(world: &World) {
-    let tenant = world.tenant("team");
-    let call = world.billing().put(&tenant.path(CARD));
-    let body = token("pm_card_visa");
-    call.token(&tenant.member_token)
-        .json(&body)
-        .send()
-        .expect(403);
-    put(world, &tenant, &body, None).expect(201);
-    get(world, &tenant, CARD).expect(200);
 }
 
 fn fixed_usage(world: &World) {

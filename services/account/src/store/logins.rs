@@ -1,20 +1,21 @@
 //! Who may sign in.
 
 pub(super) mod sql;
+mod told;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use kit::changes::{Change, record};
 use kit::error::OnConstraint;
 use kit::id::{LoginId, OrganisationId};
-
 use kit::reply::{self, Reply};
 use kit::{Error, IfMatch, Json, Keyset, Meta, Page, Paged};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use self::sql::{
     CountOtherAdmins, DeleteLogin, InsertLogin, ListLogins, UpdateLogin, UpdatePassword,
 };
+use self::told::{change, shown, whole};
 use super::{SCHEMA, organisations};
 use crate::hashing::Hash;
 use crate::model::{Login, LoginPatch, LoginRow, NewLogin};
@@ -275,32 +276,4 @@ fn understood(result: QueryResult<usize>) -> Result<(), Error> {
         })
         .on_constraint("logins_profile_id_fkey", no_such_person)
         .map(drop)
-}
-
-fn change(
-    kind: &'static str,
-    row: &LoginRow,
-    before: Option<Value>,
-    after: Option<Value>,
-) -> Change {
-    Change {
-        kind,
-        organisation_id: row.organisation_id,
-        entity_id: row.id.to_string(),
-        version: row.version,
-        before,
-        after,
-    }
-}
-
-/// The keys of LoginModified.
-fn shown(row: &LoginRow) -> Value {
-    json!({"email": row.email, "scope": row.scope, "profileId": row.profile_id, "disabledAt": row.disabled_at})
-}
-
-/// The keys of LoginCreated and LoginDeleted.
-fn whole(row: &LoginRow) -> Value {
-    let mut keys = shown(row);
-    keys["passwordExpiresAt"] = json!(row.password_expires_at);
-    keys
 }
