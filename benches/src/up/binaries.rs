@@ -97,8 +97,31 @@ fn newest(path: &Path) -> Option<SystemTime> {
         .max()
 }
 
-fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
+/// The cargo that runs us, or the one in PATH, with the environment that a person's has.
+///
+/// `cargo run` and `cargo test` describe their package in variables. Handed on they would count as a change: `ring` is built
+/// anew when one of them changes, and with it all that stands on it, here and once more in the person's next command.
+pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let described = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ];
+        if name
+            .to_str()
+            .is_some_and(|name| described.iter().any(|start| name.starts_with(start)))
+        {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
+}
+
+fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
+    let mut cargo = cargo();
     cargo
         .current_dir(tree)
         .arg("build")
@@ -138,6 +161,24 @@ fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_build_of_ours_is_like_a_persons() {
+        assert!(
+            std::env::var_os("CARGO_PKG_NAME").is_some(),
+            "cargo test says which package this is"
+        );
+        let cargo = cargo();
+        let kept = |name: &str| {
+            cargo
+                .get_envs()
+                .all(|(of, value)| of != name || value.is_some())
+        };
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            assert!(!kept(name), "{name} would have crates built anew");
+        }
+        assert!(kept("PATH") && kept("CARGO_HOME"));
+    }
 
     #[test]
     fn beside_the_program_even_in_tests() {

@@ -7,6 +7,7 @@ use super::figures::Outcome;
 use super::stage::{Arm, Stage};
 use super::{Plan, measure, registries};
 use crate::Failure;
+use crate::up::binaries::cargo;
 
 /// Where they are, below the root of the source tree.
 const FOLDER: &str = "benches/rivals";
@@ -31,7 +32,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
 pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
     let tree = tree()?;
     eprintln!("Building the shapes …");
-    let mut cargo = Command::new("cargo");
+    let mut cargo = cargo();
     cargo
         .current_dir(&tree)
         .args(["build", "--release", "--quiet", "--package", "shapes"])
@@ -78,7 +79,7 @@ fn build(tree: &Path) -> Result<PathBuf, Failure> {
     let target = tree.join("target/rivals");
     for name in RUST {
         eprintln!("Building {name} …");
-        let mut cargo = Command::new("cargo");
+        let mut cargo = cargo();
         cargo
             .current_dir(tree.join(FOLDER).join(name))
             .args(["build", "--release", "--quiet", "--target-dir"])
