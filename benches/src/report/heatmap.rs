@@ -93,7 +93,7 @@ fn cell(entry: &Entry, matrix: &Matrix) -> String {
     let verdict = verdict(entry, matrix);
     let class = match verdict {
         Verdict::Harmed => "harmed",
-        Verdict::Better => "harmed gain",
+        Verdict::Better => "better",
         Verdict::NothingShown => "nothing",
         Verdict::Open => "open",
         Verdict::NotResolved => "unresolved",
