@@ -11,8 +11,8 @@ use super::experiment::interruptible;
 use crate::bench::{hot, month_end, normalisation, notify};
 use crate::{Failure, aside};
 use args::{
-    AllArgs, CreateArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs, NotifyArgs,
-    OverloadArgs,
+    AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs,
+    NotifyArgs, OverloadArgs,
 };
 
 /// What one thing costs, beside the least it could cost.
@@ -40,6 +40,8 @@ enum What {
     Overload(OverloadArgs),
     /// The same requests on ever larger data.
     Growth(GrowthArgs),
+    /// What keys across services, a second login and the change feed cost a statement (ADRs 0001 to 0003).
+    Decisions(DecisionsArgs),
     /// Billing's monthly run beside one bare insert of the same rows.
     MonthEnd(MonthEndArgs),
     /// From a change's commit to the mail about it, and what a transaction held open elsewhere does to that.
@@ -72,6 +74,10 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
             Ok(wanted(outcome.is_good()))
         }
         What::Growth(args) => done(args.said.end("growth", &hot::growth::run(&args.plan())?)),
+        What::Decisions(args) => done(
+            args.said
+                .end("decisions", &hot::decisions::run(&args.plan())?),
+        ),
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),

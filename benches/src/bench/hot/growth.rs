@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::figures::{Cell, Memory, Spread};
 use super::load::{Kind, Requests};
 use super::stage::{Arm, Stage};
-use super::yardstick::Yardstick;
+use super::yardstick::{self, Yardstick};
 use super::{Rounds, spread, turn};
 use crate::Failure;
 use crate::dataset::Size;
@@ -173,7 +173,7 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
         .iter()
         .map(|(kind, _)| {
             let scripts = super::scripts::scripts(*kind, size, super::SEED);
-            Yardstick::of(&stage, kind.name(), *kind, &scripts)
+            Yardstick::of(&stage, kind.name(), yardstick::login(*kind), &scripts)
         })
         .collect::<Result<Vec<_>, _>>()?;
     let mut rounds: [Rounds; CELLS.len()] = Default::default();

@@ -1,10 +1,12 @@
-//! `lab bench read`, `list`, `create`, `mixed`: Registry under load beside pgbench with the same statements.
+//! `lab bench read`, `list`, `create`, `mixed` and what builds on them: Registry under load beside pgbench with the same statements.
 
 mod closed;
+pub mod decisions;
 mod figures;
 pub mod growth;
 mod load;
 pub mod overload;
+mod proc;
 pub mod rivals;
 mod scripts;
 mod stage;
@@ -108,10 +110,11 @@ fn measure(stage: &Stage, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failur
         .ok_or_else(|| Failure::usage("There is nothing to measure."))?;
     yardstick::check(stage, first, kind)?;
     let scripts = scripts::scripts(kind, stage.size, SEED);
-    let alone = Yardstick::of(stage, "alone", kind, &scripts)?;
+    let login = yardstick::login(kind);
+    let alone = Yardstick::of(stage, "alone", login, &scripts)?;
     let many = [scripts::many(KEYS, stage.size, SEED)];
     let many = match kind {
-        Kind::Read => Some(Yardstick::of(stage, "many", kind, &many)?),
+        Kind::Read => Some(Yardstick::of(stage, "many", login, &many)?),
         _ => None,
     };
     eprintln!("Warming up …");

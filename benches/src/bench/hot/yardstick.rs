@@ -22,6 +22,19 @@ pub struct Throughput {
     pub mean_ms: f64,
 }
 
+/// Registry's login for reads.
+pub const READER: &str = "registry_reader";
+/// Registry's login for the rest.
+pub const WRITER: &str = "registry_writer";
+
+/// Who asks so.
+pub fn login(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Read | Kind::List | Kind::List200 => READER,
+        Kind::Create | Kind::CreateHot | Kind::Mixed => WRITER,
+    }
+}
+
 /// Scripts, written down, and the login that runs them.
 pub struct Yardstick {
     program: PathBuf,
@@ -32,11 +45,7 @@ pub struct Yardstick {
 
 impl Yardstick {
     /// Of these scripts; with the rights and the settings of the service's own sessions.
-    pub fn of(stage: &Stage, name: &str, kind: Kind, scripts: &[Script]) -> Result<Self, Failure> {
-        let role = match kind {
-            Kind::Read | Kind::List | Kind::List200 => "registry_reader",
-            Kind::Create | Kind::CreateHot | Kind::Mixed => "registry_writer",
-        };
+    pub fn of(stage: &Stage, name: &str, login: &str, scripts: &[Script]) -> Result<Self, Failure> {
         let mut files = Vec::new();
         for (index, script) in scripts.iter().enumerate() {
             let file = stage.folder().join(format!("{name}-{index}.sql"));
@@ -52,7 +61,7 @@ impl Yardstick {
                 .unwrap_or_else(|| "pgbench".into()),
             files,
             keys: scripts.first().map_or(1, |script| script.keys),
-            url: stage.login_url(role)?,
+            url: stage.login_url(login)?,
         })
     }
 

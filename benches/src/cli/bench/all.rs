@@ -17,7 +17,7 @@ type Kept = (Value, String);
 type Step = fn(&AllArgs) -> Result<Kept, Failure>;
 
 /// In this order; the names are those of the files.
-const STEPS: [(&str, Step); 12] = [
+const STEPS: [(&str, Step); 13] = [
     ("read", |args| kept(hot::run(&plan(args, hot::Kind::Read)))),
     ("rivals", |args| kept(hot::rivals::run(&few(args)))),
     ("shapes", |args| kept(hot::rivals::shapes(&few(args)))),
@@ -34,6 +34,7 @@ const STEPS: [(&str, Step); 12] = [
     ("overload-3", |args| overload(args, 3.0, 60)),
     ("overload-10", |args| overload(args, 10.0, 30)),
     ("growth", growth),
+    ("decisions", decisions),
     ("month-end", month_end),
     ("notify", notify),
 ];
@@ -119,6 +120,16 @@ fn growth(args: &AllArgs) -> Result<Kept, Failure> {
         rounds: args.rounds,
         // Six cells and their yardsticks at three sizes.
         seconds: args.seconds.div_ceil(2),
+        release: !args.debug,
+    }))
+}
+
+fn decisions(args: &AllArgs) -> Result<Kept, Failure> {
+    kept(hot::decisions::run(&hot::decisions::Plan {
+        size: plan(args, hot::Kind::Create).size,
+        rounds: args.rounds,
+        seconds: args.seconds,
+        clients: 16,
         release: !args.debug,
     }))
 }

@@ -149,6 +149,40 @@ impl GrowthArgs {
     }
 }
 
+/// With and without.
+#[derive(Debug, Args)]
+pub(super) struct DecisionsArgs {
+    /// APIs in the data set: 10000 of 100 organisations, from 100000 on of 1000
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    pub apis: u64,
+    /// Rounds; in each every statement runs with and without
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Seconds of each
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// pgbench's clients
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub clients: u16,
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+impl DecisionsArgs {
+    pub fn plan(&self) -> hot::decisions::Plan {
+        hot::decisions::Plan {
+            size: hot::size(self.apis),
+            rounds: self.rounds,
+            seconds: self.seconds,
+            clients: self.clients.into(),
+            release: !self.debug,
+        }
+    }
+}
+
 /// Two arms in turn.
 #[derive(Debug, Args)]
 pub(super) struct NormalisationArgs {

@@ -1,0 +1,260 @@
+//! `lab bench decisions`: what three decisions of the design cost a statement (docs/adr/0001 to 0003), each beside doing
+//! without.
+//!
+//! pgbench runs the service's statement as the service's login. With and without take turns, the first of a round being the
+//! other one in the next; a ratio is formed inside its round.
+
+use schema::ApplyOptions;
+use serde::Serialize;
+
+use super::figures::Spread;
+use super::load::Kind;
+use super::proc::private_mib;
+use super::scripts::{self, Script};
+use super::spread;
+use super::stage::{SEED, Stage};
+use super::yardstick::{READER, WRITER, Yardstick};
+use crate::Failure;
+use crate::dataset::{Size, failed};
+use crate::observe::cpu::machine;
+use crate::result::{Machine, PostgresInfo};
+
+/// How it is measured.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The data set.
+    pub size: Size,
+    /// Rounds; in each every statement runs with and without.
+    pub rounds: u32,
+    /// Seconds of each.
+    pub seconds: u64,
+    /// pgbench's clients.
+    pub clients: usize,
+    /// Services as they are built for load.
+    pub release: bool,
+}
+
+/// One decision.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Price {
+    /// Its record's number and what was decided.
+    pub decision: &'static str,
+    /// What pays for it.
+    pub statement: &'static str,
+    /// Statements in a second with it.
+    pub with_per_s: Spread,
+    /// Without it.
+    pub without_per_s: Spread,
+    /// With ÷ without; below 1 is the price.
+    pub ratio: Spread,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Outcome {
+    /// RFC 3339.
+    pub at: String,
+    /// On what.
+    pub machine: Machine,
+    /// With which server.
+    pub postgres: PostgresInfo,
+    /// APIs in the data set.
+    pub apis: u64,
+    /// Organisations.
+    pub organisations: u64,
+    /// Rounds.
+    pub rounds: u32,
+    /// Seconds of each cell.
+    pub seconds: u64,
+    /// pgbench's clients.
+    pub clients: usize,
+    /// The decisions.
+    pub prices: Vec<Price>,
+    /// Sessions of Registry's second pool, the readers'.
+    pub reader_sessions: usize,
+    /// Memory that belongs to one of them alone after a second of load, in MiB; none where /proc doesn't say.
+    pub reader_session_mib: Option<Spread>,
+}
+
+/// One side of a comparison: statements in a second.
+type Side<'a> = &'a dyn Fn() -> Result<f64, Failure>;
+
+/// With a decision and without it.
+struct Pair<'a> {
+    decision: &'static str,
+    statement: &'static str,
+    sides: [Side<'a>; 2],
+}
+
+/// Starts a system, measures, and takes it down.
+pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
+    let stage = Stage::start(plan.size, plan.release)?;
+    let (reader_sessions, reader_session_mib) = second_pool(&stage)?;
+    let of = |name, login, scripts: &[Script]| Yardstick::of(&stage, name, login, scripts);
+    let (read, create) = (
+        scripts::scripts(Kind::Read, plan.size, SEED),
+        scripts::scripts(Kind::Create, plan.size, SEED),
+    );
+    let reader = of("read-by-reader", READER, &read)?;
+    let writer = of("read-by-writer", WRITER, &read)?;
+    let create_told = of("create", WRITER, &create)?;
+    let create_untold = of(
+        "create-untold",
+        WRITER,
+        &create.into_iter().map(scripts::untold).collect::<Vec<_>>(),
+    )?;
+    let run = |yardstick: &Yardstick| Ok(yardstick.run(plan.clients, plan.seconds)?.per_s);
+    let without_keys = || {
+        cross_keys(&stage, false)?;
+        let seen = run(&create_told);
+        cross_keys(&stage, true)?;
+        seen
+    };
+    let pairs = [
+        Pair {
+            decision: "0001 keys into other services' tables",
+            statement: "create an API",
+            sides: [&|| run(&create_told), &without_keys],
+        },
+        Pair {
+            decision: "0002 reads by a login that can't write",
+            statement: "read an API",
+            sides: [&|| run(&reader), &|| run(&writer)],
+        },
+        Pair {
+            decision: "0003 a row for the change feed",
+            statement: "create an API",
+            sides: [&|| run(&create_told), &|| run(&create_untold)],
+        },
+    ];
+    Ok(Outcome {
+        at: crate::saved::now(),
+        machine: machine(),
+        postgres: stage.server()?,
+        apis: plan.size.apis,
+        organisations: plan.size.organisations,
+        rounds: plan.rounds,
+        seconds: plan.seconds,
+        clients: plan.clients,
+        prices: prices(&pairs, plan.rounds)?,
+        reader_sessions,
+        reader_session_mib,
+    })
+}
+
+fn prices(pairs: &[Pair], rounds: u32) -> Result<Vec<Price>, Failure> {
+    let mut seen = vec![Vec::new(); pairs.len()];
+    for round in 0..rounds {
+        eprintln!("Round {} of {rounds} …", round + 1);
+        for (pair, seen) in pairs.iter().zip(&mut seen) {
+            let [with, without] = pair.sides;
+            seen.push(if round % 2 == 0 {
+                [with()?, without()?]
+            } else {
+                let without = without()?;
+                [with()?, without]
+            });
+        }
+    }
+    let price = |(pair, seen): (&Pair, &Vec<[f64; 2]>)| Price {
+        decision: pair.decision,
+        statement: pair.statement,
+        with_per_s: spread(seen, |[with, _]| *with),
+        without_per_s: spread(seen, |[_, without]| *without),
+        ratio: spread(seen, |[with, without]| with / without),
+    };
+    Ok(pairs.iter().zip(&seen).map(price).collect())
+}
+
+/// Makes or drops the keys as `dba apply` does, with and without `--without-cross-keys`.
+fn cross_keys(stage: &Stage, wanted: bool) -> Result<(), Failure> {
+    let options = ApplyOptions {
+        without_cross_keys: !wanted,
+        // Raised for pgbench's clients.
+        connection_limits: false,
+        ..ApplyOptions::default()
+    };
+    let report = schema::apply(&stage.login_url("govrnanza_admin")?, &options)
+        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    if report.keys.is_empty() {
+        return Err(Failure::could_not_run(
+            "No key across services was made or dropped: there is nothing to compare.",
+        ));
+    }
+    Ok(())
+}
+
+/// The readers' sessions that one more Registry opens, and what one holds alone after a second of reads.
+fn second_pool(stage: &Stage) -> Result<(usize, Option<Spread>), Failure> {
+    let before = readers(stage)?;
+    let arm = stage.registry("registry", &[])?;
+    super::turn(
+        stage,
+        &arm,
+        Kind::Read,
+        16,
+        std::time::Duration::from_secs(1),
+    )?;
+    let mut own = readers(stage)?;
+    own.retain(|pid| !before.contains(pid));
+    let held: Option<Vec<f64>> = own.iter().map(|pid| private_mib(*pid)).collect();
+    Ok((own.len(), held.map(|held| Spread::of(&held))))
+}
+
+/// Process ids.
+fn readers(stage: &Stage) -> Result<Vec<i32>, Failure> {
+    let rows = stage.superuser()?.query(
+        "select pid from pg_catalog.pg_stat_activity where usename = $1",
+        &[&READER],
+    );
+    let rows = rows.map_err(|error| failed("looking for Registry's sessions", &error))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(
+            f,
+            "What a decision costs: pgbench -M prepared, {} clients, {} APIs of {} organisations; {} rounds of {} s; \
+             PostgreSQL {}, {} processors.\n",
+            self.clients,
+            self.apis,
+            self.organisations,
+            self.rounds,
+            self.seconds,
+            self.postgres.version,
+            self.machine.cpus
+        )?;
+        writeln!(
+            f,
+            "{:<40}{:<16}{:>9}{:>11}  with ÷ without",
+            "", "", "with /s", "without /s"
+        )?;
+        for price in &self.prices {
+            let Spread { median, low, high } = price.ratio;
+            writeln!(
+                f,
+                "{:<40}{:<16}{:>9.0}{:>11.0}  {median:.2} [{low:.2}, {high:.2}]",
+                price.decision,
+                price.statement,
+                price.with_per_s.median,
+                price.without_per_s.median
+            )?;
+        }
+        write!(
+            f,
+            "\n0002: the second pool has {} sessions",
+            self.reader_sessions
+        )?;
+        match self.reader_session_mib {
+            Some(of) => write!(
+                f,
+                " of {:.1} MiB [{:.1}, {:.1}] each, which nobody shares.",
+                of.median, of.low, of.high
+            ),
+            None => write!(f, "; what each holds can't be read here."),
+        }
+    }
+}
