@@ -16,7 +16,7 @@ up: install-deps
 	cargo lab up $(ARGS)
 
 lab: install-deps
-	cargo run --release --package lab -- run --preset demo $(ARGS)
+	cargo run --release --bin lab -- run --preset demo $(ARGS)
 
 reference: install-deps
 	.ci/reference $(ARGS)

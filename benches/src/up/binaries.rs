@@ -1,5 +1,6 @@
 //! Where the services' binaries are: beside our own, or built now.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
@@ -124,9 +125,11 @@ fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
     let mut cargo = cargo();
     cargo
         .current_dir(tree)
-        .arg("build")
-        .arg("--quiet")
+        .args(["build", "--workspace"])
         .stdin(Stdio::null());
+    if !std::io::stderr().is_terminal() {
+        cargo.arg("--quiet");
+    }
     if into.ends_with("release") {
         cargo.arg("--release");
     }
@@ -134,7 +137,8 @@ fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
         cargo.arg("--target-dir").arg(target);
     }
     for package in packages {
-        cargo.args(["--package", package]);
+        // Not --package, with which dependencies get the features of these packages alone, and are built once more.
+        cargo.args(["--bin", package]);
     }
     // Standard output is for the one line alone.
     cargo.stdout(std::io::stderr());

@@ -23,6 +23,15 @@ pub const PORT: Service = Service {
     env: &[],
 };
 
+/// Requests that one address may have under way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// As many as the deployed file says.
+    AsDeployed,
+    /// Any number: the lab is one address; the greeting says so.
+    Lifted,
+}
+
 /// A running nginx; dropping it ends it.
 pub struct Gateway {
     process: Option<Process>,
@@ -43,6 +52,7 @@ impl Gateway {
         urls: &BTreeMap<&'static str, String>,
         home: &Path,
         log: PathBuf,
+        limit: Limit,
     ) -> Result<Self, Failure> {
         let program = program().ok_or_else(|| {
             Failure::could_not_run(
@@ -50,7 +60,7 @@ impl Gateway {
             )
         })?;
         let (conf, script) = (home.join("nginx.conf"), home.join("nginx.sh"));
-        write(&conf, &text(urls, home), 0o600)?;
+        write(&conf, &text(urls, home, limit), 0o600)?;
         // What is supervised takes no arguments.
         let start = format!(
             "#!/bin/sh\nexec '{}' -c '{}'\n",
@@ -117,7 +127,7 @@ fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
 }
 
 /// The file with our addresses in it: every instance of each service, one process, everything it writes in the home folder.
-fn text(urls: &BTreeMap<&'static str, String>, home: &Path) -> String {
+fn text(urls: &BTreeMap<&'static str, String>, home: &Path, limit: Limit) -> String {
     let address = |url: &str| url.trim_start_matches("http://").to_owned();
     let mut conf = format!("daemon off;\nmaster_process off;\n{CONF}")
         .replace(
@@ -128,9 +138,10 @@ fn text(urls: &BTreeMap<&'static str, String>, home: &Path) -> String {
             "/run/nginx.pid",
             &home.join("nginx.pid").display().to_string(),
         )
-        .replace("/tmp/nginx-", &home.join("nginx-").display().to_string())
-        // The lab is one address; the greeting says so.
-        .replace("limit_conn addresses 100;", "");
+        .replace("/tmp/nginx-", &home.join("nginx-").display().to_string());
+    if limit == Limit::Lifted {
+        conf = conf.replace("limit_conn addresses 100;", "");
+    }
     for name in services::names() {
         let servers: Vec<String> = urls
             .iter()
@@ -154,7 +165,7 @@ mod tests {
             .collect();
         urls.insert("gateway", "http://127.0.0.1:9999".to_owned());
         urls.insert("registry-2", "http://127.0.0.1:9100".to_owned());
-        let text = text(&urls, Path::new("/home/x"));
+        let text = text(&urls, Path::new("/home/x"), Limit::Lifted);
         for gone in [
             ":8000",
             "listen 8080",

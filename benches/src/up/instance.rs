@@ -205,6 +205,7 @@ impl Up {
                 &urls,
                 home.path(),
                 home.log_file("gateway"),
+                gateway::Limit::Lifted,
             )?),
             false => None,
         };

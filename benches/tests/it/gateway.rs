@@ -1,12 +1,15 @@
 //! Two instances of every service behind one origin: whoever uses the contract can't tell.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use behaviour::assert::eventually;
 use behaviour::table::operations;
-use lab::up::{Instance, Options, gateway};
+use lab::up::gateway::{self, Gateway, Limit};
+use lab::up::{Instance, Options};
 
 use crate::support::{suites, urls, world};
 
@@ -71,6 +74,7 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
     for suite in suites() {
         behaviour::run(&gateway, &suite);
     }
+    too_many(&up);
     refusals(&up, &origin);
 }
 
@@ -96,6 +100,47 @@ fn refusals(up: &Instance, origin: &str) {
     let (status, text) = of(format!("GET /api/v1/deliveries HTTP/1.1\r\n{head}\r\n"));
     assert_eq!(status, 503);
     assert!(text.contains("\r\nRetry-After: 1\r\n"), "{text}");
+}
+
+/// As many requests at once as one address may have under way (`limit_conn`), their bodies awaited: one more is refused
+/// until they end.
+fn too_many(up: &Instance) {
+    let folder = tempfile::tempdir().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut urls: BTreeMap<&str, String> = lab::up::services::names()
+        .map(|name| (name, up.target().services[name].clone()))
+        .collect();
+    urls.insert(gateway::PORT.name, format!("http://{address}"));
+    let log = folder.path().join("log");
+    let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed).unwrap();
+    let ask = || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let get = "GET /api/v1/plans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(get.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let begun: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let head = "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n";
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let refused = eventually("a 429 beside a hundred others", || {
+        Some(ask()).filter(|answer| answer.starts_with("HTTP/1.1 429 "))
+    });
+    assert!(refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
+    assert!(refused.contains("/problems/too-many-requests"), "{refused}");
+    drop(begun);
+    eventually("an answer once they have ended", || {
+        (!ask().starts_with("HTTP/1.1 429 ")).then_some(())
+    });
 }
 
 /// The status of the answer and all of it, once it is seen that it is a problem with the request's id.

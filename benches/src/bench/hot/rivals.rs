@@ -35,7 +35,14 @@ pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
     let mut cargo = cargo();
     cargo
         .current_dir(&tree)
-        .args(["build", "--release", "--quiet", "--package", "shapes"])
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--workspace",
+            "--bin",
+            "shapes",
+        ])
         .arg("--target-dir")
         .arg(tree.join("target"));
     done("shapes", &mut cargo)?;
