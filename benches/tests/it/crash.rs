@@ -1,22 +1,13 @@
 //! A service that is killed in the middle of its work leaves nothing half done.
 
-use std::process::Command;
 use std::time::Duration;
 
 use behaviour::json;
+use rustix::process::Signal;
 
+use crate::processes::signal;
 use crate::sql;
 use crate::support::{Load, breakable, sub_domain, unique, until, world};
-
-fn kill_9(id: u32) {
-    assert!(
-        Command::new("kill")
-            .args(["-9", &id.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
-}
 
 #[test]
 fn counters_equal_what_they_count_after_a_kill_under_load() {
@@ -60,7 +51,7 @@ fn counters_equal_what_they_count_after_a_kill_under_load() {
         until("work is under way", || {
             sql::count(&mut database, &counted) > before + 30
         });
-        kill_9(system.up.process_id(service).unwrap());
+        signal(system.up.process_id(service).unwrap(), Signal::KILL);
         until("it is seen to have died", || {
             system.up.process_id(service).is_none()
         });

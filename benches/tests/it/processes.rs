@@ -3,19 +3,24 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Child;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::until;
 
 /// Ctrl-C.
 pub fn interrupt(child: &Child) {
-    assert!(
-        Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal(child.id(), Signal::INT);
+}
+
+/// Panics where there is no such process.
+pub fn signal(id: u32, signal: Signal) {
+    kill_process(pid(id), signal).unwrap();
+}
+
+fn pid(id: u32) -> Pid {
+    Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
 }
 
 /// A home folder whose database ends with it, even where the test failed before it was stopped.
@@ -33,9 +38,8 @@ impl OwnHome {
 impl Drop for OwnHome {
     fn drop(&mut self) {
         if let Some(id) = postmaster(self.0.path()) {
-            let _ = Command::new("kill")
-                .args(["-INT", &id.to_string()])
-                .status();
+            // It may have ended by itself.
+            let _ = kill_process(pid(id), Signal::INT);
             until("its database has ended", || {
                 postmaster(self.0.path()).is_none()
             });
@@ -53,43 +57,32 @@ pub fn postmaster(home: &Path) -> Option<u32> {
         .filter(|id| lives(*id))
 }
 
+/// Its name, state and parent, as Linux's /proc tells them.
+fn stat(id: u32) -> Option<(String, String, u32)> {
+    let text = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (name, rest) = text.split_once('(')?.1.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?.to_owned();
+    Some((name.to_owned(), state, fields.next()?.parse().ok()?))
+}
+
 /// Processes that this one started.
 pub fn children(of: u32) -> Vec<u32> {
-    let output = Command::new("ps")
-        .args(["-e", "-o", "pid=,ppid="])
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    let pairs = text.lines().filter_map(|line| {
-        let mut numbers = line
-            .split_whitespace()
-            .map(|number| number.parse::<u32>().unwrap());
-        Some((numbers.next()?, numbers.next()?))
-    });
-    pairs
-        .filter(|(_, parent)| *parent == of)
-        .map(|(id, _)| id)
+    fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .filter(|id| stat(*id).is_some_and(|(_, _, parent)| parent == of))
         .collect()
 }
 
 /// A zombie is no life.
 pub fn lives(id: u32) -> bool {
-    let output = Command::new("ps")
-        .args(["-o", "stat=", "-p", &id.to_string()])
-        .output()
-        .unwrap();
-    let state = String::from_utf8(output.stdout).unwrap();
-    !state.trim().is_empty() && !state.trim().starts_with('Z')
+    stat(id).is_some_and(|(_, state, _)| state != "Z")
 }
 
 pub fn is_service(id: u32) -> bool {
-    let output = Command::new("ps")
-        .args(["-o", "comm=", "-p", &id.to_string()])
-        .output()
-        .unwrap();
-    let name = String::from_utf8(output.stdout).unwrap();
-    lives(id)
-        && lab::up::services::SERVICES
-            .iter()
-            .any(|service| name.trim() == service.package)
+    let services = lab::up::services::SERVICES;
+    stat(id).is_some_and(|(name, state, _)| {
+        state != "Z" && services.iter().any(|service| name == service.package)
+    })
 }

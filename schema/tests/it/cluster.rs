@@ -6,7 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 
-use schema::cluster::postmaster::{Postmaster, lives};
+use rustix::process::Signal;
+use schema::cluster::postmaster::{self, Postmaster, lives};
 use schema::testing::TestCluster;
 
 use crate::support::{connect, until};
@@ -75,7 +76,7 @@ fn a_cluster_left_behind_is_found_again_and_never_overwritten() {
     assert_eq!(Postmaster::alive(&home.data()).unwrap().pid, first.pid);
 
     // The server was killed, with everything it left lying about.
-    kill("KILL", first.pid);
+    kill(Signal::KILL, first.pid);
     until("the server is gone", || !lives(first.pid));
     assert!(home.data().join("postmaster.pid").exists());
     let again = out(&home.run(&["cluster", "start"]));
@@ -163,7 +164,7 @@ fn a_first_time_is_three_commands() {
 
 #[test]
 fn an_ephemeral_cluster_ends_with_its_starter_however_that_ends() {
-    for signal in ["TERM", "INT", "KILL"] {
+    for signal in [Signal::TERM, Signal::INT, Signal::KILL] {
         let home = Home::new();
         let mut child: Child = home
             .dba()
@@ -247,12 +248,6 @@ fn a_test_can_stop_start_and_kill_its_server() {
     connect(&url).batch_execute("select * from kept").unwrap();
 }
 
-fn kill(signal: &str, pid: i32) {
-    assert!(
-        Command::new("kill")
-            .args([&format!("-{signal}"), &pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+fn kill(signal: Signal, pid: i32) {
+    postmaster::send(pid, signal).unwrap();
 }

@@ -22,6 +22,7 @@ use actix_web::middleware::from_fn;
 use actix_web::rt;
 use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 pub(crate) use gate::gate;
 
@@ -70,6 +71,7 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
     let failed = |error: &dyn std::fmt::Display| {
         StartError::Failed(format!("the server can't run: {error}"))
     };
+    allow_all_files();
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let shared: Data<App> = Data::from(Arc::clone(&app));
     let jobs = routes.jobs.clone();
@@ -105,6 +107,18 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
     app.lanes.write.close(deadline);
     tracing::info!(service = app.name, "stopped");
     Ok(())
+}
+
+/// Each connection is an open file, and a process may have 1,024 on most systems unless it asks for more, as it is free to.
+fn allow_all_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let all = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, all) {
+        tracing::warn!(error = %error, files = ?limit.current, "no more open files than before");
+    }
 }
 
 /// One worker's side of it, as `HttpServer` would put it together, on connections of our own.

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use schema::testing::TestDb;
 
 use crate::http::get;
@@ -84,7 +85,7 @@ fn wrong_settings_end_with_2_and_a_taken_address_with_3() {
 #[test]
 fn sigterm_and_sigint_end_it_with_0() {
     let db = TestDb::new();
-    for signal in ["TERM", "INT"] {
+    for signal in [Signal::TERM, Signal::INT] {
         let (read, write) = (db.url("account_reader"), db.url("account_writer"));
         let mut child = start(
             "",
@@ -110,11 +111,8 @@ fn sigterm_and_sigint_end_it_with_0() {
         let mut answer = Vec::new();
         malformed.read_to_end(&mut answer).unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 400"));
-        let killed = Command::new("kill")
-            .args([&format!("-{signal}"), &child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(killed.success());
+        let pid = Pid::from_child(&child);
+        kill_process(pid, signal).unwrap();
         let rest: Vec<_> = lines.map(Result::unwrap).collect();
         assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
         let request = rest
