@@ -24,12 +24,12 @@ use uuid::Uuid;
 
 use crate::fixture::{Shared, SqlFixture};
 
-/// Settings for a test: the sandbox at `url`, short times, no work by itself.
+/// Settings for a test: the sandbox at `url`, short times but for what a busy machine may exceed, no work by itself.
 pub fn settings(url: &str) -> Settings {
     Settings {
         stripe_api_base: url.to_owned(),
         stripe_api_key: Some("sk_test_sandbox".to_owned()),
-        provider_timeout_ms: 2_000,
+        provider_timeout_ms: 20_000,
         ask_again_ms: 1_000,
         charge_parallel: 4,
         charge_batch: 16,
