@@ -7,6 +7,7 @@
 
 mod bodies;
 mod contract;
+mod media;
 mod parameters;
 mod protocol;
 mod tenants;

@@ -4,16 +4,18 @@
 mod invalid;
 mod json;
 mod nul;
+mod object;
 mod text;
 
 pub use invalid::{Invalid, Validate};
 pub use json::Json;
 pub(crate) use json::field_error;
+pub use object::{nullable_object, object, present_object};
 
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::{Bytes, BytesMut};
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
@@ -42,6 +44,7 @@ impl RawBody {
 /// Reads the whole body, up to the limit and as long as `wait`: a slower one holds a connection for nothing.
 pub(crate) async fn read(
     mut payload: Payload,
+    method: &Method,
     headers: &header::HeaderMap,
     wait: Duration,
 ) -> RawBody {
@@ -53,7 +56,7 @@ pub(crate) async fn read(
         return RawBody(Err(Error::TooLarge));
     }
     // What follows such a request is another protocol, which nobody speaks here, and ends with the connection alone.
-    if asks_for_websocket(headers) {
+    if method == Method::CONNECT || asks_for_websocket(headers) {
         return RawBody(Ok(Bytes::new()));
     }
     let all = async {

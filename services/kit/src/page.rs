@@ -139,16 +139,21 @@ impl Page {
 
 /// The `limit` parameter, taken out of the others.
 pub(crate) fn take_limit(parameters: &mut Vec<(String, String)>) -> Result<i64, Error> {
-    match take(parameters, "limit") {
-        None => Ok(50),
-        Some(text) => match text.parse() {
-            Ok(limit @ 1..=200) => Ok(limit),
-            _ => Err(Error::bad_request(
-                "limit",
-                "out_of_range",
-                "must be a whole number between 1 and 200",
-            )),
-        },
+    limit(take(parameters, "limit").as_deref())
+}
+
+/// How many items a client wants that says this, or nothing; 400 for what is no number from 1 to 200.
+pub fn limit(text: Option<&str>) -> Result<i64, Error> {
+    let Some(text) = text else {
+        return Ok(50);
+    };
+    match text.parse() {
+        Ok(limit @ 1..=200) if !text.starts_with('+') => Ok(limit),
+        _ => Err(Error::bad_request(
+            "limit",
+            "out_of_range",
+            "must be a whole number between 1 and 200",
+        )),
     }
 }
 
@@ -169,8 +174,10 @@ fn place(cursor: &str, mark: &[u8; MARK]) -> Result<Keyset, Error> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
     let (own, rest) = bytes.split_first_chunk::<MARK>().ok_or_else(wrong)?;
     let (micros, id) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
-    let created_at =
-        DateTime::from_timestamp_micros(i64::from_be_bytes(*micros)).ok_or_else(wrong)?;
+    let created_at = DateTime::from_timestamp_micros(i64::from_be_bytes(*micros))
+        // Nothing is older than this software, and Postgres knows no time that is very much older.
+        .filter(|at| *at >= DateTime::UNIX_EPOCH)
+        .ok_or_else(wrong)?;
     let id = Uuid::from_slice(id).map_err(|_| wrong())?;
     if own == mark {
         Ok(Keyset { created_at, id })
@@ -275,6 +282,19 @@ mod tests {
             "garbled"
         );
         assert!(page("/a", "tag=x&cursor=").is_err(), "empty");
+    }
+
+    /// Anybody can make one: whom it belongs to stands in it, and no secret.
+    #[test]
+    fn a_cursor_to_a_time_that_postgres_does_not_know_is_refused() {
+        let list = page("/a", "").unwrap();
+        for early in [
+            DateTime::<Utc>::MIN_UTC,
+            DateTime::UNIX_EPOCH - chrono::TimeDelta::microseconds(1),
+        ] {
+            let cursor = list.cursor(Keyset::new(early, Uuid::nil()));
+            assert!(page("/a", &format!("cursor={cursor}")).is_err(), "{early}");
+        }
     }
 
     #[test]

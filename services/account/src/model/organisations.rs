@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use kit::body::object;
 use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
@@ -70,6 +71,7 @@ pub struct NewOrganisation {
     /// The plan's code.
     pub plan: String,
     /// Who may sign in from the start.
+    #[serde(deserialize_with = "object")]
     pub admin: FirstAdmin,
 }
 

@@ -1,5 +1,6 @@
 //! Changes of a plan.
 
+use kit::body::present_object;
 use kit::{Invalid, Validate};
 use serde::Deserialize;
 
@@ -25,10 +26,10 @@ pub struct PlanPatch {
     #[serde(default, deserialize_with = "present")]
     pub monthly_price_cents: Option<i64>,
     /// How much it allows.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_object")]
     pub limits: Option<Limits>,
     /// What each thing costs.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_object")]
     pub unit_prices_cents: Option<UnitPrices>,
 }
 

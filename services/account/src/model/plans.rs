@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use kit::body::object;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 
@@ -145,8 +146,10 @@ pub struct NewPlan {
     /// The fixed price.
     pub monthly_price_cents: i64,
     /// How much it allows.
+    #[serde(deserialize_with = "object")]
     pub limits: Limits,
     /// What each thing costs.
+    #[serde(deserialize_with = "object")]
     pub unit_prices_cents: UnitPrices,
 }
 
@@ -235,9 +238,16 @@ pub(super) fn limits(invalid: &mut Invalid, limits: &Limits) {
     }
 }
 
+/// So that four of them, each times as many things as can be counted (an int), add up to less than a bigint holds.
+const UNIT_PRICE_MAX: i64 = 1_000_000_000;
+
 pub(super) fn unit_prices(invalid: &mut Invalid, prices: &UnitPrices) {
-    cents(invalid, "unitPricesCents.api", prices.api);
-    cents(invalid, "unitPricesCents.domain", prices.domain);
-    cents(invalid, "unitPricesCents.subDomain", prices.sub_domain);
-    cents(invalid, "unitPricesCents.user", prices.user);
+    for (field, cents) in [
+        ("unitPricesCents.api", prices.api),
+        ("unitPricesCents.domain", prices.domain),
+        ("unitPricesCents.subDomain", prices.sub_domain),
+        ("unitPricesCents.user", prices.user),
+    ] {
+        invalid.range(field, cents, 0..=UNIT_PRICE_MAX);
+    }
 }

@@ -121,10 +121,15 @@ fn invalid(world: &World) {
         ("/currency", json!("EURO"), "currency"),
         ("/monthlyPriceCents", json!(-1), "monthlyPriceCents"),
         ("/limits/apis", json!(-1), "limits.apis"),
+        (
+            "/monthlyPriceCents",
+            json!(1_000_000_000_001_i64),
+            "monthlyPriceCents",
+        ),
         ("/unitPricesCents/user", json!(-1), "unitPricesCents.user"),
         (
             "/unitPricesCents/api",
-            json!(1_000_000_000_001_i64),
+            json!(1_000_000_001),
             "unitPricesCents.api",
         ),
     ];

@@ -6,7 +6,7 @@ use super::{Operation, Table};
 use crate::assert::{names_field, problem, problem_at};
 use crate::http::{Call, Response};
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// Stands in a body where text that JSON can't hold is to be put afterwards.
 const MARK: &str = "@@mark@@";
 
@@ -23,54 +23,9 @@ impl Table<'_> {
     }
 
     /// A call of which everything but the body would be accepted.
-    fn call(&self, operation: &Operation) -> Call {
+    pub(super) fn call(&self, operation: &Operation) -> Call {
         let call = self.bare(operation, &self.path(operation, &[]));
         self.permitted(operation, self.matched(operation, call))
-    }
-
-    fn malformed(&self, operation: &Operation) {
-        let texts: [&[u8]; 9] = [
-            b"",
-            b"{",
-            b"nonsense",
-            b"[]",
-            b"null",
-            b"1",
-            b"\"text\"",
-            b"{} {}",
-            b"{\"\xff\xfe\": 1}",
-        ];
-        for text in texts {
-            problem(
-                &self.send(self.call(operation).body(JSON, text.to_vec())),
-                400,
-            );
-        }
-        problem(
-            &self.send(self.call(operation).body(JSON, vec![b'['; 100_000])),
-            400,
-        );
-    }
-
-    fn media(&self, operation: &Operation, body: &Value) {
-        for media in [
-            "text/plain",
-            "application/x-www-form-urlencoded",
-            "application/xml",
-            "application/jsonx",
-            "json",
-        ] {
-            problem(
-                &self.send(
-                    self.call(operation)
-                        .body(media, body.to_string().into_bytes()),
-                ),
-                415,
-            );
-        }
-        let mut large = body.to_string().into_bytes();
-        large.resize(300 * 1024, b' ');
-        problem(&self.send(self.call(operation).body(JSON, large)), 413);
     }
 
     /// The members of an object of the body, and of the objects in it.
@@ -119,6 +74,15 @@ impl Table<'_> {
             if kinds.contains(&"object") {
                 let inner: Vec<&str> = at.iter().copied().chain([name.as_str()]).collect();
                 self.members(operation, schema, body, &inner);
+                // Its members by position, which serde would take for the object.
+                let object = inner.iter().fold(body, |object, key| &object[*key]);
+                let list: Vec<&Value> = object
+                    .as_object()
+                    .into_iter()
+                    .flat_map(Map::values)
+                    .collect();
+                let by_position = replaced(body, at, name, Some(json!(list)));
+                self.expect_field(operation, &by_position, at, name, &[400]);
             }
             if kinds.contains(&"array") && kinds_of_items(schema).contains(&"string") {
                 self.items(operation, body, at, name);

@@ -90,7 +90,7 @@ impl Table<'_> {
             );
         }
         if name == "limit" {
-            garbage.extend(["0", "201", "-1", "abc", "1e1", " 1"].map(String::from));
+            garbage.extend(["0", "201", "-1", "+5", "abc", "1e1", " 1"].map(String::from));
         }
         if schema.get("maxLength").is_some() || opaque {
             garbage.push("x".repeat(10_000));

@@ -99,29 +99,58 @@ impl<T: DeserializeOwned + Validate> Json<T> {
 }
 
 /// The body with `7.0` written as `7`: JSON knows one kind of number, and 7.0 is a whole one. None if it holds no such number.
-fn with_whole_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
+///
+/// Of a text that is JSON. Nothing else of it is touched: read as a value and written again, it would lose what is there twice.
+fn with_whole_numbers(json: &[u8]) -> Option<Vec<u8>> {
+    let (mut out, mut rest, mut any) = (Vec::with_capacity(json.len()), json, false);
+    while let Some(first) = rest.first() {
+        let length = match first {
+            b'"' => text_length(rest),
+            b'-' | b'0'..=b'9' => number_length(rest),
+            _ => 1,
+        };
+        let (token, after) = rest.split_at(length);
+        match whole(token) {
+            Some(whole) => {
+                any = true;
+                out.extend_from_slice(whole.to_string().as_bytes());
+            }
+            None => out.extend_from_slice(token),
+        }
+        rest = after;
+    }
+    any.then_some(out)
+}
+
+/// Of the text that begins here, both its quotes.
+fn text_length(json: &[u8]) -> usize {
+    let mut escaped = false;
+    let end = json.iter().skip(1).position(|byte| {
+        let ends = *byte == b'"' && !escaped;
+        escaped = *byte == b'\\' && !escaped;
+        ends
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+fn number_length(json: &[u8]) -> usize {
+    let part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+    json.iter().take_while(|byte| part(byte)).count()
+}
+
+/// The value of a number that is written as a fraction and is none.
+fn whole(token: &[u8]) -> Option<i64> {
     /// Up to here every whole number is a float of its own.
     const EXACT: f64 = 9_007_199_254_740_992.0;
-    fn walk(value: &mut Value) -> bool {
-        match value {
-            Value::Number(number) if number.is_f64() => {
-                let whole = number
-                    .as_f64()
-                    .filter(|float| float.fract() == 0.0 && float.abs() <= EXACT);
-                // Exact, by the line above.
-                whole
-                    .inspect(|float| *value = Value::from(*float as i64))
-                    .is_some()
-            }
-            Value::Array(items) => items.iter_mut().fold(false, |any, item| walk(item) | any),
-            Value::Object(members) => members
-                .values_mut()
-                .fold(false, |any, item| walk(item) | any),
-            _ => false,
-        }
-    }
-    let mut body: Value = serde_json::from_slice(bytes).ok()?;
-    walk(&mut body).then(|| body.to_string().into_bytes())
+    let is_number = !token.starts_with(b"\"") && token.iter().any(u8::is_ascii_digit);
+    let fraction = is_number && token.iter().any(|byte| b".eE".contains(byte));
+    let float: f64 = std::str::from_utf8(token)
+        .ok()
+        .filter(|_| fraction)?
+        .parse()
+        .ok()?;
+    // Exact, as the first says.
+    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
 }
 
 fn unreadable(field: FieldError) -> Error {
@@ -202,7 +231,13 @@ fn is_json(request: &HttpRequest) -> bool {
         }
         _ => true,
     });
-    essence.eq_ignore_ascii_case("application/json") && utf8
+    essence.eq_ignore_ascii_case("application/json") && utf8 && is_plain(request)
+}
+
+/// No service unpacks anything: what says it is packed is not JSON yet.
+fn is_plain(request: &HttpRequest) -> bool {
+    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING);
+    encodings.all(|encoding| encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 impl<T: DeserializeOwned + Validate> FromRequest for Json<T> {

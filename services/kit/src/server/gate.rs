@@ -33,7 +33,7 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
     }
     let body_wait = Duration::from_millis(app.clients.body_wait_ms);
     let payload = request.take_payload();
-    let raw = body::read(payload, request.headers(), body_wait).await;
+    let raw = body::read(payload, request.method(), request.headers(), body_wait).await;
     request.extensions_mut().insert(raw);
     next.call(request)
         .await

@@ -92,6 +92,9 @@ fn another_protocol_is_no_body_to_wait_for() {
     let answer = raw(&world.url("/organisations?limit=0"), &get);
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
     assert!(answer.contains(r#""field":"limit""#), "{answer}");
+    let connect = "CONNECT PATH HTTP/1.1\r\nhost: x\r\n\r\n";
+    let answer = raw(&world.url("/organisations"), connect);
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
 }
 
 #[test]

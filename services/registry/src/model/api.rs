@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use diesel::Queryable;
+use kit::body::nullable_object;
 use kit::id::{ApiId, ProfileId, SubDomainId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
@@ -142,6 +143,7 @@ pub struct NewApi {
     /// A person of the organisation.
     pub technical_owner_id: Option<ProfileId>,
     /// Its first version; 0.1 if none is named.
+    #[serde(default, deserialize_with = "nullable_object")]
     pub version: Option<NewVersion>,
 }
 

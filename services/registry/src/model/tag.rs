@@ -20,7 +20,7 @@ pub struct Tag {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TagPage {
-    limit: Option<i64>,
+    limit: Option<String>,
     cursor: Option<String>,
 }
 
@@ -30,15 +30,7 @@ const MARK: &[u8] = b"tags";
 impl TagPage {
     /// How many items the client wants.
     pub fn limit(&self) -> Result<i64, Error> {
-        match self.limit {
-            None => Ok(50),
-            Some(limit @ 1..=200) => Ok(limit),
-            Some(_) => Err(Error::bad_request(
-                "limit",
-                "out_of_range",
-                "must be a whole number between 1 and 200",
-            )),
-        }
+        kit::limit(self.limit.as_deref())
     }
 
     /// The tag after which the page starts; every tag comes after the empty one.

@@ -136,7 +136,15 @@ fn a_whole_number_may_have_a_fraction_of_nothing() {
     };
     let text = r#"{"whole":7.0,"list":[-3.0,1e2,9007199254740993]}"#;
     assert_eq!(read(text), Ok(Ok(expected)));
+    let text = r#"{"list":[0,-0.0,70.0e-1],"whole":2E0}"#;
+    let expected = Numbers {
+        whole: 2,
+        list: vec![0, 0, 7],
+    };
+    assert_eq!(read(text), Ok(Ok(expected)));
     for wrong in [
+        r#"{"whole":7.0,"list":[],"whole":8}"#,
+        r#"{"whole":"\\\"7.0","list":[1.0]}"#,
         r#"{"whole":7.5,"list":[]}"#,
         r#"{"whole":1e300,"list":[]}"#,
         r#"{"whole":3e9,"list":[]}"#,

@@ -1,0 +1,47 @@
+//! Objects in objects: serde reads a struct from a list as well, by position, which no contract offers.
+
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+/// For `#[serde(deserialize_with = "kit::body::object")]` on a member that is a struct: an object and nothing else.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<T, D::Error> {
+    T::deserialize(Members(value))
+}
+
+/// The same of one that may be left out, with `#[serde(default)]`; null is a wrong type.
+pub fn present_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    object(value).map(Some)
+}
+
+/// The same of one that may be null.
+pub fn nullable_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    Ok(Option::<Object<T>>::deserialize(value)?.map(|object| object.0))
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        object(value).map(Self)
+    }
+}
+
+/// Whatever is asked for, members are given.
+struct Members<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Members<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
