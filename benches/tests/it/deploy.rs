@@ -77,7 +77,8 @@ fn compose_sets_variables_that_there_are_for_every_service() {
     let set = compose
         .lines()
         .map(|line| line.trim().trim_start_matches("environment: {"))
-        .filter_map(|line| line.split_once(": "))
+        // `NAME:` alone takes what `.env` has.
+        .filter_map(|line| line.split_once(':'))
         .map(|(name, _)| name)
         .filter(|name| {
             name.bytes()
