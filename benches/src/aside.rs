@@ -1,7 +1,7 @@
 //! Outcomes that stand beside a `result.json` in its folder: the failure matrix, a rival, the article's figures. The report
 //! of that folder shows those that are there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,18 +25,44 @@ pub const NORMALISATION: &str = "normalisation.json";
 /// The article's figures.
 pub const ARTICLE: &str = "article-figures.json";
 
-/// Writes one, and makes the folder where it is missing.
+/// A folder that can be written into, made where it is missing: found out before anything is measured, not after.
 ///
 /// # Errors
-/// When it can't be written.
+/// A sentence that says why it can't be one.
+pub fn folder(text: &str) -> Result<PathBuf, String> {
+    let folder = PathBuf::from(text);
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| tempfile::tempfile_in(&folder))
+        .map_err(|error| format!("nothing can be kept there: {error}"))?;
+    Ok(folder)
+}
+
+/// Writes one, whole or not at all, and makes the folder where it is missing.
+///
+/// # Errors
+/// When it can't be written; what stood there before still does.
 pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), Failure> {
     let file = folder.join(name);
     std::fs::create_dir_all(folder)
         .and_then(|()| serde_json::to_string_pretty(outcome).map_err(std::io::Error::other))
-        .and_then(|text| std::fs::write(&file, text + "\n"))
+        .and_then(|text| replace(&file, &(text + "\n")))
         .map_err(|error| {
             Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
         })
+}
+
+/// Puts a text in the place of a file in one step: whoever reads it meets the old one or the new one.
+///
+/// # Errors
+/// Of the file system; then the old one stands.
+pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    let written = std::fs::write(&new, text).and_then(|()| std::fs::rename(&new, file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&new);
+    }
+    written
 }
 
 /// Reads one; none where there is none, or none of this shape.

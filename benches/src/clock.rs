@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::{Failure, UP_JSON};
+use crate::target::Target;
+use crate::{Failure, UP_JSON, aside};
 
 /// What to do with the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,20 +57,15 @@ impl std::str::FromStr for Move {
     }
 }
 
-/// The clock file that belongs to an `up.json`.
-pub fn file_beside(up_json: &Path) -> PathBuf {
-    up_json.with_file_name("clock")
-}
-
 /// Where the clock is after the move: seconds ahead of the system's.
 pub fn run(movement: Move, up_json: &Path) -> Result<i64, Failure> {
-    if !up_json.exists() {
-        return Err(Failure::could_not_run(format!(
-            "Nothing seems to be up ({} doesn't exist), so there is no clock to move: start it with `lab up`.",
+    // Not the file beside it: it may be a copy, and nobody reads a clock there.
+    let file = Target::from_file(up_json)?.clock_file.ok_or_else(|| {
+        Failure::could_not_run(format!(
+            "{} names no clock, so there is none to move: it is what `lab up` writes that does.",
             up_json.display()
-        )));
-    }
-    let file = file_beside(up_json);
+        ))
+    })?;
     let seconds = match movement {
         Move::Show => return read(&file),
         Move::Reset => 0,
@@ -141,12 +137,9 @@ fn read(file: &Path) -> Result<i64, Failure> {
 
 /// Whole or not at all: the services read it with every request.
 fn write(file: &Path, seconds: i64) -> Result<(), Failure> {
-    let new = file.with_extension("new");
-    fs::write(&new, format!("{seconds}\n"))
-        .and_then(|()| fs::rename(&new, file))
-        .map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })
+    aside::replace(file, &format!("{seconds}\n")).map_err(|error| {
+        Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
+    })
 }
 
 /// The `up.json` that `--target` names, or that of the home folder.
@@ -185,11 +178,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let up = folder.path().join(UP_JSON);
         assert!(run(Move::Show, &up).is_err(), "nothing is up");
-        fs::write(&up, "{}").unwrap();
+        fs::write(&up, "{").unwrap();
+        assert!(run(Move::Reset, &up).is_err(), "not what `lab up` writes");
+        fs::write(&up, r#"{"services": {}}"#).unwrap();
+        assert!(run(Move::By(100), &up).is_err(), "nobody's clock");
+        let file = folder.path().join("elsewhere");
+        let said = serde_json::json!({"services": {}, "clockFile": file});
+        fs::write(&up, said.to_string()).unwrap();
         assert_eq!(run(Move::Show, &up).unwrap(), 0);
         assert_eq!(run(Move::By(100), &up).unwrap(), 100);
         assert_eq!(run(Move::By(-150), &up).unwrap(), -50);
-        assert_eq!(fs::read_to_string(file_beside(&up)).unwrap(), "-50\n");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "-50\n");
         assert!(run(Move::By(i64::MAX), &up).is_err());
         assert_eq!(
             run(Move::Show, &up).unwrap(),

@@ -1,7 +1,7 @@
 //! Where the services are: the line that `lab up` prints and keeps, and what `--target` may say instead.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub struct Target {
     /// The stand-in for the payment provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payments: Option<String>,
+    /// The file with seconds that all services add to the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_file: Option<PathBuf>,
 }
 
 /// Credentials of the platform's own staff.
@@ -64,7 +67,8 @@ impl Target {
             })
     }
 
-    fn from_file(file: &Path) -> Result<Self, Failure> {
+    /// What stands in a file that `lab up` wrote.
+    pub fn from_file(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Failure::could_not_run(format!(
                 "Nothing seems to be up ({} doesn't exist): start it with `lab up`, or say where it is with --target.",
@@ -104,6 +108,7 @@ impl Target {
             mailbox: None,
             gateway: None,
             payments: None,
+            clock_file: None,
         })
     }
 }

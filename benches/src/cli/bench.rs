@@ -100,8 +100,12 @@ fn measure_hot(args: &HotArgs, kind: hot::Kind) -> Result<ExitCode, Failure> {
 
 fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> {
     let plan = args.plan.plan(args.common.seed);
-    let outcome = normalisation::run(plan, !args.common.unoptimised, &interruptible()?)?;
-    done(args.common.end(aside::NORMALISATION, &outcome))
+    let stop = interruptible()?;
+    let outcome = normalisation::run(plan, !args.common.unoptimised, &stop)?;
+    let whole = args
+        .common
+        .end_if_whole(aside::NORMALISATION, &outcome, &stop);
+    done(whole)
 }
 
 fn measure_notify(args: &NotifyArgs) -> Result<ExitCode, Failure> {

@@ -51,7 +51,7 @@ pub(super) struct RunArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Folder that gets a folder for this run
-    #[arg(long, default_value = "results", value_name = "DIR")]
+    #[arg(long, default_value = "results", value_name = "DIR", value_parser = crate::aside::folder)]
     results: PathBuf,
     /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
     #[arg(long, value_name = "FILE")]
@@ -154,7 +154,7 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
             print_line(format_args!("To go on: lab resume {}", folder.display()));
         }
     }
-    Ok(judge(&result, fail_on))
+    judge(&result, fail_on)
 }
 
 /// True from Ctrl-C or SIGTERM on.
@@ -184,7 +184,7 @@ pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
         report::write(&result, file)?;
     }
     say(&result, args.format);
-    Ok(judge(&result, &args.fail_on))
+    judge(&result, &args.fail_on)
 }
 
 fn read(file: &std::path::Path) -> Result<ResultFile, Failure> {
@@ -206,7 +206,14 @@ fn say(result: &ResultFile, format: Format) {
     }
 }
 
-fn judge(result: &ResultFile, thresholds: &[Threshold]) -> ExitCode {
+fn judge(result: &ResultFile, thresholds: &[Threshold]) -> Result<ExitCode, Failure> {
+    if let Some(matrix) = &result.matrix {
+        for threshold in thresholds {
+            if let Some(why) = threshold.unanswered(matrix)? {
+                eprintln!("{why}");
+            }
+        }
+    }
     let broken: Vec<String> = thresholds
         .iter()
         .filter_map(|threshold| threshold.broken_by(result.matrix.as_ref()?))
@@ -216,7 +223,7 @@ fn judge(result: &ResultFile, thresholds: &[Threshold]) -> ExitCode {
         .correctness
         .values()
         .any(|violations| *violations > 0);
-    ExitCode::from(u8::from(!broken.is_empty() || violated))
+    Ok(ExitCode::from(u8::from(!broken.is_empty() || violated)))
 }
 
 fn part(text: &str) -> Result<f64, String> {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -47,7 +48,7 @@ pub(super) struct RivalArgs {
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
     stop_seconds: u64,
     /// Instead: drive both through the contract alone, compare, and keep results and page in this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
+    #[arg(long, value_name = "DIR", value_parser = aside::folder, conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
     as_target: Option<PathBuf>,
     /// With --as-target: how much to run
     #[arg(long, value_enum, default_value = "demo", requires = "as_target")]
@@ -85,7 +86,7 @@ pub(super) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Keep the outcome in this folder: its report shows it from then on
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = aside::folder)]
     save: Option<PathBuf>,
     /// Seed of the data and the requests
     #[arg(long, default_value_t = 1)]
@@ -118,6 +119,22 @@ impl Common {
     ) -> Result<(), Failure> {
         keep_and_say(self.save.as_deref(), self.format, name, outcome)
     }
+
+    /// The same, unless it was ended early: then it is said alone. Half an outcome would pass for a whole one.
+    pub(super) fn end_if_whole<T: Serialize + std::fmt::Display>(
+        &self,
+        name: &str,
+        outcome: &T,
+        stop: &AtomicBool,
+    ) -> Result<(), Failure> {
+        if !stop.load(Ordering::Relaxed) {
+            return self.end(name, outcome);
+        }
+        say(self.format, &outcome.to_string(), outcome);
+        Err(Failure::could_not_run(
+            "Ended early: this is what there is, and nothing of it was kept.",
+        ))
+    }
 }
 
 /// Keeps an outcome in a folder, if one is given, and says it.
@@ -127,11 +144,10 @@ pub(super) fn keep_and_say<T: Serialize + std::fmt::Display>(
     name: &str,
     outcome: &T,
 ) -> Result<(), Failure> {
-    if let Some(folder) = save {
-        aside::write(folder, name, outcome)?;
-    }
+    // First: what can't be written was measured all the same.
     say(format, &outcome.to_string(), outcome);
     if let Some(folder) = save {
+        aside::write(folder, name, outcome)?;
         eprintln!("Kept: {}", folder.join(name).display());
     }
     Ok(())
@@ -157,8 +173,9 @@ pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
         seed: args.common.seed,
         optimised: !args.common.unoptimised,
     };
-    let matrix = outage::run(&options, &interruptible()?)?;
-    args.common.end(aside::FAILURE, &matrix)?;
+    let stop = interruptible()?;
+    let matrix = outage::run(&options, &stop)?;
+    args.common.end_if_whole(aside::FAILURE, &matrix, &stop)?;
     let sound = matrix.rows.iter().all(outage::Row::is_sound);
     Ok(ExitCode::from(u8::from(!sound)))
 }
@@ -173,10 +190,11 @@ pub(super) fn measure_rival(args: &RivalArgs) -> Result<ExitCode, Failure> {
         stop_s: args.stop_seconds,
         optimised: !args.common.unoptimised,
     };
+    let stop = interruptible()?;
     let outcome = match args.rival {
-        RivalName::Composed => rival::composed(&options, &interruptible()?)?,
+        RivalName::Composed => rival::composed(&options, &stop)?,
     };
-    args.common.end(aside::RIVAL, &outcome)?;
+    args.common.end_if_whole(aside::RIVAL, &outcome, &stop)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -207,7 +225,29 @@ fn part(name: &str) -> Result<Break, String> {
 
 pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
-        _ => Err("a number above 0".into()),
+        Ok(value) if value > 0.0 && value <= 1e6 => Ok(value),
+        _ => Err("a number above 0, at most 1000000".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_an_outcome_is_not_kept_and_a_whole_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let common = Common {
+            save: Some(folder.path().to_owned()),
+            seed: 1,
+            unoptimised: true,
+            format: Format::Json,
+        };
+        let stop = AtomicBool::new(false);
+        common.end_if_whole("a.json", &"whole", &stop).unwrap();
+        stop.store(true, Ordering::Relaxed);
+        assert!(common.end_if_whole("a.json", &"half", &stop).is_err());
+        let kept: Option<String> = aside::read(folder.path(), "a.json");
+        assert_eq!(kept.as_deref(), Some("whole"));
     }
 }

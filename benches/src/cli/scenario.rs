@@ -61,7 +61,8 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         seed: args.common.seed,
         optimised: !args.common.unoptimised,
     };
-    let played = scenario::run_all(&options, &interruptible()?, |one| {
+    let stop = interruptible()?;
+    let played = scenario::run_all(&options, &stop, |one| {
         let verdict = if one.passed {
             "as expected"
         } else {
@@ -69,7 +70,7 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         };
         eprintln!("{:4} {verdict}", one.id);
     })?;
-    args.common.end(aside::SCENARIOS, &played)?;
+    args.common.end_if_whole(aside::SCENARIOS, &played, &stop)?;
     Ok(ExitCode::from(u8::from(!played.passed())))
 }
 
@@ -105,8 +106,9 @@ pub(super) fn climb(args: &LadderArgs) -> Result<ExitCode, Failure> {
         },
         optimised: !args.common.unoptimised,
     };
-    let climbed = ladder::run_all(&options, &interruptible()?)?;
-    args.common.end(aside::LADDER, &climbed)?;
+    let stop = interruptible()?;
+    let climbed = ladder::run_all(&options, &stop)?;
+    args.common.end_if_whole(aside::LADDER, &climbed, &stop)?;
     let sound = climbed.ladders.iter().all(ladder::LadderResult::sound);
     Ok(ExitCode::from(u8::from(!sound)))
 }
@@ -147,8 +149,9 @@ pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
         seed: args.common.seed,
         optimised: !args.common.unoptimised,
     };
-    args.common
-        .end(aside::DIALS, &dial::run(&options, &interruptible()?)?)?;
+    let stop = interruptible()?;
+    let dials = dial::run(&options, &stop)?;
+    args.common.end_if_whole(aside::DIALS, &dials, &stop)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -178,9 +181,9 @@ pub(super) fn change(args: &SchemaChangeArgs) -> Result<ExitCode, Failure> {
         seed: args.common.seed,
         optimised: !args.common.unoptimised,
     };
-    args.common.end(
-        aside::SCHEMA_CHANGE,
-        &underway::run(&options, &interruptible()?)?,
-    )?;
+    let stop = interruptible()?;
+    let changed = underway::run(&options, &stop)?;
+    args.common
+        .end_if_whole(aside::SCHEMA_CHANGE, &changed, &stop)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -162,9 +162,7 @@ impl ResultFile {
     /// # Errors
     /// When the folder can't be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let beside = path.with_extension("json.new");
         let text = serde_json::to_string(self).map_err(std::io::Error::other)?;
-        std::fs::write(&beside, text)?;
-        std::fs::rename(&beside, path)
+        crate::aside::replace(path, &text)
     }
 }

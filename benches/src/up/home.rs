@@ -90,7 +90,7 @@ impl Home {
 
     /// The file that moves the clock of all services; without it they tell the system's time.
     pub fn clock_file(&self) -> PathBuf {
-        crate::clock::file_beside(&self.path.join(UP_JSON))
+        self.path.join("clock")
     }
 
     /// Where a process logs to.

@@ -219,6 +219,7 @@ impl Up {
             mailbox: url("mail-sink"),
             gateway: url(gateway::PORT.name),
             payments: url("payment-sandbox"),
+            clock_file: Some(home.clock_file()),
         };
         let up_json = home.announce(&home::line(&target)?)?;
         Ok(Self {

@@ -14,7 +14,7 @@ use crate::cli::Format;
 #[derive(Clone, Debug, Args)]
 pub(super) struct Said {
     /// Keep the outcome in this folder, as JSON under the bench's name
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = crate::aside::folder)]
     pub save: Option<PathBuf>,
     /// How to say what was seen
     #[arg(long, value_enum, default_value = "text")]
@@ -234,7 +234,7 @@ pub(super) struct MonthEndArgs {
 #[derive(Debug, Args)]
 pub(super) struct AllArgs {
     /// The folder that gets one JSON file per bench, and README.md with all of them as text and what was asked of each
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = crate::aside::folder)]
     pub save: PathBuf,
     /// Only these (repeatable) [default: all, about 35 minutes]
     #[arg(long, value_name = "BENCH")]

@@ -1,8 +1,10 @@
 //! `--fail-on`: a bound for one cell of the matrix.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use crate::result::{Matrix, Metric};
+use crate::Failure;
+use crate::result::{Entry, Matrix, Metric};
 
 /// `victim<-aggressor.metric>ratio`.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +43,32 @@ impl FromStr for Threshold {
 }
 
 impl Threshold {
+    /// Why the matrix can't say whether it is broken: a sentence. A pair it doesn't have at all is a mistake of whoever asks.
+    pub fn unanswered(&self, matrix: &Matrix) -> Result<Option<String>, Failure> {
+        let pair =
+            |entry: &&Entry| entry.victim == self.victim && entry.aggressor == self.aggressor;
+        let Some(known) = matrix.entries.iter().find(pair) else {
+            let pairs = matrix
+                .entries
+                .iter()
+                .map(|entry| format!("{}<-{}", entry.victim, entry.aggressor));
+            let pairs: Vec<String> = pairs.collect::<BTreeSet<_>>().into_iter().collect();
+            return Err(Failure::usage(format!(
+                "--fail-on: nobody measured {}<-{}; there are {}.",
+                self.victim,
+                self.aggressor,
+                pairs.join(", ")
+            )));
+        };
+        let resolved = matrix
+            .entries
+            .iter()
+            .filter(pair)
+            .any(|entry| entry.metric == self.metric && entry.resolved);
+        let (victim, aggressor) = (&known.victim, &known.aggressor);
+        Ok((!resolved).then(|| format!("--fail-on: this run is too short to tell {victim} beside {aggressor} at that metric.")))
+    }
+
     /// A sentence, where the matrix resolves this cell and its whole interval lies above the bound.
     pub fn broken_by(&self, matrix: &Matrix) -> Option<String> {
         let entry = matrix.entries.iter().find(|entry| {
@@ -61,7 +89,6 @@ impl Threshold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::result::Entry;
     use crate::stats::Estimate;
 
     fn matrix(low: f64, resolved: bool) -> Matrix {
@@ -93,6 +120,20 @@ mod tests {
         assert!(threshold.broken_by(&matrix(2.1, true)).is_some());
         assert!(threshold.broken_by(&matrix(1.9, true)).is_none());
         assert!(threshold.broken_by(&matrix(2.1, false)).is_none());
+    }
+
+    #[test]
+    fn what_nobody_measured_does_not_pass() {
+        let asked = |text: &str| {
+            text.parse::<Threshold>()
+                .unwrap()
+                .unanswered(&matrix(2.1, false))
+        };
+        assert!(asked("regstry<-billing.oneIn20>2").is_err());
+        assert!(asked("registry<-biling.oneIn20>2").is_err());
+        assert!(asked("registry<-billing.oneIn20>2").unwrap().is_some());
+        let threshold: Threshold = "registry<-billing.oneIn20>2".parse().unwrap();
+        assert_eq!(threshold.unanswered(&matrix(1.0, true)).unwrap(), None);
     }
 
     #[test]
