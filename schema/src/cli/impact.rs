@@ -172,7 +172,7 @@ fn options(args: &Impact) -> Result<Options> {
 }
 
 fn statements(args: &Impact, url: &str) -> Result<Vec<Statement>> {
-    let mut session = Session::connect(url)?;
+    let mut session = Session::connect_uncounted(url)?;
     if args.statements.is_empty() {
         let counted = from_pg_stat_statements(&mut session.client)?;
         let seen = counted.ok_or_else(|| {

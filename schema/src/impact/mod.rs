@@ -62,7 +62,7 @@ pub fn analyse(
             "no statement of any service is known, so nothing can be said: give --statements, or let pg_stat_statements count".into(),
         ));
     }
-    let mut session = Session::connect(url)?;
+    let mut session = Session::connect_uncounted(url)?;
     let settings = probe::settings(&mut session)?;
     let schemas = session.texts(SCHEMAS)?;
     drop(session);
