@@ -18,6 +18,7 @@ mod report;
 mod rights;
 mod services;
 mod shape;
+mod silence;
 mod steps;
 mod unseen;
 mod verdict;
@@ -65,6 +66,7 @@ pub fn analyse(
     let mut session = Session::connect_uncounted(url)?;
     let settings = probe::settings(&mut session)?;
     let schemas = session.texts(SCHEMAS)?;
+    let logins = session.texts(silence::LOGINS)?;
     drop(session);
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
@@ -103,6 +105,7 @@ pub fn analyse(
         unseen: unseen::called(url, statements)?,
         ..tried
     };
+    impact.silent(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // What couldn't be rolled back must not be there when it is tried again.
@@ -184,6 +187,7 @@ impl Trial<'_> {
             analysed: subjects.len(),
             skipped: Vec::new(),
             unseen: Vec::new(),
+            warnings: Vec::new(),
             queue: None,
         })
     }

@@ -1,7 +1,9 @@
 //! `pg_stat_statements` holds so many entries and no more: asking mustn't push out what services ran.
 
-use schema::impact::{Change, Options, QueueOptions, analyse};
+use schema::impact::{Change, Impact, Options, QueueOptions, analyse};
+use schema::testing::TestCluster;
 
+use super::command::{dba, said};
 use super::shop::{self, LOGINS, Shop};
 use crate::support::{connect, texts};
 
@@ -84,4 +86,72 @@ fn what_was_counted_of_a_clone_goes_with_it() {
         "select s.query from counted.pg_stat_statements s where s.dbid not in (select oid from pg_database)",
     );
     assert!(gone.is_empty(), "{} entries: {gone:#?}", gone.len());
+}
+
+/// Text and JSON of a change that hurts nobody, by what the server has counted.
+fn asked(shop: &Shop) -> (String, Impact) {
+    let ask = |words: &[&str]| {
+        let sql = "alter table stock.items add column more text";
+        let (code, text, error) = said(&dba(&shop.url(), &[&["impact", sql], words].concat()));
+        assert_eq!(code, 0, "{text}{error}");
+        text
+    };
+    let json = ask(&["--format", "json"]);
+    (ask(&[]), serde_json::from_str(&json).unwrap())
+}
+
+#[test]
+fn silence_is_not_safety() {
+    let mut cluster = TestCluster::bare();
+    connect(&cluster.url("postgres", "superuser"))
+        .batch_execute("alter system set pg_stat_statements.max = 100")
+        .unwrap();
+    cluster.stop().unwrap();
+    cluster.start().unwrap();
+    let shop = Shop::on(cluster);
+    onlooker(&shop)
+        .batch_execute("select counted.pg_stat_statements_reset()")
+        .unwrap();
+    let mut sales = connect(&shop.login("sales_app"));
+    for _ in 0..50 {
+        sales
+            .query("select name from items where id = $1", &[&7])
+            .unwrap();
+    }
+    let silent = "nothing judged for ledger, stock: silence isn't safety";
+    let (text, impact) = asked(&shop);
+    assert!(text.contains(&format!("warning: {silent}\n")), "{text}");
+    assert_eq!(impact.warnings, [silent]);
+
+    // More than the server holds, each a text of its own.
+    for n in 1..=150 {
+        sales
+            .batch_execute(&format!("select {}", vec!["1"; n].join(", ")))
+            .unwrap();
+    }
+    let (text, impact) = asked(&shop);
+    assert!(
+        text.contains("warning: statements may have been forgotten"),
+        "{text}"
+    );
+    assert!(
+        impact.warnings.len() == 2
+            && impact.warnings[1].contains("may have been forgotten")
+            && text.ends_with("verdict: SAFE\n"),
+        "{impact:#?}"
+    );
+
+    // All are known of, and none was forgotten.
+    drop(sales);
+    onlooker(&shop)
+        .batch_execute("select counted.pg_stat_statements_reset()")
+        .unwrap();
+    for (login, sql) in [
+        ("sales_app", "select status from orders"),
+        ("stock_app", "select sku from stock.items"),
+        ("ledger_app", "select id from shown.gold"),
+    ] {
+        connect(&shop.login(login)).batch_execute(sql).unwrap();
+    }
+    assert_eq!(asked(&shop).1.warnings, Vec::<String>::new());
 }
