@@ -155,6 +155,10 @@ fn options(args: &Impact) -> Result<Options> {
             "--rate: want a number above 0, at most 10000".into(),
         ));
     }
+    // Of NaN nothing is dearer, so nothing would be SLOWER.
+    if !(args.slower_from.is_finite() && args.slower_from > 0.0) {
+        return Err(Error::Usage("--slower-from: want a number above 0".into()));
+    }
     Ok(Options {
         on: match args.on {
             Where::Clone => On::Clone,

@@ -3,9 +3,8 @@
 use schema::impact::{Change, Impact, Options, QueueOptions, analyse};
 use schema::testing::TestCluster;
 
-use super::command::{dba, said};
 use super::shop::{self, LOGINS, Shop};
-use crate::support::{connect, texts};
+use crate::support::{connect, dba, said, texts};
 
 /// Every entry: of which database (by number where it is gone), and what.
 const ENTRIES: &str = "select concat_ws(' ', coalesce(d.datname::text, s.dbid::text), s.query)
