@@ -36,6 +36,7 @@ pub use verdict::Verdict;
 
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
+use crate::near::unknown;
 use crate::session::Session;
 use judge::{Context, Subject};
 use probe::Probe;
@@ -58,12 +59,15 @@ pub fn analyse(
     options: &Options,
 ) -> Result<Impact> {
     change.check(options)?;
+    let mut session = Session::connect_uncounted(url)?;
+    if let Some(role) = &change.role {
+        check_role(&mut session, role)?;
+    }
     if statements.is_empty() {
         return Err(Error::Unavailable(
             "no statement of any service is known, so nothing can be said: give --statements, or let pg_stat_statements count".into(),
         ));
     }
-    let mut session = Session::connect_uncounted(url)?;
     let settings = probe::settings(&mut session)?;
     let schemas = session.texts(SCHEMAS)?;
     let logins = session.texts(silence::LOGINS)?;
@@ -118,6 +122,16 @@ pub fn analyse(
         impact.blocked_by(queue, options);
     }
     Ok(impact)
+}
+
+/// Refuses a role that there isn't, before a clone is made for it.
+fn check_role(session: &mut Session, role: &str) -> Result<()> {
+    let known =
+        session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
+    if known.iter().any(|one| one == role) {
+        return Ok(());
+    }
+    Err(unknown("role", role, &known))
 }
 
 /// One try.

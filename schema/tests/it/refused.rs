@@ -16,6 +16,65 @@ fn refused(db: &TestDb, words: &[&str], parts: &[&str]) {
 }
 
 #[test]
+fn names_that_there_are_not() {
+    let db = TestDb::new();
+    let explain = |object: &str, parts: &[&str]| {
+        refused(&db, &["roles", "explain", "registry_reader", object], parts);
+    };
+    explain("nosuch.table", &["nosuch.table", "registry"]);
+    explain("", &["''", "registry"]);
+    explain("....", &["registry"]);
+    explain("a.b.c.d", &["a.b.c.d"]);
+    explain("registry.apsi", &["did you mean registry.apis?"]);
+    explain("registry.nothing_like_it", &["registry.apis"]);
+    explain(
+        "registry.apis.titel",
+        &["did you mean registry.apis.title?"],
+    );
+    explain("registry.apis.nosuch", &["column", "registry.apis.title"]);
+    refused(
+        &db,
+        &["roles", "explain", "registry_raeder", "registry.apis"],
+        &["did you mean registry_reader?"],
+    );
+    refused(
+        &db,
+        &["roles", "explain", "postgres", "registry.apis"],
+        &["superuser"],
+    );
+    refused(
+        &db,
+        &["roles", "matrix", "--role", "nobody"],
+        &["nobody", "account_owner"],
+    );
+    refused(&db, &["roles", "matrix", "--role", ""], &["''"]);
+    refused(
+        &db,
+        &["impact", "select 1", "--as", "registry_onwer"],
+        &["did you mean registry_owner?"],
+    );
+
+    // What there is, is answered, reached or not.
+    for (role, object) in [
+        ("registry_reader", "registry.apis"),
+        ("registry_reader", "registry.apis.title"),
+        ("registry_reader", "registry"),
+        ("registry_reader", "schema registry"),
+        ("registry_reader", "table registry.apis"),
+        ("registry_reader", "account.logins.password_hash"),
+        ("registry_reader", "published.persons"),
+        ("registry_reader", "published.persons.name"),
+        ("registry_reader", "pg_catalog.pg_authid"),
+    ] {
+        let words = ["roles", "explain", role, object];
+        let (code, _, error) = said(&dba(&db.url("superuser"), &words));
+        assert_eq!(code, 0, "{object}: {error}");
+    }
+    let everybody = ["roles", "matrix", "--role", "public"];
+    assert_eq!(said(&dba(&db.url("superuser"), &everybody)).0, 0);
+}
+
+#[test]
 fn files_and_numbers_that_say_nothing() {
     let db = TestDb::new();
     let folder = tempfile::tempdir().unwrap();
