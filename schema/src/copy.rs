@@ -5,10 +5,13 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Doing, Error, Result};
-use crate::session::{Session, config, identifier};
+use postgres::{Config, NoTls};
 
-/// Copies that there are, name and server, for whoever is interrupted. Locked while one is being made.
+use crate::error::{Doing, Error, Result};
+use crate::record::COUNTERS;
+use crate::session::{Session, config, identifier, uncounted};
+
+/// Copies that there are, each with the URL of its original, for whoever is interrupted. Locked while one is being made.
 static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 fn there() -> MutexGuard<'static, BTreeMap<String, String>> {
@@ -18,14 +21,15 @@ fn there() -> MutexGuard<'static, BTreeMap<String, String>> {
 /// Drops every copy of this process, one that is just being made included: before it ends by a signal, which drops no values. None can be made any more.
 pub fn drop_all() {
     let there = there();
-    for (name, server) in there.iter() {
-        drop_database(server, name);
+    for (name, original) in there.iter() {
+        drop_database(original, name);
     }
     std::mem::forget(there);
 }
 
-fn drop_database(server: &str, name: &str) {
-    let gone = Session::connect(server).and_then(|mut session| {
+fn drop_database(original: &str, name: &str) {
+    let gone = maintenance(original).and_then(|mut session| {
+        forget(&mut session, original, name);
         session.run(
             &format!("drop database if exists {name} with (force)"),
             "dropping the copy",
@@ -36,10 +40,44 @@ fn drop_database(server: &str, name: &str) {
     }
 }
 
+/// Takes what the server has counted of a copy out of `pg_stat_statements`, where our sessions couldn't keep out of it and we may: nobody asks for it again,
+/// and it would push out statements of services. The functions are where the extension is, which is the original.
+fn forget(session: &mut Session, original: &str, name: &str) {
+    let counted =
+        "select coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none'";
+    if !session.value(counted).unwrap_or(false) {
+        return;
+    }
+    let Ok(mut session) = Session::connect_uncounted(original) else {
+        return;
+    };
+    for schema in session.texts(COUNTERS).unwrap_or_default() {
+        let sql = format!(
+            "select {schema}.pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1"
+        );
+        // Not everybody may; it was worth trying.
+        let _ = session.client.execute(&sql, &[&name]);
+    }
+}
+
+/// A session where databases are made and dropped from.
+fn maintenance(original: &str) -> Result<Session> {
+    Session::connect_uncounted(&beside(original, "postgres")?)
+}
+
+/// URL of another database of the same server, for the same login.
+fn beside(url: &str, database: &str) -> Result<String> {
+    let (server, tail) = url
+        .rsplit_once('/')
+        .ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
+    let options = tail.find('?').map_or("", |at| &tail[at..]);
+    Ok(format!("{server}/{database}{options}"))
+}
+
 /// A copy of a database: structure, owners, rights, rows. Roles are the server's, so it has the same. Dropped with the value.
 #[derive(Debug)]
 pub struct Copy {
-    server: String,
+    original: String,
     name: String,
     url: String,
     /// In words, for people: how it was made, and what that did to others.
@@ -73,7 +111,7 @@ impl Copy {
     /// # Errors
     /// Where neither goes.
     pub fn of_busy(url: &str, purpose: &str, rows: bool) -> Result<Self> {
-        let busy: i64 = Session::connect(url)?.value("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'")?;
+        let busy: i64 = Session::connect_uncounted(url)?.value("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'")?;
         if busy == 0 && rows {
             return Self::of(url, purpose);
         }
@@ -88,7 +126,7 @@ impl Copy {
         copy.create("template template0", &rights, how)?;
         pipe(url, &copy.url, rows)?;
         if rows {
-            Session::connect(&copy.url)?.run("analyze", "analysing the copy")?;
+            Session::connect_uncounted(&copy.url)?.run("analyze", "analysing the copy")?;
         }
         copy.took = started.elapsed();
         Ok(copy)
@@ -103,17 +141,11 @@ impl Copy {
     fn named(url: &str, purpose: &str) -> Result<Self> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let (server, tail) = url
-            .rsplit_once('/')
-            .ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
-        let options = tail
-            .split_once('?')
-            .map_or(String::new(), |(_, options)| format!("?{options}"));
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("dba_{purpose}_{}_{number}", std::process::id());
         Ok(Self {
-            server: format!("{server}/postgres{options}"),
-            url: format!("{server}/{name}{options}"),
+            original: url.to_owned(),
+            url: beside(url, &name)?,
             name,
             how: "",
             took: Duration::ZERO,
@@ -123,8 +155,8 @@ impl Copy {
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {
         self.how = how;
         let mut there = there();
-        there.insert(self.name.clone(), self.server.clone());
-        let mut session = Session::connect(&self.server)?;
+        there.insert(self.name.clone(), self.original.clone());
+        let mut session = maintenance(&self.original)?;
         session.run(
             &format!("create database {} {template}", self.name),
             "copying the database",
@@ -143,7 +175,7 @@ impl Copy {
 
 /// Rights on the database itself, which no copy carries; `%s` for its name.
 fn database_rights(url: &str) -> Result<Vec<String>> {
-    Session::connect(url)?.texts(
+    Session::connect_uncounted(url)?.texts(
         "select format('grant %s on database %%s to %s', a.privilege_type, case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
          from pg_database d cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname = current_database()",
     )
@@ -203,12 +235,25 @@ fn program(name: &str, url: &str) -> Result<Command> {
             command.env(variable, value);
         }
     }
+    command.env("PGOPTIONS", options(&config));
     Ok(command)
+}
+
+/// Options of its session: the URL's, else those of our own environment; and that it isn't counted, for it runs a thousand statements, each another text.
+fn options(config: &Config) -> String {
+    let given = config.get_options().map(str::to_owned);
+    let given = given.unwrap_or_else(|| std::env::var("PGOPTIONS").unwrap_or_default());
+    let mut quiet = config.clone();
+    // Nobody may connect at all with an option that is refused: so it is tried.
+    match quiet.options(&uncounted(&given)).connect(NoTls) {
+        Ok(_) => uncounted(&given),
+        Err(_) => given,
+    }
 }
 
 impl Drop for Copy {
     fn drop(&mut self) {
-        drop_database(&self.server, &self.name);
+        drop_database(&self.original, &self.name);
         there().remove(&self.name);
     }
 }

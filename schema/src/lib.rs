@@ -18,6 +18,7 @@ pub mod generate;
 pub mod impact;
 mod keys;
 pub mod migrate;
+mod near;
 mod passwords;
 mod powers;
 pub mod reach;

@@ -8,6 +8,10 @@ use crate::drift::census::OBJECTS;
 use crate::error::{Doing, Result};
 use crate::session::Session;
 
+mod names;
+
+pub use names::{check_object, check_role};
+
 /// One privilege of one role, and one reason for it. Several reasons: several of these.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Can {

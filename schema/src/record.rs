@@ -47,7 +47,8 @@ pub struct Counted {
     evictions: i64,
 }
 
-const VIEW: &str = "select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
+/// The schema that the extension is in.
+pub(crate) const COUNTERS: &str = "select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
 
 impl Counted {
     /// Reads them: of the database of `url`, or of all. Statements of superusers are left out. Where the extension isn't in the database, it is made in a
@@ -63,7 +64,7 @@ impl Counted {
             .batch_execute("begin")
             .doing("reading pg_stat_statements")?;
         let schema = match client
-            .query_opt(VIEW, &[])
+            .query_opt(COUNTERS, &[])
             .doing("looking for pg_stat_statements")?
         {
             Some(row) => row.get(0),

@@ -1,6 +1,9 @@
 //! `db-roles.sql`, read no further than it must be: sections, statements, and which roles it makes. What a statement *means* is left to Postgres.
 
+use std::path::Path;
+
 use crate::ROLES;
+use crate::error::{Error, Result};
 use crate::session::identifier;
 
 /// Everyone who can log in.
@@ -76,6 +79,28 @@ impl RolesFile {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }
+    }
+
+    /// Reads a file; one without sections is one of roles.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it can't be read, or makes no role: then there is nothing to compare.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
+        let sections = text.lines().any(|line| line.starts_with("-- == "));
+        let file = Self::new(if sections {
+            text
+        } else {
+            format!("-- == roles ==\n{text}")
+        });
+        if file.managed().is_empty() && file.administrator().is_empty() {
+            return Err(Error::Usage(format!(
+                "{} makes no role: want `create role …`, in small letters, under no section or under `-- == roles ==`",
+                path.display()
+            )));
+        }
+        Ok(file)
     }
 
     /// The file's text.

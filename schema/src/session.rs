@@ -20,17 +20,25 @@ pub struct Session {
 impl Session {
     /// Connects by a libpq URL.
     pub fn connect(url: &str) -> Result<Self> {
-        Self::open(config(url)?)
+        Self::open(config(url)?, |config| config.connect(NoTls))
+    }
+
+    /// Connects by a libpq URL; what is run isn't counted, see [`connect_uncounted`].
+    pub fn connect_uncounted(url: &str) -> Result<Self> {
+        Self::open(config(url)?, connect_uncounted)
     }
 
     /// Connects by a libpq URL to another database than it names.
     pub fn connect_to(url: &str, database: &str) -> Result<Self> {
         let mut config = config(url)?;
         config.dbname(database);
-        Self::open(config)
+        Self::open(config, |config| config.connect(NoTls))
     }
 
-    fn open(mut config: Config) -> Result<Self> {
+    fn open(
+        mut config: Config,
+        connect: impl FnOnce(&Config) -> std::result::Result<Client, postgres::Error>,
+    ) -> Result<Self> {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&warnings);
         config
@@ -45,9 +53,7 @@ impl Session {
                     .push(notice);
             }
         });
-        let client = config
-            .connect(NoTls)
-            .map_err(|source| connecting(&config, source))?;
+        let client = connect(&config).map_err(|source| connecting(&config, source))?;
         Ok(Self { client, warnings })
     }
 
@@ -115,6 +121,26 @@ impl Session {
 /// Reads a libpq URL.
 pub fn config(url: &str) -> Result<Config> {
     Config::from_str(url).map_err(|error| Error::Usage(format!("this is no database URL: {error}")))
+}
+
+/// Option of a session that `pg_stat_statements` counts nothing of.
+const UNCOUNTED: &str = "-c pg_stat_statements.track=none";
+
+/// These options of a session, and that it isn't counted.
+#[must_use]
+pub fn uncounted(options: &str) -> String {
+    format!("{options} {UNCOUNTED}").trim_start().to_owned()
+}
+
+/// Connects so that `pg_stat_statements` counts nothing of the session: it holds so many statements and no more, and ours would push out those of services.
+/// Superusers may say so, and whom they let; anybody else, and who comes through a pooler that takes no options, is counted as ever.
+pub fn connect_uncounted(config: &Config) -> std::result::Result<Client, postgres::Error> {
+    let mut quiet = config.clone();
+    quiet.options(&uncounted(config.get_options().unwrap_or_default()));
+    match quiet.connect(NoTls) {
+        Err(refused) if refused.as_db_error().is_some() => config.connect(NoTls),
+        done => done,
+    }
 }
 
 fn connecting(config: &Config, source: postgres::Error) -> Error {

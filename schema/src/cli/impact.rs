@@ -34,6 +34,7 @@ mod told;
 ///
 /// Statements come from --statements, else from pg_stat_statements. With no values known they are planned, not run: what depends on values (CHECK, foreign
 /// and unique keys, bodies of triggers) isn't seen. Nor are bodies of functions kept as text: who calls such a one is listed.
+/// Where the server has forgotten statements, or nothing is known of a service that logs in, a warning says so.
 ///
 /// The clone is a copy of the database's files if nobody is connected, else what pg_dump reads: it takes the room of the database and the time to read
 /// it. --on live needs no room, but everybody who meets the change's locks waits until all statements are judged, and a rewrite that is rolled back has
@@ -113,9 +114,10 @@ pub(in crate::cli) fn run(args: &Impact, format: Format) -> Result<()> {
         ));
     }
     let url = super::superuser_url(args.database_url.as_deref())?;
-    let statements = statements(args, &url)?;
+    let (statements, evictions) = statements(args, &url)?;
     super::drop_copies_when_interrupted();
-    let impact = impact::analyse(&url, &change, &statements, &options)?;
+    let mut impact = impact::analyse(&url, &change, &statements, &options)?;
+    impact.forgotten(evictions);
     let value = serde_json::to_value(&impact).unwrap_or_default();
     super::print(format, &told::told(&impact), &value);
     match (&impact.refused, impact.exit_code()) {
@@ -153,6 +155,10 @@ fn options(args: &Impact) -> Result<Options> {
             "--rate: want a number above 0, at most 10000".into(),
         ));
     }
+    // Of NaN nothing is dearer, so nothing would be SLOWER.
+    if !(args.slower_from.is_finite() && args.slower_from > 0.0) {
+        return Err(Error::Usage("--slower-from: want a number above 0".into()));
+    }
     Ok(Options {
         on: match args.on {
             Where::Clone => On::Clone,
@@ -171,26 +177,32 @@ fn options(args: &Impact) -> Result<Options> {
     })
 }
 
-fn statements(args: &Impact, url: &str) -> Result<Vec<Statement>> {
-    let mut session = Session::connect(url)?;
+/// What services run, and how often whoever counted it has thrown statements out.
+fn statements(args: &Impact, url: &str) -> Result<(Vec<Statement>, i64)> {
+    let mut session = Session::connect_uncounted(url)?;
     if args.statements.is_empty() {
         let counted = from_pg_stat_statements(&mut session.client)?;
-        let seen = counted.ok_or_else(|| {
+        let (seen, window) = counted.ok_or_else(|| {
             Error::Unavailable(
                 "the server counts no statements here (pg_stat_statements): give --statements"
                     .into(),
             )
         })?;
-        return Ok(seen.0.into_iter().map(Statement::from).collect());
+        return Ok((
+            seen.into_iter().map(Statement::from).collect(),
+            window.evictions,
+        ));
     }
     let roles = session.texts("select rolname::text from pg_roles where not rolsuper")?;
-    let mut all = Vec::new();
+    let (mut all, mut evictions) = (Vec::new(), 0);
     for path in &args.statements {
         if path.extension().is_some_and(|kind| kind == "json") {
-            all.extend(Recording::load(path)?.statements);
+            let recording = Recording::load(path)?;
+            evictions += recording.evictions;
+            all.extend(recording.statements);
         } else {
             all.extend(from_files(path, &roles)?.into_iter().map(Statement::from));
         }
     }
-    Ok(all)
+    Ok((all, evictions))
 }

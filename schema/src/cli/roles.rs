@@ -89,18 +89,9 @@ impl Where {
     }
 
     pub(super) fn file(&self) -> Result<RolesFile> {
-        let Some(path) = &self.roles else {
-            return Ok(RolesFile::default());
-        };
-        let text = read(path)?;
-        // A file without sections is one of roles.
-        Ok(RolesFile::new(
-            if text.lines().any(|line| line.starts_with("-- == ")) {
-                text
-            } else {
-                format!("-- == roles ==\n{text}")
-            },
-        ))
+        self.roles
+            .as_deref()
+            .map_or_else(|| Ok(RolesFile::default()), RolesFile::load)
     }
 
     /// Those of a private cluster, if this machine has one. None are made.

@@ -16,7 +16,7 @@ pub struct Allowed {
 /// Reads a list. Empty lines and lines beginning with `#` say nothing.
 ///
 /// # Errors
-/// [`Error::Usage`] for a line without a date or a reason.
+/// [`Error::Usage`] for a line without a reason or a day of the calendar.
 pub fn parse(text: &str) -> Result<Vec<Allowed>> {
     let mut all = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -36,7 +36,14 @@ pub fn parse(text: &str) -> Result<Vec<Allowed>> {
             })
         });
         match entry {
-            Some(entry) => all.push(entry),
+            Some(entry) if is_day(&entry.until) => all.push(entry),
+            Some(entry) => {
+                return Err(Error::Usage(format!(
+                    "allow-list, line {}: {} is no day of the calendar",
+                    number + 1,
+                    entry.until
+                )));
+            }
             None => {
                 return Err(Error::Usage(format!(
                     "allow-list, line {}: want `YYYY-MM-DD key -- reason`, each part required",
@@ -46,6 +53,23 @@ pub fn parse(text: &str) -> Result<Vec<Allowed>> {
         }
     }
     Ok(all)
+}
+
+/// Is `YYYY-MM-DD` in the calendar? Days are compared as text, so one that never comes would allow for ever.
+fn is_day(text: &str) -> bool {
+    let numbers: Vec<u32> = text.split('-').flat_map(str::parse).collect();
+    let [year, month, day] = numbers[..] else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    (1..=last).contains(&day)
 }
 
 #[cfg(test)]
@@ -69,6 +93,23 @@ mod tests {
             "2027-01-31 key -- ",
         ] {
             assert_eq!(parse(wrong).unwrap_err().code(), 2, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_one_of_the_calendar() {
+        for day in ["2027-01-31", "2028-02-29", "2000-02-29", "2027-12-31"] {
+            assert!(is_day(day), "{day}");
+        }
+        for day in [
+            "2027-13-45",
+            "2027-02-29",
+            "2100-02-29",
+            "2027-04-31",
+            "2027-00-01",
+            "2027-01-00",
+        ] {
+            assert!(!is_day(day), "{day}");
         }
     }
 }

@@ -18,6 +18,7 @@ mod report;
 mod rights;
 mod services;
 mod shape;
+mod silence;
 mod steps;
 mod unseen;
 mod verdict;
@@ -35,6 +36,7 @@ pub use verdict::Verdict;
 
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
+use crate::near::unknown;
 use crate::session::Session;
 use judge::{Context, Subject};
 use probe::Probe;
@@ -57,14 +59,18 @@ pub fn analyse(
     options: &Options,
 ) -> Result<Impact> {
     change.check(options)?;
+    let mut session = Session::connect_uncounted(url)?;
+    if let Some(role) = &change.role {
+        check_role(&mut session, role)?;
+    }
     if statements.is_empty() {
         return Err(Error::Unavailable(
             "no statement of any service is known, so nothing can be said: give --statements, or let pg_stat_statements count".into(),
         ));
     }
-    let mut session = Session::connect(url)?;
     let settings = probe::settings(&mut session)?;
     let schemas = session.texts(SCHEMAS)?;
+    let logins = session.texts(silence::LOGINS)?;
     drop(session);
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
@@ -103,6 +109,7 @@ pub fn analyse(
         unseen: unseen::called(url, statements)?,
         ..tried
     };
+    impact.silent(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // What couldn't be rolled back must not be there when it is tried again.
@@ -115,6 +122,16 @@ pub fn analyse(
         impact.blocked_by(queue, options);
     }
     Ok(impact)
+}
+
+/// Refuses a role that there isn't, before a clone is made for it.
+fn check_role(session: &mut Session, role: &str) -> Result<()> {
+    let known =
+        session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
+    if known.iter().any(|one| one == role) {
+        return Ok(());
+    }
+    Err(unknown("role", role, &known))
 }
 
 /// One try.
@@ -184,6 +201,7 @@ impl Trial<'_> {
             analysed: subjects.len(),
             skipped: Vec::new(),
             unseen: Vec::new(),
+            warnings: Vec::new(),
             queue: None,
         })
     }

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use postgres::Client;
 use postgres::error::{DbError, Severity};
-use postgres::{Client, NoTls};
 
 use super::report::Failure;
 use crate::error::{Doing, Error, Result};
-use crate::session::{Session, config, identifier, literal};
+use crate::session::{Session, config, connect_uncounted, identifier, literal};
 
 /// What a role's sessions start with, where that may change how its statements are planned or how long they wait.
 pub(super) type Settings = Vec<(String, String)>;
@@ -30,11 +30,8 @@ impl Probe {
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(notice);
             });
-        let mut client = config
-            .connect(NoTls)
-            .doing("connecting to where the change is tried")?;
-        // Whoever reads pg_stat_statements wants no trace of us there; only a superuser can see to it.
-        let _ = client.batch_execute("set pg_stat_statements.track = 'none'");
+        let mut client =
+            connect_uncounted(&config).doing("connecting to where the change is tried")?;
         client
             .batch_execute("set jit = off")
             .doing("preparing a session")?;

@@ -8,14 +8,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls};
+use postgres::Client;
 
 use super::input::{Change, QueueOptions};
 use super::judge::Subject;
 use super::probe::{Settings, becoming};
 use super::report::{Impact, Queue, Waited};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, identifier};
+use crate::session::{config, connect_uncounted, identifier};
 
 /// Sessions of each service: so many of its statements can wait at once.
 const SESSIONS: usize = 4;
@@ -129,9 +129,7 @@ pub(super) fn measure(
 fn connect(url: &str) -> Result<Client> {
     let mut config = config(url)?;
     config.application_name("dba impact");
-    config
-        .connect(NoTls)
-        .doing("connecting to measure the queue")
+    connect_uncounted(&config).doing("connecting to measure the queue")
 }
 
 /// What must be held for the change to wait: the least that its locks can't share. SQL, and words.

@@ -30,6 +30,9 @@ pub struct Impact {
     /// Statements that were planned and not run, though they call functions whose bodies no plan shows: SAFE says nothing of those bodies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unseen: Vec<Skipped>,
+    /// What the verdict doesn't speak of: statements that were forgotten, services of which none is known.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// Which locks of the change stand in the way of which statements.
     pub conflicts: Vec<Conflict>,
     /// The queue behind it, where that was measured.

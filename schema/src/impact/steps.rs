@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use postgres::{Client, NoTls};
+use postgres::Client;
 
 use super::alone;
 use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
@@ -12,7 +12,7 @@ use super::locks::{self, Held, Map};
 use super::probe::{Probe, failure};
 use super::report::{Refused, Scan, Step};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, identifier};
+use crate::session::{config, connect_uncounted, identifier};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -161,9 +161,7 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
 
 /// What another session holds, seen until it stops.
 fn watch(url: &str, pid: i32, map: &Map, stop: &AtomicBool) -> Result<Held> {
-    let mut client = config(url)?
-        .connect(NoTls)
-        .doing("connecting to watch the change")?;
+    let mut client = connect_uncounted(&config(url)?).doing("connecting to watch the change")?;
     let mut seen = Held::new();
     while !stop.load(Ordering::Relaxed) {
         for (relation, modes) in locks::held(&mut client, pid, map).doing("reading locks")? {

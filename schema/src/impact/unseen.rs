@@ -14,13 +14,10 @@ where p.oid >= 16384 and p.prosqlbody is null and l.lanname not in ('c', 'intern
 
 /// Statements that call one and, for want of values, aren't run: what is said of them holds for what they say themselves.
 pub(super) fn called(url: &str, statements: &[Statement]) -> Result<Vec<Skipped>> {
-    let mut session = Session::connect(url)?;
+    let mut session = Session::connect_uncounted(url)?;
     if session.value::<i64>(OPAQUE)? == 0 {
         return Ok(Vec::new());
     }
-    let _ = session
-        .client
-        .batch_execute("set pg_stat_statements.track = 'none'");
     let mut resolver = Resolver::new(&mut session.client)?;
     let mut found = Vec::new();
     for one in statements.iter().filter(|one| one.values.is_none()) {

@@ -7,6 +7,7 @@ use crate::support::{connect, texts};
 
 mod beyond;
 mod command;
+mod counters;
 mod generated;
 mod nothing;
 mod queue;

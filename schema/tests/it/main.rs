@@ -16,6 +16,7 @@ mod limits;
 mod migrations;
 mod other;
 mod reach;
+mod refused;
 mod roles;
 mod support;
 mod tidy;

@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
@@ -35,6 +36,22 @@ pub fn texts(client: &mut Client, sql: &str) -> Vec<String> {
         .iter()
         .map(|row| row.get(0))
         .collect()
+}
+
+/// Runs `dba` on this database.
+pub fn dba(url: &str, words: &[&str]) -> Output {
+    let mut dba = Command::new(env!("CARGO_BIN_EXE_dba"));
+    dba.args(words).env("DATABASE_URL", url).output().unwrap()
+}
+
+/// Exit code, and what was said on standard output and error.
+pub fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
 }
 
 /// Waits until it is so.

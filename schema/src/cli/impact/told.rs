@@ -58,6 +58,7 @@ pub(super) fn told(impact: &Impact) -> String {
             format!("    {what}: {}: {}: {sql}", one.role, one.why)
         }));
     }
+    lines.extend(impact.warnings.iter().map(|one| format!("warning: {one}")));
     lines.push(format!("verdict: {}", impact.verdict));
     lines.join("\n")
 }

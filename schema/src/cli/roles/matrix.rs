@@ -1,9 +1,9 @@
 //! `dba roles matrix` and `dba roles explain`.
 
 use clap::Args;
-use schema::reach::{self, Reach};
+use schema::Result;
+use schema::reach;
 use schema::session::Session;
-use schema::{Error, Result};
 use serde_json::json;
 
 use super::Where;
@@ -13,7 +13,7 @@ use crate::cli::args::Format;
 pub(super) struct Matrix {
     #[command(flatten)]
     place: Where,
-    /// This role alone.
+    /// This role alone; `public` is everybody.
     #[arg(long)]
     role: Option<String>,
 }
@@ -24,12 +24,17 @@ pub(super) struct Explain {
     place: Where,
     /// The login or group.
     role: String,
-    /// `sales.orders`, `sales.orders.price`, `schema sales`, or a part of a name.
+    /// `sales.orders`, `sales.orders.price`, `schema sales`, `sales` and all that is in it.
     object: String,
 }
 
 pub(super) fn run(args: &Matrix, format: Format) -> Result<()> {
-    let mut reach = of(&args.place)?;
+    let mut session = Session::connect(&args.place.url()?)?;
+    // Rights of PUBLIC are everybody's, and nobody's of that name.
+    if let Some(role) = args.role.as_deref().filter(|role| *role != "public") {
+        reach::check_role(&mut session, role)?;
+    }
+    let mut reach = reach::read(&mut session)?;
     if let Some(role) = &args.role {
         reach.rights.retain(|can| can.role == *role);
         reach.columns.retain(|column| column.role == *role);
@@ -58,17 +63,11 @@ pub(super) fn run(args: &Matrix, format: Format) -> Result<()> {
     Ok(())
 }
 
-fn of(place: &Where) -> Result<Reach> {
-    reach::read(&mut Session::connect(&place.url()?)?)
-}
-
 pub(super) fn explain(args: &Explain, format: Format) -> Result<()> {
     let url = args.place.url()?;
     let mut session = Session::connect(&url)?;
-    let known = session.texts("select rolname::text from pg_roles")?;
-    if !known.contains(&args.role) {
-        return Err(Error::Usage(format!("there is no role {}", args.role)));
-    }
+    reach::check_role(&mut session, &args.role)?;
+    reach::check_object(&mut session, &args.object)?;
     let reach = reach::read(&mut session)?;
     let (rights, columns) = reach::explain(&reach, &args.role, &args.object);
     let mut lines: Vec<String> = rights

@@ -1,28 +1,12 @@
 //! `dba impact` and `dba record` as they are typed.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use schema::impact::{Impact, Verdict};
 use schema::record::{Counted, Recording};
 
 use super::shop::Shop;
-use crate::support::{connect, texts};
-
-fn dba(url: &str, words: &[&str]) -> Output {
-    let mut dba = Command::new(env!("CARGO_BIN_EXE_dba"));
-    dba.args(words).env("DATABASE_URL", url).output().unwrap()
-}
-
-/// Exit code, and what was said on standard output and error.
-fn said(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
-}
+use crate::support::{connect, dba, said, texts};
 
 fn write(path: &Path, text: &str) -> String {
     std::fs::write(path, text).unwrap();

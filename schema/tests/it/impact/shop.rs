@@ -52,7 +52,11 @@ pub const LOGINS: [&str; 3] = ["stock_app", "sales_app", "ledger_app"];
 
 impl Shop {
     pub fn new() -> Self {
-        let cluster = TestCluster::bare();
+        Self::on(TestCluster::bare())
+    }
+
+    /// On a server that has been set up otherwise.
+    pub fn on(cluster: TestCluster) -> Self {
         connect(&cluster.url("postgres", "superuser"))
             .batch_execute("create database shop")
             .unwrap();
