@@ -1,12 +1,14 @@
 //! A copy of a database on the same server, for what must not be tried on the real one.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
 
+use crate::cluster::tools::client_tool;
 use crate::error::{Doing, Error, Result};
 use crate::record::COUNTERS;
 use crate::session::{Session, config, identifier, uncounted};
@@ -183,14 +185,22 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
 
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
 fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
-    let mut dump = program("pg_dump", from)?;
+    let release = Session::connect_uncounted(from)?
+        .value::<i32>("select current_setting('server_version_num')::int / 10000")?;
+    let release = u32::try_from(release).unwrap_or_default();
+    let what = "copying a database that somebody is connected to";
+    let tool = |name| {
+        client_tool(name, release).map_err(|error| {
+            Error::Unavailable(format!("{what}: {error}, or disconnect everybody"))
+        })
+    };
+    let mut dump = program(&tool("pg_dump")?, from)?;
     dump.args(["--format=custom", "--compress=0"]);
     if !rows {
         dump.arg("--schema-only");
     }
-    let missing = "copying a database that somebody is connected to needs pg_dump and pg_restore in PATH; else disconnect everybody";
-    let mut dump = dump.stdout(Stdio::piped()).spawn().doing(missing)?;
-    let mut restore = program("pg_restore", to)?;
+    let mut dump = dump.stdout(Stdio::piped()).spawn().doing(what)?;
+    let mut restore = program(&tool("pg_restore")?, to)?;
     restore.args(["--exit-on-error", "--dbname"]);
     restore.arg(config(to)?.get_dbname().unwrap_or_default());
     if let Some(out) = dump.stdout.take() {
@@ -200,7 +210,7 @@ fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .output()
-        .doing(missing);
+        .doing(what);
     let dumped = dump.wait().doing("waiting for pg_dump")?;
     let said = said?;
     if dumped.success() && said.status.success() {
@@ -213,9 +223,9 @@ fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
     )))
 }
 
-fn program(name: &str, url: &str) -> Result<Command> {
+fn program(tool: &Path, url: &str) -> Result<Command> {
     let config = config(url)?;
-    let mut command = Command::new(name);
+    let mut command = Command::new(tool);
     let host = config.get_hosts().first().map(|host| match host {
         postgres::config::Host::Tcp(name) => name.clone(),
         postgres::config::Host::Unix(path) => path.to_string_lossy().into_owned(),

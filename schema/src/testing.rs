@@ -168,6 +168,20 @@ fn maintenance<T>(work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
+/// Where `pg_dump` is, of a release that reads the tests' server; else says that what needs it is skipped.
+#[must_use]
+pub fn dump_program() -> Option<PathBuf> {
+    let major = Session::connect(shared().cluster.url()).and_then(|mut session| {
+        session.value("select current_setting('server_version_num')::int / 10000")
+    });
+    let major: i32 = match major {
+        Ok(major) => major,
+        Err(error) => panic!("the server's version: {error}"),
+    };
+    let found = crate::cluster::tools::client_tool("pg_dump", major.unsigned_abs());
+    found.map_err(|error| println!("skipped: {error}")).ok()
+}
+
 /// A database of its own, with all tables, views, keys and rights, and no rows but the built-in plans. Dropped with the value.
 #[derive(Debug)]
 pub struct TestDb {

@@ -64,12 +64,7 @@ impl Binaries {
     /// 15 of 15.18.
     #[must_use]
     pub fn major(&self) -> u32 {
-        let digits: String = self
-            .version
-            .chars()
-            .take_while(char::is_ascii_digit)
-            .collect();
-        digits.parse().unwrap_or_default()
+        major_of(&self.version).unwrap_or_default()
     }
 
     /// Is this library among those the server can load?
@@ -90,6 +85,20 @@ impl Binaries {
             })
         })
     }
+}
+
+/// 15 of a text that begins with 15.18.
+pub(super) fn major_of(version: &str) -> Option<u32> {
+    let end = version
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(version.len());
+    version[..end].parse().ok()
+}
+
+/// Folders that may hold programs of Postgres; the one that was named first.
+pub(super) fn folders() -> Vec<PathBuf> {
+    let named = env::var_os("GOVRNANZA_PG_BIN").map(PathBuf::from);
+    named.into_iter().chain(candidates()).collect()
 }
 
 fn candidates() -> Vec<PathBuf> {

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use schema::drift::{self, Options};
 use schema::roles::RolesFile;
-use schema::testing::TestCluster;
+use schema::testing::{TestCluster, dump_program};
 
 use crate::other::{FILE, shop};
 use crate::support::connect;
@@ -13,6 +13,9 @@ const READ: &str = "set role sales_app; select count(*) from stock.items; reset 
 
 #[test]
 fn what_is_in_use_is_taken_away_only_by_force() {
+    if dump_program().is_none() {
+        return;
+    }
     let cluster = TestCluster::bare();
     let url = shop(&cluster);
     let options = Options {

@@ -7,24 +7,10 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection};
 use kit::testing::{common, spawn_with};
 use notification::NotificationService;
-use schema::testing::TestCluster;
+use schema::testing::{TestCluster, dump_program};
 use uuid::Uuid;
 
 use crate::here::{Change, Here, count, until};
-
-/// The newest tools there are: older ones don't read a newer server.
-fn tool(name: &str) -> Command {
-    let folders = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut found: Vec<_> = folders
-        .map(|folder| folder.path().join("bin").join(name))
-        .filter(|path| path.exists())
-        .collect();
-    found.sort();
-    Command::new(found.pop().unwrap_or_else(|| name.into()))
-}
 
 fn run(command: &mut Command) {
     let output = command.output().unwrap();
@@ -37,6 +23,9 @@ fn run(command: &mut Command) {
 
 #[test]
 fn a_restored_database_stops_the_reader_until_it_is_put_right_and_then_goes_on() {
+    let Some(pg_dump) = dump_program() else {
+        return;
+    };
     let here = Here::new();
     let (org, api) = (here.organisation(), Uuid::now_v7());
     let person = here.person(org, "member");
@@ -62,7 +51,7 @@ fn a_restored_database_stops_the_reader_until_it_is_put_right_and_then_goes_on()
     let cluster = TestCluster::ephemeral();
     let url = |role: &str| cluster.url("govrnanza", role);
     let dump = tempfile::NamedTempFile::new().unwrap();
-    run(tool("pg_dump")
+    run(Command::new(&pg_dump)
         .args([
             "--data-only",
             "--format=custom",
@@ -75,7 +64,7 @@ fn a_restored_database_stops_the_reader_until_it_is_put_right_and_then_goes_on()
     superuser
         .batch_execute("truncate account.plans cascade")
         .unwrap();
-    run(tool("pg_restore")
+    run(Command::new(pg_dump.with_file_name("pg_restore"))
         .args(["--data-only", "--disable-triggers", "--dbname"])
         .arg(url("superuser"))
         .arg(dump.path()));
