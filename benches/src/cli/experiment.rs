@@ -74,7 +74,7 @@ pub(super) struct RunArgs {
     /// Size of the data set
     #[arg(long, value_enum, default_value = "small")]
     data: Data,
-    /// End with exit code 1 where a resolved ratio is above a bound, such as `registry<-billing.oneIn20>2` (repeatable)
+    /// End with exit code 1 where a resolved ratio is above a bound (one that isn't resolved is said, and passes), such as `registry<-billing.oneIn20>2` (repeatable)
     #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
     /// How to say what came out
