@@ -25,14 +25,15 @@ pub const NORMALISATION: &str = "normalisation.json";
 /// The article's figures.
 pub const ARTICLE: &str = "article-figures.json";
 
-/// A folder that can be written into, made where it is missing: found out before anything is measured, not after.
+/// A folder that can be written into, or made: found out before anything is measured, not after. Nothing is left there.
 ///
 /// # Errors
 /// A sentence that says why it can't be one.
 pub fn folder(text: &str) -> Result<PathBuf, String> {
     let folder = PathBuf::from(text);
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| tempfile::tempfile_in(&folder))
+    let full = std::path::absolute(&folder).map_err(|error| error.to_string())?;
+    let there = full.ancestors().find(|part| part.exists());
+    tempfile::tempfile_in(there.unwrap_or(&full))
         .map_err(|error| format!("nothing can be kept there: {error}"))?;
     Ok(folder)
 }
@@ -69,4 +70,31 @@ pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
 #[must_use]
 pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Option<T> {
     serde_json::from_str(&std::fs::read_to_string(folder.join(name)).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_tried_and_nothing_left() {
+        let home = tempfile::tempdir().unwrap();
+        let below = home.path().join("a/b");
+        assert_eq!(folder(below.to_str().unwrap()), Ok(below));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for wrong in [file.to_str().unwrap(), "/proc/x"] {
+            assert!(folder(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_written_leaves_what_was_there() {
+        let home = tempfile::tempdir().unwrap();
+        write(home.path(), "a.json", &1).unwrap();
+        std::fs::create_dir(home.path().join("a.json.new")).unwrap();
+        assert!(write(home.path(), "a.json", &2).is_err());
+        assert_eq!(read(home.path(), "a.json"), Some(1));
+    }
 }
