@@ -56,7 +56,7 @@ pub fn read(text: &str, ours: impl Fn(&str) -> bool) -> Read {
             }
             "DETAIL" => {
                 if let (Some(values), Some((role, sql))) =
-                    (message.strip_prefix("parameters: "), executed.get(process))
+                    (parameters(message), executed.get(process))
                 {
                     note(&mut statements, role, sql, Some(values_of(values)));
                 }
@@ -175,6 +175,12 @@ fn parts(record: &str) -> Option<(&str, &str, &str, &str, &str)> {
     Some((process, role, sqlstate, level, message))
 }
 
+/// Newer releases begin a detail with a capital.
+fn parameters(detail: &str) -> Option<&str> {
+    let small = detail.strip_prefix("parameters: ");
+    small.or_else(|| detail.strip_prefix("Parameters: "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +191,7 @@ mod tests {
             @7|a_reader|00000| DETAIL:  parameters: $1 = 'it''s = $2', $2 = NULL\n\
             @8|postgres|42P01| ERROR:  not ours\n\
             @7|a_reader|00000| LOG:  execute s0: select\n\t1 where $1 = $2\n\
-            @7|a_reader|00000| DETAIL:  parameters: $1 = 'x', $2 = ''\n\
+            @7|a_reader|00000| DETAIL:  Parameters: $1 = 'x', $2 = ''\n\
             @9|a_writer|42703| ERROR:  column p.name does not exist at character 8\n\
             @9|a_writer|42703| STATEMENT:  select p.name\n\
             @9|a_writer|00000| LOG:  execute <unnamed>: select now()\n";
