@@ -1,7 +1,7 @@
 //! A copy of a database on the same server, for what must not be tried on the real one.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -185,22 +185,16 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
 
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
 fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
-    let release = Session::connect_uncounted(from)?
-        .value::<i32>("select current_setting('server_version_num')::int / 10000")?;
-    let release = u32::try_from(release).unwrap_or_default();
     let what = "copying a database that somebody is connected to";
-    let tool = |name| {
-        client_tool(name, release).map_err(|error| {
-            Error::Unavailable(format!("{what}: {error}, or disconnect everybody"))
-        })
-    };
-    let mut dump = program(&tool("pg_dump")?, from)?;
+    let [dump, restore] = tools(from)
+        .map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect everybody")))?;
+    let mut dump = program(&dump, from)?;
     dump.args(["--format=custom", "--compress=0"]);
     if !rows {
         dump.arg("--schema-only");
     }
     let mut dump = dump.stdout(Stdio::piped()).spawn().doing(what)?;
-    let mut restore = program(&tool("pg_restore")?, to)?;
+    let mut restore = program(&restore, to)?;
     restore.args(["--exit-on-error", "--dbname"]);
     restore.arg(config(to)?.get_dbname().unwrap_or_default());
     if let Some(out) = dump.stdout.take() {
@@ -221,6 +215,12 @@ fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
         "pg_dump and pg_restore made no copy: {}",
         words.lines().next().unwrap_or("pg_dump failed")
     )))
+}
+
+fn tools(url: &str) -> Result<[PathBuf; 2]> {
+    let mut session = Session::connect_uncounted(url)?;
+    let dump = client_tool("pg_dump", &mut session)?;
+    Ok([dump, client_tool("pg_restore", &mut session)?])
 }
 
 fn program(tool: &Path, url: &str) -> Result<Command> {

@@ -11,6 +11,7 @@ use diesel::{Connection as _, PgConnection};
 use crate::apply::{ApplyOptions, apply};
 use crate::bootstrap::{self, BootstrapOptions};
 use crate::cluster::binaries::Binaries;
+use crate::cluster::tools::client_tool;
 use crate::cluster::{Cluster, ClusterOptions, Life, postmaster};
 use crate::embedded::fingerprint;
 use crate::error::{Error, Result};
@@ -171,14 +172,7 @@ fn maintenance<T>(work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
 /// Where `pg_dump` is, of a release that reads the tests' server; else says that what needs it is skipped.
 #[must_use]
 pub fn dump_program() -> Option<PathBuf> {
-    let major = Session::connect(shared().cluster.url()).and_then(|mut session| {
-        session.value("select current_setting('server_version_num')::int / 10000")
-    });
-    let major: i32 = match major {
-        Ok(major) => major,
-        Err(error) => panic!("the server's version: {error}"),
-    };
-    let found = crate::cluster::tools::client_tool("pg_dump", major.unsigned_abs());
+    let found = maintenance(|session| client_tool("pg_dump", session));
     found.map_err(|error| println!("skipped: {error}")).ok()
 }
 

@@ -5,13 +5,17 @@ use std::process::Command;
 
 use super::binaries::{folders, major_of};
 use crate::error::{Error, Result};
+use crate::session::Session;
 
-/// Where a program such as `pg_dump` is, of a release that works with a server of this one.
-pub fn client_tool(name: &str, major: u32) -> Result<PathBuf> {
+/// Where a program such as `pg_dump` is, of a release that works with this session's server.
+pub fn client_tool(name: &str, session: &mut Session) -> Result<PathBuf> {
+    let major: i32 = session.value("select current_setting('server_version_num')::int / 10000")?;
     let found = folders()
         .into_iter()
         .map(|folder| folder.join(name))
-        .find(|program| release(program).is_some_and(|release| release >= major));
+        .find(|program| {
+            release(program).is_some_and(|release| i64::from(release) >= i64::from(major))
+        });
     found.ok_or_else(|| {
         Error::Unavailable(format!(
             "{name} of PostgreSQL {major} or newer isn't found here: install its client programs (postgresql-client-{major}) or put their folder in PATH"

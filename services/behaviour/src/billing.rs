@@ -14,10 +14,10 @@ use cards::{put, token};
 
 /// All cases.
 pub fn suite() -> Vec<Case> {
-    [cards::CASES, REST].concat()
+    [cards::CASES, CASES].concat()
 }
 
-const REST: &[Case] = &[
+const CASES: &[Case] = &[
     Case {
         name: "usage: a fixed plan costs its price",
         run: fixed_usage,

@@ -173,7 +173,7 @@ pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;
 pub use metrics::{Measured, Values};
-pub use page::{Filtered, Keyset, Page, Paged, limit};
+pub use page::{Filtered, Keyset, Page, Paged, page_limit};
 pub use path::Ids;
 pub use precondition::IfMatch;
 pub use query::{NoQuery, Query};

@@ -139,11 +139,11 @@ impl Page {
 
 /// The `limit` parameter, taken out of the others.
 pub(crate) fn take_limit(parameters: &mut Vec<(String, String)>) -> Result<i64, Error> {
-    limit(take(parameters, "limit").as_deref())
+    page_limit(take(parameters, "limit").as_deref())
 }
 
 /// How many items a client wants that says this, or nothing; 400 for what is no number from 1 to 200.
-pub fn limit(text: Option<&str>) -> Result<i64, Error> {
+pub fn page_limit(text: Option<&str>) -> Result<i64, Error> {
     let Some(text) = text else {
         return Ok(50);
     };

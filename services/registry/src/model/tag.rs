@@ -30,7 +30,7 @@ const MARK: &[u8] = b"tags";
 impl TagPage {
     /// How many items the client wants.
     pub fn limit(&self) -> Result<i64, Error> {
-        kit::limit(self.limit.as_deref())
+        kit::page_limit(self.limit.as_deref())
     }
 
     /// The tag after which the page starts; every tag comes after the empty one.
