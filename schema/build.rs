@@ -10,34 +10,22 @@ fn main() -> io::Result<()> {
     let mut code = String::new();
 
     watch(&here.join("migrations"));
-    let _ = writeln!(
-        code,
-        "/// Every migration, oldest first.\npub static MIGRATIONS: &[Script] = &["
-    );
+    let _ = writeln!(code, "/// Every migration, oldest first.\npub static MIGRATIONS: &[Script] = &[");
     for name in entries(&here.join("migrations"))? {
         let folder = here.join("migrations").join(&name);
         let (up, down) = (folder.join("up.sql"), folder.join("down.sql"));
         watch(&up);
         watch(&down);
-        let _ = writeln!(
-            code,
-            "    Script {{ name: {name:?}, up: include_str!({up:?}), down: include_str!({down:?}) }},"
-        );
+        let _ =
+            writeln!(code, "    Script {{ name: {name:?}, up: include_str!({up:?}), down: include_str!({down:?}) }},");
     }
     let _ = writeln!(code, "];");
     for (constant, folder, what) in [
         ("VIEWS", "views", "Published views by service"),
-        (
-            "CROSS_KEYS",
-            "cross-keys",
-            "Foreign keys into other services' tables by service",
-        ),
+        ("CROSS_KEYS", "cross-keys", "Foreign keys into other services' tables by service"),
     ] {
         watch(&here.join(folder));
-        let _ = writeln!(
-            code,
-            "/// {what}: (service, SQL).\npub static {constant}: &[(&str, &str)] = &["
-        );
+        let _ = writeln!(code, "/// {what}: (service, SQL).\npub static {constant}: &[(&str, &str)] = &[");
         for file in entries(&here.join(folder))? {
             let path = here.join(folder).join(&file);
             watch(&path);
@@ -48,10 +36,7 @@ fn main() -> io::Result<()> {
     }
     let roles = here.join("../db-roles.sql");
     watch(&roles);
-    let _ = writeln!(
-        code,
-        "/// `db-roles.sql`.\npub static ROLES: &str = include_str!({roles:?});"
-    );
+    let _ = writeln!(code, "/// `db-roles.sql`.\npub static ROLES: &str = include_str!({roles:?});");
     fs::write(out, code)
 }
 

@@ -61,11 +61,7 @@ pub struct Redirected<'a> {
 
 impl Site for Redirected<'_> {
     fn url(&self, service: &str) -> Result<&str, Failure> {
-        if service == self.service {
-            Ok(self.url)
-        } else {
-            self.site.url(service)
-        }
+        if service == self.service { Ok(self.url) } else { self.site.url(service) }
     }
 
     fn data(&self) -> &Arc<Dataset> {
@@ -83,30 +79,16 @@ impl Site for Redirected<'_> {
 
 /// The read of one API, and nothing else: what the article's page needs.
 pub(crate) fn one_read() -> Workload {
-    let endpoint = crate::schedule::Endpoint {
-        name: "find-api".into(),
-        share: 1.0,
-    };
-    let of = ServiceWorkload {
-        weight: 1.0,
-        rate_per_s: None,
-        endpoints: vec![endpoint],
-    };
-    Workload {
-        services: [("registry".to_owned(), of)].into(),
-    }
+    let endpoint = crate::schedule::Endpoint { name: "find-api".into(), share: 1.0 };
+    let of = ServiceWorkload { weight: 1.0, rate_per_s: None, endpoints: vec![endpoint] };
+    Workload { services: [("registry".to_owned(), of)].into() }
 }
 
 /// How long each turn runs before it is measured.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Sends one read's requests to an arm for `seconds`, the first half second unrecorded.
-pub(crate) fn drive(
-    site: &dyn Site,
-    rate_per_s: f64,
-    seconds: u64,
-    seed: u64,
-) -> Result<ServiceRecord, Failure> {
+pub(crate) fn drive(site: &dyn Site, rate_per_s: f64, seconds: u64, seed: u64) -> Result<ServiceRecord, Failure> {
     let info = ServiceInfo {
         name: "registry".into(),
         rate_per_s,
@@ -116,16 +98,10 @@ pub(crate) fn drive(
     };
     let duration = SETTLE + Duration::from_secs(seconds);
     let loads = loads(site, &one_read(), &[info], duration, seed)?;
-    let settings = Settings {
-        settle: SETTLE,
-        ..Settings::default()
-    };
-    let records = driver::run(&loads, settings)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let settings = Settings { settle: SETTLE, ..Settings::default() };
+    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let mut records = records.into_iter();
-    records
-        .next()
-        .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
+    records.next().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
 }
 
 /// Runs both arms in turn.
@@ -141,12 +117,7 @@ pub fn compare(plan: Plan, arms: [Arm<'_>; 2]) -> Result<Comparison, Failure> {
         order.shuffle(&mut stream(plan.seed, &format!("arms {replicate}")));
         for arm in order {
             (arms[arm].prepare)()?;
-            eprintln!(
-                "{} of {}: {}",
-                replicate + 1,
-                plan.replicates,
-                arms[arm].name
-            );
+            eprintln!("{} of {}: {}", replicate + 1, plan.replicates, arms[arm].name);
             let record = drive(arms[arm].site, plan.rate_per_s, plan.seconds, seed)?;
             if good(&record) == 0 {
                 return Err(Failure::could_not_run(format!(
@@ -163,17 +134,14 @@ pub fn compare(plan: Plan, arms: [Arm<'_>; 2]) -> Result<Comparison, Failure> {
 /// Good answers of a record.
 pub(crate) fn good(record: &ServiceRecord) -> u64 {
     let of = record.response.iter();
-    of.filter(|(outcome, _)| outcome.is_good())
-        .map(|(_, histogram)| histogram.count())
-        .sum()
+    of.filter(|(outcome, _)| outcome.is_good()).map(|(_, histogram)| histogram.count()).sum()
 }
 
 fn weigh(plan: Plan, names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Comparison {
     let timeout = Settings::default().timeout;
     let arms: [Replicates; 2] = [0, 1].map(|arm| {
         let of = records[arm].iter().enumerate();
-        of.map(|(replicate, record)| (replicate, record.all_responses(timeout)))
-            .collect()
+        of.map(|(replicate, record)| (replicate, record.all_responses(timeout))).collect()
     });
     let side = |arm: usize| {
         let all = pooled(&arms[arm]);
@@ -198,18 +166,10 @@ fn weigh(plan: Plan, names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Com
             let (replicates, tail) = metric.needs();
             let tail_n = tail_count(&arms[0], metric).min(tail_count(&arms[1], metric));
             let enough = estimate.is_some_and(|estimate| estimate.replicates >= replicates);
-            Ratio {
-                metric: name(metric),
-                estimate,
-                resolved: enough && tail_n >= tail,
-            }
+            Ratio { metric: name(metric), estimate, resolved: enough && tail_n >= tail }
         })
         .collect();
-    let of = |arm: usize| {
-        records[arm]
-            .iter()
-            .map(|record| db_ms(record).unwrap_or(0.0))
-    };
+    let of = |arm: usize| records[arm].iter().map(|record| db_ms(record).unwrap_or(0.0));
     let pairs: Vec<(f64, f64)> = of(0).zip(of(1)).collect();
     let db = paired_ratio(&pairs);
     ratios.push(Ratio {
@@ -217,11 +177,7 @@ fn weigh(plan: Plan, names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Com
         estimate: db,
         resolved: db.is_some_and(|estimate| estimate.replicates >= 4),
     });
-    Comparison {
-        plan,
-        sides: [side(0), side(1)],
-        ratios,
-    }
+    Comparison { plan, sides: [side(0), side(1)], ratios }
 }
 
 fn db_ms(record: &ServiceRecord) -> Option<f64> {
@@ -253,17 +209,11 @@ mod tests {
 
     #[test]
     fn a_ratio_is_second_over_first_and_drift_cancels() {
-        let plan = Plan {
-            rate_per_s: 1.0,
-            seconds: 1,
-            replicates: 4,
-            seed: 1,
-        };
+        let plan = Plan { rate_per_s: 1.0, seconds: 1, replicates: 4, seed: 1 };
         // The machine becomes four times slower; the second arm takes three times as long in each replicate all the same.
         let first: Vec<_> = [1000, 2000, 3000, 4000].map(|us| record(us, 0.2)).into();
-        let second: Vec<_> = [(3000, 0.1), (6000, 0.1), (9000, 0.1), (12_040, 0.1004)]
-            .map(|(us, db_ms)| record(us, db_ms))
-            .into();
+        let second: Vec<_> =
+            [(3000, 0.1), (6000, 0.1), (9000, 0.1), (12_040, 0.1004)].map(|(us, db_ms)| record(us, db_ms)).into();
         let found = weigh(plan, ["one", "other"], &[first, second]);
         let ratio = |metric: &str| {
             let of = found.ratios.iter().find(|ratio| ratio.metric == metric);

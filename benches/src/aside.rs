@@ -33,8 +33,7 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
     let folder = PathBuf::from(text);
     let full = std::path::absolute(&folder).map_err(|error| error.to_string())?;
     let there = full.ancestors().find(|part| part.exists());
-    tempfile::tempfile_in(there.unwrap_or(&full))
-        .map_err(|error| format!("nothing can be kept there: {error}"))?;
+    tempfile::tempfile_in(there.unwrap_or(&full)).map_err(|error| format!("nothing can be kept there: {error}"))?;
     Ok(folder)
 }
 
@@ -47,9 +46,7 @@ pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), 
     std::fs::create_dir_all(folder)
         .and_then(|()| serde_json::to_string_pretty(outcome).map_err(std::io::Error::other))
         .and_then(|text| replace(&file, &(text + "\n")))
-        .map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
 /// Puts a text in the place of a file in one step: whoever reads it meets the old one or the new one.

@@ -52,10 +52,7 @@ impl Bystander {
     pub fn finish(self) -> Result<Histogram, Failure> {
         let ended = self.thread.join();
         sql(&self.superuser_url, TEAR_DOWN)?;
-        drop_login(
-            &self.superuser_url,
-            actor().role.as_deref().unwrap_or_default(),
-        )?;
+        drop_login(&self.superuser_url, actor().role.as_deref().unwrap_or_default())?;
         let rounds = ended.map_err(|_| Failure::could_not_run("The bystander ended early."))?;
         Ok(rounds.times)
     }
@@ -70,9 +67,7 @@ pub fn set_up(superuser_url: &str) -> Result<(), Failure> {
 }
 
 fn sql(superuser_url: &str, text: &str) -> Result<(), Failure> {
-    connect(superuser_url)?
-        .batch_execute(text)
-        .map_err(|error| failed("the bystander's table", &error))
+    connect(superuser_url)?.batch_execute(text).map_err(|error| failed("the bystander's table", &error))
 }
 
 /// What it does.
@@ -81,10 +76,7 @@ pub fn actor() -> Actor {
     let mut actor = Actor::session(
         "bystander",
         "lab_bystander",
-        &[
-            "grant usage on schema lab_bystander to {role}",
-            "grant select, insert on lab_bystander.rows to {role}",
-        ],
+        &["grant usage on schema lab_bystander to {role}", "grant select, insert on lab_bystander.rows to {role}"],
         &[
             "select note from lab_bystander.rows where id = {n} % 1000 + 1",
             "insert into lab_bystander.rows (note) values ('one more')",

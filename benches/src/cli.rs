@@ -218,13 +218,7 @@ mod tests {
     #[test]
     fn a_move_may_start_with_a_hyphen() {
         let parsed = Cli::try_parse_from(["lab", "clock", "-2h"]).unwrap();
-        assert!(matches!(
-            parsed.command,
-            Command::Clock(ClockArgs {
-                movement: clock::Move::By(-7200),
-                ..
-            })
-        ));
+        assert!(matches!(parsed.command, Command::Clock(ClockArgs { movement: clock::Move::By(-7200), .. })));
         assert!(Cli::try_parse_from(["lab", "clock", "soon"]).is_err());
     }
 }

@@ -23,9 +23,7 @@ impl std::str::FromStr for Move {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!("{text:?} is neither like +31d or -2h (s, m, h, d, w), nor `reset`, nor `show`")
-        };
+        let wrong = || format!("{text:?} is neither like +31d or -2h (s, m, h, d, w), nor `reset`, nor `show`");
         match text {
             "reset" => return Ok(Self::Reset),
             "show" => return Ok(Self::Show),
@@ -44,16 +42,9 @@ impl std::str::FromStr for Move {
             Some(b'w') => 604_800,
             _ => return Err(wrong()),
         };
-        let digits = text
-            .get(1..text.len() - 1)
-            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
-        let count: i64 = digits
-            .and_then(|digits| digits.parse().ok())
-            .ok_or_else(wrong)?;
-        count
-            .checked_mul(sign * unit)
-            .map(Self::By)
-            .ok_or_else(wrong)
+        let digits = text.get(1..text.len() - 1).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        let count: i64 = digits.and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
+        count.checked_mul(sign * unit).map(Self::By).ok_or_else(wrong)
     }
 }
 
@@ -70,13 +61,9 @@ pub fn run(movement: Move, up_json: &Path) -> Result<i64, Failure> {
         Move::Show => return read(&file),
         Move::Reset => 0,
         Move::By(seconds) => {
-            let moved = read(&file)?
-                .checked_add(seconds)
-                .filter(|seconds| time(*seconds).is_some());
+            let moved = read(&file)?.checked_add(seconds).filter(|seconds| time(*seconds).is_some());
             moved.ok_or_else(|| {
-                Failure::usage(
-                    "That is further than a clock goes: the year must stay within 1970 and 9999.",
-                )
+                Failure::usage("That is further than a clock goes: the year must stay within 1970 and 9999.")
             })?
         }
     };
@@ -92,29 +79,16 @@ pub fn time(ahead: i64) -> Option<DateTime<Utc>> {
 
 /// In a person's words.
 pub fn describe(ahead: i64) -> String {
-    let now = time(ahead).map_or_else(
-        || "an impossible time".to_owned(),
-        |time| time.format("%F %T UTC").to_string(),
-    );
+    let now = time(ahead).map_or_else(|| "an impossible time".to_owned(), |time| time.format("%F %T UTC").to_string());
     match ahead {
         0 => format!("The services' clock shows {now}: the system's time."),
         _ => {
-            let (sign, rest) = (
-                if ahead < 0 { "behind" } else { "ahead of" },
-                ahead.unsigned_abs(),
-            );
-            let (days, hours, minutes, seconds) =
-                (rest / 86_400, rest / 3_600 % 24, rest / 60 % 60, rest % 60);
+            let (sign, rest) = (if ahead < 0 { "behind" } else { "ahead of" }, ahead.unsigned_abs());
+            let (days, hours, minutes, seconds) = (rest / 86_400, rest / 3_600 % 24, rest / 60 % 60, rest % 60);
             let parts = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")];
-            let parts: Vec<String> = parts
-                .iter()
-                .filter(|(n, _)| *n > 0)
-                .map(|(n, unit)| format!("{n}{unit}"))
-                .collect();
-            format!(
-                "The services' clock shows {now}: {} {sign} the system's time.",
-                parts.join(" ")
-            )
+            let parts: Vec<String> =
+                parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+            format!("The services' clock shows {now}: {} {sign} the system's time.", parts.join(" "))
         }
     }
 }
@@ -122,24 +96,17 @@ pub fn describe(ahead: i64) -> String {
 fn read(file: &Path) -> Result<i64, Failure> {
     match fs::read_to_string(file) {
         Ok(text) => text.trim().parse().map_err(|_| {
-            Failure::could_not_run(format!(
-                "{} holds no number: `lab clock reset` mends it.",
-                file.display()
-            ))
+            Failure::could_not_run(format!("{} holds no number: `lab clock reset` mends it.", file.display()))
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(Failure::could_not_run(format!(
-            "{} can't be read: {error}.",
-            file.display()
-        ))),
+        Err(error) => Err(Failure::could_not_run(format!("{} can't be read: {error}.", file.display()))),
     }
 }
 
 /// Whole or not at all: the services read it with every request.
 fn write(file: &Path, seconds: i64) -> Result<(), Failure> {
-    aside::replace(file, &format!("{seconds}\n")).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-    })
+    aside::replace(file, &format!("{seconds}\n"))
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
 /// The `up.json` that `--target` names, or that of the home folder.
@@ -190,11 +157,7 @@ mod tests {
         assert_eq!(run(Move::By(-150), &up).unwrap(), -50);
         assert_eq!(fs::read_to_string(&file).unwrap(), "-50\n");
         assert!(run(Move::By(i64::MAX), &up).is_err());
-        assert_eq!(
-            run(Move::Show, &up).unwrap(),
-            -50,
-            "a refused move moves nothing"
-        );
+        assert_eq!(run(Move::Show, &up).unwrap(), -50, "a refused move moves nothing");
         assert_eq!(run(Move::Reset, &up).unwrap(), 0);
     }
 }

@@ -12,15 +12,12 @@ use crate::{Failure, Target};
 ///
 /// # Errors
 /// When nothing runs there, its database or key can't be read, or it isn't empty though `fill` asks for it.
-pub fn export(
-    up_json: &Path,
-    fill: Option<(Size, u64)>,
-    organisations: usize,
-) -> Result<Value, Failure> {
+pub fn export(up_json: &Path, fill: Option<(Size, u64)>, organisations: usize) -> Result<Value, Failure> {
     let target = Target::find(Some(&up_json.display().to_string()), Path::new(""))?;
-    let url = target.database_url.as_deref().ok_or_else(|| {
-        Failure::usage("That system doesn't tell its database, so its ids can't be read.")
-    })?;
+    let url = target
+        .database_url
+        .as_deref()
+        .ok_or_else(|| Failure::usage("That system doesn't tell its database, so its ids can't be read."))?;
     let mut client = connect(url)?;
     if let Some((size, seed)) = fill {
         let organisations: i64 = client
@@ -35,9 +32,8 @@ pub fn export(
         dataset::generate(&mut client, size, seed)?;
     }
     let key = up_json.with_file_name("signing-key.pem");
-    let key = std::fs::read_to_string(&key).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be read: {error}.", key.display()))
-    })?;
+    let key = std::fs::read_to_string(&key)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", key.display())))?;
     let data = dataset::load(&mut client, &key)?;
     let of: Vec<Value> = data
         .organisations

@@ -21,20 +21,14 @@ struct Saved<T> {
 /// # Errors
 /// When it can't be written.
 pub fn keep<T: Serialize>(results: &Path, file: &str, found: &T) -> Result<(), Failure> {
-    let saved = Saved {
-        at: now(),
-        machine: this_machine(),
-        found,
-    };
+    let saved = Saved { at: now(), machine: this_machine(), found };
     let file = results.join(file);
     std::fs::create_dir_all(results)
         .and_then(|()| {
             let text = serde_json::to_string_pretty(&saved).map_err(std::io::Error::other)?;
             std::fs::write(&file, text)
         })
-        .map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
 /// What was kept last by this very machine, and when; nothing where there is none or another one kept it.
@@ -53,10 +47,7 @@ pub fn now() -> String {
 
 fn this_machine() -> String {
     let machine = observe::machine();
-    format!(
-        "{} × {}, {} bytes, {}",
-        machine.cpus, machine.model, machine.memory_bytes, machine.kernel
-    )
+    format!("{} × {}, {} bytes, {}", machine.cpus, machine.model, machine.memory_bytes, machine.kernel)
 }
 
 #[cfg(test)]

@@ -60,11 +60,7 @@ impl Target {
         self.services
             .get(service)
             .map(String::as_str)
-            .ok_or_else(|| {
-                Failure::usage(format!(
-                    "The target names no {service}: add {service}=http://…"
-                ))
-            })
+            .ok_or_else(|| Failure::usage(format!("The target names no {service}: add {service}=http://…")))
     }
 
     /// What stands in a file that `lab up` wrote.
@@ -76,12 +72,8 @@ impl Target {
             )),
             _ => Failure::could_not_run(format!("{} can't be read: {error}.", file.display())),
         })?;
-        serde_json::from_str(&text).map_err(|error| {
-            Failure::usage(format!(
-                "{} isn't what `lab up` writes: {error}.",
-                file.display()
-            ))
-        })
+        serde_json::from_str(&text)
+            .map_err(|error| Failure::usage(format!("{} isn't what `lab up` writes: {error}.", file.display())))
     }
 
     /// `account=http://…,registry=http://…`, or one origin that holds them all.
@@ -93,9 +85,7 @@ impl Target {
                 _ => (crate::up::services::names().collect(), part.trim()),
             };
             if !is_url(url) || url::Url::parse(url).is_err() {
-                return Err(Failure::usage(format!(
-                    "{url:?} in --target is no http URL."
-                )));
+                return Err(Failure::usage(format!("{url:?} in --target is no http URL.")));
             }
             for name in names {
                 services.insert(name.to_owned(), url.trim_end_matches('/').to_owned());
@@ -135,12 +125,7 @@ mod tests {
 
     #[test]
     fn nothing_up_is_one_clear_sentence() {
-        let error = Target::find(None, Path::new("/nowhere"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("Nothing seems to be up") && error.contains("lab up"),
-            "{error}"
-        );
+        let error = Target::find(None, Path::new("/nowhere")).unwrap_err().to_string();
+        assert!(error.starts_with("Nothing seems to be up") && error.contains("lab up"), "{error}");
     }
 }

@@ -64,25 +64,13 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<SchemaChanges, F
             careful,
         });
     }
-    Ok(SchemaChanges {
-        version: 1,
-        changes,
-    })
+    Ok(SchemaChanges { version: 1, changes })
 }
 
-fn effect(
-    environment: &Environment,
-    options: &Options,
-    change: &Change,
-    careful: bool,
-) -> Result<Effect, Failure> {
-    let stage = Stage::new(
-        environment.database_url()?,
-        Some(environment),
-        environment.processes(),
-    )?;
-    let mut actors = Actor::everybody(options.rate_per_s)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+fn effect(environment: &Environment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
+    let stage = Stage::new(environment.database_url()?, Some(environment), environment.processes())?;
+    let mut actors =
+        Actor::everybody(options.rate_per_s).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     actors.extend([report(), migration(change, careful)]);
     let arm = Arm::of(&change.name, actors);
     let played = play(&stage, &arm, SECONDS, options.seed, &|_| Some(stage.here()))?;
@@ -125,21 +113,14 @@ fn migration(change: &Change, careful: bool) -> Actor {
     if careful && change.transaction {
         script.insert(1, format!("set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'"));
     }
-    let mut actor = Actor::session(
-        "migration",
-        "lab_migration",
-        &["grant govrnanza_admin to {role}"],
-        &[],
-    );
+    let mut actor = Actor::session("migration", "lab_migration", &["grant govrnanza_admin to {role}"], &[]);
     // No step of a file is a command of ours.
     actor.script = script.into_iter().map(Step::Statement).collect();
     actor.start_ms = CHANGE_FROM_MS;
     actor.until_good = true;
     actor.every_ms = Some(AGAIN_MS);
     if careful {
-        actor.begin = vec![Step::Statement(format!(
-            "set lock_timeout = '{LOCK_TIMEOUT_MS}ms'"
-        ))];
+        actor.begin = vec![Step::Statement(format!("set lock_timeout = '{LOCK_TIMEOUT_MS}ms'"))];
     } else {
         actor.rounds = Some(1);
     }
@@ -148,28 +129,16 @@ fn migration(change: &Change, careful: bool) -> Actor {
 
 /// Each by itself, for those that can't run in a transaction, where `set local` has no meaning either.
 fn statements(sql: &str) -> Vec<String> {
-    let lines: Vec<&str> = sql
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("--"))
-        .collect();
+    let lines: Vec<&str> = sql.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
     let statements = lines.join("\n");
-    let each = statements
-        .split(';')
-        .map(str::trim)
-        .filter(|one| !one.is_empty());
-    each.map(|one| one.replace("set local role", "set role"))
-        .collect()
+    let each = statements.split(';').map(str::trim).filter(|one| !one.is_empty());
+    each.map(|one| one.replace("set local role", "set role")).collect()
 }
 
 fn harm(environment: &Environment, played: &Played) -> Effect {
     let of = |name: String| {
         let rounds = played.rounds.get(&name).cloned().unwrap_or_default();
-        let lines = played
-            .seen
-            .ledger
-            .entries
-            .iter()
-            .filter(|entry| entry.waiting == name);
+        let lines = played.seen.ledger.entries.iter().filter(|entry| entry.waiting == name);
         let harm = Harm {
             // The sum of nothing is -0.
             blocked_s: lines.map(|entry| entry.seconds).sum::<f64>().abs(),
@@ -197,15 +166,8 @@ mod tests {
         let all = catalogue().unwrap();
         let alone = all.iter().find(|change| !change.transaction).unwrap();
         let statements = statements(&alone.sql);
-        assert!(
-            statements.iter().any(|one| one.contains("concurrently")),
-            "{statements:?}"
-        );
-        assert!(
-            statements
-                .iter()
-                .all(|one| !one.contains("set local") && !one.contains("--"))
-        );
+        assert!(statements.iter().any(|one| one.contains("concurrently")), "{statements:?}");
+        assert!(statements.iter().all(|one| !one.contains("set local") && !one.contains("--")));
         let actor = migration(alone, true);
         assert!(!actor.script.contains(&Step::Statement("begin".into())));
     }

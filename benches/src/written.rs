@@ -41,10 +41,7 @@ impl Written {
     /// Two changes that cross on their way make the later one stale (412), which heals by itself with its answer.
     pub fn expect(&self, id: Uuid) -> i64 {
         let mut state = self.lock();
-        let row = state.rows.entry(id).or_insert(Row {
-            acknowledged: 1,
-            pending: 0,
-        });
+        let row = state.rows.entry(id).or_insert(Row { acknowledged: 1, pending: 0 });
         row.pending += 1;
         row.acknowledged + row.pending - 1
     }
@@ -93,13 +90,7 @@ mod tests {
     use super::*;
 
     fn answer(of: Uuid, status: u16, etag: Option<&str>) -> Answer<'_> {
-        Answer {
-            of: Some(of),
-            status,
-            etag,
-            location: None,
-            retry_after: false,
-        }
+        Answer { of: Some(of), status, etag, location: None, retry_after: false }
     }
 
     #[test]

@@ -28,25 +28,14 @@ pub struct Feed {
 /// Before the services are started: a change written meanwhile, under an id lower than a cursor's, would count as read.
 pub fn after_restore(admin_url: &str) -> Result<Vec<Feed>> {
     let mut session = Session::connect(admin_url)?;
-    session.transaction(|session| {
-        FEEDS
-            .into_iter()
-            .map(|feed| renumber(session, feed))
-            .collect()
-    })
+    session.transaction(|session| FEEDS.into_iter().map(|feed| renumber(session, feed)).collect())
 }
 
 fn renumber(session: &mut Session, feed: &str) -> Result<Feed> {
-    session.run(
-        "set local role notification_owner",
-        "becoming the cursors' owner",
-    )?;
+    session.run("set local role notification_owner", "becoming the cursors' owner")?;
     let cursor = session
         .client
-        .query_opt(
-            "select c.xid::text, c.id from notification.feed_cursors c where c.feed = $1 for update",
-            &[&feed],
-        )
+        .query_opt("select c.xid::text, c.id from notification.feed_cursors c where c.feed = $1 for update", &[&feed])
         .doing("reading a cursor")?;
     session.run(
         &format!(
@@ -56,16 +45,9 @@ fn renumber(session: &mut Session, feed: &str) -> Result<Feed> {
         "setting a cursor",
     )?;
     // Nobody has read a feed without a cursor.
-    let (xid, id): (String, i64) =
-        cursor.map_or_else(|| ("0".to_owned(), 0), |row| (row.get(0), row.get(1)));
-    session.run(
-        &format!("set local role {feed}_owner"),
-        "becoming a feed's owner",
-    )?;
-    session.run(
-        &format!("lock table {feed}.changes in share row exclusive mode"),
-        "waiting for writers",
-    )?;
+    let (xid, id): (String, i64) = cursor.map_or_else(|| ("0".to_owned(), 0), |row| (row.get(0), row.get(1)));
+    session.run(&format!("set local role {feed}_owner"), "becoming a feed's owner")?;
+    session.run(&format!("lock table {feed}.changes in share row exclusive mode"), "waiting for writers")?;
     // One statement, since each of the two halves would move rows into the other's range.
     let counted = session
         .client
@@ -80,16 +62,8 @@ fn renumber(session: &mut Session, feed: &str) -> Result<Feed> {
             &[],
         )
         .doing("renumbering a feed")?;
-    let number = |column: usize| {
-        counted
-            .first()
-            .map_or(0, |row| row.get::<_, i64>(column).unsigned_abs())
-    };
+    let number = |column: usize| counted.first().map_or(0, |row| row.get::<_, i64>(column).unsigned_abs());
     let (read, unread) = (number(0), number(1));
     session.run("reset role", "becoming oneself again")?;
-    Ok(Feed {
-        feed: feed.to_owned(),
-        read,
-        unread,
-    })
+    Ok(Feed { feed: feed.to_owned(), read, unread })
 }

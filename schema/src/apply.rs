@@ -103,54 +103,33 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
         )));
     }
     session.run(
-        &format!(
-            "set client_min_messages = warning; set lock_timeout = {}",
-            options.lock_timeout_ms
-        ),
+        &format!("set client_min_messages = warning; set lock_timeout = {}", options.lock_timeout_ms),
         "preparing",
     )?;
     exclusive(&mut session)?;
     let managed = options.roles.managed();
     let mut report = Report::default();
     let database: String = session.value("select current_database()::text")?;
-    let mut patience = Patience {
-        tries: options.tries,
-    };
+    let mut patience = Patience { tries: options.tries };
 
     patience.with(&mut session, |session| {
-        session.transaction(|session| {
-            create_roles(session, &options.roles.section("roles", &database))
-        })
+        session.transaction(|session| create_roles(session, &options.roles.section("roles", &database)))
     })?;
     let mut migrator = Migrator::connect(admin_url, options.lock_timeout_ms)?;
     for script in migrator.pending(options.migrations)? {
-        patience.with(&mut session, |session| {
-            migrator.run(script, session, &managed)
-        })?;
+        patience.with(&mut session, |session| migrator.run(script, session, &managed))?;
         report.migrations.push(script.name.to_owned());
     }
     let limits = options.connection_limits;
-    let foundation = Scope {
-        sections: &["roles", "foundation"],
-        revoke: false,
-        connection_limits: limits,
-    };
-    report.rights = patience.with(&mut session, |session| {
-        reconcile(session, &options.roles, &who, foundation)
-    })?;
+    let foundation = Scope { sections: &["roles", "foundation"], revoke: false, connection_limits: limits };
+    report.rights = patience.with(&mut session, |session| reconcile(session, &options.roles, &who, foundation))?;
     for step in keys::plan(&mut session, !options.without_cross_keys)? {
         patience.with(&mut session, |session| session.run(&step, &step))?;
         report.keys.push(step);
     }
     report.views = patience.with(&mut session, views::publish)?;
-    let all = Scope {
-        sections: &["roles", "foundation", "services"],
-        revoke: true,
-        connection_limits: limits,
-    };
-    report.rights.extend(patience.with(&mut session, |session| {
-        reconcile(session, &options.roles, &who, all)
-    })?);
+    let all = Scope { sections: &["roles", "foundation", "services"], revoke: true, connection_limits: limits };
+    report.rights.extend(patience.with(&mut session, |session| reconcile(session, &options.roles, &who, all))?);
     if let Some(passwords) = &options.passwords {
         report.passwords = set_passwords(&mut session, admin_url, passwords, &database)?;
     }
@@ -167,9 +146,7 @@ pub(crate) fn exclusive(session: &mut Session) -> Result<()> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Err(Error::Unavailable(
-        "another apply has been at work in this database for two minutes".to_owned(),
-    ))
+    Err(Error::Unavailable("another apply has been at work in this database for two minutes".to_owned()))
 }
 
 /// Tries again what only came at a bad moment.
@@ -178,11 +155,7 @@ struct Patience {
 }
 
 impl Patience {
-    fn with<T>(
-        &mut self,
-        session: &mut Session,
-        mut work: impl FnMut(&mut Session) -> Result<T>,
-    ) -> Result<T> {
+    fn with<T>(&mut self, session: &mut Session, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
         let mut tried = 0;
         loop {
             let error = match work(session) {
@@ -211,30 +184,17 @@ fn blockers(session: &mut Session) -> Result<String> {
          where l.granted and l.locktype = 'relation' and l.relation >= 16384 and l.pid <> pg_backend_pid()
              and l.database = (select oid from pg_database where datname = current_database())",
     )?;
-    Ok(if found.is_empty() {
-        "they have gone meanwhile".to_owned()
-    } else {
-        found.join("; ")
-    })
+    Ok(if found.is_empty() { "they have gone meanwhile".to_owned() } else { found.join("; ") })
 }
 
-fn set_passwords(
-    session: &mut Session,
-    admin_url: &str,
-    passwords: &Passwords,
-    database: &str,
-) -> Result<Vec<String>> {
+fn set_passwords(session: &mut Session, admin_url: &str, passwords: &Passwords, database: &str) -> Result<Vec<String>> {
     let mut set = Vec::new();
     for role in LOGINS.iter().filter(|role| **role != "govrnanza_admin") {
         if accepts(admin_url, role, passwords, database) {
             continue;
         }
         if let Some(verifier) = passwords.verifier(role) {
-            let sql = format!(
-                "alter role {} password {}",
-                identifier(role),
-                literal(&verifier)
-            );
+            let sql = format!("alter role {} password {}", identifier(role), literal(&verifier));
             session.run(&sql, &format!("setting the password of {role}"))?;
             set.push((*role).to_owned());
         }
@@ -248,11 +208,7 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let mut owners = managed.clone();
     owners.push("govrnanza_admin".to_owned());
     let list: Vec<_> = owners.iter().map(|role| literal(role)).collect();
-    let schemas: Vec<_> = crate::SERVICES
-        .iter()
-        .chain(&["published", "dba"])
-        .map(|name| literal(name))
-        .collect();
+    let schemas: Vec<_> = crate::SERVICES.iter().chain(&["published", "dba"]).map(|name| literal(name)).collect();
     let mut found = session.texts(&format!(
         "select format('%I.%I belongs to %I: give it to its service''s owner', n.nspname, c.relname, r.rolname)
          from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
@@ -262,14 +218,9 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
         list.join(", ")
     ))?;
     let strays = strays(session, file)?;
-    found.extend(
-        strays
-            .iter()
-            .map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")),
-    );
+    found.extend(strays.iter().map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")));
     // What bootstrap noted.
-    let noted =
-        "select coalesce(obj_description('dba'::regnamespace, 'pg_namespace') = 'managed', false)";
+    let noted = "select coalesce(obj_description('dba'::regnamespace, 'pg_namespace') = 'managed', false)";
     if session.value::<bool>(noted)? {
         return Ok(found);
     }

@@ -22,11 +22,7 @@ pub struct BootstrapOptions {
 
 impl Default for BootstrapOptions {
     fn default() -> Self {
-        Self {
-            database: crate::DATABASE.to_owned(),
-            managed: false,
-            roles: RolesFile::default(),
-        }
+        Self { database: crate::DATABASE.to_owned(), managed: false, roles: RolesFile::default() }
     }
 }
 
@@ -36,66 +32,37 @@ pub fn bootstrap(superuser_url: &str, passwords: &Passwords) -> Result<Vec<Strin
 }
 
 /// The same with options. Returns what can't be enforced on this server: empty, but for `managed`.
-pub fn run(
-    superuser_url: &str,
-    passwords: &Passwords,
-    options: &BootstrapOptions,
-) -> Result<Vec<String>> {
+pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOptions) -> Result<Vec<String>> {
     let mut session = Session::connect(superuser_url)?;
-    if !options.managed
-        && !session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")?
-    {
+    if !options.managed && !session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
         return Err(Error::Usage(
-            "bootstrap needs a superuser; on a managed server that has none for you, add --managed"
-                .to_owned(),
+            "bootstrap needs a superuser; on a managed server that has none for you, add --managed".to_owned(),
         ));
     }
-    session.run(
-        &format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"),
-        "waiting for another bootstrap",
-    )?;
+    session.run(&format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"), "waiting for another bootstrap")?;
     session.transaction(|session| {
-        create_roles(
-            session,
-            &options.roles.section("administrator", &options.database),
-        )?;
+        create_roles(session, &options.roles.section("administrator", &options.database))?;
         let admin = "govrnanza_admin";
-        let password = passwords
-            .verifier(admin)
-            .map(|secret| format!("alter role {admin} password {}", literal(&secret)));
+        let password =
+            passwords.verifier(admin).map(|secret| format!("alter role {admin} password {}", literal(&secret)));
         if password.is_some() && !accepts(superuser_url, admin, passwords, "postgres") {
-            session.run(
-                &password.unwrap_or_default(),
-                "setting the administrator's password",
-            )?;
+            session.run(&password.unwrap_or_default(), "setting the administrator's password")?;
         }
         Ok(())
     })?;
     let database = identifier(&options.database);
-    let exists = format!(
-        "select exists (select from pg_database where datname = {})",
-        literal(&options.database)
-    );
+    let exists = format!("select exists (select from pg_database where datname = {})", literal(&options.database));
     if !session.value::<bool>(&exists)? {
         // On a managed server the creator must be a member of the owner.
         if options.managed {
-            session.run(
-                "grant govrnanza_admin to current_user",
-                "becoming a member of the administrator",
-            )?;
+            session.run("grant govrnanza_admin to current_user", "becoming a member of the administrator")?;
         }
-        session.run(
-            &format!("create database {database} owner govrnanza_admin"),
-            "creating the database",
-        )?;
+        session.run(&format!("create database {database} owner govrnanza_admin"), "creating the database")?;
     }
     let mut inside = Session::connect_to(superuser_url, &options.database)?;
     inside.transaction(|session| {
         // As the administrator: on 16 and newer it administers only the roles that it made.
-        session.run(
-            "set local role govrnanza_admin",
-            "becoming the administrator",
-        )?;
+        session.run("set local role govrnanza_admin", "becoming the administrator")?;
         create_roles(session, &options.roles.section("roles", &options.database))?;
         session.run("reset role", "reset role")
     })?;
@@ -115,24 +82,13 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
     for statement in section {
         let place = format!("db-roles.sql, line {}", statement.line);
         if let Some(role) = statement.creates_role() {
-            if session.value::<bool>(&format!(
-                "select to_regrole({}) is null",
-                literal(&identifier(role))
-            ))? {
+            if session.value::<bool>(&format!("select to_regrole({}) is null", literal(&identifier(role))))? {
                 session.run(&statement.sql, &place)?;
                 fresh.push(role);
             }
         } else {
             // Settings and memberships of roles that were there already are the reconciliation's business.
-            let subject =
-                statement
-                    .sql
-                    .split_whitespace()
-                    .nth(if statement.sql.starts_with("grant ") {
-                        1
-                    } else {
-                        2
-                    });
+            let subject = statement.sql.split_whitespace().nth(if statement.sql.starts_with("grant ") { 1 } else { 2 });
             let schema = statement.sql.starts_with("create schema ");
             if schema || subject.is_some_and(|subject| fresh.contains(&subject)) {
                 session.run(&statement.sql, &place)?;
@@ -144,24 +100,20 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
 
 /// Does this login get in with the password we have? (A full house, 53300, is found out after the password.)
 pub(crate) fn accepts(url: &str, role: &str, passwords: &Passwords, database: &str) -> bool {
-    let (Ok(mut config), Some(password)) = (crate::session::config(url), passwords.get(role))
-    else {
+    let (Ok(mut config), Some(password)) = (crate::session::config(url), passwords.get(role)) else {
         return false;
     };
     config.user(role).password(password).dbname(database);
     match config.connect(postgres::NoTls) {
         Ok(_) => true,
         // Past the password: the house is full, or the database isn't for this login.
-        Err(error) => error
-            .code()
-            .is_some_and(|code| !code.code().starts_with("28")),
+        Err(error) => error.code().is_some_and(|code| !code.code().starts_with("28")),
     }
 }
 
 fn superuser_part(session: &mut Session, options: &BootstrapOptions) -> Result<Vec<String>> {
-    let statistics: bool = session.value(
-        "select exists (select from pg_available_extensions where name = 'pg_stat_statements')",
-    )?;
+    let statistics: bool =
+        session.value("select exists (select from pg_available_extensions where name = 'pg_stat_statements')")?;
     let mut unenforced = Vec::new();
     session.run("set client_min_messages = warning", "quiet")?;
     session.transaction(|session| {

@@ -53,11 +53,7 @@ fn print(format: Format, text: &str, value: &serde_json::Value) {
 fn start(ephemeral: bool, format: Format) -> schema::Result<()> {
     let mut options = ClusterOptions::from_env();
     if ephemeral {
-        options = ClusterOptions {
-            life: Life::Ephemeral,
-            careless: false,
-            ..ClusterOptions::ephemeral()
-        };
+        options = ClusterOptions { life: Life::Ephemeral, careless: false, ..ClusterOptions::ephemeral() };
     }
     let cluster = Cluster::find_or_start(&options)?;
     print(
@@ -88,25 +84,22 @@ fn status(format: Format) -> schema::Result<()> {
     let home = cluster::home()?;
     match Cluster::running(&home) {
         Some(cluster) => {
-            print(
-                format,
-                cluster.url(),
-                &json!({ "url": cluster.url(), "private": true, "home": home }),
-            );
+            print(format, cluster.url(), &json!({ "url": cluster.url(), "private": true, "home": home }));
             Ok(())
         }
-        None => Err(Error::Finding(format!(
-            "no cluster runs in {}: `dba cluster start` starts one",
-            home.display()
-        ))),
+        None => Err(Error::Finding(format!("no cluster runs in {}: `dba cluster start` starts one", home.display()))),
     }
 }
 
 /// The private cluster, and the passwords beside it.
 fn private(passwords: Option<&PathBuf>) -> schema::Result<(Cluster, Passwords)> {
     let home = cluster::home()?;
-    let cluster = Cluster::running(&home)
-        .ok_or_else(|| Error::Unavailable(format!("no cluster runs in {}: `dba cluster start` starts one, or name a server with --database-url", home.display())))?;
+    let cluster = Cluster::running(&home).ok_or_else(|| {
+        Error::Unavailable(format!(
+            "no cluster runs in {}: `dba cluster start` starts one, or name a server with --database-url",
+            home.display()
+        ))
+    })?;
     let file = passwords.cloned().unwrap_or_else(|| home.join("passwords"));
     Ok((cluster, Passwords::load(&file)?))
 }
@@ -126,9 +119,8 @@ fn passwords_at(file: Option<&PathBuf>) -> schema::Result<Passwords> {
         Some(file) => Passwords::load(file),
         None => {
             let home = cluster::home()?;
-            std::fs::create_dir_all(&home).map_err(|error| {
-                Error::Unavailable(format!("can't make {}: {error}", home.display()))
-            })?;
+            std::fs::create_dir_all(&home)
+                .map_err(|error| Error::Unavailable(format!("can't make {}: {error}", home.display())))?;
             Passwords::load(&home.join("passwords"))
         }
     }
@@ -142,13 +134,9 @@ fn run_bootstrap(args: &Bootstrap, format: Format) -> schema::Result<()> {
             (cluster.url().to_owned(), passwords)
         }
     };
-    let options = bootstrap::BootstrapOptions {
-        managed: args.managed,
-        ..bootstrap::BootstrapOptions::default()
-    };
+    let options = bootstrap::BootstrapOptions { managed: args.managed, ..bootstrap::BootstrapOptions::default() };
     let unenforced = bootstrap::run(&url, &passwords, &options)?;
-    let mut text =
-        "the database govrnanza is there, and govrnanza_admin; next: dba apply".to_owned();
+    let mut text = "the database govrnanza is there, and govrnanza_admin; next: dba apply".to_owned();
     for statement in &unenforced {
         text.push_str(&format!("\nnot enforced here: {statement}"));
     }
@@ -163,14 +151,7 @@ fn run_apply(args: &Apply, format: Format) -> schema::Result<()> {
         None => {
             let (cluster, passwords) = private(args.passwords.as_ref())?;
             let admin = "govrnanza_admin";
-            (
-                cluster.url_of(
-                    admin,
-                    passwords.get(admin).unwrap_or_default(),
-                    schema::DATABASE,
-                ),
-                passwords,
-            )
+            (cluster.url_of(admin, passwords.get(admin).unwrap_or_default(), schema::DATABASE), passwords)
         }
     };
     let options = ApplyOptions {
@@ -181,11 +162,7 @@ fn run_apply(args: &Apply, format: Format) -> schema::Result<()> {
         ..ApplyOptions::default()
     };
     let report = schema::apply(&url, &options)?;
-    print(
-        format,
-        &told(&report),
-        &serde_json::to_value(&report).unwrap_or_default(),
-    );
+    print(format, &told(&report), &serde_json::to_value(&report).unwrap_or_default());
     match report.findings.first() {
         None => Ok(()),
         Some(first) => Err(Error::Finding(format!(
@@ -207,9 +184,7 @@ fn told(report: &Report) -> String {
         ("password", &report.passwords),
         ("finding", &report.findings),
     ];
-    let lines = parts
-        .iter()
-        .flat_map(|(what, items)| items.iter().map(move |item| format!("{what:<9} {item}")));
+    let lines = parts.iter().flat_map(|(what, items)| items.iter().map(move |item| format!("{what:<9} {item}")));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -226,12 +201,7 @@ fn run_after_restore(args: &AfterRestore, format: Format) -> schema::Result<()> 
     let feeds = schema::after_restore(&url)?;
     let lines: Vec<_> = feeds
         .iter()
-        .map(|feed| {
-            format!(
-                "{}: {} read, {} still to be read",
-                feed.feed, feed.read, feed.unread
-            )
-        })
+        .map(|feed| format!("{}: {} read, {} still to be read", feed.feed, feed.read, feed.unread))
         .collect();
     print(format, &lines.join("\n"), &json!({ "feeds": feeds }));
     Ok(())
@@ -246,19 +216,13 @@ fn rewrite(args: &Schema) -> schema::Result<()> {
             let passwords = Passwords::load(&folder.join("passwords"))?;
             bootstrap(cluster.url(), &passwords)?;
             let admin = "govrnanza_admin";
-            let url = cluster.url_of(
-                admin,
-                passwords.get(admin).unwrap_or_default(),
-                schema::DATABASE,
-            );
+            let url = cluster.url_of(admin, passwords.get(admin).unwrap_or_default(), schema::DATABASE);
             schema::apply(&url, &ApplyOptions::default())?;
             schema::generate::rewrite(&url, &args.root, args.check)?
         }
     };
     match (args.check, changed.first()) {
-        (true, Some(file)) => Err(Error::Finding(format!(
-            "{file} isn't what the tables say: run `dba schema`"
-        ))),
+        (true, Some(file)) => Err(Error::Finding(format!("{file} isn't what the tables say: run `dba schema`"))),
         _ => {
             changed.iter().for_each(print_line);
             Ok(())
@@ -267,12 +231,8 @@ fn rewrite(args: &Schema) -> schema::Result<()> {
 }
 
 fn wait_for_interrupt() -> schema::Result<()> {
-    let failed =
-        |error: std::io::Error| Error::Unavailable(format!("can't wait for Ctrl-C: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
+    let failed = |error: std::io::Error| Error::Unavailable(format!("can't wait for Ctrl-C: {error}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
         use tokio::signal::unix::{SignalKind, signal};
         let mut end = signal(SignalKind::terminate()).map_err(failed)?;

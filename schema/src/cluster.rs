@@ -50,21 +50,12 @@ impl Cluster {
     pub fn find_or_start(options: &ClusterOptions) -> Result<Self> {
         if let Some(url) = &options.database_url {
             Session::connect(url)?;
-            return Ok(Self {
-                url: url.clone(),
-                home: None,
-                port: 0,
-                started: false,
-                server: None,
-                watchdog: None,
-            });
+            return Ok(Self { url: url.clone(), home: None, port: 0, started: false, server: None, watchdog: None });
         }
         let home = match (options.life, &options.home) {
             (Life::Ephemeral, _) => {
-                let folder = tempfile::Builder::new()
-                    .prefix("govrnanza-")
-                    .tempdir()
-                    .doing("making a temporary folder")?;
+                let folder =
+                    tempfile::Builder::new().prefix("govrnanza-").tempdir().doing("making a temporary folder")?;
                 folder.keep()
             }
             (_, Some(home)) => home.clone(),
@@ -75,23 +66,11 @@ impl Cluster {
 
     /// The cluster of this folder, if it runs.
     pub fn running(home: &Path) -> Option<Self> {
-        let found = Postmaster::alive(&home.join("postgres/data"))
-            .filter(|found| found.status == "ready")?;
+        let found = Postmaster::alive(&home.join("postgres/data")).filter(|found| found.status == "ready")?;
         let password = fs::read_to_string(home.join("superuser")).ok()?;
-        let url = format!(
-            "postgresql://postgres:{}@127.0.0.1:{}/postgres",
-            password.trim(),
-            found.port
-        );
+        let url = format!("postgresql://postgres:{}@127.0.0.1:{}/postgres", password.trim(), found.port);
         Session::connect(&url).ok()?;
-        Some(Self {
-            url,
-            home: Some(home.to_owned()),
-            port: found.port,
-            started: false,
-            server: None,
-            watchdog: None,
-        })
+        Some(Self { url, home: Some(home.to_owned()), port: found.port, started: false, server: None, watchdog: None })
     }
 
     fn in_home(home: &Path, options: &ClusterOptions) -> Result<Self> {
@@ -128,9 +107,7 @@ impl Cluster {
 
     fn start_in(home: &Path, options: &ClusterOptions, account: Option<&Account>) -> Result<Self> {
         let data = home.join("postgres/data");
-        let major = fs::read_to_string(data.join("PG_VERSION"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
+        let major = fs::read_to_string(data.join("PG_VERSION")).ok().and_then(|text| text.trim().parse().ok());
         let binaries = Binaries::find(major)?;
         Account::may_reach(account, &data)?;
         let password = superuser_password(home)?;
@@ -150,16 +127,11 @@ impl Cluster {
                 None => free_port()?,
             };
             configure(&data, &binaries, options, at, &run)?;
-            let file = OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&log)
-                .doing(format!("opening {}", log.display()))?;
+            let file =
+                OpenOptions::new().create(true).append(true).open(&log).doing(format!("opening {}", log.display()))?;
             let mut command = Command::new(binaries.folder.join("postgres"));
             command.arg("-D").arg(&data).stdin(Stdio::null());
-            command
-                .stdout(file.try_clone().doing("opening the log")?)
-                .stderr(file);
+            command.stdout(file.try_clone().doing("opening the log")?).stderr(file);
             Account::prepare(account, &mut command);
             let mut server = command.spawn().doing("starting postgres")?;
             match Postmaster::wait_ready(&data, Some(&mut server), &log) {
@@ -177,11 +149,7 @@ impl Cluster {
                     });
                 }
                 // Somebody took the port between our look and postgres's.
-                Err(error)
-                    if attempt < 4
-                        && error
-                            .to_string()
-                            .contains("could not create any TCP/IP sockets") => {}
+                Err(error) if attempt < 4 && error.to_string().contains("could not create any TCP/IP sockets") => {}
                 Err(error) => return Err(error),
             }
         }
@@ -251,11 +219,7 @@ impl Cluster {
 
     /// Kills the server as a crash would: SIGKILL to its first process, which the others follow.
     pub fn kill(&mut self) -> Result<()> {
-        let Some(found) = self
-            .home
-            .as_ref()
-            .and_then(|home| Postmaster::alive(&home.join("postgres/data")))
-        else {
+        let Some(found) = self.home.as_ref().and_then(|home| Postmaster::alive(&home.join("postgres/data"))) else {
             return Ok(());
         };
         postmaster::send(found.pid, rustix::process::Signal::KILL)?;

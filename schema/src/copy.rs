@@ -32,10 +32,7 @@ pub fn drop_all() {
 fn drop_database(original: &str, name: &str) {
     let gone = maintenance(original).and_then(|mut session| {
         forget(&mut session, original, name);
-        session.run(
-            &format!("drop database if exists {name} with (force)"),
-            "dropping the copy",
-        )
+        session.run(&format!("drop database if exists {name} with (force)"), "dropping the copy")
     });
     if let Err(error) = gone {
         eprintln!("dba: {name} is left: {error}");
@@ -45,8 +42,7 @@ fn drop_database(original: &str, name: &str) {
 /// Takes what the server has counted of a copy out of `pg_stat_statements`, where our sessions couldn't keep out of it and we may: nobody asks for it again,
 /// and it would push out statements of services. The functions are where the extension is, which is the original.
 fn forget(session: &mut Session, original: &str, name: &str) {
-    let counted =
-        "select coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none'";
+    let counted = "select coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none'";
     if !session.value(counted).unwrap_or(false) {
         return;
     }
@@ -54,9 +50,7 @@ fn forget(session: &mut Session, original: &str, name: &str) {
         return;
     };
     for schema in session.texts(COUNTERS).unwrap_or_default() {
-        let sql = format!(
-            "select {schema}.pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1"
-        );
+        let sql = format!("select {schema}.pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1");
         // Not everybody may; it was worth trying.
         let _ = session.client.execute(&sql, &[&name]);
     }
@@ -69,9 +63,8 @@ fn maintenance(original: &str) -> Result<Session> {
 
 /// URL of another database of the same server, for the same login.
 fn beside(url: &str, database: &str) -> Result<String> {
-    let (server, tail) = url
-        .rsplit_once('/')
-        .ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
+    let (server, tail) =
+        url.rsplit_once('/').ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
     let options = tail.find('?').map_or("", |at| &tail[at..]);
     Ok(format!("{server}/{database}{options}"))
 }
@@ -98,11 +91,7 @@ impl Copy {
         let mut copy = Self::named(url, purpose)?;
         let rights = database_rights(url)?;
         let template = identifier(config(url)?.get_dbname().unwrap_or("postgres"));
-        copy.create(
-            &format!("template {template}"),
-            &rights,
-            "a copy of the files",
-        )?;
+        copy.create(&format!("template {template}"), &rights, "a copy of the files")?;
         copy.took = started.elapsed();
         Ok(copy)
     }
@@ -145,13 +134,7 @@ impl Copy {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("dba_{purpose}_{}_{number}", std::process::id());
-        Ok(Self {
-            original: url.to_owned(),
-            url: beside(url, &name)?,
-            name,
-            how: "",
-            took: Duration::ZERO,
-        })
+        Ok(Self { original: url.to_owned(), url: beside(url, &name)?, name, how: "", took: Duration::ZERO })
     }
 
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {
@@ -159,15 +142,9 @@ impl Copy {
         let mut there = there();
         there.insert(self.name.clone(), self.original.clone());
         let mut session = maintenance(&self.original)?;
-        session.run(
-            &format!("create database {} {template}", self.name),
-            "copying the database",
-        )?;
+        session.run(&format!("create database {} {template}", self.name), "copying the database")?;
         drop(there);
-        session.run(
-            &format!("revoke all on database {} from public", self.name),
-            "rights on the copy",
-        )?;
+        session.run(&format!("revoke all on database {} from public", self.name), "rights on the copy")?;
         for right in rights {
             session.run(&right.replace("%s", &self.name), "rights on the copy")?;
         }
@@ -186,8 +163,8 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
 fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
     let what = "copying a database that somebody is connected to";
-    let [dump, restore] = tools(from)
-        .map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect everybody")))?;
+    let [dump, restore] =
+        tools(from).map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect everybody")))?;
     let mut dump = program(&dump, from)?;
     dump.args(["--format=custom", "--compress=0"]);
     if !rows {
@@ -200,11 +177,7 @@ fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
     if let Some(out) = dump.stdout.take() {
         restore.stdin(out);
     }
-    let said = restore
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .doing(what);
+    let said = restore.stdout(Stdio::null()).stderr(Stdio::piped()).output().doing(what);
     let dumped = dump.wait().doing("waiting for pg_dump")?;
     let said = said?;
     if dumped.success() && said.status.success() {
@@ -230,9 +203,7 @@ fn program(tool: &Path, url: &str) -> Result<Command> {
         postgres::config::Host::Tcp(name) => name.clone(),
         postgres::config::Host::Unix(path) => path.to_string_lossy().into_owned(),
     });
-    let password = config
-        .get_password()
-        .map(|password| String::from_utf8_lossy(password).into_owned());
+    let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
     let port = config.get_ports().first().map(u16::to_string);
     for (variable, value) in [
         ("PGHOST", host),

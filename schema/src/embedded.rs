@@ -24,11 +24,7 @@ impl Script {
     /// The stamp in digits, as diesel keeps it in its history.
     #[must_use]
     pub fn version(&self) -> String {
-        self.name
-            .split('_')
-            .next()
-            .unwrap_or_default()
-            .replace('-', "")
+        self.name.split('_').next().unwrap_or_default().replace('-', "")
     }
 }
 
@@ -48,9 +44,5 @@ pub fn fingerprint() -> String {
         hash.update(sql);
     }
     hash.update(ROLES);
-    hash.finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -51,11 +51,7 @@ impl Error {
     pub fn passes(&self) -> bool {
         match self {
             Self::Database { source, .. } => source.as_db_error().is_some_and(|error| {
-                [
-                    SqlState::LOCK_NOT_AVAILABLE,
-                    SqlState::T_R_DEADLOCK_DETECTED,
-                ]
-                .contains(error.code())
+                [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(error.code())
                     || error.message().starts_with("tuple concurrently")
             }),
             // diesel keeps no SQLSTATE; `dba bootstrap` pins the language of messages.
@@ -80,10 +76,7 @@ impl Error {
 pub(crate) fn describe(error: &postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => {
-            let detail = db
-                .detail()
-                .map(|text| format!(" ({})", text.replace('\n', "; ")))
-                .unwrap_or_default();
+            let detail = db.detail().map(|text| format!(" ({})", text.replace('\n', "; "))).unwrap_or_default();
             format!("{}{detail} [{}]", db.message(), db.code().code())
         }
         None => error.to_string(),
@@ -98,10 +91,7 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for std::result::Result<T, postgres::Error> {
     fn doing(self, doing: impl Into<String>) -> Result<T> {
-        self.map_err(|source| Error::Database {
-            doing: doing.into(),
-            source: Box::new(source),
-        })
+        self.map_err(|source| Error::Database { doing: doing.into(), source: Box::new(source) })
     }
 }
 

@@ -31,17 +31,7 @@ pub fn declared() -> Result<Vec<Key>> {
         for statement in statements(sql, 1) {
             let words: Vec<_> = statement.sql.split_whitespace().collect();
             match words.as_slice() {
-                [
-                    "alter",
-                    "table",
-                    table,
-                    "add",
-                    "constraint",
-                    name,
-                    "foreign",
-                    "key",
-                    ..,
-                ] => keys.push(Key {
+                ["alter", "table", table, "add", "constraint", name, "foreign", "key", ..] => keys.push(Key {
                     owner: format!("{service}_owner"),
                     table: (*table).to_owned(),
                     name: (*name).to_owned(),
@@ -67,49 +57,32 @@ pub fn plan(session: &mut Session, wanted: bool) -> Result<Vec<String>> {
     let mut steps = Vec::new();
     for have in &existing {
         let same = declared.iter().any(|key| {
-            key.table == have.table
-                && key.name == have.name
-                && plain(&key.definition) == plain(&have.definition)
+            key.table == have.table && key.name == have.name && plain(&key.definition) == plain(&have.definition)
         });
         if !same {
             steps.push(as_owner(
                 &have.owner,
-                &format!(
-                    "alter table {} drop constraint {}",
-                    have.table,
-                    identifier(&have.name)
-                ),
+                &format!("alter table {} drop constraint {}", have.table, identifier(&have.name)),
             ));
         }
     }
     for key in &declared {
-        let have = existing.iter().find(|e| {
-            e.table == key.table
-                && e.name == key.name
-                && plain(&e.definition) == plain(&key.definition)
-        });
+        let have = existing
+            .iter()
+            .find(|e| e.table == key.table && e.name == key.name && plain(&e.definition) == plain(&key.definition));
         if have.is_none() {
-            let add = format!(
-                "alter table {} add constraint {} {} not valid",
-                key.table, key.name, key.definition
-            );
+            let add = format!("alter table {} add constraint {} {} not valid", key.table, key.name, key.definition);
             steps.push(as_owner(&key.owner, &add));
         }
         if have.is_none_or(|have| !have.validated) {
-            steps.push(as_owner(
-                &key.owner,
-                &format!("alter table {} validate constraint {}", key.table, key.name),
-            ));
+            steps.push(as_owner(&key.owner, &format!("alter table {} validate constraint {}", key.table, key.name)));
         }
     }
     Ok(steps)
 }
 
 fn as_owner(owner: &str, statement: &str) -> String {
-    format!(
-        "begin; set local role {}; {statement}; commit;",
-        identifier(owner)
-    )
+    format!("begin; set local role {}; {statement}; commit;", identifier(owner))
 }
 
 fn existing(session: &mut Session) -> Result<Vec<Existing>> {
@@ -136,11 +109,7 @@ fn existing(session: &mut Session) -> Result<Vec<Existing>> {
 
 /// Postgres writes a key in its own way; spaces and case apart, ours reads the same.
 fn plain(definition: &str) -> String {
-    let mut text: String = definition
-        .to_lowercase()
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
+    let mut text: String = definition.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
     if let Some(short) = text.strip_suffix("notvalid") {
         text.truncate(short.len());
     }

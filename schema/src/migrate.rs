@@ -42,13 +42,7 @@ impl std::fmt::Display for Name {
 
 impl MigrationName for Name {
     fn version(&self) -> MigrationVersion<'_> {
-        MigrationVersion::from(
-            self.0
-                .split('_')
-                .next()
-                .unwrap_or_default()
-                .replace('-', ""),
-        )
+        MigrationVersion::from(self.0.split('_').next().unwrap_or_default().replace('-', ""))
     }
 }
 
@@ -59,27 +53,17 @@ impl Owned<'_> {
         conn: &mut dyn diesel::connection::BoxableConnection<Pg>,
     ) -> diesel::migration::Result<()> {
         let owner = identifier(&format!("{}_owner", self.script.service()));
-        let (before, after) = self.around.map_or(("", ""), |around| {
-            (around.before.as_str(), around.after.as_str())
-        });
-        Ok(conn.batch_execute(&format!(
-            "{before}\nset local role {owner};\n{sql}\n;reset role;\n{after}"
-        ))?)
+        let (before, after) = self.around.map_or(("", ""), |around| (around.before.as_str(), around.after.as_str()));
+        Ok(conn.batch_execute(&format!("{before}\nset local role {owner};\n{sql}\n;reset role;\n{after}"))?)
     }
 }
 
 impl Migration<Pg> for Owned<'_> {
-    fn run(
-        &self,
-        conn: &mut dyn diesel::connection::BoxableConnection<Pg>,
-    ) -> diesel::migration::Result<()> {
+    fn run(&self, conn: &mut dyn diesel::connection::BoxableConnection<Pg>) -> diesel::migration::Result<()> {
         self.run_as_owner(self.script.up, conn)
     }
 
-    fn revert(
-        &self,
-        conn: &mut dyn diesel::connection::BoxableConnection<Pg>,
-    ) -> diesel::migration::Result<()> {
+    fn revert(&self, conn: &mut dyn diesel::connection::BoxableConnection<Pg>) -> diesel::migration::Result<()> {
         self.run_as_owner(self.script.down, conn)
     }
 
@@ -101,35 +85,24 @@ pub struct Migrator {
 impl Migrator {
     /// Connects as the administrator; a statement that waits longer than this for a lock gives up.
     pub fn connect(admin_url: &str, lock_timeout_ms: u32) -> Result<Self> {
-        let unreachable = |error: &dyn std::fmt::Display| {
-            Error::Unavailable(format!("can't reach Postgres: {error}"))
-        };
+        let unreachable = |error: &dyn std::fmt::Display| Error::Unavailable(format!("can't reach Postgres: {error}"));
         let mut conn = PgConnection::establish(admin_url).map_err(|error| unreachable(&error))?;
-        conn.batch_execute(&format!("set search_path = dba; set lock_timeout = {lock_timeout_ms}; set client_min_messages = warning"))
-            .map_err(|error| unreachable(&error))?;
+        conn.batch_execute(&format!(
+            "set search_path = dba; set lock_timeout = {lock_timeout_ms}; set client_min_messages = warning"
+        ))
+        .map_err(|error| unreachable(&error))?;
         Ok(Self { conn })
     }
 
     /// Those not yet run, oldest first.
     pub fn pending(&mut self, scripts: &'static [Script]) -> Result<Vec<&'static Script>> {
-        let ran = self
-            .conn
-            .applied_migrations()
-            .map_err(|error| failed("history", error.as_ref()))?;
+        let ran = self.conn.applied_migrations().map_err(|error| failed("history", error.as_ref()))?;
         let ran: Vec<String> = ran.iter().map(ToString::to_string).collect();
-        Ok(scripts
-            .iter()
-            .filter(|script| !ran.contains(&script.version()))
-            .collect())
+        Ok(scripts.iter().filter(|script| !ran.contains(&script.version())).collect())
     }
 
     /// Runs one. Where a view stands on what it alters, the service's views are taken away and made again in the same transaction.
-    pub fn run(
-        &mut self,
-        script: &Script,
-        session: &mut Session,
-        managed: &[String],
-    ) -> Result<()> {
+    pub fn run(&mut self, script: &Script, session: &mut Session, managed: &[String]) -> Result<()> {
         match self.forward(script, None) {
             Err(Error::Migration { message, .. }) if stands_on(&message) => {
                 let around = around(script.service(), session, managed)?;
@@ -141,22 +114,13 @@ impl Migrator {
 
     fn forward(&mut self, script: &Script, around: Option<&Around>) -> Result<()> {
         let owned = Owned { script, around };
-        self.conn
-            .run_migration(&owned)
-            .map(drop)
-            .map_err(|error| failed(script.name, error.as_ref()))
+        self.conn.run_migration(&owned).map(drop).map_err(|error| failed(script.name, error.as_ref()))
     }
 
     /// Undoes one, by its `down.sql`.
     pub fn revert(&mut self, script: &Script) -> Result<()> {
-        let owned = Owned {
-            script,
-            around: None,
-        };
-        self.conn
-            .revert_migration(&owned)
-            .map(drop)
-            .map_err(|error| failed(script.name, error.as_ref()))
+        let owned = Owned { script, around: None };
+        self.conn.revert_migration(&owned).map(drop).map_err(|error| failed(script.name, error.as_ref()))
     }
 }
 
@@ -167,15 +131,11 @@ pub fn scripts() -> &'static [Script] {
 }
 
 fn failed(name: &str, error: &(dyn std::error::Error + Send + Sync)) -> Error {
-    Error::Migration {
-        name: name.to_owned(),
-        message: error.to_string(),
-    }
+    Error::Migration { name: name.to_owned(), message: error.to_string() }
 }
 
 fn stands_on(message: &str) -> bool {
-    message.contains("used by a view or rule")
-        || message.contains("because other objects depend on it")
+    message.contains("used by a view or rule") || message.contains("because other objects depend on it")
 }
 
 /// Taking away all views of a service is simpler than finding out which ones are in the way, and just as unseen.
@@ -187,18 +147,9 @@ fn around(service: &str, session: &mut Session, managed: &[String]) -> Result<Ar
     ))?;
     let state = State::read(session, managed, "govrnanza_admin")?;
     let rights = state.given().filter(|right| views.contains(&right.object));
-    let declared = VIEWS
-        .iter()
-        .find(|(name, _)| *name == service)
-        .map(|(_, sql)| *sql)
-        .unwrap_or_default();
-    let before = format!(
-        "set local role {publisher}; drop view {}; reset role;",
-        views.join(", ")
-    );
-    let after = format!(
-        "set local role {publisher};\n{declared}\n;reset role;\n{}",
-        statements("grant", rights).join("\n")
-    );
+    let declared = VIEWS.iter().find(|(name, _)| *name == service).map(|(_, sql)| *sql).unwrap_or_default();
+    let before = format!("set local role {publisher}; drop view {}; reset role;", views.join(", "));
+    let after =
+        format!("set local role {publisher};\n{declared}\n;reset role;\n{}", statements("grant", rights).join("\n"));
     Ok(Around { before, after })
 }

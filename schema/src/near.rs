@@ -17,10 +17,7 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[String]) -> Error {
         n if n > LISTED => there.push(format!("and {} more", n - LISTED)),
         _ => {}
     }
-    Error::Usage(format!(
-        "there is no {kind} {name}; there is {}",
-        there.join(", ")
-    ))
+    Error::Usage(format!("there is no {kind} {name}; there is {}", there.join(", ")))
 }
 
 /// The known name that is a slip of the finger away: a third of the last part's characters, at most three.
@@ -66,9 +63,6 @@ mod tests {
             assert_eq!(nearest(name, &known), near, "{name}");
         }
         let said = unknown("role", "nobody", &known).to_string();
-        assert_eq!(
-            said,
-            "there is no role nobody; there is registry_reader, billing_reader, orders"
-        );
+        assert_eq!(said, "there is no role nobody; there is registry_reader, billing_reader, orders");
     }
 }

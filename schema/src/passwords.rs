@@ -26,29 +26,22 @@ impl Passwords {
     /// `GOVRNANZA_PASSWORD_<ROLE>` for each login that has one, else what `file` holds, else a new one, added to `file` (mode 0600).
     pub fn load(file: &Path) -> Result<Self> {
         let kept = fs::read_to_string(file).unwrap_or_default();
-        let mut all: BTreeMap<String, String> = kept
-            .lines()
-            .filter_map(|line| line.split_once(' '))
-            .map(|(r, p)| (r.to_owned(), p.to_owned()))
-            .collect();
+        let mut all: BTreeMap<String, String> =
+            kept.lines().filter_map(|line| line.split_once(' ')).map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
         for role in roles::LOGINS {
             let variable = format!("GOVRNANZA_PASSWORD_{}", role.to_uppercase());
             if let Ok(password) = std::env::var(variable) {
                 all.insert((*role).to_owned(), password);
             }
         }
-        let missing: Vec<_> = roles::LOGINS
-            .iter()
-            .filter(|role| !all.contains_key(**role))
-            .collect();
+        let missing: Vec<_> = roles::LOGINS.iter().filter(|role| !all.contains_key(**role)).collect();
         if !missing.is_empty() {
             let mut add = OpenOptions::new();
             let add = add.append(true).create(true).mode(0o600).open(file);
             let mut add = add.doing(format!("writing passwords to {}", file.display()))?;
             for role in missing {
                 let password = generate();
-                writeln!(add, "{role} {password}")
-                    .doing(format!("writing passwords to {}", file.display()))?;
+                writeln!(add, "{role} {password}").doing(format!("writing passwords to {}", file.display()))?;
                 all.insert((*role).to_owned(), password);
             }
         }
@@ -63,17 +56,12 @@ impl Passwords {
 
     /// What `alter role … password` takes instead of the password itself, which then stands in no log of the server.
     pub(crate) fn verifier(&self, role: &str) -> Option<String> {
-        self.get(role)
-            .map(|password| postgres_protocol::password::scram_sha_256(password.as_bytes()))
+        self.get(role).map(|password| postgres_protocol::password::scram_sha_256(password.as_bytes()))
     }
 }
 
 /// A new password: 32 letters and digits, so that it stands in a URL as it is.
 #[must_use]
 pub fn generate() -> String {
-    rand::rng()
-        .sample_iter(Alphanumeric)
-        .take(32)
-        .map(char::from)
-        .collect()
+    rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect()
 }

@@ -21,9 +21,7 @@ pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     );
     for row in powerful.doing("reading roles")? {
         let role = identifier(row.get(0));
-        strays.push(format!(
-            "alter role {role} nosuperuser nocreatedb nocreaterole noreplication nobypassrls"
-        ));
+        strays.push(format!("alter role {role} nosuperuser nocreatedb nocreaterole noreplication nobypassrls"));
     }
     let members = session.client.query(
         "select b.rolname::text, r.rolname::text from pg_auth_members m

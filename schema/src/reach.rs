@@ -81,41 +81,25 @@ struct View {
 
 /// Reads it. Any login may: the catalogue is everybody's.
 pub fn read(session: &mut Session) -> Result<Reach> {
-    let query = |session: &mut Session, sql: &str, what: &str| {
-        session
-            .client
-            .query(sql, &[])
-            .doing(format!("reading {what}"))
-    };
+    let query =
+        |session: &mut Session, sql: &str, what: &str| session.client.query(sql, &[]).doing(format!("reading {what}"));
     session.run("set search_path = ''", "preparing")?;
     let grants = query(session, &format!("{OBJECTS}{GRANTS}"), "rights")?;
     let mut given: BTreeMap<String, Vec<Can>> = BTreeMap::new();
     for row in &grants {
         let (object, owner, role, privilege): (String, String, String, String) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
-        let option = if row.get::<_, bool>(4) && role != owner {
-            ", may pass it on"
-        } else {
-            ""
-        };
+        let option = if row.get::<_, bool>(4) && role != owner { ", may pass it on" } else { "" };
         let why = match (role == owner, role.as_str()) {
             (true, _) => "owner".to_owned(),
             (_, "public") => "given to PUBLIC, which is everybody".to_owned(),
             _ => format!("given by {owner}{option}"),
         };
-        given.entry(role.clone()).or_default().push(Can {
-            role,
-            object,
-            privilege,
-            why,
-        });
+        given.entry(role.clone()).or_default().push(Can { role, object, privilege, why });
     }
     let mut groups: BTreeMap<String, Vec<(String, bool, bool)>> = BTreeMap::new();
     for row in query(session, MEMBERS, "memberships")? {
-        groups
-            .entry(row.get(0))
-            .or_default()
-            .push((row.get(1), row.get(2), row.get(3)));
+        groups.entry(row.get(0)).or_default().push((row.get(1), row.get(2), row.get(3)));
     }
     let mut views: BTreeMap<String, View> = BTreeMap::new();
     for row in query(session, VIEWS, "views")? {
@@ -130,24 +114,16 @@ pub fn read(session: &mut Session) -> Result<Reach> {
     for row in query(session, COLUMNS, "columns")? {
         columns.entry(row.get(0)).or_default().push(row.get(1));
     }
-    let roles = session.texts(
-        "select rolname::text from pg_roles where rolname !~ '^pg_' and not rolsuper order by 1",
-    )?;
+    let roles =
+        session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' and not rolsuper order by 1")?;
     let mut reach = Reach::default();
     for role in &roles {
         let can = rights(role, &given, &groups);
-        reach
-            .columns
-            .extend(reachable(role, &can, &given, &groups, &views, &columns));
+        reach.columns.extend(reachable(role, &can, &given, &groups, &views, &columns));
         // What everybody may stands once.
-        reach.rights.extend(
-            can.into_iter()
-                .filter(|can| !can.why.starts_with("given to PUBLIC")),
-        );
+        reach.rights.extend(can.into_iter().filter(|can| !can.why.starts_with("given to PUBLIC")));
     }
-    reach
-        .rights
-        .extend(given.get("public").cloned().unwrap_or_default());
+    reach.rights.extend(given.get("public").cloned().unwrap_or_default());
     reach.rights.sort();
     reach.columns.sort();
     reach.columns.dedup();
@@ -163,16 +139,8 @@ fn rights(
     let mut all = Vec::new();
     let mut take = |of: &str, way: &str| {
         for can in given.get(of).into_iter().flatten() {
-            let why = if way.is_empty() {
-                can.why.clone()
-            } else {
-                format!("{way}: {}", can.why)
-            };
-            all.push(Can {
-                role: role.to_owned(),
-                why,
-                ..can.clone()
-            });
+            let why = if way.is_empty() { can.why.clone() } else { format!("{way}: {}", can.why) };
+            all.push(Can { role: role.to_owned(), why, ..can.clone() });
         }
     };
     take(role, "");
@@ -184,16 +152,8 @@ fn rights(
             if !(*inherits || *may_set) || !seen.insert(group.clone()) {
                 continue;
             }
-            let how = if *inherits {
-                "inherits from"
-            } else {
-                "may `set role`"
-            };
-            let way = if way.is_empty() {
-                format!("{how} {group}")
-            } else {
-                format!("{way}, which {how} {group}")
-            };
+            let how = if *inherits { "inherits from" } else { "may `set role`" };
+            let way = if way.is_empty() { format!("{how} {group}") } else { format!("{way}, which {how} {group}") };
             take(group, &way);
             open.push((group.clone(), way));
         }
@@ -211,29 +171,15 @@ fn reachable(
     columns: &BTreeMap<String, Vec<String>>,
 ) -> Vec<Column> {
     let mut found = Vec::new();
-    let mut add = |column: String, why: String| {
-        found.push(Column {
-            role: role.to_owned(),
-            column,
-            why,
-        })
-    };
+    let mut add = |column: String, why: String| found.push(Column { role: role.to_owned(), column, why });
     for one in can.iter().filter(|one| one.privilege == "SELECT") {
         let Some(object) = one.object.strip_prefix("table ") else {
             continue;
         };
         if let Some(all) = columns.get(object) {
-            all.iter().for_each(|column| {
-                add(
-                    format!("{object}.{column}"),
-                    format!("may read the table: {}", one.why),
-                )
-            });
+            all.iter().for_each(|column| add(format!("{object}.{column}"), format!("may read the table: {}", one.why)));
         } else if object.matches('.').count() > 1 {
-            add(
-                object.to_owned(),
-                format!("may read the column: {}", one.why),
-            );
+            add(object.to_owned(), format!("may read the column: {}", one.why));
         }
         // Down the views: each is run with its owner's rights, and reads what that one may.
         let mut open = vec![(object.to_owned(), object.to_owned())];
@@ -242,18 +188,12 @@ fn reachable(
             let Some(view) = views.get(&name).filter(|_| seen.insert(name.clone())) else {
                 continue;
             };
-            let reader = if view.invoker {
-                role
-            } else {
-                view.owner.as_str()
-            };
+            let reader = if view.invoker { role } else { view.owner.as_str() };
             let may = rights(reader, given, groups);
             for (relation, is_view, column) in &view.uses {
                 let whole = format!("table {relation}");
                 let part = format!("{whole}.{column}");
-                if !may.iter().any(|can| {
-                    can.privilege == "SELECT" && (can.object == whole || can.object == part)
-                }) {
+                if !may.iter().any(|can| can.privilege == "SELECT" && (can.object == whole || can.object == part)) {
                     continue;
                 }
                 if *is_view {
@@ -281,13 +221,9 @@ pub fn explain<'a>(reach: &'a Reach, role: &str, object: &str) -> (Vec<&'a Can>,
             || bare.starts_with(&format!("{object}."))
             || (object.matches('.').count() > 1 && object.starts_with(&format!("{bare}.")))
     };
-    let rights = reach
-        .rights
-        .iter()
-        .filter(|can| (can.role == role || can.role == "public") && about(&can.object));
+    let rights = reach.rights.iter().filter(|can| (can.role == role || can.role == "public") && about(&can.object));
     let columns = reach.columns.iter().filter(|column| {
-        column.role == role
-            && (column.column == object || column.column.starts_with(&format!("{object}.")))
+        column.role == role && (column.column == object || column.column.starts_with(&format!("{object}.")))
     });
     (rights.collect(), columns.collect())
 }

@@ -11,12 +11,7 @@ use crate::session::{Session, identifier, literal};
 use crate::state::{Right, State, grantee, statements};
 
 /// Settings whose value is a list of quoted names.
-const LISTS: &[&str] = &[
-    "search_path",
-    "temp_tablespaces",
-    "session_preload_libraries",
-    "local_preload_libraries",
-];
+const LISTS: &[&str] = &["search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"];
 
 /// How to make it so.
 #[derive(Debug, Clone, Copy)]
@@ -72,10 +67,7 @@ pub fn desired(
     session.run("savepoint desired", "savepoint")?;
     let wanted = wanted(session, file, managed, administrator, scope);
     if wanted.is_ok() {
-        session.run(
-            "rollback to savepoint desired; release savepoint desired",
-            "rollback to savepoint",
-        )?;
+        session.run("rollback to savepoint desired; release savepoint desired", "rollback to savepoint")?;
     }
     wanted
 }
@@ -90,23 +82,15 @@ fn wanted(
     let database: String = session.value("select current_database()::text")?;
     let before = State::read(session, managed, administrator)?;
     // Behind the savepoint only: taking everything needs no order and no economy.
-    session.run(
-        &take_all(&before),
-        "taking every right, to see what the file alone gives",
-    )?;
+    session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
     for section in scope.sections {
         for statement in file.section(section, &database) {
-            session.run(
-                &statement.altering(),
-                &format!("db-roles.sql, line {}", statement.line),
-            )?;
+            session.run(&statement.altering(), &format!("db-roles.sql, line {}", statement.line))?;
         }
     }
     if !scope.connection_limits {
-        let all: Vec<_> = managed
-            .iter()
-            .map(|role| format!("alter role {} connection limit -1;", identifier(role)))
-            .collect();
+        let all: Vec<_> =
+            managed.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect();
         session.run(&all.concat(), "lifting connection limits")?;
     }
     State::read(session, managed, administrator)
@@ -115,19 +99,12 @@ fn wanted(
 /// Takes every right and every setting from everyone, and gives owners theirs.
 pub(crate) fn take_all(state: &State) -> String {
     let mut sql = String::new();
-    let owns = state
-        .rights
-        .iter()
-        .filter(|right| right.kind != "default" && right.column.is_empty());
-    let mut objects: Vec<_> = owns
-        .map(|right| (&right.owner, &right.kind, &right.object))
-        .collect();
+    let owns = state.rights.iter().filter(|right| right.kind != "default" && right.column.is_empty());
+    let mut objects: Vec<_> = owns.map(|right| (&right.owner, &right.kind, &right.object)).collect();
     objects.dedup();
     for (owner, kind, object) in objects {
         let owner = identifier(owner);
-        sql.push_str(&format!(
-            "set local role {owner}; grant all on {kind} {object} to {owner}; reset role;"
-        ));
+        sql.push_str(&format!("set local role {owner}; grant all on {kind} {object} to {owner}; reset role;"));
     }
     sql.push_str(&statements("revoke", state.given()).concat());
     sql.push_str(&defaults(state));
@@ -149,12 +126,8 @@ pub(crate) fn take_all(state: &State) -> String {
 
 /// Default privileges as a role has them that never changed any: everything to itself, and to PUBLIC what Postgres gives.
 fn defaults(state: &State) -> String {
-    let mut owners: Vec<_> = state
-        .rights
-        .iter()
-        .filter(|right| right.kind == "default")
-        .map(|right| &right.owner)
-        .collect();
+    let mut owners: Vec<_> =
+        state.rights.iter().filter(|right| right.kind == "default").map(|right| &right.owner).collect();
     owners.dedup();
     owners.sort();
     owners.dedup();
@@ -181,66 +154,41 @@ fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
             let plain = wanted.attributes.split(" [").next().unwrap_or_default();
             steps.push(format!("alter role {role} {plain};"));
         }
-        for (key, value) in wanted
-            .settings
-            .iter()
-            .filter(|(key, value)| is.settings.get(*key) != Some(value))
-        {
-            steps.push(format!(
-                "alter role {role} set {} = {};",
-                identifier(key),
-                setting(key, value)
-            ));
+        for (key, value) in wanted.settings.iter().filter(|(key, value)| is.settings.get(*key) != Some(value)) {
+            steps.push(format!("alter role {role} set {} = {};", identifier(key), setting(key, value)));
         }
-        for key in is
-            .settings
-            .keys()
-            .filter(|key| !wanted.settings.contains_key(*key))
-        {
+        for key in is.settings.keys().filter(|key| !wanted.settings.contains_key(*key)) {
             steps.push(format!("alter role {role} reset {};", identifier(key)));
         }
         for of in wanted.member_of.difference(&is.member_of) {
             steps.push(format!("grant {} to {role};", identifier(of)));
         }
     }
-    steps.extend(statements(
-        "grant",
-        desired.rights.difference(&actual.rights),
-    ));
+    steps.extend(statements("grant", desired.rights.difference(&actual.rights)));
     if revoke {
         for (name, wanted) in &desired.roles {
             let Some(is) = actual.roles.get(name) else {
                 continue;
             };
-            for key in is
-                .settings_here
-                .keys()
-                .filter(|key| !wanted.settings_here.contains_key(*key))
-            {
+            for key in is.settings_here.keys().filter(|key| !wanted.settings_here.contains_key(*key)) {
                 let (role, here) = (identifier(name), identifier(&actual.database));
-                steps.push(format!(
-                    "alter role {role} in database {here} reset {};",
-                    identifier(key)
-                ));
+                steps.push(format!("alter role {role} in database {here} reset {};", identifier(key)));
             }
         }
         let (mut extra, mut options): (Vec<&Right>, Vec<&Right>) = (Vec::new(), Vec::new());
         for right in actual.rights.difference(&desired.rights) {
-            let without = Right {
-                grantable: !right.grantable,
-                ..right.clone()
-            };
-            if desired.rights.contains(&without) {
-                options.push(right)
-            } else {
-                extra.push(right)
-            }
+            let without = Right { grantable: !right.grantable, ..right.clone() };
+            if desired.rights.contains(&without) { options.push(right) } else { extra.push(right) }
         }
         steps.extend(statements("revoke", extra.into_iter()));
         for right in options.into_iter().filter(|right| right.grantable) {
             steps.push(format!(
                 "set local role {}; revoke grant option for {} on {} {} from {} cascade; reset role;",
-                identifier(&right.owner), right.privilege, right.kind, right.object, grantee(&right.grantee)
+                identifier(&right.owner),
+                right.privilege,
+                right.kind,
+                right.object,
+                grantee(&right.grantee)
             ));
         }
     }
@@ -248,9 +196,5 @@ fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
 }
 
 pub(crate) fn setting(key: &str, value: &str) -> String {
-    if LISTS.contains(&key) {
-        value.replace("\"\"", "''")
-    } else {
-        literal(value)
-    }
+    if LISTS.contains(&key) { value.replace("\"\"", "''") } else { literal(value) }
 }

@@ -30,8 +30,7 @@ impl Recording {
     /// # Errors
     /// [`Error::Usage`] where it isn't one.
     pub fn load(path: &Path) -> Result<Self> {
-        let refuse =
-            |what: String| Error::Usage(format!("{} is no recording: {what}", path.display()));
+        let refuse = |what: String| Error::Usage(format!("{} is no recording: {what}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let read: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         match read.version {
@@ -57,29 +56,20 @@ impl Counted {
     /// # Errors
     /// [`Error::Unavailable`] where the server doesn't count, or hides other roles' statements from us.
     pub fn read(url: &str, every_database: bool) -> Result<Self> {
-        let mut client = config(url)?
-            .connect(NoTls)
-            .doing("connecting to read pg_stat_statements")?;
-        client
-            .batch_execute("begin")
-            .doing("reading pg_stat_statements")?;
-        let schema = match client
-            .query_opt(COUNTERS, &[])
-            .doing("looking for pg_stat_statements")?
-        {
+        let mut client = config(url)?.connect(NoTls).doing("connecting to read pg_stat_statements")?;
+        client.batch_execute("begin").doing("reading pg_stat_statements")?;
+        let schema = match client.query_opt(COUNTERS, &[]).doing("looking for pg_stat_statements")? {
             Some(row) => row.get(0),
             None => {
                 let make = "create schema dba_record; create extension pg_stat_statements schema dba_record";
-                client.batch_execute(make).doing(
-                    "this database has no pg_stat_statements, and it can't be made for a moment",
-                )?;
+                client
+                    .batch_execute(make)
+                    .doing("this database has no pg_stat_statements, and it can't be made for a moment")?;
                 "dba_record".to_owned()
             }
         };
         let counted = Self::of(&mut client, &schema, every_database)?;
-        client
-            .batch_execute("rollback")
-            .doing("reading pg_stat_statements")?;
+        client.batch_execute("rollback").doing("reading pg_stat_statements")?;
         Ok(counted)
     }
 
@@ -91,10 +81,7 @@ impl Counted {
              where not r.rolsuper and s.query is not null and ($1 or s.dbid = (select oid from pg_database where datname = current_database()))
              group by 1, 2"
         );
-        let mut counted = Self {
-            calls: BTreeMap::new(),
-            evictions: 0,
-        };
+        let mut counted = Self { calls: BTreeMap::new(), evictions: 0 };
         for row in client.query(&sql, &[&every_database]).doing(doing)? {
             let (role, sql): (String, String) = (row.get(0), row.get(1));
             if sql == "<insufficient privilege>" {
@@ -114,22 +101,12 @@ impl Counted {
         let more = |key: &(String, String), calls: i64| {
             let before = self.calls.get(key).copied().unwrap_or(0);
             // Somebody reset the counters meanwhile: what is there now came since.
-            u64::try_from(if calls < before {
-                calls
-            } else {
-                calls - before
-            })
-            .unwrap_or(0)
+            u64::try_from(if calls < before { calls } else { calls - before }).unwrap_or(0)
         };
         let statements = after.calls.iter().filter_map(|(key, calls)| {
             let calls = Some(more(key, *calls)).filter(|calls| *calls > 0)?;
             let (role, sql) = key.clone();
-            Some(Statement {
-                role,
-                sql,
-                calls,
-                values: None,
-            })
+            Some(Statement { role, sql, calls, values: None })
         });
         Recording {
             version: 1,

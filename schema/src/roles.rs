@@ -37,10 +37,7 @@ impl Statement {
     /// The role that this statement makes.
     #[must_use]
     pub fn creates_role(&self) -> Option<&str> {
-        self.sql
-            .strip_prefix("create role ")?
-            .split_whitespace()
-            .next()
+        self.sql.strip_prefix("create role ")?.split_whitespace().next()
     }
 
     /// The same for a role that exists.
@@ -55,8 +52,7 @@ impl Statement {
     /// Does it speak of the database as such, whose rights a clone doesn't carry?
     #[must_use]
     pub fn of_database(&self, database: &str) -> bool {
-        self.sql
-            .contains(&format!(" on database {} ", identifier(database)))
+        self.sql.contains(&format!(" on database {} ", identifier(database)))
     }
 }
 
@@ -68,9 +64,7 @@ pub struct RolesFile {
 
 impl Default for RolesFile {
     fn default() -> Self {
-        Self {
-            text: ROLES.to_owned(),
-        }
+        Self { text: ROLES.to_owned() }
     }
 }
 
@@ -89,11 +83,7 @@ impl RolesFile {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
         let sections = text.lines().any(|line| line.starts_with("-- == "));
-        let file = Self::new(if sections {
-            text
-        } else {
-            format!("-- == roles ==\n{text}")
-        });
+        let file = Self::new(if sections { text } else { format!("-- == roles ==\n{text}") });
         if file.managed().is_empty() && file.administrator().is_empty() {
             return Err(Error::Usage(format!(
                 "{} makes no role: want `create role …`, in small letters, under no section or under `-- == roles ==`",
@@ -143,10 +133,7 @@ impl RolesFile {
     /// All sections that `dba apply` runs.
     #[must_use]
     pub fn applied(&self, database: &str) -> Vec<Statement> {
-        ["roles", "foundation", "services"]
-            .iter()
-            .flat_map(|name| self.section(name, database))
-            .collect()
+        ["roles", "foundation", "services"].iter().flat_map(|name| self.section(name, database)).collect()
     }
 
     /// Who runs `dba apply`; empty where the file names nobody.
@@ -161,10 +148,7 @@ impl RolesFile {
     #[must_use]
     pub fn managed(&self) -> Vec<String> {
         let section = self.section("roles", crate::DATABASE);
-        section
-            .iter()
-            .filter_map(|statement| statement.creates_role().map(str::to_owned))
-            .collect()
+        section.iter().filter_map(|statement| statement.creates_role().map(str::to_owned)).collect()
     }
 }
 
@@ -199,18 +183,12 @@ pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
         } else if c == '\'' || c == '"' {
             rest[1..].find(c).map_or(rest.len(), |end| end + 2)
         } else if let Some(tag) = dollar_tag(rest) {
-            rest[tag.len()..]
-                .find(tag)
-                .map_or(rest.len(), |end| end + 2 * tag.len())
+            rest[tag.len()..].find(tag).map_or(rest.len(), |end| end + 2 * tag.len())
         } else if c == ';' {
             let sql = current.trim().to_owned();
             current.clear();
             if !sql.is_empty() {
-                found.push(Statement {
-                    line: start,
-                    sql,
-                    reason: None,
-                });
+                found.push(Statement { line: start, sql, reason: None });
             }
             ended_on = line;
             rest = &rest[1..];
@@ -227,11 +205,7 @@ pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
         rest = &rest[taken..];
     }
     if !current.trim().is_empty() {
-        found.push(Statement {
-            line: start,
-            sql: current.trim().to_owned(),
-            reason: None,
-        });
+        found.push(Statement { line: start, sql: current.trim().to_owned(), reason: None });
     }
     found
 }
@@ -258,10 +232,7 @@ fn block_comment(text: &str) -> usize {
 /// Is the quote that follows one of `E'…'`?
 fn escapes(before: &str) -> bool {
     let mut back = before.chars().rev();
-    matches!(back.next(), Some('e' | 'E'))
-        && !back
-            .next()
-            .is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
+    matches!(back.next(), Some('e' | 'E')) && !back.next().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
 }
 
 /// Bytes of the string that `text` begins with, where a backslash takes the next character with it.
@@ -280,8 +251,5 @@ fn escaped_string(text: &str) -> usize {
 fn dollar_tag(text: &str) -> Option<&str> {
     let inner = text.strip_prefix('$')?;
     let end = inner.find('$')?;
-    inner[..end]
-        .chars()
-        .all(|c| c.is_alphanumeric() || c == '_')
-        .then(|| &text[..end + 2])
+    inner[..end].chars().all(|c| c.is_alphanumeric() || c == '_').then(|| &text[..end + 2])
 }

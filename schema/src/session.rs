@@ -41,16 +41,10 @@ impl Session {
     ) -> Result<Self> {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&warnings);
-        config
-            .application_name("dba")
-            .connect_timeout(Duration::from_secs(10));
+        config.application_name("dba").connect_timeout(Duration::from_secs(10));
         config.notice_callback(move |notice| {
-            if notice.severity() == "WARNING"
-                || notice.parsed_severity() == Some(postgres::error::Severity::Warning)
-            {
-                kept.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(notice);
+            if notice.severity() == "WARNING" || notice.parsed_severity() == Some(postgres::error::Severity::Warning) {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
             }
         });
         let client = connect(&config).map_err(|source| connecting(&config, source))?;
@@ -60,8 +54,7 @@ impl Session {
     /// Runs one or more statements; a warning is an error. `doing` names them for the reader of an error.
     pub fn run(&mut self, sql: &str, doing: &str) -> Result<()> {
         self.client.batch_execute(sql).doing(doing)?;
-        let warnings =
-            std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
+        let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         match warnings.first() {
             None => Ok(()),
             Some(warning) => Err(Error::Finding(format!(
@@ -83,10 +76,7 @@ impl Session {
             Err(error) => {
                 // The first error is the one to tell; a failed rollback ends with the connection.
                 let _ = self.client.batch_execute("rollback");
-                self.warnings
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clear();
+                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 Err(error)
             }
         }
@@ -95,26 +85,18 @@ impl Session {
     /// Ends a transaction that failed, if there is one. The first error is the one to tell: a failed rollback ends with the connection.
     pub fn roll_back(&mut self) {
         let _ = self.client.batch_execute("rollback");
-        self.warnings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// One value of one row.
     pub fn value<T: for<'a> postgres::types::FromSql<'a>>(&mut self, sql: &str) -> Result<T> {
-        self.client
-            .query_one(sql, &[])
-            .and_then(|row| row.try_get(0))
-            .doing(sql.to_owned())
+        self.client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
     }
 
     /// First column, as text, of every row.
     pub fn texts(&mut self, sql: &str) -> Result<Vec<String>> {
         let rows = self.client.query(sql, &[]).doing(sql.to_owned())?;
-        rows.iter()
-            .map(|row| row.try_get(0).doing(sql.to_owned()))
-            .collect()
+        rows.iter().map(|row| row.try_get(0).doing(sql.to_owned())).collect()
     }
 }
 
@@ -147,27 +129,16 @@ fn connecting(config: &Config, source: postgres::Error) -> Error {
     let who = config.get_user().unwrap_or("?");
     let database = config.get_dbname().unwrap_or(who);
     if source.as_db_error().is_some() {
-        return Error::Database {
-            doing: format!("connecting to {database} as {who}"),
-            source: Box::new(source),
-        };
+        return Error::Database { doing: format!("connecting to {database} as {who}"), source: Box::new(source) };
     }
-    Error::Unavailable(format!(
-        "can't reach Postgres for {database} as {who}: {source}"
-    ))
+    Error::Unavailable(format!("can't reach Postgres for {database} as {who}: {source}"))
 }
 
 /// An identifier, quoted where it must be.
 pub fn identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    }
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
 /// A literal, quoted.

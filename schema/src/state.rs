@@ -109,15 +109,8 @@ impl State {
         let mut owners = managed.to_vec();
         owners.push(administrator.to_owned());
         let database = session.value("select current_database()::text")?;
-        let mut state = Self {
-            database,
-            ..Self::default()
-        };
-        for row in session
-            .client
-            .query(RIGHTS, &[&owners])
-            .doing("reading rights")?
-        {
+        let mut state = Self { database, ..Self::default() };
+        for row in session.client.query(RIGHTS, &[&owners]).doing("reading rights")? {
             state.rights.insert(Right {
                 kind: row.get(0),
                 object: row.get(1),
@@ -128,11 +121,7 @@ impl State {
                 grantable: row.get(6),
             });
         }
-        for row in session
-            .client
-            .query(ROLES, &[&managed])
-            .doing("reading roles")?
-        {
+        for row in session.client.query(ROLES, &[&managed]).doing("reading roles")? {
             let name: String = row.get(0);
             let beyond: String = row.get(2);
             let mut attributes: String = row.get(1);
@@ -154,26 +143,17 @@ impl State {
 
     /// Rights that somebody holds on what isn't their own: the coupling map.
     pub fn given(&self) -> impl Iterator<Item = &Right> {
-        self.rights
-            .iter()
-            .filter(|right| right.owner != right.grantee)
+        self.rights.iter().filter(|right| right.owner != right.grantee)
     }
 }
 
 fn settings(list: Vec<String>) -> BTreeMap<String, String> {
-    list.iter()
-        .filter_map(|item| item.split_once('='))
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .collect()
+    list.iter().filter_map(|item| item.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
 }
 
 /// `"public"` is a keyword, not a role.
 pub(crate) fn grantee(name: &str) -> String {
-    if name == "public" {
-        name.to_owned()
-    } else {
-        identifier(name)
-    }
+    if name == "public" { name.to_owned() } else { identifier(name) }
 }
 
 /// Rights on one object that one grant or revoke can name together.
@@ -198,10 +178,7 @@ impl Bundle {
         if right.column.is_empty() || right.kind == "default" {
             self.whole.insert(right.privilege.clone());
         } else {
-            self.columns
-                .entry(right.privilege.clone())
-                .or_default()
-                .insert(right.column.clone());
+            self.columns.entry(right.privilege.clone()).or_default().insert(right.column.clone());
         }
     }
 }
@@ -217,14 +194,9 @@ pub(crate) fn rank(kind: &str) -> i32 {
 
 /// Statements that give (`grant`) or take (`revoke`) these rights, each as the owner.
 pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>) -> Vec<String> {
-    let mut bundles: BTreeMap<(String, String, String, String, String, bool), Bundle> =
-        BTreeMap::new();
+    let mut bundles: BTreeMap<(String, String, String, String, String, bool), Bundle> = BTreeMap::new();
     for right in rights {
-        let schema = if right.kind == "default" {
-            right.column.clone()
-        } else {
-            String::new()
-        };
+        let schema = if right.kind == "default" { right.column.clone() } else { String::new() };
         let key = (
             right.owner.clone(),
             right.kind.clone(),
@@ -238,28 +210,20 @@ pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>
     // Whoever names a table must be let into its schema: schemas are given first and taken last.
     let mut bundles: Vec<_> = bundles.into_iter().collect();
     bundles.sort_by_key(|((_, kind, ..), _)| rank(kind) * if verb == "grant" { 1 } else { -1 });
-    let written = bundles
-        .iter()
-        .map(|((owner, kind, object, schema, who, grantable), bundle)| {
-            let (list, owner, who) = (bundle.list(), identifier(owner), grantee(who));
-            let (to, option, cascade) = match (verb, grantable) {
-                ("grant", true) => ("to", " with grant option", ""),
-                ("grant", false) => ("to", "", ""),
-                _ => ("from", "", " cascade"),
-            };
-            let statement = if kind == "default" {
-                let within = if schema.is_empty() {
-                    String::new()
-                } else {
-                    format!(" in schema {}", identifier(schema))
-                };
-                format!(
-                    "alter default privileges{within} {verb} {list} on {object} {to} {who}{option}"
-                )
-            } else {
-                format!("{verb} {list} on {kind} {object} {to} {who}{option}{cascade}")
-            };
-            format!("set local role {owner}; {statement}; reset role;")
-        });
+    let written = bundles.iter().map(|((owner, kind, object, schema, who, grantable), bundle)| {
+        let (list, owner, who) = (bundle.list(), identifier(owner), grantee(who));
+        let (to, option, cascade) = match (verb, grantable) {
+            ("grant", true) => ("to", " with grant option", ""),
+            ("grant", false) => ("to", "", ""),
+            _ => ("from", "", " cascade"),
+        };
+        let statement = if kind == "default" {
+            let within = if schema.is_empty() { String::new() } else { format!(" in schema {}", identifier(schema)) };
+            format!("alter default privileges{within} {verb} {list} on {object} {to} {who}{option}")
+        } else {
+            format!("{verb} {list} on {kind} {object} {to} {who}{option}{cascade}")
+        };
+        format!("set local role {owner}; {statement}; reset role;")
+    });
     written.collect()
 }

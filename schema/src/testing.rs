@@ -57,20 +57,11 @@ fn open() -> Result<Shared> {
     };
     let cluster = Cluster::find_or_start(&options)?;
     let mut session = Session::connect(cluster.url())?;
-    session
-        .client
-        .batch_execute(&format!(
-            "do $$ begin perform pg_advisory_lock({LOCK}); end $$"
-        ))
-        .map_err(lost)?;
+    session.client.batch_execute(&format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$")).map_err(lost)?;
     let passwords = Passwords::load(&home.join("passwords"))?;
     let template = template(&mut session, &cluster, &passwords)?;
     sweep(&mut session)?;
-    Ok(Shared {
-        cluster,
-        passwords,
-        template,
-    })
+    Ok(Shared { cluster, passwords, template })
 }
 
 /// The database that tests are clones of, named for everything that made it.
@@ -78,72 +69,36 @@ fn template(session: &mut Session, cluster: &Cluster, passwords: &Passwords) -> 
     let name = format!("template_{}", fingerprint());
     let ready: Option<bool> = session
         .client
-        .query_opt(
-            "select datistemplate from pg_database where datname = $1",
-            &[&name],
-        )
+        .query_opt("select datistemplate from pg_database where datname = $1", &[&name])
         .map_err(lost)?
         .map(|row| row.get(0));
     if ready == Some(true) {
         return Ok(name);
     }
     if ready == Some(false) {
-        session.run(
-            &format!("drop database {name} with (force)"),
-            "dropping a template that wasn't finished",
-        )?;
+        session.run(&format!("drop database {name} with (force)"), "dropping a template that wasn't finished")?;
     }
-    build(
-        cluster,
-        &name,
-        passwords,
-        &ApplyOptions {
-            connection_limits: false,
-            ..ApplyOptions::default()
-        },
-    )?;
-    session.run(
-        &format!("alter database {name} is_template true allow_connections false"),
-        "closing the template",
-    )?;
+    build(cluster, &name, passwords, &ApplyOptions { connection_limits: false, ..ApplyOptions::default() })?;
+    session.run(&format!("alter database {name} is_template true allow_connections false"), "closing the template")?;
     Ok(name)
 }
 
-fn build(
-    cluster: &Cluster,
-    database: &str,
-    passwords: &Passwords,
-    options: &ApplyOptions,
-) -> Result<()> {
-    let bootstrap = BootstrapOptions {
-        database: database.to_owned(),
-        roles: options.roles.clone(),
-        ..BootstrapOptions::default()
-    };
+fn build(cluster: &Cluster, database: &str, passwords: &Passwords, options: &ApplyOptions) -> Result<()> {
+    let bootstrap =
+        BootstrapOptions { database: database.to_owned(), roles: options.roles.clone(), ..BootstrapOptions::default() };
     bootstrap::run(cluster.url(), passwords, &bootstrap)?;
     let admin = "govrnanza_admin";
     let url = cluster.url_of(admin, passwords.get(admin).unwrap_or_default(), database);
-    apply(
-        &url,
-        &ApplyOptions {
-            passwords: Some(passwords.clone()),
-            ..options.clone()
-        },
-    )?;
+    apply(&url, &ApplyOptions { passwords: Some(passwords.clone()), ..options.clone() })?;
     Ok(())
 }
 
 /// Drops databases whose test process has ended without doing so.
 fn sweep(session: &mut Session) -> Result<()> {
-    for name in
-        session.texts("select datname::text from pg_database where datname like 'test\\_%'")?
-    {
+    for name in session.texts("select datname::text from pg_database where datname like 'test\\_%'")? {
         let pid = name.split('_').nth(1).and_then(|pid| pid.parse().ok());
         if pid.is_some_and(|pid| !postmaster::lives(pid)) {
-            session.run(
-                &format!("drop database if exists {name} with (force)"),
-                "sweeping",
-            )?;
+            session.run(&format!("drop database if exists {name} with (force)"), "sweeping")?;
         }
     }
     Ok(())
@@ -156,10 +111,7 @@ fn lost(error: postgres::Error) -> Error {
 /// The connection that makes and drops databases: one for each process, in the maintenance database.
 fn maintenance<T>(work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     static SESSION: OnceLock<Mutex<Option<Session>>> = OnceLock::new();
-    let mut slot = SESSION
-        .get_or_init(Mutex::default)
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let mut slot = SESSION.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     let mut session = match slot.take() {
         Some(session) => session,
         None => Session::connect(shared().cluster.url())?,
@@ -185,32 +137,18 @@ pub struct TestDb {
 impl TestDb {
     /// Clones the template.
     #[must_use]
-    #[expect(
-        clippy::new_without_default,
-        reason = "making a database is nothing to be done by default"
-    )]
+    #[expect(clippy::new_without_default, reason = "making a database is nothing to be done by default")]
     pub fn new() -> Self {
-        let name = format!(
-            "test_{}_{}",
-            std::process::id(),
-            COUNTER.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("test_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let made = maintenance(|session| {
             session.run(
-                &format!(
-                    "create database {name} template {} owner govrnanza_admin",
-                    shared().template
-                ),
+                &format!("create database {name} template {} owner govrnanza_admin", shared().template),
                 "cloning",
             )?;
             // A clone carries no rights on the database itself.
             let file = RolesFile::default();
-            let rights: String = file
-                .applied(&name)
-                .iter()
-                .filter(|s| s.of_database(&name))
-                .map(|s| format!("{};", s.sql))
-                .collect();
+            let rights: String =
+                file.applied(&name).iter().filter(|s| s.of_database(&name)).map(|s| format!("{};", s.sql)).collect();
             session.run(&rights, "rights on the clone")
         });
         match made {
@@ -222,15 +160,8 @@ impl TestDb {
     /// A database with roles and schemas alone: what `dba apply` finds the first time.
     #[must_use]
     pub fn bootstrapped() -> Self {
-        let name = format!(
-            "test_{}_{}",
-            std::process::id(),
-            COUNTER.fetch_add(1, Ordering::Relaxed)
-        );
-        let options = BootstrapOptions {
-            database: name.clone(),
-            ..BootstrapOptions::default()
-        };
+        let name = format!("test_{}_{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let options = BootstrapOptions { database: name.clone(), ..BootstrapOptions::default() };
         match bootstrap::run(shared().cluster.url(), &shared().passwords, &options) {
             Ok(_) => Self { name },
             Err(error) => panic!("no test database: {error}"),
@@ -270,10 +201,7 @@ impl TestDb {
 impl Drop for TestDb {
     fn drop(&mut self) {
         let gone = maintenance(|session| {
-            session.run(
-                &format!("drop database if exists {} with (force)", self.name),
-                "dropping",
-            )
+            session.run(&format!("drop database if exists {} with (force)", self.name), "dropping")
         });
         if let Err(error) = gone {
             // The next process sweeps.

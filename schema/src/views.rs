@@ -23,35 +23,24 @@ fn publish_one(session: &mut Session, publisher: &str, sql: &str) -> Result<Vec<
         &format!("savepoint declared; create schema scratch; grant create, usage on schema scratch to {publisher}; set local role {publisher};"),
         "making room to compare views",
     )?;
-    session.run(
-        &sql.replace("view published.", "view scratch."),
-        "reading the declared views",
-    )?;
+    session.run(&sql.replace("view published.", "view scratch."), "reading the declared views")?;
     let declared = shapes(session, "scratch", publisher)?;
-    session.run(
-        "rollback to savepoint declared; release savepoint declared;",
-        "rollback to savepoint",
-    )?;
+    session.run("rollback to savepoint declared; release savepoint declared;", "rollback to savepoint")?;
     let existing = shapes(session, "published", publisher)?;
     if declared == existing {
         return Ok(Vec::new());
     }
-    session.run(
-        &format!("set local role {publisher};"),
-        "becoming the publisher",
-    )?;
+    session.run(&format!("set local role {publisher};"), "becoming the publisher")?;
     let mut done = Vec::new();
-    for (name, ..) in existing
-        .iter()
-        .filter(|(name, ..)| declared.iter().all(|(kept, ..)| kept != name))
-    {
+    for (name, ..) in existing.iter().filter(|(name, ..)| declared.iter().all(|(kept, ..)| kept != name)) {
         session.run(
             &format!("drop view published.{}", identifier(name)),
             &format!("dropping published.{name}, which is no longer declared"),
         )?;
         done.push(format!("drop view published.{name}"));
     }
-    session.run(sql, "a published view may only gain columns, at its end; a changed meaning is a second view (`_v2`)")?;
+    session
+        .run(sql, "a published view may only gain columns, at its end; a changed meaning is a second view (`_v2`)")?;
     session.run("reset role;", "reset role")?;
     for shape in declared.iter().filter(|shape| !existing.contains(shape)) {
         done.push(format!("create or replace view published.{}", shape.0));
@@ -66,9 +55,5 @@ fn shapes(session: &mut Session, schema: &str, publisher: &str) -> Result<Vec<Sh
          where n.nspname = $1 and c.relkind = 'v' and c.relowner = to_regrole($2) order by 1",
         &[&schema, &publisher],
     );
-    Ok(rows
-        .doing("reading views")?
-        .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2), row.get(3)))
-        .collect())
+    Ok(rows.doing("reading views")?.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect())
 }

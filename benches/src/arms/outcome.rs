@@ -52,33 +52,20 @@ pub struct Comparison {
 
 /// As it stands in JSON.
 pub(crate) fn name(metric: Metric) -> String {
-    serde_json::to_value(metric)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
+    serde_json::to_value(metric).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Plan {
-            rate_per_s,
-            seconds,
-            replicates,
-            ..
-        } = self.plan;
-        writeln!(
-            f,
-            "{rate_per_s:.0} reads/s to each in turn, {replicates} times {seconds} s.\n"
-        )?;
+        let Plan { rate_per_s, seconds, replicates, .. } = self.plan;
+        writeln!(f, "{rate_per_s:.0} reads/s to each in turn, {replicates} times {seconds} s.\n")?;
         writeln!(
             f,
             "{:28}{:>10}{:>10}{:>10}{:>10}{:>12}",
             "", "median ms", "p95 ms", "p99 ms", "good %", "own SQL ms"
         )?;
         for side in &self.sides {
-            let db = side
-                .db_ms
-                .map_or_else(|| "not told".into(), |ms| format!("{ms:.3}"));
+            let db = side.db_ms.map_or_else(|| "not told".into(), |ms| format!("{ms:.3}"));
             writeln!(
                 f,
                 "{:28}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{db:>12}",

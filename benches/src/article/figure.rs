@@ -70,11 +70,7 @@ impl Figure {
             // Of so many pages nobody can say less.
             Kind::OneIn if value > 1e-9 => format!("1/{:.1}", 1.0 / value),
             Kind::OneIn => "never".into(),
-            Kind::Uptime => format!(
-                "{:.2} % ({:.1} h down)",
-                value * 100.0,
-                (1.0 - value) * YEAR_H
-            ),
+            Kind::Uptime => format!("{:.2} % ({:.1} h down)", value * 100.0, (1.0 - value) * YEAR_H),
             Kind::Share => format!("{:.1} %", value * 100.0),
             Kind::Millis => format!("{value:.0} ms"),
         }
@@ -97,21 +93,9 @@ impl Figure {
 
 impl std::fmt::Display for Figures {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Options {
-            pages,
-            scale,
-            correlation,
-            ..
-        } = self.options;
-        writeln!(
-            f,
-            "{pages} pages of each kind, delays 1:{scale:.0}, correlation {correlation}.\n"
-        )?;
-        writeln!(
-            f,
-            "{:52}{:34}{:24}measured (95 %)",
-            "", "the article", "exactly"
-        )?;
+        let Options { pages, scale, correlation, .. } = self.options;
+        writeln!(f, "{pages} pages of each kind, delays 1:{scale:.0}, correlation {correlation}.\n")?;
+        writeln!(f, "{:52}{:34}{:24}measured (95 %)", "", "the article", "exactly")?;
         for figure in &self.figures {
             writeln!(
                 f,
@@ -139,10 +123,7 @@ mod tests {
             for end in [low, high] {
                 let deviations = (end - p).abs() / (end * (1.0 - end) / n).sqrt();
                 let at_border = (end - p).abs() < 1e-9;
-                assert!(
-                    at_border || (deviations - 1.959_964).abs() < 1e-6,
-                    "{hits} of {all}: {end}"
-                );
+                assert!(at_border || (deviations - 1.959_964).abs() < 1e-6, "{hits} of {all}: {end}");
             }
         }
     }

@@ -16,9 +16,7 @@ pub const YEAR_H: f64 = 8760.0;
 /// Milliseconds that a call takes whose rank from the top is `tail` in (0, 1]: the slowest part `tail` takes as long or longer.
 #[must_use]
 pub fn delay_ms(tail: f64) -> f64 {
-    let power = |(u0, t0): (f64, f64), (u1, t1): (f64, f64)| {
-        t0 * (tail / u0).powf((t1 / t0).ln() / (u1 / u0).ln())
-    };
+    let power = |(u0, t0): (f64, f64), (u1, t1): (f64, f64)| t0 * (tail / u0).powf((t1 / t0).ln() / (u1 / u0).ln());
     if tail <= P999.0 {
         P999.1
     } else if tail <= P99.0 {
@@ -79,22 +77,14 @@ mod tests {
 
     #[test]
     fn the_law_goes_through_the_articles_points() {
-        for (tail, ms) in [
-            (0.05, 250.0),
-            (0.01, 500.0),
-            (0.001, 5000.0),
-            (1e-9, 5000.0),
-        ] {
+        for (tail, ms) in [(0.05, 250.0), (0.01, 500.0), (0.001, 5000.0), (1e-9, 5000.0)] {
             assert!((delay_ms(tail) / ms - 1.0).abs() < 1e-9, "{tail}");
         }
         // Continuous, falling, and above nothing.
         assert!((delay_ms(0.05 + 1e-9) / 250.0 - 1.0).abs() < 1e-6);
         assert!(delay_ms(1.0) > 0.0 && delay_ms(0.5) < delay_ms(0.1));
         let n = 2_000_000;
-        let mean = (0..n)
-            .map(|i| delay_ms((f64::from(i) + 0.5) / f64::from(n)))
-            .sum::<f64>()
-            / f64::from(n);
+        let mean = (0..n).map(|i| delay_ms((f64::from(i) + 0.5) / f64::from(n))).sum::<f64>() / f64::from(n);
         assert!((mean - 100.0).abs() < 0.01, "{mean}");
     }
 
@@ -103,10 +93,7 @@ mod tests {
     fn the_articles_figures_exactly() {
         let one_in = |p: f64| 1.0 / p;
         for (calls, wanted) in [(3, 33.7), (6, 17.1), (10, 10.5)] {
-            assert!(
-                (one_in(any_of(calls, 0.01, 0.0)) - wanted).abs() < 0.05,
-                "{calls}"
-            );
+            assert!((one_in(any_of(calls, 0.01, 0.0)) - wanted).abs() < 0.05, "{calls}");
         }
         let up = |calls| 100.0 * (1.0 - any_of(calls, 0.005, 0.0));
         assert!((up(3) - 98.5075).abs() < 1e-3 && (up(6) - 97.04).abs() < 5e-3);

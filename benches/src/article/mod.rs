@@ -47,41 +47,20 @@ const SESSION: usize = 50;
 /// # Errors
 /// When stubs can't be started.
 pub fn run(options: Options) -> Result<Figures, Failure> {
-    let behaviour = |fails| Behaviour {
-        fails,
-        correlation: options.correlation,
-        scale: options.scale,
-        seed: options.seed,
-    };
+    let behaviour =
+        |fails| Behaviour { fails, correlation: options.correlation, scale: options.scale, seed: options.seed };
     let make = |calls, parallel, fails| {
-        let how = if parallel {
-            "at once"
-        } else {
-            "one after the other"
-        };
+        let how = if parallel { "at once" } else { "one after the other" };
         eprintln!("{} pages of {calls} calls, {how} …", options.pages);
-        let shape = Shape {
-            calls,
-            parallel,
-            pages: options.pages,
-            users: options.users,
-        };
+        let shape = Shape { calls, parallel, pages: options.pages, users: options.users };
         pages::run(shape, behaviour(fails))
     };
     let bench = Bench { options };
     let mut figures = Vec::new();
-    for (calls, article) in [
-        (3, "98.5 %, down 88 h 53 min a year"),
-        (6, "97 %, down 262 h a year"),
-    ] {
+    for (calls, article) in [(3, "98.5 %, down 88 h 53 min a year"), (6, "97 %, down 262 h a year")] {
         figures.push(bench.uptime(calls, article, &make(calls, true, FAILS)?));
     }
-    for (calls, slow, stuck) in [
-        (1, "1/100", "1/1000"),
-        (3, "1/33", "1/333"),
-        (6, "1/16", ""),
-        (10, "", "1/100"),
-    ] {
+    for (calls, slow, stuck) in [(1, "1/100", "1/1000"), (3, "1/33", "1/333"), (6, "1/16", ""), (10, "", "1/100")] {
         let made = make(calls, true, 0.0)?;
         figures.push(bench.some_call(calls, SLOW_MS, slow, &made));
         figures.push(bench.some_call(calls, STUCK_MS, stuck, &made));
@@ -96,11 +75,7 @@ pub fn run(options: Options) -> Result<Figures, Failure> {
     sums.sort_unstable_by(f64::total_cmp);
     let at = |q: f64| sums[((sums.len() as f64 * q) as usize).min(sums.len() - 1)];
     figures.extend(bench.quantiles("3 calls one after the other", &made, at));
-    Ok(Figures {
-        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        options,
-        figures,
-    })
+    Ok(Figures { at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true), options, figures })
 }
 
 struct Bench {
@@ -133,10 +108,7 @@ impl Bench {
     }
 
     fn some_call(&self, calls: u32, ms: f64, article: &str, made: &[Page]) -> Figure {
-        let slow = made
-            .iter()
-            .filter(|page| page.slowest >= self.scaled(ms))
-            .count();
+        let slow = made.iter().filter(|page| page.slowest >= self.scaled(ms)).count();
         let exact = any_of(calls, tail(ms), self.options.correlation);
         let quantity = format!("some of {calls} calls takes {} or more", span(ms));
         self.share((quantity, article), Kind::OneIn, exact, (slow, made.len()))
@@ -146,9 +118,7 @@ impl Bench {
     fn session(&self, ms: f64, article: &str, made: &[Page]) -> Figure {
         let sessions = made.chunks_exact(SESSION);
         let all = sessions.len();
-        let met = sessions
-            .filter(|pages| pages.iter().any(|page| page.slowest >= self.scaled(ms)))
-            .count();
+        let met = sessions.filter(|pages| pages.iter().any(|page| page.slowest >= self.scaled(ms))).count();
         let page = any_of(3, tail(ms), self.options.correlation);
         let exact = 1.0 - (1.0 - page).powi(SESSION as i32);
         let quantity = format!("a session of 50 pages of 3 calls meets one of {}", span(ms));
@@ -193,9 +163,7 @@ impl Bench {
             let common = uniform(seed ^ 0xC0, page, who + 1) < self.options.correlation;
             delay_ms(1.0 - uniform(seed, page, if common { 0 } else { who + 1 }))
         };
-        (0..400_000)
-            .map(|page| of(&[0, 1, 2].map(|who| one(page, who))))
-            .collect()
+        (0..400_000).map(|page| of(&[0, 1, 2].map(|who| one(page, who)))).collect()
     }
 
     fn scaled(&self, ms: f64) -> Duration {
@@ -209,11 +177,7 @@ fn tail(ms: f64) -> f64 {
 }
 
 fn span(ms: f64) -> String {
-    if ms >= 1000.0 {
-        format!("{:.0} s", ms / 1000.0)
-    } else {
-        format!("{ms:.0} ms")
-    }
+    if ms >= 1000.0 { format!("{:.0} s", ms / 1000.0) } else { format!("{ms:.0} ms") }
 }
 
 #[cfg(test)]
@@ -223,19 +187,9 @@ mod tests {
     /// Over real connections, a thousand times faster than the article: what fails is exact, for fates come from the seed.
     #[test]
     fn pages_meet_the_fates_of_their_calls() {
-        let behaviour = Behaviour {
-            fails: 0.2,
-            correlation: 0.0,
-            scale: 1000.0,
-            seed: 7,
-        };
+        let behaviour = Behaviour { fails: 0.2, correlation: 0.0, scale: 1000.0, seed: 7 };
         for parallel in [true, false] {
-            let shape = Shape {
-                calls: 3,
-                parallel,
-                pages: 300,
-                users: 4,
-            };
+            let shape = Shape { calls: 3, parallel, pages: 300, users: 4 };
             let made = pages::run(shape, behaviour).unwrap();
             assert_eq!(made.len(), 300);
             for (number, page) in made.iter().enumerate() {

@@ -37,9 +37,8 @@ pub struct Shape {
 /// # Errors
 /// When a stub can't be started or doesn't answer.
 pub fn run(shape: Shape, behaviour: Behaviour) -> Result<Vec<Page>, Failure> {
-    let stubs: Vec<Stub> = (0..shape.calls)
-        .map(|number| Stub::start(number.into(), behaviour))
-        .collect::<Result<_, _>>()?;
+    let stubs: Vec<Stub> =
+        (0..shape.calls).map(|number| Stub::start(number.into(), behaviour)).collect::<Result<_, _>>()?;
     let next = AtomicU64::new(0);
     let user = || -> std::io::Result<Vec<(u64, Page)>> {
         let mut lines: Vec<Line> = stubs.iter().map(Line::open).collect::<Result<_, _>>()?;
@@ -59,9 +58,7 @@ pub fn run(shape: Shape, behaviour: Behaviour) -> Result<Vec<Page>, Failure> {
             let made = user
                 .join()
                 .map_err(|_| Failure::could_not_run("A user of the stubs is gone."))?
-                .map_err(|error| {
-                    Failure::could_not_run(format!("A stub doesn't answer: {error}."))
-                })?;
+                .map_err(|error| Failure::could_not_run(format!("A stub doesn't answer: {error}.")))?;
             all.extend(made);
         }
         Ok::<(), Failure>(())
@@ -120,9 +117,5 @@ fn page(lines: &mut [Line], number: u64, parallel: bool) -> std::io::Result<Page
             slowest = slowest.max(asked.elapsed());
         }
     }
-    Ok(Page {
-        took: started.elapsed(),
-        slowest,
-        good,
-    })
+    Ok(Page { took: started.elapsed(), slowest, good })
 }

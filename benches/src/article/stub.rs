@@ -81,11 +81,7 @@ fn serve(connection: &TcpStream, number: u64, behaviour: Behaviour) {
         }
         let (delay, good) = fate(number, page, behaviour);
         std::thread::sleep(delay);
-        let status = if good {
-            "200 OK"
-        } else {
-            "503 Service Unavailable"
-        };
+        let status = if good { "200 OK" } else { "503 Service Unavailable" };
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
         if writer.write_all(answer.as_bytes()).is_err() {
             return;
@@ -97,10 +93,7 @@ fn serve(connection: &TcpStream, number: u64, behaviour: Behaviour) {
 pub fn fate(number: u64, page: u64, of: Behaviour) -> (Duration, bool) {
     let common = uniform(of.seed ^ 0xC0, page, number + 1) < of.correlation;
     let who = if common { 0 } else { number + 1 };
-    let (tail, luck) = (
-        uniform(of.seed, page, who),
-        uniform(of.seed ^ 0xFA11, page, who),
-    );
+    let (tail, luck) = (uniform(of.seed, page, who), uniform(of.seed ^ 0xFA11, page, who));
     let ms = law::delay_ms(1.0 - tail) / of.scale;
     (Duration::from_secs_f64(ms / 1000.0), luck >= of.fails)
 }
@@ -125,12 +118,7 @@ mod tests {
     use super::*;
 
     fn behaviour(correlation: f64) -> Behaviour {
-        Behaviour {
-            fails: 0.005,
-            correlation,
-            scale: 1.0,
-            seed: 1,
-        }
+        Behaviour { fails: 0.005, correlation, scale: 1.0, seed: 1 }
     }
 
     /// Of 400,000 pages of three calls: the exact share within four standard deviations, with and without a common fate.
@@ -142,21 +130,14 @@ mod tests {
             let (mut slow, mut failed) = (0, 0);
             for page in 0..pages {
                 let fates: Vec<_> = (0..3).map(|number| fate(number, page, of)).collect();
-                slow += u64::from(
-                    fates
-                        .iter()
-                        .any(|(delay, _)| *delay >= Duration::from_millis(500)),
-                );
+                slow += u64::from(fates.iter().any(|(delay, _)| *delay >= Duration::from_millis(500)));
                 failed += u64::from(fates.iter().any(|(_, good)| !good));
             }
             for (count, p) in [(slow, 0.01), (failed, 0.005)] {
                 let exact = law::any_of(3, p, correlation);
                 let sd = (exact * (1.0 - exact) / pages as f64).sqrt();
                 let share = count as f64 / pages as f64;
-                assert!(
-                    (share - exact).abs() < 4.0 * sd,
-                    "{correlation} {p}: {share} {exact}"
-                );
+                assert!((share - exact).abs() < 4.0 * sd, "{correlation} {p}: {share} {exact}");
             }
         }
     }

@@ -53,37 +53,19 @@ pub fn lines(folder: &Path) -> Vec<Line> {
     all.extend(of("read").iter().flat_map(read));
     all.extend(of("rivals").iter().flat_map(rivals));
     for (name, what, least) in [
-        (
-            "create",
-            "create across organisations, 16 connections ÷ pgbench's one statement",
-            0.7,
-        ),
-        (
-            "create-one",
-            "create into one organisation, 16 connections ÷ pgbench's one statement",
-            0.8,
-        ),
+        ("create", "create across organisations, 16 connections ÷ pgbench's one statement", 0.7),
+        ("create-one", "create into one organisation, 16 connections ÷ pgbench's one statement", 0.8),
     ] {
         let ratio = of(name).and_then(|outcome| Some(cell(&outcome, "registry", 16)?.clone()));
-        all.extend(
-            ratio.and_then(|cell| of_cell(&cell, "ratioToPgbench", what, Is::AtLeast(least))),
-        );
+        all.extend(ratio.and_then(|cell| of_cell(&cell, "ratioToPgbench", what, Is::AtLeast(least))));
     }
     all.extend(of("growth").iter().flat_map(growth));
     for (name, least) in [("overload-3", 0.9), ("overload-10", 0.8)] {
-        all.extend(
-            of(name)
-                .iter()
-                .flat_map(|outcome| overload(name, outcome, least)),
-        );
+        all.extend(of(name).iter().flat_map(|outcome| overload(name, outcome, least)));
     }
     all.extend(of("read").iter().flat_map(memory));
     let month_end = |outcome: Value| {
-        line(
-            "month-end: invoices ÷ one bare insert … select",
-            spread(&outcome["ratio"])?,
-            Is::AtMost(2.0),
-        )
+        line("month-end: invoices ÷ one bare insert … select", spread(&outcome["ratio"])?, Is::AtMost(2.0))
     };
     all.extend(of("month-end").and_then(month_end));
     all
@@ -93,12 +75,7 @@ pub fn lines(folder: &Path) -> Vec<Line> {
 #[must_use]
 pub fn table(folder: &Path) -> String {
     let mut text = String::from("| asked | reached | |\n|---|---|---|\n");
-    for Line {
-        asked,
-        reached,
-        good,
-    } in lines(folder)
-    {
+    for Line { asked, reached, good } in lines(folder) {
         let mark = if good { "yes" } else { "**no**" };
         text += &format!("| {asked} | {reached} | {mark} |\n");
     }
@@ -107,20 +84,13 @@ pub fn table(folder: &Path) -> String {
 
 fn cell<'a>(outcome: &'a Value, arm: &str, connections: u64) -> Option<&'a Value> {
     outcome["cells"].as_array()?.iter().find(|cell| {
-        cell["connections"] == connections
-            && cell["arm"]
-                .as_str()
-                .is_some_and(|name| name.starts_with(arm))
+        cell["connections"] == connections && cell["arm"].as_str().is_some_and(|name| name.starts_with(arm))
     })
 }
 
 /// Median, low, high.
 fn spread(value: &Value) -> Option<[f64; 3]> {
-    Some([
-        value["median"].as_f64()?,
-        value["low"].as_f64()?,
-        value["high"].as_f64()?,
-    ])
+    Some([value["median"].as_f64()?, value["low"].as_f64()?, value["high"].as_f64()?])
 }
 
 fn line(asked: &str, [median, low, high]: [f64; 3], is: Is) -> Option<Line> {
@@ -132,11 +102,7 @@ fn line(asked: &str, [median, low, high]: [f64; 3], is: Is) -> Option<Line> {
 }
 
 fn plain(asked: &str, value: f64, is: Is) -> Line {
-    Line {
-        asked: format!("{asked} {}", is.text()),
-        reached: format!("{value:.2}"),
-        good: is.met(value),
-    }
+    Line { asked: format!("{asked} {}", is.text()), reached: format!("{value:.2}"), good: is.met(value) }
 }
 
 fn of_cell(cell: &Value, ratio: &str, asked: &str, is: Is) -> Option<Line> {
@@ -146,38 +112,20 @@ fn of_cell(cell: &Value, ratio: &str, asked: &str, is: Is) -> Option<Line> {
 fn read(outcome: &Value) -> Vec<Line> {
     let (same, best) = ("ratioToPgbench", "ratioToPgbenchBest");
     let asked = [
-        (
-            ALONE,
-            16,
-            same,
-            "read without sharing, 16 connections ÷ pgbench",
-            0.7,
-        ),
+        (ALONE, 16, same, "read without sharing, 16 connections ÷ pgbench", 0.7),
         (ALONE, 64, same, "read without sharing, 64 ÷ pgbench", 1.2),
         (SHARED, 16, same, "read, 16 ÷ pgbench (floor 0.85)", 1.0),
         (SHARED, 64, same, "read, 64 ÷ pgbench (floor 2.2)", 2.5),
-        (
-            SHARED,
-            64,
-            best,
-            "read, 64 ÷ pgbench's best at any number of clients",
-            1.2,
-        ),
+        (SHARED, 64, best, "read, 64 ÷ pgbench's best at any number of clients", 1.2),
         (SHARED, 1, same, "read, 1 ÷ pgbench (floor 0.5)", 0.8),
     ];
     let mut all: Vec<Line> = asked
         .into_iter()
         .filter_map(|(arm, connections, ratio, asked, least)| {
-            of_cell(
-                cell(outcome, arm, connections)?,
-                ratio,
-                asked,
-                Is::AtLeast(least),
-            )
+            of_cell(cell(outcome, arm, connections)?, ratio, asked, Is::AtLeast(least))
         })
         .collect();
-    let tail = cell(outcome, SHARED, 16)
-        .and_then(|cell| Some(cell["p99Ms"].as_f64()? / cell["p50Ms"].as_f64()?));
+    let tail = cell(outcome, SHARED, 16).and_then(|cell| Some(cell["p99Ms"].as_f64()? / cell["p50Ms"].as_f64()?));
     all.extend(tail.map(|tail| plain("read, 16: p99 ÷ p50", tail, Is::AtMost(6.0))));
     all
 }
@@ -185,11 +133,7 @@ fn read(outcome: &Value) -> Vec<Line> {
 fn rivals(outcome: &Value) -> Vec<Line> {
     let per_s = |arm| cell(outcome, arm, 64)?["requestsPerSecond"].as_f64();
     let asked = [
-        (
-            "axum-tokio-postgres",
-            "read, 64 ÷ axum + pipelined tokio-postgres",
-            1.3,
-        ),
+        ("axum-tokio-postgres", "read, 64 ÷ axum + pipelined tokio-postgres", 1.3),
         ("axum-sqlx", "read, 64 ÷ axum + sqlx", 2.2),
         ("node-pg", "read, 64 ÷ Node + pg", 4.0),
     ];
@@ -199,11 +143,7 @@ fn rivals(outcome: &Value) -> Vec<Line> {
             let ratio = cell(outcome, arm, 64)?.get("ratioOfFirstInterval");
             match ratio.and_then(spread) {
                 Some(ratio) => line(asked, ratio, Is::AtLeast(least)),
-                None => Some(plain(
-                    asked,
-                    per_s(SHARED)? / per_s(arm)?,
-                    Is::AtLeast(least),
-                )),
+                None => Some(plain(asked, per_s(SHARED)? / per_s(arm)?, Is::AtLeast(least))),
             }
         })
         .collect()
@@ -212,20 +152,10 @@ fn rivals(outcome: &Value) -> Vec<Line> {
 fn growth(outcome: &Value) -> Vec<Line> {
     let mut all = Vec::new();
     let warm = spread(&outcome["readP50MillionByHundredThousand"]);
-    all.extend(warm.and_then(|ratio| {
-        line(
-            "read's p50 at 1,000,000 APIs ÷ at 100,000",
-            ratio,
-            Is::AtMost(1.2),
-        )
-    }));
+    all.extend(warm.and_then(|ratio| line("read's p50 at 1,000,000 APIs ÷ at 100,000", ratio, Is::AtMost(1.2))));
     let rows = outcome["rows"].as_array().into_iter().flatten();
-    let deep = rows
-        .filter_map(|row| spread(&row["deepByFirstPage"]))
-        .next_back();
-    all.extend(
-        deep.and_then(|ratio| line("a list's page 10,000 ÷ page 1, p50", ratio, Is::AtMost(1.3))),
-    );
+    let deep = rows.filter_map(|row| spread(&row["deepByFirstPage"])).next_back();
+    all.extend(deep.and_then(|ratio| line("a list's page 10,000 ÷ page 1, p50", ratio, Is::AtMost(1.3))));
     all
 }
 
@@ -246,18 +176,10 @@ fn overload(name: &str, outcome: &Value, least: f64) -> Vec<Line> {
 
 fn memory(outcome: &Value) -> Vec<Line> {
     let all = outcome["memory"].as_array().into_iter().flatten();
-    let most = |key: &str| {
-        all.clone()
-            .filter_map(|one| one[key].as_f64())
-            .fold(0.0, f64::max)
-    };
+    let most = |key: &str| all.clone().filter_map(|one| one[key].as_f64()).fold(0.0, f64::max);
     vec![
         plain("Registry at rest, MiB", most("restMib"), Is::AtMost(30.0)),
-        plain(
-            "Registry under full load, MiB",
-            most("peakMib"),
-            Is::AtMost(100.0),
-        ),
+        plain("Registry under full load, MiB", most("peakMib"), Is::AtMost(100.0)),
     ]
 }
 
@@ -269,8 +191,7 @@ mod tests {
     #[test]
     fn a_median_below_what_is_asked_is_not_reached() {
         let folder = tempfile::tempdir().unwrap();
-        let ratio =
-            |median: f64| json!({"median": median, "low": median - 0.1, "high": median + 0.1});
+        let ratio = |median: f64| json!({"median": median, "low": median - 0.1, "high": median + 0.1});
         let cell = |arm: &str, connections: u64, of: f64| {
             json!({"arm": arm, "connections": connections, "ratioToPgbenchInterval": ratio(of),
                 "ratioToPgbenchBestInterval": ratio(of), "p50Ms": 1.0, "p99Ms": 7.0})
@@ -284,9 +205,6 @@ mod tests {
         // Without sharing at 16 and 64; with, at 16; its tail; memory at rest and under load.
         assert_eq!(good, [true, false, true, false, true, false]);
         let text = table(folder.path());
-        assert!(
-            text.contains("÷ pgbench ≥ 1.2 | 1.19 [1.09, 1.29] | **no** |"),
-            "{text}"
-        );
+        assert!(text.contains("÷ pgbench ≥ 1.2 | 1.19 [1.09, 1.29] | **no** |"), "{text}");
     }
 }

@@ -73,56 +73,30 @@ impl Measured {
 
 /// Bills the month so many months back on a system that runs: how long snapshot and invoices took.
 pub fn bill(instance: &Instance, client: Client, back: u32) -> Result<Duration, Failure> {
-    let settings = Settings {
-        organisations: 0,
-        latency_ms: 0,
-        charge: false,
-    };
-    let mut bench = Bench {
-        instance,
-        client,
-        settings,
-    };
+    let settings = Settings { organisations: 0, latency_ms: 0, charge: false };
+    let mut bench = Bench { instance, client, settings };
     bench.sql("select dba.pg_stat_statements_reset()")?;
     let (snapshot, invoicing) = bench.invoice(&town::period(back))?;
     Ok(snapshot + invoicing)
 }
 
 /// So many rounds, one after the other.
-pub fn run(
-    settings: Settings,
-    rounds: u32,
-    say: impl Fn(&str) + Send + Clone + 'static,
-) -> Result<Outcome, Failure> {
+pub fn run(settings: Settings, rounds: u32, say: impl Fn(&str) + Send + Clone + 'static) -> Result<Outcome, Failure> {
     let rounds = (0..rounds).map(|_| round(settings, say.clone()));
     Ok(Outcome::of(rounds.collect::<Result<_, _>>()?))
 }
 
 /// Brings a system up, fills it, runs a month, and takes it down again.
-fn round(
-    settings: Settings,
-    say: impl Fn(&str) + Send + Clone + 'static,
-) -> Result<Measured, Failure> {
-    let options = Options {
-        ephemeral: true,
-        release: true,
-        ..Options::default()
-    };
+fn round(settings: Settings, say: impl Fn(&str) + Send + Clone + 'static) -> Result<Measured, Failure> {
+    let options = Options { ephemeral: true, release: true, ..Options::default() };
     let stop = Arc::new(AtomicBool::new(false));
     let instance = Instance::start(&options, &stop, say.clone())?;
     let url = instance.target().database_url.clone();
     let url = url.ok_or_else(|| Failure::could_not_run("The database has no superuser's URL."))?;
     let mut client = connect(&url)?;
-    say(&format!(
-        "Making {} organisations …",
-        settings.organisations
-    ));
+    say(&format!("Making {} organisations …", settings.organisations));
     let period = town::make(&mut client, &instance, settings)?;
-    let mut bench = Bench {
-        instance: &instance,
-        client,
-        settings,
-    };
+    let mut bench = Bench { instance: &instance, client, settings };
     bench.measure(&url, &period, &say)
 }
 
@@ -133,12 +107,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn measure(
-        &mut self,
-        url: &str,
-        period: &str,
-        say: &dyn Fn(&str),
-    ) -> Result<Measured, Failure> {
+    fn measure(&mut self, url: &str, period: &str, say: &dyn Fn(&str)) -> Result<Measured, Failure> {
         self.sql("select dba.pg_stat_statements_reset()")?;
         // A benchmark begins with what a run would find: known statistics, and nothing left to write.
         self.sql("analyze")?;
@@ -161,8 +130,7 @@ impl Bench<'_> {
         say("Writing the same rows barely …");
         let (bare, rows) = town::write_barely(&mut self.client)?;
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
-        let (snapshot_ms, invoicing_ms, bare_ms) =
-            (millis(snapshot), millis(invoicing), millis(bare));
+        let (snapshot_ms, invoicing_ms, bare_ms) = (millis(snapshot), millis(invoicing), millis(bare));
         let server: String = self
             .client
             .query_one("show server_version", &[])
@@ -208,11 +176,7 @@ impl Bench<'_> {
         let operator = target.operator.as_ref();
         let operator = operator.ok_or_else(|| Failure::could_not_run("There is no operator."))?;
         let sign_in = json!({ "email": operator.email, "password": operator.password });
-        let session = town::post(
-            &format!("{}/api/v1/sessions", target.url("account")?),
-            None,
-            &sign_in,
-        )?;
+        let session = town::post(&format!("{}/api/v1/sessions", target.url("account")?), None, &sign_in)?;
         let token = session["token"].as_str().unwrap_or_default();
         let url = format!("{}/api/v1/billing-runs", target.url("billing")?);
         town::post(&url, Some(token), &json!({ "period": period }))?;
@@ -223,9 +187,7 @@ impl Bench<'_> {
     fn charge(&mut self, period: &str) -> Result<(i64, f64), Failure> {
         let begun = Instant::now();
         clock::run(clock::Move::By(3 * 86_400 + 60), self.instance.up_json())?;
-        let done = format!(
-            "select exists (select from billing.runs where period = '{period}' and status = 'done')"
-        );
+        let done = format!("select exists (select from billing.runs where period = '{period}' and status = 'done')");
         self.wait(&done, begun)?;
         let seconds = begun.elapsed().as_secs_f64();
         let charges = self.number("select count(*)::float8 from billing.payment_attempts")?;
@@ -237,11 +199,8 @@ impl Bench<'_> {
         let statement = self.client.prepare(until);
         let statement = statement.map_err(|error| failed("following the run", &error))?;
         loop {
-            let done: bool = self
-                .client
-                .query_one(&statement, &[])
-                .map_err(|error| failed("following the run", &error))?
-                .get(0);
+            let done: bool =
+                self.client.query_one(&statement, &[]).map_err(|error| failed("following the run", &error))?.get(0);
             if done {
                 return Ok(());
             }
@@ -264,9 +223,7 @@ impl Bench<'_> {
 
     fn number(&mut self, sql: &str) -> Result<f64, Failure> {
         let row = self.client.query_one(sql, &[]);
-        Ok(row
-            .map_err(|error| failed("reading a figure", &error))?
-            .get(0))
+        Ok(row.map_err(|error| failed("reading a figure", &error))?.get(0))
     }
 
     fn sql(&mut self, sql: &str) -> Result<(), Failure> {

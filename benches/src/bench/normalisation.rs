@@ -39,20 +39,13 @@ const COPY: &str = "
 fn stand(url: &str, tables: bool) -> Result<(), Failure> {
     let mut client = connect(url)?;
     let now: bool = client
-        .query_one(
-            "select c.relkind = 'r' from pg_catalog.pg_class c where c.oid = 'published.persons'::regclass",
-            &[],
-        )
+        .query_one("select c.relkind = 'r' from pg_catalog.pg_class c where c.oid = 'published.persons'::regclass", &[])
         .map_err(|error| failed("looking at the views", &error))?
         .get(0);
     if now == tables {
         return Ok(());
     }
-    let (here, there) = if tables {
-        ("views", "tables")
-    } else {
-        ("tables", "views")
-    };
+    let (here, there) = if tables { ("views", "tables") } else { ("tables", "views") };
     // Renaming a table and a view is the same command.
     let swap = |name: &str| {
         format!(
@@ -61,9 +54,7 @@ fn stand(url: &str, tables: bool) -> Result<(), Failure> {
         )
     };
     let swapped = format!("begin; {} {} commit", swap("persons"), swap("standings"));
-    client
-        .batch_execute(&swapped)
-        .map_err(|error| failed("swapping views and tables", &error))
+    client.batch_execute(&swapped).map_err(|error| failed("swapping views and tables", &error))
 }
 
 /// Drives the read of one API at views and at local tables in turn.
@@ -75,20 +66,14 @@ pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcom
     let url = environment.database_url()?.to_owned();
     let mut client = connect(&url)?;
     for statement in COPY.split(';') {
-        client
-            .batch_execute(statement)
-            .map_err(|error| failed("copying what is published", &error))?;
+        client.batch_execute(statement).map_err(|error| failed("copying what is published", &error))?;
     }
     let (tables, views) = (|| stand(&url, true), || stand(&url, false));
     for prepare in [&tables as &dyn Fn() -> Result<(), Failure>, &views] {
         prepare()?;
         arms::drive(&environment, plan.rate_per_s, 1, plan.seed)?;
     }
-    let arm = |name, prepare| Arm {
-        name,
-        site: &environment,
-        prepare,
-    };
+    let arm = |name, prepare| Arm { name, site: &environment, prepare };
     let comparison = arms::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
     stand(&url, false)?;
     Ok(Outcome {

@@ -79,15 +79,8 @@ impl Outcome {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "From a change's commit to the mail about it, in milliseconds:\n"
-        )?;
-        writeln!(
-            f,
-            "  {:<34}{:>8}{:>8}{:>10}{:>10}{:>10}",
-            "", "changes", "mails", "p50", "p99", "max"
-        )?;
+        writeln!(f, "From a change's commit to the mail about it, in milliseconds:\n")?;
+        writeln!(f, "  {:<34}{:>8}{:>8}{:>10}{:>10}{:>10}", "", "changes", "mails", "p50", "p99", "max")?;
         for part in &self.parts {
             writeln!(
                 f,
@@ -101,35 +94,21 @@ impl std::fmt::Display for Outcome {
             "\n{}: p50 {p50:.1}, p99 {p99:.1}; its p50 by ours {:.2}",
             self.yardstick, self.cells[0].ratio_to_yardstick.median
         )?;
-        write!(
-            f,
-            "Everything held back was mailed {:.0} ms after the transaction's end.",
-            self.recovered_after_ms
-        )
+        write!(f, "Everything held back was mailed {:.0} ms after the transaction's end.", self.recovered_after_ms)
     }
 }
 
 /// Brings up a system of its own and measures.
 pub fn run(options: &Options) -> Result<Outcome, Failure> {
-    let up_options = up::Options {
-        ephemeral: true,
-        port_base: 0,
-        release: options.release,
-        ..up::Options::default()
-    };
-    let instance = up::Instance::start(&up_options, &Arc::new(AtomicBool::new(false)), |news| {
-        eprintln!("{news}")
-    })?;
+    let up_options = up::Options { ephemeral: true, port_base: 0, release: options.release, ..up::Options::default() };
+    let instance = up::Instance::start(&up_options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
     let mut scene = Scene::new(instance.target())?;
     let bare = sorted(bare::delays(&instance, &scene.database)?);
     eprintln!("Changing an API {} times a second …", options.rate);
     let quiet = scene.change_for(options, options.seconds)?;
     let hold = Duration::from_secs(options.hold);
     let url = scene.database.clone();
-    eprintln!(
-        "The same, with a transaction held open for {} s …",
-        options.hold
-    );
+    eprintln!("The same, with a transaction held open for {} s …", options.hold);
     let holder = thread::spawn(move || {
         let held = || -> Result<DateTime<Utc>, postgres::Error> {
             let mut client = postgres::Client::connect(&url, postgres::NoTls)?;
@@ -141,19 +120,13 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
         held().map_err(|error| failed(&error))
     });
     let held = scene.change_for(options, options.hold)?;
-    let released = holder
-        .join()
-        .map_err(|_| Failure::could_not_run("The thread that held a transaction is gone."))??;
+    let released =
+        holder.join().map_err(|_| Failure::could_not_run("The thread that held a transaction is gone."))??;
     scene.wait_for_all()?;
     let after = scene.change_for(options, options.seconds)?;
     scene.wait_for_all()?;
     let arrived = scene.arrived()?;
-    let last_held = held
-        .keys()
-        .filter_map(|number| arrived.get(number))
-        .max()
-        .copied()
-        .unwrap_or(released);
+    let last_held = held.keys().filter_map(|number| arrived.get(number)).max().copied().unwrap_or(released);
     let quiet = part("nothing else going on", &quiet, &arrived);
     let bare_ms = [at(&bare, 0.5), at(&bare, 0.99)];
     let cell = Cell {
@@ -193,11 +166,8 @@ fn millis(time: chrono::TimeDelta) -> f64 {
 type Times = HashMap<u64, DateTime<Utc>>;
 
 fn part(name: &'static str, made: &Times, arrived: &Times) -> Part {
-    let delay = |(number, made): (&u64, &DateTime<Utc>)| {
-        arrived
-            .get(number)
-            .map(|arrived| millis(*arrived - *made).max(0.0))
-    };
+    let delay =
+        |(number, made): (&u64, &DateTime<Utc>)| arrived.get(number).map(|arrived| millis(*arrived - *made).max(0.0));
     let delays = sorted(made.iter().filter_map(delay).collect());
     Part {
         name,

@@ -38,9 +38,8 @@ pub fn apply(root: &Path, edits: &[Edit]) -> Result<Edited, Failure> {
     for edit in edits {
         if !files.contains_key(edit.file) {
             let path = root.join(edit.file);
-            let text = std::fs::read_to_string(&path).map_err(|error| {
-                Failure::could_not_run(format!("{} can't be read: {error}.", path.display()))
-            })?;
+            let text = std::fs::read_to_string(&path)
+                .map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", path.display())))?;
             files.insert(edit.file, (text.clone(), text));
         }
         let Some((_, text)) = files.get_mut(edit.file) else {
@@ -61,10 +60,7 @@ fn replaced(text: &str, edit: &Edit) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(edit.from) {
-        let word = before
-            .rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .next()
-            .unwrap_or_default();
+        let word = before.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
         out.push_str(before);
         out.push_str(&edit.to.replace("{before}", word));
         rest = after;
@@ -83,18 +79,9 @@ impl Edited {
     pub fn touched(&self) -> Vec<Touched> {
         let lines = |(before, after): &(String, String)| {
             let old: std::collections::BTreeSet<&str> = before.lines().collect();
-            after
-                .lines()
-                .filter(|line| !line.is_empty() && !old.contains(line))
-                .count()
+            after.lines().filter(|line| !line.is_empty() && !old.contains(line)).count()
         };
-        self.0
-            .iter()
-            .map(|(file, texts)| Touched {
-                file: (*file).to_owned(),
-                lines: lines(texts),
-            })
-            .collect()
+        self.0.iter().map(|(file, texts)| Touched { file: (*file).to_owned(), lines: lines(texts) }).collect()
     }
 }
 
@@ -106,40 +93,13 @@ mod tests {
     fn copies_are_edited_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a"), "x b.t, c.t\ny\n").unwrap();
-        let edits = [
-            Edit {
-                file: "a",
-                from: ".t",
-                to: ".t, {before}.u",
-            },
-            Edit {
-                file: "a",
-                from: "y\n",
-                to: "y\nz\n",
-            },
-        ];
+        let edits =
+            [Edit { file: "a", from: ".t", to: ".t, {before}.u" }, Edit { file: "a", from: "y\n", to: "y\nz\n" }];
         let edited = apply(folder.path(), &edits).unwrap();
         assert_eq!(edited.text("a").unwrap(), "x b.t, b.u, c.t, c.u\ny\nz\n");
-        assert_eq!(
-            edited.touched(),
-            [Touched {
-                file: "a".into(),
-                lines: 2
-            }]
-        );
-        assert_eq!(
-            std::fs::read_to_string(folder.path().join("a")).unwrap(),
-            "x b.t, c.t\ny\n"
-        );
-        let gone = apply(
-            folder.path(),
-            &[Edit {
-                file: "a",
-                from: "nowhere",
-                to: "",
-            }],
-        )
-        .unwrap_err();
+        assert_eq!(edited.touched(), [Touched { file: "a".into(), lines: 2 }]);
+        assert_eq!(std::fs::read_to_string(folder.path().join("a")).unwrap(), "x b.t, c.t\ny\n");
+        let gone = apply(folder.path(), &[Edit { file: "a", from: "nowhere", to: "" }]).unwrap_err();
         assert!(gone.to_string().contains("has moved on"), "{gone}");
     }
 }

@@ -46,18 +46,13 @@ pub fn read(text: &str, ours: impl Fn(&str) -> bool) -> Read {
         match level {
             "LOG" => {
                 // `execute s1: select …`; what comes by the simple protocol is begin, commit and the like.
-                if let Some((_, sql)) = message
-                    .strip_prefix("execute ")
-                    .and_then(|rest| rest.split_once(": "))
-                {
+                if let Some((_, sql)) = message.strip_prefix("execute ").and_then(|rest| rest.split_once(": ")) {
                     executed.insert(process.to_owned(), (role.to_owned(), sql.to_owned()));
                     note(&mut statements, role, sql, None);
                 }
             }
             "DETAIL" => {
-                if let (Some(values), Some((role, sql))) =
-                    (parameters(message), executed.get(process))
-                {
+                if let (Some(values), Some((role, sql))) = (parameters(message), executed.get(process)) {
                     note(&mut statements, role, sql, Some(values_of(values)));
                 }
             }
@@ -100,10 +95,7 @@ fn note(
     if !pattern.is_empty() {
         statements.remove(&key(String::new()));
     } else if sql.contains("$1")
-        && statements
-            .range(key(String::new())..)
-            .next()
-            .is_some_and(|(found, _)| found.0 == role && found.1 == sql)
+        && statements.range(key(String::new())..).next().is_some_and(|(found, _)| found.0 == role && found.1 == sql)
     {
         return;
     }
@@ -196,30 +188,17 @@ mod tests {
             @9|a_writer|42703| STATEMENT:  select p.name\n\
             @9|a_writer|00000| LOG:  execute <unnamed>: select now()\n";
         let read = read(text, |role| role.starts_with("a_"));
-        let values: Vec<_> = read
-            .statements
-            .iter()
-            .map(|one| (one.sql.as_str(), one.values.clone()))
-            .collect();
+        let values: Vec<_> = read.statements.iter().map(|one| (one.sql.as_str(), one.values.clone())).collect();
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(
             values,
             [
-                (
-                    "select\n1 where $1 = $2",
-                    Some(vec![some("it's = $2"), None])
-                ),
+                ("select\n1 where $1 = $2", Some(vec![some("it's = $2"), None])),
                 ("select\n1 where $1 = $2", Some(vec![some("x"), some("")])),
                 ("select now()", None),
             ]
         );
         assert_eq!(read.errors.len(), 1);
-        assert_eq!(
-            (
-                read.errors[0].sqlstate.as_str(),
-                read.errors[0].statement.as_str()
-            ),
-            ("42703", "select p.name")
-        );
+        assert_eq!((read.errors[0].sqlstate.as_str(), read.errors[0].statement.as_str()), ("42703", "select p.name"));
     }
 }

@@ -59,10 +59,5 @@ pub fn run(changes: &[Change], options: Options, say: impl Fn(&str)) -> Result<O
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
         stories = stories::tell(&scratch, root)?;
     }
-    Ok(Outcome::of(
-        scales.statements(),
-        weighed,
-        agreement,
-        stories,
-    ))
+    Ok(Outcome::of(scales.statements(), weighed, agreement, stories))
 }

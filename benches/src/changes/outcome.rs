@@ -103,9 +103,7 @@ impl Agreement {
                 }
             }
             if !reality.broke.is_empty() {
-                agreement
-                    .reality
-                    .insert(weighed.name.clone(), reality.broke.clone());
+                agreement.reality.insert(weighed.name.clone(), reality.broke.clone());
             }
         }
         agreement
@@ -124,12 +122,7 @@ impl Agreement {
 
 impl Outcome {
     /// Of what was weighed and tried.
-    pub fn of(
-        statements: usize,
-        changes: Vec<Weighed>,
-        agreement: Option<Agreement>,
-        stories: Vec<Story>,
-    ) -> Self {
+    pub fn of(statements: usize, changes: Vec<Weighed>, agreement: Option<Agreement>, stories: Vec<Story>) -> Self {
         Self {
             version: 1,
             statements,
@@ -143,11 +136,7 @@ impl Outcome {
 
     /// Without what a busy machine changes: how long somebody waited, how long a story took.
     pub fn structure(mut self) -> Self {
-        for world in self
-            .changes
-            .iter_mut()
-            .flat_map(|one| [&mut one.with_views, &mut one.without_views])
-        {
+        for world in self.changes.iter_mut().flat_map(|one| [&mut one.with_views, &mut one.without_views]) {
             for effect in world.services.values_mut() {
                 effect.blocked_s = None;
                 if matches!(effect.verdict, Verdict::Blocks { .. } | Verdict::Slower) {
@@ -171,12 +160,7 @@ mod tests {
     use super::*;
 
     fn weighed(verdict: Verdict) -> Weighed {
-        let effect = Effect {
-            verdict,
-            broken: 0,
-            how: BTreeSet::from(["42703".to_owned()]),
-            blocked_s: Some(1.5),
-        };
+        let effect = Effect { verdict, broken: 0, how: BTreeSet::from(["42703".to_owned()]), blocked_s: Some(1.5) };
         let world = World {
             services: BTreeMap::from([("billing".to_owned(), effect)]),
             deploy_together: BTreeSet::from(["billing".to_owned()]),
@@ -197,18 +181,12 @@ mod tests {
     #[test]
     fn disagreement_is_told_by_its_side() {
         let broke = Reality {
-            broke: BTreeMap::from([(
-                "billing".to_owned(),
-                BTreeSet::from(["500 GET /x".to_owned()]),
-            )]),
+            broke: BTreeMap::from([("billing".to_owned(), BTreeSet::from(["500 GET /x".to_owned()]))]),
             ..Reality::default()
         };
         let (safe, breaks) = (weighed(Verdict::Safe), weighed(Verdict::BreaksCached));
         let good = Agreement::of(&[(&safe, Reality::default()), (&breaks, broke.clone())]);
-        assert!(
-            good.is_good() && good.pairs == 2 && good.broke == 1,
-            "{good:?}"
-        );
+        assert!(good.is_good() && good.pairs == 2 && good.broke == 1, "{good:?}");
         let bad = Agreement::of(&[(&safe, broke), (&breaks, Reality::default())]);
         assert_eq!(bad.false_safe, ["x billing: 500 GET /x"]);
         assert_eq!(bad.false_breaks, ["x billing: 42703"]);
@@ -217,19 +195,11 @@ mod tests {
 
     #[test]
     fn the_structure_has_no_times() {
-        let outcome = Outcome::of(
-            1,
-            vec![weighed(Verdict::Blocks { ms: 7 })],
-            None,
-            Vec::new(),
-        );
+        let outcome = Outcome::of(1, vec![weighed(Verdict::Blocks { ms: 7 })], None, Vec::new());
         assert_eq!(outcome.with_views.blocked_s.get("billing"), Some(&1.5));
         let structure = outcome.structure();
         assert!(structure.with_views.blocked_s.is_empty());
-        assert_eq!(
-            structure.changes[0].with_views.services["billing"].verdict,
-            Verdict::Safe
-        );
+        assert_eq!(structure.changes[0].with_views.services["billing"].verdict, Verdict::Safe);
         assert_eq!(structure.with_views.deployments, 1);
     }
 }

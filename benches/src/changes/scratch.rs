@@ -47,35 +47,19 @@ struct Mark {
 impl Scratch {
     /// Starts everything, walks once, and keeps an image of what is there then.
     pub fn start() -> Result<Self, Failure> {
-        let options = up::Options {
-            ephemeral: true,
-            port_base: 0,
-            ..up::Options::default()
-        };
-        let instance = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |news| {
-            eprintln!("{news}")
-        })?;
-        let mut scratch = Self {
-            instance,
-            log: PathBuf::new(),
-            first: Things::default(),
-        };
+        let options = up::Options { ephemeral: true, port_base: 0, ..up::Options::default() };
+        let instance = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
+        let mut scratch = Self { instance, log: PathBuf::new(), first: Things::default() };
         let mut superuser = scratch.superuser()?;
-        let folder = superuser
-            .query_one("show data_directory", &[])
-            .map_err(|error| failed("finding the log", &error))?;
+        let folder =
+            superuser.query_one("show data_directory", &[]).map_err(|error| failed("finding the log", &error))?;
         scratch.log = PathBuf::from(folder.get::<_, String>(0)).with_file_name("log");
-        for setting in [
-            format!("log_line_prefix = '{}'", log::PREFIX),
-            "log_statement = 'all'".to_owned(),
-        ] {
+        for setting in [format!("log_line_prefix = '{}'", log::PREFIX), "log_statement = 'all'".to_owned()] {
             superuser
                 .batch_execute(&format!("alter system set {setting}"))
                 .map_err(|error| failed("setting up the log", &error))?;
         }
-        superuser
-            .batch_execute("select pg_reload_conf()")
-            .map_err(|error| failed("setting up the log", &error))?;
+        superuser.batch_execute("select pg_reload_conf()").map_err(|error| failed("setting up the log", &error))?;
         // Nobody may be connected to what an image is made of.
         drop(superuser);
         let mut things = Things::default();
@@ -102,9 +86,8 @@ impl Scratch {
     /// The server as its superuser, in this database.
     pub fn url_of(&self, database: &str) -> Result<String, Failure> {
         let url = self.target().database_url.as_deref().unwrap_or_default();
-        let mut url = url::Url::parse(url).map_err(|error| {
-            Failure::could_not_run(format!("The database's URL is none: {error}."))
-        })?;
+        let mut url = url::Url::parse(url)
+            .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))?;
         url.set_path(database);
         Ok(url.into())
     }
@@ -177,22 +160,14 @@ impl Scratch {
     /// Statements of the superuser in the maintenance database.
     pub fn maintain(&self, statements: &[String]) -> Result<(), Failure> {
         let mut client = connect(&self.url_of("postgres")?)?;
-        statements.iter().try_for_each(|one| {
-            client
-                .batch_execute(one)
-                .map_err(|error| failed(one, &error))
-        })
+        statements.iter().try_for_each(|one| client.batch_execute(one).map_err(|error| failed(one, &error)))
     }
 
     /// A copy carries no rights on the database itself.
     fn grant(&self) -> Result<(), Failure> {
         let file = schema::roles::RolesFile::default();
-        let rights: Vec<String> = file
-            .applied(DATABASE)
-            .iter()
-            .filter(|one| one.of_database(DATABASE))
-            .map(|one| one.sql.clone())
-            .collect();
+        let rights: Vec<String> =
+            file.applied(DATABASE).iter().filter(|one| one.of_database(DATABASE)).map(|one| one.sql.clone()).collect();
         self.maintain(&rights)
     }
 
@@ -209,39 +184,25 @@ impl Scratch {
         );
         let started = Instant::now();
         // A change that has renamed what is asked for is no reason to stop: then it is waited for the whole while.
-        while started.elapsed() < SETTLE
-            && client
-                .query_one(&sql, &[])
-                .map_or(true, |row| row.get::<_, i64>(0) > 0)
-        {
+        while started.elapsed() < SETTLE && client.query_one(&sql, &[]).map_or(true, |row| row.get::<_, i64>(0) > 0) {
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(())
     }
 
     fn server_log(&self) -> String {
-        std::fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        std::fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     fn service_log(&self, name: &str) -> String {
-        let file = self
-            .instance
-            .home()
-            .join("logs")
-            .join(format!("{name}.log"));
-        std::fs::read(file)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        let file = self.instance.home().join("logs").join(format!("{name}.log"));
+        std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     fn mark(&self) -> Mark {
         Mark {
             server: self.server_log().len(),
-            services: services::names()
-                .map(|name| self.service_log(name).len())
-                .collect(),
+            services: services::names().map(|name| self.service_log(name).len()).collect(),
         }
     }
 
@@ -251,17 +212,10 @@ impl Scratch {
         let complained = services::names()
             .zip(&mark.services)
             .filter(|(name, from)| {
-                self.service_log(name)
-                    .get(**from..)
-                    .is_some_and(|new| new.contains("\"level\":\"ERROR\""))
+                self.service_log(name).get(**from..).is_some_and(|new| new.contains("\"level\":\"ERROR\""))
             })
             .map(|(name, _)| name.to_owned())
             .collect();
-        Ok(Seen {
-            broken,
-            calls,
-            read: log::read(new, ours),
-            complained,
-        })
+        Ok(Seen { broken, calls, read: log::read(new, ours), complained })
     }
 }

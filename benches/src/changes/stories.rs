@@ -34,11 +34,7 @@ pub struct Story {
 impl Story {
     /// All that was timed, together.
     pub fn seconds(&self) -> f64 {
-        self.here
-            .iter()
-            .filter(|step| !step.extrapolated)
-            .filter_map(|step| step.seconds)
-            .sum()
+        self.here.iter().filter(|step| !step.extrapolated).filter_map(|step| step.seconds).sum()
     }
 }
 
@@ -72,32 +68,15 @@ pub struct Estimate {
     pub why: String,
 }
 
-fn estimate(
-    architecture: &str,
-    (files, deployments, minutes): (usize, usize, usize),
-    why: &str,
-) -> Estimate {
-    Estimate {
-        architecture: architecture.to_owned(),
-        files,
-        deployments,
-        minutes,
-        why: why.to_owned(),
-    }
+fn estimate(architecture: &str, (files, deployments, minutes): (usize, usize, usize), why: &str) -> Estimate {
+    Estimate { architecture: architecture.to_owned(), files, deployments, minutes, why: why.to_owned() }
 }
 
 /// Does something and notes how long it took.
-fn timed<T>(
-    steps: &mut Vec<Step>,
-    work: impl FnOnce() -> Result<(T, String), Failure>,
-) -> Result<T, Failure> {
+fn timed<T>(steps: &mut Vec<Step>, work: impl FnOnce() -> Result<(T, String), Failure>) -> Result<T, Failure> {
     let started = Instant::now();
     let (value, what) = work()?;
-    steps.push(Step {
-        what,
-        seconds: Some(started.elapsed().as_secs_f64()),
-        extrapolated: false,
-    });
+    steps.push(Step { what, seconds: Some(started.elapsed().as_secs_f64()), extrapolated: false });
     Ok(value)
 }
 
@@ -107,11 +86,7 @@ const REPLAYED: i64 = 20_000;
 /// All three, on the scratch system, with the source tree at `root`. The system is put back first.
 pub fn tell(scratch: &Scratch, root: &Path) -> Result<Vec<Story>, Failure> {
     scratch.begin()?;
-    Ok(vec![
-        one_more_column(scratch, root)?,
-        replay(scratch)?,
-        sixth_service(scratch, root)?,
-    ])
+    Ok(vec![one_more_column(scratch, root)?, replay(scratch)?, sixth_service(scratch, root)?])
 }
 
 const ONE_MORE_COLUMN: &[Edit] = &[
@@ -130,16 +105,8 @@ const ONE_MORE_COLUMN: &[Edit] = &[
         from: "    pub job_title: Option<String>,\n",
         to: "    pub job_title: Option<String>,\n    /// Where the clock of this person is.\n    pub time_zone: Option<String>,\n",
     },
-    Edit {
-        file: "services/registry/src/store/apis.rs",
-        from: ".job_title",
-        to: ".job_title, {before}.time_zone",
-    },
-    Edit {
-        file: "services/registry/src/store/domains/sql.rs",
-        from: "p.job_title",
-        to: "p.job_title, p.time_zone",
-    },
+    Edit { file: "services/registry/src/store/apis.rs", from: ".job_title", to: ".job_title, {before}.time_zone" },
+    Edit { file: "services/registry/src/store/domains/sql.rs", from: "p.job_title", to: "p.job_title, p.time_zone" },
     Edit {
         file: "docs/contract/registry.yaml",
         from: "        jobTitle: {type: [string, 'null']}\n",
@@ -154,14 +121,9 @@ fn one_more_column(scratch: &Scratch, root: &Path) -> Result<Story, Failure> {
         let sql = edited.text("schema/views/profile.sql")?;
         let mut client = scratch.superuser()?;
         client
-            .batch_execute(&format!(
-                "begin; set local role profile_publisher; {sql}; commit"
-            ))
+            .batch_execute(&format!("begin; set local role profile_publisher; {sql}; commit"))
             .map_err(|error| failed("publishing one more column", &error))?;
-        Ok((
-            (),
-            "the edited view is put in place, under the running services".to_owned(),
-        ))
+        Ok(((), "the edited view is put in place, under the running services".to_owned()))
     })?;
     timed(&mut here, || {
         let mut client = scratch.superuser()?;
@@ -169,10 +131,7 @@ fn one_more_column(scratch: &Scratch, root: &Path) -> Result<Story, Failure> {
             .batch_execute("begin; set local role registry_reader")
             .and_then(|()| client.query("select p.name, p.time_zone from published.persons p", &[]))
             .map_err(|error| failed("reading one more column", &error))?;
-        Ok((
-            (),
-            format!("Registry's reader reads it: {} people", rows.len()),
-        ))
+        Ok(((), format!("Registry's reader reads it: {} people", rows.len())))
     })?;
     Ok(Story {
         id: "one-more-column".into(),
@@ -208,23 +167,23 @@ fn replay(scratch: &Scratch) -> Result<Story, Failure> {
              update notification.feed_cursors set xid = '0', id = 0, fan_out_id = null, fan_out_after = null where feed = 'registry'"
         ))
         .map_err(|error| failed("writing 48 hours of changes", &error))?;
-    here.push(Step { what: format!("{REPLAYED} changes of 48 hours stand in Registry's table; Notification's cursor is set back"), seconds: None, extrapolated: false });
+    here.push(Step {
+        what: format!("{REPLAYED} changes of 48 hours stand in Registry's table; Notification's cursor is set back"),
+        seconds: None,
+        extrapolated: false,
+    });
     let rate = timed(&mut here, || {
         let started = Instant::now();
         scratch.start_service("notification")?;
         let unread = "select count(*) from registry.changes c, notification.feed_cursors f where f.feed = 'registry' and (c.xid, c.id) > (f.xid, f.id)";
         loop {
-            let left: i64 = client
-                .query_one(unread, &[])
-                .map_err(|error| failed("waiting for the replay", &error))?
-                .get(0);
+            let left: i64 =
+                client.query_one(unread, &[]).map_err(|error| failed("waiting for the replay", &error))?.get(0);
             if left == 0 {
                 break;
             }
             if started.elapsed() > Duration::from_secs(120) {
-                return Err(Failure::could_not_run(format!(
-                    "After two minutes {left} changes are still unread."
-                )));
+                return Err(Failure::could_not_run(format!("After two minutes {left} changes are still unread.")));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

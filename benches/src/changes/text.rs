@@ -14,26 +14,15 @@ impl Display for Outcome {
             "Who must deploy together with a change, against {} statements of five services\n",
             self.statements
         )?;
-        writeln!(
-            f,
-            "  {:<28}{:<14}{:<34}without them (tables are read)",
-            "change", "owner", "with published views"
-        )?;
+        writeln!(f, "  {:<28}{:<14}{:<34}without them (tables are read)", "change", "owner", "with published views")?;
         for change in &self.changes {
             write!(f, "  {:<28}{:<14}", change.name, change.owner)?;
-            writeln!(
-                f,
-                "{:<34}{}",
-                cell(&change.with_views),
-                cell(&change.without_views)
-            )?;
+            writeln!(f, "{:<34}{}", cell(&change.with_views), cell(&change.without_views))?;
         }
         writeln!(f)?;
         self.sums(f)?;
         writeln!(f, "\nThe owner's gain, the others' loss, who must consent")?;
-        self.changes
-            .iter()
-            .try_for_each(|change| consent(f, change))?;
+        self.changes.iter().try_for_each(|change| consent(f, change))?;
         if let Some(agreement) = &self.agreement {
             write!(f, "\n{agreement}")?;
         }
@@ -51,24 +40,13 @@ impl Outcome {
         let mut line = |what: &str, value: &dyn Fn(&Sums) -> String| {
             writeln!(f, "  {what:<44}{:<32}{}", value(with), value(without))
         };
-        line("services that deploy together, all changes", &|sums| {
-            sums.deployments.to_string()
-        })?;
+        line("services that deploy together, all changes", &|sums| sums.deployments.to_string())?;
         line("at the most", &|sums| sums.most.to_string())?;
-        line("an owner can't do alone", &|sums| {
-            format!("{} of {count}", sums.not_alone)
-        })?;
-        let services: BTreeSet<&String> = with
-            .blocked_s
-            .keys()
-            .chain(without.blocked_s.keys())
-            .collect();
+        line("an owner can't do alone", &|sums| format!("{} of {count}", sums.not_alone))?;
+        let services: BTreeSet<&String> = with.blocked_s.keys().chain(without.blocked_s.keys()).collect();
         for service in services {
-            let seconds = |sums: &Sums| {
-                sums.blocked_s
-                    .get(service)
-                    .map_or_else(String::new, |seconds| format!("{seconds:.1} s"))
-            };
+            let seconds =
+                |sums: &Sums| sums.blocked_s.get(service).map_or_else(String::new, |seconds| format!("{seconds:.1} s"));
             line(&format!("blocked: {service}"), &seconds)?;
         }
         Ok(())
@@ -86,30 +64,14 @@ fn cell(world: &World) -> String {
 
 fn list(names: &BTreeSet<String>) -> String {
     // Five names don't fit beside one another: the first letters of a name tell it.
-    let names: Vec<&str> = names
-        .iter()
-        .map(|name| name.get(..4).filter(|_| names.len() > 2).unwrap_or(name))
-        .collect();
+    let names: Vec<&str> = names.iter().map(|name| name.get(..4).filter(|_| names.len() > 2).unwrap_or(name)).collect();
     names.join(" ")
 }
 
 fn consent(f: &mut Formatter<'_>, change: &Weighed) -> fmt::Result {
-    let names: Vec<&str> = change
-        .with_views
-        .consent
-        .iter()
-        .map(String::as_str)
-        .collect();
-    let who = if names.is_empty() {
-        "nobody".to_owned()
-    } else {
-        names.join(", ")
-    };
-    writeln!(
-        f,
-        "  {}: {}\n    gain {}  loss {}  consent: {who}",
-        change.name, change.title, change.gain, change.loss
-    )
+    let names: Vec<&str> = change.with_views.consent.iter().map(String::as_str).collect();
+    let who = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+    writeln!(f, "  {}: {}\n    gain {}  loss {}  consent: {who}", change.name, change.title, change.gain, change.loss)
 }
 
 impl Display for Agreement {
@@ -123,13 +85,10 @@ impl Display for Agreement {
             self.false_breaks.len(),
             self.false_breaks_share() * 100.0
         )?;
-        for (what, lines) in [
-            ("called safe, and broke", &self.false_safe),
-            ("called broken, and went on", &self.false_breaks),
-        ] {
-            lines
-                .iter()
-                .try_for_each(|line| writeln!(f, "  {what}: {line}"))?;
+        for (what, lines) in
+            [("called safe, and broke", &self.false_safe), ("called broken, and went on", &self.false_breaks)]
+        {
+            lines.iter().try_for_each(|line| writeln!(f, "  {what}: {line}"))?;
         }
         Ok(())
     }
@@ -146,14 +105,8 @@ impl Display for Story {
             self.seconds()
         )?;
         for step in &self.here {
-            let how = if step.extrapolated {
-                ", extrapolated"
-            } else {
-                ""
-            };
-            let seconds = step
-                .seconds
-                .map_or_else(String::new, |seconds| format!(" ({seconds:.2} s{how})"));
+            let how = if step.extrapolated { ", extrapolated" } else { "" };
+            let seconds = step.seconds.map_or_else(String::new, |seconds| format!(" ({seconds:.2} s{how})"));
             writeln!(f, "    {}{seconds}", step.what)?;
         }
         for other in &self.elsewhere {

@@ -26,12 +26,8 @@ pub struct Reality {
 pub fn really(scratch: &Scratch, change: &Change) -> Result<Reality, Failure> {
     let (mut things, before) = scratch.begin()?;
     // What fails before the change, too, isn't the change's.
-    let ignore: BTreeSet<(String, String)> = before
-        .read
-        .errors
-        .iter()
-        .map(|error| (error.role.clone(), error.sqlstate.clone()))
-        .collect();
+    let ignore: BTreeSet<(String, String)> =
+        before.read.errors.iter().map(|error| (error.role.clone(), error.sqlstate.clone())).collect();
     make(scratch, change)?;
     let after = scratch.again(&mut things)?;
     Ok(Reality {
@@ -47,25 +43,16 @@ pub fn really(scratch: &Scratch, change: &Change) -> Result<Reality, Failure> {
 fn statements(seen: &Seen) -> BTreeMap<String, usize> {
     let mut texts: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for one in &seen.read.statements {
-        texts
-            .entry(service_of(&one.role).to_owned())
-            .or_default()
-            .insert(&one.sql);
+        texts.entry(service_of(&one.role).to_owned()).or_default().insert(&one.sql);
     }
-    texts
-        .into_iter()
-        .map(|(service, texts)| (service, texts.len()))
-        .collect()
+    texts.into_iter().map(|(service, texts)| (service, texts.len())).collect()
 }
 
 /// As `dba apply` makes it: a lock that isn't to be had is asked for again.
 fn make(scratch: &Scratch, change: &Change) -> Result<(), Failure> {
     let mut client = scratch.superuser()?;
     let sql = if change.transaction {
-        format!(
-            "set lock_timeout = '250ms'; begin; {}; commit",
-            change.sql.trim_end().trim_end_matches(';')
-        )
+        format!("set lock_timeout = '250ms'; begin; {}; commit", change.sql.trim_end().trim_end_matches(';'))
     } else {
         String::new()
     };
@@ -75,16 +62,11 @@ fn make(scratch: &Scratch, change: &Change) -> Result<(), Failure> {
             client.batch_execute(&sql)
         } else {
             // One by one: each is a transaction of its own.
-            schema::roles::statements(&change.sql, 1)
-                .iter()
-                .try_for_each(|one| client.batch_execute(&one.sql))
+            schema::roles::statements(&change.sql, 1).iter().try_for_each(|one| client.batch_execute(&one.sql))
         };
         match done {
             Ok(()) => return Ok(()),
-            Err(error)
-                if tried < 40
-                    && error.code() == Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE) =>
-            {
+            Err(error) if tried < 40 && error.code() == Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE) => {
                 let _ = client.batch_execute("rollback");
                 tried += 1;
                 std::thread::sleep(std::time::Duration::from_millis(50));

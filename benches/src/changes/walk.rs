@@ -85,22 +85,11 @@ pub fn walk(target: &Target, things: &mut Things) -> Result<(Vec<Broken>, usize)
 }
 
 impl Walk<'_> {
-    fn call(
-        &mut self,
-        service: &str,
-        method: &str,
-        path: &str,
-        etag: &str,
-        body: Option<Value>,
-    ) -> Answer {
+    fn call(&mut self, service: &str, method: &str, path: &str, etag: &str, body: Option<Value>) -> Answer {
         self.calls += 1;
         let base = self.target.services.get(service).map_or("", String::as_str);
         let answer = self.once(method, &format!("{base}/api/v1{path}"), etag, body);
-        let answer = answer.unwrap_or(Answer {
-            status: 0,
-            etag: String::new(),
-            body: Value::Null,
-        });
+        let answer = answer.unwrap_or(Answer { status: 0, etag: String::new(), body: Value::Null });
         if answer.status == 0 || answer.status >= 500 {
             self.broken.push(Broken {
                 service: service.to_owned(),
@@ -111,13 +100,7 @@ impl Walk<'_> {
         answer
     }
 
-    fn once(
-        &self,
-        method: &str,
-        url: &str,
-        etag: &str,
-        body: Option<Value>,
-    ) -> Result<Answer, ureq::Error> {
+    fn once(&self, method: &str, url: &str, etag: &str, body: Option<Value>) -> Result<Answer, ureq::Error> {
         let mut builder = ureq::http::Request::builder().method(method).uri(url);
         if !self.token.is_empty() {
             builder = builder.header("authorization", format!("Bearer {}", self.token));
@@ -129,26 +112,13 @@ impl Walk<'_> {
             builder = builder.header("idempotency-key", uuid::Uuid::now_v7().to_string());
         }
         let mut response = match body {
-            Some(body) => self.agent.run(
-                builder
-                    .header("content-type", "application/json")
-                    .body(body.to_string())?,
-            )?,
+            Some(body) => self.agent.run(builder.header("content-type", "application/json").body(body.to_string())?)?,
             None => self.agent.run(builder.body(())?)?,
         };
-        let etag = response
-            .headers()
-            .get("etag")
-            .and_then(|etag| etag.to_str().ok())
-            .unwrap_or_default()
-            .to_owned();
+        let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).unwrap_or_default().to_owned();
         let status = response.status().as_u16();
         let body = response.body_mut().read_to_vec()?;
-        Ok(Answer {
-            status,
-            etag,
-            body: serde_json::from_slice(&body).unwrap_or_default(),
-        })
+        Ok(Answer { status, etag, body: serde_json::from_slice(&body).unwrap_or_default() })
     }
 
     fn get(&mut self, service: &str, path: &str) -> Answer {
@@ -171,11 +141,7 @@ impl Walk<'_> {
     }
 
     fn session(&mut self, email: &str, password: &str) -> Option<String> {
-        let answer = self.post(
-            "account",
-            "/sessions",
-            json!({"email": email, "password": password}),
-        );
+        let answer = self.post("account", "/sessions", json!({"email": email, "password": password}));
         Some(answer.body.get("token")?.as_str()?.to_owned())
     }
 
@@ -185,15 +151,11 @@ impl Walk<'_> {
         let body = json!({"name": format!("Walk {}", self.salt), "plan": "payg", "admin": {"email": email, "password": PASSWORD}});
         let made = self.post("account", "/organisations", body).id();
         if things.org.is_empty() {
-            things.org = made
-                .ok_or_else(|| Failure::could_not_run("Nobody can sign up on the fresh system."))?;
+            things.org = made.ok_or_else(|| Failure::could_not_run("Nobody can sign up on the fresh system."))?;
             things.admin = email;
         }
-        let operator = self
-            .target
-            .operator
-            .clone()
-            .ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
+        let operator =
+            self.target.operator.clone().ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
         if let Some(token) = self.session(&operator.email, &operator.password) {
             things.operator = token;
         }
@@ -209,14 +171,6 @@ impl Walk<'_> {
 /// A path with `{}` for each id, so that calls can be told apart and counted.
 fn without_ids(path: &str) -> String {
     let parts = path.split('?').next().unwrap_or_default().split('/');
-    let parts: Vec<&str> = parts
-        .map(|part| {
-            if uuid::Uuid::parse_str(part).is_ok() {
-                "{}"
-            } else {
-                part
-            }
-        })
-        .collect();
+    let parts: Vec<&str> = parts.map(|part| if uuid::Uuid::parse_str(part).is_ok() { "{}" } else { part }).collect();
     parts.join("/")
 }

@@ -84,38 +84,20 @@ impl Scales {
         let second = scratch.again(&mut things)?;
         scratch.stop()?;
         scratch.maintain(&[format!("create database {TABLES} template {JUDGED}")])?;
-        let statements = merged(
-            first
-                .read
-                .statements
-                .into_iter()
-                .chain(second.read.statements),
-        );
+        let statements = merged(first.read.statements.into_iter().chain(second.read.statements));
         let url = scratch.url_of(TABLES)?;
         let mut client = connect(&url)?;
         let views = without::views(&mut client)?;
         without::drop_views(&mut client)?;
-        let rewritten = statements
-            .iter()
-            .map(|one| Statement {
-                sql: without::rewrite(&one.sql, &views),
-                ..one.clone()
-            })
-            .collect();
-        Ok(Self {
-            with_views: (scratch.url_of(JUDGED)?, statements),
-            without_views: (url, rewritten),
-        })
+        let rewritten =
+            statements.iter().map(|one| Statement { sql: without::rewrite(&one.sql, &views), ..one.clone() }).collect();
+        Ok(Self { with_views: (scratch.url_of(JUDGED)?, statements), without_views: (url, rewritten) })
     }
 
     /// Distinct statements of the services, as they are written.
     pub fn statements(&self) -> usize {
-        let texts: BTreeSet<(&str, &str)> = self
-            .with_views
-            .1
-            .iter()
-            .map(|one| (one.role.as_str(), one.sql.as_str()))
-            .collect();
+        let texts: BTreeSet<(&str, &str)> =
+            self.with_views.1.iter().map(|one| (one.role.as_str(), one.sql.as_str())).collect();
         texts.len()
     }
 
@@ -145,13 +127,7 @@ fn merged(all: impl Iterator<Item = Statement>) -> Vec<Statement> {
         let key = (one.role.clone(), one.sql.clone(), log::nulls(&one.values));
         // The later values: they are of rows that the first walk had made.
         let calls = found.remove(&key).map_or(0, |before| before.calls);
-        found.insert(
-            key,
-            Statement {
-                calls: calls + one.calls,
-                ..one
-            },
-        );
+        found.insert(key, Statement { calls: calls + one.calls, ..one });
     }
     found.into_values().collect()
 }
@@ -163,37 +139,20 @@ fn world(
     queue: bool,
 ) -> Result<World, Failure> {
     let options = Options {
-        queue: queue.then(|| QueueOptions {
-            hold: Duration::from_millis(500),
-            ..QueueOptions::default()
-        }),
+        queue: queue.then(|| QueueOptions { hold: Duration::from_millis(500), ..QueueOptions::default() }),
         ..Options::default()
     };
     let impact = impact::analyse(url, &impact::Change::new(sql), statements, &options)
         .map_err(|error| Failure::could_not_run(format!("{}: {error}.", change.name)))?;
     let services = effects(&impact);
     let breaks = |effect: &Effect| effect.verdict >= Verdict::LosesGrant;
-    let deploy_together: BTreeSet<String> = services
-        .iter()
-        .filter(|(_, effect)| breaks(effect))
-        .map(|(name, _)| name.clone())
-        .collect();
+    let deploy_together: BTreeSet<String> =
+        services.iter().filter(|(_, effect)| breaks(effect)).map(|(name, _)| name.clone()).collect();
     let mut consent = asked(&change.owner, sql);
-    consent.extend(
-        deploy_together
-            .iter()
-            .filter(|name| **name != change.owner)
-            .cloned(),
-    );
+    consent.extend(deploy_together.iter().filter(|name| **name != change.owner).cloned());
     Ok(World {
-        refused: impact
-            .refused
-            .map(|refused| format!("{} [{}]", refused.failure.message, refused.failure.sqlstate)),
-        skipped: impact
-            .skipped
-            .iter()
-            .map(|one| format!("{}: {}: {}", one.role, one.why, one.sql))
-            .collect(),
+        refused: impact.refused.map(|refused| format!("{} [{}]", refused.failure.message, refused.failure.sqlstate)),
+        skipped: impact.skipped.iter().map(|one| format!("{}: {}: {}", one.role, one.why, one.sql)).collect(),
         services,
         deploy_together,
         consent,
@@ -207,29 +166,13 @@ fn effects(impact: &Impact) -> BTreeMap<String, Effect> {
         Some(found.map_or(0.0, |one| one.blocked_ms as f64 / 1000.0))
     };
     let effect = |one: &impact::ServiceImpact| {
-        let broken: Vec<_> = one
-            .statements
-            .iter()
-            .filter(|statement| statement.verdict >= Verdict::LosesGrant)
-            .collect();
+        let broken: Vec<_> =
+            one.statements.iter().filter(|statement| statement.verdict >= Verdict::LosesGrant).collect();
         let how = broken.iter().flat_map(|statement| {
-            let failures = statement
-                .fresh
-                .iter()
-                .chain(&statement.cached)
-                .map(|failure| failure.sqlstate.clone());
+            let failures = statement.fresh.iter().chain(&statement.cached).map(|failure| failure.sqlstate.clone());
             failures.chain(statement.shape.iter().cloned())
         });
-        Effect {
-            verdict: one.verdict,
-            broken: broken.len(),
-            how: how.collect(),
-            blocked_s: waited(&one.service),
-        }
+        Effect { verdict: one.verdict, broken: broken.len(), how: how.collect(), blocked_s: waited(&one.service) }
     };
-    impact
-        .services
-        .iter()
-        .map(|one| (one.service.clone(), effect(one)))
-        .collect()
+    impact.services.iter().map(|one| (one.service.clone(), effect(one))).collect()
 }

@@ -33,13 +33,7 @@ pub fn views(client: &mut Client) -> Result<BTreeMap<String, View>, Failure> {
         .iter()
         .map(|row| {
             let definition: String = row.get(1);
-            (
-                row.get(0),
-                View {
-                    columns: row.get(2),
-                    arms: arms(&definition),
-                },
-            )
+            (row.get(0), View { columns: row.get(2), arms: arms(&definition) })
         })
         .collect())
 }
@@ -97,16 +91,9 @@ fn next_view(sql: &str) -> Option<(usize, usize, &str)> {
         .into_iter()
         .filter_map(|(text, quoted)| Some((sql.find(text)?, quoted)))
         .min()?;
-    let start = at
-        + if quoted {
-            "\"published\".\"".len()
-        } else {
-            "published.".len()
-        };
+    let start = at + if quoted { "\"published\".\"".len() } else { "published.".len() };
     let tail = sql.get(start..)?;
-    let end = tail
-        .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(tail.len());
+    let end = tail.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(tail.len());
     Some((at, start - at + end + usize::from(quoted), &tail[..end]))
 }
 
@@ -133,62 +120,38 @@ fn named(after: &str) -> bool {
         "having",
         "except",
     ];
-    let word: String = after
-        .trim_start()
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || ['_', '"'].contains(c))
-        .collect();
+    let word: String =
+        after.trim_start().chars().take_while(|c| c.is_ascii_alphanumeric() || ['_', '"'].contains(c)).collect();
     !word.is_empty() && !KEYWORDS.contains(&word.to_ascii_lowercase().as_str())
 }
 
 impl View {
     /// `(select … )`, with the columns that `sql` names.
     fn subquery(&self, sql: &str) -> String {
-        let used: Vec<usize> = (0..self.columns.len())
-            .filter(|index| names(sql, &self.columns[*index]))
-            .collect();
+        let used: Vec<usize> = (0..self.columns.len()).filter(|index| names(sql, &self.columns[*index])).collect();
         let arm = |(expressions, rest): &(Vec<String>, String)| {
             let mut list: Vec<String> = used
                 .iter()
-                .filter_map(|index| {
-                    Some(format!(
-                        "{} as \"{}\"",
-                        expressions.get(*index)?,
-                        self.columns[*index]
-                    ))
-                })
+                .filter_map(|index| Some(format!("{} as \"{}\"", expressions.get(*index)?, self.columns[*index])))
                 .collect();
             if list.is_empty() {
                 list.push("1 as nothing".to_owned());
             }
             format!("select {} {rest}", list.join(", "))
         };
-        format!(
-            "({})",
-            self.arms
-                .iter()
-                .map(arm)
-                .collect::<Vec<_>>()
-                .join(" union all ")
-        )
+        format!("({})", self.arms.iter().map(arm).collect::<Vec<_>>().join(" union all "))
     }
 }
 
 /// Does the text hold this word?
 fn names(sql: &str, word: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    sql.match_indices(word)
-        .any(|(at, _)| !sql[..at].ends_with(part) && !sql[at + word.len()..].starts_with(part))
+    sql.match_indices(word).any(|(at, _)| !sql[..at].ends_with(part) && !sql[at + word.len()..].starts_with(part))
 }
 
 /// The parts of a view's query, as Postgres prints it.
 fn arms(definition: &str) -> Vec<(Vec<String>, String)> {
-    definition
-        .trim()
-        .trim_end_matches(';')
-        .split("UNION ALL")
-        .map(arm)
-        .collect()
+    definition.trim().trim_end_matches(';').split("UNION ALL").map(arm).collect()
 }
 
 fn arm(text: &str) -> (Vec<String>, String) {
@@ -221,10 +184,7 @@ fn arm(text: &str) -> (Vec<String>, String) {
 /// Without its own name.
 fn plain(expression: &str) -> String {
     let expression = expression.trim();
-    expression
-        .rsplit_once(" AS ")
-        .map_or(expression, |(before, _)| before)
-        .to_owned()
+    expression.rsplit_once(" AS ").map_or(expression, |(before, _)| before).to_owned()
 }
 
 #[cfg(test)]
@@ -233,9 +193,7 @@ mod tests {
 
     fn persons() -> BTreeMap<String, View> {
         let view = View {
-            columns: ["organisation_id", "id", "name", "kind"]
-                .map(str::to_owned)
-                .to_vec(),
+            columns: ["organisation_id", "id", "name", "kind"].map(str::to_owned).to_vec(),
             arms: arms(
                 " SELECT p.organisation_id,\n    p.id,\n    lower(p.a, ', '::text) AS name,\n    'api, x'::text AS kind\n   FROM profile.profiles p\n  WHERE (p.deleted_at IS NULL)\n\
                  UNION ALL\n SELECT q.o, q.i, q.n, 'd'::text AS kind\n   FROM q;",
@@ -246,10 +204,7 @@ mod tests {
 
     #[test]
     fn a_view_becomes_its_query_with_the_columns_that_are_named() {
-        let rewritten = rewrite(
-            "select p.name from published.persons p where p.id = $1",
-            &persons(),
-        );
+        let rewritten = rewrite("select p.name from published.persons p where p.id = $1", &persons());
         assert_eq!(
             rewritten,
             "select p.name from (select p.id as \"id\", lower(p.a, ', '::text) as \"name\" FROM profile.profiles p\n  WHERE (p.deleted_at IS NULL) \
@@ -261,21 +216,9 @@ mod tests {
     fn a_name_of_its_own_is_kept_or_given() {
         let sql = "SELECT \"published\".\"persons\".\"id\" FROM \"published\".\"persons\" WHERE \"published\".\"persons\".\"id\" = $1";
         let rewritten = rewrite(sql, &persons());
-        assert!(
-            rewritten.starts_with("SELECT \"persons\".\"id\" FROM (select "),
-            "{rewritten}"
-        );
-        assert!(
-            rewritten.ends_with(") as \"persons\" WHERE \"persons\".\"id\" = $1"),
-            "{rewritten}"
-        );
-        assert!(
-            rewrite("exists (select 1 from published.persons)", &persons())
-                .ends_with("FROM q) as \"persons\")")
-        );
-        assert_eq!(
-            rewrite("select * from published.unknown", &persons()),
-            "select * from published.unknown"
-        );
+        assert!(rewritten.starts_with("SELECT \"persons\".\"id\" FROM (select "), "{rewritten}");
+        assert!(rewritten.ends_with(") as \"persons\" WHERE \"persons\".\"id\" = $1"), "{rewritten}");
+        assert!(rewrite("exists (select 1 from published.persons)", &persons()).ends_with("FROM q) as \"persons\")"));
+        assert_eq!(rewrite("select * from published.unknown", &persons()), "select * from published.unknown");
     }
 }

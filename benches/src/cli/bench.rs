@@ -11,8 +11,7 @@ use super::experiment::interruptible;
 use crate::bench::{hot, month_end, normalisation, notify};
 use crate::{Failure, aside};
 use args::{
-    AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs,
-    NotifyArgs, OverloadArgs,
+    AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs, NotifyArgs, OverloadArgs,
 };
 
 /// What one thing costs, beside the least it could cost.
@@ -74,10 +73,7 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
             Ok(wanted(outcome.is_good()))
         }
         What::Growth(args) => done(args.said.end("growth", &hot::growth::run(&args.plan())?)),
-        What::Decisions(args) => done(
-            args.said
-                .end("decisions", &hot::decisions::run(&args.plan())?),
-        ),
+        What::Decisions(args) => done(args.said.end("decisions", &hot::decisions::run(&args.plan())?)),
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),
@@ -102,19 +98,12 @@ fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> 
     let plan = args.plan.plan(args.common.seed);
     let stop = interruptible()?;
     let outcome = normalisation::run(plan, !args.common.unoptimised, &stop)?;
-    let whole = args
-        .common
-        .end_if_whole(aside::NORMALISATION, &outcome, &stop);
+    let whole = args.common.end_if_whole(aside::NORMALISATION, &outcome, &stop);
     done(whole)
 }
 
 fn measure_notify(args: &NotifyArgs) -> Result<ExitCode, Failure> {
-    let options = notify::Options {
-        rate: args.rate,
-        seconds: args.seconds,
-        hold: args.hold,
-        release: !args.debug,
-    };
+    let options = notify::Options { rate: args.rate, seconds: args.seconds, hold: args.hold, release: !args.debug };
     let outcome = notify::run(&options)?;
     args.said.end("notify", &outcome)?;
     Ok(wanted(outcome.complete()))

@@ -43,32 +43,21 @@ pub(super) fn weigh(args: &ChangesArgs) -> Result<ExitCode, Failure> {
     let changes = catalogue::chosen(&args.changes)?;
     if args.list {
         for change in &changes {
-            print_line(format!(
-                "{:<28}{:<14}{}",
-                change.name, change.owner, change.title
-            ));
+            print_line(format!("{:<28}{:<14}{}", change.name, change.owner, change.title));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let options = Options {
-        verify: args.verify,
-        queue: args.queue,
-        stories: args.stories,
-    };
+    let options = Options { verify: args.verify, queue: args.queue, stories: args.stories };
     let outcome = changes::run(&changes, options, |line| eprintln!("{line}"))?;
     match args.format {
         Format::Text => print_line(outcome.to_string().trim_end()),
         Format::Json => print_line(serde_json::to_string(&outcome).unwrap_or_default()),
     }
-    let good = outcome
-        .agreement
-        .as_ref()
-        .is_none_or(changes::outcome::Agreement::is_good);
+    let good = outcome.agreement.as_ref().is_none_or(changes::outcome::Agreement::is_good);
     if let Some(file) = &args.reference {
         let text = serde_json::to_string_pretty(&outcome.structure()).unwrap_or_default();
-        std::fs::write(file, text + "\n").map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })?;
+        std::fs::write(file, text + "\n")
+            .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))?;
     }
     Ok(ExitCode::from(u8::from(!good)))
 }

@@ -56,10 +56,8 @@ pub(super) struct CompareArgs {
 
 /// Puts results side by side.
 pub(super) fn compare_files(args: &CompareArgs) -> Result<ExitCode, Failure> {
-    let results = args
-        .files
-        .iter()
-        .map(|file| ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}."))));
+    let results =
+        args.files.iter().map(|file| ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}."))));
     let results: Vec<ResultFile> = results.collect::<Result<_, _>>()?;
     let found = compare::compare(&results)?;
     if let Some(file) = &args.report {

@@ -134,11 +134,7 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
 
 /// Goes on with a run that ended early.
 pub(super) fn resume_experiment(args: &ResumeArgs) -> Result<ExitCode, Failure> {
-    end(
-        run::resume(&args.folder, &interruptible()?)?,
-        args.format,
-        &args.fail_on,
-    )
+    end(run::resume(&args.folder, &interruptible()?)?, args.format, &args.fail_on)
 }
 
 /// Says what a run's folder holds.
@@ -170,14 +166,9 @@ pub(super) fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
 /// Recomputes an old result from what it stores.
 pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
     let mut result = read(&args.file)?;
-    let matrix = result
-        .analyse()
-        .map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
+    let matrix = result.analyse().map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
     if result.matrix.is_some() && !result.holds(&matrix) {
-        eprintln!(
-            "The matrix stored in {} differs from what its histograms give now.",
-            args.file.display()
-        );
+        eprintln!("The matrix stored in {} differs from what its histograms give now.", args.file.display());
     }
     result.matrix = Some(matrix);
     if let Some(file) = &args.report {
@@ -214,15 +205,10 @@ fn judge(result: &ResultFile, thresholds: &[Threshold]) -> Result<ExitCode, Fail
             }
         }
     }
-    let broken: Vec<String> = thresholds
-        .iter()
-        .filter_map(|threshold| threshold.broken_by(result.matrix.as_ref()?))
-        .collect();
+    let broken: Vec<String> =
+        thresholds.iter().filter_map(|threshold| threshold.broken_by(result.matrix.as_ref()?)).collect();
     broken.iter().for_each(|sentence| eprintln!("{sentence}"));
-    let violated = result
-        .correctness
-        .values()
-        .any(|violations| *violations > 0);
+    let violated = result.correctness.values().any(|violations| *violations > 0);
     Ok(ExitCode::from(u8::from(!broken.is_empty() || violated)))
 }
 

@@ -101,22 +101,13 @@ pub(super) struct Common {
 
 impl PlanArgs {
     pub(super) fn plan(&self, seed: u64) -> Plan {
-        Plan {
-            rate_per_s: self.rate,
-            seconds: self.seconds,
-            replicates: self.replicates as usize,
-            seed,
-        }
+        Plan { rate_per_s: self.rate, seconds: self.seconds, replicates: self.replicates as usize, seed }
     }
 }
 
 impl Common {
     /// Keeps the outcome where that was asked for, and says it.
-    pub(super) fn end<T: Serialize + std::fmt::Display>(
-        &self,
-        name: &str,
-        outcome: &T,
-    ) -> Result<(), Failure> {
+    pub(super) fn end<T: Serialize + std::fmt::Display>(&self, name: &str, outcome: &T) -> Result<(), Failure> {
         keep_and_say(self.save.as_deref(), self.format, name, outcome)
     }
 
@@ -131,9 +122,7 @@ impl Common {
             return self.end(name, outcome);
         }
         say(self.format, &outcome.to_string(), outcome);
-        Err(Failure::could_not_run(
-            "Ended early: this is what there is, and nothing of it was kept.",
-        ))
+        Err(Failure::could_not_run("Ended early: this is what there is, and nothing of it was kept."))
     }
 }
 
@@ -163,11 +152,7 @@ fn say(format: Format, text: &str, outcome: &impl Serialize) {
 /// Breaks one part after the other.
 pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
     let options = outage::Options {
-        breaks: if args.only.is_empty() {
-            Break::all()
-        } else {
-            args.only.clone()
-        },
+        breaks: if args.only.is_empty() { Break::all() } else { args.only.clone() },
         seconds: args.seconds,
         rate_per_s: args.rate,
         seed: args.common.seed,
@@ -237,12 +222,7 @@ mod tests {
     #[test]
     fn half_an_outcome_is_not_kept_and_a_whole_one_stays() {
         let folder = tempfile::tempdir().unwrap();
-        let common = Common {
-            save: Some(folder.path().to_owned()),
-            seed: 1,
-            unoptimised: true,
-            format: Format::Json,
-        };
+        let common = Common { save: Some(folder.path().to_owned()), seed: 1, unoptimised: true, format: Format::Json };
         let stop = AtomicBool::new(false);
         common.end_if_whole("a.json", &"whole", &stop).unwrap();
         stop.store(true, Ordering::Relaxed);

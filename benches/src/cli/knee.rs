@@ -88,10 +88,7 @@ pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
 
 /// Prints ids, tokens and URLs.
 pub(super) fn export_ids(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let up_json = crate::clock::up_json(
-        args.target.as_deref(),
-        &super::home_for(args.target.as_deref())?,
-    );
+    let up_json = crate::clock::up_json(args.target.as_deref(), &super::home_for(args.target.as_deref())?);
     let fill = args.generate.then(|| (args.data.size(), args.seed));
     let exported = export::export(&up_json, fill, args.organisations)?;
     print_line(&exported);

@@ -44,10 +44,7 @@ pub(super) fn play(args: &ScenarioArgs) -> Result<ExitCode, Failure> {
     match &args.what {
         What::List => {
             for one in scenario::choose(&["all".to_owned()])? {
-                print_line(format_args!(
-                    "{:4} {}\n     {}",
-                    one.id, one.title, one.lesson
-                ));
+                print_line(format_args!("{:4} {}\n     {}", one.id, one.title, one.lesson));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -63,11 +60,7 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     };
     let stop = interruptible()?;
     let played = scenario::run_all(&options, &stop, |one| {
-        let verdict = if one.passed {
-            "as expected"
-        } else {
-            "NOT AS EXPECTED"
-        };
+        let verdict = if one.passed { "as expected" } else { "NOT AS EXPECTED" };
         eprintln!("{:4} {verdict}", one.id);
     })?;
     args.common.end_if_whole(aside::SCENARIOS, &played, &stop)?;
@@ -138,11 +131,7 @@ pub(super) struct DialArgs {
 /// Turns the dials.
 pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
     let options = dial::Options {
-        dials: if args.only.is_empty() {
-            dial::Dial::ALL.to_vec()
-        } else {
-            args.only.clone()
-        },
+        dials: if args.only.is_empty() { dial::Dial::ALL.to_vec() } else { args.only.clone() },
         replicates: args.replicates as usize,
         seconds: args.seconds,
         rate_per_s: args.rate,
@@ -183,7 +172,6 @@ pub(super) fn change(args: &SchemaChangeArgs) -> Result<ExitCode, Failure> {
     };
     let stop = interruptible()?;
     let changed = underway::run(&options, &stop)?;
-    args.common
-        .end_if_whole(aside::SCHEMA_CHANGE, &changed, &stop)?;
+    args.common.end_if_whole(aside::SCHEMA_CHANGE, &changed, &stop)?;
     Ok(ExitCode::SUCCESS)
 }

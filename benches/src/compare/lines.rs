@@ -27,16 +27,9 @@ pub(super) fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, 
                 lines.push(speed(what, service, metric, first, second));
             }
         }
-        if let (true, Some(alone), Some(others)) =
-            (is_company(arm), one.get(&key(ALONE)), two.get(&key(ALONE)))
-        {
+        if let (true, Some(alone), Some(others)) = (is_company(arm), one.get(&key(ALONE)), two.get(&key(ALONE))) {
             for metric in [Metric::OneIn20, Metric::P50] {
-                lines.push(harm(
-                    (service, arm),
-                    metric,
-                    [alone, first],
-                    [others, second],
-                ));
+                lines.push(harm((service, arm), metric, [alone, first], [others, second]));
             }
         }
     }
@@ -50,11 +43,7 @@ pub(super) fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, 
 }
 
 fn geometric(values: &[f64]) -> Option<f64> {
-    let logs: Vec<f64> = values
-        .iter()
-        .map(|value| value.ln())
-        .filter(|log| log.is_finite())
-        .collect();
+    let logs: Vec<f64> = values.iter().map(|value| value.ln()).filter(|log| log.is_finite()).collect();
     (!logs.is_empty()).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp())
 }
 
@@ -76,51 +65,29 @@ fn line(
         values: [geometric(&values[0]), geometric(&values[1])],
         estimate,
         p_adjusted: None,
-        verdict: if carried {
-            Verdict::Open
-        } else {
-            Verdict::NotResolved
-        },
+        verdict: if carried { Verdict::Open } else { Verdict::NotResolved },
     }
 }
 
 pub(super) fn speed(what: What, service: &str, metric: Metric, first: &Arm, second: &Arm) -> Line {
     let of = |arm: &Arm| -> Vec<f64> {
-        let values = arm
-            .values()
-            .filter_map(|histogram| metric.value(histogram, 0));
+        let values = arm.values().filter_map(|histogram| metric.value(histogram, 0));
         values.map(|us| us / 1000.0).collect()
     };
     let tail_n = tail_count(first, metric).min(tail_count(second, metric));
-    line(
-        (what, service, None),
-        metric,
-        [of(first), of(second)],
-        tail_n,
-    )
+    line((what, service, None), metric, [of(first), of(second)], tail_n)
 }
 
 /// Each run's own ratios, formed inside its replicates, against its own threshold.
-pub(super) fn harm(
-    (service, beside): (&str, &str),
-    metric: Metric,
-    base: [&Arm; 2],
-    other: [&Arm; 2],
-) -> Line {
+pub(super) fn harm((service, beside): (&str, &str), metric: Metric, base: [&Arm; 2], other: [&Arm; 2]) -> Line {
     let of = |[alone, together]: [&Arm; 2]| -> Vec<f64> {
         let threshold = pooled(alone).quantile_us(1.0 - metric.tail()).unwrap_or(0);
         let value = |arm: &Arm, replicate| metric.value(arm.get(replicate)?, threshold);
-        let ratios = alone
-            .keys()
-            .filter_map(|replicate| Some(value(together, replicate)? / value(alone, replicate)?));
+        let ratios = alone.keys().filter_map(|replicate| Some(value(together, replicate)? / value(alone, replicate)?));
         ratios.collect()
     };
     let arms = [base[0], base[1], other[0], other[1]];
-    let tail_n = arms
-        .map(|arm| tail_count(arm, metric))
-        .into_iter()
-        .min()
-        .unwrap_or(0);
+    let tail_n = arms.map(|arm| tail_count(arm, metric)).into_iter().min().unwrap_or(0);
     let about = (What::Harm, service, Some(beside));
     line(about, metric, [of(base), of(other)], tail_n)
 }
@@ -130,17 +97,11 @@ pub(super) fn judge(lines: &mut [Line], detectable: &dyn Fn(Metric) -> f64) {
     let mut families: BTreeMap<(What, Metric), Vec<usize>> = BTreeMap::new();
     for (index, line) in lines.iter().enumerate() {
         if line.verdict != Verdict::NotResolved {
-            families
-                .entry((line.what, line.metric))
-                .or_default()
-                .push(index);
+            families.entry((line.what, line.metric)).or_default().push(index);
         }
     }
     for ((_, metric), members) in families {
-        let p: Vec<f64> = members
-            .iter()
-            .filter_map(|index| lines[*index].estimate.map(|of| of.p))
-            .collect();
+        let p: Vec<f64> = members.iter().filter_map(|index| lines[*index].estimate.map(|of| of.p)).collect();
         for (index, p) in members.into_iter().zip(holm(&p)) {
             let line = &mut lines[index];
             line.p_adjusted = Some(p);

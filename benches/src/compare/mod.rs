@@ -131,16 +131,9 @@ pub fn compare(results: &[ResultFile]) -> Result<Comparison, Failure> {
                 reasons.join("; ")
             )));
         }
-        besides.push(Beside {
-            other: index + 1,
-            lines: lines(base, other)?,
-            notes: notes(base, other),
-        });
+        besides.push(Beside { other: index + 1, lines: lines(base, other)?, notes: notes(base, other) });
     }
-    Ok(Comparison {
-        subjects: results.iter().map(subject).collect::<Result<_, _>>()?,
-        besides,
-    })
+    Ok(Comparison { subjects: results.iter().map(subject).collect::<Result<_, _>>()?, besides })
 }
 
 fn broken(error: crate::stats::MalformedHistogram) -> Failure {
@@ -148,9 +141,7 @@ fn broken(error: crate::stats::MalformedHistogram) -> Failure {
 }
 
 fn subject(result: &ResultFile) -> Result<Subject, Failure> {
-    let together = result
-        .counted()
-        .any(|cell| cell.cell == crate::experiment::Cell::All);
+    let together = result.counted().any(|cell| cell.cell == crate::experiment::Cell::All);
     let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for cell in result.counted() {
         use crate::experiment::Cell;
@@ -173,10 +164,7 @@ fn subject(result: &ResultFile) -> Result<Subject, Failure> {
         disqualified: result.correctness.values().any(|count| *count > 0),
         violations: result.correctness.clone(),
         freshness: result.freshness.clone(),
-        good: sums
-            .into_iter()
-            .map(|(name, sum)| (name, share(sum)))
-            .collect(),
+        good: sums.into_iter().map(|(name, sum)| (name, share(sum))).collect(),
         missing: target.map(|of| of.missing.clone()).unwrap_or_default(),
     })
 }
@@ -191,21 +179,10 @@ fn notes(base: &ResultFile, other: &ResultFile) -> Vec<String> {
         let doubted = of.counted().filter(|cell| !cell.doubts.is_empty()).count();
         if doubted > 0 {
             let all = of.counted().count();
-            notes.push(format!(
-                "{doubted} of {all} blocks of {} are doubted",
-                of.run.id
-            ));
+            notes.push(format!("{doubted} of {all} blocks of {} are doubted", of.run.id));
         }
-        if let Some(target) = of
-            .target
-            .as_ref()
-            .filter(|target| !target.missing.is_empty())
-        {
-            notes.push(format!(
-                "{} was measured without {}",
-                target.label,
-                target.missing.join(", ")
-            ));
+        if let Some(target) = of.target.as_ref().filter(|target| !target.missing.is_empty()) {
+            notes.push(format!("{} was measured without {}", target.label, target.missing.join(", ")));
         }
     }
     notes
@@ -223,9 +200,8 @@ impl Comparison {
     /// # Errors
     /// When it can't be written.
     pub fn write_page(&self, results: &[ResultFile], file: &Path) -> Result<(), Failure> {
-        std::fs::write(file, page::page(self, results)).map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })
+        std::fs::write(file, page::page(self, results))
+            .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
     }
 }
 

@@ -37,19 +37,14 @@ fn beside_speed(of: &Comparison) -> String {
     for one in &of.subjects {
         let [rename, freeze] = freshness(one);
         let worst = one.good.iter().min_by(|a, b| a.1.total_cmp(b.1));
-        let good = worst.map_or_else(String::new, |(name, share)| {
-            format!("{:.2} % at the least ({name})", share * 100.0)
-        });
+        let good =
+            worst.map_or_else(String::new, |(name, share)| format!("{:.2} % at the least ({name})", share * 100.0));
         let _ = writeln!(
             out,
             "<tr><th scope=\"row\">{}</th><td>{}</td><td{}>{}</td><td>{rename}</td><td>{freeze}</td><td>{}</td></tr>",
             escape(&one.label),
             escape(&one.run),
-            if one.disqualified {
-                " class=\"worse\""
-            } else {
-                ""
-            },
+            if one.disqualified { " class=\"worse\"" } else { "" },
             escape(&soundness(one)),
             escape(&good)
         );
@@ -73,12 +68,7 @@ fn heatmaps(of: &Comparison, results: &[ResultFile]) -> String {
         let _ = write!(out, "<h3>{}</h3><div class=\"dots\">", measure(metric));
         for (subject, result) in of.subjects.iter().zip(results) {
             if let Some(matrix) = &result.matrix {
-                let _ = writeln!(
-                    out,
-                    "<div><p>{}</p>{}</div>",
-                    escape(&subject.label),
-                    grid(result, matrix, metric)
-                );
+                let _ = writeln!(out, "<div><p>{}</p>{}</div>", escape(&subject.label), grid(result, matrix, metric));
             }
         }
         out.push_str("</div>\n");
@@ -88,21 +78,13 @@ fn heatmaps(of: &Comparison, results: &[ResultFile]) -> String {
 
 fn section(of: &Comparison, beside: &Beside) -> String {
     let (base, other) = (&of.subjects[0].label, &of.subjects[beside.other].label);
-    let mut out = format!(
-        "<section><h2>{} beside {}</h2>",
-        escape(base),
-        escape(other)
-    );
+    let mut out = format!("<section><h2>{} beside {}</h2>", escape(base), escape(other));
     if !beside.notes.is_empty() {
         let notes: Vec<String> = beside.notes.iter().map(|note| escape(note)).collect();
         let _ = write!(out, "<p class=\"legend\">Note: {}.</p>", notes.join("; "));
     }
     for what in [What::Alone, What::Together, What::Harm] {
-        let lines: Vec<&Line> = beside
-            .lines
-            .iter()
-            .filter(|line| line.what == what)
-            .collect();
+        let lines: Vec<&Line> = beside.lines.iter().filter(|line| line.what == what).collect();
         if lines.is_empty() {
             continue;
         }

@@ -26,8 +26,7 @@ pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
     differ("data", data(one), data(two));
     let batching = |of: &crate::result::Run| of.batch_max.to_string();
     differ("batch sizes", batching(one), batching(two));
-    let complete =
-        |of: &crate::result::Run| if of.complete { "whole" } else { "ended early" }.to_owned();
+    let complete = |of: &crate::result::Run| if of.complete { "whole" } else { "ended early" }.to_owned();
     differ("runs", complete(one), complete(two));
     let names = |of: &ResultFile| {
         let names: Vec<&str> = of.services.iter().map(|of| of.name.as_str()).collect();
@@ -45,10 +44,7 @@ pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
             ));
         }
         if theirs.endpoints != of.endpoints {
-            reasons.push(format!(
-                "{} is asked for other things: give both the same --workload",
-                of.name
-            ));
+            reasons.push(format!("{} is asked for other things: give both the same --workload", of.name));
         }
     }
     if reasons.is_empty() && one.workload_hash != two.workload_hash {

@@ -40,15 +40,9 @@ fn what_may_not_differ_is_refused_by_name() {
         let mut other = base.clone();
         change(&mut other);
         let reasons = refusals(&base, &other);
-        assert!(
-            reasons.iter().any(|reason| reason.contains(named)),
-            "{named}: {reasons:?}"
-        );
+        assert!(reasons.iter().any(|reason| reason.contains(named)), "{named}: {reasons:?}");
         let error = compare(&[base.clone(), other]).unwrap_err().to_string();
-        assert!(
-            error.contains(named) && error.contains("can't be compared"),
-            "{error}"
-        );
+        assert!(error.contains(named) && error.contains("can't be compared"), "{error}");
     }
 }
 
@@ -61,27 +55,18 @@ fn one_result_beside_itself_shows_nothing() {
     let found = compare(&both).unwrap();
     assert!(found.besides[0].lines.len() > 50);
     for line in &found.besides[0].lines {
-        assert!(
-            !matches!(line.verdict, Verdict::Better | Verdict::Worse),
-            "{line:?}"
-        );
+        assert!(!matches!(line.verdict, Verdict::Better | Verdict::Worse), "{line:?}");
         if let Some(of) = line.estimate {
             assert_eq!(of.ratio, 1.0, "{line:?}");
         }
     }
     assert!(!found.subjects[0].disqualified && found.subjects[1].disqualified);
     let text = found.text();
-    assert!(
-        text.contains("DISQUALIFIED: 3 plan limits exceeded"),
-        "{text}"
-    );
+    assert!(text.contains("DISQUALIFIED: 3 plan limits exceeded"), "{text}");
     let page = page::page(&found, &both);
     // One in twenty and the median, each once a result.
     assert_eq!(page.matches("<table class=\"heat\">").count(), 4);
-    assert!(
-        page.ends_with("</html>\n") && !page.contains("http"),
-        "no network"
-    );
+    assert!(page.ends_with("</html>\n") && !page.contains("http"), "no network");
 }
 
 /// Replicates with exponential response times of this mean.
@@ -102,13 +87,7 @@ fn arm(mean_us: f64, replicates: usize, seed: u64) -> Arm {
 fn a_verdict_needs_a_difference_beyond_chance_and_beyond_the_machine() {
     let verdict = |mean_us: f64, metric: Metric, detectable: f64| {
         let of = (What::Alone, "registry");
-        let mut lines = [speed(
-            of.0,
-            of.1,
-            metric,
-            &arm(1000.0, 4, 1),
-            &arm(mean_us, 4, 2),
-        )];
+        let mut lines = [speed(of.0, of.1, metric, &arm(1000.0, 4, 1), &arm(mean_us, 4, 2))];
         judge(&mut lines, &|_| detectable);
         lines[0].verdict
     };
@@ -116,11 +95,7 @@ fn a_verdict_needs_a_difference_beyond_chance_and_beyond_the_machine() {
     assert_eq!(verdict(500.0, Metric::P50, 1.1), Verdict::Better);
     assert_eq!(verdict(1000.0, Metric::P50, 1.2), Verdict::NothingShown);
     assert_eq!(verdict(1000.0, Metric::P50, 1.0), Verdict::Open);
-    assert_eq!(
-        verdict(2000.0, Metric::P99, 1.1),
-        Verdict::NotResolved,
-        "p99 needs 20 replicates"
-    );
+    assert_eq!(verdict(2000.0, Metric::P99, 1.1), Verdict::NotResolved, "p99 needs 20 replicates");
 }
 
 /// Twice as slow alone and together: no more harm than before, though every answer takes longer.
@@ -128,17 +103,9 @@ fn a_verdict_needs_a_difference_beyond_chance_and_beyond_the_machine() {
 fn harm_is_each_runs_own_ratio() {
     let base = [arm(1000.0, 6, 1), arm(3000.0, 6, 2)];
     let other = [arm(2000.0, 6, 3), arm(6000.0, 6, 4)];
-    let found = harm(
-        ("registry", "billing"),
-        Metric::P50,
-        [&base[0], &base[1]],
-        [&other[0], &other[1]],
-    );
+    let found = harm(("registry", "billing"), Metric::P50, [&base[0], &base[1]], [&other[0], &other[1]]);
     let of = found.estimate.unwrap();
-    assert!(
-        of.low < 1.0 && of.high > 1.0 && (of.ratio - 1.0).abs() < 0.15,
-        "{found:?}"
-    );
+    assert!(of.low < 1.0 && of.high > 1.0 && (of.ratio - 1.0).abs() < 0.15, "{found:?}");
     let value = found.values[0].unwrap();
     assert!((2.7..3.3).contains(&value), "{value}");
 }

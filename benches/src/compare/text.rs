@@ -55,12 +55,8 @@ pub(super) fn ratio(line: &Line) -> String {
 
 /// Correctness of one subject in a few words.
 pub(super) fn soundness(of: &Subject) -> String {
-    let broken: Vec<String> = of
-        .violations
-        .iter()
-        .filter(|(_, count)| **count > 0)
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
+    let broken: Vec<String> =
+        of.violations.iter().filter(|(_, count)| **count > 0).map(|(name, count)| format!("{count} {name}")).collect();
     match (of.violations.is_empty(), broken.is_empty()) {
         (true, _) => "not looked at".into(),
         (_, true) => "nothing violated".into(),
@@ -72,10 +68,7 @@ pub(super) fn soundness(of: &Subject) -> String {
 pub(super) fn freshness(of: &Subject) -> [String; 2] {
     let of = of.freshness.as_ref();
     [of.and_then(|of| of.rename), of.and_then(|of| of.freeze)].map(|delay| {
-        delay.map_or_else(
-            || "not measured".into(),
-            |delay| format!("{:.1} / {:.1} ms", delay.p50_ms, delay.p99_ms),
-        )
+        delay.map_or_else(|| "not measured".into(), |delay| format!("{:.1} / {:.1} ms", delay.p50_ms, delay.p99_ms))
     })
 }
 
@@ -101,10 +94,7 @@ pub(super) fn text(of: &Comparison) -> String {
 
 fn section(of: &Comparison, beside: &Beside) -> String {
     let letter = char::from(b'A' + (beside.other % 26) as u8);
-    let mut out = format!(
-        "\nA {} beside {letter} {}\n",
-        of.subjects[0].label, of.subjects[beside.other].label
-    );
+    let mut out = format!("\nA {} beside {letter} {}\n", of.subjects[0].label, of.subjects[beside.other].label);
     for note in &beside.notes {
         let _ = writeln!(out, "  Note: {note}.");
     }
@@ -112,11 +102,7 @@ fn section(of: &Comparison, beside: &Beside) -> String {
     for line in &beside.lines {
         if last != Some(line.what) {
             let _ = writeln!(out, "\n{}", heading(line.what));
-            let _ = writeln!(
-                out,
-                "  {:34}{:>9}{:>10}{:>10}   {letter} ÷ A",
-                "", "", "A", letter
-            );
+            let _ = writeln!(out, "  {:34}{:>9}{:>10}{:>10}   {letter} ÷ A", "", "", "A", letter);
             last = Some(line.what);
         }
         let who = match &line.beside {

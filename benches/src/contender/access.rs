@@ -11,12 +11,7 @@ use crate::Failure;
 pub(super) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// A session's token.
-pub(super) fn sign_in(
-    client: &Client,
-    target: &TargetFile,
-    email: &str,
-    password: &str,
-) -> Result<String, Failure> {
+pub(super) fn sign_in(client: &Client, target: &TargetFile, email: &str, password: &str) -> Result<String, Failure> {
     let url = api(target, "account")? + "/sessions";
     let body = json!({"email": email, "password": password});
     let ask = Ask::post(&url, &body);
@@ -33,12 +28,6 @@ pub(super) fn api(target: &TargetFile, service: &str) -> Result<String, Failure>
     Ok(format!("{base}/api/v1"))
 }
 
-pub(super) fn headers(
-    target: &TargetFile,
-    token: &str,
-    organisation: &str,
-) -> Result<Headers, Failure> {
-    target
-        .headers_for(token, organisation)
-        .map_err(|reason| Failure::usage(format!("The target's {reason}.")))
+pub(super) fn headers(target: &TargetFile, token: &str, organisation: &str) -> Result<Headers, Failure> {
+    target.headers_for(token, organisation).map_err(|reason| Failure::usage(format!("The target's {reason}.")))
 }

@@ -53,22 +53,14 @@ pub fn audit(
 }
 
 /// Every page of a list; how many rows came a second time.
-fn list(
-    client: &Client,
-    of: &Organisation,
-    url: &str,
-    versions: &mut HashMap<Uuid, i64>,
-) -> Result<usize, Failure> {
+fn list(client: &Client, of: &Organisation, url: &str, versions: &mut HashMap<Uuid, i64>) -> Result<usize, Failure> {
     let mut twice = 0;
     let mut page = format!("{url}?limit=200");
     loop {
         let found = get(client, of, &page)?;
         for item in found.items() {
             let id = item["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
-            let known = versions.insert(
-                id.unwrap_or_default(),
-                item["version"].as_i64().unwrap_or(0),
-            );
+            let known = versions.insert(id.unwrap_or_default(), item["version"].as_i64().unwrap_or(0));
             twice += usize::from(known.is_some());
         }
         match found.text("nextCursor") {
@@ -79,12 +71,6 @@ fn list(
 }
 
 fn get(client: &Client, of: &Organisation, url: &str) -> Result<super::client::Answer, Failure> {
-    let ask = Ask {
-        method: "GET",
-        url,
-        headers: &of.headers,
-        if_match: None,
-        body: None,
-    };
+    let ask = Ask { method: "GET", url, headers: &of.headers, if_match: None, body: None };
     client.insist(ask, 200)
 }

@@ -55,13 +55,7 @@ pub struct Ask<'a> {
 impl<'a> Ask<'a> {
     /// Nobody's POST, such as a sign-up.
     pub fn post(url: &'a str, body: &'a Value) -> Self {
-        Self {
-            method: "POST",
-            url,
-            headers: &[],
-            if_match: None,
-            body: Some(body),
-        }
+        Self { method: "POST", url, headers: &[], if_match: None, body: Some(body) }
     }
 }
 
@@ -105,16 +99,11 @@ impl Client {
                 }
             }
         }
-        Err(Failure::could_not_run(format!(
-            "{} {} was refused as too much for half a minute.",
-            ask.method, ask.url
-        )))
+        Err(Failure::could_not_run(format!("{} {} was refused as too much for half a minute.", ask.method, ask.url)))
     }
 
     fn send(&self, ask: Ask<'_>) -> Result<Answer, ureq::Error> {
-        let mut builder = ureq::http::Request::builder()
-            .method(ask.method)
-            .uri(ask.url);
+        let mut builder = ureq::http::Request::builder().method(ask.method).uri(ask.url);
         for (name, value) in ask.headers {
             builder = builder.header(name.as_str(), value.as_bytes());
         }
@@ -135,17 +124,7 @@ impl Client {
         let (etag, location) = (header("etag"), header("location"));
         let content_type = header("content-type").unwrap_or_default();
         let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(16 << 20)
-            .read_to_vec()?;
-        Ok(Answer {
-            status,
-            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-            etag,
-            location,
-            content_type,
-        })
+        let body = response.body_mut().with_config().limit(16 << 20).read_to_vec()?;
+        Ok(Answer { status, body: serde_json::from_slice(&body).unwrap_or(Value::Null), etag, location, content_type })
     }
 }

@@ -85,10 +85,7 @@ impl TargetFile {
     /// # Errors
     /// A sentence that names what is wrong with it.
     pub fn find(given: &str) -> Result<Self, Failure> {
-        if Path::new(given)
-            .extension()
-            .is_some_and(|end| end == "toml")
-        {
+        if Path::new(given).extension().is_some_and(|end| end == "toml") {
             return Self::read(Path::new(given));
         }
         let known = Target::find(Some(given), Path::new(""))?;
@@ -112,11 +109,9 @@ impl TargetFile {
     /// # Errors
     /// A sentence that names the file and the place.
     pub fn read(file: &Path) -> Result<Self, Failure> {
-        let text = std::fs::read_to_string(file).map_err(|error| {
-            Failure::usage(format!("{} can't be read: {error}.", file.display()))
-        })?;
-        Self::parse(&text)
-            .map_err(|reason| Failure::usage(format!("{}: {reason}.", file.display())))
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::usage(format!("{} can't be read: {error}.", file.display())))?;
+        Self::parse(&text).map_err(|reason| Failure::usage(format!("{}: {reason}.", file.display())))
     }
 
     /// Reads TOML.
@@ -124,16 +119,12 @@ impl TargetFile {
     /// # Errors
     /// What is wrong with it, without a full stop.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut target: Self =
-            toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        let mut target: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
         let known: Vec<&str> = crate::up::services::names().collect();
         if target.services.is_empty() {
             return Err("[services] names no base URL".into());
         }
-        for (table, urls) in [
-            ("services", &mut target.services),
-            ("load-at", &mut target.load_at),
-        ] {
+        for (table, urls) in [("services", &mut target.services), ("load-at", &mut target.load_at)] {
             for (name, url) in urls {
                 service(table, name, &known)?;
                 if !crate::target::is_url(url) || url::Url::parse(url).is_err() {
@@ -162,8 +153,7 @@ impl TargetFile {
     #[must_use]
     pub fn writes(&self, service: &str) -> Option<&str> {
         let at = self.load_at.get(service);
-        at.or_else(|| self.services.get(service))
-            .map(String::as_str)
+        at.or_else(|| self.services.get(service)).map(String::as_str)
     }
 
     /// How long a request is waited for.
@@ -176,21 +166,15 @@ impl TargetFile {
     ///
     /// # Errors
     /// Which header can't stand in a request.
-    pub fn headers_for(
-        &self,
-        token: &str,
-        organisation: &str,
-    ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
+    pub fn headers_for(&self, token: &str, organisation: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         self.headers
             .iter()
             .map(|(name, template)| {
-                let value = template
-                    .replace("{token}", token)
-                    .replace("{organisation}", organisation);
+                let value = template.replace("{token}", token).replace("{organisation}", organisation);
                 let header = HeaderName::from_bytes(name.as_bytes())
                     .map_err(|_| format!("headers.{name} is no header's name"))?;
-                let value = HeaderValue::from_str(&value)
-                    .map_err(|_| format!("headers.{name} is no header's value"))?;
+                let value =
+                    HeaderValue::from_str(&value).map_err(|_| format!("headers.{name} is no header's value"))?;
                 Ok((header, value))
             })
             .collect()
@@ -201,10 +185,7 @@ fn service(table: &str, name: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&name) {
         Ok(())
     } else {
-        Err(format!(
-            "{table}.{name} is no service: there are {}",
-            known.join(", ")
-        ))
+        Err(format!("{table}.{name} is no service: there are {}", known.join(", ")))
     }
 }
 

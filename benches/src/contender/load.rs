@@ -40,13 +40,7 @@ pub struct Loaded {
 pub fn load(target: &TargetFile, size: Size, seed: u64) -> Result<Loaded, Failure> {
     let client = Client::new(target.timeout());
     if let Some(url) = &target.reset {
-        let ask = Ask {
-            method: "POST",
-            url,
-            headers: &[],
-            if_match: None,
-            body: None,
-        };
+        let ask = Ask { method: "POST", url, headers: &[], if_match: None, body: None };
         let status = client.ask(ask).status;
         if !(200..300).contains(&status) {
             return Err(Failure::could_not_run(format!(
@@ -55,34 +49,20 @@ pub fn load(target: &TargetFile, size: Size, seed: u64) -> Result<Loaded, Failur
         }
     }
     let run = Uuid::now_v7().simple().to_string();
-    let loader = Loader {
-        target,
-        client,
-        run: run.get(20..).unwrap_or_default().to_owned(),
-        seed,
-    };
+    let loader = Loader { target, client, run: run.get(20..).unwrap_or_default().to_owned(), seed };
     let sizes = sizes(size);
-    eprintln!(
-        "Loading {} APIs of {} organisations through the contract …",
-        sizes.iter().sum::<usize>(),
-        sizes.len()
-    );
+    eprintln!("Loading {} APIs of {} organisations through the contract …", sizes.iter().sum::<usize>(), sizes.len());
     let made = loader.all(&sizes)?;
     std::thread::sleep(std::time::Duration::from_millis(target.visible_after_ms));
     let (organisations, emails) = made.into_iter().unzip();
-    Ok(Loaded {
-        data: Arc::new(Dataset { organisations }),
-        emails,
-    })
+    Ok(Loaded { data: Arc::new(Dataset { organisations }), emails })
 }
 
 /// APIs of each organisation: the k-th has a share proportional to 1/k^0.8, and five at least.
 fn sizes(size: Size) -> Vec<usize> {
     let weight = |k: u64| (k as f64).powf(-0.8);
     let sum: f64 = (1..=size.organisations).map(weight).sum();
-    (1..=size.organisations)
-        .map(|k| ((size.apis as f64 * weight(k) / sum).round() as usize).max(5))
-        .collect()
+    (1..=size.organisations).map(|k| ((size.apis as f64 * weight(k) / sum).round() as usize).max(5)).collect()
 }
 
 /// The same rows with new tokens, which don't last for ever.
@@ -169,8 +149,7 @@ impl Loader<'_> {
             for p in 1..=PEOPLE {
                 let email = format!("person{p}@o{number}.{}.example", self.run);
                 let body = json!({"name": format!("Person {p}"), "jobTitle": "Engineer", "email": email, "timeZone": "Europe/Berlin"});
-                of.profiles
-                    .push(self.make(&of, "profile", "/profiles", &body)?);
+                of.profiles.push(self.make(&of, "profile", "/profiles", &body)?);
             }
         }
         if self.target.writes("registry").is_some() {
@@ -188,8 +167,7 @@ impl Loader<'_> {
         for s in 1..=SUB_DOMAINS {
             let path = format!("/domains/{}/sub-domains", domains[s % DOMAINS]);
             let body = json!({"name": format!("Sub domain {s}")});
-            of.sub_domains
-                .push(self.make(of, "registry", &path, &body)?);
+            of.sub_domains.push(self.make(of, "registry", &path, &body)?);
         }
         let mut random = stream(self.seed, &format!("tags {number}"));
         for a in 1..=apis {
@@ -209,33 +187,15 @@ impl Loader<'_> {
         Ok(())
     }
 
-    fn make(
-        &self,
-        of: &Organisation,
-        service: &str,
-        path: &str,
-        body: &Value,
-    ) -> Result<Uuid, Failure> {
-        let url = format!(
-            "{}/organisations/{}{path}",
-            api(self.target, service)?,
-            of.id
-        );
-        let ask = Ask {
-            method: "POST",
-            url: &url,
-            headers: &of.headers,
-            if_match: None,
-            body: Some(body),
-        };
+    fn make(&self, of: &Organisation, service: &str, path: &str, body: &Value) -> Result<Uuid, Failure> {
+        let url = format!("{}/organisations/{}{path}", api(self.target, service)?, of.id);
+        let ask = Ask { method: "POST", url: &url, headers: &of.headers, if_match: None, body: Some(body) };
         id_of(&self.client.insist(ask, 201)?.body)
     }
 }
 
 fn id_of(body: &Value) -> Result<Uuid, Failure> {
-    let id = body["id"]
-        .as_str()
-        .and_then(|text| Uuid::parse_str(text).ok());
+    let id = body["id"].as_str().and_then(|text| Uuid::parse_str(text).ok());
     id.ok_or_else(|| Failure::could_not_run(format!("An answer to a POST holds no id: {body}.")))
 }
 
@@ -247,10 +207,7 @@ mod tests {
     fn sizes_are_those_of_the_sql() {
         let sizes = sizes(Size::SMALL);
         assert_eq!(sizes.len(), 100);
-        assert!(
-            sizes.iter().sum::<usize>().abs_diff(10_000) < 60,
-            "{sizes:?}"
-        );
+        assert!(sizes.iter().sum::<usize>().abs_diff(10_000) < 60, "{sizes:?}");
         assert!(sizes[0] > sizes[1] && sizes[99] >= 5);
     }
 }

@@ -65,9 +65,5 @@ pub fn contract() -> String {
         digest.update(file.as_bytes());
     }
     let bytes = digest.finalize();
-    bytes
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

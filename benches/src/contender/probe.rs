@@ -42,9 +42,7 @@ impl Report {
     #[must_use]
     pub fn missing(&self) -> Vec<(String, String)> {
         let failed = self.checks.iter().filter(|check| check.found.is_some());
-        failed
-            .filter_map(|check| Some((check.service.clone(), check.operation.clone()?)))
-            .collect()
+        failed.filter_map(|check| Some((check.service.clone(), check.operation.clone()?))).collect()
     }
 
     /// Whether all is as wanted.
@@ -85,10 +83,7 @@ pub fn probe(target: &TargetFile) -> Result<Report, Failure> {
         client: Client::new(target.timeout()),
         headers: Vec::new(),
         organisation: String::new(),
-        report: Report {
-            checks: Vec::new(),
-            skipped: Vec::new(),
-        },
+        report: Report { checks: Vec::new(), skipped: Vec::new() },
     };
     probe.account()?;
     let owner = probe.profile();
@@ -150,13 +145,7 @@ impl Probe<'_> {
             return answer;
         };
         let url = format!("{base}/api/v1/organisations/{}{path}", self.organisation);
-        let answer = self.client.ask(Ask {
-            method,
-            url: &url,
-            headers: &self.headers,
-            if_match,
-            body,
-        });
+        let answer = self.client.ask(Ask { method, url: &url, headers: &self.headers, if_match, body });
         self.judge(want, &answer);
         answer
     }

@@ -22,20 +22,11 @@ pub struct Size {
 
 impl Size {
     /// 300 APIs of 10 organisations: to try a target.
-    pub const TINY: Self = Self {
-        apis: 300,
-        organisations: 10,
-    };
+    pub const TINY: Self = Self { apis: 300, organisations: 10 };
     /// 10,000 APIs of 100 organisations.
-    pub const SMALL: Self = Self {
-        apis: 10_000,
-        organisations: 100,
-    };
+    pub const SMALL: Self = Self { apis: 10_000, organisations: 100 };
     /// 100,000 APIs of 1,000 organisations.
-    pub const LARGE: Self = Self {
-        apis: 100_000,
-        organisations: 1_000,
-    };
+    pub const LARGE: Self = Self { apis: 100_000, organisations: 1_000 };
 }
 
 /// One organisation's rows, by ordinal, and what opens them.
@@ -74,24 +65,21 @@ pub fn generate(client: &mut Client, size: Size, seed: u64) -> Result<(), Failur
         .replace("$seed", &seed.to_string());
     // `vacuum` can't run inside the implicit transaction of a script, so it goes by itself.
     let (script, vacuum) = sql.split_once("vacuum").unwrap_or((&sql, ""));
-    client
-        .batch_execute(script)
-        .map_err(|error| failed("generating the data set", &error))?;
-    client
-        .batch_execute(&format!("vacuum{vacuum}"))
-        .map_err(|error| failed("analysing the data set", &error))
+    client.batch_execute(script).map_err(|error| failed("generating the data set", &error))?;
+    client.batch_execute(&format!("vacuum{vacuum}")).map_err(|error| failed("analysing the data set", &error))
 }
 
 /// Reads back which ids there are, and mints a token for each organisation.
 pub fn load(client: &mut Client, signing_key_pem: &str) -> Result<Dataset, Failure> {
     let kid: String = client
-        .query_one("select id from account.signing_keys where valid_until is null order by valid_from desc limit 1", &[])
+        .query_one(
+            "select id from account.signing_keys where valid_until is null order by valid_from desc limit 1",
+            &[],
+        )
         .map_err(|error| failed("looking up the signing key", &error))?
         .get(0);
     let mint = Mint::new(signing_key_pem, kid)?;
-    let rows = client
-        .query(IDS, &[])
-        .map_err(|error| failed("reading the data set", &error))?;
+    let rows = client.query(IDS, &[]).map_err(|error| failed("reading the data set", &error))?;
     let organisations = rows
         .iter()
         .map(|row| {
@@ -133,8 +121,6 @@ pub fn connect(url: &str) -> Result<Client, Failure> {
 
 /// A sentence of what Postgres refused.
 pub fn failed(doing: &str, error: &postgres::Error) -> Failure {
-    let cause = error
-        .as_db_error()
-        .map_or_else(|| error.to_string(), |db| db.message().to_owned());
+    let cause = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
     Failure::could_not_run(format!("{doing}: {cause}."))
 }

@@ -35,26 +35,15 @@ const LIFE_S: u64 = 3600;
 impl Mint {
     /// With an Ed25519 key (PKCS#8 PEM) known to the services under `kid`.
     pub fn new(signing_key_pem: &str, kid: String) -> Result<Self, Failure> {
-        let key = EncodingKey::from_ed_pem(signing_key_pem.as_bytes()).map_err(|error| {
-            Failure::could_not_run(format!("The signing key can't be read: {error}."))
-        })?;
-        let header = Header {
-            kid: Some(kid),
-            ..Header::new(Algorithm::EdDSA)
-        };
-        let now_s = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |since| since.as_secs());
+        let key = EncodingKey::from_ed_pem(signing_key_pem.as_bytes())
+            .map_err(|error| Failure::could_not_run(format!("The signing key can't be read: {error}.")))?;
+        let header = Header { kid: Some(kid), ..Header::new(Algorithm::EdDSA) };
+        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         Ok(Self { key, header, now_s })
     }
 
     /// `Bearer …` of an admin.
-    pub fn admin(
-        &self,
-        organisation: Uuid,
-        login: Uuid,
-        profile: Uuid,
-    ) -> Result<HeaderValue, Failure> {
+    pub fn admin(&self, organisation: Uuid, login: Uuid, profile: Uuid) -> Result<HeaderValue, Failure> {
         let claims = Claims {
             iss: "govrnanza",
             aud: "govrnanza",
@@ -67,8 +56,7 @@ impl Mint {
         };
         let token = encode(&self.header, &claims, &self.key)
             .map_err(|error| Failure::could_not_run(format!("A token can't be made: {error}.")))?;
-        HeaderValue::from_str(&format!("Bearer {token}")).map_err(|error| {
-            Failure::could_not_run(format!("A token is no header value: {error}."))
-        })
+        HeaderValue::from_str(&format!("Bearer {token}"))
+            .map_err(|error| Failure::could_not_run(format!("A token is no header value: {error}.")))
     }
 }

@@ -62,52 +62,28 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Dials, Failure> 
         if number > 0 {
             environment.reset()?;
         }
-        let stage = Stage::new(
-            environment.database_url()?,
-            Some(&environment),
-            environment.processes(),
-        )?;
+        let stage = Stage::new(environment.database_url()?, Some(&environment), environment.processes())?;
         bystander::set_up(&stage.database_url)?;
-        let seed = options
-            .seed
-            .wrapping_mul(1_000_003)
-            .wrapping_add(number as u64);
+        let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
         // Pools, plans and caches are filled first.
         turn(&stage, options, None, seed.wrapping_add(1 << 40), 1.0)?;
         let mut order = settings.clone();
         order.shuffle(&mut stream(options.seed, &format!("dials {number}")));
         let mut played = BTreeMap::new();
         for setting in order {
-            played.insert(
-                setting,
-                turn(&stage, options, setting, seed, options.seconds)?,
-            );
+            played.insert(setting, turn(&stage, options, setting, seed, options.seconds)?);
         }
         drop_schemas(&stage.database_url)?;
         replicates.push(played);
     }
-    Ok(Dials {
-        version: 1,
-        replicates: replicates.len(),
-        curves: curves(options, &replicates),
-    })
+    Ok(Dials { version: 1, replicates: replicates.len(), curves: curves(options, &replicates) })
 }
 
-fn turn(
-    stage: &Stage<'_>,
-    options: &Options,
-    setting: Setting,
-    seed: u64,
-    seconds: f64,
-) -> Result<Played, Failure> {
-    let mut actors = Actor::everybody(options.rate_per_s)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+fn turn(stage: &Stage<'_>, options: &Options, setting: Setting, seed: u64, seconds: f64) -> Result<Played, Failure> {
+    let mut actors =
+        Actor::everybody(options.rate_per_s).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     actors.push(bystander::actor());
-    actors.extend(
-        setting
-            .into_iter()
-            .flat_map(|(dial, level)| dial.actors(dial.levels()[level])),
-    );
+    actors.extend(setting.into_iter().flat_map(|(dial, level)| dial.actors(dial.levels()[level])));
     let arm = Arm::of("dial", actors);
     play(stage, &arm, seconds, seed, &|_| Some(stage.here()))
 }
@@ -129,39 +105,19 @@ fn curves(options: &Options, replicates: &[BTreeMap<Setting, Played>]) -> Vec<Cu
             .collect(),
     };
     let dials = options.dials.iter();
-    dials
-        .flat_map(|&dial| base.rounds.keys().map(move |victim| of(dial, victim)))
-        .collect()
+    dials.flat_map(|&dial| base.rounds.keys().map(move |victim| of(dial, victim))).collect()
 }
 
-fn level(
-    replicates: &[BTreeMap<Setting, Played>],
-    setting: (Dial, usize),
-    level: f64,
-    victim: &String,
-) -> Level {
-    let quantile =
-        |played: &Played, q: f64| Some(played.rounds.get(victim)?.times.quantile_us(q)? as f64);
+fn level(replicates: &[BTreeMap<Setting, Played>], setting: (Dial, usize), level: f64, victim: &String) -> Level {
+    let quantile = |played: &Played, q: f64| Some(played.rounds.get(victim)?.times.quantile_us(q)? as f64);
     let ratio = |q: f64| {
         let pair = |of: &BTreeMap<Setting, Played>| {
-            Some((
-                quantile(of.get(&None)?, q)?,
-                quantile(of.get(&Some(setting))?, q)?,
-            ))
+            Some((quantile(of.get(&None)?, q)?, quantile(of.get(&Some(setting))?, q)?))
         };
         paired_ratio(&replicates.iter().filter_map(pair).collect::<Vec<_>>())
     };
-    let rounds = || {
-        replicates
-            .iter()
-            .filter_map(|of| of.get(&Some(setting))?.rounds.get(victim))
-    };
+    let rounds = || replicates.iter().filter_map(|of| of.get(&Some(setting))?.rounds.get(victim));
     let good: u64 = rounds().map(|of| of.good).sum();
     let bad: u64 = rounds().map(crate::scenario::Rounds::failed).sum();
-    Level {
-        level,
-        p50: ratio(0.5),
-        p95: ratio(0.95),
-        failed: bad as f64 / (good + bad).max(1) as f64,
-    }
+    Level { level, p50: ratio(0.5), p95: ratio(0.95), failed: bad as f64 / (good + bad).max(1) as f64 }
 }

@@ -20,14 +20,8 @@ pub enum Unknown {
 ///
 /// # Errors
 /// Why it can't be said.
-pub fn predict(
-    dials: &Dials,
-    victim: &str,
-    pressure: Option<Estimate>,
-) -> Result<RangeInclusive<f64>, Unknown> {
-    let pressure = pressure
-        .filter(|of| of.low > 1.0)
-        .ok_or(Unknown::NoPressure)?;
+pub fn predict(dials: &Dials, victim: &str, pressure: Option<Estimate>) -> Result<RangeInclusive<f64>, Unknown> {
+    let pressure = pressure.filter(|of| of.low > 1.0).ok_or(Unknown::NoPressure)?;
     let curve = |who: &str, dial: &str| {
         let is = |of: &&Curve| of.victim == who && of.dial == dial;
         dials.curves.iter().find(is)
@@ -35,18 +29,10 @@ pub fn predict(
     let bystanders = dials.curves.iter().filter(|of| of.victim == "bystander");
     let found = bystanders.flat_map(|felt| {
         let suffered = curve(victim, &felt.dial);
-        [pressure.low, pressure.ratio, pressure.high]
-            .into_iter()
-            .filter_map(move |ratio| at(felt, suffered?, ratio))
+        [pressure.low, pressure.ratio, pressure.high].into_iter().filter_map(move |ratio| at(felt, suffered?, ratio))
     });
-    let (low, high) = found.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| {
-        (low.min(ratio), high.max(ratio))
-    });
-    if high > 0.0 {
-        Ok(low..=high)
-    } else {
-        Err(Unknown::OffTheDials)
-    }
+    let (low, high) = found.fold((f64::INFINITY, 0.0_f64), |(low, high), ratio| (low.min(ratio), high.max(ratio)));
+    if high > 0.0 { Ok(low..=high) } else { Err(Unknown::OffTheDials) }
 }
 
 /// The victim's ratio where the bystander's first reaches `pressure`: between two levels on a straight line of logarithms.
@@ -75,28 +61,12 @@ mod tests {
     use super::*;
 
     fn of(ratio: f64, width: f64) -> Option<Estimate> {
-        Some(Estimate {
-            ratio,
-            low: ratio / width,
-            high: ratio * width,
-            p: 0.01,
-            replicates: 4,
-        })
+        Some(Estimate { ratio, low: ratio / width, high: ratio * width, p: 0.01, replicates: 4 })
     }
 
     fn curve(victim: &str, dial: &str, ratios: [f64; 3]) -> Curve {
-        let level = |ratio| Level {
-            level: 1.0,
-            p50: of(ratio, 1.0),
-            p95: None,
-            failed: 0.0,
-        };
-        Curve {
-            victim: victim.into(),
-            dial: dial.into(),
-            unit: String::new(),
-            levels: ratios.map(level).to_vec(),
-        }
+        let level = |ratio| Level { level: 1.0, p50: of(ratio, 1.0), p95: None, failed: 0.0 };
+        Curve { victim: victim.into(), dial: dial.into(), unit: String::new(), levels: ratios.map(level).to_vec() }
     }
 
     fn dials() -> Dials {
@@ -129,9 +99,6 @@ mod tests {
         assert_eq!(said(None), Unknown::NoPressure);
         assert_eq!(said(of(1.2, 1.5)), Unknown::NoPressure);
         assert_eq!(said(of(9.0, 1.0)), Unknown::OffTheDials);
-        assert_eq!(
-            predict(&dials, "billing", of(2.0, 1.0)).unwrap_err(),
-            Unknown::OffTheDials
-        );
+        assert_eq!(predict(&dials, "billing", of(2.0, 1.0)).unwrap_err(), Unknown::OffTheDials);
     }
 }

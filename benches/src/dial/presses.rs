@@ -16,13 +16,8 @@ pub enum Dial {
 }
 
 /// The tables with the most requests, one a service.
-const TABLES: [&str; 5] = [
-    "registry.apis",
-    "profile.profiles",
-    "account.organisations",
-    "billing.invoices",
-    "notification.notifications",
-];
+const TABLES: [&str; 5] =
+    ["registry.apis", "profile.profiles", "account.organisations", "billing.invoices", "notification.notifications"];
 
 const GRANTS: [&str; 2] = [
     "grant usage on schema registry, profile, account, billing, notification to {role}",
@@ -88,18 +83,9 @@ impl Dial {
 fn rowlock(hold_ms: f64) -> Actor {
     let org = "any ((array[{orgs}])[1:5]::uuid[])";
     let mut script = vec!["begin".to_owned()];
-    script.push(format!(
-        "select from account.organisations where id = {org} for update"
-    ));
-    for table in [
-        "registry.usage",
-        "profile.profiles",
-        "notification.notifications",
-        "billing.invoices",
-    ] {
-        script.push(format!(
-            "select from {table} where organisation_id = {org} for update"
-        ));
+    script.push(format!("select from account.organisations where id = {org} for update"));
+    for table in ["registry.usage", "profile.profiles", "notification.notifications", "billing.invoices"] {
+        script.push(format!("select from {table} where organisation_id = {org} for update"));
     }
     script.extend([format!(r"\sleep {hold_ms:.0} ms"), "commit".to_owned()]);
     repeated(&script, 250.0)
@@ -107,10 +93,7 @@ fn rowlock(hold_ms: f64) -> Actor {
 
 fn ddlqueue(hold_ms: f64) -> Actor {
     let mut script = vec!["begin".to_owned()];
-    script.push(format!(
-        "lock table {} in access exclusive mode",
-        TABLES.join(", ")
-    ));
+    script.push(format!("lock table {} in access exclusive mode", TABLES.join(", ")));
     script.extend([format!(r"\sleep {hold_ms:.0} ms"), "commit".to_owned()]);
     repeated(&script, 1000.0)
 }
@@ -120,18 +103,11 @@ fn xmin_hold(per_s: f64) -> Vec<Actor> {
         "holder",
         "lab_holder",
         &GRANTS,
-        &[
-            "begin isolation level repeatable read",
-            "select count(*) from registry.usage",
-            r"\sleep 900 ms",
-            "commit",
-        ],
+        &["begin isolation level repeatable read", "select count(*) from registry.usage", r"\sleep 900 ms", "commit"],
     );
     // Again and again, so that it ends with the cell; the horizon moves once a second.
     holder.begin.clear();
-    let update =
-        "update registry.usage set apis = apis where organisation_id = (array[{orgs}])[1]::uuid"
-            .to_owned();
+    let update = "update registry.usage set apis = apis where organisation_id = (array[{orgs}])[1]::uuid".to_owned();
     vec![holder, repeated(&[update], 1000.0 / per_s)]
 }
 

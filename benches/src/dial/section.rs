@@ -60,16 +60,10 @@ impl std::fmt::Display for Dials {
             }
             write!(f, "  {:14}", curve.victim)?;
             for level in &curve.levels {
-                let ratio = level.p95.map_or_else(
-                    || "not resolved".into(),
-                    |e| format!("×{:.2} ({:.2}–{:.2})", e.ratio, e.low, e.high),
-                );
-                write!(
-                    f,
-                    "  {:>5}: {ratio:24} {:4.1} %",
-                    level.level,
-                    level.failed * 100.0
-                )?;
+                let ratio = level
+                    .p95
+                    .map_or_else(|| "not resolved".into(), |e| format!("×{:.2} ({:.2}–{:.2})", e.ratio, e.low, e.high));
+                write!(f, "  {:>5}: {ratio:24} {:4.1} %", level.level, level.failed * 100.0)?;
             }
             writeln!(f)?;
         }

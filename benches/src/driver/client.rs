@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::header::{
-    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
-};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -49,18 +47,14 @@ pub(super) fn send_all(
     mut inbox: UnboundedReceiver<Job>,
     settings: Settings,
 ) -> std::io::Result<Vec<ServiceRecord>> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     Ok(local.block_on(&runtime, async move {
         let (results, mut finished) = tokio::sync::mpsc::unbounded_channel();
         let clients: Vec<Http> = loads.iter().map(|_| client()).collect();
         let in_flight: Vec<Rc<Cell<usize>>> = loads.iter().map(|_| Rc::default()).collect();
         let mut peaks = vec![0; loads.len()];
-        let permits = settings
-            .connections_max
-            .map(|max| Rc::new(Semaphore::new(max)));
+        let permits = settings.connections_max.map(|max| Rc::new(Semaphore::new(max)));
         while let Some(job) = inbox.recv().await {
             let Some(load) = loads.get(job.load) else {
                 continue;
@@ -93,20 +87,10 @@ pub(super) fn send_all(
                     Some(permits) => permits.acquire().await.ok(),
                     None => None,
                 };
-                let sent = if permits.is_some() {
-                    Instant::now()
-                } else {
-                    sent
-                };
+                let sent = if permits.is_some() { Instant::now() } else { sent };
                 let (outcome, server_timing) = send(&http, call, settings.timeout, answered).await;
                 running.set(running.get() - 1);
-                let _ = results.send(Finished {
-                    sent,
-                    done: Instant::now(),
-                    outcome,
-                    server_timing,
-                    ..base
-                });
+                let _ = results.send(Finished { sent, done: Instant::now(), outcome, server_timing, ..base });
             });
         }
         drop(results);
@@ -121,17 +105,10 @@ pub(super) fn send_all(
 fn client() -> Http {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    Client::builder(TokioExecutor::new())
-        .pool_idle_timeout(Duration::from_secs(60))
-        .build(connector)
+    Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(60)).build(connector)
 }
 
-async fn send(
-    http: &Http,
-    call: Call,
-    timeout: Duration,
-    answered: Option<Answered>,
-) -> (Outcome, Option<[f64; 4]>) {
+async fn send(http: &Http, call: Call, timeout: Duration, answered: Option<Answered>) -> (Outcome, Option<[f64; 4]>) {
     let of = call.of;
     let tell = |status: u16, headers: Option<&HeaderMap>| {
         let header = |name: HeaderName| headers?.get(name)?.to_str().ok();
@@ -164,10 +141,7 @@ async fn send(
     let answer = async {
         let response = http.request(request).await.map_err(|_| ())?;
         let status = response.status().as_u16();
-        let timing = response
-            .headers()
-            .get("server-timing")
-            .and_then(|value| server_timing(value.to_str().ok()?));
+        let timing = response.headers().get("server-timing").and_then(|value| server_timing(value.to_str().ok()?));
         let (head, body) = response.into_parts();
         // Done is when the last byte is here, not the first.
         body.collect().await.map_err(|_| ())?;
@@ -199,18 +173,10 @@ fn server_timing(header: &str) -> Option<[f64; 4]> {
         })
     };
     let found = ["queue", "pool", "db", "app"].map(duration);
-    found
-        .iter()
-        .any(Option::is_some)
-        .then(|| found.map(|value: Option<f64>| value.unwrap_or(0.0)))
+    found.iter().any(Option::is_some).then(|| found.map(|value: Option<f64>| value.unwrap_or(0.0)))
 }
 
-fn add_up(
-    loads: &[Load],
-    all: &[Finished],
-    peaks: &[usize],
-    settings: Settings,
-) -> Vec<ServiceRecord> {
+fn add_up(loads: &[Load], all: &[Finished], peaks: &[usize], settings: Settings) -> Vec<ServiceRecord> {
     let settle_ns = settings.settle.as_nanos() as u64;
     // The pacer's start, recovered from any one request, tells warm-up from measured ones.
     let mut records: Vec<ServiceRecord> = loads
@@ -230,18 +196,11 @@ fn add_up(
     let Some(first) = all.iter().map(|one| one.intended).min() else {
         return records;
     };
-    let first_ns = loads
-        .iter()
-        .filter_map(|load| load.arrivals.first())
-        .map(|arrival| arrival.at_ns)
-        .min()
-        .unwrap_or(0);
+    let first_ns =
+        loads.iter().filter_map(|load| load.arrivals.first()).map(|arrival| arrival.at_ns).min().unwrap_or(0);
     let measured_from = first + settings.settle - Duration::from_nanos(first_ns.min(settle_ns));
     for one in all.iter().filter(|one| one.intended >= measured_from) {
-        let name = loads[one.load]
-            .endpoints
-            .get(usize::from(one.endpoint))
-            .map_or("unknown", String::as_str);
+        let name = loads[one.load].endpoints.get(usize::from(one.endpoint)).map_or("unknown", String::as_str);
         records[one.load].add(name, one, settings.timeout);
     }
     for (index, record) in records.iter_mut().enumerate() {
@@ -256,9 +215,7 @@ fn add_up(
 /// How many were intended by `moment` and had no answer then.
 fn unanswered(all: &[&Finished], moment: Instant) -> u64 {
     let lost = |outcome| matches!(outcome, Outcome::Shed | Outcome::Timeout | Outcome::Connect);
-    all.iter()
-        .filter(|one| one.intended <= moment && (one.done > moment || lost(one.outcome)))
-        .count() as u64
+    all.iter().filter(|one| one.intended <= moment && (one.done > moment || lost(one.outcome))).count() as u64
 }
 
 #[cfg(test)]
@@ -267,10 +224,7 @@ mod tests {
 
     #[test]
     fn reads_server_timing() {
-        assert_eq!(
-            server_timing("queue;dur=0.5, pool;dur=1, db;dur=2.25, app;dur=3"),
-            Some([0.5, 1.0, 2.25, 3.0])
-        );
+        assert_eq!(server_timing("queue;dur=0.5, pool;dur=1, db;dur=2.25, app;dur=3"), Some([0.5, 1.0, 2.25, 3.0]));
         assert_eq!(server_timing("db;dur=2"), Some([0.0, 0.0, 2.0, 0.0]));
         assert_eq!(server_timing("cache;desc=hit"), None);
     }

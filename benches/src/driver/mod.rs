@@ -97,13 +97,9 @@ pub enum DriverError {
 pub fn run(loads: &[Load], settings: Settings) -> Result<Vec<ServiceRecord>, DriverError> {
     let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel();
     let owned: Vec<Load> = loads.to_vec();
-    let sender = std::thread::Builder::new()
-        .name("lab-send".into())
-        .spawn(move || client::send_all(owned, inbox, settings))?;
+    let sender =
+        std::thread::Builder::new().name("lab-send".into()).spawn(move || client::send_all(owned, inbox, settings))?;
     pace::pace(loads, &jobs);
     drop(jobs);
-    sender
-        .join()
-        .map_err(|_| DriverError::Ended)?
-        .map_err(DriverError::Start)
+    sender.join().map_err(|_| DriverError::Ended)?.map_err(DriverError::Start)
 }

@@ -28,14 +28,7 @@ pub fn pace(loads: &[Load], jobs: &UnboundedSender<Job>) {
     for (at_ns, load, arrival) in order {
         let intended = start + Duration::from_nanos(at_ns);
         wait_until(intended);
-        if jobs
-            .send(Job {
-                load,
-                arrival,
-                intended,
-            })
-            .is_err()
-        {
+        if jobs.send(Job { load, arrival, intended }).is_err() {
             return;
         }
     }
@@ -46,12 +39,7 @@ fn merged(loads: &[Load]) -> Vec<(u64, usize, usize)> {
     let mut order: Vec<(u64, usize, usize)> = loads
         .iter()
         .enumerate()
-        .flat_map(|(load, of)| {
-            of.arrivals
-                .iter()
-                .enumerate()
-                .map(move |(i, arrival)| (arrival.at_ns, load, i))
-        })
+        .flat_map(|(load, of)| of.arrivals.iter().enumerate().map(move |(i, arrival)| (arrival.at_ns, load, i)))
         .collect();
     order.sort_unstable();
     order
@@ -63,10 +51,6 @@ fn wait_until(moment: Instant) {
         if left.is_zero() {
             return;
         }
-        if left > SPIN {
-            std::thread::sleep(left - SPIN)
-        } else {
-            std::hint::spin_loop()
-        }
+        if left > SPIN { std::thread::sleep(left - SPIN) } else { std::hint::spin_loop() }
     }
 }

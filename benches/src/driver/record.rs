@@ -81,17 +81,8 @@ impl ServiceRecord {
     /// Answers the contract promises, per second of the measured part.
     #[must_use]
     pub fn goodput_per_s(&self) -> f64 {
-        let good: u64 = self
-            .response
-            .iter()
-            .filter(|(outcome, _)| outcome.is_good())
-            .map(|(_, h)| h.count())
-            .sum();
-        if self.measured_s > 0.0 {
-            good as f64 / self.measured_s
-        } else {
-            0.0
-        }
+        let good: u64 = self.response.iter().filter(|(outcome, _)| outcome.is_good()).map(|(_, h)| h.count()).sum();
+        if self.measured_s > 0.0 { good as f64 / self.measured_s } else { 0.0 }
     }
 
     /// Response times of everything, whatever the outcome: what percentiles and tail shares are taken of. Failures stand
@@ -113,37 +104,22 @@ impl ServiceRecord {
     #[must_use]
     pub fn lag_summary(&self) -> Lag {
         let at = |q| self.lag.quantile_us(q).unwrap_or(0);
-        Lag {
-            p50_us: at(0.5),
-            p99_us: at(0.99),
-            max_us: at(1.0),
-        }
+        Lag { p50_us: at(0.5), p99_us: at(0.99), max_us: at(1.0) }
     }
 
     pub(super) fn add(&mut self, endpoint: &str, finished: &Finished, timeout: Duration) {
-        let micros =
-            |from: Instant, to: Instant| to.saturating_duration_since(from).as_micros() as u64;
+        let micros = |from: Instant, to: Instant| to.saturating_duration_since(from).as_micros() as u64;
         let response_us = match finished.outcome {
             Outcome::Timeout | Outcome::Shed => timeout.as_micros() as u64,
             _ => micros(finished.intended, finished.done),
         };
         self.offered += 1;
-        self.response
-            .entry(finished.outcome)
-            .or_default()
-            .record_us(response_us);
+        self.response.entry(finished.outcome).or_default().record_us(response_us);
         let of = self.endpoints.entry(endpoint.to_owned()).or_default();
-        of.response
-            .entry(finished.outcome)
-            .or_default()
-            .record_us(response_us);
+        of.response.entry(finished.outcome).or_default().record_us(response_us);
         self.lag.record_us(micros(finished.intended, finished.sent));
-        if !matches!(
-            finished.outcome,
-            Outcome::Shed | Outcome::Timeout | Outcome::Connect
-        ) {
-            self.service_time
-                .record_us(micros(finished.sent, finished.done));
+        if !matches!(finished.outcome, Outcome::Shed | Outcome::Timeout | Outcome::Connect) {
+            self.service_time.record_us(micros(finished.sent, finished.done));
         }
         if let Some([queue, pool, db, app]) = finished.server_timing {
             let timing = &mut self.server_timing;

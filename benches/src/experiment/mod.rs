@@ -11,12 +11,7 @@ use crate::schedule::stream;
 
 /// One arrangement of services under load. Everybody's rate is the same in each cell it runs in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    tag = "kind",
-    deny_unknown_fields
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "kind", deny_unknown_fields)]
 pub enum Cell {
     /// One service by itself: the denominator of its ratios.
     Alone {
@@ -74,28 +69,14 @@ impl Cell {
 /// that nobody watches for each of `unwatched`.
 #[must_use]
 pub fn cells(services: &[String], nulls: &[String], unwatched: &[String]) -> Vec<Cell> {
-    let alone = services.iter().map(|service| Cell::Alone {
-        service: service.clone(),
-    });
+    let alone = services.iter().map(|service| Cell::Alone { service: service.clone() });
     let pairs = services.iter().enumerate().flat_map(|(i, first)| {
-        services[i + 1..].iter().map(move |second| Cell::Pair {
-            first: first.clone(),
-            second: second.clone(),
-        })
+        services[i + 1..].iter().map(move |second| Cell::Pair { first: first.clone(), second: second.clone() })
     });
     let all = (services.len() > 2).then_some(Cell::All);
-    let nulls = nulls.iter().map(|service| Cell::Null {
-        service: service.clone(),
-    });
-    let unwatched = unwatched.iter().map(|service| Cell::Unwatched {
-        service: service.clone(),
-    });
-    alone
-        .chain(pairs)
-        .chain(all)
-        .chain(nulls)
-        .chain(unwatched)
-        .collect()
+    let nulls = nulls.iter().map(|service| Cell::Null { service: service.clone() });
+    let unwatched = unwatched.iter().map(|service| Cell::Unwatched { service: service.clone() });
+    alone.chain(pairs).chain(all).chain(nulls).chain(unwatched).collect()
 }
 
 /// The cells in the order of this replicate: each once, shuffled by seed and replicate (randomised complete blocks), so

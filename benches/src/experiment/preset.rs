@@ -84,11 +84,9 @@ impl Preset {
     #[must_use]
     pub fn services(self, running: &[String]) -> Vec<String> {
         match self {
-            Self::Smoke => running
-                .iter()
-                .filter(|name| ["profile", "registry"].contains(&name.as_str()))
-                .cloned()
-                .collect(),
+            Self::Smoke => {
+                running.iter().filter(|name| ["profile", "registry"].contains(&name.as_str())).cloned().collect()
+            }
             _ => running.to_vec(),
         }
     }
@@ -122,11 +120,9 @@ impl Preset {
     #[must_use]
     pub fn unwatched(self, services: &[String]) -> Vec<String> {
         match self {
-            Self::Quick | Self::Standard | Self::Full => services
-                .iter()
-                .filter(|name| ["billing", "registry"].contains(&name.as_str()))
-                .cloned()
-                .collect(),
+            Self::Quick | Self::Standard | Self::Full => {
+                services.iter().filter(|name| ["billing", "registry"].contains(&name.as_str())).cloned().collect()
+            }
             _ => vec![],
         }
     }
@@ -137,11 +133,7 @@ impl Preset {
         match self {
             Self::Standard | Self::Full => services.to_vec(),
             Self::Stress => vec![],
-            _ => services
-                .iter()
-                .filter(|name| *name == "registry")
-                .cloned()
-                .collect(),
+            _ => services.iter().filter(|name| *name == "registry").cloned().collect(),
         }
     }
 }

@@ -30,11 +30,9 @@ pub struct Row {
 
 /// Reads the whole file before anything is sent, so that a malformed one changes nothing.
 pub fn read(path: &Path) -> Result<Vec<Row>, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::usage(format!("{} can't be read: {error}.", path.display())))?;
-    parse(&bytes).map_err(|(line, reason)| {
-        Failure::usage(format!("{}, line {line}: {reason}.", path.display()))
-    })
+    let bytes =
+        std::fs::read(path).map_err(|error| Failure::usage(format!("{} can't be read: {error}.", path.display())))?;
+    parse(&bytes).map_err(|(line, reason)| Failure::usage(format!("{}, line {line}: {reason}.", path.display())))
 }
 
 /// The rows, or the number of the first bad line and what is wrong with it.
@@ -44,8 +42,7 @@ pub fn parse(bytes: &[u8]) -> Result<Vec<Row>, (usize, String)> {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let row: Row =
-            serde_json::from_slice(line).map_err(|error| (index + 1, explain(&error)))?;
+        let row: Row = serde_json::from_slice(line).map_err(|error| (index + 1, explain(&error)))?;
         for (field, value) in [("id", &row.id), ("provider", &row.provider)] {
             if value.trim().is_empty() {
                 return Err((index + 1, format!("{field} is empty")));
@@ -70,17 +67,10 @@ mod tests {
     #[test]
     fn a_bad_line_is_named_by_its_number() {
         let good = r#"{"id":"a","provider":"p","version":"1"}"#;
-        let reason =
-            |line: &str| parse(format!("{good}\n\n{line}\n{good}").as_bytes()).unwrap_err();
+        let reason = |line: &str| parse(format!("{good}\n\n{line}\n{good}").as_bytes()).unwrap_err();
         assert_eq!(reason("{").0, 3);
-        assert_eq!(
-            reason(r#"{"id":"a","version":"1"}"#),
-            (3, "missing field `provider` (column 24)".into())
-        );
-        assert_eq!(
-            reason(r#"{"id":" ","provider":"p","version":"1"}"#).1,
-            "id is empty"
-        );
+        assert_eq!(reason(r#"{"id":"a","version":"1"}"#), (3, "missing field `provider` (column 24)".into()));
+        assert_eq!(reason(r#"{"id":" ","provider":"p","version":"1"}"#).1, "id is empty");
         assert_eq!(parse(b"\xff\xfe").unwrap_err().0, 1);
     }
 
@@ -88,9 +78,7 @@ mod tests {
     fn what_a_row_may_lack_and_may_have_more() {
         let rows = parse(br#"{"id":"a","provider":"p","version":"1","licence":"x"}"#).unwrap();
         assert_eq!(rows.len(), 1);
-        assert!(
-            rows[0].title.is_none() && rows[0].service.is_none() && rows[0].categories.is_empty()
-        );
+        assert!(rows[0].title.is_none() && rows[0].service.is_none() && rows[0].categories.is_empty());
         assert!(parse(b"").unwrap().is_empty());
     }
 }

@@ -37,24 +37,14 @@ impl Answer {
 
     /// Whether the problem's `type` ends so.
     pub fn is_problem(&self, slug: &str) -> bool {
-        self.text("type")
-            .is_some_and(|name| name.rsplit('/').next() == Some(slug))
+        self.text("type").is_some_and(|name| name.rsplit('/').next() == Some(slug))
     }
 
     /// The service's own words on why not, for the summary.
     pub fn reason(&self) -> String {
-        let words = self
-            .text("detail")
-            .or_else(|| self.text("title"))
-            .unwrap_or("no reason given");
+        let words = self.text("detail").or_else(|| self.text("title")).unwrap_or("no reason given");
         let mut reason = format!("{}: {words}", self.status);
-        for error in self
-            .body
-            .get("errors")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-        {
+        for error in self.body.get("errors").and_then(Value::as_array).into_iter().flatten() {
             let member = |name| error.get(name).and_then(Value::as_str).unwrap_or("?");
             reason += &format!(" [{}: {}]", member("field"), member("message"));
         }
@@ -94,10 +84,7 @@ impl Client {
             .max_idle_age(Duration::from_secs(2))
             .max_idle_connections_per_host(16)
             .build();
-        Self {
-            agent: config.new_agent(),
-            met: Arc::default(),
-        }
+        Self { agent: config.new_agent(), met: Arc::default() }
     }
 
     /// Sends until there is an answer other than "later".
@@ -107,11 +94,7 @@ impl Client {
         // done twice, and what was done and deleted since is done again by the next run.
         let key = uuid::Uuid::now_v7().to_string();
         loop {
-            let absence = if self.met.load(Ordering::Relaxed) {
-                ABSENCE
-            } else {
-                FIRST_ABSENCE
-            };
+            let absence = if self.met.load(Ordering::Relaxed) { ABSENCE } else { FIRST_ABSENCE };
             let wait = match self.once(request, &key) {
                 Ok((answer, retry_after)) if matches!(answer.status, 429 | 503) => {
                     if started.elapsed() > PATIENCE {
@@ -121,10 +104,7 @@ impl Client {
                 }
                 Ok((answer, _)) => return Ok(answer),
                 Err(error) if started.elapsed() > absence => {
-                    return Err(Unreachable(format!(
-                        "{} doesn't answer: {error}",
-                        origin(request.url)
-                    )));
+                    return Err(Unreachable(format!("{} doesn't answer: {error}", origin(request.url))));
                 }
                 Err(_) => Duration::from_millis(250),
             };
@@ -133,9 +113,7 @@ impl Client {
     }
 
     fn once(&self, request: Request<'_>, key: &str) -> Result<(Answer, Option<u64>), ureq::Error> {
-        let mut builder = ureq::http::Request::builder()
-            .method(request.method)
-            .uri(request.url);
+        let mut builder = ureq::http::Request::builder().method(request.method).uri(request.url);
         if let Some(token) = request.token {
             builder = builder.header("authorization", format!("Bearer {token}"));
         }
@@ -153,22 +131,11 @@ impl Client {
             None => self.agent.run(builder.body(())?)?,
         };
         self.met.store(true, Ordering::Relaxed);
-        let header = |name: &str| {
-            response
-                .headers()
-                .get(name)?
-                .to_str()
-                .ok()
-                .map(str::to_owned)
-        };
+        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
         let retry_after = header("retry-after").and_then(|text| text.parse().ok());
         let etag = header("etag");
         let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(16 << 20)
-            .read_to_vec()?;
+        let body = response.body_mut().with_config().limit(16 << 20).read_to_vec()?;
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Ok((Answer { status, body, etag }, retry_after))
     }

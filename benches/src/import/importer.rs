@@ -38,11 +38,7 @@ pub struct Importer {
 impl Importer {
     /// Takes one provider in and says of each API what became of it. Whatever is there already is found by its name, so
     /// a run that was cut off is simply run again.
-    pub fn import(
-        &self,
-        tenant: &Tenant,
-        mut done: impl FnMut(&Api, Outcome),
-    ) -> Result<(), Unreachable> {
+    pub fn import(&self, tenant: &Tenant, mut done: impl FnMut(&Api, Outcome)) -> Result<(), Unreachable> {
         let mut refuse_all = |reason: &str| {
             let refused = || Outcome::Refused(reason.to_owned());
             tenant.apis.iter().for_each(|api| done(api, refused()));
@@ -82,32 +78,18 @@ impl Importer {
             "admin": {"email": email, "password": password},
         });
         let url = format!("{}/organisations", self.services.account);
-        let request = Request {
-            method: "POST",
-            url: &url,
-            token: None,
-            if_match: None,
-            body: Some(&body),
-        };
+        let request = Request { method: "POST", url: &url, token: None, if_match: None, body: Some(&body) };
         let answer = self.client.send(request)?;
         let existed = match answer.status {
             201 => false,
             409 => true,
             _ => {
-                return Ok(Err(format!(
-                    "sign-up of {}: {}",
-                    tenant.name,
-                    answer.reason()
-                )));
+                return Ok(Err(format!("sign-up of {}: {}", tenant.name, answer.reason())));
             }
         };
         let session = Session::open(&self.client, &self.services, email, password)?;
         Ok(session.map(|session| (session, existed)).map_err(|reason| {
-            let hint = if existed {
-                " (it is there already: was it imported with another --seed?)"
-            } else {
-                ""
-            };
+            let hint = if existed { " (it is there already: was it imported with another --seed?)" } else { "" };
             format!("signing in to {}: {reason}{hint}", tenant.name)
         }))
     }

@@ -61,9 +61,7 @@ impl Tenant {
     /// Names of its sub domains, each with its domain's.
     pub fn sub_domains(&self) -> BTreeSet<(&str, &str)> {
         let names = self.apis.iter();
-        names
-            .map(|api| (api.domain.as_str(), api.sub_domain.as_str()))
-            .collect()
+        names.map(|api| (api.domain.as_str(), api.sub_domain.as_str())).collect()
     }
 }
 
@@ -71,42 +69,26 @@ impl Tenant {
 pub fn tenants(rows: &[Row]) -> Vec<Tenant> {
     let mut by_provider: BTreeMap<&str, Vec<Api>> = BTreeMap::new();
     for row in rows {
-        by_provider
-            .entry(row.provider.as_str())
-            .or_default()
-            .push(api(row));
+        by_provider.entry(row.provider.as_str()).or_default().push(api(row));
     }
-    let mut tenants: Vec<Tenant> = by_provider
-        .into_iter()
-        .map(|(name, apis)| Tenant {
-            name: name.to_owned(),
-            apis,
-        })
-        .collect();
+    let mut tenants: Vec<Tenant> =
+        by_provider.into_iter().map(|(name, apis)| Tenant { name: name.to_owned(), apis }).collect();
     tenants.sort_by_key(|tenant| std::cmp::Reverse(tenant.apis.len()));
     tenants
 }
 
 fn api(row: &Row) -> Api {
     let text = |value: &Option<String>| {
-        let value = value
-            .as_deref()
-            .map(str::trim)
-            .filter(|value| !value.is_empty());
+        let value = value.as_deref().map(str::trim).filter(|value| !value.is_empty());
         value.map(str::to_owned)
     };
-    let category = row
-        .categories
-        .iter()
-        .find(|category| !category.trim().is_empty());
+    let category = row.categories.iter().find(|category| !category.trim().is_empty());
     Api {
         name: row.id.clone(),
         title: text(&row.title).unwrap_or_else(|| row.id.clone()),
         description: description(row),
         tags: tags(&row.categories),
-        domain: category
-            .map_or(NO_CATEGORY, |category| category.trim())
-            .to_owned(),
+        domain: category.map_or(NO_CATEGORY, |category| category.trim()).to_owned(),
         sub_domain: text(&row.service).unwrap_or_else(|| NO_SERVICE.to_owned()),
         version: version(&row.version),
     }
@@ -175,14 +157,10 @@ mod tests {
 
     #[test]
     fn what_is_missing_gets_a_name() {
-        let tenants = tenants(&rows(
-            r#"{"id":"a.com","provider":"a.com","version":"1.0","title":" ","categories":[]}"#,
-        ));
+        let tenants =
+            tenants(&rows(r#"{"id":"a.com","provider":"a.com","version":"1.0","title":" ","categories":[]}"#));
         let api = &tenants[0].apis[0];
-        assert_eq!(
-            (api.domain.as_str(), api.sub_domain.as_str()),
-            (NO_CATEGORY, NO_SERVICE)
-        );
+        assert_eq!((api.domain.as_str(), api.sub_domain.as_str()), (NO_CATEGORY, NO_SERVICE));
         assert_eq!(api.title, "a.com");
         assert_eq!(api.description, "Version in the catalogue: 1.0.");
     }
@@ -190,10 +168,7 @@ mod tests {
     #[test]
     fn tags_are_lower_case_and_stand_once() {
         let many: Vec<String> = (0..30).map(|n| format!("T{n}")).collect();
-        assert_eq!(
-            tags(&["Cloud".into(), "cloud".into(), " ".into()]),
-            ["cloud"]
-        );
+        assert_eq!(tags(&["Cloud".into(), "cloud".into(), " ".into()]), ["cloud"]);
         assert_eq!(tags(&many).len(), TAGS_MAX);
     }
 
@@ -204,10 +179,7 @@ mod tests {
         let tenants = tenants(&rows);
         assert_eq!((rows.len(), tenants.len()), (2639, 698));
         assert_eq!(tenants[0].apis.len(), 641, "the largest comes first");
-        let dates = rows
-            .iter()
-            .filter(|row| version(&row.version).0 > 1990)
-            .count();
+        let dates = rows.iter().filter(|row| version(&row.version).0 > 1990).count();
         assert!(dates > 900, "{dates} dates");
     }
 }

@@ -33,12 +33,7 @@ pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<
     let services = Services::of(target)?;
     let client = Client::new();
     let plans = Plans::fetch(&client, &services)?;
-    let importer = Importer {
-        client,
-        services,
-        plans,
-        seed: Seed::new(seed),
-    };
+    let importer = Importer { client, services, plans, seed: Seed::new(seed) };
     let progress = progress(rows.len());
     let work = Work {
         tenants: Mutex::new(mapping::tenants(rows).into()),
@@ -52,14 +47,8 @@ pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<
         }
     });
     progress.finish_and_clear();
-    let gone = work
-        .gone
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
-    let mut summary = work
-        .summary
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner);
+    let gone = work.gone.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut summary = work.summary.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.refused.sort();
     match gone {
         Some(Unreachable(why)) => Err(Failure::could_not_run(format!(

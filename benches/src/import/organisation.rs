@@ -34,39 +34,24 @@ pub struct Organisation<'a> {
 impl<'a> Organisation<'a> {
     /// One of which nothing is known yet.
     pub fn new(session: &'a Session<'a>, tenant: &'a Tenant, seed: &'a Seed) -> Self {
-        Self {
-            session,
-            tenant,
-            seed,
-            known: Known::default(),
-        }
+        Self { session, tenant, seed, known: Known::default() }
     }
 
     /// Lists what an organisation of an earlier run has, and gives it a larger plan where the catalogue needs one now.
     pub fn look_around(&mut self, plans: &Plans) -> Result<Result<(), String>, Unreachable> {
         let session = self.session;
-        let registry =
-            |path: &str| all(|query| session.registry("GET", &format!("{path}{query}"), None));
-        let people = match all(|query| session.profile("GET", &format!("/profiles{query}"), None))?
-        {
+        let registry = |path: &str| all(|query| session.registry("GET", &format!("{path}{query}"), None));
+        let people = match all(|query| session.profile("GET", &format!("/profiles{query}"), None))? {
             Ok(items) => items,
             Err(answer) => {
-                return Ok(Err(format!(
-                    "reading the people of {}: {}",
-                    self.tenant.name,
-                    answer.reason()
-                )));
+                return Ok(Err(format!("reading the people of {}: {}", self.tenant.name, answer.reason())));
             }
         };
         self.known.people = people.iter().filter_map(|one| pair(one, "email")).collect();
         for domain in &match registry("/domains")? {
             Ok(items) => items,
             Err(answer) => {
-                return Ok(Err(format!(
-                    "reading {}: {}",
-                    self.tenant.name,
-                    answer.reason()
-                )));
+                return Ok(Err(format!("reading {}: {}", self.tenant.name, answer.reason())));
             }
         } {
             let Some((name, id)) = pair(domain, "name") else {
@@ -74,18 +59,12 @@ impl<'a> Organisation<'a> {
             };
             if let Ok(items) = registry(&format!("/domains/{id}/sub-domains"))? {
                 let named = items.iter().filter_map(|one| pair(one, "name"));
-                self.known
-                    .sub_domains
-                    .extend(named.map(|(sub, id)| ((name.clone(), sub), Ok(id))));
+                self.known.sub_domains.extend(named.map(|(sub, id)| ((name.clone(), sub), Ok(id))));
             }
             self.known.domains.insert(name, Ok(id));
         }
         if let Ok(items) = registry("/apis")? {
-            self.known.apis = items
-                .iter()
-                .filter_map(|one| pair(one, "name"))
-                .map(|(name, _)| name)
-                .collect();
+            self.known.apis = items.iter().filter_map(|one| pair(one, "name")).map(|(name, _)| name).collect();
         }
         self.grow(plans)
     }
@@ -99,34 +78,19 @@ impl<'a> Organisation<'a> {
             self.known.apis.iter(),
             self.known.people.len(),
         );
-        let Some(larger) = found
-            .text("plan")
-            .and_then(|plan| plans.larger(plan, &needs))
-        else {
+        let Some(larger) = found.text("plan").and_then(|plan| plans.larger(plan, &needs)) else {
             return Ok(Ok(()));
         };
-        let patched = self.session.account(
-            "PATCH",
-            "",
-            found.etag.as_deref(),
-            Some(&json!({"plan": larger})),
-        )?;
+        let patched = self.session.account("PATCH", "", found.etag.as_deref(), Some(&json!({"plan": larger})))?;
         Ok(match patched.status {
             200 => Ok(()),
-            _ => Err(format!(
-                "moving {} to plan {larger}: {}",
-                self.tenant.name,
-                patched.reason()
-            )),
+            _ => Err(format!("moving {} to plan {larger}: {}", self.tenant.name, patched.reason())),
         })
     }
 
     /// Makes the people who own things. A plan that has no room for one more leaves fewer owners, no fewer APIs.
     pub fn invite_people(&mut self) -> Result<(), Unreachable> {
-        for person in self
-            .seed
-            .people(&self.tenant.name, Needs::people(self.tenant.apis.len()))
-        {
+        for person in self.seed.people(&self.tenant.name, Needs::people(self.tenant.apis.len())) {
             if self.known.people.contains_key(&person.email) {
                 continue;
             }
@@ -138,9 +102,7 @@ impl<'a> Organisation<'a> {
             });
             let answer = self.session.profile("POST", "/profiles", Some(&body))?;
             match answer.text("id") {
-                Some(id) if answer.status == 201 => {
-                    self.known.people.insert(person.email, id.to_owned())
-                }
+                Some(id) if answer.status == 201 => self.known.people.insert(person.email, id.to_owned()),
                 _ => break,
             };
         }
@@ -194,11 +156,7 @@ impl<'a> Organisation<'a> {
             return Ok(found.clone());
         }
         let found = match self.domain(domain)? {
-            Ok(id) => self.create(
-                &format!("/domains/{id}/sub-domains"),
-                name,
-                &json!({"name": name}),
-            )?,
+            Ok(id) => self.create(&format!("/domains/{id}/sub-domains"), name, &json!({"name": name}))?,
             refused => refused,
         };
         self.known.sub_domains.insert(key, found.clone());
@@ -215,41 +173,24 @@ impl<'a> Organisation<'a> {
         if answer.status != 409 {
             return Ok(Err(reason));
         }
-        let there = all(|query| {
-            self.session
-                .registry("GET", &format!("{path}{query}"), None)
-        })?;
+        let there = all(|query| self.session.registry("GET", &format!("{path}{query}"), None))?;
         let key = name.to_lowercase();
-        let found = there.ok().and_then(|items| {
-            items
-                .iter()
-                .filter_map(|one| pair(one, "name"))
-                .find(|(n, _)| *n == key)
-        });
+        let found =
+            there.ok().and_then(|items| items.iter().filter_map(|one| pair(one, "name")).find(|(n, _)| *n == key));
         Ok(found.map(|(_, id)| id).ok_or(reason))
     }
 
     /// One of the organisation's people, the same for the same thing; null while there is nobody.
     fn owner(&self, of: &[&str]) -> Option<&str> {
-        let people = self
-            .seed
-            .people(&self.tenant.name, Needs::people(self.tenant.apis.len()));
-        let there: Vec<&str> = people
-            .iter()
-            .filter_map(|one| self.known.people.get(&one.email))
-            .map(String::as_str)
-            .collect();
-        let words: Vec<&str> = std::iter::once(self.tenant.name.as_str())
-            .chain(of.iter().copied())
-            .collect();
+        let people = self.seed.people(&self.tenant.name, Needs::people(self.tenant.apis.len()));
+        let there: Vec<&str> =
+            people.iter().filter_map(|one| self.known.people.get(&one.email)).map(String::as_str).collect();
+        let words: Vec<&str> = std::iter::once(self.tenant.name.as_str()).chain(of.iter().copied()).collect();
         there.get(self.seed.pick(&words, there.len())).copied()
     }
 }
 
 /// A member's text in lower case, and the id.
 fn pair(item: &Value, member: &str) -> Option<(String, String)> {
-    Some((
-        item.get(member)?.as_str()?.to_lowercase(),
-        item.get("id")?.as_str()?.to_owned(),
-    ))
+    Some((item.get(member)?.as_str()?.to_lowercase(), item.get("id")?.as_str()?.to_owned()))
 }

@@ -39,22 +39,8 @@ impl Needs {
         let pair = |(domain, sub): (&str, &str)| (lower(domain), lower(sub));
         let count = |names: BTreeSet<String>| names.len();
         Self {
-            apis: count(
-                tenant
-                    .apis
-                    .iter()
-                    .map(|api| lower(&api.name))
-                    .chain(apis.cloned())
-                    .collect(),
-            ),
-            domains: count(
-                tenant
-                    .domains()
-                    .into_iter()
-                    .map(lower)
-                    .chain(domains.cloned())
-                    .collect(),
-            ),
+            apis: count(tenant.apis.iter().map(|api| lower(&api.name)).chain(apis.cloned()).collect()),
+            domains: count(tenant.domains().into_iter().map(lower).chain(domains.cloned()).collect()),
             sub_domains: tenant
                 .sub_domains()
                 .into_iter()
@@ -91,21 +77,10 @@ impl Plans {
         let mut plans = Vec::new();
         for code in BUILT_IN {
             let url = format!("{}/plans/{code}", services.account);
-            let request = Request {
-                method: "GET",
-                url: &url,
-                token: None,
-                if_match: None,
-                body: None,
-            };
-            let answer = client
-                .send(request)
-                .map_err(|Unreachable(why)| Failure::could_not_run(format!("{why}.")))?;
+            let request = Request { method: "GET", url: &url, token: None, if_match: None, body: None };
+            let answer = client.send(request).map_err(|Unreachable(why)| Failure::could_not_run(format!("{why}.")))?;
             if answer.status != 200 {
-                return Err(Failure::could_not_run(format!(
-                    "Account doesn't tell plan {code} ({}).",
-                    answer.reason()
-                )));
+                return Err(Failure::could_not_run(format!("Account doesn't tell plan {code} ({}).", answer.reason())));
             }
             plans.push(Plan {
                 code: (*code).to_owned(),
@@ -125,9 +100,7 @@ impl Plans {
         let Some(fixed) = holding.or(fixed.last()) else {
             return "free";
         };
-        let cheaper = |plan: &&&Plan| {
-            fixed.code == "team" && plan.monthly_cents(needs) < fixed.monthly_cents(needs)
-        };
+        let cheaper = |plan: &&&Plan| fixed.code == "team" && plan.monthly_cents(needs) < fixed.monthly_cents(needs);
         by_use.iter().find(cheaper).unwrap_or(fixed).code.as_str()
     }
 
@@ -141,9 +114,7 @@ impl Plans {
 impl Plan {
     /// What a month costs.
     fn monthly_cents(&self, needs: &Needs) -> u64 {
-        let units = |name: &str, count: usize| {
-            self.unit_prices_cents[name].as_u64().unwrap_or(0) * count as u64
-        };
+        let units = |name: &str, count: usize| self.unit_prices_cents[name].as_u64().unwrap_or(0) * count as u64;
         self.monthly_price_cents
             + units("api", needs.apis)
             + units("domain", needs.domains)
@@ -181,12 +152,7 @@ mod tests {
             plan("free", [5, 1, 3, 3].map(Some), 0, [0; 4]),
             plan("payg", [None; 4], 0, [50, 200, 100, 150]),
             plan("team", [100, 10, 50, 25].map(Some), 4900, [0; 4]),
-            plan(
-                "enterprise",
-                [10_000, 500, 5_000, 2_000].map(Some),
-                99_900,
-                [0; 4],
-            ),
+            plan("enterprise", [10_000, 500, 5_000, 2_000].map(Some), 99_900, [0; 4]),
         ])
     }
 
@@ -197,40 +163,17 @@ mod tests {
     #[test]
     fn the_plan_that_fits_best() {
         let line = |id: usize, category: &str, service: usize| {
-            format!(
-                r#"{{"id":"{id}","provider":"p","version":"1","categories":["{category}"],"service":"{service}"}}"#
-            )
+            format!(r#"{{"id":"{id}","provider":"p","version":"1","categories":["{category}"],"service":"{service}"}}"#)
         };
-        let lines =
-            |n: usize, of: &dyn Fn(usize) -> String| (0..n).map(of).collect::<Vec<_>>().join("\n");
+        let lines = |n: usize, of: &dyn Fn(usize) -> String| (0..n).map(of).collect::<Vec<_>>().join("\n");
         let best = |text: String| plans().best(&Needs::of(&tenant(&text))).to_owned();
         assert_eq!(best(lines(5, &|n| line(n, "a", 0))), "free");
         assert_eq!(best(lines(6, &|n| line(n, "a", 0))), "payg", "six APIs");
-        assert_eq!(
-            best(lines(2, &|n| line(n, ["a", "b"][n], 0))),
-            "payg",
-            "two domains"
-        );
-        assert_eq!(
-            best(lines(4, &|n| line(n, "a", n))),
-            "payg",
-            "four sub domains"
-        );
-        assert_eq!(
-            best(lines(50, &|n| line(n, "a", n))),
-            "team",
-            "49 € beat 50 of each"
-        );
-        assert_eq!(
-            best(lines(101, &|n| line(n, "a", 0))),
-            "enterprise",
-            "too many for team"
-        );
-        assert_eq!(
-            best(lines(1000, &|n| line(n, "a", n))),
-            "enterprise",
-            "too many for team"
-        );
+        assert_eq!(best(lines(2, &|n| line(n, ["a", "b"][n], 0))), "payg", "two domains");
+        assert_eq!(best(lines(4, &|n| line(n, "a", n))), "payg", "four sub domains");
+        assert_eq!(best(lines(50, &|n| line(n, "a", n))), "team", "49 € beat 50 of each");
+        assert_eq!(best(lines(101, &|n| line(n, "a", 0))), "enterprise", "too many for team");
+        assert_eq!(best(lines(1000, &|n| line(n, "a", n))), "enterprise", "too many for team");
     }
 
     #[test]
@@ -240,16 +183,8 @@ mod tests {
         let with = |apis: &[String]| Needs::with(&one, [].iter(), [].iter(), apis.iter(), 0);
         assert_eq!(plans().larger("free", &with(&there)), Some("payg"));
         assert_eq!(plans().larger("free", &with(&there[..4])), None);
-        assert_eq!(
-            plans().larger("free", &with(&["new".to_owned()])),
-            None,
-            "the same name is counted once"
-        );
-        assert_eq!(
-            plans().larger("enterprise", &with(&there)),
-            None,
-            "never down"
-        );
+        assert_eq!(plans().larger("free", &with(&["new".to_owned()])), None, "the same name is counted once");
+        assert_eq!(plans().larger("enterprise", &with(&there)), None, "never down");
         assert_eq!(plans().larger("bespoke", &with(&there)), None);
     }
 }

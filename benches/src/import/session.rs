@@ -63,14 +63,7 @@ impl<'a> Session<'a> {
         let Some(organisation) = organisation_of(&token) else {
             return Ok(Err("the token names no organisation".into()));
         };
-        Ok(Ok(Self {
-            client,
-            services,
-            email,
-            password,
-            token: RefCell::new(token),
-            organisation,
-        }))
+        Ok(Ok(Self { client, services, email, password, token: RefCell::new(token), organisation }))
     }
 
     /// A request to Account below the organisation.
@@ -83,49 +76,20 @@ impl<'a> Session<'a> {
     ) -> Result<Answer, Unreachable> {
         self.send(
             method,
-            &format!(
-                "{}/organisations/{}{path}",
-                self.services.account, self.organisation
-            ),
+            &format!("{}/organisations/{}{path}", self.services.account, self.organisation),
             if_match,
             body,
         )
     }
 
     /// A request to Profile below the organisation.
-    pub fn profile(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, Unreachable> {
-        self.send(
-            method,
-            &format!(
-                "{}/organisations/{}{path}",
-                self.services.profile, self.organisation
-            ),
-            None,
-            body,
-        )
+    pub fn profile(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Unreachable> {
+        self.send(method, &format!("{}/organisations/{}{path}", self.services.profile, self.organisation), None, body)
     }
 
     /// A request to Registry below the organisation.
-    pub fn registry(
-        &self,
-        method: &str,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Answer, Unreachable> {
-        self.send(
-            method,
-            &format!(
-                "{}/organisations/{}{path}",
-                self.services.registry, self.organisation
-            ),
-            None,
-            body,
-        )
+    pub fn registry(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, Unreachable> {
+        self.send(method, &format!("{}/organisations/{}{path}", self.services.registry, self.organisation), None, body)
     }
 
     /// Gives the organisation a card, unless it has one or the target bills nobody; why not, where it was refused.
@@ -133,10 +97,7 @@ impl<'a> Session<'a> {
         let Some(billing) = &self.services.billing else {
             return Ok(Ok(()));
         };
-        let url = format!(
-            "{billing}/organisations/{}/payment-method",
-            self.organisation
-        );
+        let url = format!("{billing}/organisations/{}/payment-method", self.organisation);
         if self.send("GET", &url, None, None)?.status == 200 {
             return Ok(Ok(()));
         }
@@ -155,15 +116,7 @@ impl<'a> Session<'a> {
         if_match: Option<&str>,
         body: Option<&Value>,
     ) -> Result<Answer, Unreachable> {
-        let attempt = |token: &str| {
-            self.client.send(Request {
-                method,
-                url,
-                token: Some(token),
-                if_match,
-                body,
-            })
-        };
+        let attempt = |token: &str| self.client.send(Request { method, url, token: Some(token), if_match, body });
         let answer = attempt(&self.token.borrow())?;
         if answer.status != 401 {
             return Ok(answer);
@@ -209,13 +162,7 @@ fn sign_in(
 ) -> Result<Result<String, Answer>, Unreachable> {
     let url = format!("{}/sessions", services.account);
     let body = json!({"email": email, "password": password});
-    let answer = client.send(Request {
-        method: "POST",
-        url: &url,
-        token: None,
-        if_match: None,
-        body: Some(&body),
-    })?;
+    let answer = client.send(Request { method: "POST", url: &url, token: None, if_match: None, body: Some(&body) })?;
     Ok(match answer.text("token") {
         Some(token) if answer.status == 200 => Ok(token.to_owned()),
         _ => Err(answer),

@@ -39,36 +39,20 @@ impl Summary {
         match outcome {
             Outcome::Imported => self.imported += 1,
             Outcome::Present => self.present += 1,
-            Outcome::Refused(reason) => self.refused.push(Refused {
-                id: id.to_owned(),
-                reason,
-            }),
+            Outcome::Refused(reason) => self.refused.push(Refused { id: id.to_owned(), reason }),
         }
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            out,
-            "{} imported, {} present already, {} refused.",
-            self.imported,
-            self.present,
-            self.refused.len()
-        )?;
+        write!(out, "{} imported, {} present already, {} refused.", self.imported, self.present, self.refused.len())?;
         let mut reasons: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for refused in &self.refused {
-            reasons
-                .entry(&refused.reason)
-                .or_default()
-                .push(&refused.id);
+            reasons.entry(&refused.reason).or_default().push(&refused.id);
         }
         for (reason, ids) in reasons {
-            write!(
-                out,
-                "\n  {reason}\n    {}",
-                ids[..ids.len().min(5)].join(", ")
-            )?;
+            write!(out, "\n  {reason}\n    {}", ids[..ids.len().min(5)].join(", "))?;
             if ids.len() > 5 {
                 write!(out, " and {} more", ids.len() - 5)?;
             }
@@ -94,9 +78,6 @@ mod tests {
             "1 imported, 1 present already, 7 refused.\n  409: full\n    c0, c1, c2, c3, c4 and 2 more"
         );
         let json = serde_json::to_value(&summary).unwrap();
-        assert_eq!(
-            json["refused"][0],
-            serde_json::json!({"id": "c0", "reason": "409: full"})
-        );
+        assert_eq!(json["refused"][0], serde_json::json!({"id": "c0", "reason": "409: full"}));
     }
 }

@@ -62,8 +62,7 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
     let seed = options.effort.seed;
     let mut environment = Environment::start(Size::SMALL, seed, options.optimised, stop)?;
     eprintln!("Starting a second cluster with the same rows …");
-    let passwords =
-        Passwords::load(&environment.instance().home().join("passwords")).map_err(could_not)?;
+    let passwords = Passwords::load(&environment.instance().home().join("passwords")).map_err(could_not)?;
     let second = FilledCluster::start(&passwords, Size::SMALL, seed, vec![])?;
     second.trust(environment.database_url()?)?;
     let mut ladders = Vec::new();
@@ -73,29 +72,14 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            eprintln!(
-                "{}: replicate {} of {}",
-                rungs.title,
-                number + 1,
-                options.effort.replicates
-            );
+            eprintln!("{}: replicate {} of {}", rungs.title, number + 1, options.effort.replicates);
             environment.reset()?;
-            let climbed = climb(
-                &environment,
-                &second,
-                &passwords,
-                (scenario, rungs),
-                options.effort,
-                number,
-            )?;
+            let climbed = climb(&environment, &second, &passwords, (scenario, rungs), options.effort, number)?;
             replicates.push(climbed);
         }
         ladders.push(result(scenario, rungs, &replicates));
     }
-    Ok(Ladders {
-        version: 1,
-        ladders,
-    })
+    Ok(Ladders { version: 1, ladders })
 }
 
 fn climb(
@@ -117,10 +101,7 @@ fn climb(
             .find(|name| *name == service)
             .ok_or_else(|| Failure::usage(format!("There is no service {service}.")))?;
         let mut settings = Vec::new();
-        for (variable, suffix) in [
-            ("DATABASE_READ_URL", "reader"),
-            ("DATABASE_WRITE_URL", "writer"),
-        ] {
+        for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
             let url = login(database, &format!("{service}_{suffix}"), passwords)?;
             settings.push((variable.to_owned(), url));
         }
@@ -128,8 +109,7 @@ fn climb(
         instance.stop_service(name)?;
         instance.set_environment(name, settings)?;
         instance.start_service(name)?;
-        at.borrow_mut()
-            .insert(service.to_owned(), database.to_owned());
+        at.borrow_mut().insert(service.to_owned(), database.to_owned());
         Ok(())
     };
     let grounds = Grounds {

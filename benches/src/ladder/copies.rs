@@ -18,28 +18,17 @@ impl FilledCluster {
     ///
     /// # Errors
     /// When it can't be started or filled.
-    pub fn start(
-        passwords: &Passwords,
-        size: Size,
-        seed: u64,
-        settings: Vec<String>,
-    ) -> Result<Self, Failure> {
-        let cluster = Cluster::find_or_start(&ClusterOptions {
-            careless: false,
-            settings,
-            ..ClusterOptions::ephemeral()
-        })
-        .map_err(could_not)?;
+    pub fn start(passwords: &Passwords, size: Size, seed: u64, settings: Vec<String>) -> Result<Self, Failure> {
+        let cluster =
+            Cluster::find_or_start(&ClusterOptions { careless: false, settings, ..ClusterOptions::ephemeral() })
+                .map_err(could_not)?;
         schema::bootstrap(cluster.url(), passwords).map_err(could_not)?;
         let admin = "govrnanza_admin";
         let password = passwords.get(admin).unwrap_or_default();
         grant(&cluster.url_of(admin, password, DATABASE), passwords)?;
         let url = superuser(cluster.url(), DATABASE)?;
         dataset::generate(&mut connect(&url)?, size, seed)?;
-        Ok(Self {
-            _cluster: cluster,
-            url,
-        })
+        Ok(Self { _cluster: cluster, url })
     }
 
     /// The product's database in it, as superuser.
@@ -55,10 +44,7 @@ impl FilledCluster {
     pub fn trust(&self, first: &str) -> Result<(), Failure> {
         let refused = |error| failed("copying the signing keys", &error);
         let keys: String = connect(first)?
-            .query_one(
-                "select coalesce(jsonb_agg(k), '[]')::text from account.signing_keys k",
-                &[],
-            )
+            .query_one("select coalesce(jsonb_agg(k), '[]')::text from account.signing_keys k", &[])
             .map_err(refused)?
             .get(0);
         connect(&self.url)?
@@ -74,30 +60,20 @@ impl FilledCluster {
 
 /// Database-level grants and whatever else isn't as `db-roles.sql` says: a copy carries none of them.
 pub fn grant(admin_url: &str, passwords: &Passwords) -> Result<(), Failure> {
-    let options = ApplyOptions {
-        passwords: Some(passwords.clone()),
-        ..ApplyOptions::default()
-    };
+    let options = ApplyOptions { passwords: Some(passwords.clone()), ..ApplyOptions::default() };
     schema::apply(admin_url, &options).map_err(could_not)?;
     Ok(())
 }
 
 /// Makes `copy` a copy of the database `image`, with its grants.
-pub fn copy(
-    superuser_url: &str,
-    passwords: &Passwords,
-    image: &str,
-    copy: &str,
-) -> Result<String, Failure> {
+pub fn copy(superuser_url: &str, passwords: &Passwords, image: &str, copy: &str) -> Result<String, Failure> {
     let mut client = connect(&superuser(superuser_url, "postgres")?)?;
     for sql in [
         format!("drop database if exists {copy} with (force)"),
         format!("create database {copy} template {image}"),
         format!("alter database {copy} owner to govrnanza_admin"),
     ] {
-        client
-            .batch_execute(&sql)
-            .map_err(|error| failed("copying the database", &error))?;
+        client.batch_execute(&sql).map_err(|error| failed("copying the database", &error))?;
     }
     let url = superuser(superuser_url, copy)?;
     grant(&login(&url, "govrnanza_admin", passwords)?, passwords)?;
@@ -123,8 +99,7 @@ pub fn login(superuser_url: &str, role: &str, passwords: &Passwords) -> Result<S
 }
 
 fn parsed(url: &str) -> Result<url::Url, Failure> {
-    url::Url::parse(url)
-        .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))
+    url::Url::parse(url).map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))
 }
 
 pub fn could_not(error: schema::Error) -> Failure {

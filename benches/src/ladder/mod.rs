@@ -16,9 +16,7 @@ pub use copies::{FilledCluster, copy};
 pub use section::{LadderResult, RungResult, StepResult};
 
 use crate::Failure;
-use crate::scenario::{
-    Actor, Arm, Place, Played, Rungs, Scenario, Stage, drop_schemas, half, play, sql,
-};
+use crate::scenario::{Actor, Arm, Place, Played, Rungs, Scenario, Stage, drop_schemas, half, play, sql};
 use crate::schedule::stream;
 use serde::{Deserialize, Serialize};
 
@@ -40,13 +38,8 @@ pub enum Rung {
 
 impl Rung {
     /// From nothing shared to everything.
-    pub const ALL: [Self; 5] = [
-        Self::Alone,
-        Self::OtherCluster,
-        Self::OtherDatabase,
-        Self::OtherOrganisations,
-        Self::Same,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Alone, Self::OtherCluster, Self::OtherDatabase, Self::OtherOrganisations, Self::Same];
 
     /// Such as `L2`.
     #[must_use]
@@ -112,9 +105,7 @@ pub fn replicate(
     effort: Effort,
     number: usize,
 ) -> Result<Vec<(Rung, Played)>, Failure> {
-    let arm = scenario
-        .arm(&rungs.arm)
-        .ok_or_else(|| Failure::usage(format!("There is no arm {}.", rungs.arm)))?;
+    let arm = scenario.arm(&rungs.arm).ok_or_else(|| Failure::usage(format!("There is no arm {}.", rungs.arm)))?;
     let here = &grounds.stage.database_url;
     let databases = [here, &grounds.other_database, &grounds.other_cluster];
     for url in databases {
@@ -122,10 +113,7 @@ pub fn replicate(
     }
     let mut order = Rung::ALL;
     order.shuffle(&mut stream(effort.seed, &format!("ladder {number}")));
-    let seed = effort
-        .seed
-        .wrapping_mul(1_000_003)
-        .wrapping_add(number as u64);
+    let seed = effort.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
     let mut played = Vec::new();
     for rung in order {
         let away = away(grounds, rung);
@@ -138,13 +126,7 @@ pub fn replicate(
             (false, _) => Some(away.clone()),
         };
         // Pools, plans and caches of whoever was just moved are filled first; other requests, so that no name is taken.
-        play(
-            &grounds.stage,
-            arm,
-            effort.settle_s,
-            seed.wrapping_add(1 << 40),
-            &place,
-        )?;
+        play(&grounds.stage, arm, effort.settle_s, seed.wrapping_add(1 << 40), &place)?;
         let one = play(&grounds.stage, arm, effort.seconds, seed, &place)?;
         played.push((rung, one));
     }
@@ -162,39 +144,21 @@ fn away(grounds: &Grounds<'_>, rung: Rung) -> Place {
     let here = grounds.stage.here();
     match rung {
         Rung::Alone | Rung::Same => here,
-        Rung::OtherCluster => Place {
-            database_url: grounds.other_cluster.clone(),
-            written: Arc::default(),
-            ..here
-        },
-        Rung::OtherDatabase => Place {
-            database_url: grounds.other_database.clone(),
-            written: Arc::default(),
-            ..here
-        },
-        Rung::OtherOrganisations => Place {
-            organisations: Arc::new(half(grounds.stage.organisations.len(), false)),
-            ..here
-        },
+        Rung::OtherCluster => Place { database_url: grounds.other_cluster.clone(), written: Arc::default(), ..here },
+        Rung::OtherDatabase => Place { database_url: grounds.other_database.clone(), written: Arc::default(), ..here },
+        Rung::OtherOrganisations => {
+            Place { organisations: Arc::new(half(grounds.stage.organisations.len(), false)), ..here }
+        }
     }
 }
 
 fn aggressors<'a>(arm: &'a Arm, rungs: &Rungs) -> Vec<&'a str> {
-    let others = arm
-        .actors
-        .iter()
-        .filter(|actor| !rungs.victims.contains(&actor.name));
-    others
-        .filter_map(|actor| actor.service.as_deref())
-        .collect()
+    let others = arm.actors.iter().filter(|actor| !rungs.victims.contains(&actor.name));
+    others.filter_map(|actor| actor.service.as_deref()).collect()
 }
 
 /// The split of a ladder's harm, from its replicates.
 #[must_use]
-pub fn result(
-    scenario: &Scenario,
-    rungs: &Rungs,
-    replicates: &[Vec<(Rung, Played)>],
-) -> LadderResult {
+pub fn result(scenario: &Scenario, rungs: &Rungs, replicates: &[Vec<(Rung, Played)>]) -> LadderResult {
     split::result(scenario, rungs, replicates)
 }

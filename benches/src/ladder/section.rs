@@ -71,19 +71,12 @@ impl LadderResult {
     pub fn answer(&self) -> String {
         let of = |name: &str| self.steps.iter().find(|step| step.name == name)?.p95;
         let says = |estimate: Option<Estimate>| match estimate {
-            Some(e) if e.low > 1.0 => format!(
-                "its p95 would fall to 1/{:.2} ({:.2}–{:.2})",
-                e.ratio, e.low, e.high
-            ),
+            Some(e) if e.low > 1.0 => format!("its p95 would fall to 1/{:.2} ({:.2}–{:.2})", e.ratio, e.low, e.high),
             Some(e) => format!(
                 "nothing that could be told from chance (p95 ratio {:.2}, {:.2}–{})",
                 e.ratio,
                 e.low,
-                if e.high > 99.0 {
-                    "above 99".to_owned()
-                } else {
-                    format!("{:.2}", e.high)
-                }
+                if e.high > 99.0 { "above 99".to_owned() } else { format!("{:.2}", e.high) }
             ),
             None => "not resolved".into(),
         };
@@ -97,19 +90,13 @@ impl LadderResult {
 
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 impl std::fmt::Display for LadderResult {
     /// For people.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "{}, {} replicates of {} “{}”",
-            self.title, self.replicates, self.scenario, self.arm
-        )?;
+        writeln!(f, "{}, {} replicates of {} “{}”", self.title, self.replicates, self.scenario, self.arm)?;
         for rung in &self.rungs {
             writeln!(
                 f,
@@ -124,10 +111,7 @@ impl std::fmt::Display for LadderResult {
         }
         for step in &self.steps {
             let says = |of: Option<Estimate>| {
-                of.map_or_else(
-                    || "not resolved".into(),
-                    |e| format!("×{:.2} ({:.2}–{:.2})", e.ratio, e.low, e.high),
-                )
+                of.map_or_else(|| "not resolved".into(), |e| format!("×{:.2} ({:.2}–{:.2})", e.ratio, e.low, e.high))
             };
             writeln!(
                 f,

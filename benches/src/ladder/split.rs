@@ -30,34 +30,21 @@ struct Point {
     row_waits: f64,
 }
 
-pub fn result(
-    scenario: &Scenario,
-    rungs: &Rungs,
-    replicates: &[Vec<(Rung, Played)>],
-) -> LadderResult {
+pub fn result(scenario: &Scenario, rungs: &Rungs, replicates: &[Vec<(Rung, Played)>]) -> LadderResult {
     let actors = scenario.arm(&rungs.arm).map_or(&[][..], |arm| &arm.actors);
     let points: Vec<Vec<(Rung, Point)>> = replicates
         .iter()
-        .map(|of| {
-            of.iter()
-                .map(|(rung, played)| (*rung, point(actors, rungs, played)))
-                .collect()
-        })
+        .map(|of| of.iter().map(|(rung, played)| (*rung, point(actors, rungs, played))).collect())
         .collect();
     let steps: Vec<StepResult> = STEPS.iter().map(|step| self::step(step, &points)).collect();
-    let results: Vec<RungResult> = Rung::ALL
-        .iter()
-        .map(|rung| self::rung(*rung, &points))
-        .collect();
+    let results: Vec<RungResult> = Rung::ALL.iter().map(|rung| self::rung(*rung, &points)).collect();
     LadderResult {
         title: rungs.title.clone(),
         scenario: scenario.id.clone(),
         arm: rungs.arm.clone(),
         replicates: replicates.len(),
         monotone: monotone(&steps),
-        no_row_waits_across: results
-            .iter()
-            .all(|of| of.rung != Rung::OtherDatabase || of.row_waits == 0.0),
+        no_row_waits_across: results.iter().all(|of| of.rung != Rung::OtherDatabase || of.row_waits == 0.0),
         rungs: results,
         steps,
     }
@@ -68,16 +55,12 @@ fn point(actors: &[Actor], rungs: &Rungs, played: &Played) -> Point {
         let name = actor.role.as_deref().or(actor.service.as_deref());
         service_of(name.unwrap_or_default()).to_owned()
     };
-    let (victims, others): (Vec<&Actor>, Vec<&Actor>) = actors
-        .iter()
-        .partition(|actor| rungs.victims.contains(&actor.name));
+    let (victims, others): (Vec<&Actor>, Vec<&Actor>) =
+        actors.iter().partition(|actor| rungs.victims.contains(&actor.name));
     let is_of = |side: &[&Actor], role: &String| side.iter().any(|actor| party(actor) == *role);
     let mut times = Histogram::new();
     let (mut good, mut bad) = (0, 0);
-    for rounds in victims
-        .iter()
-        .filter_map(|actor| played.rounds.get(&actor.name))
-    {
+    for rounds in victims.iter().filter_map(|actor| played.rounds.get(&actor.name)) {
         times.add(&rounds.times);
         good += rounds.good;
         bad += rounds.failed();
@@ -98,17 +81,13 @@ fn point(actors: &[Actor], rungs: &Rungs, played: &Played) -> Point {
 }
 
 fn at(of: &[(Rung, Point)], rung: Rung) -> Option<Point> {
-    of.iter()
-        .find(|(is, _)| *is == rung)
-        .map(|(_, point)| *point)
+    of.iter().find(|(is, _)| *is == rung).map(|(_, point)| *point)
 }
 
 fn step((name, from, to): &(&str, Rung, Rung), points: &[Vec<(Rung, Point)>]) -> StepResult {
     let estimate = |value: fn(Point) -> f64| {
-        let pairs: Vec<(f64, f64)> = points
-            .iter()
-            .filter_map(|of| Some((value(at(of, *from)?), value(at(of, *to)?))))
-            .collect();
+        let pairs: Vec<(f64, f64)> =
+            points.iter().filter_map(|of| Some((value(at(of, *from)?), value(at(of, *to)?)))).collect();
         paired_ratio(&pairs)
     };
     StepResult {
@@ -138,16 +117,8 @@ fn rung(rung: Rung, points: &[Vec<(Rung, Point)>]) -> RungResult {
 fn monotone(steps: &[StepResult]) -> bool {
     let falls = |of: fn(&StepResult) -> Option<Estimate>| {
         let estimates: Vec<Estimate> = steps.iter().take(SPLIT).filter_map(of).collect();
-        let adjusted = holm(
-            &estimates
-                .iter()
-                .map(|estimate| estimate.p)
-                .collect::<Vec<_>>(),
-        );
-        estimates
-            .iter()
-            .zip(adjusted)
-            .any(|(estimate, p)| estimate.ratio < 1.0 && p < 0.05)
+        let adjusted = holm(&estimates.iter().map(|estimate| estimate.p).collect::<Vec<_>>());
+        estimates.iter().zip(adjusted).any(|(estimate, p)| estimate.ratio < 1.0 && p < 0.05)
     };
     !falls(|step| step.p50) && !falls(|step| step.p95)
 }
@@ -158,16 +129,7 @@ mod tests {
 
     fn points(values: &[[f64; 5]]) -> Vec<Vec<(Rung, Point)>> {
         let of = |values: &[f64; 5]| {
-            let point = |(rung, &p95_ms): (&Rung, &f64)| {
-                (
-                    *rung,
-                    Point {
-                        p50_ms: p95_ms,
-                        p95_ms,
-                        ..Point::default()
-                    },
-                )
-            };
+            let point = |(rung, &p95_ms): (&Rung, &f64)| (*rung, Point { p50_ms: p95_ms, p95_ms, ..Point::default() });
             Rung::ALL.iter().zip(values).map(point).collect()
         };
         values.iter().map(of).collect()
@@ -176,24 +138,14 @@ mod tests {
     /// The steps multiply up to the whole, and the answer is the product of the last two.
     #[test]
     fn the_split_is_a_split() {
-        let points = points(&[
-            [1.0, 2.0, 3.0, 3.0, 12.0],
-            [1.1, 2.2, 3.3, 3.4, 12.0],
-            [0.9, 1.8, 2.6, 2.7, 11.0],
-        ]);
+        let points = points(&[[1.0, 2.0, 3.0, 3.0, 12.0], [1.1, 2.2, 3.3, 3.4, 12.0], [0.9, 1.8, 2.6, 2.7, 11.0]]);
         let steps: Vec<StepResult> = STEPS.iter().map(|of| step(of, &points)).collect();
         let ratio = |name: &str| {
-            let of = steps
-                .iter()
-                .find(|step| step.name == name)
-                .and_then(|step| step.p95);
+            let of = steps.iter().find(|step| step.name == name).and_then(|step| step.p95);
             of.expect("three replicates").ratio
         };
         let whole = (12.0_f64 * (12.0 / 1.1) * (11.0 / 0.9)).cbrt();
-        let product: f64 = ["machine", "engine", "database", "data"]
-            .map(ratio)
-            .iter()
-            .product();
+        let product: f64 = ["machine", "engine", "database", "data"].map(ratio).iter().product();
         assert!((product - whole).abs() < 1e-9, "{product} {whole}");
         let bought = ratio("database") * ratio("data");
         assert!((ratio("a database per service") - bought).abs() < 1e-9);
@@ -210,11 +162,7 @@ mod tests {
         ]);
         let steps: Vec<StepResult> = STEPS.iter().map(|of| step(of, &down)).collect();
         assert!(!monotone(&steps));
-        let chance = points(&[
-            [1.0, 2.0, 1.9, 2.0, 2.0],
-            [1.0, 1.9, 2.0, 2.1, 2.0],
-            [1.0, 2.0, 2.0, 1.9, 2.1],
-        ]);
+        let chance = points(&[[1.0, 2.0, 1.9, 2.0, 2.0], [1.0, 1.9, 2.0, 2.1, 2.0], [1.0, 2.0, 2.0, 1.9, 2.1]]);
         let steps: Vec<StepResult> = STEPS.iter().map(|of| step(of, &chance)).collect();
         assert!(monotone(&steps));
     }

@@ -64,32 +64,21 @@ impl StateLoop {
         let thread = std::thread::Builder::new()
             .name("lab-state".into())
             .spawn(move || watch(client, &processes, &stopped))
-            .map_err(|error| {
-                Failure::could_not_run(format!("The state loop can't start: {error}."))
-            })?;
+            .map_err(|error| Failure::could_not_run(format!("The state loop can't start: {error}.")))?;
         Ok(Self { stop, thread })
     }
 
     /// Stops and hands over what was seen.
     pub fn finish(self) -> Result<States, Failure> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| Failure::could_not_run("The state loop ended early."))?
+        self.thread.join().map_err(|_| Failure::could_not_run("The state loop ended early."))?
     }
 }
 
-fn watch(
-    mut client: Client,
-    processes: &[(String, u32)],
-    stop: &AtomicBool,
-) -> Result<States, Failure> {
+fn watch(mut client: Client, processes: &[(String, u32)], stop: &AtomicBool) -> Result<States, Failure> {
     let lost = |error| failed("watching the sessions", &error);
     let statement = client.prepare(BACKENDS).map_err(lost)?;
-    let own: i32 = client
-        .query_one("select pg_catalog.pg_backend_pid()", &[])
-        .map_err(lost)?
-        .get(0);
+    let own: i32 = client.query_one("select pg_catalog.pg_backend_pid()", &[]).map_err(lost)?.get(0);
     let before = backend_cpu_s(own);
     let mut states = States::default();
     let mut whole = Counts::default();
@@ -133,10 +122,7 @@ struct Counts {
 impl Counts {
     fn add(&mut self, rows: &[Row]) {
         self.samples += 1;
-        for row in rows
-            .iter()
-            .filter(|row| row.get("client") && row.get("active"))
-        {
+        for row in rows.iter().filter(|row| row.get("client") && row.get("active")) {
             let classes = self.sums.entry(party(row)).or_default();
             *classes.entry(row.get("class")).or_default() += 1;
         }
@@ -148,17 +134,11 @@ impl Counts {
             let mean = |(class, count)| (class, count as f64 / samples);
             classes.into_iter().map(mean).collect()
         };
-        self.sums
-            .into_iter()
-            .map(|(service, classes)| (service, of(classes)))
-            .collect()
+        self.sums.into_iter().map(|(service, classes)| (service, of(classes))).collect()
     }
 }
 
 fn party(row: &Row) -> String {
     let role: Option<String> = row.get("role");
-    role.filter(|_| row.get("client")).map_or_else(
-        || BACKGROUND.to_owned(),
-        |role| service_of(&role).to_owned(),
-    )
+    role.filter(|_| row.get("client")).map_or_else(|| BACKGROUND.to_owned(), |role| service_of(&role).to_owned())
 }

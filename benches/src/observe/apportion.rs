@@ -46,12 +46,7 @@ impl Blame {
             .0
             .into_iter()
             .filter(|(_, seconds)| *seconds >= LEAST_S)
-            .map(|((waiting, blamed, resource), seconds)| Apportioned {
-                waiting,
-                blamed,
-                resource,
-                seconds,
-            })
+            .map(|((waiting, blamed, resource), seconds)| Apportioned { waiting, blamed, resource, seconds })
             .collect();
         lines.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         lines
@@ -68,9 +63,8 @@ mod tests {
     }
 
     fn of(lines: &[Apportioned], waiting: &str, blamed: &str, resource: Resource) -> f64 {
-        let matching = |line: &&Apportioned| {
-            line.waiting == waiting && line.blamed == blamed && line.resource == resource
-        };
+        let matching =
+            |line: &&Apportioned| line.waiting == waiting && line.blamed == blamed && line.resource == resource;
         lines.iter().filter(matching).map(|line| line.seconds).sum()
     }
 
@@ -80,11 +74,7 @@ mod tests {
         let waits = by_party(&[("a", 0.8), ("b", 0.0), ("c", 0.1)]);
         let uses = by_party(&[("a", 0.3), ("b", 0.9), ("c", 0.0)]);
         blame.window(Resource::RunQueue, &waits, &uses);
-        blame.window(
-            Resource::Wal,
-            &by_party(&[("a", 1.0)]),
-            &by_party(&[("c", 8192.0)]),
-        );
+        blame.window(Resource::Wal, &by_party(&[("a", 1.0)]), &by_party(&[("c", 8192.0)]));
         let lines = blame.lines();
         let queued = |waiting, blamed| of(&lines, waiting, blamed, Resource::RunQueue);
         assert!((queued("a", "b") - 0.6).abs() < 1e-12 && (queued("a", "a") - 0.2).abs() < 1e-12);

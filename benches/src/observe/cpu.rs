@@ -15,9 +15,7 @@ pub fn schedstat(pid: i32) -> Option<CpuTimes> {
 
 /// Times of all threads that a process has now: `/proc/<pid>/schedstat` is its first thread's alone.
 pub fn threads(pid: u32) -> CpuTimes {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task"))
-        .into_iter()
-        .flatten();
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten();
     tasks
         .flatten()
         .filter_map(|task| parse(&fs::read_to_string(task.path().join("schedstat")).ok()?))
@@ -42,10 +40,7 @@ pub fn backend_cpu_s(pid: i32) -> f64 {
 
 /// Processor seconds of the calling thread.
 pub fn thread_cpu_s() -> f64 {
-    fs::read_to_string("/proc/thread-self/schedstat")
-        .ok()
-        .and_then(|text| parse(&text))
-        .map_or(0.0, |(cpu, _)| cpu)
+    fs::read_to_string("/proc/thread-self/schedstat").ok().and_then(|text| parse(&text)).map_or(0.0, |(cpu, _)| cpu)
 }
 
 /// Processor seconds of a process with all its threads, from `/proc/<pid>/stat` (fields 14 and 15, clock ticks of 10 ms).
@@ -57,12 +52,8 @@ fn process_cpu_s(pid: u32) -> f64 {
     let Some((_, rest)) = text.rsplit_once(')') else {
         return 0.0;
     };
-    let ticks = |n: usize| {
-        rest.split_ascii_whitespace()
-            .nth(n)
-            .and_then(|field| field.parse::<f64>().ok())
-            .unwrap_or(0.0)
-    };
+    let ticks =
+        |n: usize| rest.split_ascii_whitespace().nth(n).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
     (ticks(11) + ticks(12)) / 100.0
 }
 
@@ -116,10 +107,7 @@ impl CpuClock {
             started: Instant::now(),
             busy_s,
             stolen_s,
-            services: services
-                .iter()
-                .map(|&(_, pid)| (pid, process_cpu_s(pid)))
-                .collect(),
+            services: services.iter().map(|&(_, pid)| (pid, process_cpu_s(pid))).collect(),
             own_s: process_cpu_s(std::process::id()),
         }
     }
@@ -129,11 +117,7 @@ impl CpuClock {
     pub fn read(&self) -> Machine {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
         let (busy_s, stolen_s) = machine_cpu_s();
-        let services_s: f64 = self
-            .services
-            .iter()
-            .map(|&(pid, before)| process_cpu_s(pid) - before)
-            .sum();
+        let services_s: f64 = self.services.iter().map(|&(pid, before)| process_cpu_s(pid) - before).sum();
         Machine {
             seconds,
             busy: (busy_s - self.busy_s) / seconds,
@@ -149,26 +133,14 @@ impl CpuClock {
 pub fn machine() -> result::Machine {
     let line = |file: &str, key: &str| {
         let text = fs::read_to_string(file).unwrap_or_default();
-        let found = text
-            .lines()
-            .find(|line| line.starts_with(key))
-            .and_then(|line| line.split_once(':'));
-        found
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_default()
+        let found = text.lines().find(|line| line.starts_with(key)).and_then(|line| line.split_once(':'));
+        found.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
     };
-    let kilobytes: u64 = line("/proc/meminfo", "MemTotal")
-        .trim_end_matches(" kB")
-        .trim()
-        .parse()
-        .unwrap_or_default();
+    let kilobytes: u64 = line("/proc/meminfo", "MemTotal").trim_end_matches(" kB").trim().parse().unwrap_or_default();
     result::Machine {
         cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         model: line("/proc/cpuinfo", "model name"),
-        kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
-            .unwrap_or_default()
-            .trim()
-            .to_owned(),
+        kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned(),
         memory_bytes: kilobytes * 1024,
         canary_cpu_s: vec![],
         canary_sync_s: vec![],

@@ -35,18 +35,14 @@ impl LockLoop {
         let thread = std::thread::Builder::new()
             .name("lab-locks".into())
             .spawn(move || watch(&mut sampler, &stopped))
-            .map_err(|error| {
-                Failure::could_not_run(format!("The lock loop can't start: {error}."))
-            })?;
+            .map_err(|error| Failure::could_not_run(format!("The lock loop can't start: {error}.")))?;
         Ok(Self { stop, thread })
     }
 
     /// The ledger by service, and what the loop cost.
     pub fn finish(self) -> Outcome {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| Failure::could_not_run("The lock loop ended early."))?
+        self.thread.join().map_err(|_| Failure::could_not_run("The lock loop ended early."))?
     }
 }
 
@@ -59,9 +55,7 @@ fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
         let sample = sampler.sample().map_err(could_not)?;
         ledger.observe(&sample, &*sampler);
         // Each gap is drawn anew, so that sampling can't beat with a load of fixed rate.
-        std::thread::sleep(Duration::from_secs_f64(
-            GAP_MS / 1000.0 * random.random_range(0.5..1.5),
-        ));
+        std::thread::sleep(Duration::from_secs_f64(GAP_MS / 1000.0 * random.random_range(0.5..1.5)));
     }
     let cost = (thread_cpu_s(), backend_cpu_s(pid) - before);
     let result = LedgerResult {
@@ -86,12 +80,7 @@ fn by_service(entries: Vec<Entry>) -> Vec<Entry> {
                 sum.waits += entry.waits;
                 sum.sd_seconds = sum.sd_seconds.hypot(entry.sd_seconds);
             })
-            .or_insert(Entry {
-                waiting,
-                direct,
-                root,
-                ..entry
-            });
+            .or_insert(Entry { waiting, direct, root, ..entry });
     }
     let mut entries: Vec<Entry> = folded.into_values().collect();
     entries.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));

@@ -37,10 +37,7 @@ impl Meter {
     pub fn start(processes: &[(String, u32)], client: &mut Client) -> Result<Self, Failure> {
         Ok(Self {
             backends: BTreeMap::new(),
-            processes: processes
-                .iter()
-                .map(|(name, pid)| (name.clone(), *pid, threads(*pid)))
-                .collect(),
+            processes: processes.iter().map(|(name, pid)| (name.clone(), *pid, threads(*pid))).collect(),
             own_s: threads(std::process::id()),
             busy_s: busy_s(),
             statements: statements::read(client)?,
@@ -61,11 +58,7 @@ impl Meter {
             Some(times) => times.now = now,
             None => {
                 let party = party();
-                let first = Times {
-                    party,
-                    before: now,
-                    now,
-                };
+                let first = Times { party, before: now, now };
                 self.backends.insert(pid, first);
             }
         }
@@ -104,21 +97,14 @@ impl Meter {
     fn backends(&mut self) -> BTreeMap<String, CpuTimes> {
         let mut sums: BTreeMap<String, CpuTimes> = BTreeMap::new();
         for one in self.backends.values_mut() {
-            add(
-                sums.entry(one.party.clone()).or_default(),
-                minus(one.now, one.before),
-            );
+            add(sums.entry(one.party.clone()).or_default(), minus(one.now, one.before));
             one.before = one.now;
         }
         sums
     }
 
     /// Adds the services' processes, this one and the rest of the machine to `parties`.
-    fn parties(
-        &mut self,
-        mut parties: BTreeMap<String, CpuTimes>,
-        states: &mut States,
-    ) -> BTreeMap<String, CpuTimes> {
+    fn parties(&mut self, mut parties: BTreeMap<String, CpuTimes>, states: &mut States) -> BTreeMap<String, CpuTimes> {
         for (name, pid, before) in &mut self.processes {
             let now = threads(*pid);
             let used = minus(now, *before);

@@ -46,10 +46,7 @@ impl Observer {
         // First the counters: the state loop reads them too.
         let blind = Self::blind(database_url)?;
         let state = StateLoop::start(database_url, processes)?;
-        Ok(Self {
-            loops: Some((locks::LockLoop::start(database_url)?, state)),
-            ..blind
-        })
+        Ok(Self { loops: Some((locks::LockLoop::start(database_url)?, state)), ..blind })
     }
 
     /// Only reads counters before and after: what watching costs is measured against this.
@@ -57,10 +54,7 @@ impl Observer {
     /// # Errors
     /// When the database can't be reached or read.
     pub fn blind(database_url: &str) -> Result<Self, Failure> {
-        Ok(Self {
-            statements: Statements::start(database_url)?,
-            loops: None,
-        })
+        Ok(Self { statements: Statements::start(database_url)?, loops: None })
     }
 
     /// Stops watching and adds up.
@@ -102,9 +96,7 @@ impl Observer {
 /// `<service>_reader` and `<service>_writer` are one service to the matrix; any other role is itself.
 #[must_use]
 pub fn service_of(role: &str) -> &str {
-    role.strip_suffix("_reader")
-        .or_else(|| role.strip_suffix("_writer"))
-        .unwrap_or(role)
+    role.strip_suffix("_reader").or_else(|| role.strip_suffix("_writer")).unwrap_or(role)
 }
 
 #[cfg(test)]

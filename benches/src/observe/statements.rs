@@ -27,8 +27,7 @@ impl Statements {
     pub fn start(database_url: &str) -> Result<Self, Failure> {
         let mut client = connect(database_url)?;
         // Ours to make: this is a superuser of a database made for the run. It fails where the library isn't loaded.
-        let _ = client
-            .batch_execute("create extension if not exists pg_stat_statements with schema public");
+        let _ = client.batch_execute("create extension if not exists pg_stat_statements with schema public");
         let before = read(&mut client)?;
         Ok(Self { client, before })
     }

@@ -26,10 +26,7 @@ pub struct Held(Vec<Client>);
 impl Break {
     /// All of them.
     pub fn all() -> Vec<Self> {
-        services::names()
-            .map(Self::Service)
-            .chain([Self::Postgres, Self::Connections, Self::Paused])
-            .collect()
+        services::names().map(Self::Service).chain([Self::Postgres, Self::Connections, Self::Paused]).collect()
     }
 
     /// By its name on the command line.

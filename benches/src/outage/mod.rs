@@ -104,11 +104,8 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<FailureMatrix, F
     let workload = Workload::parse(crate::run::MATRIX)
         .map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
     let total: f64 = workload.services.values().map(|of| of.weight).sum();
-    let rates: BTreeMap<String, f64> = workload
-        .services
-        .iter()
-        .map(|(name, of)| (name.clone(), options.rate_per_s * of.weight / total))
-        .collect();
+    let rates: BTreeMap<String, f64> =
+        workload.services.iter().map(|(name, of)| (name.clone(), options.rate_per_s * of.weight / total)).collect();
     let mut matrix = FailureMatrix {
         at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
         server: environment.postgres_info()?.version,
@@ -120,16 +117,8 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<FailureMatrix, F
             break;
         }
         eprintln!("{} for {} s …", broken.title(), options.seconds);
-        let loads = loads(
-            &environment,
-            &workload,
-            &matrix.rates_per_s,
-            options,
-            number,
-        )?;
-        matrix
-            .rows
-            .push(outage(&environment, *broken, options, loads)?);
+        let loads = loads(&environment, &workload, &matrix.rates_per_s, options, number)?;
+        matrix.rows.push(outage(&environment, *broken, options, loads)?);
     }
     Ok(matrix)
 }
@@ -157,22 +146,14 @@ fn loads(
 }
 
 /// Everybody under load; broken and mended meanwhile.
-fn outage(
-    environment: &Environment,
-    broken: Break,
-    options: &Options,
-    mut loads: Vec<Load>,
-) -> Result<Row, Failure> {
+fn outage(environment: &Environment, broken: Break, options: &Options, mut loads: Vec<Load>) -> Result<Row, Failure> {
     let watch = Watch::default();
     for load in &mut loads {
         if let Some(answered) = load.answered.take() {
             load.answered = Some(watch.of(&load.service, answered));
         }
     }
-    let settings = Settings {
-        timeout: PATIENCE,
-        ..Settings::default()
-    };
+    let settings = Settings { timeout: PATIENCE, ..Settings::default() };
     let driving = std::thread::spawn(move || driver::run(&loads, settings));
     std::thread::sleep(BEFORE);
     let from = Instant::now();
@@ -187,11 +168,7 @@ fn outage(
     let end = Instant::now();
     let mut sums = BTreeMap::new();
     let acknowledged = environment.written().acknowledged();
-    audit::audit(
-        &mut connect(environment.database_url()?)?,
-        &acknowledged,
-        &mut sums,
-    )?;
+    audit::audit(&mut connect(environment.database_url()?)?, &acknowledged, &mut sums)?;
     let lost = |name: &str| name.starts_with("acknowledged");
     let sum = |wanted: bool| {
         let of = sums.iter().filter(|(name, _)| lost(name) == wanted);
@@ -249,12 +226,7 @@ impl std::fmt::Display for FailureMatrix {
                 );
                 write!(f, "{cell:>18}")?;
             }
-            writeln!(
-                f,
-                "{:>10.0} %{:>12}",
-                row.four_down * 100.0,
-                row.writes_lost
-            )?;
+            writeln!(f, "{:>10.0} %{:>12}", row.four_down * 100.0, row.writes_lost)?;
         }
         Ok(())
     }

@@ -28,16 +28,9 @@ impl Watch {
     }
 
     /// What each service answered between two moments, and how soon after the second one it answered well for good.
-    pub fn answers(
-        &self,
-        from: Instant,
-        mended: Instant,
-        end: Instant,
-    ) -> BTreeMap<String, Answers> {
+    pub fn answers(&self, from: Instant, mended: Instant, end: Instant) -> BTreeMap<String, Answers> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter()
-            .map(|(service, calls)| (service.clone(), answers(calls, from, mended, end)))
-            .collect()
+        all.iter().map(|(service, calls)| (service.clone(), answers(calls, from, mended, end))).collect()
     }
 
     /// Part of the time between two moments in which four services or more were down, looked at in tenths of a second.
@@ -47,8 +40,7 @@ impl Watch {
         let down = |slice: u128| {
             let start = from + SLICE * slice as u32;
             let of = all.values();
-            of.filter(|calls| is_down(calls, start, start + SLICE))
-                .count()
+            of.filter(|calls| is_down(calls, start, start + SLICE)).count()
         };
         let many = (0..slices).filter(|slice| down(*slice) >= 4).count();
         many as f64 / slices as f64
@@ -57,11 +49,7 @@ impl Watch {
 
 const SLICE: Duration = Duration::from_millis(100);
 
-fn within(
-    calls: &[(Instant, bool)],
-    from: Instant,
-    to: Instant,
-) -> impl Iterator<Item = &(Instant, bool)> {
+fn within(calls: &[(Instant, bool)], from: Instant, to: Instant) -> impl Iterator<Item = &(Instant, bool)> {
     calls.iter().filter(move |(at, _)| (from..to).contains(at))
 }
 
@@ -82,9 +70,7 @@ fn is_down(calls: &[(Instant, bool)], from: Instant, to: Instant) -> bool {
 
 fn answers(calls: &[(Instant, bool)], from: Instant, mended: Instant, end: Instant) -> Answers {
     let all = within(calls, from, mended).count() as u64;
-    let good = within(calls, from, mended)
-        .filter(|(_, well)| *well)
-        .count() as u64;
+    let good = within(calls, from, mended).filter(|(_, well)| *well).count() as u64;
     let last_bad = within(calls, mended, end).filter(|(_, well)| !well).last();
     let quiet = Duration::from_secs(1);
     Answers {
@@ -108,18 +94,10 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         // One answer each 50 ms; bad from 1000 to 2300.
-        let bad: Vec<(Instant, bool)> = (0..100)
-            .map(|n| (at(n * 50), !(1000..2300).contains(&(n * 50))))
-            .collect();
+        let bad: Vec<(Instant, bool)> = (0..100).map(|n| (at(n * 50), !(1000..2300).contains(&(n * 50)))).collect();
         let found = answers(&bad, at(1000), at(2000), at(5000));
-        assert_eq!(
-            (found.all, found.good, found.recovered_ms),
-            (20, 0, Some(250))
-        );
-        assert_eq!(
-            answers(&bad, at(1000), at(2000), at(2300)).recovered_ms,
-            None
-        );
+        assert_eq!((found.all, found.good, found.recovered_ms), (20, 0, Some(250)));
+        assert_eq!(answers(&bad, at(1000), at(2000), at(2300)).recovered_ms, None);
         let fine: Vec<_> = bad.iter().map(|(at, _)| (*at, true)).collect();
         let watch = |downs: usize| {
             let all = (0..5).map(|n| {

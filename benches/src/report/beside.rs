@@ -57,18 +57,12 @@ fn failure(of: &FailureMatrix) -> String {
     }
     out.push_str("<th>four down at once</th><th>acknowledged writes lost</th></tr>\n");
     for row in &of.rows {
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\">{}, {:.0} s</th>",
-            escape(&capital(&row.title)),
-            row.seconds
-        );
+        let _ = write!(out, "<tr><th scope=\"row\">{}, {:.0} s</th>", escape(&capital(&row.title)), row.seconds);
         for name in of.rates_per_s.keys() {
             let cell = row.services.get(name).map_or_else(String::new, |answers| {
-                let back = answers.recovered_ms.map_or_else(
-                    || "not yet well".to_owned(),
-                    |ms| format!("{:.1} s", ms as f64 / 1000.0),
-                );
+                let back = answers
+                    .recovered_ms
+                    .map_or_else(|| "not yet well".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
                 format!("{:.1} % <small>{back}</small>", answers.share() * 100.0)
             });
             let _ = write!(out, "<td class=\"n\">{cell}</td>");
@@ -118,10 +112,8 @@ fn comparison(of: &Comparison) -> String {
 }
 
 fn composed(of: &rival::Outcome) -> String {
-    let mut out = format!(
-        "<section id=\"rival\"><h2>One statement beside three calls</h2>{}<ul>",
-        comparison(&of.comparison)
-    );
+    let mut out =
+        format!("<section id=\"rival\"><h2>One statement beside three calls</h2>{}<ul>", comparison(&of.comparison));
     for away in &of.away {
         let _ = write!(
             out,

@@ -72,18 +72,15 @@ pub fn beside(result: &ResultFile, service: &str) -> Option<Estimate> {
         .keys()
         .filter(|cell| !matches!(cell, Cell::Null { .. }))
         .min_by_key(|cell| median(cell).unwrap_or(u64::MAX))?;
-    let alone = Cell::Alone {
-        service: service.to_owned(),
-    };
+    let alone = Cell::Alone { service: service.to_owned() };
     resolved(&arms[quietest], arms.get(&alone)?).filter(|_| *quietest != alone)
 }
 
 fn table(result: &ResultFile) -> Option<Table> {
     let arms = arms(result);
     // A null isn't a company of its own.
-    let (nulls, companies): (BTreeMap<_, _>, BTreeMap<_, _>) = arms
-        .iter()
-        .partition(|(cell, _)| matches!(cell, Cell::Null { .. }));
+    let (nulls, companies): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        arms.iter().partition(|(cell, _)| matches!(cell, Cell::Null { .. }));
     let mut medians: Vec<(f64, &Cell)> = companies
         .iter()
         .filter_map(|(cell, arm)| Some((pooled(arm).quantile_us(0.5)? as f64 / 1000.0, *cell)))
@@ -96,9 +93,7 @@ fn table(result: &ResultFile) -> Option<Table> {
         .map(|(place, &(p50_ms, cell))| Row {
             company: name(cell),
             p50_ms,
-            estimate: (place > 0)
-                .then(|| resolved(quietest, companies[cell]))
-                .flatten(),
+            estimate: (place > 0).then(|| resolved(quietest, companies[cell])).flatten(),
             sure: false,
         })
         .collect();
@@ -106,16 +101,11 @@ fn table(result: &ResultFile) -> Option<Table> {
     let same: Vec<Estimate> = nulls
         .iter()
         .filter_map(|(cell, arm)| {
-            let alone = Cell::Alone {
-                service: cell.members(&[]).first()?.to_string(),
-            };
+            let alone = Cell::Alone { service: cell.members(&[]).first()?.to_string() };
             resolved(companies.get(&alone)?, arm)
         })
         .collect();
-    Some(Table {
-        rows,
-        identical: minimum_detectable_effect(&same),
-    })
+    Some(Table { rows, identical: minimum_detectable_effect(&same) })
 }
 
 /// Its times by company and replicate. Where nobody watches another thing differs, too, so that isn't a company here.
@@ -124,9 +114,7 @@ fn arms(result: &ResultFile) -> BTreeMap<Cell, Arm> {
     for cell in result.counted() {
         let times = cell.bystander.as_deref().map(Histogram::decode);
         if let (Some(Ok(times)), false) = (times, matches!(cell.cell, Cell::Unwatched { .. })) {
-            arms.entry(cell.cell.clone())
-                .or_default()
-                .insert(cell.replicate, times);
+            arms.entry(cell.cell.clone()).or_default().insert(cell.replicate, times);
         }
     }
     arms
@@ -138,14 +126,8 @@ fn resolved(base: &Arm, other: &Arm) -> Option<Estimate> {
 }
 
 fn adjust(rows: &mut [Row]) {
-    let mut family: Vec<&mut Row> = rows
-        .iter_mut()
-        .filter(|row| row.estimate.is_some())
-        .collect();
-    let p: Vec<f64> = family
-        .iter()
-        .filter_map(|row| row.estimate.map(|of| of.p))
-        .collect();
+    let mut family: Vec<&mut Row> = rows.iter_mut().filter(|row| row.estimate.is_some()).collect();
+    let p: Vec<f64> = family.iter().filter_map(|row| row.estimate.map(|of| of.p)).collect();
     for (row, p) in family.iter_mut().zip(holm(&p)) {
         row.sure = p < 0.05;
     }
@@ -170,10 +152,7 @@ impl Table {
             return "Whether the bystander suffered can't be told from this much data.".into();
         };
         let identical = self.identical.map_or_else(String::new, |effect| {
-            format!(
-                " Beside the same company twice it differed by up to {}.",
-                ratio(effect)
-            )
+            format!(" Beside the same company twice it differed by up to {}.", ratio(effect))
         });
         let largest = format!(
             "median {} beside {}, 95 % interval {}–{}",

@@ -13,11 +13,8 @@ use crate::result::{ALONE, Arm, Arms, CellResult, Closure, ResultFile, arms};
 
 /// Every pair, folded away until asked for.
 pub fn section(result: &ResultFile, folder: &Path) -> String {
-    let mut pairs: Vec<&Cell> = result
-        .counted()
-        .map(|cell| &cell.cell)
-        .filter(|cell| matches!(cell, Cell::Pair { .. }))
-        .collect();
+    let mut pairs: Vec<&Cell> =
+        result.counted().map(|cell| &cell.cell).filter(|cell| matches!(cell, Cell::Pair { .. })).collect();
     pairs.sort();
     pairs.dedup();
     let arms = arms(&result.cells).unwrap_or_default();
@@ -30,12 +27,7 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
         let Cell::Pair { first, second } = pair else {
             continue;
         };
-        let _ = write!(
-            out,
-            "<details><summary>{} and {}</summary>",
-            escape(&capital(first)),
-            escape(&capital(second))
-        );
+        let _ = write!(out, "<details><summary>{} and {}</summary>", escape(&capital(first)), escape(&capital(second)));
         for (victim, other) in [(first, second), (second, first)] {
             out.push_str(&one(result, &arms, victim, other).unwrap_or_default());
             let climbed = ladders.as_ref();
@@ -51,11 +43,8 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
 fn one(result: &ResultFile, arms: &Arms, victim: &str, other: &str) -> Option<String> {
     let of = |company: &str| arms.get(&(victim.to_owned(), company.to_owned()));
     let (alone, together) = (of(ALONE)?, of(other)?);
-    let mut out = format!(
-        "<h3>{} beside {}</h3><div class=\"dots\">",
-        escape(&capital(victim)),
-        escape(&capital(other))
-    );
+    let mut out =
+        format!("<h3>{} beside {}</h3><div class=\"dots\">", escape(&capital(victim)), escape(&capital(other)));
     for (q, name) in [(0.5, "median"), (0.95, "p95")] {
         let _ = write!(
             out,
@@ -69,11 +58,7 @@ fn one(result: &ResultFile, arms: &Arms, victim: &str, other: &str) -> Option<St
         curve::draw(&curve::ratios(alone, together))
     );
     let matching = |of: &&Closure| of.victim == victim && of.aggressor == other;
-    let found = result
-        .matrix
-        .iter()
-        .flat_map(|matrix| &matrix.closures)
-        .find(matching);
+    let found = result.matrix.iter().flat_map(|matrix| &matrix.closures).find(matching);
     Some(out + &found.map_or_else(String::new, ledger))
 }
 
@@ -85,10 +70,7 @@ fn ledger(of: &Closure) -> String {
     let sentence = match (closure::parts(of), of.explained) {
         (Some(parts), _) => parts,
         (None, Some(share)) if of.holds != Some(true) => {
-            format!(
-                "the ledger accounts for {:.0} % of it, so no cause is named",
-                share * 100.0
-            )
+            format!("the ledger accounts for {:.0} % of it, so no cause is named", share * 100.0)
         }
         (None, Some(_)) => "of many small causes".into(),
         (None, None) => "chance alone could be it, so there is nothing to explain".into(),
@@ -99,28 +81,19 @@ fn ledger(of: &Closure) -> String {
         extra.low,
         extra.high,
         escape(&sentence),
-        if of.holds == Some(true) {
-            closure::bar(of)
-        } else {
-            String::new()
-        }
+        if of.holds == Some(true) { closure::bar(of) } else { String::new() }
     )
 }
 
 /// (alone, together) in milliseconds by replicate.
 fn values(alone: &Arm, together: &Arm, q: f64) -> Vec<(f64, f64)> {
-    let at =
-        |arm: &Arm, replicate: usize| Some(arm.get(&replicate)?.quantile_us(q)? as f64 / 1000.0);
+    let at = |arm: &Arm, replicate: usize| Some(arm.get(&replicate)?.quantile_us(q)? as f64 / 1000.0);
     let both = |replicate: &usize| Some((at(alone, *replicate)?, at(together, *replicate)?));
     alone.keys().filter_map(both).collect()
 }
 
 fn dots(values: &[(f64, f64)]) -> String {
-    let top = values
-        .iter()
-        .flat_map(|(a, b)| [*a, *b])
-        .fold(1e-9, f64::max)
-        * 1.1;
+    let top = values.iter().flat_map(|(a, b)| [*a, *b]).fold(1e-9, f64::max) * 1.1;
     let y = |value: f64| 110.0 - value / top * 100.0;
     let mut out = format!(
         "<svg viewBox=\"0 0 200 130\" role=\"img\"><line x1=\"30\" y1=\"110\" x2=\"190\" y2=\"110\" class=\"axis\"/>\
@@ -140,19 +113,12 @@ fn dots(values: &[(f64, f64)]) -> String {
 }
 
 fn doubts(result: &ResultFile) -> String {
-    let doubted: Vec<&CellResult> = result
-        .cells
-        .iter()
-        .filter(|cell| !cell.doubts.is_empty())
-        .collect();
+    let doubted: Vec<&CellResult> = result.cells.iter().filter(|cell| !cell.doubts.is_empty()).collect();
     if doubted.is_empty() {
         return "<p>No block is doubted.</p>".into();
     }
-    let mut out = format!(
-        "<details><summary>{} of {} blocks are doubted</summary><ul>",
-        doubted.len(),
-        result.cells.len()
-    );
+    let mut out =
+        format!("<details><summary>{} of {} blocks are doubted</summary><ul>", doubted.len(), result.cells.len());
     for cell in doubted {
         let _ = write!(
             out,

@@ -36,10 +36,7 @@ fn of(outcome: &Outcome) -> String {
         let _ = writeln!(
             out,
             "<tr><td title=\"{}\">{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-            escape(&format!(
-                "Gain: {} Loss: {} {}",
-                change.gain, change.loss, change.steady
-            )),
+            escape(&format!("Gain: {} Loss: {} {}", change.gain, change.loss, change.steady)),
             escape(&change.title),
             escape(&capital(&change.owner)),
             together(&change.with_views),
@@ -51,10 +48,7 @@ fn of(outcome: &Outcome) -> String {
     if let Some(agreement) = &outcome.agreement {
         out.push_str(&reality(agreement));
     }
-    outcome
-        .stories
-        .iter()
-        .for_each(|story| out.push_str(&told(story)));
+    outcome.stories.iter().for_each(|story| out.push_str(&told(story)));
     out + "</section>\n"
 }
 
@@ -89,14 +83,7 @@ fn told(story: &Story) -> String {
         escape(&story.title),
         story.files.len(),
         story.deployments,
-        escape(
-            &story
-                .here
-                .iter()
-                .map(|step| step.what.as_str())
-                .collect::<Vec<_>>()
-                .join("; ")
-        ),
+        escape(&story.here.iter().map(|step| step.what.as_str()).collect::<Vec<_>>().join("; ")),
     );
     for other in &story.elsewhere {
         let _ = writeln!(
@@ -119,14 +106,8 @@ mod tests {
     #[test]
     fn the_reference_is_shown() {
         let html = section();
-        assert!(
-            html.starts_with("<section><h2>Coupling</h2><p>24 changes"),
-            "{html}"
-        );
+        assert!(html.starts_with("<section><h2>Coupling</h2><p>24 changes"), "{html}");
         assert_eq!(html.matches("<h3>").count(), 3);
-        assert_eq!(
-            html.matches("<table>").count(),
-            html.matches("</table>").count()
-        );
+        assert_eq!(html.matches("<table>").count(), html.matches("</table>").count());
     }
 }

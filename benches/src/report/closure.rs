@@ -15,8 +15,7 @@ const HEAD: &str = "<div class=\"scroll\"><table><tr><th>whose</th><th>beside</t
 /// The check of every company: where there is something to explain, and, folded away, where there is nothing.
 pub fn section(result: &ResultFile) -> String {
     let all = result.matrix.iter().flat_map(|matrix| &matrix.closures);
-    let (slower, others): (Vec<&Closure>, Vec<&Closure>) =
-        all.partition(|of| of.explained.is_some());
+    let (slower, others): (Vec<&Closure>, Vec<&Closure>) = all.partition(|of| of.explained.is_some());
     if slower.is_empty() && others.is_empty() {
         return String::new();
     }
@@ -49,9 +48,7 @@ fn row(closure: &Closure) -> String {
         Some(true) => "",
         _ => " class=\"grey\"",
     };
-    let share = closure
-        .explained
-        .map(|share| format!("{:.0} %", share * 100.0));
+    let share = closure.explained.map(|share| format!("{:.0} %", share * 100.0));
     format!(
         "<tr{class}><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td></tr>\n",
         escape(&capital(&closure.victim)),
@@ -63,27 +60,16 @@ fn row(closure: &Closure) -> String {
 }
 
 fn everybody(aggressor: &str) -> &str {
-    if aggressor == "all" {
-        "everybody"
-    } else {
-        aggressor
-    }
+    if aggressor == "all" { "everybody" } else { aggressor }
 }
 
 fn extra(closure: &Closure) -> String {
-    closure.extra_ms.map_or_else(
-        || "–".to_owned(),
-        |of| format!("{:+.2} ({:.2} to {:.2})", of.mean, of.low, of.high),
-    )
+    closure.extra_ms.map_or_else(|| "–".to_owned(), |of| format!("{:+.2} ({:.2} to {:.2})", of.mean, of.low, of.high))
 }
 
 /// Parts of the extra time; what is negative has no width.
 pub fn bar(closure: &Closure) -> String {
-    let lines: Vec<&ClosureLine> = closure
-        .lines
-        .iter()
-        .filter(|line| line.extra_ms > 0.0)
-        .collect();
+    let lines: Vec<&ClosureLine> = closure.lines.iter().filter(|line| line.extra_ms > 0.0).collect();
     let sum: f64 = lines.iter().map(|line| line.extra_ms).sum();
     let mut out = String::from("<div class=\"stack\">");
     for line in lines.iter().filter(|line| line.extra_ms > 0.01 * sum) {
@@ -111,11 +97,7 @@ pub fn parts(closure: &Closure) -> Option<String> {
         .take(NAMED)
         .map(|(line, share)| {
             let own = line.blamed == closure.victim;
-            let blamed = if own {
-                "itself".into()
-            } else {
-                capital(&line.blamed)
-            };
+            let blamed = if own { "itself".into() } else { capital(&line.blamed) };
             format!("{:.0} % {} by {blamed}", share * 100.0, what(line.what))
         })
         .collect();

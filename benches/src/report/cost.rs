@@ -26,10 +26,7 @@ pub fn section(result: &ResultFile) -> String {
     out.push_str(HEAD);
     for service in services(result) {
         row(&mut out, service, ALONE);
-        for other in services(result)
-            .into_iter()
-            .filter(|other| *other != service)
-        {
+        for other in services(result).into_iter().filter(|other| *other != service) {
             row(&mut out, service, other);
         }
         row(&mut out, service, "all");

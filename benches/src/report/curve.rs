@@ -6,9 +6,7 @@ use crate::result::Arm;
 use crate::stats::{Estimate, Histogram, paired_ratio};
 
 /// Quantiles that are asked for; the high ones only where enough requests lie beyond them.
-const QUANTILES: [f64; 14] = [
-    0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999,
-];
+const QUANTILES: [f64; 14] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999];
 /// Requests beyond a quantile, pooled over the smaller arm, below which it isn't drawn.
 const BEYOND_MIN: f64 = 100.0;
 /// The scale ends here: an eighth and eightfold.
@@ -46,24 +44,11 @@ pub fn draw(ratios: &[(f64, Estimate)]) -> String {
             y(ratio) + 3.0
         );
     }
-    let there = ratios
-        .iter()
-        .enumerate()
-        .map(|(i, (_, of))| (x(i), y(of.high)));
-    let back = ratios
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(i, (_, of))| (x(i), y(of.low)));
-    let band: Vec<String> = there
-        .chain(back)
-        .map(|(x, y)| format!("{x:.1},{y:.1}"))
-        .collect();
-    let line: Vec<String> = ratios
-        .iter()
-        .enumerate()
-        .map(|(i, (_, of))| format!("{:.1},{:.1}", x(i), y(of.ratio)))
-        .collect();
+    let there = ratios.iter().enumerate().map(|(i, (_, of))| (x(i), y(of.high)));
+    let back = ratios.iter().enumerate().rev().map(|(i, (_, of))| (x(i), y(of.low)));
+    let band: Vec<String> = there.chain(back).map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+    let line: Vec<String> =
+        ratios.iter().enumerate().map(|(i, (_, of))| format!("{:.1},{:.1}", x(i), y(of.ratio))).collect();
     let _ = write!(
         out,
         "<polygon points=\"{}\" class=\"band\"/><polyline points=\"{}\" class=\"curve\"/>",
@@ -84,12 +69,7 @@ pub fn draw(ratios: &[(f64, Estimate)]) -> String {
             of.high
         );
         if named {
-            let _ = write!(
-                out,
-                "<text x=\"{:.1}\" y=\"126\" text-anchor=\"middle\">p{}</text>",
-                x(index),
-                q * 100.0
-            );
+            let _ = write!(out, "<text x=\"{:.1}\" y=\"126\" text-anchor=\"middle\">p{}</text>", x(index), q * 100.0);
         }
     }
     out + "</svg>"
@@ -112,10 +92,7 @@ mod tests {
     #[test]
     fn a_doubled_arm_is_a_flat_line_at_two() {
         let found = ratios(&arm(100, 0), &arm(200, 4));
-        assert!(
-            found.iter().all(|(_, of)| (of.ratio - 2.0).abs() < 0.01),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|(_, of)| (of.ratio - 2.0).abs() < 0.01), "{found:?}");
         // A thousandth of two thousand requests is two: not drawn.
         assert_eq!(found.last().map(|(q, _)| *q), Some(0.95));
         assert!(draw(&found).contains("polyline") && draw(&[]).contains("Too few"));

@@ -30,10 +30,7 @@ pub fn headline(result: &ResultFile) -> Vec<String> {
 
 /// Ordered pairs of the headline metric.
 fn pairs(matrix: &Matrix) -> impl Iterator<Item = &Entry> {
-    matrix
-        .entries
-        .iter()
-        .filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor != "all")
+    matrix.entries.iter().filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor != "all")
 }
 
 fn worst(matrix: &Matrix) -> Option<&Entry> {
@@ -58,37 +55,30 @@ fn suffers(matrix: &Matrix, worst: Option<&Entry>) -> String {
         None if pairs(matrix).any(|entry| entry.resolved) => {
             "No service alone was shown to harm another one at these rates.".into()
         }
-        None => {
-            "This run is too short to say who harms whom: it shows that everything runs.".into()
-        }
+        None => "This run is too short to say who harms whom: it shows that everything runs.".into(),
     }
 }
 
 /// Why the worst pair's answers take longer.
 fn because(matrix: &Matrix, entry: &Entry) -> String {
-    let same =
-        |of: &&crate::result::Closure| of.victim == entry.victim && of.aggressor == entry.aggressor;
+    let same = |of: &&crate::result::Closure| of.victim == entry.victim && of.aggressor == entry.aggressor;
     let found = matrix.closures.iter().find(same);
     let (parts, explained) = found.map_or((None, None), |of| (closure::parts(of), of.explained));
     match (parts, explained) {
         (Some(parts), _) => format!("The extra time: {parts}."),
-        (None, Some(share)) => format!(
-            "Why can't be told: what was seen inside accounts for {:.0} % of the extra time.",
-            share * 100.0
-        ),
-        (None, None) => {
-            "Why can't be told: on average its answers took no longer than chance allows.".into()
+        (None, Some(share)) => {
+            format!("Why can't be told: what was seen inside accounts for {:.0} % of the extra time.", share * 100.0)
         }
+        (None, None) => "Why can't be told: on average its answers took no longer than chance allows.".into(),
     }
 }
 
 fn everybody(matrix: &Matrix) -> String {
-    let all = matrix.entries.iter().filter(|entry| {
-        entry.metric == Metric::OneIn20 && entry.aggressor == "all" && entry.resolved
-    });
-    let most = all
-        .filter_map(|entry| Some((entry, entry.estimate?.ratio)))
-        .max_by(|a, b| a.1.total_cmp(&b.1));
+    let all = matrix
+        .entries
+        .iter()
+        .filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor == "all" && entry.resolved);
+    let most = all.filter_map(|entry| Some((entry, entry.estimate?.ratio))).max_by(|a, b| a.1.total_cmp(&b.1));
     match most {
         Some((entry, most)) if verdict(entry, matrix) == Verdict::Harmed => format!(
             "With all of them at work, answers as slow as {}'s slowest 1 in 20 come 1 in {:.1} times, the largest change, and more than chance.",
@@ -126,11 +116,7 @@ fn held(result: &ResultFile) -> String {
 }
 
 fn count(matrix: &Matrix) -> String {
-    let of = |wanted| {
-        pairs(matrix)
-            .filter(|entry| verdict(entry, matrix) == wanted)
-            .count()
-    };
+    let of = |wanted| pairs(matrix).filter(|entry| verdict(entry, matrix) == wanted).count();
     format!(
         "Of {} ordered pairs (one suffers, one acts), {} are harmed beyond chance, {} differ no more than identical systems did, {} may be harm or chance, {} have too little data.",
         pairs(matrix).count(),
@@ -143,10 +129,7 @@ fn count(matrix: &Matrix) -> String {
 
 /// Whether the machine was good enough, in a sentence; none where every block was.
 fn doubted(result: &ResultFile) -> Option<String> {
-    let doubted = result
-        .counted()
-        .filter(|cell| !cell.doubts.is_empty())
-        .count();
+    let doubted = result.counted().filter(|cell| !cell.doubts.is_empty()).count();
     let all = result.counted().count();
     (doubted > 0).then(|| {
         format!(
@@ -161,11 +144,7 @@ fn unfinished(result: &ResultFile) -> Option<String> {
 }
 
 fn above_capacity(result: &ResultFile, matrix: &Matrix) -> Vec<String> {
-    let worst = matrix
-        .growth
-        .iter()
-        .filter(|of| of.beside == "all")
-        .max_by(|a, b| a.per_s.total_cmp(&b.per_s));
+    let worst = matrix.growth.iter().filter(|of| of.beside == "all").max_by(|a, b| a.per_s.total_cmp(&b.per_s));
     let mut sentences = vec![worst.map_or_else(
         || "No cell with everybody at work has run yet.".to_owned(),
         |of| {
@@ -176,8 +155,7 @@ fn above_capacity(result: &ResultFile, matrix: &Matrix) -> Vec<String> {
             )
         },
     )];
-    sentences
-        .push("No latency is claimed: above capacity it only tells how long the run was.".into());
+    sentences.push("No latency is claimed: above capacity it only tells how long the run was.".into());
     sentences.push(format!("Meanwhile {}.", held(result)));
     sentences.extend(unfinished(result));
     sentences

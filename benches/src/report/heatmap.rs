@@ -10,10 +10,8 @@ pub fn section(result: &ResultFile) -> String {
     let Some(matrix) = &result.matrix else {
         return String::new();
     };
-    let present: Vec<Metric> = Metric::ALL
-        .into_iter()
-        .filter(|metric| matrix.entries.iter().any(|entry| entry.metric == *metric))
-        .collect();
+    let present: Vec<Metric> =
+        Metric::ALL.into_iter().filter(|metric| matrix.entries.iter().any(|entry| entry.metric == *metric)).collect();
     let mut out = String::from("<section class=\"tabs\"><h2>Who harms whom</h2>\n");
     // The first one that this much data can carry.
     let carried = |metric: &Metric| carries(matrix, *metric);
@@ -64,25 +62,17 @@ pub fn grid(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
         let _ = write!(
             out,
             "<th scope=\"col\">{}</th>",
-            escape(&capital(if *column == "all" {
-                "everybody"
-            } else {
-                column
-            }))
+            escape(&capital(if *column == "all" { "everybody" } else { column }))
         );
     }
     out.push_str("</tr>\n");
     for victim in &names {
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\">{}</th>",
-            escape(&capital(victim))
-        );
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", escape(&capital(victim)));
         for aggressor in &columns {
-            out.push_str(&entry(matrix, victim, aggressor, metric).map_or_else(
-                || "<td class=\"self\"></td>".to_owned(),
-                |entry| cell(entry, matrix),
-            ));
+            out.push_str(
+                &entry(matrix, victim, aggressor, metric)
+                    .map_or_else(|| "<td class=\"self\"></td>".to_owned(), |entry| cell(entry, matrix)),
+            );
         }
         out.push_str("</tr>\n");
     }
@@ -101,9 +91,7 @@ fn cell(entry: &Entry, matrix: &Matrix) -> String {
     let Some(estimate) = entry.estimate.filter(|_| verdict != Verdict::NotResolved) else {
         return "<td class=\"unresolved\">not resolved</td>".into();
     };
-    let adjusted = entry
-        .p_adjusted
-        .map_or(String::new(), |p| format!(", adjusted p {p:.3}"));
+    let adjusted = entry.p_adjusted.map_or(String::new(), |p| format!(", adjusted p {p:.3}"));
     format!(
         "<td class=\"{class}\" style=\"--tint:var(--{});--heat:{:.2}\" title=\"{} beside {}: {} ({}–{}), {} replicates{adjusted}\">{}<small>{}–{}</small></td>",
         if estimate.ratio < 1.0 { "cool" } else { "hot" },
@@ -131,10 +119,7 @@ mod tests {
 
     #[test]
     fn the_scale_is_logarithmic() {
-        assert_eq!(
-            (heat(1.0), heat(8.0), heat(100.0), heat(0.0)),
-            (0.0, 1.0, 1.0, 1.0)
-        );
+        assert_eq!((heat(1.0), heat(8.0), heat(100.0), heat(0.0)), (0.0, 1.0, 1.0, 1.0));
         assert!((heat(2.0) - 1.0 / 3.0).abs() < 1e-12);
         assert!((heat(0.5) - heat(2.0)).abs() < 1e-12);
     }

@@ -20,19 +20,10 @@ type Sums<'a> = BTreeMap<(&'a str, &'a str, &'static str, &'static str), (f64, O
 /// The ledger of all cells in which services ran together: locks by who held them, by who stood before, and what has no
 /// owner by who used it. The three are never added up.
 pub fn section(result: &ResultFile) -> String {
-    let together: Vec<&CellResult> = result
-        .counted()
-        .filter(|cell| matches!(cell.cell, Cell::Pair { .. } | Cell::All))
-        .collect();
-    let remainder: f64 = together
-        .iter()
-        .map(|cell| cell.ledger.short_wait_remainder_s)
-        .sum();
-    let (root, direct, used) = (
-        locks(&together, true),
-        locks(&together, false),
-        used(&together),
-    );
+    let together: Vec<&CellResult> =
+        result.counted().filter(|cell| matches!(cell.cell, Cell::Pair { .. } | Cell::All)).collect();
+    let remainder: f64 = together.iter().map(|cell| cell.ledger.short_wait_remainder_s).sum();
+    let (root, direct, used) = (locks(&together, true), locks(&together, false), used(&together));
     // Where hardly anything was locked, what has no owner is the story.
     let locked: f64 = root.values().map(|(seconds, _)| seconds).sum();
     let shown = if locked < LOCKED_LEAST { 2 } else { 0 };
@@ -48,11 +39,7 @@ pub fn section(result: &ResultFile) -> String {
     let none = "Nobody was seen waiting for a lock.";
     out.push_str(&tab("Locks, by who held them", &root, none));
     out.push_str(&tab("Locks, by who stood before", &direct, none));
-    out.push_str(&tab(
-        "No owner, by who used it",
-        &used,
-        "Nobody was seen waiting.",
-    ));
+    out.push_str(&tab("No owner, by who used it", &used, "Nobody was seen waiting."));
     let _ = writeln!(
         out,
         "<p class=\"legend\">Who waited stands on the left, for whom on the right, all cells with company together. Locks are observed every \
@@ -67,12 +54,7 @@ fn locks<'a>(cells: &[&'a CellResult], root: bool) -> Sums<'a> {
     let mut sums = Sums::new();
     for entry in cells.iter().flat_map(|cell| &cell.ledger.entries) {
         let blamed = if root { &entry.root } else { &entry.direct };
-        let key = (
-            entry.waiting.as_str(),
-            blamed.as_str(),
-            cause_class(entry.cause),
-            cause(entry.cause),
-        );
+        let key = (entry.waiting.as_str(), blamed.as_str(), cause_class(entry.cause), cause(entry.cause));
         let sum = sums.entry(key).or_insert((0.0, Some(0)));
         sum.0 += entry.seconds;
         sum.1 = sum.1.map(|waits| waits + entry.waits);
@@ -83,12 +65,7 @@ fn locks<'a>(cells: &[&'a CellResult], root: bool) -> Sums<'a> {
 fn used<'a>(cells: &[&'a CellResult]) -> Sums<'a> {
     let mut sums = Sums::new();
     for line in cells.iter().flat_map(|cell| &cell.ledger.apportioned) {
-        let key = (
-            line.waiting.as_str(),
-            line.blamed.as_str(),
-            resource_class(line.resource),
-            resource(line.resource),
-        );
+        let key = (line.waiting.as_str(), line.blamed.as_str(), resource_class(line.resource), resource(line.resource));
         sums.entry(key).or_insert((0.0, None)).0 += line.seconds;
     }
     sums
@@ -97,19 +74,9 @@ fn used<'a>(cells: &[&'a CellResult]) -> Sums<'a> {
 fn tab(title: &str, sums: &Sums<'_>, nothing: &str) -> String {
     let flows: Vec<Flow> = sums
         .iter()
-        .map(|((waiting, blamed, class, what), (seconds, _))| Flow {
-            waiting,
-            blamed,
-            class,
-            what,
-            seconds: *seconds,
-        })
+        .map(|((waiting, blamed, class, what), (seconds, _))| Flow { waiting, blamed, class, what, seconds: *seconds })
         .collect();
-    format!(
-        "<div class=\"tab\"><p class=\"paper\">{title}:</p>{}{}</div>\n",
-        sankey(&flows, nothing),
-        table(sums)
-    )
+    format!("<div class=\"tab\"><p class=\"paper\">{title}:</p>{}{}</div>\n", sankey(&flows, nothing), table(sums))
 }
 
 fn table(sums: &Sums<'_>) -> String {
@@ -124,11 +91,7 @@ fn table(sums: &Sums<'_>) -> String {
     );
     for ((waiting, blamed, _, what), (seconds, waits)) in lines.into_iter().take(LINES) {
         // Below thirty waits a sum is a range rather than a number.
-        let about = if waits.is_some_and(|waits| waits < 30) {
-            "≈ "
-        } else {
-            ""
-        };
+        let about = if waits.is_some_and(|waits| waits < 30) { "≈ " } else { "" };
         let blamed = if waiting == blamed { "itself" } else { blamed };
         let _ = writeln!(
             out,
@@ -143,34 +106,23 @@ fn table(sums: &Sums<'_>) -> String {
 
 /// Mean active sessions by service and wait class, everybody at work.
 fn activity(result: &ResultFile) -> String {
-    let all: Vec<&CellResult> = result
-        .counted()
-        .filter(|cell| cell.cell == Cell::All)
-        .collect();
+    let all: Vec<&CellResult> = result.counted().filter(|cell| cell.cell == Cell::All).collect();
     if all.is_empty() {
         return String::new();
     }
     let mut sums: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
     for (service, classes) in all.iter().flat_map(|cell| &cell.ledger.activity) {
         for (class, sessions) in classes {
-            *sums.entry(service).or_default().entry(class).or_default() +=
-                sessions / all.len() as f64;
+            *sums.entry(service).or_default().entry(class).or_default() += sessions / all.len() as f64;
         }
     }
-    let most = sums
-        .values()
-        .map(|classes| classes.values().sum::<f64>())
-        .fold(1e-9, f64::max);
+    let most = sums.values().map(|classes| classes.values().sum::<f64>()).fold(1e-9, f64::max);
     let mut out = String::from(
         "<section><h2>What the sessions did</h2><p>Average active sessions with everybody at work, by what they waited for.</p>\
          <div class=\"scroll\"><table>\n",
     );
     for (service, classes) in &sums {
-        let _ = write!(
-            out,
-            "<tr><th scope=\"row\">{}</th><td><div class=\"stack\">",
-            escape(&capital(service))
-        );
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th><td><div class=\"stack\">", escape(&capital(service)));
         for (class, sessions) in classes {
             let _ = write!(
                 out,
@@ -180,11 +132,7 @@ fn activity(result: &ResultFile) -> String {
                 escape(class)
             );
         }
-        let _ = writeln!(
-            out,
-            "</div></td><td class=\"n\">{:.3}</td></tr>",
-            classes.values().sum::<f64>()
-        );
+        let _ = writeln!(out, "</div></td><td class=\"n\">{:.3}</td></tr>", classes.values().sum::<f64>());
     }
     out + "</table></div><p class=\"legend\"><span class=\"key class-cpu\">CPU</span> <span class=\"key class-lock\">Lock</span> \
            <span class=\"key class-lwlock\">LWLock</span> <span class=\"key class-io\">IO</span> <span class=\"key class-wal\">WAL</span> <span class=\"key class-client\">Client</span> \

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use super::headline::SENTENCES;
 use super::{
-    beside, bystander, capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio,
-    stress, together,
+    beside, bystander, capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio, stress, together,
 };
 use crate::result::{Metric, ResultFile};
 
@@ -59,11 +58,7 @@ fn meta(result: &ResultFile) -> String {
         .iter()
         .map(|service| format!("{} {:.0}/s", capital(&service.name), service.rate_per_s))
         .collect();
-    let postgres = result
-        .postgres
-        .as_ref()
-        .map(|info| format!("PostgreSQL {} · ", info.version))
-        .unwrap_or_default();
+    let postgres = result.postgres.as_ref().map(|info| format!("PostgreSQL {} · ", info.version)).unwrap_or_default();
     escape(&format!(
         "{} · {:?} · {} processors, {} · {postgres}{} APIs · {}",
         result.run.started_at,
@@ -87,17 +82,11 @@ fn badges(result: &ResultFile) -> String {
     let (doubted, blocks) = (doubted.count(), result.counted().count());
     let badge = |good: bool, text: String| {
         let (class, mark) = if good { ("good", "✓") } else { ("bad", "!") };
-        format!(
-            "<span class=\"badge {class}\">{mark} {}</span> ",
-            escape(&text)
-        )
+        format!("<span class=\"badge {class}\">{mark} {}</span> ", escape(&text))
     };
     let mut out = String::from("<p class=\"badges\">");
     let audits = result.correctness.len();
-    out.push_str(&badge(
-        broken == 0 && audits > 0,
-        format!("{audits} audits, {broken} violations"),
-    ));
+    out.push_str(&badge(broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")));
     out.push_str(&badge(
         failed == 0 && passed > 0,
         match (passed, failed) {
@@ -106,18 +95,9 @@ fn badges(result: &ResultFile) -> String {
         },
     ));
     let quiet = doubted * 10 <= blocks;
-    out.push_str(&badge(
-        quiet,
-        format!("{doubted} of {blocks} measurements doubted"),
-    ));
+    out.push_str(&badge(quiet, format!("{doubted} of {blocks} measurements doubted")));
     let (mean, _) = watched(result);
-    out.push_str(&badge(
-        mean <= WATCHING_MAX,
-        format!(
-            "the lab's own watching took {:.1} % of a core",
-            mean * 100.0
-        ),
-    ));
+    out.push_str(&badge(mean <= WATCHING_MAX, format!("the lab's own watching took {:.1} % of a core", mean * 100.0)));
     out + "</p>\n"
 }
 
@@ -126,26 +106,16 @@ const WATCHING_MAX: f64 = 0.03;
 
 /// Mean and highest share of a core that watching took, where somebody watched.
 fn watched(result: &ResultFile) -> (f64, f64) {
-    let shares: Vec<f64> = result
-        .counted()
-        .map(|cell| cell.observer_cpu)
-        .filter(|share| *share > 0.0)
-        .collect();
+    let shares: Vec<f64> = result.counted().map(|cell| cell.observer_cpu).filter(|share| *share > 0.0).collect();
     let most = shares.iter().copied().fold(0.0, f64::max);
-    (
-        shares.iter().sum::<f64>() / shares.len().max(1) as f64,
-        most,
-    )
+    (shares.iter().sum::<f64>() / shares.len().max(1) as f64, most)
 }
 
 /// What watching cost the processors, and where it was tried, the answers.
 fn watching(result: &ResultFile) -> String {
     let (mean, most) = watched(result);
-    let mut out = format!(
-        "<p>Watching took {:.1} % of a core on average, {:.1} % at the most.</p>",
-        mean * 100.0,
-        most * 100.0
-    );
+    let mut out =
+        format!("<p>Watching took {:.1} % of a core on average, {:.1} % at the most.</p>", mean * 100.0, most * 100.0);
     let medians = result.matrix.iter().flat_map(|matrix| &matrix.unwatched);
     for entry in medians.filter(|entry| entry.metric == Metric::P50 && entry.resolved) {
         if let Some(estimate) = entry.estimate {
@@ -174,10 +144,7 @@ fn method(result: &ResultFile) -> String {
     let _ = write!(
         out,
         "<h3>The lab's own tests</h3><p>{}</p>",
-        result
-            .selftest_at
-            .as_ref()
-            .map_or_else(String::new, |at| escape(&format!("On this machine, {at}.")))
+        result.selftest_at.as_ref().map_or_else(String::new, |at| escape(&format!("On this machine, {at}.")))
     );
     if result.selftest.is_empty() {
         out.push_str("<p>Not run with this result: <code>lab selftest</code>.</p>");
@@ -189,12 +156,7 @@ fn method(result: &ResultFile) -> String {
                 Some(false) => "✗",
                 None => "–",
             };
-            let _ = write!(
-                out,
-                "<li>{mark} {}: {}</li>",
-                escape(&test.id),
-                escape(&test.found)
-            );
+            let _ = write!(out, "<li>{mark} {}: {}</li>", escape(&test.id), escape(&test.found));
         }
         out.push_str("</ul>");
     }

@@ -34,10 +34,7 @@ pub fn sankey(flows: &[Flow<'_>], nothing: &str) -> String {
     if total <= 0.0 {
         return format!("<p>{}</p>", escape(nothing));
     }
-    let mut drawn: Vec<&Flow> = flows
-        .iter()
-        .filter(|flow| flow.seconds >= LEAST * total)
-        .collect();
+    let mut drawn: Vec<&Flow> = flows.iter().filter(|flow| flow.seconds >= LEAST * total).collect();
     drawn.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     let scale = (HEIGHT / total).min(SECOND);
     let (mut left, left_end) = places(&drawn, |flow| flow.waiting, scale);
@@ -76,11 +73,7 @@ struct Place {
 }
 
 /// Parties of one side, largest first, and where they end.
-fn places<'a>(
-    flows: &[&Flow<'a>],
-    of: impl Fn(&Flow<'a>) -> &'a str,
-    scale: f64,
-) -> (BTreeMap<&'a str, Place>, f64) {
+fn places<'a>(flows: &[&Flow<'a>], of: impl Fn(&Flow<'a>) -> &'a str, scale: f64) -> (BTreeMap<&'a str, Place>, f64) {
     let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
     for flow in flows {
         *sums.entry(of(flow)).or_default() += flow.seconds;
@@ -91,23 +84,14 @@ fn places<'a>(
     let mut places = BTreeMap::new();
     for (name, seconds) in order {
         let height = seconds * scale;
-        let place = Place {
-            top,
-            height,
-            used: 0.0,
-        };
+        let place = Place { top, height, used: 0.0 };
         places.insert(name, place);
         top += height + GAP;
     }
     (places, top)
 }
 
-fn ribbon(
-    flow: &Flow<'_>,
-    scale: f64,
-    left: &mut BTreeMap<&str, Place>,
-    right: &mut BTreeMap<&str, Place>,
-) -> String {
+fn ribbon(flow: &Flow<'_>, scale: f64, left: &mut BTreeMap<&str, Place>, right: &mut BTreeMap<&str, Place>) -> String {
     let height = flow.seconds * scale;
     let take = |places: &mut BTreeMap<&str, Place>, name: &str| {
         places.get_mut(name).map_or(0.0, |place| {
@@ -137,11 +121,7 @@ fn legend(flows: &[&Flow<'_>]) -> String {
     kinds.dedup();
     let mut out = String::from("<p class=\"legend\">");
     for (class, what) in kinds {
-        let _ = write!(
-            out,
-            "<span class=\"key fill-{class}\">{}</span> ",
-            escape(what)
-        );
+        let _ = write!(out, "<span class=\"key fill-{class}\">{}</span> ", escape(what));
     }
     out + "</p>"
 }
@@ -161,25 +141,10 @@ mod tests {
 
     #[test]
     fn each_side_adds_up_and_nothing_is_nothing() {
-        let flow = |waiting, blamed, seconds| Flow {
-            waiting,
-            blamed,
-            class: "row",
-            what: "a row",
-            seconds,
-        };
-        let svg = sankey(
-            &[
-                flow("registry", "billing", 2.0),
-                flow("profile", "billing", 1.0),
-            ],
-            "nobody",
-        );
+        let flow = |waiting, blamed, seconds| Flow { waiting, blamed, class: "row", what: "a row", seconds };
+        let svg = sankey(&[flow("registry", "billing", 2.0), flow("profile", "billing", 1.0)], "nobody");
         assert_eq!(svg.matches("class=\"ribbon").count(), 2);
-        assert!(
-            svg.contains("Billing 3.0 s") && svg.contains("Registry 2.0 s"),
-            "{svg}"
-        );
+        assert!(svg.contains("Billing 3.0 s") && svg.contains("Registry 2.0 s"), "{svg}");
         assert_eq!(sankey(&[], "nobody waited"), "<p>nobody waited</p>");
     }
 }

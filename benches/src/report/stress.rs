@@ -15,11 +15,7 @@ pub fn section(result: &ResultFile) -> String {
          is how many more requests stand without an answer after each second.</p>\
          <div class=\"scroll\"><table><tr><th>service</th><th>in the company of</th><th>requests/s</th><th>more unanswered each second</th><th>least to most</th></tr>\n",
     );
-    let mut rows: Vec<&Growth> = result
-        .matrix
-        .iter()
-        .flat_map(|matrix| &matrix.growth)
-        .collect();
+    let mut rows: Vec<&Growth> = result.matrix.iter().flat_map(|matrix| &matrix.growth).collect();
     rows.sort_by_key(|of| (of.service.as_str(), of.beside == "all"));
     for of in rows {
         let rate = result.services.iter().find(|info| info.name == of.service);

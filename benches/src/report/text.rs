@@ -12,12 +12,11 @@ pub fn text(result: &ResultFile) -> String {
     for sentence in headline(result) {
         let _ = writeln!(out, "{sentence}");
     }
-    let matrices: Vec<String> = Metric::ALL
-        .into_iter()
-        .filter_map(|metric| matrix(result, metric))
-        .collect();
+    let matrices: Vec<String> = Metric::ALL.into_iter().filter_map(|metric| matrix(result, metric)).collect();
     if !matrices.is_empty() {
-        out.push_str("\nTogether ÷ alone: ×2 is twice as often, or twice as long. Rows suffer, columns act; * beyond chance.\n");
+        out.push_str(
+            "\nTogether ÷ alone: ×2 is twice as often, or twice as long. Rows suffer, columns act; * beyond chance.\n",
+        );
         out.push_str(&matrices.concat());
     }
     let claims = result.run.preset.claims_ratios();
@@ -29,10 +28,7 @@ pub fn text(result: &ResultFile) -> String {
 
 fn matrix(result: &ResultFile, metric: Metric) -> Option<String> {
     let of = result.matrix.as_ref()?;
-    let resolved = of
-        .entries
-        .iter()
-        .any(|entry| entry.metric == metric && entry.resolved);
+    let resolved = of.entries.iter().any(|entry| entry.metric == metric && entry.resolved);
     if !resolved {
         return None;
     }

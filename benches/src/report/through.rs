@@ -77,14 +77,7 @@ fn row(arm: &ArmResult) -> String {
     let mut seen: Vec<String> = arm
         .findings
         .iter()
-        .map(|finding| {
-            escape(
-                &finding
-                    .to_string()
-                    .replacen("ok    ", "✓", 1)
-                    .replacen("FAILED", "✗", 1),
-            )
-        })
+        .map(|finding| escape(&finding.to_string().replacen("ok    ", "✓", 1).replacen("FAILED", "✗", 1)))
         .collect();
     seen.extend(arm.actors.iter().map(|actor| {
         let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |ms| format!("{ms:.1}"));
@@ -118,15 +111,10 @@ fn changes(of: &SchemaChanges) -> String {
             .iter()
             .max_by(|a, b| a.1.blocked_s.total_cmp(&b.1.blocked_s))
             .filter(|(_, harm)| harm.blocked_s > 0.0);
-        let worst = worst.map_or_else(String::new, |(name, harm)| {
-            format!(" (most: {} {:.2} s)", capital(name), harm.blocked_s)
-        });
+        let worst = worst
+            .map_or_else(String::new, |(name, harm)| format!(" (most: {} {:.2} s)", capital(name), harm.blocked_s));
         let mark = if effect.applied { "" } else { "; not applied" };
-        escape(&format!(
-            "{:.2} s blocked{worst}, {} failed{mark}",
-            effect.blocked_s(),
-            effect.failed()
-        ))
+        escape(&format!("{:.2} s blocked{worst}, {} failed{mark}", effect.blocked_s(), effect.failed()))
     };
     for change in &of.changes {
         let _ = writeln!(

@@ -12,11 +12,8 @@ const CLASSES: [&str; 6] = ["cpu", "lock", "lwlock", "io", "wal", "client"];
 
 /// Active sessions second by second while everybody is at work, by wait class and by service.
 pub fn timeline(result: &ResultFile) -> String {
-    let seconds: Vec<&BTreeMap<String, BTreeMap<String, f64>>> = result
-        .counted()
-        .filter(|cell| cell.cell == Cell::All)
-        .flat_map(|cell| &cell.ledger.timeline)
-        .collect();
+    let seconds: Vec<&BTreeMap<String, BTreeMap<String, f64>>> =
+        result.counted().filter(|cell| cell.cell == Cell::All).flat_map(|cell| &cell.ledger.timeline).collect();
     if seconds.is_empty() {
         return String::new();
     }
@@ -36,10 +33,7 @@ pub fn timeline(result: &ResultFile) -> String {
         .iter()
         .map(|second| {
             let sum = |classes: &BTreeMap<String, f64>| classes.values().sum();
-            second
-                .iter()
-                .map(|(name, of)| (name.as_str(), sum(of)))
-                .collect()
+            second.iter().map(|(name, of)| (name.as_str(), sum(of))).collect()
         })
         .collect();
     format!(
@@ -53,14 +47,8 @@ pub fn timeline(result: &ResultFile) -> String {
 }
 
 fn stack(seconds: &[BTreeMap<&str, f64>]) -> String {
-    let most = seconds
-        .iter()
-        .map(|second| second.values().sum::<f64>())
-        .fold(1e-9, f64::max);
-    let mut names: Vec<&str> = seconds
-        .iter()
-        .flat_map(|second| second.keys().copied())
-        .collect();
+    let most = seconds.iter().map(|second| second.values().sum::<f64>()).fold(1e-9, f64::max);
+    let mut names: Vec<&str> = seconds.iter().flat_map(|second| second.keys().copied()).collect();
     names.sort_unstable();
     names.dedup();
     let width = 384.0 / seconds.len() as f64;
@@ -83,11 +71,7 @@ fn stack(seconds: &[BTreeMap<&str, f64>]) -> String {
     }
     out.push_str("</svg><p class=\"legend\">");
     for name in &names {
-        let _ = write!(
-            out,
-            "<span class=\"key fill-{name}\">{}</span> ",
-            escape(&capital(name))
-        );
+        let _ = write!(out, "<span class=\"key fill-{name}\">{}</span> ", escape(&capital(name)));
     }
     out + "</p>"
 }
@@ -107,13 +91,7 @@ pub fn freshness(result: &ResultFile) -> String {
     };
     format!(
         "<section><h2>How soon a change is seen elsewhere</h2><ul>{}{}</ul><p class=\"legend\">Nobody else at work; the request that asks is part of it.</p></section>\n",
-        line(
-            "A freeze by Billing, committed → Registry's first 402",
-            &of.freeze
-        ),
-        line(
-            "A rename, answered by Profile → shown by Registry",
-            &of.rename
-        )
+        line("A freeze by Billing, committed → Registry's first 402", &of.freeze),
+        line("A rename, answered by Profile → shown by Registry", &of.rename)
     )
 }

@@ -15,15 +15,9 @@ use crate::result::{Metric, ResultFile};
 const VIEWS: [(&str, &str); 5] = [
     ("account", include_str!("../../../schema/views/account.sql")),
     ("profile", include_str!("../../../schema/views/profile.sql")),
-    (
-        "registry",
-        include_str!("../../../schema/views/registry.sql"),
-    ),
+    ("registry", include_str!("../../../schema/views/registry.sql")),
     ("billing", include_str!("../../../schema/views/billing.sql")),
-    (
-        "notification",
-        include_str!("../../../schema/views/notification.sql"),
-    ),
+    ("notification", include_str!("../../../schema/views/notification.sql")),
 ];
 
 const GRANTS: &str = include_str!("../../../db-roles.sql");
@@ -81,10 +75,7 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
         },
         Trait {
             name: "Independent unit",
-            figure: failures
-                .as_ref()
-                .and_then(others_while_stopped)
-                .unwrap_or_else(|| NOT_YET.into()),
+            figure: failures.as_ref().and_then(others_while_stopped).unwrap_or_else(|| NOT_YET.into()),
             source: "lab failure",
             remedy: "no service calls another; each starts, stops and migrates alone",
             way_out: "nothing to do: it is so",
@@ -98,11 +89,7 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
         },
         Trait {
             name: "Decentralised data",
-            figure: failures
-                .as_ref()
-                .and_then(common_fate)
-                .unwrap_or_else(|| NOT_YET.into())
-                + &tax(folder),
+            figure: failures.as_ref().and_then(common_fate).unwrap_or_else(|| NOT_YET.into()) + &tax(folder),
             source: "lab failure, lab bench normalisation, lab ladder",
             remedy: "a standby that takes over; one common fate stays",
             way_out: "a database for each service whose edges are cut; the ladder says what that buys",
@@ -116,10 +103,7 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
         },
         Trait {
             name: "Stateless",
-            figure: failures
-                .as_ref()
-                .and_then(comes_back)
-                .unwrap_or_else(|| NOT_YET.into()),
+            figure: failures.as_ref().and_then(comes_back).unwrap_or_else(|| NOT_YET.into()),
             source: "lab failure",
             remedy: "all state is in the database, keys and idempotency answers too",
             way_out: "nothing to do: it is so",
@@ -131,15 +115,10 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
 fn edges() -> (usize, usize) {
     let owner = |view: &str| {
         let stands_in = |text: &str| text.contains(&format!("view published.{view} "));
-        VIEWS
-            .iter()
-            .find(|(_, text)| stands_in(text))
-            .map(|(name, _)| *name)
+        VIEWS.iter().find(|(_, text)| stands_in(text)).map(|(name, _)| *name)
     };
     let grants = GRANTS.lines().filter_map(|line| {
-        let (view, rest) = line
-            .strip_prefix("grant select on published.")?
-            .split_once(" to ")?;
+        let (view, rest) = line.strip_prefix("grant select on published.")?.split_once(" to ")?;
         let (reader, _) = rest.split_once("_reader")?;
         Some((reader, owner(view)?))
     });
@@ -153,17 +132,9 @@ fn is_service(name: &str) -> bool {
 
 /// The least that any other service answered while one was stopped.
 fn others_while_stopped(of: &FailureMatrix) -> Option<String> {
-    let rows: Vec<_> = of
-        .rows
-        .iter()
-        .filter(|row| is_service(&row.broken))
-        .collect();
-    let others = rows
-        .iter()
-        .flat_map(|row| row.services.iter().filter(|(name, _)| **name != row.broken));
-    let least = others
-        .map(|(_, answers)| answers.share())
-        .min_by(f64::total_cmp)?;
+    let rows: Vec<_> = of.rows.iter().filter(|row| is_service(&row.broken)).collect();
+    let others = rows.iter().flat_map(|row| row.services.iter().filter(|(name, _)| **name != row.broken));
+    let least = others.map(|(_, answers)| answers.share()).min_by(f64::total_cmp)?;
     Some(format!(
         "{} services stopped in turn: every other one answers at least {:.2} % well meanwhile",
         rows.len(),
@@ -175,9 +146,10 @@ fn worst_company(result: &ResultFile) -> String {
     let Some(matrix) = &result.matrix else {
         return NOT_YET.into();
     };
-    let company = matrix.entries.iter().filter(|entry| {
-        entry.aggressor == "all" && entry.metric == Metric::OneIn20 && entry.resolved
-    });
+    let company = matrix
+        .entries
+        .iter()
+        .filter(|entry| entry.aggressor == "all" && entry.metric == Metric::OneIn20 && entry.resolved);
     let worst = company.filter_map(|entry| Some((entry, entry.estimate?)));
     let Some((entry, of)) = worst.max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio)) else {
         return "not resolved by this much data".into();
@@ -201,27 +173,17 @@ fn common_fate(of: &FailureMatrix) -> Option<String> {
 
 fn tax(folder: &Path) -> String {
     let outcome: Option<normalisation::Outcome> = aside::read(folder, aside::NORMALISATION);
-    let ratio = outcome.and_then(|of| {
-        of.comparison
-            .ratios
-            .into_iter()
-            .find(|ratio| ratio.metric == "p50" && ratio.resolved)
-    });
+    let ratio =
+        outcome.and_then(|of| of.comparison.ratios.into_iter().find(|ratio| ratio.metric == "p50" && ratio.resolved));
     ratio.map_or_else(String::new, |ratio| {
-        format!(
-            "; the read through views takes {} of that with local copies (median)",
-            ratio.text()
-        )
+        format!("; the read through views takes {} of that with local copies (median)", ratio.text())
     })
 }
 
 fn soundness(of: &FailureMatrix) -> String {
     let lost: i64 = of.rows.iter().map(|row| row.writes_lost).sum();
     let broken: i64 = of.rows.iter().map(|row| row.violations).sum();
-    format!(
-        "{} parts broken in turn: {lost} acknowledged writes lost, {broken} other violations",
-        of.rows.len()
-    )
+    format!("{} parts broken in turn: {lost} acknowledged writes lost, {broken} other violations", of.rows.len())
 }
 
 /// The longest that a stopped service took to answer well again, its own start included.
@@ -242,10 +204,7 @@ mod tests {
 
     #[test]
     fn every_grant_on_a_view_has_an_owner() {
-        let lines = GRANTS
-            .lines()
-            .filter(|line| line.starts_with("grant select on published."))
-            .count();
+        let lines = GRANTS.lines().filter(|line| line.starts_with("grant select on published.")).count();
         let (foreign, pairs) = edges();
         // One is a service's own: Account checks tokens as everybody does.
         assert_eq!(foreign, lines - 1);

@@ -62,9 +62,7 @@ pub struct LedgerResult {
 }
 
 /// What is waited for without anybody holding it.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Resource {
     /// A processor; split by seconds on one.
@@ -160,16 +158,11 @@ impl ServiceResult {
             offered: record.offered,
             driven: record.driven,
             measured_s: record.measured_s,
-            response: record
-                .response
-                .iter()
-                .map(|(outcome, histogram)| (*outcome, histogram.encode()))
-                .collect(),
+            response: record.response.iter().map(|(outcome, histogram)| (*outcome, histogram.encode())).collect(),
             lag: record.lag.encode(),
             service_time: record.service_time.encode(),
-            server_timing_ms: (timing.answers > 0).then(|| {
-                [timing.queue_ms, timing.pool_ms, timing.db_ms, timing.app_ms].map(per_answer)
-            }),
+            server_timing_ms: (timing.answers > 0)
+                .then(|| [timing.queue_ms, timing.pool_ms, timing.db_ms, timing.app_ms].map(per_answer)),
             backlog: record.backlog.clone(),
             in_flight_max: record.in_flight_max,
         }
@@ -199,11 +192,7 @@ impl ServiceResult {
     /// [`MalformedHistogram`].
     pub fn good_mean_ms(&self) -> Result<Option<f64>, MalformedHistogram> {
         let mut good = Histogram::new();
-        for (_, text) in self
-            .response
-            .iter()
-            .filter(|(outcome, _)| outcome.is_good())
-        {
+        for (_, text) in self.response.iter().filter(|(outcome, _)| outcome.is_good()) {
             good.add(&Histogram::decode(text)?);
         }
         Ok(good.mean_us().map(|us| us / 1000.0))
@@ -215,11 +204,7 @@ impl ServiceResult {
     /// [`MalformedHistogram`].
     pub fn good(&self) -> Result<u64, MalformedHistogram> {
         let mut good = 0;
-        for (_, text) in self
-            .response
-            .iter()
-            .filter(|(outcome, _)| outcome.is_good())
-        {
+        for (_, text) in self.response.iter().filter(|(outcome, _)| outcome.is_good()) {
             good += Histogram::decode(text)?.count();
         }
         Ok(good)

@@ -87,10 +87,7 @@ type Arm = BTreeMap<usize, (f64, Lines)>;
 pub fn closures(cells: &[CellResult]) -> Result<Vec<Closure>, MalformedHistogram> {
     let mut arms: BTreeMap<(String, String), Arm> = BTreeMap::new();
     // Where nobody watched there is no ledger to check.
-    for cell in cells
-        .iter()
-        .filter(|cell| cell.valid && cell.ledger.samples > 0)
-    {
+    for cell in cells.iter().filter(|cell| cell.valid && cell.ledger.samples > 0) {
         for of in &cell.services {
             if let Some(mean_ms) = of.good_mean_ms()? {
                 let arm = (of.name.clone(), beside(&cell.cell, &of.name));
@@ -109,14 +106,9 @@ pub fn closures(cells: &[CellResult]) -> Result<Vec<Closure>, MalformedHistogram
 }
 
 fn closure(victim: &str, aggressor: &str, alone: &Arm, together: &Arm) -> Closure {
-    let pairs: Vec<_> = alone
-        .iter()
-        .filter_map(|(replicate, before)| Some((before, together.get(replicate)?)))
-        .collect();
-    let means: Vec<(f64, f64)> = pairs
-        .iter()
-        .map(|(before, after)| (before.0, after.0))
-        .collect();
+    let pairs: Vec<_> =
+        alone.iter().filter_map(|(replicate, before)| Some((before, together.get(replicate)?))).collect();
+    let means: Vec<(f64, f64)> = pairs.iter().map(|(before, after)| (before.0, after.0)).collect();
     let extra_ms = paired_difference(&means);
     let mut sums = Lines::new();
     for (before, after) in &pairs {
@@ -129,18 +121,11 @@ fn closure(victim: &str, aggressor: &str, alone: &Arm, together: &Arm) -> Closur
     }
     let mut lines: Vec<ClosureLine> = sums
         .into_iter()
-        .map(|((method, what, blamed), extra_ms)| ClosureLine {
-            method,
-            what,
-            blamed,
-            extra_ms,
-        })
+        .map(|((method, what, blamed), extra_ms)| ClosureLine { method, what, blamed, extra_ms })
         .collect();
     lines.sort_by(|a, b| b.extra_ms.total_cmp(&a.extra_ms));
     let sum: f64 = lines.iter().map(|line| line.extra_ms).sum();
-    let explained = extra_ms
-        .filter(|extra| extra.low > 0.0)
-        .map(|extra| sum / extra.mean);
+    let explained = extra_ms.filter(|extra| extra.low > 0.0).map(|extra| sum / extra.mean);
     Closure {
         victim: victim.to_owned(),
         aggressor: aggressor.to_owned(),
@@ -160,29 +145,15 @@ fn lines(cell: &CellResult, of: &ServiceResult) -> Lines {
     let mut add = |method, what, blamed: &str, ms: f64| {
         *lines.entry((method, what, blamed.to_owned())).or_default() += ms;
     };
-    for entry in cell
-        .ledger
-        .entries
-        .iter()
-        .filter(|entry| entry.waiting == victim)
-    {
+    for entry in cell.ledger.entries.iter().filter(|entry| entry.waiting == victim) {
         let ms = entry.seconds * 1000.0 / requests;
         add(Method::Direct, What::Lock(entry.cause), &entry.root, ms);
     }
-    let everybody: u64 = cell
-        .services
-        .iter()
-        .map(|of| of.driven.max(of.offered))
-        .sum();
+    let everybody: u64 = cell.services.iter().map(|of| of.driven.max(of.offered)).sum();
     for line in &cell.ledger.apportioned {
         if line.waiting == victim {
             let ms = line.seconds * 1000.0 / requests;
-            add(
-                Method::Apportioned,
-                What::Resource(line.resource),
-                &line.blamed,
-                ms,
-            );
+            add(Method::Apportioned, What::Resource(line.resource), &line.blamed, ms);
         } else if line.waiting == crate::observe::DRIVER {
             // Everybody's requests wait alike for the driver.
             let ms = line.seconds * 1000.0 / everybody.max(1) as f64;

@@ -118,9 +118,8 @@ impl ResultFile {
     /// decimal back may move the last bit of a number.
     #[must_use]
     pub fn holds(&self, computed: &Matrix) -> bool {
-        let read_back = serde_json::to_string(computed)
-            .ok()
-            .and_then(|text| serde_json::from_str::<Matrix>(&text).ok());
+        let read_back =
+            serde_json::to_string(computed).ok().and_then(|text| serde_json::from_str::<Matrix>(&text).ok());
         self.matrix == read_back
     }
 
@@ -150,10 +149,8 @@ impl ResultFile {
     /// [`MalformedResult`], which names the file and the place.
     pub fn read(path: &Path) -> Result<Self, MalformedResult> {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|source| MalformedResult::Read {
-            path: name.clone(),
-            source,
-        })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| MalformedResult::Read { path: name.clone(), source })?;
         serde_json::from_str(&text).map_err(|source| MalformedResult::Shape { path: name, source })
     }
 

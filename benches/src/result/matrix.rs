@@ -8,9 +8,7 @@ use super::arms::{AGAIN, ALONE, UNWATCHED, beside, is_company};
 use super::cell::CellResult;
 use super::closure::{Closure, closures};
 use super::growth::{Growth, growths};
-use crate::stats::{
-    Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio,
-};
+use crate::stats::{Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio};
 
 /// What is compared. Each is a ratio together ÷ alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,13 +28,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them, headline first.
-    pub const ALL: [Self; 5] = [
-        Self::OneIn20,
-        Self::P50,
-        Self::P95,
-        Self::OneIn100,
-        Self::P99,
-    ];
+    pub const ALL: [Self; 5] = [Self::OneIn20, Self::P50, Self::P95, Self::OneIn100, Self::P99];
 
     /// (replicates, requests of the tail pooled over each arm) below which nothing is claimed.
     pub(crate) fn needs(self) -> (usize, u64) {
@@ -64,10 +56,8 @@ impl Metric {
             Self::P95 => histogram.quantile_us(0.95).map(|us| us as f64),
             Self::P99 => histogram.quantile_us(0.99).map(|us| us as f64),
             // Half a request is added to both sides of a share (Haldane–Anscombe), so that an empty tail has a logarithm.
-            Self::OneIn20 | Self::OneIn100 => (histogram.count() > 0).then(|| {
-                (histogram.count_beyond(threshold_us) as f64 + 0.5)
-                    / (histogram.count() as f64 + 1.0)
-            }),
+            Self::OneIn20 | Self::OneIn100 => (histogram.count() > 0)
+                .then(|| (histogram.count_beyond(threshold_us) as f64 + 0.5) / (histogram.count() as f64 + 1.0)),
         }
     }
 }
@@ -127,11 +117,7 @@ pub(crate) type Arms = BTreeMap<(String, String), Arm>;
 /// [`MalformedHistogram`] when a cell holds a broken one.
 pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
     let arms = arms(cells)?;
-    let mut matrix = Matrix {
-        closures: closures(cells)?,
-        growth: growths(cells),
-        ..Matrix::default()
-    };
+    let mut matrix = Matrix { closures: closures(cells)?, growth: growths(cells), ..Matrix::default() };
     for metric in Metric::ALL {
         let mut entries = compare(&arms, metric, is_company);
         adjust(&mut entries);
@@ -171,8 +157,7 @@ fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<En
             let estimate = estimate(&alone, &together, metric);
             let tail_n = tail_count(&alone, metric).min(tail_count(&together, metric));
             let (replicates, tail) = metric.needs();
-            let resolved = tail_n >= tail
-                && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
+            let resolved = tail_n >= tail && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
             Some(Entry {
                 victim: victim.clone(),
                 aggressor: aggressor.clone(),
@@ -190,12 +175,8 @@ fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<En
 /// a threshold nor count as data.
 fn in_pairs(alone: &Arm, together: &Arm) -> (Arm, Arm) {
     let of = |arm: &Arm, other: &Arm| {
-        let paired = arm
-            .iter()
-            .filter(|(replicate, _)| other.contains_key(replicate));
-        paired
-            .map(|(replicate, one)| (*replicate, one.clone()))
-            .collect()
+        let paired = arm.iter().filter(|(replicate, _)| other.contains_key(replicate));
+        paired.map(|(replicate, one)| (*replicate, one.clone())).collect()
     };
     (of(alone, together), of(together, alone))
 }
@@ -206,9 +187,7 @@ pub(crate) fn estimate(alone: &Arm, together: &Arm, metric: Metric) -> Option<Es
     let value = |histogram: &Histogram| metric.value(histogram, threshold);
     let pairs: Vec<(f64, f64)> = alone
         .iter()
-        .filter_map(|(replicate, histogram)| {
-            Some((value(histogram)?, value(together.get(replicate)?)?))
-        })
+        .filter_map(|(replicate, histogram)| Some((value(histogram)?, value(together.get(replicate)?)?)))
         .collect();
     paired_ratio(&pairs)
 }
@@ -228,14 +207,9 @@ pub(crate) fn tail_count(arm: &Arm, metric: Metric) -> u64 {
 
 /// Holm over the ordered pairs; `all` is not one of them and keeps its own p-value.
 fn adjust(entries: &mut [Entry]) {
-    let mut family: Vec<&mut Entry> = entries
-        .iter_mut()
-        .filter(|entry| entry.resolved && entry.aggressor != "all")
-        .collect();
-    let p_values: Vec<f64> = family
-        .iter()
-        .filter_map(|entry| entry.estimate.map(|estimate| estimate.p))
-        .collect();
+    let mut family: Vec<&mut Entry> =
+        entries.iter_mut().filter(|entry| entry.resolved && entry.aggressor != "all").collect();
+    let p_values: Vec<f64> = family.iter().filter_map(|entry| entry.estimate.map(|estimate| estimate.p)).collect();
     for (entry, p) in family.iter_mut().zip(holm(&p_values)) {
         entry.p_adjusted = Some(p);
     }

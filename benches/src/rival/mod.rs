@@ -71,21 +71,13 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Fa
     let environment = Environment::start(Size::SMALL, plan.seed, options.optimised, stop)?;
     let rival = Rival::start(&environment, options.optimised)?;
     alike(&environment, rival.url())?;
-    let theirs = Redirected {
-        site: &environment,
-        service: "registry",
-        url: rival.url(),
-    };
+    let theirs = Redirected { site: &environment, service: "registry", url: rival.url() };
     // Both warm before anything counts: connections, caches, plans.
     for site in [&environment as &dyn Site, &theirs] {
         arms::drive(site, plan.rate_per_s, 1, plan.seed)?;
     }
     let nothing = || Ok(());
-    let arm = |name, site| Arm {
-        name,
-        site,
-        prepare: &nothing,
-    };
+    let arm = |name, site| Arm { name, site, prepare: &nothing };
     let comparison = arms::compare(plan, [arm(OURS, &environment), arm(THEIRS, &theirs)])?;
     let mut away = Vec::new();
     for stopped in ["profile", "account"] {
@@ -140,12 +132,7 @@ fn without(
     let one = arms::drive(ours, rate, options.stop_s, seed).map(|record| share(&record));
     let other = arms::drive(theirs, rate, options.stop_s, seed).map(|record| share(&record));
     ours.instance().start_service(stopped)?;
-    Ok(Away {
-        stopped: stopped.into(),
-        seconds: options.stop_s,
-        ours: one?,
-        rivals: other?,
-    })
+    Ok(Away { stopped: stopped.into(), seconds: options.stop_s, ours: one?, rivals: other? })
 }
 
 /// Waits until a base URL is ready.
@@ -165,10 +152,7 @@ fn wait_ready(url: &str, log: &Path) -> Result<(), Failure> {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "The read of one API: {OURS} over five services' tables, beside {THEIRS}."
-        )?;
+        writeln!(f, "The read of one API: {OURS} over five services' tables, beside {THEIRS}.")?;
         write!(f, "{}", self.comparison)?;
         for away in &self.away {
             writeln!(

@@ -7,13 +7,7 @@ use crate::up::services::{Kind, Service};
 use crate::up::{binaries, ports};
 
 /// How it is built and started: like one of ours, but not by `lab up`.
-const COMPOSED: Service = Service {
-    name: "composed",
-    package: "composed",
-    port: 0,
-    kind: Kind::StandIn,
-    env: &[],
-};
+const COMPOSED: Service = Service { name: "composed", package: "composed", port: 0, kind: Kind::StandIn, env: &[] };
 
 /// A running rival; it ends when dropped.
 pub struct Rival {
@@ -33,23 +27,14 @@ impl Rival {
             binary: folder.join(COMPOSED.package),
             env: vec![
                 setting("LISTEN", listen.clone()),
-                setting(
-                    "DATABASE_READ_URL",
-                    environment.login_url("registry_reader")?,
-                ),
-                setting(
-                    "DATABASE_WRITE_URL",
-                    environment.login_url("registry_writer")?,
-                ),
+                setting("DATABASE_READ_URL", environment.login_url("registry_reader")?),
+                setting("DATABASE_WRITE_URL", environment.login_url("registry_writer")?),
                 setting("PROFILE_URL", environment.url("profile")?.to_owned()),
                 setting("ACCOUNT_URL", environment.url("account")?.to_owned()),
             ],
             log: environment.instance().home().join("logs/composed.log"),
         };
-        let rival = Self {
-            process: Some(plan.start()?),
-            url: format!("http://{listen}"),
-        };
+        let rival = Self { process: Some(plan.start()?), url: format!("http://{listen}") };
         super::wait_ready(&rival.url, &plan.log)?;
         Ok(rival)
     }

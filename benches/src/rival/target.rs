@@ -42,26 +42,15 @@ pub fn as_target(options: &AsTarget, stop: &Arc<AtomicBool>) -> Result<Compariso
     let mut environment = Environment::start(Size::TINY, options.seed, options.optimised, stop)?;
     let rival = Rival::start(&environment, options.optimised)?;
     let mut target = target(&environment, THEIRS)?;
-    let instead = target
-        .services
-        .insert("registry".into(), rival.url().into());
-    target.load_at = instead
-        .map(|url| ("registry".to_owned(), url))
-        .into_iter()
-        .collect();
+    let instead = target.services.insert("registry".into(), rival.url().into());
+    target.load_at = instead.map(|url| ("registry".to_owned(), url)).into_iter().collect();
     let theirs = drive(options, &target, None, stop)?;
     drop(rival);
     // What was posted for the one would be more to search for the other.
     environment.reset()?;
-    let ours = drive(
-        options,
-        &self::target(&environment, OURS)?,
-        Some(&theirs),
-        stop,
-    )?;
+    let ours = drive(options, &self::target(&environment, OURS)?, Some(&theirs), stop)?;
     let read = |folder: &Path| {
-        ResultFile::read(&folder.join("result.json"))
-            .map_err(|error| Failure::could_not_run(format!("{error}.")))
+        ResultFile::read(&folder.join("result.json")).map_err(|error| Failure::could_not_run(format!("{error}.")))
     };
     let results = [read(&ours)?, read(&theirs)?];
     let found = compare::compare(&results)?;
@@ -72,10 +61,7 @@ pub fn as_target(options: &AsTarget, stop: &Arc<AtomicBool>) -> Result<Compariso
 fn target(environment: &Environment, label: &str) -> Result<TargetFile, Failure> {
     let urls = DRIVEN.map(|name| Ok(format!("{name}={}", environment.url(name)?)));
     let urls: Vec<String> = urls.into_iter().collect::<Result<_, Failure>>()?;
-    Ok(TargetFile {
-        label: label.into(),
-        ..TargetFile::find(&urls.join(","))?
-    })
+    Ok(TargetFile { label: label.into(), ..TargetFile::find(&urls.join(","))? })
 }
 
 /// Drives one, as another was if there is one, and gives its folder the label's name.
@@ -102,8 +88,6 @@ fn drive(
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
         _ => std::fs::rename(&made, &named),
     };
-    moved.map_err(|error| {
-        Failure::could_not_run(format!("{} can't be made: {error}.", named.display()))
-    })?;
+    moved.map_err(|error| Failure::could_not_run(format!("{} can't be made: {error}.", named.display())))?;
     Ok(named)
 }

@@ -66,12 +66,7 @@ fn count_all(
     Ok(())
 }
 
-fn count(
-    client: &mut Client,
-    name: &str,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<i64, Failure> {
+fn count(client: &mut Client, name: &str, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<i64, Failure> {
     let row = client.query_one(sql, parameters);
     Ok(row.map_err(|error| failed(name, &error))?.get(0))
 }

@@ -38,11 +38,7 @@ pub fn rates(
             rate_per_s: PROBE_PER_S,
             cpu_s_per_request: 0.0,
             knee_per_s: None,
-            endpoints: of
-                .endpoints
-                .iter()
-                .map(|endpoint| (endpoint.name.clone(), endpoint.share))
-                .collect(),
+            endpoints: of.endpoints.iter().map(|endpoint| (endpoint.name.clone(), endpoint.share)).collect(),
         };
         // Once to warm up, once to measure.
         drive(environment, workload, &info, each / 3, options)?;
@@ -50,27 +46,14 @@ pub fn rates(
         infos.push(info);
     }
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
-    let weight = |info: &ServiceInfo| {
-        workload
-            .services
-            .get(&info.name)
-            .map_or(0.0, |of| of.weight)
-    };
-    let cost: f64 = infos
-        .iter()
-        .map(|info| weight(info) * info.cpu_s_per_request)
-        .sum();
+    let weight = |info: &ServiceInfo| workload.services.get(&info.name).map_or(0.0, |of| of.weight);
+    let cost: f64 = infos.iter().map(|info| weight(info) * info.cpu_s_per_request).sum();
     if cost <= 0.0 {
-        return Err(Failure::could_not_run(
-            "The cost of a request can't be measured: is /proc readable?",
-        ));
+        return Err(Failure::could_not_run("The cost of a request can't be measured: is /proc readable?"));
     }
     let scale = options.utilisation * cpus / cost;
     for info in &mut infos {
-        let own = workload
-            .services
-            .get(&info.name)
-            .and_then(|of| of.rate_per_s);
+        let own = workload.services.get(&info.name).and_then(|of| of.rate_per_s);
         info.rate_per_s = own.unwrap_or_else(|| (weight(info) * scale).max(RATE_MIN_PER_S));
     }
     Ok(infos)
@@ -84,44 +67,21 @@ fn drive(
     duration: Duration,
     options: &Options,
 ) -> Result<f64, Failure> {
-    let cell = Cell::Alone {
-        service: info.name.clone(),
-    };
+    let cell = Cell::Alone { service: info.name.clone() };
     // A replicate of its own number, so that calibration repeats no request of the experiment.
     let seed = schedule_seed(options.seed, usize::from(u16::MAX), &cell);
-    let loads = loads(
-        environment,
-        workload,
-        std::slice::from_ref(info),
-        duration,
-        seed,
-    )?;
-    let settings = Settings {
-        settle: Duration::ZERO,
-        ..Settings::default()
-    };
+    let loads = loads(environment, workload, std::slice::from_ref(info), duration, seed)?;
+    let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
     let processes = environment.processes();
     let observer = Observer::start(environment.database_url()?, &processes)?;
     let clock = CpuClock::start(&processes);
-    let records = driver::run(&loads, settings)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
-    let postgres_s: f64 = observer
-        .finish()?
-        .roles
-        .values()
-        .map(|role| role.cpu_s)
-        .sum();
+    let postgres_s: f64 = observer.finish()?.roles.values().map(|role| role.cpu_s).sum();
     let requests: u64 = records.iter().map(|record| record.offered).sum();
-    if let Some(bad) = records
-        .iter()
-        .find(|record| record.goodput_per_s() < 0.5 * info.rate_per_s)
-    {
-        let outcomes: Vec<String> = bad
-            .response
-            .iter()
-            .map(|(outcome, histogram)| format!("{outcome:?} {}", histogram.count()))
-            .collect();
+    if let Some(bad) = records.iter().find(|record| record.goodput_per_s() < 0.5 * info.rate_per_s) {
+        let outcomes: Vec<String> =
+            bad.response.iter().map(|(outcome, histogram)| format!("{outcome:?} {}", histogram.count())).collect();
         return Err(Failure::could_not_run(format!(
             "{} doesn't answer as the contract says, so there is nothing to measure: {}.",
             info.name,

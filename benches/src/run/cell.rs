@@ -35,11 +35,7 @@ pub fn run(
     (replicate, order): (usize, usize),
     options: &Options,
 ) -> Result<(CellResult, Instant), Failure> {
-    let names: Vec<String> = result
-        .services
-        .iter()
-        .map(|service| service.name.clone())
-        .collect();
+    let names: Vec<String> = result.services.iter().map(|service| service.name.clone()).collect();
     let members: Vec<ServiceInfo> = result
         .services
         .iter()
@@ -47,10 +43,7 @@ pub fn run(
         .cloned()
         .collect();
     let seed = schedule_seed(options.seed, replicate, cell);
-    let settings = Settings {
-        settle: options.preset.settle(),
-        ..Settings::default()
-    };
+    let settings = Settings { settle: options.preset.settle(), ..Settings::default() };
     let duration = settings.settle + options.preset.measure();
     let loads = loads(environment, workload, &members, duration, seed)?;
     if matches!(cell, Cell::All) && replicate == 0 {
@@ -68,8 +61,7 @@ pub fn run(
         Observer::blind(environment.database_url()?)?
     };
     let clock = CpuClock::start(&processes);
-    let records = driver::run(&loads, settings)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
     let seen = observer.finish()?;
     let bystander = bystander.finish()?;
@@ -77,8 +69,7 @@ pub fn run(
     let watching_s = seen.observer_threads_s + seen.observer_backends_s;
     let observer_cpu = watching_s / machine.seconds;
     // The observing threads are part of this process already.
-    let known =
-        machine.services + machine.own + postgres + seen.observer_backends_s / machine.seconds;
+    let known = machine.services + machine.own + postgres + seen.observer_backends_s / machine.seconds;
     let foreign_cpu = (machine.busy - known).max(0.0);
     let mut doubts = doubts(&records);
     let mut doubt = |yes: bool, why: String| {
@@ -88,18 +79,9 @@ pub fn run(
     };
     doubt(!rested, "the system had not come to rest before".into());
     // What Postgres uses isn't known where nobody watches, so neither is what others use.
-    doubt(
-        watched && foreign_cpu > FOREIGN_MAX,
-        format!("{:.0} % of a core was used by others", foreign_cpu * 100.0),
-    );
-    doubt(
-        machine.stolen > STOLEN_MAX,
-        format!("{:.0} % of a core was stolen", machine.stolen * 100.0),
-    );
-    doubt(
-        observer_cpu > OBSERVER_MAX,
-        format!("watching took {:.1} % of a core", observer_cpu * 100.0),
-    );
+    doubt(watched && foreign_cpu > FOREIGN_MAX, format!("{:.0} % of a core was used by others", foreign_cpu * 100.0));
+    doubt(machine.stolen > STOLEN_MAX, format!("{:.0} % of a core was stolen", machine.stolen * 100.0));
+    doubt(observer_cpu > OBSERVER_MAX, format!("watching took {:.1} % of a core", observer_cpu * 100.0));
     let cell = CellResult {
         cell: cell.clone(),
         replicate,
@@ -132,25 +114,11 @@ pub(crate) fn loads(
         .filter_map(|member| Some((member, workload.services.get(&member.name)?)))
         .map(|(member, of)| {
             let endpoints = endpoint_names(workload, &member.name);
-            let arrivals = poisson(
-                of,
-                &member.name,
-                member.rate_per_s,
-                duration.as_nanos() as u64,
-                &skew,
-                seed,
-            );
+            let arrivals = poisson(of, &member.name, member.rate_per_s, duration.as_nanos() as u64, &skew, seed);
             let url = site.url(&member.name)?;
             Ok(Load {
                 service: member.name.clone(),
-                call: calls(
-                    &member.name,
-                    url,
-                    &endpoints,
-                    site.data(),
-                    site.written(),
-                    site.salt(),
-                )?,
+                call: calls(&member.name, url, &endpoints, site.data(), site.written(), site.salt())?,
                 answered: Some(answered(site)),
                 endpoints,
                 arrivals: Arc::new(arrivals),
@@ -167,13 +135,8 @@ fn answered(site: &dyn Site) -> Answered {
 pub(super) fn doubts(records: &[ServiceRecord]) -> Vec<String> {
     let late = records.iter().filter_map(|record| {
         let p99 = record.lag_summary().p99_us;
-        (p99 > LAG_P99_MAX_US).then(|| {
-            format!(
-                "the driver sent {}'s requests late: p99 {:.1} ms",
-                record.service,
-                p99 as f64 / 1000.0
-            )
-        })
+        (p99 > LAG_P99_MAX_US)
+            .then(|| format!("the driver sent {}'s requests late: p99 {:.1} ms", record.service, p99 as f64 / 1000.0))
     });
     late.collect()
 }
@@ -185,10 +148,7 @@ fn rest(environment: &Environment) -> Result<bool, Failure> {
         and (backend_type = 'autovacuum worker' or backend_type = 'client backend' and state <> 'idle')";
     let deadline = Instant::now() + DRAIN_MAX;
     loop {
-        let count: i64 = client
-            .query_one(busy, &[])
-            .map_err(|error| failed("waiting for rest", &error))?
-            .get(0);
+        let count: i64 = client.query_one(busy, &[]).map_err(|error| failed("waiting for rest", &error))?.get(0);
         if count == 0 {
             return Ok(true);
         }

@@ -34,12 +34,7 @@ impl Environment {
     /// # Errors
     /// When something can't be started, or `stop` became true meanwhile. Later on `stop` doesn't touch it: it is ended by
     /// dropping it, so that what runs can be finished.
-    pub fn start(
-        size: Size,
-        seed: u64,
-        optimised: bool,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<Self, Failure> {
+    pub fn start(size: Size, seed: u64, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
         let options = up::Options {
             ephemeral: true,
             port_base: 0,
@@ -50,22 +45,11 @@ impl Environment {
         };
         eprintln!("Starting Postgres and the services …");
         let instance = start_unless(&options, stop)?;
-        eprintln!(
-            "Making {} APIs of {} organisations …",
-            size.apis, size.organisations
-        );
+        eprintln!("Making {} APIs of {} organisations …", size.apis, size.organisations);
         let url = database_url(instance.target())?.to_owned();
         dataset::generate(&mut connect(&url)?, size, seed)?;
-        let data = Arc::new(dataset::load(
-            &mut connect(&url)?,
-            &signing_key(&instance)?,
-        )?);
-        let environment = Self {
-            instance,
-            data,
-            written: Arc::default(),
-            salts: AtomicU32::new(0),
-        };
+        let data = Arc::new(dataset::load(&mut connect(&url)?, &signing_key(&instance)?)?);
+        let environment = Self { instance, data, written: Arc::default(), salts: AtomicU32::new(0) };
         environment.without_services(|maintenance| {
             maintenance
                 .batch_execute(&format!("create database {IMAGE} template {DATABASE}"))
@@ -78,18 +62,10 @@ impl Environment {
     pub fn reset(&mut self) -> Result<(), Failure> {
         self.without_services(|maintenance| {
             let failed = |error| failed("putting the data back", &error);
-            maintenance
-                .batch_execute(&format!("drop database {DATABASE} with (force)"))
-                .map_err(failed)?;
-            maintenance
-                .batch_execute(&format!("create database {DATABASE} template {IMAGE}"))
-                .map_err(failed)?;
+            maintenance.batch_execute(&format!("drop database {DATABASE} with (force)")).map_err(failed)?;
+            maintenance.batch_execute(&format!("create database {DATABASE} template {IMAGE}")).map_err(failed)?;
             // A copy doesn't carry the rights on the database itself.
-            maintenance
-                .batch_execute(&format!(
-                    "alter database {DATABASE} owner to govrnanza_admin"
-                ))
-                .map_err(failed)
+            maintenance.batch_execute(&format!("alter database {DATABASE} owner to govrnanza_admin")).map_err(failed)
         })?;
         self.written = Arc::default();
         // The same rows, but tokens don't last for ever.
@@ -101,17 +77,12 @@ impl Environment {
     /// Names of the services that run.
     pub fn services(&self) -> Vec<String> {
         let running = &self.instance.target().services;
-        services::names()
-            .filter(|name| running.contains_key(*name))
-            .map(str::to_owned)
-            .collect()
+        services::names().filter(|name| running.contains_key(*name)).map(str::to_owned).collect()
     }
 
     /// Names and process ids of the services.
     pub fn processes(&self) -> Vec<(String, u32)> {
-        services::names()
-            .filter_map(|name| Some((name.to_owned(), self.instance.process_id(name)?)))
-            .collect()
+        services::names().filter_map(|name| Some((name.to_owned(), self.instance.process_id(name)?))).collect()
     }
 
     /// What runs, to stop and start its parts.
@@ -148,10 +119,7 @@ impl Environment {
     pub fn postgres_info(&self) -> Result<PostgresInfo, Failure> {
         let mut client = connect(self.database_url()?)?;
         let failed = |error| failed("reading the server's settings", &error);
-        let version = client
-            .query_one("show server_version", &[])
-            .map_err(failed)?
-            .get(0);
+        let version = client.query_one("show server_version", &[]).map_err(failed)?.get(0);
         let rows = client
             .query(
                 "select name, setting from pg_catalog.pg_settings
@@ -159,25 +127,19 @@ impl Environment {
                 &[],
             )
             .map_err(failed)?;
-        let settings: BTreeMap<String, String> =
-            rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let settings: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
         Ok(PostgresInfo { version, settings })
     }
 
     /// Stops the services, does something in the maintenance database, brings database rights up to date, starts them.
-    fn without_services(
-        &self,
-        work: impl FnOnce(&mut Client) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let names: Vec<&'static str> = services::names()
-            .filter(|name| self.instance.process_id(name).is_some())
-            .collect();
+    fn without_services(&self, work: impl FnOnce(&mut Client) -> Result<(), Failure>) -> Result<(), Failure> {
+        let names: Vec<&'static str> =
+            services::names().filter(|name| self.instance.process_id(name).is_some()).collect();
         for name in &names {
             self.instance.stop_service(name)?;
         }
-        let mut url = url::Url::parse(self.database_url()?).map_err(|error| {
-            Failure::could_not_run(format!("The database's URL is none: {error}."))
-        })?;
+        let mut url = url::Url::parse(self.database_url()?)
+            .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))?;
         url.set_path("postgres");
         work(&mut connect(url.as_str())?)?;
         self.grant()?;
@@ -192,9 +154,8 @@ impl Environment {
     /// # Errors
     /// When the passwords can't be read.
     pub fn login_url(&self, role: &str) -> Result<String, Failure> {
-        let mut url = url::Url::parse(self.database_url()?).map_err(|error| {
-            Failure::could_not_run(format!("The database's URL is none: {error}."))
-        })?;
+        let mut url = url::Url::parse(self.database_url()?)
+            .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))?;
         let _ = url.set_username(role);
         let _ = url.set_password(self.passwords()?.get(role));
         Ok(url.into())
@@ -207,10 +168,7 @@ impl Environment {
     fn grant(&self) -> Result<(), Failure> {
         let passwords = self.passwords()?;
         let admin = self.login_url("govrnanza_admin")?;
-        let options = ApplyOptions {
-            passwords: Some(passwords),
-            ..ApplyOptions::default()
-        };
+        let options = ApplyOptions { passwords: Some(passwords), ..ApplyOptions::default() };
         schema::apply(&admin, &options).map_err(could_not)?;
         Ok(())
     }
@@ -221,18 +179,16 @@ fn could_not(error: schema::Error) -> Failure {
 }
 
 fn database_url(target: &Target) -> Result<&str, Failure> {
-    target.database_url.as_deref().ok_or_else(|| {
-        Failure::could_not_run(
-            "This system doesn't tell its database, so its data can't be put back.",
-        )
-    })
+    target
+        .database_url
+        .as_deref()
+        .ok_or_else(|| Failure::could_not_run("This system doesn't tell its database, so its data can't be put back."))
 }
 
 fn signing_key(instance: &Instance) -> Result<String, Failure> {
     let file = instance.home().join("signing-key.pem");
-    std::fs::read_to_string(&file).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be read: {error}.", file.display()))
-    })
+    std::fs::read_to_string(&file)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", file.display())))
 }
 
 /// Starts the system; only while it is starting it ends with `stop`.

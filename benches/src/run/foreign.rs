@@ -65,8 +65,7 @@ pub fn run(
     let started = Instant::now();
     let asked = match &options.workload {
         Some(_) => read_workload(options)?,
-        None => Workload::parse(CONTRACT)
-            .map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?,
+        None => Workload::parse(CONTRACT).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?,
     };
     let found = probe::probe(target)?;
     let (workload, missing) = kept(&asked, target, &found);
@@ -94,18 +93,10 @@ pub fn run(
         missing,
     };
     let text = toml::to_string(&workload).unwrap_or_default();
-    std::fs::write(folder.join("workload.toml"), text).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be written: {error}.", folder.display()))
-    })?;
+    std::fs::write(folder.join("workload.toml"), text)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", folder.display())))?;
     let mut result = blank(options, info, rates, workload, &folder);
     let tests = selftest::newest(&options.results);
     (result.selftest, result.selftest_at) = tests.unwrap_or_default();
-    Session {
-        site,
-        result,
-        folder,
-        options: options.clone(),
-        started,
-    }
-    .go_on(stop)
+    Session { site, result, folder, options: options.clone(), started }.go_on(stop)
 }

@@ -15,22 +15,12 @@ use crate::result::{Delay, Freshness};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tries both `tries` times; the freeze only where there is a superuser's URL.
-pub fn measure(
-    site: &dyn Site,
-    database_url: Option<&str>,
-    tries: usize,
-) -> Result<Freshness, Failure> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(PATIENCE))
-        .build()
-        .into();
+pub fn measure(site: &dyn Site, database_url: Option<&str>, tries: usize) -> Result<Freshness, Failure> {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
     // The least popular organisation: nobody else's rows are hot in it.
-    let of = site
-        .data()
-        .organisations
-        .last()
-        .ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
+    let of =
+        site.data().organisations.last().ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
     let probe = Probe { site, agent, of };
     let (mut freezes, mut renames, mut served) = (Vec::new(), Vec::new(), 0);
     for number in 0..tries {
@@ -39,11 +29,7 @@ pub fn measure(
         }
         renames.push(probe.rename(number)?);
     }
-    Ok(Freshness {
-        freeze: delay(freezes),
-        rename: delay(renames),
-        served_though_frozen: served,
-    })
+    Ok(Freshness { freeze: delay(freezes), rename: delay(renames), served_though_frozen: served })
 }
 
 fn delay(mut delays: Vec<Duration>) -> Option<Delay> {
@@ -52,11 +38,7 @@ fn delay(mut delays: Vec<Duration>) -> Option<Delay> {
         let rank = (q * delays.len() as f64).ceil() as usize;
         Some(delays.get(rank.saturating_sub(1))?.as_secs_f64() * 1000.0)
     };
-    Some(Delay {
-        p50_ms: at(0.5)?,
-        p99_ms: at(0.99)?,
-        tries: delays.len(),
-    })
+    Some(Delay { p50_ms: at(0.5)?, p99_ms: at(0.99)?, tries: delays.len() })
 }
 
 struct Probe<'a> {
@@ -93,8 +75,7 @@ impl Probe<'_> {
             text.map(str::to_owned)
         };
         let (_, shown, _) = self.get("registry", &path)?;
-        let id = owner(&shown, "id")
-            .ok_or_else(|| Failure::could_not_run("Registry shows no owner to be renamed."))?;
+        let id = owner(&shown, "id").ok_or_else(|| Failure::could_not_run("Registry shows no owner to be renamed."))?;
         let person = format!("/profiles/{id}");
         let (_, _, etag) = self.get("profile", &person)?;
         let name = format!("Renamed {number}");
@@ -105,10 +86,7 @@ impl Probe<'_> {
             .send_json(json!({ "name": name }))
             .map_err(|error| unanswered(&error))?;
         if answer.status().as_u16() != 200 {
-            return Err(Failure::could_not_run(format!(
-                "Profile refused a rename with {}.",
-                answer.status()
-            )));
+            return Err(Failure::could_not_run(format!("Profile refused a rename with {}.", answer.status())));
         }
         let since = Instant::now();
         until(|| {
@@ -139,14 +117,10 @@ impl Probe<'_> {
 
     /// Status, body and ETag.
     fn get(&self, service: &str, path: &str) -> Result<(u16, Value, String), Failure> {
-        let mut answer = self
-            .headed(self.agent.get(&self.url(service, path)?))
-            .call()
-            .map_err(|error| unanswered(&error))?;
+        let mut answer =
+            self.headed(self.agent.get(&self.url(service, path)?)).call().map_err(|error| unanswered(&error))?;
         let header = answer.headers().get("etag");
-        let etag = header
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default();
+        let etag = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let (status, etag) = (answer.status().as_u16(), etag.to_owned());
         let body = answer.body_mut().read_json().unwrap_or(Value::Null);
         Ok((status, body, etag))
@@ -163,9 +137,7 @@ impl Probe<'_> {
         let others = self.of.headers.iter();
         signed
             .chain(others.map(|(name, value)| (name.as_str(), value.as_bytes())))
-            .fold(request, |request, (name, value)| {
-                request.header(name, value)
-            })
+            .fold(request, |request, (name, value)| request.header(name, value))
     }
 }
 
@@ -178,10 +150,7 @@ fn until(mut holds: impl FnMut() -> Result<bool, Failure>) -> Result<(), Failure
     let deadline = Instant::now() + PATIENCE;
     while !holds()? {
         if Instant::now() > deadline {
-            return Err(Failure::could_not_run(format!(
-                "A change took no effect within {} s.",
-                PATIENCE.as_secs()
-            )));
+            return Err(Failure::could_not_run(format!("A change took no effect within {} s.", PATIENCE.as_secs())));
         }
     }
     Ok(())

@@ -74,11 +74,7 @@ impl fmt::Display for Step {
 
 impl fmt::Display for Knee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.found {
-            "bends above"
-        } else {
-            "had not bent yet at"
-        };
+        let what = if self.found { "bends above" } else { "had not bent yet at" };
         write!(
             f,
             "{} {what} {:.0} requests/s, at {:.3} ms CPU a request.",
@@ -100,16 +96,9 @@ pub fn knee(
     let workload = read_workload(options)?;
     let known: Vec<String> = workload.services.keys().cloned().collect();
     if let Some(unknown) = services.iter().find(|name| !known.contains(name)) {
-        return Err(Failure::usage(format!(
-            "The workload has no {unknown}; it has {}.",
-            known.join(", ")
-        )));
+        return Err(Failure::usage(format!("The workload has no {unknown}; it has {}.", known.join(", "))));
     }
-    let services = if services.is_empty() {
-        &known
-    } else {
-        services
-    };
+    let services = if services.is_empty() { &known } else { services };
     let environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
     let ramped = services.iter().map(|service| {
         eprintln!("Raising {service}'s rate …");
@@ -132,17 +121,9 @@ fn ramp(
     // The first rate runs once for nothing: caches and connections are made.
     step(environment, workload, service, rate, seed)?;
     while steps.len() < STEPS && !stop.load(Ordering::Relaxed) {
-        let next = step(
-            environment,
-            workload,
-            service,
-            rate,
-            seed + steps.len() as u64,
-        )?;
+        let next = step(environment, workload, service, rate, seed + steps.len() as u64)?;
         say(&next);
-        found = steps
-            .first()
-            .is_some_and(|first| next.p95_ms > 2.0 * first.p95_ms || next.good < 0.99);
+        found = steps.first().is_some_and(|first| next.p95_ms > 2.0 * first.p95_ms || next.good < 0.99);
         steps.push(next);
         if found {
             break;
@@ -150,10 +131,7 @@ fn ramp(
         rate *= STEP;
     }
     let before = steps.len().saturating_sub(if found { 2 } else { 1 });
-    let at = steps
-        .get(before)
-        .copied()
-        .ok_or_else(|| Failure::could_not_run("Ended before the first step."))?;
+    let at = steps.get(before).copied().ok_or_else(|| Failure::could_not_run("Ended before the first step."))?;
     Ok(Knee {
         service: service.to_owned(),
         rate_per_s: at.rate_per_s,
@@ -171,34 +149,19 @@ fn step(
     seed: u64,
 ) -> Result<Step, Failure> {
     let info = ServiceInfo::at(service, rate_per_s);
-    let settings = Settings {
-        settle: SETTLE,
-        ..Settings::default()
-    };
+    let settings = Settings { settle: SETTLE, ..Settings::default() };
     let loads = loads(environment, workload, &[info], SETTLE + MEASURE, seed)?;
     let sent: usize = loads.iter().map(|load| load.arrivals.len()).sum();
     let processes = environment.processes();
     let observer = Observer::start(environment.database_url()?, &processes)?;
     let clock = CpuClock::start(&processes);
-    let records = driver::run(&loads, settings)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
-    let postgres_s: f64 = observer
-        .finish()?
-        .roles
-        .values()
-        .map(|role| role.cpu_s)
-        .sum();
+    let postgres_s: f64 = observer.finish()?.roles.values().map(|role| role.cpu_s).sum();
     let used_s = (machine.services + machine.own) * machine.seconds + postgres_s;
-    let record = records
-        .first()
-        .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))?;
-    let good: u64 = record
-        .response
-        .iter()
-        .filter(|(outcome, _)| outcome.is_good())
-        .map(|(_, histogram)| histogram.count())
-        .sum();
+    let record = records.first().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))?;
+    let good: u64 =
+        record.response.iter().filter(|(outcome, _)| outcome.is_good()).map(|(_, histogram)| histogram.count()).sum();
     let all = record.all_responses(settings.timeout);
     Ok(Step {
         rate_per_s,

@@ -74,11 +74,8 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
     let workload = read_workload(options)?;
     let rates = options.rates_from.as_deref().map(read).transpose()?;
     let mut environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
-    let running: Vec<String> = environment
-        .services()
-        .into_iter()
-        .filter(|name| workload.services.contains_key(name))
-        .collect();
+    let running: Vec<String> =
+        environment.services().into_iter().filter(|name| workload.services.contains_key(name)).collect();
     let services = options.preset.services(&running);
     let mut infos = match rates {
         Some(of) => known(of.services, &services)?,
@@ -94,15 +91,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
     let tests = selftest::newest(&options.results);
     (result.selftest, result.selftest_at) = tests.unwrap_or_default();
     save(&result, &folder)?;
-    Session {
-        environment,
-        result,
-        folder,
-        options: options.clone(),
-        started,
-        before_s: 0.0,
-    }
-    .go_on(stop)
+    Session { environment, result, folder, options: options.clone(), started, before_s: 0.0 }.go_on(stop)
 }
 
 /// Goes on with a run that ended early, in the same order at the same rates; what is there is kept.
@@ -110,9 +99,7 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     let started = Instant::now();
     let mut result = read(&folder.join("result.json"))?;
     if result.target.as_ref().is_some_and(|target| target.foreign) {
-        return Err(Failure::usage(
-            "That run was at a target of its own, which has gone on since: start another one.",
-        ));
+        return Err(Failure::usage("That run was at a target of its own, which has gone on since: start another one."));
     }
     let size = [Size::SMALL, Size::LARGE]
         .into_iter()
@@ -134,15 +121,8 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     }
     let environment = Environment::start(size, options.seed, options.optimised, stop)?;
     result.run.resumed += 1;
-    Session {
-        environment,
-        before_s: result.run.duration_s,
-        result,
-        folder: folder.to_owned(),
-        options,
-        started,
-    }
-    .go_on(stop)
+    Session { environment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
+        .go_on(stop)
 }
 
 /// Name of the file in a results folder that holds, by service, the rate above which it bends on this machine.
@@ -179,17 +159,16 @@ fn read(file: &Path) -> Result<ResultFile, Failure> {
 
 fn save(result: &ResultFile, folder: &Path) -> Result<(), Failure> {
     let file = folder.join("result.json");
-    result.write(&file).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-    })
+    result
+        .write(&file)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
 fn read_workload(options: &Options) -> Result<Workload, Failure> {
     let (name, text) = match &options.workload {
         Some(file) => {
-            let text = std::fs::read_to_string(file).map_err(|error| {
-                Failure::usage(format!("{} can't be read: {error}.", file.display()))
-            })?;
+            let text = std::fs::read_to_string(file)
+                .map_err(|error| Failure::usage(format!("{} can't be read: {error}.", file.display())))?;
             (file.display().to_string(), text)
         }
         None => ("the built-in workload".to_owned(), MATRIX.to_owned()),
@@ -201,9 +180,8 @@ fn read_workload(options: &Options) -> Result<Workload, Failure> {
 fn new_folder(options: &Options) -> Result<PathBuf, Failure> {
     let name = format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S"));
     let folder = options.results.join(name);
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be made: {error}.", folder.display()))
-    })?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be made: {error}.", folder.display())))?;
     Ok(folder)
 }
 
@@ -218,10 +196,7 @@ fn blank(
     Ok(ResultFile {
         schema_version: SCHEMA_VERSION,
         run: Run {
-            id: folder
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            id: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             duration_s: 0.0,
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -258,13 +233,7 @@ fn skew(site: &dyn Site) -> Zipf {
 /// Names for a service's endpoints, in the workload's order.
 fn endpoint_names(workload: &Workload, service: &str) -> Vec<String> {
     let of = workload.services.get(service);
-    of.map(|of| {
-        of.endpoints
-            .iter()
-            .map(|endpoint| endpoint.name.clone())
-            .collect()
-    })
-    .unwrap_or_default()
+    of.map(|of| of.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect()).unwrap_or_default()
 }
 
 /// Seed of a replicate's schedule: the same for every cell of it, so that all arms get the same arrivals.

@@ -14,17 +14,12 @@ impl Progress {
     /// `done` cells are there already.
     pub fn new(cells: usize, done: usize, preset: Preset) -> Self {
         let bar = ProgressBar::new(cells as u64);
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:30} {pos}/{len} cells · {eta} left · {msg}")
-        {
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} cells · {eta} left · {msg}") {
             bar.set_style(style);
         }
         bar.set_position(done as u64);
         bar.reset_eta();
-        Self {
-            bar,
-            replicates: preset.replicates(),
-        }
+        Self { bar, replicates: preset.replicates() }
     }
 
     /// What is to come, for who waits.
@@ -41,12 +36,7 @@ impl Progress {
 
     /// The cell that runs now.
     pub fn cell(&self, replicate: usize, cell: &Cell) {
-        self.bar.set_message(format!(
-            "replicate {} of {}: {}",
-            replicate + 1,
-            self.replicates,
-            cell.name()
-        ));
+        self.bar.set_message(format!("replicate {} of {}: {}", replicate + 1, self.replicates, cell.name()));
     }
 
     pub fn done(&self) {

@@ -37,26 +37,14 @@ impl Rig {
         let mut environment = Environment::start(options.size, options.seed, optimised, stop)?;
         let mut services = environment.services();
         services.retain(|name| workload.services.contains_key(name));
-        let long = Options {
-            preset: Preset::Quick,
-            ..options.clone()
-        };
+        let long = Options { preset: Preset::Quick, ..options.clone() };
         let infos = calibrate::rates(&mut environment, &workload, &services, &long)?;
         let result = blank(&options, &mut environment, infos, workload, Path::new(""))?;
-        Ok(Self {
-            environment,
-            result,
-            options,
-        })
+        Ok(Self { environment, result, options })
     }
 
     /// The matrix of all pairs with a null cell of Registry, `replicates` times, in the order of the seed or the reverse of it.
-    pub fn matrix(
-        &mut self,
-        replicates: usize,
-        reversed: bool,
-        stop: &AtomicBool,
-    ) -> Result<Matrix, Failure> {
+    pub fn matrix(&mut self, replicates: usize, reversed: bool, stop: &AtomicBool) -> Result<Matrix, Failure> {
         let names = self.result.service_names();
         let mut all = cells(&names, &["registry".to_owned()], &[]);
         all.retain(|cell| *cell != Cell::All);

@@ -56,17 +56,13 @@ impl Session {
             let environment = &self.environment;
             let url = Some(environment.database_url()?);
             let measured = freshness::measure(environment, url, preset.freshness_tries())?;
-            let entry = self
-                .result
-                .correctness
-                .entry("writes accepted though frozen".into());
+            let entry = self.result.correctness.entry("writes accepted though frozen".into());
             *entry.or_default() += measured.served_though_frozen as i64;
             self.result.freshness = Some(measured);
         }
         self.result.run.complete = self.result.counted().count() == total;
         let matrix = self.result.analyse();
-        self.result.matrix =
-            Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
+        self.result.matrix = Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
         self.save()?;
         progress.finish();
         report::write(&self.result, &self.folder.join("report.html"))?;
@@ -80,13 +76,7 @@ impl Session {
 
     /// Runs a cell; where it is doubted and the time allows, once more. The second one counts, whatever became of it; the
     /// first one stays in the file.
-    fn cell(
-        &mut self,
-        cell: &Cell,
-        replicate: usize,
-        place: usize,
-        total: usize,
-    ) -> Result<(), Failure> {
+    fn cell(&mut self, cell: &Cell, replicate: usize, place: usize, total: usize) -> Result<(), Failure> {
         // Above capacity every block is doubted, and another one would be.
         let again_max = match self.options.preset.claims_ratios() {
             true => (total as f64 * RERUNS_MAX) as u64,
@@ -94,18 +84,10 @@ impl Session {
         };
         for attempt in 0..2 {
             let workload = self.result.run.workload.clone();
-            let (mut done, at) = cell::run(
-                &mut self.environment,
-                &mut self.result,
-                &workload,
-                cell,
-                (replicate, place),
-                &self.options,
-            )?;
-            done.started_s =
-                self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
-            let again =
-                attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
+            let (mut done, at) =
+                cell::run(&mut self.environment, &mut self.result, &workload, cell, (replicate, place), &self.options)?;
+            done.started_s = self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
+            let again = attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
             done.valid = !again;
             self.result.cells.push(done);
             self.result.run.reruns += u64::from(again);

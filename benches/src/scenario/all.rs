@@ -41,15 +41,8 @@ impl Scenarios {
 
 impl std::fmt::Display for Scenarios {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.scenarios
-            .iter()
-            .try_for_each(|one| writeln!(f, "{one}"))?;
-        let failed: Vec<&str> = self
-            .scenarios
-            .iter()
-            .filter(|one| !one.passed)
-            .map(|one| &*one.id)
-            .collect();
+        self.scenarios.iter().try_for_each(|one| writeln!(f, "{one}"))?;
+        let failed: Vec<&str> = self.scenarios.iter().filter(|one| !one.passed).map(|one| &*one.id).collect();
         match failed.as_slice() {
             [] => writeln!(f, "All {} showed what they must.", self.scenarios.len()),
             ids => writeln!(f, "Not as expected: {}.", ids.join(", ")),
@@ -62,9 +55,8 @@ impl std::fmt::Display for Scenarios {
 /// # Errors
 /// A sentence that names what is unknown or malformed.
 pub fn choose(names: &[String]) -> Result<Vec<Scenario>, Failure> {
-    let parse = |name: &str, text: &str| {
-        Scenario::parse(text).map_err(|error| Failure::usage(format!("{name}: {error}")))
-    };
+    let parse =
+        |name: &str, text: &str| Scenario::parse(text).map_err(|error| Failure::usage(format!("{name}: {error}")));
     let mut chosen = Vec::new();
     for name in names {
         if name == "all" {
@@ -92,11 +84,7 @@ pub fn choose(names: &[String]) -> Result<Vec<Scenario>, Failure> {
 ///
 /// # Errors
 /// When the system can't be started, or a scenario's SQL is refused.
-pub fn run_all(
-    options: &Options,
-    stop: &Arc<AtomicBool>,
-    say: impl Fn(&ScenarioResult),
-) -> Result<Scenarios, Failure> {
+pub fn run_all(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&ScenarioResult)) -> Result<Scenarios, Failure> {
     let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
     let mut results = Vec::new();
     for (place, scenario) in options.scenarios.iter().enumerate() {
@@ -112,8 +100,5 @@ pub fn run_all(
         say(&result);
         results.push(result);
     }
-    Ok(Scenarios {
-        version: 1,
-        scenarios: results,
-    })
+    Ok(Scenarios { version: 1, scenarios: results })
 }

@@ -249,8 +249,7 @@ impl Scenario {
     /// # Errors
     /// [`MalformedScenario`] with the reason and place.
     pub fn parse(text: &str) -> Result<Self, MalformedScenario> {
-        let scenario: Self =
-            toml::from_str(text).map_err(|error| MalformedScenario(error.to_string()))?;
+        let scenario: Self = toml::from_str(text).map_err(|error| MalformedScenario(error.to_string()))?;
         scenario.check().map_err(MalformedScenario)?;
         Ok(scenario)
     }
@@ -267,10 +266,8 @@ impl Actor {
     /// A step that can't be read becomes a statement, which Postgres refuses.
     #[must_use]
     pub fn session(name: &str, role: &str, grants: &[&str], script: &[&str]) -> Self {
-        let step = |text: &&str| {
-            Step::try_from((*text).to_owned())
-                .unwrap_or_else(|_| Step::Statement((*text).to_owned()))
-        };
+        let step =
+            |text: &&str| Step::try_from((*text).to_owned()).unwrap_or_else(|_| Step::Statement((*text).to_owned()));
         Self {
             name: name.to_owned(),
             role: Some(role.to_owned()),
@@ -286,8 +283,7 @@ impl Actor {
     /// # Errors
     /// When the built-in mix is malformed.
     pub fn everybody(rate: f64) -> Result<Vec<Self>, MalformedScenario> {
-        let workload = Workload::parse(crate::run::MATRIX)
-            .map_err(|error| MalformedScenario(error.to_string()))?;
+        let workload = Workload::parse(crate::run::MATRIX).map_err(|error| MalformedScenario(error.to_string()))?;
         let total: f64 = workload.services.values().map(|of| of.weight).sum();
         let of = |(name, of): (String, ServiceWorkload)| Self {
             service: Some(name.clone()),

@@ -16,32 +16,19 @@ pub fn make(superuser_url: &str, actor: &Actor) -> Result<(), Failure> {
     };
     let mut client = connect(superuser_url)?;
     let doing = format!("making the login {role}");
-    let run = |client: &mut Client, sql: &str| {
-        client
-            .batch_execute(sql)
-            .map_err(|error| failed(&doing, &error))
-    };
+    let run = |client: &mut Client, sql: &str| client.batch_execute(sql).map_err(|error| failed(&doing, &error));
     let known = client
-        .query_opt(
-            "select from pg_catalog.pg_roles where rolname = $1",
-            &[role],
-        )
+        .query_opt("select from pg_catalog.pg_roles where rolname = $1", &[role])
         .map_err(|error| failed(&doing, &error))?;
     if known.is_none() {
-        run(
-            &mut client,
-            &format!("create role {role} login password '{PASSWORD}'"),
-        )?;
+        run(&mut client, &format!("create role {role} login password '{PASSWORD}'"))?;
     }
     // The right to connect isn't everybody's here.
     let name: String = client
         .query_one("select pg_catalog.current_database()::text", &[])
         .map_err(|error| failed(&doing, &error))?
         .get(0);
-    run(
-        &mut client,
-        &format!("grant connect on database {name} to {role}"),
-    )?;
+    run(&mut client, &format!("grant connect on database {name} to {role}"))?;
     for grant in &actor.grants {
         run(&mut client, &grant.replace("{role}", role))?;
     }
@@ -52,12 +39,7 @@ pub fn make(superuser_url: &str, actor: &Actor) -> Result<(), Failure> {
 pub fn drop(superuser_url: &str, role: &str) -> Result<(), Failure> {
     let mut client = connect(superuser_url)?;
     let failed = |error| failed("dropping a login of the lab", &error);
-    let known = client
-        .query_opt(
-            "select from pg_catalog.pg_roles where rolname = $1",
-            &[&role],
-        )
-        .map_err(failed)?;
+    let known = client.query_opt("select from pg_catalog.pg_roles where rolname = $1", &[&role]).map_err(failed)?;
     if known.is_none() {
         return Ok(());
     }

@@ -15,9 +15,7 @@ mod step;
 mod verdict;
 
 pub use all::{Options, Scenarios, choose, run_all};
-pub use file::{
-    Actor, Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What,
-};
+pub use file::{Actor, Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What};
 pub use login::{drop as drop_login, make as make_login};
 pub use play::{Played, play, sql};
 pub use section::{ArmResult, Finding, GainResult, ScenarioResult};
@@ -49,15 +47,8 @@ pub fn run(stage: &Stage<'_>, scenario: &Scenario, seed: u64) -> Result<Scenario
     let outcome = arms(stage, scenario, seed);
     drop_schemas(&stage.database_url)?;
     let (arms, played) = outcome?;
-    let gains: Vec<GainResult> = scenario
-        .gains
-        .iter()
-        .map(|gain| verdict::gain(gain, &played))
-        .collect();
-    let held = arms
-        .iter()
-        .flat_map(|arm| &arm.findings)
-        .all(|finding| finding.held);
+    let gains: Vec<GainResult> = scenario.gains.iter().map(|gain| verdict::gain(gain, &played)).collect();
+    let held = arms.iter().flat_map(|arm| &arm.findings).all(|finding| finding.held);
     Ok(ScenarioResult {
         id: scenario.id.clone(),
         title: scenario.title.clone(),
@@ -89,10 +80,7 @@ pub fn drop_schemas(superuser_url: &str) -> Result<(), Failure> {
     let failed = |error| failed("dropping the lab's schemas", &error);
     let mut client = connect(superuser_url)?;
     let rows = client
-        .query(
-            "select nspname::text from pg_catalog.pg_namespace where nspname like 'lab\\_%'",
-            &[],
-        )
+        .query("select nspname::text from pg_catalog.pg_namespace where nspname like 'lab\\_%'", &[])
         .map_err(failed)?;
     for row in rows {
         let sql = format!("drop schema {} cascade", row.get::<_, &str>(0));
@@ -110,21 +98,14 @@ mod tests {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         let files = std::fs::read_dir(folder).unwrap().flatten();
         // The mix of the matrix isn't a scenario.
-        let count = files
-            .filter(|file| file.file_name() != "00-matrix.toml")
-            .count();
+        let count = files.filter(|file| file.file_name() != "00-matrix.toml").count();
         assert_eq!(count, ALL.len());
         for (id, text) in ALL {
             let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{id}: {error}"));
             assert_eq!(scenario.id, *id);
             let kinds: Vec<Kind> = scenario.arms.iter().map(|arm| arm.kind).collect();
             assert!(kinds.contains(&Kind::Naive), "{id} shows no harm");
-            assert!(
-                kinds
-                    .iter()
-                    .any(|kind| matches!(kind, Kind::Ours | Kind::Remedy)),
-                "{id} shows no way out"
-            );
+            assert!(kinds.iter().any(|kind| matches!(kind, Kind::Ours | Kind::Remedy)), "{id} shows no way out");
         }
     }
 }

@@ -44,25 +44,15 @@ pub fn play(
     seed: u64,
     place: &dyn Fn(&Actor) -> Option<Place>,
 ) -> Result<Played, Failure> {
-    let actors: Vec<(&Actor, Place)> = arm
-        .actors
-        .iter()
-        .filter_map(|actor| Some((actor, place(actor)?)))
-        .collect();
-    let databases: BTreeSet<&str> = actors
-        .iter()
-        .map(|(_, place)| place.database_url.as_str())
-        .chain([stage.database_url.as_str()])
-        .collect();
+    let actors: Vec<(&Actor, Place)> = arm.actors.iter().filter_map(|actor| Some((actor, place(actor)?))).collect();
+    let databases: BTreeSet<&str> =
+        actors.iter().map(|(_, place)| place.database_url.as_str()).chain([stage.database_url.as_str()]).collect();
     let prepared = prepare(stage, arm, &actors, &databases);
     let played = prepared.and_then(|()| act(stage, arm, seconds, seed, &actors));
     // Whatever happened, nothing of it stays.
-    let gone = actors.iter().filter_map(|(actor, place)| {
-        login::drop(&place.database_url, actor.role.as_deref()?).err()
-    });
-    let undone = databases
-        .iter()
-        .filter_map(|url| sql(url, stage, &arm.undo, "undoing").err());
+    let gone =
+        actors.iter().filter_map(|(actor, place)| login::drop(&place.database_url, actor.role.as_deref()?).err());
+    let undone = databases.iter().filter_map(|url| sql(url, stage, &arm.undo, "undoing").err());
     let left = undone.chain(gone).last();
     match (played, left) {
         (Ok(_), Some(failure)) => Err(failure),
@@ -90,9 +80,7 @@ pub fn sql(url: &str, stage: &Stage<'_>, text: &str, doing: &str) -> Result<(), 
     if text.is_empty() {
         return Ok(());
     }
-    connect(url)?
-        .batch_execute(&filled(stage, text))
-        .map_err(|error| failed(doing, &error))
+    connect(url)?.batch_execute(&filled(stage, text)).map_err(|error| failed(doing, &error))
 }
 
 /// `{org}` and `{orgs}` as those who act at the usual place have them.
@@ -101,13 +89,7 @@ fn filled(stage: &Stage<'_>, text: &str) -> String {
     text.replace("{orgs}", &orgs).replace("{org}", &org)
 }
 
-fn act(
-    stage: &Stage<'_>,
-    arm: &Arm,
-    seconds: f64,
-    seed: u64,
-    actors: &[(&Actor, Place)],
-) -> Result<Played, Failure> {
+fn act(stage: &Stage<'_>, arm: &Arm, seconds: f64, seed: u64, actors: &[(&Actor, Place)]) -> Result<Played, Failure> {
     let length = Duration::from_secs_f64(seconds);
     let mut sessions = Vec::new();
     let mut loads = Vec::new();
@@ -128,12 +110,7 @@ fn act(
     let driving = std::thread::spawn(move || drive(&loads));
     let acting: Vec<(String, JoinHandle<Rounds>)> = sessions
         .into_iter()
-        .map(|(name, session)| {
-            (
-                name,
-                std::thread::spawn(move || session.run(start, start + length)),
-            )
-        })
+        .map(|(name, session)| (name, std::thread::spawn(move || session.run(start, start + length))))
         .collect();
     let early = || Failure::could_not_run("An actor of this arm ended early.");
     let mut played = Played::default();
@@ -142,9 +119,7 @@ fn act(
         played.rounds.entry(name).or_default().add(&rounds);
     }
     let records = driving.join().map_err(|_| early())??;
-    played
-        .rounds
-        .extend(names.into_iter().zip(records.iter().map(rounds)));
+    played.rounds.extend(names.into_iter().zip(records.iter().map(rounds)));
     played.seconds = start.elapsed().as_secs_f64();
     played.seen = observer.finish()?;
     let mut client = connect(&stage.database_url)?;
@@ -152,41 +127,21 @@ fn act(
         let row = client
             .query_one(&format!("select ({})::float8", filled(stage, query)), &[])
             .map_err(|error| failed(&format!("checking {name}"), &error))?;
-        played
-            .checks
-            .insert(name.clone(), row.get::<_, Option<f64>>(0).unwrap_or(0.0));
+        played.checks.insert(name.clone(), row.get::<_, Option<f64>>(0).unwrap_or(0.0));
     }
     Ok(played)
 }
 
 /// The requests of an actor that asks a service, those for one organisation all of its place's hot one.
-fn load(
-    stage: &Stage<'_>,
-    actor: &Actor,
-    place: &Place,
-    length: Duration,
-    seed: u64,
-) -> Result<Load, Failure> {
-    let site = stage.site.ok_or_else(|| {
-        Failure::usage("This scenario asks services, and none run here.".to_owned())
-    })?;
+fn load(stage: &Stage<'_>, actor: &Actor, place: &Place, length: Duration, seed: u64) -> Result<Load, Failure> {
+    let site =
+        stage.site.ok_or_else(|| Failure::usage("This scenario asks services, and none run here.".to_owned()))?;
     let service = actor.service.clone().unwrap_or_default();
-    let workload = ServiceWorkload {
-        weight: 1.0,
-        rate_per_s: None,
-        endpoints: actor.endpoints.clone(),
-    };
+    let workload = ServiceWorkload { weight: 1.0, rate_per_s: None, endpoints: actor.endpoints.clone() };
     let endpoints: Vec<String> = actor.endpoints.iter().map(|of| of.name.clone()).collect();
     let skew = Zipf::new(place.organisations.len(), SKEW);
     let rate = actor.rate.unwrap_or(0.0);
-    let mut arrivals = poisson(
-        &workload,
-        &actor.name,
-        rate,
-        length.as_nanos() as u64,
-        &skew,
-        seed,
-    );
+    let mut arrivals = poisson(&workload, &actor.name, rate, length.as_nanos() as u64, &skew, seed);
     for arrival in &mut arrivals {
         let rank = arrival.organisation as usize % place.organisations.len().max(1);
         let of_rank = || place.organisations.get(rank).copied().unwrap_or(0);
@@ -194,14 +149,7 @@ fn load(
     }
     let written = Arc::clone(&place.written);
     Ok(Load {
-        call: calls(
-            &service,
-            site.url(&service)?,
-            &endpoints,
-            site.data(),
-            &written,
-            site.salt(),
-        )?,
+        call: calls(&service, site.url(&service)?, &endpoints, site.data(), &written, site.salt())?,
         service,
         answered: Some(Arc::new(move |answer| written.answered(answer))),
         endpoints,
@@ -211,10 +159,7 @@ fn load(
 
 /// Everything over HTTP goes through one driver, under one clock.
 fn drive(loads: &[Load]) -> Result<Vec<ServiceRecord>, Failure> {
-    let settings = Settings {
-        settle: Duration::ZERO,
-        ..Settings::default()
-    };
+    let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
     driver::run(loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))
 }
 

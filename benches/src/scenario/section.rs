@@ -117,26 +117,12 @@ impl std::fmt::Display for Finding {
 impl std::fmt::Display for ScenarioResult {
     /// For people.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.passed {
-            "as expected"
-        } else {
-            "NOT AS EXPECTED"
-        };
-        writeln!(
-            f,
-            "{} {}: {verdict}\n  {}",
-            self.id, self.title, self.lesson
-        )?;
+        let verdict = if self.passed { "as expected" } else { "NOT AS EXPECTED" };
+        writeln!(f, "{} {}: {verdict}\n  {}", self.id, self.title, self.lesson)?;
         for arm in &self.arms {
-            writeln!(
-                f,
-                "  {} ({})",
-                arm.name,
-                serde_json::json!(arm.kind).as_str().unwrap_or_default()
-            )?;
+            writeln!(f, "  {} ({})", arm.name, serde_json::json!(arm.kind).as_str().unwrap_or_default())?;
             for actor in &arm.actors {
-                let ms =
-                    |value: Option<f64>| value.map_or_else(|| "–".into(), |ms| format!("{ms:.1}"));
+                let ms = |value: Option<f64>| value.map_or_else(|| "–".into(), |ms| format!("{ms:.1}"));
                 write!(
                     f,
                     "    {:<14} {:>6} good, ms: median {}, p95 {}, longest {}",

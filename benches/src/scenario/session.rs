@@ -71,16 +71,10 @@ impl Session {
             url: login::url(superuser_url, role)?,
             client: None,
             // Sessions number their rounds in ranges of their own.
-            values: Values {
-                org,
-                orgs,
-                n: number << 32,
-            },
+            values: Values { org, orgs, n: number << 32 },
         };
         if !actor.reconnect {
-            session
-                .connect()
-                .map_err(|error| failed(&format!("connecting as {role}"), &error))?;
+            session.connect().map_err(|error| failed(&format!("connecting as {role}"), &error))?;
         }
         Ok(session)
     }
@@ -142,9 +136,7 @@ impl Session {
         for step in steps {
             match (step, &mut self.client) {
                 (Step::Sleep(pause), _) => std::thread::sleep(*pause),
-                (Step::Statement(text), Some(client)) => {
-                    client.batch_execute(&values.fill(text))?
-                }
+                (Step::Statement(text), Some(client)) => client.batch_execute(&values.fill(text))?,
                 (Step::Statement(_), None) => {}
             }
         }

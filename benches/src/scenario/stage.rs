@@ -40,29 +40,15 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     /// When it can't be read, or holds no organisation.
-    pub fn new(
-        database_url: &str,
-        site: Option<&'a dyn Site>,
-        processes: Vec<(String, u32)>,
-    ) -> Result<Self, Failure> {
+    pub fn new(database_url: &str, site: Option<&'a dyn Site>, processes: Vec<(String, u32)>) -> Result<Self, Failure> {
         let rows = connect(database_url)?
-            .query(
-                "select o.id from account.organisations o order by o.created_at, o.id",
-                &[],
-            )
+            .query("select o.id from account.organisations o order by o.created_at, o.id", &[])
             .map_err(|error| failed("reading the organisations", &error))?;
         let organisations: Vec<Uuid> = rows.iter().map(|row| row.get(0)).collect();
         if organisations.len() < 4 {
-            return Err(Failure::could_not_run(
-                "The database holds too few organisations.",
-            ));
+            return Err(Failure::could_not_run("The database holds too few organisations."));
         }
-        Ok(Self {
-            database_url: database_url.to_owned(),
-            site,
-            processes,
-            organisations,
-        })
+        Ok(Self { database_url: database_url.to_owned(), site, processes, organisations })
     }
 
     /// Everybody at the same place: this database, one half of the organisations.
@@ -71,10 +57,7 @@ impl<'a> Stage<'a> {
         Place {
             database_url: self.database_url.clone(),
             organisations: Arc::new(half(self.organisations.len(), true)),
-            written: self
-                .site
-                .map(|site| Arc::clone(site.written()))
-                .unwrap_or_default(),
+            written: self.site.map(|site| Arc::clone(site.written())).unwrap_or_default(),
         }
     }
 
@@ -82,11 +65,7 @@ impl<'a> Stage<'a> {
     #[must_use]
     pub fn names(&self, place: &Place) -> (String, String) {
         let id = |&ordinal: &usize| self.organisations.get(ordinal).copied().unwrap_or_default();
-        let all: Vec<String> = place
-            .organisations
-            .iter()
-            .map(|ordinal| format!("'{}'", id(ordinal)))
-            .collect();
+        let all: Vec<String> = place.organisations.iter().map(|ordinal| format!("'{}'", id(ordinal))).collect();
         (id(&hot(place)).to_string(), all.join(","))
     }
 }
@@ -95,18 +74,14 @@ impl<'a> Stage<'a> {
 #[must_use]
 pub fn hot(place: &Place) -> usize {
     let of = &place.organisations;
-    of.get(HOT.min(of.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or(0)
+    of.get(HOT.min(of.len().saturating_sub(1))).copied().unwrap_or(0)
 }
 
 /// One of two disjoint halves of `count` organisations of falling size, about equally large: of each four in a row the
 /// first half has the outer two, the second half the inner two.
 #[must_use]
 pub fn half(count: usize, first: bool) -> Vec<usize> {
-    (0..count)
-        .filter(|k| matches!(k % 4, 0 | 3) == first)
-        .collect()
+    (0..count).filter(|k| matches!(k % 4, 0 | 3) == first).collect()
 }
 
 #[cfg(test)]
@@ -125,10 +100,6 @@ mod tests {
     }
 
     fn place(organisations: Vec<usize>) -> Place {
-        Place {
-            database_url: String::new(),
-            organisations: Arc::new(organisations),
-            written: Arc::default(),
-        }
+        Place { database_url: String::new(), organisations: Arc::new(organisations), written: Arc::default() }
     }
 }

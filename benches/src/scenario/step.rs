@@ -24,9 +24,7 @@ impl TryFrom<String> for Step {
         let mut words = command.split_whitespace();
         let parsed = (words.next(), words.next().map(str::parse), words.next());
         match (parsed, words.next()) {
-            ((Some("sleep"), Some(Ok(ms)), Some("ms")), None) => {
-                Ok(Self::Sleep(Duration::from_millis(ms)))
-            }
+            ((Some("sleep"), Some(Ok(ms)), Some("ms")), None) => Ok(Self::Sleep(Duration::from_millis(ms))),
             _ => Err(format!("{text:?} is none: the one command is \\sleep N ms")),
         }
     }
@@ -66,10 +64,7 @@ mod tests {
     fn a_pause_is_no_statement() {
         let step = |text: &str| Step::try_from(text.to_owned());
         assert_eq!(step("begin"), Ok(Step::Statement("begin".into())));
-        assert_eq!(
-            step(r"\sleep 40 ms"),
-            Ok(Step::Sleep(Duration::from_millis(40)))
-        );
+        assert_eq!(step(r"\sleep 40 ms"), Ok(Step::Sleep(Duration::from_millis(40))));
         for wrong in [r"\sleep 40", r"\sleep 40 s", r"\set x 1", r"\sleep 1 ms 2"] {
             assert!(step(wrong).is_err(), "{wrong}");
         }
@@ -77,11 +72,7 @@ mod tests {
 
     #[test]
     fn values_are_filled_in() {
-        let values = Values {
-            org: "a".into(),
-            orgs: "'a','b'".into(),
-            n: 7,
-        };
+        let values = Values { org: "a".into(), orgs: "'a','b'".into(), n: 7 };
         assert_eq!(values.fill("{org} {orgs} {n}"), "a 'a','b' 7");
     }
 }

@@ -6,10 +6,7 @@ use super::{Arm, Expectation, Gain, Measure, What};
 
 /// The number that an arm gives.
 pub fn value(measure: &Measure, played: &Played) -> f64 {
-    let rounds = measure
-        .actor
-        .as_ref()
-        .and_then(|name| played.rounds.get(name));
+    let rounds = measure.actor.as_ref().and_then(|name| played.rounds.get(name));
     let ms = |q: f64| {
         let of = rounds.and_then(|rounds| rounds.times.quantile_us(q));
         of.map_or(0.0, |us| us as f64 / 1000.0)
@@ -25,10 +22,7 @@ pub fn value(measure: &Measure, played: &Played) -> f64 {
         What::Pool => rounds.map_or(0.0, |rounds| rounds.pool_ms),
         What::Buffers => buffers(measure, played),
         What::Check => {
-            let of = measure
-                .check
-                .as_ref()
-                .and_then(|name| played.checks.get(name));
+            let of = measure.check.as_ref().and_then(|name| played.checks.get(name));
             of.copied().unwrap_or(0.0)
         }
     }
@@ -52,10 +46,7 @@ fn blocked(measure: &Measure, played: &Played) -> f64 {
 }
 
 fn errors(measure: &Measure, played: &Played) -> u64 {
-    let of = played
-        .rounds
-        .iter()
-        .filter(|(name, _)| fits(&measure.actor, name));
+    let of = played.rounds.iter().filter(|(name, _)| fits(&measure.actor, name));
     of.flat_map(|(_, rounds)| &rounds.errors)
         .filter(|(code, _)| fits(&measure.code, code))
         .map(|(_, count)| count)
@@ -67,60 +58,27 @@ fn apportioned(measure: &Measure, played: &Played) -> f64 {
     let fitting = lines.filter(|of| {
         fits(&measure.waiting, &of.waiting)
             && fits(&measure.root, &of.blamed)
-            && measure
-                .resource
-                .is_none_or(|resource| resource == of.resource)
+            && measure.resource.is_none_or(|resource| resource == of.resource)
     });
     fitting.map(|of| of.seconds).sum::<f64>().abs()
 }
 
 fn buffers(measure: &Measure, played: &Played) -> f64 {
-    let role = measure
-        .waiting
-        .as_ref()
-        .and_then(|role| played.seen.roles.get(role));
-    role.map_or(0.0, |role| {
-        (role.blocks_hit + role.blocks_read) as f64 / role.calls.max(1) as f64
-    })
+    let role = measure.waiting.as_ref().and_then(|role| played.seen.roles.get(role));
+    role.map_or(0.0, |role| (role.blocks_hit + role.blocks_read) as f64 / role.calls.max(1) as f64)
 }
 
 /// In words, such as `blocked lab_profile ← lab_account (row)`.
 pub fn describe(measure: &Measure) -> String {
-    let mut words = vec![
-        serde_json::json!(measure.what)
-            .as_str()
-            .unwrap_or_default()
-            .to_owned(),
-    ];
-    words.extend(
-        [
-            &measure.actor,
-            &measure.code,
-            &measure.check,
-            &measure.waiting,
-        ]
-        .into_iter()
-        .flatten()
-        .cloned(),
-    );
+    let mut words = vec![serde_json::json!(measure.what).as_str().unwrap_or_default().to_owned()];
+    words.extend([&measure.actor, &measure.code, &measure.check, &measure.waiting].into_iter().flatten().cloned());
     words.extend(measure.root.as_ref().map(|root| format!("← {root}")));
-    words.extend(
-        measure
-            .direct
-            .as_ref()
-            .map(|direct| format!("via {direct}")),
-    );
+    words.extend(measure.direct.as_ref().map(|direct| format!("via {direct}")));
     if let Some(resource) = measure.resource {
-        words.push(format!(
-            "for {}",
-            serde_json::json!(resource).as_str().unwrap_or_default()
-        ));
+        words.push(format!("for {}", serde_json::json!(resource).as_str().unwrap_or_default()));
     }
     if let Some(cause) = measure.cause {
-        words.push(format!(
-            "({})",
-            serde_json::json!(cause).as_str().unwrap_or_default()
-        ));
+        words.push(format!("({})", serde_json::json!(cause).as_str().unwrap_or_default()));
     }
     words.join(" ")
 }
@@ -162,10 +120,7 @@ fn finding(expectation: &Expectation, played: &Played, before: &[(String, Played
     let measured = value(measure, played) / reference.map_or(1.0, |of| of.max(1e-9));
     let held = expectation.at_least.is_none_or(|least| measured >= least)
         && expectation.at_most.is_none_or(|most| measured <= most);
-    let relative = expectation
-        .relative_to
-        .as_ref()
-        .map(|name| format!(", times that of “{name}”"));
+    let relative = expectation.relative_to.as_ref().map(|name| format!(", times that of “{name}”"));
     Finding {
         what: describe(measure) + &relative.unwrap_or_default(),
         value: measured,

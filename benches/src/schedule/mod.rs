@@ -71,11 +71,7 @@ pub fn hash<'a>(schedules: impl IntoIterator<Item = &'a [Arrival]>) -> String {
         digest.update(arrival.row.to_le_bytes());
         digest.update(arrival.body.to_le_bytes());
     }
-    digest
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// An independent random stream for each (seed, name). ChaCha12 by name, not `StdRng`: its stream is the same in every
@@ -120,60 +116,25 @@ mod tests {
     /// Counts of a Poisson process have mean = variance = rate·t; gaps have a coefficient of variation of 1.
     #[test]
     fn arrivals_are_poisson() {
-        let arrivals = poisson(
-            &workload(),
-            "registry",
-            500.0,
-            MINUTE,
-            &Zipf::new(100, 0.99),
-            7,
-        );
+        let arrivals = poisson(&workload(), "registry", 500.0, MINUTE, &Zipf::new(100, 0.99), 7);
         let n = arrivals.len() as f64;
         assert!((n - 30_000.0).abs() < 4.0 * 30_000_f64.sqrt(), "{n}");
-        let gaps: Vec<f64> = arrivals
-            .windows(2)
-            .map(|pair| (pair[1].at_ns - pair[0].at_ns) as f64)
-            .collect();
+        let gaps: Vec<f64> = arrivals.windows(2).map(|pair| (pair[1].at_ns - pair[0].at_ns) as f64).collect();
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-        let sd =
-            (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt();
+        let sd = (gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64).sqrt();
         assert!((sd / mean - 1.0).abs() < 0.03, "cv {}", sd / mean);
-        assert!(
-            arrivals
-                .windows(2)
-                .all(|pair| pair[0].at_ns <= pair[1].at_ns)
-        );
+        assert!(arrivals.windows(2).all(|pair| pair[0].at_ns <= pair[1].at_ns));
     }
 
     #[test]
     fn shares_are_kept() {
-        let arrivals = poisson(
-            &workload(),
-            "registry",
-            500.0,
-            MINUTE,
-            &Zipf::new(100, 0.99),
-            7,
-        );
-        let finds = arrivals
-            .iter()
-            .filter(|arrival| arrival.endpoint == 0)
-            .count() as f64;
+        let arrivals = poisson(&workload(), "registry", 500.0, MINUTE, &Zipf::new(100, 0.99), 7);
+        let finds = arrivals.iter().filter(|arrival| arrival.endpoint == 0).count() as f64;
         assert!((finds / arrivals.len() as f64 - 0.75).abs() < 0.01);
     }
 
     #[test]
     fn no_rate_no_arrivals() {
-        assert!(
-            poisson(
-                &workload(),
-                "registry",
-                0.0,
-                MINUTE,
-                &Zipf::new(10, 0.99),
-                1
-            )
-            .is_empty()
-        );
+        assert!(poisson(&workload(), "registry", 0.0, MINUTE, &Zipf::new(10, 0.99), 1).is_empty());
     }
 }

@@ -46,18 +46,14 @@ impl Workload {
     /// # Errors
     /// [`MalformedWorkload`] with the reason and place.
     pub fn parse(text: &str) -> Result<Self, MalformedWorkload> {
-        let workload: Self =
-            toml::from_str(text).map_err(|error| MalformedWorkload(error.to_string()))?;
+        let workload: Self = toml::from_str(text).map_err(|error| MalformedWorkload(error.to_string()))?;
         for (name, service) in &workload.services {
             if service.endpoints.is_empty() {
                 return Err(MalformedWorkload(format!("service {name} has no endpoint")));
             }
             let shares = service.endpoints.iter().map(|endpoint| endpoint.share);
             let rate = service.rate_per_s.unwrap_or(1.0);
-            if shares
-                .chain([service.weight, rate])
-                .any(|share| !share.is_finite() || share <= 0.0)
-            {
+            if shares.chain([service.weight, rate]).any(|share| !share.is_finite() || share <= 0.0) {
                 return Err(MalformedWorkload(format!(
                     "service {name}: weight, shares and rate must be positive numbers"
                 )));
@@ -90,12 +86,9 @@ mod tests {
     #[test]
     fn refuses_what_it_does_not_know() {
         let misspelt = "[services.registry]\nweight = 1.0\nendpoint = []\n";
-        let error = Workload::parse(misspelt)
-            .expect_err("unknown field")
-            .to_string();
+        let error = Workload::parse(misspelt).expect_err("unknown field").to_string();
         assert!(error.contains("endpoint"), "{error}");
-        let negative =
-            "[services.registry]\nweight = 1.0\nendpoints = [{ name = \"x\", share = -1.0 }]";
+        let negative = "[services.registry]\nweight = 1.0\nendpoints = [{ name = \"x\", share = -1.0 }]";
         assert!(Workload::parse(negative).is_err());
         assert!(Workload::parse("[services.registry]\nweight = 1.0\nendpoints = []").is_err());
     }

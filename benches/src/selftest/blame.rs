@@ -5,8 +5,7 @@ use std::time::Duration;
 use schema::blame::{Cause, Entry};
 
 use super::injected::{
-    AGGRESSOR, MIGRATION, VICTIM, Watch, as_role, in_background, inject, overlap, set_up,
-    wait_for_waiters,
+    AGGRESSOR, MIGRATION, VICTIM, Watch, as_role, in_background, inject, overlap, set_up, wait_for_waiters,
 };
 use super::outcome;
 use crate::Failure;
@@ -30,14 +29,9 @@ pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
         let middle = f64::midpoint(lower, upper);
         let on = |pair: bool| -> f64 {
             let matching = |entry: &&Entry| {
-                (entry.waiting == VICTIM && entry.root == AGGRESSOR && entry.cause == Cause::Row)
-                    == pair
+                (entry.waiting == VICTIM && entry.root == AGGRESSOR && entry.cause == Cause::Row) == pair
             };
-            entries
-                .iter()
-                .filter(matching)
-                .map(|entry| entry.seconds)
-                .sum()
+            entries.iter().filter(matching).map(|entry| entry.seconds).sum()
         };
         let (right, elsewhere) = (on(true), on(false));
         found = format!(
@@ -48,16 +42,11 @@ pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
             waited.len()
         );
         if (upper - lower) / 2.0 <= BOUNDS_MAX * middle && waited.len() >= WAITS_MIN {
-            let pass =
-                right >= 0.95 * middle && right <= upper * 1.05 && elsewhere <= 0.05 * middle;
+            let pass = right >= 0.95 * middle && right <= upper * 1.05 && elsewhere <= 0.05 * middle;
             return Ok(outcome("V1", Some(pass), found));
         }
     }
-    Ok(outcome(
-        "V1",
-        None,
-        format!("{found}; the truth's bounds are too wide on this machine now"),
-    ))
+    Ok(outcome("V1", None, format!("{found}; the truth's bounds are too wide on this machine now")))
 }
 
 /// V2: three victims queue for one row. The root must be the holder for at least 95 % of the time; the direct blocker is
@@ -66,18 +55,11 @@ pub fn hot_row(url: &str) -> Result<SelfTest, Failure> {
     set_up(url)?;
     let (_, _, entries) = inject(url, 3, Duration::from_millis(60))?;
     let of = |wanted: &dyn Fn(&Entry) -> bool| -> f64 {
-        entries
-            .iter()
-            .filter(|entry| entry.waiting == VICTIM && wanted(entry))
-            .map(|entry| entry.seconds)
-            .sum()
+        entries.iter().filter(|entry| entry.waiting == VICTIM && wanted(entry)).map(|entry| entry.seconds).sum()
     };
     // Victims hold the row for an instant after one another; that is theirs, and small.
-    let (total, root, direct) = (
-        of(&|_| true),
-        of(&|entry| entry.root == AGGRESSOR),
-        of(&|entry| entry.direct == AGGRESSOR),
-    );
+    let (total, root, direct) =
+        (of(&|_| true), of(&|entry| entry.root == AGGRESSOR), of(&|entry| entry.direct == AGGRESSOR));
     let pass = total > 0.0 && root >= 0.95 * total && direct < root;
     let found = format!(
         "hot row with three victims: the holder is root of {:.0} % and direct blocker of {:.0} % of {total:.1} s",
@@ -93,9 +75,7 @@ pub fn ddl_queue(url: &str) -> Result<SelfTest, Failure> {
     let watching = Watch::start(url)?;
     let mut reader = as_role(url, AGGRESSOR)?;
     let failed = |error| failed("queueing behind a DDL statement", &error);
-    reader
-        .batch_execute("begin; select from lab_rows")
-        .map_err(failed)?;
+    reader.batch_execute("begin; select from lab_rows").map_err(failed)?;
     let (migration, queued) = (as_role(url, MIGRATION)?, as_role(url, VICTIM)?);
     let altering = in_background(migration, "alter table lab_rows add column x int");
     wait_for_waiters(url, 1)?;
@@ -106,29 +86,14 @@ pub fn ddl_queue(url: &str) -> Result<SelfTest, Failure> {
     reader.batch_execute("commit").map_err(failed)?;
     let _ = (altering.join(), reading.join());
     let entries = watching.finish()?;
-    let victim: Vec<&Entry> = entries
-        .iter()
-        .filter(|entry| entry.waiting == VICTIM)
-        .collect();
+    let victim: Vec<&Entry> = entries.iter().filter(|entry| entry.waiting == VICTIM).collect();
     let pass = !victim.is_empty()
-        && victim.iter().all(|entry| {
-            entry.root == AGGRESSOR && entry.direct == MIGRATION && entry.cause == Cause::BehindDdl
-        });
+        && victim
+            .iter()
+            .all(|entry| entry.root == AGGRESSOR && entry.direct == MIGRATION && entry.cause == Cause::BehindDdl);
     let words: Vec<String> = victim
         .iter()
-        .map(|entry| {
-            format!(
-                "root {}, direct {}, {:?}, {:.2} s",
-                entry.root, entry.direct, entry.cause, entry.seconds
-            )
-        })
+        .map(|entry| format!("root {}, direct {}, {:?}, {:.2} s", entry.root, entry.direct, entry.cause, entry.seconds))
         .collect();
-    Ok(outcome(
-        "V3",
-        Some(pass),
-        format!(
-            "a reader behind an ALTER behind a reader: {}",
-            words.join("; ")
-        ),
-    ))
+    Ok(outcome("V3", Some(pass), format!("a reader behind an ALTER behind a reader: {}", words.join("; "))))
 }

@@ -25,25 +25,13 @@ const CLOSED_CONNECTIONS: usize = 8;
 /// by a client of eight connections that measures from the sent moment must *fail* that check, or the check proves
 /// nothing.
 pub fn known_law() -> Result<(SelfTest, SelfTest), Failure> {
-    let law = Law {
-        mean: Duration::from_millis(20),
-        stall: Duration::from_millis(200),
-        cycle: Duration::from_secs(5),
-    };
+    let law = Law { mean: Duration::from_millis(20), stall: Duration::from_millis(200), cycle: Duration::from_secs(5) };
     let (pass, found) = open_loop(law)?;
-    let omitted = Settings {
-        settle: Duration::ZERO,
-        connections_max: Some(CLOSED_CONNECTIONS),
-        ..Settings::default()
-    };
+    let omitted = Settings { settle: Duration::ZERO, connections_max: Some(CLOSED_CONNECTIONS), ..Settings::default() };
     let closed = drive(law, 400.0, Duration::from_secs(20), omitted)?;
     let (accepted, wrongly) = compare(law, &closed.service_time);
     Ok((
-        outcome(
-            "V6",
-            pass,
-            format!("driver against a known law with stalls: {found}"),
-        ),
+        outcome("V6", pass, format!("driver against a known law with stalls: {found}")),
         outcome(
             "V7",
             Some(!accepted),
@@ -57,10 +45,7 @@ pub fn known_law() -> Result<(SelfTest, SelfTest), Failure> {
 /// As every experiment measures. A machine on which the driver is late itself gets two more chances, and then can't
 /// resolve the test; a driver in time must pass.
 fn open_loop(law: Law) -> Result<(Option<bool>, String), Failure> {
-    let settings = Settings {
-        settle: Duration::ZERO,
-        ..Settings::default()
-    };
+    let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
     let mut found = String::new();
     for _ in 0..3 {
         let open = drive(law, 400.0, Duration::from_secs(40), settings)?;
@@ -75,27 +60,14 @@ fn open_loop(law: Law) -> Result<(Option<bool>, String), Failure> {
 }
 
 /// A server that answers at once.
-const AT_ONCE: Law = Law {
-    mean: Duration::ZERO,
-    stall: Duration::ZERO,
-    cycle: Duration::from_secs(5),
-};
+const AT_ONCE: Law = Law { mean: Duration::ZERO, stall: Duration::ZERO, cycle: Duration::from_secs(5) };
 
 /// The highest rate at which the driver still sends 99 % of its requests within 1 ms of their moment.
 pub fn reach() -> Result<f64, Failure> {
     let mut reached = 0.0;
-    for rate in [
-        500.0, 1000.0, 2000.0, 4000.0, 6000.0, 8000.0, 12_000.0, 16_000.0,
-    ] {
-        let record = drive(
-            AT_ONCE,
-            rate,
-            Duration::from_secs(2),
-            Settings {
-                settle: Duration::ZERO,
-                ..Settings::default()
-            },
-        )?;
+    for rate in [500.0, 1000.0, 2000.0, 4000.0, 6000.0, 8000.0, 12_000.0, 16_000.0] {
+        let record =
+            drive(AT_ONCE, rate, Duration::from_secs(2), Settings { settle: Duration::ZERO, ..Settings::default() })?;
         if record.lag_summary().p99_us > 1000 || record.goodput_per_s() < 0.95 * rate {
             break;
         }
@@ -110,10 +82,7 @@ pub fn ceiling() -> Result<SelfTest, Failure> {
     let stub = Stub::start(AT_ONCE, 7)?;
     let others = match super::others::reach(&stub.url()) {
         none if none.is_empty() => "neither wrk nor oha is installed to compare with".into(),
-        some => format!(
-            "as fast as they can, closed loop, the same stub gives {}",
-            some.join(", ")
-        ),
+        some => format!("as fast as they can, closed loop, the same stub gives {}", some.join(", ")),
     };
     Ok(outcome(
         "ceiling",
@@ -124,33 +93,16 @@ pub fn ceiling() -> Result<SelfTest, Failure> {
     ))
 }
 
-fn drive(
-    law: Law,
-    rate_per_s: f64,
-    duration: Duration,
-    settings: Settings,
-) -> Result<ServiceRecord, Failure> {
+fn drive(law: Law, rate_per_s: f64, duration: Duration, settings: Settings) -> Result<ServiceRecord, Failure> {
     let stub = Stub::start(law, 7)?;
     let workload = ServiceWorkload {
         weight: 1.0,
         rate_per_s: None,
-        endpoints: vec![Endpoint {
-            name: "stub".into(),
-            share: 1.0,
-        }],
+        endpoints: vec![Endpoint { name: "stub".into(), share: 1.0 }],
     };
-    let arrivals = poisson(
-        &workload,
-        "stub",
-        rate_per_s,
-        duration.as_nanos() as u64,
-        &Zipf::new(1, 1.0),
-        11,
-    );
-    let url: hyper::Uri = stub
-        .url()
-        .parse()
-        .map_err(|error| Failure::could_not_run(format!("The stub's URL is none: {error}.")))?;
+    let arrivals = poisson(&workload, "stub", rate_per_s, duration.as_nanos() as u64, &Zipf::new(1, 1.0), 11);
+    let url: hyper::Uri =
+        stub.url().parse().map_err(|error| Failure::could_not_run(format!("The stub's URL is none: {error}.")))?;
     let call = move |_: &Arrival| Call {
         method: Method::GET,
         url: url.clone(),
@@ -167,30 +119,18 @@ fn drive(
         call: Arc::new(call),
         answered: None,
     };
-    let mut records = driver::run(&[load], settings)
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    records
-        .pop()
-        .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
+    let mut records = driver::run(&[load], settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    records.pop().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
 }
 
 /// Whether every quantile is within tolerance, and each one's ratio to the closed form.
 fn compare(law: Law, measured: &Histogram) -> (bool, String) {
     let ratios: BTreeMap<&str, f64> = QUANTILES
         .iter()
-        .map(|(q, name)| {
-            (
-                *name,
-                measured.quantile_us(*q).unwrap_or(0) as f64 / 1e6 / law.quantile_s(*q),
-            )
-        })
+        .map(|(q, name)| (*name, measured.quantile_us(*q).unwrap_or(0) as f64 / 1e6 / law.quantile_s(*q)))
         .collect();
-    let pass = ratios
-        .values()
-        .all(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
-    let words: Vec<String> = QUANTILES
-        .iter()
-        .map(|(_, name)| format!("{name} {:.3} of the truth", ratios[name]))
-        .collect();
+    let pass = ratios.values().all(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
+    let words: Vec<String> =
+        QUANTILES.iter().map(|(_, name)| format!("{name} {:.3} of the truth", ratios[name])).collect();
     (pass, words.join(", "))
 }

@@ -54,10 +54,7 @@ pub(super) fn inject(url: &str, victims: usize, hold: Duration) -> Result<Inject
         std::thread::sleep(Duration::from_millis(60 + round * 37 % 80));
     }
     stop.store(true, Ordering::Relaxed);
-    let waited = updating
-        .into_iter()
-        .flat_map(|thread| thread.join().unwrap_or_default())
-        .collect();
+    let waited = updating.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect();
     Ok((held, waited, watching.finish()?))
 }
 
@@ -65,19 +62,12 @@ fn hold_once(holder: &mut Client, hold: Duration) -> Result<Held, Failure> {
     let failed = |error| failed("holding a row", &error);
     holder.batch_execute("begin").map_err(failed)?;
     let possibly_from = Instant::now();
-    holder
-        .batch_execute("update lab_rows set n = n + 1 where id = 1")
-        .map_err(failed)?;
+    holder.batch_execute("update lab_rows set n = n + 1 where id = 1").map_err(failed)?;
     let surely_from = Instant::now();
     std::thread::sleep(hold);
     let surely_to = Instant::now();
     holder.batch_execute("commit").map_err(failed)?;
-    Ok(Held {
-        possibly_from,
-        surely_from,
-        surely_to,
-        possibly_to: Instant::now(),
-    })
+    Ok(Held { possibly_from, surely_from, surely_to, possibly_to: Instant::now() })
 }
 
 /// Updates the row every few milliseconds; when each began and ended.
@@ -85,10 +75,7 @@ fn update_until(mut client: Client, stop: &AtomicBool) -> Vec<(Instant, Instant)
     let mut spans = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let sent = Instant::now();
-        if client
-            .batch_execute("update lab_rows set n = n + 1 where id = 1")
-            .is_err()
-        {
+        if client.batch_execute("update lab_rows set n = n + 1 where id = 1").is_err() {
             break;
         }
         let done = Instant::now();
@@ -104,24 +91,12 @@ fn update_until(mut client: Client, stop: &AtomicBool) -> Vec<(Instant, Instant)
 /// Seconds of overlap: with what was surely held, and with what was possibly held.
 pub(super) fn overlap(held: &[Held], waited: &[(Instant, Instant)]) -> (f64, f64) {
     let common = |from: Instant, to: Instant, &(sent, done): &(Instant, Instant)| {
-        to.min(done)
-            .saturating_duration_since(from.max(sent))
-            .as_secs_f64()
+        to.min(done).saturating_duration_since(from.max(sent)).as_secs_f64()
     };
     let sum = |of: &dyn Fn(&Held) -> (Instant, Instant)| -> f64 {
-        held.iter()
-            .map(|held| {
-                waited
-                    .iter()
-                    .map(|span| common(of(held).0, of(held).1, span))
-                    .sum::<f64>()
-            })
-            .sum()
+        held.iter().map(|held| waited.iter().map(|span| common(of(held).0, of(held).1, span)).sum::<f64>()).sum()
     };
-    (
-        sum(&|held| (held.surely_from, held.surely_to)),
-        sum(&|held| (held.possibly_from, held.possibly_to)),
-    )
+    (sum(&|held| (held.surely_from, held.surely_to)), sum(&|held| (held.possibly_from, held.possibly_to)))
 }
 
 /// The lock loop with the product's own sampler and ledger.
@@ -151,17 +126,12 @@ impl Watch {
 
     pub(super) fn finish(self) -> Result<Vec<Entry>, Failure> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread
-            .join()
-            .map_err(|_| Failure::could_not_run("The lock loop ended early."))?
-            .map_err(could_not)
+        self.thread.join().map_err(|_| Failure::could_not_run("The lock loop ended early."))?.map_err(could_not)
     }
 }
 
 pub(super) fn set_up(url: &str) -> Result<(), Failure> {
-    connect(url)?
-        .batch_execute(SET_UP)
-        .map_err(|error| failed("setting up the ledger's test", &error))
+    connect(url)?.batch_execute(SET_UP).map_err(|error| failed("setting up the ledger's test", &error))
 }
 
 /// A session whose role, as `pg_stat_activity` shows it, is this one: `set session authorization` changes `usename`
@@ -178,10 +148,7 @@ pub(super) fn as_role(url: &str, role: &str) -> Result<Client, Failure> {
     connect(as_role.as_str())
 }
 
-pub(super) fn in_background(
-    mut client: Client,
-    statement: &'static str,
-) -> std::thread::JoinHandle<()> {
+pub(super) fn in_background(mut client: Client, statement: &'static str) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         // Whether it succeeds doesn't matter: that it waited does.
         let _ = client.batch_execute(statement);
@@ -193,10 +160,7 @@ pub(super) fn wait_for_waiters(url: &str, count: i64) -> Result<(), Failure> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
         let waiting: i64 = client
-            .query_one(
-                "select count(distinct pid) from pg_catalog.pg_locks where not granted",
-                &[],
-            )
+            .query_one("select count(distinct pid) from pg_catalog.pg_locks where not granted", &[])
             .map_err(|error| failed("counting waiters", &error))?
             .get(0);
         if waiting >= count {
@@ -204,9 +168,7 @@ pub(super) fn wait_for_waiters(url: &str, count: i64) -> Result<(), Failure> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    Err(Failure::could_not_run(
-        "Nobody queued within ten seconds, so there is nothing to test.",
-    ))
+    Err(Failure::could_not_run("Nobody queued within ten seconds, so there is nothing to test."))
 }
 
 fn could_not(error: schema::Error) -> Failure {

@@ -10,10 +10,7 @@ use crate::result::{Resource, SelfTest};
 use crate::scenario::{Played, Scenario, Stage, choose, drop_schemas, play, sql};
 
 /// Enough for scenarios that bring their own tables.
-const SIZE: Size = Size {
-    apis: 500,
-    organisations: 48,
-};
+const SIZE: Size = Size { apis: 500, organisations: 48 };
 const SEED: u64 = 1;
 const BUBBLES: &str = include_str!("bubbles.toml");
 const VICTIM: &str = "lab_victim";
@@ -34,9 +31,8 @@ pub struct Clusters {
 impl Clusters {
     /// Starts both.
     pub fn start() -> Result<Self, Failure> {
-        let folder = tempfile::tempdir().map_err(|error| {
-            Failure::could_not_run(format!("No temporary folder can be made: {error}."))
-        })?;
+        let folder = tempfile::tempdir()
+            .map_err(|error| Failure::could_not_run(format!("No temporary folder can be made: {error}.")))?;
         let passwords = Passwords::load(&folder.path().join("passwords"))
             .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
         let few = ["shared_buffers = '16MB'", "max_connections = 40"].map(str::to_owned);
@@ -53,26 +49,14 @@ impl Clusters {
         let malformed = |error| Failure::could_not_run(format!("{error}"));
         let scenario = Scenario::parse(BUBBLES).map_err(malformed)?;
         let stage = Stage::new(self.first.url(), None, vec![])?;
-        sql(
-            self.first.url(),
-            &stage,
-            &scenario.setup,
-            "setting up the bubbles",
-        )?;
+        sql(self.first.url(), &stage, &scenario.setup, "setting up the bubbles")?;
         let arm = |name: &str| -> Result<Played, Failure> {
-            let arm = scenario
-                .arm(name)
-                .ok_or_else(|| Failure::could_not_run("An arm is missing."))?;
+            let arm = scenario.arm(name).ok_or_else(|| Failure::could_not_run("An arm is missing."))?;
             let seconds = arm.seconds.unwrap_or(scenario.seconds);
             play(&stage, arm, seconds, SEED, &|_| Some(stage.here()))
         };
         let log = judge("log", Resource::Wal, &arm("log, quiet")?, &arm("log")?);
-        let buffers = judge(
-            "buffers",
-            Resource::DataIo,
-            &arm("buffers, quiet")?,
-            &arm("buffers")?,
-        );
+        let buffers = judge("buffers", Resource::DataIo, &arm("buffers, quiet")?, &arm("buffers")?);
         let connections = refused(&arm("connections, quiet")?, &arm("connections")?);
         drop_schemas(self.first.url())?;
         let all = [log, buffers, connections];
@@ -81,9 +65,7 @@ impl Clusters {
         let pass = if all.iter().any(|(pass, _)| *pass == Some(false)) {
             Some(false)
         } else {
-            all.iter()
-                .all(|(pass, _)| *pass == Some(true))
-                .then_some(true)
+            all.iter().all(|(pass, _)| *pass == Some(true)).then_some(true)
         };
         Ok(outcome("V9", pass, words.join("; ")))
     }
@@ -98,38 +80,21 @@ impl Clusters {
             .ok_or_else(|| Failure::could_not_run("S2 has no such ladder."))?;
         let grounds = Grounds {
             stage: Stage::new(self.first.url(), None, vec![])?,
-            other_database: copy(
-                self.first.url(),
-                &self.passwords,
-                DATABASE,
-                "govrnanza_copy",
-            )?,
+            other_database: copy(self.first.url(), &self.passwords, DATABASE, "govrnanza_copy")?,
             other_cluster: self.second.url().to_owned(),
             redirect: &|_, _| Ok(()),
         };
-        let effort = Effort {
-            replicates: 4,
-            settle_s: 0.3,
-            seconds: 1.5,
-            seed: SEED,
-        };
+        let effort = Effort { replicates: 4, settle_s: 0.3, seconds: 1.5, seed: SEED };
         let replicates = (0..effort.replicates)
             .map(|number| replicate(&grounds, &scenario, rungs, effort, number))
             .collect::<Result<Vec<_>, Failure>>()?;
         let ladder = result(&scenario, rungs, &replicates);
-        let medians: Vec<String> = ladder
-            .rungs
-            .iter()
-            .map(|of| format!("{} {:.1}", of.rung.short(), of.p50_ms))
-            .collect();
+        let medians: Vec<String> =
+            ladder.rungs.iter().map(|of| format!("{} {:.1}", of.rung.short(), of.p50_ms)).collect();
         let found = format!(
             "isolation ladder of S2, the victim's median in ms: {}; waits for rows on L2: {}",
             medians.join(", "),
-            if ladder.no_row_waits_across {
-                "none"
-            } else {
-                "SOME"
-            }
+            if ladder.no_row_waits_across { "none" } else { "SOME" }
         );
         Ok(outcome("V11", Some(ladder.sound()), found))
     }
@@ -151,19 +116,10 @@ fn waited(played: &Played, resource: Option<Resource>, blamed: &dyn Fn(&str) -> 
 /// What isn't ours on this machine makes processors scarce: then it is left open.
 fn judge(name: &str, right: Resource, quiet: &Played, bubble: &Played) -> (Option<bool>, String) {
     let on_bubble = waited(bubble, Some(right), &|blamed| blamed == BUBBLE);
-    let others = |resource| {
-        waited(bubble, Some(resource), &|blamed| {
-            blamed != VICTIM && blamed != FOREIGN
-        })
-    };
-    let first = [
-        Resource::RunQueue,
-        Resource::DataIo,
-        Resource::Wal,
-        Resource::LightweightLock,
-    ]
-    .into_iter()
-    .max_by(|a, b| others(*a).total_cmp(&others(*b)));
+    let others = |resource| waited(bubble, Some(resource), &|blamed| blamed != VICTIM && blamed != FOREIGN);
+    let first = [Resource::RunQueue, Resource::DataIo, Resource::Wal, Resource::LightweightLock]
+        .into_iter()
+        .max_by(|a, b| others(*a).total_cmp(&others(*b)));
     let control = waited(quiet, Some(right), &|blamed| blamed != VICTIM);
     let part = control / on_bubble.max(1e-9);
     let pass = first == Some(right) && on_bubble > 0.0 && part < CONTROL_MAX;
@@ -171,10 +127,7 @@ fn judge(name: &str, right: Resource, quiet: &Played, bubble: &Played) -> (Optio
     let resolved = pass || foreign < 0.2 * on_bubble;
     let words = format!(
         "{name}: {on_bubble:.2} s blamed on the bubble, {} first, control {:.0} %",
-        first.map_or_else(String::new, |first| serde_json::json!(first)
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()),
+        first.map_or_else(String::new, |first| serde_json::json!(first).as_str().unwrap_or_default().to_owned()),
         part * 100.0
     );
     (resolved.then_some(pass), words)
@@ -185,19 +138,9 @@ fn refused(quiet: &Played, bubble: &Played) -> (Option<bool>, String) {
     let count = |played: &Played, code: Option<&str>| -> u64 {
         let of = played.rounds.get("victim").map(|rounds| &rounds.errors);
         let errors = of.into_iter().flatten();
-        errors
-            .filter(|(is, _)| code.is_none_or(|code| **is == *code))
-            .map(|(_, count)| count)
-            .sum()
+        errors.filter(|(is, _)| code.is_none_or(|code| **is == *code)).map(|(_, count)| count).sum()
     };
-    let (full, any, control) = (
-        count(bubble, Some("53300")),
-        count(bubble, None),
-        count(quiet, None),
-    );
+    let (full, any, control) = (count(bubble, Some("53300")), count(bubble, None), count(quiet, None));
     let pass = full > 0 && full * 2 > any && control * 10 < full;
-    (
-        Some(pass),
-        format!("connections: {full} of {any} refusals are 53300, control {control}"),
-    )
+    (Some(pass), format!("connections: {full} of {any} refusals are 53300, control {control}"))
 }

@@ -9,31 +9,11 @@ use crate::result::SelfTest;
 
 /// (what an open transaction has done to the parent, its statement, whether the child's insert then waits).
 const TABLE: &[(&str, &str, bool)] = &[
-    (
-        "plain update",
-        "update lab_parent set note = 'x' where id = 1",
-        false,
-    ),
-    (
-        "update of a plain unique column",
-        "update lab_parent set slug = 'y' where id = 1",
-        true,
-    ),
-    (
-        "update of an expression-unique column",
-        "update lab_parent set name = 'y' where id = 1",
-        false,
-    ),
-    (
-        "update that writes the key",
-        "update lab_parent set id = id where id = 1",
-        false,
-    ),
-    (
-        "update that changes the key",
-        "update lab_parent set id = 101 where id = 1",
-        true,
-    ),
+    ("plain update", "update lab_parent set note = 'x' where id = 1", false),
+    ("update of a plain unique column", "update lab_parent set slug = 'y' where id = 1", true),
+    ("update of an expression-unique column", "update lab_parent set name = 'y' where id = 1", false),
+    ("update that writes the key", "update lab_parent set id = id where id = 1", false),
+    ("update that changes the key", "update lab_parent set id = 101 where id = 1", true),
     (
         "upsert that writes the key",
         "insert into lab_parent values (1, 'a', 'a', 'z') on conflict (id) do update set id = excluded.id",
@@ -44,26 +24,10 @@ const TABLE: &[(&str, &str, bool)] = &[
         "insert into lab_parent values (1, 'a', 'a', 'z') on conflict (id) do update set note = excluded.note",
         false,
     ),
-    (
-        "select for update",
-        "select from lab_parent where id = 1 for update",
-        true,
-    ),
-    (
-        "select for no key update",
-        "select from lab_parent where id = 1 for no key update",
-        false,
-    ),
-    (
-        "select for share",
-        "select from lab_parent where id = 1 for share",
-        false,
-    ),
-    (
-        "select for key share",
-        "select from lab_parent where id = 1 for key share",
-        false,
-    ),
+    ("select for update", "select from lab_parent where id = 1 for update", true),
+    ("select for no key update", "select from lab_parent where id = 1 for no key update", false),
+    ("select for share", "select from lab_parent where id = 1 for share", false),
+    ("select for key share", "select from lab_parent where id = 1 for key share", false),
     ("delete", "delete from lab_parent where id = 1", true),
 ];
 
@@ -80,10 +44,7 @@ pub fn truth_table(url: &str) -> Result<SelfTest, Failure> {
     let mut wrong = Vec::new();
     for (what, statement, expected) in TABLE {
         if waits(&mut holder, &mut child, statement)? != *expected {
-            wrong.push(format!(
-                "{what} {}",
-                if *expected { "doesn't block" } else { "blocks" }
-            ));
+            wrong.push(format!("{what} {}", if *expected { "doesn't block" } else { "blocks" }));
         }
     }
     let _ = holder.batch_execute("drop table lab_child, lab_parent");
@@ -98,17 +59,12 @@ pub fn truth_table(url: &str) -> Result<SelfTest, Failure> {
 fn waits(holder: &mut Client, child: &mut Client, statement: &str) -> Result<bool, Failure> {
     let failed = |error| failed("trying the foreign keys", &error);
     holder.batch_execute(SET_UP).map_err(failed)?;
-    holder
-        .batch_execute(&format!("begin; {statement}"))
-        .map_err(failed)?;
-    let inserted =
-        child.batch_execute("set lock_timeout = '400ms'; insert into lab_child values (1)");
+    holder.batch_execute(&format!("begin; {statement}")).map_err(failed)?;
+    let inserted = child.batch_execute("set lock_timeout = '400ms'; insert into lab_child values (1)");
     holder.batch_execute("rollback").map_err(failed)?;
     match inserted {
         Ok(()) => Ok(false),
-        Err(error) if error.code() == Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE) => {
-            Ok(true)
-        }
+        Err(error) if error.code() == Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE) => Ok(true),
         Err(error) => Err(failed(error)),
     }
 }

@@ -29,9 +29,7 @@ use crate::result::SelfTest;
 use crate::{Failure, saved};
 
 /// What can be tested, in the order it is: the short ones, and those that need the whole system and minutes.
-pub const SHORT: [&str; 10] = [
-    "V1", "V2", "V3", "V4", "V8", "V6", "V7", "V9", "V11", "ceiling",
-];
+pub const SHORT: [&str; 10] = ["V1", "V2", "V3", "V4", "V8", "V6", "V7", "V9", "V11", "ceiling"];
 /// See [`SHORT`].
 pub const LONG: [&str; 3] = ["V5", "V10", "V12"];
 
@@ -61,11 +59,7 @@ impl Options {
 ///
 /// # Errors
 /// When Postgres or the services can't be started; a test that fails is a result.
-pub fn run(
-    options: &Options,
-    stop: &Arc<AtomicBool>,
-    say: impl Fn(&SelfTest),
-) -> Result<Vec<SelfTest>, Failure> {
+pub fn run(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&SelfTest)) -> Result<Vec<SelfTest>, Failure> {
     let mut tests = Vec::new();
     let mut note = |test: SelfTest| {
         say(&test);
@@ -99,23 +93,15 @@ pub fn run(
         note(watching::on_and_off(&system, stop)?);
     }
     if wants("V10") || wants("V12") {
-        repeats::run(options.optimised, &wants, stop)?
-            .into_iter()
-            .for_each(note);
+        repeats::run(options.optimised, &wants, stop)?.into_iter().for_each(note);
     }
     Ok(tests)
 }
 
 /// The ledger's tests, on a throw-away Postgres.
-fn on_a_cluster(
-    wants: &dyn Fn(&'static str) -> bool,
-    note: &mut dyn FnMut(SelfTest),
-) -> Result<(), Failure> {
-    let cluster = Cluster::find_or_start(&ClusterOptions {
-        careless: false,
-        ..ClusterOptions::ephemeral()
-    })
-    .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+fn on_a_cluster(wants: &dyn Fn(&'static str) -> bool, note: &mut dyn FnMut(SelfTest)) -> Result<(), Failure> {
+    let cluster = Cluster::find_or_start(&ClusterOptions { careless: false, ..ClusterOptions::ephemeral() })
+        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let url = cluster.url();
     type Test = fn(&str) -> Result<SelfTest, Failure>;
     let tests: [(&str, Test); 5] = [
@@ -145,10 +131,7 @@ pub fn save(results: &Path, tests: &[SelfTest]) -> Result<(), Failure> {
     all.extend(tests.iter().cloned());
     all.sort_by_key(|test| {
         let id = test.id.split(' ').next().unwrap_or_default().to_owned();
-        let number = id
-            .trim_start_matches('V')
-            .parse::<u32>()
-            .unwrap_or(u32::MAX);
+        let number = id.trim_start_matches('V').parse::<u32>().unwrap_or(u32::MAX);
         (number, test.id.clone())
     });
     saved::keep(results, SAVED, &all)
@@ -163,10 +146,5 @@ pub fn newest(results: &Path) -> Option<(Vec<SelfTest>, Option<String>)> {
 
 /// A test's outcome.
 fn outcome(id: &str, pass: Option<bool>, found: String) -> SelfTest {
-    SelfTest {
-        id: id.into(),
-        found,
-        pass,
-        at: Some(saved::now()),
-    }
+    SelfTest { id: id.into(), found, pass, at: Some(saved::now()) }
 }

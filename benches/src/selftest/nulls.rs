@@ -32,8 +32,7 @@ const FAMILY: usize = 20;
 pub fn false_alarms(system: &System, nulls: u32, stop: &AtomicBool) -> Result<SelfTest, Failure> {
     let services = system.services();
     let bar = ProgressBar::new(u64::from(nulls));
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} comparisons · {eta} left")
-    {
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} comparisons · {eta} left") {
         bar.set_style(style);
     }
     let mut random = stream(1, "order of null cells");
@@ -48,11 +47,7 @@ pub fn false_alarms(system: &System, nulls: u32, stop: &AtomicBool) -> Result<Se
             // Which of the two is called "alone" is chance, so that neither drift nor what the first one left behind
             // leans to a side.
             let pair = (first, second);
-            pairs.push(if random.random() {
-                pair
-            } else {
-                (second, first)
-            });
+            pairs.push(if random.random() { pair } else { (second, first) });
         }
         estimates.extend(paired_ratio(&pairs));
         bar.inc(1);

@@ -23,9 +23,7 @@ pub fn reach(url: &str) -> Vec<String> {
 
 /// Both say it in the same words.
 fn requests_per_s(text: &str) -> Option<f64> {
-    let line = text
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("Requests/sec:"));
+    let line = text.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
     line?.trim().parse().ok()
 }
 
@@ -35,13 +33,9 @@ mod tests {
 
     #[test]
     fn reads_what_wrk_and_oha_say() {
-        let wrk =
-            "  1000 requests in 2.00s, 1MB read\nRequests/sec:  31234.56\nTransfer/sec: 1MB\n";
+        let wrk = "  1000 requests in 2.00s, 1MB read\nRequests/sec:  31234.56\nTransfer/sec: 1MB\n";
         assert_eq!(requests_per_s(wrk), Some(31_234.56));
-        assert_eq!(
-            requests_per_s("Summary:\n  Requests/sec:\t512.5\n"),
-            Some(512.5)
-        );
+        assert_eq!(requests_per_s("Summary:\n  Requests/sec:\t512.5\n"), Some(512.5));
         assert_eq!(requests_per_s("unable to connect"), None);
     }
 }

@@ -34,13 +34,7 @@ pub fn bubble(url: &str) -> Result<SelfTest, Failure> {
     for _ in 0..burning {
         threads.push(compute(url, BUBBLE, 200_000, Duration::ZERO, &stop)?);
     }
-    threads.push(compute(
-        url,
-        VICTIM,
-        5_000,
-        Duration::from_millis(5),
-        &stop,
-    )?);
+    threads.push(compute(url, VICTIM, 5_000, Duration::from_millis(5), &stop)?);
     let watching = StateLoop::start(url, &[])?;
     std::thread::sleep(DURATION);
     let states = watching.finish()?;
@@ -57,11 +51,7 @@ pub fn bubble(url: &str) -> Result<SelfTest, Failure> {
             .map(|line| line.seconds)
             .sum()
     };
-    let (total, right, foreign) = (
-        sum(&|_| true),
-        sum(&|blamed| blamed == BUBBLE),
-        sum(&|blamed| blamed == "others"),
-    );
+    let (total, right, foreign) = (sum(&|_| true), sum(&|blamed| blamed == BUBBLE), sum(&|blamed| blamed == "others"));
     let share = |part: f64| part / total.max(1e-9);
     let found = format!(
         "processor bubble: {:.2} s in the run queue, {:.0} % of it blamed on the bubble, {:.0} % on what isn't ours",

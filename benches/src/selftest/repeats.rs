@@ -33,10 +33,7 @@ pub fn run(
         let reversed = rig.matrix(REPLICATES, true, stop)?;
         let detectable = |matrix: &Matrix| matrix.detectable.get(&Metric::P50).copied();
         let mde = detectable(&first).into_iter().chain(detectable(&reversed));
-        tests.push(turned_round(
-            &pairs(&first, &reversed),
-            mde.fold(1.0, f64::max),
-        ));
+        tests.push(turned_round(&pairs(&first, &reversed), mde.fold(1.0, f64::max)));
     }
     Ok(tests)
 }
@@ -46,10 +43,7 @@ fn pairs(first: &Matrix, second: &Matrix) -> Vec<(Estimate, Estimate)> {
     let same = |one: &Entry, other: &Entry| {
         one.victim == other.victim && one.aggressor == other.aggressor && one.metric == other.metric
     };
-    let of = first
-        .entries
-        .iter()
-        .filter(|entry| entry.metric == Metric::P50);
+    let of = first.entries.iter().filter(|entry| entry.metric == Metric::P50);
     of.filter_map(|entry| {
         let other = second.entries.iter().find(|other| same(entry, other))?;
         Some((entry.estimate?, other.estimate?))
@@ -61,18 +55,14 @@ fn pairs(first: &Matrix, second: &Matrix) -> Vec<(Estimate, Estimate)> {
 fn error(estimate: &Estimate) -> (f64, f64) {
     use statrs::distribution::{ContinuousCDF, StudentsT};
     let freedom = estimate.replicates as f64 - 1.0;
-    let t =
-        StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(0.975));
+    let t = StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |student| student.inverse_cdf(0.975));
     ((estimate.high / estimate.low).ln() / (2.0 * t), freedom)
 }
 
 fn repeated(pairs: &[(Estimate, Estimate)]) -> SelfTest {
     let overlap = |(a, b): &&(Estimate, Estimate)| a.low <= b.high && b.low <= a.high;
     let share = pairs.iter().filter(overlap).count() as f64 / pairs.len().max(1) as f64;
-    let logs: Vec<(f64, f64)> = pairs
-        .iter()
-        .map(|(a, b)| (a.ratio.ln(), b.ratio.ln()))
-        .collect();
+    let logs: Vec<(f64, f64)> = pairs.iter().map(|(a, b)| (a.ratio.ln(), b.ratio.ln())).collect();
     let rank = spearman(&logs);
     let expected = reliability(pairs);
     let found = format!(
@@ -112,10 +102,7 @@ fn turned_round(pairs: &[(Estimate, Estimate)], mde: f64) -> SelfTest {
         })
         .collect();
     let changed = holm(&p).into_iter().filter(|p| *p < 0.05).count();
-    let most = pairs
-        .iter()
-        .map(|(a, b)| (a.ratio / b.ratio).ln().abs().exp())
-        .fold(1.0, f64::max);
+    let most = pairs.iter().map(|(a, b)| (a.ratio / b.ratio).ln().abs().exp()).fold(1.0, f64::max);
     let found = format!(
         "the same cells in reversed order: {changed} of {} medians changed beyond chance; the largest change ×{most:.2}, identical systems differ by up to ×{mde:.2}",
         pairs.len()

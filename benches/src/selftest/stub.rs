@@ -42,11 +42,7 @@ impl Law {
         let (mut low, mut high) = (0.0, s + 40.0 * m);
         for _ in 0..100 {
             let middle = f64::midpoint(low, high);
-            if within(middle) < q {
-                low = middle
-            } else {
-                high = middle
-            }
+            if within(middle) < q { low = middle } else { high = middle }
         }
         high
     }
@@ -90,8 +86,7 @@ const STRATA: usize = 4000;
 impl Stub {
     /// On a free port of the loopback.
     pub fn start(law: Law, seed: u64) -> Result<Self, Failure> {
-        let failed =
-            |error| Failure::could_not_run(format!("The stub server can't start: {error}."));
+        let failed = |error| Failure::could_not_run(format!("The stub server can't start: {error}."));
         let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let stop = Arc::new(AtomicBool::new(false));
@@ -110,11 +105,7 @@ impl Stub {
                 std::thread::spawn(move || read(&connection, law, started, &delays, &next, &due));
             }
         });
-        Ok(Self {
-            address,
-            stop,
-            threads: vec![accepting, answering],
-        })
+        Ok(Self { address, stop, threads: vec![accepting, answering] })
     }
 
     /// Its base URL.
@@ -135,25 +126,14 @@ impl Drop for Stub {
 }
 
 fn delays(law: Law, seed: u64) -> Vec<Duration> {
-    let mut delays: Vec<Duration> = (0..STRATA)
-        .map(|i| {
-            law.mean
-                .mul_f64(-(1.0 - (i as f64 + 0.5) / STRATA as f64).ln())
-        })
-        .collect();
+    let mut delays: Vec<Duration> =
+        (0..STRATA).map(|i| law.mean.mul_f64(-(1.0 - (i as f64 + 0.5) / STRATA as f64).ln())).collect();
     delays.shuffle(&mut stream(seed, "stub"));
     delays
 }
 
 /// One connection: a thread of its own, since what is being tested may open hundreds at once.
-fn read(
-    connection: &TcpStream,
-    law: Law,
-    started: Instant,
-    delays: &[Duration],
-    next: &AtomicU64,
-    due: &Sender<Due>,
-) {
+fn read(connection: &TcpStream, law: Law, started: Instant, delays: &[Duration], next: &AtomicU64, due: &Sender<Due>) {
     let Ok(writer) = connection.try_clone() else {
         return;
     };
@@ -169,19 +149,10 @@ fn read(
         }
         let number = next.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
-        let into_cycle = Duration::from_nanos(
-            (now - started).as_nanos() as u64 % law.cycle.as_nanos().max(1) as u64,
-        );
+        let into_cycle = Duration::from_nanos((now - started).as_nanos() as u64 % law.cycle.as_nanos().max(1) as u64);
         let stalled = law.stall.saturating_sub(into_cycle);
         let at = now + stalled + delays[number as usize % delays.len()];
-        if due
-            .send(Due {
-                at,
-                number,
-                to: Arc::clone(&to),
-            })
-            .is_err()
-        {
+        if due.send(Due { at, number, to: Arc::clone(&to) }).is_err() {
             return;
         }
     }
@@ -196,18 +167,14 @@ fn answer(inbox: &Receiver<Due>) {
                 break;
             }
             if let Some(Reverse(due)) = waiting.pop() {
-                let mut to = due
-                    .to
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
-                let _ = to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}");
+                let mut to = due.to.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let _ =
+                    to.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}");
             }
         }
         let patience = waiting
             .peek()
-            .map_or(Duration::from_secs(1), |Reverse(first)| {
-                first.at.saturating_duration_since(Instant::now())
-            });
+            .map_or(Duration::from_secs(1), |Reverse(first)| first.at.saturating_duration_since(Instant::now()));
         match inbox.recv_timeout(patience) {
             Ok(due) => waiting.push(Reverse(due)),
             Err(RecvTimeoutError::Timeout) => {}
@@ -222,11 +189,7 @@ mod tests {
 
     #[test]
     fn without_stalls_the_law_is_exponential() {
-        let law = Law {
-            mean: Duration::from_millis(100),
-            stall: Duration::ZERO,
-            cycle: Duration::from_secs(5),
-        };
+        let law = Law { mean: Duration::from_millis(100), stall: Duration::ZERO, cycle: Duration::from_secs(5) };
         assert!((law.quantile_s(0.5) - 0.1 * 2_f64.ln()).abs() < 1e-9);
         assert!((law.quantile_s(0.99) - 0.1 * 100_f64.ln()).abs() < 1e-9);
     }
@@ -234,11 +197,8 @@ mod tests {
     /// Against the mean over a million moments of arrival: stalled ones wait the residue first.
     #[test]
     fn the_closed_form_is_right() {
-        let law = Law {
-            mean: Duration::from_millis(20),
-            stall: Duration::from_millis(200),
-            cycle: Duration::from_secs(5),
-        };
+        let law =
+            Law { mean: Duration::from_millis(20), stall: Duration::from_millis(200), cycle: Duration::from_secs(5) };
         let moments = 1_000_000;
         for q in [0.5, 0.9, 0.99, 0.999] {
             let t = law.quantile_s(q);

@@ -26,10 +26,7 @@ impl System {
     pub fn start(optimised: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
         let workload = Workload::parse(MATRIX)
             .map_err(|error| Failure::could_not_run(format!("The built-in workload: {error}")))?;
-        Ok(Self {
-            environment: Environment::start(Size::SMALL, 1, optimised, stop)?,
-            workload,
-        })
+        Ok(Self { environment: Environment::start(Size::SMALL, 1, optimised, stop)?, workload })
     }
 
     /// Names of the services under test.
@@ -48,36 +45,16 @@ impl System {
         number: usize,
     ) -> Result<ServiceRecord, Failure> {
         let info = ServiceInfo::at(service, rate_per_s);
-        let cell = crate::experiment::Cell::Alone {
-            service: service.to_owned(),
-        };
+        let cell = crate::experiment::Cell::Alone { service: service.to_owned() };
         let seed = schedule_seed(1, number, &cell);
-        let loads = loads(
-            &self.environment,
-            &self.workload,
-            &[info],
-            SETTLE + measure,
-            seed,
-        )?;
-        let settings = Settings {
-            settle: SETTLE,
-            ..Settings::default()
-        };
-        let mut records = driver::run(&loads, settings)
-            .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-        records
-            .pop()
-            .ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
+        let loads = loads(&self.environment, &self.workload, &[info], SETTLE + measure, seed)?;
+        let settings = Settings { settle: SETTLE, ..Settings::default() };
+        let mut records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        records.pop().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
     }
 
     /// The median of such a drive in microseconds, failures at the time-out.
-    pub fn median_us(
-        &self,
-        service: &str,
-        rate_per_s: f64,
-        measure: Duration,
-        number: usize,
-    ) -> Result<f64, Failure> {
+    pub fn median_us(&self, service: &str, rate_per_s: f64, measure: Duration, number: usize) -> Result<f64, Failure> {
         let record = self.drive(service, rate_per_s, measure, number)?;
         let all = record.all_responses(Settings::default().timeout);
         Ok(all.quantile_us(0.5).unwrap_or(0) as f64)

@@ -47,9 +47,8 @@ pub fn idle(system: &System, stop: &AtomicBool) -> Result<SelfTest, Failure> {
 
 /// The same binary with the same settings on another port, ready.
 fn start(system: &System) -> Result<Process, Failure> {
-    let failed = |why: &dyn std::fmt::Display| {
-        Failure::could_not_run(format!("The twin of {SERVICE} can't be started: {why}."))
-    };
+    let failed =
+        |why: &dyn std::fmt::Display| Failure::could_not_run(format!("The twin of {SERVICE} can't be started: {why}."));
     let environment = &system.environment;
     let original = environment.instance().process_id(SERVICE);
     let id = original.ok_or_else(|| failed(&"it doesn't run itself"))?;
@@ -71,10 +70,7 @@ fn start(system: &System) -> Result<Process, Failure> {
     }
     .start()?;
     let deadline = Instant::now() + PATIENCE;
-    while ureq::get(format!("http://{address}/readyz"))
-        .call()
-        .is_err()
-    {
+    while ureq::get(format!("http://{address}/readyz")).call().is_err() {
         if twin.ended().is_some() || Instant::now() > deadline {
             return Err(failed(&twin.last_lines()));
         }

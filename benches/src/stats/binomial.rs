@@ -20,11 +20,7 @@ mod tests {
     /// R: `binom.test(k, n, alternative = "less")$conf.int[2]`.
     #[test]
     fn agrees_with_r() {
-        for (hits, trials, bound) in [
-            (0, 200, 0.014_867),
-            (10, 200, 0.083_373),
-            (5, 10, 0.777_559),
-        ] {
+        for (hits, trials, bound) in [(0, 200, 0.014_867), (10, 200, 0.083_373), (5, 10, 0.777_559)] {
             let ours = share_at_most(hits, trials);
             assert!((ours - bound).abs() < 2e-4, "{hits} of {trials}: {ours}");
         }

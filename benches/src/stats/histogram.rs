@@ -47,8 +47,7 @@ impl Histogram {
     pub fn add_at_least(&mut self, other: &Self, least_us: u64) {
         for value in other.0.iter_recorded() {
             let at = value.value_iterated_to().max(least_us).min(HIGHEST_US);
-            self.0
-                .saturating_record_n(at, value.count_since_last_iteration());
+            self.0.saturating_record_n(at, value.count_since_last_iteration());
         }
     }
 
@@ -91,9 +90,7 @@ impl Histogram {
     /// # Errors
     /// [`MalformedHistogram`] when it is no base64 or no histogram.
     pub fn decode(text: &str) -> Result<Self, MalformedHistogram> {
-        let bytes = STANDARD
-            .decode(text)
-            .map_err(|error| MalformedHistogram(error.to_string()))?;
+        let bytes = STANDARD.decode(text).map_err(|error| MalformedHistogram(error.to_string()))?;
         let inner: hdrhistogram::Histogram<u64> = Deserializer::new()
             .deserialize(&mut bytes.as_slice())
             .map_err(|error| MalformedHistogram(error.to_string()))?;
@@ -122,12 +119,7 @@ mod tests {
     #[test]
     fn quantiles_are_within_a_thousandth() {
         let histogram = one_to(100_000);
-        for (q, exact) in [
-            (0.5, 50_000.0),
-            (0.95, 95_000.0),
-            (0.99, 99_000.0),
-            (0.999, 99_900.0),
-        ] {
+        for (q, exact) in [(0.5, 50_000.0), (0.95, 95_000.0), (0.99, 99_000.0), (0.999, 99_900.0)] {
             let value = histogram.quantile_us(q).expect("not empty") as f64;
             assert!((value / exact - 1.0).abs() < 0.001, "{q}: {value}");
         }

@@ -13,8 +13,6 @@ mod welch;
 pub use binomial::share_at_most;
 pub use histogram::{Histogram, MalformedHistogram};
 pub use holm::holm;
-pub use paired::{
-    Difference, Estimate, minimum_detectable_effect, paired_difference, paired_ratio,
-};
+pub use paired::{Difference, Estimate, minimum_detectable_effect, paired_difference, paired_ratio};
 pub use rank::spearman;
 pub use welch::welch_ratio;

@@ -34,19 +34,10 @@ impl Estimate {
 /// where all differ from 1 by the very same, there is no interval, hence `None`: *not resolved*.
 #[must_use]
 pub fn paired_ratio(pairs: &[(f64, f64)]) -> Option<Estimate> {
-    let logs: Vec<f64> = pairs
-        .iter()
-        .map(|(alone, together)| together.ln() - alone.ln())
-        .filter(|log| log.is_finite())
-        .collect();
+    let logs: Vec<f64> =
+        pairs.iter().map(|(alone, together)| together.ln() - alone.ln()).filter(|log| log.is_finite()).collect();
     let Interval { mean, half, p } = interval(&logs)?;
-    Some(Estimate {
-        ratio: mean.exp(),
-        low: (mean - half).exp(),
-        high: (mean + half).exp(),
-        p,
-        replicates: logs.len(),
-    })
+    Some(Estimate { ratio: mean.exp(), low: (mean - half).exp(), high: (mean + half).exp(), p, replicates: logs.len() })
 }
 
 /// A mean difference (together − alone) with its 95 % interval, in the unit of what was measured.
@@ -65,17 +56,10 @@ pub struct Difference {
 /// pairs, or where all differ by the very same.
 #[must_use]
 pub fn paired_difference(pairs: &[(f64, f64)]) -> Option<Difference> {
-    let differences: Vec<f64> = pairs
-        .iter()
-        .map(|(alone, together)| together - alone)
-        .filter(|difference| difference.is_finite())
-        .collect();
+    let differences: Vec<f64> =
+        pairs.iter().map(|(alone, together)| together - alone).filter(|difference| difference.is_finite()).collect();
     let Interval { mean, half, .. } = interval(&differences)?;
-    Some(Difference {
-        mean,
-        low: mean - half,
-        high: mean + half,
-    })
+    Some(Difference { mean, low: mean - half, high: mean + half })
 }
 
 /// A mean, half the width of its 95 % interval, and the p-value of "it is 0".
@@ -93,11 +77,7 @@ fn interval(values: &[f64]) -> Option<Interval> {
     }
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
-    let variance = values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / (n - 1.0);
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let error = (variance / n).sqrt();
     let student = StudentsT::new(0.0, 1.0, n - 1.0).ok()?;
     let p = if error > 0.0 {
@@ -107,11 +87,7 @@ fn interval(values: &[f64]) -> Option<Interval> {
     } else {
         return None;
     };
-    Some(Interval {
-        mean,
-        half: student.inverse_cdf(0.975) * error,
-        p,
-    })
+    Some(Interval { mean, half: student.inverse_cdf(0.975) * error, p })
 }
 
 /// The minimum detectable effect, as a ratio ≥ 1: the bound farthest from 1 of the intervals that *this run's own* null
@@ -119,10 +95,7 @@ fn interval(values: &[f64]) -> Option<Interval> {
 /// What lies within it can't be told from nothing on this machine today. `None` without a resolved null cell.
 #[must_use]
 pub fn minimum_detectable_effect(nulls: &[Estimate]) -> Option<f64> {
-    let widest = nulls
-        .iter()
-        .map(|null| null.high.ln().abs().max(null.low.ln().abs()))
-        .fold(f64::NAN, f64::max);
+    let widest = nulls.iter().map(|null| null.high.ln().abs().max(null.low.ln().abs())).fold(f64::NAN, f64::max);
     widest.is_finite().then(|| widest.exp())
 }
 
@@ -141,17 +114,11 @@ mod tests {
     /// Five pairs worked out by hand: log ratios 0.1, 0.2, 0.3, 0.2, 0.2; mean 0.2, sd 0.0707107, t(4, 0.975) = 2.776445.
     #[test]
     fn interval_equals_the_textbook() {
-        let pairs: Vec<(f64, f64)> = [0.1_f64, 0.2, 0.3, 0.2, 0.2]
-            .iter()
-            .map(|log| (10.0, 10.0 * log.exp()))
-            .collect();
+        let pairs: Vec<(f64, f64)> = [0.1_f64, 0.2, 0.3, 0.2, 0.2].iter().map(|log| (10.0, 10.0 * log.exp())).collect();
         let estimate = paired_ratio(&pairs).expect("five pairs");
         let half = 2.776_445 * 0.070_710_7 / 5_f64.sqrt();
         assert!((estimate.ratio.ln() - 0.2).abs() < 1e-9);
-        assert!(
-            (estimate.high.ln() - 0.2 - half).abs() < 1e-5,
-            "{estimate:?}"
-        );
+        assert!((estimate.high.ln() - 0.2 - half).abs() < 1e-5, "{estimate:?}");
         assert!((0.2 - estimate.low.ln() - half).abs() < 1e-5);
         assert!((estimate.p - 0.003_198).abs() < 1e-4, "{estimate:?}");
     }
@@ -171,15 +138,8 @@ mod tests {
 
     #[test]
     fn the_widest_null_sets_the_detectable_effect() {
-        let null = |low, high| Estimate {
-            ratio: 1.0,
-            low,
-            high,
-            p: 1.0,
-            replicates: 4,
-        };
-        let mde =
-            minimum_detectable_effect(&[null(0.95, 1.04), null(0.8, 1.1)]).expect("two nulls");
+        let null = |low, high| Estimate { ratio: 1.0, low, high, p: 1.0, replicates: 4 };
+        let mde = minimum_detectable_effect(&[null(0.95, 1.04), null(0.8, 1.1)]).expect("two nulls");
         assert!((mde - 1.25).abs() < 1e-9);
         assert_eq!(minimum_detectable_effect(&[]), None);
     }

@@ -17,13 +17,9 @@ pub fn welch_ratio(first: &[f64], second: &[f64]) -> Option<Estimate> {
     let variance = one.error + other.error;
     let error = variance.sqrt();
     let (p, half) = if error > 0.0 {
-        let freedom = variance.powi(2)
-            / (one.error.powi(2) / (one.n - 1.0) + other.error.powi(2) / (other.n - 1.0));
+        let freedom = variance.powi(2) / (one.error.powi(2) / (one.n - 1.0) + other.error.powi(2) / (other.n - 1.0));
         let student = StudentsT::new(0.0, 1.0, freedom).ok()?;
-        (
-            2.0 * student.sf((difference / error).abs()),
-            student.inverse_cdf(0.975) * error,
-        )
+        (2.0 * student.sf((difference / error).abs()), student.inverse_cdf(0.975) * error)
     } else if difference == 0.0 {
         (1.0, 0.0)
     } else {
@@ -46,22 +42,14 @@ struct Logs {
 }
 
 fn logs(values: &[f64]) -> Option<Logs> {
-    let logs: Vec<f64> = values
-        .iter()
-        .map(|value| value.ln())
-        .filter(|log| log.is_finite())
-        .collect();
+    let logs: Vec<f64> = values.iter().map(|value| value.ln()).filter(|log| log.is_finite()).collect();
     if logs.len() < 2 {
         return None;
     }
     let n = logs.len() as f64;
     let mean = logs.iter().sum::<f64>() / n;
     let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    Some(Logs {
-        n,
-        mean,
-        error: variance / n,
-    })
+    Some(Logs { n, mean, error: variance / n })
 }
 
 #[cfg(test)]
@@ -76,16 +64,10 @@ mod tests {
         let found = welch_ratio(&first, &second).unwrap();
         let error = (0.25 / 3.0 + 0.02 / 3.0 / 4.0_f64).sqrt();
         assert!((found.ratio.ln() - 0.9).abs() < 1e-12);
-        let freedom =
-            error.powi(4) / ((0.25_f64 / 3.0).powi(2) / 2.0 + (0.02_f64 / 12.0).powi(2) / 3.0);
-        let t = StudentsT::new(0.0, 1.0, freedom)
-            .unwrap()
-            .inverse_cdf(0.975);
+        let freedom = error.powi(4) / ((0.25_f64 / 3.0).powi(2) / 2.0 + (0.02_f64 / 12.0).powi(2) / 3.0);
+        let t = StudentsT::new(0.0, 1.0, freedom).unwrap().inverse_cdf(0.975);
         assert!((found.high.ln() - 0.9 - t * error).abs() < 1e-9);
-        assert!(
-            (2.0..2.2).contains(&freedom) && found.low < 1.0,
-            "{freedom} {found:?}"
-        );
+        assert!((2.0..2.2).contains(&freedom) && found.low < 1.0, "{freedom} {found:?}");
         assert_eq!(found.replicates, 3);
     }
 

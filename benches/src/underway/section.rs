@@ -76,50 +76,23 @@ impl std::fmt::Display for SchemaChanges {
         writeln!(
             f,
             "{:28} {:>34}   {:>34}",
-            "change",
-            "as it is: blocked s, failed, longest",
-            "lock_timeout: blocked s, failed, longest"
+            "change", "as it is: blocked s, failed, longest", "lock_timeout: blocked s, failed, longest"
         )?;
         let cell = |effect: &Effect| {
-            let longest = effect
-                .services
-                .values()
-                .map(|harm| harm.longest_ms)
-                .fold(0.0, f64::max);
+            let longest = effect.services.values().map(|harm| harm.longest_ms).fold(0.0, f64::max);
             let mark = if effect.applied { "" } else { " (not applied)" };
-            format!(
-                "{:.2} s, {}, {longest:.0} ms{mark}",
-                effect.blocked_s(),
-                effect.failed()
-            )
+            format!("{:.2} s, {}, {longest:.0} ms{mark}", effect.blocked_s(), effect.failed())
         };
         for change in &self.changes {
-            writeln!(
-                f,
-                "{:28} {:>34}   {:>34}",
-                change.name,
-                cell(&change.plain),
-                cell(&change.careful)
-            )?;
+            writeln!(f, "{:28} {:>34}   {:>34}", change.name, cell(&change.plain), cell(&change.careful))?;
             for (name, plain) in &change.plain.services {
-                let careful = change
-                    .careful
-                    .services
-                    .get(name)
-                    .copied()
-                    .unwrap_or_default();
+                let careful = change.careful.services.get(name).copied().unwrap_or_default();
                 if plain.blocked_s + careful.blocked_s > 0.0 || plain.failed + careful.failed > 0 {
                     writeln!(
                         f,
                         "  {name:26} {:>34}   {:>34}",
-                        format!(
-                            "{:.2} s, {} of {}",
-                            plain.blocked_s, plain.failed, plain.requests
-                        ),
-                        format!(
-                            "{:.2} s, {} of {}",
-                            careful.blocked_s, careful.failed, careful.requests
-                        )
+                        format!("{:.2} s, {} of {}", plain.blocked_s, plain.failed, plain.requests),
+                        format!("{:.2} s, {} of {}", careful.blocked_s, careful.failed, careful.requests)
                     )?;
                 }
             }

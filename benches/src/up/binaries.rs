@@ -11,17 +11,12 @@ use crate::Failure;
 /// The folder that holds all of these services' binaries, up to date. In a source tree, what is missing or older than its
 /// sources is built first, so that one never looks at yesterday's program; elsewhere they stand beside `lab`.
 pub fn folder(services: &[Service], release: bool, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
-    let exe = std::env::current_exe().map_err(|error| {
-        Failure::could_not_run(format!("The folder of this program is unknown: {error}."))
-    })?;
+    let exe = std::env::current_exe()
+        .map_err(|error| Failure::could_not_run(format!("The folder of this program is unknown: {error}.")))?;
     let beside = own_folder(&exe);
-    let Some(tree) = source_tree(&beside).or_else(|| source_tree(&std::env::current_dir().ok()?))
-    else {
-        let missing: Vec<&str> = services
-            .iter()
-            .filter(|one| !beside.join(one.package).is_file())
-            .map(|one| one.name)
-            .collect();
+    let Some(tree) = source_tree(&beside).or_else(|| source_tree(&std::env::current_dir().ok()?)) else {
+        let missing: Vec<&str> =
+            services.iter().filter(|one| !beside.join(one.package).is_file()).map(|one| one.name).collect();
         return if missing.is_empty() {
             Ok(beside)
         } else {
@@ -32,11 +27,7 @@ pub fn folder(services: &[Service], release: bool, say: &dyn Fn(&str)) -> Result
             )))
         };
     };
-    let built = if release {
-        sibling(&beside, "release")
-    } else {
-        beside
-    };
+    let built = if release { sibling(&beside, "release") } else { beside };
     let wanted: Vec<&str> = services
         .iter()
         .filter(|one| stale(&built.join(one.package), &tree, one.package))
@@ -59,16 +50,12 @@ fn own_folder(exe: &Path) -> PathBuf {
 }
 
 fn sibling(folder: &Path, name: &str) -> PathBuf {
-    folder
-        .parent()
-        .map_or_else(|| folder.join(name), |parent| parent.join(name))
+    folder.parent().map_or_else(|| folder.join(name), |parent| parent.join(name))
 }
 
 /// The nearest folder above that holds this workspace.
 fn source_tree(from: &Path) -> Option<PathBuf> {
-    from.ancestors()
-        .find(|folder| folder.join("services/registry/Cargo.toml").is_file())
-        .map(Path::to_owned)
+    from.ancestors().find(|folder| folder.join("services/registry/Cargo.toml").is_file()).map(Path::to_owned)
 }
 
 fn stale(binary: &Path, tree: &Path, package: &str) -> bool {
@@ -82,20 +69,14 @@ fn stale(binary: &Path, tree: &Path, package: &str) -> bool {
         "docs/contract".into(),
         "Cargo.lock".into(),
     ];
-    sources
-        .iter()
-        .filter_map(|source| newest(&tree.join(source)))
-        .any(|changed| changed > built)
+    sources.iter().filter_map(|source| newest(&tree.join(source))).any(|changed| changed > built)
 }
 
 /// When anything in a folder was changed last.
 fn newest(path: &Path) -> Option<SystemTime> {
     let data = std::fs::metadata(path).ok()?;
     let inside = std::fs::read_dir(path).into_iter().flatten().flatten();
-    inside
-        .filter_map(|entry| newest(&entry.path()))
-        .chain(data.modified())
-        .max()
+    inside.filter_map(|entry| newest(&entry.path())).chain(data.modified()).max()
 }
 
 /// The cargo that runs us, or the one in PATH, with the environment that a person's has.
@@ -105,16 +86,8 @@ fn newest(path: &Path) -> Option<SystemTime> {
 pub fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
-        let described = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ];
-        if name
-            .to_str()
-            .is_some_and(|name| described.iter().any(|start| name.starts_with(start)))
-        {
+        let described = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        if name.to_str().is_some_and(|name| described.iter().any(|start| name.starts_with(start))) {
             cargo.env_remove(name);
         }
     }
@@ -123,10 +96,7 @@ pub fn cargo() -> Command {
 
 fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
     let mut cargo = cargo();
-    cargo
-        .current_dir(tree)
-        .args(["build", "--workspace"])
-        .stdin(Stdio::null());
+    cargo.current_dir(tree).args(["build", "--workspace"]).stdin(Stdio::null());
     if !std::io::stderr().is_terminal() {
         cargo.arg("--quiet");
     }
@@ -143,21 +113,14 @@ fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
     // Standard output is for the one line alone.
     cargo.stdout(std::io::stderr());
     let status = cargo.status().map_err(|error| {
-        Failure::could_not_run(format!(
-            "cargo can't be run to build {}: {error}.",
-            packages.join(", ")
-        ))
+        Failure::could_not_run(format!("cargo can't be run to build {}: {error}.", packages.join(", ")))
     })?;
     if !status.success() {
-        return Err(Failure::could_not_run(format!(
-            "Building {} failed: see above.",
-            packages.join(", ")
-        )));
+        return Err(Failure::could_not_run(format!("Building {} failed: see above.", packages.join(", "))));
     }
     for package in packages {
         // Cargo leaves a program as it was that no change has touched, and it would seem old for ever. At worst cargo is asked again.
-        let _ = std::fs::File::open(into.join(package))
-            .and_then(|binary| binary.set_modified(SystemTime::now()));
+        let _ = std::fs::File::open(into.join(package)).and_then(|binary| binary.set_modified(SystemTime::now()));
     }
     Ok(())
 }
@@ -168,16 +131,9 @@ mod tests {
 
     #[test]
     fn a_build_of_ours_is_like_a_persons() {
-        assert!(
-            std::env::var_os("CARGO_PKG_NAME").is_some(),
-            "cargo test says which package this is"
-        );
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "cargo test says which package this is");
         let cargo = cargo();
-        let kept = |name: &str| {
-            cargo
-                .get_envs()
-                .all(|(of, value)| of != name || value.is_some())
-        };
+        let kept = |name: &str| cargo.get_envs().all(|(of, value)| of != name || value.is_some());
         for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
             assert!(!kept(name), "{name} would have crates built anew");
         }
@@ -187,14 +143,8 @@ mod tests {
     #[test]
     fn beside_the_program_even_in_tests() {
         assert_eq!(own_folder(Path::new("/t/debug/lab")), Path::new("/t/debug"));
-        assert_eq!(
-            own_folder(Path::new("/t/debug/deps/it-1234")),
-            Path::new("/t/debug")
-        );
-        assert_eq!(
-            sibling(Path::new("/t/debug"), "release"),
-            Path::new("/t/release")
-        );
+        assert_eq!(own_folder(Path::new("/t/debug/deps/it-1234")), Path::new("/t/debug"));
+        assert_eq!(sibling(Path::new("/t/debug"), "release"), Path::new("/t/release"));
     }
 
     #[test]
@@ -208,12 +158,7 @@ mod tests {
         std::fs::write(&binary, "").unwrap();
         let set = |file: &Path, seconds| {
             let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
-            std::fs::File::options()
-                .write(true)
-                .open(file)
-                .unwrap()
-                .set_modified(time)
-                .unwrap();
+            std::fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
         };
         set(&main, 4_000_000_000);
         assert!(stale(&binary, tree.path(), "x"), "sources are younger");

@@ -33,11 +33,7 @@ pub fn home() -> Result<PathBuf, String> {
 
 fn failed(error: schema::Error) -> Failure {
     let sentence = format!("{error}.");
-    if error.code() == 2 {
-        Failure::usage(sentence)
-    } else {
-        Failure::could_not_run(sentence)
-    }
+    if error.code() == 2 { Failure::usage(sentence) } else { Failure::could_not_run(sentence) }
 }
 
 impl Database {
@@ -46,10 +42,7 @@ impl Database {
         let mut options = ClusterOptions::from_env();
         if ephemeral {
             // As careful as a lasting one: what is measured on it is worth nothing otherwise.
-            options = ClusterOptions {
-                careless: false,
-                ..ClusterOptions::ephemeral()
-            };
+            options = ClusterOptions { careless: false, ..ClusterOptions::ephemeral() };
         } else {
             options.life = Life::Lasting;
             options.home = Some(home.to_owned());
@@ -61,29 +54,16 @@ impl Database {
         let marked = fs::read_to_string(&mark).is_ok_and(|mark| Some(mark) == server);
         let ours = cluster.started() || marked;
         if let (true, Some(server)) = (ours, server) {
-            fs::write(&mark, server).map_err(|error| {
-                Failure::could_not_run(format!("{} can't be written: {error}.", mark.display()))
-            })?;
+            fs::write(&mark, server)
+                .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", mark.display())))?;
         }
-        Ok(Self {
-            cluster,
-            options,
-            passwords,
-            mark,
-            ours,
-            paused: false,
-            looked: Instant::now(),
-            missed: false,
-        })
+        Ok(Self { cluster, options, passwords, mark, ours, paused: false, looked: Instant::now(), missed: false })
     }
 
     /// Roles, tables, keys, views and grants as this program knows them.
     pub fn prepare(&self) -> Result<(), Failure> {
         schema::bootstrap(self.cluster.url(), &self.passwords).map_err(failed)?;
-        let options = ApplyOptions {
-            passwords: Some(self.passwords.clone()),
-            ..ApplyOptions::default()
-        };
+        let options = ApplyOptions { passwords: Some(self.passwords.clone()), ..ApplyOptions::default() };
         schema::apply(&self.login_url("govrnanza_admin")?, &options).map_err(failed)?;
         Ok(())
     }
@@ -91,8 +71,7 @@ impl Database {
     /// The product's database as a login.
     pub fn login_url(&self, role: &str) -> Result<String, Failure> {
         let password = self.passwords.get(role);
-        let password = password
-            .ok_or_else(|| Failure::could_not_run(format!("There is no password of {role}.")))?;
+        let password = password.ok_or_else(|| Failure::could_not_run(format!("There is no password of {role}.")))?;
         Ok(self.cluster.url_of(role, password, DATABASE))
     }
 
@@ -110,10 +89,7 @@ impl Database {
             return None;
         }
         self.looked = Instant::now();
-        let address = ("127.0.0.1", self.cluster.port())
-            .to_socket_addrs()
-            .ok()?
-            .next()?;
+        let address = ("127.0.0.1", self.cluster.port()).to_socket_addrs().ok()?.next()?;
         let error = TcpStream::connect_timeout(&address, LOOK).err();
         let news = error.is_some() && !self.missed;
         self.missed = error.is_some();

@@ -15,13 +15,7 @@ const CONF: &str = include_str!("../../../docs/deploy/nginx.conf");
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Its place among the ports.
-pub const PORT: Service = Service {
-    name: "gateway",
-    package: "nginx",
-    port: 9,
-    kind: Kind::Port,
-    env: &[],
-};
+pub const PORT: Service = Service { name: "gateway", package: "nginx", port: 9, kind: Kind::Port, env: &[] };
 
 /// Requests that one address may have under way at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,31 +56,17 @@ impl Gateway {
         let (conf, script) = (home.join("nginx.conf"), home.join("nginx.sh"));
         write(&conf, &text(urls, home, limit), 0o600)?;
         // What is supervised takes no arguments.
-        let start = format!(
-            "#!/bin/sh\nexec '{}' -c '{}'\n",
-            program.display(),
-            conf.display()
-        );
+        let start = format!("#!/bin/sh\nexec '{}' -c '{}'\n", program.display(), conf.display());
         write(&script, &start, 0o700)?;
-        let plan = Plan {
-            name: PORT.name,
-            binary: script,
-            env: Vec::new(),
-            log,
-        };
-        let mut gateway = Self {
-            process: Some(plan.start()?),
-        };
+        let plan = Plan { name: PORT.name, binary: script, env: Vec::new(), log };
+        let mut gateway = Self { process: Some(plan.start()?) };
         gateway.wait_ready(&urls[PORT.name])?;
         Ok(gateway)
     }
 
     fn wait_ready(&mut self, url: &str) -> Result<(), Failure> {
         let deadline = Instant::now() + READY_WITHIN;
-        while ureq::get(format!("{url}/registry/openapi.json"))
-            .call()
-            .is_err()
-        {
+        while ureq::get(format!("{url}/registry/openapi.json")).call().is_err() {
             if let Some(how) = self.ended() {
                 return Err(Failure::could_not_run(format!("nginx died: {how}")));
             }
@@ -102,10 +82,7 @@ impl Gateway {
     pub fn ended(&mut self) -> Option<String> {
         let status = self.process.as_mut()?.ended()?;
         let last_lines = self.process.take()?.last_lines();
-        Some(format!(
-            "{}\n{last_lines}",
-            super::supervisor::sentence(status)
-        ))
+        Some(format!("{}\n{last_lines}", super::supervisor::sentence(status)))
     }
 }
 
@@ -121,23 +98,15 @@ impl Drop for Gateway {
 fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
     fs::write(file, text)
         .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(mode)))
-        .map_err(|error| {
-            Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-        })
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
 /// The file with our addresses in it: every instance of each service, one process, everything it writes in the home folder.
 fn text(urls: &BTreeMap<&'static str, String>, home: &Path, limit: Limit) -> String {
     let address = |url: &str| url.trim_start_matches("http://").to_owned();
     let mut conf = format!("daemon off;\nmaster_process off;\n{CONF}")
-        .replace(
-            "listen 8080;",
-            &format!("listen {};", address(&urls[PORT.name])),
-        )
-        .replace(
-            "/run/nginx.pid",
-            &home.join("nginx.pid").display().to_string(),
-        )
+        .replace("listen 8080;", &format!("listen {};", address(&urls[PORT.name])))
+        .replace("/run/nginx.pid", &home.join("nginx.pid").display().to_string())
         .replace("/tmp/nginx-", &home.join("nginx-").display().to_string());
     if limit == Limit::Lifted {
         conf = conf.replace("limit_conn addresses 100;", "");
@@ -159,25 +128,15 @@ mod tests {
 
     #[test]
     fn every_address_of_the_file_is_replaced() {
-        let mut urls: BTreeMap<&'static str, String> = services::names()
-            .enumerate()
-            .map(|(n, name)| (name, format!("http://127.0.0.1:{}", 9000 + n)))
-            .collect();
+        let mut urls: BTreeMap<&'static str, String> =
+            services::names().enumerate().map(|(n, name)| (name, format!("http://127.0.0.1:{}", 9000 + n))).collect();
         urls.insert("gateway", "http://127.0.0.1:9999".to_owned());
         urls.insert("registry-2", "http://127.0.0.1:9100".to_owned());
         let text = text(&urls, Path::new("/home/x"), Limit::Lifted);
-        for gone in [
-            ":8000",
-            "listen 8080",
-            "/run/",
-            "/tmp/",
-            "limit_conn addresses",
-        ] {
+        for gone in [":8000", "listen 8080", "/run/", "/tmp/", "limit_conn addresses"] {
             assert!(!text.contains(gone), "{gone}");
         }
-        assert!(text.contains(
-            "upstream registry { server 127.0.0.1:9002; server 127.0.0.1:9100; keepalive"
-        ));
+        assert!(text.contains("upstream registry { server 127.0.0.1:9002; server 127.0.0.1:9100; keepalive"));
         assert!(text.contains("listen 127.0.0.1:9999;"));
     }
 }

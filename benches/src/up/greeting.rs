@@ -26,42 +26,23 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
         }
     }
     if let Some(operator) = &target.operator {
-        row(
-            "operator",
-            &format!("{}   {}", operator.email, operator.password),
-        );
+        row("operator", &format!("{}   {}", operator.email, operator.password));
     }
     row("logs", &home.join("logs").display().to_string());
     row("for scripts", &up_json.display().to_string());
-    text.push_str(
-        "\nA first API, to paste into another terminal (sign up, get a token, create, read):\n\n",
-    );
+    text.push_str("\nA first API, to paste into another terminal (sign up, get a token, create, read):\n\n");
     for line in first_requests(target).lines() {
         let _ = writeln!(text, "  {line}");
     }
     // Set where we were started by cargo: then `lab` alone would not be found.
-    let lab = if std::env::var_os("CARGO").is_some() {
-        "cargo lab"
-    } else {
-        "lab"
-    };
+    let lab = if std::env::var_os("CARGO").is_some() { "cargo lab" } else { "lab" };
     let usual = super::Home::usual().is_ok_and(|usual| usual == home);
-    let target = if usual {
-        String::new()
-    } else {
-        format!(" --target {}", up_json.display())
-    };
-    let _ = writeln!(
-        text,
-        "\nOr 2,639 real ones: {lab} import benches/data/catalogue.jsonl{target}"
-    );
+    let target = if usual { String::new() } else { format!(" --target {}", up_json.display()) };
+    let _ = writeln!(text, "\nOr 2,639 real ones: {lab} import benches/data/catalogue.jsonl{target}");
     let off = super::settings::LIMITS;
     if off.iter().all(|name| std::env::var_os(name).is_none()) {
-        let _ = writeln!(
-            text,
-            "What clients may ask is not limited here, for the lab's own load ({}).",
-            off.join(", ")
-        );
+        let _ =
+            writeln!(text, "What clients may ask is not limited here, for the lab's own load ({}).", off.join(", "));
     }
     text.push_str("Ctrl-C stops what was started here.\n");
     text
@@ -71,11 +52,7 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
 pub fn first_requests(target: &Target) -> String {
     let url = |name: &str| target.services.get(name).map_or("", String::as_str);
     let mut text = String::new();
-    for (variable, service) in [
-        ("ACCOUNT", "account"),
-        ("PROFILE", "profile"),
-        ("REGISTRY", "registry"),
-    ] {
+    for (variable, service) in [("ACCOUNT", "account"), ("PROFILE", "profile"), ("REGISTRY", "registry")] {
         let _ = writeln!(text, "{variable}={}/api/v1", url(service));
     }
     text.push_str(REQUESTS.trim_start());

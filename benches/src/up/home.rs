@@ -16,9 +16,8 @@ const LOCK: &str = "up.lock";
 const THROW_AWAY: &str = "govrnanza-up-";
 const OPERATOR_EMAIL: &str = "operator@govrnanza.example";
 /// PKCS#8 of an Ed25519 key (RFC 8410) up to its 32 secret bytes.
-const PKCS8_HEAD: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+const PKCS8_HEAD: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// A home folder that this process has for itself.
 #[derive(Debug)]
@@ -47,9 +46,7 @@ impl Home {
         let folder = tempfile::Builder::new()
             .prefix(THROW_AWAY)
             .tempdir()
-            .map_err(|error| {
-                Failure::could_not_run(format!("No temporary folder can be made: {error}."))
-            })?;
+            .map_err(|error| Failure::could_not_run(format!("No temporary folder can be made: {error}.")))?;
         Self::open(folder.path().to_owned(), Some(folder))
     }
 
@@ -70,17 +67,11 @@ impl Home {
             }
             Err(TryLockError::Error(error)) => return Err(cannot(&file, "locked", &error)),
         }
-        let written = lock
-            .set_len(0)
-            .and_then(|()| writeln!(lock, "{}", std::process::id()));
+        let written = lock.set_len(0).and_then(|()| writeln!(lock, "{}", std::process::id()));
         written.map_err(|error| cannot(&file, "written", &error))?;
         // Left by a run that was killed: what it names is gone.
         let _ = fs::remove_file(path.join(UP_JSON));
-        Ok(Self {
-            path,
-            _lock: lock,
-            _throw_away: throw_away,
-        })
+        Ok(Self { path, _lock: lock, _throw_away: throw_away })
     }
 
     /// Where it is.
@@ -104,21 +95,14 @@ impl Home {
             let mut der = PKCS8_HEAD.to_vec();
             der.extend(random()?);
             let body = STANDARD.encode(der);
-            Ok(format!(
-                "-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
-            ))
+            Ok(format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"))
         })
     }
 
     /// The operator's login: its password is made once.
     pub fn operator(&self) -> Result<Operator, Failure> {
-        let password = self.secret("operator-password", || {
-            Ok(URL_SAFE_NO_PAD.encode(&random()?[..24]))
-        })?;
-        Ok(Operator {
-            email: OPERATOR_EMAIL.to_owned(),
-            password,
-        })
+        let password = self.secret("operator-password", || Ok(URL_SAFE_NO_PAD.encode(&random()?[..24])))?;
+        Ok(Operator { email: OPERATOR_EMAIL.to_owned(), password })
     }
 
     /// Says to others what is up; whole or not at all.
@@ -130,11 +114,7 @@ impl Home {
         Ok(file)
     }
 
-    fn secret(
-        &self,
-        name: &str,
-        make: impl FnOnce() -> Result<String, Failure>,
-    ) -> Result<String, Failure> {
+    fn secret(&self, name: &str, make: impl FnOnce() -> Result<String, Failure>) -> Result<String, Failure> {
         let file = self.path.join(name);
         match fs::read_to_string(&file) {
             Ok(kept) if !kept.trim().is_empty() => return Ok(kept),
@@ -144,8 +124,7 @@ impl Home {
         }
         let made = make()?;
         let mut new = private(&file, true)?;
-        new.write_all(made.as_bytes())
-            .map_err(|error| cannot(&file, "written", &error))?;
+        new.write_all(made.as_bytes()).map_err(|error| cannot(&file, "written", &error))?;
         Ok(made)
     }
 }
@@ -159,12 +138,7 @@ impl Drop for Home {
 /// A file that only its owner reads, whatever the umask says.
 fn private(file: &Path, truncate: bool) -> Result<File, Failure> {
     let mut options = OpenOptions::new();
-    options
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(truncate)
-        .mode(0o600);
+    options.read(true).write(true).create(true).truncate(truncate).mode(0o600);
     let opened = options.open(file).and_then(|open| {
         open.set_permissions(Permissions::from_mode(0o600))?;
         Ok(open)
@@ -185,11 +159,7 @@ fn cannot(path: &Path, what: &str, error: &std::io::Error) -> Failure {
 
 /// Removes the throw-away homes that nobody holds any more.
 fn sweep() {
-    for entry in fs::read_dir(std::env::temp_dir())
-        .into_iter()
-        .flatten()
-        .flatten()
-    {
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         if !entry.file_name().to_string_lossy().starts_with(THROW_AWAY) {
             continue;
         }
@@ -216,30 +186,15 @@ mod tests {
         let first = Home::take(folder.path()).unwrap();
         let (key, operator) = (first.signing_key().unwrap(), first.operator().unwrap());
         let second = Home::take(folder.path()).unwrap_err().to_string();
-        assert!(
-            second.contains("running") && second.contains(&std::process::id().to_string()),
-            "{second}"
-        );
+        assert!(second.contains("running") && second.contains(&std::process::id().to_string()), "{second}");
         let up = first.announce("{}").unwrap();
-        for file in [
-            up.clone(),
-            folder.path().join("signing-key.pem"),
-            folder.path().join("operator-password"),
-        ] {
-            assert_eq!(
-                fs::metadata(&file).unwrap().permissions().mode() & 0o777,
-                0o600,
-                "{}",
-                file.display()
-            );
+        for file in [up.clone(), folder.path().join("signing-key.pem"), folder.path().join("operator-password")] {
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
         }
         drop(first);
         assert!(!up.exists(), "nothing is up any more");
         let again = Home::take(folder.path()).unwrap();
-        assert_eq!(
-            (again.signing_key().unwrap(), again.operator().unwrap()),
-            (key, operator)
-        );
+        assert_eq!((again.signing_key().unwrap(), again.operator().unwrap()), (key, operator));
     }
 
     #[test]

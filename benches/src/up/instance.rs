@@ -41,11 +41,7 @@ impl Instance {
         // Everything is started by this one thread, because the kernel ends a child when the thread that made it ends.
         let thread = std::thread::spawn(move || match Up::bring(&options, &stop_it, &say) {
             Ok(mut up) => {
-                let paths = (
-                    up.target.clone(),
-                    up.up_json.clone(),
-                    up.home.path().to_owned(),
-                );
+                let paths = (up.target.clone(), up.up_json.clone(), up.home.path().to_owned());
                 let _ = ready.send(Ok(paths));
                 up.watch(&received, &stop_it, &say)
             }
@@ -56,14 +52,9 @@ impl Instance {
         });
         let gone = || Failure::could_not_run("The supervising thread is gone.");
         match started.recv().map_err(|_| gone())? {
-            Ok((target, up_json, home)) => Ok(Self {
-                target,
-                up_json,
-                home,
-                commands,
-                stop: Arc::clone(stop),
-                thread: Some(thread),
-            }),
+            Ok((target, up_json, home)) => {
+                Ok(Self { target, up_json, home, commands, stop: Arc::clone(stop), thread: Some(thread) })
+            }
             Err(failure) => {
                 let _ = thread.join();
                 Err(failure)
@@ -102,11 +93,7 @@ impl Instance {
     }
 
     /// Other values for some of a service's settings, from its next start on.
-    pub fn set_environment(
-        &self,
-        name: &'static str,
-        settings: Vec<(String, String)>,
-    ) -> Result<(), Failure> {
+    pub fn set_environment(&self, name: &'static str, settings: Vec<(String, String)>) -> Result<(), Failure> {
         self.ask(|answer| Command::Environment(name, settings, answer))
     }
 
@@ -122,10 +109,7 @@ impl Instance {
 
     /// Waits until `stop` is true and everything is down; how many services died unasked until then.
     pub fn wait(mut self) -> usize {
-        self.thread
-            .take()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default()
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Failure> {
@@ -166,11 +150,8 @@ impl Up {
             (Some(folder), false) => Home::take(folder)?,
             (None, false) => Home::take(&Home::usual()?)?,
         };
-        let processes: Vec<_> = services
-            .iter()
-            .copied()
-            .filter(|service| service.kind != services::Kind::Port)
-            .collect();
+        let processes: Vec<_> =
+            services.iter().copied().filter(|service| service.kind != services::Kind::Port).collect();
         let folder = binaries::folder(&processes, options.release, say)?;
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
@@ -184,36 +165,22 @@ impl Up {
         let mut supervisor = Supervisor::new(options.logs);
         let signing_key = home.signing_key()?;
         for service in &processes {
-            let mut settings =
-                super::settings::of(service, &urls, &database, &signing_key, &home.clock_file())?;
+            let mut settings = super::settings::of(service, &urls, &database, &signing_key, &home.clock_file())?;
             let shared = options.batch_max.map(|max| max.to_string());
             settings.extend(shared.map(|max| ("BATCH_MAX".to_owned(), max)));
-            supervisor.add(
-                service,
-                &folder,
-                settings,
-                home.log_file(service.name),
-                &urls[service.name],
-            )?;
+            supervisor.add(service, &folder, settings, home.log_file(service.name), &urls[service.name])?;
         }
         let operator = home.operator()?;
         super::operator::ensure(&supervisor, &operator)?;
         say("Starting the services …");
         supervisor.start_all(stop)?;
         let gateway = match options.gateway {
-            true => Some(Gateway::start(
-                &urls,
-                home.path(),
-                home.log_file("gateway"),
-                gateway::Limit::Lifted,
-            )?),
+            true => Some(Gateway::start(&urls, home.path(), home.log_file("gateway"), gateway::Limit::Lifted)?),
             false => None,
         };
         let url = |name: &str| urls.get(name).cloned();
         let target = Target {
-            services: services::names()
-                .filter_map(|name| Some((name.to_owned(), url(name)?)))
-                .collect(),
+            services: services::names().filter_map(|name| Some((name.to_owned(), url(name)?))).collect(),
             database_url: Some(database.product_url()?),
             operator: Some(operator),
             mailbox: url("mail-sink"),
@@ -222,23 +189,11 @@ impl Up {
             clock_file: Some(home.clock_file()),
         };
         let up_json = home.announce(&home::line(&target)?)?;
-        Ok(Self {
-            gateway,
-            supervisor,
-            database,
-            home,
-            target,
-            up_json,
-        })
+        Ok(Self { gateway, supervisor, database, home, target, up_json })
     }
 
     /// Until `stop`: does what is asked and tells of every service that died; how many did.
-    fn watch(
-        &mut self,
-        commands: &Receiver<Command>,
-        stop: &AtomicBool,
-        say: &dyn Fn(&str),
-    ) -> usize {
+    fn watch(&mut self, commands: &Receiver<Command>, stop: &AtomicBool, say: &dyn Fn(&str)) -> usize {
         let mut died = 0;
         while !stop.load(Ordering::Relaxed) {
             if let Ok(command) = commands.recv_timeout(super::supervisor::TICK) {
@@ -247,9 +202,7 @@ impl Up {
             for (name, status, last_lines) in self.supervisor.died() {
                 died += 1;
                 let how = sentence(status);
-                say(&format!(
-                    "{name} died ({how}), the others go on; its last lines:\n{last_lines}"
-                ));
+                say(&format!("{name} died ({how}), the others go on; its last lines:\n{last_lines}"));
             }
             if let Some(how) = self.gateway.as_mut().and_then(Gateway::ended) {
                 died += 1;
@@ -257,9 +210,7 @@ impl Up {
             }
             if let Some(how) = self.database.died() {
                 died += 1;
-                say(&format!(
-                    "The database died ({how}); the services answer 503 until it is back."
-                ));
+                say(&format!("The database died ({how}); the services answer 503 until it is back."));
             }
         }
         died

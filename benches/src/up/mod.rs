@@ -50,11 +50,7 @@ pub struct Options {
 /// of its processes died unasked.
 pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
     }

@@ -14,17 +14,10 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
         let port = match base {
             0 => 0,
             _ => base.checked_add(service.port).ok_or_else(|| {
-                Failure::usage(format!(
-                    "--port-base {base} leaves no port for {}: use a smaller one.",
-                    service.name
-                ))
+                Failure::usage(format!("--port-base {base} leaves no port for {}: use a smaller one.", service.name))
             })?,
         };
-        let listener = if port == 0 {
-            free()
-        } else {
-            TcpListener::bind(("127.0.0.1", port))
-        };
+        let listener = if port == 0 { free() } else { TcpListener::bind(("127.0.0.1", port)) };
         held.push(listener.map_err(|error| {
             Failure::could_not_run(format!(
                 "Port {port} for {} can't be had ({error}): stop what listens there, or choose others with --port-base.",
@@ -32,10 +25,7 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
             ))
         })?);
     }
-    let ports: Result<Vec<u16>, _> = held
-        .iter()
-        .map(|held| held.local_addr().map(|address| address.port()))
-        .collect();
+    let ports: Result<Vec<u16>, _> = held.iter().map(|held| held.local_addr().map(|address| address.port())).collect();
     ports.map_err(|error| Failure::could_not_run(format!("No free port is to be had: {error}.")))
 }
 
@@ -59,26 +49,17 @@ mod tests {
         let ports = choose(0, SERVICES).unwrap();
         for (index, port) in ports.iter().enumerate() {
             assert!(*port > 0 && !ports[..index].contains(port), "{ports:?}");
-            assert!(
-                *port < 32_768,
-                "an outgoing connection may have it: {ports:?}"
-            );
+            assert!(*port < 32_768, "an outgoing connection may have it: {ports:?}");
         }
     }
 
     #[test]
     fn a_taken_port_names_itself() {
-        let taken = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let holder = TcpListener::bind(taken).unwrap();
         let base = holder.local_addr().unwrap().port() - SERVICES[0].port;
         let error = choose(base, SERVICES).unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("Port {} for {}", taken.port(), SERVICES[0].name)),
-            "{error}"
-        );
+        assert!(error.contains(&format!("Port {} for {}", taken.port(), SERVICES[0].name)), "{error}");
     }
 
     #[test]

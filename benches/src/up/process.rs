@@ -40,17 +40,9 @@ impl Plan {
     /// Starts it. The calling thread must live as long as the process shall: when it ends, so does the process.
     pub fn start(&self) -> Result<Process, Failure> {
         let cannot = |error: std::io::Error| {
-            Failure::could_not_run(format!(
-                "{} can't be started ({}): {error}.",
-                self.name,
-                self.binary.display()
-            ))
+            Failure::could_not_run(format!("{} can't be started ({}): {error}.", self.name, self.binary.display()))
         };
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .map_err(cannot)?;
+        let log = File::options().create(true).append(true).open(&self.log).map_err(cannot)?;
         let mut command = Command::new(&self.binary);
         command
             .envs(self.env.iter().map(|(name, value)| (name, value)))
@@ -61,32 +53,20 @@ impl Plan {
             .process_group(0);
         die_with_us(&mut command);
         let child = command.spawn().map_err(cannot)?;
-        Ok(Process {
-            child,
-            log: self.log.clone(),
-        })
+        Ok(Process { child, log: self.log.clone() })
     }
 }
 
 /// Asks the kernel to end the process when we are gone, however that happens.
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "std offers no other way to do something between fork and exec"
-)]
+#[expect(unsafe_code, reason = "std offers no other way to do something between fork and exec")]
 fn die_with_us(command: &mut Command) {
     use rustix::process::{getppid, set_parent_process_death_signal};
-    let parent = i32::try_from(std::process::id())
-        .ok()
-        .and_then(Pid::from_raw);
+    let parent = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw);
     let set = move || {
         set_parent_process_death_signal(Some(Signal::KILL))?;
         // We may have gone in between: then nobody sends that signal any more.
-        if getppid() == parent {
-            Ok(())
-        } else {
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        }
+        if getppid() == parent { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
     };
     // SAFETY: between fork and exec only async-signal-safe things may happen: these are two system calls; nothing allocates.
     unsafe { command.pre_exec(set) };
@@ -146,11 +126,7 @@ fn last_lines(log: &Path) -> String {
     }
     let lines: Vec<&str> = end.lines().collect();
     let shown = &lines[lines.len().saturating_sub(LAST_LINES)..];
-    if shown.is_empty() {
-        "    (it wrote nothing)".to_owned()
-    } else {
-        format!("    {}", shown.join("\n    "))
-    }
+    if shown.is_empty() { "    (it wrote nothing)".to_owned() } else { format!("    {}", shown.join("\n    ")) }
 }
 
 /// Shows on standard error what is added to a log.
@@ -174,11 +150,7 @@ impl Follower {
             return;
         };
         let mut bytes = Vec::new();
-        if file
-            .seek(SeekFrom::Start(self.shown))
-            .and_then(|_| file.read_to_end(&mut bytes))
-            .is_err()
-        {
+        if file.seek(SeekFrom::Start(self.shown)).and_then(|_| file.read_to_end(&mut bytes)).is_err() {
             return;
         }
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
@@ -196,12 +168,7 @@ mod tests {
     use super::*;
 
     fn plan(folder: &Path, binary: &str) -> Plan {
-        Plan {
-            name: "x",
-            binary: binary.into(),
-            env: Vec::new(),
-            log: folder.join("x.log"),
-        }
+        Plan { name: "x", binary: binary.into(), env: Vec::new(), log: folder.join("x.log") }
     }
 
     #[test]
@@ -216,14 +183,8 @@ mod tests {
     #[test]
     fn a_missing_binary_is_one_sentence() {
         let folder = tempfile::tempdir().unwrap();
-        let error = plan(folder.path(), "/nowhere/x")
-            .start()
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("x can't be started (/nowhere/x)"),
-            "{error}"
-        );
+        let error = plan(folder.path(), "/nowhere/x").start().unwrap_err().to_string();
+        assert!(error.starts_with("x can't be started (/nowhere/x)"), "{error}");
     }
 
     #[test]
@@ -234,9 +195,6 @@ mod tests {
         let lines: Vec<String> = (0..5000).map(|n| format!("line {n}")).collect();
         fs::write(&log, lines.join("\n")).unwrap();
         let end = last_lines(&log);
-        assert!(
-            end.starts_with("    line 4990\n") && end.ends_with("line 4999"),
-            "{end}"
-        );
+        assert!(end.starts_with("    line 4990\n") && end.ends_with("line 4999"), "{end}");
     }
 }

@@ -35,20 +35,8 @@ pub const SERVICES: &[Service] = &[
         kind: Kind::Service,
         env: &[("JWT_SIGNING_KEY", "{signing-key}")],
     },
-    Service {
-        name: "profile",
-        package: "profile",
-        port: 2,
-        kind: Kind::Service,
-        env: &[],
-    },
-    Service {
-        name: "registry",
-        package: "registry",
-        port: 1,
-        kind: Kind::Service,
-        env: &[],
-    },
+    Service { name: "profile", package: "profile", port: 2, kind: Kind::Service, env: &[] },
+    Service { name: "registry", package: "registry", port: 1, kind: Kind::Service, env: &[] },
     Service {
         name: "payment-sandbox",
         package: "payment-sandbox",
@@ -66,18 +54,9 @@ pub const SERVICES: &[Service] = &[
         package: "billing",
         port: 4,
         kind: Kind::Service,
-        env: &[
-            ("STRIPE_API_BASE", "{url:payment-sandbox}"),
-            ("STRIPE_API_KEY", "sk_test_sandbox"),
-        ],
+        env: &[("STRIPE_API_BASE", "{url:payment-sandbox}"), ("STRIPE_API_KEY", "sk_test_sandbox")],
     },
-    Service {
-        name: "smtp",
-        package: "mail-sink",
-        port: 8,
-        kind: Kind::Port,
-        env: &[],
-    },
+    Service { name: "smtp", package: "mail-sink", port: 8, kind: Kind::Port, env: &[] },
     Service {
         name: "mail-sink",
         package: "mail-sink",
@@ -90,11 +69,7 @@ pub const SERVICES: &[Service] = &[
         package: "notification",
         port: 5,
         kind: Kind::Service,
-        env: &[
-            ("SMTP_HOST", "127.0.0.1"),
-            ("SMTP_PORT", "{port:smtp}"),
-            ("SMTP_TLS", "none"),
-        ],
+        env: &[("SMTP_HOST", "127.0.0.1"), ("SMTP_PORT", "{port:smtp}"), ("SMTP_TLS", "none")],
     },
 ];
 
@@ -120,10 +95,7 @@ pub fn is_instance(name: &str, service: &str) -> bool {
 
 /// Names of the product's services.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    SERVICES
-        .iter()
-        .filter(|service| service.kind == Kind::Service)
-        .map(|service| service.name)
+    SERVICES.iter().filter(|service| service.kind == Kind::Service).map(|service| service.name)
 }
 
 #[cfg(test)]

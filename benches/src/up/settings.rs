@@ -24,30 +24,17 @@ pub fn of(
     signing_key: &str,
     clock_file: &Path,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let listen = urls
-        .get(service.name)
-        .and_then(|url| url.strip_prefix("http://"))
-        .unwrap_or_default();
-    let mut settings = vec![
-        ("LISTEN".to_owned(), listen.to_owned()),
-        ("CLOCK_FILE".to_owned(), clock_file.display().to_string()),
-    ];
+    let listen = urls.get(service.name).and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
+    let mut settings =
+        vec![("LISTEN".to_owned(), listen.to_owned()), ("CLOCK_FILE".to_owned(), clock_file.display().to_string())];
     if service.kind == Kind::Service {
-        for (variable, suffix) in [
-            ("DATABASE_READ_URL", "reader"),
-            ("DATABASE_WRITE_URL", "writer"),
-        ] {
-            settings.push((
-                variable.to_owned(),
-                database.login_url(&format!("{}_{suffix}", service.package))?,
-            ));
+        for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
+            settings.push((variable.to_owned(), database.login_url(&format!("{}_{suffix}", service.package))?));
         }
     }
     if service.kind == Kind::Service {
         // The lab is one address with a few tokens that write as fast as they can; the greeting says so.
-        let off = LIMITS
-            .iter()
-            .filter(|name| std::env::var_os(name).is_none());
+        let off = LIMITS.iter().filter(|name| std::env::var_os(name).is_none());
         settings.extend(off.map(|name| ((*name).to_owned(), "0".to_owned())));
         if urls.contains_key(super::gateway::PORT.name) {
             settings.push(("TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
@@ -56,25 +43,13 @@ pub fn of(
     // Where the clock is, is where everything of this lab is.
     let home = clock_file.parent().unwrap_or(clock_file);
     for (variable, value) in service.env {
-        settings.push((
-            (*variable).to_owned(),
-            fill(value, urls, signing_key, home)?,
-        ));
+        settings.push(((*variable).to_owned(), fill(value, urls, signing_key, home)?));
     }
     Ok(settings)
 }
 
-fn fill(
-    value: &str,
-    urls: &BTreeMap<&'static str, String>,
-    signing_key: &str,
-    home: &Path,
-) -> Result<String, Failure> {
-    let unknown = || {
-        Failure::could_not_run(format!(
-            "The table of services names {value}, which is nothing it knows."
-        ))
-    };
+fn fill(value: &str, urls: &BTreeMap<&'static str, String>, signing_key: &str, home: &Path) -> Result<String, Failure> {
+    let unknown = || Failure::could_not_run(format!("The table of services names {value}, which is nothing it knows."));
     let Some((before, rest)) = value.split_once('{') else {
         return Ok(value.to_owned());
     };
@@ -100,28 +75,16 @@ mod tests {
 
     #[test]
     fn every_setting_of_the_table_can_be_filled_in() {
-        let urls = SERVICES
-            .iter()
-            .map(|one| (one.name, format!("http://127.0.0.1:{}", one.port)))
-            .collect();
+        let urls = SERVICES.iter().map(|one| (one.name, format!("http://127.0.0.1:{}", one.port))).collect();
         for service in SERVICES {
             for (variable, value) in service.env {
                 fill(value, &urls, "key", Path::new("/home"))
                     .unwrap_or_else(|error| panic!("{}, {variable}: {error}", service.name));
             }
         }
-        assert_eq!(
-            fill("{url:registry}/x", &urls, "key", Path::new("/home")).unwrap(),
-            "http://127.0.0.1:1/x"
-        );
-        assert_eq!(
-            fill("{signing-key}", &urls, "key", Path::new("/home")).unwrap(),
-            "key"
-        );
-        assert_eq!(
-            fill("127.0.0.1:{port:smtp}", &urls, "key", Path::new("/home")).unwrap(),
-            "127.0.0.1:8"
-        );
+        assert_eq!(fill("{url:registry}/x", &urls, "key", Path::new("/home")).unwrap(), "http://127.0.0.1:1/x");
+        assert_eq!(fill("{signing-key}", &urls, "key", Path::new("/home")).unwrap(), "key");
+        assert_eq!(fill("127.0.0.1:{port:smtp}", &urls, "key", Path::new("/home")).unwrap(), "127.0.0.1:8");
         assert!(fill("{url:nobody}", &urls, "key", Path::new("/home")).is_err());
     }
 }

@@ -38,11 +38,7 @@ impl Supervisor {
             .timeout_global(Some(Duration::from_secs(5)))
             .max_idle_connections(0)
             .build();
-        Self {
-            entries: Vec::new(),
-            agent: config.new_agent(),
-            logs,
-        }
+        Self { entries: Vec::new(), agent: config.new_agent(), logs }
     }
 
     /// A service to supervise; its log of an earlier run is put aside.
@@ -56,31 +52,16 @@ impl Supervisor {
     ) -> Result<(), Failure> {
         if log.exists() {
             let aside = std::fs::rename(&log, log.with_extension("log.old"));
-            aside.map_err(|error| {
-                Failure::could_not_run(format!("{} can't be moved: {error}.", log.display()))
-            })?;
+            aside.map_err(|error| Failure::could_not_run(format!("{} can't be moved: {error}.", log.display())))?;
         }
-        let plan = Plan {
-            name: service.name,
-            binary: folder.join(service.package),
-            env,
-            log,
-        };
-        self.entries.push(Entry {
-            plan,
-            url: url.to_owned(),
-            process: None,
-            follower: None,
-        });
+        let plan = Plan { name: service.name, binary: folder.join(service.package), env, log };
+        self.entries.push(Entry { plan, url: url.to_owned(), process: None, follower: None });
         Ok(())
     }
 
     /// How a service is started.
     pub fn plan(&self, name: &str) -> Option<&Plan> {
-        self.entries
-            .iter()
-            .find(|entry| entry.plan.name == name)
-            .map(|entry| &entry.plan)
+        self.entries.iter().find(|entry| entry.plan.name == name).map(|entry| &entry.plan)
     }
 
     /// Starts all at once and waits until each is ready.
@@ -98,18 +79,10 @@ impl Supervisor {
     /// Starts one that isn't running and waits until it is ready.
     pub fn start(&mut self, name: &str, stop: &AtomicBool) -> Result<(), Failure> {
         let logs = self.logs;
-        let Some(entry) = self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.plan.name == name)
-        else {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.plan.name == name) else {
             return Err(Failure::usage(format!("There is no service {name}.")));
         };
-        if entry
-            .process
-            .as_mut()
-            .is_none_or(|process| process.ended().is_some())
-        {
+        if entry.process.as_mut().is_none_or(|process| process.ended().is_some()) {
             entry.start(logs)?;
         }
         entry.wait_ready(&self.agent, Instant::now() + READY_WITHIN, stop)
@@ -117,11 +90,7 @@ impl Supervisor {
 
     /// Other values for some of its settings, from its next start on.
     pub fn set_environment(&mut self, name: &str, settings: Vec<(String, String)>) {
-        for entry in self
-            .entries
-            .iter_mut()
-            .filter(|entry| entry.plan.name == name)
-        {
+        for entry in self.entries.iter_mut().filter(|entry| entry.plan.name == name) {
             let changed = |variable: &String| settings.iter().any(|(name, _)| name == variable);
             entry.plan.env.retain(|(variable, _)| !changed(variable));
             entry.plan.env.extend(settings.iter().cloned());
@@ -130,10 +99,7 @@ impl Supervisor {
 
     /// Stops one.
     pub fn stop(&mut self, name: &str) {
-        let found = self
-            .entries
-            .iter_mut()
-            .find(|entry| entry.plan.name == name);
+        let found = self.entries.iter_mut().find(|entry| entry.plan.name == name);
         if let Some(process) = found.and_then(|entry| entry.process.take()) {
             process.ask_to_end();
             process.wait();
@@ -142,11 +108,7 @@ impl Supervisor {
 
     /// Asks all, then waits for all: as long as the slowest takes.
     pub fn stop_all(&mut self) {
-        let running: Vec<Process> = self
-            .entries
-            .iter_mut()
-            .filter_map(|entry| entry.process.take())
-            .collect();
+        let running: Vec<Process> = self.entries.iter_mut().filter_map(|entry| entry.process.take()).collect();
         running.iter().for_each(Process::ask_to_end);
         running.into_iter().for_each(Process::wait);
         self.entries.iter_mut().for_each(Entry::show_log);
@@ -181,10 +143,7 @@ impl Drop for Supervisor {
 impl Entry {
     fn start(&mut self, logs: bool) -> Result<(), Failure> {
         let (name, log) = (self.plan.name, self.plan.log.clone());
-        self.follower = self
-            .follower
-            .take()
-            .or_else(|| logs.then(|| Follower::new(name, log)));
+        self.follower = self.follower.take().or_else(|| logs.then(|| Follower::new(name, log)));
         self.process = Some(self.plan.start()?);
         Ok(())
     }
@@ -201,12 +160,7 @@ impl Entry {
         Some((status, process.last_lines()))
     }
 
-    fn wait_ready(
-        &mut self,
-        agent: &Agent,
-        deadline: Instant,
-        stop: &AtomicBool,
-    ) -> Result<(), Failure> {
+    fn wait_ready(&mut self, agent: &Agent, deadline: Instant, stop: &AtomicBool) -> Result<(), Failure> {
         let name = self.plan.name;
         let ready = format!("{}/readyz", self.url);
         loop {
@@ -230,9 +184,7 @@ impl Entry {
                 return Err(Failure::could_not_run("Stopped before everything was up."));
             }
             if Instant::now() > deadline {
-                return Err(Failure::could_not_run(format!(
-                    "{name} isn't ready after a minute; it last said: {last}"
-                )));
+                return Err(Failure::could_not_run(format!("{name} isn't ready after a minute; it last said: {last}")));
             }
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -26,11 +26,7 @@ fn full(root: &Value, schema: &Value, round: usize) -> Value {
     for choice in ["enum", "oneOf"] {
         if let Some(of) = schema.get(choice).and_then(Value::as_array) {
             let one = &of[round % of.len()];
-            return if choice == "enum" {
-                one.clone()
-            } else {
-                full(root, one, round)
-            };
+            return if choice == "enum" { one.clone() } else { full(root, one, round) };
         }
     }
     if let Some(value) = schema.get("const") {
@@ -43,9 +39,8 @@ fn full(root: &Value, schema: &Value, round: usize) -> Value {
     match kind.as_str().unwrap() {
         "object" => {
             let known = schema["properties"].as_object().into_iter().flatten();
-            let mut made: serde_json::Map<String, Value> = known
-                .map(|(name, of)| (name.clone(), full(root, of, round)))
-                .collect();
+            let mut made: serde_json::Map<String, Value> =
+                known.map(|(name, of)| (name.clone(), full(root, of, round))).collect();
             if schema["additionalProperties"].is_object() {
                 let any = full(root, &schema["additionalProperties"], round);
                 made.insert("any".into(), any);
@@ -70,8 +65,8 @@ fn agree<T: Serialize + DeserializeOwned>(file: &str) {
     let of = &root["$defs"][name];
     for round in 0..ROUNDS {
         let value = full(&root, of, round);
-        let read: T = serde_json::from_value(value.clone())
-            .unwrap_or_else(|error| panic!("{file}: {error} in {value}"));
+        let read: T =
+            serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{file}: {error} in {value}"));
         let written = json!(read);
         assert_eq!(written, value, "{file}");
         assert_eq!(errors(&root, of, &written, ""), Vec::<String>::new());
@@ -89,11 +84,7 @@ fn kept(root: &Value, of: &Value, file: &str) {
     let runs = std::fs::read_dir(reference).unwrap().flatten();
     for text in runs.filter_map(|run| std::fs::read_to_string(run.path().join(file)).ok()) {
         let value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            errors(root, of, &value, ""),
-            Vec::<String>::new(),
-            "the reference's {file}"
-        );
+        assert_eq!(errors(root, of, &value, ""), Vec::<String>::new(), "the reference's {file}");
     }
 }
 

@@ -34,9 +34,7 @@ impl Key {
     fn publish(&self, until: Option<i32>) {
         let x = URL_SAFE_NO_PAD.encode(&self.public);
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": self.id, "alg": "EdDSA", "use": "sig"});
-        let until = until.map_or("null".to_owned(), |s| {
-            format!("now() + interval '{s} seconds'")
-        });
+        let until = until.map_or("null".to_owned(), |s| format!("now() + interval '{s} seconds'"));
         let sql = format!(
             "insert into account.signing_keys (id, public_key, valid_from, valid_until) \
              values ('{}', '{jwk}', now() - interval '1 hour', {until})",
@@ -50,10 +48,7 @@ impl Key {
     }
 
     fn sign_as(&self, kid: Option<&str>, claims: &Value) -> String {
-        let header = Header {
-            kid: kid.map(str::to_owned),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
         encode(&header, claims, &self.secret).unwrap()
     }
 }
@@ -69,59 +64,30 @@ fn part(value: &Value) -> String {
 }
 
 /// Sixteen, each wrong in one thing, made from claims and keys with which a right one is made as well.
-fn bad_tokens(
-    claims: &Value,
-    key: &Key,
-    stranger: &Key,
-    withdrawn: &Key,
-) -> Vec<(&'static str, String)> {
+fn bad_tokens(claims: &Value, key: &Key, stranger: &Key, withdrawn: &Key) -> Vec<(&'static str, String)> {
     let now = Utc::now().timestamp();
     let good = key.sign(claims);
     let (head, signature) = good.rsplit_once('.').unwrap();
     let (header, _) = head.split_once('.').unwrap();
     let none = |kid: Value| part(&json!({"alg": "none", "typ": "JWT", "kid": kid}));
-    let hmac = Header {
-        kid: Some(key.id.clone()),
-        ..Header::new(Algorithm::HS256)
-    };
+    let hmac = Header { kid: Some(key.id.clone()), ..Header::new(Algorithm::HS256) };
     let body = part(&with(claims, "scope", "admin"));
     vec![
-        (
-            "no algorithm",
-            format!("{}.{}.", none(json!(key.id)), part(claims)),
-        ),
-        (
-            "no algorithm, another's signature",
-            format!("{}.{}.{signature}", none(json!(key.id)), part(claims)),
-        ),
-        (
-            "another key under a known id",
-            stranger.sign_as(Some(&key.id), claims),
-        ),
+        ("no algorithm", format!("{}.{}.", none(json!(key.id)), part(claims))),
+        ("no algorithm, another's signature", format!("{}.{}.{signature}", none(json!(key.id)), part(claims))),
+        ("another key under a known id", stranger.sign_as(Some(&key.id), claims)),
         ("an unknown key", stranger.sign(claims)),
         ("no key named", key.sign_as(None, claims)),
-        (
-            "the public key as a shared secret",
-            encode(&hmac, claims, &EncodingKey::from_secret(&key.public)).unwrap(),
-        ),
+        ("the public key as a shared secret", encode(&hmac, claims, &EncodingKey::from_secret(&key.public)).unwrap()),
         ("a withdrawn key", withdrawn.sign(claims)),
         ("wrong issuer", key.sign(&with(claims, "iss", "evil"))),
         ("wrong audience", key.sign(&with(claims, "aud", "somebody"))),
         ("expired", key.sign(&with(claims, "exp", now - 5))),
         ("not yet valid", key.sign(&with(claims, "nbf", now + 600))),
-        (
-            "valid for a day",
-            key.sign(&with(claims, "exp", now + 86_400)),
-        ),
-        (
-            "an operator of an organisation",
-            key.sign(&with(claims, "scope", "operator")),
-        ),
+        ("valid for a day", key.sign(&with(claims, "exp", now + 86_400))),
+        ("an operator of an organisation", key.sign(&with(claims, "scope", "operator"))),
         ("an unknown scope", key.sign(&with(claims, "scope", "root"))),
-        (
-            "claims changed after signing",
-            format!("{header}.{body}.{signature}"),
-        ),
+        ("claims changed after signing", format!("{header}.{body}.{signature}")),
         ("no signature", head.to_owned() + "."),
     ]
 }
@@ -180,34 +146,19 @@ fn who_is_disabled_signs_in_no_more() {
     let email = format!("{}@it.example", crate::support::unique("disabled"));
     let login = json!({"email": email, "password": "correct horse battery", "scope": "member"});
     let logins = tenant.path("/logins");
-    let made = account
-        .post(&logins)
-        .token(&tenant.admin_token)
-        .json(&login)
-        .send()
-        .expect(201);
+    let made = account.post(&logins).token(&tenant.admin_token).json(&login).send().expect(201);
     let sign_in = || {
         let body = json!({"email": email, "password": "correct horse battery"});
         account.post("/sessions").json(&body).send()
     };
-    let token = sign_in().expect(200).json()["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let token = sign_in().expect(200).json()["token"].as_str().unwrap().to_owned();
     let path = format!("{logins}/{}", made.id());
-    let disable = account
-        .patch(&path)
-        .token(&tenant.admin_token)
-        .if_match(&made.etag());
+    let disable = account.patch(&path).token(&tenant.admin_token).if_match(&made.etag());
     disable.json(&json!({"disabled": true})).send().expect(200);
     assert_eq!(sign_in().status, 401);
     let put = account.put("/logins/me/password").token(&token);
     let change = json!({"current": "correct horse battery", "new": "quite another one"});
     assert_eq!(put.json(&change).send().status, 401);
-    let read = world
-        .registry()
-        .get(&tenant.path("/apis"))
-        .token(&token)
-        .send();
+    let read = world.registry().get(&tenant.path("/apis")).token(&token).send();
     assert_eq!(read.status, 200, "until the token's hour is over");
 }

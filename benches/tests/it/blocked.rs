@@ -18,10 +18,7 @@ fn a_blocked_session_leads_to_its_request() {
     let read = world.account().get(&path).token(&tenant.admin_token);
     let etag = read.send().expect(200).etag();
     let mut holder = sql::connect(target);
-    let lock = format!(
-        "begin; select 1 from account.organisations where id = '{}' for update",
-        tenant.org
-    );
+    let lock = format!("begin; select 1 from account.organisations where id = '{}' for update", tenant.org);
     holder.batch_execute(&lock).unwrap();
     let waiting = "select pid::text as line from pg_stat_activity \
                    where wait_event_type = 'Lock' and application_name = 'account' and usename = 'account_writer'";
@@ -45,14 +42,9 @@ fn a_blocked_session_leads_to_its_request() {
     let mut found = Vec::new();
     until("the line is written", || {
         let text = fs::read_to_string(&log).unwrap();
-        let lines = text
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok());
-        found = lines
-            .filter(|line: &Value| {
-                line["backend_pid"].as_i64() == Some(pid) && line["status"] == 503
-            })
-            .collect();
+        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        found =
+            lines.filter(|line: &Value| line["backend_pid"].as_i64() == Some(pid) && line["status"] == 503).collect();
         !found.is_empty()
     });
     assert_eq!(found.len(), 1, "{found:?}");

@@ -86,10 +86,7 @@ fn declared(views: &str) -> BTreeSet<String> {
 
 #[test]
 fn the_services_depend_on_each_other_no_more_than_the_reference_says() {
-    let options = Options {
-        ephemeral: true,
-        ..Options::default()
-    };
+    let options = Options { ephemeral: true, ..Options::default() };
     let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
     let world = world(up.target());
     do_everything(&up, &world);

@@ -36,10 +36,7 @@ fn counters_equal_what_they_count_after_a_kill_under_load() {
                         json!({"name": name, "email": format!("{name}@crash.example"), "timeZone": "UTC"})
                     }
                 };
-                let call = api
-                    .post(&owner.path(path))
-                    .token(&owner.admin_token)
-                    .json(&body);
+                let call = api.post(&owner.path(path)).token(&owner.admin_token).json(&body);
                 match call.try_send() {
                     Ok(answer) if answer.status == 201 => created += 1,
                     Ok(answer) => panic!("{}", answer.describe()),
@@ -48,33 +45,17 @@ fn counters_equal_what_they_count_after_a_kill_under_load() {
             }
             created
         });
-        until("work is under way", || {
-            sql::count(&mut database, &counted) > before + 30
-        });
+        until("work is under way", || sql::count(&mut database, &counted) > before + 30);
         signal(system.up.process_id(service).unwrap(), Signal::KILL);
-        until("it is seen to have died", || {
-            system.up.process_id(service).is_none()
-        });
+        until("it is seen to have died", || system.up.process_id(service).is_none());
         system.up.start_service(service).unwrap();
         let again = sql::count(&mut database, &counted);
-        until("work goes on", || {
-            sql::count(&mut database, &counted) > again + 10
-        });
+        until("work goes on", || sql::count(&mut database, &counted) > again + 10);
         let created: i64 = load.end().iter().sum();
         let there = sql::count(&mut database, &counted) - before;
-        assert!(
-            there >= created,
-            "{there} rows of {created} that were answered with 201"
-        );
-        assert_eq!(
-            sql::wrong_counters(&mut database),
-            Vec::<String>::new(),
-            "after the death of {service}"
-        );
+        assert!(there >= created, "{there} rows of {created} that were answered with 201");
+        assert_eq!(sql::wrong_counters(&mut database), Vec::<String>::new(), "after the death of {service}");
         let news = system.news().join("\n");
-        assert!(
-            news.contains(&format!("{service} died (signal 9)")),
-            "{news}"
-        );
+        assert!(news.contains(&format!("{service} died (signal 9)")), "{news}");
     }
 }

@@ -21,15 +21,11 @@ impl Dawdler {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_nonblocking(true).unwrap();
         if body {
-            let head = "POST /api/v1/x HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
+            let head =
+                "POST /api/v1/x HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n";
             stream.write_all(head.as_bytes()).unwrap();
         }
-        Self {
-            stream,
-            body,
-            sent: 0,
-            cut: None,
-        }
+        Self { stream, body, sent: 0, cut: None }
     }
 
     /// The next byte, and a look whether the other side has ended it.
@@ -58,12 +54,10 @@ impl Dawdler {
 fn five_hundred_that_send_a_byte_a_second_are_cut_within_half_a_minute() {
     let world = world(shared());
     let tenant = world.tenant("team");
-    let addresses: Vec<&str> = lab::up::services::names()
-        .map(|name| shared().services[name].trim_start_matches("http://"))
-        .collect();
-    let mut all: Vec<Dawdler> = (0..CONNECTIONS)
-        .map(|number| Dawdler::new(addresses[number % addresses.len()], number % 2 == 0))
-        .collect();
+    let addresses: Vec<&str> =
+        lab::up::services::names().map(|name| shared().services[name].trim_start_matches("http://")).collect();
+    let mut all: Vec<Dawdler> =
+        (0..CONNECTIONS).map(|number| Dawdler::new(addresses[number % addresses.len()], number % 2 == 0)).collect();
     let (start, mut served, mut slowest) = (Instant::now(), 0, Duration::ZERO);
     while all.iter().any(|one| one.cut.is_none()) {
         assert!(

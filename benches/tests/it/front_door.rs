@@ -65,10 +65,7 @@ fn the_table_in_the_docs_is_the_contract() {
         fs::write(SECURITY, format!("{head}{BEGIN}{table}{END}{tail}")).unwrap();
         return;
     }
-    assert!(
-        written == table,
-        "docs/SECURITY.md isn't what the contract says: UPDATE_SECURITY=1 writes it anew"
-    );
+    assert!(written == table, "docs/SECURITY.md isn't what the contract says: UPDATE_SECURITY=1 writes it anew");
 }
 
 /// Without body and If-Match: whoever may gets on to what is wrong with the request, and nothing is changed.
@@ -90,8 +87,7 @@ fn every_cell_of_the_table_is_so() {
                 Some(&other.admin_token),
                 Some(&operator),
             ];
-            for ((caller, token), expected) in CALLERS.iter().zip(tokens).zip(expected(&operation))
-            {
+            for ((caller, token), expected) in CALLERS.iter().zip(tokens).zip(expected(&operation)) {
                 let call = api.raw(&operation.method, &path);
                 let answer = match token {
                     Some(token) => call.token(token).send(),
@@ -103,8 +99,7 @@ fn every_cell_of_the_table_is_so() {
                     _ => 0,
                 };
                 if got != expected {
-                    let line =
-                        format!("{service} {} for {caller}: {}", operation.id, answer.status);
+                    let line = format!("{service} {} for {caller}: {}", operation.id, answer.status);
                     wrong.push(line);
                 }
             }
@@ -137,16 +132,8 @@ fn paths_of_the_services_do_not_overlap() {
     assert!(overlap("/a/{x}/b", "/a/c/{y}") && !overlap("/a/{x}", "/a/{x}/b"));
     for (index, (service, operations)) in all.iter().enumerate() {
         for (other, others) in &all[..index] {
-            for (one, two) in operations
-                .iter()
-                .flat_map(|one| others.iter().map(move |two| (one, two)))
-            {
-                assert!(
-                    !overlap(&one.path, &two.path),
-                    "{service} {} and {other} {}",
-                    one.path,
-                    two.path
-                );
+            for (one, two) in operations.iter().flat_map(|one| others.iter().map(move |two| (one, two))) {
+                assert!(!overlap(&one.path, &two.path), "{service} {} and {other} {}", one.path, two.path);
             }
         }
     }

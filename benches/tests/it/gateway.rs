@@ -18,12 +18,7 @@ fn up() -> Option<Instance> {
         println!("skipped: nginx isn't installed (apt-get install nginx-light)");
         return None;
     }
-    let options = Options {
-        ephemeral: true,
-        gateway: true,
-        instances: 2,
-        ..Options::default()
-    };
+    let options = Options { ephemeral: true, gateway: true, instances: 2, ..Options::default() };
     let stop = Arc::new(AtomicBool::new(false));
     Some(Instance::start(&options, &stop, |_| {}).unwrap())
 }
@@ -34,23 +29,14 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
     let direct = world(up.target());
     let origin = up.target().gateway.clone().unwrap();
     let mut behind = up.target().clone();
-    behind
-        .services
-        .values_mut()
-        .for_each(|url| url.clone_from(&origin));
+    behind.services.values_mut().for_each(|url| url.clone_from(&origin));
     let gateway = world(&behind);
     // Each path leads to its own service: without a token an endpoint of another would be a 404.
     for name in lab::up::services::names() {
         let api = gateway.client.api(&origin);
         let page = api.root(&format!("/{name}/docs")).send().expect(200);
-        assert_eq!(
-            page.text(),
-            direct.service(name).root("/docs").send().text()
-        );
-        let document = api
-            .root(&format!("/{name}/openapi.json"))
-            .send()
-            .expect(200);
+        assert_eq!(page.text(), direct.service(name).root("/docs").send().text());
+        let document = api.root(&format!("/{name}/openapi.json")).send().expect(200);
         for operation in operations(&document.json()) {
             let id = |name: &str| match name {
                 "number" => "1.0".to_owned(),
@@ -58,17 +44,13 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
                 _ => uuid::Uuid::from_u128(7).to_string(),
             };
             let path = operation.path_with(id);
-            let [there, here] = [&direct.service(name), &api]
-                .map(|api| api.raw(&operation.method, &path).send().status);
+            let [there, here] =
+                [&direct.service(name), &api].map(|api| api.raw(&operation.method, &path).send().status);
             assert_eq!(here, there, "{} {path}", operation.method);
         }
     }
     for inside in ["/metrics", "/readyz", "/healthz", "/account/metrics", "/"] {
-        assert_eq!(
-            gateway.client.api(&origin).root(inside).send().status,
-            404,
-            "{inside}"
-        );
+        assert_eq!(gateway.client.api(&origin).root(inside).send().status, 404, "{inside}");
     }
     assert_eq!(urls(&behind).billing.as_deref(), Some(origin.as_str()));
     for suite in suites() {
@@ -90,9 +72,7 @@ fn refusals(up: &Instance, origin: &str) {
     let (status, _) = of(format!("{get}?{long} HTTP/1.1\r\n{head}\r\n"));
     assert_eq!(status, 431);
     let length = "Content-Length: 2000000\r\n";
-    let (status, _) = of(format!(
-        "POST /api/v1/sessions HTTP/1.1\r\n{head}{length}\r\n"
-    ));
+    let (status, _) = of(format!("POST /api/v1/sessions HTTP/1.1\r\n{head}{length}\r\n"));
     assert_eq!(status, 413);
     for name in ["notification", "notification-2"] {
         up.stop_service(name).unwrap();
@@ -106,13 +86,9 @@ fn refusals(up: &Instance, origin: &str) {
 /// until they end.
 fn too_many(up: &Instance) {
     let folder = tempfile::tempdir().unwrap();
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let mut urls: BTreeMap<&str, String> = lab::up::services::names()
-        .map(|name| (name, up.target().services[name].clone()))
-        .collect();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut urls: BTreeMap<&str, String> =
+        lab::up::services::names().map(|name| (name, up.target().services[name].clone())).collect();
     urls.insert(gateway::PORT.name, format!("http://{address}"));
     let log = folder.path().join("log");
     let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed).unwrap();
@@ -138,9 +114,7 @@ fn too_many(up: &Instance) {
     assert!(refused.contains("\r\nRetry-After: 1\r\n"), "{refused}");
     assert!(refused.contains("/problems/too-many-requests"), "{refused}");
     drop(begun);
-    eventually("an answer once they have ended", || {
-        (!ask().starts_with("HTTP/1.1 429 ")).then_some(())
-    });
+    eventually("an answer once they have ended", || (!ask().starts_with("HTTP/1.1 429 ")).then_some(()));
 }
 
 /// The status of the answer and all of it, once it is seen that it is a problem with the request's id.
@@ -152,18 +126,12 @@ fn problem_of(origin: &str, request: &str) -> (u16, String) {
     let _ = stream.read_to_string(&mut answer);
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
     let kind = "\r\nContent-Type: application/problem+json\r\n";
-    assert!(
-        format!("{head}\r\n").contains(kind),
-        "{request:.60}: {answer}"
-    );
+    assert!(format!("{head}\r\n").contains(kind), "{request:.60}: {answer}");
     let body: behaviour::Value = serde_json::from_str(body).unwrap();
     let status = body["status"].as_u64().unwrap();
     assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     let id = body["instance"].as_str().unwrap();
     assert!(head.contains(&format!("X-Request-Id: {id}")), "{answer}");
-    assert!(
-        body["type"].as_str().unwrap().contains("/problems/"),
-        "{answer}"
-    );
+    assert!(body["type"].as_str().unwrap().contains("/problems/"), "{answer}");
     (u16::try_from(status).unwrap(), answer)
 }

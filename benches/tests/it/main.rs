@@ -1,10 +1,6 @@
 //! `lab` as a person and a script use it: whole processes, a real Postgres, the public contract.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "in a test a panic is the message"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the message")]
 
 mod asides;
 mod bad_tokens;

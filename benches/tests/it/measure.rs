@@ -18,9 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(400);
 
 fn only_folder(results: &Path) -> Option<PathBuf> {
     let mut inside = std::fs::read_dir(results).ok()?.flatten();
-    inside
-        .find(|entry| entry.path().is_dir())
-        .map(|entry| entry.path())
+    inside.find(|entry| entry.path().is_dir()).map(|entry| entry.path())
 }
 
 fn result_in(results: &Path) -> Option<ResultFile> {
@@ -48,10 +46,7 @@ fn whole(folder: &Path) -> ResultFile {
     assert!(result.holds(&result.analyse().unwrap()));
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(report.contains("who harms whom") && report.ends_with("</html>\n"));
-    assert!(
-        !report.contains("http://") && !report.contains("https://"),
-        "no network"
-    );
+    assert!(!report.contains("http://") && !report.contains("https://"), "no network");
     result
 }
 
@@ -62,9 +57,8 @@ fn a_run_survives_ctrl_c_and_kill_9() {
     let results = tempfile::tempdir().unwrap();
     let mut command = lab(&SMOKE);
     command.arg(results.path());
-    let cells = |least: usize| {
-        move |results: &Path| result_in(results).is_some_and(|result| result.cells.len() >= least)
-    };
+    let cells =
+        |least: usize| move |results: &Path| result_in(results).is_some_and(|result| result.cells.len() >= least);
 
     let first = interrupt(&mut command, Signal::INT, results.path(), cells(2));
     assert_eq!(first, Some(0), "Ctrl-C is a clean end");
@@ -86,13 +80,7 @@ fn a_run_survives_ctrl_c_and_kill_9() {
     let kept_ones = |result: &ResultFile| -> Vec<_> {
         let of = |cell: &lab::result::CellResult| {
             let histograms: Vec<_> = cell.services.iter().map(|of| of.response.clone()).collect();
-            (
-                cell.cell.clone(),
-                cell.replicate,
-                cell.order,
-                cell.valid,
-                histograms,
-            )
+            (cell.cell.clone(), cell.replicate, cell.order, cell.valid, histograms)
         };
         result.cells[..have].iter().map(of).collect()
     };
@@ -103,9 +91,8 @@ fn a_run_survives_ctrl_c_and_kill_9() {
 
 /// Every key that the schema demands is there, and none that it doesn't know.
 pub fn validates(folder: &Path) {
-    let read = |file: &Path| -> serde_json::Value {
-        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
-    };
+    let read =
+        |file: &Path| -> serde_json::Value { serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap() };
     let schema = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("result.schema.json"));
     let result = read(&folder.join("result.json"));
     let mut wrong = crate::json_schema::errors(&schema, &schema, &result, "");
@@ -119,18 +106,9 @@ pub fn validates(folder: &Path) {
 }
 
 /// Starts, waits for a state of the result file, sends a signal; the exit code.
-fn interrupt(
-    command: &mut Command,
-    signal: Signal,
-    results: &Path,
-    ready: impl Fn(&Path) -> bool,
-) -> Option<i32> {
+fn interrupt(command: &mut Command, signal: Signal, results: &Path, ready: impl Fn(&Path) -> bool) -> Option<i32> {
     end_with_thread(command);
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let (to, said) = mpsc::channel();
     lines(child.stderr.take().unwrap(), to);
     let mut ended = None;
@@ -138,15 +116,8 @@ fn interrupt(
         ended = child.try_wait().unwrap();
         ended.is_some() || ready(results)
     });
-    assert!(
-        ended.is_none(),
-        "{LAB} ended early: {:#?}",
-        said.iter().collect::<Vec<_>>()
-    );
-    let id = i32::try_from(child.id())
-        .ok()
-        .and_then(Pid::from_raw)
-        .unwrap();
+    assert!(ended.is_none(), "{LAB} ended early: {:#?}", said.iter().collect::<Vec<_>>());
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).unwrap();
     kill_process(id, signal).unwrap();
     child.wait().unwrap().code()
 }

@@ -5,22 +5,14 @@ use crate::support::{breakable, suites, world};
 
 /// What is added, and by whom. All of it is left in place: the tests after this one run beside it, too.
 const ADDITIONS: &[(&str, &str, &str)] = &[
-    (
-        "a column",
-        "registry_owner",
-        "alter table registry.apis add column rating integer",
-    ),
+    ("a column", "registry_owner", "alter table registry.apis add column rating integer"),
     (
         "a table",
         "profile_owner",
         "create table profile.skills (organisation_id uuid not null, id uuid not null, name text not null, \
          constraint skills_pkey primary key (organisation_id, id))",
     ),
-    (
-        "an index",
-        "account_owner",
-        "create index logins_created_at_idx on account.logins (created_at)",
-    ),
+    ("an index", "account_owner", "create index logins_created_at_idx on account.logins (created_at)"),
     (
         "a column of a view",
         "profile_publisher",
@@ -40,11 +32,7 @@ fn running_services_stay_ready_and_pass_their_suites() {
     let system = breakable();
     let world = world(system.up.target());
     let mut database = sql::connect(system.up.target());
-    let processes = || -> Vec<_> {
-        lab::up::services::names()
-            .map(|name| system.up.process_id(name))
-            .collect()
-    };
+    let processes = || -> Vec<_> { lab::up::services::names().map(|name| system.up.process_id(name)).collect() };
     let before = processes();
     let suites = suites();
     for (number, (what, role, statement)) in ADDITIONS.iter().enumerate() {

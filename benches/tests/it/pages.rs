@@ -9,10 +9,7 @@ fn chromium() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let named = ["chromium", "chromium-browser", "google-chrome"];
-    named
-        .iter()
-        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
-        .find(|program| program.is_file())
+    named.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|program| program.is_file())
 }
 
 /// Opens a page: its document, the browser's log of its network, and what was written to the console.
@@ -20,28 +17,11 @@ fn open(browser: &Path, url: &str) -> (String, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("net.json");
     let output = Command::new(browser)
-        .args([
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-quic",
-            "--no-first-run",
-        ])
-        .args([
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-        ])
-        .args([
-            "--enable-logging=stderr",
-            "--dump-dom",
-            "--virtual-time-budget=3000",
-        ])
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--enable-logging=stderr", "--dump-dom", "--virtual-time-budget=3000"])
         .arg(format!("--log-net-log={}", log.display()))
-        .arg(format!(
-            "--user-data-dir={}",
-            folder.path().join("profile").display()
-        ))
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
         .arg(url)
         .output()
         .unwrap();
@@ -57,17 +37,13 @@ fn open(browser: &Path, url: &str) -> (String, String, String) {
 
 /// The hosts that a page itself had the browser ask; what the browser asks of its own accord has no origin.
 fn hosts(net_log: &str) -> Vec<String> {
-    let asked = net_log
-        .split("\"initiator\":\"")
-        .skip(1)
-        .filter_map(|rest| {
-            let (initiator, rest) = rest.split_once('"')?;
-            let url = rest.split_once("\"url\":\"")?.1.split('"').next()?;
-            (initiator != "not an origin").then_some(url)
-        });
-    let mut hosts: Vec<String> = asked
-        .filter_map(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned))
-        .collect();
+    let asked = net_log.split("\"initiator\":\"").skip(1).filter_map(|rest| {
+        let (initiator, rest) = rest.split_once('"')?;
+        let url = rest.split_once("\"url\":\"")?.1.split('"').next()?;
+        (initiator != "not an origin").then_some(url)
+    });
+    let mut hosts: Vec<String> =
+        asked.filter_map(|url| url::Url::parse(url).ok()?.host_str().map(str::to_owned)).collect();
     hosts.sort();
     hosts.dedup();
     hosts
@@ -92,20 +68,14 @@ fn contract_and_report_open_without_errors_and_ask_nobody() {
     };
     control(&browser);
     let report = "/results/reference/quick/report.html";
-    let mut pages = vec![(
-        format!("file://{}{report}", env!("CARGO_MANIFEST_DIR")),
-        "<svg",
-    )];
+    let mut pages = vec![(format!("file://{}{report}", env!("CARGO_MANIFEST_DIR")), "<svg")];
     let services = shared().services.iter();
     pages.extend(services.map(|(name, url)| (format!("{url}/{name}/docs"), "<h1>")));
     for (url, part) in pages {
         let (document, net_log, console) = open(&browser, &url);
         assert!(document.contains(part), "{url}: {document}");
         assert_eq!(console, "", "{url}");
-        assert!(
-            net_log.contains("initiator"),
-            "the browser kept no log of its network"
-        );
+        assert!(net_log.contains("initiator"), "the browser kept no log of its network");
         assert_eq!(hosts(&net_log), Vec::<String>::new(), "{url}");
     }
 }

@@ -21,14 +21,12 @@ const URLS: [&str; 2] = ["DATABASE_READ_URL", "DATABASE_WRITE_URL"];
 /// Where it is installed (Debian keeps it where only root's path leads), and its version.
 fn program() -> Option<(PathBuf, (u32, u32))> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let program = std::env::var_os("PGBOUNCER")
-        .map(PathBuf::from)
-        .or_else(|| {
-            std::env::split_paths(&path)
-                .chain(["/usr/sbin".into()])
-                .map(|folder| folder.join("pgbouncer"))
-                .find(|program| program.is_file())
-        })?;
+    let program = std::env::var_os("PGBOUNCER").map(PathBuf::from).or_else(|| {
+        std::env::split_paths(&path)
+            .chain(["/usr/sbin".into()])
+            .map(|folder| folder.join("pgbouncer"))
+            .find(|program| program.is_file())
+    })?;
     let said = Command::new(&program).arg("--version").output().ok()?;
     let said = String::from_utf8_lossy(&said.stdout).into_owned();
     let mut numbers = said.lines().next()?.rsplit(' ').next()?.split('.');
@@ -51,10 +49,8 @@ impl Pooler {
             listener.local_addr().unwrap().port()
         };
         let folder = tempfile::tempdir().unwrap();
-        let users: String = urls
-            .iter()
-            .map(|url| format!("\"{}\" \"{}\"\n", url.username(), url.password().unwrap()))
-            .collect();
+        let users: String =
+            urls.iter().map(|url| format!("\"{}\" \"{}\"\n", url.username(), url.password().unwrap())).collect();
         // Two connections of the server for four of the service: what one prepares, another must find.
         let mode = if transactions {
             "pool_mode = transaction\nmax_prepared_statements = 300\ndefault_pool_size = 2\n"
@@ -82,14 +78,8 @@ impl Pooler {
         }
         end_with_thread(&mut command);
         let child = command.spawn().unwrap();
-        until("PgBouncer listens", || {
-            TcpStream::connect(("127.0.0.1", port)).is_ok()
-        });
-        Self {
-            child,
-            port,
-            folder,
-        }
+        until("PgBouncer listens", || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { child, port, folder }
     }
 
     fn log(&self) -> String {
@@ -115,9 +105,7 @@ fn urls(up: &Instance, name: &'static str) -> [Url; 2] {
     let environ = fs::read(format!("/proc/{id}/environ")).unwrap();
     let environ = String::from_utf8_lossy(&environ).into_owned();
     URLS.map(|variable| {
-        let value = environ
-            .split('\0')
-            .find_map(|one| one.strip_prefix(variable)?.strip_prefix('='));
+        let value = environ.split('\0').find_map(|one| one.strip_prefix(variable)?.strip_prefix('='));
         Url::parse(value.unwrap()).unwrap()
     })
 }
@@ -129,16 +117,9 @@ fn the_suites_pass_with_a_pooler_between() {
         return;
     };
     let transactions = version >= (1, 21);
-    let mode = if transactions {
-        "transaction"
-    } else {
-        "session"
-    };
+    let mode = if transactions { "transaction" } else { "session" };
     println!("PgBouncer {version:?} in {mode} mode");
-    let options = Options {
-        ephemeral: true,
-        ..Options::default()
-    };
+    let options = Options { ephemeral: true, ..Options::default() };
     let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
     let names: Vec<&'static str> = lab::up::services::names().collect();
     let direct: Vec<[Url; 2]> = names.iter().map(|name| urls(&up, name)).collect();

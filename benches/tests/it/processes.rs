@@ -40,21 +40,14 @@ impl Drop for OwnHome {
         if let Some(id) = postmaster(self.0.path()) {
             // It may have ended by itself.
             let _ = kill_process(pid(id), Signal::INT);
-            until("its database has ended", || {
-                postmaster(self.0.path()).is_none()
-            });
+            until("its database has ended", || postmaster(self.0.path()).is_none());
         }
     }
 }
 
 pub fn postmaster(home: &Path) -> Option<u32> {
     let text = fs::read_to_string(home.join("postgres/data/postmaster.pid")).ok()?;
-    text.lines()
-        .next()?
-        .trim()
-        .parse()
-        .ok()
-        .filter(|id| lives(*id))
+    text.lines().next()?.trim().parse().ok().filter(|id| lives(*id))
 }
 
 /// Its name, state and parent, as Linux's /proc tells them.
@@ -82,7 +75,5 @@ pub fn lives(id: u32) -> bool {
 
 pub fn is_service(id: u32) -> bool {
     let services = lab::up::services::SERVICES;
-    stat(id).is_some_and(|(name, state, _)| {
-        state != "Z" && services.iter().any(|service| name == service.package)
-    })
+    stat(id).is_some_and(|(name, state, _)| state != "Z" && services.iter().any(|service| name == service.package))
 }

@@ -35,41 +35,20 @@ fn a_password_is_rotated_and_no_request_fails() {
         }
         (well, failed)
     });
-    let made = || {
-        sql::count(
-            &mut sql::connect(target),
-            "select count(*) as count from registry.domains",
-        )
-    };
+    let made = || sql::count(&mut sql::connect(target), "select count(*) as count from registry.domains");
     let start = made();
     until("the load has begun", || made() > start + 20);
     for login in ["registry_reader", "registry_writer"] {
-        sql::run_as(
-            &mut sql::connect(target),
-            "none",
-            &format!("alter role {login} password 'another'"),
-        );
+        sql::run_as(&mut sql::connect(target), "none", &format!("alter role {login} password 'another'"));
     }
-    assert!(
-        before
-            .iter()
-            .zip(verifiers())
-            .all(|(before, after)| *before != after)
-    );
+    assert!(before.iter().zip(verifiers()).all(|(before, after)| *before != after));
     let changed = made();
     until("it goes on with the new ones", || made() > changed + 50);
-    let (well, failed) = load
-        .end()
-        .into_iter()
-        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let (well, failed) = load.end().into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     println!("{well} requests were answered, {failed} failed");
     assert!(well > 100 && failed == 0, "{well} {failed}");
     // What is left behind: the tests after this one start services with the old passwords.
     for (login, verifier) in ["registry_reader", "registry_writer"].iter().zip(&before) {
-        sql::run_as(
-            &mut sql::connect(target),
-            "none",
-            &format!("alter role {login} password '{verifier}'"),
-        );
+        sql::run_as(&mut sql::connect(target), "none", &format!("alter role {login} password '{verifier}'"));
     }
 }

@@ -9,10 +9,7 @@ fn filled() -> (TestCluster, String) {
     let cluster = TestCluster::ephemeral();
     let url = cluster.url(schema::DATABASE, "superuser");
     let mut client = lab::dataset::connect(&url).unwrap();
-    let size = Size {
-        apis: 500,
-        organisations: 48,
-    };
+    let size = Size { apis: 500, organisations: 48 };
     generate(&mut client, size, 1).unwrap();
     (cluster, url)
 }
@@ -48,9 +45,7 @@ fn foreign_keys_truth_table() {
         .arms
         .iter()
         .map(|arm| {
-            let waits = |entry: &schema::blame::Entry| {
-                entry.waiting == "lab_registry" && entry.root == "lab_account"
-            };
+            let waits = |entry: &schema::blame::Entry| entry.waiting == "lab_registry" && entry.root == "lab_account";
             (arm.name.as_str(), arm.ledger.iter().any(waits))
         })
         .collect();
@@ -74,11 +69,7 @@ fn plan_limits_are_exact_or_not() {
         arm.checks["overshoot"]
     };
     assert!(check("no lock") >= 1.0);
-    for exact in [
-        "for update",
-        "for no key update",
-        "one statement on a counter",
-    ] {
+    for exact in ["for update", "for no key update", "one statement on a counter"] {
         assert_eq!(check(exact), 0.0, "{exact}");
     }
     let late = &result.arms[1];
@@ -89,14 +80,12 @@ fn plan_limits_are_exact_or_not() {
 #[test]
 fn an_alter_queues_everybody() {
     let result = played("S8", |arm| arm.name == "an ALTER without a timeout");
-    let queue = result.arms[0].ledger.iter().find(|entry| {
-        entry.waiting == "lab_registry" && entry.cause == schema::blame::Cause::BehindDdl
-    });
+    let queue = result.arms[0]
+        .ledger
+        .iter()
+        .find(|entry| entry.waiting == "lab_registry" && entry.cause == schema::blame::Cause::BehindDdl);
     let queue = queue.expect("readers wait");
-    assert_eq!(
-        (&*queue.root, &*queue.direct),
-        ("lab_billing", "lab_migration")
-    );
+    assert_eq!((&*queue.root, &*queue.direct), ("lab_billing", "lab_migration"));
 }
 
 /// A scenario whose signature is absent fails, and says which.

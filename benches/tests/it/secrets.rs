@@ -11,10 +11,7 @@ use crate::support::world;
 
 #[test]
 fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
-    let options = Options {
-        ephemeral: true,
-        ..Options::default()
-    };
+    let options = Options { ephemeral: true, ..Options::default() };
     let stop = Arc::new(AtomicBool::new(false));
     let up = Instance::start(&options, &stop, |_| {}).unwrap();
     let world = world(up.target());
@@ -33,16 +30,12 @@ fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
         let lines = text.lines().filter(|line| !line.starts_with("---"));
         secrets.extend(lines.filter_map(|line| line.split(' ').next_back().map(str::to_owned)));
     }
-    assert!(
-        secrets.iter().all(|secret| secret.len() >= 15),
-        "{secrets:?}"
-    );
+    assert!(secrets.iter().all(|secret| secret.len() >= 15), "{secrets:?}");
     assert!(secrets.len() > 12, "{}", secrets.len());
     // Answers to what goes wrong with secrets in it, and what the services say of themselves.
     let mut said = Vec::new();
     let account = world.account();
-    let wrong =
-        json!({"email": "nobody@it.example", "password": "hunter2-is-my-password", "more": 1});
+    let wrong = json!({"email": "nobody@it.example", "password": "hunter2-is-my-password", "more": 1});
     said.push(account.post("/sessions").json(&wrong).send());
     let wrong = json!({"email": "nobody@it.example", "password": "hunter2-is-my-password"});
     said.push(account.post("/sessions").json(&wrong).send());
@@ -55,10 +48,8 @@ fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
         said.push(api.get("/nothing").token(cut).send());
         said.extend(["/metrics", "/readyz", "/healthz"].map(|path| api.root(path).send()));
     }
-    let mut places: Vec<(String, String)> = said
-        .iter()
-        .map(|answer| ("an answer".to_owned(), answer.describe() + &answer.text()))
-        .collect();
+    let mut places: Vec<(String, String)> =
+        said.iter().map(|answer| ("an answer".to_owned(), answer.describe() + &answer.text())).collect();
     for entry in fs::read_dir(home.join("logs")).unwrap().flatten() {
         let text = fs::read_to_string(entry.path()).unwrap();
         places.push((entry.path().display().to_string(), text));
@@ -71,11 +62,7 @@ fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
     assert!(places.len() > 25, "{}", places.len());
     for (place, text) in places {
         for secret in &secrets {
-            assert!(
-                !text.contains(secret.as_str()),
-                "{place} holds a secret: {}…",
-                &secret[..4]
-            );
+            assert!(!text.contains(secret.as_str()), "{place} holds a secret: {}…", &secret[..4]);
         }
     }
 }

@@ -1,9 +1,6 @@
 //! The database as its superuser: to look behind the contract, and to be another team that changes its tables.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a test's look behind the contract is no hot path"
-)]
+#![expect(clippy::disallowed_methods, reason = "a test's look behind the contract is no hot path")]
 
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
@@ -29,29 +26,17 @@ pub fn connect(target: &Target) -> PgConnection {
 
 /// One number; `sql` names its column `count`.
 pub fn count(connection: &mut PgConnection, sql: &str) -> i64 {
-    sql_query(sql)
-        .get_result::<Count>(connection)
-        .unwrap()
-        .count
+    sql_query(sql).get_result::<Count>(connection).unwrap().count
 }
 
 /// Texts; `sql` names its column `line`.
 pub fn lines(connection: &mut PgConnection, sql: &str) -> Vec<String> {
-    sql_query(sql)
-        .load::<Line>(connection)
-        .unwrap()
-        .into_iter()
-        .map(|row| row.line)
-        .collect()
+    sql_query(sql).load::<Line>(connection).unwrap().into_iter().map(|row| row.line).collect()
 }
 
 /// Statements as a role that can't log in, in one transaction, as `dba apply` runs them.
 pub fn run_as(connection: &mut PgConnection, role: &str, statements: &str) {
-    connection
-        .batch_execute(&format!(
-            "begin; set local role {role}; {statements}; commit"
-        ))
-        .unwrap();
+    connection.batch_execute(&format!("begin; set local role {role}; {statements}; commit")).unwrap();
 }
 
 /// What Billing will do, by the role that Billing will use.

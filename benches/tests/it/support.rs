@@ -22,14 +22,8 @@ pub fn shared() -> &'static Target {
         let (answer, answered) = mpsc::channel::<Target>();
         // The system ends a child so marked when the thread that made it ends: this one stays until the process ends.
         std::thread::spawn(move || {
-            let (mut child, target) = start_json(&mut lab(&[
-                "up",
-                "--ephemeral",
-                "--port-base",
-                "0",
-                "--format",
-                "json",
-            ]));
+            let (mut child, target) =
+                start_json(&mut lab(&["up", "--ephemeral", "--port-base", "0", "--format", "json"]));
             answer.send(target).unwrap();
             child.wait().unwrap();
         });
@@ -40,10 +34,7 @@ pub fn shared() -> &'static Target {
 /// `lab` with arguments, on its own whatever is set around the tests.
 pub fn lab(arguments: &[&str]) -> Command {
     let mut command = Command::new(LAB);
-    command
-        .args(arguments)
-        .env_remove("DATABASE_URL")
-        .stdin(Stdio::null());
+    command.args(arguments).env_remove("DATABASE_URL").stdin(Stdio::null());
     command
 }
 
@@ -52,19 +43,14 @@ pub fn start_json(command: &mut Command) -> (Child, Target) {
     end_with_thread(command);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let target = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     (child, target)
 }
 
 /// A failing test leaves no `lab up` behind: SIGTERM lets it stop what it started.
 #[cfg(target_os = "linux")]
-#[expect(
-    unsafe_code,
-    reason = "std offers no other way to do something between fork and exec"
-)]
+#[expect(unsafe_code, reason = "std offers no other way to do something between fork and exec")]
 pub fn end_with_thread(command: &mut Command) {
     use rustix::process::{Signal, set_parent_process_death_signal};
     // SAFETY: one system call, nothing allocates.
@@ -95,15 +81,9 @@ impl Broken {
     fn start() -> Self {
         let news = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&news);
-        let options = Options {
-            ephemeral: true,
-            ..Options::default()
-        };
+        let options = Options { ephemeral: true, ..Options::default() };
         let stop = Arc::new(AtomicBool::new(false));
-        let up = Instance::start(&options, &stop, move |text| {
-            heard.lock().unwrap().push(text.to_owned())
-        })
-        .unwrap();
+        let up = Instance::start(&options, &stop, move |text| heard.lock().unwrap().push(text.to_owned())).unwrap();
         Self { up, news }
     }
 
@@ -128,9 +108,7 @@ pub fn world(target: &Target) -> World {
     let database = target.database_url.clone().unwrap();
     let fixture = HttpFixture::new(&urls)
         .with_operator(&operator.email, &operator.password)
-        .with_standings(Box::new(move |org, standing| {
-            crate::sql::set_standing(&database, org, standing)
-        }));
+        .with_standings(Box::new(move |org, standing| crate::sql::set_standing(&database, org, standing)));
     World::new(urls, fixture)
 }
 
@@ -164,17 +142,10 @@ pub fn until(what: &str, condition: impl FnMut() -> bool) -> Duration {
 
 /// The same with another patience.
 #[track_caller]
-pub fn until_within(
-    what: &str,
-    patience: Duration,
-    mut condition: impl FnMut() -> bool,
-) -> Duration {
+pub fn until_within(what: &str, patience: Duration, mut condition: impl FnMut() -> bool) -> Duration {
     let started = Instant::now();
     while !condition() {
-        assert!(
-            started.elapsed() < patience,
-            "not within {patience:?}: {what}"
-        );
+        assert!(started.elapsed() < patience, "not within {patience:?}: {what}");
         std::thread::sleep(Duration::from_millis(20));
     }
     started.elapsed()
@@ -183,27 +154,14 @@ pub fn until_within(
 /// A name that no other test uses.
 pub fn unique(prefix: &str) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    format!(
-        "{prefix}-{}-{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
+    format!("{prefix}-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A tenant's place to put APIs: a domain with one sub domain.
 pub fn sub_domain(registry: &Api, org: impl std::fmt::Display, token: &str) -> String {
     let path = format!("/organisations/{org}/domains");
-    let domain = registry
-        .post(&path)
-        .token(token)
-        .json(&json!({"name": unique("domain")}))
-        .send()
-        .expect(201)
-        .id();
-    let sub = registry
-        .post(&format!("{path}/{domain}/sub-domains"))
-        .token(token)
-        .json(&json!({"name": "sub"}));
+    let domain = registry.post(&path).token(token).json(&json!({"name": unique("domain")})).send().expect(201).id();
+    let sub = registry.post(&format!("{path}/{domain}/sub-domains")).token(token).json(&json!({"name": "sub"}));
     sub.send().expect(201).id().to_string()
 }
 
@@ -215,10 +173,7 @@ pub struct Load<T> {
 
 impl<T: Send + 'static> Load<T> {
     /// `work` gets its thread's number and a way to ask whether to go on.
-    pub fn start(
-        threads: usize,
-        work: impl Fn(usize, &dyn Fn() -> bool) -> T + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start(threads: usize, work: impl Fn(usize, &dyn Fn() -> bool) -> T + Send + Sync + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let work = Arc::new(work);
         let threads = (0..threads)
@@ -233,10 +188,7 @@ impl<T: Send + 'static> Load<T> {
     /// What each came to.
     pub fn end(self) -> Vec<T> {
         self.stop.store(true, Ordering::Relaxed);
-        self.threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        self.threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     }
 }
 

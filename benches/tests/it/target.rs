@@ -30,11 +30,7 @@ fn services(elsewhere: &[(&str, &str)]) -> String {
 fn run(target: &Path, results: &Path, more: &[&str]) -> Output {
     let mut command = lab(&["run", "--preset", "smoke", "--data", "tiny", "--target"]);
     command.arg(target).arg("--results").arg(results).args(more);
-    command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap()
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
 fn only_folder(results: &Path) -> PathBuf {
@@ -56,11 +52,7 @@ fn a_black_box_needs_base_urls_alone() {
     let result = ResultFile::read(&folder.join("result.json")).unwrap();
     assert!(result.run.complete && result.postgres.is_none());
     let target = result.target.as_ref().unwrap();
-    assert_eq!(
-        target.levels,
-        ["B0", "B1"],
-        "our services tell where the time went"
-    );
+    assert_eq!(target.levels, ["B0", "B1"], "our services tell where the time went");
     assert!(target.foreign && target.missing.is_empty());
     assert!(target.conformance.len() >= 38);
     // Two alone, one pair, one null cell, three times.
@@ -73,11 +65,7 @@ fn a_black_box_needs_base_urls_alone() {
         }
     }
     assert_eq!(result.correctness.len(), 3);
-    assert!(
-        result.correctness.values().all(|count| *count == 0),
-        "{:?}",
-        result.correctness
-    );
+    assert!(result.correctness.values().all(|count| *count == 0), "{:?}", result.correctness);
     let freshness = result.freshness.as_ref().unwrap();
     assert!(freshness.rename.is_some() && freshness.freeze.is_none());
     assert!(result.holds(&analyse(&result.cells).unwrap()));
@@ -85,11 +73,7 @@ fn a_black_box_needs_base_urls_alone() {
     assert!(folder.join("report.html").is_file() && folder.join("workload.toml").is_file());
 
     let resumed = lab(&["resume"]).arg(&folder).output().unwrap();
-    assert_eq!(
-        resumed.status.code(),
-        Some(2),
-        "there is nothing to go back to"
-    );
+    assert_eq!(resumed.status.code(), Some(2), "there is nothing to go back to");
 }
 
 /// Levels B2 and B3: a database's URL with whose logins its are called, and a process.
@@ -98,19 +82,12 @@ fn watched() -> String {
     let listens = shared().services["profile"].replace("http://", "LISTEN=");
     let is_it = |folder: &PathBuf| {
         let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
-        environment
-            .split(|byte| *byte == 0)
-            .any(|one| one == listens.as_bytes())
+        environment.split(|byte| *byte == 0).any(|one| one == listens.as_bytes())
     };
-    let mut running = std::fs::read_dir("/proc")
-        .unwrap()
-        .flatten()
-        .map(|of| of.path());
+    let mut running = std::fs::read_dir("/proc").unwrap().flatten().map(|of| of.path());
     let process = running.find(is_it).expect("Profile runs on this machine");
     let id = process.file_name().unwrap().to_string_lossy().into_owned();
-    format!(
-        "[[postgres]]\nurl = \"{url}\"\nroles = {{ profile = \"people\" }}\n[processes]\nprofile = {id}\n"
-    )
+    format!("[[postgres]]\nurl = \"{url}\"\nroles = {{ profile = \"people\" }}\n[processes]\nprofile = {id}\n")
 }
 
 /// A Registry that answers 404 to everything: found before anything is measured, and measured only when asked to. What is
@@ -121,8 +98,7 @@ fn what_a_target_lacks_is_said_first() {
     let registry = shared().services["registry"].clone();
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("target.toml");
-    let text =
-        services(&[("registry", &profile)]) + "[load-at]\nregistry = \"" + &registry + "\"\n";
+    let text = services(&[("registry", &profile)]) + "[load-at]\nregistry = \"" + &registry + "\"\n";
     let text = text + &watched();
     std::fs::write(&target, text).unwrap();
     let results = folder.path().join("results");
@@ -130,10 +106,7 @@ fn what_a_target_lacks_is_said_first() {
     let refused = run(&target, &results, &[]);
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(2), "{said}");
-    assert!(
-        said.contains("registry: find-api") && said.contains("--allow-partial"),
-        "{said}"
-    );
+    assert!(said.contains("registry: find-api") && said.contains("--allow-partial"), "{said}");
     assert!(!results.exists(), "nothing was measured");
 
     let partial = run(&target, &results, &["--allow-partial"]);
@@ -141,11 +114,7 @@ fn what_a_target_lacks_is_said_first() {
     assert_eq!(partial.status.code(), Some(0), "{said}");
     let result = ResultFile::read(&only_folder(&results).join("result.json")).unwrap();
     let target = result.target.unwrap();
-    assert!(
-        target.missing.contains(&"registry: find-api".to_owned()),
-        "{:?}",
-        target.missing
-    );
+    assert!(target.missing.contains(&"registry: find-api".to_owned()), "{:?}", target.missing);
     let names: Vec<&str> = result.services.iter().map(|of| of.name.as_str()).collect();
     assert_eq!(names, ["profile"]);
     assert_eq!(target.levels, ["B0", "B1", "B2", "B3"]);
@@ -159,10 +128,7 @@ fn what_a_target_lacks_is_said_first() {
         let of = result.cells.iter().filter_map(|cell| cell.roles.get(role));
         of.map(|of| of.process_cpu_s).sum::<f64>()
     };
-    assert!(
-        used("people") + used("profile") > 0.0,
-        "its process tells what it used"
-    );
+    assert!(used("people") + used("profile") > 0.0, "its process tells what it used");
 }
 
 /// The rival keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
@@ -192,10 +158,7 @@ fn the_composed_read_stands_beside_ours_as_anybodys() {
     }
     // Three replicates carry no number, but there is a line for each: the same was asked of both.
     let alone = |line: &&Line| line.service == "registry" && line.what == What::Alone;
-    assert!(
-        found.besides[0].lines.iter().any(|line| alone(&line)),
-        "{found:?}"
-    );
+    assert!(found.besides[0].lines.iter().any(|line| alone(&line)), "{found:?}");
     assert!(options.folder.join("compare.html").is_file());
     assert!(options.folder.join("three-calls/result.json").is_file());
 }
@@ -205,33 +168,18 @@ fn the_probe_asks_for_a_402_where_it_is_told_of_a_frozen_login() {
     let world = world(shared());
     let (name, email) = (unique("frozen"), format!("{}@frozen.example", unique("a")));
     let password = "a password for freezing 1";
-    let sign_up =
-        json!({"name": name, "plan": "free", "admin": {"email": email, "password": password}});
-    let made = world
-        .account()
-        .post("/organisations")
-        .json(&sign_up)
-        .send()
-        .expect(201);
-    let text =
-        services(&[]) + &format!("[frozen]\nemail = \"{email}\"\npassword = \"{password}\"\n");
+    let sign_up = json!({"name": name, "plan": "free", "admin": {"email": email, "password": password}});
+    let made = world.account().post("/organisations").json(&sign_up).send().expect(201);
+    let text = services(&[]) + &format!("[frozen]\nemail = \"{email}\"\npassword = \"{password}\"\n");
     let target = TargetFile::parse(&text).unwrap();
     let report = probe::probe(&target).unwrap();
-    let wrong: Vec<_> = report
-        .checks
-        .iter()
-        .filter(|check| check.found.is_some())
-        .collect();
+    let wrong: Vec<_> = report.checks.iter().filter(|check| check.found.is_some()).collect();
     assert_eq!(wrong.len(), 2, "not frozen yet: {wrong:?}");
     let database = shared().database_url.as_deref().unwrap();
     crate::sql::set_standing(database, made.id(), "frozen");
     let report = probe::probe(&target).unwrap();
     assert!(report.is_whole() && report.skipped.is_empty(), "{report}");
-    assert!(
-        (38..=45).contains(&report.checks.len()),
-        "{}",
-        report.checks.len()
-    );
+    assert!((38..=45).contains(&report.checks.len()), "{}", report.checks.len());
 }
 
 /// Everybody under load while Profile is away: nobody else loses an answer, and no acknowledged write is lost.

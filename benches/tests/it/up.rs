@@ -19,38 +19,21 @@ fn the_line_for_scripts_has_its_shape() {
     for name in lab::up::services::names() {
         let url = services[name].as_str().unwrap();
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-        assert_eq!(
-            ureq::get(format!("{url}/readyz")).call().unwrap().status(),
-            200
-        );
+        assert_eq!(ureq::get(format!("{url}/readyz")).call().unwrap().status(), 200);
     }
     let database = line["databaseUrl"].as_str().unwrap();
-    assert!(
-        database.starts_with("postgres") && database.ends_with("/govrnanza"),
-        "{database}"
-    );
+    assert!(database.starts_with("postgres") && database.ends_with("/govrnanza"), "{database}");
     let mut connection = crate::sql::connect(shared());
-    let superuser =
-        "select count(*) as count from pg_roles where rolname = current_user and rolsuper";
+    let superuser = "select count(*) as count from pg_roles where rolname = current_user and rolsuper";
     assert_eq!(crate::sql::count(&mut connection, superuser), 1);
     for member in line.as_object().unwrap().keys() {
         assert!(
-            [
-                "services",
-                "databaseUrl",
-                "operator",
-                "mailbox",
-                "payments",
-                "clockFile"
-            ]
-            .contains(&member.as_str()),
+            ["services", "databaseUrl", "operator", "mailbox", "payments", "clockFile"].contains(&member.as_str()),
             "{member}"
         );
     }
     let account = services["account"].as_str().unwrap();
-    let session = ureq::post(format!("{account}/api/v1/sessions"))
-        .send_json(&line["operator"])
-        .unwrap();
+    let session = ureq::post(format!("{account}/api/v1/sessions")).send_json(&line["operator"]).unwrap();
     assert_eq!(session.status(), 200, "the operator can sign in");
 }
 
@@ -66,42 +49,21 @@ fn a_home_is_kept_locked_and_found_again() {
     };
     let (mut first, target) = start_json(&mut up());
     let written = fs::read_to_string(home.join("up.json")).unwrap();
-    assert_eq!(
-        serde_json::from_str::<lab::Target>(&written).unwrap(),
-        target,
-        "the same line"
-    );
-    for secret in [
-        "up.json",
-        "signing-key.pem",
-        "operator-password",
-        "passwords",
-    ] {
-        let mode = fs::metadata(home.join(secret))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777;
+    assert_eq!(serde_json::from_str::<lab::Target>(&written).unwrap(), target, "the same line");
+    for secret in ["up.json", "signing-key.pem", "operator-password", "passwords"] {
+        let mode = fs::metadata(home.join(secret)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{secret}");
     }
     let second = up().output().unwrap();
     let said = String::from_utf8(second.stderr).unwrap();
     assert_eq!(second.status.code(), Some(3));
-    assert!(
-        said.contains("running on") && said.contains(&first.id().to_string()),
-        "{said}"
-    );
-    assert!(
-        second.stdout.is_empty(),
-        "standard output holds the line or nothing"
-    );
+    assert!(said.contains("running on") && said.contains(&first.id().to_string()), "{said}");
+    assert!(second.stdout.is_empty(), "standard output holds the line or nothing");
     // Killed: its services go with it, the database stays and is found again, and stopped then.
     let services = children(first.id());
     first.kill().unwrap();
     first.wait().unwrap();
-    until("the services of a killed `lab up` are gone", || {
-        services.iter().all(|id| !is_service(*id))
-    });
+    until("the services of a killed `lab up` are gone", || services.iter().all(|id| !is_service(*id)));
     let database = postmaster(home).expect("the database outlives a kill -9");
     let (mut third, again) = start_json(&mut up());
     assert_eq!(again.operator, target.operator);
@@ -114,9 +76,7 @@ fn a_home_is_kept_locked_and_found_again() {
     interrupt(&third);
     assert_eq!(third.wait().unwrap().code(), Some(0));
     assert!(!home.join("up.json").exists());
-    until("its database is stopped, too", || {
-        postmaster(home).is_none()
-    });
+    until("its database is stopped, too", || postmaster(home).is_none());
 }
 
 /// What a person sees; and what they get when they do as it says.
@@ -130,56 +90,30 @@ fn the_printed_requests_work_and_ctrl_c_leaves_nothing() {
     let text = read_until(&printed, "Ctrl-C stops");
     for name in lab::up::services::names() {
         assert!(
-            text.iter()
-                .any(|line| line.trim().starts_with(name) && line.contains("http://127.0.0.1:")),
+            text.iter().any(|line| line.trim().starts_with(name) && line.contains("http://127.0.0.1:")),
             "{text:?}"
         );
     }
-    let start = text
-        .iter()
-        .position(|line| line.trim().starts_with("ACCOUNT="))
-        .unwrap();
-    let end = text
-        .iter()
-        .rposition(|line| line.trim().starts_with("curl "))
-        .unwrap();
+    let start = text.iter().position(|line| line.trim().starts_with("ACCOUNT=")).unwrap();
+    let end = text.iter().rposition(|line| line.trim().starts_with("curl ")).unwrap();
     let paste = text[start..=end].join("\n");
-    if Command::new("curl")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-    {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         for time in ["first", "second"] {
             let output = Command::new("sh").args(["-c", &paste]).output().unwrap();
             let api: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
-                panic!(
-                    "{time} time: {error}\n{paste}\n{}",
-                    String::from_utf8_lossy(&output.stdout)
-                )
+                panic!("{time} time: {error}\n{paste}\n{}", String::from_utf8_lossy(&output.stdout))
             });
             assert_eq!(api["name"], "orders", "{api}");
             assert_eq!(api["technicalOwner"]["name"], "Ada Lovelace", "{api}");
-            assert_eq!(
-                (&api["domain"]["name"], &api["subDomain"]["name"]),
-                (&"Sales".into(), &"Orders".into())
-            );
+            assert_eq!((&api["domain"]["name"], &api["subDomain"]["name"]), (&"Sales".into(), &"Orders".into()));
             let second = chrono::Utc::now().timestamp();
-            until("the second that the name holds is over", || {
-                chrono::Utc::now().timestamp() > second
-            });
+            until("the second that the name holds is over", || chrono::Utc::now().timestamp() > second);
         }
     }
-    let logs = text
-        .iter()
-        .find_map(|line| line.trim().strip_prefix("logs"))
-        .unwrap();
+    let logs = text.iter().find_map(|line| line.trim().strip_prefix("logs")).unwrap();
     let home = PathBuf::from(logs.trim()).parent().unwrap().to_owned();
     let services = children(child.id());
-    assert!(
-        services.len() >= lab::up::services::names().count(),
-        "{services:?}"
-    );
+    assert!(services.len() >= lab::up::services::names().count(), "{services:?}");
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     until("nothing is left", || services.iter().all(|id| !lives(*id)));
@@ -191,47 +125,20 @@ fn what_cannot_be_is_one_sentence() {
     let holder = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     // Registry's port is the base and one.
     let base = (holder.local_addr().unwrap().port() - 1).to_string();
-    let output = lab(&[
-        "up",
-        "--ephemeral",
-        "--port-base",
-        &base,
-        "--format",
-        "json",
-    ])
-    .output()
-    .unwrap();
+    let output = lab(&["up", "--ephemeral", "--port-base", &base, "--format", "json"]).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(
-        said.starts_with("Port ") && said.contains("--port-base"),
-        "{said}"
-    );
+    assert!(said.starts_with("Port ") && said.contains("--port-base"), "{said}");
     assert!(output.stdout.is_empty());
-    let nowhere = Command::new(LAB)
-        .args(["clock", "show", "--target", "/nowhere/up.json"])
-        .output()
-        .unwrap();
+    let nowhere = Command::new(LAB).args(["clock", "show", "--target", "/nowhere/up.json"]).output().unwrap();
     assert_eq!(nowhere.status.code(), Some(3));
-    assert_eq!(
-        Command::new(LAB)
-            .args(["clock", "soon"])
-            .output()
-            .unwrap()
-            .status
-            .code(),
-        Some(2)
-    );
+    assert_eq!(Command::new(LAB).args(["clock", "soon"]).output().unwrap().status.code(), Some(2));
 }
 
 fn read_until(printed: &Receiver<String>, end: &str) -> Vec<String> {
     let mut text = Vec::new();
     while !text.last().is_some_and(|line: &String| line.contains(end)) {
-        text.push(
-            printed
-                .recv_timeout(Duration::from_secs(300))
-                .unwrap_or_else(|_| panic!("{text:#?}")),
-        );
+        text.push(printed.recv_timeout(Duration::from_secs(300)).unwrap_or_else(|_| panic!("{text:#?}")));
     }
     text
 }

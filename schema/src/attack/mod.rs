@@ -85,32 +85,22 @@ pub fn run(field: &Field<'_>, which: Which) -> Result<(Vec<Tried>, Vec<String>)>
         }
     }
     if all.is_empty() {
-        return Err(Error::Unavailable("no login could be tried: the roles file makes none, or no password is known (DBA_PASSWORD_<LOGIN>)".into()));
+        return Err(Error::Unavailable(
+            "no login could be tried: the roles file makes none, or no password is known (DBA_PASSWORD_<LOGIN>)".into(),
+        ));
     }
     Ok((all, without))
 }
 
-fn one(
-    field: &Field<'_>,
-    targets: &Targets,
-    attack: &Attack,
-    login: &str,
-    client: &mut Client,
-) -> Result<Tried> {
+fn one(field: &Field<'_>, targets: &Targets, attack: &Attack, login: &str, client: &mut Client) -> Result<Tried> {
     // A session of somebody else's to aim at, while it is aimed at.
-    let other = targets
-        .logins
-        .iter()
-        .find(|other| *other != login && (field.password)(other).is_some());
+    let other = targets.logins.iter().find(|other| *other != login && (field.password)(other).is_some());
     let mut victim = match (attack.sql.contains("{target}"), other) {
         (true, Some(other)) => Some(intruder(field, other)?),
         _ => None,
     };
     let pid: i32 = match &mut victim {
-        Some(victim) => victim
-            .query_one("select pg_backend_pid()", &[])
-            .doing("asking for a process id")?
-            .get(0),
+        Some(victim) => victim.query_one("select pg_backend_pid()", &[]).doing("asking for a process id")?.get(0),
         None => 0,
     };
     let statements = targets.expand(attack, login, &pid.to_string());
@@ -118,20 +108,14 @@ fn one(
         number: attack.number,
         name: attack.name,
         login: login.to_owned(),
-        expected: if attack.refused.is_empty() {
-            "accepted"
-        } else {
-            attack.refused
-        },
+        expected: if attack.refused.is_empty() { "accepted" } else { attack.refused },
         statements: statements.len(),
         otherwise: Vec::new(),
     };
     for sql in statements {
         let got = attempt(client, &sql)?;
         if !as_expected(attack, targets.writes(login, &sql), got.as_deref()) {
-            tried
-                .otherwise
-                .push((sql, got.unwrap_or_else(|| "it succeeded".into())));
+            tried.otherwise.push((sql, got.unwrap_or_else(|| "it succeeded".into())));
         }
     }
     Ok(tried)
@@ -154,9 +138,7 @@ fn attempt(client: &mut Client, sql: &str) -> Result<Option<String>> {
         return Err(error).doing(sql);
     };
     let state = code.code().to_owned();
-    client
-        .batch_execute("rollback")
-        .doing("rolling back an attack")?;
+    client.batch_execute("rollback").doing("rolling back an attack")?;
     Ok(Some(state))
 }
 
@@ -167,11 +149,11 @@ fn intruder(field: &Field<'_>, login: &str) -> Result<Client> {
     if let Some(password) = (field.password)(login) {
         config.password(password);
     }
-    let mut client = config
-        .connect(NoTls)
-        .doing(format!("getting in as {login}"))?;
+    let mut client = config.connect(NoTls).doing(format!("getting in as {login}"))?;
     client
-        .batch_execute("set default_transaction_read_only = off; set statement_timeout = '20s'; set lock_timeout = '2s'")
+        .batch_execute(
+            "set default_transaction_read_only = off; set statement_timeout = '20s'; set lock_timeout = '2s'",
+        )
         .doing("making an intruder's session")?;
     Ok(client)
 }
@@ -198,28 +180,16 @@ pub fn self_test(field: &Field<'_>, login: &str) -> Result<Vec<Planted>> {
     let mut all = Vec::new();
     for (name, hole) in holes::HOLES {
         let Some(attack) = ATTACKS.iter().find(|attack| attack.name == *name) else {
-            return Err(Error::Finding(format!(
-                "there is a hole for `{name}`, and no such attack"
-            )));
+            return Err(Error::Finding(format!("there is a hole for `{name}`, and no such attack")));
         };
         let planted = targets.holes(attack, hole, login);
-        superuser.run(
-            &planted.join("; "),
-            &format!("planting a hole for `{name}`"),
-        )?;
+        superuser.run(&planted.join("; "), &format!("planting a hole for `{name}`"))?;
         let mut client = intruder(field, login)?;
         let tried = one(field, &targets, attack, login, &mut client);
         let closed: Vec<_> = planted.iter().map(|hole| holes::close(hole)).collect();
-        superuser.run(
-            &closed.join("; "),
-            &format!("closing the hole for `{name}`"),
-        )?;
+        superuser.run(&closed.join("; "), &format!("closing the hole for `{name}`"))?;
         let hole = planted.first().cloned().unwrap_or_default();
-        all.push(Planted {
-            name,
-            hole,
-            through: tried?.otherwise.len(),
-        });
+        all.push(Planted { name, hole, through: tried?.otherwise.len() });
     }
     Ok(all)
 }

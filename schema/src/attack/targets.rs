@@ -51,10 +51,7 @@ impl Targets {
     pub fn read(session: &mut Session, file: &RolesFile) -> Result<Self> {
         let mut roles = file.managed();
         roles.extend(Some(file.administrator()).filter(|name| !name.is_empty()));
-        let rows = session
-            .client
-            .query(RELATIONS, &[&roles])
-            .doing("reading tables and views")?;
+        let rows = session.client.query(RELATIONS, &[&roles]).doing("reading tables and views")?;
         let relations = rows.iter().map(|row| Relation {
             place: row.get(0),
             name: row.get(1),
@@ -64,11 +61,7 @@ impl Targets {
             bases: row.get(5),
         });
         let relations = relations.collect();
-        let list = roles
-            .iter()
-            .map(|role| literal(role))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list = roles.iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ");
         let sequences = session.client.query(
             &format!("select format('%I', n.nspname), format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
                  join pg_roles p on p.oid = n.nspowner where c.relkind = 'S' and p.rolname in ({list}) order by 2"), &[]).doing("reading sequences")?;
@@ -77,27 +70,20 @@ impl Targets {
             "select r.rolname::text from pg_roles r where r.rolcanlogin and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
         let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and r.rolname in ({list}) order by 1 limit 1"))?;
         let statistics = session.texts("select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'")?;
-        let superuser: String =
-            session.value("select rolname::text from pg_roles where oid = 10")?;
+        let superuser: String = session.value("select rolname::text from pg_roles where oid = 10")?;
         let database: String = session.value("select format('%I', current_database())")?;
         let (given, members) = given(file);
         roles.push(superuser);
         Ok(Self {
             relations,
-            sequences: sequences
-                .iter()
-                .map(|row| (row.get(0), row.get(1)))
-                .collect(),
+            sequences: sequences.iter().map(|row| (row.get(0), row.get(1))).collect(),
             schemas,
             roles,
             owner: owner.first().cloned().unwrap_or_default(),
             database,
             statistics: statistics.first().cloned().unwrap_or_default(),
             given,
-            logins: logins
-                .into_iter()
-                .filter(|login| !members.contains(login))
-                .collect(),
+            logins: logins.into_iter().filter(|login| !members.contains(login)).collect(),
         })
     }
 
@@ -105,9 +91,7 @@ impl Targets {
     #[must_use]
     pub fn writes(&self, login: &str, sql: &str) -> bool {
         self.given.get(login).is_some_and(|objects| {
-            objects.iter().any(|(object, writes)| {
-                *writes && sql.split_whitespace().any(|word| word == object)
-            })
+            objects.iter().any(|(object, writes)| *writes && sql.split_whitespace().any(|word| word == object))
         })
     }
 
@@ -161,29 +145,14 @@ impl Targets {
         } else if mark("{own}") {
             put("{own}", tables.filter(has).collect())
         } else if mark("{sequence}") {
-            let own: BTreeSet<_> = self
-                .relations
-                .iter()
-                .filter(has)
-                .map(|relation| &relation.place)
-                .collect();
-            let sequences = self
-                .sequences
-                .iter()
-                .filter(|(place, _)| !hole || !own.contains(place));
-            sequences
-                .map(|(place, name)| sql.replace("{sequence}", name).replace("{place}", place))
-                .collect()
+            let own: BTreeSet<_> = self.relations.iter().filter(has).map(|relation| &relation.place).collect();
+            let sequences = self.sequences.iter().filter(|(place, _)| !hole || !own.contains(place));
+            sequences.map(|(place, name)| sql.replace("{sequence}", name).replace("{place}", place)).collect()
         } else if mark("{role}") {
             let others = self.roles.iter().filter(|role| *role != login);
-            others
-                .map(|role| sql.replace("{role}", &identifier(role)))
-                .collect()
+            others.map(|role| sql.replace("{role}", &identifier(role))).collect()
         } else if mark("{schema}") {
-            self.schemas
-                .iter()
-                .map(|schema| sql.replace("{schema}", schema).replace("{place}", schema))
-                .collect()
+            self.schemas.iter().map(|schema| sql.replace("{schema}", schema).replace("{place}", schema)).collect()
         } else {
             vec![sql]
         }
@@ -198,15 +167,8 @@ fn given(file: &RolesFile) -> (Given, BTreeSet<String>) {
     let mut members = BTreeSet::new();
     for section in ["roles", "superuser", "foundation", "services"] {
         for statement in file.section(section, crate::DATABASE) {
-            let sql = statement
-                .sql
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
-            let Some((what, to)) = sql
-                .strip_prefix("grant ")
-                .and_then(|rest| rest.rsplit_once(" to "))
-            else {
+            let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            let Some((what, to)) = sql.strip_prefix("grant ").and_then(|rest| rest.rsplit_once(" to ")) else {
                 continue;
             };
             let roles = to.split(" with ").next().unwrap_or_default().split(", ");
@@ -214,9 +176,7 @@ fn given(file: &RolesFile) -> (Given, BTreeSet<String>) {
                 members.extend(roles.map(str::to_owned));
                 continue;
             };
-            let writes = ["insert", "update", "delete", "all"]
-                .iter()
-                .any(|word| privileges.contains(word));
+            let writes = ["insert", "update", "delete", "all"].iter().any(|word| privileges.contains(word));
             for role in roles {
                 for object in objects.trim_start_matches("table ").split(", ") {
                     let entry = given.entry(role.trim_matches('"').to_owned()).or_default();

@@ -71,19 +71,13 @@ impl Sample {
                 }
             }
         }
-        if roots.is_empty() {
-            self.blockers(pid).iter().copied().collect()
-        } else {
-            roots
-        }
+        if roots.is_empty() { self.blockers(pid).iter().copied().collect() } else { roots }
     }
 
     /// Whom `pid` is told to wait for; empty when it doesn't wait.
     #[must_use]
     pub fn blockers(&self, pid: i32) -> &[i32] {
-        self.waiters
-            .get(&pid)
-            .map_or(&[], |waiter| &waiter.blockers)
+        self.waiters.get(&pid).map_or(&[], |waiter| &waiter.blockers)
     }
 
     /// What `waiter` waits for.
@@ -105,9 +99,9 @@ impl Sample {
     fn queues_behind_waiter(&self, waiter: &Waiter) -> bool {
         !waiter.blockers.is_empty()
             && waiter.blockers.iter().all(|blocker| {
-                self.waiters.get(blocker).is_some_and(|other| {
-                    other.lock_type == "relation" && other.relation == waiter.relation
-                })
+                self.waiters
+                    .get(blocker)
+                    .is_some_and(|other| other.lock_type == "relation" && other.relation == waiter.relation)
             })
     }
 }
@@ -128,13 +122,7 @@ mod tests {
     }
 
     fn sample(waiters: Vec<Waiter>) -> Sample {
-        Sample {
-            at_us: 0,
-            waiters: waiters
-                .into_iter()
-                .map(|waiter| (waiter.pid, waiter))
-                .collect(),
-        }
+        Sample { at_us: 0, waiters: waiters.into_iter().map(|waiter| (waiter.pid, waiter)).collect() }
     }
 
     #[test]
@@ -155,10 +143,7 @@ mod tests {
     #[test]
     fn tells_the_queue_behind_a_ddl_from_the_ddl() {
         // 20 reads in an open transaction, 21 wants to alter, 22 wants to read.
-        let sample = sample(vec![
-            waiter(21, "relation", &[20]),
-            waiter(22, "relation", &[21]),
-        ]);
+        let sample = sample(vec![waiter(21, "relation", &[20]), waiter(22, "relation", &[21])]);
         assert_eq!(sample.cause(&sample.waiters[&21]), Cause::Relation);
         assert_eq!(sample.cause(&sample.waiters[&22]), Cause::BehindDdl);
         assert_eq!(sample.roots(22), BTreeSet::from([20]));
@@ -166,19 +151,13 @@ mod tests {
 
     #[test]
     fn a_cycle_ends() {
-        let sample = sample(vec![
-            waiter(1, "transactionid", &[2]),
-            waiter(2, "transactionid", &[1]),
-        ]);
+        let sample = sample(vec![waiter(1, "transactionid", &[2]), waiter(2, "transactionid", &[1])]);
         assert_eq!(sample.roots(1), BTreeSet::from([2]));
     }
 
     #[test]
     fn two_roots_are_both_found() {
-        let sample = sample(vec![
-            waiter(5, "relation", &[3, 4]),
-            waiter(4, "transactionid", &[2]),
-        ]);
+        let sample = sample(vec![waiter(5, "relation", &[3, 4]), waiter(4, "transactionid", &[2])]);
         assert_eq!(sample.roots(5), BTreeSet::from([2, 3]));
     }
 }

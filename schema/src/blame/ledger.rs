@@ -14,13 +14,9 @@ pub trait Roles {
 
 impl Roles for BTreeMap<i32, String> {
     fn role(&self, pid: i32) -> String {
-        self.get(&pid).cloned().unwrap_or_else(|| {
-            if pid == 0 {
-                "prepared transaction".into()
-            } else {
-                format!("pid {pid}")
-            }
-        })
+        self.get(&pid)
+            .cloned()
+            .unwrap_or_else(|| if pid == 0 { "prepared transaction".into() } else { format!("pid {pid}") })
     }
 }
 
@@ -93,11 +89,7 @@ impl Ledger {
         self.samples += 1;
         self.counting_us += gap as f64 * sample.waiters.len() as f64;
         self.close_ended(sample, previous, gap);
-        for waiter in sample
-            .waiters
-            .values()
-            .filter(|waiter| !waiter.blockers.is_empty())
-        {
+        for waiter in sample.waiters.values().filter(|waiter| !waiter.blockers.is_empty()) {
             self.extend(sample, waiter, previous, roles);
         }
         self.last_us = Some(sample.at_us);
@@ -147,12 +139,7 @@ impl Ledger {
         let ended: Vec<i32> = self
             .open
             .iter()
-            .filter(|(pid, open)| {
-                !sample
-                    .waiters
-                    .get(pid)
-                    .is_some_and(|waiter| open.is(waiter))
-            })
+            .filter(|(pid, open)| !sample.waiters.get(pid).is_some_and(|waiter| open.is(waiter)))
             .map(|(&pid, _)| pid)
             .collect();
         for pid in ended {
@@ -174,17 +161,8 @@ impl Ledger {
         let first_sample = self.last_us.is_none();
         let open = self.open.entry(waiter.pid).or_insert_with(|| {
             let start_us = waiter.wait_start_us.unwrap_or(sample.at_us);
-            let booked_until_us = if first_sample {
-                sample.at_us
-            } else {
-                start_us.max(previous)
-            };
-            Open {
-                start_us,
-                booked_until_us,
-                keys: Vec::new(),
-                counted: Vec::new(),
-            }
+            let booked_until_us = if first_sample { sample.at_us } else { start_us.max(previous) };
+            Open { start_us, booked_until_us, keys: Vec::new(), counted: Vec::new() }
         });
         let part = 1.0 / keys.len() as f64;
         let stretch = (sample.at_us - open.booked_until_us).max(0) as f64;
@@ -204,10 +182,7 @@ impl Ledger {
 impl Open {
     /// Whether `waiter` is this very wait. A start that was null at first is taken for the same one.
     fn is(&self, waiter: &Waiter) -> bool {
-        !waiter.blockers.is_empty()
-            && waiter
-                .wait_start_us
-                .is_none_or(|start| start <= self.start_us)
+        !waiter.blockers.is_empty() && waiter.wait_start_us.is_none_or(|start| start <= self.start_us)
     }
 }
 
@@ -217,20 +192,12 @@ fn keys(sample: &Sample, waiter: &Waiter, roles: &impl Roles) -> Vec<Key> {
     let waiting = roles.role(waiter.pid);
     let roots_of = |blocker: i32| {
         let roots = sample.roots(blocker);
-        if roots.is_empty() {
-            vec![blocker]
-        } else {
-            roots.into_iter().collect()
-        }
+        if roots.is_empty() { vec![blocker] } else { roots.into_iter().collect() }
     };
     waiter
         .blockers
         .iter()
-        .flat_map(|&blocker| {
-            roots_of(blocker)
-                .into_iter()
-                .map(move |root| (blocker, root))
-        })
+        .flat_map(|&blocker| roots_of(blocker).into_iter().map(move |root| (blocker, root)))
         .map(|(blocker, root)| Key {
             waiting: waiting.clone(),
             direct: roles.role(blocker),

@@ -54,17 +54,12 @@ impl Sampler {
     /// [`Error::Database`] when a statement is refused.
     pub fn new(mut client: Client) -> Result<Self> {
         client
-            .batch_execute(&format!("set application_name = '{APPLICATION_NAME}'; set default_transaction_read_only = on"))
+            .batch_execute(&format!(
+                "set application_name = '{APPLICATION_NAME}'; set default_transaction_read_only = on"
+            ))
             .map_err(|source| failed("setting up the sampling session", source))?;
-        let waiters = client
-            .prepare(WAITERS)
-            .map_err(|source| failed("preparing the lock loop", source))?;
-        Ok(Self {
-            client,
-            waiters,
-            backends: BTreeMap::new(),
-            refreshed: None,
-        })
+        let waiters = client.prepare(WAITERS).map_err(|source| failed("preparing the lock loop", source))?;
+        Ok(Self { client, waiters, backends: BTreeMap::new(), refreshed: None })
     }
 
     /// One sample. Roles are read again once a second, and at once when an unknown backend takes part.
@@ -72,17 +67,11 @@ impl Sampler {
     /// # Errors
     /// [`Error::Database`] when the connection is gone.
     pub fn sample(&mut self) -> Result<Sample> {
-        let rows = self
-            .client
-            .query(&self.waiters, &[])
-            .map_err(|source| failed("sampling pg_locks", source))?;
+        let rows = self.client.query(&self.waiters, &[]).map_err(|source| failed("sampling pg_locks", source))?;
         // One row even when nobody waits, for the server's clock.
         let at_us = rows.first().map_or(0, |row| us(row.get("now")));
-        let waiters: BTreeMap<i32, Waiter> = rows
-            .iter()
-            .filter_map(waiter)
-            .map(|waiter| (waiter.pid, waiter))
-            .collect();
+        let waiters: BTreeMap<i32, Waiter> =
+            rows.iter().filter_map(waiter).map(|waiter| (waiter.pid, waiter)).collect();
         let unknown = waiters
             .values()
             .flat_map(|waiter| waiter.blockers.iter().chain([&waiter.pid]))
@@ -125,29 +114,19 @@ impl Sampler {
             )
             .map_err(|source| failed("reading statements", source))?;
         let all = rows.iter().map(|row| {
-            let statement = super::watch::Statement {
-                role: row.get(1),
-                state: row.get(2),
-                statement: row.get(3),
-            };
+            let statement = super::watch::Statement { role: row.get(1), state: row.get(2), statement: row.get(3) };
             (row.get(0), statement)
         });
         Ok(all.collect())
     }
 
     fn refresh(&mut self) -> Result<()> {
-        let rows = self
-            .client
-            .query(BACKENDS, &[])
-            .map_err(|source| failed("reading pg_stat_activity", source))?;
+        let rows = self.client.query(BACKENDS, &[]).map_err(|source| failed("reading pg_stat_activity", source))?;
         // Those gone stay known: a blocker may end between the two statements, and its waits are booked afterwards.
         for row in rows {
             let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
-            let backend = Backend {
-                role: text("usename"),
-                application: text("application_name"),
-                database: text("datname"),
-            };
+            let backend =
+                Backend { role: text("usename"), application: text("application_name"), database: text("datname") };
             self.backends.insert(row.get("pid"), backend);
         }
         self.refreshed = Some(Instant::now());
@@ -177,13 +156,9 @@ fn waiter(row: &Row) -> Option<Waiter> {
 
 /// Microseconds since the Unix epoch; 0 for a clock set before it.
 fn us(at: SystemTime) -> i64 {
-    at.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_micros() as i64)
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
 }
 
 fn failed(doing: &str, source: postgres::Error) -> Error {
-    Error::Database {
-        doing: doing.to_owned(),
-        source: Box::new(source),
-    }
+    Error::Database { doing: doing.to_owned(), source: Box::new(source) }
 }

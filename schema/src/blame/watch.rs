@@ -71,12 +71,7 @@ pub struct Now {
 ///
 /// # Errors
 /// Where the database can't be asked.
-pub fn watch(
-    url: &str,
-    time: Duration,
-    mut live: impl FnMut(&[Now]),
-    stop: impl Fn() -> bool,
-) -> Result<Watched> {
+pub fn watch(url: &str, time: Duration, mut live: impl FnMut(&[Now]), stop: impl Fn() -> bool) -> Result<Watched> {
     let mut client = config(url)?.connect(NoTls).doing("connecting")?;
     let sees: bool = client
         .query_one("select pg_catalog.pg_has_role('pg_monitor', 'usage') or (select rolsuper from pg_catalog.pg_roles where rolname = current_user)", &[])
@@ -97,11 +92,7 @@ pub fn watch(
             let now = now(&sample, &sampler);
             live(&now);
             if !now.is_empty() {
-                let pids = sample
-                    .waiters
-                    .keys()
-                    .flat_map(|pid| sample.roots(*pid))
-                    .collect::<Vec<_>>();
+                let pids = sample.waiters.keys().flat_map(|pid| sample.roots(*pid)).collect::<Vec<_>>();
                 for (pid, statement) in sampler.statements(&pids)? {
                     // Idle by now, it may have let go since the sample: what it was seen doing before says more. Alone
                     // it still counts, for a session can hold advisory locks while idle.
@@ -114,9 +105,7 @@ pub fn watch(
             }
         }
         // Jittered, so that it can't beat with a load of fixed rate.
-        std::thread::sleep(Duration::from_millis(
-            rand::rng().random_range(GAP_MS / 2..=GAP_MS * 3 / 2),
-        ));
+        std::thread::sleep(Duration::from_millis(rand::rng().random_range(GAP_MS / 2..=GAP_MS * 3 / 2)));
     }
     let seconds = started.elapsed().as_secs_f64();
     roles.finish();
@@ -130,18 +119,18 @@ pub fn watch(
         short_waits_seconds: roles.short_wait_remainder_s(),
         statements: statements.into_values().collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
         own_cost_percent: (cpu_s(pid) - cost) / seconds.max(0.001) * 100.0,
-        blind: (!sees).then(|| "this login is no member of pg_monitor: of others it sees neither statements nor when a wait began".to_owned()),
+        blind: (!sees).then(|| {
+            "this login is no member of pg_monitor: of others it sees neither statements nor when a wait began"
+                .to_owned()
+        }),
     })
 }
 
 /// Processes by application; those without one by their role.
 fn names(sampler: &Sampler) -> BTreeMap<i32, String> {
     let named = sampler.backends().iter().map(|(pid, backend)| {
-        let name = if backend.application.is_empty() {
-            format!("({})", backend.role)
-        } else {
-            backend.application.clone()
-        };
+        let name =
+            if backend.application.is_empty() { format!("({})", backend.role) } else { backend.application.clone() };
         (*pid, name)
     });
     named.collect()
@@ -154,21 +143,13 @@ fn now(sample: &Sample, sampler: &Sampler) -> Vec<Now> {
             |backend| (backend.role.clone(), backend.application.clone()),
         )
     };
-    let waiting = sample
-        .waiters
-        .values()
-        .filter(|waiter| !waiter.blockers.is_empty());
+    let waiting = sample.waiters.values().filter(|waiter| !waiter.blockers.is_empty());
     let lines = waiting.map(|waiter| Now {
         waiting: who(waiter.pid),
         direct: who(waiter.blockers[0]),
-        root: sample
-            .roots(waiter.pid)
-            .first()
-            .map_or_else(Default::default, |pid| who(*pid)),
+        root: sample.roots(waiter.pid).first().map_or_else(Default::default, |pid| who(*pid)),
         cause: cause(sample.cause(waiter)),
-        seconds: waiter
-            .wait_start_us
-            .map_or(0.0, |start| (sample.at_us - start) as f64 / 1e6),
+        seconds: waiter.wait_start_us.map_or(0.0, |start| (sample.at_us - start) as f64 / 1e6),
     });
     lines.collect()
 }
@@ -176,10 +157,7 @@ fn now(sample: &Sample, sampler: &Sampler) -> Vec<Now> {
 /// A cause as JSON names it.
 #[must_use]
 pub fn cause(cause: super::Cause) -> String {
-    serde_json::to_value(cause)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_default()
+    serde_json::to_value(cause).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// Processor seconds of this process and of its backend.
@@ -190,10 +168,7 @@ fn cpu_s(backend: i32) -> f64 {
             return 0.0;
         };
         let ticks = |at: usize| {
-            rest.split_ascii_whitespace()
-                .nth(at)
-                .and_then(|field| field.parse::<f64>().ok())
-                .unwrap_or_default()
+            rest.split_ascii_whitespace().nth(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default()
         };
         (ticks(11) + ticks(12)) / 100.0
     };

@@ -33,9 +33,7 @@ pub(in crate::cli) struct Blame {
 
 fn duration(text: &str) -> std::result::Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| format!("`{text}` is no time: 10s, 500ms, 5m"))?;
+    let number: u64 = digits.parse().map_err(|_| format!("`{text}` is no time: 10s, 500ms, 5m"))?;
     match &text[digits.len()..] {
         "ms" => Ok(Duration::from_millis(number)),
         "s" | "" => Ok(Duration::from_secs(number)),
@@ -71,11 +69,7 @@ pub(in crate::cli) fn run(args: &Blame, format: Format) -> Result<()> {
 
 fn moment(now: &Now) -> String {
     let who = |(role, application): &(String, String)| {
-        if application.is_empty() {
-            role.clone()
-        } else {
-            format!("{role} ({application})")
-        }
+        if application.is_empty() { role.clone() } else { format!("{role} ({application})") }
     };
     format!(
         "{:>7.1} s  {} waits for {}, because of {}: {}",
@@ -89,26 +83,18 @@ fn moment(now: &Now) -> String {
 
 fn told(watched: &Watched) -> String {
     let mut lines = Vec::new();
-    for (title, entries) in [
-        ("role", &watched.by_role),
-        ("application", &watched.by_application),
-    ] {
+    for (title, entries) in [("role", &watched.by_role), ("application", &watched.by_application)] {
         if !entries.is_empty() {
-            lines.push(format!(
-                "by {title}:  seconds  waits  who waits  waits for  because of  cause"
-            ));
+            lines.push(format!("by {title}:  seconds  waits  who waits  waits for  because of  cause"));
             lines.extend(entries.iter().map(line));
         }
     }
     if lines.is_empty() {
         lines.push("nobody waited".into());
     }
-    lines.extend(watched.statements.iter().map(|one| {
-        format!(
-            "at the root: {} ({}): {}",
-            one.role, one.state, one.statement
-        )
-    }));
+    lines.extend(
+        watched.statements.iter().map(|one| format!("at the root: {} ({}): {}", one.role, one.state, one.statement)),
+    );
     lines.extend(watched.blind.iter().map(|blind| format!("note: {blind}")));
     lines.push(format!(
         "watched {:.1} s in {} samples, at {:.1} % of a core",

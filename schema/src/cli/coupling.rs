@@ -130,11 +130,7 @@ pub(in crate::cli) fn run(args: &Coupling, format: Format) -> Result<()> {
         None => tell(&report(&args.what, true)?, &args.to, format),
         Some(CouplingCommand::Static { what, to }) => tell(&report(what, false)?, to, format),
         Some(CouplingCommand::Diff { base, what }) => compare(base, what, format),
-        Some(CouplingCommand::Gate {
-            base,
-            budgets,
-            what,
-        }) => judge(base, budgets.as_deref(), what, format),
+        Some(CouplingCommand::Gate { base, budgets, what }) => judge(base, budgets.as_deref(), what, format),
     }
 }
 
@@ -150,10 +146,7 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
             format!("{server}/{}", schema::DATABASE)
         }
     };
-    let mut options = Options {
-        run: with_statements && !what.no_run,
-        ..Options::default()
-    };
+    let mut options = Options { run: with_statements && !what.no_run, ..Options::default() };
     if let Some(file) = &what.owners {
         options.owners = Owners::read(file)?;
     }
@@ -164,24 +157,18 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
     if with_statements && !what.statements.is_empty() {
         let roles = session.texts("select rolname::text from pg_catalog.pg_roles")?;
         for path in &what.statements {
-            options
-                .declared
-                .extend(statements::from_files(path, &roles)?);
+            options.declared.extend(statements::from_files(path, &roles)?);
         }
     }
     look(&mut session.client, &options)
 }
 
 fn tell(report: &Report, to: &Outputs, format: Format) -> Result<()> {
-    let files = [
-        (&to.html, html as fn(&Report) -> String),
-        (&to.mermaid, mermaid),
-    ];
+    let files = [(&to.html, html as fn(&Report) -> String), (&to.mermaid, mermaid)];
     for (file, render) in files {
         if let Some(file) = file {
-            std::fs::write(file, render(report)).map_err(|error| {
-                Error::Unavailable(format!("can't write {}: {error}", file.display()))
-            })?;
+            std::fs::write(file, render(report))
+                .map_err(|error| Error::Unavailable(format!("can't write {}: {error}", file.display())))?;
         }
     }
     match format {
@@ -193,11 +180,7 @@ fn tell(report: &Report, to: &Outputs, format: Format) -> Result<()> {
 
 fn compare(base: &Path, what: &What, format: Format) -> Result<()> {
     let found = diff::diff(&diff::read(base)?, &report(what, true)?);
-    super::print(
-        format,
-        &text::changes(&found),
-        &json!({ "version": 1, "new": found.new, "gone": found.gone }),
-    );
+    super::print(format, &text::changes(&found), &json!({ "version": 1, "new": found.new, "gone": found.gone }));
     match found.new.len() + found.gone.len() {
         0 => Ok(()),
         n => Err(Error::Finding(format!("{n} difference(s)"))),
@@ -209,12 +192,13 @@ fn judge(base: &Path, budgets: Option<&Path>, what: &What, format: Format) -> Re
     let budgets = budgets.map(Budgets::read).transpose()?.unwrap_or_default();
     let verdict = gate(&base, &report(what, true)?, &budgets)?;
     let mut lines = verdict.findings.clone();
-    lines.extend(verdict.diff.gone.iter().map(|change| {
-        format!(
-            "note: not there any more, the base may shrink: {}: {}",
-            change.what, change.thing
-        )
-    }));
+    lines.extend(
+        verdict
+            .diff
+            .gone
+            .iter()
+            .map(|change| format!("note: not there any more, the base may shrink: {}: {}", change.what, change.thing)),
+    );
     if verdict.findings.is_empty() {
         lines.push("passed: coupling has not grown".to_owned());
     }

@@ -45,11 +45,7 @@ mod told;
 #[command(verbatim_doc_comment)]
 pub(in crate::cli) struct Impact {
     /// The change: one or more statements.
-    #[arg(
-        value_name = "SQL",
-        required_unless_present = "file",
-        conflicts_with = "file"
-    )]
+    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
     sql: Option<String>,
     /// The change, in a file.
     #[arg(short, long, value_name = "FILE")]
@@ -144,16 +140,13 @@ fn change(args: &Impact) -> Result<Change> {
 fn options(args: &Impact) -> Result<Options> {
     let mut services = BTreeMap::new();
     for pair in &args.service {
-        let (role, service) = pair
-            .split_once('=')
-            .ok_or_else(|| Error::Usage(format!("--service {pair}: want ROLE=SERVICE")))?;
+        let (role, service) =
+            pair.split_once('=').ok_or_else(|| Error::Usage(format!("--service {pair}: want ROLE=SERVICE")))?;
         services.insert(role.to_owned(), service.to_owned());
     }
     let positive = args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0;
     if !positive {
-        return Err(Error::Usage(
-            "--rate: want a number above 0, at most 10000".into(),
-        ));
+        return Err(Error::Usage("--rate: want a number above 0, at most 10000".into()));
     }
     // Of NaN nothing is dearer, so nothing would be SLOWER.
     if !(args.slower_from.is_finite() && args.slower_from > 0.0) {
@@ -183,15 +176,9 @@ fn statements(args: &Impact, url: &str) -> Result<(Vec<Statement>, i64)> {
     if args.statements.is_empty() {
         let counted = from_pg_stat_statements(&mut session.client)?;
         let (seen, window) = counted.ok_or_else(|| {
-            Error::Unavailable(
-                "the server counts no statements here (pg_stat_statements): give --statements"
-                    .into(),
-            )
+            Error::Unavailable("the server counts no statements here (pg_stat_statements): give --statements".into())
         })?;
-        return Ok((
-            seen.into_iter().map(Statement::from).collect(),
-            window.evictions,
-        ));
+        return Ok((seen.into_iter().map(Statement::from).collect(), window.evictions));
     }
     let roles = session.texts("select rolname::text from pg_roles where not rolsuper")?;
     let (mut all, mut evictions) = (Vec::new(), 0);

@@ -48,8 +48,7 @@ pub(in crate::cli) fn run(args: &Record, format: Format) -> Result<()> {
         .args(rest)
         .status()
         .map_err(|error| Error::Usage(format!("can't run {program}: {error}")))?;
-    let recording = Counted::read(&url, args.every_database)
-        .map(|after| before.until(&after, &args.command))?;
+    let recording = Counted::read(&url, args.every_database).map(|after| before.until(&after, &args.command))?;
     let statements = recording.statements.len();
     if statements == 0 {
         return Err(Error::Unavailable("nothing was recorded: no role but superusers ran a statement there meanwhile (another server? --every-database?)".into()));

@@ -89,25 +89,18 @@ impl Where {
     }
 
     pub(super) fn file(&self) -> Result<RolesFile> {
-        self.roles
-            .as_deref()
-            .map_or_else(|| Ok(RolesFile::default()), RolesFile::load)
+        self.roles.as_deref().map_or_else(|| Ok(RolesFile::default()), RolesFile::load)
     }
 
     /// Those of a private cluster, if this machine has one. None are made.
     pub(super) fn passwords(&self) -> Result<Option<Passwords>> {
         let file = schema::cluster::home()?.join("passwords");
-        if file.exists() {
-            Ok(Some(Passwords::load(&file)?))
-        } else {
-            Ok(None)
-        }
+        if file.exists() { Ok(Some(Passwords::load(&file)?)) } else { Ok(None) }
     }
 }
 
 fn read(path: &PathBuf) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))
+    std::fs::read_to_string(path).map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))
 }
 
 /// Runs one of them.
@@ -135,10 +128,7 @@ struct Looked {
 }
 
 fn options(common: &Common) -> Result<drift::Options> {
-    Ok(drift::Options {
-        file: common.place.file()?,
-        ..drift::Options::default()
-    })
+    Ok(drift::Options { file: common.place.file()?, ..drift::Options::default() })
 }
 
 fn look(common: &Common) -> Result<Looked> {
@@ -152,47 +142,26 @@ fn look(common: &Common) -> Result<Looked> {
     let mut notes = Vec::new();
     let mut allowed = Vec::new();
     for entry in list {
-        let hit = seen
-            .findings
-            .iter()
-            .position(|finding| finding.key == entry.key);
+        let hit = seen.findings.iter().position(|finding| finding.key == entry.key);
         match hit {
             None => notes.push(format!("allowed, and not there any more: {}", entry.key)),
-            Some(_) if entry.until < today => notes.push(format!(
-                "was allowed until {} ({}): {}",
-                entry.until, entry.reason, entry.key
-            )),
+            Some(_) if entry.until < today => {
+                notes.push(format!("was allowed until {} ({}): {}", entry.until, entry.reason, entry.key))
+            }
             Some(at) => allowed.push(seen.findings.remove(at)),
         }
     }
-    Ok(Looked {
-        seen,
-        allowed,
-        notes,
-    })
+    Ok(Looked { seen, allowed, notes })
 }
 
 fn check(common: &Common, format: Format) -> Result<()> {
     let looked = look(common)?;
-    let mut lines: Vec<String> = looked
-        .seen
-        .findings
-        .iter()
-        .map(|finding| format!("{}\n    {}", finding.key, finding.what))
-        .collect();
+    let mut lines: Vec<String> =
+        looked.seen.findings.iter().map(|finding| format!("{}\n    {}", finding.key, finding.what)).collect();
     lines.extend(looked.notes.iter().map(|note| format!("note: {note}")));
-    lines.extend(
-        looked
-            .seen
-            .not_looked_at
-            .iter()
-            .map(|what| format!("not looked at: {what}")),
-    );
+    lines.extend(looked.seen.not_looked_at.iter().map(|what| format!("not looked at: {what}")));
     if looked.seen.findings.is_empty() {
-        lines.push(format!(
-            "in sync with the roles file ({} allowed)",
-            looked.allowed.len()
-        ));
+        lines.push(format!("in sync with the roles file ({} allowed)", looked.allowed.len()));
     }
     super::print(format, &lines.join("\n"), &told(&looked));
     verdict(&looked)
@@ -205,9 +174,7 @@ fn told(looked: &Looked) -> serde_json::Value {
 fn verdict(looked: &Looked) -> Result<()> {
     match looked.seen.findings.len() {
         0 => Ok(()),
-        n => Err(Error::Finding(format!(
-            "{n} finding(s); `dba roles plan` says what it takes"
-        ))),
+        n => Err(Error::Finding(format!("{n} finding(s); `dba roles plan` says what it takes"))),
     }
 }
 
@@ -218,10 +185,7 @@ fn plan(common: &Common, format: Format) -> Result<()> {
         .findings
         .iter()
         .map(|finding| match (&finding.fix, finding.by) {
-            (None, _) => format!(
-                "-- {}: {}; somebody has to decide",
-                finding.key, finding.what
-            ),
+            (None, _) => format!("-- {}: {}; somebody has to decide", finding.key, finding.what),
             (Some(fix), By::Superuser) => format!("{fix} -- as superuser"),
             (Some(fix), _) => fix.clone(),
         })
@@ -258,11 +222,7 @@ fn apply(common: &Common, force: bool, format: Format) -> Result<()> {
     if !force {
         spare(&common.place.url()?, &looked.seen.findings)?;
     }
-    let skip: Vec<String> = looked
-        .allowed
-        .iter()
-        .map(|finding| finding.key.clone())
-        .collect();
+    let skip: Vec<String> = looked.allowed.iter().map(|finding| finding.key.clone()).collect();
     let (done, mut left) = drift::converge(&common.place.url()?, &options(common)?, &skip)?;
     left.findings.retain(|finding| !skip.contains(&finding.key));
     let mut lines = done.clone();
@@ -273,16 +233,8 @@ fn apply(common: &Common, force: bool, format: Format) -> Result<()> {
         By::Superuser => "left for a superuser",
         By::Person | By::Apply => "left for somebody to decide",
     };
-    lines.extend(
-        left.findings
-            .iter()
-            .map(|finding| format!("{}: {}", who(finding.by), finding.key)),
-    );
-    super::print(
-        format,
-        &lines.join("\n"),
-        &json!({ "version": 1, "done": done, "left": left.findings }),
-    );
+    lines.extend(left.findings.iter().map(|finding| format!("{}: {}", who(finding.by), finding.key)));
+    super::print(format, &lines.join("\n"), &json!({ "version": 1, "done": done, "left": left.findings }));
     match left.findings.len() {
         0 => Ok(()),
         n => Err(Error::Finding(format!("applied, but for {n} finding(s)"))),

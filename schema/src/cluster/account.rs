@@ -23,24 +23,16 @@ impl Account {
             return Ok(None);
         }
         let passwd = fs::read_to_string("/etc/passwd").doing("reading /etc/passwd")?;
-        let found = ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| Self::in_passwd(&passwd, name));
+        let found = ["postgres", "nobody"].iter().find_map(|name| Self::in_passwd(&passwd, name));
         found.map(Some).ok_or_else(|| {
             Error::Unavailable("Postgres refuses to run as root, and there is no user postgres or nobody: run `useradd --system postgres`".into())
         })
     }
 
     fn in_passwd(passwd: &str, name: &str) -> Option<Self> {
-        let fields: Vec<_> = passwd
-            .lines()
-            .map(|line| line.split(':').collect::<Vec<_>>())
-            .find(|f| f.first() == Some(&name))?;
-        Some(Self {
-            name: name.to_owned(),
-            uid: fields.get(2)?.parse().ok()?,
-            gid: fields.get(3)?.parse().ok()?,
-        })
+        let fields: Vec<_> =
+            passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|f| f.first() == Some(&name))?;
+        Some(Self { name: name.to_owned(), uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? })
     }
 
     /// Makes a command run as this user, in a process group of its own: Ctrl-C in the terminal is ours to pass on.

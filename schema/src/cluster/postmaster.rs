@@ -31,14 +31,8 @@ impl Postmaster {
         let lines: Vec<_> = text.lines().map(str::trim).collect();
         Some(Self {
             pid: lines.first()?.parse().ok()?,
-            port: lines
-                .get(3)
-                .and_then(|port| port.parse().ok())
-                .unwrap_or_default(),
-            status: lines
-                .get(7)
-                .map(|status| (*status).to_owned())
-                .unwrap_or_default(),
+            port: lines.get(3).and_then(|port| port.parse().ok()).unwrap_or_default(),
+            status: lines.get(7).map(|status| (*status).to_owned()).unwrap_or_default(),
         })
     }
 
@@ -52,25 +46,15 @@ impl Postmaster {
     pub fn wait_ready(data: &Path, mut child: Option<&mut Child>, log: &Path) -> Result<Self> {
         let deadline = Instant::now() + Duration::from_secs(60);
         while Instant::now() < deadline {
-            if let Some(ended) = child
-                .as_mut()
-                .and_then(|child| child.try_wait().ok().flatten())
-            {
-                return Err(Error::Unavailable(format!(
-                    "postgres ended at once ({ended}): {}",
-                    last_words(log)
-                )));
+            if let Some(ended) = child.as_mut().and_then(|child| child.try_wait().ok().flatten()) {
+                return Err(Error::Unavailable(format!("postgres ended at once ({ended}): {}", last_words(log))));
             }
             if let Some(found) = Self::alive(data).filter(|found| found.status == "ready") {
                 return Ok(found);
             }
             sleep(TICK);
         }
-        Err(Error::Unavailable(format!(
-            "postgres in {} isn't ready after 60 s: {}",
-            data.display(),
-            last_words(log)
-        )))
+        Err(Error::Unavailable(format!("postgres in {} isn't ready after 60 s: {}", data.display(), last_words(log))))
     }
 
     /// SIGINT (clients are cut off, the disk is left clean), and SIGQUIT to a server that doesn't end within ten seconds.
@@ -93,26 +77,20 @@ impl Postmaster {
                 sleep(TICK);
             }
         }
-        Err(Error::Unavailable(format!(
-            "postgres (pid {}) didn't stop within 20 s",
-            found.pid
-        )))
+        Err(Error::Unavailable(format!("postgres (pid {}) didn't stop within 20 s", found.pid)))
     }
 }
 
 /// Does this process exist? Another user's does, too.
 #[must_use]
 pub fn lives(pid: i32) -> bool {
-    Pid::from_raw(pid)
-        .is_some_and(|pid| !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+    Pid::from_raw(pid).is_some_and(|pid| !matches!(test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
 }
 
 /// Sends a signal.
 pub fn send(pid: i32, signal: Signal) -> Result<()> {
     match Pid::from_raw(pid) {
-        Some(pid) => kill_process(pid, signal)
-            .map_err(std::io::Error::from)
-            .doing("stopping postgres"),
+        Some(pid) => kill_process(pid, signal).map_err(std::io::Error::from).doing("stopping postgres"),
         None => Ok(()),
     }
 }
@@ -120,12 +98,7 @@ pub fn send(pid: i32, signal: Signal) -> Result<()> {
 /// The last line of a log that says why.
 fn last_words(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| line.contains("FATAL") || line.contains("PANIC"));
-    let line = line
-        .or_else(|| text.lines().last())
-        .unwrap_or("nothing was logged");
+    let line = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("PANIC"));
+    let line = line.or_else(|| text.lines().last()).unwrap_or("nothing was logged");
     format!("{line} (log: {})", PathBuf::from(log).display())
 }

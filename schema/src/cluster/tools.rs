@@ -13,9 +13,7 @@ pub fn client_tool(name: &str, session: &mut Session) -> Result<PathBuf> {
     let found = folders()
         .into_iter()
         .map(|folder| folder.join(name))
-        .find(|program| {
-            release(program).is_some_and(|release| i64::from(release) >= i64::from(major))
-        });
+        .find(|program| release(program).is_some_and(|release| i64::from(release) >= i64::from(major)));
     found.ok_or_else(|| {
         Error::Unavailable(format!(
             "{name} of PostgreSQL {major} or newer isn't found here: install its client programs (postgresql-client-{major}) or put their folder in PATH"

@@ -67,17 +67,8 @@ impl Leash {
     /// From now on the cluster of this folder ends with this process.
     pub fn new(home: &Path) -> Result<Self> {
         let mut shell = Command::new("sh");
-        shell
-            .args(["-c", LEASH, "leash"])
-            .arg(home)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        let mut shell = shell
-            .process_group(0)
-            .current_dir("/")
-            .spawn()
-            .doing("starting the watchdog")?;
+        shell.args(["-c", LEASH, "leash"]).arg(home).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut shell = shell.process_group(0).current_dir("/").spawn().doing("starting the watchdog")?;
         let held = shell.stdin.take();
         Ok(Self { shell, held })
     }
@@ -113,23 +104,13 @@ pub fn register(home: &Path) -> Result<()> {
 /// Sees to it that the shared cluster of this folder has a watchdog.
 pub fn watch(home: &Path) -> Result<()> {
     let file = home.join("watchdog");
-    let alive = fs::read_to_string(&file)
-        .ok()
-        .and_then(|pid| pid.trim().parse().ok())
-        .is_some_and(lives);
+    let alive = fs::read_to_string(&file).ok().and_then(|pid| pid.trim().parse().ok()).is_some_and(lives);
     if alive {
         return Ok(());
     }
     let mut shell = Command::new("sh");
     shell.args(["-c", WATCH, "watch"]).arg(home).arg(IDLE_S);
-    shell
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    let shell = shell
-        .process_group(0)
-        .current_dir("/")
-        .spawn()
-        .doing("starting the watchdog")?;
+    shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let shell = shell.process_group(0).current_dir("/").spawn().doing("starting the watchdog")?;
     fs::write(file, shell.id().to_string()).doing("noting the watchdog")
 }

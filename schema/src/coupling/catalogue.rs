@@ -97,8 +97,7 @@ impl Catalogue {
         let roles = query(client, ROLES, "roles")?;
         let mut names = BTreeMap::new();
         for row in &roles {
-            let (oid, name, administers): (u32, String, bool) =
-                (row.get(0), row.get(1), row.get(2));
+            let (oid, name, administers): (u32, String, bool) = (row.get(0), row.get(1), row.get(2));
             if administers {
                 continue;
             }
@@ -127,12 +126,7 @@ impl Catalogue {
         Ok(all)
     }
 
-    fn add_relation<'a>(
-        &mut self,
-        row: &Row,
-        owners: &Owners,
-        owner: &dyn Fn(u32) -> Option<&'a str>,
-    ) {
+    fn add_relation<'a>(&mut self, row: &Row, owners: &Owners, owner: &dyn Fn(u32) -> Option<&'a str>) {
         let (oid, schema, name): (u32, String, String) = (row.get(0), row.get(1), row.get(2));
         let kind: String = row.get(4);
         let numbers: Option<Vec<i16>> = row.get(5);
@@ -141,11 +135,7 @@ impl Catalogue {
             service: owners.of_object(&name, &schema, owner(row.get(3))),
             name: name.clone(),
             kind: kind.chars().next().unwrap_or('r'),
-            columns: numbers
-                .unwrap_or_default()
-                .into_iter()
-                .zip(columns.unwrap_or_default())
-                .collect(),
+            columns: numbers.unwrap_or_default().into_iter().zip(columns.unwrap_or_default()).collect(),
         };
         self.relations.insert(oid, relation);
         self.by_name.insert(name, oid);
@@ -153,27 +143,15 @@ impl Catalogue {
 
     fn read_rights(&mut self, client: &mut Client) -> Result<()> {
         let roles: Vec<&str> = self.roles.keys().map(String::as_str).collect();
-        let relations: Vec<u32> = self
-            .relations
-            .iter()
-            .filter(|(_, one)| one.kind != 'S')
-            .map(|(oid, _)| *oid)
-            .collect();
-        for row in client
-            .query(RIGHTS, &[&roles, &relations])
-            .doing("reading rights")?
-        {
+        let relations: Vec<u32> =
+            self.relations.iter().filter(|(_, one)| one.kind != 'S').map(|(oid, _)| *oid).collect();
+        for row in client.query(RIGHTS, &[&roles, &relations]).doing("reading rights")? {
             let (role, relation, whole): (String, u32, bool) = (row.get(0), row.get(1), row.get(2));
             let service = self.roles[&role].clone();
             if self.relations[&relation].service != service {
                 let columns: Option<Vec<i16>> = row.get(3);
                 let columns = (!whole).then(|| columns.unwrap_or_default().into_iter().collect());
-                self.rights.push(Right {
-                    service,
-                    relation,
-                    columns,
-                    writes: row.get(4),
-                });
+                self.rights.push(Right { service, relation, columns, writes: row.get(4) });
             }
         }
         Ok(())
@@ -191,42 +169,26 @@ impl Catalogue {
                 on_update: row.get(6),
                 indexed: row.get(7),
             };
-            if let (Some(child), Some(parent)) = (
-                self.relations.get(&key.child),
-                self.relations.get(&key.parent),
-            ) && child.service != parent.service
+            if let (Some(child), Some(parent)) = (self.relations.get(&key.child), self.relations.get(&key.parent))
+                && child.service != parent.service
             {
                 self.keys.push(key);
             }
         }
-        self.keys.sort_by(|a, b| {
-            (&self.relations[&a.child].name, &a.name)
-                .cmp(&(&self.relations[&b.child].name, &b.name))
-        });
+        self.keys
+            .sort_by(|a, b| (&self.relations[&a.child].name, &a.name).cmp(&(&self.relations[&b.child].name, &b.name)));
         Ok(())
     }
 
     fn read_rules(&mut self, client: &mut Client) -> Result<()> {
-        let views: Vec<u32> = self
-            .relations
-            .iter()
-            .filter(|(_, one)| one.is_view())
-            .map(|(oid, _)| *oid)
-            .collect();
+        let views: Vec<u32> = self.relations.iter().filter(|(_, one)| one.is_view()).map(|(oid, _)| *oid).collect();
         for row in client.query(RULES, &[&views]).doing("reading views")? {
             let (view, action): (u32, String) = (row.get(0), row.get(1));
             let relations: Vec<u32> = row.get(2);
             let columns: Vec<i32> = row.get(3);
             let uses = relations.into_iter().zip(columns);
-            let uses =
-                uses.filter_map(|(relation, column)| Some((relation, i16::try_from(column).ok()?)));
-            self.rules.insert(
-                view,
-                Rule {
-                    origins: tree::origins(&action),
-                    uses: uses.collect(),
-                },
-            );
+            let uses = uses.filter_map(|(relation, column)| Some((relation, i16::try_from(column).ok()?)));
+            self.rules.insert(view, Rule { origins: tree::origins(&action), uses: uses.collect() });
         }
         Ok(())
     }
@@ -238,20 +200,11 @@ impl Catalogue {
             };
             let function: Option<String> = row.get(2);
             let sequence: Option<u32> = row.get(3);
-            let sequence = sequence
-                .and_then(|oid| self.relations.get(&oid))
-                .map(|one| (one.name.clone(), one.service.clone()));
-            let function = function.and_then(|name| {
-                self.functions
-                    .get(&name)
-                    .map(|service| (name, service.clone()))
-            });
+            let sequence =
+                sequence.and_then(|oid| self.relations.get(&oid)).map(|one| (one.name.clone(), one.service.clone()));
+            let function = function.and_then(|name| self.functions.get(&name).map(|service| (name, service.clone())));
             if let Some(to) = sequence.or(function).filter(|to| to.1 != from.service) {
-                self.links.push(Link {
-                    kind: row.get(0),
-                    from: (from.name.clone(), from.service.clone()),
-                    to,
-                });
+                self.links.push(Link { kind: row.get(0), from: (from.name.clone(), from.service.clone()), to });
             }
         }
         Ok(())

@@ -28,20 +28,12 @@ pub struct Change {
 
 /// Reads a report written before.
 pub fn read(path: &Path) -> Result<Report> {
-    let bad = |error: String| {
-        Error::Usage(format!(
-            "{} is no report of dba coupling: {error}",
-            path.display()
-        ))
-    };
+    let bad = |error: String| Error::Usage(format!("{} is no report of dba coupling: {error}", path.display()));
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
     let report: Report = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
     if report.version != VERSION {
-        return Err(bad(format!(
-            "its version is {}, this tool's {VERSION}",
-            report.version
-        )));
+        return Err(bad(format!("its version is {}, this tool's {VERSION}", report.version)));
     }
     Ok(report)
 }
@@ -50,10 +42,7 @@ pub fn read(path: &Path) -> Result<Report> {
 #[must_use]
 pub fn diff(base: &Report, now: &Report) -> Diff {
     let (before, after) = (things(base), things(now));
-    Diff {
-        new: after.difference(&before).cloned().collect(),
-        gone: before.difference(&after).cloned().collect(),
-    }
+    Diff { new: after.difference(&before).cloned().collect(), gone: before.difference(&after).cloned().collect() }
 }
 
 fn things(report: &Report) -> BTreeSet<Change> {
@@ -62,32 +51,19 @@ fn things(report: &Report) -> BTreeSet<Change> {
     for edge in &report.edges {
         let kind = kind(edge.kind);
         for through in &edge.through {
-            add(
-                "edge",
-                format!("{} {kind} {}: {through}", edge.from, edge.to),
-            );
+            add("edge", format!("{} {kind} {}: {through}", edge.from, edge.to));
         }
     }
     for column in &report.columns {
         if column.granted {
-            add(
-                "column granted",
-                format!("{} may read {}", column.from, column.column),
-            );
+            add("column granted", format!("{} may read {}", column.from, column.column));
         }
         if column.list != List::NeverUsed {
-            add(
-                "column used",
-                format!("{} reads {}", column.from, column.column),
-            );
+            add("column used", format!("{} reads {}", column.from, column.column));
         }
     }
     for key in &report.keys {
-        let index = if key.indexed {
-            "indexed"
-        } else {
-            "without index"
-        };
+        let index = if key.indexed { "indexed" } else { "without index" };
         add(
             "key",
             format!(
@@ -97,10 +73,7 @@ fn things(report: &Report) -> BTreeSet<Change> {
         );
     }
     for right in &report.write_rights {
-        add(
-            "right to write",
-            format!("{} may write {}", right.from, right.object),
-        );
+        add("right to write", format!("{} may write {}", right.from, right.object));
     }
     all
 }

@@ -48,26 +48,17 @@ impl Budgets {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
-        let budgets: Self = toml::from_str(&text).map_err(|error| {
-            Error::Usage(format!(
-                "{}: {}",
-                path.display(),
-                error.to_string().replace('\n', " ")
-            ))
-        })?;
+        let budgets: Self = toml::from_str(&text)
+            .map_err(|error| Error::Usage(format!("{}: {}", path.display(), error.to_string().replace('\n', " "))))?;
         match budgets.forbidden.iter().find(|rule| pair(rule).is_none()) {
             None => Ok(budgets),
-            Some(rule) => Err(Error::Usage(format!(
-                "{}: `{rule}` is no `service -> service`",
-                path.display()
-            ))),
+            Some(rule) => Err(Error::Usage(format!("{}: `{rule}` is no `service -> service`", path.display()))),
         }
     }
 }
 
 fn pair(rule: &str) -> Option<(&str, &str)> {
-    rule.split_once("->")
-        .map(|(from, to)| (from.trim(), to.trim()))
+    rule.split_once("->").map(|(from, to)| (from.trim(), to.trim()))
 }
 
 /// What came out.
@@ -82,14 +73,13 @@ pub struct Verdict {
 /// Compares with the base and the budgets. Where nothing was looked at there is no verdict, but an error.
 pub fn gate(base: &Report, now: &Report, budgets: &Budgets) -> Result<Verdict> {
     let Some(covered) = now.coverage.percent() else {
-        return Err(Error::Unavailable("no statement was seen: nothing to judge. Run the services' tests first, or give --statements".to_owned()));
+        return Err(Error::Unavailable(
+            "no statement was seen: nothing to judge. Run the services' tests first, or give --statements".to_owned(),
+        ));
     };
     let diff = diff(base, now);
-    let mut findings: Vec<String> = diff
-        .new
-        .iter()
-        .map(|change| format!("new {}: {}", change.what, change.thing))
-        .collect();
+    let mut findings: Vec<String> =
+        diff.new.iter().map(|change| format!("new {}: {}", change.what, change.thing)).collect();
     if covered < budgets.min_coverage_percent {
         findings.push(format!(
             "only {covered:.2} % of the calls are resolved, {} % are asked for",
@@ -107,10 +97,7 @@ pub fn gate(base: &Report, now: &Report, budgets: &Budgets) -> Result<Verdict> {
         findings.extend(written(now));
     }
     for service in &now.services {
-        if budgets
-            .max_unused_columns
-            .is_some_and(|most| service.unused.len() > most)
-        {
+        if budgets.max_unused_columns.is_some_and(|most| service.unused.len() > most) {
             findings.push(format!(
                 "{} columns of {} are granted and never used: {}",
                 service.unused.len(),
@@ -122,56 +109,32 @@ pub fn gate(base: &Report, now: &Report, budgets: &Budgets) -> Result<Verdict> {
     findings.extend(forbidden(now, budgets));
     if let Some(allowed) = &budgets.keys {
         let table = |side: &str| side.split('(').next().unwrap_or_default().to_owned();
-        let strangers = now.keys.iter().filter(|key| {
-            !allowed.contains(&format!("{} -> {}", table(&key.child), table(&key.parent)))
-        });
-        findings.extend(strangers.map(|key| {
-            format!(
-                "key {} from {} to {} is not allowed",
-                key.name, key.child, key.parent
-            )
-        }));
+        let strangers = now
+            .keys
+            .iter()
+            .filter(|key| !allowed.contains(&format!("{} -> {}", table(&key.child), table(&key.parent))));
+        findings.extend(
+            strangers.map(|key| format!("key {} from {} to {} is not allowed", key.name, key.child, key.parent)),
+        );
     }
     Ok(Verdict { findings, diff })
 }
 
 fn written(now: &Report) -> Vec<String> {
-    let done = now
-        .edges
-        .iter()
-        .filter(|edge| matches!(edge.kind, Kind::Write | Kind::CascadeWrite));
-    let done = done.map(|edge| {
-        format!(
-            "{} {} {}: {}",
-            edge.from,
-            super::diff::kind(edge.kind),
-            edge.to,
-            edge.through.join(", ")
-        )
-    });
-    let may = now
-        .write_rights
-        .iter()
-        .map(|right| format!("{} may write {} of {}", right.from, right.object, right.to));
+    let done = now.edges.iter().filter(|edge| matches!(edge.kind, Kind::Write | Kind::CascadeWrite));
+    let done = done
+        .map(|edge| format!("{} {} {}: {}", edge.from, super::diff::kind(edge.kind), edge.to, edge.through.join(", ")));
+    let may = now.write_rights.iter().map(|right| format!("{} may write {} of {}", right.from, right.object, right.to));
     done.chain(may).collect()
 }
 
 fn forbidden(now: &Report, budgets: &Budgets) -> Vec<String> {
     let matches = |pattern: &str, name: &str| pattern == "*" || pattern == name;
-    let pairs: BTreeSet<_> = now
-        .edges
-        .iter()
-        .map(|edge| (edge.from.as_str(), edge.to.as_str()))
-        .collect();
-    let rules = budgets
-        .forbidden
-        .iter()
-        .filter_map(|rule| Some((rule, pair(rule)?)));
+    let pairs: BTreeSet<_> = now.edges.iter().map(|edge| (edge.from.as_str(), edge.to.as_str())).collect();
+    let rules = budgets.forbidden.iter().filter_map(|rule| Some((rule, pair(rule)?)));
     rules
         .flat_map(|(rule, (from, to))| {
-            let hit = pairs
-                .iter()
-                .filter(move |pair| matches(from, pair.0) && matches(to, pair.1));
+            let hit = pairs.iter().filter(move |pair| matches(from, pair.0) && matches(to, pair.1));
             hit.map(move |pair| format!("{} depends on {}, which `{rule}` forbids", pair.0, pair.1))
         })
         .collect()

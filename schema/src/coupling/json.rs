@@ -40,8 +40,7 @@ impl JsonKeys {
 
     /// The same from text.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text)
-            .map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))?;
+        let file: File = toml::from_str(text).map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))?;
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for entry in file.json {
             for column in entry.columns {

@@ -20,11 +20,7 @@ impl Catalogue {
         let at = usize::try_from(place.1 - 1).unwrap_or(usize::MAX);
         match rule.origins.get(at) {
             Some(origin) if origin.0 != 0 => self.follow(*origin, seen),
-            _ => rule
-                .uses
-                .iter()
-                .flat_map(|used| self.follow(*used, seen))
-                .collect(),
+            _ => rule.uses.iter().flat_map(|used| self.follow(*used, seen)).collect(),
         }
     }
 
@@ -42,25 +38,15 @@ impl Catalogue {
 
     /// Views between this relation and tables: 0 of a table, 1 of a view over tables.
     pub(super) fn depth(&self, relation: u32) -> u32 {
-        let below = self.rules.get(&relation).map(|rule| {
-            rule.uses
-                .iter()
-                .map(|(one, _)| *one)
-                .collect::<BTreeSet<_>>()
-        });
-        below.map_or(0, |below| {
-            1 + below.iter().map(|one| self.depth(*one)).max().unwrap_or(0)
-        })
+        let below =
+            self.rules.get(&relation).map(|rule| rule.uses.iter().map(|(one, _)| *one).collect::<BTreeSet<_>>());
+        below.map_or(0, |below| 1 + below.iter().map(|one| self.depth(*one)).max().unwrap_or(0))
     }
 
     /// `schema.relation.column`.
     pub(super) fn named(&self, place: Place) -> String {
         let relation = self.relations.get(&place.0);
         let column = relation.and_then(|one| one.columns.get(&place.1));
-        format!(
-            "{}.{}",
-            relation.map_or("?", |one| &one.name),
-            column.map_or("?", String::as_str)
-        )
+        format!("{}.{}", relation.map_or("?", |one| &one.name), column.map_or("?", String::as_str))
     }
 }

@@ -9,11 +9,7 @@ impl Weaver<'_> {
         let catalogue = self.catalogue;
         for (view, rule) in &catalogue.rules {
             let view = &catalogue.relations[view];
-            for below in rule
-                .uses
-                .iter()
-                .filter_map(|(relation, _)| catalogue.relations.get(relation))
-            {
+            for below in rule.uses.iter().filter_map(|(relation, _)| catalogue.relations.get(relation)) {
                 self.strand(
                     &view.service,
                     &below.service,
@@ -28,18 +24,10 @@ impl Weaver<'_> {
                 "sequence" => Kind::Sequence,
                 _ => Kind::Call,
             };
-            self.strand(
-                &link.from.1,
-                &link.to.1,
-                kind,
-                format!("{} to {}", link.from.0, link.to.0),
-            );
+            self.strand(&link.from.1, &link.to.1, kind, format!("{} to {}", link.from.0, link.to.0));
         }
         for (name, [listening, notifying]) in std::mem::take(&mut self.channels) {
-            for (from, to) in listening
-                .iter()
-                .flat_map(|from| notifying.iter().map(move |to| (from, to)))
-            {
+            for (from, to) in listening.iter().flat_map(|from| notifying.iter().map(move |to| (from, to))) {
                 self.strand(from, to, Kind::Channel, name.clone());
             }
         }
@@ -48,16 +36,8 @@ impl Weaver<'_> {
     pub(super) fn keys(&mut self) {
         let catalogue = self.catalogue;
         for key in &catalogue.keys {
-            let (child, parent) = (
-                &catalogue.relations[&key.child],
-                &catalogue.relations[&key.parent],
-            );
-            self.strand(
-                &child.service,
-                &parent.service,
-                Kind::Key,
-                format!("{} of {}", key.name, child.name),
-            );
+            let (child, parent) = (&catalogue.relations[&key.child], &catalogue.relations[&key.parent]);
+            self.strand(&child.service, &parent.service, Kind::Key, format!("{} of {}", key.name, child.name));
             if [&key.on_delete, &key.on_update]
                 .iter()
                 .any(|action| !matches!(action.as_str(), "no action" | "restrict"))

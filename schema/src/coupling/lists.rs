@@ -14,11 +14,7 @@ impl Weaver<'_> {
         for right in &self.catalogue.rights {
             let relation = &self.catalogue.relations[&right.relation];
             for (number, column) in &relation.columns {
-                if right
-                    .columns
-                    .as_ref()
-                    .is_none_or(|given| given.contains(number))
-                {
+                if right.columns.as_ref().is_none_or(|given| given.contains(number)) {
                     for column in self.json.with_keys(format!("{}.{column}", relation.name)) {
                         granted.insert((right.service.clone(), relation.service.clone(), column));
                     }
@@ -36,14 +32,7 @@ impl Weaver<'_> {
                 Some(Source::Declared) if self.counted => List::NeverRun,
                 Some(_) => List::Used,
             };
-            Column {
-                from: key.0,
-                to: key.1,
-                column: key.2,
-                granted,
-                used,
-                list,
-            }
+            Column { from: key.0, to: key.1, column: key.2, granted, used, list }
         };
         all.into_iter().map(column).collect()
     }
@@ -51,48 +40,24 @@ impl Weaver<'_> {
     pub(super) fn key_list(&self) -> Vec<Key> {
         let side = |relation: u32, columns: &[i16]| {
             let relation = &self.catalogue.relations[&relation];
-            let names: Vec<_> = columns
-                .iter()
-                .filter_map(|number| relation.columns.get(number))
-                .map(String::as_str)
-                .collect();
-            (
-                relation.service.clone(),
-                format!("{}({})", relation.name, names.join(", ")),
-            )
+            let names: Vec<_> =
+                columns.iter().filter_map(|number| relation.columns.get(number)).map(String::as_str).collect();
+            (relation.service.clone(), format!("{}({})", relation.name, names.join(", ")))
         };
         let keys = self.catalogue.keys.iter().map(|key| {
             let (from, child) = side(key.child, &key.columns);
             let (to, parent) = side(key.parent, &key.parent_columns);
             let (on_delete, on_update) = (key.on_delete.clone(), key.on_update.clone());
-            Key {
-                from,
-                to,
-                name: key.name.clone(),
-                child,
-                parent,
-                on_delete,
-                on_update,
-                indexed: key.indexed,
-            }
+            Key { from, to, name: key.name.clone(), child, parent, on_delete, on_update, indexed: key.indexed }
         });
         keys.collect()
     }
 
     pub(super) fn write_rights(&self) -> Vec<WriteRight> {
-        let rights = self
-            .catalogue
-            .rights
-            .iter()
-            .filter(|right| right.writes)
-            .map(|right| {
-                let relation = &self.catalogue.relations[&right.relation];
-                WriteRight {
-                    from: right.service.clone(),
-                    to: relation.service.clone(),
-                    object: relation.name.clone(),
-                }
-            });
+        let rights = self.catalogue.rights.iter().filter(|right| right.writes).map(|right| {
+            let relation = &self.catalogue.relations[&right.relation];
+            WriteRight { from: right.service.clone(), to: relation.service.clone(), object: relation.name.clone() }
+        });
         rights.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -149,9 +114,7 @@ impl Weaver<'_> {
             .collect();
         all.sort_by(|a, b| {
             let width = |one: &Blast| (one.services.len(), one.statements);
-            width(b)
-                .cmp(&width(a))
-                .then_with(|| a.column.cmp(&b.column))
+            width(b).cmp(&width(a)).then_with(|| a.column.cmp(&b.column))
         });
         all
     }

@@ -62,10 +62,7 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
         window = Some(counted);
     }
     let (database, server): (String, i32) = client
-        .query_one(
-            "select current_database()::text, current_setting('server_version_num')::int / 10000",
-            &[],
-        )
+        .query_one("select current_database()::text, current_setting('server_version_num')::int / 10000", &[])
         .map(|row| (row.get(0), row.get(1)))
         .doing("asking for the server's version")?;
     let mut weaver = weave::Weaver::new(&catalogue, &options.json, window.is_some());
@@ -81,11 +78,5 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
     let relations = catalogue.relations.values();
     let owning: BTreeSet<_> = relations.map(|relation| relation.service.clone()).collect();
     metrics::fill(&mut report, &catalogue.roles, &owning);
-    Ok(Report {
-        version: report::VERSION,
-        database,
-        server,
-        window,
-        ..report
-    })
+    Ok(Report { version: report::VERSION, database, server, window, ..report })
 }

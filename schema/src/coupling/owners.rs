@@ -57,11 +57,7 @@ const ENDINGS: &[&str] = &[
 #[must_use]
 pub fn stem(role: &str) -> &str {
     let role = role.strip_prefix("svc_").unwrap_or(role);
-    ENDINGS
-        .iter()
-        .find_map(|ending| role.strip_suffix(ending))
-        .filter(|stem| !stem.is_empty())
-        .unwrap_or(role)
+    ENDINGS.iter().find_map(|ending| role.strip_suffix(ending)).filter(|stem| !stem.is_empty()).unwrap_or(role)
 }
 
 impl Owners {
@@ -88,18 +84,14 @@ impl Owners {
     /// The service of an object: by the map (the object, its schema, its owner), else by its owner's name. Where that says nothing, because one
     /// role owns everything or an administrator owns this, by its schema.
     pub(super) fn of_object(&self, object: &str, schema: &str, owner: Option<&str>) -> String {
-        let rules: [&dyn Fn(&Belongings) -> bool; 3] = [
-            &|one| one.objects.contains(object),
-            &|one| one.schemas.contains(schema),
-            &|one| owner.is_some_and(|owner| one.roles.contains(owner)),
-        ];
+        let rules: [&dyn Fn(&Belongings) -> bool; 3] =
+            [&|one| one.objects.contains(object), &|one| one.schemas.contains(schema), &|one| {
+                owner.is_some_and(|owner| one.roles.contains(owner))
+            }];
         rules
             .iter()
             .find_map(|rule| self.services.iter().find(|(_, one)| rule(one)))
-            .map_or_else(
-                || owner.map_or(schema, stem).to_owned(),
-                |(service, _)| service.clone(),
-            )
+            .map_or_else(|| owner.map_or(schema, stem).to_owned(), |(service, _)| service.clone())
     }
 
     /// The service of a role; none if it is nobody's.
@@ -107,10 +99,7 @@ impl Owners {
         if self.ignore.contains(role) {
             return None;
         }
-        let mapped = self
-            .services
-            .iter()
-            .find(|(_, one)| one.roles.contains(role));
+        let mapped = self.services.iter().find(|(_, one)| one.roles.contains(role));
         Some(mapped.map_or_else(|| stem(role).to_owned(), |(service, _)| service.clone()))
     }
 }
@@ -132,18 +121,9 @@ mod tests {
         let owners = Owners::parse(
             "ignore = ['backup']\n[services.sales]\nroles = ['till']\nschemas = ['public']\n[services.stock]\nobjects = ['public.items']",
         )?;
-        assert_eq!(
-            owners.of_object("public.items", "public", Some("till")),
-            "stock"
-        );
-        assert_eq!(
-            owners.of_object("public.orders", "public", Some("stock_owner")),
-            "sales"
-        );
-        assert_eq!(
-            owners.of_object("other.things", "other", Some("till")),
-            "sales"
-        );
+        assert_eq!(owners.of_object("public.items", "public", Some("till")), "stock");
+        assert_eq!(owners.of_object("public.orders", "public", Some("stock_owner")), "sales");
+        assert_eq!(owners.of_object("other.things", "other", Some("till")), "sales");
         assert_eq!(owners.of_object("other.things", "other", None), "other");
         assert_eq!(owners.of_role("till").as_deref(), Some("sales"));
         assert_eq!(owners.of_role("backup"), None);

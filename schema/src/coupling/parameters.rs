@@ -35,11 +35,7 @@ const UNTYPED: &str = "42P18";
 
 /// Prepares a statement within a transaction, its parameters of the types that the server finds for them, else of the first that it accepts.
 pub(crate) fn prepared(client: &mut Client, sql: &str) -> Result<Statement> {
-    let mut search = Search {
-        client,
-        sql,
-        left: TRIES,
-    };
+    let mut search = Search { client, sql, left: TRIES };
     match search.attempt(&[])? {
         Ok(prepared) => Ok(prepared),
         Err(refusal) => search.settle(&[], &refusal)?.ok_or(refusal.0),

@@ -61,11 +61,7 @@ fn columns(
     uses: &BTreeMap<String, Use>,
     which: impl Fn(&Use) -> &BTreeSet<String> + Copy,
 ) -> impl Iterator<Item = String> {
-    uses.iter().flat_map(move |(relation, one)| {
-        which(one)
-            .iter()
-            .map(move |column| format!("{relation}.{column}"))
-    })
+    uses.iter().flat_map(move |(relation, one)| which(one).iter().map(move |column| format!("{relation}.{column}")))
 }
 
 /// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
@@ -112,9 +108,7 @@ from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespa
 impl<'a> Resolver<'a> {
     /// Reads the catalogue.
     pub fn new(client: &'a mut Client) -> Result<Self> {
-        let rows = client
-            .query(RELATIONS, &[])
-            .doing("reading tables and views")?;
+        let rows = client.query(RELATIONS, &[]).doing("reading tables and views")?;
         let relations = rows
             .iter()
             .map(|row| {
@@ -125,11 +119,7 @@ impl<'a> Resolver<'a> {
                 (row.get(0), (row.get(1), columns))
             })
             .collect();
-        Ok(Self {
-            client,
-            relations,
-            paths: HashMap::new(),
-        })
+        Ok(Self { client, relations, paths: HashMap::new() })
     }
 
     /// Resolves one statement as this role would run it; see [`columns_of`].
@@ -138,29 +128,19 @@ impl<'a> Resolver<'a> {
             return Ok(done);
         }
         let path = self.path(role)?;
-        let begin =
-            format!("begin; set local search_path = {path}; set local client_min_messages = error");
-        self.client
-            .batch_execute(&begin)
-            .doing("beginning to resolve a statement")?;
+        let begin = format!("begin; set local search_path = {path}; set local client_min_messages = error");
+        self.client.batch_execute(&begin).doing("beginning to resolve a statement")?;
         let probed = self.probe(&typed_literals(sql));
-        self.client
-            .batch_execute("rollback")
-            .doing("rolling back")?;
-        Ok(probed.unwrap_or_else(|error| Resolved {
-            unknown: vec![crate::error::describe(&error)],
-            ..Resolved::default()
-        }))
+        self.client.batch_execute("rollback").doing("rolling back")?;
+        Ok(probed
+            .unwrap_or_else(|error| Resolved { unknown: vec![crate::error::describe(&error)], ..Resolved::default() }))
     }
 
     fn path(&mut self, role: &str) -> Result<String> {
         if let Some(path) = self.paths.get(role) {
             return Ok(path.clone());
         }
-        let row = self
-            .client
-            .query_one(PATH, &[&role])
-            .doing("reading search paths")?;
+        let row = self.client.query_one(PATH, &[&role]).doing("reading search paths")?;
         let set: String = row.get(0);
         // As text: `"$user", public`. The role's own name must stand for $user, for it is not who asks here.
         let path = set
@@ -180,9 +160,7 @@ impl<'a> Resolver<'a> {
             &format!("create function pg_temp.dba_probe({types}) returns void language sql begin atomic\n{sql}\n; end"),
             &[],
         )?;
-        let row = self
-            .client
-            .query_one("select 'pg_temp.dba_probe'::regproc::oid", &[])?;
+        let row = self.client.query_one("select 'pg_temp.dba_probe'::regproc::oid", &[])?;
         let mut resolved = Resolved::default();
         self.read_body(row.get(0), &mut resolved, &mut BTreeSet::new())?;
         Ok(resolved)
@@ -238,8 +216,7 @@ impl<'a> Resolver<'a> {
             }
         }
         let written = need.inserted.iter().chain(&need.updated);
-        one.written
-            .extend(written.filter_map(|number| columns.get(number)).cloned());
+        one.written.extend(written.filter_map(|number| columns.get(number)).cloned());
         one.locks |= need.rights & 4 != 0 && need.updated.is_empty();
         one.writes |= need.rights & (1 | 8) != 0 || !need.updated.is_empty();
     }
@@ -267,9 +244,7 @@ impl<'a> Resolver<'a> {
         if readable {
             self.read_body(function, resolved, seen)?;
         } else {
-            resolved.unknown.push(format!(
-                "calls {name}, whose body ({language}) Postgres keeps as text"
-            ));
+            resolved.unknown.push(format!("calls {name}, whose body ({language}) Postgres keeps as text"));
         }
         resolved.functions.insert(name);
         Ok(())

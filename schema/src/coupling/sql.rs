@@ -4,28 +4,17 @@ use super::resolve::Resolved;
 
 /// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
 pub(crate) fn typed_literals(sql: &str) -> String {
-    const TYPES: [&str; 6] = [
-        "interval",
-        "date",
-        "timestamptz",
-        "timestamp",
-        "time",
-        "timetz",
-    ];
+    const TYPES: [&str; 6] = ["interval", "date", "timestamptz", "timestamp", "time", "timetz"];
     let mut text = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some(at) = rest.find('$') {
         let (before, parameter) = rest.split_at(at);
-        let end = 1 + parameter[1..]
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(parameter.len() - 1);
+        let end = 1 + parameter[1..].find(|c: char| !c.is_ascii_digit()).unwrap_or(parameter.len() - 1);
         let (parameter, after) = parameter.split_at(end);
         let word_start = before
             .trim_end()
             .rfind(|c: char| !(c.is_alphanumeric() || "_.\"".contains(c)))
-            .map_or(0, |at| {
-                at + before[at..].chars().next().map_or(1, char::len_utf8)
-            });
+            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
         let word = before[word_start..].trim_end();
         let typed = TYPES.iter().find(|kind| word.eq_ignore_ascii_case(kind));
         match typed {
@@ -48,10 +37,8 @@ fn fills<'a>(mut words: impl Iterator<Item = &'a str> + Clone) -> bool {
     const TABLE: [&str; 5] = ["table", "temp", "temporary", "unlogged", "materialized"];
     let what = words.next().unwrap_or_default().to_ascii_lowercase();
     let mut two = words.clone().zip(words.skip(1));
-    let starts = |word: &str| {
-        ["select", "table", "values", "with", "execute"]
-            .contains(&word.to_ascii_lowercase().as_str())
-    };
+    let starts =
+        |word: &str| ["select", "table", "values", "with", "execute"].contains(&word.to_ascii_lowercase().as_str());
     TABLE.contains(&what.as_str()) && two.any(|(a, b)| a.eq_ignore_ascii_case("as") && starts(b))
 }
 
@@ -106,10 +93,8 @@ pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
         "reassign",
         "security",
     ];
-    const UTILITY: &[&str] = &[
-        "truncate", "lock", "copy", "refresh", "call", "do", "execute", "prepare", "explain",
-        "declare", "import",
-    ];
+    const UTILITY: &[&str] =
+        &["truncate", "lock", "copy", "refresh", "call", "do", "execute", "prepare", "explain", "declare", "import"];
     let mut words = after_comments(sql)
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"' || c == '$'))
         .filter(|word| !word.is_empty());
@@ -124,10 +109,7 @@ pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
     if !CONTROL.contains(&first.as_str()) && !defines {
         return None;
     }
-    let mut done = Resolved {
-        control: true,
-        ..Resolved::default()
-    };
+    let mut done = Resolved { control: true, ..Resolved::default() };
     let channel = words.next().map(|name| match name.strip_prefix('"') {
         Some(name) => name.trim_end_matches('"').to_owned(),
         None => name.to_ascii_lowercase(),
@@ -146,15 +128,10 @@ mod tests {
 
     #[test]
     fn literals_of_a_type_become_casts() {
-        let as_counted =
-            "select now() - Interval $1, x.date, $2 from t where at > date $10 and $3 = date";
-        let as_sql =
-            "select now() - $1::interval, x.date, $2 from t where at > $10::date and $3 = date";
+        let as_counted = "select now() - Interval $1, x.date, $2 from t where at > date $10 and $3 = date";
+        let as_sql = "select now() - $1::interval, x.date, $2 from t where at > $10::date and $3 = date";
         assert_eq!(typed_literals(as_counted), as_sql);
-        assert_eq!(
-            typed_literals("select $$ interval $$, 'é' || $1"),
-            "select $$ interval $$, 'é' || $1"
-        );
+        assert_eq!(typed_literals("select $$ interval $$, 'é' || $1"), "select $$ interval $$, 'é' || $1");
     }
 
     #[test]
@@ -166,12 +143,10 @@ mod tests {
         assert_eq!(without_tables("/* begin */ select 1"), None);
         let defines = |sql: &str| without_tables(sql).unwrap_or_default().control;
         assert!(
-            defines("create view a as select 1")
-                && defines("create table a (b int generated always as (1) stored)")
+            defines("create view a as select 1") && defines("create table a (b int generated always as (1) stored)")
         );
         assert!(
-            !defines("create temp table a as select * from b")
-                && !defines("create materialized view a as table b")
+            !defines("create temp table a as select * from b") && !defines("create materialized view a as table b")
         );
         assert_eq!(after_comments("-- only"), "");
     }

@@ -98,19 +98,13 @@ pub fn from_pg_stat_statements(client: &mut Client) -> Result<Option<(Vec<Statem
             source: Source::Run,
         })
         .collect();
-    if let Some(hidden) = statements
-        .iter()
-        .find(|one| one.sql == "<insufficient privilege>")
-    {
+    if let Some(hidden) = statements.iter().find(|one| one.sql == "<insufficient privilege>") {
         return Err(Error::Unavailable(format!(
             "the statements of {} are hidden from this role: connect as a member of pg_read_all_stats, or as superuser",
             hidden.role
         )));
     }
-    let mut window = Window {
-        track,
-        ..Window::default()
-    };
+    let mut window = Window { track, ..Window::default() };
     if info {
         let sql = format!(
             "select extract(epoch from clock_timestamp() - stats_reset)::float8, stats_reset::text, dealloc from {schema}.pg_stat_statements_info"
@@ -131,13 +125,8 @@ pub fn from_files(path: &Path, roles: &[String]) -> Result<Vec<Statement>> {
     for file in files(path)? {
         let text = fs::read_to_string(&file)
             .map_err(|error| Error::Usage(format!("can't read {}: {error}", file.display())))?;
-        let names = file
-            .ancestors()
-            .filter_map(|part| part.file_stem()?.to_str());
-        let mut role = names
-            .into_iter()
-            .find(|name| roles.iter().any(|role| role == name))
-            .map(str::to_owned);
+        let names = file.ancestors().filter_map(|part| part.file_stem()?.to_str());
+        let mut role = names.into_iter().find(|name| roles.iter().any(|role| role == name)).map(str::to_owned);
         for part in parts(&text) {
             if let Some(named) = part.role {
                 role = Some(named.to_owned());
@@ -172,11 +161,7 @@ struct Part<'a> {
 }
 
 fn parts(text: &str) -> Vec<Part<'_>> {
-    let mut parts = vec![Part {
-        role: None,
-        line: 1,
-        text: "",
-    }];
+    let mut parts = vec![Part { role: None, line: 1, text: "" }];
     let (mut start, mut at) = (0, 0);
     for (number, line) in text.split_inclusive('\n').enumerate() {
         if let Some(role) = line.trim().strip_prefix("-- role:") {
@@ -184,11 +169,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
                 last.text = &text[start..at];
             }
             start = at + line.len();
-            parts.push(Part {
-                role: Some(role.trim()),
-                line: number + 2,
-                text: "",
-            });
+            parts.push(Part { role: Some(role.trim()), line: number + 2, text: "" });
         }
         at += line.len();
     }
@@ -199,12 +180,7 @@ fn parts(text: &str) -> Vec<Part<'_>> {
 }
 
 fn files(path: &Path) -> Result<Vec<PathBuf>> {
-    let unreadable = |error| {
-        Error::Usage(format!(
-            "can't read statements at {}: {error}",
-            path.display()
-        ))
-    };
+    let unreadable = |error| Error::Usage(format!("can't read statements at {}: {error}", path.display()));
     if fs::metadata(path).map_err(unreadable)?.is_file() {
         return Ok(vec![path.to_owned()]);
     }

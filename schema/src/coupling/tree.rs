@@ -31,11 +31,8 @@ pub(super) fn needs(tree: &str) -> Vec<Needs> {
         if let Some(oid) = field.strip_prefix("relid ") {
             relation = number(oid);
         } else if let Some(rights) = field.strip_prefix("requiredPerms ") {
-            let mut need = Needs {
-                relation: std::mem::take(&mut relation),
-                rights: number(rights),
-                ..Needs::default()
-            };
+            let mut need =
+                Needs { relation: std::mem::take(&mut relation), rights: number(rights), ..Needs::default() };
             // checkAsUser, then the three sets.
             for field in fields.by_ref().take(4) {
                 let set = || columns(field);
@@ -56,20 +53,14 @@ pub(super) fn needs(tree: &str) -> Vec<Needs> {
 
 fn number(text: &str) -> u32 {
     let digits = text.split(|c: char| !c.is_ascii_digit()).next();
-    digits
-        .and_then(|digits| digits.parse().ok())
-        .unwrap_or_default()
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
 /// `selectedCols (b 8 9)`: 1 and 2.
 fn columns(field: &str) -> Vec<i16> {
     let inside = field.split_once("(b").map_or("", |(_, rest)| rest);
     let inside = inside.split(')').next().unwrap_or_default();
-    inside
-        .split_whitespace()
-        .filter_map(|number| number.parse::<i16>().ok())
-        .map(|number| number - OFFSET)
-        .collect()
+    inside.split_whitespace().filter_map(|number| number.parse::<i16>().ok()).map(|number| number - OFFSET).collect()
 }
 
 /// Where each output column of a view's rule comes from: table and column number as the server noted them, (0, 0) if it is computed.
@@ -153,13 +144,7 @@ mod tests {
             :requiredPerms 5 :checkAsUser 0 :selectedCols (b) :insertedCols (b 8 10) :updatedCols (b 9) :extraUpdatedCols (b) :securityQuals <>})})";
         let of_18 = "({QUERY :commandType 3 :rtable ({RANGETBLENTRY :rtekind 0 :relid 1 :relkind r :perminfoindex 1}) \
             :rteperminfos ({RTEPERMISSIONINFO :relid 16384 :inh true :requiredPerms 5 :checkAsUser 0 :selectedCols (b) :insertedCols (b 8 10) :updatedCols (b 9)})})";
-        let wanted = Needs {
-            relation: 16384,
-            rights: 5,
-            selected: vec![],
-            inserted: vec![1, 3],
-            updated: vec![2],
-        };
+        let wanted = Needs { relation: 16384, rights: 5, selected: vec![], inserted: vec![1, 3], updated: vec![2] };
         for tree in [of_15, of_18] {
             assert_eq!(needs(tree), std::slice::from_ref(&wanted));
         }

@@ -79,49 +79,25 @@ impl<'a> Weaver<'a> {
                 continue;
             }
             for kind in kinds(relation, one) {
-                touched
-                    .entry((relation.service.clone(), kind))
-                    .or_default()
-                    .insert(name.clone());
+                touched.entry((relation.service.clone(), kind)).or_default().insert(name.clone());
             }
             for column in &one.read {
-                self.uses(
-                    service,
-                    &relation.service,
-                    format!("{name}.{column}"),
-                    statement.source,
-                );
+                self.uses(service, &relation.service, format!("{name}.{column}"), statement.source);
             }
         }
         for name in &resolved.functions {
-            if let Some(owner) = self
-                .catalogue
-                .functions
-                .get(name)
-                .filter(|owner| *owner != service)
-            {
-                touched
-                    .entry((owner.clone(), Kind::Call))
-                    .or_default()
-                    .insert(name.clone());
+            if let Some(owner) = self.catalogue.functions.get(name).filter(|owner| *owner != service) {
+                touched.entry((owner.clone(), Kind::Call)).or_default().insert(name.clone());
             }
         }
         for ((to, kind), through) in touched {
-            let strand = self
-                .strands
-                .entry((service.to_owned(), to, kind))
-                .or_default();
+            let strand = self.strands.entry((service.to_owned(), to, kind)).or_default();
             strand.through.extend(through);
             strand.statements += 1;
             strand.calls += statement.calls;
         }
         for place in bases {
-            if self
-                .catalogue
-                .relations
-                .get(&place.0)
-                .is_some_and(|one| one.service != service)
-            {
+            if self.catalogue.relations.get(&place.0).is_some_and(|one| one.service != service) {
                 let reach = self.reached.entry(place).or_default();
                 reach.services.insert(service.to_owned());
                 reach.statements += 1;
@@ -154,15 +130,10 @@ impl<'a> Weaver<'a> {
     fn bases(&self, oid: u32, relation: &Relation, one: &Use) -> BTreeSet<Place> {
         let named = one.read.union(&one.written);
         let places = named.filter_map(|name| {
-            let column = relation
-                .columns
-                .iter()
-                .find(|(_, column)| *column == name)?;
+            let column = relation.columns.iter().find(|(_, column)| *column == name)?;
             Some((oid, *column.0))
         });
-        let mut bases: BTreeSet<Place> = places
-            .flat_map(|place| self.catalogue.shows(place))
-            .collect();
+        let mut bases: BTreeSet<Place> = places.flat_map(|place| self.catalogue.shows(place)).collect();
         bases.extend(self.catalogue.behind(oid));
         bases
     }
@@ -182,9 +153,7 @@ impl<'a> Weaver<'a> {
         self.keys();
         let columns = self.columns();
         let rate = |calls: i64| rate(calls, seconds);
-        self.coverage
-            .unknown
-            .sort_by(|a, b| (-a.calls, &a.role, &a.sql).cmp(&(-b.calls, &b.role, &b.sql)));
+        self.coverage.unknown.sort_by(|a, b| (-a.calls, &a.role, &a.sql).cmp(&(-b.calls, &b.role, &b.sql)));
         Report {
             columns,
             keys: self.key_list(),
@@ -211,10 +180,7 @@ impl<'a> Weaver<'a> {
 
     pub(super) fn strand(&mut self, from: &str, to: &str, kind: Kind, through: String) {
         if from != to {
-            let strand = self
-                .strands
-                .entry((from.to_owned(), to.to_owned(), kind))
-                .or_default();
+            let strand = self.strands.entry((from.to_owned(), to.to_owned(), kind)).or_default();
             strand.through.insert(through);
         }
     }
@@ -231,20 +197,12 @@ fn kinds(relation: &Relation, one: &Use) -> Vec<Kind> {
     }
     // Counting rows reads no column, but needs the relation.
     if !one.read.is_empty() || kinds.is_empty() {
-        kinds.push(if relation.is_view() {
-            Kind::Read
-        } else {
-            Kind::TableRead
-        });
+        kinds.push(if relation.is_view() { Kind::Read } else { Kind::TableRead });
     }
     kinds
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
 fn rate(calls: i64, seconds: f64) -> f64 {
-    if seconds > 0.0 {
-        calls as f64 / seconds
-    } else {
-        0.0
-    }
+    if seconds > 0.0 { calls as f64 / seconds } else { 0.0 }
 }

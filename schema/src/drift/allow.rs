@@ -78,20 +78,10 @@ mod tests {
 
     #[test]
     fn a_line_has_a_date_a_key_and_a_reason() {
-        let all =
-            parse("# why\n\n2027-01-31 extra right a SELECT table b.c -- until the move -- soon")
-                .unwrap();
+        let all = parse("# why\n\n2027-01-31 extra right a SELECT table b.c -- until the move -- soon").unwrap();
         assert_eq!(all.len(), 1);
-        assert_eq!(
-            all[0].key,
-            "extra right a SELECT table b.c -- until the move"
-        );
-        for wrong in [
-            "extra right x -- because",
-            "2027-01-31 key",
-            "2027-1-31 key -- why",
-            "2027-01-31 key -- ",
-        ] {
+        assert_eq!(all[0].key, "extra right a SELECT table b.c -- until the move");
+        for wrong in ["extra right x -- because", "2027-01-31 key", "2027-1-31 key -- why", "2027-01-31 key -- "] {
             assert_eq!(parse(wrong).unwrap_err().code(), 2, "{wrong}");
         }
     }
@@ -101,14 +91,7 @@ mod tests {
         for day in ["2027-01-31", "2028-02-29", "2000-02-29", "2027-12-31"] {
             assert!(is_day(day), "{day}");
         }
-        for day in [
-            "2027-13-45",
-            "2027-02-29",
-            "2100-02-29",
-            "2027-04-31",
-            "2027-00-01",
-            "2027-01-00",
-        ] {
+        for day in ["2027-13-45", "2027-02-29", "2100-02-29", "2027-04-31", "2027-00-01", "2027-01-00"] {
             assert!(!is_day(day), "{day}");
         }
     }

@@ -163,36 +163,17 @@ where w.rolname = any ($1) and c.relkind in ('r', 'p')";
 impl Census {
     /// Reads it for these roles: what they own, what they may, what they are.
     pub fn read(session: &mut Session, roles: &[String]) -> Result<Self> {
-        let mut census = Self {
-            rights: rights(session, roles, "o.acl")?,
-            ..Self::default()
-        };
-        for row in session
-            .client
-            .query(ATTRIBUTES, &[&roles])
-            .doing("reading attributes of roles")?
-        {
-            census
-                .attributes
-                .insert((row.get(0), row.get(1)), row.get(2));
+        let mut census = Self { rights: rights(session, roles, "o.acl")?, ..Self::default() };
+        for row in session.client.query(ATTRIBUTES, &[&roles]).doing("reading attributes of roles")? {
+            census.attributes.insert((row.get(0), row.get(1)), row.get(2));
         }
-        for row in session
-            .client
-            .query(SETTINGS, &[&roles])
-            .doing("reading settings of roles")?
-        {
+        for row in session.client.query(SETTINGS, &[&roles]).doing("reading settings of roles")? {
             let text: String = row.get(2);
             if let Some((name, value)) = text.split_once('=') {
-                census
-                    .settings
-                    .insert((row.get(0), row.get(1), name.to_owned()), value.to_owned());
+                census.settings.insert((row.get(0), row.get(1), name.to_owned()), value.to_owned());
             }
         }
-        for row in session
-            .client
-            .query(MEMBERS, &[&roles])
-            .doing("reading memberships")?
-        {
+        for row in session.client.query(MEMBERS, &[&roles]).doing("reading memberships")? {
             let membership = Membership {
                 admin: row.get(2),
                 inherit: row.get(3),
@@ -202,11 +183,7 @@ impl Census {
             };
             census.members.insert((row.get(0), row.get(1)), membership);
         }
-        for row in session
-            .client
-            .query(FACTS, &[&roles])
-            .doing("reading row security and triggers")?
-        {
+        for row in session.client.query(FACTS, &[&roles]).doing("reading row security and triggers")? {
             census.facts.insert((row.get(0), row.get(1)));
         }
         Ok(census)
@@ -220,10 +197,7 @@ pub fn initial(session: &mut Session, roles: &[String]) -> Result<BTreeSet<Right
 
 fn rights(session: &mut Session, roles: &[String], chosen: &str) -> Result<BTreeSet<Right>> {
     let sql = format!("{OBJECTS}{}", RIGHTS.replace("CHOSEN", chosen));
-    let rows = session
-        .client
-        .query(&sql, &[&roles])
-        .doing("reading rights")?;
+    let rows = session.client.query(&sql, &[&roles]).doing("reading rights")?;
     let read = rows.iter().map(|row| Right {
         kind: row.get(0),
         object: row.get(1),

@@ -11,17 +11,11 @@ use crate::session::{Session, identifier};
 use crate::state::{Right, grantee, statements};
 
 /// The findings, unsorted.
-pub(super) fn compare(
-    session: &mut Session,
-    look: &Look<'_>,
-    wanted: &Census,
-    is: &Census,
-) -> Result<Vec<Finding>> {
+pub(super) fn compare(session: &mut Session, look: &Look<'_>, wanted: &Census, is: &Census) -> Result<Vec<Finding>> {
     let mut found = rights(look, wanted, is);
     found.extend(attributes(look, wanted, is));
-    let privileged = session.texts(
-        "select name from pg_settings where context in ('superuser', 'superuser-backend')",
-    )?;
+    let privileged =
+        session.texts("select name from pg_settings where context in ('superuser', 'superuser-backend')")?;
     found.extend(settings(look, &privileged, wanted, is));
     found.extend(members(look, wanted, is));
     found.extend(facts(wanted, is));
@@ -32,10 +26,7 @@ fn rights(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
     let mut found = Vec::new();
     let seen = |right: &&Right| look.superuser || look.roles.contains(&right.owner);
     for right in wanted.rights.difference(&is.rights).filter(seen) {
-        let option = Right {
-            grantable: !right.grantable,
-            ..right.clone()
-        };
+        let option = Right { grantable: !right.grantable, ..right.clone() };
         if !right.grantable && is.rights.contains(&option) {
             // It is there, and may even be passed on: told below.
             continue;
@@ -44,17 +35,11 @@ fn rights(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
         found.push(of_right(look, "missing", right, fix, 4));
     }
     for right in is.rights.difference(&wanted.rights).filter(seen) {
-        let without = Right {
-            grantable: !right.grantable,
-            ..right.clone()
-        };
+        let without = Right { grantable: !right.grantable, ..right.clone() };
         if wanted.rights.contains(&without) {
             if right.grantable {
-                let column = if right.column.is_empty() {
-                    String::new()
-                } else {
-                    format!(" ({})", identifier(&right.column))
-                };
+                let column =
+                    if right.column.is_empty() { String::new() } else { format!(" ({})", identifier(&right.column)) };
                 let fix = format!(
                     "set local role {}; revoke grant option for {}{column} on {} {} from {} cascade; reset role;",
                     identifier(&right.owner),
@@ -86,17 +71,10 @@ fn of_right(look: &Look<'_>, verb: &str, right: &Right, fix: String, rank: u8) -
         _ => "may be passed on to others, which the file doesn't say",
     };
     Finding {
-        key: format!(
-            "{verb} right {} {} {object}",
-            right.grantee, right.privilege
-        ),
+        key: format!("{verb} right {} {} {object}", right.grantee, right.privilege),
         what: what.into(),
         fix: Some(fix),
-        by: if look.roles.contains(&right.owner) {
-            By::Apply
-        } else {
-            By::Superuser
-        },
+        by: if look.roles.contains(&right.owner) { By::Apply } else { By::Superuser },
         rank,
     }
 }
@@ -133,12 +111,7 @@ fn attributes(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
 
 fn settings(look: &Look<'_>, privileged: &[String], wanted: &Census, is: &Census) -> Vec<Finding> {
     let mut found = Vec::new();
-    let all: BTreeMap<_, _> = wanted
-        .settings
-        .iter()
-        .chain(&is.settings)
-        .map(|(key, _)| (key.clone(), ()))
-        .collect();
+    let all: BTreeMap<_, _> = wanted.settings.iter().chain(&is.settings).map(|(key, _)| (key.clone(), ())).collect();
     for key in all.into_keys() {
         let (want, have) = (wanted.settings.get(&key), is.settings.get(&key));
         let (role, database, name) = &key;
@@ -150,28 +123,15 @@ fn settings(look: &Look<'_>, privileged: &[String], wanted: &Census, is: &Census
             ("all", "") => "role all".to_owned(),
             ("all", database) => format!("database {}", identifier(database)),
             (role, "") => format!("role {}", identifier(role)),
-            (role, database) => format!(
-                "role {} in database {}",
-                identifier(role),
-                identifier(database)
-            ),
+            (role, database) => format!("role {} in database {}", identifier(role), identifier(database)),
         };
         let change = want.map_or_else(
             || format!("reset {}", identifier(name)),
             |value| format!("set {} = {}", identifier(name), setting(name, value)),
         );
-        let shown = |value: Option<&String>| {
-            value.map_or_else(|| "not set".to_owned(), |value| format!("'{value}'"))
-        };
+        let shown = |value: Option<&String>| value.map_or_else(|| "not set".to_owned(), |value| format!("'{value}'"));
         found.push(Finding {
-            key: format!(
-                "setting {role} {name}{}",
-                if database.is_empty() {
-                    ""
-                } else {
-                    " in database"
-                }
-            ),
+            key: format!("setting {role} {name}{}", if database.is_empty() { "" } else { " in database" }),
             what: format!("is {}, should be {}", shown(have), shown(want)),
             fix: Some(format!("alter {place} {change};")),
             by: if superusers { By::Superuser } else { By::Apply },
@@ -206,10 +166,9 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             let what = "may let others in (admin option)";
             add("member option", pair, what, fix);
         }
-        for (name, is, should, by) in [
-            ("inherit", have.inherit, want.inherit, &have.inherit_by),
-            ("set", have.set, want.set, &have.set_by),
-        ] {
+        for (name, is, should, by) in
+            [("inherit", have.inherit, want.inherit, &have.inherit_by), ("set", have.set, want.set, &have.set_by)]
+        {
             // Before 16 there is no such option.
             let (Some(is), Some(should)) = (is, should) else {
                 continue;
@@ -218,30 +177,19 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
                 let grant = format!("grant {group} to {member} with {name} {should}");
                 let fix = match should {
                     true => format!("{grant};"),
-                    false => by
-                        .iter()
-                        .map(|by| format!("{grant} granted by {};", identifier(by)))
-                        .collect(),
+                    false => by.iter().map(|by| format!("{grant} granted by {};", identifier(by))).collect(),
                 };
                 let what = format!("{name} option is {is}, should be {should}");
                 add(&format!("member {name} option"), pair, &what, fix);
             }
         }
     }
-    for pair in is
-        .members
-        .keys()
-        .filter(|pair| !wanted.members.contains_key(*pair))
-    {
+    for pair in is.members.keys().filter(|pair| !wanted.members.contains_key(*pair)) {
         add(
             "extra member",
             pair,
             "the file doesn't say so",
-            format!(
-                "revoke {} from {} cascade;",
-                identifier(&pair.1),
-                identifier(&pair.0)
-            ),
+            format!("revoke {} from {} cascade;", identifier(&pair.1), identifier(&pair.0)),
         );
     }
     found
@@ -256,35 +204,20 @@ fn facts(wanted: &Census, is: &Census) -> Vec<Finding> {
         by: By::Superuser,
         rank: 3,
     };
-    let extra =
-        is.facts
-            .difference(&wanted.facts)
-            .map(|one| match one.1.strip_prefix("disabled ") {
-                Some(trigger) => of(
-                    one,
-                    "table with",
-                    "it doesn't fire; of a foreign key: nothing is checked any more",
-                    format!("enable {trigger}"),
-                ),
-                None => of(
-                    one,
-                    "extra",
-                    "rows are hidden from everybody but the owner, and the file doesn't say so",
-                    off(&one.1),
-                ),
-            });
-    let missing = wanted.facts.difference(&is.facts).map(|one| {
-        let change = if one.1.starts_with("force") {
-            one.1.clone()
-        } else {
-            format!("enable {}", one.1)
-        };
-        of(
+    let extra = is.facts.difference(&wanted.facts).map(|one| match one.1.strip_prefix("disabled ") {
+        Some(trigger) => of(
             one,
-            "missing",
-            "the file says so, and rows are hidden from nobody",
-            change,
-        )
+            "table with",
+            "it doesn't fire; of a foreign key: nothing is checked any more",
+            format!("enable {trigger}"),
+        ),
+        None => {
+            of(one, "extra", "rows are hidden from everybody but the owner, and the file doesn't say so", off(&one.1))
+        }
+    });
+    let missing = wanted.facts.difference(&is.facts).map(|one| {
+        let change = if one.1.starts_with("force") { one.1.clone() } else { format!("enable {}", one.1) };
+        of(one, "missing", "the file says so, and rows are hidden from nobody", change)
     });
     extra.chain(missing).collect()
 }

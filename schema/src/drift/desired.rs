@@ -12,18 +12,11 @@ use crate::session::{Session, identifier};
 use crate::state::{Right, State, statements};
 
 /// The wanted census, and statements of the file that can't be run.
-pub(super) fn desired(
-    session: &mut Session,
-    look: &Look<'_>,
-    owners: &[Finding],
-) -> Result<(Census, Vec<Finding>)> {
+pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
     session.run("savepoint desired", "savepoint")?;
     let read = wanted(session, look, owners);
     if read.is_ok() {
-        session.run(
-            "rollback to savepoint desired; release savepoint desired",
-            "rollback to savepoint",
-        )?;
+        session.run("rollback to savepoint desired; release savepoint desired", "rollback to savepoint")?;
     }
     let (mut census, findings) = read?;
     census.members = memberships(look, &census);
@@ -36,24 +29,16 @@ pub(super) fn desired(
             }
         }
     }
-    census
-        .attributes
-        .retain(|(role, _), _| look.roles.contains(role));
+    census.attributes.retain(|(role, _), _| look.roles.contains(role));
     Ok((census, findings))
 }
 
 /// Is it a right on something that has a wrong owner?
 pub(super) fn misplaced(owners: &[Finding], right: &Right) -> bool {
-    owners
-        .iter()
-        .any(|finding| finding.key.ends_with(&format!(" {}", right.object)))
+    owners.iter().any(|finding| finding.key.ends_with(&format!(" {}", right.object)))
 }
 
-fn wanted(
-    session: &mut Session,
-    look: &Look<'_>,
-    owners: &[Finding],
-) -> Result<(Census, Vec<Finding>)> {
+fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
     if look.superuser {
         for fix in owners.iter().filter_map(|finding| finding.fix.as_deref()) {
             session.run(fix, "putting owners right, to see what they give")?;
@@ -62,23 +47,14 @@ fn wanted(
     let mut findings = Vec::new();
     for section in &look.sections {
         for statement in look.file.section(section, &look.database) {
-            let known = statement
-                .creates_role()
-                .is_some_and(|role| look.existing.contains(role));
+            let known = statement.creates_role().is_some_and(|role| look.existing.contains(role));
             if statement.creates_role().is_some() && !known {
                 session.run(&statement.sql, "making a role, to see what it is given")?;
                 findings.push(Finding {
-                    key: format!(
-                        "missing role {}",
-                        statement.creates_role().unwrap_or_default()
-                    ),
+                    key: format!("missing role {}", statement.creates_role().unwrap_or_default()),
                     what: format!("line {} makes it, and it isn't there", statement.line),
                     fix: Some(format!("{};", statement.sql)),
-                    by: if *section == "administrator" {
-                        By::Superuser
-                    } else {
-                        By::Apply
-                    },
+                    by: if *section == "administrator" { By::Superuser } else { By::Apply },
                     rank: 1,
                 });
             }
@@ -89,21 +65,12 @@ fn wanted(
         // What has a wrong owner stays as it is: that owner may not even be let into its schema.
         before.rights.retain(|right| !misplaced(owners, right));
     }
-    session.run(
-        &take_all(&before),
-        "taking every right, to see what the file alone gives",
-    )?;
+    session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
     if look.superuser {
-        session.run(
-            &take_more(look),
-            "taking every power, to see what the file alone gives",
-        )?;
+        session.run(&take_more(look), "taking every power, to see what the file alone gives")?;
         let wanted = initial(session, &look.roles)?;
         let is = Census::read(session, &look.roles)?.rights;
-        session.run(
-            &to_initial(look, &wanted, &is),
-            "going back to what initdb gave",
-        )?;
+        session.run(&to_initial(look, &wanted, &is), "going back to what initdb gave")?;
     }
     for section in &look.sections {
         for statement in look.file.section(section, &look.database) {
@@ -111,11 +78,8 @@ fn wanted(
         }
     }
     if !look.connection_limits {
-        let lift: String = look
-            .roles
-            .iter()
-            .map(|role| format!("alter role {} connection limit -1;", identifier(role)))
-            .collect();
+        let lift: String =
+            look.roles.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect();
         session.run(&lift, "lifting connection limits")?;
     }
     Ok((Census::read(session, &look.roles)?, findings))
@@ -135,19 +99,9 @@ fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Findin
         }
         Err(error) if error.passes() => Err(error),
         Err(error) => {
-            session.run(
-                "rollback to savepoint one; release savepoint one",
-                "rollback to savepoint",
-            )?;
+            session.run("rollback to savepoint one; release savepoint one", "rollback to savepoint")?;
             Ok(Some(Finding {
-                key: format!(
-                    "statement {}",
-                    statement
-                        .sql
-                        .split_whitespace()
-                        .collect::<Vec<_>>()
-                        .join(" ")
-                ),
+                key: format!("statement {}", statement.sql.split_whitespace().collect::<Vec<_>>().join(" ")),
                 what: format!("line {} can't be run: {error}", statement.line),
                 fix: None,
                 by: By::Person,
@@ -159,18 +113,11 @@ fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Findin
 
 fn take_more(look: &Look<'_>) -> String {
     let powers = "nosuperuser nocreatedb nocreaterole noreplication nobypassrls";
-    let mut sql: String = look
-        .roles
-        .iter()
-        .map(|role| format!("alter role {} {powers};", identifier(role)))
-        .collect();
+    let mut sql: String = look.roles.iter().map(|role| format!("alter role {} {powers};", identifier(role))).collect();
     if !look.administrator.is_empty() {
         let admin = identifier(look.administrator);
         sql.push_str(&format!("alter role {admin} nologin inherit connection limit -1 valid until 'infinity'; alter role {admin} reset all;"));
-        sql.push_str(&format!(
-            "alter role {admin} in database {} reset all;",
-            identifier(&look.database)
-        ));
+        sql.push_str(&format!("alter role {admin} in database {} reset all;", identifier(&look.database)));
     }
     let database = identifier(&look.database);
     sql.push_str(&format!("alter role all reset all; alter role all in database {database} reset all; alter database {database} reset all;"));
@@ -181,21 +128,15 @@ fn take_more(look: &Look<'_>) -> String {
 fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -> String {
     let here = identifier(&look.database);
     let system = |right: &&Right| !look.roles.contains(&right.owner);
-    let give = wanted
-        .difference(is)
-        .filter(system)
-        .filter(|right| right.kind != "database" || right.object == here);
+    let give = wanted.difference(is).filter(system).filter(|right| right.kind != "database" || right.object == here);
     // What PUBLIC may read of information_schema, `initdb` gives without a note of it.
-    let standard = |right: &&Right| {
-        right.grantee == "public" && right.object.split('.').next() == Some("information_schema")
-    };
+    let standard =
+        |right: &&Right| right.grantee == "public" && right.object.split('.').next() == Some("information_schema");
     let take = is
         .difference(wanted)
         .filter(system)
         .filter(|right| !standard(right))
-        .filter(|right| {
-            right.kind != "database" || right.object == here || look.roles.contains(&right.grantee)
-        });
+        .filter(|right| right.kind != "database" || right.object == here || look.roles.contains(&right.grantee));
     statements("grant", give).concat() + &statements("revoke", take).concat()
 }
 
@@ -205,15 +146,8 @@ fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), M
     // Also what a superuser runs: who is a member of what needs no superuser to be known.
     for section in super::SECTIONS {
         for statement in look.file.section(section, &look.database) {
-            let sql = statement
-                .sql
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
-            let Some((groups, rest)) = sql
-                .strip_prefix("grant ")
-                .and_then(|rest| rest.split_once(" to "))
-            else {
+            let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
+            let Some((groups, rest)) = sql.strip_prefix("grant ").and_then(|rest| rest.split_once(" to ")) else {
                 continue;
             };
             if groups.contains(" on ") {
@@ -222,18 +156,13 @@ fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), M
             let (members, options) = rest.split_once(" with ").unwrap_or((rest, ""));
             let options = options.to_lowercase();
             let said = |name: &str| {
-                let mut all = options
-                    .split(", ")
-                    .filter_map(|one| one.trim().split_once(' '));
-                all.find(|(option, _)| *option == name)
-                    .map(|(_, value)| !value.starts_with("false"))
+                let mut all = options.split(", ").filter_map(|one| one.trim().split_once(' '));
+                all.find(|(option, _)| *option == name).map(|(_, value)| !value.starts_with("false"))
             };
             for member in members.split(", ") {
                 let member = member.trim_matches('"').to_owned();
-                let inherits = census
-                    .attributes
-                    .get(&(member.clone(), "inherit".to_owned()))
-                    .map(|value| value == "true");
+                let inherits =
+                    census.attributes.get(&(member.clone(), "inherit".to_owned())).map(|value| value == "true");
                 for group in groups.split(", ") {
                     let membership = Membership {
                         admin: said("admin").unwrap_or_default(),
@@ -241,10 +170,7 @@ fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), M
                         set: Some(said("set").unwrap_or(true)),
                         ..Membership::default()
                     };
-                    pairs.insert(
-                        (member.clone(), group.trim_matches('"').to_owned()),
-                        membership,
-                    );
+                    pairs.insert((member.clone(), group.trim_matches('"').to_owned()), membership);
                 }
             }
         }

@@ -27,10 +27,7 @@ pub fn in_use(url: &str, findings: &[Finding]) -> Result<InUse> {
         .filter(|fix| fix.contains("revoke ") && fix.contains(" on "))
         .filter(|fix| !fix.contains(" on database ") && !fix.contains(" on parameter "))
         .collect();
-    let unknown = |why: String| InUse {
-        used: Vec::new(),
-        unknown: Some(why),
-    };
+    let unknown = |why: String| InUse { used: Vec::new(), unknown: Some(why) };
     if takes.is_empty() {
         return Ok(InUse::default());
     }
@@ -42,18 +39,12 @@ pub fn in_use(url: &str, findings: &[Finding]) -> Result<InUse> {
     if statements.is_empty() {
         return Ok(InUse::default());
     }
-    let options = Options {
-        data: false,
-        ..Options::default()
-    };
+    let options = Options { data: false, ..Options::default() };
     let change = Change::new(&takes.join("\n"));
     match impact::analyse(url, &change, &statements, &options) {
         Ok(impact) => match impact.refused {
             Some(_) => Ok(unknown("Postgres refuses the change on a clone".into())),
-            None => Ok(InUse {
-                used: refused(&impact),
-                unknown: None,
-            }),
+            None => Ok(InUse { used: refused(&impact), unknown: None }),
         },
         Err(error) => Ok(unknown(error.to_string())),
     }

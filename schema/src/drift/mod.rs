@@ -23,22 +23,10 @@ pub use finding::{By, Finding};
 pub use in_use::{InUse, in_use};
 
 /// In the order in which they are run.
-const SECTIONS: [&str; 5] = [
-    "administrator",
-    "roles",
-    "superuser",
-    "foundation",
-    "services",
-];
+const SECTIONS: [&str; 5] = ["administrator", "roles", "superuser", "foundation", "services"];
 
 /// Attributes that only a superuser gives or takes.
-const POWERS: [&str; 5] = [
-    "superuser",
-    "createdb",
-    "createrole",
-    "replication",
-    "bypassrls",
-];
+const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];
 
 /// How to look.
 #[derive(Debug, Clone)]
@@ -51,10 +39,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            file: RolesFile::default(),
-            connection_limits: true,
-        }
+        Self { file: RolesFile::default(), connection_limits: true }
     }
 }
 
@@ -110,18 +95,13 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
             // Owners decide what else is seen; a table's revoke takes its columns along: so, up to four rounds, unseen by anybody.
             for _ in 0..4 {
                 let seen = look(session, options)?;
-                let superuser = session
-                    .value::<bool>("select rolsuper from pg_roles where rolname = current_user")?;
+                let superuser = session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")?;
                 let may = |finding: &&Finding| {
                     !skip.contains(&finding.key)
                         && (finding.by == By::Apply || (superuser && finding.by == By::Superuser))
                 };
-                let fixes: Vec<String> = seen
-                    .findings
-                    .iter()
-                    .filter(may)
-                    .filter_map(|finding| finding.fix.clone())
-                    .collect();
+                let fixes: Vec<String> =
+                    seen.findings.iter().filter(may).filter_map(|finding| finding.fix.clone()).collect();
                 if fixes.is_empty() {
                     return Ok((done, seen));
                 }
@@ -135,9 +115,7 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
                 }
                 done.extend(run);
             }
-            Err(Error::Finding(
-                "the roles file can't be reached: after four rounds something still differs".into(),
-            ))
+            Err(Error::Finding("the roles file can't be reached: after four rounds something still differs".into()))
         })
     })
 }
@@ -149,10 +127,7 @@ pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
     roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
     let found = rules::owners(&mut Session::connect(url)?, file, &administrator, &roles)?;
     let told = |finding: Finding| {
-        let (name, fix) = (
-            finding.key.trim_start_matches("owner "),
-            finding.fix.unwrap_or_default(),
-        );
+        let (name, fix) = (finding.key.trim_start_matches("owner "), finding.fix.unwrap_or_default());
         format!("{name} {}: `{fix}`", finding.what)
     };
     Ok(found.into_iter().map(told).collect())
@@ -160,10 +135,7 @@ pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
 
 fn open(url: &str) -> Result<Session> {
     let mut session = Session::connect(url)?;
-    session.run(
-        "set client_min_messages = warning; set lock_timeout = '2s'; set search_path = ''",
-        "preparing",
-    )?;
+    session.run("set client_min_messages = warning; set lock_timeout = '2s'; set search_path = ''", "preparing")?;
     exclusive(&mut session)?;
     Ok(session)
 }
@@ -189,21 +161,15 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     let mut roles = managed.clone();
     // Another team's file may name nobody.
     roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
-    let superuser: bool =
-        session.value("select rolsuper from pg_roles where rolname = current_user")?;
-    let sections = SECTIONS
-        .into_iter()
-        .filter(|name| superuser || !["administrator", "superuser"].contains(name))
-        .collect();
+    let superuser: bool = session.value("select rolsuper from pg_roles where rolname = current_user")?;
+    let sections =
+        SECTIONS.into_iter().filter(|name| superuser || !["administrator", "superuser"].contains(name)).collect();
     let look = Look {
         file: &options.file,
         administrator: &administrator,
         managed,
         roles,
-        existing: session
-            .texts("select rolname::text from pg_roles")?
-            .into_iter()
-            .collect(),
+        existing: session.texts("select rolname::text from pg_roles")?.into_iter().collect(),
         database: session.value("select current_database()::text")?,
         superuser,
         sections,
@@ -212,31 +178,17 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     let mut findings = rules::owners(session, look.file, look.administrator, &look.roles)?;
     let (mut wanted, unrunnable) = desired::desired(session, &look, &findings)?;
     let mut is = Census::read(session, &look.roles)?;
-    let known: BTreeSet<String> = wanted
-        .rights
-        .iter()
-        .filter(|right| right.owner != right.grantee)
-        .map(|right| right.object.clone())
-        .collect();
+    let known: BTreeSet<String> =
+        wanted.rights.iter().filter(|right| right.owner != right.grantee).map(|right| right.object.clone()).collect();
     // Rights are given by owners: with a wrong one all of them would differ. First the owner, then the next round sees the rest.
-    wanted
-        .rights
-        .retain(|right| !desired::misplaced(&findings, right));
-    is.rights
-        .retain(|right| !desired::misplaced(&findings, right));
+    wanted.rights.retain(|right| !desired::misplaced(&findings, right));
+    is.rights.retain(|right| !desired::misplaced(&findings, right));
     findings.extend(unrunnable);
     findings.extend(compare::compare(session, &look, &wanted, &is)?);
-    findings.extend(rules::objects(
-        session,
-        &look.roles,
-        &known.into_iter().collect::<Vec<_>>(),
-    )?);
+    findings.extend(rules::objects(session, &look.roles, &known.into_iter().collect::<Vec<_>>())?);
     findings.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
     let not_looked_at = (!superuser).then(|| {
         "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser".to_owned()
     });
-    Ok(Seen {
-        findings,
-        not_looked_at,
-    })
+    Ok(Seen { findings, not_looked_at })
 }

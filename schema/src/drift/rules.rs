@@ -28,19 +28,13 @@ fn schemas(file: &RolesFile, database: &str) -> Vec<(String, String)> {
         let words: Vec<_> = statement.sql.split_whitespace().collect();
         let at = words.iter().position(|word| *word == "authorization")?;
         let schema = statement.sql.starts_with("create schema ");
-        (schema && at > 0 && at + 1 < words.len())
-            .then(|| (words[at - 1].to_owned(), words[at + 1].to_owned()))
+        (schema && at > 0 && at + 1 < words.len()).then(|| (words[at - 1].to_owned(), words[at + 1].to_owned()))
     });
     named.collect()
 }
 
 /// Owners that aren't who they should be. Put right before anything else is looked at: rights are read by owner.
-pub fn owners(
-    session: &mut Session,
-    file: &RolesFile,
-    administrator: &str,
-    roles: &[String],
-) -> Result<Vec<Finding>> {
+pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, roles: &[String]) -> Result<Vec<Finding>> {
     let database: String = session.value("select current_database()::text")?;
     let mut wanted: Vec<(String, String, String, String)> = Vec::new();
     for (schema, owner) in schemas(file, &database) {
@@ -48,23 +42,12 @@ pub fn owners(
             "select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = {}",
             literal(&schema)
         ))?;
-        wanted.push((
-            "schema".into(),
-            identifier(&schema),
-            owner,
-            is.first().cloned().unwrap_or_default(),
-        ));
+        wanted.push(("schema".into(), identifier(&schema), owner, is.first().cloned().unwrap_or_default()));
     }
-    let is: String = session.value(
-        "select pg_get_userbyid(datdba)::text from pg_database where datname = current_database()",
-    )?;
+    let is: String =
+        session.value("select pg_get_userbyid(datdba)::text from pg_database where datname = current_database()")?;
     if !administrator.is_empty() {
-        wanted.push((
-            "database".into(),
-            identifier(&database),
-            administrator.to_owned(),
-            is,
-        ));
+        wanted.push(("database".into(), identifier(&database), administrator.to_owned(), is));
     }
     let mut found: Vec<Finding> = wanted
         .into_iter()
@@ -121,10 +104,7 @@ fn owner(kind: &str, name: &str, is: &str, wanted: &str) -> Finding {
     Finding {
         key: format!("owner {kind} {name}"),
         what: format!("belongs to {is}, not to {wanted}"),
-        fix: Some(format!(
-            "alter {kind} {name} owner to {};",
-            identifier(wanted)
-        )),
+        fix: Some(format!("alter {kind} {name} owner to {};", identifier(wanted))),
         by: By::Superuser,
         rank: 0,
     }
@@ -163,18 +143,14 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
     );
     for row in crate::error::Doing::doing(views, "reading options of views")? {
         let (name, owner): (String, String) = (row.get(0), row.get(1));
-        let (invoker, barrier) = (
-            row.get::<_, Option<bool>>(2) == Some(true),
-            row.get::<_, Option<bool>>(3) == Some(true),
-        );
+        let (invoker, barrier) =
+            (row.get::<_, Option<bool>>(2) == Some(true), row.get::<_, Option<bool>>(3) == Some(true));
         let owner = identifier(&owner);
         let mut add = |option: &str, what: &str, change: &str| {
             found.push(Finding {
                 key: format!("view option {name} {option}"),
                 what: what.into(),
-                fix: Some(format!(
-                    "set local role {owner}; alter view {name} {change}; reset role;"
-                )),
+                fix: Some(format!("set local role {owner}; alter view {name} {change}; reset role;")),
                 by: By::Apply,
                 rank: 3,
             });

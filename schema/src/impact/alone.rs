@@ -69,10 +69,7 @@ fn beyond(sql: &str) -> Error {
 fn shared(client: &mut Client) -> Result<String> {
     batch(client, "savepoint shared; reset role")?;
     let all = one(client, SHARED)?;
-    batch(
-        client,
-        "rollback to savepoint shared; release savepoint shared",
-    )?;
+    batch(client, "rollback to savepoint shared; release savepoint shared")?;
     Ok(all)
 }
 

@@ -21,15 +21,9 @@ impl Change {
     /// Reads SQL: a statement, or a migration file.
     #[must_use]
     pub fn new(sql: &str) -> Self {
-        let statements = roles::statements(sql, 1)
-            .into_iter()
-            .map(|one| one.sql)
-            .filter(|sql| !brackets(sql))
-            .collect();
-        Self {
-            statements,
-            role: None,
-        }
+        let statements =
+            roles::statements(sql, 1).into_iter().map(|one| one.sql).filter(|sql| !brackets(sql)).collect();
+        Self { statements, role: None }
     }
 
     /// Is there anything to be tried, and may it be, there?
@@ -47,8 +41,7 @@ impl Change {
             let word = first_word(&lower);
             if word == "copy" {
                 return Err(Error::Usage(
-                    "a change that says `copy` can't be tried: it moves data in or out of the server"
-                        .into(),
+                    "a change that says `copy` can't be tried: it moves data in or out of the server".into(),
                 ));
             }
             if ["rollback", "abort", "prepare"].contains(&word) {
@@ -59,8 +52,7 @@ impl Change {
             // Set by a function or a block, it would be in force before we could set it back.
             if options.on == On::Live && lower.contains("lock_timeout") && word != "set" {
                 return Err(Error::Usage(
-                    "on a live database the lock timeout is ours: leave it out of the change"
-                        .into(),
+                    "on a live database the lock timeout is ours: leave it out of the change".into(),
                 ));
             }
         }
@@ -84,9 +76,7 @@ pub(super) fn first_word(sql: &str) -> &str {
 /// `begin`, `start transaction`, `commit`, `end`, with whatever follows.
 fn brackets(sql: &str) -> bool {
     let word = first_word(sql);
-    ["begin", "start", "commit", "end"]
-        .iter()
-        .any(|bracket| word.eq_ignore_ascii_case(bracket))
+    ["begin", "start", "commit", "end"].iter().any(|bracket| word.eq_ignore_ascii_case(bracket))
 }
 
 /// A statement that a service runs.
@@ -108,12 +98,7 @@ pub struct Statement {
 
 impl From<crate::coupling::statements::Statement> for Statement {
     fn from(seen: crate::coupling::statements::Statement) -> Self {
-        Self {
-            role: seen.role,
-            sql: seen.sql,
-            calls: u64::try_from(seen.calls).unwrap_or_default(),
-            values: None,
-        }
+        Self { role: seen.role, sql: seen.sql, calls: u64::try_from(seen.calls).unwrap_or_default(), values: None }
     }
 }
 
@@ -177,10 +162,6 @@ pub struct QueueOptions {
 
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self {
-            hold: Duration::from_secs(1),
-            lock_timeout: Duration::from_millis(250),
-            rate: 20.0,
-        }
+        Self { hold: Duration::from_secs(1), lock_timeout: Duration::from_millis(250), rate: 20.0 }
     }
 }

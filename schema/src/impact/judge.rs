@@ -67,12 +67,7 @@ impl Context<'_> {
     /// SQL that makes the session this role's, as far as planning is concerned.
     fn becoming(&self, role: &str) -> String {
         let set = self.settings.get(role).into_iter().flatten();
-        becoming(
-            role,
-            set.filter(|(name, _)| {
-                !name.ends_with("_timeout") && name != "default_transaction_read_only"
-            }),
-        )
+        becoming(role, set.filter(|(name, _)| !name.ends_with("_timeout") && name != "default_transaction_read_only"))
     }
 }
 
@@ -97,12 +92,7 @@ pub(super) fn prepare<'a>(
                 Err(failure) => format!("{} [{}]", failure.message, failure.sqlstate),
             },
         };
-        skipped.push(Skipped {
-            role: statement.role.clone(),
-            sql: statement.sql.clone(),
-            calls: statement.calls,
-            why,
-        });
+        skipped.push(Skipped { role: statement.role.clone(), sql: statement.sql.clone(), calls: statement.calls, why });
     }
     Ok((subjects, skipped))
 }
@@ -128,10 +118,7 @@ fn one<'a>(
         client.batch_execute(&role)?;
         subject.shape = shape_of(&prepared(client, &subject.sql)?);
         let list = subject.parameter_list();
-        client.batch_execute(&format!(
-            "prepare {} {list} as {}",
-            subject.name, subject.sql
-        ))?;
+        client.batch_execute(&format!("prepare {} {list} as {}", subject.name, subject.sql))?;
         subject.plan = Plan::of(client, &subject.name, subject.shape.parameters.len())?;
         subject.wants = locks::held(client, context.pid, context.map)?;
         Ok(())
@@ -153,18 +140,13 @@ fn call(name: &str, values: &[Option<String>]) -> String {
     if values.is_empty() {
         return format!("execute {name}");
     }
-    let list: Vec<_> = values
-        .iter()
-        .map(|value| value.as_deref().map_or("null".into(), literal))
-        .collect();
+    let list: Vec<_> = values.iter().map(|value| value.as_deref().map_or("null".into(), literal)).collect();
     format!("execute {name}({})", list.join(", "))
 }
 
 /// Really runs it, deferred constraints and all.
 fn run(client: &mut Client, role: &str, call: &str) -> std::result::Result<(), postgres::Error> {
-    client.batch_execute(&format!(
-        "{role} {call}; reset role; set constraints all immediate"
-    ))
+    client.batch_execute(&format!("{role} {call}; reset role; set constraints all immediate"))
 }
 
 /// Judges it after the change, in the transaction that the probe is in. `waits_ms`: how long it would have waited for the change's locks.
@@ -229,23 +211,11 @@ pub(super) fn judge(
         }
     }
     impact.cached = cached.or_else(|| impact.fresh.clone());
-    impact.verdict = verdict(
-        &impact,
-        misread && context.options.typed_clients,
-        slower,
-        waits_ms,
-        context,
-    );
+    impact.verdict = verdict(&impact, misread && context.options.typed_clients, slower, waits_ms, context);
     Ok(impact)
 }
 
-fn verdict(
-    impact: &StatementImpact,
-    misread: bool,
-    slower: bool,
-    waits_ms: u64,
-    context: &Context<'_>,
-) -> Verdict {
+fn verdict(impact: &StatementImpact, misread: bool, slower: bool, waits_ms: u64, context: &Context<'_>) -> Verdict {
     let refused = |failure: &Failure| failure.sqlstate == "42501";
     match (&impact.fresh, &impact.cached) {
         (Some(failure), _) if !refused(failure) => Verdict::Breaks,
@@ -261,29 +231,18 @@ fn verdict(
 }
 
 /// Rights that are looked at when a statement is run, not when it is planned: sequences, and row level security that lets no row in.
-fn refused_when_run(
-    client: &mut Client,
-    plan: &Plan,
-) -> std::result::Result<Option<Failure>, postgres::Error> {
-    let denied = |message: String| Failure {
-        sqlstate: "42501".into(),
-        message,
-        detail: None,
-    };
+fn refused_when_run(client: &mut Client, plan: &Plan) -> std::result::Result<Option<Failure>, postgres::Error> {
+    let denied = |message: String| Failure { sqlstate: "42501".into(), message, detail: None };
     for sequence in &plan.sequences {
         let sql = "select has_sequence_privilege($1::text, 'usage, update')";
         if !client.query_one(sql, &[sequence])?.get::<_, bool>(0) {
-            return Ok(Some(denied(format!(
-                "permission denied for sequence {sequence}"
-            ))));
+            return Ok(Some(denied(format!("permission denied for sequence {sequence}"))));
         }
     }
     let inserts = plan.writes.iter().filter(|write| write.insert);
     for table in inserts.map(|write| &write.table) {
         if client.query_one(SHUT, &[table])?.get(0) {
-            return Ok(Some(denied(format!(
-                "row level security of {table} lets no row in"
-            ))));
+            return Ok(Some(denied(format!("row level security of {table} lets no row in"))));
         }
     }
     Ok(None)

@@ -36,10 +36,7 @@ const CONFLICTS: [u16; 8] = [
 ];
 
 pub(super) fn name(mode: Mode) -> &'static str {
-    MODES
-        .get(usize::from(mode) - 1)
-        .copied()
-        .unwrap_or_default()
+    MODES.get(usize::from(mode) - 1).copied().unwrap_or_default()
 }
 
 fn number(name: &str) -> Option<Mode> {
@@ -73,11 +70,7 @@ pub(super) fn relations(client: &mut Client) -> Result<Map, postgres::Error> {
     Ok(rows
         .iter()
         .map(|row| {
-            let relation = Relation {
-                name: row.get(1),
-                kind: kind(row.get(2)),
-                file: row.get(3),
-            };
+            let relation = Relation { name: row.get(1), kind: kind(row.get(2)), file: row.get(3) };
             (row.get(0), relation)
         })
         .collect())
@@ -97,8 +90,7 @@ fn kind(letter: &str) -> &'static str {
     }
 }
 
-const LOCKS: &str =
-    "select relation, mode from pg_locks where pid = $1 and granted and locktype = 'relation'
+const LOCKS: &str = "select relation, mode from pg_locks where pid = $1 and granted and locktype = 'relation'
     and database = (select oid from pg_database where datname = current_database())";
 
 /// What a session holds, of the relations in `map`.
@@ -119,10 +111,7 @@ pub(super) fn new_locks(before: &Held, after: &Held, map: &Map, is: &Map) -> Vec
         .iter()
         .filter_map(|(relation, modes)| {
             let had = before.get(relation);
-            let mode = *modes
-                .iter()
-                .filter(|mode| had.is_none_or(|had| !had.contains(mode)))
-                .max()?;
+            let mode = *modes.iter().filter(|mode| had.is_none_or(|had| !had.contains(mode))).max()?;
             let was = map.get(relation)?;
             Some(Lock {
                 object: was.name.clone(),

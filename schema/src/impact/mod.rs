@@ -28,8 +28,8 @@ use std::time::Instant;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
 pub use report::{
-    Conflict, Failure, Impact, Lock, Place, Queue, Refused, RightLost, Scan, ServiceImpact,
-    Skipped, StatementImpact, Step, Waited,
+    Conflict, Failure, Impact, Lock, Place, Queue, Refused, RightLost, Scan, ServiceImpact, Skipped, StatementImpact,
+    Step, Waited,
 };
 pub use services::service_of;
 pub use verdict::Verdict;
@@ -43,8 +43,7 @@ use probe::Probe;
 use rights::{Rights, Strict};
 use steps::Ran;
 
-const SCHEMAS: &str =
-    "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
+const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
 /// Tries `change` out in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and become the
 /// others. Nothing is left behind.
@@ -52,12 +51,7 @@ const SCHEMAS: &str =
 /// # Errors
 /// [`Error::Unavailable`] where nothing could be judged: no statement at all, or none that works before the change; where no clone can be made; where a live
 /// database is too busy to give its locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] where there is no change, or one that can't be tried there.
-pub fn analyse(
-    url: &str,
-    change: &Change,
-    statements: &[Statement],
-    options: &Options,
-) -> Result<Impact> {
+pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
     let mut session = Session::connect_uncounted(url)?;
     if let Some(role) = &change.role {
@@ -97,18 +91,9 @@ pub fn analyse(
         )));
     }
     let place = place(&mut probe, options.on, copy.as_ref())?;
-    let mut trial = Trial {
-        probe,
-        context,
-        change,
-        url: here,
-    };
+    let mut trial = Trial { probe, context, change, url: here };
     let tried = trial.run(&subjects, place, service)?;
-    let mut impact = Impact {
-        skipped,
-        unseen: unseen::called(url, statements)?,
-        ..tried
-    };
+    let mut impact = Impact { skipped, unseen: unseen::called(url, statements)?, ..tried };
     impact.silent(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
@@ -126,8 +111,7 @@ pub fn analyse(
 
 /// Refuses a role that there isn't, before a clone is made for it.
 fn check_role(session: &mut Session, role: &str) -> Result<()> {
-    let known =
-        session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
+    let known = session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
     if known.iter().any(|one| one == role) {
         return Ok(());
     }
@@ -143,12 +127,7 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    fn run(
-        &mut self,
-        subjects: &[Subject<'_>],
-        mut place: Place,
-        service: impl Fn(&str) -> String,
-    ) -> Result<Impact> {
+    fn run(&mut self, subjects: &[Subject<'_>], mut place: Place, service: impl Fn(&str) -> String) -> Result<Impact> {
         let (on, map) = (self.context.options.on, self.context.map);
         let rights = Rights::read(&mut self.probe.client)?;
         let strict = Strict::read(&mut self.probe.client)?;
@@ -158,7 +137,10 @@ impl Trial<'_> {
         let alone = |refused: &Refused| refused.failure.sqlstate == steps::NO_TRANSACTION;
         if ran.refused.as_ref().is_some_and(alone) {
             if on == On::Live {
-                return Err(Error::Usage("the change can't be rolled back, for a statement of it runs in no transaction: try it on a clone".into()));
+                return Err(Error::Usage(
+                    "the change can't be rolled back, for a statement of it runs in no transaction: try it on a clone"
+                        .into(),
+                ));
             }
             self.probe.run("rollback")?;
             place.transaction = false;
@@ -169,10 +151,7 @@ impl Trial<'_> {
         let judged = match ran.refused {
             Some(_) => {
                 self.probe.run("rollback; begin")?;
-                subjects
-                    .iter()
-                    .map(|subject| (subject.service.clone(), None))
-                    .collect()
+                subjects.iter().map(|subject| (subject.service.clone(), None)).collect()
             }
             None => self.judge(subjects, &strict, &ran)?,
         };
@@ -187,11 +166,7 @@ impl Trial<'_> {
         let services = services::by_service(judged);
         Ok(Impact {
             version: 1,
-            verdict: services
-                .iter()
-                .map(|one| one.verdict)
-                .max()
-                .unwrap_or_default(),
+            verdict: services.iter().map(|one| one.verdict).max().unwrap_or_default(),
             conflicts: conflicts(subjects, &ran, map),
             refused: ran.refused,
             place,
@@ -219,13 +194,7 @@ impl Trial<'_> {
         let mut judged = Vec::new();
         for subject in subjects {
             let waits = waits_ms(subject, ran);
-            let impact = judge::judge(
-                &mut self.probe,
-                &self.context,
-                subject,
-                (strict, &now),
-                waits,
-            )?;
+            let impact = judge::judge(&mut self.probe, &self.context, subject, (strict, &now), waits)?;
             judged.push((subject.service.clone(), Some(impact)));
         }
         Ok(judged)
@@ -233,10 +202,7 @@ impl Trial<'_> {
 }
 
 fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
-    let bytes: i64 = steps::one(
-        &mut probe.client,
-        "select pg_database_size(current_database())",
-    )?;
+    let bytes: i64 = steps::one(&mut probe.client, "select pg_database_size(current_database())")?;
     let most = LIVE_LOCK_TIMEOUT.as_millis();
     Ok(Place {
         on,
@@ -268,21 +234,14 @@ fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -> Vec<Confl
             let Some(held) = ran.held.get(relation) else {
                 continue;
             };
-            let pairs = held
-                .keys()
-                .flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
-            let Some((mode, wanted)) = pairs
-                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted))
-                .max()
-            else {
+            let pairs = held.keys().flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
+            let Some((mode, wanted)) = pairs.filter(|(mode, wanted)| locks::conflict(*mode, *wanted)).max() else {
                 continue;
             };
             let Some(object) = map.get(relation) else {
                 continue;
             };
-            let one = found
-                .entry((subject.service.clone(), object.name.clone()))
-                .or_insert((mode, wanted, 0));
+            let one = found.entry((subject.service.clone(), object.name.clone())).or_insert((mode, wanted, 0));
             *one = (one.0.max(mode), one.1.max(wanted), one.2 + 1);
         }
     }

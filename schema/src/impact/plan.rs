@@ -29,30 +29,16 @@ pub(super) struct Write {
 
 impl Plan {
     /// Plans a prepared statement, as whoever the session is. `nulls`: `null, null, …`, one for each parameter.
-    pub(super) fn of(
-        client: &mut Client,
-        name: &str,
-        parameters: usize,
-    ) -> Result<Self, postgres::Error> {
+    pub(super) fn of(client: &mut Client, name: &str, parameters: usize) -> Result<Self, postgres::Error> {
         let values = vec!["null"; parameters].join(", ");
-        let call = if parameters == 0 {
-            name.to_owned()
-        } else {
-            format!("{name}({values})")
-        };
+        let call = if parameters == 0 { name.to_owned() } else { format!("{name}({values})") };
         client.batch_execute("set local plan_cache_mode = force_generic_plan")?;
         let mut plan = Self::default();
-        let usual = explain(
-            client,
-            &format!("explain (format json, verbose) execute {call}"),
-        )?;
+        let usual = explain(client, &format!("explain (format json, verbose) execute {call}"))?;
         plan.cost = usual["Total Cost"].as_f64().unwrap_or_default();
         plan.walk(&usual);
         client.batch_execute("set local enable_seqscan = off")?;
-        let helped = explain(
-            client,
-            &format!("explain (format json, verbose) execute {call}"),
-        )?;
+        let helped = explain(client, &format!("explain (format json, verbose) execute {call}"))?;
         plan.seq_scans(&helped);
         client.batch_execute("set local enable_seqscan = on")?;
         Ok(plan)
@@ -102,16 +88,9 @@ impl Plan {
         if !dearer && unhelped.is_empty() {
             return (Vec::new(), false);
         }
-        let mut words: Vec<String> = before
-            .indexes
-            .difference(&self.indexes)
-            .map(|index| format!("index {index} is no longer used"))
-            .collect();
-        words.extend(
-            unhelped
-                .iter()
-                .map(|table| format!("no index helps with {table} any more")),
-        );
+        let mut words: Vec<String> =
+            before.indexes.difference(&self.indexes).map(|index| format!("index {index} is no longer used")).collect();
+        words.extend(unhelped.iter().map(|table| format!("no index helps with {table} any more")));
         if dearer {
             words.push(format!("cost {:.1} → {:.1}", before.cost, self.cost));
         }
@@ -125,11 +104,7 @@ fn table(node: &Value) -> String {
 }
 
 fn texts(list: &Value) -> Vec<String> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|text| text.as_str().map(str::to_owned))
-        .collect()
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
 fn explain(client: &mut Client, sql: &str) -> Result<Value, postgres::Error> {

@@ -23,18 +23,11 @@ impl Probe {
         let said = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&said);
         let mut config = config(url)?;
-        config
-            .application_name("dba impact")
-            .notice_callback(move |notice| {
-                kept.lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(notice);
-            });
-        let mut client =
-            connect_uncounted(&config).doing("connecting to where the change is tried")?;
-        client
-            .batch_execute("set jit = off")
-            .doing("preparing a session")?;
+        config.application_name("dba impact").notice_callback(move |notice| {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+        });
+        let mut client = connect_uncounted(&config).doing("connecting to where the change is tried")?;
+        client.batch_execute("set jit = off").doing("preparing a session")?;
         Ok(Self { client, said })
     }
 
@@ -54,9 +47,9 @@ impl Probe {
             Ok(value) => Ok(Ok(value)),
             Err(error) => match failure(error)? {
                 // On a live database somebody else's locks; nothing that the change did.
-                busy if ["55P03", "57014"].contains(&busy.sqlstate.as_str()) => Err(
-                    Error::Unavailable(format!("the database is busy: {}", busy.message)),
-                ),
+                busy if ["55P03", "57014"].contains(&busy.sqlstate.as_str()) => {
+                    Err(Error::Unavailable(format!("the database is busy: {}", busy.message)))
+                }
                 refused => Ok(Err(refused)),
             },
         }
@@ -80,21 +73,13 @@ impl Probe {
 
 /// Of all that is said at DEBUG1, what tells of work on tables.
 fn of_work(message: &str) -> bool {
-    [
-        "rewriting table",
-        "verifying table",
-        "validating foreign key",
-        "building index",
-    ]
-    .iter()
-    .any(|start| message.starts_with(start))
+    ["rewriting table", "verifying table", "validating foreign key", "building index"]
+        .iter()
+        .any(|start| message.starts_with(start))
 }
 
 /// SQL that makes the session a role's, until the transaction or savepoint ends.
-pub(super) fn becoming<'a>(
-    role: &str,
-    settings: impl Iterator<Item = &'a (String, String)>,
-) -> String {
+pub(super) fn becoming<'a>(role: &str, settings: impl Iterator<Item = &'a (String, String)>) -> String {
     let mut sql = String::new();
     // Before it is that role: it may not be allowed a `do` block.
     for (name, value) in settings {
@@ -132,10 +117,7 @@ order by s.rank";
 
 /// What each role's sessions start with: of all roles, of this database, of the role, of the role here; the last one counts.
 pub(super) fn settings(session: &mut Session) -> Result<BTreeMap<String, Settings>> {
-    let rows = session
-        .client
-        .query(SETTINGS, &[])
-        .doing("reading settings")?;
+    let rows = session.client.query(SETTINGS, &[]).doing("reading settings")?;
     let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for row in rows {
         let (role, setting): (String, String) = (row.get(0), row.get(1));
@@ -144,8 +126,5 @@ pub(super) fn settings(session: &mut Session) -> Result<BTreeMap<String, Setting
             of_role.insert(name.to_owned(), value.to_owned());
         }
     }
-    Ok(all
-        .into_iter()
-        .map(|(role, settings)| (role, settings.into_iter().collect()))
-        .collect())
+    Ok(all.into_iter().map(|(role, settings)| (role, settings.into_iter().collect())).collect())
 }

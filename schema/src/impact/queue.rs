@@ -48,10 +48,7 @@ pub(super) fn measure(
         services.entry(&subject.service).or_default().push(subject);
     }
     let (mut holder, mut changing) = (connect(url)?, connect(url)?);
-    let changer: i32 = changing
-        .query_one("select pg_backend_pid()", &[])
-        .doing("asking for a process id")?
-        .get(0);
+    let changer: i32 = changing.query_one("select pg_backend_pid()", &[]).doing("asking for a process id")?.get(0);
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     let arrived: Mutex<BTreeMap<&str, Vec<Arrival>>> = Mutex::default();
     let mut workers = Vec::new();
@@ -61,16 +58,8 @@ pub(super) fn measure(
         }
     }
     let mut observer = connect(url)?;
-    let begin = format!(
-        "begin; {}",
-        holds
-            .iter()
-            .map(|(sql, _)| sql.as_str())
-            .collect::<String>()
-    );
-    holder
-        .batch_execute(&begin)
-        .doing("holding what the change must lock")?;
+    let begin = format!("begin; {}", holds.iter().map(|(sql, _)| sql.as_str()).collect::<String>());
+    holder.batch_execute(&begin).doing("holding what the change must lock")?;
     let start = Instant::now();
     let mut gave_up = Ok(false);
     std::thread::scope(|scope| {
@@ -82,47 +71,27 @@ pub(super) fn measure(
                 let gap = Duration::from_secs_f64(SESSIONS as f64 / options.rate.max(0.1));
                 let first = start + gap.mul_f64(number as f64 / SESSIONS as f64);
                 let list = work(&mut client, of, number, settings, (first, gap), stop);
-                let mut all = arrived
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let mut all = arrived.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 all.entry(service).or_default().extend(list);
             });
         }
         std::thread::sleep(options.hold.saturating_sub(start.elapsed()));
         // Ends the transaction, and with it the change's wait.
-        let ended = holder
-            .batch_execute("rollback")
-            .doing("ending the holder's transaction");
-        gave_up = change
-            .join()
-            .unwrap_or_else(|_| Err(Error::Unavailable("the change's session ended".into())));
+        let ended = holder.batch_execute("rollback").doing("ending the holder's transaction");
+        gave_up = change.join().unwrap_or_else(|_| Err(Error::Unavailable("the change's session ended".into())));
         gave_up = ended.and(std::mem::replace(&mut gave_up, Ok(false)));
         stop.store(true, Ordering::Relaxed);
     });
-    let seen = seen
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let arrived = arrived
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let waits: Vec<_> = seen
-        .iter()
-        .filter(|(pid, _)| *pid == changer)
-        .map(|(_, at)| *at)
-        .collect();
-    let waited = waits
-        .first()
-        .zip(waits.last())
-        .map_or(Duration::ZERO, |(first, last)| *last - *first);
+    let seen = seen.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let arrived = arrived.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let waits: Vec<_> = seen.iter().filter(|(pid, _)| *pid == changer).map(|(_, at)| *at).collect();
+    let waited = waits.first().zip(waits.last()).map_or(Duration::ZERO, |(first, last)| *last - *first);
     Ok(Queue {
         held: holds.into_iter().map(|(_, words)| words).collect(),
         hold_ms: millis(options.hold),
         change_waited_ms: millis(waited),
         gave_up: gave_up?,
-        services: arrived
-            .into_iter()
-            .map(|(service, list)| summary(service, &list, &seen))
-            .collect(),
+        services: arrived.into_iter().map(|(service, list)| summary(service, &list, &seen)).collect(),
     })
 }
 
@@ -139,17 +108,13 @@ fn holds(impact: &Impact) -> Vec<(String, String)> {
     for lock in locks {
         let (table, view) = (lock.kind == "table", lock.kind.ends_with("view"));
         let (sql, mode) = match lock.mode.as_str() {
-            "AccessExclusiveLock" if table => (
-                format!("lock table only {} in access share mode;", lock.object),
-                "read",
-            ),
-            "AccessExclusiveLock" if view => {
-                (format!("select from {} limit 0;", lock.object), "read")
+            "AccessExclusiveLock" if table => {
+                (format!("lock table only {} in access share mode;", lock.object), "read")
             }
-            "ShareLock" | "ShareRowExclusiveLock" | "ExclusiveLock" if table => (
-                format!("lock table only {} in row exclusive mode;", lock.object),
-                "written",
-            ),
+            "AccessExclusiveLock" if view => (format!("select from {} limit 0;", lock.object), "read"),
+            "ShareLock" | "ShareRowExclusiveLock" | "ExclusiveLock" if table => {
+                (format!("lock table only {} in row exclusive mode;", lock.object), "written")
+            }
             _ => continue,
         };
         holds.push((sql, format!("{} {mode}", lock.object)));
@@ -160,34 +125,21 @@ fn holds(impact: &Impact) -> Vec<(String, String)> {
 /// Waits for its locks and is rolled back, or committed statement by statement where it can't be. Did it give up?
 fn run_change(client: &mut Client, change: &Change, options: QueueOptions) -> Result<bool> {
     let timeout = options.lock_timeout.as_millis();
-    let role = change.role.as_ref().map_or(String::new(), |role| {
-        format!("set role {};", identifier(role))
-    });
-    client
-        .batch_execute(&format!("set lock_timeout = {timeout}; {role} begin"))
-        .doing("beginning the change")?;
+    let role = change.role.as_ref().map_or(String::new(), |role| format!("set role {};", identifier(role)));
+    client.batch_execute(&format!("set lock_timeout = {timeout}; {role} begin")).doing("beginning the change")?;
     for sql in &change.statements {
         let mut done = client.execute(sql.as_str(), &[]);
-        if done
-            .as_ref()
-            .is_err_and(|error| state(error) == super::steps::NO_TRANSACTION)
-        {
+        if done.as_ref().is_err_and(|error| state(error) == super::steps::NO_TRANSACTION) {
             client.batch_execute("rollback").doing("rolling back")?;
             done = client.execute(sql.as_str(), &[]);
         }
         if let Err(error) = done {
             let gave_up = state(&error) == "55P03";
             let _ = client.batch_execute("rollback");
-            return if gave_up {
-                Ok(true)
-            } else {
-                Err(error).doing(sql.clone())
-            };
+            return if gave_up { Ok(true) } else { Err(error).doing(sql.clone()) };
         }
     }
-    client
-        .batch_execute("rollback")
-        .doing("rolling back the change")?;
+    client.batch_execute("rollback").doing("rolling back the change")?;
     Ok(false)
 }
 
@@ -202,9 +154,7 @@ fn watch(client: &mut Client, seen: &Seen, stop: &AtomicBool) {
         let Ok(rows) = client.query(sql, &[]) else {
             return;
         };
-        let mut seen = seen
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         seen.extend(rows.iter().map(|row| (row.get(0), now)));
         drop(seen);
         std::thread::sleep(LOOK);
@@ -239,12 +189,7 @@ fn work(
             subject.nulls()
         );
         let failed = client.batch_execute(&sql).is_err();
-        list.push(Arrival {
-            pid,
-            due,
-            ended: Instant::now(),
-            failed,
-        });
+        list.push(Arrival { pid, due, ended: Instant::now(), failed });
         if failed && client.batch_execute("rollback; deallocate all").is_err() {
             return list;
         }
@@ -254,15 +199,9 @@ fn work(
 }
 
 fn summary(service: &str, list: &[Arrival], seen: &[(i32, Instant)]) -> Waited {
-    let blocked = |one: &&Arrival| {
-        seen.iter()
-            .any(|(pid, at)| *pid == one.pid && (one.due..one.ended).contains(at))
-    };
+    let blocked = |one: &&Arrival| seen.iter().any(|(pid, at)| *pid == one.pid && (one.due..one.ended).contains(at));
     let (waiting, going): (Vec<_>, Vec<_>) = list.iter().partition(blocked);
-    let mut waits: Vec<u64> = waiting
-        .iter()
-        .map(|one| millis(one.ended - one.due))
-        .collect();
+    let mut waits: Vec<u64> = waiting.iter().map(|one| millis(one.ended - one.due)).collect();
     let together = waits.iter().sum();
     waits.extend(going.iter().map(|_| 0));
     waits.sort_unstable();

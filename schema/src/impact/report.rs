@@ -43,21 +43,14 @@ impl Impact {
     /// Of the command line: 1 where the change is refused or somebody suffers more than a slower plan.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.refused.is_some() {
-            1
-        } else {
-            self.verdict.exit_code()
-        }
+        if self.refused.is_some() { 1 } else { self.verdict.exit_code() }
     }
 
     /// Takes in what the queue showed: whoever waited there long enough is blocked, if nothing worse happens to it.
     pub(super) fn blocked_by(&mut self, queue: Queue, options: &Options) {
         for waited in &queue.services {
             let long = u128::from(waited.max_ms) >= options.blocks_from.as_millis();
-            let one = self
-                .services
-                .iter_mut()
-                .find(|one| one.service == waited.service);
+            let one = self.services.iter_mut().find(|one| one.service == waited.service);
             if let (true, Some(one)) = (long && waited.blocked > 0, one) {
                 one.verdict = one.verdict.max(Verdict::Blocks { ms: waited.max_ms });
             }

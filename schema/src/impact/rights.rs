@@ -49,20 +49,14 @@ impl Rights {
         let things: BTreeSet<_> = after
             .0
             .iter()
-            .flat_map(|(place, name, who, what)| {
-                [
-                    (Some(place), None, who, what),
-                    (None, Some(name), who, what),
-                ]
-            })
+            .flat_map(|(place, name, who, what)| [(Some(place), None, who, what), (None, Some(name), who, what)])
             .collect();
         let places: BTreeSet<_> = after.0.iter().map(|(place, ..)| place).collect();
         let mut lost: Vec<_> = self
             .0
             .iter()
             .filter(|(place, name, who, what)| {
-                !things.contains(&(Some(place), None, who, what))
-                    && !things.contains(&(None, Some(name), who, what))
+                !things.contains(&(Some(place), None, who, what)) && !things.contains(&(None, Some(name), who, what))
             })
             .map(|(place, name, who, what)| RightLost {
                 service: service(who),
@@ -110,15 +104,8 @@ impl Strict {
         let mut all = Self::default();
         for row in client.query(NOT_NULL, &[]).doing("reading columns")? {
             let number: i32 = row.get(1);
-            let column = Column {
-                name: row.get(2),
-                kind: row.get(3),
-                filled: row.get(4),
-            };
-            all.columns
-                .entry(row.get(0))
-                .or_default()
-                .insert(usize::try_from(number).unwrap_or_default(), column);
+            let column = Column { name: row.get(2), kind: row.get(3), filled: row.get(4) };
+            all.columns.entry(row.get(0)).or_default().insert(usize::try_from(number).unwrap_or_default(), column);
         }
         for row in client.query(UNPROVEN, &[]).doing("reading constraints")? {
             all.unproven.insert(row.get(0), (row.get(1), row.get(2)));
@@ -133,9 +120,7 @@ impl Strict {
                 continue;
             }
             if let Err(mut failure) = probe.tried(|client| client.batch_execute(sql))? {
-                failure
-                    .message
-                    .push_str("; what writes such rows is refused");
+                failure.message.push_str("; what writes such rows is refused");
                 self.refuted.insert(table.clone(), failure);
             }
         }
@@ -144,19 +129,14 @@ impl Strict {
 
     /// What refuses this write, and planning doesn't find.
     pub(super) fn refuses(&self, before: &Self, write: &Write) -> Option<Failure> {
-        self.null(before, write)
-            .or_else(|| self.refuted.get(&write.table).cloned())
+        self.null(before, write).or_else(|| self.refuted.get(&write.table).cloned())
     }
 
     /// 23502 that planning doesn't find: the statement leaves a column out, or writes NULL to it, that takes none since the change.
     fn null(&self, before: &Self, write: &Write) -> Option<Failure> {
         let columns = self.columns.get(&write.table)?;
-        let newly = |number: &usize| {
-            before
-                .columns
-                .get(&write.table)
-                .is_none_or(|columns| !columns.contains_key(number))
-        };
+        let newly =
+            |number: &usize| before.columns.get(&write.table).is_none_or(|columns| !columns.contains_key(number));
         let mut strict = columns.iter().filter(|(_, column)| !column.filled);
         let (_, column) = strict.find(|(number, column)| {
             if write.insert {
@@ -170,10 +150,7 @@ impl Strict {
         })?;
         Some(Failure {
             sqlstate: "23502".into(),
-            message: format!(
-                "it writes NULL to column {} of {}, which takes none",
-                column.name, write.table
-            ),
+            message: format!("it writes NULL to column {} of {}, which takes none", column.name, write.table),
             detail: None,
         })
     }

@@ -14,8 +14,7 @@ pub fn service_of(role: &str, schemas: &[String], map: &BTreeMap<String, String>
     let named_for = schemas
         .iter()
         .filter(|schema| {
-            role.strip_prefix(schema.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+            role.strip_prefix(schema.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         })
         .max_by_key(|schema| schema.len());
     named_for.cloned().unwrap_or_else(|| role.to_owned())
@@ -25,25 +24,20 @@ pub fn service_of(role: &str, schemas: &[String], map: &BTreeMap<String, String>
 pub(super) fn by_service(judged: Vec<(String, Option<StatementImpact>)>) -> Vec<ServiceImpact> {
     let mut services: BTreeMap<String, ServiceImpact> = BTreeMap::new();
     for (service, impact) in judged {
-        let one = services
-            .entry(service)
-            .or_insert_with_key(|service| ServiceImpact {
-                service: service.clone(),
-                verdict: Verdict::Safe,
-                analysed: 0,
-                statements: Vec::new(),
-            });
+        let one = services.entry(service).or_insert_with_key(|service| ServiceImpact {
+            service: service.clone(),
+            verdict: Verdict::Safe,
+            analysed: 0,
+            statements: Vec::new(),
+        });
         one.analysed += 1;
-        if let Some(impact) =
-            impact.filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty())
-        {
+        if let Some(impact) = impact.filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty()) {
             one.verdict = one.verdict.max(impact.verdict);
             one.statements.push(impact);
         }
     }
     for one in services.values_mut() {
-        one.statements
-            .sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.calls.cmp(&a.calls)));
+        one.statements.sort_by(|a, b| b.verdict.cmp(&a.verdict).then(b.calls.cmp(&a.calls)));
     }
     services.into_values().collect()
 }

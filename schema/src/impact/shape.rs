@@ -11,10 +11,7 @@ pub(super) struct Shape {
 
 pub(super) fn shape_of(statement: &postgres::Statement) -> Shape {
     let column = |column: &postgres::Column| (column.name().to_owned(), column.type_().clone());
-    Shape {
-        parameters: statement.params().to_vec(),
-        columns: statement.columns().iter().map(column).collect(),
-    }
+    Shape { parameters: statement.params().to_vec(), columns: statement.columns().iter().map(column).collect() }
 }
 
 /// How a statement's parameters and columns differ, and whether its reader would misread them.

@@ -19,28 +19,18 @@ impl Impact {
     }
 
     /// Notes services that log in here and of which nothing was judged: those whose logins are named for a schema, or mapped to a service.
-    pub(super) fn silent(
-        &mut self,
-        logins: &[String],
-        schemas: &[String],
-        map: &BTreeMap<String, String>,
-    ) {
+    pub(super) fn silent(&mut self, logins: &[String], schemas: &[String], map: &BTreeMap<String, String>) {
         let mut silent: Vec<_> = logins
             .iter()
             .map(|login| (login, service_of(login, schemas, map)))
-            .filter(|(login, service)| {
-                service != *login || schemas.contains(service) || map.contains_key(*login)
-            })
+            .filter(|(login, service)| service != *login || schemas.contains(service) || map.contains_key(*login))
             .map(|(_, service)| service)
             .filter(|service| self.service(service).is_none())
             .collect();
         silent.sort();
         silent.dedup();
         if !silent.is_empty() {
-            self.warnings.push(format!(
-                "nothing judged for {}: silence isn't safety",
-                silent.join(", ")
-            ));
+            self.warnings.push(format!("nothing judged for {}: silence isn't safety", silent.join(", ")));
         }
     }
 }

@@ -78,10 +78,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
                     LIVE_LOCK_TIMEOUT.as_millis()
                 )));
             }
-            ran.refused = Some(Refused {
-                sql: sql.clone(),
-                failure,
-            });
+            ran.refused = Some(Refused { sql: sql.clone(), failure });
             ran.steps.push(step);
             return Ok(ran);
         }
@@ -97,7 +94,9 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
     }
     ran.settle();
     // What the change set for itself doesn't concern the statements.
-    probe.run("reset session authorization; reset role; set local search_path to default; set local statement_timeout = 0")?;
+    probe.run(
+        "reset session authorization; reset role; set local search_path to default; set local statement_timeout = 0",
+    )?;
     let most = match on {
         On::Clone => 0,
         On::Live => LIVE_LOCK_TIMEOUT.as_millis(),
@@ -125,26 +124,18 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
             done = alone::execute(&mut probe.client, sql);
             ms = started.elapsed().as_secs_f64() * 1e3;
             stop.store(true, Ordering::Relaxed);
-            seen = observer
-                .join()
-                .unwrap_or_else(|_| Err(Error::Unavailable("the observer of locks ended".into())));
+            seen = observer.join().unwrap_or_else(|_| Err(Error::Unavailable("the observer of locks ended".into())));
         });
         ran.total_ms += ms;
         let said = probe.said();
         let mut step = step(sql, ms, said);
         if let Err(failure) = done? {
-            ran.refused = Some(Refused {
-                sql: sql.clone(),
-                failure,
-            });
+            ran.refused = Some(Refused { sql: sql.clone(), failure });
             ran.steps.push(step);
             return Ok(ran);
         }
         probe.run("set client_min_messages = notice")?;
-        let (is, held) = (
-            locks::relations(&mut probe.client).doing("reading relations")?,
-            seen?,
-        );
+        let (is, held) = (locks::relations(&mut probe.client).doing("reading relations")?, seen?);
         step.locks = locks::new_locks(&Held::new(), &held, map, &is);
         step.rewrites = rewritten(&files, &is);
         for (relation, modes) in held {
@@ -155,7 +146,9 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         }
         ran.steps.push(step);
     }
-    probe.run("reset session authorization; reset role; reset search_path; reset statement_timeout; reset lock_timeout")?;
+    probe.run(
+        "reset session authorization; reset role; reset search_path; reset statement_timeout; reset lock_timeout",
+    )?;
     Ok(ran)
 }
 
@@ -186,9 +179,7 @@ fn step(sql: &str, ms: f64, said: Vec<String>) -> Step {
 fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
     let mut names: Vec<_> = is
         .iter()
-        .filter(|(relation, now)| {
-            now.kind != "toast" && before.get(relation).is_some_and(|file| *file != now.file)
-        })
+        .filter(|(relation, now)| now.kind != "toast" && before.get(relation).is_some_and(|file| *file != now.file))
         .map(|(_, now)| format!("{} {}", now.kind, now.name))
         .collect();
     names.sort();
@@ -197,10 +188,7 @@ fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
 
 fn files(client: &mut Client) -> Result<BTreeMap<u32, u32>> {
     let map = locks::relations(client).doing("reading relations")?;
-    Ok(map
-        .into_iter()
-        .map(|(relation, one)| (relation, one.file))
-        .collect())
+    Ok(map.into_iter().map(|(relation, one)| (relation, one.file)).collect())
 }
 
 /// Rows read of each table by this transaction.
@@ -215,21 +203,10 @@ fn scanned_since(before: &BTreeMap<u32, i64>, after: &BTreeMap<u32, i64>, is: &M
     after
         .iter()
         .filter(|(relation, rows)| read(relation, rows) > 0)
-        .filter_map(|(relation, rows)| {
-            Some(Scan {
-                table: is.get(relation)?.name.clone(),
-                rows: read(relation, rows),
-            })
-        })
+        .filter_map(|(relation, rows)| Some(Scan { table: is.get(relation)?.name.clone(), rows: read(relation, rows) }))
         .collect()
 }
 
-pub(super) fn one<T: for<'a> postgres::types::FromSql<'a>>(
-    client: &mut Client,
-    sql: &str,
-) -> Result<T> {
-    client
-        .query_one(sql, &[])
-        .and_then(|row| row.try_get(0))
-        .doing(sql.to_owned())
+pub(super) fn one<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> Result<T> {
+    client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
 }

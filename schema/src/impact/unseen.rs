@@ -23,12 +23,7 @@ pub(super) fn called(url: &str, statements: &[Statement]) -> Result<Vec<Skipped>
     for one in statements.iter().filter(|one| one.values.is_none()) {
         let unknown = resolver.resolve(&one.role, &one.sql)?.unknown;
         if let Some(why) = unknown.into_iter().find(|why| why.starts_with("calls ")) {
-            found.push(Skipped {
-                role: one.role.clone(),
-                sql: one.sql.clone(),
-                calls: one.calls,
-                why,
-            });
+            found.push(Skipped { role: one.role.clone(), sql: one.sql.clone(), calls: one.calls, why });
         }
     }
     Ok(found)

@@ -65,22 +65,12 @@ impl Serialize for Verdict {
 impl<'de> Deserialize<'de> for Verdict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let plain = [
-            Self::Safe,
-            Self::Slower,
-            Self::LosesGrant,
-            Self::BreaksCached,
-            Self::Breaks,
-        ];
+        let plain = [Self::Safe, Self::Slower, Self::LosesGrant, Self::BreaksCached, Self::Breaks];
         if let Some(found) = plain.into_iter().find(|one| one.class() == text) {
             return Ok(found);
         }
-        let ms = text
-            .strip_prefix("BLOCKS ")
-            .and_then(|rest| rest.strip_suffix(" ms"))
-            .and_then(|ms| ms.parse().ok());
-        ms.map(|ms| Self::Blocks { ms })
-            .ok_or_else(|| D::Error::custom(format!("{text} is no verdict")))
+        let ms = text.strip_prefix("BLOCKS ").and_then(|rest| rest.strip_suffix(" ms")).and_then(|ms| ms.parse().ok());
+        ms.map(|ms| Self::Blocks { ms }).ok_or_else(|| D::Error::custom(format!("{text} is no verdict")))
     }
 }
 

@@ -6,8 +6,7 @@ use crate::near::{nearest, unknown};
 use crate::session::Session;
 
 /// Of all roles: is nothing refused to it, or is it the system's own?
-const ROLES: &str =
-    "select rolname::text, rolsuper, rolname ~ '^pg_' from pg_roles order by 2, 3, 1";
+const ROLES: &str = "select rolname::text, rolsuper, rolname ~ '^pg_' from pg_roles order by 2, 3, 1";
 
 const COLUMNS: &str = "
 select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -26,9 +25,9 @@ pub fn check_role(session: &mut Session, name: &str) -> Result<()> {
         return Err(unknown("role", name, &known));
     };
     match (row.get(1), row.get(2)) {
-        (true, _) => Err(Error::Usage(format!(
-            "{name} is a superuser, to whom nothing is refused: ask about another role"
-        ))),
+        (true, _) => {
+            Err(Error::Usage(format!("{name} is a superuser, to whom nothing is refused: ask about another role")))
+        }
         (_, true) => Err(Error::Usage(format!(
             "{name} is one of Postgres's own roles, whose powers are no rights: ask about a role that belongs to it"
         ))),
@@ -44,19 +43,15 @@ pub fn check_object(session: &mut Session, object: &str) -> Result<()> {
     session.run("set search_path = ''", "preparing")?;
     let names = pairs(
         session,
-        &format!(
-            "{OBJECTS} select distinct kind, name from object where kind <> 'default' order by 2, 1"
-        ),
+        &format!("{OBJECTS} select distinct kind, name from object where kind <> 'default' order by 2, 1"),
     )?;
     let columns = pairs(session, COLUMNS)?;
     let within = format!("{object}.");
-    let named = names.iter().any(|(kind, name)| {
-        name == object || name.starts_with(&within) || format!("{kind} {name}") == object
-    });
-    let bare = object.strip_prefix("table ").unwrap_or(object);
-    let column = columns
+    let named = names
         .iter()
-        .any(|(table, column)| format!("{table}.{column}") == bare);
+        .any(|(kind, name)| name == object || name.starts_with(&within) || format!("{kind} {name}") == object);
+    let bare = object.strip_prefix("table ").unwrap_or(object);
+    let column = columns.iter().any(|(table, column)| format!("{table}.{column}") == bare);
     if named || column {
         return Ok(());
     }
@@ -67,29 +62,20 @@ pub fn check_object(session: &mut Session, object: &str) -> Result<()> {
 fn refused(object: &str, names: &[(String, String)], columns: &[(String, String)]) -> Error {
     let all = |pairs: &[(String, String)], of: &str| -> Vec<String> {
         let of = pairs.iter().filter(|(table, _)| table == of);
-        of.map(|(table, column)| format!("{table}.{column}"))
-            .collect()
+        of.map(|(table, column)| format!("{table}.{column}")).collect()
     };
-    let columns = object
-        .rsplit_once('.')
-        .map_or(Vec::new(), |(table, _)| all(columns, table));
+    let columns = object.rsplit_once('.').map_or(Vec::new(), |(table, _)| all(columns, table));
     if !columns.is_empty() {
         return unknown("column", object, &columns);
     }
     let system = |name: &str| name.starts_with("pg_") || name.starts_with("information_schema");
     let of_kind = |wanted: &str| -> Vec<String> {
         let of = names.iter().filter(|(kind, _)| kind == wanted);
-        of.map(|(_, name)| name.clone())
-            .filter(|name| !system(name))
-            .collect()
+        of.map(|(_, name)| name.clone()).filter(|name| !system(name)).collect()
     };
     let (tables, schemas) = (of_kind("table"), of_kind("schema"));
     let schema = object.split('.').next().unwrap_or_default();
-    let inside: Vec<_> = tables
-        .iter()
-        .filter(|table| table.split('.').next() == Some(schema))
-        .cloned()
-        .collect();
+    let inside: Vec<_> = tables.iter().filter(|table| table.split('.').next() == Some(schema)).cloned().collect();
     if !inside.is_empty() {
         return unknown("table", object, &inside);
     }

@@ -32,10 +32,7 @@ impl Rows {
     #[must_use]
     pub fn of(url: &dyn Fn(&str) -> String) -> Self {
         let urls = WRITERS.into_iter().map(|role| (role, url(role))).collect();
-        Self {
-            urls,
-            sessions: Mutex::default(),
-        }
+        Self { urls, sessions: Mutex::default() }
     }
 
     /// An organisation on a plan.
@@ -66,14 +63,7 @@ impl Rows {
     }
 
     /// A login of scope `member`, `admin` or (without organisation) `operator`. Nobody can sign in with it.
-    pub fn login(
-        &self,
-        organisation: Option<&str>,
-        id: &str,
-        email: &str,
-        scope: &str,
-        profile: Option<&str>,
-    ) {
+    pub fn login(&self, organisation: Option<&str>, id: &str, email: &str, scope: &str, profile: Option<&str>) {
         self.write(
             "account_writer",
             "insert into account.logins (organisation_id, id, email, password_hash, scope, profile_id,
@@ -102,13 +92,10 @@ impl Rows {
 
     fn write(&self, role: &'static str, sql: &str, values: &[&(dyn ToSql + Sync)]) {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let session =
-            sessions
-                .entry(role)
-                .or_insert_with(|| match Session::connect(&self.urls[role]) {
-                    Ok(session) => session,
-                    Err(error) => panic!("{role} can't connect: {error}"),
-                });
+        let session = sessions.entry(role).or_insert_with(|| match Session::connect(&self.urls[role]) {
+            Ok(session) => session,
+            Err(error) => panic!("{role} can't connect: {error}"),
+        });
         // Marked, so that it doesn't count as the service's own.
         let sql = format!("{sql} {MARK}");
         if let Err(error) = session.client.execute(&sql, values) {

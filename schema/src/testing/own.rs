@@ -23,11 +23,7 @@ impl TestCluster {
         let options = ClusterOptions::ephemeral();
         let made = Cluster::find_or_start(&options).and_then(|cluster| {
             let folder = cluster.home().map(PathBuf::from).unwrap_or_default();
-            Ok(Self {
-                cluster,
-                options,
-                passwords: Passwords::load(&folder.join("passwords"))?,
-            })
+            Ok(Self { cluster, options, passwords: Passwords::load(&folder.join("passwords"))? })
         });
         match made {
             Ok(cluster) => cluster,
@@ -39,12 +35,7 @@ impl TestCluster {
     #[must_use]
     pub fn ephemeral() -> Self {
         let cluster = Self::bare();
-        if let Err(error) = build(
-            &cluster.cluster,
-            crate::DATABASE,
-            &cluster.passwords,
-            &ApplyOptions::default(),
-        ) {
+        if let Err(error) = build(&cluster.cluster, crate::DATABASE, &cluster.passwords, &ApplyOptions::default()) {
             panic!("no database in a cluster of my own: {error}");
         }
         cluster
@@ -57,8 +48,7 @@ impl TestCluster {
             let (server, _) = self.cluster.url().rsplit_once('/').unwrap_or_default();
             return format!("{server}/{database}");
         }
-        self.cluster
-            .url_of(role, self.passwords.get(role).unwrap_or_default(), database)
+        self.cluster.url_of(role, self.passwords.get(role).unwrap_or_default(), database)
     }
 
     /// The passwords of its logins.

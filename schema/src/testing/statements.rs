@@ -37,12 +37,7 @@ impl TestDb {
         match seen {
             Ok(Ok(rows)) => rows
                 .iter()
-                .map(|row| Statement {
-                    role: row.get(0),
-                    query: row.get(1),
-                    calls: row.get(2),
-                    plans: row.get(3),
-                })
+                .map(|row| Statement { role: row.get(0), query: row.get(1), calls: row.get(2), plans: row.get(3) })
                 .collect(),
             Ok(Err(error)) => panic!("pg_stat_statements can't be read: {error}"),
             Err(error) => panic!("pg_stat_statements can't be read: {error}"),
@@ -56,11 +51,7 @@ impl TestDb {
     pub fn assert_plans_are_kept(&self, service: &str, at_least: usize) {
         let mut hot = self.statements(service);
         hot.retain(|one| one.calls >= HOT && one.plans > 0);
-        assert!(
-            hot.len() >= at_least,
-            "only {} hot statements: {hot:#?}",
-            hot.len()
-        );
+        assert!(hot.len() >= at_least, "only {} hot statements: {hot:#?}", hot.len());
         hot.retain(|one| one.plans * 2 >= one.calls);
         assert!(hot.is_empty(), "planned on every call: {hot:#?}");
     }

@@ -11,17 +11,11 @@ use crate::support::{connect, state, until};
 
 /// As in a test cluster: connection limits count over all databases.
 fn options() -> ApplyOptions {
-    ApplyOptions {
-        connection_limits: false,
-        ..ApplyOptions::default()
-    }
+    ApplyOptions { connection_limits: false, ..ApplyOptions::default() }
 }
 
 fn with_roles(change: impl Fn(String) -> String) -> ApplyOptions {
-    ApplyOptions {
-        roles: RolesFile::new(change(schema::ROLES.to_owned())),
-        ..options()
-    }
+    ApplyOptions { roles: RolesFile::new(change(schema::ROLES.to_owned())), ..options() }
 }
 
 fn run(db: &TestDb, options: &ApplyOptions) -> Report {
@@ -30,27 +24,9 @@ fn run(db: &TestDb, options: &ApplyOptions) -> Report {
 
 /// All migrations, and one more.
 fn and(up: &'static str) -> &'static [Script] {
-    let more = Script {
-        name: "2099-01-01-000000_registry_alter_something",
-        up,
-        down: "select 1",
-    };
-    let service = if up.contains(" profile.") {
-        "2099-01-01-000000_profile_alter_something"
-    } else {
-        more.name
-    };
-    Box::leak(
-        [
-            schema::MIGRATIONS,
-            &[Script {
-                name: service,
-                ..more
-            }],
-        ]
-        .concat()
-        .into_boxed_slice(),
-    )
+    let more = Script { name: "2099-01-01-000000_registry_alter_something", up, down: "select 1" };
+    let service = if up.contains(" profile.") { "2099-01-01-000000_profile_alter_something" } else { more.name };
+    Box::leak([schema::MIGRATIONS, &[Script { name: service, ..more }]].concat().into_boxed_slice())
 }
 
 #[test]
@@ -60,25 +36,17 @@ fn an_empty_database_is_filled_and_then_left_alone() {
     assert_eq!(first.migrations.len(), schema::MIGRATIONS.len());
     assert!(!first.views.is_empty() && !first.keys.is_empty() && !first.rights.is_empty());
     assert_eq!(run(&db, &options()), Report::default());
-    connect(&db.url("registry_reader"))
-        .batch_execute("select * from published.persons, registry.apis")
-        .unwrap();
+    connect(&db.url("registry_reader")).batch_execute("select * from published.persons, registry.apis").unwrap();
 }
 
 #[test]
 fn five_at_once_are_as_good_as_one() {
     let db = TestDb::bootstrapped();
     let reports: Vec<Report> = thread::scope(|scope| {
-        let all: Vec<_> = (0..5)
-            .map(|_| scope.spawn(|| run(&db, &options())))
-            .collect();
+        let all: Vec<_> = (0..5).map(|_| scope.spawn(|| run(&db, &options()))).collect();
         all.into_iter().map(|one| one.join().unwrap()).collect()
     });
-    assert_eq!(
-        reports.iter().filter(|report| !report.is_empty()).count(),
-        1,
-        "one did it all, four had nothing to do"
-    );
+    assert_eq!(reports.iter().filter(|report| !report.is_empty()).count(), 1, "one did it all, four had nothing to do");
     assert_eq!(run(&db, &options()), Report::default());
 }
 
@@ -86,10 +54,7 @@ fn five_at_once_are_as_good_as_one() {
 fn a_superuser_is_refused() {
     let db = TestDb::bootstrapped();
     let refused = apply(&db.url("superuser"), &options());
-    assert!(
-        matches!(&refused, Err(error @ Error::Usage(_)) if error.code() == 2),
-        "{refused:?}"
-    );
+    assert!(matches!(&refused, Err(error @ Error::Usage(_)) if error.code() == 2), "{refused:?}");
 }
 
 #[test]
@@ -130,11 +95,7 @@ fn what_was_given_by_hand_is_taken_back() {
         .unwrap();
     let report = run(&db, &options());
     assert_eq!(report.rights.len(), 5, "{:#?}", report.rights);
-    assert!(
-        report.rights.iter().all(|step| step.contains(" revoke ")),
-        "{:#?}",
-        report.rights
-    );
+    assert!(report.rights.iter().all(|step| step.contains(" revoke ")), "{:#?}", report.rights);
     assert_eq!(run(&db, &options()), Report::default());
 }
 
@@ -149,17 +110,8 @@ fn a_column_right_replaces_a_table_right() {
     });
     run(&db, &narrower);
     let mut reader = connect(&db.url("registry_reader"));
-    reader
-        .batch_execute("select apis from registry.usage")
-        .unwrap();
-    assert_eq!(
-        state(
-            &reader
-                .batch_execute("select domains from registry.usage")
-                .unwrap_err()
-        ),
-        "42501"
-    );
+    reader.batch_execute("select apis from registry.usage").unwrap();
+    assert_eq!(state(&reader.batch_execute("select domains from registry.usage").unwrap_err()), "42501");
     assert_eq!(run(&db, &narrower), Report::default());
 }
 
@@ -171,15 +123,8 @@ fn a_grant_that_does_nothing_is_an_error() {
         text + "\nset local role profile_owner;\ngrant references (id) on account.organisations to notification_owner;\nreset role;\n"
     });
     let refused = apply(&db.url("govrnanza_admin"), &idle).unwrap_err();
-    assert!(
-        refused.to_string().contains("01007") && refused.code() == 1,
-        "{refused}"
-    );
-    assert_eq!(
-        run(&db, &options()),
-        Report::default(),
-        "and nothing of it stayed"
-    );
+    assert!(refused.to_string().contains("01007") && refused.code() == 1, "{refused}");
+    assert_eq!(run(&db, &options()), Report::default(), "and nothing of it stayed");
 }
 
 #[test]
@@ -192,24 +137,13 @@ fn views_follow_their_declaration_and_strays_are_reported() {
     )
     .unwrap();
     let report = run(&db, &options());
-    assert_eq!(
-        report.views,
-        [
-            "drop view published.stray",
-            "create or replace view published.plans"
-        ]
-    );
+    assert_eq!(report.views, ["drop view published.stray", "create or replace view published.plans"]);
     assert!(
-        report
-            .findings
-            .iter()
-            .any(|finding| finding.contains("account.stray belongs to postgres")),
+        report.findings.iter().any(|finding| finding.contains("account.stray belongs to postgres")),
         "{:?}",
         report.findings
     );
-    connect(&db.url("registry_reader"))
-        .batch_execute("select * from published.plans")
-        .unwrap();
+    connect(&db.url("registry_reader")).batch_execute("select * from published.plans").unwrap();
 }
 
 #[test]
@@ -219,31 +153,12 @@ fn keys_across_services_are_a_switch() {
         insert into profile.profiles (organisation_id, id, name, email, time_zone, version, created_at, updated_at)
         values (gen_random_uuid(), gen_random_uuid(), 'n', 'e@x', 'UTC', 1, '2026-01-01Z', '2026-01-01Z')";
     let mut writer = connect(&db.url("profile_writer"));
-    assert_eq!(
-        crate::support::attempt(&mut writer, orphan),
-        Err("23503".into())
-    );
-    let without = ApplyOptions {
-        without_cross_keys: true,
-        ..options()
-    };
-    assert!(
-        run(&db, &without)
-            .keys
-            .iter()
-            .all(|step| step.contains("drop constraint"))
-    );
+    assert_eq!(crate::support::attempt(&mut writer, orphan), Err("23503".into()));
+    let without = ApplyOptions { without_cross_keys: true, ..options() };
+    assert!(run(&db, &without).keys.iter().all(|step| step.contains("drop constraint")));
     assert_eq!(crate::support::attempt(&mut writer, orphan), Ok(()));
-    assert!(
-        run(&db, &options())
-            .keys
-            .iter()
-            .any(|step| step.contains("validate"))
-    );
-    assert_eq!(
-        crate::support::attempt(&mut writer, orphan),
-        Err("23503".into())
-    );
+    assert!(run(&db, &options()).keys.iter().any(|step| step.contains("validate")));
+    assert_eq!(crate::support::attempt(&mut writer, orphan), Err("23503".into()));
 }
 
 /// Reads over and over, on a connection of its own, while `work` is done; returns what it was refused with.
@@ -284,9 +199,7 @@ fn a_reader_at_work_never_notices() {
         }
         // A view stands on this column: it is dropped and made again, with its rights, in one transaction.
         let options = ApplyOptions {
-            migrations: and(
-                "alter table profile.profiles alter column job_title type varchar(300)",
-            ),
+            migrations: and("alter table profile.profiles alter column job_title type varchar(300)"),
             ..options()
         };
         assert_eq!(run(&db, &options).migrations.len(), 1);
@@ -300,28 +213,17 @@ fn a_reader_at_work_never_notices() {
 fn a_lock_that_is_not_had_is_asked_for_again() {
     let db = TestDb::new();
     let mut holder = connect(&db.url("registry_reader"));
-    holder
-        .batch_execute("begin; select * from registry.apis")
-        .unwrap();
+    holder.batch_execute("begin; select * from registry.apis").unwrap();
     let options = ApplyOptions {
         migrations: and("alter table registry.apis add column extra text"),
         lock_timeout_ms: 100,
         ..options()
     };
 
-    let impatient = apply(
-        &db.url("govrnanza_admin"),
-        &ApplyOptions {
-            tries: 2,
-            ..options.clone()
-        },
-    )
-    .unwrap_err();
+    let impatient = apply(&db.url("govrnanza_admin"), &ApplyOptions { tries: 2, ..options.clone() }).unwrap_err();
     let said = impatient.to_string();
     assert!(
-        said.starts_with("gave up after 2 tries")
-            && said.contains("registry_reader")
-            && impatient.code() == 3,
+        said.starts_with("gave up after 2 tries") && said.contains("registry_reader") && impatient.code() == 3,
         "{said}"
     );
     holder.batch_execute("select 1").unwrap();
@@ -330,7 +232,13 @@ fn a_lock_that_is_not_had_is_asked_for_again() {
         let applying = scope.spawn(|| run(&db, &options));
         let mut watch = connect(&db.url("superuser"));
         until("apply waits for its lock", || {
-            watch.query_one("select exists (select from pg_locks where not granted and relation = 'registry.apis'::regclass)", &[]).unwrap().get(0)
+            watch
+                .query_one(
+                    "select exists (select from pg_locks where not granted and relation = 'registry.apis'::regclass)",
+                    &[],
+                )
+                .unwrap()
+                .get(0)
         });
         // Others get through between two tries, rather than queueing behind it for as long as the holder likes.
         let mut other = connect(&db.url("registry_writer"));

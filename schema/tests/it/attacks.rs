@@ -10,9 +10,7 @@ use crate::support::{attempt, connect};
 /// A session of somebody who means harm: the reader's default of read-only transactions is the first thing to go.
 pub fn intruder(url: &str) -> Client {
     let mut client = connect(url);
-    client
-        .batch_execute("set default_transaction_read_only = off; set statement_timeout = '20s'")
-        .unwrap();
+    client.batch_execute("set default_transaction_read_only = off; set statement_timeout = '20s'").unwrap();
     client
 }
 
@@ -27,11 +25,7 @@ pub fn password(url: &str) -> Option<String> {
 fn every_way_that_can_be_closed_is_closed() {
     let db = TestDb::new();
     let file = RolesFile::default();
-    let field = Field {
-        superuser: &db.url("superuser"),
-        file: &file,
-        password: &|login| password(&db.url(login)),
-    };
+    let field = Field { superuser: &db.url("superuser"), file: &file, password: &|login| password(&db.url(login)) };
     let (tried, without) = attack::run(&field, Which::All).unwrap();
     let open: Vec<_> = tried
         .iter()
@@ -52,14 +46,8 @@ fn no_login_gets_into_another_database() {
     for login in LOGINS {
         for other in ["postgres", "template1"] {
             let url = db.url(login).replace(db.name(), other);
-            let refused = Client::connect(&url, postgres::NoTls)
-                .err()
-                .and_then(|error| error.code().cloned());
-            assert_eq!(
-                refused.map(|code| code.code().to_owned()),
-                Some("42501".to_owned()),
-                "{login} to {other}"
-            );
+            let refused = Client::connect(&url, postgres::NoTls).err().and_then(|error| error.code().cloned());
+            assert_eq!(refused.map(|code| code.code().to_owned()), Some("42501".to_owned()), "{login} to {other}");
         }
     }
 }
@@ -74,17 +62,10 @@ fn a_reader_writes_nothing_even_where_a_handler_has_a_hole() {
         } else {
             format!("{service}.changes")
         };
-        assert_eq!(
-            attempt(&mut reader, &format!("delete from {table}")),
-            Err("25006".into()),
-            "{service}"
-        );
+        assert_eq!(attempt(&mut reader, &format!("delete from {table}")), Err("25006".into()), "{service}");
         // The default is only a default; the missing right is the wall.
         assert_eq!(
-            attempt(
-                &mut reader,
-                &format!("set transaction read write; delete from {table}")
-            ),
+            attempt(&mut reader, &format!("set transaction read write; delete from {table}")),
             Err("42501".into()),
             "{service}"
         );
@@ -108,19 +89,12 @@ fn a_writer_changes_no_column_that_never_changes() {
     for (service, table, column) in fixed {
         let mut writer = connect(&db.url(&format!("{service}_writer")));
         assert_eq!(
-            attempt(
-                &mut writer,
-                &format!("update {service}.{table} set {column} = {column}")
-            ),
+            attempt(&mut writer, &format!("update {service}.{table} set {column} = {column}")),
             Err("42501".into()),
             "{table}.{column}"
         );
     }
-    for (service, table) in [
-        ("account", "organisations"),
-        ("profile", "profiles"),
-        ("billing", "invoices"),
-    ] {
+    for (service, table) in [("account", "organisations"), ("profile", "profiles"), ("billing", "invoices")] {
         let mut writer = connect(&db.url(&format!("{service}_writer")));
         assert_eq!(
             attempt(&mut writer, &format!("delete from {service}.{table}")),
@@ -142,14 +116,9 @@ fn a_publisher_can_show_no_more_than_its_columns() {
         )
         .unwrap();
     let mut reader = intruder(&db.url("registry_reader"));
-    assert_eq!(
-        attempt(&mut reader, "select * from published.leak"),
-        Err("42501".into())
-    );
+    assert_eq!(attempt(&mut reader, "select * from published.leak"), Err("42501".into()));
     // The control: with the column given, the same view is read.
-    superuser
-        .batch_execute("grant select (password_hash) on account.logins to account_publisher")
-        .unwrap();
+    superuser.batch_execute("grant select (password_hash) on account.logins to account_publisher").unwrap();
     assert_eq!(attempt(&mut reader, "select * from published.leak"), Ok(()));
 }
 
@@ -166,27 +135,11 @@ fn a_definer_function_is_nobodys_by_default() {
         .unwrap();
     for login in ["registry_reader", "billing_writer", "account_reader"] {
         let mut client = intruder(&db.url(login));
-        assert_eq!(
-            attempt(&mut client, "select account.secrets()"),
-            Err("42501".into()),
-            "{login}"
-        );
-        assert_eq!(
-            attempt(&mut client, "select published.answer()"),
-            Err("42501".into()),
-            "{login}"
-        );
+        assert_eq!(attempt(&mut client, "select account.secrets()"), Err("42501".into()), "{login}");
+        assert_eq!(attempt(&mut client, "select published.answer()"), Err("42501".into()), "{login}");
     }
-    superuser
-        .batch_execute("grant execute on function published.answer() to registry_reader")
-        .unwrap();
-    assert_eq!(
-        attempt(
-            &mut intruder(&db.url("registry_reader")),
-            "select published.answer()"
-        ),
-        Ok(())
-    );
+    superuser.batch_execute("grant execute on function published.answer() to registry_reader").unwrap();
+    assert_eq!(attempt(&mut intruder(&db.url("registry_reader")), "select published.answer()"), Ok(()));
 }
 
 /// 38: trying is enough for "one at a time"; waiting would hold a connection.
@@ -195,20 +148,10 @@ fn who_may_take_advisory_locks_may_not_wait_for_them() {
     let db = TestDb::new();
     for login in ["billing_writer", "notification_writer"] {
         let mut client = intruder(&db.url(login));
-        assert_eq!(
-            attempt(
-                &mut client,
-                "select pg_catalog.pg_try_advisory_xact_lock(1)"
-            ),
-            Ok(()),
-            "{login} needs it"
-        );
+        assert_eq!(attempt(&mut client, "select pg_catalog.pg_try_advisory_xact_lock(1)"), Ok(()), "{login} needs it");
     }
     assert_eq!(
-        attempt(
-            &mut intruder(&db.url("registry_writer")),
-            "select pg_catalog.pg_try_advisory_xact_lock(1)"
-        ),
+        attempt(&mut intruder(&db.url("registry_writer")), "select pg_catalog.pg_try_advisory_xact_lock(1)"),
         Err("42501".into())
     );
 }

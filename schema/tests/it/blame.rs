@@ -16,15 +16,8 @@ fn the_right_pair_the_right_cause_and_nearly_all_of_the_time() {
     let superuser = cluster.url("govrnanza", "superuser");
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            watch(
-                &superuser,
-                Duration::from_secs(60),
-                |_| {},
-                || stop.load(Ordering::Relaxed),
-            )
-            .unwrap()
-        });
+        let watcher = scope
+            .spawn(|| watch(&superuser, Duration::from_secs(60), |_| {}, || stop.load(Ordering::Relaxed)).unwrap());
         let mut asking = connect(&superuser);
         until("somebody watches", || {
             texts(
@@ -52,11 +45,7 @@ fn the_right_pair_the_right_cause_and_nearly_all_of_the_time() {
         holder.batch_execute("rollback").unwrap();
         let truth = waiter.recv().unwrap().as_secs_f64();
         until("the observer has seen its end", || {
-            texts(
-                &mut asking,
-                "select 1::text from pg_locks where not granted",
-            )
-            .is_empty()
+            texts(&mut asking, "select 1::text from pg_locks where not granted").is_empty()
         });
         std::thread::park_timeout(Duration::from_millis(200));
         stop.store(true, Ordering::Relaxed);
@@ -68,19 +57,11 @@ fn the_right_pair_the_right_cause_and_nearly_all_of_the_time() {
             "{seen:#?}"
         );
         let application = &seen.by_application[0];
-        assert_eq!(
-            (application.waiting.as_str(), application.direct.as_str()),
-            ("waits", "holds")
-        );
+        assert_eq!((application.waiting.as_str(), application.direct.as_str()), ("waits", "holds"));
         let booked: f64 = seen.by_role.iter().map(|entry| entry.seconds).sum();
+        assert!(booked >= truth * 0.95 && booked <= truth * 1.05, "{booked} of {truth} s");
         assert!(
-            booked >= truth * 0.95 && booked <= truth * 1.05,
-            "{booked} of {truth} s"
-        );
-        assert!(
-            seen.statements
-                .iter()
-                .any(|one| one.role == "account_writer" && one.state == "idle in transaction"),
+            seen.statements.iter().any(|one| one.role == "account_writer" && one.state == "idle in transaction"),
             "{:?}",
             seen.statements
         );
@@ -97,9 +78,6 @@ fn nothing_where_nothing_waits() {
         || false,
     );
     let seen = seen.unwrap();
-    assert!(
-        seen.by_role.is_empty() && seen.by_application.is_empty() && seen.statements.is_empty(),
-        "{seen:#?}"
-    );
+    assert!(seen.by_role.is_empty() && seen.by_application.is_empty() && seen.statements.is_empty(), "{seen:#?}");
     assert!(seen.samples > 5 && seen.blind.is_none(), "{seen:#?}");
 }

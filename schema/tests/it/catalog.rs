@@ -225,19 +225,11 @@ fn every_grant_on_a_view_names_its_reason() {
     assert!(grants.len() > 20, "found {}", grants.len());
     for grant in grants {
         assert!(
-            grant
-                .reason
-                .as_ref()
-                .is_some_and(|reason| reason.len() > 10),
+            grant.reason.as_ref().is_some_and(|reason| reason.len() > 10),
             "line {} has no reason: {}",
             grant.line,
             grant.sql
         );
-        assert_eq!(
-            grant.sql.matches("published.").count(),
-            1,
-            "line {}: one view for each line",
-            grant.line
-        );
+        assert_eq!(grant.sql.matches("published.").count(), 1, "line {}: one view for each line", grant.line);
     }
 }

@@ -20,13 +20,8 @@ fn rights_are_those_of_grants_txt() {
     }
     let before = std::fs::read_to_string(&golden).unwrap_or_default();
     let (new, old): (Vec<_>, Vec<_>) = (
-        now.lines()
-            .filter(|line| !before.lines().any(|l| l == *line))
-            .collect(),
-        before
-            .lines()
-            .filter(|line| !now.lines().any(|l| l == *line))
-            .collect(),
+        now.lines().filter(|line| !before.lines().any(|l| l == *line)).collect(),
+        before.lines().filter(|line| !now.lines().any(|l| l == *line)).collect(),
     );
     assert!(
         now == before,
@@ -42,37 +37,16 @@ fn listing(db: &TestDb) -> String {
     let mut lines = vec!["# Roles".to_owned()];
     for (name, role) in &state.roles {
         // Limits of connections are lifted in test clusters; limits.rs tests them.
-        let attributes = role
-            .attributes
-            .split(" connection limit")
-            .next()
-            .unwrap_or_default();
-        let settings: Vec<_> = role
-            .settings
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"))
-            .collect();
+        let attributes = role.attributes.split(" connection limit").next().unwrap_or_default();
+        let settings: Vec<_> = role.settings.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let groups: Vec<_> = role.member_of.iter().map(|of| format!("in {of}")).collect();
-        lines.push(
-            [vec![name.clone(), attributes.to_owned()], groups, settings]
-                .concat()
-                .join("  "),
-        );
+        lines.push([vec![name.clone(), attributes.to_owned()], groups, settings].concat().join("  "));
     }
     lines.push("\n# Rights: role, object, privileges".to_owned());
-    let mut bundles: BTreeMap<(String, String, String), BTreeMap<String, Vec<String>>> =
-        BTreeMap::new();
+    let mut bundles: BTreeMap<(String, String, String), BTreeMap<String, Vec<String>>> = BTreeMap::new();
     for right in state.given() {
-        let object = if right.kind == "database" {
-            "govrnanza".to_owned()
-        } else {
-            right.object.clone()
-        };
-        let kind = if right.kind == "default" {
-            format!("default of {} for", right.owner)
-        } else {
-            right.kind.clone()
-        };
+        let object = if right.kind == "database" { "govrnanza".to_owned() } else { right.object.clone() };
+        let kind = if right.kind == "default" { format!("default of {} for", right.owner) } else { right.kind.clone() };
         let columns = bundles
             .entry((right.grantee.clone(), kind, object))
             .or_default()
@@ -85,13 +59,11 @@ fn listing(db: &TestDb) -> String {
     for ((who, kind, object), rights) in bundles {
         let rights: Vec<_> = rights
             .iter()
-            .map(|(right, columns)| {
-                if columns.is_empty() {
-                    right.clone()
-                } else {
-                    format!("{right}({})", columns.join(", "))
-                }
-            })
+            .map(
+                |(right, columns)| {
+                    if columns.is_empty() { right.clone() } else { format!("{right}({})", columns.join(", ")) }
+                },
+            )
             .collect();
         lines.push(format!("{who}  {kind} {object}  {}", rights.join(" ")));
     }

@@ -13,36 +13,20 @@ fn every_attack_gets_through_its_hole() {
     let cluster = TestCluster::ephemeral();
     let file = RolesFile::default();
     let url = cluster.url("govrnanza", "superuser");
-    let field = Field {
-        superuser: &url,
-        file: &file,
-        password: &|login| cluster.passwords().get(login).map(str::to_owned),
-    };
+    let field =
+        Field { superuser: &url, file: &file, password: &|login| cluster.passwords().get(login).map(str::to_owned) };
     let planted = attack::self_test(&field, "registry_reader").unwrap();
     let blind: Vec<_> = planted.iter().filter(|one| one.through == 0).collect();
-    assert!(
-        blind.is_empty(),
-        "the hole is planted, and the attack is still refused: {blind:#?}"
-    );
+    assert!(blind.is_empty(), "the hole is planted, and the attack is still refused: {blind:#?}");
     for attack in ATTACKS.iter().filter(|attack| !attack.refused.is_empty()) {
         let has = planted.iter().any(|one| one.name == attack.name);
-        assert!(
-            has || holes::NO_HOLE.contains(&attack.name),
-            "{} has no hole",
-            attack.name
-        );
+        assert!(has || holes::NO_HOLE.contains(&attack.name), "{} has no hole", attack.name);
     }
     // It cleans up after itself.
     let (tried, _) = attack::run(&field, Which::All).unwrap();
-    let open: Vec<_> = tried
-        .iter()
-        .filter(|one| !one.otherwise.is_empty())
-        .collect();
+    let open: Vec<_> = tried.iter().filter(|one| !one.otherwise.is_empty()).collect();
     assert!(open.is_empty(), "{open:#?}");
-    assert_eq!(
-        drift::check(&url, &Options::default()).unwrap().findings,
-        vec![]
-    );
+    assert_eq!(drift::check(&url, &Options::default()).unwrap().findings, vec![]);
 }
 
 /// What somebody opened by hand, `dba roles apply` closes: all of it, also what lies outside our schemas.
@@ -58,24 +42,16 @@ fn one_apply_closes_all_holes() {
         let attack = ATTACKS.iter().find(|attack| attack.name == *name).unwrap();
         let planted = targets.holes(attack, hole, "registry_reader").join("; ");
         superuser
-            .batch_execute(
-                &planted.replace("create schema public", "create schema if not exists public"),
-            )
+            .batch_execute(&planted.replace("create schema public", "create schema if not exists public"))
             .unwrap_or_else(|error| panic!("{name}: {error:?}"));
     }
     let (done, left) = drift::converge(&url, &Options::default(), &[]).unwrap();
     assert!(done.len() > 100, "{done:#?}");
     assert_eq!(left.findings, vec![]);
     superuser.batch_execute("drop schema public").unwrap();
-    let field = Field {
-        superuser: &url,
-        file: &file,
-        password: &|login| cluster.passwords().get(login).map(str::to_owned),
-    };
+    let field =
+        Field { superuser: &url, file: &file, password: &|login| cluster.passwords().get(login).map(str::to_owned) };
     let (tried, _) = attack::run(&field, Which::All).unwrap();
-    let open: Vec<_> = tried
-        .iter()
-        .filter(|one| !one.otherwise.is_empty())
-        .collect();
+    let open: Vec<_> = tried.iter().filter(|one| !one.otherwise.is_empty()).collect();
     assert!(open.is_empty(), "{open:#?}");
 }

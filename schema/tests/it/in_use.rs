@@ -18,10 +18,7 @@ fn what_is_in_use_is_taken_away_only_by_force() {
     }
     let cluster = TestCluster::bare();
     let url = shop(&cluster);
-    let options = Options {
-        file: RolesFile::new(FILE),
-        ..Options::default()
-    };
+    let options = Options { file: RolesFile::new(FILE), ..Options::default() };
     drift::converge(&url, &options, &[]).unwrap();
     let mut superuser = connect(&url);
     let by_hand = "create extension pg_stat_statements;
@@ -45,10 +42,7 @@ fn what_is_in_use_is_taken_away_only_by_force() {
     assert_eq!(refused.status.code(), Some(1), "{said}");
     assert!(said.contains("in use: sales_app"), "{said}");
     assert!(said.contains("stock.items"), "{said}");
-    assert!(
-        !said.contains("in use: stock_app"),
-        "it has read nothing: {said}"
-    );
+    assert!(!said.contains("in use: stock_app"), "it has read nothing: {said}");
     superuser.batch_execute(READ).unwrap();
 
     apply(&["--force"]);

@@ -9,22 +9,11 @@ use schema::session::Session;
 use schema::testing::{TestDb, dump_program};
 
 fn dump(program: &Path, db: &TestDb) -> String {
-    let done = Command::new(program)
-        .args(["--schema-only", "--dbname"])
-        .arg(db.url("superuser"))
-        .output()
-        .unwrap();
-    assert!(
-        done.status.success(),
-        "{}",
-        String::from_utf8_lossy(&done.stderr)
-    );
+    let done = Command::new(program).args(["--schema-only", "--dbname"]).arg(db.url("superuser")).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     // Some releases frame a dump with a random word.
     let text = String::from_utf8(done.stdout).unwrap();
-    text.lines()
-        .filter(|line| !line.contains("restrict "))
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().filter(|line| !line.contains("restrict ")).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -43,19 +32,9 @@ fn every_down_undoes_its_up() {
         let up = dump(&program, &db);
         assert_ne!(up, before, "{} does nothing", script.name);
         migrator.revert(script).unwrap();
-        assert_eq!(
-            dump(&program, &db),
-            before,
-            "{}: down.sql leaves something",
-            script.name
-        );
+        assert_eq!(dump(&program, &db), before, "{}: down.sql leaves something", script.name);
         migrator.run(script, &mut session, &managed).unwrap();
-        assert_eq!(
-            dump(&program, &db),
-            up,
-            "{}: not the same the second time",
-            script.name
-        );
+        assert_eq!(dump(&program, &db), up, "{}: not the same the second time", script.name);
         before = up;
     }
     assert!(migrator.pending(scripts()).unwrap().is_empty());
@@ -68,14 +47,8 @@ fn every_down_undoes_its_up() {
 #[test]
 fn names_say_whose_they_are() {
     for script in scripts() {
-        assert!(
-            schema::SERVICES.contains(&script.service()),
-            "{}",
-            script.name
-        );
-        let foreign = schema::SERVICES
-            .iter()
-            .filter(|service| **service != script.service());
+        assert!(schema::SERVICES.contains(&script.service()), "{}", script.name);
+        let foreign = schema::SERVICES.iter().filter(|service| **service != script.service());
         for other in foreign {
             let code: String = script
                 .up

@@ -29,17 +29,13 @@ reset role;
 
 /// Makes the database `shop` of two teams, not yet as the file says; its URL.
 pub fn shop(cluster: &TestCluster) -> String {
-    connect(&cluster.url("postgres", "superuser"))
-        .batch_execute("create database shop")
-        .unwrap();
+    connect(&cluster.url("postgres", "superuser")).batch_execute("create database shop").unwrap();
     let url = cluster.url("shop", "superuser");
     let made = "create schema sales authorization sales_team; create schema stock authorization stock_team;
         set role sales_team; create table sales.orders (id int, price int); create view sales.prices as select o.price from sales.orders o;
         set role stock_team; create table stock.items (id int, name text); reset role";
     let roles = &FILE[FILE.find("create role").unwrap()..FILE.find("create schema").unwrap()];
-    connect(&url)
-        .batch_execute(&format!("{roles}{made}"))
-        .unwrap();
+    connect(&url).batch_execute(&format!("{roles}{made}")).unwrap();
     url
 }
 
@@ -48,15 +44,10 @@ fn the_tools_know_none_of_our_names() {
     let cluster = TestCluster::bare();
     let url = shop(&cluster);
     let mut superuser = connect(&url);
-    let options = Options {
-        file: RolesFile::new(FILE),
-        ..Options::default()
-    };
+    let options = Options { file: RolesFile::new(FILE), ..Options::default() };
     let (done, left) = drift::converge(&url, &options, &[]).unwrap();
     assert!(!done.is_empty() && left.findings.is_empty(), "{left:#?}");
-    superuser
-        .batch_execute("grant select on stock.items to sales_app")
-        .unwrap();
+    superuser.batch_execute("grant select on stock.items to sales_app").unwrap();
     let seen = drift::check(&url, &options).unwrap();
     let keys: Vec<_> = seen.findings.iter().map(|one| one.key.as_str()).collect();
     assert_eq!(keys, ["extra right sales_app SELECT table stock.items"]);
@@ -75,12 +66,7 @@ fn the_tools_know_none_of_our_names() {
         password: &|login| Some(if login == "sales_app" { "a" } else { "b" }.to_owned()),
     };
     let (tried, _) = attack::run(&field, Which::All).unwrap();
-    let open = |name: &str| {
-        tried
-            .iter()
-            .filter(|one| one.name == name)
-            .any(|one| !one.otherwise.is_empty())
-    };
+    let open = |name: &str| tried.iter().filter(|one| one.name == name).any(|one| !one.otherwise.is_empty());
     assert!(!open("read a foreign table") && !open("update through a view"));
     assert!(open("advisory lock") && open("temporary table"));
 }

@@ -22,60 +22,26 @@ fn every_reason_is_told() {
     let reach = read(&mut session).unwrap();
     let why = |role: &str, object: &str| -> String {
         let (rights, columns) = explain(&reach, role, object);
-        let rights = rights
-            .iter()
-            .map(|can| format!("{} {}: {}", can.privilege, can.object, can.why));
+        let rights = rights.iter().map(|can| format!("{} {}: {}", can.privilege, can.object, can.why));
         rights
-            .chain(
-                columns
-                    .iter()
-                    .map(|column| format!("{}: {}", column.column, column.why)),
-            )
+            .chain(columns.iter().map(|column| format!("{}: {}", column.column, column.why)))
             .collect::<Vec<_>>()
             .join("\n")
     };
     for (role, object, part) in [
-        (
-            "registry_reader",
-            "registry.apis",
-            "SELECT table registry.apis: given by registry_owner",
-        ),
-        (
-            "registry_owner",
-            "registry.apis",
-            "DELETE table registry.apis: owner",
-        ),
-        (
-            "registry_reader",
-            "account.logins",
-            "SELECT table account.logins: may `set role` account_owner: owner",
-        ),
-        (
-            "billing_reader",
-            "profile.profiles",
-            "SELECT table profile.profiles: inherits from profile_owner: owner",
-        ),
-        (
-            "billing_writer",
-            "published.persons",
-            "SELECT table published.persons: given to PUBLIC",
-        ),
+        ("registry_reader", "registry.apis", "SELECT table registry.apis: given by registry_owner"),
+        ("registry_owner", "registry.apis", "DELETE table registry.apis: owner"),
+        ("registry_reader", "account.logins", "SELECT table account.logins: may `set role` account_owner: owner"),
+        ("billing_reader", "profile.profiles", "SELECT table profile.profiles: inherits from profile_owner: owner"),
+        ("billing_writer", "published.persons", "SELECT table published.persons: given to PUBLIC"),
         (
             "notification_reader",
             "profile.profiles.email",
             "through published.contacts, which reads as profile_publisher",
         ),
-        (
-            "account_publisher",
-            "account.logins.email",
-            "SELECT table account.logins.email: given by account_owner",
-        ),
+        ("account_publisher", "account.logins.email", "SELECT table account.logins.email: given by account_owner"),
     ] {
-        assert!(
-            why(role, object).contains(part),
-            "{role} {object}: {}",
-            why(role, object)
-        );
+        assert!(why(role, object).contains(part), "{role} {object}: {}", why(role, object));
     }
     assert_eq!(why("registry_writer", "account.logins.password_hash"), "");
 }
@@ -90,19 +56,12 @@ fn the_matrix_is_what_postgres_does() {
         .texts("select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind in ('r', 'v') and c.oid >= 16384 and n.nspname <> 'dba'")
         .unwrap();
     let mut tried = 0;
-    for login in [
-        "registry_reader",
-        "billing_writer",
-        "notification_reader",
-        "lab_monitor",
-    ] {
+    for login in ["registry_reader", "billing_writer", "notification_reader", "lab_monitor"] {
         let mut client = intruder(&db.url(login));
         for table in &tables {
             let object = format!("table {table}");
-            let told = reach
-                .rights
-                .iter()
-                .any(|can| can.role == login && can.object == object && can.privilege == "SELECT");
+            let told =
+                reach.rights.iter().any(|can| can.role == login && can.object == object && can.privilege == "SELECT");
             let so = attempt(&mut client, &format!("select * from {table} limit 0")).is_ok();
             assert_eq!(told, so, "{login} {table}");
             tried += 1;

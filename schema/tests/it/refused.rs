@@ -27,32 +27,13 @@ fn names_that_there_are_not() {
     explain("a.b.c.d", &["a.b.c.d"]);
     explain("registry.apsi", &["did you mean registry.apis?"]);
     explain("registry.nothing_like_it", &["registry.apis"]);
-    explain(
-        "registry.apis.titel",
-        &["did you mean registry.apis.title?"],
-    );
+    explain("registry.apis.titel", &["did you mean registry.apis.title?"]);
     explain("registry.apis.nosuch", &["column", "registry.apis.title"]);
-    refused(
-        &db,
-        &["roles", "explain", "registry_raeder", "registry.apis"],
-        &["did you mean registry_reader?"],
-    );
-    refused(
-        &db,
-        &["roles", "explain", "postgres", "registry.apis"],
-        &["superuser"],
-    );
-    refused(
-        &db,
-        &["roles", "matrix", "--role", "nobody"],
-        &["nobody", "account_owner"],
-    );
+    refused(&db, &["roles", "explain", "registry_raeder", "registry.apis"], &["did you mean registry_reader?"]);
+    refused(&db, &["roles", "explain", "postgres", "registry.apis"], &["superuser"]);
+    refused(&db, &["roles", "matrix", "--role", "nobody"], &["nobody", "account_owner"]);
     refused(&db, &["roles", "matrix", "--role", ""], &["''"]);
-    refused(
-        &db,
-        &["impact", "select 1", "--as", "registry_onwer"],
-        &["did you mean registry_owner?"],
-    );
+    refused(&db, &["impact", "select 1", "--as", "registry_onwer"], &["did you mean registry_owner?"]);
 
     // What there is, is answered, reached or not.
     for (role, object) in [
@@ -90,20 +71,10 @@ fn files_and_numbers_that_say_nothing() {
     ] {
         let file = write(name, text);
         for command in ["check", "plan", "apply"] {
-            refused(
-                &db,
-                &["roles", command, "--roles", &file],
-                &[name, "create role"],
-            );
+            refused(&db, &["roles", command, "--roles", &file], &[name, "create role"]);
         }
     }
-    for day in [
-        "2027-13-45",
-        "2027-02-29",
-        "2027-04-31",
-        "2027-00-01",
-        "2027-01-00",
-    ] {
+    for day in ["2027-13-45", "2027-02-29", "2027-04-31", "2027-00-01", "2027-01-00"] {
         let file = write("allow", &format!("# why\n{day} a key -- a reason\n"));
         refused(&db, &["roles", "check", "--allow", &file], &["line 2", day]);
     }

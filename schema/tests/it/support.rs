@@ -12,9 +12,7 @@ pub fn connect(url: &str) -> Client {
 
 /// Runs statements in a transaction that is rolled back; the SQLSTATE where they were refused.
 pub fn attempt(client: &mut Client, sql: &str) -> Result<(), String> {
-    let done = client
-        .batch_execute(&format!("begin; {sql}; rollback"))
-        .map_err(|error| state(&error));
+    let done = client.batch_execute(&format!("begin; {sql}; rollback")).map_err(|error| state(&error));
     if done.is_err() {
         client.batch_execute("rollback").unwrap();
     }
@@ -23,19 +21,12 @@ pub fn attempt(client: &mut Client, sql: &str) -> Result<(), String> {
 
 /// The SQLSTATE of an error.
 pub fn state(error: &postgres::Error) -> String {
-    error
-        .code()
-        .map_or_else(|| error.to_string(), |code| code.code().to_owned())
+    error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned())
 }
 
 /// First column of every row, as text.
 pub fn texts(client: &mut Client, sql: &str) -> Vec<String> {
-    client
-        .query(sql, &[])
-        .unwrap_or_else(|error| panic!("{sql}: {error:?}"))
-        .iter()
-        .map(|row| row.get(0))
-        .collect()
+    client.query(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).iter().map(|row| row.get(0)).collect()
 }
 
 /// Runs `dba` on this database.
@@ -47,11 +38,7 @@ pub fn dba(url: &str, words: &[&str]) -> Output {
 /// Exit code, and what was said on standard output and error.
 pub fn said(output: &Output) -> (i32, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
 }
 
 /// Waits until it is so.

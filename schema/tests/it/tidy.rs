@@ -43,11 +43,7 @@ fn no_file_is_longer_than_300_lines() {
     for file in all {
         let lines = fs::read_to_string(&file).unwrap().lines().count();
         let excused = LONG.iter().any(|(name, _)| file.ends_with(name));
-        assert!(
-            lines <= 300 || excused,
-            "{} has {lines} lines",
-            file.display()
-        );
+        assert!(lines <= 300 || excused, "{} has {lines} lines", file.display());
     }
 }
 
@@ -78,27 +74,13 @@ fn sql_is_qualified_and_in_four_space_indent() {
         let text = fs::read_to_string(&file).unwrap();
         for (number, line) in text.lines().enumerate() {
             let place = format!("{}:{}", file.display(), number + 1);
-            assert!(
-                !line.contains('\t') && !line.ends_with(' '),
-                "{place}: a tab, or a space at the end"
-            );
+            assert!(!line.contains('\t') && !line.ends_with(' '), "{place}: a tab, or a space at the end");
             let indent = line.len() - line.trim_start().len();
             assert!(indent % 4 == 0, "{place}: indent of {indent}");
             let code = line.split("--").next().unwrap_or_default();
-            for word in [
-                "create table ",
-                "alter table ",
-                "drop table ",
-                "create or replace view ",
-            ] {
+            for word in ["create table ", "alter table ", "drop table ", "create or replace view "] {
                 let name = code.split(word).nth(1).unwrap_or(".");
-                assert!(
-                    name.split_whitespace()
-                        .next()
-                        .unwrap_or_default()
-                        .contains('.'),
-                    "{place}: not qualified"
-                );
+                assert!(name.split_whitespace().next().unwrap_or_default().contains('.'), "{place}: not qualified");
             }
         }
     }

@@ -48,14 +48,10 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
     invalid.email("--email", email);
     new_password(&mut invalid, "the password on standard input", password);
     if let Err(kit::Error::Invalid(errors)) = invalid.into_result() {
-        let all: Vec<_> = errors
-            .iter()
-            .map(|error| format!("{} {}", error.field, error.message))
-            .collect();
+        let all: Vec<_> = errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect();
         return Err(StartError::Usage(all.join("; ")));
     }
-    let failed =
-        |error: kit::Error| StartError::Failed(format!("the operator can't be made: {error}"));
+    let failed = |error: kit::Error| StartError::Failed(format!("the operator can't be made: {error}"));
     let hash = hashing::hash(password.as_bytes()).map_err(failed)?;
     let store = PgStore::new(boot.db(), boot.settings().password_max_age());
     let meta = Meta::of_job("create-operator", &boot.clock());
@@ -65,9 +61,7 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
             println!("{email} is an operator already; the password stays as it was")
         }
         OperatorMade::Taken => {
-            return Err(StartError::Usage(format!(
-                "{email} is a login of an organisation"
-            )));
+            return Err(StartError::Usage(format!("{email} is a login of an organisation")));
         }
     }
     Ok(())

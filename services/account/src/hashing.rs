@@ -86,16 +86,9 @@ impl Hasher {
                 .map_err(Error::internal)?;
         }
         let mut unknown = [0; 32];
-        SystemRandom::new()
-            .fill(&mut unknown)
-            .map_err(Error::internal)?;
+        SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;
         let Hash(nobody) = hash(&unknown)?;
-        Ok(Self {
-            queue,
-            waiting: Waiting::default(),
-            per_client,
-            nobody: nobody.into(),
-        })
+        Ok(Self { queue, waiting: Waiting::default(), per_client, nobody: nobody.into() })
     }
 
     /// The hash of a new password, for this client: an address, or a login.
@@ -107,12 +100,7 @@ impl Hasher {
     }
 
     /// Whether the password belongs to the hash; without a hash no, after the same work.
-    pub async fn matches(
-        &self,
-        client: &str,
-        password: &str,
-        expected: Option<&str>,
-    ) -> Result<bool, Error> {
+    pub async fn matches(&self, client: &str, password: &str, expected: Option<&str>) -> Result<bool, Error> {
         let known = expected.is_some();
         let expected = expected.unwrap_or(&self.nobody).to_owned();
         match self.ask(client, password, Some(expected)).await? {
@@ -121,27 +109,13 @@ impl Hasher {
         }
     }
 
-    async fn ask(
-        &self,
-        client: &str,
-        password: &str,
-        expected: Option<String>,
-    ) -> Result<Outcome, Error> {
-        let refused = Error::TooMany {
-            retry_after: RETRY_AFTER_S,
-        };
+    async fn ask(&self, client: &str, password: &str, expected: Option<String>) -> Result<Outcome, Error> {
+        let refused = Error::TooMany { retry_after: RETRY_AFTER_S };
         let turn = self.turn(client).ok_or_else(|| refused.clone())?;
         let (answer, answered) = oneshot::channel();
-        let job = Job {
-            password: password.to_owned(),
-            expected,
-            answer,
-            _turn: turn,
-        };
+        let job = Job { password: password.to_owned(), expected, answer, _turn: turn };
         self.queue.try_send(job).map_err(|_| refused)?;
-        answered
-            .await
-            .map_err(|_| Error::internal("a hashing thread has gone"))?
+        answered.await.map_err(|_| Error::internal("a hashing thread has gone"))?
     }
 
     /// One more of this client's, or none if it has as many as it may.
@@ -152,10 +126,7 @@ impl Hasher {
             return None;
         }
         *jobs += 1;
-        Some(Turn {
-            waiting: Arc::clone(&self.waiting),
-            client: client.to_owned(),
-        })
+        Some(Turn { waiting: Arc::clone(&self.waiting), client: client.to_owned() })
     }
 }
 
@@ -170,9 +141,7 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
         }
         let outcome = match &job.expected {
             None => memory.hash(job.password.as_bytes()).map(Outcome::Hash),
-            Some(expected) => memory
-                .compare(job.password.as_bytes(), expected)
-                .map(Outcome::Matches),
+            Some(expected) => memory.compare(job.password.as_bytes(), expected).map(Outcome::Matches),
         };
         // An error here means that the client has gone: nobody to tell.
         let _ = job.answer.send(outcome);
@@ -197,9 +166,7 @@ struct Memory(Vec<Block>);
 impl Memory {
     fn hash(&mut self, password: &[u8]) -> Result<Hash, Error> {
         let mut random = [0; 16];
-        SystemRandom::new()
-            .fill(&mut random)
-            .map_err(Error::internal)?;
+        SystemRandom::new().fill(&mut random).map_err(Error::internal)?;
         let salt = SaltString::encode_b64(&random).map_err(Error::internal)?;
         let params = params()?;
         let made = PasswordHash {
@@ -230,12 +197,7 @@ impl Memory {
         Ok(self.output(Argon2::new(algorithm, version, params), password, salt)? == output)
     }
 
-    fn output(
-        &mut self,
-        argon2: Argon2<'_>,
-        password: &[u8],
-        salt: Salt<'_>,
-    ) -> Result<Output, Error> {
+    fn output(&mut self, argon2: Argon2<'_>, password: &[u8], salt: Salt<'_>) -> Result<Output, Error> {
         let blocks = argon2.params().block_count();
         if self.0.len() < blocks {
             self.0.resize(blocks, Block::new());

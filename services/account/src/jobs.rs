@@ -27,11 +27,7 @@ pub fn add(
     if let Err(error) = publish() {
         tracing::warn!(error = %error, "the signing keys can't be published yet; tried again every second");
     }
-    routes.job("* * * * * *", "publish-keys", publish).job(
-        "*/5 * * * * *",
-        "tidy",
-        tidier(store, clock),
-    )
+    routes.job("* * * * * *", "publish-keys", publish).job("*/5 * * * * *", "tidy", tidier(store, clock))
 }
 
 fn publisher(
@@ -41,10 +37,7 @@ fn publisher(
     sign_in: &Arc<SignIn>,
 ) -> impl Fn() -> Result<(), Error> + Send + Sync + 'static {
     let (store, clock, sign_in) = (Arc::clone(store), clock.clone(), Arc::clone(sign_in));
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|key| (key.id.clone(), key.jwk.clone()))
-        .collect();
+    let keys: Vec<_> = keys.iter().map(|key| (key.id.clone(), key.jwk.clone())).collect();
     let last: Mutex<Option<Instant>> = Mutex::new(None);
     move || {
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,10 +51,7 @@ fn publisher(
     }
 }
 
-fn tidier(
-    store: &Arc<dyn Store>,
-    clock: &Clock,
-) -> impl Fn() -> Result<(), Error> + Send + Sync + 'static {
+fn tidier(store: &Arc<dyn Store>, clock: &Clock) -> impl Fn() -> Result<(), Error> + Send + Sync + 'static {
     let (store, clock) = (Arc::clone(store), clock.clone());
     let due = Due::every(TIDY_EVERY);
     move || {

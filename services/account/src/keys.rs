@@ -11,9 +11,8 @@ use sha2::{Digest, Sha256};
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 /// PKCS#8 version 1 of an Ed25519 key (RFC 8410) up to its 32 secret bytes; version 2, which ring makes, OpenSSL can't read.
-const PKCS8_HEAD: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+const PKCS8_HEAD: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// One key pair. Not `Debug`: half of it is secret.
 #[derive(Clone)]
@@ -51,12 +50,7 @@ impl SigningKey {
         let thumbprint = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
         let id = URL_SAFE_NO_PAD.encode(Sha256::digest(thumbprint));
         let jwk = json!({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": id, "alg": "EdDSA", "use": "sig"});
-        Ok(Self {
-            jwk: jwk.to_string(),
-            secret: EncodingKey::from_ed_der(der),
-            derived: derive(der),
-            id,
-        })
+        Ok(Self { jwk: jwk.to_string(), secret: EncodingKey::from_ed_der(der), derived: derive(der), id })
     }
 }
 
@@ -74,14 +68,10 @@ pub fn parse(pems: &str) -> Result<Vec<SigningKey>, String> {
     let mut keys: Vec<SigningKey> = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let body = rest
-            .strip_prefix(BEGIN)
-            .ok_or(format!("expected {BEGIN}"))?;
+        let body = rest.strip_prefix(BEGIN).ok_or(format!("expected {BEGIN}"))?;
         let (body, after) = body.split_once(END).ok_or(format!("expected {END}"))?;
         let packed: String = body.split_whitespace().collect();
-        let der = STANDARD
-            .decode(packed)
-            .map_err(|_| "a PEM block that is not base64".to_owned())?;
+        let der = STANDARD.decode(packed).map_err(|_| "a PEM block that is not base64".to_owned())?;
         let key = SigningKey::from_pkcs8(&der)?;
         if keys.iter().any(|other| other.id == key.id) {
             return Err("the same key twice".into());
@@ -89,20 +79,14 @@ pub fn parse(pems: &str) -> Result<Vec<SigningKey>, String> {
         keys.push(key);
         rest = after.trim();
     }
-    if keys.is_empty() {
-        Err("no key in it".into())
-    } else {
-        Ok(keys)
-    }
+    if keys.is_empty() { Err("no key in it".into()) } else { Ok(keys) }
 }
 
 /// A fresh key as PEM.
 pub fn generate() -> Result<String, String> {
     let mut der = PKCS8_HEAD.to_vec();
     der.resize(PKCS8_HEAD.len() + 32, 0);
-    SystemRandom::new()
-        .fill(&mut der[PKCS8_HEAD.len()..])
-        .map_err(|_| "the system gives no randomness".to_owned())?;
+    SystemRandom::new().fill(&mut der[PKCS8_HEAD.len()..]).map_err(|_| "the system gives no randomness".to_owned())?;
     Ok(format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(der)))
 }
 
@@ -113,20 +97,11 @@ mod tests {
     /// The example of RFC 8037, appendix A: its secret, its public key and its thumbprint.
     #[test]
     fn the_example_of_the_rfc() {
-        let d = URL_SAFE_NO_PAD
-            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
-            .unwrap();
-        let pem = format!(
-            "{BEGIN}\n{}\n{END}",
-            STANDARD.encode([PKCS8_HEAD.as_slice(), &d].concat())
-        );
+        let d = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let pem = format!("{BEGIN}\n{}\n{END}", STANDARD.encode([PKCS8_HEAD.as_slice(), &d].concat()));
         let keys = parse(&pem).unwrap();
         assert_eq!(keys[0].id, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
-        assert!(
-            keys[0]
-                .jwk
-                .contains("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
-        );
+        assert!(keys[0].jwk.contains("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"));
     }
 
     #[test]
@@ -140,14 +115,9 @@ mod tests {
     #[test]
     fn what_is_no_key_is_refused() {
         let one = generate().unwrap();
-        for bad in [
-            "",
-            "key",
-            BEGIN,
-            &format!("{BEGIN}\n!!\n{END}"),
-            &format!("{BEGIN}\nAAAA\n{END}"),
-            &format!("{one}{one}"),
-        ] {
+        for bad in
+            ["", "key", BEGIN, &format!("{BEGIN}\n!!\n{END}"), &format!("{BEGIN}\nAAAA\n{END}"), &format!("{one}{one}")]
+        {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -45,38 +45,22 @@ impl Service for Account {
 
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
         let settings = boot.settings();
-        let usage = |what: &str| {
-            StartError::Usage(format!(
-                "JWT_SIGNING_KEY: {what} (`account generate-key` makes a key)"
-            ))
-        };
-        let pem = settings
-            .jwt_signing_key
-            .as_deref()
-            .filter(|pem| !pem.trim().is_empty());
-        let keys =
-            keys::parse(pem.ok_or_else(|| usage("is missing"))?).map_err(|error| usage(&error))?;
+        let usage =
+            |what: &str| StartError::Usage(format!("JWT_SIGNING_KEY: {what} (`account generate-key` makes a key)"));
+        let pem = settings.jwt_signing_key.as_deref().filter(|pem| !pem.trim().is_empty());
+        let keys = keys::parse(pem.ok_or_else(|| usage("is missing"))?).map_err(|error| usage(&error))?;
         let first = keys.first().ok_or_else(|| usage("holds no key"))?.clone();
         let waiting = usize::try_from(settings.hash_queue_max).unwrap_or(usize::MAX);
         let hasher = Hasher::start(waiting, settings.hash_queue_per_client)
             .map_err(|error| StartError::Failed(error.to_string()))?;
         let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db(), settings.password_max_age()));
         let secret = Arc::new(BodySecret::of(&first));
-        let sign_in = Arc::new(SignIn::new(
-            hasher.clone(),
-            settings.limits(),
-            first,
-            boot.issuer(),
-            settings.token_lifetime_s,
-        ));
+        let sign_in =
+            Arc::new(SignIn::new(hasher.clone(), settings.limits(), first, boot.issuer(), settings.token_lifetime_s));
         let sign_up = SignUp::new(hasher.clone(), settings.sign_up_limit_per_address);
         let ready = Arc::clone(&sign_in);
         let routes = routes().ready(probes()).ready_if(move || {
-            if ready.is_ready() {
-                Ok(())
-            } else {
-                Err("the signing keys are not published yet".into())
-            }
+            if ready.is_ready() { Ok(()) } else { Err("the signing keys are not published yet".into()) }
         });
         let routes = jobs::add(routes, &store, &boot.clock(), &keys, &sign_in);
         let organisations = Batch::of(&store, Store::find_organisations);

@@ -9,12 +9,7 @@ use crate::store::Limits;
 #[derive(Args, Clone)]
 pub struct Settings {
     /// Ed25519 keys in PKCS#8 PEM, one after the other; the first signs, all are published
-    #[arg(
-        long,
-        env = "JWT_SIGNING_KEY",
-        value_name = "PEM",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "JWT_SIGNING_KEY", value_name = "PEM", hide_env_values = true)]
     pub jwt_signing_key: Option<String>,
     /// how long a token lives, in seconds
     #[arg(long, env = "TOKEN_LIFETIME_S", default_value_t = 3600, value_parser = clap::value_parser!(i64).range(60..=kit::auth::LIFETIME_MAX_SECONDS))]

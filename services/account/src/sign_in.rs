@@ -28,21 +28,8 @@ pub struct SignIn {
 
 impl SignIn {
     /// Signs with this key.
-    pub fn new(
-        hasher: Hasher,
-        limits: Limits,
-        key: SigningKey,
-        issuer: &str,
-        lifetime_s: i64,
-    ) -> Self {
-        Self {
-            hasher,
-            limits,
-            key,
-            issuer: issuer.to_owned(),
-            lifetime_s,
-            published: AtomicBool::new(false),
-        }
+    pub fn new(hasher: Hasher, limits: Limits, key: SigningKey, issuer: &str, lifetime_s: i64) -> Self {
+        Self { hasher, limits, key, issuer: issuer.to_owned(), lifetime_s, published: AtomicBool::new(false) }
     }
 
     /// The public key stands in the database.
@@ -66,27 +53,12 @@ impl SignIn {
         let now = ctx.now();
         let subjects = Subjects::new(&credentials.email, &address);
         let (email, of) = (credentials.email, subjects.clone());
-        let attempts = call::read(ctx, store, move |store| {
-            store.find_by_email(&email, &of, now)
-        })
-        .await?;
-        let seen = self
-            .prove(
-                ctx,
-                store,
-                &address,
-                subjects,
-                attempts,
-                &credentials.password,
-            )
-            .await?;
+        let attempts = call::read(ctx, store, move |store| store.find_by_email(&email, &of, now)).await?;
+        let seen = self.prove(ctx, store, &address, subjects, attempts, &credentials.password).await?;
         let seen = seen.ok_or(Error::WrongCredentials)?;
         match &credentials.new_password {
             Some(new) => {
-                let meta = Meta {
-                    actor: Some(seen.login.id),
-                    ..ctx.meta()
-                };
+                let meta = Meta { actor: Some(seen.login.id), ..ctx.meta() };
                 let hash = self.hasher.hash(&address, new).await?;
                 if !replace(ctx, store, meta, &seen, hash).await? {
                     return Err(Error::WrongCredentials);
@@ -94,10 +66,7 @@ impl SignIn {
             }
             None if seen.login.password_expires_at <= now => {
                 let detail = "the password has expired: sign in with newPassword".to_owned();
-                return Err(Error::Forbidden {
-                    slug: "password-expired",
-                    detail,
-                });
+                return Err(Error::Forbidden { slug: "password-expired", detail });
             }
             None => {}
         }
@@ -114,28 +83,16 @@ impl SignIn {
         change: &PasswordChange,
     ) -> Result<(), Error> {
         let (now, client) = (ctx.now(), id.to_string());
-        let found =
-            call::read(ctx, store, move |store| store.find_by_id(id, &address, now)).await?;
+        let found = call::read(ctx, store, move |store| store.find_by_id(id, &address, now)).await?;
         let (subjects, attempts) = found;
         // The token lives on for up to an hour after its login has gone.
-        if attempts
-            .seen
-            .as_ref()
-            .is_none_or(|seen| seen.login.disabled_at.is_some())
-        {
+        if attempts.seen.as_ref().is_none_or(|seen| seen.login.disabled_at.is_some()) {
             return Err(Error::Unauthorized);
         }
         let wrong = || Error::invalid("current", "wrong_password", "is not the current password");
-        let seen = self
-            .prove(ctx, store, &client, subjects, attempts, &change.current)
-            .await?
-            .ok_or_else(wrong)?;
+        let seen = self.prove(ctx, store, &client, subjects, attempts, &change.current).await?.ok_or_else(wrong)?;
         let hash = self.hasher.hash(&client, &change.new).await?;
-        if replace(ctx, store, ctx.meta(), &seen, hash).await? {
-            Ok(())
-        } else {
-            Err(wrong())
-        }
+        if replace(ctx, store, ctx.meta(), &seen, hash).await? { Ok(()) } else { Err(wrong()) }
     }
 
     /// The login if the password is its own and it isn't disabled; a failure is counted, too many of them are a 429.
@@ -152,22 +109,10 @@ impl SignIn {
         attempts.failures.within(&limits, 0, now)?;
         let known = attempts.seen.as_ref().map(|seen| seen.hash.as_str());
         let right = self.hasher.matches(client, password, known).await?;
-        let seen = attempts
-            .seen
-            .filter(|seen| right && seen.login.disabled_at.is_none());
+        let seen = attempts.seen.filter(|seen| right && seen.login.disabled_at.is_none());
         match &seen {
-            Some(_) => {
-                call::write(ctx, store, move |store| {
-                    store.admit(&subjects, &limits, now)
-                })
-                .await?
-            }
-            None => {
-                call::write(ctx, store, move |store| {
-                    store.count_failure(&subjects, &limits, now)
-                })
-                .await?
-            }
+            Some(_) => call::write(ctx, store, move |store| store.admit(&subjects, &limits, now)).await?,
+            None => call::write(ctx, store, move |store| store.count_failure(&subjects, &limits, now)).await?,
         }
         Ok(seen)
     }
@@ -191,27 +136,16 @@ impl SignIn {
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.kid = Some(self.key.id.clone());
-        let token =
-            jsonwebtoken::encode(&header, &claims, &self.key.secret).map_err(Error::internal)?;
-        let expires_at = DateTime::from_timestamp(exp, 0)
-            .ok_or_else(|| Error::internal("a time out of range"))?;
+        let token = jsonwebtoken::encode(&header, &claims, &self.key.secret).map_err(Error::internal)?;
+        let expires_at = DateTime::from_timestamp(exp, 0).ok_or_else(|| Error::internal("a time out of range"))?;
         Ok(Session { token, expires_at })
     }
 }
 
 /// False if the password is another one by now.
-async fn replace(
-    ctx: &Ctx,
-    store: &Data<dyn Store>,
-    meta: Meta,
-    seen: &Seen,
-    hash: Hash,
-) -> Result<bool, Error> {
+async fn replace(ctx: &Ctx, store: &Data<dyn Store>, meta: Meta, seen: &Seen, hash: Hash) -> Result<bool, Error> {
     let (id, old) = (seen.login.id, seen.hash.clone());
-    call::write(ctx, store, move |store| {
-        store.set_password(&meta, id, &old, &hash)
-    })
-    .await
+    call::write(ctx, store, move |store| store.set_password(&meta, id, &old, &hash)).await
 }
 
 fn scope(text: &str) -> Result<Scope, Error> {

@@ -18,10 +18,7 @@ pub struct SignUp {
 impl SignUp {
     /// So many an hour from one address; 0: any number.
     pub fn new(hasher: Hasher, per_address: u32) -> Self {
-        Self {
-            hasher,
-            limit: Limit::new(per_address, HOUR),
-        }
+        Self { hasher, limit: Limit::new(per_address, HOUR) }
     }
 
     /// The hash of the first admin's password, if this address may sign up once more.

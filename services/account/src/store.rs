@@ -18,8 +18,7 @@ use kit::{Error, Idempotency, IfMatch, Json, Meta, Page, Paged};
 
 use crate::hashing::Hash;
 use crate::model::{
-    Login, LoginPatch, NewLogin, NewOrganisation, NewPlan, Organisation, OrganisationPatch, Plan,
-    PlanPatch,
+    Login, LoginPatch, NewLogin, NewOrganisation, NewPlan, Organisation, OrganisationPatch, Plan, PlanPatch,
 };
 pub use operators::OperatorMade;
 pub use pg::PgStore;
@@ -73,71 +72,29 @@ pub trait Store: Send + Sync {
         password: Option<&Hash>,
     ) -> Result<Login, Error>;
     /// Removes a login, but not the last working admin.
-    fn delete_login(
-        &self,
-        meta: &Meta,
-        id: (OrganisationId, LoginId),
-        seen: IfMatch,
-    ) -> Result<(), Error>;
+    fn delete_login(&self, meta: &Meta, id: (OrganisationId, LoginId), seen: IfMatch) -> Result<(), Error>;
     /// Makes an operator, for the command line: there is no other way to the first one.
-    fn create_operator(
-        &self,
-        meta: &Meta,
-        email: &str,
-        password: &Hash,
-    ) -> Result<OperatorMade, Error>;
+    fn create_operator(&self, meta: &Meta, email: &str, password: &Hash) -> Result<OperatorMade, Error>;
 
     /// A page of plans, oldest first.
     fn list_plans(&self, page: Page) -> Result<Paged<Plan>, Error>;
     /// One plan.
     fn find_plan(&self, code: &str) -> Result<Plan, Error>;
     /// Offers a new plan.
-    fn create_plan(
-        &self,
-        meta: &Meta,
-        key: &Idempotency,
-        new: Json<NewPlan>,
-    ) -> Result<Reply, Error>;
+    fn create_plan(&self, meta: &Meta, key: &Idempotency, new: Json<NewPlan>) -> Result<Reply, Error>;
     /// Changes a plan.
-    fn update_plan(
-        &self,
-        meta: &Meta,
-        code: &str,
-        seen: IfMatch,
-        patch: Json<PlanPatch>,
-    ) -> Result<Plan, Error>;
+    fn update_plan(&self, meta: &Meta, code: &str, seen: IfMatch, patch: Json<PlanPatch>) -> Result<Plan, Error>;
 
     /// Who has this e-mail, and how often signing in has failed lately.
-    fn find_by_email(
-        &self,
-        email: &str,
-        subjects: &Subjects,
-        now: DateTime<Utc>,
-    ) -> Result<Attempts, Error>;
+    fn find_by_email(&self, email: &str, subjects: &Subjects, now: DateTime<Utc>) -> Result<Attempts, Error>;
     /// Who this login is, and how often signing in has failed lately.
-    fn find_by_id(
-        &self,
-        id: LoginId,
-        address: &str,
-        now: DateTime<Utc>,
-    ) -> Result<(Subjects, Attempts), Error>;
+    fn find_by_id(&self, id: LoginId, address: &str, now: DateTime<Utc>) -> Result<(Subjects, Attempts), Error>;
     /// Counts a failed sign-in: an error where that was one too many.
-    fn count_failure(
-        &self,
-        subjects: &Subjects,
-        limits: &Limits,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error>;
+    fn count_failure(&self, subjects: &Subjects, limits: &Limits, now: DateTime<Utc>) -> Result<(), Error>;
     /// Lets a right password pass and forgets the login's failures, unless there were too many of them meanwhile.
     fn admit(&self, subjects: &Subjects, limits: &Limits, now: DateTime<Utc>) -> Result<(), Error>;
     /// Replaces the password whose hash was seen; false if it is another one by now, or the login is gone or disabled.
-    fn set_password(
-        &self,
-        meta: &Meta,
-        id: LoginId,
-        seen: &str,
-        password: &Hash,
-    ) -> Result<bool, Error>;
+    fn set_password(&self, meta: &Meta, id: LoginId, seen: &str, password: &Hash) -> Result<bool, Error>;
     /// Forgets failures of windows that have ended; how many.
     fn purge_failures(&self, now: DateTime<Utc>) -> Result<usize, Error>;
 

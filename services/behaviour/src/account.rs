@@ -18,13 +18,7 @@ const PASSWORD: &str = "correct horse battery staple";
 
 /// All cases.
 pub fn suite() -> Vec<Case> {
-    [
-        organisations::CASES,
-        logins::CASES,
-        sessions::CASES,
-        plans::CASES,
-    ]
-    .concat()
+    [organisations::CASES, logins::CASES, sessions::CASES, plans::CASES].concat()
 }
 
 /// An organisation that has just signed up, and its only login.
@@ -39,17 +33,9 @@ impl Signed {
     fn up(world: &World) -> Self {
         let api = world.account();
         let email = email();
-        let org = api
-            .post("/organisations")
-            .json(&sign_up(&unique(), &email))
-            .send();
+        let org = api.post("/organisations").json(&sign_up(&unique(), &email)).send();
         let token = token(&sign_in(&api, &email, PASSWORD).expect(200));
-        Self {
-            org: org.expect(201).id(),
-            api,
-            email,
-            token,
-        }
+        Self { org: org.expect(201).id(), api, email, token }
     }
 
     fn path(&self, rest: &str) -> String {

@@ -13,12 +13,7 @@ pub const PROBLEMS: &str = "https://govrnanza.example/problems/";
 /// Panics unless the answer is a complete problem of this status; returns it.
 #[track_caller]
 pub fn problem(response: &Response, status: u16) -> Value {
-    assert_eq!(
-        response.status,
-        status,
-        "expected the problem {status}: {}",
-        response.describe()
-    );
+    assert_eq!(response.status, status, "expected the problem {status}: {}", response.describe());
     complete_problem(response)
 }
 
@@ -26,12 +21,7 @@ pub fn problem(response: &Response, status: u16) -> Value {
 #[track_caller]
 pub fn problem_of(response: &Response, status: u16, slug: &str) -> Value {
     let problem = problem(response, status);
-    assert_eq!(
-        problem["type"],
-        format!("{PROBLEMS}{slug}"),
-        "type: {}",
-        response.describe()
-    );
+    assert_eq!(problem["type"], format!("{PROBLEMS}{slug}"), "type: {}", response.describe());
     problem
 }
 
@@ -39,19 +29,13 @@ pub fn problem_of(response: &Response, status: u16, slug: &str) -> Value {
 #[track_caller]
 pub fn problem_at(response: &Response, status: u16, field: &str) -> Value {
     let problem = problem(response, status);
-    assert!(
-        names_field(&problem, field),
-        "no error names the field {field:?}: {}",
-        response.describe()
-    );
+    assert!(names_field(&problem, field), "no error names the field {field:?}: {}", response.describe());
     problem
 }
 
 /// Whether one of the problem's `errors` is of this field.
 pub fn names_field(problem: &Value, field: &str) -> bool {
-    problem["errors"]
-        .as_array()
-        .is_some_and(|errors| errors.iter().any(|error| error["field"] == field))
+    problem["errors"].as_array().is_some_and(|errors| errors.iter().any(|error| error["field"] == field))
 }
 
 /// Panics unless the answer, of whatever status, is a problem with all its members; returns it.
@@ -59,64 +43,21 @@ pub fn names_field(problem: &Value, field: &str) -> bool {
 pub fn complete_problem(response: &Response) -> Value {
     let describe = || response.describe();
     let content_type = response.header("content-type").unwrap_or_default();
-    assert!(
-        content_type.starts_with("application/problem+json"),
-        "content type {content_type:?}: {}",
-        describe()
-    );
+    assert!(content_type.starts_with("application/problem+json"), "content type {content_type:?}: {}", describe());
     let problem = response.json();
-    assert!(
-        problem["type"]
-            .as_str()
-            .is_some_and(|kind| !kind.is_empty()),
-        "no type: {}",
-        describe()
-    );
-    assert!(
-        problem["title"]
-            .as_str()
-            .is_some_and(|title| !title.is_empty()),
-        "no title: {}",
-        describe()
-    );
-    assert_eq!(
-        problem["status"],
-        response.status,
-        "status in the body: {}",
-        describe()
-    );
-    let request_id = response
-        .header("x-request-id")
-        .unwrap_or_else(|| panic!("no X-Request-Id: {}", describe()));
-    assert_eq!(
-        problem["instance"],
-        request_id,
-        "instance is not the request id: {}",
-        describe()
-    );
+    assert!(problem["type"].as_str().is_some_and(|kind| !kind.is_empty()), "no type: {}", describe());
+    assert!(problem["title"].as_str().is_some_and(|title| !title.is_empty()), "no title: {}", describe());
+    assert_eq!(problem["status"], response.status, "status in the body: {}", describe());
+    let request_id = response.header("x-request-id").unwrap_or_else(|| panic!("no X-Request-Id: {}", describe()));
+    assert_eq!(problem["instance"], request_id, "instance is not the request id: {}", describe());
     for error in problem["errors"].as_array().into_iter().flatten() {
         for key in ["field", "code", "message"] {
-            assert!(
-                error[key].is_string(),
-                "an error without {key}: {}",
-                describe()
-            );
+            assert!(error[key].is_string(), "an error without {key}: {}", describe());
         }
     }
     let text = problem.to_string().to_lowercase();
-    for internal in [
-        "diesel",
-        "select ",
-        "insert into",
-        "permission denied",
-        "sqlstate",
-        "panicked",
-    ] {
-        assert!(
-            !text.contains(internal),
-            "internal text ({internal}): {}",
-            describe()
-        );
+    for internal in ["diesel", "select ", "insert into", "permission denied", "sqlstate", "panicked"] {
+        assert!(!text.contains(internal), "internal text ({internal}): {}", describe());
     }
     problem
 }
@@ -130,12 +71,8 @@ pub fn same(left: &Value, right: &Value) {
 /// The keys of a JSON object, sorted.
 #[track_caller]
 pub fn keys(object: &Value) -> Vec<String> {
-    let mut keys: Vec<String> = object
-        .as_object()
-        .unwrap_or_else(|| panic!("not an object: {object}"))
-        .keys()
-        .cloned()
-        .collect();
+    let mut keys: Vec<String> =
+        object.as_object().unwrap_or_else(|| panic!("not an object: {object}")).keys().cloned().collect();
     keys.sort();
     keys
 }
@@ -144,9 +81,7 @@ pub fn keys(object: &Value) -> Vec<String> {
 /// after `.798001Z` letter by letter.
 #[track_caller]
 pub fn moment(text: &Value) -> DateTime<Utc> {
-    text.as_str()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or_else(|| panic!("not a moment: {text}"))
+    text.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not a moment: {text}"))
 }
 
 /// Walks all pages of a list in steps of `limit` and returns every item; panics where an id comes twice.
@@ -159,42 +94,22 @@ pub fn pages(api: &Api, path: &str, token: &str, limit: usize) -> Vec<Value> {
 
 /// Like [`pages`], calling `between` with the page's items after each page: to insert and delete meanwhile.
 #[track_caller]
-pub fn pages_with(
-    api: &Api,
-    path: &str,
-    token: &str,
-    limit: usize,
-    mut between: impl FnMut(&[Value]),
-) -> Vec<Value> {
+pub fn pages_with(api: &Api, path: &str, token: &str, limit: usize, mut between: impl FnMut(&[Value])) -> Vec<Value> {
     let mut items: Vec<Value> = Vec::new();
     let mut seen = HashSet::new();
     let mut cursor: Option<String> = None;
     loop {
-        let mut call = api
-            .get(path)
-            .token(token)
-            .query("limit", &limit.to_string());
+        let mut call = api.get(path).token(token).query("limit", &limit.to_string());
         if let Some(cursor) = &cursor {
             call = call.query("cursor", cursor);
         }
         let response = call.send().expect(200);
         let body = response.json();
-        let page = body["items"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no items: {}", response.describe()))
-            .clone();
-        assert!(
-            page.len() <= limit,
-            "more than {limit} items: {}",
-            response.describe()
-        );
+        let page = body["items"].as_array().unwrap_or_else(|| panic!("no items: {}", response.describe())).clone();
+        assert!(page.len() <= limit, "more than {limit} items: {}", response.describe());
         for item in &page {
-            let key = item
-                .get("id")
-                .or_else(|| item.get("code"))
-                .or_else(|| item.get("name"))
-                .unwrap_or(item)
-                .to_string();
+            let key =
+                item.get("id").or_else(|| item.get("code")).or_else(|| item.get("name")).unwrap_or(item).to_string();
             assert!(seen.insert(key.clone()), "{key} came twice: {path}");
         }
         between(&page);
@@ -211,12 +126,7 @@ pub fn pages_with(
 ///
 /// The feed's end holds back what an older transaction may still overtake, so a caller waits for what it expects.
 #[track_caller]
-pub fn changes(
-    api: &Api,
-    path: &str,
-    token: &str,
-    after: Option<&str>,
-) -> (Vec<Value>, Option<String>) {
+pub fn changes(api: &Api, path: &str, token: &str, after: Option<&str>) -> (Vec<Value>, Option<String>) {
     let mut items = Vec::new();
     let mut after = after.map(str::to_owned);
     loop {
@@ -226,10 +136,7 @@ pub fn changes(
         }
         let response = call.send().expect(200);
         let body = response.json();
-        let page = body["items"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no items: {}", response.describe()))
-            .clone();
+        let page = body["items"].as_array().unwrap_or_else(|| panic!("no items: {}", response.describe())).clone();
         if let Some(next) = body["next"].as_str() {
             after = Some(next.to_owned());
         }
@@ -248,10 +155,7 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "not within two minutes: {what}"
-        );
+        assert!(std::time::Instant::now() < deadline, "not within two minutes: {what}");
         // The pace of asking: what is waited for needs the processor as well.
         std::thread::park_timeout(std::time::Duration::from_millis(10));
     }
@@ -265,10 +169,7 @@ mod tests {
 
     #[test]
     fn moments_compare_however_long_their_fractions() {
-        let (early, late) = (
-            json!("2026-11-26T23:26:03.798Z"),
-            json!("2026-11-26T23:26:03.798001Z"),
-        );
+        let (early, late) = (json!("2026-11-26T23:26:03.798Z"), json!("2026-11-26T23:26:03.798001Z"));
         assert!(early.as_str() > late.as_str());
         assert!(moment(&early) < moment(&late));
     }

@@ -18,34 +18,13 @@ pub fn suite() -> Vec<Case> {
 }
 
 const CASES: &[Case] = &[
-    Case {
-        name: "usage: a fixed plan costs its price",
-        run: fixed_usage,
-    },
-    Case {
-        name: "usage: pay as you go costs what is there",
-        run: payg_usage,
-    },
-    Case {
-        name: "invoices: none before the first run, and unknown ones are not found",
-        run: no_invoices,
-    },
-    Case {
-        name: "runs: a period is billed once",
-        run: runs,
-    },
-    Case {
-        name: "runs: a period that is malformed or not over is refused",
-        run: refused_runs,
-    },
-    Case {
-        name: "runs: only operators see them",
-        run: operators,
-    },
-    Case {
-        name: "standing: active at first, and as it is set",
-        run: standing,
-    },
+    Case { name: "usage: a fixed plan costs its price", run: fixed_usage },
+    Case { name: "usage: pay as you go costs what is there", run: payg_usage },
+    Case { name: "invoices: none before the first run, and unknown ones are not found", run: no_invoices },
+    Case { name: "runs: a period is billed once", run: runs },
+    Case { name: "runs: a period that is malformed or not over is refused", run: refused_runs },
+    Case { name: "runs: only operators see them", run: operators },
+    Case { name: "standing: active at first, and as it is set", run: standing },
 ];
 
 fn get(world: &World, tenant: &Tenant, rest: &str) -> Response {
@@ -61,8 +40,7 @@ fn fixed_usage(world: &World) {
             (&usage["plan"], &usage["currency"], &usage["amountCents"]),
             (&json!(plan), &json!("EUR"), &json!(price))
         );
-        let line =
-            json!({ "item": "plan", "quantity": 1, "unitPriceCents": price, "amountCents": price });
+        let line = json!({ "item": "plan", "quantity": 1, "unitPriceCents": price, "amountCents": price });
         assert_eq!(usage["lines"], json!([line]));
     }
 }
@@ -70,28 +48,15 @@ fn fixed_usage(world: &World) {
 fn payg_usage(world: &World) {
     let tenant = world.tenant("payg");
     let users = |usage: &Value| usage["lines"][3].clone();
-    let line = |count: i64| json!({ "item": "user", "quantity": count, "unitPriceCents": 150, "amountCents": count * 150 });
+    let line =
+        |count: i64| json!({ "item": "user", "quantity": count, "unitPriceCents": 150, "amountCents": count * 150 });
     let before = get(world, &tenant, "/usage").expect(200).json();
-    assert_eq!(
-        (users(&before), &before["amountCents"]),
-        (line(2), &json!(300))
-    );
+    assert_eq!((users(&before), &before["amountCents"]), (line(2), &json!(300)));
     world.fixture.profile(&tenant);
     let after = get(world, &tenant, "/usage").expect(200).json();
-    assert_eq!(
-        (users(&after), &after["amountCents"]),
-        (line(3), &json!(450))
-    );
-    let items: Vec<_> = after["lines"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|line| line["item"].clone())
-        .collect();
-    assert_eq!(
-        items,
-        ["api", "domain", "subDomain", "user"].map(Value::from)
-    );
+    assert_eq!((users(&after), &after["amountCents"]), (line(3), &json!(450)));
+    let items: Vec<_> = after["lines"].as_array().into_iter().flatten().map(|line| line["item"].clone()).collect();
+    assert_eq!(items, ["api", "domain", "subDomain", "user"].map(Value::from));
 }
 
 fn no_invoices(world: &World) {
@@ -100,9 +65,7 @@ fn no_invoices(world: &World) {
     assert_eq!(list, json!({ "items": [], "nextCursor": null }));
     let unknown = format!("/invoices/{}", uuid::Uuid::now_v7());
     problem(&get(world, &tenant, &unknown), 404);
-    let pay = world
-        .billing()
-        .post(&tenant.path(&format!("{unknown}/payments")));
+    let pay = world.billing().post(&tenant.path(&format!("{unknown}/payments")));
     problem(&pay.token(&tenant.admin_token).send(), 404);
 }
 
@@ -124,12 +87,7 @@ fn runs(world: &World) {
     assert_eq!(again.id(), first.id());
     let operator = world.fixture.operator_token();
     let path = format!("/billing-runs/{}", first.id());
-    let found = world
-        .billing()
-        .get(&path)
-        .token(&operator)
-        .send()
-        .expect(200);
+    let found = world.billing().get(&path).token(&operator).send().expect(200);
     assert_eq!(found.json()["period"], "2001-02");
     let unknown = format!("/billing-runs/{}", uuid::Uuid::now_v7());
     problem(&world.billing().get(&unknown).token(&operator).send(), 404);
@@ -140,15 +98,7 @@ fn runs(world: &World) {
 }
 
 fn refused_runs(world: &World) {
-    for malformed in [
-        "",
-        "2001",
-        "2001-13",
-        "2001-00",
-        "2001-1",
-        "2001-01-01",
-        "January",
-    ] {
+    for malformed in ["", "2001", "2001-13", "2001-00", "2001-1", "2001-01-01", "January"] {
         let refused = problem(&run(world, malformed), 422);
         assert!(names_field(&refused, "period"), "{malformed}: {refused}");
     }
@@ -158,10 +108,7 @@ fn refused_runs(world: &World) {
 fn operators(world: &World) {
     let tenant = world.tenant("team");
     for token in [&tenant.admin_token, &tenant.member_token] {
-        problem(
-            &world.billing().get("/billing-runs").token(token).send(),
-            403,
-        );
+        problem(&world.billing().get("/billing-runs").token(token).send(), 403);
         let post = world.billing().post("/billing-runs").token(token);
         problem(&post.json(&json!({ "period": "2001-02" })).send(), 403);
     }
@@ -176,10 +123,7 @@ fn standing(world: &World) {
         return;
     }
     world.fixture.set_standing(tenant.org, "overdue");
-    assert_eq!(
-        (&read()["standing"], &read()["frozenAt"]),
-        (&json!("overdue"), &json!(null))
-    );
+    assert_eq!((&read()["standing"], &read()["frozenAt"]), (&json!("overdue"), &json!(null)));
     world.fixture.set_standing(tenant.org, "frozen");
     assert!(read()["standing"] == "frozen" && read()["frozenAt"].is_string());
     // A frozen organisation can still pay: Billing answers it as ever.

@@ -32,17 +32,12 @@ impl Client {
             .max_idle_age(Duration::from_secs(2))
             .timeout_global(Some(Duration::from_secs(60)))
             .build();
-        Self {
-            agent: config.new_agent(),
-        }
+        Self { agent: config.new_agent() }
     }
 
     /// The service at this base URL (`http://127.0.0.1:8103`).
     pub fn api(&self, base: &str) -> Api {
-        Api {
-            client: self.clone(),
-            base: base.trim_end_matches('/').to_owned(),
-        }
+        Api { client: self.clone(), base: base.trim_end_matches('/').to_owned() }
     }
 }
 
@@ -141,10 +136,8 @@ impl Call {
 
     /// With a query parameter, percent-encoded.
     pub fn query(mut self, name: &str, value: &str) -> Self {
-        self.url
-            .push(if self.url.contains('?') { '&' } else { '?' });
-        self.url
-            .push_str(&format!("{}={}", encode(name), encode(value)));
+        self.url.push(if self.url.contains('?') { '&' } else { '?' });
+        self.url.push_str(&format!("{}={}", encode(name), encode(value)));
         self
     }
 
@@ -162,15 +155,12 @@ impl Call {
     /// Sends the request; panics only when no answer comes at all.
     pub fn send(self) -> Response {
         let what = format!("{} {}", self.method, self.url);
-        self.try_send()
-            .unwrap_or_else(|why| panic!("{what}: no answer: {why}"))
+        self.try_send().unwrap_or_else(|why| panic!("{what}: no answer: {why}"))
     }
 
     /// Sends the request; an error is a missing answer, never a status.
     pub fn try_send(self) -> Result<Response, String> {
-        let mut request = ureq::http::Request::builder()
-            .method(self.method.as_str())
-            .uri(&self.url);
+        let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
@@ -182,27 +172,11 @@ impl Call {
         let headers = answer
             .headers()
             .iter()
-            .map(|(name, value)| {
-                (
-                    name.as_str().to_owned(),
-                    String::from_utf8_lossy(value.as_bytes()).into_owned(),
-                )
-            })
+            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let status = answer.status().as_u16();
-        let body = answer
-            .body_mut()
-            .with_config()
-            .limit(64 << 20)
-            .read_to_vec()
-            .map_err(text)?;
-        Ok(Response {
-            method: self.method,
-            url: self.url,
-            status,
-            headers,
-            body,
-        })
+        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().map_err(text)?;
+        Ok(Response { method: self.method, url: self.url, status, headers, body })
     }
 }
 
@@ -215,9 +189,7 @@ pub fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                encoded.push(char::from(byte))
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
             _ => encoded.push_str(&format!("%{byte:02X}")),
         }
     }
@@ -242,29 +214,20 @@ pub struct Response {
 impl Response {
     /// A header by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// Panics, showing the answer, unless the status is this one.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(
-            self.status,
-            status,
-            "expected {status}: {}",
-            self.describe()
-        );
+        assert_eq!(self.status, status, "expected {status}: {}", self.describe());
         self
     }
 
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|why| panic!("not JSON ({why}): {}", self.describe()))
+        serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("not JSON ({why}): {}", self.describe()))
     }
 
     /// The body as text.
@@ -275,20 +238,15 @@ impl Response {
     /// The ETag, as it is to be sent back in `If-Match`.
     #[track_caller]
     pub fn etag(&self) -> String {
-        self.header("etag")
-            .unwrap_or_else(|| panic!("no ETag: {}", self.describe()))
-            .to_owned()
+        self.header("etag").unwrap_or_else(|| panic!("no ETag: {}", self.describe())).to_owned()
     }
 
     /// `id` of the resource in the body.
     #[track_caller]
     pub fn id(&self) -> Uuid {
         let body = self.json();
-        let id = body["id"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no id: {}", self.describe()));
-        id.parse()
-            .unwrap_or_else(|why| panic!("id {id:?} is no UUID ({why}): {}", self.describe()))
+        let id = body["id"].as_str().unwrap_or_else(|| panic!("no id: {}", self.describe()));
+        id.parse().unwrap_or_else(|why| panic!("id {id:?} is no UUID ({why}): {}", self.describe()))
     }
 
     /// Request line, status and body, for messages.

@@ -29,16 +29,9 @@ impl HttpFixture {
     #[track_caller]
     pub fn new(urls: &Urls) -> Self {
         let client = Client::new();
-        let api = |url: &Option<String>| {
-            client.api(
-                url.as_deref()
-                    .expect("HttpFixture needs Account and Profile"),
-            )
-        };
+        let api = |url: &Option<String>| client.api(url.as_deref().expect("HttpFixture needs Account and Profile"));
         // Names are unique platform-wide, and a fixture may meet what an earlier run has left.
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("the clock is past 1970");
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970");
         Self {
             account: api(&urls.account),
             profile: api(&urls.profile),
@@ -64,11 +57,7 @@ impl HttpFixture {
     }
 
     fn unique(&self) -> String {
-        format!(
-            "{}-{}",
-            self.run,
-            self.count.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("{}-{}", self.run, self.count.fetch_add(1, Ordering::Relaxed))
     }
 
     fn sign_in(&self, email: &str) -> String {
@@ -80,33 +69,14 @@ impl HttpFixture {
         let email = format!("{}@fixture.example", self.unique());
         let body = json!({"name": name, "jobTitle": "Engineer", "email": email, "timeZone": "Europe/Zurich"});
         let path = format!("/organisations/{org}/profiles");
-        self.profile
-            .post(&path)
-            .token(token)
-            .json(&body)
-            .send()
-            .expect(201)
-            .id()
+        self.profile.post(&path).token(token).json(&body).send().expect(201).id()
     }
 
     /// The organisation's only login: the one that signed it up.
     fn first_login(&self, org: Uuid, token: &str) -> Response {
-        let logins = self
-            .account
-            .get(&format!("/organisations/{org}/logins"))
-            .token(token)
-            .send()
-            .expect(200)
-            .json();
-        let id = logins["items"][0]["id"]
-            .as_str()
-            .expect("sign-up made a login")
-            .to_owned();
-        self.account
-            .get(&format!("/organisations/{org}/logins/{id}"))
-            .token(token)
-            .send()
-            .expect(200)
+        let logins = self.account.get(&format!("/organisations/{org}/logins")).token(token).send().expect(200).json();
+        let id = logins["items"][0]["id"].as_str().expect("sign-up made a login").to_owned();
+        self.account.get(&format!("/organisations/{org}/logins/{id}")).token(token).send().expect(200)
     }
 }
 
@@ -114,35 +84,17 @@ impl HttpFixture {
 #[track_caller]
 pub(crate) fn session(account: &Api, email: &str, password: &str) -> String {
     let body = json!({"email": email, "password": password});
-    let session = account
-        .post("/sessions")
-        .json(&body)
-        .send()
-        .expect(200)
-        .json();
-    session["token"]
-        .as_str()
-        .expect("a session has a token")
-        .to_owned()
+    let session = account.post("/sessions").json(&body).send().expect(200).json();
+    session["token"].as_str().expect("a session has a token").to_owned()
 }
 
 impl Fixture for HttpFixture {
     fn tenant(&self, plan: &str) -> Tenant {
         let unique = self.unique();
         let name = format!("Tenant {unique}");
-        let (admin, member) = (
-            format!("admin-{unique}@fixture.example"),
-            format!("member-{unique}@fixture.example"),
-        );
-        let body =
-            json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
-        let org = self
-            .account
-            .post("/organisations")
-            .json(&body)
-            .send()
-            .expect(201)
-            .id();
+        let (admin, member) = (format!("admin-{unique}@fixture.example"), format!("member-{unique}@fixture.example"));
+        let body = json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
+        let org = self.account.post("/organisations").json(&body).send().expect(201).id();
         let token = self.sign_in(&admin);
         let admin_profile = self.person(org, &token, "Ada Admin");
         let member_profile = self.person(org, &token, "Mel Member");
@@ -150,21 +102,10 @@ impl Fixture for HttpFixture {
         let admin_login = login.id();
         let logins = format!("/organisations/{org}/logins");
         let link = json!({"profileId": admin_profile});
-        let patch = self
-            .account
-            .patch(&format!("{logins}/{admin_login}"))
-            .token(&token)
-            .if_match(&login.etag());
+        let patch = self.account.patch(&format!("{logins}/{admin_login}")).token(&token).if_match(&login.etag());
         patch.json(&link).send().expect(200);
         let body = json!({"email": member, "password": PASSWORD, "scope": "member", "profileId": member_profile});
-        let member_login = self
-            .account
-            .post(&logins)
-            .token(&token)
-            .json(&body)
-            .send()
-            .expect(201)
-            .id();
+        let member_login = self.account.post(&logins).token(&token).json(&body).send().expect(201).id();
         Tenant {
             org,
             name,
@@ -183,10 +124,7 @@ impl Fixture for HttpFixture {
     }
 
     fn operator_token(&self) -> String {
-        let (email, password) = self
-            .operator
-            .as_ref()
-            .expect("no operator's credentials were given");
+        let (email, password) = self.operator.as_ref().expect("no operator's credentials were given");
         session(&self.account, email, password)
     }
 
@@ -195,8 +133,6 @@ impl Fixture for HttpFixture {
     }
 
     fn set_standing(&self, org: Uuid, standing: &str) {
-        self.set_standing
-            .as_ref()
-            .expect("this fixture cannot set standings")(org, standing);
+        self.set_standing.as_ref().expect("this fixture cannot set standings")(org, standing);
     }
 }

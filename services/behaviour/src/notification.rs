@@ -10,48 +10,21 @@ use crate::world::{Case, Tenant, World};
 /// All cases. Those that need something to be told of run where Profile is there too; see [`told`].
 pub fn suite() -> Vec<Case> {
     vec![
-        Case {
-            name: "notifications: nobody is told of nothing",
-            run: empty,
-        },
-        Case {
-            name: "notifications: what is not one's own can't be read",
-            run: not_ones_own,
-        },
-        Case {
-            name: "notifications: bodies that can't be taken are named",
-            run: values,
-        },
-        Case {
-            name: "notifications: the organisation's alone",
-            run: rights,
-        },
-        Case {
-            name: "notifications: a profile changed by somebody else",
-            run: through_profile,
-        },
-        Case {
-            name: "deliveries: for operators, by state",
-            run: deliveries,
-        },
+        Case { name: "notifications: nobody is told of nothing", run: empty },
+        Case { name: "notifications: what is not one's own can't be read", run: not_ones_own },
+        Case { name: "notifications: bodies that can't be taken are named", run: values },
+        Case { name: "notifications: the organisation's alone", run: rights },
+        Case { name: "notifications: a profile changed by somebody else", run: through_profile },
+        Case { name: "deliveries: for operators, by state", run: deliveries },
     ]
 }
 
 fn list(world: &World, tenant: &Tenant, query: &str) -> Response {
-    world
-        .notification()
-        .get(&tenant.path(&format!("/notifications{query}")))
-        .token(&tenant.member_token)
-        .send()
+    world.notification().get(&tenant.path(&format!("/notifications{query}"))).token(&tenant.member_token).send()
 }
 
 fn read(world: &World, tenant: &Tenant, token: &str, ids: &Value) -> Response {
-    world
-        .notification()
-        .post(&tenant.path("/notifications/read"))
-        .token(token)
-        .json(&json!({ "ids": ids }))
-        .send()
+    world.notification().post(&tenant.path("/notifications/read")).token(token).json(&json!({ "ids": ids })).send()
 }
 
 fn empty(world: &World) {
@@ -67,22 +40,13 @@ fn empty(world: &World) {
 fn not_ones_own(world: &World) {
     let tenant = world.tenant("team");
     let ids = json!([Uuid::now_v7()]);
-    problem_at(
-        &read(world, &tenant, &tenant.member_token, &ids),
-        422,
-        "ids[0]",
-    );
+    problem_at(&read(world, &tenant, &tenant.member_token, &ids), 422, "ids[0]");
 }
 
 fn values(world: &World) {
     let tenant = world.tenant("team");
     let send = |body: Value| {
-        world
-            .notification()
-            .post(&tenant.path("/notifications/read"))
-            .token(&tenant.member_token)
-            .json(&body)
-            .send()
+        world.notification().post(&tenant.path("/notifications/read")).token(&tenant.member_token).json(&body).send()
     };
     problem_at(&send(json!({"ids": []})), 422, "ids");
     problem_at(&send(json!({"ids": vec![Uuid::now_v7(); 201]})), 422, "ids");
@@ -96,15 +60,8 @@ fn values(world: &World) {
 fn rights(world: &World) {
     let (tenant, stranger) = (world.tenant("team"), world.tenant("team"));
     let api = world.notification();
-    for token in [
-        &stranger.member_token,
-        &stranger.admin_token,
-        &world.fixture.operator_token(),
-    ] {
-        problem(
-            &api.get(&tenant.path("/notifications")).token(token).send(),
-            403,
-        );
+    for token in [&stranger.member_token, &stranger.admin_token, &world.fixture.operator_token()] {
+        problem(&api.get(&tenant.path("/notifications")).token(token).send(), 403);
         problem(&read(world, &tenant, token, &json!([Uuid::now_v7()])), 403);
     }
     problem(&api.get(&tenant.path("/notifications")).send(), 401);
@@ -116,29 +73,11 @@ fn deliveries(world: &World) {
         problem(&api.get("/deliveries").token(token).send(), 403);
     }
     let operator = world.fixture.operator_token();
-    for query in [
-        "",
-        "?status=waiting",
-        "?status=sent",
-        "?status=failed",
-        "?limit=2",
-    ] {
-        let page = api
-            .get(&format!("/deliveries{query}"))
-            .token(&operator)
-            .send()
-            .expect(200)
-            .json();
-        assert!(
-            page["items"].is_array() && !page["nextCursor"].is_number(),
-            "{page}"
-        );
+    for query in ["", "?status=waiting", "?status=sent", "?status=failed", "?limit=2"] {
+        let page = api.get(&format!("/deliveries{query}")).token(&operator).send().expect(200).json();
+        assert!(page["items"].is_array() && !page["nextCursor"].is_number(), "{page}");
     }
-    problem_at(
-        &api.get("/deliveries?status=lost").token(&operator).send(),
-        400,
-        "status",
-    );
+    problem_at(&api.get("/deliveries?status=lost").token(&operator).send(), 400, "status");
 }
 
 /// The admin changes the member's profile, through the contract.
@@ -150,20 +89,9 @@ fn through_profile(world: &World) {
         let profile = world.profile();
         let path = tenant.path(&format!("/profiles/{}", tenant.member_profile));
         for number in 0..times {
-            let etag = profile
-                .get(&path)
-                .token(&tenant.admin_token)
-                .send()
-                .expect(200)
-                .etag();
+            let etag = profile.get(&path).token(&tenant.admin_token).send().expect(200).etag();
             let body = json!({ "jobTitle": format!("Job {number}") });
-            profile
-                .patch(&path)
-                .token(&tenant.admin_token)
-                .if_match(&etag)
-                .json(&body)
-                .send()
-                .expect(200);
+            profile.patch(&path).token(&tenant.admin_token).if_match(&etag).json(&body).send().expect(200);
         }
         wait_for(world, tenant, times);
     });
@@ -194,64 +122,29 @@ pub fn told(world: &World, tell: &dyn Fn(&Tenant, usize)) {
     let all = but_welcomes(pages(&api, &path, &tenant.member_token, 2));
     assert_eq!(all.len(), 5);
     for item in &all {
-        let members = [
-            "at",
-            "body",
-            "change",
-            "createdAt",
-            "entity",
-            "id",
-            "kind",
-            "readAt",
-            "requestId",
-            "title",
-            "version",
-        ];
+        let members =
+            ["at", "body", "change", "createdAt", "entity", "id", "kind", "readAt", "requestId", "title", "version"];
         assert_eq!(keys(item), members);
         assert_eq!(
             (&item["kind"], &item["readAt"], &item["version"]),
             (&json!("profileModified"), &Value::Null, &json!(1))
         );
-        assert_eq!(
-            item["entity"],
-            json!({"type": "profile", "id": tenant.member_profile})
-        );
+        assert_eq!(item["entity"], json!({"type": "profile", "id": tenant.member_profile}));
         assert_eq!(item["change"]["feed"], "profile");
         assert!(!item["requestId"].as_str().unwrap_or_default().is_empty());
     }
     let times: Vec<_> = all.iter().map(|item| moment(&item["createdAt"])).collect();
     assert!(times.is_sorted_by(|a, b| a >= b), "newest first: {times:?}");
     let admins = but_welcomes(pages(&api, &path, &tenant.admin_token, 50));
-    assert!(
-        admins.is_empty(),
-        "nobody is told of what they did themselves: {admins:?}"
-    );
+    assert!(admins.is_empty(), "nobody is told of what they did themselves: {admins:?}");
 
     let id = |number: usize| all[number]["id"].clone();
-    problem_at(
-        &read(world, &tenant, &tenant.admin_token, &json!([id(0)])),
-        422,
-        "ids[0]",
-    );
+    problem_at(&read(world, &tenant, &tenant.admin_token, &json!([id(0)])), 422, "ids[0]");
     let mixed = json!([id(0), Uuid::now_v7()]);
-    problem_at(
-        &read(world, &tenant, &tenant.member_token, &mixed),
-        422,
-        "ids[1]",
-    );
-    assert_eq!(
-        list(world, &tenant, "?unread=false").expect(200).json()["items"],
-        json!([]),
-        "all or none"
-    );
+    problem_at(&read(world, &tenant, &tenant.member_token, &mixed), 422, "ids[1]");
+    assert_eq!(list(world, &tenant, "?unread=false").expect(200).json()["items"], json!([]), "all or none");
     for _ in 0..2 {
-        let done = read(
-            world,
-            &tenant,
-            &tenant.member_token,
-            &json!([id(0), id(3), id(0)]),
-        )
-        .expect(204);
+        let done = read(world, &tenant, &tenant.member_token, &json!([id(0), id(3), id(0)])).expect(204);
         assert!(done.body.is_empty());
     }
     let unread_path = format!("{path}?unread=true");
@@ -259,14 +152,6 @@ pub fn told(world: &World, tell: &dyn Fn(&Tenant, usize)) {
     assert_eq!(unread, [all[1].clone(), all[2].clone(), all[4].clone()]);
     let read = list(world, &tenant, "?unread=false").expect(200).json();
     let read = read["items"].as_array().cloned().unwrap_or_default();
-    assert_eq!(
-        read.iter()
-            .map(|item| item["id"].clone())
-            .collect::<Vec<_>>(),
-        [id(0), id(3)]
-    );
-    assert!(
-        read.iter()
-            .all(|item| item["readAt"].is_string() && item["version"] == 2)
-    );
+    assert_eq!(read.iter().map(|item| item["id"].clone()).collect::<Vec<_>>(), [id(0), id(3)]);
+    assert!(read.iter().all(|item| item["readAt"].is_string() && item["version"] == 2));
 }

@@ -19,10 +19,5 @@ fn new(name: &str, email: &str) -> Value {
 }
 
 fn create(world: &World, tenant: &Tenant, body: &Value) -> Response {
-    world
-        .profile()
-        .post(&tenant.path("/profiles"))
-        .token(&tenant.admin_token)
-        .json(body)
-        .send()
+    world.profile().post(&tenant.path("/profiles")).token(&tenant.admin_token).json(body).send()
 }

@@ -25,16 +25,7 @@ use crate::{Api, Call, Case, Response, Tenant, Value, World, json};
 
 /// All cases.
 pub fn suite() -> Vec<Case> {
-    [
-        domains(),
-        sub_domains(),
-        apis(),
-        versions(),
-        tags(),
-        watches(),
-        across(),
-    ]
-    .concat()
+    [domains(), sub_domains(), apis(), versions(), tags(), watches(), across()].concat()
 }
 
 /// One tenant at work in Registry: calls as its member.
@@ -48,17 +39,12 @@ pub struct Desk {
 impl Desk {
     /// A new tenant on this plan.
     pub fn new(world: &World, plan: &str) -> Self {
-        Self {
-            service: world.registry(),
-            tenant: world.tenant(plan),
-        }
+        Self { service: world.registry(), tenant: world.tenant(plan) }
     }
 
     /// A call to a path below the organisation.
     pub fn call(&self, method: &str, path: &str) -> Call {
-        self.service
-            .request(method, &self.tenant.path(path))
-            .token(&self.tenant.member_token)
+        self.service.request(method, &self.tenant.path(path)).token(&self.tenant.member_token)
     }
 
     /// The answer to a GET.
@@ -90,19 +76,12 @@ impl Desk {
 
     /// A new domain.
     pub fn domain(&self, name: &str) -> Uuid {
-        self.post("/domains", &json!({"name": name}))
-            .expect(201)
-            .id()
+        self.post("/domains", &json!({"name": name})).expect(201).id()
     }
 
     /// A new sub domain.
     pub fn sub_domain(&self, domain: Uuid, name: &str) -> Uuid {
-        self.post(
-            &format!("/domains/{domain}/sub-domains"),
-            &json!({"name": name}),
-        )
-        .expect(201)
-        .id()
+        self.post(&format!("/domains/{domain}/sub-domains"), &json!({"name": name})).expect(201).id()
     }
 
     /// A new API.
@@ -122,8 +101,5 @@ impl Desk {
 fn names(page: &Response) -> Vec<String> {
     let page = page.json();
     let items = page["items"].as_array().cloned().unwrap_or_default();
-    items
-        .iter()
-        .map(|item| item["name"].as_str().unwrap_or_default().to_owned())
-        .collect()
+    items.iter().map(|item| item["name"].as_str().unwrap_or_default().to_owned()).collect()
 }

@@ -50,18 +50,9 @@ impl<'a> Table<'a> {
         let api = world.service(service);
         let document = api.root("/openapi.json").send().expect(200).json();
         let operations = operations(&document);
-        assert!(
-            !operations.is_empty(),
-            "the contract of {service} has no operations"
-        );
+        assert!(!operations.is_empty(), "the contract of {service} has no operations");
         let intruder = world.tenant("team");
-        Self {
-            world,
-            api,
-            operations,
-            victim,
-            intruder,
-        }
+        Self { world, api, operations, victim, intruder }
     }
 
     /// Every check there is.
@@ -83,12 +74,7 @@ impl<'a> Table<'a> {
             .filter(|operation| catch_unwind(AssertUnwindSafe(|| run(operation))).is_err())
             .map(|operation| format!("{} ({} {})", operation.id, operation.method, operation.path))
             .collect();
-        assert!(
-            failed.is_empty(),
-            "{check}: {} of {} operations: {failed:#?}",
-            failed.len(),
-            self.operations.len()
-        );
+        assert!(failed.is_empty(), "{check}: {} of {} operations: {failed:#?}", failed.len(), self.operations.len());
     }
 
     /// The value for a path parameter of an operation.
@@ -97,26 +83,16 @@ impl<'a> Table<'a> {
             return self.victim.tenant.org.to_string();
         }
         let own = format!("{}.{name}", operation.id);
-        let find = |wanted: &str| {
-            self.victim
-                .ids
-                .iter()
-                .find(|(key, _)| key == wanted)
-                .map(|(_, id)| id.clone())
-        };
-        find(&own)
-            .or_else(|| find(name))
-            .unwrap_or_else(|| panic!("the victim has no id for {own}: add ({name:?}, …)"))
+        let find = |wanted: &str| self.victim.ids.iter().find(|(key, _)| key == wanted).map(|(_, id)| id.clone());
+        find(&own).or_else(|| find(name)).unwrap_or_else(|| panic!("the victim has no id for {own}: add ({name:?}, …)"))
     }
 
     /// The operation's URL path for the victim's entities, some parameters replaced.
     fn path(&self, operation: &Operation, replaced: &[(&str, &str)]) -> String {
-        operation.path_with(
-            |name| match replaced.iter().find(|(other, _)| *other == name) {
-                Some((_, value)) => (*value).to_owned(),
-                None => self.id(operation, name),
-            },
-        )
+        operation.path_with(|name| match replaced.iter().find(|(other, _)| *other == name) {
+            Some((_, value)) => (*value).to_owned(),
+            None => self.id(operation, name),
+        })
     }
 
     /// A call as somebody with every right would make it, but for body, If-Match and token.
@@ -131,10 +107,7 @@ impl<'a> Table<'a> {
             "member" => Some(self.victim.tenant.member_token.clone()),
             "admin" | "self" => Some(self.victim.tenant.admin_token.clone()),
             "operator" => Some(self.world.fixture.operator_token()),
-            other => panic!(
-                "{}: x-scope {other:?} is not one of public, member, self, admin, operator",
-                operation.id
-            ),
+            other => panic!("{}: x-scope {other:?} is not one of public, member, self, admin, operator", operation.id),
         }
     }
 
@@ -149,19 +122,9 @@ impl<'a> Table<'a> {
     /// A body that would be accepted.
     fn body(&self, operation: &Operation) -> Option<Value> {
         let schema = operation.body.as_ref()?;
-        let given = self
-            .victim
-            .bodies
-            .iter()
-            .find(|(id, _)| *id == operation.id)
-            .map(|(_, body)| body.clone());
+        let given = self.victim.bodies.iter().find(|(id, _)| *id == operation.id).map(|(_, body)| body.clone());
         let example = given.or_else(|| operation.example.clone());
-        Some(example.unwrap_or_else(|| {
-            panic!(
-                "{}: the request body has no example: {schema}",
-                operation.id
-            )
-        }))
+        Some(example.unwrap_or_else(|| panic!("{}: the request body has no example: {schema}", operation.id)))
     }
 
     /// Adds a body and an If-Match that would be accepted.
@@ -175,37 +138,22 @@ impl<'a> Table<'a> {
 
     /// Adds an If-Match that would be accepted, if the operation wants one.
     fn matched(&self, operation: &Operation, call: Call) -> Call {
-        if operation.if_match {
-            call.if_match(&self.etag(operation))
-        } else {
-            call
-        }
+        if operation.if_match { call.if_match(&self.etag(operation)) } else { call }
     }
 
     /// The present ETag: that of the nearest resource at or above the operation's path that has one.
     fn etag(&self, operation: &Operation) -> String {
         let mut path = operation.path.as_str();
         loop {
-            if let Some(get) = self
-                .operations
-                .iter()
-                .find(|other| other.method == "GET" && other.path == path)
-            {
+            if let Some(get) = self.operations.iter().find(|other| other.method == "GET" && other.path == path) {
                 let url = get.path_with(|name| self.id(operation, name));
                 let answer = self.permitted(get, self.bare(get, &url)).send().expect(200);
                 if let Some(etag) = answer.header("etag") {
                     return etag.to_owned();
                 }
             }
-            path = path
-                .rsplit_once('/')
-                .map(|(parent, _)| parent)
-                .unwrap_or_default();
-            assert!(
-                !path.is_empty(),
-                "{}: nothing at or above its path has an ETag",
-                operation.id
-            );
+            path = path.rsplit_once('/').map(|(parent, _)| parent).unwrap_or_default();
+            assert!(!path.is_empty(), "{}: nothing at or above its path has an ETag", operation.id);
         }
     }
 
@@ -213,11 +161,7 @@ impl<'a> Table<'a> {
     #[track_caller]
     fn refused(&self, call: Call) -> Response {
         let answer = self.send(call);
-        assert!(
-            (400..500).contains(&answer.status),
-            "expected a 4xx: {}",
-            answer.describe()
-        );
+        assert!((400..500).contains(&answer.status), "expected a 4xx: {}", answer.describe());
         complete_problem(&answer);
         answer
     }
@@ -228,19 +172,13 @@ impl<'a> Table<'a> {
         let answer = call.send();
         assert!(answer.status < 500, "5xx: {}", answer.describe());
         assert!(
-            answer
-                .header("x-request-id")
-                .is_some_and(|id| !id.is_empty()),
+            answer.header("x-request-id").is_some_and(|id| !id.is_empty()),
             "no X-Request-Id: {}",
             answer.describe()
         );
         let timing = answer.header("server-timing").unwrap_or_default();
         for part in ["queue;dur=", "pool;dur=", "db;dur=", "app;dur="] {
-            assert!(
-                timing.contains(part),
-                "Server-Timing {timing:?} has no {part}: {}",
-                answer.describe()
-            );
+            assert!(timing.contains(part), "Server-Timing {timing:?} has no {part}: {}", answer.describe());
         }
         answer
     }

@@ -34,11 +34,7 @@ pub struct World {
 impl World {
     /// A world of these services, populated by this fixture.
     pub fn new(urls: Urls, fixture: impl Fixture + 'static) -> Self {
-        Self {
-            urls,
-            fixture: Box::new(fixture),
-            client: Client::new(),
-        }
+        Self { urls, fixture: Box::new(fixture), client: Client::new() }
     }
 
     /// A service by its name; panics if it does not take part.
@@ -52,10 +48,7 @@ impl World {
             "notification" => &self.urls.notification,
             _ => panic!("no service is called {name}"),
         };
-        self.client.api(
-            url.as_deref()
-                .unwrap_or_else(|| panic!("{name} takes no part in this world")),
-        )
+        self.client.api(url.as_deref().unwrap_or_else(|| panic!("{name} takes no part in this world")))
     }
 
     /// Account.
@@ -164,10 +157,5 @@ pub fn run(world: &World, cases: &[Case]) {
         })
         .map(|case| case.name)
         .collect();
-    assert!(
-        failed.is_empty(),
-        "{} of {} cases failed: {failed:#?}",
-        failed.len(),
-        cases.len()
-    );
+    assert!(failed.is_empty(), "{} of {} cases failed: {failed:#?}", failed.len(), cases.len());
 }

@@ -61,10 +61,7 @@ impl Standing {
 ///
 /// Days that passed while nothing could be tried are not made up for: one attempt stands for all of them.
 pub fn next_attempt(first: DateTime<Utc>, failed: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    RETRY_DAYS
-        .iter()
-        .map(|days| first + TimeDelta::days(*days))
-        .find(|at| *at > failed)
+    RETRY_DAYS.iter().map(|days| first + TimeDelta::days(*days)).find(|at| *at > failed)
 }
 
 #[cfg(test)]
@@ -87,27 +84,17 @@ mod tests {
             (7.0, None),
             (30.0, None),
         ] {
-            assert_eq!(
-                next_attempt(first, day(failed)),
-                next.map(day),
-                "failed on day {failed}"
-            );
+            assert_eq!(next_attempt(first, day(failed)), next.map(day), "failed on day {failed}");
         }
     }
 
     #[test]
     fn frozen_from_the_last_moment_of_grace() {
-        let days = Days {
-            notice: 3,
-            freeze: 14,
-        };
+        let days = Days { notice: 3, freeze: 14 };
         let first: DateTime<Utc> = "2026-11-04T00:10:00Z".parse().unwrap();
         let end = first + TimeDelta::days(14);
         assert_eq!(days.standing(None, end), Standing::Active);
-        assert_eq!(
-            days.standing(Some(first), end - TimeDelta::microseconds(1)),
-            Standing::Overdue
-        );
+        assert_eq!(days.standing(Some(first), end - TimeDelta::microseconds(1)), Standing::Overdue);
         assert_eq!(days.standing(Some(first), end), Standing::Frozen);
     }
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use actix_web::web::Data;
 use kit::auth::{Admin, Member, Operator};
 use kit::id::{InvoiceId, OrganisationId, RunId};
-use kit::{
-    Answer, Ctx, Error, FieldError, Idempotency, Ids, IfMatch, Json, Page, Routes, call, reply,
-};
+use kit::{Answer, Ctx, Error, FieldError, Idempotency, Ids, IfMatch, Json, Page, Routes, call, reply};
 
 use crate::model::{NewPaymentMethod, NewRun};
 use crate::provider::{Card, Refused, Threads};
@@ -26,10 +24,7 @@ pub fn routes() -> Routes {
         .get("/organisations/{org}/usage", find_usage)
         .get("/organisations/{org}/invoices", list_invoices)
         .get("/organisations/{org}/invoices/{id}", find_invoice)
-        .post(
-            "/organisations/{org}/invoices/{id}/payments",
-            create_payment,
-        )
+        .post("/organisations/{org}/invoices/{id}/payments", create_payment)
         .post("/billing-runs", create_run)
         .get("/billing-runs", list_runs)
         .get("/billing-runs/{id}", find_run)
@@ -55,18 +50,12 @@ async fn set_payment_method(
     check_seen(before.as_ref(), seen)?;
     let token = body.check()?.payment_method_token;
     let customer = before.map(|card| card.customer_id);
-    let (customer, card) = provider
-        .ask(move |provider| attach(provider, organisation, customer, &token))
-        .await??;
-    let set = call::write(&ctx, &store, move |s| {
-        s.set_payment_method(organisation, seen, &customer, &card, &meta)
-    });
+    let (customer, card) = provider.ask(move |provider| attach(provider, organisation, customer, &token)).await??;
+    let set = call::write(&ctx, &store, move |s| s.set_payment_method(organisation, seen, &customer, &card, &meta));
     match set.await? {
-        (method, true) => reply::created(
-            format!("/organisations/{organisation}/payment-method"),
-            method.version,
-            &method,
-        ),
+        (method, true) => {
+            reply::created(format!("/organisations/{organisation}/payment-method"), method.version, &method)
+        }
         (method, false) => reply::with_etag(method.version, &method),
     }
 }
@@ -80,10 +69,7 @@ fn attach(
 ) -> Result<(String, Card), Error> {
     let customer = match customer {
         Some(customer) => customer,
-        None => provider.create_customer(
-            &organisation.to_string(),
-            &format!("customer-{organisation}"),
-        )?,
+        None => provider.create_customer(&organisation.to_string(), &format!("customer-{organisation}"))?,
     };
     // Not a key of the organisation's: the same test token given twice is two cards.
     let key = format!("attach-{}", uuid::Uuid::now_v7());
@@ -95,41 +81,21 @@ fn attach(
             } else {
                 "was refused by the payment provider"
             };
-            Err(Error::Invalid(vec![FieldError::new(
-                "paymentMethodToken",
-                code,
-                message,
-            )]))
+            Err(Error::Invalid(vec![FieldError::new("paymentMethodToken", code, message)]))
         }
     }
 }
 
 async fn find_payment_method(ctx: Ctx, member: Member, store: Db) -> Answer {
-    let card = call::read(&ctx, &store, move |s| {
-        s.find_payment_method(member.organisation)
-    })
-    .await?;
+    let card = call::read(&ctx, &store, move |s| s.find_payment_method(member.organisation)).await?;
     let method = card.ok_or(Error::NotFound)?.shown;
     reply::with_etag(method.version, &method)
 }
 
 /// Forgotten here first: a card that stays attached at the provider is used by nobody.
-async fn delete_payment_method(
-    ctx: Ctx,
-    admin: Admin,
-    seen: IfMatch,
-    store: Db,
-    provider: Provider,
-) -> Answer {
-    let card = call::write(&ctx, &store, move |s| {
-        s.delete_payment_method(admin.organisation, seen)
-    })
-    .await?;
-    if let Err(error) = provider
-        .ask(move |provider| provider.detach(&card.token))
-        .await
-        .and_then(|detached| detached)
-    {
+async fn delete_payment_method(ctx: Ctx, admin: Admin, seen: IfMatch, store: Db, provider: Provider) -> Answer {
+    let card = call::write(&ctx, &store, move |s| s.delete_payment_method(admin.organisation, seen)).await?;
+    if let Err(error) = provider.ask(move |provider| provider.detach(&card.token)).await.and_then(|detached| detached) {
         tracing::warn!(%error, "a card forgotten here stays attached at the payment provider");
     }
     reply::no_content()
@@ -137,29 +103,14 @@ async fn delete_payment_method(
 
 async fn find_usage(ctx: Ctx, member: Member, store: Db) -> Answer {
     let now = ctx.now();
-    reply::ok(
-        &call::read(&ctx, &store, move |s| {
-            s.find_usage(member.organisation, now)
-        })
-        .await?,
-    )
+    reply::ok(&call::read(&ctx, &store, move |s| s.find_usage(member.organisation, now)).await?)
 }
 
 async fn list_invoices(ctx: Ctx, member: Member, page: Page, store: Db) -> Answer {
-    reply::page(
-        &call::read(&ctx, &store, move |s| {
-            s.list_invoices(member.organisation, &page)
-        })
-        .await?,
-    )
+    reply::page(&call::read(&ctx, &store, move |s| s.list_invoices(member.organisation, &page)).await?)
 }
 
-async fn find_invoice(
-    ctx: Ctx,
-    _: Member,
-    ids: Ids<(OrganisationId, InvoiceId)>,
-    store: Db,
-) -> Answer {
+async fn find_invoice(ctx: Ctx, _: Member, ids: Ids<(OrganisationId, InvoiceId)>, store: Db) -> Answer {
     let (organisation, id) = ids.0;
     let invoice = call::read(&ctx, &store, move |s| s.find_invoice(organisation, id)).await?;
     reply::with_etag(invoice.version, &invoice)
@@ -176,40 +127,20 @@ async fn create_payment(
 ) -> Answer {
     let ((organisation, id), meta) = (ids.0, ctx.meta());
     let (key, begun) = (idempotency.clone(), meta.clone());
-    let attempt = match call::write(&ctx, &store, move |s| {
-        s.begin_payment(organisation, id, &key, &begun)
-    })
-    .await?
-    {
+    let attempt = match call::write(&ctx, &store, move |s| s.begin_payment(organisation, id, &key, &begun)).await? {
         Begun::Before(reply) => return Ok(reply),
         Begun::Ask(attempt) => attempt,
     };
     let asked = attempt.clone();
-    let outcome = provider
-        .ask(move |provider| work::ask(provider, &asked))
-        .await?;
-    call::write(&ctx, &store, move |s| {
-        s.end_payment(&attempt, &outcome, &idempotency, &meta)
-    })
-    .await
+    let outcome = provider.ask(move |provider| work::ask(provider, &asked)).await?;
+    call::write(&ctx, &store, move |s| s.end_payment(&attempt, &outcome, &idempotency, &meta)).await
 }
 
-async fn create_run(
-    ctx: Ctx,
-    _: Operator,
-    idempotency: Idempotency,
-    body: Json<NewRun>,
-    store: Db,
-) -> Answer {
+async fn create_run(ctx: Ctx, _: Operator, idempotency: Idempotency, body: Json<NewRun>, store: Db) -> Answer {
     let meta = ctx.meta();
-    let period = body
-        .check()?
-        .period()
-        .ok_or_else(|| Error::invalid("period", "invalid_format", "must be a month, YYYY-MM"))?;
-    call::write(&ctx, &store, move |s| {
-        s.create_run(period, &idempotency, &meta)
-    })
-    .await
+    let period =
+        body.check()?.period().ok_or_else(|| Error::invalid("period", "invalid_format", "must be a month, YYYY-MM"))?;
+    call::write(&ctx, &store, move |s| s.create_run(period, &idempotency, &meta)).await
 }
 
 async fn list_runs(ctx: Ctx, _: Operator, page: Page, store: Db) -> Answer {

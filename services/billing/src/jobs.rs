@@ -64,32 +64,18 @@ impl Pace for Live<'_> {
 }
 
 /// Starts the thread, and adds the job that keeps the lease and wakes it.
-pub fn add(
-    routes: Routes,
-    store: PgStore,
-    work: Work,
-    clock: Clock,
-    lease_ms: i64,
-) -> std::io::Result<Routes> {
+pub fn add(routes: Routes, store: PgStore, work: Work, clock: Clock, lease_ms: i64) -> std::io::Result<Routes> {
     let (held, over) = (AtomicBool::new(false), AtomicBool::new(false));
-    let lease = Arc::new(Lease {
-        store,
-        holder: Uuid::now_v7(),
-        lease_ms,
-        held,
-        over,
-    });
+    let lease = Arc::new(Lease { store, holder: Uuid::now_v7(), lease_ms, held, over });
     let (wake, woken) = sync_channel(1);
     let own = Arc::clone(&lease);
-    std::thread::Builder::new()
-        .name("billing-work".into())
-        .spawn(move || {
-            // Without waiting for the first alarm: whoever takes over shouldn't lose another second.
-            if let Err(error) = own.hold() {
-                tracing::debug!(%error, "no lease yet");
-            }
-            run(&own, &work, &clock, &woken);
-        })?;
+    std::thread::Builder::new().name("billing-work".into()).spawn(move || {
+        // Without waiting for the first alarm: whoever takes over shouldn't lose another second.
+        if let Err(error) = own.hold() {
+            tracing::debug!(%error, "no lease yet");
+        }
+        run(&own, &work, &clock, &woken);
+    })?;
     let alarm = Alarm { lease, wake };
     Ok(routes.job("* * * * * *", "billing-work", move || {
         let held = alarm.lease.hold()?;

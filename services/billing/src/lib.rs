@@ -46,22 +46,12 @@ impl Service for Billing {
 
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
         let settings = boot.settings();
-        let key = settings
-            .stripe_api_key
-            .as_deref()
-            .filter(|key| !key.is_empty());
-        let key = key.ok_or_else(|| {
-            StartError::Usage("STRIPE_API_KEY is missing: our key at the payment provider".into())
-        })?;
-        let provider = Arc::new(Provider::new(
-            &settings.stripe_api_base,
-            key,
-            settings.provider_timeout(),
-        ));
+        let key = settings.stripe_api_key.as_deref().filter(|key| !key.is_empty());
+        let key =
+            key.ok_or_else(|| StartError::Usage("STRIPE_API_KEY is missing: our key at the payment provider".into()))?;
+        let provider = Arc::new(Provider::new(&settings.stripe_api_base, key, settings.provider_timeout()));
         let store = PgStore::new(boot.db(), settings.days(), settings.pause());
-        let failed = |error: std::io::Error| {
-            StartError::Failed(format!("threads can't be started: {error}"))
-        };
+        let failed = |error: std::io::Error| StartError::Failed(format!("threads can't be started: {error}"));
         let (threads, waiting) = PROVIDER_THREADS;
         let asking = Threads::start(&provider, threads, waiting).map_err(failed)?;
         let mut routes = handlers::data(handlers::routes(), Arc::new(store.clone()), asking)
@@ -69,8 +59,7 @@ impl Service for Billing {
             .measure(progress::measured());
         if settings.work {
             let work = Work::new(store.clone(), provider, settings);
-            routes =
-                jobs::add(routes, store, work, boot.clock(), settings.lease_ms).map_err(failed)?;
+            routes = jobs::add(routes, store, work, boot.clock(), settings.lease_ms).map_err(failed)?;
         }
         Ok(routes)
     }

@@ -21,9 +21,7 @@ impl Validate for NewPaymentMethod {
     fn validate(&self, invalid: &mut Invalid) {
         let token = &self.payment_method_token;
         // It becomes a segment of a URL at the provider's.
-        let plain = token
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        let plain = token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         invalid.require(
             (1..=200).contains(&token.len()) && plain,
             "paymentMethodToken",
@@ -34,14 +32,9 @@ impl Validate for NewPaymentMethod {
 
     /// Card numbers are looked for before anything else is, in whatever the body holds.
     fn screen(body: &[u8]) -> Option<kit::FieldError> {
-        let held = serde_json::from_slice(body)
-            .is_ok_and(|value| crate::card_number::holds_card_number(&value));
+        let held = serde_json::from_slice(body).is_ok_and(|value| crate::card_number::holds_card_number(&value));
         held.then(|| {
-            kit::FieldError::new(
-                "",
-                "card_number",
-                "holds a card number; send the payment provider's token for it",
-            )
+            kit::FieldError::new("", "card_number", "holds a card number; send the payment provider's token for it")
         })
     }
 }
@@ -189,12 +182,7 @@ impl NewRun {
 
 impl Validate for NewRun {
     fn validate(&self, invalid: &mut Invalid) {
-        invalid.require(
-            self.period().is_some(),
-            "period",
-            "invalid_format",
-            "must be a month, YYYY-MM",
-        );
+        invalid.require(self.period().is_some(), "period", "invalid_format", "must be a month, YYYY-MM");
     }
 }
 

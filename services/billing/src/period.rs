@@ -10,9 +10,7 @@ impl Period {
     /// Reads `YYYY-MM`, from 2000 on; nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         let (year, month) = text.split_once('-')?;
-        let digits = |part: &str, length| {
-            part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit())
-        };
+        let digits = |part: &str, length| part.len() == length && part.bytes().all(|byte| byte.is_ascii_digit());
         if !digits(year, 4) || year < "2000" || !digits(month, 2) {
             return None;
         }
@@ -48,11 +46,7 @@ impl Period {
     /// The last period whose run should have started by itself.
     pub fn last_due(now: DateTime<Utc>) -> Self {
         let last = Self::of(now).before();
-        if last.run_at() <= now {
-            last
-        } else {
-            last.before()
-        }
+        if last.run_at() <= now { last } else { last.before() }
     }
 }
 
@@ -98,10 +92,7 @@ mod tests {
     fn a_run_starts_ten_minutes_into_the_first() {
         let december = Period::parse("2026-12").unwrap();
         assert_eq!(december.end(), at("2027-01-01T00:00:00Z"));
-        assert_eq!(
-            Period::last_due(at("2027-01-01T00:09:59Z")).to_string(),
-            "2026-11"
-        );
+        assert_eq!(Period::last_due(at("2027-01-01T00:09:59Z")).to_string(), "2026-11");
         assert_eq!(Period::last_due(at("2027-01-01T00:10:00Z")), december);
         assert_eq!(Period::last_due(at("2027-01-31T23:59:59Z")), december);
         assert_eq!(Period::of(at("2026-12-31T23:59:59Z")), december);

@@ -13,18 +13,14 @@ kit::statement! {
 
 /// `billing_run_organisations`, by period and part: `due`, `invoiced`, `unanswered`.
 pub fn measured() -> Measured {
-    let help =
-        "Organisations of the latest billing run: due, invoiced, and not yet paid or refused.";
+    let help = "Organisations of the latest billing run: due, invoiced, and not yet paid or refused.";
     let labels = &["period", "part"];
     Measured::new("billing_run_organisations", help, labels, |connection| {
         let runs = LatestRun {}.load::<(String, i32, i32, i64)>(connection)?;
         let parts = |(period, due, invoiced, unanswered): (String, i32, i32, i64)| {
             [
                 (vec![period.clone(), "due".to_owned()], f64::from(due)),
-                (
-                    vec![period.clone(), "invoiced".to_owned()],
-                    f64::from(invoiced),
-                ),
+                (vec![period.clone(), "invoiced".to_owned()], f64::from(invoiced)),
                 (vec![period, "unanswered".to_owned()], unanswered as f64),
             ]
         };

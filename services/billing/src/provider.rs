@@ -57,11 +57,7 @@ impl Provider {
 
     /// The organisation at the provider: made once for a key, whoever asks.
     pub fn create_customer(&self, organisation: &str, key: &str) -> Result<String, Error> {
-        let (status, body) = self.post(
-            "/v1/customers",
-            key,
-            &[("metadata[organisation]", organisation)],
-        )?;
+        let (status, body) = self.post("/v1/customers", key, &[("metadata[organisation]", organisation)])?;
         match (status, body["id"].as_str()) {
             (200, Some(id)) => Ok(id.to_owned()),
             _ => Err(unexpected("customers", status, &body)),
@@ -69,32 +65,20 @@ impl Provider {
     }
 
     /// Gives the card behind a token to a customer. `Ok(Err(…))` is the provider's no.
-    pub fn attach(
-        &self,
-        token: &str,
-        customer_id: &str,
-        key: &str,
-    ) -> Result<Result<Card, Refused>, Error> {
+    pub fn attach(&self, token: &str, customer_id: &str, key: &str) -> Result<Result<Card, Refused>, Error> {
         let path = format!("/v1/payment_methods/{token}/attach");
         let (status, body) = self.post(&path, key, &[("customer", customer_id)])?;
         match status {
-            200 => Card::read(&body)
-                .map(Ok)
-                .ok_or_else(|| unexpected("attach", status, &body)),
-            400 | 402 | 404 if body["error"]["type"] != "idempotency_error" => {
-                Ok(Err(Refused::read(&body)))
-            }
+            200 => Card::read(&body).map(Ok).ok_or_else(|| unexpected("attach", status, &body)),
+            400 | 402 | 404 if body["error"]["type"] != "idempotency_error" => Ok(Err(Refused::read(&body))),
             _ => Err(unexpected("attach", status, &body)),
         }
     }
 
     /// Takes a card away from its customer; that it is gone already is no error.
     pub fn detach(&self, token: &str) -> Result<(), Error> {
-        let (status, body) = self.post(
-            &format!("/v1/payment_methods/{token}/detach"),
-            &format!("detach-{token}"),
-            &[],
-        )?;
+        let (status, body) =
+            self.post(&format!("/v1/payment_methods/{token}/detach"), &format!("detach-{token}"), &[])?;
         match status {
             200 | 400 | 404 => Ok(()),
             _ => Err(unexpected("detach", status, &body)),
@@ -127,24 +111,14 @@ impl Provider {
     pub fn find_charge(&self, charge: &Charge) -> Result<Option<Outcome>, Error> {
         let mut after = String::new();
         loop {
-            let path = format!(
-                "/v1/payment_intents?customer={}&limit=100{after}",
-                charge.customer_id
-            );
+            let path = format!("/v1/payment_intents?customer={}&limit=100{after}", charge.customer_id);
             let (status, body) = self.get(&path)?;
             let page = body["data"].as_array().filter(|_| status == 200);
             let page = page.ok_or_else(|| unexpected("payment_intents", status, &body))?;
-            if let Some(intent) = page
-                .iter()
-                .find(|intent| intent["metadata"]["attempt"] == charge.key.as_str())
-            {
+            if let Some(intent) = page.iter().find(|intent| intent["metadata"]["attempt"] == charge.key.as_str()) {
                 return Ok(Some(Outcome::of_intent(intent)));
             }
-            match page
-                .last()
-                .and_then(|intent| intent["id"].as_str())
-                .filter(|_| body["has_more"] == true)
-            {
+            match page.last().and_then(|intent| intent["id"].as_str()).filter(|_| body["has_more"] == true) {
                 Some(last) => after = format!("&starting_after={last}"),
                 None => return Ok(None),
             }
@@ -152,25 +126,18 @@ impl Provider {
     }
 
     fn get(&self, path: &str) -> Result<(u16, Value), Error> {
-        let request = self
-            .agent
-            .get(format!("{}{path}", self.base))
-            .header("authorization", &self.authorization);
+        let request = self.agent.get(format!("{}{path}", self.base)).header("authorization", &self.authorization);
         read(request.call())
     }
 
     fn post(&self, path: &str, key: &str, form: &[(&str, &str)]) -> Result<(u16, Value), Error> {
         let request = self.agent.post(format!("{}{path}", self.base));
-        let request = request
-            .header("authorization", &self.authorization)
-            .header("idempotency-key", key);
+        let request = request.header("authorization", &self.authorization).header("idempotency-key", key);
         read(request.send_form(form.iter().copied()))
     }
 }
 
-fn read(
-    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
-) -> Result<(u16, Value), Error> {
+fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<(u16, Value), Error> {
     let read = answer.and_then(|mut answer| {
         let status = answer.status().as_u16();
         // A refusal needn't be JSON (a gateway's 502 isn't); a success that isn't tells nothing and is no answer.

@@ -11,20 +11,10 @@ use crate::dunning::Days;
 #[derive(Args, Clone)]
 pub struct Settings {
     /// where the payment provider is
-    #[arg(
-        long,
-        env = "STRIPE_API_BASE",
-        default_value = "https://api.stripe.com",
-        value_name = "URL"
-    )]
+    #[arg(long, env = "STRIPE_API_BASE", default_value = "https://api.stripe.com", value_name = "URL")]
     pub stripe_api_base: String,
     /// our key at the payment provider
-    #[arg(
-        long,
-        env = "STRIPE_API_KEY",
-        hide_env_values = true,
-        value_name = "KEY"
-    )]
+    #[arg(long, env = "STRIPE_API_KEY", hide_env_values = true, value_name = "KEY")]
     pub stripe_api_key: Option<String>,
     /// how long an answer of the provider is waited for, in milliseconds
     #[arg(long, env = "PROVIDER_TIMEOUT_MS", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=120_000))]
@@ -61,10 +51,7 @@ pub struct Settings {
 impl Settings {
     /// The days of dunning.
     pub fn days(&self) -> Days {
-        Days {
-            notice: self.notice_days,
-            freeze: self.freeze_days,
-        }
+        Days { notice: self.notice_days, freeze: self.freeze_days }
     }
 
     /// The first pause before a charge is asked for again.

@@ -42,10 +42,7 @@ pub enum Begun {
 /// Billing's use cases, as requests need them.
 pub trait Store: Send + Sync {
     /// The card of an organisation, with what only the provider may see.
-    fn find_payment_method(
-        &self,
-        organisation: OrganisationId,
-    ) -> Result<Option<StoredCard>, Error>;
+    fn find_payment_method(&self, organisation: OrganisationId) -> Result<Option<StoredCard>, Error>;
 
     /// Keeps a card that the provider has taken. True: it is the first one.
     fn set_payment_method(
@@ -58,21 +55,13 @@ pub trait Store: Send + Sync {
     ) -> Result<(PaymentMethod, bool), Error>;
 
     /// Forgets the card; what it was.
-    fn delete_payment_method(
-        &self,
-        organisation: OrganisationId,
-        seen: IfMatch,
-    ) -> Result<StoredCard, Error>;
+    fn delete_payment_method(&self, organisation: OrganisationId, seen: IfMatch) -> Result<StoredCard, Error>;
 
     /// What the running period costs up to now.
     fn find_usage(&self, organisation: OrganisationId, now: DateTime<Utc>) -> Result<Usage, Error>;
 
     /// A page of invoices, oldest first.
-    fn list_invoices(
-        &self,
-        organisation: OrganisationId,
-        page: &Page,
-    ) -> Result<Paged<Invoice>, Error>;
+    fn list_invoices(&self, organisation: OrganisationId, page: &Page) -> Result<Paged<Invoice>, Error>;
 
     /// One invoice.
     fn find_invoice(&self, organisation: OrganisationId, id: InvoiceId) -> Result<Invoice, Error>;
@@ -96,12 +85,7 @@ pub trait Store: Send + Sync {
     ) -> Result<Reply, Error>;
 
     /// Begins a run: 202; or shows the one of that period: 200.
-    fn create_run(
-        &self,
-        period: Period,
-        idempotency: &Idempotency,
-        meta: &Meta,
-    ) -> Result<Reply, Error>;
+    fn create_run(&self, period: Period, idempotency: &Idempotency, meta: &Meta) -> Result<Reply, Error>;
 
     /// A page of runs, oldest first.
     fn list_runs(&self, page: &Page) -> Result<Paged<Run>, Error>;
@@ -130,8 +114,7 @@ impl PgStore {
 
     /// Takes or keeps the lease of the work; false: another instance has it.
     pub fn hold_lease(&self, holder: Uuid, lease_ms: i64) -> Result<bool, Error> {
-        self.db
-            .write(|connection| leases::hold(connection, "work", holder, lease_ms))
+        self.db.write(|connection| leases::hold(connection, "work", holder, lease_ms))
     }
 
     /// Begins the run of the last month if it is time. True: one was begun.
@@ -147,65 +130,44 @@ impl PgStore {
 
     /// Copies plan and counts of every organisation due, once.
     pub fn take_snapshot(&self, run: RunId, now: DateTime<Utc>) -> Result<(), Error> {
-        self.db
-            .write(|connection| take_snapshot(connection, run, now))
+        self.db.write(|connection| take_snapshot(connection, run, now))
     }
 
     /// Writes up to `limit` invoices of a run; how many. None: all are written.
     pub fn write_invoices(&self, run: RunId, limit: i64, meta: &Meta) -> Result<usize, Error> {
         let first = self.days.first_attempt(meta.now);
-        self.db
-            .write(|connection| invoicing::write_batch(connection, run, limit, first, meta))
+        self.db.write(|connection| invoicing::write_batch(connection, run, limit, first, meta))
     }
 
     /// Ends a run, if every invoice has had an answer.
     pub fn end_charging(&self, run: RunId, now: DateTime<Utc>) -> Result<(), Error> {
-        self.db
-            .write(|connection| runs::end_charging(connection, run, now))
+        self.db.write(|connection| runs::end_charging(connection, run, now))
     }
 
     /// Begins attempts for up to `limit` invoices whose time has come; and how many those were.
-    pub fn start_due_attempts(
-        &self,
-        limit: i64,
-        meta: &Meta,
-    ) -> Result<(Vec<Started>, usize), Error> {
-        self.db
-            .write(|connection| attempts::start_due(connection, limit, self.pause, meta))
+    pub fn start_due_attempts(&self, limit: i64, meta: &Meta) -> Result<(Vec<Started>, usize), Error> {
+        self.db.write(|connection| attempts::start_due(connection, limit, self.pause, meta))
     }
 
     /// Attempts whose answer never came, to be asked again.
     pub fn ask_again(&self, limit: i64, now: DateTime<Utc>) -> Result<Vec<Started>, Error> {
-        self.db
-            .write(|connection| attempts::ask_again(connection, limit, self.pause, now))
+        self.db.write(|connection| attempts::ask_again(connection, limit, self.pause, now))
     }
 
     /// Writes down how an attempt ended, and what follows from it; once, whoever comes with it.
-    pub fn record_outcome(
-        &self,
-        attempt: &Started,
-        outcome: &Outcome,
-        meta: &Meta,
-    ) -> Result<(), Error> {
-        self.db.write(|connection| {
-            outcomes::record_outcome(connection, attempt, outcome, self.days, meta)
-        })
+    pub fn record_outcome(&self, attempt: &Started, outcome: &Outcome, meta: &Meta) -> Result<(), Error> {
+        self.db.write(|connection| outcomes::record_outcome(connection, attempt, outcome, self.days, meta))
     }
 
     /// Freezes up to `limit` organisations whose grace period has ended; how many.
     pub fn freeze_due(&self, limit: i64, meta: &Meta) -> Result<usize, Error> {
-        self.db
-            .write(|connection| standings::freeze_due(connection, self.days, limit, meta))
+        self.db.write(|connection| standings::freeze_due(connection, self.days, limit, meta))
     }
 }
 
 impl Store for PgStore {
-    fn find_payment_method(
-        &self,
-        organisation: OrganisationId,
-    ) -> Result<Option<StoredCard>, Error> {
-        self.db
-            .read(|connection| payment_methods::find(connection, organisation))
+    fn find_payment_method(&self, organisation: OrganisationId) -> Result<Option<StoredCard>, Error> {
+        self.db.read(|connection| payment_methods::find(connection, organisation))
     }
 
     fn set_payment_method(
@@ -216,37 +178,23 @@ impl Store for PgStore {
         card: &Card,
         meta: &Meta,
     ) -> Result<(PaymentMethod, bool), Error> {
-        self.db.write(|connection| {
-            payment_methods::set(connection, organisation, seen, customer_id, card, meta)
-        })
+        self.db.write(|connection| payment_methods::set(connection, organisation, seen, customer_id, card, meta))
     }
 
-    fn delete_payment_method(
-        &self,
-        organisation: OrganisationId,
-        seen: IfMatch,
-    ) -> Result<StoredCard, Error> {
-        self.db
-            .write(|connection| payment_methods::delete(connection, organisation, seen))
+    fn delete_payment_method(&self, organisation: OrganisationId, seen: IfMatch) -> Result<StoredCard, Error> {
+        self.db.write(|connection| payment_methods::delete(connection, organisation, seen))
     }
 
     fn find_usage(&self, organisation: OrganisationId, now: DateTime<Utc>) -> Result<Usage, Error> {
-        self.db
-            .read(|connection| invoices::usage(connection, organisation, now))
+        self.db.read(|connection| invoices::usage(connection, organisation, now))
     }
 
-    fn list_invoices(
-        &self,
-        organisation: OrganisationId,
-        page: &Page,
-    ) -> Result<Paged<Invoice>, Error> {
-        self.db
-            .read(|connection| invoices::list(connection, organisation, page))
+    fn list_invoices(&self, organisation: OrganisationId, page: &Page) -> Result<Paged<Invoice>, Error> {
+        self.db.read(|connection| invoices::list(connection, organisation, page))
     }
 
     fn find_invoice(&self, organisation: OrganisationId, id: InvoiceId) -> Result<Invoice, Error> {
-        self.db
-            .read(|connection| invoices::find(connection, organisation, id))
+        self.db.read(|connection| invoices::find(connection, organisation, id))
     }
 
     fn begin_payment(
@@ -256,9 +204,7 @@ impl Store for PgStore {
         idempotency: &Idempotency,
         meta: &Meta,
     ) -> Result<Begun, Error> {
-        self.db.write(|connection| {
-            attempts::begin_payment(connection, organisation, id, self.pause, idempotency, meta)
-        })
+        self.db.write(|connection| attempts::begin_payment(connection, organisation, id, self.pause, idempotency, meta))
     }
 
     fn end_payment(
@@ -278,14 +224,8 @@ impl Store for PgStore {
         answered?
     }
 
-    fn create_run(
-        &self,
-        period: Period,
-        idempotency: &Idempotency,
-        meta: &Meta,
-    ) -> Result<Reply, Error> {
-        self.db
-            .write(|connection| runs::create(connection, period, idempotency, meta))
+    fn create_run(&self, period: Period, idempotency: &Idempotency, meta: &Meta) -> Result<Reply, Error> {
+        self.db.write(|connection| runs::create(connection, period, idempotency, meta))
     }
 
     fn list_runs(&self, page: &Page) -> Result<Paged<Run>, Error> {
@@ -297,7 +237,6 @@ impl Store for PgStore {
     }
 
     fn find_standing(&self, organisation: OrganisationId) -> Result<Standing, Error> {
-        self.db
-            .read(|connection| invoices::standing(connection, organisation))
+        self.db.read(|connection| invoices::standing(connection, organisation))
     }
 }

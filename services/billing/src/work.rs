@@ -74,12 +74,7 @@ impl Work {
         for run in self.store.unfinished_runs()? {
             self.store.end_charging(run.id, pace.now())?;
         }
-        while pace.go_on()
-            && self
-                .store
-                .freeze_due(FREEZE_BATCH, &meta("freezing", pace))?
-                > 0
-        {}
+        while pace.go_on() && self.store.freeze_due(FREEZE_BATCH, &meta("freezing", pace))? > 0 {}
         Ok(())
     }
 
@@ -103,9 +98,7 @@ impl Work {
             self.ask_all(&again, pace);
         }
         while pace.go_on() {
-            let (started, due) = self
-                .store
-                .start_due_attempts(self.charge_batch, &meta("charging", pace))?;
+            let (started, due) = self.store.start_due_attempts(self.charge_batch, &meta("charging", pace))?;
             if due == 0 {
                 break;
             }
@@ -143,21 +136,14 @@ impl Work {
             tracing::warn!(%invoice, number, why, "no answer to a charge; it is asked for again");
             return;
         }
-        if let Err(error) = self
-            .store
-            .record_outcome(attempt, outcome, &meta("charging", pace))
-        {
+        if let Err(error) = self.store.record_outcome(attempt, outcome, &meta("charging", pace)) {
             tracing::warn!(%invoice, number, %error, "the answer to a charge was not written down; it is asked for again");
         }
     }
 }
 
 fn meta(job: &str, pace: &dyn Pace) -> Meta {
-    Meta {
-        actor: None,
-        request_id: format!("{job}-{}", uuid::Uuid::now_v7()),
-        now: pace.now(),
-    }
+    Meta { actor: None, request_id: format!("{job}-{}", uuid::Uuid::now_v7()), now: pace.now() }
 }
 
 /// Asks the provider for the money of one attempt, always with the attempt's own key.

@@ -67,15 +67,9 @@ where
         let store = Arc::clone(store);
         let shared = Shared {
             find: Box::new(move |keys| find(&store, keys)),
-            state: Mutex::new(State {
-                waiting: VecDeque::new(),
-                queued: false,
-                running: 0,
-            }),
+            state: Mutex::new(State { waiting: VecDeque::new(), queued: false, running: 0 }),
         };
-        Arc::new(Self {
-            shared: Arc::new(shared),
-        })
+        Arc::new(Self { shared: Arc::new(shared) })
     }
 
     /// What stands under this key, read on a thread of the read lane. A full queue is a 503 at once.
@@ -118,11 +112,7 @@ where
         if state.waiting.len() >= lane.max() {
             return None;
         }
-        state.waiting.push_back(Waiting {
-            key,
-            since: Instant::now(),
-            answer,
-        });
+        state.waiting.push_back(Waiting { key, since: Instant::now(), answer });
         self.schedule(&mut state, lane, sharing, Lane::push);
         if !state.queued && state.running == 0 {
             // The lane takes no more, and nobody would come back for this one.
@@ -177,9 +167,7 @@ where
     /// Whoever waited too long, or waits no more, is not asked for.
     fn answer(&self, mut taken: Vec<Waiting<K, V>>, lane: &Lane, sharing: Sharing) {
         taken.retain(|one| !one.answer.is_closed());
-        let (late, taken): (Vec<_>, Vec<_>) = taken
-            .into_iter()
-            .partition(|one| one.since.elapsed() > lane.patience());
+        let (late, taken): (Vec<_>, Vec<_>) = taken.into_iter().partition(|one| one.since.elapsed() > lane.patience());
         for one in late {
             one.end(Err(Error::Busy(Busy::Queue)), Spent::default());
         }
@@ -209,11 +197,8 @@ where
                 tracing::warn!(%error, keys = count, "a shared read failed: each of it is tried alone");
                 // Only of those who still wait: up to a whole statement's worth of single ones follow each other here.
                 for one in taken.into_iter().filter(|one| !one.answer.is_closed()) {
-                    let turn = if one.since.elapsed() > lane.patience() {
-                        Turn::Late
-                    } else {
-                        Turn::Run(one.since.elapsed())
-                    };
+                    let turn =
+                        if one.since.elapsed() > lane.patience() { Turn::Late } else { Turn::Run(one.since.elapsed()) };
                     let key = one.key.clone();
                     let (value, spent) = perform(turn, || only((self.find)(&[key])?));
                     one.end(value, spent);
@@ -232,16 +217,11 @@ impl<K, V> Waiting<K, V> {
 
 /// The database is away, or has no connection to spare: asking for each alone would only take longer.
 fn everybodys(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused)
-    )
+    matches!(error, Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused))
 }
 
 fn only<V>(values: Vec<Result<V, Error>>) -> Result<V, Error> {
-    counted(values, 1)?
-        .pop()
-        .unwrap_or_else(|| Err(Error::internal("a read by key has no answer")))
+    counted(values, 1)?.pop().unwrap_or_else(|| Err(Error::internal("a read by key has no answer")))
 }
 
 /// Were an answer missing, the ones behind it would be given to the wrong requests.
@@ -254,10 +234,7 @@ fn counted<V>(values: Vec<Result<V, Error>>, count: usize) -> Found<V> {
 }
 
 /// Rows of `unnest(…) with ordinality`, put where their keys stood; each of the keys has exactly one.
-pub fn in_order<T>(
-    count: usize,
-    rows: impl IntoIterator<Item = (i64, T)>,
-) -> Result<Vec<T>, Error> {
+pub fn in_order<T>(count: usize, rows: impl IntoIterator<Item = (i64, T)>) -> Result<Vec<T>, Error> {
     let mut slots: Vec<Option<T>> = std::iter::repeat_with(|| None).take(count).collect();
     let wrong = || Error::internal("a shared read gave a row that nobody asked for, or one twice");
     for (ordinal, row) in rows {

@@ -63,8 +63,7 @@ pub(crate) async fn read(
         let mut body = BytesMut::new();
         let mut seen = 0;
         while let Some(chunk) = payload.next().await {
-            let chunk =
-                chunk.map_err(|_| Error::bad_request("", "incomplete", "the body ended early"))?;
+            let chunk = chunk.map_err(|_| Error::bad_request("", "incomplete", "the body ended early"))?;
             seen += chunk.len();
             if seen > DRAIN_MAX {
                 break;
@@ -73,26 +72,14 @@ pub(crate) async fn read(
                 body.extend_from_slice(&chunk);
             }
         }
-        if seen > BODY_MAX {
-            Err(Error::TooLarge)
-        } else {
-            Ok(body.freeze())
-        }
+        if seen > BODY_MAX { Err(Error::TooLarge) } else { Ok(body.freeze()) }
     };
-    RawBody(
-        tokio::time::timeout(wait, all)
-            .await
-            .unwrap_or(Err(Error::Slow)),
-    )
+    RawBody(tokio::time::timeout(wait, all).await.unwrap_or(Err(Error::Slow)))
 }
 
 /// Whether actix takes all that follows for a stream of another protocol, and no body.
 fn asks_for_websocket(headers: &header::HeaderMap) -> bool {
-    let websocket = |value: &header::HeaderValue| {
-        value
-            .to_str()
-            .is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"))
-    };
-    !headers.contains_key(header::TRANSFER_ENCODING)
-        && headers.get_all(header::UPGRADE).any(websocket)
+    let websocket =
+        |value: &header::HeaderValue| value.to_str().is_ok_and(|text| text.trim().eq_ignore_ascii_case("websocket"));
+    !headers.contains_key(header::TRANSFER_ENCODING) && headers.get_all(header::UPGRADE).any(websocket)
 }

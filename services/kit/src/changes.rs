@@ -51,12 +51,7 @@ pub fn recorded() {
 }
 
 /// Adds a row to `<schema>.changes`; called inside the writing transaction, after the entity's lock.
-pub fn record(
-    connection: &mut PgConnection,
-    schema: &'static str,
-    meta: &Meta,
-    change: Change,
-) -> Result<(), Error> {
+pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, change: Change) -> Result<(), Error> {
     let insert: Sql<'_> = Sql::new(
         "insert into {schema}.changes \
          (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) \
@@ -93,8 +88,5 @@ pub(crate) fn purge(
          where c.at < $1 and (c.xid, c.id) <= (f.xid, f.id) order by c.at limit $2)",
         schema,
     );
-    Ok(delete
-        .bind::<Timestamptz, _>(until)
-        .bind::<BigInt, _>(batch)
-        .execute(connection)?)
+    Ok(delete.bind::<Timestamptz, _>(until).bind::<BigInt, _>(batch).execute(connection)?)
 }

@@ -24,12 +24,7 @@ use crate::app::App;
 #[derive(Args, Clone, Debug)]
 pub struct Clients {
     /// addresses or networks (10.0.0.0/8) of the proxies in front, comma-separated: X-Forwarded-For is believed from them alone
-    #[arg(
-        long,
-        env = "TRUSTED_PROXIES",
-        default_value = "",
-        value_name = "NETWORKS"
-    )]
+    #[arg(long, env = "TRUSTED_PROXIES", default_value = "", value_name = "NETWORKS")]
     pub trusted_proxies: Networks,
     /// origins whose pages may call this service, comma-separated; none: no page of another origin may
     #[arg(long, env = "CORS_ORIGINS", default_value = "", value_name = "ORIGINS")]
@@ -87,16 +82,10 @@ impl FromStr for Origins {
     fn from_str(text: &str) -> Result<Self, String> {
         let origins = text.split(',').map(str::trim).filter(|one| !one.is_empty());
         let check = |origin: &str| {
-            let host = origin
-                .strip_prefix("https://")
-                .or_else(|| origin.strip_prefix("http://"));
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
             match host {
-                Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ']) => {
-                    Ok(origin.to_owned())
-                }
-                _ => Err(format!(
-                    "{origin} is no origin: it looks like https://app.example.com, without a path"
-                )),
+                Some(host) if !host.is_empty() && !host.contains(['/', '*', ' ']) => Ok(origin.to_owned()),
+                _ => Err(format!("{origin} is no origin: it looks like https://app.example.com, without a path")),
             }
         };
         Ok(Self(origins.map(check).collect::<Result<_, _>>()?))
@@ -107,9 +96,7 @@ impl FromStr for Origins {
 /// /64, so all of that counts as one.
 pub fn address(request: &HttpRequest) -> String {
     let peer = request.peer_addr().map(|peer| peer.ip());
-    let trusted = request
-        .app_data::<Data<App>>()
-        .map(|app| &app.clients.trusted_proxies);
+    let trusted = request.app_data::<Data<App>>().map(|app| &app.clients.trusted_proxies);
     named(peer, trusted, request.headers())
 }
 
@@ -119,21 +106,14 @@ pub(crate) fn address_of(request: &ServiceRequest, app: &App) -> String {
     named(peer, Some(&app.clients.trusted_proxies), request.headers())
 }
 
-fn named(
-    peer: Option<IpAddr>,
-    trusted: Option<&Networks>,
-    headers: &actix_web::http::header::HeaderMap,
-) -> String {
+fn named(peer: Option<IpAddr>, trusted: Option<&Networks>, headers: &actix_web::http::header::HeaderMap) -> String {
     let Some(peer) = peer else {
         return "unknown".to_owned();
     };
     let forwarded = headers.get_all("x-forwarded-for");
     let client = match trusted {
         // What is no text is no address, and nothing before it is believed.
-        Some(trusted) => trusted.client(
-            peer,
-            forwarded.map(|value| value.to_str().unwrap_or_default()),
-        ),
+        Some(trusted) => trusted.client(peer, forwarded.map(|value| value.to_str().unwrap_or_default())),
         None => peer,
     };
     address::subject(client)
@@ -147,13 +127,7 @@ mod tests {
     fn origins_are_whole_and_compared_to_the_letter() {
         let two: Origins = "https://a.example, http://localhost:3000".parse().unwrap();
         assert!(two.allow("https://a.example") && two.allow("http://localhost:3000"));
-        for other in [
-            "https://a.example.evil",
-            "http://a.example",
-            "null",
-            "",
-            "https://a.example/",
-        ] {
+        for other in ["https://a.example.evil", "http://a.example", "null", "", "https://a.example/"] {
             assert!(!two.allow(other), "{other}");
         }
         for wrong in ["*", "a.example", "https://a.example/x", "https://", "null"] {

@@ -16,17 +16,13 @@ pub struct Clock {
 impl Clock {
     /// The system's clock, moved by the number in `file` if there is one.
     pub fn new(file: Option<PathBuf>) -> Self {
-        Self {
-            file: file.map(Arc::new),
-        }
+        Self { file: file.map(Arc::new) }
     }
 
     /// The present, cut to microseconds: what Postgres keeps is then exactly what the service said.
     pub fn now(&self) -> DateTime<Utc> {
         let moved = Utc::now() + self.offset();
-        moved
-            .duration_trunc(TimeDelta::microseconds(1))
-            .unwrap_or(moved)
+        moved.duration_trunc(TimeDelta::microseconds(1)).unwrap_or(moved)
     }
 
     /// A file that is missing, empty or half written moves nothing: the next call reads it again.

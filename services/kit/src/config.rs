@@ -15,20 +15,10 @@ pub struct NoSettings {}
 #[derive(Args, Clone)]
 pub struct Common {
     /// libpq URL of the service's reader
-    #[arg(
-        long,
-        env = "DATABASE_READ_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "DATABASE_READ_URL", value_name = "URL", hide_env_values = true)]
     pub database_read_url: Option<String>,
     /// libpq URL of the service's writer
-    #[arg(
-        long,
-        env = "DATABASE_WRITE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "DATABASE_WRITE_URL", value_name = "URL", hide_env_values = true)]
     pub database_write_url: Option<String>,
     /// address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:0")]

@@ -29,11 +29,7 @@ pub struct Meta {
 impl Meta {
     /// For what the service does by itself.
     pub fn of_job(name: &str, clock: &Clock) -> Self {
-        Self {
-            actor: None,
-            request_id: format!("{name}-{}", uuid::Uuid::now_v7()),
-            now: clock.now(),
-        }
+        Self { actor: None, request_id: format!("{name}-{}", uuid::Uuid::now_v7()), now: clock.now() }
     }
 }
 
@@ -75,8 +71,8 @@ impl Timing {
 
     /// Queue, pool, database, and the rest: milliseconds.
     pub fn millis(&self) -> [f64; 4] {
-        let [queue, pool, db] = [&self.queue, &self.pool, &self.db]
-            .map(|part| part.load(Ordering::Relaxed) as f64 / 1000.0);
+        let [queue, pool, db] =
+            [&self.queue, &self.pool, &self.db].map(|part| part.load(Ordering::Relaxed) as f64 / 1000.0);
         let all = self.start.elapsed().as_secs_f64() * 1000.0;
         [queue, pool, db, (all - queue - pool - db).max(0.0)]
     }
@@ -145,11 +141,7 @@ impl FromRequest for Ctx {
         let stamp = request.extensions().get::<Stamp>().cloned();
         let app = request.app_data::<web::Data<App>>().cloned();
         ready(match (stamp, app) {
-            (Some(stamp), Some(app)) => Ok(Self {
-                stamp,
-                caller: Caller::of(request).ok(),
-                app,
-            }),
+            (Some(stamp), Some(app)) => Ok(Self { stamp, caller: Caller::of(request).ok(), app }),
             _ => Err(Error::internal("the route is not one of kit's")),
         })
     }

@@ -55,10 +55,7 @@ pub(crate) struct DbOptions<'a> {
 
 impl Db {
     /// Opens both pools without waiting for them: a service starts while its database is away, and isn't ready.
-    pub(crate) fn open(
-        options: &DbOptions<'_>,
-        committed: impl Fn() + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn open(options: &DbOptions<'_>, committed: impl Fn() + Send + Sync + 'static) -> Self {
         let side = |role, url, size| Side::open(options.service, role, url, size, options.wait);
         Self {
             inner: Arc::new(Inner {
@@ -70,10 +67,7 @@ impl Db {
     }
 
     /// Runs `work` on a connection of the reader. If the connection turns out to be closed, once more on a new one.
-    pub fn read<T>(
-        &self,
-        mut work: impl FnMut(&mut PgConnection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub fn read<T>(&self, mut work: impl FnMut(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
         refuse_event_loop()?;
         twice(&self.inner.read, &mut work)
     }
@@ -82,10 +76,7 @@ impl Db {
     ///
     /// Never repeated once the transaction has begun: whether a lost commit happened is not known here, and the client
     /// gets a 503. Only a `begin` on a dead connection, which did nothing, is tried again.
-    pub fn write<T>(
-        &self,
-        work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub fn write<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
         refuse_event_loop()?;
         crate::changes::forget_recorded();
         let side = &self.inner.write;
@@ -95,9 +86,7 @@ impl Db {
             side.spend(&mut connection, begin)?;
         }
         let result = side.spend(&mut connection, |connection| match work(connection) {
-            Ok(value) => AnsiTransactionManager::commit_transaction(connection)
-                .map_err(Error::from)
-                .map(|()| value),
+            Ok(value) => AnsiTransactionManager::commit_transaction(connection).map_err(Error::from).map(|()| value),
             Err(error) => {
                 // If even this fails the connection is broken, and the pool drops it.
                 if let Err(failed) = AnsiTransactionManager::rollback_transaction(connection) {
@@ -134,10 +123,7 @@ impl Db {
     }
 }
 
-fn twice<T>(
-    side: &Side,
-    work: &mut impl FnMut(&mut PgConnection) -> Result<T, Error>,
-) -> Result<T, Error> {
+fn twice<T>(side: &Side, work: &mut impl FnMut(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
     match side.with(work) {
         Err(Error::Busy(Busy::Closed)) => side.with(work),
         other => other,
@@ -151,9 +137,7 @@ fn begin(connection: &mut PgConnection) -> Result<(), Error> {
 /// A wait for a connection on the event loop would stop every request of the worker.
 fn refuse_event_loop() -> Result<(), Error> {
     match tokio::runtime::Handle::try_current() {
-        Ok(_) => Err(Error::internal(
-            "the database was used on the event loop: go through kit::call",
-        )),
+        Ok(_) => Err(Error::internal("the database was used on the event loop: go through kit::call")),
         Err(_) => Ok(()),
     }
 }

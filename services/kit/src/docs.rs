@@ -34,18 +34,8 @@ pub(crate) fn page(contract: &Value) -> String {
     let mut html = String::new();
     let mut nav = String::new();
     for (tag, operations) in operation::by_tag(contract) {
-        let _ = write!(
-            nav,
-            "<li><a href=\"#tag-{0}\">{1}</a></li>",
-            anchor(&tag),
-            escape(&tag)
-        );
-        let _ = write!(
-            html,
-            "<h2 id=\"tag-{0}\">{1}</h2>",
-            anchor(&tag),
-            escape(&tag)
-        );
+        let _ = write!(nav, "<li><a href=\"#tag-{0}\">{1}</a></li>", anchor(&tag), escape(&tag));
+        let _ = write!(html, "<h2 id=\"tag-{0}\">{1}</h2>", anchor(&tag), escape(&tag));
         for operation in operations {
             html.push_str(&operation.html(contract));
         }
@@ -68,57 +58,33 @@ pub(crate) fn page(contract: &Value) -> String {
 
 /// A text by JSON pointer; empty if there is none.
 fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The members of an object; none of anything else.
 fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    value
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(Map::iter)
+    value.and_then(Value::as_object).into_iter().flat_map(Map::iter)
 }
 
 /// What `$ref` points to within the contract, or the value itself.
 fn resolve<'a>(contract: &'a Value, value: &'a Value) -> &'a Value {
-    let target = text(value, "/$ref")
-        .strip_prefix('#')
-        .and_then(|pointer| contract.pointer(pointer));
+    let target = text(value, "/$ref").strip_prefix('#').and_then(|pointer| contract.pointer(pointer));
     target.unwrap_or(value)
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Letters and digits; everything else becomes a hyphen.
 fn anchor(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .collect()
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
 }
 
 /// Paragraphs at blank lines, `code` in backticks; more of Markdown the contracts don't use.
 fn paragraphs(text: &str) -> String {
-    let paragraphs = text
-        .split("\n\n")
-        .map(str::trim)
-        .filter(|text| !text.is_empty());
-    paragraphs
-        .map(|text| format!("<p>{}</p>", inline(text)))
-        .collect()
+    let paragraphs = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
+    paragraphs.map(|text| format!("<p>{}</p>", inline(text))).collect()
 }
 
 fn inline(text: &str) -> String {

@@ -18,21 +18,14 @@ impl Due {
     /// At the first call, and whenever `every` has passed since the last success, or the clock went back.
     #[must_use]
     pub const fn every(every: TimeDelta) -> Self {
-        Self {
-            every,
-            last: Mutex::new(None),
-        }
+        Self { every, last: Mutex::new(None) }
     }
 
     /// Does the work with the present moment, if it is due; what failed stays due.
     ///
     /// # Errors
     /// What the work returns.
-    pub fn run(
-        &self,
-        clock: &Clock,
-        work: impl FnOnce(DateTime<Utc>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    pub fn run(&self, clock: &Clock, work: impl FnOnce(DateTime<Utc>) -> Result<(), Error>) -> Result<(), Error> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let now = clock.now();
         if last.is_some_and(|last| (last..last + self.every).contains(&now)) {

@@ -25,16 +25,8 @@ pub struct FieldError {
 
 impl FieldError {
     /// A field error.
-    pub fn new(
-        field: impl Into<String>,
-        code: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            field: field.into(),
-            code: code.into(),
-            message: message.into(),
-        }
+    pub fn new(field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), code: code.into(), message: message.into() }
     }
 }
 
@@ -162,11 +154,7 @@ pub enum Error {
 impl Error {
     /// A 409 of type `slug`; further members with [`Error::with`].
     pub fn conflict(slug: &'static str, detail: impl Into<String>) -> Self {
-        Self::Conflict(Conflict {
-            slug,
-            detail: detail.into(),
-            extra: Map::new(),
-        })
+        Self::Conflict(Conflict { slug, detail: detail.into(), extra: Map::new() })
     }
 
     /// Adds a member to the problem of a conflict; other errors stay as they are.
@@ -192,45 +180,28 @@ impl Error {
     }
 
     /// A 422 for one field.
-    pub fn invalid(
-        field: impl Into<String>,
-        code: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn invalid(field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, code, message)])
     }
 
     /// A 400 for one field or parameter.
-    pub fn bad_request(
-        field: impl Into<String>,
-        code: impl Into<String>,
-        message: impl Into<String>,
-    ) -> Self {
+    pub fn bad_request(field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         let error = FieldError::new(field, code, message);
         let detail = match error.field.as_str() {
             "" => error.message.clone(),
             field => format!("{field}: {}", error.message),
         };
-        Self::BadRequest {
-            detail,
-            errors: vec![error],
-        }
+        Self::BadRequest { detail, errors: vec![error] }
     }
 
     /// A 403 of the general kind.
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::Forbidden {
-            slug: "forbidden",
-            detail: detail.into(),
-        }
+        Self::Forbidden { slug: "forbidden", detail: detail.into() }
     }
 
     /// A 500; the cause goes to the log, never to the client.
     pub fn internal(cause: impl std::fmt::Display) -> Self {
-        Self::Internal(Fault {
-            cause: cause.to_string(),
-            constraint: None,
-        })
+        Self::Internal(Fault { cause: cause.to_string(), constraint: None })
     }
 
     /// The status code of the answer.

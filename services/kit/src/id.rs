@@ -7,11 +7,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 pub fn uuid_v7(now: DateTime<Utc>) -> Uuid {
     // Times before 1970 don't occur; if a clock file says so, zero is as good as any other start.
     let seconds = u64::try_from(now.timestamp()).unwrap_or_default();
-    Uuid::new_v7(Timestamp::from_unix(
-        NoContext,
-        seconds,
-        now.timestamp_subsec_nanos(),
-    ))
+    Uuid::new_v7(Timestamp::from_unix(NoContext, seconds, now.timestamp_subsec_nanos()))
 }
 
 /// Declares an id: a newtype over [`Uuid`] that serde reads as a string and diesel as `uuid`.

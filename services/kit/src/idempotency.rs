@@ -61,10 +61,7 @@ impl Idempotency {
         let body = RawBody::of(request)?;
         // No request that takes a key has a query or a precondition: path and body are all that it says.
         let mut hash = Sha256::new();
-        for part in [
-            request.method().as_str().as_bytes(),
-            request.path().as_bytes(),
-        ] {
+        for part in [request.method().as_str().as_bytes(), request.path().as_bytes()] {
             hash.update(part);
             hash.update([0]);
         }
@@ -74,11 +71,7 @@ impl Idempotency {
             |_| format!("anonymous {}", crate::clients::address(request)),
             |caller| caller.login.to_string(),
         );
-        Ok(Self(Some(Key {
-            caller,
-            key: key.to_owned(),
-            fingerprint: hash.finalize().to_vec(),
-        })))
+        Ok(Self(Some(Key { caller, key: key.to_owned(), fingerprint: hash.finalize().to_vec() })))
     }
 }
 
@@ -92,20 +85,8 @@ impl FromRequest for Idempotency {
 }
 
 /// A kept answer, as its columns: fingerprint, status, location, etag, body.
-type Row = (
-    Binary,
-    Nullable<Integer>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Jsonb>,
-);
-type Kept = (
-    Vec<u8>,
-    Option<i32>,
-    Option<String>,
-    Option<String>,
-    Option<Value>,
-);
+type Row = (Binary, Nullable<Integer>, Nullable<Text>, Nullable<Text>, Nullable<Jsonb>);
+type Kept = (Vec<u8>, Option<i32>, Option<String>, Option<String>, Option<Value>);
 
 /// Does `work` once per key: a repeat gets the first answer again, a repeat with another request is a 422.
 ///
@@ -144,12 +125,7 @@ pub fn kept(
     }
 }
 
-fn claim(
-    connection: &mut PgConnection,
-    schema: &'static str,
-    key: &Key,
-    now: DateTime<Utc>,
-) -> Result<bool, Error> {
+fn claim(connection: &mut PgConnection, schema: &'static str, key: &Key, now: DateTime<Utc>) -> Result<bool, Error> {
     let insert: Sql<'_> = Sql::new(
         "insert into {schema}.idempotency_keys (caller, key, fingerprint, created_at) values ($1, $2, $3, $4) \
          on conflict (caller, key) do nothing",
@@ -169,11 +145,7 @@ fn repeat(connection: &mut PgConnection, schema: &'static str, key: &Key) -> Res
     find(connection, schema, key)?.ok_or(Error::Busy(crate::error::Busy::Serialization))
 }
 
-fn find(
-    connection: &mut PgConnection,
-    schema: &'static str,
-    key: &Key,
-) -> Result<Option<Reply>, Error> {
+fn find(connection: &mut PgConnection, schema: &'static str, key: &Key) -> Result<Option<Reply>, Error> {
     let select: Sql<'_, Row> = Sql::new(
         "select fingerprint, status, location, etag, body from {schema}.idempotency_keys where caller = $1 and key = $2",
         schema,
@@ -187,35 +159,15 @@ fn find(
         return Ok(None);
     };
     if fingerprint != key.fingerprint {
-        return Err(Error::invalid(
-            "Idempotency-Key",
-            "key_reused",
-            "was used for another request",
-        ));
+        return Err(Error::invalid("Idempotency-Key", "key_reused", "was used for another request"));
     }
     let status = status.and_then(|status| u16::try_from(status).ok());
-    let status = status
-        .ok_or_else(|| Error::internal("an idempotency row without its answer was committed"))?;
-    Ok(Some(Reply {
-        status,
-        location,
-        etag,
-        body: body.map(|body| body.to_string()),
-    }))
+    let status = status.ok_or_else(|| Error::internal("an idempotency row without its answer was committed"))?;
+    Ok(Some(Reply { status, location, etag, body: body.map(|body| body.to_string()) }))
 }
 
-fn keep(
-    connection: &mut PgConnection,
-    schema: &'static str,
-    key: &Key,
-    reply: &Reply,
-) -> Result<(), Error> {
-    let body: Option<Value> = reply
-        .body
-        .as_deref()
-        .map(serde_json::from_str)
-        .transpose()
-        .map_err(Error::internal)?;
+fn keep(connection: &mut PgConnection, schema: &'static str, key: &Key, reply: &Reply) -> Result<(), Error> {
+    let body: Option<Value> = reply.body.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?;
     let update: Sql<'_> = Sql::new(
         "update {schema}.idempotency_keys set status = $3, location = $4, etag = $5, body = $6 where caller = $1 and key = $2",
         schema,
@@ -244,8 +196,5 @@ pub(crate) fn purge(
           for update skip locked)",
         schema,
     );
-    Ok(delete
-        .bind::<Timestamptz, _>(until)
-        .bind::<diesel::sql_types::BigInt, _>(batch)
-        .execute(connection)?)
+    Ok(delete.bind::<Timestamptz, _>(until).bind::<diesel::sql_types::BigInt, _>(batch).execute(connection)?)
 }

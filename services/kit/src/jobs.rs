@@ -39,11 +39,7 @@ pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
             purge_changes(schema, &db, &clock).map(drop)
         })
     };
-    Job {
-        cron: "*/5 * * * * *",
-        name: "purge-idempotency-keys-and-changes",
-        work: Arc::new(work),
-    }
+    Job { cron: "*/5 * * * * *", name: "purge-idempotency-keys-and-changes", work: Arc::new(work) }
 }
 
 /// Removes the changes older than 30 days that every reader has; how many there were.
@@ -51,8 +47,7 @@ pub(crate) fn purge_changes(schema: &'static str, db: &Db, clock: &Clock) -> Res
     let until = clock.now() - FEED_KEPT;
     let mut all = 0;
     loop {
-        let removed =
-            db.write_unbound(|connection| changes::purge(connection, schema, until, BATCH))?;
+        let removed = db.write_unbound(|connection| changes::purge(connection, schema, until, BATCH))?;
         all += removed;
         if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
             return Ok(all);
@@ -65,8 +60,7 @@ pub(crate) fn purge_keys(schema: &'static str, db: &Db, clock: &Clock) -> Result
     let until = clock.now() - KEPT;
     let mut all = 0;
     loop {
-        let removed =
-            db.write_unbound(|connection| idempotency::purge(connection, schema, until, BATCH))?;
+        let removed = db.write_unbound(|connection| idempotency::purge(connection, schema, until, BATCH))?;
         all += removed;
         if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
             return Ok(all);
@@ -79,15 +73,10 @@ pub(crate) async fn start(jobs: &[Job], app: &App) -> Result<JobScheduler, JobSc
     let scheduler = JobScheduler::new().await?;
     for job in jobs {
         let cron = job.cron;
-        let (lane, job, running) = (
-            app.lanes.write.clone(),
-            job.clone(),
-            Arc::new(AtomicBool::new(false)),
-        );
-        let wake =
-            move |_, _: JobScheduler| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-                Box::pin(run(lane.clone(), job.clone(), Arc::clone(&running)))
-            };
+        let (lane, job, running) = (app.lanes.write.clone(), job.clone(), Arc::new(AtomicBool::new(false)));
+        let wake = move |_, _: JobScheduler| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(run(lane.clone(), job.clone(), Arc::clone(&running)))
+        };
         scheduler.add(CronJob::new_async(cron, wake)?).await?;
     }
     scheduler.start().await?;
@@ -102,11 +91,7 @@ async fn run(lane: Lane, job: Job, running: Arc<AtomicBool>) {
     let (result, spent) = lane.run(move || work()).await;
     running.store(false, Ordering::SeqCst);
     match result {
-        Ok(()) => tracing::debug!(
-            job = job.name,
-            db_ms = spent.db.as_secs_f64() * 1000.0,
-            "job done"
-        ),
+        Ok(()) => tracing::debug!(job = job.name, db_ms = spent.db.as_secs_f64() * 1000.0, "job done"),
         // The next turn tries again.
         Err(error) => tracing::error!(job = job.name, error = %error, "job failed"),
     }

@@ -7,13 +7,8 @@ use crate::StartError;
 /// Starts the log; once per process, a second call changes nothing (tests run several services in one).
 pub(crate) fn start(filter: &str) -> Result<(), StartError> {
     // What actix_http calls an error is what some client sent; who wants to see it names actix_http.
-    let quiet = if filter.contains("actix_http") {
-        filter.to_owned()
-    } else {
-        format!("{filter},actix_http=off")
-    };
-    let filter =
-        EnvFilter::try_new(quiet).map_err(|error| StartError::Usage(format!("LOG: {error}")))?;
+    let quiet = if filter.contains("actix_http") { filter.to_owned() } else { format!("{filter},actix_http=off") };
+    let filter = EnvFilter::try_new(quiet).map_err(|error| StartError::Usage(format!("LOG: {error}")))?;
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

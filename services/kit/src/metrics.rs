@@ -3,8 +3,7 @@
 mod measured;
 
 use prometheus::{
-    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::app::App;
@@ -23,88 +22,52 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub fn new(service: &str) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new_custom(
-            None,
-            Some([("service".to_owned(), service.to_owned())].into()),
-        )?;
+        let registry = Registry::new_custom(None, Some([("service".to_owned(), service.to_owned())].into()))?;
         let metrics = Self {
             requests: IntCounterVec::new(
                 Opts::new("http_requests_total", "Requests answered."),
                 &["route", "method", "status"],
             )?,
             durations: HistogramVec::new(
-                HistogramOpts::new(
-                    "http_request_duration_seconds",
-                    "Time from the request's head to its answer.",
-                )
-                .buckets(vec![
-                    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-                ]),
+                HistogramOpts::new("http_request_duration_seconds", "Time from the request's head to its answer.")
+                    .buckets(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]),
                 &["route", "method"],
             )?,
             connections: IntGaugeVec::new(
                 Opts::new("pool_connections", "Connections of the pool."),
                 &["pool", "state"],
             )?,
-            queued: IntGaugeVec::new(
-                Opts::new("queue_jobs", "Requests that wait for a database thread."),
-                &["lane"],
-            )?,
+            queued: IntGaugeVec::new(Opts::new("queue_jobs", "Requests that wait for a database thread."), &["lane"])?,
             waited: GaugeVec::new(
-                Opts::new(
-                    "pool_wait_seconds_total",
-                    "Time waited for connections, since the start.",
-                ),
+                Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
                 &["pool"],
             )?,
             registry,
         };
-        metrics
-            .registry
-            .register(Box::new(metrics.requests.clone()))?;
-        metrics
-            .registry
-            .register(Box::new(metrics.durations.clone()))?;
-        metrics
-            .registry
-            .register(Box::new(metrics.connections.clone()))?;
-        metrics
-            .registry
-            .register(Box::new(metrics.queued.clone()))?;
-        metrics
-            .registry
-            .register(Box::new(metrics.waited.clone()))?;
+        metrics.registry.register(Box::new(metrics.requests.clone()))?;
+        metrics.registry.register(Box::new(metrics.durations.clone()))?;
+        metrics.registry.register(Box::new(metrics.connections.clone()))?;
+        metrics.registry.register(Box::new(metrics.queued.clone()))?;
+        metrics.registry.register(Box::new(metrics.waited.clone()))?;
         Ok(metrics)
     }
 
     /// One request answered. `route` is a pattern and never a path, or every id would be a series.
     pub fn answered(&self, route: &str, method: &str, status: u16, seconds: f64) {
-        self.requests
-            .with_label_values(&[route, method, &status.to_string()])
-            .inc();
-        self.durations
-            .with_label_values(&[route, method])
-            .observe(seconds);
+        self.requests.with_label_values(&[route, method, &status.to_string()]).inc();
+        self.durations.with_label_values(&[route, method]).observe(seconds);
     }
 
     /// The text, with the gauges as they are now.
     pub async fn text(&self, app: &App) -> Result<String, prometheus::Error> {
         for side in app.db.sides() {
             let (all, free) = side.state();
-            self.connections
-                .with_label_values(&[side.role, "used"])
-                .set(i64::from(all - free.min(all)));
-            self.connections
-                .with_label_values(&[side.role, "free"])
-                .set(i64::from(free));
-            self.waited
-                .with_label_values(&[side.role])
-                .set(side.waited().as_secs_f64());
+            self.connections.with_label_values(&[side.role, "used"]).set(i64::from(all - free.min(all)));
+            self.connections.with_label_values(&[side.role, "free"]).set(i64::from(free));
+            self.waited.with_label_values(&[side.role]).set(side.waited().as_secs_f64());
         }
         for (name, lane) in [("read", &app.lanes.read), ("write", &app.lanes.write)] {
-            self.queued
-                .with_label_values(&[name])
-                .set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
+            self.queued.with_label_values(&[name]).set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;

@@ -26,10 +26,7 @@ pub struct Keyset {
 impl Keyset {
     /// The place of a row.
     pub fn new(created_at: DateTime<Utc>, id: impl Into<Uuid>) -> Self {
-        Self {
-            created_at,
-            id: id.into(),
-        }
+        Self { created_at, id: id.into() }
     }
 }
 
@@ -68,10 +65,7 @@ pub struct Paged<T> {
 impl<T> Paged<T> {
     /// The same page of something else.
     pub fn map<U>(self, item: impl FnMut(T) -> U) -> Paged<U> {
-        Paged {
-            items: self.items.into_iter().map(item).collect(),
-            next_cursor: self.next_cursor,
-        }
+        Paged { items: self.items.into_iter().map(item).collect(), next_cursor: self.next_cursor }
     }
 }
 
@@ -80,11 +74,7 @@ const MARK: usize = 8;
 impl Page {
     /// A page to call a store with outside of a request (tests, commands).
     pub fn first(limit: i64) -> Self {
-        Self {
-            limit,
-            after: None,
-            mark: [0; MARK],
-        }
+        Self { limit, after: None, mark: [0; MARK] }
     }
 
     /// How many rows to read: one more than wanted, which tells whether there is a next page.
@@ -97,15 +87,8 @@ impl Page {
         let limit = usize::try_from(self.limit).unwrap_or_default();
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let next_cursor = if more {
-            rows.last().map(|row| self.cursor(place(row)))
-        } else {
-            None
-        };
-        Paged {
-            items: rows,
-            next_cursor,
-        }
+        let next_cursor = if more { rows.last().map(|row| self.cursor(place(row))) } else { None };
+        Paged { items: rows, next_cursor }
     }
 
     fn cursor(&self, place: Keyset) -> String {
@@ -122,11 +105,9 @@ impl Page {
         let cursor = take(parameters, "cursor");
         parameters.sort();
         let mut hash = Sha256::new();
-        for part in std::iter::once(path).chain(
-            parameters
-                .iter()
-                .flat_map(|(name, value)| [name.as_str(), value.as_str()]),
-        ) {
+        for part in
+            std::iter::once(path).chain(parameters.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]))
+        {
             hash.update(part.as_bytes());
             hash.update([0]);
         }
@@ -149,11 +130,7 @@ pub fn page_limit(text: Option<&str>) -> Result<i64, Error> {
     };
     match text.parse() {
         Ok(limit @ 1..=200) if !text.starts_with('+') => Ok(limit),
-        _ => Err(Error::bad_request(
-            "limit",
-            "out_of_range",
-            "must be a whole number between 1 and 200",
-        )),
+        _ => Err(Error::bad_request("limit", "out_of_range", "must be a whole number between 1 and 200")),
     }
 }
 
@@ -164,13 +141,7 @@ pub(crate) fn take(parameters: &mut Vec<(String, String)>, name: &str) -> Option
 }
 
 fn place(cursor: &str, mark: &[u8; MARK]) -> Result<Keyset, Error> {
-    let wrong = || {
-        Error::bad_request(
-            "cursor",
-            "invalid_cursor",
-            "must be a nextCursor of this very list",
-        )
-    };
+    let wrong = || Error::bad_request("cursor", "invalid_cursor", "must be a nextCursor of this very list");
     let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| wrong())?;
     let (own, rest) = bytes.split_first_chunk::<MARK>().ok_or_else(wrong)?;
     let (micros, id) = rest.split_first_chunk::<8>().ok_or_else(wrong)?;
@@ -179,21 +150,13 @@ fn place(cursor: &str, mark: &[u8; MARK]) -> Result<Keyset, Error> {
         .filter(|at| *at >= DateTime::UNIX_EPOCH)
         .ok_or_else(wrong)?;
     let id = Uuid::from_slice(id).map_err(|_| wrong())?;
-    if own == mark {
-        Ok(Keyset { created_at, id })
-    } else {
-        Err(wrong())
-    }
+    if own == mark { Ok(Keyset { created_at, id }) } else { Err(wrong()) }
 }
 
 /// Nothing may be left over.
 pub(crate) fn no_others(parameters: &[(String, String)]) -> Result<(), Error> {
     match parameters.first() {
-        Some((name, _)) => Err(Error::bad_request(
-            name,
-            "unknown_field",
-            "there is no such parameter here",
-        )),
+        Some((name, _)) => Err(Error::bad_request(name, "unknown_field", "there is no such parameter here")),
         None => Ok(()),
     }
 }
@@ -203,13 +166,11 @@ impl FromRequest for Page {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            query::pairs(request.query_string()).and_then(|mut parameters| {
-                let page = Self::take(request.path(), &mut parameters)?;
-                no_others(&parameters)?;
-                Ok(page)
-            }),
-        )
+        ready(query::pairs(request.query_string()).and_then(|mut parameters| {
+            let page = Self::take(request.path(), &mut parameters)?;
+            no_others(&parameters)?;
+            Ok(page)
+        }))
     }
 }
 
@@ -218,15 +179,10 @@ impl<T: DeserializeOwned> FromRequest for Filtered<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            query::pairs(request.query_string()).and_then(|mut parameters| {
-                let page = Page::take(request.path(), &mut parameters)?;
-                Ok(Self {
-                    page,
-                    filter: query::read(&parameters)?,
-                })
-            }),
-        )
+        ready(query::pairs(request.query_string()).and_then(|mut parameters| {
+            let page = Page::take(request.path(), &mut parameters)?;
+            Ok(Self { page, filter: query::read(&parameters)? })
+        }))
     }
 }
 

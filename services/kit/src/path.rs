@@ -24,11 +24,7 @@ pub fn parse_uuid(text: &str) -> Result<Uuid, &'static str> {
 
 impl Segment for String {
     fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.contains('\0') {
-            Err("must not hold the character NUL")
-        } else {
-            Ok(text.to_owned())
-        }
+        if text.contains('\0') { Err("must not hold the character NUL") } else { Ok(text.to_owned()) }
     }
 }
 

@@ -18,34 +18,17 @@ pub struct IfMatch(pub i64);
 impl IfMatch {
     /// Nothing if `current` is the version the client saw, else 412. Called under the entity's lock.
     pub fn check(self, current: i64) -> Result<(), Error> {
-        if self.0 == current {
-            Ok(())
-        } else {
-            Err(Error::Stale)
-        }
+        if self.0 == current { Ok(()) } else { Err(Error::Stale) }
     }
 
     fn parse(value: &str) -> Result<Self, Error> {
-        let malformed = || {
-            Error::bad_request(
-                "If-Match",
-                "invalid_format",
-                "must be one strong ETag, such as \"7\"",
-            )
-        };
-        let tag = value
-            .trim()
-            .strip_prefix('"')
-            .and_then(|rest| rest.strip_suffix('"'))
-            .ok_or_else(malformed)?;
+        let malformed = || Error::bad_request("If-Match", "invalid_format", "must be one strong ETag, such as \"7\"");
+        let tag = value.trim().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or_else(malformed)?;
         if tag.contains('"') || tag.bytes().any(|byte| !(0x21..=0x7e).contains(&byte)) {
             return Err(malformed());
         }
         // Only the form we write is ours: no sign, no leading zero.
-        let version = tag
-            .parse::<i64>()
-            .ok()
-            .filter(|version| *version >= 0 && version.to_string() == tag);
+        let version = tag.parse::<i64>().ok().filter(|version| *version >= 0 && version.to_string() == tag);
         Ok(Self(version.unwrap_or(-1)))
     }
 }
@@ -87,24 +70,11 @@ mod tests {
     #[test]
     fn one_strong_tag_and_nothing_else() {
         assert_eq!(IfMatch::parse("\"7\""), Ok(IfMatch(7)));
-        for foreign in [
-            "\"07\"",
-            "\"+7\"",
-            "\"-1\"",
-            "\"abc\"",
-            "\"99999999999999999999\"",
-        ] {
-            assert_eq!(
-                IfMatch::parse(foreign).unwrap().check(7),
-                Err(Error::Stale),
-                "{foreign}"
-            );
+        for foreign in ["\"07\"", "\"+7\"", "\"-1\"", "\"abc\"", "\"99999999999999999999\""] {
+            assert_eq!(IfMatch::parse(foreign).unwrap().check(7), Err(Error::Stale), "{foreign}");
         }
         for malformed in ["", "7", "*", "W/\"7\"", "\"7\", \"8\"", "\"7", "\"a b\""] {
-            assert!(
-                matches!(IfMatch::parse(malformed), Err(Error::BadRequest { .. })),
-                "{malformed}"
-            );
+            assert!(matches!(IfMatch::parse(malformed), Err(Error::BadRequest { .. })), "{malformed}");
         }
     }
 }

@@ -20,11 +20,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            pairs(request.query_string())
-                .and_then(|pairs| read(&pairs))
-                .map(Self),
-        )
+        ready(pairs(request.query_string()).and_then(|pairs| read(&pairs)).map(Self))
     }
 }
 
@@ -37,11 +33,7 @@ impl FromRequest for NoQuery {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            pairs(request.query_string())
-                .and_then(|pairs| crate::page::no_others(&pairs))
-                .map(|()| Self),
-        )
+        ready(pairs(request.query_string()).and_then(|pairs| crate::page::no_others(&pairs)).map(|()| Self))
     }
 }
 
@@ -53,18 +45,10 @@ pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
         let name = decode(name, "")?;
         let value = decode(value, &name)?;
         if value.contains('\0') || name.contains('\0') {
-            return Err(Error::bad_request(
-                name.replace('\0', "\u{fffd}"),
-                "nul",
-                "must not hold the character NUL",
-            ));
+            return Err(Error::bad_request(name.replace('\0', "\u{fffd}"), "nul", "must not hold the character NUL"));
         }
         if pairs.iter().any(|(other, _)| *other == name) {
-            return Err(Error::bad_request(
-                name,
-                "duplicate_field",
-                "may stand once",
-            ));
+            return Err(Error::bad_request(name, "duplicate_field", "may stand once"));
         }
         pairs.push((name, value));
     }
@@ -75,11 +59,7 @@ fn decode(text: &str, field: &str) -> Result<String, Error> {
     let spaced = text.replace('+', " ");
     match percent_encoding::percent_decode_str(&spaced).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err(Error::bad_request(
-            field,
-            "invalid_encoding",
-            "must be UTF-8",
-        )),
+        Err(_) => Err(Error::bad_request(field, "invalid_encoding", "must be UTF-8")),
     }
 }
 
@@ -90,10 +70,7 @@ pub(crate) fn read<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T,
     let reader = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
     serde_path_to_error::deserialize(reader).map_err(|error| {
         let (field, _) = field_error(&error.path().to_string(), &error.inner().to_string());
-        Error::BadRequest {
-            detail: format!("{}: {}", field.field, field.message),
-            errors: vec![field],
-        }
+        Error::BadRequest { detail: format!("{}: {}", field.field, field.message), errors: vec![field] }
     })
 }
 
@@ -121,14 +98,7 @@ mod tests {
     #[test]
     fn parameters_are_read_or_named() {
         let read: Filter = read(&pairs("q=a%20b+c&unread=true").unwrap()).unwrap();
-        assert_eq!(
-            read,
-            Filter {
-                domain_id: None,
-                unread: Some(true),
-                q: Some("a b c".into())
-            }
-        );
+        assert_eq!(read, Filter { domain_id: None, unread: Some(true), q: Some("a b c".into()) });
         assert_eq!(field("other=1"), "other");
         assert_eq!(field("domainId=12"), "domainId");
         assert_eq!(field("unread=perhaps"), "unread");

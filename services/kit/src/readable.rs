@@ -21,10 +21,7 @@ impl Probe {
         name: &'static str,
         run: impl Fn(&mut PgConnection) -> QueryResult<usize> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            name,
-            run: Arc::new(run),
-        }
+        Self { name, run: Arc::new(run) }
     }
 }
 

@@ -24,12 +24,7 @@ pub struct Reply {
 
 impl Reply {
     fn new(status: StatusCode, body: Option<String>) -> Self {
-        Self {
-            status: status.as_u16(),
-            location: None,
-            etag: None,
-            body,
-        }
+        Self { status: status.as_u16(), location: None, etag: None, body }
     }
 
     /// Adds `ETag: "<version>"`.
@@ -59,8 +54,8 @@ impl Reply {
 
 /// Any status with a JSON body.
 pub fn json(status: StatusCode, body: &impl Serialize) -> Answer {
-    let text = serde_json::to_string(body)
-        .map_err(|error| Error::internal(format!("an answer can't be written: {error}")))?;
+    let text =
+        serde_json::to_string(body).map_err(|error| Error::internal(format!("an answer can't be written: {error}")))?;
     Ok(Reply::new(status, Some(text)))
 }
 
@@ -71,9 +66,7 @@ pub fn ok(body: &impl Serialize) -> Answer {
 
 /// 201 with a body, `Location` (a path below `/api/v1`) and `ETag`.
 pub fn created(location: impl AsRef<str>, version: i64, body: &impl Serialize) -> Answer {
-    Ok(json(StatusCode::CREATED, body)?
-        .location(location)
-        .etag(version))
+    Ok(json(StatusCode::CREATED, body)?.location(location).etag(version))
 }
 
 /// 204.
@@ -104,9 +97,7 @@ impl Responder for Reply {
             response.insert_header((header::ETAG, etag));
         }
         match self.body {
-            Some(body) => response
-                .insert_header((header::CONTENT_TYPE, "application/json"))
-                .body(body),
+            Some(body) => response.insert_header((header::CONTENT_TYPE, "application/json")).body(body),
             None => response.finish(),
         }
     }

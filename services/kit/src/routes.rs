@@ -83,24 +83,16 @@ impl Routes {
         H::Output: Responder + 'static,
     {
         let of = method.clone();
-        let attach: Attach =
-            Arc::new(move |resource| resource.route(web::method(of.clone()).to(handler.clone())));
-        self.routes.push(Route {
-            method,
-            path,
-            attach,
-        });
+        let attach: Attach = Arc::new(move |resource| resource.route(web::method(of.clone()).to(handler.clone())));
+        self.routes.push(Route { method, path, attach });
         self
     }
 
     /// Adds the feed's two endpoints: `GET /organisations/{org}/<service>-changes` and, for operators, `GET /<service>-changes`.
     #[must_use]
     pub fn changes(self, service: &str) -> Self {
-        self.get(
-            &format!("/organisations/{{org}}/{service}-changes"),
-            handlers::list_changes,
-        )
-        .get(&format!("/{service}-changes"), handlers::list_all_changes)
+        self.get(&format!("/organisations/{{org}}/{service}-changes"), handlers::list_changes)
+            .get(&format!("/{service}-changes"), handlers::list_all_changes)
     }
 
     /// What handlers take as `Data<T>`: the store (`Arc<dyn Store>`), settings, …
@@ -128,10 +120,7 @@ impl Routes {
 
     /// A further condition of readiness: a flag that a job sets, never something that waits. `Err` says what would help.
     #[must_use]
-    pub fn ready_if(
-        mut self,
-        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn ready_if(mut self, check: impl Fn() -> Result<(), String> + Send + Sync + 'static) -> Self {
         self.checks.push(Arc::new(check));
         self
     }
@@ -153,10 +142,7 @@ impl Routes {
 
     /// Method and path of every endpoint as in the contract: a test compares the two.
     pub fn list(&self) -> Vec<(String, String)> {
-        self.routes
-            .iter()
-            .map(|route| (route.method.to_string(), route.path.clone()))
-            .collect()
+        self.routes.iter().map(|route| (route.method.to_string(), route.path.clone())).collect()
     }
 
     /// Puts everything into one worker's application.
@@ -167,20 +153,14 @@ impl Routes {
         for (path, routes) in self.by_path() {
             let methods: Vec<_> = routes.iter().map(|route| route.method.as_str()).collect();
             let allow: Arc<str> = methods.join(", ").into();
-            let resource = routes.iter().fold(web::resource(path), |resource, route| {
-                (route.attach)(resource)
-            });
+            let resource = routes.iter().fold(web::resource(path), |resource, route| (route.attach)(resource));
             let other = move || {
-                let error = Error::MethodNotAllowed {
-                    allow: allow.to_string(),
-                };
+                let error = Error::MethodNotAllowed { allow: allow.to_string() };
                 async move { Err::<crate::reply::Reply, _>(error) }
             };
             config.service(resource.default_service(web::to(other)).wrap(from_fn(gate)));
         }
-        config.default_service(web::to(|_: HttpRequest| async {
-            Err::<crate::reply::Reply, _>(Error::NotFound)
-        }));
+        config.default_service(web::to(|_: HttpRequest| async { Err::<crate::reply::Reply, _>(Error::NotFound) }));
     }
 
     /// Routes of one path belong into one resource, or the second would never be asked. In the order of their first mention.

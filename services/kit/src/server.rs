@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, Protocol};
 use actix_server::ServerBuilder;
-use actix_service::{
-    IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
-};
+use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::rt;
@@ -40,18 +38,14 @@ const LAST_SECONDS: u64 = 1;
 /// Serves until SIGTERM or SIGINT, then ends what is under way.
 pub(crate) fn serve_until_signal(ready: Ready) -> Result<(), StartError> {
     rt::System::new().block_on(async move {
-        let stop = signal()
-            .map_err(|error| StartError::Failed(format!("signals can't be heard: {error}")))?;
+        let stop = signal().map_err(|error| StartError::Failed(format!("signals can't be heard: {error}")))?;
         serve(ready, stop).await
     })
 }
 
 fn signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -62,15 +56,8 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
 
 /// Serves until `stop`.
 pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Result<(), StartError> {
-    let Ready {
-        app,
-        routes,
-        listener,
-        workers,
-    } = ready;
-    let failed = |error: &dyn std::fmt::Display| {
-        StartError::Failed(format!("the server can't run: {error}"))
-    };
+    let Ready { app, routes, listener, workers } = ready;
+    let failed = |error: &dyn std::fmt::Display| StartError::Failed(format!("the server can't run: {error}"));
     allow_all_files();
     let address = listener.local_addr().map_err(|error| failed(&error))?;
     let shared: Data<App> = Data::from(Arc::clone(&app));
@@ -83,9 +70,7 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
         .map_err(|error| failed(&error))?
         .run();
     let handle = server.handle();
-    let mut scheduler = jobs::start(&jobs, &app)
-        .await
-        .map_err(|error| failed(&error))?;
+    let mut scheduler = jobs::start(&jobs, &app).await.map_err(|error| failed(&error))?;
     drop(jobs);
     tracing::info!(service = app.name, address = %format!("http://{address}"), "listening");
     let mut running = rt::spawn(server);
@@ -112,10 +97,7 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
 /// Each connection is an open file, and a process may have 1,024 on most systems unless it asks for more, as it is free to.
 fn allow_all_files() {
     let limit = getrlimit(Resource::Nofile);
-    let all = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
+    let all = Rlimit { current: limit.maximum, ..limit };
     if let Err(error) = setrlimit(Resource::Nofile, all) {
         tracing::warn!(error = %error, files = ?limit.current, "no more open files than before");
     }
@@ -125,8 +107,7 @@ fn allow_all_files() {
 fn http(
     shared: &Data<App>,
     routes: &Routes,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()>
-+ use<> {
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = DispatchError, InitError = ()> + use<> {
     let milliseconds = Duration::from_millis;
     let clients = &shared.clients;
     let waits = Waits {
@@ -168,10 +149,6 @@ async fn drain(app: &App, deadline: Instant) {
     // Twice in a row: a request may have been read but not yet be counted.
     while quiet < 2 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        quiet = if app.in_flight.load(Ordering::SeqCst) == 0 {
-            quiet + 1
-        } else {
-            0
-        };
+        quiet = if app.in_flight.load(Ordering::SeqCst) == 0 { quiet + 1 } else { 0 };
     }
 }

@@ -90,10 +90,7 @@ impl<S> Boot<S> {
 }
 
 #[derive(Parser)]
-#[command(
-    version,
-    about = "A service of govrnanza. Settings are flags or environment variables."
-)]
+#[command(version, about = "A service of govrnanza. Settings are flags or environment variables.")]
 struct Cli<S: Args> {
     #[command(flatten)]
     common: Common,
@@ -109,9 +106,8 @@ pub fn run<S: Service>() -> ExitCode {
 /// [`run`] with other arguments than the process's; the first is the program's name.
 pub(crate) fn run_from<S: Service>(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let mut command = Cli::<S::Settings>::command().name(S::NAME);
-    let parsed = command
-        .try_get_matches_from_mut(arguments)
-        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    let parsed =
+        command.try_get_matches_from_mut(arguments).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     let cli: Cli<S::Settings> = match parsed {
         Ok(cli) => cli,
         Err(error) => error.exit(),
@@ -121,11 +117,7 @@ pub(crate) fn run_from<S: Service>(arguments: impl Iterator<Item = OsString>) ->
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", S::NAME);
-            ExitCode::from(if matches!(error, StartError::Usage(_)) {
-                2
-            } else {
-                3
-            })
+            ExitCode::from(if matches!(error, StartError::Usage(_)) { 2 } else { 3 })
         }
     }
 }
@@ -159,9 +151,7 @@ pub(crate) fn open<S: Service>(
 ) -> Result<(Boot<S::Settings>, Parts), StartError> {
     let url = |url: &Option<String>, name| match url {
         Some(url) if !url.is_empty() => Ok(url.clone()),
-        _ => Err(StartError::Usage(format!(
-            "{name} is missing: the libpq URL of the service's login"
-        ))),
+        _ => Err(StartError::Usage(format!("{name} is missing: the libpq URL of the service's login"))),
     };
     let wait = Duration::from_millis(common.pool_wait_ms);
     let (committed, told) = hint::channel();
@@ -179,21 +169,11 @@ pub(crate) fn open<S: Service>(
         Lane::start(&format!("{}-{kind}", S::NAME), threads, max, wait)
             .map_err(|error| failed("threads can't be started", &error))
     };
-    let lanes = Lanes {
-        read: lane("read", common.pool_read_size)?,
-        write: lane("write", common.pool_write_size)?,
-    };
-    hint::start(S::NAME, lanes.write.clone(), &db, told)
-        .map_err(|error| failed("threads can't be started", &error))?;
+    let lanes = Lanes { read: lane("read", common.pool_read_size)?, write: lane("write", common.pool_write_size)? };
+    hint::start(S::NAME, lanes.write.clone(), &db, told).map_err(|error| failed("threads can't be started", &error))?;
     let clock = Clock::new(common.clock_file.clone());
     Ok((
-        Boot {
-            settings,
-            db,
-            clock,
-            issuer: common.jwt_issuer.clone(),
-            write_url: options.write_url.to_owned(),
-        },
+        Boot { settings, db, clock, issuer: common.jwt_issuer.clone(), write_url: options.write_url.to_owned() },
         Parts { lanes },
     ))
 }
@@ -206,20 +186,13 @@ pub(crate) fn prepare<S: Service>(
 ) -> Result<Ready, StartError> {
     let mut routes = S::start(boot)?;
     if S::KEEPS_ANSWERS {
-        routes
-            .jobs
-            .push(jobs::purge(S::NAME, boot.db(), boot.clock()));
+        routes.jobs.push(jobs::purge(S::NAME, boot.db(), boot.clock()));
     }
-    let contract =
-        docs::read(S::CONTRACT).map_err(|error| failed("the contract can't be read", &error))?;
+    let contract = docs::read(S::CONTRACT).map_err(|error| failed("the contract can't be read", &error))?;
     let app = App {
         name: S::NAME,
         db: boot.db(),
-        keys: Keys::new(
-            source(common, boot, &parts)?,
-            common.jwt_issuer.clone(),
-            boot.clock(),
-        ),
+        keys: Keys::new(source(common, boot, &parts)?, common.jwt_issuer.clone(), boot.clock()),
         lanes: parts.lanes,
         clients: common.clients.clone(),
         limits: Limits::new(&common.clients),
@@ -239,34 +212,22 @@ pub(crate) fn prepare<S: Service>(
         draining: AtomicBool::new(false),
         in_flight: AtomicUsize::new(0),
     };
-    let listener = TcpListener::bind(common.listen).map_err(|error| {
-        StartError::Failed(format!("LISTEN: {} can't be bound: {error}", common.listen))
-    })?;
-    Ok(Ready {
-        app: Arc::new(app),
-        routes,
-        listener,
-        workers: usize::try_from(common.workers).unwrap_or(1),
-    })
+    let listener = TcpListener::bind(common.listen)
+        .map_err(|error| StartError::Failed(format!("LISTEN: {} can't be bound: {error}", common.listen)))?;
+    Ok(Ready { app: Arc::new(app), routes, listener, workers: usize::try_from(common.workers).unwrap_or(1) })
 }
 
 fn source<S>(common: &Common, boot: &Boot<S>, parts: &Parts) -> Result<Source, StartError> {
     let Some(jwks) = &common.jwks else {
-        return Ok(Source::Database {
-            db: boot.db(),
-            lane: parts.lanes.read.clone(),
-        });
+        return Ok(Source::Database { db: boot.db(), lane: parts.lanes.read.clone() });
     };
     if jwks.contains("://") {
-        let help =
-            "JWKS: URLs are not supported; save the issuer's key set to a file and name that";
+        let help = "JWKS: URLs are not supported; save the issuer's key set to a file and name that";
         return Err(StartError::Usage(help.to_owned()));
     }
     let path = std::path::PathBuf::from(jwks);
     match crate::auth::check_file(&path) {
-        Ok(0) => Err(StartError::Usage(format!(
-            "JWKS: {jwks} holds no Ed25519 or P-256 key with a kid"
-        ))),
+        Ok(0) => Err(StartError::Usage(format!("JWKS: {jwks} holds no Ed25519 or P-256 key with a kid"))),
         Ok(_) => Ok(Source::File(path)),
         Err(error) => Err(StartError::Usage(format!("JWKS: {error}"))),
     }

@@ -35,11 +35,7 @@ pub(crate) struct Sql<'a, R = ()> {
 impl<'a, R> Sql<'a, R> {
     /// `text` with the service's schema for every `{schema}`.
     pub fn new(text: &str, schema: &'static str) -> Self {
-        Self {
-            text: text.replace("{schema}", schema),
-            binds: Vec::new(),
-            row: std::marker::PhantomData,
-        }
+        Self { text: text.replace("{schema}", schema), binds: Vec::new(), row: std::marker::PhantomData }
     }
 
     /// The next parameter.
@@ -47,23 +43,16 @@ impl<'a, R> Sql<'a, R> {
     where
         Pg: HasSqlType<S>,
     {
-        self.binds
-            .push(Box::new(Value::<T, S>(value, std::marker::PhantomData)));
+        self.binds.push(Box::new(Value::<T, S>(value, std::marker::PhantomData)));
         self
     }
 }
 
 impl<R> QueryFragment<Pg> for Sql<'_, R> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        crate::statement::walk(&self.text, out.reborrow(), |index, out| {
-            match self.binds.get(index.wrapping_sub(1)) {
-                Some(bind) => bind.push(out),
-                None => Err(crate::statement::no_parameter(
-                    "a shared statement",
-                    index,
-                    out,
-                )),
-            }
+        crate::statement::walk(&self.text, out.reborrow(), |index, out| match self.binds.get(index.wrapping_sub(1)) {
+            Some(bind) => bind.push(out),
+            None => Err(crate::statement::no_parameter("a shared statement", index, out)),
         })
     }
 }

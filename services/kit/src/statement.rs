@@ -93,10 +93,7 @@ pub fn walk<'a, 'b>(
 ) -> QueryResult<()> {
     let mut rest = text;
     while let Some(at) = rest.find('$') {
-        let digits = rest[at + 1..]
-            .bytes()
-            .take_while(u8::is_ascii_digit)
-            .count();
+        let digits = rest[at + 1..].bytes().take_while(u8::is_ascii_digit).count();
         let (before, after) = rest.split_at(at + 1 + digits);
         match before[at + 1..].parse() {
             Ok(index) => {
@@ -114,10 +111,6 @@ pub fn walk<'a, 'b>(
 
 /// A `$n` without its parameter is a mistake in the source. Not for services.
 #[doc(hidden)]
-pub fn no_parameter(
-    name: &str,
-    index: usize,
-    _: &mut AstPass<'_, '_, Pg>,
-) -> diesel::result::Error {
+pub fn no_parameter(name: &str, index: usize, _: &mut AstPass<'_, '_, Pg>) -> diesel::result::Error {
     diesel::result::Error::QueryBuilderError(format!("{name} has no parameter ${index}").into())
 }

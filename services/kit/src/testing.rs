@@ -60,9 +60,7 @@ impl Drop for Running {
 ///
 /// `BATCH_MAX` in the environment makes all tests share reads (a lone one, too) or, with 1, none.
 pub fn common(read_url: impl Into<String>, write_url: impl Into<String>) -> Common {
-    let shared = std::env::var("BATCH_MAX")
-        .ok()
-        .and_then(|max| max.parse().ok());
+    let shared = std::env::var("BATCH_MAX").ok().and_then(|max| max.parse().ok());
     Common {
         database_read_url: Some(read_url.into()),
         database_write_url: Some(write_url.into()),
@@ -93,17 +91,11 @@ pub fn spawn<S: Service>(
 }
 
 /// Starts a service with settings of one's own; it listens when this returns.
-pub fn spawn_with<S: Service>(
-    common: Common,
-    settings: S::Settings,
-) -> Result<Running, StartError> {
+pub fn spawn_with<S: Service>(common: Common, settings: S::Settings) -> Result<Running, StartError> {
     log::start(&common.log)?;
     let (boot, parts) = open::<S>(&common, settings)?;
     let ready = prepare::<S>(&common, &boot, parts)?;
-    let address = ready
-        .listener
-        .local_addr()
-        .map_err(|error| StartError::Failed(error.to_string()))?;
+    let address = ready.listener.local_addr().map_err(|error| StartError::Failed(error.to_string()))?;
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
         rt::System::new().block_on(server::serve(ready, async move {
@@ -115,11 +107,7 @@ pub fn spawn_with<S: Service>(
         .name(format!("{}-server", S::NAME))
         .spawn(serve)
         .map_err(|error| StartError::Failed(error.to_string()))?;
-    Ok(Running {
-        url: format!("http://{address}"),
-        stop: Some(stop),
-        thread: Some(thread),
-    })
+    Ok(Running { url: format!("http://{address}"), stop: Some(stop), thread: Some(thread) })
 }
 
 /// What `main` does, with other arguments than the process's: for tests that are their own service in a child process.
@@ -187,12 +175,9 @@ impl Signer {
         // RFC 7638: the required members in alphabetical order, without white space.
         let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
         let kid = URL_SAFE_NO_PAD.encode(Sha256::digest(canonical.as_bytes()));
-        let jwk = serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig" });
-        Ok(Self {
-            kid,
-            jwk,
-            key: EncodingKey::from_ed_der(document.as_ref()),
-        })
+        let jwk =
+            serde_json::json!({ "kty": "OKP", "crv": "Ed25519", "x": x, "kid": kid, "alg": "EdDSA", "use": "sig" });
+        Ok(Self { kid, jwk, key: EncodingKey::from_ed_der(document.as_ref()) })
     }
 
     /// The key's id: its thumbprint.
@@ -259,10 +244,7 @@ impl Signer {
 
     /// Any claims, signed.
     pub fn sign(&self, claims: &impl Serialize) -> String {
-        let header = Header {
-            kid: Some(self.kid.clone()),
-            ..Header::new(Algorithm::EdDSA)
-        };
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
         // The key is one of ours and claims of tests are plain JSON: an empty token fails the test that sends it.
         jsonwebtoken::encode(&header, claims, &self.key).unwrap_or_default()
     }

@@ -36,12 +36,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            smtp: SocketAddr::from(([127, 0, 0, 1], 0)),
-            http: None,
-            keep: 20_000,
-            file: None,
-        }
+        Self { smtp: SocketAddr::from(([127, 0, 0, 1], 0)), http: None, keep: 20_000, file: None }
     }
 }
 
@@ -87,10 +82,7 @@ pub struct Mail {
 impl Mail {
     /// The first header field of that name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
     /// The subject, or nothing.
@@ -196,9 +188,7 @@ impl MailSink {
         let listener = TcpListener::bind(options.smtp)?;
         let smtp = listener.local_addr()?;
         let file = match &options.file {
-            Some(path) => Some(Mutex::new(
-                OpenOptions::new().create(true).append(true).open(path)?,
-            )),
+            Some(path) => Some(Mutex::new(OpenOptions::new().create(true).append(true).open(path)?)),
             None => None,
         };
         let shared = Arc::new(Shared {
@@ -214,9 +204,7 @@ impl MailSink {
             None => None,
         };
         let accepting = Arc::clone(&shared);
-        thread::Builder::new()
-            .name("smtp".into())
-            .spawn(move || smtp::accept(&listener, &accepting))?;
+        thread::Builder::new().name("smtp".into()).spawn(move || smtp::accept(&listener, &accepting))?;
         Ok(Self { shared, smtp, http })
     }
 
@@ -237,10 +225,7 @@ impl MailSink {
 
     /// Mails for one recipient, oldest first.
     pub fn mails_to(&self, recipient: &str) -> Vec<Mail> {
-        self.mails()
-            .into_iter()
-            .filter(|mail| mail.to.iter().any(|to| to == recipient))
-            .collect()
+        self.mails().into_iter().filter(|mail| mail.to.iter().any(|to| to == recipient)).collect()
     }
 
     /// Forgets what is kept.
@@ -265,12 +250,7 @@ impl MailSink {
             if left.is_zero() {
                 return false;
             }
-            mails = self
-                .shared
-                .arrived
-                .wait_timeout(mails, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            mails = self.shared.arrived.wait_timeout(mails, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

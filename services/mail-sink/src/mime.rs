@@ -13,10 +13,8 @@ pub(crate) struct Parsed {
 
 pub(crate) fn parse(raw: &[u8]) -> Parsed {
     let (headers, body) = split(raw);
-    let mut parsed = Parsed {
-        headers: headers.iter().map(|(n, v)| (n.clone(), words(v))).collect(),
-        ..Parsed::default()
-    };
+    let mut parsed =
+        Parsed { headers: headers.iter().map(|(n, v)| (n.clone(), words(v))).collect(), ..Parsed::default() };
     collect(&headers, body, &mut parsed, 0);
     parsed
 }
@@ -37,15 +35,8 @@ fn collect(headers: &[(String, String)], body: &[u8], parsed: &mut Parsed, depth
         }
         return;
     }
-    let decoded = decode(
-        field(headers, "Content-Transfer-Encoding").unwrap_or("7bit"),
-        body,
-    );
-    let slot = if lower.starts_with("text/html") {
-        &mut parsed.html
-    } else {
-        &mut parsed.text
-    };
+    let decoded = decode(field(headers, "Content-Transfer-Encoding").unwrap_or("7bit"), body);
+    let slot = if lower.starts_with("text/html") { &mut parsed.html } else { &mut parsed.text };
     slot.get_or_insert_with(|| String::from_utf8_lossy(&decoded).replace("\r\n", "\n"));
 }
 
@@ -71,25 +62,18 @@ fn split(raw: &[u8]) -> (Vec<(String, String)>, &[u8]) {
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 fn field<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    headers
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
 }
 
 /// `boundary` of `multipart/alternative; boundary="x"`.
 fn parameter(value: &str, name: &str) -> Option<String> {
     value.split(';').skip(1).find_map(|part| {
         let (key, value) = part.split_once('=')?;
-        key.trim()
-            .eq_ignore_ascii_case(name)
-            .then(|| value.trim().trim_matches('"').to_owned())
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"').to_owned())
     })
 }
 
@@ -105,11 +89,7 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
         let Some(end) = find(content, &mark) else {
             break;
         };
-        found.push(
-            content[..end]
-                .strip_suffix(b"\r\n")
-                .unwrap_or(&content[..end]),
-        );
+        found.push(content[..end].strip_suffix(b"\r\n").unwrap_or(&content[..end]));
         rest = &content[end + mark.len()..];
         if rest.starts_with(b"--") {
             break;
@@ -120,11 +100,7 @@ fn parts<'a>(body: &'a [u8], boundary: &str) -> Vec<&'a [u8]> {
 
 fn decode(encoding: &str, body: &[u8]) -> Vec<u8> {
     if encoding.eq_ignore_ascii_case("base64") {
-        let compact: Vec<u8> = body
-            .iter()
-            .copied()
-            .filter(|byte| !byte.is_ascii_whitespace())
-            .collect();
+        let compact: Vec<u8> = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
         return STANDARD.decode(compact).unwrap_or_else(|_| body.to_vec());
     }
     if encoding.eq_ignore_ascii_case("quoted-printable") {
@@ -140,9 +116,7 @@ fn quoted_printable(body: &[u8], in_header: bool) -> Vec<u8> {
     while let Some(&byte) = body.get(at) {
         match (byte, body.get(at + 1), body.get(at + 2)) {
             (b'=', Some(b'\r'), Some(b'\n')) => at += 3,
-            (b'=', Some(&high), Some(&low))
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
+            (b'=', Some(&high), Some(&low)) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
                 out.push(digit(high) << 4 | digit(low));
                 at += 3;

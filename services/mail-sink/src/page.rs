@@ -20,31 +20,22 @@ const SHOWN_MAX: usize = 200;
 pub(crate) fn serve(address: SocketAddr, shared: &Arc<Shared>) -> io::Result<SocketAddr> {
     let shared = Data::from(Arc::clone(shared));
     let (tell, told) = mpsc::channel();
-    thread::Builder::new()
-        .name("mailbox page".into())
-        .spawn(move || {
-            let bound =
-                HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
-                    .workers(1)
-                    .disable_signals()
-                    .bind(address);
-            match bound {
-                Ok(server) => {
-                    let _ = tell.send(
-                        server
-                            .addrs()
-                            .first()
-                            .copied()
-                            .ok_or_else(|| io::Error::other("bound to nothing")),
-                    );
-                    // It ends with the process; there is nobody left to tell an error to.
-                    let _ = rt::System::new().block_on(server.run());
-                }
-                Err(error) => {
-                    let _ = tell.send(Err(error));
-                }
+    thread::Builder::new().name("mailbox page".into()).spawn(move || {
+        let bound = HttpServer::new(move || App::new().app_data(shared.clone()).configure(routes))
+            .workers(1)
+            .disable_signals()
+            .bind(address);
+        match bound {
+            Ok(server) => {
+                let _ = tell.send(server.addrs().first().copied().ok_or_else(|| io::Error::other("bound to nothing")));
+                // It ends with the process; there is nobody left to tell an error to.
+                let _ = rt::System::new().block_on(server.run());
             }
-        })?;
+            Err(error) => {
+                let _ = tell.send(Err(error));
+            }
+        }
+    })?;
     told.recv().map_err(io::Error::other)?
 }
 
@@ -70,12 +61,7 @@ struct Filter {
 fn chosen(shared: &Shared, filter: &Filter) -> Vec<Mail> {
     let mut mails = shared.mails();
     mails.reverse();
-    mails.retain(|mail| {
-        filter
-            .to
-            .as_ref()
-            .is_none_or(|wanted| mail.to.iter().any(|to| to.contains(wanted.as_str())))
-    });
+    mails.retain(|mail| filter.to.as_ref().is_none_or(|wanted| mail.to.iter().any(|to| to.contains(wanted.as_str()))));
     mails.truncate(filter.limit.unwrap_or(SHOWN_MAX));
     mails
 }
@@ -100,9 +86,7 @@ async fn clear(shared: Data<Shared>) -> impl Responder {
 
 async fn raw(shared: Data<Shared>, id: Path<u64>) -> impl Responder {
     match shared.mails().into_iter().find(|mail| mail.id == *id) {
-        Some(mail) => HttpResponse::Ok()
-            .content_type("text/plain; charset=utf-8")
-            .body(mail.raw),
+        Some(mail) => HttpResponse::Ok().content_type("text/plain; charset=utf-8").body(mail.raw),
         None => HttpResponse::NotFound().finish(),
     }
 }
@@ -171,9 +155,5 @@ async fn show(shared: Data<Shared>, filter: Query<Filter>) -> impl Responder {
 
 /// Safe inside elements and quoted attributes.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }

@@ -21,12 +21,10 @@ pub(crate) fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let Ok(stream) = stream else { continue };
         let shared = Arc::clone(shared);
         // Where no thread can be had, the connection is closed and the sender tries again.
-        let _ = thread::Builder::new()
-            .name("smtp session".into())
-            .spawn(move || {
-                // An error here is a sender that went away: nothing to be done, nothing lost that was promised.
-                let _ = Session::new(stream, &shared).and_then(|mut session| session.run());
-            });
+        let _ = thread::Builder::new().name("smtp session".into()).spawn(move || {
+            // An error here is a sender that went away: nothing to be done, nothing lost that was promised.
+            let _ = Session::new(stream, &shared).and_then(|mut session| session.run());
+        });
     }
 }
 
@@ -43,13 +41,7 @@ impl<'a> Session<'a> {
         stream.set_read_timeout(Some(Duration::from_secs(300)))?;
         stream.set_nodelay(true)?;
         let writer = stream.try_clone()?;
-        Ok(Self {
-            reader: BufReader::new(stream),
-            writer,
-            shared,
-            from: None,
-            to: Vec::new(),
-        })
+        Ok(Self { reader: BufReader::new(stream), writer, shared, from: None, to: Vec::new() })
     }
 
     fn say(&mut self, line: &str) -> io::Result<()> {
@@ -58,9 +50,7 @@ impl<'a> Session<'a> {
 
     fn line(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
-        (&mut self.reader)
-            .take(LINE_BYTES_MAX)
-            .read_until(b'\n', &mut line)?;
+        (&mut self.reader).take(LINE_BYTES_MAX).read_until(b'\n', &mut line)?;
         Ok((!line.is_empty()).then(|| String::from_utf8_lossy(&line).trim_end().to_owned()))
     }
 
@@ -73,15 +63,9 @@ impl<'a> Session<'a> {
             if self.shared.dials().down || self.shared.stopping() {
                 return self.say("421 4.3.2 going down");
             }
-            let verb = line
-                .split([' ', ':'])
-                .next()
-                .unwrap_or_default()
-                .to_ascii_uppercase();
+            let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" => {
-                    self.say("250-mail-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 16777216")?
-                }
+                "EHLO" => self.say("250-mail-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 16777216")?,
                 "HELO" | "NOOP" => self.say("250 OK")?,
                 "MAIL" => self.mail(&line)?,
                 "RCPT" => self.rcpt(&line)?,
@@ -146,17 +130,8 @@ impl<'a> Session<'a> {
             return Ok(false);
         };
         let dials = self.shared.dials();
-        let slowest = self
-            .to
-            .iter()
-            .filter_map(|to| dials.slow.get(to))
-            .copied()
-            .max()
-            .unwrap_or(0);
-        let (from, to) = (
-            self.from.take().unwrap_or_default(),
-            std::mem::take(&mut self.to),
-        );
+        let slowest = self.to.iter().filter_map(|to| dials.slow.get(to)).copied().max().unwrap_or(0);
+        let (from, to) = (self.from.take().unwrap_or_default(), std::mem::take(&mut self.to));
         self.shared.keep(from, to, raw)?;
         // Kept, and said so only later: a sender that is killed meanwhile has sent it and doesn't know.
         thread::sleep(Duration::from_millis(dials.delay_ms.max(slowest)));
@@ -174,11 +149,7 @@ impl<'a> Session<'a> {
             let start = raw.len();
             let left = MAIL_BYTES_MAX.saturating_sub(start as u64);
             if (&mut self.reader).take(left).read_until(b'\n', &mut raw)? == 0 {
-                return if left == 0 {
-                    Ok(None)
-                } else {
-                    Err(io::ErrorKind::UnexpectedEof.into())
-                };
+                return if left == 0 { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
             }
             if &raw[start..] == b".\r\n" {
                 raw.truncate(start);

@@ -102,35 +102,23 @@ kit::statement! {
 }
 
 /// The next recipients of an audience.
-pub fn chunk(
-    connection: &mut PgConnection,
-    audience: &Audience,
-    wanted: &Wanted<'_>,
-) -> QueryResult<Chunk> {
+pub fn chunk(connection: &mut PgConnection, audience: &Audience, wanted: &Wanted<'_>) -> QueryResult<Chunk> {
     match audience {
         Audience::Watchers(targets) => watchers(connection, targets, wanted),
         Audience::Admins => admins(connection, wanted),
-        Audience::Login(login, gone) => Ok(Chunk {
-            recipients: self::login(connection, *login, gone.clone(), wanted.actor)?,
-            last: None,
-        }),
+        Audience::Login(login, gone) => {
+            Ok(Chunk { recipients: self::login(connection, *login, gone.clone(), wanted.actor)?, last: None })
+        }
         Audience::Person(person) => {
             if wanted.actor.profile == Some(*person) {
                 return Ok(Chunk::default());
             }
-            Ok(Chunk {
-                recipients: persons(connection, wanted.organisation_id, &[(*person, 1)])?,
-                last: None,
-            })
+            Ok(Chunk { recipients: persons(connection, wanted.organisation_id, &[(*person, 1)])?, last: None })
         }
     }
 }
 
-fn watchers(
-    connection: &mut PgConnection,
-    targets: &[Target],
-    wanted: &Wanted<'_>,
-) -> QueryResult<Chunk> {
+fn watchers(connection: &mut PgConnection, targets: &[Target], wanted: &Wanted<'_>) -> QueryResult<Chunk> {
     let kinds: Vec<_> = targets.iter().map(|target| target.kind).collect();
     let ids: Vec<_> = targets.iter().map(|target| target.id).collect();
     let hows: Vec<_> = targets.iter().map(|target| target.how as i32).collect();
@@ -146,10 +134,7 @@ fn watchers(
     }
     .load(connection)?;
     let last = last(&rows, wanted.limit);
-    Ok(Chunk {
-        recipients: persons(connection, wanted.organisation_id, &rows)?,
-        last,
-    })
+    Ok(Chunk { recipients: persons(connection, wanted.organisation_id, &rows)?, last })
 }
 
 /// A full chunk may not be the last one.
@@ -159,29 +144,14 @@ fn last<T>(rows: &[(Uuid, T)], limit: i64) -> Option<Uuid> {
 }
 
 /// Those of them who are still there.
-fn persons(
-    connection: &mut PgConnection,
-    organisation_id: Uuid,
-    rows: &[(Uuid, i32)],
-) -> QueryResult<Vec<Recipient>> {
+fn persons(connection: &mut PgConnection, organisation_id: Uuid, rows: &[(Uuid, i32)]) -> QueryResult<Vec<Recipient>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
-    let there: Vec<Uuid> = FindPersons {
-        organisation_id,
-        ids: &ids,
-    }
-    .load(connection)?;
-    let contacts: Vec<(Uuid, String, String)> = FindContacts {
-        organisation_id,
-        ids: &ids,
-    }
-    .load(connection)?;
-    let mut contacts: HashMap<_, _> = contacts
-        .into_iter()
-        .map(|(id, email, mode)| (id, (email, mode)))
-        .collect();
+    let there: Vec<Uuid> = FindPersons { organisation_id, ids: &ids }.load(connection)?;
+    let contacts: Vec<(Uuid, String, String)> = FindContacts { organisation_id, ids: &ids }.load(connection)?;
+    let mut contacts: HashMap<_, _> = contacts.into_iter().map(|(id, email, mode)| (id, (email, mode))).collect();
     let how: HashMap<_, _> = rows.iter().copied().collect();
     let recipient = |id: Uuid| {
         let (email, mode) = contacts.remove(&id).unzip();
@@ -205,25 +175,13 @@ fn admins(connection: &mut PgConnection, wanted: &Wanted<'_>) -> QueryResult<Chu
     }
     .load(connection)?;
     let last = last(&rows, wanted.limit);
-    let recipients = rows
-        .into_iter()
-        .map(|(id, email)| Recipient {
-            id,
-            how: 1,
-            email: Some(email),
-            at_once: true,
-        })
-        .collect();
+    let recipients =
+        rows.into_iter().map(|(id, email)| Recipient { id, how: 1, email: Some(email), at_once: true }).collect();
     Ok(Chunk { recipients, last })
 }
 
 /// The login itself, unless it (or another one of the same person) did it.
-fn login(
-    connection: &mut PgConnection,
-    id: Uuid,
-    gone: Option<String>,
-    actor: &Actor,
-) -> QueryResult<Vec<Recipient>> {
+fn login(connection: &mut PgConnection, id: Uuid, gone: Option<String>, actor: &Actor) -> QueryResult<Vec<Recipient>> {
     if actor.login == Some(id) {
         return Ok(Vec::new());
     }
@@ -235,13 +193,5 @@ fn login(
     if profile.is_some() && profile == actor.profile {
         return Ok(Vec::new());
     }
-    Ok(email
-        .map(|email| Recipient {
-            id,
-            how: 1,
-            email: Some(email),
-            at_once: true,
-        })
-        .into_iter()
-        .collect())
+    Ok(email.map(|email| Recipient { id, how: 1, email: Some(email), at_once: true }).into_iter().collect())
 }

@@ -44,26 +44,18 @@ impl Signals {
     pub fn wait_for_mail(&self) {
         let seen = self.mail.lock().unwrap_or_else(PoisonError::into_inner);
         let count = *seen;
-        let waiting = self
-            .mail_made
-            .wait_timeout_while(seen, MAIL_EVERY, |now| *now == count && !self.stopping());
+        let waiting = self.mail_made.wait_timeout_while(seen, MAIL_EVERY, |now| *now == count && !self.stopping());
         drop(waiting.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Feeds whose cursor is not of this cluster; empty: all is well.
     pub fn set_strangers(&self, feeds: Vec<String>) {
-        *self
-            .strangers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = feeds;
+        *self.strangers.lock().unwrap_or_else(PoisonError::into_inner) = feeds;
     }
 
     /// Readiness: the feeds can be read.
     pub fn check(&self) -> Result<(), String> {
-        let feeds = self
-            .strangers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let feeds = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         if feeds.is_empty() {
             return Ok(());
         }
@@ -83,23 +75,10 @@ pub struct Background {
 
 impl Background {
     /// Starts the reader and the senders, each with a connection of its own.
-    pub fn start(
-        settings: &Settings,
-        url: &str,
-        clock: &Clock,
-        signals: &Arc<Signals>,
-    ) -> Result<Self, StartError> {
+    pub fn start(settings: &Settings, url: &str, clock: &Clock, signals: &Arc<Signals>) -> Result<Self, StartError> {
         let mailer = Mailer::new(settings, clock.clone())?;
-        let mut background = Self {
-            signals: Arc::clone(signals),
-            threads: Vec::new(),
-        };
-        let leader = Leader::new(
-            url.to_owned(),
-            clock.clone(),
-            settings.replay_from,
-            Arc::clone(signals),
-        );
+        let mut background = Self { signals: Arc::clone(signals), threads: Vec::new() };
+        let leader = Leader::new(url.to_owned(), clock.clone(), settings.replay_from, Arc::clone(signals));
         background.spawn("feeds".to_owned(), move || leader.run())?;
         for number in 0..settings.mail_senders {
             let (mailer, url, signals) = (mailer.clone(), url.to_owned(), Arc::clone(signals));
@@ -108,17 +87,9 @@ impl Background {
         Ok(background)
     }
 
-    fn spawn(
-        &mut self,
-        name: String,
-        work: impl FnOnce() + Send + 'static,
-    ) -> Result<(), StartError> {
+    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
         let thread = thread::Builder::new().name(name).spawn(work);
-        self.threads.push(
-            thread.map_err(|error| {
-                StartError::Failed(format!("threads can't be started: {error}"))
-            })?,
-        );
+        self.threads.push(thread.map_err(|error| StartError::Failed(format!("threads can't be started: {error}")))?);
         Ok(())
     }
 }

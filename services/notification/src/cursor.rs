@@ -50,58 +50,32 @@ kit::statement! {
 type CursorRow = (i64, i64, Option<i64>, Option<Uuid>, DateTime<Utc>);
 
 fn cursor((xid, id, fan_out_id, fan_out_after, updated_at): CursorRow) -> Cursor {
-    Cursor {
-        xid,
-        id,
-        fan_out: fan_out_id.zip(fan_out_after),
-        updated_at,
-    }
+    Cursor { xid, id, fan_out: fan_out_id.zip(fan_out_after), updated_at }
 }
 
 impl Cursor {
     /// As it is now; made where there is none.
-    pub fn find(
-        connection: &mut PgConnection,
-        feed: Feed,
-        now: DateTime<Utc>,
-    ) -> QueryResult<Self> {
+    pub fn find(connection: &mut PgConnection, feed: Feed, now: DateTime<Utc>) -> QueryResult<Self> {
         let find = FindCursor { feed: feed.name() };
-        if let Some(row) = find
-            .clone()
-            .get_result::<CursorRow>(connection)
-            .optional()?
-        {
+        if let Some(row) = find.clone().get_result::<CursorRow>(connection).optional()? {
             return Ok(cursor(row));
         }
-        MakeCursor {
-            feed: feed.name(),
-            now,
-        }
-        .execute(connection)?;
+        MakeCursor { feed: feed.name(), now }.execute(connection)?;
         find.get_result::<CursorRow>(connection).map(cursor)
     }
 
     /// As it is now, locked until the transaction ends.
     pub fn lock(connection: &mut PgConnection, feed: Feed) -> QueryResult<Self> {
-        LockCursor { feed: feed.name() }
-            .get_result::<CursorRow>(connection)
-            .map(cursor)
+        LockCursor { feed: feed.name() }.get_result::<CursorRow>(connection).map(cursor)
     }
 
     /// Writes it down.
     pub fn store(&self, connection: &mut PgConnection, feed: Feed) -> QueryResult<()> {
         let xid = self.xid.to_string();
         let (fan_out_id, fan_out_after) = self.fan_out.unzip();
-        MoveCursor {
-            feed: feed.name(),
-            xid: &xid,
-            id: self.id,
-            fan_out_id,
-            fan_out_after,
-            updated_at: self.updated_at,
-        }
-        .execute(connection)
-        .map(drop)
+        MoveCursor { feed: feed.name(), xid: &xid, id: self.id, fan_out_id, fan_out_after, updated_at: self.updated_at }
+            .execute(connection)
+            .map(drop)
     }
 }
 
@@ -152,13 +126,7 @@ pub fn replay_from(
     };
     match first {
         Some((xid, id)) if (xid, id) <= (present.xid, present.id) => {
-            Cursor {
-                xid,
-                id: id - 1,
-                fan_out: None,
-                updated_at: present.updated_at,
-            }
-            .store(connection, feed)?;
+            Cursor { xid, id: id - 1, fan_out: None, updated_at: present.updated_at }.store(connection, feed)?;
             Ok(true)
         }
         _ => Ok(false),

@@ -72,19 +72,8 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-type ChangeRow = (
-    i64,
-    i64,
-    DateTime<Utc>,
-    String,
-    Option<Uuid>,
-    String,
-    i64,
-    Option<Uuid>,
-    String,
-    Option<Value>,
-    Option<Value>,
-);
+type ChangeRow =
+    (i64, i64, DateTime<Utc>, String, Option<Uuid>, String, i64, Option<Uuid>, String, Option<Value>, Option<Value>);
 
 macro_rules! read_statement {
     ($($name:ident $view:literal)+) => {$(
@@ -112,12 +101,7 @@ read_statement!(
 );
 
 /// The next changes after the cursor, at most `limit`.
-pub fn read(
-    connection: &mut PgConnection,
-    feed: Feed,
-    cursor: &Cursor,
-    limit: i64,
-) -> QueryResult<Vec<Change>> {
+pub fn read(connection: &mut PgConnection, feed: Feed, cursor: &Cursor, limit: i64) -> QueryResult<Vec<Change>> {
     let (xid, id) = (cursor.xid.to_string(), cursor.id);
     let xid = xid.as_str();
     let rows: Vec<ChangeRow> = match feed {
@@ -126,31 +110,8 @@ pub fn read(
         Feed::Registry => ReadRegistry { xid, id, limit }.load(connection)?,
         Feed::Billing => ReadBilling { xid, id, limit }.load(connection)?,
     };
-    let change = |(
-        xid,
-        id,
-        at,
-        kind,
-        organisation_id,
-        entity_id,
-        version,
-        actor_id,
-        request_id,
-        before,
-        after,
-    )| Change {
-        feed,
-        xid,
-        id,
-        at,
-        kind,
-        organisation_id,
-        entity_id,
-        version,
-        actor_id,
-        request_id,
-        before,
-        after,
+    let change = |(xid, id, at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after)| {
+        Change { feed, xid, id, at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after }
     };
     Ok(rows.into_iter().map(change).collect())
 }

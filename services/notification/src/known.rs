@@ -66,120 +66,59 @@ fn unique<T: Ord>(mut values: Vec<T>) -> Vec<T> {
 impl Known {
     /// Looks up what these changes refer to.
     pub fn look_up(connection: &mut PgConnection, changes: &[Change]) -> QueryResult<Self> {
-        let organisations = unique(
-            changes
-                .iter()
-                .filter_map(|change| change.organisation_id)
-                .collect(),
-        );
-        let sides = || {
-            changes
-                .iter()
-                .flat_map(|change| [&change.before, &change.after])
-                .flatten()
-        };
+        let organisations = unique(changes.iter().filter_map(|change| change.organisation_id).collect());
+        let sides = || changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
         let ids = |keys: &'static [&str]| {
-            unique(
-                sides()
-                    .flat_map(|side| keys.iter().filter_map(|key| id(side, key)))
-                    .collect(),
-            )
+            unique(sides().flat_map(|side| keys.iter().filter_map(|key| id(side, key))).collect())
         };
         let mut known = Self::default();
         known.find_actors(connection, changes)?;
         let places = ids(&["domainId", "subDomainId"]);
         if !places.is_empty() {
-            let rows: Vec<(Uuid, String)> = FindPlaces {
-                organisations: &organisations,
-                ids: &places,
-            }
-            .load(connection)?;
+            let rows: Vec<(Uuid, String)> =
+                FindPlaces { organisations: &organisations, ids: &places }.load(connection)?;
             known.names.places = rows.into_iter().collect();
         }
         let mut persons = ids(&["businessOwnerId", "technicalOwnerId", "profileId"]);
         persons.extend(known.actors.values().filter_map(|actor| actor.profile));
         if !persons.is_empty() {
-            let rows: Vec<(Uuid, String)> = FindNames {
-                organisations: &organisations,
-                ids: &unique(persons),
-            }
-            .load(connection)?;
+            let rows: Vec<(Uuid, String)> =
+                FindNames { organisations: &organisations, ids: &unique(persons) }.load(connection)?;
             known.names.persons = rows.into_iter().collect();
         }
         Ok(known)
     }
 
-    fn find_actors(
-        &mut self,
-        connection: &mut PgConnection,
-        changes: &[Change],
-    ) -> QueryResult<()> {
-        let ids = unique(
-            changes
-                .iter()
-                .filter_map(|change| change.actor_id)
-                .collect(),
-        );
+    fn find_actors(&mut self, connection: &mut PgConnection, changes: &[Change]) -> QueryResult<()> {
+        let ids = unique(changes.iter().filter_map(|change| change.actor_id).collect());
         if ids.is_empty() {
             return Ok(());
         }
         let rows: Vec<(Uuid, Option<Uuid>, String)> = FindActors { ids: &ids }.load(connection)?;
         for (login, profile, scope) in rows {
-            self.actors.insert(
-                login,
-                Actor {
-                    login: Some(login),
-                    profile,
-                    scope: Some(scope),
-                },
-            );
+            self.actors.insert(login, Actor { login: Some(login), profile, scope: Some(scope) });
         }
-        let gone: Vec<_> = ids
-            .iter()
-            .filter(|id| !self.actors.contains_key(id))
-            .map(Uuid::to_string)
-            .collect();
+        let gone: Vec<_> = ids.iter().filter(|id| !self.actors.contains_key(id)).map(Uuid::to_string).collect();
         if gone.is_empty() {
             return Ok(());
         }
-        let rows: Vec<(String, Option<String>, Option<String>)> =
-            FindGone { ids: &gone }.load(connection)?;
+        let rows: Vec<(String, Option<String>, Option<String>)> = FindGone { ids: &gone }.load(connection)?;
         for (login, profile, scope) in rows {
-            let (login, profile) = (
-                login.parse().ok(),
-                profile.and_then(|profile| profile.parse().ok()),
-            );
-            self.actors.extend(login.map(|id| {
-                (
-                    id,
-                    Actor {
-                        login,
-                        profile,
-                        scope,
-                    },
-                )
-            }));
+            let (login, profile) = (login.parse().ok(), profile.and_then(|profile| profile.parse().ok()));
+            self.actors.extend(login.map(|id| (id, Actor { login, profile, scope })));
         }
         Ok(())
     }
 
     /// Who did it.
     pub fn actor(&self, change: &Change) -> Actor {
-        let unknown = || Actor {
-            login: change.actor_id,
-            ..Actor::default()
-        };
-        change
-            .actor_id
-            .and_then(|id| self.actors.get(&id).cloned())
-            .unwrap_or_else(unknown)
+        let unknown = || Actor { login: change.actor_id, ..Actor::default() };
+        change.actor_id.and_then(|id| self.actors.get(&id).cloned()).unwrap_or_else(unknown)
     }
 
     /// `by Ada Lovelace`.
     pub fn by(&self, actor: &Actor) -> String {
-        let name = actor
-            .profile
-            .and_then(|profile| self.names.persons.get(&profile));
+        let name = actor.profile.and_then(|profile| self.names.persons.get(&profile));
         match (name, actor.login, actor.scope.as_deref()) {
             (Some(name), ..) => format!("by {}", one_line(name, 100)),
             (None, None, _) => "automatically".to_owned(),
@@ -192,29 +131,17 @@ impl Known {
     /// Remembers and forgets what domains and sub domains are called.
     pub fn learn(&mut self, connection: &mut PgConnection, change: &Change) -> QueryResult<()> {
         let is_place = change.kind.starts_with("Domain") || change.kind.starts_with("SubDomain");
-        let (Some(organisation_id), Ok(id), true) = (
-            change.organisation_id,
-            change.entity_id.parse::<Uuid>(),
-            is_place,
-        ) else {
+        let (Some(organisation_id), Ok(id), true) =
+            (change.organisation_id, change.entity_id.parse::<Uuid>(), is_place)
+        else {
             return Ok(());
         };
         match &change.after {
-            None => ForgetPlace {
-                organisation_id,
-                id,
-            }
-            .execute(connection)?,
+            None => ForgetPlace { organisation_id, id }.execute(connection)?,
             Some(after) => {
                 let name = text(after, "name");
                 self.names.places.insert(id, name.to_owned());
-                KeepPlace {
-                    organisation_id,
-                    id,
-                    name,
-                    version: change.version,
-                }
-                .execute(connection)?
+                KeepPlace { organisation_id, id, name, version: change.version }.execute(connection)?
             }
         };
         Ok(())
@@ -223,13 +150,6 @@ impl Known {
 
 /// The person that a change erased, if it did.
 pub fn erased(change: &Change) -> Option<(Uuid, Uuid)> {
-    let gone = change.kind == "ProfileDeleted"
-        && change
-            .after
-            .as_ref()
-            .is_none_or(|after| *after == Value::Null);
-    change
-        .organisation_id
-        .filter(|_| gone)
-        .zip(change.entity_id.parse().ok())
+    let gone = change.kind == "ProfileDeleted" && change.after.as_ref().is_none_or(|after| *after == Value::Null);
+    change.organisation_id.filter(|_| gone).zip(change.entity_id.parse().ok())
 }

@@ -29,9 +29,6 @@ pub fn measured(clock: Clock) -> Measured {
     let help = "Age of the oldest change that nobody has been told of yet.";
     Measured::new("feed_lag_seconds", help, &["feed"], move |connection| {
         let rows = Lags { now: clock.now() }.load::<(String, f64)>(connection)?;
-        Ok(rows
-            .into_iter()
-            .map(|(feed, seconds)| (vec![feed], seconds))
-            .collect())
+        Ok(rows.into_iter().map(|(feed, seconds)| (vec![feed], seconds)).collect())
     })
 }

@@ -40,28 +40,16 @@ pub struct Leader {
 
 impl Leader {
     /// One that hasn't started.
-    pub fn new(
-        url: String,
-        clock: Clock,
-        replay_from: Option<DateTime<Utc>>,
-        signals: Arc<Signals>,
-    ) -> Self {
-        Self {
-            url,
-            clock,
-            replay_from,
-            signals,
-        }
+    pub fn new(url: String, clock: Clock, replay_from: Option<DateTime<Utc>>, signals: Arc<Signals>) -> Self {
+        Self { url, clock, replay_from, signals }
     }
 
     /// Until told to stop. Whatever goes wrong, it begins again with a new connection.
     pub fn run(mut self) {
         while !self.signals.stopping() {
             let session = PgConnection::establish(&self.url).map_err(|error| error.to_string());
-            let session = session.and_then(|mut connection| {
-                self.session(&mut connection)
-                    .map_err(|error| error.to_string())
-            });
+            let session =
+                session.and_then(|mut connection| self.session(&mut connection).map_err(|error| error.to_string()));
             if let Err(error) = session {
                 tracing::warn!(error = %error, "the feeds can't be read now");
                 self.rest(POLL_EVERY);
@@ -96,9 +84,7 @@ impl Leader {
                 self.read_all(connection)?;
                 // After the feeds: what came in while nobody read goes into the one late mail.
                 let now = self.clock.now();
-                if self.signals.minute.swap(false, Ordering::SeqCst)
-                    || (now - rolled_up_at).abs() >= ROLLUPS_EVERY
-                {
+                if self.signals.minute.swap(false, Ordering::SeqCst) || (now - rolled_up_at).abs() >= ROLLUPS_EVERY {
                     rolled_up_at = now;
                     self.work_by_time(connection, now)?;
                 }
@@ -126,9 +112,7 @@ impl Leader {
         };
         for feed in Feed::ALL {
             let now = self.clock.now();
-            if connection
-                .transaction(|connection| cursor::replay_from(connection, feed, from, now))?
-            {
+            if connection.transaction(|connection| cursor::replay_from(connection, feed, from, now))? {
                 tracing::info!(feed = feed.name(), from = %from, "the feed is read again");
             }
         }
@@ -142,16 +126,10 @@ impl Leader {
         while more && !self.signals.stopping() {
             more = false;
             for feed in Feed::ALL {
-                let progress =
-                    reader::step(connection, feed, self.clock.now(), &Limits::default())?;
+                let progress = reader::step(connection, feed, self.clock.now(), &Limits::default())?;
                 more |= progress.more;
                 if progress.told > 0 {
-                    tracing::debug!(
-                        feed = feed.name(),
-                        changes = progress.changes,
-                        told = progress.told,
-                        "read"
-                    );
+                    tracing::debug!(feed = feed.name(), changes = progress.changes, told = progress.told, "read");
                     self.signals.mail_made();
                 }
             }

@@ -57,12 +57,8 @@ impl Service for NotificationService {
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
         let signals = Arc::new(Signals::default());
         let sender = boot.settings().sender()?;
-        let store: Arc<dyn Store> = Arc::new(PgStore::new(
-            boot.db(),
-            sender.from.email.domain().to_owned(),
-        ));
-        let background =
-            Background::start(boot.settings(), boot.write_url(), &boot.clock(), &signals)?;
+        let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db(), sender.from.email.domain().to_owned()));
+        let background = Background::start(boot.settings(), boot.write_url(), &boot.clock(), &signals)?;
         let (check, db, clock) = (Arc::clone(&signals), boot.db(), boot.clock());
         Ok(handlers::routes()
             .data(store)
@@ -91,9 +87,7 @@ impl Service for NotificationService {
                 signals.minute.store(true, Ordering::SeqCst);
                 Ok(())
             })
-            .job("30 17 * * * *", "purge", move || {
-                purge::run(&db, clock.now()).map(drop)
-            }))
+            .job("30 17 * * * *", "purge", move || purge::run(&db, clock.now()).map(drop)))
     }
 }
 

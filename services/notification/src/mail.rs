@@ -65,10 +65,8 @@ pub fn message_id(delivery: Uuid, domain: &str) -> String {
 
 /// The mail, or why there can be none.
 pub fn message(sender: &Sender, letter: &Letter) -> Result<Message, String> {
-    let to: Address = letter
-        .recipient
-        .parse()
-        .map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
+    let to: Address =
+        letter.recipient.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
     Message::builder()
         .from(sender.from.clone())
         .to(Mailbox::new(None, to))
@@ -78,10 +76,7 @@ pub fn message(sender: &Sender, letter: &Letter) -> Result<Message, String> {
         .date(letter.created_at.into())
         .header(Unsubscribe(format!("<{}>", sender.unsubscribe)))
         .header(AutoSubmitted)
-        .multipart(MultiPart::alternative_plain_html(
-            plain(letter),
-            html(letter),
-        ))
+        .multipart(MultiPart::alternative_plain_html(plain(letter), html(letter)))
         .map_err(|error| error.to_string())
 }
 
@@ -96,11 +91,7 @@ fn plain(letter: &Letter) -> String {
         for line in item.body.lines() {
             text.push_str(&format!("  {line}\n"));
         }
-        text.push_str(&format!(
-            "  {} · request {}\n\n",
-            time(item.at),
-            one_line(&item.request_id, 128)
-        ));
+        text.push_str(&format!("  {} · request {}\n\n", time(item.at), one_line(&item.request_id, 128)));
     }
     if letter.more > 0 {
         text.push_str(&format!("… and {} more.\n\n", letter.more));
@@ -120,24 +111,19 @@ fn html(letter: &Letter) -> String {
             html.push_str(&format!("<li>{}</li>\n", escape(line)));
         }
         let request = escape(&one_line(&item.request_id, 128));
-        html.push_str(&format!(
-            "</ul>\n<p><small>{} · request {request}</small></p>\n",
-            time(item.at)
-        ));
+        html.push_str(&format!("</ul>\n<p><small>{} · request {request}</small></p>\n", time(item.at)));
     }
     if letter.more > 0 {
         html.push_str(&format!("<p>… and {} more.</p>\n", letter.more));
     }
-    html.push_str("<hr><p><small>When you are told is up to you: see your notification settings.</small></p>\n</body></html>\n");
+    html.push_str(
+        "<hr><p><small>When you are told is up to you: see your notification settings.</small></p>\n</body></html>\n",
+    );
     html
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
 /// RFC 2369.
@@ -199,36 +185,19 @@ mod tests {
             items: vec![item],
             more: 3,
         };
-        message(&sender, &letter)
-            .map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
+        message(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
     }
 
     #[test]
     fn nothing_that_people_typed_becomes_a_header() {
-        for title in [
-            "API x\r\nBcc: evil@example.com",
-            "a\nBcc: evil@example.com",
-            "a\rBcc: e@example.com",
-            "ü\r\n\r\n<script>",
-        ] {
+        for title in
+            ["API x\r\nBcc: evil@example.com", "a\nBcc: evil@example.com", "a\rBcc: e@example.com", "ü\r\n\r\n<script>"]
+        {
             let mail = written(title, "ada@example.com").unwrap();
             let head = mail.split("\r\n\r\n").next().unwrap();
-            assert!(
-                !head
-                    .lines()
-                    .any(|line| line.to_lowercase().starts_with("bcc")),
-                "{head}"
-            );
-            assert!(
-                head.contains(
-                    "Message-ID: <00000000-0000-0000-0000-000000000000@govrnanza.example>"
-                ),
-                "{head}"
-            );
-            assert!(
-                head.contains("List-Unsubscribe: <mailto:u@govrnanza.example>"),
-                "{head}"
-            );
+            assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
+            assert!(head.contains("Message-ID: <00000000-0000-0000-0000-000000000000@govrnanza.example>"), "{head}");
+            assert!(head.contains("List-Unsubscribe: <mailto:u@govrnanza.example>"), "{head}");
         }
     }
 
@@ -244,14 +213,8 @@ mod tests {
             assert!(written("x", address).is_err(), "{address}");
         }
         assert_eq!(
-            written("x", "ada@example.com")
-                .unwrap()
-                .split("boundary")
-                .next(),
-            written("x", "ada@example.com")
-                .unwrap()
-                .split("boundary")
-                .next()
+            written("x", "ada@example.com").unwrap().split("boundary").next(),
+            written("x", "ada@example.com").unwrap().split("boundary").next()
         );
     }
 }

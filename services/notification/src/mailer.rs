@@ -62,23 +62,15 @@ impl Mailer {
     /// Sends until told to stop. A database that goes away is waited for.
     pub fn run(&self, url: &str, signals: &Arc<Signals>) {
         while !signals.stopping() {
-            let session = PgConnection::establish(url)
-                .map_err(|error| error.to_string())
-                .and_then(|mut connection| {
-                    connection
-                        .batch_execute(&kit::session_setup(crate::NAME))
-                        .map_err(|error| error.to_string())?;
-                    while !signals.stopping() {
-                        if self
-                            .turn(&mut connection, signals)
-                            .map_err(|error| error.to_string())?
-                            == 0
-                        {
-                            signals.wait_for_mail();
-                        }
+            let session = PgConnection::establish(url).map_err(|error| error.to_string()).and_then(|mut connection| {
+                connection.batch_execute(&kit::session_setup(crate::NAME)).map_err(|error| error.to_string())?;
+                while !signals.stopping() {
+                    if self.turn(&mut connection, signals).map_err(|error| error.to_string())? == 0 {
+                        signals.wait_for_mail();
                     }
-                    Ok(())
-                });
+                }
+                Ok(())
+            });
             if let Err(error) = session {
                 tracing::warn!(error = %error, "mails wait for the database");
                 signals.wait_for_mail();
@@ -91,11 +83,7 @@ impl Mailer {
         let begin = Instant::now();
         let claims = outbox::claim(connection, self.clock.now(), self.lease, CLAIMED_MAX)?;
         // A mail whose lease could end while it is being sent is left: whoever claims it next sends it.
-        let enough = self
-            .lease
-            .to_std()
-            .unwrap_or_default()
-            .saturating_sub(self.timeout);
+        let enough = self.lease.to_std().unwrap_or_default().saturating_sub(self.timeout);
         for claim in &claims {
             if signals.stopping() || (begin.elapsed() > enough && claims.len() > 1) {
                 break;
@@ -116,24 +104,14 @@ impl Mailer {
             Ok(_) => Outcome::Sent,
             Err(error) => {
                 let reason = one_line(&reason(&error), REASON_CHARS_MAX);
-                let about_the_mail = error
-                    .status()
-                    .is_none_or(|code| !NOT_ABOUT_THE_MAIL.contains(&code.to_string().as_str()));
-                if error.is_permanent() && about_the_mail {
-                    Outcome::Never(reason)
-                } else {
-                    Outcome::Later(reason)
-                }
+                let about_the_mail =
+                    error.status().is_none_or(|code| !NOT_ABOUT_THE_MAIL.contains(&code.to_string().as_str()));
+                if error.is_permanent() && about_the_mail { Outcome::Never(reason) } else { Outcome::Later(reason) }
             }
         })
     }
 
-    fn record(
-        &self,
-        connection: &mut PgConnection,
-        claim: &Claim,
-        outcome: Outcome,
-    ) -> diesel::QueryResult<()> {
+    fn record(&self, connection: &mut PgConnection, claim: &Claim, outcome: Outcome) -> diesel::QueryResult<()> {
         let now = self.clock.now();
         let (next, reason) = match outcome {
             Outcome::Sent => return outbox::sent(connection, claim, now),
@@ -150,11 +128,7 @@ impl Mailer {
             return None;
         }
         let doublings = u32::try_from(claim.attempts - 1).unwrap_or(0).min(16);
-        let wait = self
-            .retry
-            .checked_mul(2_i32.pow(doublings))
-            .unwrap_or(RETRY_MAX)
-            .min(RETRY_MAX);
+        let wait = self.retry.checked_mul(2_i32.pow(doublings)).unwrap_or(RETRY_MAX).min(RETRY_MAX);
         Some(now + wait)
     }
 }

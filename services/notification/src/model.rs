@@ -95,12 +95,7 @@ pub struct ReadNotifications {
 
 impl Validate for ReadNotifications {
     fn validate(&self, invalid: &mut Invalid) {
-        invalid.require(
-            (1..=200).contains(&self.ids.len()),
-            "ids",
-            "out_of_range",
-            "must hold 1 to 200 ids",
-        );
+        invalid.require((1..=200).contains(&self.ids.len()), "ids", "out_of_range", "must hold 1 to 200 ids");
     }
 }
 

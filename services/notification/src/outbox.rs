@@ -72,12 +72,8 @@ pub fn claim(
     lease: TimeDelta,
     limit: i64,
 ) -> QueryResult<Vec<Claim>> {
-    let rows: Vec<(Uuid, Uuid, String, String, i32, DateTime<Utc>)> = ClaimDue {
-        now,
-        lease: now + lease,
-        limit,
-    }
-    .load(connection)?;
+    let rows: Vec<(Uuid, Uuid, String, String, i32, DateTime<Utc>)> =
+        ClaimDue { now, lease: now + lease, limit }.load(connection)?;
     let claim = |(organisation_id, id, recipient, subject, attempts, created_at)| Claim {
         organisation_id,
         id,
@@ -92,22 +88,11 @@ pub fn claim(
 /// What a claimed mail says.
 pub fn letter(connection: &mut PgConnection, claim: &Claim) -> QueryResult<Letter> {
     let limit = i64::try_from(SHOWN_MAX).unwrap_or(i64::MAX);
-    let rows: Vec<(String, String, DateTime<Utc>, String, i64)> = FindItems {
-        organisation_id: claim.organisation_id,
-        delivery_id: claim.id,
-        limit,
-    }
-    .load(connection)?;
+    let rows: Vec<(String, String, DateTime<Utc>, String, i64)> =
+        FindItems { organisation_id: claim.organisation_id, delivery_id: claim.id, limit }.load(connection)?;
     let all = rows.first().map_or(0, |row| row.4);
-    let items: Vec<_> = rows
-        .into_iter()
-        .map(|(title, body, at, request_id, _)| Item {
-            title,
-            body,
-            at,
-            request_id,
-        })
-        .collect();
+    let items: Vec<_> =
+        rows.into_iter().map(|(title, body, at, request_id, _)| Item { title, body, at, request_id }).collect();
     Ok(Letter {
         id: claim.id,
         recipient: claim.recipient.clone(),
@@ -120,13 +105,7 @@ pub fn letter(connection: &mut PgConnection, claim: &Claim) -> QueryResult<Lette
 
 /// The mail server took it.
 pub fn sent(connection: &mut PgConnection, claim: &Claim, now: DateTime<Utc>) -> QueryResult<()> {
-    RecordSent {
-        organisation_id: claim.organisation_id,
-        id: claim.id,
-        now,
-    }
-    .execute(connection)
-    .map(drop)
+    RecordSent { organisation_id: claim.organisation_id, id: claim.id, now }.execute(connection).map(drop)
 }
 
 /// The mail server didn't take it: again at `next`, or never.
@@ -138,14 +117,5 @@ pub fn failed(
 ) -> QueryResult<()> {
     let status = if next.is_some() { "waiting" } else { "failed" };
     let (organisation_id, id, attempts) = (claim.organisation_id, claim.id, claim.attempts);
-    RecordFailed {
-        organisation_id,
-        id,
-        attempts,
-        status,
-        next_attempt_at: next,
-        reason,
-    }
-    .execute(connection)
-    .map(drop)
+    RecordFailed { organisation_id, id, attempts, status, next_attempt_at: next, reason }.execute(connection).map(drop)
 }

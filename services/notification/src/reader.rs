@@ -25,11 +25,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            changes: 200,
-            recipients: 1000,
-            time: Duration::from_millis(500),
-        }
+        Self { changes: 200, recipients: 1000, time: Duration::from_millis(500) }
     }
 }
 
@@ -48,12 +44,7 @@ pub struct Progress {
 ///
 /// Exactly once, however many instances do it at a time: the cursor is locked and must be where it was when the changes were read.
 /// The changes are read before that, since a lock takes a transaction id, below which this transaction could then see no change.
-pub fn step(
-    connection: &mut PgConnection,
-    feed: Feed,
-    now: DateTime<Utc>,
-    limits: &Limits,
-) -> QueryResult<Progress> {
+pub fn step(connection: &mut PgConnection, feed: Feed, now: DateTime<Utc>, limits: &Limits) -> QueryResult<Progress> {
     connection.transaction(|connection| {
         let mut cursor = Cursor::find(connection, feed, now)?;
         let changes = feed::read(connection, feed, &cursor, limits.changes)?;
@@ -61,10 +52,7 @@ pub fn step(
             return Ok(Progress::default());
         }
         if Cursor::lock(connection, feed)? != cursor {
-            return Ok(Progress {
-                more: true,
-                ..Progress::default()
-            });
+            return Ok(Progress { more: true, ..Progress::default() });
         }
         let progress = work_through(connection, &changes, &mut cursor, now, limits)?;
         cursor.store(connection, feed)?;
@@ -108,11 +96,7 @@ fn tell_one(
     cursor: &mut Cursor,
     limit: i64,
 ) -> QueryResult<i64> {
-    let after = cursor
-        .fan_out
-        .take()
-        .filter(|(id, _)| *id == change.id)
-        .map(|(_, after)| after);
+    let after = cursor.fan_out.take().filter(|(id, _)| *id == change.id).map(|(_, after)| after);
     known.learn(connection, change)?;
     if let Some((organisation_id, profile_id)) = known::erased(change) {
         erase(connection, organisation_id, profile_id)?;
@@ -129,13 +113,7 @@ fn tell_one(
         };
         let chunk = audience::chunk(connection, &telling.audience, &wanted)?;
         told = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
-        insert(
-            connection,
-            change,
-            &telling,
-            &chunk.recipients,
-            cursor.updated_at,
-        )?;
+        insert(connection, change, &telling, &chunk.recipients, cursor.updated_at)?;
         if let Some(last) = chunk.last {
             cursor.fan_out = Some((change.id, last));
             return Ok(told);
@@ -182,23 +160,14 @@ fn insert(
         return Ok(());
     }
     // One by one in this order: ids of the same moment differ by chance alone, and nothing depends on their order.
-    let ids: Vec<_> = recipients
-        .iter()
-        .map(|_| kit::id::uuid_v7(created_at))
-        .collect();
-    let variants: Vec<_> = recipients
-        .iter()
-        .map(|one| Telling::variant(one.how) as i32 + 1)
-        .collect();
+    let ids: Vec<_> = recipients.iter().map(|_| kit::id::uuid_v7(created_at)).collect();
+    let variants: Vec<_> = recipients.iter().map(|one| Telling::variant(one.how) as i32 + 1).collect();
     InsertNotifications {
         organisation_id: change.organisation_id.unwrap_or_default(),
         ids: &ids,
         recipients: &recipients.iter().map(|one| one.id).collect::<Vec<_>>(),
         variants: &variants,
-        emails: &recipients
-            .iter()
-            .map(|one| one.email.as_deref())
-            .collect::<Vec<_>>(),
+        emails: &recipients.iter().map(|one| one.email.as_deref()).collect::<Vec<_>>(),
         at_once: &recipients.iter().map(|one| one.at_once).collect::<Vec<_>>(),
         are_logins: matches!(telling.audience, Audience::Admins | Audience::Login(..)),
         feed: change.feed.name(),
@@ -238,25 +207,9 @@ kit::statement! {
 }
 
 /// Somebody has been deleted.
-fn erase(
-    connection: &mut PgConnection,
-    organisation_id: Uuid,
-    profile_id: Uuid,
-) -> QueryResult<()> {
-    EraseDeliveries {
-        organisation_id,
-        profile_id,
-    }
-    .execute(connection)?;
-    EraseNotifications {
-        organisation_id,
-        profile_id,
-    }
-    .execute(connection)?;
-    EndPending {
-        organisation_id,
-        profile_id,
-    }
-    .execute(connection)?;
+fn erase(connection: &mut PgConnection, organisation_id: Uuid, profile_id: Uuid) -> QueryResult<()> {
+    EraseDeliveries { organisation_id, profile_id }.execute(connection)?;
+    EraseNotifications { organisation_id, profile_id }.execute(connection)?;
+    EndPending { organisation_id, profile_id }.execute(connection)?;
     Ok(())
 }

@@ -46,8 +46,7 @@ kit::statement! {
 
 /// The reminder that is due so long before: the nearest one, since those before it would only repeat it. None: too early.
 fn due_days(left: TimeDelta) -> Option<i32> {
-    DAYS.into_iter()
-        .find(|days| left <= TimeDelta::days(i64::from(*days)))
+    DAYS.into_iter().find(|days| left <= TimeDelta::days(i64::from(*days)))
 }
 
 /// Makes the reminders due at `now`; how many.
@@ -56,42 +55,25 @@ pub fn run(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usi
     let request_id = format!("password-reminders-{}", kit::id::uuid_v7(now));
     loop {
         let until = now + TimeDelta::days(14);
-        let rows: Vec<(Option<Uuid>, Uuid, String, DateTime<Utc>)> = FindExpiring {
-            from: now,
-            until,
-            after,
-            limit: LOGINS_MAX,
-        }
-        .load(connection)?;
+        let rows: Vec<(Option<Uuid>, Uuid, String, DateTime<Utc>)> =
+            FindExpiring { from: now, until, after, limit: LOGINS_MAX }.load(connection)?;
         let Some(last) = rows.last() else {
             return Ok(made);
         };
         after = last.1;
-        let days: Vec<_> = rows
-            .iter()
-            .map(|row| due_days(row.3 - now).unwrap_or(14))
-            .collect();
+        let days: Vec<_> = rows.iter().map(|row| due_days(row.3 - now).unwrap_or(14)).collect();
         let title = |days: &i32| match days {
             1 => "Your password expires within a day".to_owned(),
             days => format!("Your password expires within {days} days"),
         };
         let body = |expires_at: DateTime<Utc>| {
-            format!(
-                "It expires on {}. Choose a new one before then.",
-                expires_at.format("%-d %B %Y at %H:%M UTC")
-            )
+            format!("It expires on {}. Choose a new one before then.", expires_at.format("%-d %B %Y at %H:%M UTC"))
         };
         made += Remind {
-            organisations: &rows
-                .iter()
-                .map(|row| row.0.unwrap_or_default())
-                .collect::<Vec<_>>(),
+            organisations: &rows.iter().map(|row| row.0.unwrap_or_default()).collect::<Vec<_>>(),
             logins: &rows.iter().map(|row| row.1).collect::<Vec<_>>(),
             expire: &rows.iter().map(|row| row.3).collect::<Vec<_>>(),
-            ids: &rows
-                .iter()
-                .map(|_| kit::id::uuid_v7(now))
-                .collect::<Vec<_>>(),
+            ids: &rows.iter().map(|_| kit::id::uuid_v7(now)).collect::<Vec<_>>(),
             emails: &rows.iter().map(|row| row.2.clone()).collect::<Vec<_>>(),
             titles: &days.iter().map(title).collect::<Vec<_>>(),
             bodies: &rows.iter().map(|row| body(row.3)).collect::<Vec<_>>(),
@@ -109,21 +91,9 @@ mod tests {
 
     #[test]
     fn the_nearest_reminder_is_the_one_due() {
-        let cases = [
-            (15, None),
-            (14, Some(14)),
-            (8, Some(14)),
-            (7, Some(7)),
-            (2, Some(7)),
-            (1, Some(1)),
-            (0, Some(1)),
-        ];
+        let cases = [(15, None), (14, Some(14)), (8, Some(14)), (7, Some(7)), (2, Some(7)), (1, Some(1)), (0, Some(1))];
         for (left, expected) in cases {
-            assert_eq!(
-                due_days(TimeDelta::days(left)),
-                expected,
-                "{left} days left"
-            );
+            assert_eq!(due_days(TimeDelta::days(left)), expected, "{left} days left");
         }
     }
 }

@@ -73,15 +73,7 @@ struct Contact {
 }
 
 type WaitingRow = (Uuid, Uuid, DateTime<Utc>, Option<DateTime<Utc>>);
-type ContactRow = (
-    Uuid,
-    Uuid,
-    String,
-    String,
-    String,
-    Option<NaiveTime>,
-    Option<String>,
-);
+type ContactRow = (Uuid, Uuid, String, String, String, Option<NaiveTime>, Option<String>);
 
 /// Makes a mail for everyone whose time has come by `now`; how many.
 ///
@@ -90,12 +82,8 @@ type ContactRow = (
 pub fn run(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usize> {
     let (mut after, mut mails) = ((Uuid::nil(), Uuid::nil()), 0);
     loop {
-        let waiting: Vec<WaitingRow> = FindWaiting {
-            organisation_id: after.0,
-            profile_id: after.1,
-            limit: PEOPLE_MAX,
-        }
-        .load(connection)?;
+        let waiting: Vec<WaitingRow> =
+            FindWaiting { organisation_id: after.0, profile_id: after.1, limit: PEOPLE_MAX }.load(connection)?;
         let Some(last) = waiting.last() else {
             return Ok(mails);
         };
@@ -104,11 +92,7 @@ pub fn run(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<usi
     }
 }
 
-fn send_due(
-    connection: &mut PgConnection,
-    waiting: &[WaitingRow],
-    now: DateTime<Utc>,
-) -> QueryResult<usize> {
+fn send_due(connection: &mut PgConnection, waiting: &[WaitingRow], now: DateTime<Utc>) -> QueryResult<usize> {
     let contacts = contacts(connection, waiting)?;
     let (mut due, mut gone) = (Due::default(), Due::default());
     for (organisation_id, profile_id, since, last_at) in waiting {
@@ -123,23 +107,13 @@ fn send_due(
         }
     }
     if !gone.ids.is_empty() {
-        EndWaiting {
-            organisations: &gone.organisations,
-            profiles: &gone.profiles,
-        }
-        .execute(connection)?;
+        EndWaiting { organisations: &gone.organisations, profiles: &gone.profiles }.execute(connection)?;
     }
     if due.ids.is_empty() {
         return Ok(0);
     }
-    SendRollups {
-        organisations: &due.organisations,
-        profiles: &due.profiles,
-        ids: &due.ids,
-        emails: &due.emails,
-        now,
-    }
-    .execute(connection)
+    SendRollups { organisations: &due.organisations, profiles: &due.profiles, ids: &due.ids, emails: &due.emails, now }
+        .execute(connection)
 }
 
 #[derive(Default)]
@@ -159,27 +133,13 @@ impl Due {
     }
 }
 
-fn contacts(
-    connection: &mut PgConnection,
-    waiting: &[WaitingRow],
-) -> QueryResult<HashMap<(Uuid, Uuid), Contact>> {
+fn contacts(connection: &mut PgConnection, waiting: &[WaitingRow]) -> QueryResult<HashMap<(Uuid, Uuid), Contact>> {
     let organisations: Vec<_> = waiting.iter().map(|row| row.0).collect();
     let ids: Vec<_> = waiting.iter().map(|row| row.1).collect();
-    let rows: Vec<ContactRow> = FindContacts {
-        organisations: &organisations,
-        ids: &ids,
-    }
-    .load(connection)?;
+    let rows: Vec<ContactRow> = FindContacts { organisations: &organisations, ids: &ids }.load(connection)?;
     let contact = |(organisation_id, id, email, time_zone, mode, at, weekday): ContactRow| {
         let schedule = Schedule::read(&mode, at, weekday.as_deref());
-        (
-            (organisation_id, id),
-            Contact {
-                email,
-                time_zone,
-                schedule,
-            },
-        )
+        ((organisation_id, id), Contact { email, time_zone, schedule })
     };
     Ok(rows.into_iter().map(contact).collect())
 }

@@ -111,11 +111,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(
-    deliveries,
-    feed_cursors,
-    notifications,
-    places,
-    reminders,
-    rollups,
-);
+diesel::allow_tables_to_appear_in_same_query!(deliveries, feed_cursors, notifications, places, reminders, rollups,);

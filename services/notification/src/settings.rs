@@ -40,22 +40,13 @@ pub struct Settings {
     #[arg(long, env = "SMTP_USER", value_name = "NAME")]
     pub smtp_user: Option<String>,
     /// password at the mail server
-    #[arg(
-        long,
-        env = "SMTP_PASSWORD",
-        value_name = "PASSWORD",
-        hide_env_values = true
-    )]
+    #[arg(long, env = "SMTP_PASSWORD", value_name = "PASSWORD", hide_env_values = true)]
     pub smtp_password: Option<String>,
     /// how long the mail server may take to answer, in seconds
     #[arg(long, env = "SMTP_TIMEOUT_SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=300))]
     pub smtp_timeout_seconds: u64,
     /// sender of all mails
-    #[arg(
-        long,
-        env = "MAIL_FROM",
-        default_value = "Govrnanza <no-reply@govrnanza.example>"
-    )]
+    #[arg(long, env = "MAIL_FROM", default_value = "Govrnanza <no-reply@govrnanza.example>")]
     pub mail_from: String,
     /// where people change when they are told (List-Unsubscribe): a mailto: or https: address; default: mailto:unsubscribe@ the sender's domain
     #[arg(long, env = "MAIL_UNSUBSCRIBE", value_name = "URI")]
@@ -80,22 +71,14 @@ pub struct Settings {
 impl Settings {
     /// `From` and `List-Unsubscribe`.
     pub fn sender(&self) -> Result<Sender, StartError> {
-        let from: Mailbox = self
-            .mail_from
-            .parse()
-            .map_err(|error| StartError::Usage(format!("MAIL_FROM: not an address: {error}")))?;
+        let from: Mailbox =
+            self.mail_from.parse().map_err(|error| StartError::Usage(format!("MAIL_FROM: not an address: {error}")))?;
         let unsubscribe = match &self.mail_unsubscribe {
-            Some(uri)
-                if uri.chars().all(|letter| {
-                    letter.is_ascii_graphic() && !matches!(letter, '<' | '>' | ',')
-                }) =>
-            {
+            Some(uri) if uri.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '<' | '>' | ',')) => {
                 uri.clone()
             }
             Some(_) => {
-                return Err(StartError::Usage(
-                    "MAIL_UNSUBSCRIBE: not a mailto: or https: address".to_owned(),
-                ));
+                return Err(StartError::Usage("MAIL_UNSUBSCRIBE: not a mailto: or https: address".to_owned()));
             }
             None => format!("mailto:unsubscribe@{}", from.email.domain()),
         };
@@ -105,8 +88,7 @@ impl Settings {
     /// The way to the mail server; nothing is connected yet.
     pub fn transport(&self) -> Result<SmtpTransport, StartError> {
         let host = self.smtp_host.as_deref().filter(|host| !host.is_empty());
-        let host = host
-            .ok_or_else(|| StartError::Usage("SMTP_HOST is missing: the mail server".to_owned()))?;
+        let host = host.ok_or_else(|| StartError::Usage("SMTP_HOST is missing: the mail server".to_owned()))?;
         let tls = || {
             TlsParameters::new(host.to_owned())
                 .map_err(|error| StartError::Usage(format!("SMTP_HOST: no TLS to {host}: {error}")))
@@ -122,25 +104,20 @@ impl Settings {
             .timeout(Some(Duration::from_secs(self.smtp_timeout_seconds)))
             .pool_config(PoolConfig::new().max_size(self.mail_senders));
         Ok(match (&self.smtp_user, &self.smtp_password) {
-            (Some(user), Some(password)) if self.smtp_tls != Protection::None => builder
-                .credentials(Credentials::new(user.clone(), password.clone()))
-                .build(),
+            (Some(user), Some(password)) if self.smtp_tls != Protection::None => {
+                builder.credentials(Credentials::new(user.clone(), password.clone())).build()
+            }
             (Some(_), Some(_)) => {
                 return Err(StartError::Usage(
-                    "SMTP_PASSWORD: never sent in the clear; set SMTP_TLS to starttls or tls"
-                        .to_owned(),
+                    "SMTP_PASSWORD: never sent in the clear; set SMTP_TLS to starttls or tls".to_owned(),
                 ));
             }
             (None, None) => builder.build(),
             (Some(_), None) => {
-                return Err(StartError::Usage(
-                    "SMTP_PASSWORD is missing: SMTP_USER has one".to_owned(),
-                ));
+                return Err(StartError::Usage("SMTP_PASSWORD is missing: SMTP_USER has one".to_owned()));
             }
             (None, Some(_)) => {
-                return Err(StartError::Usage(
-                    "SMTP_USER is missing: whose password is SMTP_PASSWORD?".to_owned(),
-                ));
+                return Err(StartError::Usage("SMTP_USER is missing: whose password is SMTP_PASSWORD?".to_owned()));
             }
         })
     }

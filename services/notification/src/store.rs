@@ -23,11 +23,7 @@ pub trait Store: Send + Sync {
     fn read_notifications(&self, to: Addressee, ids: &[Uuid], meta: &Meta) -> Result<(), Error>;
 
     /// Mails of all organisations, oldest first.
-    fn list_deliveries(
-        &self,
-        status: Option<Status>,
-        page: &Page,
-    ) -> Result<Paged<Delivery>, Error>;
+    fn list_deliveries(&self, status: Option<Status>, page: &Page) -> Result<Paged<Delivery>, Error>;
 }
 
 /// The store on Postgres.
@@ -128,10 +124,8 @@ impl Store for PgStore {
         page: &Page,
     ) -> Result<Paged<Notification>, Error> {
         // The first page starts after the end of time.
-        let before = page.after.unwrap_or(Keyset {
-            created_at: DateTime::from_timestamp_nanos(i64::MAX),
-            id: Uuid::max(),
-        });
+        let before =
+            page.after.unwrap_or(Keyset { created_at: DateTime::from_timestamp_nanos(i64::MAX), id: Uuid::max() });
         let list = ListNotifications {
             organisation_id: to.organisation_id,
             login_id: to.login_id,
@@ -141,100 +135,50 @@ impl Store for PgStore {
             unread,
             limit: page.fetch(),
         };
-        let rows: Vec<NotificationRow> = self
-            .db
-            .read(|connection| Ok(list.clone().load(connection)?))?;
+        let rows: Vec<NotificationRow> = self.db.read(|connection| Ok(list.clone().load(connection)?))?;
         let items = rows.into_iter().map(notification).collect();
-        Ok(page.finish(items, |item: &Notification| {
-            Keyset::new(item.created_at, item.id)
-        }))
+        Ok(page.finish(items, |item: &Notification| Keyset::new(item.created_at, item.id)))
     }
 
     fn read_notifications(&self, to: Addressee, ids: &[Uuid], meta: &Meta) -> Result<(), Error> {
         let organisation_id = to.organisation_id;
         self.db.write(|connection| {
-            let own = LockOwn {
-                organisation_id,
-                ids,
-                login_id: to.login_id,
-                profile_id: to.profile_id,
-            };
+            let own = LockOwn { organisation_id, ids, login_id: to.login_id, profile_id: to.profile_id };
             let found: Vec<Uuid> = own.load(connection)?;
             let unknown = |(index, _): (usize, &Uuid)| {
-                FieldError::new(
-                    format!("ids[{index}]"),
-                    "not_found",
-                    "is not one of your notifications",
-                )
+                FieldError::new(format!("ids[{index}]"), "not_found", "is not one of your notifications")
             };
-            let missing: Vec<_> = ids
-                .iter()
-                .enumerate()
-                .filter(|(_, id)| !found.contains(id))
-                .map(unknown)
-                .collect();
+            let missing: Vec<_> = ids.iter().enumerate().filter(|(_, id)| !found.contains(id)).map(unknown).collect();
             if !missing.is_empty() {
                 return Err(Error::Invalid(missing));
             }
-            MarkRead {
-                organisation_id,
-                ids,
-                now: meta.now,
-            }
-            .execute(connection)?;
+            MarkRead { organisation_id, ids, now: meta.now }.execute(connection)?;
             Ok(())
         })
     }
 
-    fn list_deliveries(
-        &self,
-        status: Option<Status>,
-        page: &Page,
-    ) -> Result<Paged<Delivery>, Error> {
-        let after = page.after.unwrap_or(Keyset {
-            created_at: DateTime::UNIX_EPOCH,
-            id: Uuid::nil(),
-        });
+    fn list_deliveries(&self, status: Option<Status>, page: &Page) -> Result<Paged<Delivery>, Error> {
+        let after = page.after.unwrap_or(Keyset { created_at: DateTime::UNIX_EPOCH, id: Uuid::nil() });
         let (after_at, after_id, limit) = (after.created_at, after.id, page.fetch());
         let rows: Vec<DeliveryRow> = self.db.read(|connection| {
             Ok(match status.map(Status::name) {
-                Some(status) => ListDeliveriesOf {
-                    after_at,
-                    after_id,
-                    limit,
-                    status,
-                }
-                .load(connection)?,
-                None => ListDeliveries {
-                    after_at,
-                    after_id,
-                    limit,
-                }
-                .load(connection)?,
+                Some(status) => ListDeliveriesOf { after_at, after_id, limit, status }.load(connection)?,
+                None => ListDeliveries { after_at, after_id, limit }.load(connection)?,
             })
         })?;
         let items = rows.into_iter().map(|row| self.delivery(row)).collect();
-        Ok(page.finish(items, |item: &Delivery| {
-            Keyset::new(item.created_at, item.id)
-        }))
+        Ok(page.finish(items, |item: &Delivery| Keyset::new(item.created_at, item.id)))
     }
 }
 
 fn notification(row: NotificationRow) -> Notification {
-    let (id, kind, title, body, entity_id, feed, change_id, request_id, at, created_at, read_at) =
-        row;
+    let (id, kind, title, body, entity_id, feed, change_id, request_id, at, created_at, read_at) = row;
     Notification {
         id,
         title,
         body,
-        entity: Entity {
-            kind: entity_type(&kind),
-            id: entity_id,
-        },
-        change: feed.zip(change_id).map(|(feed, id)| ChangeRef {
-            feed,
-            id: id.to_string(),
-        }),
+        entity: Entity { kind: entity_type(&kind), id: entity_id },
+        change: feed.zip(change_id).map(|(feed, id)| ChangeRef { feed, id: id.to_string() }),
         kind,
         request_id,
         at,

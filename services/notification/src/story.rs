@@ -21,11 +21,7 @@ pub(crate) struct Story<'a> {
 impl Story<'_> {
     /// The entity as it is now, or as it last was.
     fn entity(&self) -> &Value {
-        if self.after.is_null() {
-            self.before
-        } else {
-            self.after
-        }
+        if self.after.is_null() { self.before } else { self.after }
     }
 
     fn entity_id(&self) -> Option<Uuid> {
@@ -35,20 +31,12 @@ impl Story<'_> {
     fn name(&self) -> &str {
         let before = text(self.before, "name");
         // Under the old name people know it; the differences tell the new one.
-        if before.is_empty() {
-            text(self.after, "name")
-        } else {
-            before
-        }
+        if before.is_empty() { text(self.after, "name") } else { before }
     }
 
     fn words(&self, kind: &'static str, heading: &str, mut lines: Vec<String>) -> Words {
         lines.push(format!("Changed {}.", self.by));
-        Words {
-            kind,
-            title: title(heading),
-            body: lines.join("\n"),
-        }
+        Words { kind, title: title(heading), body: lines.join("\n") }
     }
 
     fn differences(&self) -> Vec<String> {
@@ -77,19 +65,12 @@ impl Story<'_> {
 
     pub fn api(&self) -> Option<Telling> {
         let mut targets = self.containers(&[("subDomain", "subDomainId"), ("domain", "domainId")]);
-        targets.push(Target {
-            kind: "api",
-            id: self.entity_id()?,
-            how: How::Itself,
-        });
+        targets.push(Target { kind: "api", id: self.entity_id()?, how: How::Itself });
         let api = format!("API {}", self.name());
         let number = || format!("{}.{}", self.number("major"), self.number("minor"));
         let status = || text(self.after, "status").to_owned();
         let same = |kind, heading: String, lines| {
-            Some(Telling::same(
-                Audience::Watchers(targets.clone()),
-                self.words(kind, &heading, lines),
-            ))
+            Some(Telling::same(Audience::Watchers(targets.clone()), self.words(kind, &heading, lines)))
         };
         let at = || format!("in: {}", self.place());
         let with_place = |mut lines: Vec<String>| {
@@ -97,16 +78,8 @@ impl Story<'_> {
             lines
         };
         match self.change.kind.as_str() {
-            "ApiCreated" => same(
-                "apiAdded",
-                format!("{api} was added to {}", self.place()),
-                self.differences_shown(),
-            ),
-            "ApiModified" => same(
-                "apiModified",
-                format!("{api} was changed"),
-                with_place(self.differences()),
-            ),
+            "ApiCreated" => same("apiAdded", format!("{api} was added to {}", self.place()), self.differences_shown()),
+            "ApiModified" => same("apiModified", format!("{api} was changed"), with_place(self.differences())),
             "VersionCreated" => same(
                 "versionCreated",
                 format!("{api} has a new version {}", number()),
@@ -117,11 +90,9 @@ impl Story<'_> {
                 format!("Version {} of {api} is now {}", number(), status()),
                 with_place(self.differences()),
             ),
-            "VersionDeleted" => same(
-                "versionDeleted",
-                format!("Version {} of {api} was deleted", number()),
-                vec![at()],
-            ),
+            "VersionDeleted" => {
+                same("versionDeleted", format!("Version {} of {api} was deleted", number()), vec![at()])
+            }
             "ApiDeleted" => {
                 let deleted = self.words("apiDeleted", &format!("{api} was deleted"), vec![at()]);
                 let heading = format!("{api} was removed from {}: it was deleted", self.place());
@@ -134,56 +105,36 @@ impl Story<'_> {
             "ApiMoved" => {
                 let places = [self.names.place(self.before), self.names.place(self.after)];
                 let words = self.moved(&api, ["apiMoved", "apiRemoved", "apiAdded"], places);
-                Some(Telling {
-                    audience: Audience::Watchers(targets.clone()),
-                    words,
-                })
+                Some(Telling { audience: Audience::Watchers(targets.clone()), words })
             }
             _ => None,
         }
     }
 
     fn number(&self, key: &str) -> i64 {
-        self.entity()
-            .get(key)
-            .and_then(Value::as_i64)
-            .unwrap_or_default()
+        self.entity().get(key).and_then(Value::as_i64).unwrap_or_default()
     }
 
     /// What a new entity is like, without what is empty and without the ids of its place.
     fn differences_shown(&self) -> Vec<String> {
         let lines = self.differences();
         let shown = |line: &String| {
-            !line.starts_with("domain:")
-                && !line.starts_with("sub domain:")
-                && !line.ends_with("→ none")
+            !line.starts_with("domain:") && !line.starts_with("sub domain:") && !line.ends_with("→ none")
         };
-        lines
-            .into_iter()
-            .filter(shown)
-            .map(|line| line.replacen("none → ", "", 1))
-            .collect()
+        lines.into_iter().filter(shown).map(|line| line.replacen("none → ", "", 1)).collect()
     }
 
     fn moved(&self, what: &str, kinds: [&'static str; 3], [from, to]: [String; 2]) -> [Words; 4] {
         let lines = || vec![format!("from: {from}"), format!("to: {to}")];
         let moved = self.words(kinds[0], &format!("{what} was moved to {to}"), lines());
-        let removed = self.words(
-            kinds[1],
-            &format!("{what} was removed from {from}"),
-            lines(),
-        );
+        let removed = self.words(kinds[1], &format!("{what} was removed from {from}"), lines());
         let added = self.words(kinds[2], &format!("{what} was added to {to}"), lines());
         [moved.clone(), moved, removed, added]
     }
 
     pub fn sub_domain(&self) -> Option<Telling> {
         let mut targets = self.containers(&[("domain", "domainId")]);
-        targets.push(Target {
-            kind: "subDomain",
-            id: self.entity_id()?,
-            how: How::Itself,
-        });
+        targets.push(Target { kind: "subDomain", id: self.entity_id()?, how: How::Itself });
         let name = format!("Sub domain {}", self.name());
         let domain_of = |entity| {
             let name = id(entity, "domainId").and_then(|id| self.names.places.get(&id));
@@ -193,22 +144,15 @@ impl Story<'_> {
         let audience = Audience::Watchers(targets);
         let same = |words| Some(Telling::same(audience.clone(), words));
         match self.change.kind.as_str() {
-            "SubDomainCreated" => same(self.words(
-                "subDomainAdded",
-                &format!("{name} was added to {domain}"),
-                self.differences_shown(),
-            )),
-            "SubDomainModified" => same(self.words(
-                "subDomainModified",
-                &format!("{name} was changed"),
-                self.differences(),
-            )),
+            "SubDomainCreated" => {
+                same(self.words("subDomainAdded", &format!("{name} was added to {domain}"), self.differences_shown()))
+            }
+            "SubDomainModified" => {
+                same(self.words("subDomainModified", &format!("{name} was changed"), self.differences()))
+            }
             "SubDomainDeleted" => {
-                let deleted = self.words(
-                    "subDomainDeleted",
-                    &format!("{name} was deleted"),
-                    vec![format!("in: {domain}")],
-                );
+                let deleted =
+                    self.words("subDomainDeleted", &format!("{name} was deleted"), vec![format!("in: {domain}")]);
                 let removed = self.words(
                     "subDomainRemoved",
                     &format!("{name} was removed from {domain}: it was deleted"),
@@ -220,11 +164,7 @@ impl Story<'_> {
             "SubDomainMoved" => {
                 let what = format!("{name}, with all its APIs,");
                 let places = [domain_of(self.before), domain_of(self.after)];
-                let words = self.moved(
-                    &what,
-                    ["subDomainMoved", "subDomainRemoved", "subDomainAdded"],
-                    places,
-                );
+                let words = self.moved(&what, ["subDomainMoved", "subDomainRemoved", "subDomainAdded"], places);
                 Some(Telling { audience, words })
             }
             _ => None,
@@ -232,21 +172,11 @@ impl Story<'_> {
     }
 
     pub fn domain(&self) -> Option<Telling> {
-        let audience = Audience::Watchers(vec![Target {
-            kind: "domain",
-            id: self.entity_id()?,
-            how: How::Itself,
-        }]);
+        let audience = Audience::Watchers(vec![Target { kind: "domain", id: self.entity_id()?, how: How::Itself }]);
         let name = format!("Domain {}", self.name());
         let words = match self.change.kind.as_str() {
-            "DomainModified" => self.words(
-                "domainModified",
-                &format!("{name} was changed"),
-                self.differences(),
-            ),
-            "DomainDeleted" => {
-                self.words("domainDeleted", &format!("{name} was deleted"), Vec::new())
-            }
+            "DomainModified" => self.words("domainModified", &format!("{name} was changed"), self.differences()),
+            "DomainDeleted" => self.words("domainDeleted", &format!("{name} was deleted"), Vec::new()),
             _ => return None,
         };
         Some(Telling::same(audience, words))

@@ -78,10 +78,7 @@ impl Telling {
 
     /// The same words for everybody.
     pub(crate) fn same(audience: Audience, words: Words) -> Self {
-        Self {
-            audience,
-            words: [words.clone(), words.clone(), words.clone(), words],
-        }
+        Self { audience, words: [words.clone(), words.clone(), words.clone(), words] }
     }
 }
 

@@ -27,11 +27,7 @@ impl Names {
             .filter_map(|key| self.places.get(&id(entity, key)?))
             .map(|name| one_line(name, TITLE_CHARS_MAX / 4))
             .collect();
-        if names.is_empty() {
-            "another place".to_owned()
-        } else {
-            names.join(" / ")
-        }
+        if names.is_empty() { "another place".to_owned() } else { names.join(" / ") }
     }
 
     fn value(&self, key: &str, value: &Value, entity: &Value) -> String {
@@ -46,41 +42,28 @@ impl Names {
             Value::String(text) if key.ends_with("Id") => match text.parse::<Uuid>().ok() {
                 Some(id) => {
                     let name = self.persons.get(&id).or_else(|| self.places.get(&id));
-                    name.map_or_else(
-                        || "another".to_owned(),
-                        |name| one_line(name, VALUE_CHARS_MAX),
-                    )
+                    name.map_or_else(|| "another".to_owned(), |name| one_line(name, VALUE_CHARS_MAX))
                 }
                 None => one_line(text, VALUE_CHARS_MAX),
             },
             Value::String(text) => one_line(text, VALUE_CHARS_MAX),
             Value::Array(values) if values.is_empty() => "none".to_owned(),
             Value::Array(values) => {
-                let all: Vec<_> = values
-                    .iter()
-                    .map(|value| self.value("", value, entity))
-                    .collect();
+                let all: Vec<_> = values.iter().map(|value| self.value("", value, entity)).collect();
                 one_line(&all.join(", "), VALUE_CHARS_MAX)
             }
-            Value::Object(map) => {
-                version(map).unwrap_or_else(|| one_line(&value.to_string(), VALUE_CHARS_MAX))
-            }
+            Value::Object(map) => version(map).unwrap_or_else(|| one_line(&value.to_string(), VALUE_CHARS_MAX)),
         }
     }
 
     /// One line for each key whose value changed: `name: orders → orders-v2`. In the order of the feed's keys.
     pub fn differences(&self, before: &Value, after: &Value) -> Vec<String> {
         let empty = Map::new();
-        let (old, new) = (
-            before.as_object().unwrap_or(&empty),
-            after.as_object().unwrap_or(&empty),
-        );
+        let (old, new) = (before.as_object().unwrap_or(&empty), after.as_object().unwrap_or(&empty));
         let gone = old.keys().filter(|key| !new.contains_key(*key));
         new.keys()
             .chain(gone)
-            .filter(|key| {
-                old.get(*key).unwrap_or(&Value::Null) != new.get(*key).unwrap_or(&Value::Null)
-            })
+            .filter(|key| old.get(*key).unwrap_or(&Value::Null) != new.get(*key).unwrap_or(&Value::Null))
             .map(|key| {
                 let [was, is] = [(old, before), (new, after)]
                     .map(|(map, all)| self.value(key, map.get(key).unwrap_or(&Value::Null), all));
@@ -94,11 +77,7 @@ impl Names {
 pub fn version(map: &Map<String, Value>) -> Option<String> {
     let number = |key| map.get(key).and_then(Value::as_i64);
     let status = map.get("status").and_then(Value::as_str)?;
-    Some(format!(
-        "{}.{} ({status})",
-        number("major")?,
-        number("minor")?
-    ))
+    Some(format!("{}.{} ({status})", number("major")?, number("minor")?))
 }
 
 /// `49.00 EUR`.
@@ -120,10 +99,7 @@ pub fn id(entity: &Value, key: &str) -> Option<Uuid> {
 
 /// `businessOwnerId` → `business owner`.
 fn label(key: &str) -> String {
-    let key = ["Id", "Cents", "At"]
-        .iter()
-        .find_map(|end| key.strip_suffix(end))
-        .unwrap_or(key);
+    let key = ["Id", "Cents", "At"].iter().find_map(|end| key.strip_suffix(end)).unwrap_or(key);
     let mut label = String::new();
     for letter in key.chars() {
         if letter.is_uppercase() {
@@ -142,10 +118,7 @@ pub fn title(text: &str) -> String {
 /// Without line breaks and other control characters: what people typed can end up in headers of mails.
 pub fn one_line(text: &str, chars_max: usize) -> String {
     let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    let clean: String = text
-        .chars()
-        .map(|letter| if is_break(letter) { ' ' } else { letter })
-        .collect();
+    let clean: String = text.chars().map(|letter| if is_break(letter) { ' ' } else { letter }).collect();
     let clean = clean.trim();
     match clean.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", clean[..end].trim_end()),

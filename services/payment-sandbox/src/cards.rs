@@ -24,18 +24,8 @@ pub struct Card {
     pub behaviour: Behaviour,
 }
 
-const fn card(
-    token: &'static str,
-    brand: &'static str,
-    last_four: &'static str,
-    behaviour: Behaviour,
-) -> Card {
-    Card {
-        token,
-        brand,
-        last_four,
-        behaviour,
-    }
+const fn card(token: &'static str, brand: &'static str, last_four: &'static str, behaviour: Behaviour) -> Card {
+    Card { token, brand, last_four, behaviour }
 }
 
 use Behaviour::{DeclinesAttach, DeclinesCharge, Pays};
@@ -46,60 +36,20 @@ pub const CARDS: &[Card] = &[
     card("pm_card_visa_debit", "visa", "5556", Pays),
     card("pm_card_mastercard", "mastercard", "4444", Pays),
     card("pm_card_amex", "amex", "8431", Pays),
-    card(
-        "pm_card_chargeDeclined",
-        "visa",
-        "0002",
-        DeclinesAttach("card_declined", Some("generic_decline")),
-    ),
+    card("pm_card_chargeDeclined", "visa", "0002", DeclinesAttach("card_declined", Some("generic_decline"))),
     card(
         "pm_card_chargeDeclinedInsufficientFunds",
         "visa",
         "9995",
         DeclinesAttach("card_declined", Some("insufficient_funds")),
     ),
-    card(
-        "pm_card_chargeDeclinedLostCard",
-        "visa",
-        "9987",
-        DeclinesAttach("card_declined", Some("lost_card")),
-    ),
-    card(
-        "pm_card_chargeDeclinedStolenCard",
-        "visa",
-        "9979",
-        DeclinesAttach("card_declined", Some("stolen_card")),
-    ),
-    card(
-        "pm_card_chargeDeclinedFraudulent",
-        "visa",
-        "0019",
-        DeclinesAttach("card_declined", Some("fraudulent")),
-    ),
-    card(
-        "pm_card_chargeDeclinedExpiredCard",
-        "visa",
-        "0069",
-        DeclinesAttach("expired_card", None),
-    ),
-    card(
-        "pm_card_chargeDeclinedIncorrectCvc",
-        "visa",
-        "0127",
-        DeclinesAttach("incorrect_cvc", None),
-    ),
-    card(
-        "pm_card_chargeDeclinedProcessingError",
-        "visa",
-        "0119",
-        DeclinesAttach("processing_error", None),
-    ),
-    card(
-        "pm_card_chargeCustomerFail",
-        "visa",
-        "0341",
-        DeclinesCharge("card_declined", Some("generic_decline")),
-    ),
+    card("pm_card_chargeDeclinedLostCard", "visa", "9987", DeclinesAttach("card_declined", Some("lost_card"))),
+    card("pm_card_chargeDeclinedStolenCard", "visa", "9979", DeclinesAttach("card_declined", Some("stolen_card"))),
+    card("pm_card_chargeDeclinedFraudulent", "visa", "0019", DeclinesAttach("card_declined", Some("fraudulent"))),
+    card("pm_card_chargeDeclinedExpiredCard", "visa", "0069", DeclinesAttach("expired_card", None)),
+    card("pm_card_chargeDeclinedIncorrectCvc", "visa", "0127", DeclinesAttach("incorrect_cvc", None)),
+    card("pm_card_chargeDeclinedProcessingError", "visa", "0119", DeclinesAttach("processing_error", None)),
+    card("pm_card_chargeCustomerFail", "visa", "0341", DeclinesCharge("card_declined", Some("generic_decline"))),
 ];
 
 /// The card behind a token.

@@ -106,11 +106,7 @@ impl Board {
         }
         let drawn = splitmix(state);
         let (roll, coin) = ((drawn % 1000) as u32, drawn >> 63 == 1);
-        let (error, drop, hang) = (
-            dials.error_per_mille,
-            dials.drop_per_mille,
-            dials.hang_per_mille,
-        );
+        let (error, drop, hang) = (dials.error_per_mille, dials.drop_per_mille, dials.hang_per_mille);
         match roll {
             r if r < error => {
                 if coin {
@@ -147,13 +143,7 @@ mod tests {
 
     #[test]
     fn rates_are_kept_and_the_seed_repeats() {
-        let dials = Dials {
-            error_per_mille: 100,
-            drop_per_mille: 50,
-            hang_per_mille: 50,
-            seed: 7,
-            ..Dials::default()
-        };
+        let dials = Dials { error_per_mille: 100, drop_per_mille: 50, hang_per_mille: 50, seed: 7, ..Dials::default() };
         let draw = || {
             let board = Board::new(dials.clone());
             (0..10_000).map(|_| board.draw(true)).collect::<Vec<_>>()

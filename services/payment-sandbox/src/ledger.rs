@@ -35,12 +35,7 @@ pub struct Ledger {
 impl Ledger {
     /// Reads the file, or makes it.
     pub fn open(path: &Path, sync: bool) -> io::Result<Self> {
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
         let (mut state, mut whole) = (State::default(), 0);
         let mut reader = BufReader::new(&file);
         let mut text = String::new();
@@ -48,8 +43,8 @@ impl Ledger {
             let Some(line) = text.strip_suffix('\n') else {
                 break;
             };
-            let line: Line = serde_json::from_str(line)
-                .map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
+            let line: Line =
+                serde_json::from_str(line).map_err(|e| io::Error::other(format!("{}: {e}", path.display())))?;
             state.apply(line);
             whole += text.len() as u64;
             text.clear();
@@ -57,10 +52,7 @@ impl Ledger {
         drop(reader);
         file.set_len(whole)?;
         file.seek(SeekFrom::Start(whole))?;
-        Ok(Self {
-            state: Mutex::new((state, file)),
-            sync,
-        })
+        Ok(Self { state: Mutex::new((state, file)), sync })
     }
 
     fn lock(&self) -> MutexGuard<'_, (State, File)> {
@@ -69,11 +61,7 @@ impl Ledger {
     }
 
     /// Replays what the key made before, or makes it, once, whoever asks at the same time.
-    fn once(
-        &self,
-        asked: &Asked<'_>,
-        make: impl FnOnce(&State) -> Result<Entry, Refusal>,
-    ) -> Result<Value, Refusal> {
+    fn once(&self, asked: &Asked<'_>, make: impl FnOnce(&State) -> Result<Entry, Refusal>) -> Result<Value, Refusal> {
         let mut guard = self.lock();
         let (state, file) = &mut *guard;
         let fingerprint = asked.fingerprint();
@@ -86,16 +74,10 @@ impl Ledger {
         }
         let entry = make(state)?;
         let id = entry.id().to_owned();
-        let line = Line {
-            entry,
-            key: asked.key.map(str::to_owned),
-            fingerprint,
-        };
+        let line = Line { entry, key: asked.key.map(str::to_owned), fingerprint };
         let mut text = serde_json::to_string(&line).map_err(|_| Refusal::trouble())?;
         text.push('\n');
-        let written = file
-            .write_all(text.as_bytes())
-            .and_then(|()| if self.sync { file.sync_data() } else { Ok(()) });
+        let written = file.write_all(text.as_bytes()).and_then(|()| if self.sync { file.sync_data() } else { Ok(()) });
         written.map_err(|_| Refusal::trouble())?;
         state.apply(line);
         state.show(&id)
@@ -104,23 +86,16 @@ impl Ledger {
     /// POST /v1/customers
     pub fn create_customer(&self, asked: &Asked<'_>) -> Result<Value, Refusal> {
         self.once(asked, |_| {
-            Ok(Entry::Customer(Customer {
-                id: id("cus"),
-                created: now(),
-                metadata: asked.metadata(),
-            }))
+            Ok(Entry::Customer(Customer { id: id("cus"), created: now(), metadata: asked.metadata() }))
         })
     }
 
     /// POST /v1/payment_methods/{token or id}/attach
     pub fn attach(&self, asked: &Asked<'_>, token: &str) -> Result<Value, Refusal> {
-        let customer = asked.form.get("customer").ok_or_else(|| {
-            Refusal::parameter(
-                "customer",
-                "parameter_missing",
-                "Missing required param: customer.",
-            )
-        })?;
+        let customer = asked
+            .form
+            .get("customer")
+            .ok_or_else(|| Refusal::parameter("customer", "parameter_missing", "Missing required param: customer."))?;
         self.once(asked, |state| {
             if !state.customers.contains_key(customer) {
                 return Err(Refusal::missing(400, "customer", customer));
@@ -135,28 +110,19 @@ impl Ledger {
                     )),
                 };
             }
-            let card =
-                cards::find(token).ok_or_else(|| Refusal::missing(404, "PaymentMethod", token))?;
+            let card = cards::find(token).ok_or_else(|| Refusal::missing(404, "PaymentMethod", token))?;
             if let Behaviour::DeclinesAttach(code, decline_code) = card.behaviour {
                 return Err(Refusal::card(code, decline_code, None));
             }
             let (token, customer) = (token.to_owned(), Some(customer.clone()));
-            Ok(Entry::Method(Method {
-                id: id("pm"),
-                created: now(),
-                token,
-                customer,
-            }))
+            Ok(Entry::Method(Method { id: id("pm"), created: now(), token, customer }))
         })
     }
 
     /// POST /v1/payment_methods/{id}/detach
     pub fn detach(&self, asked: &Asked<'_>, method: &str) -> Result<Value, Refusal> {
         self.once(asked, |state| {
-            state
-                .methods
-                .get(method)
-                .ok_or_else(|| Refusal::missing(404, "PaymentMethod", method))?;
+            state.methods.get(method).ok_or_else(|| Refusal::missing(404, "PaymentMethod", method))?;
             Ok(Entry::Detached(method.to_owned()))
         })
     }
@@ -168,12 +134,9 @@ impl Ledger {
             let (customer, payment_method) = (wanted.customer, wanted.payment_method);
             let owned = state.methods.get(&payment_method);
             let owned = owned.filter(|m| m.customer.as_deref() == Some(customer.as_str()));
-            let owned =
-                owned.ok_or_else(|| Refusal::missing(400, "PaymentMethod", &payment_method))?;
+            let owned = owned.ok_or_else(|| Refusal::missing(400, "PaymentMethod", &payment_method))?;
             let declined = match cards::find(&owned.token).map(|card| card.behaviour) {
-                Some(Behaviour::DeclinesCharge(code, decline)) => {
-                    Some((code.to_owned(), decline.map(str::to_owned)))
-                }
+                Some(Behaviour::DeclinesCharge(code, decline)) => Some((code.to_owned(), decline.map(str::to_owned))),
                 _ => None,
             };
             Ok(Entry::Intent(Intent {
@@ -196,10 +159,7 @@ impl Ledger {
         match kind {
             "PaymentMethod" => state.methods.get(id).map(|m| m.show()),
             "customer" => state.customers.get(id).map(Customer::show),
-            _ => state
-                .intent_at
-                .get(id)
-                .map(|at| state.intents[*at].0.show()),
+            _ => state.intent_at.get(id).map(|at| state.intents[*at].0.show()),
         }
         .ok_or_else(|| Refusal::missing(404, kind, id))
     }
@@ -207,12 +167,7 @@ impl Ledger {
     /// A customer's cards, newest first.
     pub fn list_methods(&self, customer: &str) -> Vec<Value> {
         let guard = self.lock();
-        let mut found: Vec<_> = guard
-            .0
-            .methods
-            .values()
-            .filter(|m| m.customer.as_deref() == Some(customer))
-            .collect();
+        let mut found: Vec<_> = guard.0.methods.values().filter(|m| m.customer.as_deref() == Some(customer)).collect();
         found.sort_by(|a, b| b.id.cmp(&a.id));
         found.into_iter().map(Method::show).collect()
     }
@@ -231,10 +186,7 @@ impl Ledger {
             Some(customer) => state.of_customer.get(customer).cloned().unwrap_or_default(),
             None => (0..state.intents.len()).collect(),
         };
-        let before = after
-            .and_then(|id| state.intent_at.get(id))
-            .copied()
-            .unwrap_or(usize::MAX);
+        let before = after.and_then(|id| state.intent_at.get(id)).copied().unwrap_or(usize::MAX);
         let mut found = all
             .into_iter()
             .rev()
@@ -253,27 +205,14 @@ impl Ledger {
             shown["idempotency_key"] = json!(key);
             shown
         };
-        guard
-            .0
-            .intents
-            .iter()
-            .skip(from)
-            .take(limit)
-            .map(show)
-            .collect()
+        guard.0.intents.iter().skip(from).take(limit).map(show).collect()
     }
 
     /// Number and sum of what was charged, refusals left out.
     pub fn totals(&self) -> (usize, u64, usize) {
         let guard = self.lock();
-        let paid = guard
-            .0
-            .intents
-            .iter()
-            .filter(|(intent, _)| intent.declined.is_none());
-        let (count, sum) = paid.fold((0, 0), |(count, sum), (intent, _)| {
-            (count + 1, sum + intent.amount)
-        });
+        let paid = guard.0.intents.iter().filter(|(intent, _)| intent.declined.is_none());
+        let (count, sum) = paid.fold((0, 0), |(count, sum), (intent, _)| (count + 1, sum + intent.amount));
         (count, sum, guard.0.intents.len() - count)
     }
 }
@@ -284,7 +223,5 @@ fn id(prefix: &str) -> String {
 }
 
 fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -22,10 +22,7 @@ use ledger::Ledger;
 
 /// What the sandbox is started with.
 #[derive(clap::Parser, Clone, Debug)]
-#[command(
-    version,
-    about = "A payment provider for development, tests and the lab"
-)]
+#[command(version, about = "A payment provider for development, tests and the lab")]
 pub struct Options {
     /// Address to listen on; port 0 takes a free one. The address bound is printed.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:0")]
@@ -55,10 +52,7 @@ struct Shared {
 pub fn serve(options: Options) -> io::Result<()> {
     actix_web::rt::System::new().block_on(async move {
         let (server, address) = bind(&options)?;
-        println!(
-            "{}",
-            serde_json::json!({ "message": "listening", "address": address })
-        );
+        println!("{}", serde_json::json!({ "message": "listening", "address": address }));
         server.await
     })
 }
@@ -71,11 +65,10 @@ fn bind(options: &Options) -> io::Result<(actix_web::dev::Server, String)> {
     });
     let listener = TcpListener::bind(&options.listen)?;
     let address = listener.local_addr()?.to_string();
-    let server =
-        HttpServer::new(move || App::new().app_data(shared.clone()).configure(wire::routes))
-            .workers(2)
-            .listen(listener)?
-            .run();
+    let server = HttpServer::new(move || App::new().app_data(shared.clone()).configure(wire::routes))
+        .workers(2)
+        .listen(listener)?
+        .run();
     Ok((server, address))
 }
 
@@ -103,11 +96,7 @@ pub fn spawn(options: Options) -> io::Result<Running> {
         });
     });
     let (url, handle) = told.recv().map_err(io::Error::other)??;
-    Ok(Running {
-        url,
-        handle,
-        thread: Some(thread),
-    })
+    Ok(Running { url, handle, thread: Some(thread) })
 }
 
 impl Drop for Running {

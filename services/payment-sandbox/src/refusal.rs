@@ -18,20 +18,12 @@ impl Refusal {
         if let Some(code) = code {
             error["code"] = json!(code);
         }
-        Self {
-            status,
-            body: json!({ "error": error }),
-        }
+        Self { status, body: json!({ "error": error }) }
     }
 
     /// 401: no key, or another one.
     pub fn unauthorized() -> Self {
-        Self::new(
-            401,
-            "invalid_request_error",
-            None,
-            "Invalid API Key provided.".into(),
-        )
+        Self::new(401, "invalid_request_error", None, "Invalid API Key provided.".into())
     }
 
     /// 400: a parameter that is missing or makes no sense.
@@ -43,12 +35,7 @@ impl Refusal {
 
     /// `resource_missing`: 404 for what the path names, 400 for what a parameter names.
     pub fn missing(status: u16, what: &str, id: &str) -> Self {
-        Self::new(
-            status,
-            "invalid_request_error",
-            Some("resource_missing"),
-            format!("No such {what}: '{id}'"),
-        )
+        Self::new(status, "invalid_request_error", Some("resource_missing"), format!("No such {what}: '{id}'"))
     }
 
     /// 400: the key was used with other parameters.
@@ -68,9 +55,7 @@ impl Refusal {
         let message = match code {
             "expired_card" => "Your card has expired.",
             "incorrect_cvc" => "Your card's security code is incorrect.",
-            "processing_error" => {
-                "An error occurred while processing your card. Try again in a little bit."
-            }
+            "processing_error" => "An error occurred while processing your card. Try again in a little bit.",
             _ => "Your card was declined.",
         };
         let mut refusal = Self::new(402, "card_error", Some(code), message.into());
@@ -85,12 +70,7 @@ impl Refusal {
 
     /// 500: the provider's own trouble, turned on by a dial.
     pub fn trouble() -> Self {
-        Self::new(
-            500,
-            "api_error",
-            None,
-            "Something went wrong on our end.".into(),
-        )
+        Self::new(500, "api_error", None, "Something went wrong on our end.".into())
     }
 
     /// As a response.
@@ -101,6 +81,5 @@ impl Refusal {
 
 /// Any status with a JSON body.
 pub fn answer(status: u16, body: &Value) -> HttpResponse {
-    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
-        .json(body)
+    HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)).json(body)
 }

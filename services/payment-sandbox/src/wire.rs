@@ -19,10 +19,7 @@ use crate::{
 pub(crate) fn routes(cfg: &mut ServiceConfig) {
     cfg.route("/v1/customers", web::post().to(create_customer))
         .route("/v1/customers/{id}", web::get().to(find_customer))
-        .route(
-            "/v1/customers/{id}/payment_methods",
-            web::get().to(list_customer_methods),
-        )
+        .route("/v1/customers/{id}/payment_methods", web::get().to(list_customer_methods))
         .route("/v1/payment_methods", web::get().to(list_methods))
         .route("/v1/payment_methods/{id}", web::get().to(find_method))
         .route("/v1/payment_methods/{id}/attach", web::post().to(attach))
@@ -44,11 +41,7 @@ fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
 
 fn authorise(request: &HttpRequest, shared: &Shared) -> Result<(), Refusal> {
     let shown = header(request, "authorization").and_then(|value| value.strip_prefix("Bearer "));
-    if shown == Some(shared.api_key.as_str()) {
-        Ok(())
-    } else {
-        Err(Refusal::unauthorized())
-    }
+    if shown == Some(shared.api_key.as_str()) { Ok(()) } else { Err(Refusal::unauthorized()) }
 }
 
 fn reply(outcome: Result<Value, Refusal>) -> HttpResponse {
@@ -88,14 +81,9 @@ async fn perform(
         return refusal.respond();
     }
     let Ok(form) = serde_urlencoded::from_bytes::<Form>(body) else {
-        return Refusal::parameter("body", "parameter_invalid", "The body is not form-encoded.")
-            .respond();
+        return Refusal::parameter("body", "parameter_invalid", "The body is not form-encoded.").respond();
     };
-    let asked = Asked {
-        key: header(request, "idempotency-key"),
-        path: request.path(),
-        form: &form,
-    };
+    let asked = Asked { key: header(request, "idempotency-key"), path: request.path(), form: &form };
     let (dials, mishap) = (shared.dials.read(), shared.dials.draw(charges));
     let wait = |ms| tokio::time::sleep(Duration::from_millis(ms));
     if dials.latency_ms > 0 {
@@ -119,52 +107,26 @@ async fn perform(
 }
 
 async fn create_customer(request: HttpRequest, shared: Data<Shared>, body: Bytes) -> HttpResponse {
-    perform(&request, &shared, &body, false, |asked| {
-        shared.ledger.create_customer(asked)
-    })
-    .await
+    perform(&request, &shared, &body, false, |asked| shared.ledger.create_customer(asked)).await
 }
 
-async fn attach(
-    request: HttpRequest,
-    shared: Data<Shared>,
-    body: Bytes,
-    id: Path<String>,
-) -> HttpResponse {
-    perform(&request, &shared, &body, false, |asked| {
-        shared.ledger.attach(asked, &id)
-    })
-    .await
+async fn attach(request: HttpRequest, shared: Data<Shared>, body: Bytes, id: Path<String>) -> HttpResponse {
+    perform(&request, &shared, &body, false, |asked| shared.ledger.attach(asked, &id)).await
 }
 
-async fn detach(
-    request: HttpRequest,
-    shared: Data<Shared>,
-    body: Bytes,
-    id: Path<String>,
-) -> HttpResponse {
-    perform(&request, &shared, &body, false, |asked| {
-        shared.ledger.detach(asked, &id)
-    })
-    .await
+async fn detach(request: HttpRequest, shared: Data<Shared>, body: Bytes, id: Path<String>) -> HttpResponse {
+    perform(&request, &shared, &body, false, |asked| shared.ledger.detach(asked, &id)).await
 }
 
 async fn charge(request: HttpRequest, shared: Data<Shared>, body: Bytes) -> HttpResponse {
-    perform(&request, &shared, &body, true, |asked| {
-        shared.ledger.charge(asked)
-    })
-    .await
+    perform(&request, &shared, &body, true, |asked| shared.ledger.charge(asked)).await
 }
 
 fn find(request: &HttpRequest, shared: &Shared, kind: &str, id: &str) -> HttpResponse {
     reply(authorise(request, shared).and_then(|()| shared.ledger.find(kind, id)))
 }
 
-async fn find_customer(
-    request: HttpRequest,
-    shared: Data<Shared>,
-    id: Path<String>,
-) -> HttpResponse {
+async fn find_customer(request: HttpRequest, shared: Data<Shared>, id: Path<String>) -> HttpResponse {
     find(&request, &shared, "customer", &id)
 }
 
@@ -181,13 +143,7 @@ fn list(data: Vec<Value>, has_more: bool, url: &str) -> Value {
 }
 
 fn methods_of(request: &HttpRequest, shared: &Shared, customer: Option<&str>) -> HttpResponse {
-    let missing = || {
-        Refusal::parameter(
-            "customer",
-            "parameter_missing",
-            "Missing required param: customer.",
-        )
-    };
+    let missing = || Refusal::parameter("customer", "parameter_missing", "Missing required param: customer.");
     reply(
         authorise(request, shared)
             .and_then(|()| customer.ok_or_else(missing))
@@ -195,60 +151,30 @@ fn methods_of(request: &HttpRequest, shared: &Shared, customer: Option<&str>) ->
     )
 }
 
-async fn list_methods(
-    request: HttpRequest,
-    shared: Data<Shared>,
-    query: web::Query<Form>,
-) -> HttpResponse {
+async fn list_methods(request: HttpRequest, shared: Data<Shared>, query: web::Query<Form>) -> HttpResponse {
     methods_of(&request, &shared, query.get("customer").map(String::as_str))
 }
 
-async fn list_customer_methods(
-    request: HttpRequest,
-    shared: Data<Shared>,
-    id: Path<String>,
-) -> HttpResponse {
+async fn list_customer_methods(request: HttpRequest, shared: Data<Shared>, id: Path<String>) -> HttpResponse {
     methods_of(&request, &shared, Some(&id))
 }
 
-async fn list_intents(
-    request: HttpRequest,
-    shared: Data<Shared>,
-    query: web::Query<Form>,
-) -> HttpResponse {
+async fn list_intents(request: HttpRequest, shared: Data<Shared>, query: web::Query<Form>) -> HttpResponse {
     let text = |name: &str| query.get(name).map(String::as_str);
-    let since = text("created[gte]")
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(0);
-    let limit = text("limit")
-        .and_then(|value| value.parse().ok())
-        .unwrap_or(10)
-        .clamp(1, 100);
+    let since = text("created[gte]").and_then(|value| value.parse().ok()).unwrap_or(0);
+    let limit = text("limit").and_then(|value| value.parse().ok()).unwrap_or(10).clamp(1, 100);
     reply(authorise(&request, &shared).map(|()| {
-        let (data, more) =
-            shared
-                .ledger
-                .list_intents(text("customer"), since, text("starting_after"), limit);
+        let (data, more) = shared.ledger.list_intents(text("customer"), since, text("starting_after"), limit);
         list(data, more, request.path())
     }))
 }
 
 /// What was charged: `{count, amount, declined, charges: […]}`; `from` and `limit` page through the charges.
 async fn ledger(shared: Data<Shared>, query: web::Query<Form>) -> HttpResponse {
-    let number = |name: &str, otherwise| {
-        query
-            .get(name)
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(otherwise)
-    };
+    let number = |name: &str, otherwise| query.get(name).and_then(|value| value.parse().ok()).unwrap_or(otherwise);
     let (count, amount, declined) = shared.ledger.totals();
-    let charges = shared
-        .ledger
-        .charges(number("from", 0), number("limit", usize::MAX));
-    answer(
-        200,
-        &json!({ "count": count, "amount": amount, "declined": declined, "charges": charges }),
-    )
+    let charges = shared.ledger.charges(number("from", 0), number("limit", usize::MAX));
+    answer(200, &json!({ "count": count, "amount": amount, "declined": declined, "charges": charges }))
 }
 
 async fn read_control(shared: Data<Shared>) -> HttpResponse {
@@ -262,10 +188,9 @@ async fn turn_control(shared: Data<Shared>, body: Bytes) -> HttpResponse {
             shared.dials.turn(dials);
             HttpResponse::Ok().json(shared.dials.read())
         }
-        Err(error) => answer(
-            400,
-            &json!({ "error": { "type": "invalid_request_error", "message": error.to_string() } }),
-        ),
+        Err(error) => {
+            answer(400, &json!({ "error": { "type": "invalid_request_error", "message": error.to_string() } }))
+        }
     }
 }
 

@@ -17,17 +17,12 @@ pub struct Editor;
 impl Editor {
     fn of(member: &Member, request: &HttpRequest) -> Result<Self, Error> {
         // Who doesn't name the own profile isn't told whether the other one exists, or could.
-        let asked = request
-            .match_info()
-            .get("id")
-            .and_then(|id| id.parse::<ProfileId>().ok());
+        let asked = request.match_info().get("id").and_then(|id| id.parse::<ProfileId>().ok());
         let own = asked.is_some() && asked == member.profile;
         if own || member.scope == Scope::Admin {
             Ok(Self)
         } else {
-            Err(Error::forbidden(
-                "this needs the person's own login, or an admin of the organisation",
-            ))
+            Err(Error::forbidden("this needs the person's own login, or an admin of the organisation"))
         }
     }
 }

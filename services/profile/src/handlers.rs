@@ -22,27 +22,14 @@ pub fn routes() -> Routes {
         .get("/organisations/{org}/profiles/{id}", find_profile)
         .patch("/organisations/{org}/profiles/{id}", update_profile)
         .delete("/organisations/{org}/profiles/{id}", delete_profile)
-        .get(
-            "/organisations/{org}/profiles/{id}/notification-settings",
-            find_notification_settings,
-        )
-        .put(
-            "/organisations/{org}/profiles/{id}/notification-settings",
-            update_notification_settings,
-        )
+        .get("/organisations/{org}/profiles/{id}/notification-settings", find_notification_settings)
+        .put("/organisations/{org}/profiles/{id}/notification-settings", update_notification_settings)
         .changes("profile")
 }
 
-async fn list_profiles(
-    ctx: Ctx,
-    member: Member,
-    list: Filtered<ProfileFilter>,
-    store: Data<dyn Store>,
-) -> Answer {
+async fn list_profiles(ctx: Ctx, member: Member, list: Filtered<ProfileFilter>, store: Data<dyn Store>) -> Answer {
     let prefix = list.filter.prefix()?;
-    let find = move |store: &AnyStore| {
-        store.list_profiles(member.organisation, prefix.as_deref(), &list.page)
-    };
+    let find = move |store: &AnyStore| store.list_profiles(member.organisation, prefix.as_deref(), &list.page);
     reply::page(&call::read(&ctx, &store, find).await?)
 }
 
@@ -54,17 +41,11 @@ async fn create_profile(
     store: Data<dyn Store>,
 ) -> Answer {
     let meta = ctx.meta();
-    let create =
-        move |store: &AnyStore| store.create_profile(admin.organisation, new, &idempotency, &meta);
+    let create = move |store: &AnyStore| store.create_profile(admin.organisation, new, &idempotency, &meta);
     call::write(&ctx, &store, create).await
 }
 
-async fn find_profile(
-    ctx: Ctx,
-    _: Member,
-    path: Path,
-    people: Data<Batch<ProfileKey, Profile>>,
-) -> Answer {
+async fn find_profile(ctx: Ctx, _: Member, path: Path, people: Data<Batch<ProfileKey, Profile>>) -> Answer {
     let profile = people.find(&ctx, path.0).await?;
     reply::with_etag(profile.version, &profile)
 }
@@ -83,32 +64,15 @@ async fn update_profile(
     reply::with_etag(profile.version, &profile)
 }
 
-async fn delete_profile(
-    ctx: Ctx,
-    _: Admin,
-    path: Path,
-    seen: IfMatch,
-    store: Data<dyn Store>,
-) -> Answer {
+async fn delete_profile(ctx: Ctx, _: Admin, path: Path, seen: IfMatch, store: Data<dyn Store>) -> Answer {
     let (Ids((organisation, id)), meta) = (path, ctx.meta());
-    call::write(&ctx, &store, move |store| {
-        store.delete_profile(organisation, id, seen, &meta)
-    })
-    .await?;
+    call::write(&ctx, &store, move |store| store.delete_profile(organisation, id, seen, &meta)).await?;
     reply::no_content()
 }
 
-async fn find_notification_settings(
-    ctx: Ctx,
-    _: Member,
-    path: Path,
-    store: Data<dyn Store>,
-) -> Answer {
+async fn find_notification_settings(ctx: Ctx, _: Member, path: Path, store: Data<dyn Store>) -> Answer {
     let Ids((organisation, id)) = path;
-    let settings = call::read(&ctx, &store, move |store| {
-        store.find_notification_settings(organisation, id)
-    })
-    .await?;
+    let settings = call::read(&ctx, &store, move |store| store.find_notification_settings(organisation, id)).await?;
     reply::with_etag(settings.version, &settings)
 }
 
@@ -121,9 +85,7 @@ async fn update_notification_settings(
     store: Data<dyn Store>,
 ) -> Answer {
     let (Ids((organisation, id)), meta) = (path, ctx.meta());
-    let update = move |store: &AnyStore| {
-        store.update_notification_settings(organisation, id, seen, new, &meta)
-    };
+    let update = move |store: &AnyStore| store.update_notification_settings(organisation, id, seen, new, &meta);
     let settings = call::write(&ctx, &store, update).await?;
     reply::with_etag(settings.version, &settings)
 }

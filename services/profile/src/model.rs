@@ -47,11 +47,7 @@ impl Profile {
 
     /// The answer to its creation.
     pub fn created(&self, organisation: OrganisationId) -> Answer {
-        reply::created(
-            format!("/organisations/{organisation}/profiles/{}", self.id),
-            self.version,
-            self,
-        )
+        reply::created(format!("/organisations/{organisation}/profiles/{}", self.id), self.version, self)
     }
 
     /// What it is after a patch; equal to what it was if the patch changes nothing.
@@ -141,18 +137,11 @@ const TEXT_MAX: usize = 200;
 
 fn time_zone(invalid: &mut Invalid, zone: &str) {
     let known = zone.parse::<chrono_tz::Tz>().is_ok();
-    invalid.require(
-        known,
-        "timeZone",
-        "unknown_value",
-        "must be a name of the IANA time zone database",
-    );
+    invalid.require(known, "timeZone", "unknown_value", "must be a name of the IANA time zone database");
 }
 
 /// A member that is there: null is then a value that has to fit, and not the same as leaving it out.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
+fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
@@ -167,11 +156,9 @@ impl ProfileFilter {
     /// The start of the names asked for.
     pub fn prefix(self) -> Result<Option<String>, Error> {
         match self.q {
-            Some(q) if q.is_empty() || q.chars().count() > TEXT_MAX => Err(Error::bad_request(
-                "q",
-                "out_of_range",
-                format!("must have 1 to {TEXT_MAX} characters"),
-            )),
+            Some(q) if q.is_empty() || q.chars().count() > TEXT_MAX => {
+                Err(Error::bad_request("q", "out_of_range", format!("must have 1 to {TEXT_MAX} characters")))
+            }
             q => Ok(q),
         }
     }

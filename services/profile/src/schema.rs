@@ -95,10 +95,4 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(
-    changes,
-    head_counts,
-    idempotency_keys,
-    notification_settings,
-    profiles,
-);
+diesel::allow_tables_to_appear_in_same_query!(changes, head_counts, idempotency_keys, notification_settings, profiles,);

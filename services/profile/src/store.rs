@@ -8,9 +8,7 @@ use kit::batch::Found;
 use kit::id::{OrganisationId, ProfileId};
 use kit::{Db, Error, Idempotency, IfMatch, Json, Meta, Page, Paged, Reply};
 
-use crate::model::{
-    NewNotificationSettings, NewProfile, NotificationSettings, Profile, ProfilePatch,
-};
+use crate::model::{NewNotificationSettings, NewProfile, NotificationSettings, Profile, ProfilePatch};
 
 /// What a person is found by.
 pub type ProfileKey = (OrganisationId, ProfileId);
@@ -96,8 +94,7 @@ impl Store for PgStore {
         prefix: Option<&str>,
         page: &Page,
     ) -> Result<Paged<Profile>, Error> {
-        self.db
-            .read(|connection| profiles::list(connection, organisation, prefix, page))
+        self.db.read(|connection| profiles::list(connection, organisation, prefix, page))
     }
 
     fn create_profile(
@@ -115,8 +112,7 @@ impl Store for PgStore {
     }
 
     fn find_profiles(&self, keys: &[ProfileKey]) -> Found<Profile> {
-        self.db
-            .read(|connection| profiles::find_all(connection, keys))
+        self.db.read(|connection| profiles::find_all(connection, keys))
     }
 
     fn update_profile(
@@ -127,8 +123,7 @@ impl Store for PgStore {
         patch: Json<ProfilePatch>,
         meta: &Meta,
     ) -> Result<Profile, Error> {
-        self.db
-            .write(|connection| profiles::update(connection, organisation, id, seen, patch, meta))
+        self.db.write(|connection| profiles::update(connection, organisation, id, seen, patch, meta))
     }
 
     fn delete_profile(
@@ -138,8 +133,7 @@ impl Store for PgStore {
         seen: IfMatch,
         meta: &Meta,
     ) -> Result<(), Error> {
-        self.db
-            .write(|connection| profiles::delete(connection, organisation, id, seen, meta))
+        self.db.write(|connection| profiles::delete(connection, organisation, id, seen, meta))
     }
 
     fn find_notification_settings(
@@ -147,8 +141,7 @@ impl Store for PgStore {
         organisation: OrganisationId,
         id: ProfileId,
     ) -> Result<NotificationSettings, Error> {
-        self.db
-            .read(|connection| settings::find(connection, organisation, id))
+        self.db.read(|connection| settings::find(connection, organisation, id))
     }
 
     fn update_notification_settings(
@@ -159,7 +152,6 @@ impl Store for PgStore {
         new: Json<NewNotificationSettings>,
         meta: &Meta,
     ) -> Result<NotificationSettings, Error> {
-        self.db
-            .write(|connection| settings::update(connection, organisation, id, seen, new, meta))
+        self.db.write(|connection| settings::update(connection, organisation, id, seen, new, meta))
     }
 }

@@ -22,17 +22,14 @@ kit::statement! {
 /// Adds Registry's job.
 pub fn add(routes: Routes, db: Db, clock: Clock) -> Routes {
     let due = Due::every(EVERY);
-    routes.job("*/5 * * * * *", "tidy", move || {
-        due.run(&clock, |now| purge(&db, now - KEPT))
-    })
+    routes.job("*/5 * * * * *", "tidy", move || due.run(&clock, |now| purge(&db, now - KEPT)))
 }
 
 /// Batch after batch, until one isn't full.
 fn purge(db: &Db, until: DateTime<Utc>) -> Result<(), Error> {
     let batch = BATCH;
     loop {
-        let removed =
-            db.write(|connection| Ok(PurgeWatches { until, batch }.execute(connection)?))?;
+        let removed = db.write(|connection| Ok(PurgeWatches { until, batch }.execute(connection)?))?;
         if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
             return Ok(());
         }

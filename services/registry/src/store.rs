@@ -22,9 +22,8 @@ use kit::reply::Answer;
 use kit::{Error, Idempotency, IfMatch, Json, Meta, Page, Paged};
 
 use crate::model::{
-    Api, ApiFilter, ApiMove, ApiPatch, Domain, DomainPatch, NewApi, NewDomain, NewStatus,
-    NewSubDomain, NewVersion, NewWatch, Number, SubDomain, SubDomainMove, SubDomainPatch, Tag,
-    Version, Watch,
+    Api, ApiFilter, ApiMove, ApiPatch, Domain, DomainPatch, NewApi, NewDomain, NewStatus, NewSubDomain, NewVersion,
+    NewWatch, Number, SubDomain, SubDomainMove, SubDomainPatch, Tag, Version, Watch,
 };
 
 pub use pg::PgStore;
@@ -64,27 +63,13 @@ pub type Shape<'a, T> = &'a (dyn Fn(&T) -> Answer + 'a);
 /// All that can be asked of the registry. Every method refuses a frozen organisation before anything else.
 pub trait Store: Send + Sync {
     /// Domains, by creation.
-    fn list_domains(
-        &self,
-        organisation: OrganisationId,
-        page: &Page,
-    ) -> Result<Paged<Domain>, Error>;
+    fn list_domains(&self, organisation: OrganisationId, page: &Page) -> Result<Paged<Domain>, Error>;
     /// One domain with its owner.
     fn find_domain(&self, organisation: OrganisationId, id: DomainId) -> Result<Domain, Error>;
     /// Makes a domain, within the plan.
-    fn create_domain(
-        &self,
-        create: &Create,
-        body: Json<NewDomain>,
-        shape: Shape<'_, Domain>,
-    ) -> Answer;
+    fn create_domain(&self, create: &Create, body: Json<NewDomain>, shape: Shape<'_, Domain>) -> Answer;
     /// Changes a domain, or nothing where the patch says what is there.
-    fn update_domain(
-        &self,
-        change: &Change,
-        id: DomainId,
-        body: Json<DomainPatch>,
-    ) -> Result<Domain, Error>;
+    fn update_domain(&self, change: &Change, id: DomainId, body: Json<DomainPatch>) -> Result<Domain, Error>;
     /// Deletes a domain without sub domains and ends its watches.
     fn delete_domain(&self, change: &Change, id: DomainId) -> Result<(), Error>;
 
@@ -96,11 +81,7 @@ pub trait Store: Send + Sync {
         page: &Page,
     ) -> Result<Paged<SubDomain>, Error>;
     /// One sub domain with its domain.
-    fn find_sub_domain(
-        &self,
-        organisation: OrganisationId,
-        id: SubDomainId,
-    ) -> Result<SubDomain, Error>;
+    fn find_sub_domain(&self, organisation: OrganisationId, id: SubDomainId) -> Result<SubDomain, Error>;
     /// Makes a sub domain, within the plan.
     fn create_sub_domain(
         &self,
@@ -117,22 +98,12 @@ pub trait Store: Send + Sync {
         body: Json<SubDomainPatch>,
     ) -> Result<SubDomain, Error>;
     /// Puts a sub domain, with its APIs, into another domain.
-    fn move_sub_domain(
-        &self,
-        change: &Change,
-        id: SubDomainId,
-        body: Json<SubDomainMove>,
-    ) -> Result<SubDomain, Error>;
+    fn move_sub_domain(&self, change: &Change, id: SubDomainId, body: Json<SubDomainMove>) -> Result<SubDomain, Error>;
     /// Deletes a sub domain without APIs and ends its watches.
     fn delete_sub_domain(&self, change: &Change, id: SubDomainId) -> Result<(), Error>;
 
     /// APIs, by creation, narrowed by a filter.
-    fn list_apis(
-        &self,
-        organisation: OrganisationId,
-        filter: &ApiFilter,
-        page: &Page,
-    ) -> Result<Paged<Api>, Error>;
+    fn list_apis(&self, organisation: OrganisationId, filter: &ApiFilter, page: &Page) -> Result<Paged<Api>, Error>;
     /// APIs of any organisations, each with everything that belongs to it: one statement, however many.
     fn find_apis(&self, keys: &[ApiKey]) -> Found<Api>;
     /// Makes an API with its first version, within the plan.
@@ -145,20 +116,9 @@ pub trait Store: Send + Sync {
     fn delete_api(&self, change: &Change, id: ApiId) -> Result<(), Error>;
 
     /// Versions of an API, by creation.
-    fn list_versions(
-        &self,
-        organisation: OrganisationId,
-        api: ApiId,
-        page: &Page,
-    ) -> Result<Paged<Version>, Error>;
+    fn list_versions(&self, organisation: OrganisationId, api: ApiId, page: &Page) -> Result<Paged<Version>, Error>;
     /// Adds a version to an API.
-    fn create_version(
-        &self,
-        create: &Create,
-        api: ApiId,
-        body: Json<NewVersion>,
-        shape: Shape<'_, Version>,
-    ) -> Answer;
+    fn create_version(&self, create: &Create, api: ApiId, body: Json<NewVersion>, shape: Shape<'_, Version>) -> Answer;
     /// Takes a version to one of its next states.
     fn set_version_status(
         &self,
@@ -171,12 +131,7 @@ pub trait Store: Send + Sync {
     fn delete_version(&self, change: &Change, api: ApiId, number: Number) -> Result<(), Error>;
 
     /// Tags in use after `after`, by name: up to `limit` and one more.
-    fn list_tags(
-        &self,
-        organisation: OrganisationId,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<Tag>, Error>;
+    fn list_tags(&self, organisation: OrganisationId, after: &str, limit: i64) -> Result<Vec<Tag>, Error>;
 
     /// A person's open watches, by creation.
     fn list_watches(
@@ -203,12 +158,7 @@ pub trait Store: Send + Sync {
     ) -> Result<(), Error>;
 
     /// The feed of one organisation.
-    fn list_changes(
-        &self,
-        organisation: OrganisationId,
-        after: Place,
-        limit: i64,
-    ) -> Result<Items, Error>;
+    fn list_changes(&self, organisation: OrganisationId, after: Place, limit: i64) -> Result<Items, Error>;
     /// The feed of all organisations, for the platform's own staff: no organisation, nobody frozen.
     fn list_all_changes(&self, after: Place, limit: i64) -> Result<Items, Error>;
 }

@@ -59,20 +59,10 @@ fn api(row: &PgRow) -> Result<Option<Api>, sqlx::Error> {
     };
     let person = |at: usize| -> Result<Option<Person>, sqlx::Error> {
         let id: Option<Uuid> = row.try_get(at)?;
-        id.map(|id| {
-            Ok(Person {
-                id,
-                name: row.try_get(at + 1)?,
-                job_title: row.try_get(at + 2)?,
-            })
-        })
-        .transpose()
+        id.map(|id| Ok(Person { id, name: row.try_get(at + 1)?, job_title: row.try_get(at + 2)? })).transpose()
     };
     let reference = |at: usize| -> Result<Reference, sqlx::Error> {
-        Ok(Reference {
-            id: row.try_get(at)?,
-            name: row.try_get(at + 1)?,
-        })
+        Ok(Reference { id: row.try_get(at)?, name: row.try_get(at + 1)? })
     };
     let versions: Vec<(i32, i32, String)> = row.try_get(16)?;
     Ok(Some(Api {
@@ -85,10 +75,7 @@ fn api(row: &PgRow) -> Result<Option<Api>, sqlx::Error> {
         technical_owner: person(9)?,
         domain: reference(12)?,
         sub_domain: reference(14)?,
-        versions: versions
-            .into_iter()
-            .map(|(major, minor, status)| Version { major, minor, status })
-            .collect(),
+        versions: versions.into_iter().map(|(major, minor, status)| Version { major, minor, status }).collect(),
         version: row.try_get(17)?,
         created_at: row.try_get(18)?,
         updated_at: row.try_get(19)?,
@@ -129,9 +116,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .connect(&std::env::var("DATABASE_READ_URL")?)
         .await?;
-    let routes = Router::new()
-        .route("/api/v1/organisations/{org}/apis/{id}", get(find_api))
-        .with_state(pool);
+    let routes = Router::new().route("/api/v1/organisations/{org}/apis/{id}", get(find_api)).with_state(pool);
     let listener = tokio::net::TcpListener::bind(std::env::var("LISTEN")?).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);

@@ -114,20 +114,10 @@ fn api(row: &Row) -> Result<Option<Api>, tokio_postgres::Error> {
     };
     let person = |at: usize| -> Result<Option<Person>, tokio_postgres::Error> {
         let id: Option<Uuid> = row.try_get(at)?;
-        id.map(|id| {
-            Ok(Person {
-                id,
-                name: row.try_get(at + 1)?,
-                job_title: row.try_get(at + 2)?,
-            })
-        })
-        .transpose()
+        id.map(|id| Ok(Person { id, name: row.try_get(at + 1)?, job_title: row.try_get(at + 2)? })).transpose()
     };
     let reference = |at: usize| -> Result<Reference, tokio_postgres::Error> {
-        Ok(Reference {
-            id: row.try_get(at)?,
-            name: row.try_get(at + 1)?,
-        })
+        Ok(Reference { id: row.try_get(at)?, name: row.try_get(at + 1)? })
     };
     Ok(Some(Api {
         id,
@@ -179,9 +169,7 @@ async fn main() -> Result<(), Error> {
         clients.push((client, statement));
     }
     let pool = Arc::new(Pool { clients, next: AtomicUsize::new(0) });
-    let routes = Router::new()
-        .route("/api/v1/organisations/{org}/apis/{id}", get(find_api))
-        .with_state(pool);
+    let routes = Router::new().route("/api/v1/organisations/{org}/apis/{id}", get(find_api)).with_state(pool);
     let listener = tokio::net::TcpListener::bind(std::env::var("LISTEN")?).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);

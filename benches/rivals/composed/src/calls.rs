@@ -47,11 +47,7 @@ thread_local! {
 
 impl Neighbours {
     /// How the organisation stands, from Account.
-    pub async fn standing(
-        &self,
-        organisation: OrganisationId,
-        token: Option<&HeaderValue>,
-    ) -> Result<String, Error> {
+    pub async fn standing(&self, organisation: OrganisationId, token: Option<&HeaderValue>) -> Result<String, Error> {
         let url = format!("{}/api/v1/organisations/{organisation}", self.account);
         let found: Option<Organisation> = self.get(url, token).await?;
         found.map(|of| of.standing).ok_or(Error::NotFound)
@@ -65,40 +61,26 @@ impl Neighbours {
         token: Option<&HeaderValue>,
     ) -> Result<Option<Person>, Error> {
         let Some(id) = id else { return Ok(None) };
-        let url = format!(
-            "{}/api/v1/organisations/{organisation}/profiles/{id}",
-            self.profile
-        );
+        let url = format!("{}/api/v1/organisations/{organisation}/profiles/{id}", self.profile);
         self.get(url, token).await
     }
 
-    async fn get<T: DeserializeOwned>(
-        &self,
-        url: String,
-        token: Option<&HeaderValue>,
-    ) -> Result<Option<T>, Error> {
+    async fn get<T: DeserializeOwned>(&self, url: String, token: Option<&HeaderValue>) -> Result<Option<T>, Error> {
         let mut request = hyper::Request::get(url);
         if let Some(token) = token {
             request = request.header("authorization", token.as_bytes());
         }
-        let request = request
-            .body(Empty::new())
-            .map_err(|error| Error::internal(format!("a call can't be made: {error}")))?;
+        let request =
+            request.body(Empty::new()).map_err(|error| Error::internal(format!("a call can't be made: {error}")))?;
         let elsewhere = || Error::Busy(Busy::Elsewhere);
         let http = HTTP.with(Clone::clone);
         let answer = async {
             let response = http.request(request).await.map_err(|_| elsewhere())?;
             let status = response.status().as_u16();
-            let body = response
-                .into_body()
-                .collect()
-                .await
-                .map_err(|_| elsewhere())?;
+            let body = response.into_body().collect().await.map_err(|_| elsewhere())?;
             Ok::<_, Error>((status, body.to_bytes()))
         };
-        let (status, body) = tokio::time::timeout(self.timeout, answer)
-            .await
-            .map_err(|_| elsewhere())??;
+        let (status, body) = tokio::time::timeout(self.timeout, answer).await.map_err(|_| elsewhere())??;
         match status {
             200 => serde_json::from_slice(&body)
                 .map(Some)

@@ -74,9 +74,7 @@ async fn find_api(
     let (organisation, id) = (member.organisation, ids.0.1);
     let token = request.headers().get("authorization").cloned();
     let own = call::read(&ctx, &store, move |store: &Store| {
-        store
-            .db
-            .read(|connection| read::own(connection, organisation, id))
+        store.db.read(|connection| read::own(connection, organisation, id))
     });
     let standing = neighbours.standing(organisation, token.as_ref());
     let (own, standing) = futures_util::future::join(own, standing).await;
@@ -89,8 +87,7 @@ async fn find_api(
     let row: Row = own?.ok_or(Error::NotFound)?;
     let owner = |id| neighbours.person(organisation, id, token.as_ref());
     let (business, technical) =
-        futures_util::future::join(owner(row.business_owner_id), owner(row.technical_owner_id))
-            .await;
+        futures_util::future::join(owner(row.business_owner_id), owner(row.technical_owner_id)).await;
     let api = row.compose(business?, technical?);
     reply::with_etag(api.version, &api)
 }

@@ -79,15 +79,8 @@ struct Reference {
 }
 
 /// The row, if there is one.
-pub fn own(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    id: ApiId,
-) -> Result<Option<Row>, Error> {
-    let statement = FindOwn {
-        organisation_id,
-        id,
-    };
+pub fn own(connection: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Option<Row>, Error> {
+    let statement = FindOwn { organisation_id, id };
     Ok(statement.get_result(connection).optional()?)
 }
 
@@ -102,14 +95,8 @@ impl Row {
             tags: self.tags,
             business_owner,
             technical_owner,
-            domain: Reference {
-                id: self.domain_id,
-                name: self.domain,
-            },
-            sub_domain: Reference {
-                id: self.sub_domain_id,
-                name: self.sub_domain,
-            },
+            domain: Reference { id: self.domain_id, name: self.domain },
+            sub_domain: Reference { id: self.sub_domain_id, name: self.sub_domain },
             versions: self.versions,
             version: self.version,
             created_at: self.created_at,

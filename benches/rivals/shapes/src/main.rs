@@ -28,17 +28,13 @@ struct Planned;
 
 impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Planned {
     fn on_acquire(&self, connection: &mut PgConnection) -> Result<(), diesel::r2d2::Error> {
-        connection
-            .batch_execute("set plan_cache_mode = force_generic_plan")
-            .map_err(diesel::r2d2::Error::QueryError)
+        connection.batch_execute("set plan_cache_mode = force_generic_plan").map_err(diesel::r2d2::Error::QueryError)
     }
 }
 
 async fn find_api(way: web::Data<Way>, ids: web::Path<(Uuid, Uuid)>) -> HttpResponse {
     match way.find(ids.into_inner()).await {
-        Answer::Found(api) => HttpResponse::Ok()
-            .insert_header(("etag", format!("\"{}\"", api.version)))
-            .json(api),
+        Answer::Found(api) => HttpResponse::Ok().insert_header(("etag", format!("\"{}\"", api.version))).json(api),
         Answer::Frozen => HttpResponse::PaymentRequired().finish(),
         Answer::Missing => HttpResponse::NotFound().finish(),
         Answer::Failed => HttpResponse::ServiceUnavailable().finish(),
@@ -64,10 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let workers = if shape == "inline" { 4 } else { 2 };
     let way = web::Data::from(Arc::new(way));
     HttpServer::new(move || {
-        App::new().app_data(way.clone()).route(
-            "/api/v1/organisations/{org}/apis/{id}",
-            web::get().to(find_api),
-        )
+        App::new().app_data(way.clone()).route("/api/v1/organisations/{org}/apis/{id}", web::get().to(find_api))
     })
     .workers(workers)
     .bind(setting("LISTEN")?)?

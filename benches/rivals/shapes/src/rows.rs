@@ -61,15 +61,8 @@ struct Version<'a> {
     status: &'a str,
 }
 
-fn versions<S: serde::Serializer>(
-    of: &[(i32, i32, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(of.iter().map(|(major, minor, status)| Version {
-        major: *major,
-        minor: *minor,
-        status,
-    }))
+fn versions<S: serde::Serializer>(of: &[(i32, i32, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(of.iter().map(|(major, minor, status)| Version { major: *major, minor: *minor, status }))
 }
 
 mod row {
@@ -111,10 +104,7 @@ type Row = (Option<String>, Option<Api>);
 
 /// Each key's answer, in their order; one alone by the statement for one.
 pub fn find(pool: &Connections, keys: &[Key]) -> Vec<Answer> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no product: there is no kit::Db here"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "no product: there is no kit::Db here")]
     let found = pool
         .get()
         .map_err(|error| error.to_string())
@@ -130,17 +120,11 @@ pub fn find(pool: &Connections, keys: &[Key]) -> Vec<Answer> {
 
 fn rows(connection: &mut PgConnection, keys: &[Key]) -> QueryResult<Vec<Row>> {
     if let &[(organisation_id, id)] = keys {
-        let one = FindApi {
-            organisation_id,
-            id,
-        };
+        let one = FindApi { organisation_id, id };
         return Ok(vec![one.get_result(connection)?]);
     }
     let (organisation_ids, ids): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
-    let many = FindApis {
-        organisation_ids: &organisation_ids,
-        ids: &ids,
-    };
+    let many = FindApis { organisation_ids: &organisation_ids, ids: &ids };
     let mut rows: Vec<(i64, Row)> = many.load(connection)?;
     rows.sort_unstable_by_key(|(n, _)| *n);
     Ok(rows.into_iter().map(|(_, row)| row).collect())

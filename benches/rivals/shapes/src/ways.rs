@@ -151,10 +151,7 @@ fn work(queue: &Queue, pool: &Connections, max: usize) {
         let mut state = queue.lock();
         while state.waiting.is_empty() {
             state.idle += 1;
-            state = queue
-                .ready
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = queue.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
         }
         let taken = take(&mut state, max);

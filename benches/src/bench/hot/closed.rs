@@ -71,16 +71,9 @@ pub fn run(
     next: Next<'_>,
     marks: (&mut dyn FnMut(), &mut dyn FnMut()),
 ) -> std::io::Result<Seen> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let from = Instant::now() + warm_up;
-    let shared = RefCell::new(Shared {
-        next,
-        seen: Seen::default(),
-        from,
-        until: from + length,
-    });
+    let shared = RefCell::new(Shared { next, seen: Seen::default(), from, until: from + length });
     runtime.block_on(async {
         let all = (0..connections).map(|_| ask(address, &shared));
         let mut all = std::pin::pin!(join(all.collect()));
@@ -150,9 +143,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> std::io::Result<u16>
     let broken = || std::io::Error::from(std::io::ErrorKind::InvalidData);
     let (mut length, mut whole) = (0, None);
     while whole.is_none_or(|whole| length < whole) {
-        let more = stream
-            .read(buffer.get_mut(length..).ok_or_else(broken)?)
-            .await?;
+        let more = stream.read(buffer.get_mut(length..).ok_or_else(broken)?).await?;
         if more == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
@@ -161,10 +152,7 @@ async fn read(stream: &mut TcpStream, buffer: &mut [u8]) -> std::io::Result<u16>
             whole = whole_length(&buffer[..length]);
         }
     }
-    std::str::from_utf8(&buffer[9..12])
-        .ok()
-        .and_then(|status| status.parse().ok())
-        .ok_or_else(broken)
+    std::str::from_utf8(&buffer[9..12]).ok().and_then(|status| status.parse().ok()).ok_or_else(broken)
 }
 
 /// Bytes of head and body, once the head is there.
@@ -175,8 +163,7 @@ fn whole_length(bytes: &[u8]) -> Option<usize> {
         .split("\r\n")
         .find_map(|line| {
             let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length")
-                .then(|| value.trim().parse::<usize>().ok())?
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
         })
         .unwrap_or(0);
     Some(head + body)

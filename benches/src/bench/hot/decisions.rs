@@ -93,18 +93,12 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let stage = Stage::start(plan.size, plan.release)?;
     let (reader_sessions, reader_session_mib) = second_pool(&stage)?;
     let of = |name, login, scripts: &[Script]| Yardstick::of(&stage, name, login, scripts);
-    let (read, create) = (
-        scripts::scripts(Kind::Read, plan.size, SEED),
-        scripts::scripts(Kind::Create, plan.size, SEED),
-    );
+    let (read, create) =
+        (scripts::scripts(Kind::Read, plan.size, SEED), scripts::scripts(Kind::Create, plan.size, SEED));
     let reader = of("read-by-reader", READER, &read)?;
     let writer = of("read-by-writer", WRITER, &read)?;
     let create_told = of("create", WRITER, &create)?;
-    let create_untold = of(
-        "create-untold",
-        WRITER,
-        &create.into_iter().map(scripts::untold).collect::<Vec<_>>(),
-    )?;
+    let create_untold = of("create-untold", WRITER, &create.into_iter().map(scripts::untold).collect::<Vec<_>>())?;
     let run = |yardstick: &Yardstick| Ok(yardstick.run(plan.clients, plan.seconds)?.per_s);
     let without_keys = || {
         cross_keys(&stage, false)?;
@@ -179,9 +173,7 @@ fn cross_keys(stage: &Stage, wanted: bool) -> Result<(), Failure> {
     let report = schema::apply(&stage.login_url("govrnanza_admin")?, &options)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     if report.keys.is_empty() {
-        return Err(Failure::could_not_run(
-            "No key across services was made or dropped: there is nothing to compare.",
-        ));
+        return Err(Failure::could_not_run("No key across services was made or dropped: there is nothing to compare."));
     }
     Ok(())
 }
@@ -190,13 +182,7 @@ fn cross_keys(stage: &Stage, wanted: bool) -> Result<(), Failure> {
 fn second_pool(stage: &Stage) -> Result<(usize, Option<Spread>), Failure> {
     let before = readers(stage)?;
     let arm = stage.registry("registry", &[])?;
-    super::turn(
-        stage,
-        &arm,
-        Kind::Read,
-        16,
-        std::time::Duration::from_secs(1),
-    )?;
+    super::turn(stage, &arm, Kind::Read, 16, std::time::Duration::from_secs(1))?;
     let mut own = readers(stage)?;
     own.retain(|pid| !before.contains(pid));
     let held: Option<Vec<f64>> = own.iter().map(|pid| private_mib(*pid)).collect();
@@ -205,10 +191,7 @@ fn second_pool(stage: &Stage) -> Result<(usize, Option<Spread>), Failure> {
 
 /// Process ids.
 fn readers(stage: &Stage) -> Result<Vec<i32>, Failure> {
-    let rows = stage.superuser()?.query(
-        "select pid from pg_catalog.pg_stat_activity where usename = $1",
-        &[&READER],
-    );
+    let rows = stage.superuser()?.query("select pid from pg_catalog.pg_stat_activity where usename = $1", &[&READER]);
     let rows = rows.map_err(|error| failed("looking for Registry's sessions", &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
@@ -227,33 +210,20 @@ impl std::fmt::Display for Outcome {
             self.postgres.version,
             self.machine.cpus
         )?;
-        writeln!(
-            f,
-            "{:<40}{:<16}{:>9}{:>11}  with ÷ without",
-            "", "", "with /s", "without /s"
-        )?;
+        writeln!(f, "{:<40}{:<16}{:>9}{:>11}  with ÷ without", "", "", "with /s", "without /s")?;
         for price in &self.prices {
             let Spread { median, low, high } = price.ratio;
             writeln!(
                 f,
                 "{:<40}{:<16}{:>9.0}{:>11.0}  {median:.2} [{low:.2}, {high:.2}]",
-                price.decision,
-                price.statement,
-                price.with_per_s.median,
-                price.without_per_s.median
+                price.decision, price.statement, price.with_per_s.median, price.without_per_s.median
             )?;
         }
-        write!(
-            f,
-            "\n0002: the second pool has {} sessions",
-            self.reader_sessions
-        )?;
+        write!(f, "\n0002: the second pool has {} sessions", self.reader_sessions)?;
         match self.reader_session_mib {
-            Some(of) => write!(
-                f,
-                " of {:.1} MiB [{:.1}, {:.1}] each, which nobody shares.",
-                of.median, of.low, of.high
-            ),
+            Some(of) => {
+                write!(f, " of {:.1} MiB [{:.1}, {:.1}] each, which nobody shares.", of.median, of.low, of.high)
+            }
             None => write!(f, "; what each holds can't be read here."),
         }
     }

@@ -21,11 +21,7 @@ impl Spread {
     ///
     /// The interval are order statistics: the `k`-th lowest and highest with P(Binomial(n, ½) < k) ≤ 2.5 %.
     pub fn of(values: &[f64]) -> Self {
-        let mut sorted: Vec<f64> = values
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite())
-            .collect();
+        let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
         sorted.sort_by(f64::total_cmp);
         let n = sorted.len();
         if n == 0 {
@@ -38,11 +34,7 @@ impl Spread {
             term *= (n + 1 - outside) as f64 / outside as f64;
         }
         let cut = usize::saturating_sub(outside, 1);
-        Self {
-            median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0,
-            low: sorted[cut],
-            high: sorted[n - 1 - cut],
-        }
+        Self { median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0, low: sorted[cut], high: sorted[n - 1 - cut] }
     }
 }
 
@@ -157,11 +149,7 @@ pub struct Outcome {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let built = if self.optimised {
-            ""
-        } else {
-            "; built for development: no figure is worth anything"
-        };
+        let built = if self.optimised { "" } else { "; built for development: no figure is worth anything" };
         writeln!(
             f,
             "{:?}: {} APIs of {} organisations; {} rounds of {} s; PostgreSQL {}, {} processors{built}.",
@@ -174,11 +162,7 @@ impl std::fmt::Display for Outcome {
             self.machine.cpus
         )?;
         for memory in &self.memory {
-            let settings: Vec<_> = memory
-                .settings
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
+            let settings: Vec<_> = memory.settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
             writeln!(
                 f,
                 "{}: {}; {:.0} MiB at rest, {:.0} MiB at most.",
@@ -188,17 +172,9 @@ impl std::fmt::Display for Outcome {
                 memory.peak_mib
             )?;
         }
-        writeln!(
-            f,
-            "\n{:<22}{:>6}{:>10}  {:<18}{:>9}",
-            "pgbench -M prepared", "", "per s", "[interval]", "mean ms"
-        )?;
+        writeln!(f, "\n{:<22}{:>6}{:>10}  {:<18}{:>9}", "pgbench -M prepared", "", "per s", "[interval]", "mean ms")?;
         for one in &self.pgbench {
-            let keys = if one.keys > 1 {
-                format!("{} keys each", one.keys)
-            } else {
-                String::new()
-            };
+            let keys = if one.keys > 1 { format!("{} keys each", one.keys) } else { String::new() };
             let Spread { median, low, high } = one.per_second;
             writeln!(
                 f,
@@ -219,32 +195,11 @@ mod tests {
     #[test]
     fn an_interval_needs_six_rounds_to_be_narrower_than_all() {
         let of = |n: usize| Spread::of(&(1..=n).map(|value| value as f64).collect::<Vec<_>>());
-        assert_eq!(
-            of(5),
-            Spread {
-                median: 3.0,
-                low: 1.0,
-                high: 5.0
-            }
-        );
+        assert_eq!(of(5), Spread { median: 3.0, low: 1.0, high: 5.0 });
         // P(Binomial(8, ½) < 1) = 0.4 %, < 2: 3.5 %.
-        assert_eq!(
-            of(8),
-            Spread {
-                median: 4.5,
-                low: 1.0,
-                high: 8.0
-            }
-        );
+        assert_eq!(of(8), Spread { median: 4.5, low: 1.0, high: 8.0 });
         // P(Binomial(20, ½) < 6) = 2.07 %.
-        assert_eq!(
-            of(20),
-            Spread {
-                median: 10.5,
-                low: 6.0,
-                high: 15.0
-            }
-        );
+        assert_eq!(of(20), Spread { median: 10.5, low: 6.0, high: 15.0 });
         assert_eq!(of(0), Spread::default());
     }
 }

@@ -86,10 +86,7 @@ pub struct Outcome {
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let ratio = |of: Option<Spread>| {
-            of.map_or_else(
-                || "-".to_owned(),
-                |of| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high),
-            )
+            of.map_or_else(|| "-".to_owned(), |of| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high))
         };
         for row in &self.rows {
             writeln!(
@@ -115,11 +112,7 @@ impl std::fmt::Display for Outcome {
                 row.month_end_ms.high
             )?;
         }
-        write!(
-            f,
-            "read p50 at 1,000,000 ÷ at 100,000: {}",
-            ratio(self.read_p50_million_by_hundred_thousand)
-        )
+        write!(f, "read p50 at 1,000,000 ÷ at 100,000: {}", ratio(self.read_p50_million_by_hundred_thousand))
     }
 }
 
@@ -135,11 +128,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let at = |apis| rows.iter().find(|row: &&Row| row.apis == apis);
     let growth = at(1_000_000).zip(at(100_000)).map(|(much, less)| {
         let (much, less) = (much.read_p50_ms, less.read_p50_ms);
-        Spread {
-            median: much.median / less.median,
-            low: much.low / less.high,
-            high: much.high / less.low,
-        }
+        Spread { median: much.median / less.median, low: much.low / less.high, high: much.high / less.low }
     });
     Ok(Outcome {
         at: crate::saved::now(),
@@ -154,11 +143,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
 }
 
 /// What is asked for at each size, at how many connections.
-const CELLS: [(Kind, &[usize]); 3] = [
-    (Kind::Read, &[1, 16]),
-    (Kind::List, &[1]),
-    (Kind::Create, &[16]),
-];
+const CELLS: [(Kind, &[usize]); 3] = [(Kind::Read, &[1, 16]), (Kind::List, &[1]), (Kind::Create, &[16])];
 
 fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
     let begun = Instant::now();
@@ -180,15 +165,9 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
     let (mut first, mut far) = (Vec::new(), Vec::new());
     for round in 0..plan.rounds {
         eprintln!("Round {} of {} …", round + 1, plan.rounds);
-        for (((kind, connections), yardstick), rounds) in
-            CELLS.iter().zip(&yardsticks).zip(&mut rounds)
-        {
+        for (((kind, connections), yardstick), rounds) in CELLS.iter().zip(&yardsticks).zip(&mut rounds) {
             for &connections in *connections {
-                rounds.served(
-                    0,
-                    connections,
-                    turn(&stage, &arm, *kind, connections, length)?,
-                );
+                rounds.served(0, connections, turn(&stage, &arm, *kind, connections, length)?);
                 rounds.yard(1, connections, yardstick.run(connections, plan.seconds)?);
             }
         }
@@ -206,11 +185,7 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
             cells.push(cell);
         }
     }
-    let pages: Vec<f64> = far
-        .iter()
-        .zip(&first)
-        .map(|(far, first)| far / first)
-        .collect();
+    let pages: Vec<f64> = far.iter().zip(&first).map(|(far, first)| far / first).collect();
     let some = |values: &[f64]| (!values.is_empty()).then(|| Spread::of(values));
     let bytes = stage
         .superuser()?
@@ -238,35 +213,21 @@ fn page(stage: &Stage, arm: &Arm, cursor: Option<&str>, length: Duration) -> Res
     let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
     let path = format!("/apis?limit={PAGE}{after}");
     let mut ask = |out: &mut Vec<u8>| Requests::get(out, of, &path);
-    super::closed::run(
-        arm.address,
-        1,
-        Duration::from_millis(300),
-        length,
-        &mut ask,
-        (&mut || (), &mut || ()),
-    )
-    .map(|seen| seen.ms(0.5))
-    .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))
+    super::closed::run(arm.address, 1, Duration::from_millis(300), length, &mut ask, (&mut || (), &mut || ()))
+        .map(|seen| seen.ms(0.5))
+        .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))
 }
 
 /// Walks down the largest organisation's list; none where it is too short.
 fn deep_cursor(stage: &Stage, arm: &Arm) -> Result<Option<String>, Failure> {
     let of = &stage.data().organisations[0];
-    let base = format!(
-        "http://{}/api/v1/organisations/{}/apis?limit=200",
-        arm.address, of.id
-    );
+    let base = format!("http://{}/api/v1/organisations/{}/apis?limit=200", arm.address, of.id);
     let token = of.token.to_str().unwrap_or_default();
     let mut cursor: Option<String> = None;
     for _ in 0..PAGE * (DEEP - 1) / 200 {
         let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-        let failed =
-            |error: ureq::Error| Failure::could_not_run(format!("Walking down a list: {error}."));
-        let mut answer = ureq::get(format!("{base}{after}"))
-            .header("authorization", token)
-            .call()
-            .map_err(failed)?;
+        let failed = |error: ureq::Error| Failure::could_not_run(format!("Walking down a list: {error}."));
+        let mut answer = ureq::get(format!("{base}{after}")).header("authorization", token).call().map_err(failed)?;
         let body: Value = answer.body_mut().read_json().map_err(failed)?;
         let Some(next) = body["nextCursor"].as_str() else {
             return Ok(None);

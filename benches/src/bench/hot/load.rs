@@ -53,13 +53,7 @@ pub struct Requests {
 impl Requests {
     /// Of this kind; `salt` is another one each time.
     pub fn new(data: &Arc<Dataset>, kind: Kind, salt: u64) -> Self {
-        Self {
-            data: Arc::clone(data),
-            kind,
-            random: ChaCha8Rng::seed_from_u64(salt),
-            salt,
-            made: 0,
-        }
+        Self { data: Arc::clone(data), kind, random: ChaCha8Rng::seed_from_u64(salt), salt, made: 0 }
     }
 
     /// Writes the next one.
@@ -97,11 +91,7 @@ impl Requests {
         );
         head(out, "POST", of, "/apis");
         out.extend_from_slice(
-            format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-                body.len()
-            )
-            .as_bytes(),
+            format!("content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes(),
         );
     }
 }
@@ -115,10 +105,7 @@ fn organisation(uniform: f64, organisations: usize) -> usize {
 fn head(out: &mut Vec<u8>, method: &str, of: &Organisation, path: &str) {
     let id: Uuid = of.id;
     out.extend_from_slice(
-        format!(
-            "{method} /api/v1/organisations/{id}{path} HTTP/1.1\r\nhost: bench\r\nauthorization: "
-        )
-        .as_bytes(),
+        format!("{method} /api/v1/organisations/{id}{path} HTTP/1.1\r\nhost: bench\r\nauthorization: ").as_bytes(),
     );
     out.extend_from_slice(of.token.as_bytes());
     out.extend_from_slice(b"\r\n");

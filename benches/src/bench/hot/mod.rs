@@ -71,10 +71,7 @@ struct Rounds {
 /// A data set of so many APIs.
 pub fn size(apis: u64) -> Size {
     let organisations = (apis / 100).clamp(10, 1_000);
-    Size {
-        apis,
-        organisations,
-    }
+    Size { apis, organisations }
 }
 
 /// Starts a system, measures, and takes it down.
@@ -86,28 +83,18 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
 /// One Registry for each `BATCH_MAX`; for what shares nothing anyway, one.
 fn registries(stage: &Stage, plan: &Plan) -> Result<Vec<Arm>, Failure> {
     let one = |max: u32| {
-        let name = if max == 1 {
-            "registry, no batching".to_owned()
-        } else {
-            format!("registry, batches {max}")
-        };
+        let name = if max == 1 { "registry, no batching".to_owned() } else { format!("registry, batches {max}") };
         stage.registry(&name, &[("BATCH_MAX", max.to_string())])
     };
     let shares = matches!(plan.kind, Kind::Read | Kind::Mixed);
     let most = if shares { plan.batch_max.len() } else { 1 };
-    plan.batch_max
-        .iter()
-        .take(most)
-        .map(|max| one(*max))
-        .collect()
+    plan.batch_max.iter().take(most).map(|max| one(*max)).collect()
 }
 
 /// Measures these arms on this stage.
 fn measure(stage: &Stage, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failure> {
     let kind = plan.kind;
-    let first = arms
-        .first()
-        .ok_or_else(|| Failure::usage("There is nothing to measure."))?;
+    let first = arms.first().ok_or_else(|| Failure::usage("There is nothing to measure."))?;
     yardstick::check(stage, first, kind)?;
     let scripts = scripts::scripts(kind, stage.size, SEED);
     let login = yardstick::login(kind);
@@ -129,13 +116,7 @@ fn measure(stage: &Stage, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failur
             for step in 0..=arms.len() {
                 let index = (step + round as usize) % (arms.len() + 1);
                 if let Some(arm) = arms.get(index) {
-                    let seen = turn(
-                        stage,
-                        arm,
-                        kind,
-                        connections,
-                        Duration::from_secs(plan.seconds),
-                    )?;
+                    let seen = turn(stage, arm, kind, connections, Duration::from_secs(plan.seconds))?;
                     rounds.served(index, connections, seen);
                 } else {
                     rounds.yard(1, connections, alone.run(connections, plan.seconds)?);
@@ -164,22 +145,11 @@ fn measure(stage: &Stage, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failur
 }
 
 fn held(arm: &Arm) -> Memory {
-    Memory {
-        arm: arm.name.clone(),
-        settings: arm.settings.clone(),
-        rest_mib: arm.rest_mib,
-        peak_mib: arm.peak_mib(),
-    }
+    Memory { arm: arm.name.clone(), settings: arm.settings.clone(), rest_mib: arm.rest_mib, peak_mib: arm.peak_mib() }
 }
 
 /// One cell.
-fn turn(
-    stage: &Stage,
-    arm: &Arm,
-    kind: Kind,
-    connections: usize,
-    length: Duration,
-) -> Result<Turn, Failure> {
+fn turn(stage: &Stage, arm: &Arm, kind: Kind, connections: usize, length: Duration) -> Result<Turn, Failure> {
     let mut requests = load::Requests::new(stage.data(), kind, stage.salt());
     let (mut before, mut after) = (stage::Cpu::default(), stage::Cpu::default());
     let seen = closed::run(
@@ -188,9 +158,7 @@ fn turn(
         Duration::from_millis(300),
         length,
         &mut |out| requests.next(out),
-        (&mut || before = stage.cpu(arm), &mut || {
-            after = stage.cpu(arm)
-        }),
+        (&mut || before = stage.cpu(arm), &mut || after = stage.cpu(arm)),
     )
     .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))?;
     let each = |seconds: f64| seconds * 1e6 / seen.latency.count().max(1) as f64;
@@ -221,10 +189,7 @@ impl Rounds {
     /// The best of pgbench in a round, at any number of clients.
     fn best(&self, keys: u32, round: usize) -> f64 {
         let of_keys = self.pgbench.iter().filter(|((of, _), _)| *of == keys);
-        of_keys
-            .filter_map(|(_, seen)| seen.get(round))
-            .map(|seen| seen.per_s)
-            .fold(f64::NAN, f64::max)
+        of_keys.filter_map(|(_, seen)| seen.get(round)).map(|seen| seen.per_s).fold(f64::NAN, f64::max)
     }
 
     fn pgbench(&self) -> Vec<Pgbench> {
@@ -241,9 +206,7 @@ impl Rounds {
         let one = |(&(arm, connections), turns): (&(usize, usize), &Vec<Turn>)| {
             let against = |yardstick: &dyn Fn(usize) -> f64| {
                 let turns = turns.iter().enumerate();
-                let ratios: Vec<f64> = turns
-                    .map(|(round, turn)| turn.per_s / yardstick(round))
-                    .collect();
+                let ratios: Vec<f64> = turns.map(|(round, turn)| turn.per_s / yardstick(round)).collect();
                 Spread::of(&ratios)
             };
             let same = |keys| {

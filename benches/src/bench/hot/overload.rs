@@ -185,11 +185,7 @@ impl std::fmt::Display for Outcome {
             "p99 ms"
         )?;
         for (name, part) in [("calm", &self.calm), ("overload", &self.overload)] {
-            let memory: Vec<_> = part
-                .memory_mib
-                .iter()
-                .map(|mib| format!("{mib:.0}"))
-                .collect();
+            let memory: Vec<_> = part.memory_mib.iter().map(|mib| format!("{mib:.0}")).collect();
             writeln!(
                 f,
                 "{name:<12}{:>10.0}{:>10.0}{:>10.0}{:>10}{:>8}{:>9.1}{:>9.1}  {}",
@@ -244,9 +240,7 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let (overload, ended) = part(&stage, &arm, on, knee * plan.times, plan.seconds)?;
     let recovered = recovery(&stage, &arm, on, ended, calm.p99_ms)?;
     let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
-    let memory_growth = last
-        .zip(first)
-        .map_or(f64::NAN, |(last, first)| last / first);
+    let memory_growth = last.zip(first).map_or(f64::NAN, |(last, first)| last / first);
     Ok(Outcome {
         at: crate::saved::now(),
         plan,
@@ -266,13 +260,7 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
 
 /// Seconds since `ended` at which the first half second began in which one connection was served without a failure and, at
 /// p99, as in calm times; half a minute at most.
-fn recovery(
-    stage: &Stage,
-    arm: &Arm,
-    on: On,
-    ended: Instant,
-    calm_ms: f64,
-) -> Result<f64, Failure> {
+fn recovery(stage: &Stage, arm: &Arm, on: On, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
     loop {
         let since = ended.elapsed().as_secs_f64();
         let mut requests = Requests::new(stage.data(), on.kind(), stage.salt());

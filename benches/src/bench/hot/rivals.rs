@@ -35,14 +35,7 @@ pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
     let mut cargo = cargo();
     cargo
         .current_dir(&tree)
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "--workspace",
-            "--bin",
-            "shapes",
-        ])
+        .args(["build", "--release", "--quiet", "--workspace", "--bin", "shapes"])
         .arg("--target-dir")
         .arg(tree.join("target"));
     done("shapes", &mut cargo)?;
@@ -59,12 +52,7 @@ pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
     measure(&stage, plan, arms)
 }
 
-fn start(
-    stage: &Stage,
-    name: &str,
-    binary: PathBuf,
-    settings: &[(&str, String)],
-) -> Result<Arm, Failure> {
+fn start(stage: &Stage, name: &str, binary: PathBuf, settings: &[(&str, String)]) -> Result<Arm, Failure> {
     let url = stage.login_url("registry_reader")?;
     let env = vec![("DATABASE_READ_URL".to_owned(), url)];
     stage.start_arm(name, binary, env, settings)
@@ -73,12 +61,10 @@ fn start(
 /// The source tree that this is run in.
 fn tree() -> Result<PathBuf, Failure> {
     let here = std::env::current_dir().unwrap_or_default();
-    let found = here
-        .ancestors()
-        .find(|folder| folder.join(FOLDER).join("node-pg").is_dir());
-    found.map(Path::to_owned).ok_or_else(|| {
-        Failure::usage("The rivals are built from their sources: run this inside the source tree.")
-    })
+    let found = here.ancestors().find(|folder| folder.join(FOLDER).join("node-pg").is_dir());
+    found
+        .map(Path::to_owned)
+        .ok_or_else(|| Failure::usage("The rivals are built from their sources: run this inside the source tree."))
 }
 
 /// Always for load: that is what they are compared for.
@@ -95,12 +81,7 @@ fn build(tree: &Path) -> Result<PathBuf, Failure> {
     }
     eprintln!("Installing what node-pg needs …");
     let mut npm = Command::new("npm");
-    npm.current_dir(tree.join(FOLDER).join("node-pg")).args([
-        "ci",
-        "--no-fund",
-        "--no-audit",
-        "--silent",
-    ]);
+    npm.current_dir(tree.join(FOLDER).join("node-pg")).args(["ci", "--no-fund", "--no-audit", "--silent"]);
     done("node-pg", &mut npm)?;
     Ok(target.join("release"))
 }
@@ -112,7 +93,5 @@ fn done(name: &str, command: &mut Command) -> Result<(), Failure> {
         return Ok(());
     }
     let program = command.get_program().to_string_lossy().into_owned();
-    Err(Failure::could_not_run(format!(
-        "{name} can't be built: {program} failed or is missing."
-    )))
+    Err(Failure::could_not_run(format!("{name} can't be built: {program} failed or is missing.")))
 }

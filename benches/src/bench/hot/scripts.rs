@@ -72,27 +72,15 @@ pub fn many(keys: u32, size: Size, seed: u64) -> Script {
     let all = |kind: &str, with_second: bool| {
         let one = |n| {
             let second = format!(":a{n}");
-            id(
-                seed,
-                kind,
-                &format!(":o{n}"),
-                with_second.then_some(&*second),
-            )
+            id(seed, kind, &format!(":o{n}"), with_second.then_some(&*second))
         };
-        format!(
-            "array[{}]",
-            (0..keys).map(one).collect::<Vec<_>>().join(", ")
-        )
+        format!("array[{}]", (0..keys).map(one).collect::<Vec<_>>().join(", "))
     };
     let variables: String = (0..keys).map(|n| variables(size, &n.to_string())).collect();
     let text = statements::FIND_MANY
         .replace("$1::uuid[]", &all("organisation", false))
         .replace("$2::uuid[]", &all("api", true));
-    Script {
-        weight: 1,
-        text: format!("{variables}{text};\n"),
-        keys,
-    }
+    Script { weight: 1, text: format!("{variables}{text};\n"), keys }
 }
 
 /// `o`, an organisation by its share of the APIs, and `a`, one of its APIs: sizes as the data set has them, but rounded down.
@@ -135,13 +123,9 @@ fn create(weight: u32, variables: String, seed: u64) -> Script {
         AFTER.to_owned(),
     ];
     // From the last one: $1 is the beginning of $15.
-    let statement = values
-        .iter()
-        .enumerate()
-        .rev()
-        .fold(statements::CREATE.to_owned(), |text, (index, value)| {
-            text.replace(&format!("${}", index + 1), &format!("({value})"))
-        });
+    let statement = values.iter().enumerate().rev().fold(statements::CREATE.to_owned(), |text, (index, value)| {
+        text.replace(&format!("${}", index + 1), &format!("({value})"))
+    });
     let named = format!("with made_id as materialized (select {new_id} as id), asked as");
     let statement = statement.replacen("with asked as", &named, 1);
     Script {
@@ -155,10 +139,7 @@ fn create(weight: u32, variables: String, seed: u64) -> Script {
 
 /// The create without its row for the change feed, and without what it asks for only to write that.
 pub fn untold(create: Script) -> Script {
-    let (start, end) = (
-        create.text.find("), changed as ("),
-        create.text.find(") select asked.standing"),
-    );
+    let (start, end) = (create.text.find("), changed as ("), create.text.find(") select asked.standing"));
     // Both stand in the statement, as a test of this module sees to.
     let text = match start.zip(end) {
         Some((start, end)) => create.text[..start].to_owned() + &create.text[end..],
@@ -177,14 +158,7 @@ mod tests {
     #[test]
     fn no_parameter_is_left_in_a_yardstick() {
         let size = Size::SMALL;
-        for kind in [
-            Kind::Read,
-            Kind::List,
-            Kind::List200,
-            Kind::Create,
-            Kind::CreateHot,
-            Kind::Mixed,
-        ] {
+        for kind in [Kind::Read, Kind::List, Kind::List200, Kind::Create, Kind::CreateHot, Kind::Mixed] {
             for script in scripts(kind, size, 1) {
                 assert!(!script.text.contains('$'), "{kind:?}: {}", script.text);
             }
@@ -196,19 +170,11 @@ mod tests {
     fn an_untold_create_lacks_its_change_alone() {
         let script = |of: fn(Script) -> Script| {
             let all = scripts(Kind::Create, Size::SMALL, 1);
-            all.into_iter()
-                .map(of)
-                .map(|one| one.text)
-                .collect::<String>()
+            all.into_iter().map(of).map(|one| one.text).collect::<String>()
         };
         let (told, untold) = (script(|told| told), script(untold));
         assert!(told.contains("registry.changes") && !untold.contains("registry.changes"));
-        let parts = [
-            "registry.usage",
-            "registry.apis",
-            "registry.api_tags",
-            "registry.versions",
-        ];
+        let parts = ["registry.usage", "registry.apis", "registry.api_tags", "registry.versions"];
         assert!(parts.iter().all(|part| untold.contains(part)), "{untold}");
     }
 }

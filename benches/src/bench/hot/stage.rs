@@ -62,10 +62,7 @@ impl Stage {
         }
         let mut client = connect(environment.database_url()?)?;
         let doing = |error| failed("preparing the benchmark", &error);
-        let pid: i32 = client
-            .query_one("select pg_backend_pid()", &[])
-            .map_err(doing)?
-            .get(0);
+        let pid: i32 = client.query_one("select pg_backend_pid()", &[]).map_err(doing)?.get(0);
         // pgbench asks as the service's own logins, of which there are few connections by right; and no plan ends a benchmark.
         client
             .batch_execute(
@@ -74,19 +71,10 @@ impl Stage {
             )
             .map_err(doing)?;
         let postmaster = parent(pid).ok_or_else(|| {
-            Failure::could_not_run(
-                "Postgres doesn't run on this machine, so its processor time can't be told.",
-            )
+            Failure::could_not_run("Postgres doesn't run on this machine, so its processor time can't be told.")
         })?;
-        let folder = tempfile::tempdir()
-            .map_err(|error| Failure::could_not_run(format!("No folder: {error}.")))?;
-        Ok(Self {
-            environment,
-            size,
-            folder,
-            postmaster,
-            salts: AtomicU64::new(std::process::id().into()),
-        })
+        let folder = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("No folder: {error}.")))?;
+        Ok(Self { environment, size, folder, postmaster, salts: AtomicU64::new(std::process::id().into()) })
     }
 
     /// The rows.
@@ -149,10 +137,7 @@ impl Stage {
             .filter(|(name, _)| kept.contains(name))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        for (_, url) in env
-            .iter_mut()
-            .filter(|(name, _)| name == "DATABASE_READ_URL")
-        {
+        for (_, url) in env.iter_mut().filter(|(name, _)| name == "DATABASE_READ_URL") {
             *url = way(url)?;
         }
         // One machine asks with few tokens: what is limited for clients isn't what is measured.
@@ -168,27 +153,16 @@ impl Stage {
         mut env: Vec<(String, String)>,
         settings: &[(&str, String)],
     ) -> Result<Arm, Failure> {
-        let address = free_address()
-            .map_err(|error| Failure::could_not_run(format!("No port is free: {error}.")))?;
-        let settings: Vec<(String, String)> = settings
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect();
+        let address = free_address().map_err(|error| Failure::could_not_run(format!("No port is free: {error}.")))?;
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         env.extend(settings.iter().cloned());
         env.push(("LISTEN".to_owned(), address.to_string()));
-        let plan = Plan {
-            name: "bench",
-            binary,
-            env,
-            log: self.folder.path().join(format!("{name}.log")),
-        };
+        let plan = Plan { name: "bench", binary, env, log: self.folder.path().join(format!("{name}.log")) };
         let mut process = plan.start()?;
         let since = Instant::now();
         let url = format!("http://{address}/readyz");
-        while ureq::get(&url)
-            .call()
-            .is_err_and(|error| !matches!(error, ureq::Error::StatusCode(404)))
-        {
+        while ureq::get(&url).call().is_err_and(|error| !matches!(error, ureq::Error::StatusCode(404))) {
             if process.ended().is_some() || since.elapsed() > Duration::from_secs(60) {
                 return Err(Failure::could_not_run(format!(
                     "{name} isn't ready; its last lines:\n{}",
@@ -198,13 +172,7 @@ impl Stage {
             std::thread::sleep(Duration::from_millis(20));
         }
         let rest_mib = memory(process.id(), "VmRSS");
-        Ok(Arm {
-            name: name.to_owned(),
-            settings,
-            address,
-            rest_mib,
-            process: Some(process),
-        })
+        Ok(Arm { name: name.to_owned(), settings, address, rest_mib, process: Some(process) })
     }
 
     /// Starts Billing and has it bill so many months, at most five: milliseconds of each, snapshot and invoices.
@@ -222,15 +190,8 @@ impl Stage {
     /// Processor seconds of Postgres and of this arm.
     pub fn cpu(&self, arm: &Arm) -> Cpu {
         Cpu {
-            postgres: children(self.postmaster)
-                .into_iter()
-                .map(cpu::backend_cpu_s)
-                .sum(),
-            service: arm
-                .processes()
-                .into_iter()
-                .map(|id| cpu::threads(id).0)
-                .sum(),
+            postgres: children(self.postmaster).into_iter().map(cpu::backend_cpu_s).sum(),
+            service: arm.processes().into_iter().map(|id| cpu::threads(id).0).sum(),
         }
     }
 }
@@ -251,18 +212,12 @@ impl Arm {
 
     /// The most it has held so far, in MiB.
     pub fn peak_mib(&self) -> f64 {
-        self.processes()
-            .into_iter()
-            .map(|id| memory(id, "VmHWM"))
-            .sum()
+        self.processes().into_iter().map(|id| memory(id, "VmHWM")).sum()
     }
 
     /// What it holds now, in MiB.
     pub fn now_mib(&self) -> f64 {
-        self.processes()
-            .into_iter()
-            .map(|id| memory(id, "VmRSS"))
-            .sum()
+        self.processes().into_iter().map(|id| memory(id, "VmRSS")).sum()
     }
 }
 

@@ -7,30 +7,15 @@ pub fn write(f: &mut std::fmt::Formatter<'_>, cells: &[Cell]) -> std::fmt::Resul
     writeln!(
         f,
         "\n{:<26}{:>6}{:>9}  {:<16}{:<18}{:<18}{:<13}{:>7}{:>8}  µs Postgres/service/driver",
-        "",
-        "conns",
-        "req/s",
-        "[interval]",
-        "÷ pgbench",
-        "÷ its best",
-        "÷ keys, best",
-        "p50 ms",
-        "p99 ms"
+        "", "conns", "req/s", "[interval]", "÷ pgbench", "÷ its best", "÷ keys, best", "p50 ms", "p99 ms"
     )?;
     for cell in cells {
         let per_s = cell.requests_per_second_interval;
         let ratio = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
         let short = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |of| format!("{of:.2}"));
-        let batched = format!(
-            "{}, {}",
-            short(cell.ratio_to_pgbench_batched),
-            short(cell.ratio_to_pgbench_batched_best)
-        );
-        let CpuUs {
-            postgres,
-            service,
-            driver,
-        } = cell.cpu_us;
+        let batched =
+            format!("{}, {}", short(cell.ratio_to_pgbench_batched), short(cell.ratio_to_pgbench_batched_best));
+        let CpuUs { postgres, service, driver } = cell.cpu_us;
         let mut more = String::new();
         if let Some(first) = cell.ratio_of_first_interval {
             more += &format!("  first ÷ this {}", ratio(first));

@@ -49,16 +49,13 @@ impl Yardstick {
         let mut files = Vec::new();
         for (index, script) in scripts.iter().enumerate() {
             let file = stage.folder().join(format!("{name}-{index}.sql"));
-            std::fs::write(&file, &script.text).map_err(|error| {
-                Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-            })?;
+            std::fs::write(&file, &script.text)
+                .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))?;
             files.push((file, script.weight));
         }
         let beside = stage.programs().map(|folder| folder.join("pgbench"));
         Ok(Self {
-            program: beside
-                .filter(|program| program.is_file())
-                .unwrap_or_else(|| "pgbench".into()),
+            program: beside.filter(|program| program.is_file()).unwrap_or_else(|| "pgbench".into()),
             files,
             keys: scripts.first().map_or(1, |script| script.keys),
             url: stage.login_url(login)?,
@@ -70,9 +67,9 @@ impl Yardstick {
     pub fn run(&self, clients: usize, seconds: u64) -> Result<Throughput, Failure> {
         match self.attempt(clients, seconds)? {
             Some(seen) => Ok(seen),
-            None => self.attempt(clients, seconds * 5)?.ok_or_else(|| {
-                Failure::could_not_run("pgbench got no statement done in the time it had.")
-            }),
+            None => self
+                .attempt(clients, seconds * 5)?
+                .ok_or_else(|| Failure::could_not_run("pgbench got no statement done in the time it had.")),
         }
     }
 
@@ -88,9 +85,7 @@ impl Yardstick {
             .args(["-j", &threads, "-T", &length])
             .env("PGOPTIONS", "-c plan_cache_mode=force_generic_plan");
         for (file, weight) in &self.files {
-            command
-                .arg("-f")
-                .arg(format!("{}@{weight}", file.display()));
+            command.arg("-f").arg(format!("{}@{weight}", file.display()));
         }
         let done = command.arg(&self.url).output();
         let done = done.map_err(|error| could_not(format!("can't be run: {error}")))?;
@@ -105,10 +100,7 @@ impl Yardstick {
             line.split_whitespace().next()?.parse::<f64>().ok()
         };
         let said = number("tps = ").zip(number("latency average = "));
-        Ok(said.map(|(tps, mean_ms)| Throughput {
-            per_s: tps * f64::from(self.keys),
-            mean_ms,
-        }))
+        Ok(said.map(|(tps, mean_ms)| Throughput { per_s: tps * f64::from(self.keys), mean_ms }))
     }
 }
 
@@ -130,19 +122,12 @@ const TYPES: &[(&str, &str, &str)] = &[
 pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
     let mut client = stage.superuser()?;
     let doing = |error| failed("comparing the yardstick with the service", &error);
-    client
-        .batch_execute("set compute_query_id = on; select dba.pg_stat_statements_reset()")
-        .map_err(doing)?;
+    client.batch_execute("set compute_query_id = on; select dba.pg_stat_statements_reset()").map_err(doing)?;
     let kinds = match kind {
         Kind::Read => [("find", Kind::Read)].to_vec(),
         Kind::List | Kind::List200 => [("list", Kind::List)].to_vec(),
         Kind::Create | Kind::CreateHot => [("create", Kind::Create)].to_vec(),
-        Kind::Mixed => [
-            ("find", Kind::Read),
-            ("list", Kind::List),
-            ("create", Kind::Create),
-        ]
-        .to_vec(),
+        Kind::Mixed => [("find", Kind::Read), ("list", Kind::List), ("create", Kind::Create)].to_vec(),
     };
     for (name, kind) in kinds {
         ask_once(stage, arm, kind)?;
@@ -152,15 +137,8 @@ pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
         let (text, types) = as_sent(text, types);
         let nulls = vec!["null"; types.len()].join(", ");
         let types = types.join(", ");
-        client
-            .batch_execute(&format!("prepare bench_{name} ({types}) as {text}"))
-            .map_err(doing)?;
-        let plan = client
-            .query(
-                &format!("explain (verbose) execute bench_{name}({nulls})"),
-                &[],
-            )
-            .map_err(doing)?;
+        client.batch_execute(&format!("prepare bench_{name} ({types}) as {text}")).map_err(doing)?;
+        let plan = client.query(&format!("explain (verbose) execute bench_{name}({nulls})"), &[]).map_err(doing)?;
         let id = plan.iter().find_map(|row| {
             let line: String = row.get(0);
             line.strip_prefix("Query Identifier: ")?.parse::<i64>().ok()
@@ -209,17 +187,11 @@ fn ask_once(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
             (&mut || (), &mut || ()),
         );
         statuses = seen.map(|seen| seen.by_status).unwrap_or_default();
-        if statuses
-            .keys()
-            .any(|status: &u16| (200..300).contains(status))
-        {
+        if statuses.keys().any(|status: &u16| (200..300).contains(status)) {
             return Ok(());
         }
     }
-    Err(Failure::could_not_run(format!(
-        "{} doesn't answer as it should: {statuses:?}.",
-        arm.name
-    )))
+    Err(Failure::could_not_run(format!("{} doesn't answer as it should: {statuses:?}.", arm.name)))
 }
 
 #[cfg(test)]
@@ -228,10 +200,7 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_as_they_are_sent() {
-        let (text, types) = as_sent(
-            "select $2, $1, $2 || $12",
-            "int, text, a, b, c, d, e, f, g, h, i, j",
-        );
+        let (text, types) = as_sent("select $2, $1, $2 || $12", "int, text, a, b, c, d, e, f, g, h, i, j");
         assert_eq!(text, "select $1, $2, $3 || $4");
         assert_eq!(types, ["text", "int", "text", "j"]);
     }

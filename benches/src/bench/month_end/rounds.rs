@@ -30,17 +30,12 @@ pub struct Outcome {
 
 impl Outcome {
     pub(super) fn of(rounds: Vec<Measured>) -> Self {
-        let spread = |value: &dyn Fn(&Measured) -> f64| {
-            Spread::of(&rounds.iter().map(value).collect::<Vec<_>>())
-        };
+        let spread = |value: &dyn Fn(&Measured) -> f64| Spread::of(&rounds.iter().map(value).collect::<Vec<_>>());
         let taken = |one: &Measured| one.snapshot_ms + one.invoicing_ms;
         let cell = Cell {
             arm: "billing, a month's invoices",
             connections: 1,
-            requests_per_second: spread(&|one| {
-                f64::from(one.settings.organisations) * 1000.0 / taken(one)
-            })
-            .median,
+            requests_per_second: spread(&|one| f64::from(one.settings.organisations) * 1000.0 / taken(one)).median,
             ratio_to_pgbench: None,
             ratio_to_pgbench_best: None,
             ratio_to_yardstick: spread(&|one| one.bare_ms / taken(one)),
@@ -83,10 +78,9 @@ impl std::fmt::Display for Outcome {
 impl Measured {
     /// For people.
     fn describe(&self) -> String {
-        let charges = self.charges.map_or_else(
-            || "not measured".to_owned(),
-            |(count, each)| format!("{count}, {each:.0} per second"),
-        );
+        let charges = self
+            .charges
+            .map_or_else(|| "not measured".to_owned(), |(count, each)| format!("{count}, {each:.0} per second"));
         format!(
             "Month-end: {} organisations, a quarter pay-as-you-go; sandbox answers in {} ms; PostgreSQL {}, {} processors.\n\
              \n\

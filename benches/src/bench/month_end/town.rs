@@ -14,14 +14,9 @@ use crate::up::Instance;
 /// Makes organisations on all plans, a quarter of them pay-as-you-go with counts, all with a card; and the period to bill.
 ///
 /// Written as rows: signing a hundred thousand up would take longer than everything that is measured.
-pub(super) fn make(
-    client: &mut Client,
-    instance: &Instance,
-    settings: Settings,
-) -> Result<String, Failure> {
+pub(super) fn make(client: &mut Client, instance: &Instance, settings: Settings) -> Result<String, Failure> {
     let payments = instance.target().payments.clone();
-    let payments =
-        payments.ok_or_else(|| Failure::could_not_run("There is no payment sandbox."))?;
+    let payments = payments.ok_or_else(|| Failure::could_not_run("There is no payment sandbox."))?;
     let (customer, token) = card(&payments)?;
     let latency = json!({ "latencyMs": settings.latency_ms });
     post(&format!("{payments}/control"), None, &latency)?;
@@ -59,11 +54,7 @@ pub(super) fn make(
 pub(super) fn period(back: u32) -> String {
     let today = Utc::now().date_naive();
     let months = today.year() * 12 + today.month0() as i32 - back as i32;
-    format!(
-        "{:04}-{:02}",
-        months.div_euclid(12),
-        months.rem_euclid(12) + 1
-    )
+    format!("{:04}-{:02}", months.div_euclid(12), months.rem_euclid(12) + 1)
 }
 
 /// One customer with one card at the sandbox: that all organisations share it makes no difference to Billing.
@@ -88,9 +79,7 @@ pub(super) fn post(url: &str, token: Option<&str>, body: &Value) -> Result<Value
     if let Some(token) = token {
         request = request.header("authorization", &format!("Bearer {token}"));
     }
-    let read = request
-        .send_json(body)
-        .and_then(|mut answer| answer.body_mut().read_json());
+    let read = request.send_json(body).and_then(|mut answer| answer.body_mut().read_json());
     read.map_err(|error| Failure::could_not_run(format!("{url}: {error}.")))
 }
 

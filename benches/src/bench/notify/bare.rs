@@ -26,11 +26,7 @@ pub(super) fn delays(instance: &Instance, database: &str) -> Result<Vec<f64>, Fa
     for number in 0..TIMES {
         let begun = Instant::now();
         telling.execute(&tell, &[]).map_err(doing)?;
-        let heard = listening
-            .notifications()
-            .timeout_iter(Duration::from_secs(5))
-            .next()
-            .map_err(doing)?;
+        let heard = listening.notifications().timeout_iter(Duration::from_secs(5)).next().map_err(doing)?;
         if heard.is_none() {
             return Err(failed(&"a notification didn't come within 5 s"));
         }
@@ -71,16 +67,11 @@ impl Mails {
         self.say("MAIL FROM:<bench@bench.example>")?;
         self.say("RCPT TO:<nobody@bench.example>")?;
         self.say("DATA")?;
-        self.say(&format!(
-            "Message-ID: <bare-{number}@bench.example>\r\nSubject: bare\r\n\r\nA mail.\r\n."
-        ))
+        self.say(&format!("Message-ID: <bare-{number}@bench.example>\r\nSubject: bare\r\n\r\nA mail.\r\n."))
     }
 
     fn say(&mut self, line: &str) -> Result<(), Failure> {
-        let written = self
-            .stream
-            .get_mut()
-            .write_all(format!("{line}\r\n").as_bytes());
+        let written = self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes());
         written.map_err(|error| failed(&error))?;
         self.answer()
     }
@@ -89,9 +80,7 @@ impl Mails {
     fn answer(&mut self) -> Result<(), Failure> {
         loop {
             let mut line = String::new();
-            self.stream
-                .read_line(&mut line)
-                .map_err(|error| failed(&error))?;
+            self.stream.read_line(&mut line).map_err(|error| failed(&error))?;
             match (line.as_bytes().first(), line.as_bytes().get(3)) {
                 (Some(b'2' | b'3'), Some(b'-')) => {}
                 (Some(b'2' | b'3'), Some(_)) => return Ok(()),

@@ -21,28 +21,16 @@ pub struct Seen {
 
 impl Seen {
     /// Services that something failed of, with what: SQLSTATEs, statuses.
-    pub fn by_service(
-        &self,
-        service: &str,
-        ignore: &BTreeSet<(String, String)>,
-    ) -> BTreeSet<String> {
-        let errors = self
-            .read
-            .errors
-            .iter()
-            .filter(|error| service_of(&error.role) == service);
+    pub fn by_service(&self, service: &str, ignore: &BTreeSet<(String, String)>) -> BTreeSet<String> {
+        let errors = self.read.errors.iter().filter(|error| service_of(&error.role) == service);
         let mut found: BTreeSet<String> = errors
             .filter(|error| {
-                !passing(&error.sqlstate)
-                    && !ignore.contains(&(error.role.clone(), error.sqlstate.clone()))
+                !passing(&error.sqlstate) && !ignore.contains(&(error.role.clone(), error.sqlstate.clone()))
             })
             .map(|error| error.sqlstate.clone())
             .collect();
         // 503 says "later", which is what waiting for a lock comes to.
-        let answers = self
-            .broken
-            .iter()
-            .filter(|one| one.service == service && one.status != 503);
+        let answers = self.broken.iter().filter(|one| one.service == service && one.status != 503);
         found.extend(answers.map(|one| format!("{} {}", one.status, one.call)));
         found
     }
@@ -59,6 +47,5 @@ pub fn service_of(role: &str) -> &str {
 }
 
 pub(super) fn ours(role: &str) -> bool {
-    services::names()
-        .any(|name| role == format!("{name}_reader") || role == format!("{name}_writer"))
+    services::names().any(|name| role == format!("{name}_reader") || role == format!("{name}_writer"))
 }

@@ -65,21 +65,14 @@ pub(super) fn sixth_service(scratch: &Scratch, root: &Path) -> Result<Story, Fai
         let url = scratch.product_url()?;
         let (done, left) = schema::drift::converge(&url, &options, &[])
             .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-        let missing = left
-            .findings
-            .iter()
-            .find(|finding| finding.key.contains("search_reader"));
+        let missing = left.findings.iter().find(|finding| finding.key.contains("search_reader"));
         match missing {
-            Some(finding) => Err(Failure::could_not_run(format!(
-                "The edited roles file could not be applied: {}.",
-                finding.what
-            ))),
+            Some(finding) => {
+                Err(Failure::could_not_run(format!("The edited roles file could not be applied: {}.", finding.what)))
+            }
             None => Ok((
                 (),
-                format!(
-                    "the edited roles file is applied, under the running services: {} statements",
-                    done.len()
-                ),
+                format!("the edited roles file is applied, under the running services: {} statements", done.len()),
             )),
         }
     })?;
@@ -89,13 +82,7 @@ pub(super) fn sixth_service(scratch: &Scratch, root: &Path) -> Result<Story, Fai
             .batch_execute("begin; set local role search_reader")
             .and_then(|()| client.query(EVERYBODYS, &[]))
             .map_err(|error| failed("reading everybody's data", &error))?;
-        Ok((
-            (),
-            format!(
-                "the new role reads five services in one statement: {} rows",
-                rows.len()
-            ),
-        ))
+        Ok(((), format!("the new role reads five services in one statement: {} rows", rows.len())))
     })?;
     Ok(Story {
         id: "sixth-service".into(),

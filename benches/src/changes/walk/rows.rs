@@ -19,17 +19,17 @@ impl Walk<'_> {
         let body = json!({"email": format!("login-{}@walk.example", self.salt), "password": PASSWORD, "scope": "member", "profileId": owner});
         let login = self.post("account", &format!("{org}/logins"), body).id();
         things.add("login", login);
-        let domain = self.post("registry", &format!("{org}/domains"), json!({"name": format!("d-{}", self.salt), "description": "d", "businessOwnerId": owner})).id();
+        let domain = self
+            .post(
+                "registry",
+                &format!("{org}/domains"),
+                json!({"name": format!("d-{}", self.salt), "description": "d", "businessOwnerId": owner}),
+            )
+            .id();
         things.add("domain", domain);
         // Below what the walk before has made: so each statement can be tried for itself.
         let path = format!("{org}/domains/{}/sub-domains", things.before("domain"));
-        let sub = self
-            .post(
-                "registry",
-                &path,
-                json!({"name": format!("s-{}", self.salt)}),
-            )
-            .id();
+        let sub = self.post("registry", &path, json!({"name": format!("s-{}", self.salt)})).id();
         things.add("sub", sub);
         let under = things.before("sub");
         let body = json!({"name": format!("a-{}", self.salt), "title": "An API", "tags": ["walk"], "subDomainId": under,
@@ -43,31 +43,17 @@ impl Walk<'_> {
 
     pub(super) fn delete(&mut self, things: &mut Things) {
         let org = format!("/organisations/{}", things.org);
-        for (service, path, kind) in [
-            ("registry", "apis", "spare"),
-            ("account", "logins", "login"),
-            ("profile", "profiles", "leaver"),
-        ] {
+        for (service, path, kind) in
+            [("registry", "apis", "spare"), ("account", "logins", "login"), ("profile", "profiles", "leaver")]
+        {
             let id = things.take(kind);
             self.remove(service, &format!("{org}/{path}/{id}"));
         }
         // An empty sub domain and an empty domain, made for this.
-        let made = self
-            .post(
-                "registry",
-                &format!("{org}/domains"),
-                json!({"name": format!("e-{}", self.salt)}),
-            )
-            .id();
+        let made = self.post("registry", &format!("{org}/domains"), json!({"name": format!("e-{}", self.salt)})).id();
         things.add("empty", made);
         let domain = things.take("empty");
-        let sub = self
-            .post(
-                "registry",
-                &format!("{org}/domains/{domain}/sub-domains"),
-                json!({"name": "e"}),
-            )
-            .id();
+        let sub = self.post("registry", &format!("{org}/domains/{domain}/sub-domains"), json!({"name": "e"})).id();
         if let Some(sub) = sub {
             self.remove("registry", &format!("{org}/sub-domains/{sub}"));
         }

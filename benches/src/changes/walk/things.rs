@@ -23,9 +23,7 @@ impl Things {
     /// The newest: it stays.
     pub(super) fn last(&self, kind: &str) -> String {
         let found = self.kept.get(kind).and_then(VecDeque::back);
-        found
-            .cloned()
-            .unwrap_or_else(|| uuid::Uuid::nil().to_string())
+        found.cloned().unwrap_or_else(|| uuid::Uuid::nil().to_string())
     }
 
     /// The one before the newest: made by the walk before this one.

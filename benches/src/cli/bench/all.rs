@@ -22,15 +22,9 @@ const STEPS: [(&str, Step); 13] = [
     ("rivals", |args| kept(hot::rivals::run(&few(args)))),
     ("shapes", |args| kept(hot::rivals::shapes(&few(args)))),
     ("list", |args| kept(hot::run(&plan(args, hot::Kind::List)))),
-    ("create", |args| {
-        kept(hot::run(&plan(args, hot::Kind::Create)))
-    }),
-    ("create-one", |args| {
-        kept(hot::run(&plan(args, hot::Kind::CreateHot)))
-    }),
-    ("mixed", |args| {
-        kept(hot::run(&plan(args, hot::Kind::Mixed)))
-    }),
+    ("create", |args| kept(hot::run(&plan(args, hot::Kind::Create)))),
+    ("create-one", |args| kept(hot::run(&plan(args, hot::Kind::CreateHot)))),
+    ("mixed", |args| kept(hot::run(&plan(args, hot::Kind::Mixed)))),
     ("overload-3", |args| overload(args, 3.0, 60)),
     ("overload-10", |args| overload(args, 10.0, 30)),
     ("growth", growth),
@@ -93,10 +87,7 @@ fn plan(args: &AllArgs, kind: hot::Kind) -> hot::Plan {
 
 /// At 16 and 64 alone.
 fn few(args: &AllArgs) -> hot::Plan {
-    hot::Plan {
-        connections: vec![16, 64],
-        ..plan(args, hot::Kind::Read)
-    }
+    hot::Plan { connections: vec![16, 64], ..plan(args, hot::Kind::Read) }
 }
 
 fn overload(args: &AllArgs, times: f64, seconds: u64) -> Result<Kept, Failure> {
@@ -110,11 +101,7 @@ fn overload(args: &AllArgs, times: f64, seconds: u64) -> Result<Kept, Failure> {
 }
 
 fn growth(args: &AllArgs) -> Result<Kept, Failure> {
-    let apis: &[u64] = if args.brief {
-        &[1_000, 5_000]
-    } else {
-        &[10_000, 100_000, 1_000_000]
-    };
+    let apis: &[u64] = if args.brief { &[1_000, 5_000] } else { &[10_000, 100_000, 1_000_000] };
     kept(hot::growth::run(&hot::growth::Plan {
         apis: apis.to_vec(),
         rounds: args.rounds,
@@ -135,11 +122,8 @@ fn decisions(args: &AllArgs) -> Result<Kept, Failure> {
 }
 
 fn month_end(args: &AllArgs) -> Result<Kept, Failure> {
-    let settings = month_end::Settings {
-        organisations: if args.brief { 500 } else { 20_000 },
-        latency_ms: 1,
-        charge: false,
-    };
+    let settings =
+        month_end::Settings { organisations: if args.brief { 500 } else { 20_000 }, latency_ms: 1, charge: false };
     kept(month_end::run(settings, args.rounds, |line| {
         eprintln!("{line}");
     }))
@@ -147,12 +131,7 @@ fn month_end(args: &AllArgs) -> Result<Kept, Failure> {
 
 fn notify(args: &AllArgs) -> Result<Kept, Failure> {
     let (seconds, hold) = if args.brief { (3, 3) } else { (20, 30) };
-    kept(notify::run(&notify::Options {
-        rate: 50,
-        seconds,
-        hold,
-        release: !args.debug,
-    }))
+    kept(notify::run(&notify::Options { rate: 50, seconds, hold, release: !args.debug }))
 }
 
 /// Puts a bench's text into README.md, in place of an earlier one, and the table of what was asked anew.
@@ -160,9 +139,8 @@ fn tell(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let file = folder.join("README.md");
     let old = std::fs::read_to_string(&file).unwrap_or_default();
     let all = readme(&old, &asked::table(folder), name, text);
-    std::fs::write(&file, all).map_err(|error| {
-        Failure::could_not_run(format!("{} can't be written: {error}.", file.display()))
-    })
+    std::fs::write(&file, all)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
 fn readme(old: &str, table: &str, name: &str, text: &str) -> String {
@@ -195,14 +173,8 @@ mod tests {
         let first = readme("", "| a |\n", "list", "a list");
         let second = readme(&first, "| b |\n", "read", "a read");
         let third = readme(&second, "| c |\n", "list", "another list");
-        assert!(
-            third.contains("| c |") && !third.contains("| b |"),
-            "{third}"
-        );
-        let (read, list) = (
-            third.find("a read").unwrap(),
-            third.find("another list").unwrap(),
-        );
+        assert!(third.contains("| c |") && !third.contains("| b |"), "{third}");
+        let (read, list) = (third.find("a read").unwrap(), third.find("another list").unwrap());
         assert!(read < list, "{third}");
         assert!(!third.contains("a list"), "{third}");
     }

@@ -23,11 +23,7 @@ pub(super) struct Said {
 
 impl Said {
     /// Keeps it where that was asked for, and says it.
-    pub fn end<T: Serialize + std::fmt::Display>(
-        &self,
-        name: &str,
-        outcome: &T,
-    ) -> Result<(), Failure> {
+    pub fn end<T: Serialize + std::fmt::Display>(&self, name: &str, outcome: &T) -> Result<(), Failure> {
         let file = format!("{name}.json");
         keep_and_say(self.save.as_deref(), self.format, &file, outcome)
     }
@@ -140,12 +136,7 @@ pub(super) struct GrowthArgs {
 
 impl GrowthArgs {
     pub fn plan(&self) -> hot::growth::Plan {
-        hot::growth::Plan {
-            apis: self.apis.clone(),
-            rounds: self.rounds,
-            seconds: self.seconds,
-            release: !self.debug,
-        }
+        hot::growth::Plan { apis: self.apis.clone(), rounds: self.rounds, seconds: self.seconds, release: !self.debug }
     }
 }
 

@@ -42,12 +42,8 @@ pub struct SelftestArgs {
 
 /// Tests the lab by itself.
 pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
-    let options = selftest::Options {
-        only: args.only.clone(),
-        long: args.long,
-        nulls: args.nulls,
-        optimised: !args.unoptimised,
-    };
+    let options =
+        selftest::Options { only: args.only.clone(), long: args.long, nulls: args.nulls, optimised: !args.unoptimised };
     let tests = selftest::run(&options, &interruptible()?, |test| {
         let mark = match test.pass {
             Some(true) => "passed",
@@ -62,9 +58,7 @@ pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
     if args.format == Format::Json {
         print_line(serde_json::json!(tests));
     }
-    Ok(ExitCode::from(u8::from(
-        tests.iter().any(|test| test.pass == Some(false)),
-    )))
+    Ok(ExitCode::from(u8::from(tests.iter().any(|test| test.pass == Some(false)))))
 }
 
 fn known(text: &str) -> Result<String, String> {

@@ -24,19 +24,9 @@ impl FromStr for Threshold {
             let (victim, rest) = text.split_once("<-")?;
             let (pair, ratio) = rest.split_once('>')?;
             let (aggressor, metric) = pair.rsplit_once('.')?;
-            let metric =
-                serde_json::from_value(serde_json::Value::String(metric.to_owned())).ok()?;
-            let ratio = ratio
-                .trim()
-                .parse()
-                .ok()
-                .filter(|ratio: &f64| ratio.is_finite())?;
-            Some(Self {
-                victim: victim.trim().to_owned(),
-                aggressor: aggressor.trim().to_owned(),
-                metric,
-                ratio,
-            })
+            let metric = serde_json::from_value(serde_json::Value::String(metric.to_owned())).ok()?;
+            let ratio = ratio.trim().parse().ok().filter(|ratio: &f64| ratio.is_finite())?;
+            Some(Self { victim: victim.trim().to_owned(), aggressor: aggressor.trim().to_owned(), metric, ratio })
         };
         parts().ok_or_else(|| shape.to_owned())
     }
@@ -45,13 +35,9 @@ impl FromStr for Threshold {
 impl Threshold {
     /// Why the matrix can't say whether it is broken: a sentence. A pair it doesn't have at all is a mistake of whoever asks.
     pub fn unanswered(&self, matrix: &Matrix) -> Result<Option<String>, Failure> {
-        let pair =
-            |entry: &&Entry| entry.victim == self.victim && entry.aggressor == self.aggressor;
+        let pair = |entry: &&Entry| entry.victim == self.victim && entry.aggressor == self.aggressor;
         let Some(known) = matrix.entries.iter().find(pair) else {
-            let pairs = matrix
-                .entries
-                .iter()
-                .map(|entry| format!("{}<-{}", entry.victim, entry.aggressor));
+            let pairs = matrix.entries.iter().map(|entry| format!("{}<-{}", entry.victim, entry.aggressor));
             let pairs: Vec<String> = pairs.collect::<BTreeSet<_>>().into_iter().collect();
             return Err(Failure::usage(format!(
                 "--fail-on: nobody measured {}<-{}; there are {}.",
@@ -60,25 +46,18 @@ impl Threshold {
                 pairs.join(", ")
             )));
         };
-        let resolved = matrix
-            .entries
-            .iter()
-            .filter(pair)
-            .any(|entry| entry.metric == self.metric && entry.resolved);
+        let resolved = matrix.entries.iter().filter(pair).any(|entry| entry.metric == self.metric && entry.resolved);
         let (victim, aggressor) = (&known.victim, &known.aggressor);
-        Ok((!resolved).then(|| format!("--fail-on: this run is too short to tell {victim} beside {aggressor} at that metric.")))
+        Ok((!resolved)
+            .then(|| format!("--fail-on: this run is too short to tell {victim} beside {aggressor} at that metric.")))
     }
 
     /// A sentence, where the matrix resolves this cell and its whole interval lies above the bound.
     pub fn broken_by(&self, matrix: &Matrix) -> Option<String> {
         let entry = matrix.entries.iter().find(|entry| {
-            entry.victim == self.victim
-                && entry.aggressor == self.aggressor
-                && entry.metric == self.metric
+            entry.victim == self.victim && entry.aggressor == self.aggressor && entry.metric == self.metric
         })?;
-        let estimate = entry
-            .estimate
-            .filter(|estimate| entry.resolved && estimate.low > self.ratio)?;
+        let estimate = entry.estimate.filter(|estimate| entry.resolved && estimate.low > self.ratio)?;
         Some(format!(
             "{} beside {}: {:.2} (95 % interval from {:.2}) is above {}.",
             self.victim, self.aggressor, estimate.ratio, estimate.low, self.ratio
@@ -92,13 +71,7 @@ mod tests {
     use crate::stats::Estimate;
 
     fn matrix(low: f64, resolved: bool) -> Matrix {
-        let estimate = Some(Estimate {
-            ratio: low * 1.1,
-            low,
-            high: low * 1.2,
-            p: 0.01,
-            replicates: 4,
-        });
+        let estimate = Some(Estimate { ratio: low * 1.1, low, high: low * 1.2, p: 0.01, replicates: 4 });
         let entry = Entry {
             victim: "registry".into(),
             aggressor: "billing".into(),
@@ -108,10 +81,7 @@ mod tests {
             resolved,
             tail_n: 200,
         };
-        Matrix {
-            entries: vec![entry],
-            ..Matrix::default()
-        }
+        Matrix { entries: vec![entry], ..Matrix::default() }
     }
 
     #[test]
@@ -124,11 +94,7 @@ mod tests {
 
     #[test]
     fn what_nobody_measured_does_not_pass() {
-        let asked = |text: &str| {
-            text.parse::<Threshold>()
-                .unwrap()
-                .unanswered(&matrix(2.1, false))
-        };
+        let asked = |text: &str| text.parse::<Threshold>().unwrap().unanswered(&matrix(2.1, false));
         assert!(asked("regstry<-billing.oneIn20>2").is_err());
         assert!(asked("registry<-biling.oneIn20>2").is_err());
         assert!(asked("registry<-billing.oneIn20>2").unwrap().is_some());
@@ -138,18 +104,8 @@ mod tests {
 
     #[test]
     fn what_is_no_threshold_is_told_the_shape() {
-        for bad in [
-            "",
-            "registry",
-            "registry<-billing>2",
-            "registry<-billing.p51>2",
-            "a<-b.p50>x",
-            "a<-b.p50>NaN",
-        ] {
-            assert!(
-                bad.parse::<Threshold>().unwrap_err().contains("oneIn20"),
-                "{bad}"
-            );
+        for bad in ["", "registry", "registry<-billing>2", "registry<-billing.p51>2", "a<-b.p50>x", "a<-b.p50>NaN"] {
+            assert!(bad.parse::<Threshold>().unwrap_err().contains("oneIn20"), "{bad}");
         }
     }
 }

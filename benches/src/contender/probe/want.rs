@@ -20,9 +20,7 @@ fn any(_: &Answer) -> bool {
 
 pub(super) fn is_problem(answer: &Answer) -> bool {
     answer.content_type.starts_with("application/problem+json")
-        && ["type", "title"]
-            .iter()
-            .all(|name| answer.body[*name].is_string())
+        && ["type", "title"].iter().all(|name| answer.body[*name].is_string())
 }
 
 pub(super) fn is_list(answer: &Answer) -> bool {
@@ -32,9 +30,7 @@ pub(super) fn is_list(answer: &Answer) -> bool {
 pub(super) fn is_plan_limit(answer: &Answer) -> bool {
     is_problem(answer)
         && answer.text("type").ends_with("plan-limit-reached")
-        && ["limit", "used"]
-            .iter()
-            .all(|name| answer.body[*name].is_i64())
+        && ["limit", "used"].iter().all(|name| answer.body[*name].is_i64())
 }
 
 pub(super) fn is_frozen(answer: &Answer) -> bool {
@@ -43,8 +39,7 @@ pub(super) fn is_frozen(answer: &Answer) -> bool {
 
 pub(super) fn is_api(answer: &Answer) -> bool {
     let body = &answer.body;
-    let person =
-        |owner: &Value| owner.is_null() || owner["id"].is_string() && owner["name"].is_string();
+    let person = |owner: &Value| owner.is_null() || owner["id"].is_string() && owner["name"].is_string();
     let texts = ["id", "name", "createdAt", "updatedAt"];
     texts.iter().all(|name| body[*name].is_string())
         && body["tags"].is_array()
@@ -59,13 +54,7 @@ pub(super) fn is_api(answer: &Answer) -> bool {
 
 impl<'a> Want<'a> {
     pub(super) fn of(service: &'a str, says: &'a str, status: u16) -> Self {
-        Self {
-            service,
-            says,
-            operation: None,
-            status,
-            shape: any,
-        }
+        Self { service, says, operation: None, status, shape: any }
     }
 
     pub(super) fn shape(mut self, shape: fn(&Answer) -> bool) -> Self {

@@ -17,18 +17,10 @@ pub fn section(of: &Dials, result: &ResultFile) -> String {
          percentile compared with no pressure, {} replicates. The bystander shares nothing with anybody but the server.</p><div class=\"dots\">\n",
         of.replicates
     );
-    let mut dials: Vec<(&str, &str)> = of
-        .curves
-        .iter()
-        .map(|curve| (&*curve.dial, &*curve.unit))
-        .collect();
+    let mut dials: Vec<(&str, &str)> = of.curves.iter().map(|curve| (&*curve.dial, &*curve.unit)).collect();
     dials.dedup();
     for (dial, unit) in &dials {
-        let curves: Vec<&Curve> = of
-            .curves
-            .iter()
-            .filter(|curve| curve.dial == *dial)
-            .collect();
+        let curves: Vec<&Curve> = of.curves.iter().filter(|curve| curve.dial == *dial).collect();
         let _ = write!(
             out,
             "<figure>{}<figcaption>{} ({})</figcaption></figure>",
@@ -56,12 +48,7 @@ pub fn section(of: &Dials, result: &ResultFile) -> String {
                 || "not resolved".to_owned(),
                 |of| format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
             );
-            let _ = write!(
-                out,
-                "<td class=\"n\">{}: {ratio}, {:.1} %</td>",
-                level.level,
-                level.failed * 100.0
-            );
+            let _ = write!(out, "<td class=\"n\">{}: {ratio}, {:.1} %</td>", level.level, level.failed * 100.0);
         }
         out.push_str("</tr>\n");
     }
@@ -87,14 +74,10 @@ fn pairs(dials: &Dials, result: &ResultFile) -> String {
             }
         };
         let (says, verdict) = match entry.estimate.filter(|_| entry.resolved) {
-            Some(of) if of.low <= *range.end() && *range.start() <= of.high => (
-                format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
-                "agree",
-            ),
-            Some(of) => (
-                format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
-                "differ",
-            ),
+            Some(of) if of.low <= *range.end() && *range.start() <= of.high => {
+                (format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high), "agree")
+            }
+            Some(of) => (format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high), "differ"),
             None => ("not resolved".to_owned(), "can't be told"),
         };
         let _ = write!(
@@ -139,16 +122,9 @@ fn draw(curves: &[&Curve]) -> String {
             .enumerate()
             .filter_map(|(place, level)| Some((50.0 + 55.0 * place as f64, y(level.p95?.ratio))))
             .collect();
-        let line: Vec<String> = points
-            .iter()
-            .map(|(x, y)| format!("{x:.0},{y:.1}"))
-            .collect();
+        let line: Vec<String> = points.iter().map(|(x, y)| format!("{x:.0},{y:.1}")).collect();
         let (victim, name) = (escape(&curve.victim), escape(&capital(&curve.victim)));
-        let _ = write!(
-            out,
-            "<polyline class=\"series line-{victim}\" points=\"{}\"/>",
-            line.join(" ")
-        );
+        let _ = write!(out, "<polyline class=\"series line-{victim}\" points=\"{}\"/>", line.join(" "));
         for (x, y) in points {
             let _ = write!(
                 out,

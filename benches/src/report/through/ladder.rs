@@ -54,32 +54,19 @@ pub fn of_pair(of: &Ladders, victim: &str, aggressor: &str) -> Option<String> {
 
 /// One bar for each rung, from the one below to its own value; the whiskers are the step's interval.
 fn waterfall(ladder: &LadderResult) -> String {
-    let values: Vec<f64> = ladder
-        .rungs
-        .iter()
-        .map(|rung| rung.p95_ms.max(1e-3))
-        .collect();
-    let (least, most) = values
-        .iter()
-        .fold((f64::INFINITY, 0.0_f64), |(least, most), &value| {
-            (least.min(value), most.max(value))
-        });
+    let values: Vec<f64> = ladder.rungs.iter().map(|rung| rung.p95_ms.max(1e-3)).collect();
+    let (least, most) =
+        values.iter().fold((f64::INFINITY, 0.0_f64), |(least, most), &value| (least.min(value), most.max(value)));
     let (low, high) = ((least / 1.5).ln(), (most * 1.5).ln());
     let x = |ms: f64| LEFT + (ms.ln() - low).clamp(0.0, high - low) / (high - low) * WIDTH;
-    let mut out = String::from(
-        "<div class=\"scroll\"><svg class=\"wide\" viewBox=\"0 0 740 130\" role=\"img\">",
-    );
+    let mut out = String::from("<div class=\"scroll\"><svg class=\"wide\" viewBox=\"0 0 740 130\" role=\"img\">");
     for (place, (rung, &value)) in ladder.rungs.iter().zip(&values).enumerate() {
         let y = 6.0 + 25.0 * place as f64;
-        let below = place
-            .checked_sub(1)
-            .map_or(low.exp(), |below| values[below]);
+        let below = place.checked_sub(1).map_or(low.exp(), |below| values[below]);
         let (from, to) = (x(below.min(value)), x(below.max(value)));
         let class = if value >= below { "lock" } else { "cpu" };
         let class = if place == 0 { "own" } else { class };
-        let step = place
-            .checked_sub(1)
-            .and_then(|place| ladder.steps.get(place));
+        let step = place.checked_sub(1).and_then(|place| ladder.steps.get(place));
         let _ = write!(
             out,
             "<text x=\"{:.0}\" y=\"{:.1}\" text-anchor=\"end\">{} {}</text>\
@@ -116,15 +103,10 @@ fn whisker(step: Option<&StepResult>, below: f64, y: f64, x: &dyn Fn(f64) -> f64
 /// Such as `: engine ×1.20`.
 fn words(step: Option<&StepResult>) -> String {
     let name = step.map(|step| step.name.as_str());
-    name.zip(estimate(step))
-        .map_or_else(String::new, |(name, of)| {
-            let sure = if of.excludes_one() {
-                ""
-            } else {
-                ", may be chance"
-            };
-            format!(": {name} {}{sure}", ratio(of.ratio))
-        })
+    name.zip(estimate(step)).map_or_else(String::new, |(name, of)| {
+        let sure = if of.excludes_one() { "" } else { ", may be chance" };
+        format!(": {name} {}{sure}", ratio(of.ratio))
+    })
 }
 
 #[cfg(test)]
@@ -134,55 +116,25 @@ mod tests {
 
     #[test]
     fn a_bar_for_each_rung_and_nothing_infinite() {
-        let rung = |(rung, p95_ms): (&Rung, f64)| RungResult {
-            rung: *rung,
-            p50_ms: 1.0,
-            p95_ms,
-            failed: 0.0,
-            row_waits: 0.0,
-        };
-        let wide = Estimate {
-            ratio: 2.0,
-            low: 0.0,
-            high: f64::INFINITY,
-            p: 0.9,
-            replicates: 2,
-        };
-        let step = |name: &str, from, to| StepResult {
-            name: name.into(),
-            from,
-            to,
-            p50: None,
-            p95: Some(wide),
-        };
+        let rung =
+            |(rung, p95_ms): (&Rung, f64)| RungResult { rung: *rung, p50_ms: 1.0, p95_ms, failed: 0.0, row_waits: 0.0 };
+        let wide = Estimate { ratio: 2.0, low: 0.0, high: f64::INFINITY, p: 0.9, replicates: 2 };
+        let step = |name: &str, from, to| StepResult { name: name.into(), from, to, p50: None, p95: Some(wide) };
         let ladder = LadderResult {
             title: "Billing → Registry <b>".into(),
             scenario: "S2".into(),
             arm: "x".into(),
             replicates: 2,
-            rungs: Rung::ALL
-                .iter()
-                .zip([1.0, 2.0, 2.0, 0.0, 9.0])
-                .map(rung)
-                .collect(),
-            steps: (0..4)
-                .map(|k| step("machine", Rung::ALL[k], Rung::ALL[k + 1]))
-                .collect(),
+            rungs: Rung::ALL.iter().zip([1.0, 2.0, 2.0, 0.0, 9.0]).map(rung).collect(),
+            steps: (0..4).map(|k| step("machine", Rung::ALL[k], Rung::ALL[k + 1])).collect(),
             monotone: true,
             no_row_waits_across: true,
         };
-        let ladders = Ladders {
-            version: 1,
-            ladders: vec![ladder],
-        };
+        let ladders = Ladders { version: 1, ladders: vec![ladder] };
         assert!(of_pair(&ladders, "registry", "billing").is_some());
         assert!(of_pair(&ladders, "billing", "registry").is_none());
         let drawn = section(&ladders);
         assert_eq!(drawn.matches("<rect").count(), 5);
-        assert!(
-            drawn.contains("Registry &lt;b&gt;")
-                && !drawn.contains("NaN")
-                && !drawn.contains("inf\"")
-        );
+        assert!(drawn.contains("Registry &lt;b&gt;") && !drawn.contains("NaN") && !drawn.contains("inf\""));
     }
 }

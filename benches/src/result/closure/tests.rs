@@ -24,10 +24,7 @@ fn cell(cell: Cell, replicate: usize, ms: u64, ledger: LedgerResult, cpu_s: f64)
         backlog: vec![],
         in_flight_max: 1,
     };
-    let cost = RoleCost {
-        cpu_s,
-        ..RoleCost::default()
-    };
+    let cost = RoleCost { cpu_s, ..RoleCost::default() };
     CellResult {
         cell,
         replicate,
@@ -70,26 +67,15 @@ fn ledger(row_s: f64, queued_s: f64, own_s: f64) -> LedgerResult {
 }
 
 fn check(together_ms: u64, row_s: f64) -> Closure {
-    let alone = Cell::Alone {
-        service: "victim".into(),
-    };
-    let pair = Cell::Pair {
-        first: "other".into(),
-        second: "victim".into(),
-    };
+    let alone = Cell::Alone { service: "victim".into() };
+    let pair = Cell::Pair { first: "other".into(), second: "victim".into() };
     let cells: Vec<CellResult> = (0..4)
         .flat_map(|replicate| {
             // Each replicate has its own speed, so that there is an interval.
             let drift = replicate as u64 % 2;
             [
                 cell(alone.clone(), replicate, 5, ledger(0.0, 0.1, 0.1), 0.1),
-                cell(
-                    pair.clone(),
-                    replicate,
-                    together_ms + drift,
-                    ledger(row_s, 0.3, 0.2),
-                    0.2,
-                ),
+                cell(pair.clone(), replicate, together_ms + drift, ledger(row_s, 0.3, 0.2), 0.2),
             ]
         })
         .collect();
@@ -102,10 +88,7 @@ fn check(together_ms: u64, row_s: f64) -> Closure {
 #[test]
 fn a_ledger_that_accounts_for_the_time_holds() {
     let found = check(15, 0.6);
-    assert!(
-        (found.explained.unwrap() - 10.0 / 10.5).abs() < 0.01,
-        "{found:?}"
-    );
+    assert!((found.explained.unwrap() - 10.0 / 10.5).abs() < 0.01, "{found:?}");
     assert_eq!(found.holds, Some(true));
     let first = &found.lines[0];
     assert_eq!(
@@ -116,10 +99,7 @@ fn a_ledger_that_accounts_for_the_time_holds() {
     // One's own part stands apart from the other's.
     let own = |line: &&ClosureLine| line.blamed == "victim" && line.method == Method::Apportioned;
     let own: Vec<_> = found.lines.iter().filter(own).collect();
-    assert!(
-        own.len() == 1 && (own[0].extra_ms - 1.0).abs() < 1e-9,
-        "{own:?}"
-    );
+    assert!(own.len() == 1 && (own[0].extra_ms - 1.0).abs() < 1e-9, "{own:?}");
 }
 
 #[test]

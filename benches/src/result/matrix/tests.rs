@@ -10,8 +10,7 @@ use crate::schedule::stream;
 fn service(name: &str, mean_us: f64, requests: usize, seed: u64) -> ServiceResult {
     let mut random = stream(seed, name);
     let mut histogram = Histogram::new();
-    (0..requests)
-        .for_each(|_| histogram.record_us((-mean_us * (1.0 - random.random::<f64>()).ln()) as u64));
+    (0..requests).for_each(|_| histogram.record_us((-mean_us * (1.0 - random.random::<f64>()).ln()) as u64));
     ServiceResult {
         name: name.into(),
         offered: requests as u64,
@@ -51,37 +50,13 @@ fn planted(replicates: usize) -> Vec<CellResult> {
             let seed = r as u64 * 10;
             let speed = 1000.0 * (1.0 + 0.1 * (r % 3) as f64);
             [
+                cell(Cell::Alone { service: "a".into() }, r, vec![service("a", speed, 2000, seed)]),
+                cell(Cell::Alone { service: "b".into() }, r, vec![service("b", speed, 2000, seed)]),
+                cell(Cell::Null { service: "a".into() }, r, vec![service("a", speed, 2000, seed + 1)]),
                 cell(
-                    Cell::Alone {
-                        service: "a".into(),
-                    },
+                    Cell::Pair { first: "a".into(), second: "b".into() },
                     r,
-                    vec![service("a", speed, 2000, seed)],
-                ),
-                cell(
-                    Cell::Alone {
-                        service: "b".into(),
-                    },
-                    r,
-                    vec![service("b", speed, 2000, seed)],
-                ),
-                cell(
-                    Cell::Null {
-                        service: "a".into(),
-                    },
-                    r,
-                    vec![service("a", speed, 2000, seed + 1)],
-                ),
-                cell(
-                    Cell::Pair {
-                        first: "a".into(),
-                        second: "b".into(),
-                    },
-                    r,
-                    vec![
-                        service("a", 2.0 * speed, 2000, seed + 2),
-                        service("b", speed, 2000, seed + 3),
-                    ],
+                    vec![service("a", 2.0 * speed, 2000, seed + 2), service("b", speed, 2000, seed + 3)],
                 ),
             ]
         })
@@ -89,11 +64,7 @@ fn planted(replicates: usize) -> Vec<CellResult> {
 }
 
 fn find(entries: &[Entry], victim: &str, metric: Metric) -> Entry {
-    entries
-        .iter()
-        .find(|entry| entry.victim == victim && entry.metric == metric)
-        .expect("planted")
-        .clone()
+    entries.iter().find(|entry| entry.victim == victim && entry.metric == metric).expect("planted").clone()
 }
 
 #[test]
@@ -101,48 +72,28 @@ fn finds_a_planted_effect_and_nothing_else() {
     let matrix = analyse(&planted(8)).expect("whole histograms");
     let harmed = find(&matrix.entries, "a", Metric::P50);
     let ratio = harmed.estimate.expect("eight replicates");
-    assert!(
-        harmed.resolved && ratio.low < 2.0 && 2.0 < ratio.high && ratio.low > 1.8,
-        "{ratio:?}"
-    );
+    assert!(harmed.resolved && ratio.low < 2.0 && 2.0 < ratio.high && ratio.low > 1.8, "{ratio:?}");
     assert!(harmed.p_adjusted.expect("in the family") < 0.01);
-    let unharmed = find(&matrix.entries, "b", Metric::P50)
-        .estimate
-        .expect("eight replicates");
+    let unharmed = find(&matrix.entries, "b", Metric::P50).estimate.expect("eight replicates");
     assert!((0.93..1.07).contains(&unharmed.ratio), "{unharmed:?}");
     // Doubling an exponential's mean moves 5 % beyond its p95 to 0.05^(1/2) = 22.4 %, so 1 in 20 becomes 1 in 4.5.
-    let share = find(&matrix.entries, "a", Metric::OneIn20)
-        .estimate
-        .expect("eight replicates");
-    assert!(
-        (share.ratio / (0.05_f64.sqrt() / 0.05) - 1.0).abs() < 0.1,
-        "{share:?}"
-    );
+    let share = find(&matrix.entries, "a", Metric::OneIn20).estimate.expect("eight replicates");
+    assert!((share.ratio / (0.05_f64.sqrt() / 0.05) - 1.0).abs() < 0.1, "{share:?}");
     assert!(matrix.detectable[&Metric::P50] < 1.1);
 }
 
 #[test]
 fn claims_nothing_that_the_data_cannot_carry() {
     let few = analyse(&planted(3)).expect("whole histograms");
-    assert!(
-        few.entries
-            .iter()
-            .all(|entry| !entry.resolved && entry.p_adjusted.is_none())
-    );
+    assert!(few.entries.iter().all(|entry| !entry.resolved && entry.p_adjusted.is_none()));
     let eight = analyse(&planted(8)).expect("whole histograms");
-    assert!(
-        !find(&eight.entries, "a", Metric::P99).resolved,
-        "p99 needs twenty replicates"
-    );
+    assert!(!find(&eight.entries, "a", Metric::P99).resolved, "p99 needs twenty replicates");
 }
 
 #[test]
 fn a_fast_failure_counts_as_slow() {
     let mut result = service("a", 1000.0, 100, 1);
-    let fast = service("a", 1.0, 100, 2)
-        .response
-        .remove(&Outcome::Ok)
-        .expect("made above");
+    let fast = service("a", 1.0, 100, 2).response.remove(&Outcome::Ok).expect("made above");
     result.response.insert(Outcome::ServerError, fast);
     let all = result.responses(CENSORED_US).expect("whole histograms");
     assert_eq!(all.count_beyond(9_000_000), 100);
@@ -154,14 +105,8 @@ fn the_same_cells_give_the_same_matrix_to_the_digit() {
     let cells = planted(4);
     let text = serde_json::to_string(&cells).expect("plain data");
     let back: Vec<CellResult> = serde_json::from_str(&text).expect("our own text");
-    let (first, again) = (
-        analyse(&cells).expect("whole"),
-        analyse(&back).expect("whole"),
-    );
-    assert_eq!(
-        serde_json::to_string(&first).expect("plain"),
-        serde_json::to_string(&again).expect("plain")
-    );
+    let (first, again) = (analyse(&cells).expect("whole"), analyse(&back).expect("whole"));
+    assert_eq!(serde_json::to_string(&first).expect("plain"), serde_json::to_string(&again).expect("plain"));
 }
 
 /// The false-alarm share of A/A comparisons: 400 comparisons of identical services whose speed drifts between
@@ -174,17 +119,11 @@ fn identical_systems_rarely_differ() {
                 .map(|r| {
                     let seed = trial * 100 + r * 2;
                     let speed = 1000.0 * (1.0 + 0.3 * ((trial * 7 + r * 13) % 5) as f64);
-                    let of = |seed| {
-                        service("a", speed, 300, seed)
-                            .responses(CENSORED_US)
-                            .expect("whole")
-                    };
+                    let of = |seed| service("a", speed, 300, seed).responses(CENSORED_US).expect("whole");
                     ((r as usize, of(seed)), (r as usize, of(seed + 1)))
                 })
                 .unzip();
-            estimate(&alone, &again, Metric::P50)
-                .expect("six replicates")
-                .excludes_one()
+            estimate(&alone, &again, Metric::P50).expect("six replicates").excludes_one()
         })
         .count();
     assert!(alarms <= 40, "{alarms} of 400");

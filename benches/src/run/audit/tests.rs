@@ -91,14 +91,9 @@ const PLANTED: &[(&str, &str)] = &[
 fn every_audit_counts_what_is_planted_and_nothing_else() {
     let cluster = TestCluster::ephemeral();
     let mut client = connect(&cluster.url(schema::DATABASE, "superuser")).unwrap();
-    let size = Size {
-        apis: 100,
-        organisations: 4,
-    };
+    let size = Size { apis: 100, organisations: 4 };
     generate(&mut client, size, 1).unwrap();
-    client
-        .batch_execute("create extension if not exists pg_stat_statements with schema public")
-        .unwrap();
+    client.batch_execute("create extension if not exists pg_stat_statements with schema public").unwrap();
     let mut clean = BTreeMap::new();
     audit(&mut client, &Acknowledged::default(), &mut clean).unwrap();
     let violated: Vec<_> = clean.iter().filter(|(_, count)| **count != 0).collect();
@@ -108,27 +103,15 @@ fn every_audit_counts_what_is_planted_and_nothing_else() {
         let mut found = BTreeMap::new();
         count_all(&mut client, &Acknowledged::default(), &mut found).unwrap();
         client.batch_execute("rollback").unwrap();
-        assert!(
-            found.get(*name).is_some_and(|count| *count > 0),
-            "{name}: {found:?}"
-        );
+        assert!(found.get(*name).is_some_and(|count| *count > 0), "{name}: {found:?}");
     }
-    let lost = Acknowledged {
-        created: vec![Uuid::from_u128(1)],
-        changed: vec![(Uuid::from_u128(2), 5)],
-    };
+    let lost = Acknowledged { created: vec![Uuid::from_u128(1)], changed: vec![(Uuid::from_u128(2), 5)] };
     let mut found = BTreeMap::new();
     count_all(&mut client, &lost, &mut found).unwrap();
-    for name in [
-        "acknowledged creations that are missing",
-        "acknowledged changes that are missing",
-    ] {
+    for name in ["acknowledged creations that are missing", "acknowledged changes that are missing"] {
         assert_eq!(found[name], 1, "{name}");
     }
     let named: Vec<&str> = PLANTED.iter().map(|(name, _)| *name).collect();
-    let untried: Vec<_> = INVARIANTS
-        .iter()
-        .filter(|(name, _)| !named.contains(name))
-        .collect();
+    let untried: Vec<_> = INVARIANTS.iter().filter(|(name, _)| !named.contains(name)).collect();
     assert!(untried.is_empty(), "{untried:?}");
 }

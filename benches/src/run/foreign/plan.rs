@@ -24,11 +24,7 @@ pub(super) fn refusal(missing: &[String]) -> String {
 }
 
 /// The workload without what the target doesn't have, and what that is.
-pub(super) fn kept(
-    asked: &Workload,
-    target: &TargetFile,
-    found: &probe::Report,
-) -> (Workload, Vec<String>) {
+pub(super) fn kept(asked: &Workload, target: &TargetFile, found: &probe::Report) -> (Workload, Vec<String>) {
     let absent = found.missing();
     let mut missing = Vec::new();
     let mut services = BTreeMap::new();
@@ -36,9 +32,7 @@ pub(super) fn kept(
         let mut of = of.clone();
         let there = target.services.contains_key(name);
         of.endpoints.retain(|endpoint| {
-            let lacks = |(service, operation): &(String, String)| {
-                service == name && *operation == endpoint.name
-            };
+            let lacks = |(service, operation): &(String, String)| service == name && *operation == endpoint.name;
             let has = there && !absent.iter().any(lacks);
             if !has {
                 missing.push(format!("{name}: {}", endpoint.name));
@@ -52,41 +46,25 @@ pub(super) fn kept(
     (Workload { services }, missing)
 }
 
-pub(super) fn rates(
-    options: &Options,
-    target: &TargetFile,
-    workload: &Workload,
-) -> Result<Vec<ServiceInfo>, Failure> {
+pub(super) fn rates(options: &Options, target: &TargetFile, workload: &Workload) -> Result<Vec<ServiceInfo>, Failure> {
     let given = options.rates_from.as_deref().map(read).transpose()?;
     let total: f64 = workload.services.values().map(|of| of.weight).sum();
     let names: Vec<String> = workload.services.keys().cloned().collect();
     let infos = options.preset.services(&names).into_iter().map(|name| {
         let of = &workload.services[&name];
-        let theirs = given
-            .iter()
-            .flat_map(|of| &of.services)
-            .find(|of| of.name == name);
+        let theirs = given.iter().flat_map(|of| &of.services).find(|of| of.name == name);
         let own = target.rates.get(&name).copied().or(of.rate_per_s);
         ServiceInfo {
-            rate_per_s: theirs
-                .map(|of| of.rate_per_s)
-                .or(own)
-                .unwrap_or(RATE_PER_S * of.weight / total),
+            rate_per_s: theirs.map(|of| of.rate_per_s).or(own).unwrap_or(RATE_PER_S * of.weight / total),
             cpu_s_per_request: 0.0,
             knee_per_s: None,
-            endpoints: of
-                .endpoints
-                .iter()
-                .map(|one| (one.name.clone(), one.share))
-                .collect(),
+            endpoints: of.endpoints.iter().map(|one| (one.name.clone(), one.share)).collect(),
             name,
         }
     });
     let infos: Vec<ServiceInfo> = infos.collect();
     if infos.is_empty() {
-        return Err(Failure::usage(
-            "Nothing of the workload is left for this target and preset.",
-        ));
+        return Err(Failure::usage("Nothing of the workload is left for this target and preset."));
     }
     Ok(infos)
 }
@@ -102,10 +80,7 @@ pub(super) fn blank(
     ResultFile {
         schema_version: SCHEMA_VERSION,
         run: Run {
-            id: folder
-                .file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default(),
+            id: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
             started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
             duration_s: 0.0,
             tool_version: env!("CARGO_PKG_VERSION").into(),
@@ -158,23 +133,15 @@ mod tests {
     #[test]
     fn what_a_target_lacks_is_dropped_and_named() {
         let asked = Workload::parse(CONTRACT).unwrap();
-        let found = probe::Report {
-            checks: vec![check("find-api", None), check("create-api", Some("404"))],
-            skipped: vec![],
-        };
+        let found =
+            probe::Report { checks: vec![check("find-api", None), check("create-api", Some("404"))], skipped: vec![] };
         let only = target("[services]\nregistry = \"http://r\"");
         let (workload, missing) = kept(&asked, &only, &found);
         assert_eq!(workload.services.len(), 1);
         let left = &workload.services["registry"].endpoints;
         assert_eq!(left.len(), 4);
-        assert!(
-            missing.contains(&"registry: create-api".to_owned()),
-            "{missing:?}"
-        );
-        assert!(
-            missing.contains(&"profile: find-profile".to_owned()),
-            "{missing:?}"
-        );
+        assert!(missing.contains(&"registry: create-api".to_owned()), "{missing:?}");
+        assert!(missing.contains(&"profile: find-profile".to_owned()), "{missing:?}");
         assert!(refusal(&missing).contains("--allow-partial"));
     }
 

@@ -31,11 +31,8 @@ impl Session {
         let preset = self.options.preset;
         let names = self.result.service_names();
         // Whether watching costs anything can't be told where nothing is watched.
-        let all: Vec<Cell> = preset
-            .cells(&names)
-            .into_iter()
-            .filter(|cell| !matches!(cell, Cell::Unwatched { .. }))
-            .collect();
+        let all: Vec<Cell> =
+            preset.cells(&names).into_iter().filter(|cell| !matches!(cell, Cell::Unwatched { .. })).collect();
         let progress = Progress::new(all.len() * preset.replicates(), 0, preset);
         progress.announce(preset);
         for replicate in 0..preset.replicates() {
@@ -44,10 +41,7 @@ impl Session {
                 self.site.signed_in = Instant::now();
             }
             canary::measure(&mut self.result.machine);
-            for (place, cell) in order(&all, self.options.seed, replicate)
-                .into_iter()
-                .enumerate()
-            {
+            for (place, cell) in order(&all, self.options.seed, replicate).into_iter().enumerate() {
                 if stop.load(Ordering::Relaxed) {
                     break;
                 }
@@ -70,12 +64,7 @@ impl Session {
     fn afterwards(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
         let site = &self.site;
         let acknowledged = site.written.acknowledged();
-        contender::audit(
-            &site.target,
-            &site.data,
-            &acknowledged,
-            &mut self.result.correctness,
-        )?;
+        contender::audit(&site.target, &site.data, &acknowledged, &mut self.result.correctness)?;
         if !stop.load(Ordering::Relaxed) {
             let tries = self.options.preset.freshness_tries();
             match freshness::measure(site, None, tries) {
@@ -84,12 +73,7 @@ impl Session {
             }
         }
         let told = |of: &ServiceResult| of.server_timing_ms.is_some();
-        let timing = self
-            .result
-            .cells
-            .iter()
-            .flat_map(|cell| &cell.services)
-            .any(told);
+        let timing = self.result.cells.iter().flat_map(|cell| &cell.services).any(told);
         let levels = [
             ("B0", true),
             ("B1", timing),
@@ -101,25 +85,15 @@ impl Session {
             target.levels = held.map(|(name, _)| name.to_owned()).collect();
         }
         let matrix = self.result.analyse();
-        self.result.matrix =
-            Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
+        self.result.matrix = Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
         Ok(())
     }
 
-    fn cell(
-        &mut self,
-        cell: &Cell,
-        (replicate, place): (usize, usize),
-    ) -> Result<CellResult, Failure> {
+    fn cell(&mut self, cell: &Cell, (replicate, place): (usize, usize)) -> Result<CellResult, Failure> {
         let names = self.result.service_names();
         let wanted = cell.members(&names);
-        let members: Vec<ServiceInfo> = self
-            .result
-            .services
-            .iter()
-            .filter(|of| wanted.contains(&of.name.as_str()))
-            .cloned()
-            .collect();
+        let members: Vec<ServiceInfo> =
+            self.result.services.iter().filter(|of| wanted.contains(&of.name.as_str())).cloned().collect();
         let settings = Settings {
             settle: self.options.preset.settle(),
             timeout: self.site.target.timeout(),
@@ -127,20 +101,13 @@ impl Session {
         };
         let duration = settings.settle + self.options.preset.measure();
         let seed = schedule_seed(self.options.seed, replicate, cell);
-        let loads = cell::loads(
-            &self.site,
-            &self.result.run.workload,
-            &members,
-            duration,
-            seed,
-        )?;
+        let loads = cell::loads(&self.site, &self.result.run.workload, &members, duration, seed)?;
         if matches!(cell, Cell::All) && replicate == 0 {
             self.result.run.workload_hash = hash(loads.iter().map(|load| load.arrivals.as_slice()));
         }
         let started_s = self.started.elapsed().as_secs_f64();
         let watch = Watch::start(&self.site.target)?;
-        let records = driver::run(&loads, settings)
-            .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
         let seen = watch.finish()?;
         Ok(CellResult {
             cell: cell.clone(),

@@ -25,24 +25,13 @@ pub struct Watch {
 impl Watch {
     /// Starts.
     pub fn start(target: &TargetFile) -> Result<Self, Failure> {
-        let processes: Vec<(String, u32)> = target
-            .processes
-            .iter()
-            .map(|(name, id)| (name.clone(), *id))
-            .collect();
+        let processes: Vec<(String, u32)> = target.processes.iter().map(|(name, id)| (name.clone(), *id)).collect();
         let observers = target.postgres.iter().enumerate().map(|(number, of)| {
             // The processes are watched once, with the first database.
-            let watched = if number == 0 {
-                processes.as_slice()
-            } else {
-                &[]
-            };
+            let watched = if number == 0 { processes.as_slice() } else { &[] };
             Ok((Observer::start(&of.url, watched)?, of.roles.clone()))
         });
-        Ok(Self {
-            observers: observers.collect::<Result<_, Failure>>()?,
-            clock: CpuClock::start(&processes),
-        })
+        Ok(Self { observers: observers.collect::<Result<_, Failure>>()?, clock: CpuClock::start(&processes) })
     }
 
     /// Ends and adds up.
@@ -78,15 +67,13 @@ fn add(to: &mut LedgerResult, from: LedgerResult, name: &dyn Fn(String) -> Strin
         entry.root = name(entry.root);
         entry
     }));
-    to.apportioned
-        .extend(from.apportioned.into_iter().map(|mut line| {
-            line.waiting = name(line.waiting);
-            line.blamed = name(line.blamed);
-            line
-        }));
-    let renamed = |of: BTreeMap<String, BTreeMap<String, f64>>| {
-        of.into_iter().map(|(role, classes)| (name(role), classes))
-    };
+    to.apportioned.extend(from.apportioned.into_iter().map(|mut line| {
+        line.waiting = name(line.waiting);
+        line.blamed = name(line.blamed);
+        line
+    }));
+    let renamed =
+        |of: BTreeMap<String, BTreeMap<String, f64>>| of.into_iter().map(|(role, classes)| (name(role), classes));
     to.activity.extend(renamed(from.activity));
     if to.timeline.is_empty() {
         let seconds = from.timeline.into_iter();

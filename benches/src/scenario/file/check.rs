@@ -8,19 +8,12 @@ impl Scenario {
             return Err(format!("{}: seconds must lie above 0, at most 60", self.id));
         }
         for (place, arm) in self.arms.iter().enumerate() {
-            arm.check()
-                .map_err(|why| format!("arm {}: {why}", arm.name))?;
+            arm.check().map_err(|why| format!("arm {}: {why}", arm.name))?;
             let before: Vec<&str> = self.arms[..place].iter().map(|arm| &*arm.name).collect();
-            let references = arm
-                .expect
-                .iter()
-                .filter_map(|one| one.relative_to.as_deref());
+            let references = arm.expect.iter().filter_map(|one| one.relative_to.as_deref());
             for reference in references {
                 if !before.contains(&reference) {
-                    return Err(format!(
-                        "arm {}: {reference} doesn't run before it",
-                        arm.name
-                    ));
+                    return Err(format!("arm {}: {reference} doesn't run before it", arm.name));
                 }
             }
             if before.contains(&&*arm.name) {
@@ -28,11 +21,8 @@ impl Scenario {
             }
         }
         let gains = self.gains.iter();
-        for (name, measure) in gains.flat_map(|of| [(&of.from, &of.measure), (&of.to, &of.measure)])
-        {
-            let arm = self
-                .arm(name)
-                .ok_or_else(|| format!("there is no arm {name}"))?;
+        for (name, measure) in gains.flat_map(|of| [(&of.from, &of.measure), (&of.to, &of.measure)]) {
+            let arm = self.arm(name).ok_or_else(|| format!("there is no arm {name}"))?;
             measure.check(arm)?;
         }
         self.ladders.iter().try_for_each(|rungs| rungs.check(self))
@@ -41,9 +31,7 @@ impl Scenario {
 
 impl Rungs {
     pub(super) fn check(&self, of: &Scenario) -> Result<(), String> {
-        let arm = of
-            .arm(&self.arm)
-            .ok_or_else(|| format!("there is no arm {}", self.arm))?;
+        let arm = of.arm(&self.arm).ok_or_else(|| format!("there is no arm {}", self.arm))?;
         let known = |name: &&String| arm.actors.iter().any(|actor| actor.name == **name);
         match self.victims.iter().find(|name| !known(name)) {
             Some(name) => Err(format!("arm {} has no actor {name}", arm.name)),
@@ -56,9 +44,7 @@ impl Rungs {
 impl Arm {
     pub(super) fn check(&self) -> Result<(), String> {
         for actor in &self.actors {
-            actor
-                .check()
-                .map_err(|why| format!("actor {}: {why}", actor.name))?;
+            actor.check().map_err(|why| format!("actor {}: {why}", actor.name))?;
         }
         for expectation in &self.expect {
             expectation.measure.check(self)?;
@@ -92,26 +78,19 @@ impl Actor {
 
 impl Measure {
     pub(super) fn check(&self, arm: &Arm) -> Result<(), String> {
-        let named = |what: &str, given: bool| {
-            given
-                .then_some(())
-                .ok_or_else(|| format!("{:?} needs {what}", self.what))
-        };
+        let named =
+            |what: &str, given: bool| given.then_some(()).ok_or_else(|| format!("{:?} needs {what}", self.what));
         match self.what {
             What::Blocked => Ok(()),
             What::Errors if self.actor.is_none() => Ok(()),
             What::Apportioned | What::Buffers => named("waiting", self.waiting.is_some()),
             What::Check => named(
                 "the name of a check of its arm",
-                self.check
-                    .as_ref()
-                    .is_some_and(|name| arm.checks.contains_key(name)),
+                self.check.as_ref().is_some_and(|name| arm.checks.contains_key(name)),
             ),
             _ => named(
                 "an actor of its arm",
-                self.actor
-                    .as_ref()
-                    .is_some_and(|name| arm.actors.iter().any(|actor| actor.name == *name)),
+                self.actor.as_ref().is_some_and(|name| arm.actors.iter().any(|actor| actor.name == *name)),
             ),
         }
     }

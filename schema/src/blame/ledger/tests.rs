@@ -1,9 +1,7 @@
 use super::*;
 
 fn roles() -> BTreeMap<i32, String> {
-    [(10, "account"), (11, "registry"), (12, "registry")]
-        .map(|(pid, role)| (pid, role.to_owned()))
-        .into()
+    [(10, "account"), (11, "registry"), (12, "registry")].map(|(pid, role)| (pid, role.to_owned())).into()
 }
 
 fn sample(at_ms: i64, waits: &[(i32, i64, &[i32])]) -> Sample {
@@ -18,10 +16,7 @@ fn sample(at_ms: i64, waits: &[(i32, i64, &[i32])]) -> Sample {
         };
         (pid, waiter)
     });
-    Sample {
-        at_us: at_ms * 1000,
-        waiters: waiters.collect(),
-    }
+    Sample { at_us: at_ms * 1000, waiters: waiters.collect() }
 }
 
 #[test]
@@ -35,14 +30,7 @@ fn books_from_the_start_to_the_midpoint() {
     assert_eq!(entries.len(), 1);
     // 5 → 40 seen, and half of the gap to 60.
     assert!((entries[0].seconds - 0.045).abs() < 1e-9, "{entries:?}");
-    assert_eq!(
-        (
-            entries[0].waiting.as_str(),
-            entries[0].root.as_str(),
-            entries[0].waits
-        ),
-        ("registry", "account", 1)
-    );
+    assert_eq!((entries[0].waiting.as_str(), entries[0].root.as_str(), entries[0].waits), ("registry", "account", 1));
     assert!((entries[0].sd_seconds - 0.02 / 12_f64.sqrt()).abs() < 1e-9);
 }
 
@@ -64,11 +52,7 @@ fn direct_and_root_are_both_kept() {
     let mut ledger = Ledger::new();
     ledger.observe(&sample(0, &[]), &roles());
     ledger.observe(&sample(10, &[(11, 0, &[10]), (12, 0, &[11])]), &roles());
-    let second = ledger
-        .entries()
-        .into_iter()
-        .find(|entry| entry.direct == "registry")
-        .expect("12 waits for 11");
+    let second = ledger.entries().into_iter().find(|entry| entry.direct == "registry").expect("12 waits for 11");
     assert_eq!((second.root.as_str(), second.seconds), ("account", 0.01));
 }
 
@@ -87,10 +71,5 @@ fn two_blockers_share_a_moment() {
     ledger.observe(&sample(10, &[(11, 0, &[10, 99])]), &roles());
     let seconds: Vec<f64> = ledger.entries().iter().map(|entry| entry.seconds).collect();
     assert_eq!(seconds, [0.005, 0.005]);
-    assert!(
-        ledger
-            .entries()
-            .iter()
-            .any(|entry| entry.direct == "pid 99")
-    );
+    assert!(ledger.entries().iter().any(|entry| entry.direct == "pid 99"));
 }

@@ -6,10 +6,8 @@ use schema::impact::{Failure, Impact, Queue, ServiceImpact, StatementImpact, Ste
 pub(super) fn told(impact: &Impact) -> String {
     let mut lines = Vec::new();
     if let Some(refused) = &impact.refused {
-        lines.push(format!(
-            "Postgres refuses the change, so nothing happens to anybody: {}",
-            failure(&refused.failure)
-        ));
+        lines
+            .push(format!("Postgres refuses the change, so nothing happens to anybody: {}", failure(&refused.failure)));
         lines.push(format!("    {}", one_line(&refused.sql)));
     }
     for step in &impact.steps {
@@ -22,10 +20,7 @@ pub(super) fn told(impact: &Impact) -> String {
         lines.push("rights that end:".into());
         lines.extend(impact.rights_lost.iter().map(|lost| {
             let gone = if lost.dropped { ", which is gone" } else { "" };
-            format!(
-                "    {} ({}): {} on {}{gone}",
-                lost.role, lost.service, lost.privilege, lost.object
-            )
+            format!("    {} ({}): {} on {}{gone}", lost.role, lost.service, lost.privilege, lost.object)
         }));
     }
     if !impact.conflicts.is_empty() {
@@ -40,19 +35,10 @@ pub(super) fn told(impact: &Impact) -> String {
     if let Some(queue) = &impact.queue {
         lines.extend(of_queue(queue));
     }
-    lines.push(format!(
-        "{} statements judged, {} not; tried {}",
-        impact.analysed,
-        impact.skipped.len(),
-        place(impact)
-    ));
-    for (what, some) in [
-        ("not judged", &impact.skipped),
-        (
-            "judged for itself alone, without what it calls",
-            &impact.unseen,
-        ),
-    ] {
+    lines.push(format!("{} statements judged, {} not; tried {}", impact.analysed, impact.skipped.len(), place(impact)));
+    for (what, some) in
+        [("not judged", &impact.skipped), ("judged for itself alone, without what it calls", &impact.unseen)]
+    {
         lines.extend(some.iter().map(|one| {
             let sql = one_line(&one.sql);
             format!("    {what}: {}: {}: {sql}", one.role, one.why)
@@ -69,14 +55,9 @@ fn place(impact: &Impact) -> String {
         return place.how.clone();
     }
     let megabytes = place.clone_bytes as f64 / 1048576.0;
-    let mut words = format!(
-        "on a clone of {megabytes:.0} MB, made in {} ms by {}",
-        place.clone_ms, place.how
-    );
+    let mut words = format!("on a clone of {megabytes:.0} MB, made in {} ms by {}", place.clone_ms, place.how);
     if !place.transaction {
-        words.push_str(
-            "; it can't be rolled back, so locks are those seen from outside while it ran",
-        );
+        words.push_str("; it can't be rolled back, so locks are those seen from outside while it ran");
     }
     words
 }
@@ -85,37 +66,18 @@ fn of_step(step: &Step) -> Vec<String> {
     let mut lines = vec![format!("{:.1} ms  {}", step.ms, one_line(&step.sql))];
     lines.extend(step.locks.iter().map(|lock| {
         let dropped = if lock.dropped { " (dropped)" } else { "" };
-        format!(
-            "    locks {} {}{dropped}: {}",
-            lock.kind, lock.object, lock.mode
-        )
+        format!("    locks {} {}{dropped}: {}", lock.kind, lock.object, lock.mode)
     }));
-    lines.extend(
-        step.rewrites
-            .iter()
-            .map(|what| format!("    rewrites {what}")),
-    );
-    lines.extend(
-        step.scans
-            .iter()
-            .map(|scan| format!("    reads {} rows of {}", scan.rows, scan.table)),
-    );
+    lines.extend(step.rewrites.iter().map(|what| format!("    rewrites {what}")));
+    lines.extend(step.scans.iter().map(|scan| format!("    reads {} rows of {}", scan.rows, scan.table)));
     lines.extend(step.said.iter().map(|said| format!("    server: {said}")));
     lines
 }
 
 fn of_service(service: &ServiceImpact) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}: {} ({} statements judged)",
-        service.service, service.verdict, service.analysed
-    )];
+    let mut lines = vec![format!("{}: {} ({} statements judged)", service.service, service.verdict, service.analysed)];
     for one in &service.statements {
-        lines.push(format!(
-            "    {}  {}  {}",
-            one.verdict,
-            one.role,
-            one_line(&one.sql)
-        ));
+        lines.push(format!("    {}  {}  {}", one.verdict, one.role, one_line(&one.sql)));
         lines.extend(why(one).into_iter().map(|line| format!("        {line}")));
     }
     lines
@@ -125,9 +87,7 @@ fn why(one: &StatementImpact) -> Vec<String> {
     let mut lines = Vec::new();
     match (&one.fresh, &one.cached) {
         (Some(fresh), _) => lines.push(failure(fresh)),
-        (None, Some(cached)) => {
-            lines.push(format!("where it was prepared before: {}", failure(cached)))
-        }
+        (None, Some(cached)) => lines.push(format!("where it was prepared before: {}", failure(cached))),
         (None, None) => {}
     }
     lines.extend(one.shape.iter().chain(&one.plan).cloned());
@@ -151,13 +111,7 @@ fn of_queue(queue: &Queue) -> Vec<String> {
     lines.extend(queue.services.iter().map(|one| {
         format!(
             "    {:<12} {:>9} {:>8} {:>8} {:>13} {:>10} {:>12}",
-            one.service,
-            one.arrived,
-            one.blocked,
-            one.failed,
-            one.blocked_ms,
-            one.p99_ms,
-            one.max_ms
+            one.service, one.arrived, one.blocked, one.failed, one.blocked_ms, one.p99_ms, one.max_ms
         )
     }));
     lines

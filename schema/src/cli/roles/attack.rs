@@ -38,41 +38,22 @@ pub(super) fn run(args: &Attack, format: Format) -> Result<()> {
     if args.self_test {
         return self_test(format);
     }
-    let (url, file, passwords) = (
-        args.place.url()?,
-        args.place.file()?,
-        args.place.passwords()?,
-    );
-    if !Session::connect(&url)?
-        .value::<bool>("select rolsuper from pg_roles where rolname = current_user")?
-    {
-        return Err(Error::Usage("attack needs a superuser's URL, to know what there is to attack; the attacks themselves run as the logins".into()));
+    let (url, file, passwords) = (args.place.url()?, args.place.file()?, args.place.passwords()?);
+    if !Session::connect(&url)?.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
+        return Err(Error::Usage(
+            "attack needs a superuser's URL, to know what there is to attack; the attacks themselves run as the logins"
+                .into(),
+        ));
     }
     let secret = password(passwords.as_ref());
-    let (mut tried, without) = attack::run(
-        &Field {
-            superuser: &url,
-            file: &file,
-            password: &secret,
-        },
-        Which::Harmless,
-    )?;
-    let mut notes: Vec<String> = without
-        .iter()
-        .map(|login| format!("{login} wasn't tried: no password is known"))
-        .collect();
+    let (mut tried, without) =
+        attack::run(&Field { superuser: &url, file: &file, password: &secret }, Which::Harmless)?;
+    let mut notes: Vec<String> =
+        without.iter().map(|login| format!("{login} wasn't tried: no password is known")).collect();
     crate::cli::drop_copies_when_interrupted();
     match Copy::of(&url, "attack") {
         Ok(copy) => tried.extend(
-            attack::run(
-                &Field {
-                    superuser: copy.url(),
-                    file: &file,
-                    password: &secret,
-                },
-                Which::Destructive,
-            )?
-            .0,
+            attack::run(&Field { superuser: copy.url(), file: &file, password: &secret }, Which::Destructive)?.0,
         ),
         Err(error) => notes.push(format!(
             "{} ways weren't tried, for they need a copy of the database: {error}",
@@ -80,16 +61,10 @@ pub(super) fn run(args: &Attack, format: Format) -> Result<()> {
         )),
     }
     let (text, open) = told(&tried, &notes);
-    crate::cli::print(
-        format,
-        &text,
-        &json!({ "version": 1, "tried": tried, "notes": notes }),
-    );
+    crate::cli::print(format, &text, &json!({ "version": 1, "tried": tried, "notes": notes }));
     match open {
         0 => Ok(()),
-        n => Err(Error::Finding(format!(
-            "{n} way(s) are open, or aren't what they were believed to be"
-        ))),
+        n => Err(Error::Finding(format!("{n} way(s) are open, or aren't what they were believed to be"))),
     }
 }
 
@@ -101,11 +76,7 @@ fn told(tried: &[Tried], notes: &[String]) -> (String, usize) {
         let wrong: Vec<_> = of.iter().filter(|one| !one.otherwise.is_empty()).collect();
         let Some(first) = of.first() else { continue };
         let statements: usize = of.iter().map(|one| one.statements).sum();
-        let verdict = if wrong.is_empty() {
-            "as expected"
-        } else {
-            "OPEN"
-        };
+        let verdict = if wrong.is_empty() { "as expected" } else { "OPEN" };
         lines.push(format!(
             "{:<9} {:<40} {:<14} {verdict}: {} logins, {statements} statements",
             attack.number,
@@ -116,12 +87,7 @@ fn told(tried: &[Tried], notes: &[String]) -> (String, usize) {
         for one in wrong {
             open += 1;
             let (sql, got) = &one.otherwise[0];
-            lines.push(format!(
-                "    {}: {} of {}; got {got}: {sql}",
-                one.login,
-                one.otherwise.len(),
-                one.statements
-            ));
+            lines.push(format!("    {}: {} of {}; got {got}: {sql}", one.login, one.otherwise.len(), one.statements));
         }
     }
     lines.extend(notes.iter().map(|note| format!("note: {note}")));
@@ -130,43 +96,18 @@ fn told(tried: &[Tried], notes: &[String]) -> (String, usize) {
 
 fn self_test(format: Format) -> Result<()> {
     let cluster = Cluster::find_or_start(&ClusterOptions::ephemeral())?;
-    let folder = cluster
-        .home()
-        .map(std::path::PathBuf::from)
-        .unwrap_or_default();
+    let folder = cluster.home().map(std::path::PathBuf::from).unwrap_or_default();
     let passwords = Passwords::load(&folder.join("passwords"))?;
     bootstrap(cluster.url(), &passwords)?;
     let admin = "govrnanza_admin";
-    let url = cluster.url_of(
-        admin,
-        passwords.get(admin).unwrap_or_default(),
-        schema::DATABASE,
-    );
-    schema::apply(
-        &url,
-        &ApplyOptions {
-            passwords: Some(passwords.clone()),
-            ..ApplyOptions::default()
-        },
-    )?;
+    let url = cluster.url_of(admin, passwords.get(admin).unwrap_or_default(), schema::DATABASE);
+    schema::apply(&url, &ApplyOptions { passwords: Some(passwords.clone()), ..ApplyOptions::default() })?;
     let (server, _) = cluster.url().rsplit_once('/').unwrap_or_default();
-    let (superuser, file) = (
-        format!("{server}/{}", schema::DATABASE),
-        RolesFile::default(),
-    );
+    let (superuser, file) = (format!("{server}/{}", schema::DATABASE), RolesFile::default());
     let secret = password(Some(&passwords));
-    let field = Field {
-        superuser: &superuser,
-        file: &file,
-        password: &secret,
-    };
+    let field = Field { superuser: &superuser, file: &file, password: &secret };
     let login = attack::Targets::read(&mut Session::connect(&superuser)?, &file)?.logins;
-    let login = login
-        .iter()
-        .find(|login| login.ends_with("_reader"))
-        .or(login.first())
-        .cloned()
-        .unwrap_or_default();
+    let login = login.iter().find(|login| login.ends_with("_reader")).or(login.first()).cloned().unwrap_or_default();
     let planted = attack::self_test(&field, &login)?;
     let line = |one: &Planted| {
         format!(
@@ -179,19 +120,13 @@ fn self_test(format: Format) -> Result<()> {
     };
     let mut lines: Vec<_> = planted.iter().map(line).collect();
     lines.extend(
-        attack::holes::NO_HOLE.iter().map(|name| {
-            format!("{name:<40} no hole can be planted without a restart of the server")
-        }),
+        attack::holes::NO_HOLE
+            .iter()
+            .map(|name| format!("{name:<40} no hole can be planted without a restart of the server")),
     );
-    crate::cli::print(
-        format,
-        &lines.join("\n"),
-        &json!({ "version": 1, "planted": planted }),
-    );
+    crate::cli::print(format, &lines.join("\n"), &json!({ "version": 1, "planted": planted }));
     match planted.iter().filter(|one| one.through == 0).count() {
         0 => Ok(()),
-        n => Err(Error::Finding(format!(
-            "{n} attack(s) don't see their hole"
-        ))),
+        n => Err(Error::Finding(format!("{n} attack(s) don't see their hole"))),
     }
 }

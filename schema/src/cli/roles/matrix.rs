@@ -41,19 +41,9 @@ pub(super) fn run(args: &Matrix, format: Format) -> Result<()> {
     }
     let text = ["# Rights: role, object, privilege, why".to_owned()]
         .into_iter()
-        .chain(reach.rights.iter().map(|can| {
-            format!(
-                "{}  {}  {}  {}",
-                can.role, can.object, can.privilege, can.why
-            )
-        }))
+        .chain(reach.rights.iter().map(|can| format!("{}  {}  {}  {}", can.role, can.object, can.privilege, can.why)))
         .chain(["\n# Columns that can be read: role, column, why".to_owned()])
-        .chain(
-            reach
-                .columns
-                .iter()
-                .map(|column| format!("{}  {}  {}", column.role, column.column, column.why)),
-        );
+        .chain(reach.columns.iter().map(|column| format!("{}  {}  {}", column.role, column.column, column.why)));
     let text: Vec<_> = text.collect();
     crate::cli::print(
         format,
@@ -70,22 +60,12 @@ pub(super) fn explain(args: &Explain, format: Format) -> Result<()> {
     reach::check_object(&mut session, &args.object)?;
     let reach = reach::read(&mut session)?;
     let (rights, columns) = reach::explain(&reach, &args.role, &args.object);
-    let mut lines: Vec<String> = rights
-        .iter()
-        .map(|can| format!("{} on {}: {}", can.privilege, can.object, can.why))
-        .collect();
-    lines.extend(
-        columns
-            .iter()
-            .map(|column| format!("reads {}: {}", column.column, column.why)),
-    );
+    let mut lines: Vec<String> =
+        rights.iter().map(|can| format!("{} on {}: {}", can.privilege, can.object, can.why)).collect();
+    lines.extend(columns.iter().map(|column| format!("reads {}: {}", column.column, column.why)));
     if lines.is_empty() {
         lines.push(format!("{} can't reach {}", args.role, args.object));
     }
-    crate::cli::print(
-        format,
-        &lines.join("\n"),
-        &json!({ "version": 1, "rights": rights, "columns": columns }),
-    );
+    crate::cli::print(format, &lines.join("\n"), &json!({ "version": 1, "rights": rights, "columns": columns }));
     Ok(())
 }

@@ -30,16 +30,8 @@ pub(super) fn svg(report: &Report) -> String {
             y: height / 2.0 + (height / 2.0 - NODE.1) * angle.sin(),
         }
     };
-    let of = |name: &str| {
-        report
-            .services
-            .iter()
-            .position(|service| service.name == name)
-            .map(place)
-    };
-    let mut out = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Who depends on whom\">"
-    );
+    let of = |name: &str| report.services.iter().position(|service| service.name == name).map(place);
+    let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Who depends on whom\">");
     let pairs = pairs(report);
     let weight = |pair: &Pair| {
         if report.window.is_some() {
@@ -53,14 +45,7 @@ pub(super) fn svg(report: &Report) -> String {
         if let (Some(start), Some(end)) = (of(from), of(to)) {
             // Over three decades: a tenth of a thousandth is still seen.
             let share = (1.0 + 999.0 * weight(pair) / most).log10() / 3.0;
-            arrow(
-                &mut out,
-                at,
-                (from, to),
-                pair,
-                (start, end),
-                1.5 + 7.0 * share,
-            );
+            arrow(&mut out, at, (from, to), pair, (start, end), 1.5 + 7.0 * share);
         }
     }
     for (at, service) in report.services.iter().enumerate() {
@@ -96,46 +81,20 @@ pub(super) fn svg(report: &Report) -> String {
 }
 
 /// A bent line from rim to rim, so that there and back don't cover each other.
-fn arrow(
-    out: &mut String,
-    at: usize,
-    names: (&str, &str),
-    pair: &Pair,
-    ends: (Point, Point),
-    width: f64,
-) {
+fn arrow(out: &mut String, at: usize, names: (&str, &str), pair: &Pair, ends: (Point, Point), width: f64) {
     let (from, to) = ends;
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     let length = dx.hypot(dy).max(1.0);
-    let bend = Point {
-        x: (from.x + to.x) / 2.0 - dy / length * 34.0,
-        y: (from.y + to.y) / 2.0 + dx / length * 34.0,
-    };
+    let bend = Point { x: (from.x + to.x) / 2.0 - dy / length * 34.0, y: (from.y + to.y) / 2.0 + dx / length * 34.0 };
     let (start, tip) = (rim(from, bend, 2.0), rim(to, bend, 4.0));
     let (ux, uy) = unit(bend, tip);
     let head = 7.0 + width;
-    let neck = Point {
-        x: tip.x - ux * head,
-        y: tip.y - uy * head,
-    };
-    let path = format!(
-        "M{:.1} {:.1}Q{:.1} {:.1} {:.1} {:.1}",
-        start.x, start.y, bend.x, bend.y, neck.x, neck.y
-    );
+    let neck = Point { x: tip.x - ux * head, y: tip.y - uy * head };
+    let path = format!("M{:.1} {:.1}Q{:.1} {:.1} {:.1} {:.1}", start.x, start.y, bend.x, bend.y, neck.x, neck.y);
     let half = head * 0.55;
-    let tooltip = [
-        pair.ways.clone(),
-        by_relation(pair.columns.iter().map(|column| column.column.as_str())),
-    ]
-    .concat();
+    let tooltip = [pair.ways.clone(), by_relation(pair.columns.iter().map(|column| column.column.as_str()))].concat();
     let class = match pair {
-        _ if pair
-            .kinds
-            .iter()
-            .any(|kind| matches!(kind, Kind::Write | Kind::CascadeWrite)) =>
-        {
-            " writes"
-        }
+        _ if pair.kinds.iter().any(|kind| matches!(kind, Kind::Write | Kind::CascadeWrite)) => " writes",
         _ if pair.columns.is_empty() => " static",
         _ => "",
     };
@@ -166,8 +125,5 @@ fn unit(from: Point, to: Point) -> (f64, f64) {
 fn rim(centre: Point, towards: Point, gap: f64) -> Point {
     let (ux, uy) = unit(centre, towards);
     let reach = (NODE.0 / 2.0 / ux.abs().max(1e-9)).min(NODE.1 / 2.0 / uy.abs().max(1e-9)) + gap;
-    Point {
-        x: centre.x + ux * reach,
-        y: centre.y + uy * reach,
-    }
+    Point { x: centre.x + ux * reach, y: centre.y + uy * reach }
 }

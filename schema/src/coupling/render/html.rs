@@ -20,37 +20,15 @@ pub fn html(report: &Report) -> String {
     );
     head(&mut out, report);
     out.push_str(&graph::svg(report));
-    out.push_str("<div id=\"shown\" aria-live=\"polite\"><p>Point at an arrow, or tap it: which columns go along it.</p></div>");
+    out.push_str(
+        "<div id=\"shown\" aria-live=\"polite\"><p>Point at an arrow, or tap it: which columns go along it.</p></div>",
+    );
     services(&mut out, report);
     pair_list(&mut out, report);
-    list(
-        &mut out,
-        report,
-        List::NeverUsed,
-        "Granted and never used",
-        "What the contract can shrink by.",
-    );
-    list(
-        &mut out,
-        report,
-        List::NotDeclared,
-        "Run and not declared",
-        "",
-    );
-    list(
-        &mut out,
-        report,
-        List::NeverRun,
-        "Declared and never run",
-        "Dead code, or rare.",
-    );
-    list(
-        &mut out,
-        report,
-        List::Refused,
-        "Declared and not granted",
-        "Would be refused.",
-    );
+    list(&mut out, report, List::NeverUsed, "Granted and never used", "What the contract can shrink by.");
+    list(&mut out, report, List::NotDeclared, "Run and not declared", "");
+    list(&mut out, report, List::NeverRun, "Declared and never run", "Dead code, or rare.");
+    list(&mut out, report, List::Refused, "Declared and not granted", "Would be refused.");
     keys(&mut out, report);
     blast(&mut out, report);
     unknown(&mut out, report);
@@ -72,9 +50,7 @@ fn services(out: &mut String, report: &Report) {
          <th class=\"n\">cross keys<th class=\"n\">writes</tr>",
     );
     for one in &report.services {
-        let instability = one
-            .instability
-            .map_or("–".to_owned(), |value| format!("{value:.2}"));
+        let instability = one.instability.map_or("–".to_owned(), |value| format!("{value:.2}"));
         let _ = write!(
             out,
             "<tr><td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{instability}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}</tr>",
@@ -93,9 +69,7 @@ fn services(out: &mut String, report: &Report) {
 fn pair_list(out: &mut String, report: &Report) {
     out.push_str("<h2>Who depends on whom</h2>");
     for (at, ((from, to), pair)) in pairs(report).into_iter().enumerate() {
-        let often = report.window.as_ref().map_or(String::new(), |_| {
-            format!(", {:.2} calls/s", pair.calls_per_second)
-        });
+        let often = report.window.as_ref().map_or(String::new(), |_| format!(", {:.2} calls/s", pair.calls_per_second));
         let _ = write!(
             out,
             "<details id=\"pair{at}\"><summary>{} → {}: {} columns{often}</summary>",
@@ -104,10 +78,7 @@ fn pair_list(out: &mut String, report: &Report) {
             pair.columns.len()
         );
         items(out, pair.ways.into_iter());
-        items(
-            out,
-            by_relation(pair.columns.iter().map(|column| column.column.as_str())).into_iter(),
-        );
+        items(out, by_relation(pair.columns.iter().map(|column| column.column.as_str())).into_iter());
         out.push_str("</details>");
     }
 }
@@ -121,35 +92,18 @@ fn items(out: &mut String, lines: impl Iterator<Item = String>) {
 }
 
 fn list(out: &mut String, report: &Report, which: List, title: &str, note: &str) {
-    let columns: Vec<_> = report
-        .columns
-        .iter()
-        .filter(|column| column.list == which)
-        .collect();
+    let columns: Vec<_> = report.columns.iter().filter(|column| column.list == which).collect();
     if columns.is_empty() && which != List::NeverUsed {
         return;
     }
     let _ = write!(out, "<h2>{title} ({})</h2><p>{note}</p>", columns.len());
-    let mut pairs: Vec<_> = columns
-        .iter()
-        .map(|column| (&column.from, &column.to))
-        .collect();
+    let mut pairs: Vec<_> = columns.iter().map(|column| (&column.from, &column.to)).collect();
     pairs.sort();
     pairs.dedup();
     for (from, to) in pairs {
-        let own = columns
-            .iter()
-            .filter(|column| (&column.from, &column.to) == (from, to));
-        let _ = write!(
-            out,
-            "<details open><summary>{} → {}</summary>",
-            escape(from),
-            escape(to)
-        );
-        items(
-            out,
-            by_relation(own.map(|column| column.column.as_str())).into_iter(),
-        );
+        let own = columns.iter().filter(|column| (&column.from, &column.to) == (from, to));
+        let _ = write!(out, "<details open><summary>{} → {}</summary>", escape(from), escape(to));
+        items(out, by_relation(own.map(|column| column.column.as_str())).into_iter());
         out.push_str("</details>");
     }
 }
@@ -201,11 +155,7 @@ fn unknown(out: &mut String, report: &Report) {
     if report.coverage.unknown.is_empty() {
         return;
     }
-    let _ = write!(
-        out,
-        "<h2>Not resolved ({})</h2>",
-        report.coverage.unknown.len()
-    );
+    let _ = write!(out, "<h2>Not resolved ({})</h2>", report.coverage.unknown.len());
     for one in &report.coverage.unknown {
         let _ = write!(
             out,
@@ -220,8 +170,5 @@ fn unknown(out: &mut String, report: &Report) {
 
 /// Text within HTML or an attribute.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

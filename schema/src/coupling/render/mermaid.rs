@@ -9,13 +9,7 @@ use super::pairs;
 #[must_use]
 pub fn mermaid(report: &Report) -> String {
     let mut out = "graph LR\n".to_owned();
-    let id = |name: &str| {
-        report
-            .services
-            .iter()
-            .position(|service| service.name == name)
-            .unwrap_or(usize::MAX)
-    };
+    let id = |name: &str| report.services.iter().position(|service| service.name == name).unwrap_or(usize::MAX);
     for service in &report.services {
         let name = service.name.replace('"', "'");
         let _ = writeln!(
@@ -27,10 +21,7 @@ pub fn mermaid(report: &Report) -> String {
         );
     }
     for ((from, to), pair) in pairs(report) {
-        let writes = pair
-            .kinds
-            .iter()
-            .any(|kind| matches!(kind, Kind::Write | Kind::CascadeWrite));
+        let writes = pair.kinds.iter().any(|kind| matches!(kind, Kind::Write | Kind::CascadeWrite));
         let arrow = if writes { "==>" } else { "-->" };
         let mut label = Vec::new();
         if !pair.columns.is_empty() {
@@ -42,11 +33,7 @@ pub fn mermaid(report: &Report) -> String {
         if writes {
             label.push("writes".to_owned());
         }
-        let label = if label.is_empty() {
-            "other".to_owned()
-        } else {
-            label.join(", ")
-        };
+        let label = if label.is_empty() { "other".to_owned() } else { label.join(", ") };
         let _ = writeln!(out, "    s{} {arrow}|\"{label}\"| s{}", id(from), id(to));
     }
     out

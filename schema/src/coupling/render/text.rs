@@ -21,20 +21,10 @@ pub fn text(report: &Report) -> String {
     services(&mut out, report);
     edges(&mut out, report);
     list(&mut out, report, List::Used, "granted and used");
-    list(
-        &mut out,
-        report,
-        List::NeverUsed,
-        "granted and never used: what the contract can shrink by",
-    );
+    list(&mut out, report, List::NeverUsed, "granted and never used: what the contract can shrink by");
     list(&mut out, report, List::NotDeclared, "run and not declared");
     list(&mut out, report, List::NeverRun, "declared and never run");
-    list(
-        &mut out,
-        report,
-        List::Refused,
-        "declared and not granted: would be refused",
-    );
+    list(&mut out, report, List::Refused, "declared and not granted: would be refused");
     rest(&mut out, report);
     out.trim_end().to_owned()
 }
@@ -67,22 +57,14 @@ fn coverage(out: &mut String, report: &Report) {
         );
         return;
     };
-    let of = if coverage.calls > 0 {
-        format!("of {} calls", coverage.calls)
-    } else {
-        "of the statements".to_owned()
-    };
+    let of = if coverage.calls > 0 { format!("of {} calls", coverage.calls) } else { "of the statements".to_owned() };
     let _ = writeln!(
         out,
         "coverage: {percent:.2} % {of} resolved, {} of {} statements; {} calls that control sessions or define things use no column",
         coverage.resolved_statements, coverage.statements, coverage.control_calls
     );
     if let Some(window) = &report.window {
-        let _ = write!(
-            out,
-            "counted over {:.0} s, since {}",
-            window.seconds, window.reset_at
-        );
+        let _ = write!(out, "counted over {:.0} s, since {}", window.seconds, window.reset_at);
         if window.evictions > 0 {
             let _ = write!(
                 out,
@@ -91,10 +73,7 @@ fn coverage(out: &mut String, report: &Report) {
             );
         }
         if window.track == "all" {
-            let _ = write!(
-                out,
-                "; what runs inside functions is counted beside its caller"
-            );
+            let _ = write!(out, "; what runs inside functions is counted beside its caller");
         }
         out.push('\n');
     }
@@ -106,11 +85,7 @@ fn unknown(out: &mut String, report: &Report) {
     for unknown in all.iter().take(UNKNOWN) {
         let sql: Vec<_> = unknown.sql.split_whitespace().collect();
         let sql: String = sql.join(" ").chars().take(100).collect();
-        let _ = writeln!(
-            out,
-            "  unknown, {} calls of {}: {}: {sql}",
-            unknown.calls, unknown.role, unknown.why
-        );
+        let _ = writeln!(out, "  unknown, {} calls of {}: {}: {sql}", unknown.calls, unknown.role, unknown.why);
     }
     if all.len() > UNKNOWN {
         let _ = writeln!(out, "  and {} more", all.len() - UNKNOWN);
@@ -118,38 +93,17 @@ fn unknown(out: &mut String, report: &Report) {
 }
 
 fn services(out: &mut String, report: &Report) {
-    let wide = report
-        .services
-        .iter()
-        .map(|service| service.name.len())
-        .max()
-        .unwrap_or(7)
-        .max(7);
-    let _ = writeln!(
-        out,
-        "\n{:wide$}  Ca  Ce     I  exposed  used   U/E  cross keys  writes",
-        "service"
-    );
+    let wide = report.services.iter().map(|service| service.name.len()).max().unwrap_or(7).max(7);
+    let _ = writeln!(out, "\n{:wide$}  Ca  Ce     I  exposed  used   U/E  cross keys  writes", "service");
     for one in &report.services {
-        let instability = one
-            .instability
-            .map_or("-".to_owned(), |value| format!("{value:.2}"));
+        let instability = one.instability.map_or("-".to_owned(), |value| format!("{value:.2}"));
         #[expect(clippy::cast_precision_loss, reason = "a share of few")]
-        let share = if one.exposed == 0 {
-            "-".to_owned()
-        } else {
-            format!("{:.2}", one.used as f64 / one.exposed as f64)
-        };
+        let share =
+            if one.exposed == 0 { "-".to_owned() } else { format!("{:.2}", one.used as f64 / one.exposed as f64) };
         let _ = writeln!(
             out,
             "{:wide$}  {:>2}  {:>2}  {instability:>4}  {:>7}  {:>4}  {share:>4}  {:>10}  {:>6}",
-            one.name,
-            one.afferent,
-            one.efferent,
-            one.exposed,
-            one.used,
-            one.cross_keys,
-            one.write_edges
+            one.name, one.afferent, one.efferent, one.exposed, one.used, one.cross_keys, one.write_edges
         );
     }
 }
@@ -162,24 +116,14 @@ fn edges(out: &mut String, report: &Report) {
             (n, false) => format!("  ({n} statements)"),
             (n, true) => format!("  ({n} statements, {:.2}/s)", edge.calls_per_second),
         };
-        let _ = writeln!(
-            out,
-            "{} {} {}{often}: {}",
-            edge.from,
-            kind(edge.kind),
-            edge.to,
-            edge.through.join(", ")
-        );
+        let _ = writeln!(out, "{} {} {}{often}: {}", edge.from, kind(edge.kind), edge.to, edge.through.join(", "));
     }
 }
 
 fn list(out: &mut String, report: &Report, which: List, title: &str) {
     let mut pairs: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for column in report.columns.iter().filter(|column| column.list == which) {
-        pairs
-            .entry((&column.from, &column.to))
-            .or_default()
-            .push(&column.column);
+        pairs.entry((&column.from, &column.to)).or_default().push(&column.column);
     }
     let count: usize = pairs.values().map(Vec::len).sum();
     if count == 0 && [List::NeverRun, List::Refused].contains(&which) {
@@ -197,19 +141,11 @@ fn rest(out: &mut String, report: &Report) {
     if !report.write_rights.is_empty() {
         out.push_str("\n# Rights to write what is another's\n");
         for right in &report.write_rights {
-            let _ = writeln!(
-                out,
-                "{} may write {} of {}",
-                right.from, right.object, right.to
-            );
+            let _ = writeln!(out, "{} may write {} of {}", right.from, right.object, right.to);
         }
     }
     if !report.keys.is_empty() {
-        let _ = writeln!(
-            out,
-            "\n# Foreign keys between services ({})",
-            report.keys.len()
-        );
+        let _ = writeln!(out, "\n# Foreign keys between services ({})", report.keys.len());
         for key in &report.keys {
             let index = if key.indexed { "" } else { ", without index" };
             let _ = writeln!(
@@ -241,15 +177,8 @@ fn rest(out: &mut String, report: &Report) {
 #[must_use]
 pub fn changes(diff: &Diff) -> String {
     let lines = |sign: char, changes: &[super::super::diff::Change]| -> Vec<String> {
-        changes
-            .iter()
-            .map(|change| format!("{sign} {}: {}", change.what, change.thing))
-            .collect()
+        changes.iter().map(|change| format!("{sign} {}: {}", change.what, change.thing)).collect()
     };
     let all = [lines('+', &diff.new), lines('-', &diff.gone)].concat();
-    if all.is_empty() {
-        "no difference".to_owned()
-    } else {
-        all.join("\n")
-    }
+    if all.is_empty() { "no difference".to_owned() } else { all.join("\n") }
 }

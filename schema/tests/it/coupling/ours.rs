@@ -14,9 +14,7 @@ fn granted() -> BTreeSet<(String, String)> {
     for line in include_str!("../grants.txt").lines() {
         let words: Vec<_> = line.split_whitespace().collect();
         if let [role, "table", view, "SELECT"] = words[..]
-            && let Some(service) = role
-                .strip_suffix("_reader")
-                .or(role.strip_suffix("_writer"))
+            && let Some(service) = role.strip_suffix("_reader").or(role.strip_suffix("_writer"))
             && view.starts_with("published.")
         {
             found.insert((service.to_owned(), view.to_owned()));
@@ -29,11 +27,7 @@ fn granted() -> BTreeSet<(String, String)> {
 fn who_may_read_what_is_what_grants_txt_says() {
     let db = TestDb::new();
     let report = look(&mut connect(&db.url("superuser")), &Options::default()).unwrap();
-    let names: Vec<_> = report
-        .services
-        .iter()
-        .map(|one| one.name.as_str())
-        .collect();
+    let names: Vec<_> = report.services.iter().map(|one| one.name.as_str()).collect();
     let mut ours = schema::SERVICES.to_vec();
     ours.sort_unstable();
     assert_eq!(names, ours, "administrators and monitors are no services");
@@ -42,34 +36,18 @@ fn who_may_read_what_is_what_grants_txt_says() {
         (column.from.clone(), view.to_owned())
     });
     let seen: BTreeSet<_> = views.collect();
-    let owner: BTreeMap<_, _> = report
-        .columns
-        .iter()
-        .map(|one| (one.column.rsplit_once('.').unwrap().0, one.to.as_str()))
-        .collect();
+    let owner: BTreeMap<_, _> =
+        report.columns.iter().map(|one| (one.column.rsplit_once('.').unwrap().0, one.to.as_str())).collect();
     // What a service publishes it may read itself.
-    let others: BTreeSet<_> = granted()
-        .into_iter()
-        .filter(|(service, view)| owner.get(view.as_str()) != Some(&service.as_str()))
-        .collect();
+    let others: BTreeSet<_> =
+        granted().into_iter().filter(|(service, view)| owner.get(view.as_str()) != Some(&service.as_str())).collect();
     assert_eq!(seen, others);
     assert!(report.write_rights.is_empty(), "{:?}", report.write_rights);
     assert!(report.services.iter().all(|one| one.write_edges == 0));
-    assert!(
-        report
-            .keys
-            .iter()
-            .all(|key| key.indexed && key.on_delete == "no action")
-    );
+    assert!(report.keys.iter().all(|key| key.indexed && key.on_delete == "no action"));
     let (persons, all) = ("published.persons.", &report.lineage);
-    let persons = all
-        .iter()
-        .find(|one| persons.starts_with(&one.view))
-        .unwrap();
-    assert_eq!(
-        (persons.depth, &persons.behind),
-        (1, &vec!["profile.profiles.deleted_at".to_owned()])
-    );
+    let persons = all.iter().find(|one| persons.starts_with(&one.view)).unwrap();
+    assert_eq!((persons.depth, &persons.behind), (1, &vec!["profile.profiles.deleted_at".to_owned()]));
 }
 
 #[test]
@@ -83,11 +61,7 @@ fn a_column_that_nobody_reads_is_what_a_view_can_shrink_by() {
     let sql = "select users from published.head_counts where organisation_id = $1";
     std::fs::write(file.path().join("billing_writer.sql"), sql).unwrap();
     let options = Options {
-        declared: schema::coupling::statements::from_files(
-            file.path(),
-            &["billing_writer".to_owned()],
-        )
-        .unwrap(),
+        declared: schema::coupling::statements::from_files(file.path(), &["billing_writer".to_owned()]).unwrap(),
         ..Options::default()
     };
     let report = look(&mut client, &options).unwrap();
@@ -99,17 +73,8 @@ fn a_column_that_nobody_reads_is_what_a_view_can_shrink_by() {
     };
     assert_eq!(of("users"), [List::Used]);
     assert_eq!(of("spare"), [List::NeverUsed]);
-    let profile = report
-        .services
-        .iter()
-        .find(|one| one.name == "profile")
-        .unwrap();
-    assert!(
-        profile
-            .unused
-            .contains(&"published.head_counts.spare".to_owned()),
-        "{profile:?}"
-    );
+    let profile = report.services.iter().find(|one| one.name == "profile").unwrap();
+    assert!(profile.unused.contains(&"published.head_counts.spare".to_owned()), "{profile:?}");
 }
 
 /// The feeds' keys are those of the contract, and stand in columns that are there.
@@ -126,46 +91,26 @@ fn keys_of_the_feeds_are_those_of_the_contract() {
             2 => kinds = bare == "kinds:",
             _ => {}
         }
-        let list = line
-            .split_once('[')
-            .and_then(|(_, rest)| rest.split_once(']'));
+        let list = line.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
         if let Some((list, _)) = list.filter(|_| kinds) {
-            let names = list
-                .split(',')
-                .map(|name| name.trim().to_owned())
-                .filter(|name| !name.is_empty());
+            let names = list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
             for side in ["before", "after"] {
                 let column = format!("published.{service}_changes.{side}");
                 wanted.entry(column).or_default().extend(names.clone());
             }
         }
     }
-    let declared: BTreeMap<String, BTreeSet<String>> = keys
-        .columns()
-        .iter()
-        .map(|(column, keys)| (column.clone(), keys.iter().cloned().collect()))
-        .collect();
-    assert!(
-        wanted.len() == 8 && wanted.values().all(|keys| keys.len() > 5),
-        "{wanted:#?}"
-    );
+    let declared: BTreeMap<String, BTreeSet<String>> =
+        keys.columns().iter().map(|(column, keys)| (column.clone(), keys.iter().cloned().collect())).collect();
+    assert!(wanted.len() == 8 && wanted.values().all(|keys| keys.len() > 5), "{wanted:#?}");
     assert_eq!(declared, wanted);
     let db = TestDb::new();
-    let options = Options {
-        json: keys,
-        ..Options::default()
-    };
+    let options = Options { json: keys, ..Options::default() };
     let report = look(&mut connect(&db.url("superuser")), &options).unwrap();
     for (column, keys) in &declared {
         for key in keys {
             let name = format!("{column}.{key}");
-            assert!(
-                report
-                    .columns
-                    .iter()
-                    .any(|one| one.column == name && one.from == "notification"),
-                "{name}"
-            );
+            assert!(report.columns.iter().any(|one| one.column == name && one.from == "notification"), "{name}");
         }
     }
 }
@@ -199,16 +144,18 @@ fn how_long_much_takes() {
         .unwrap();
     let file = tempfile::tempdir().unwrap();
     let sql: String = (1..=300)
-        .map(|i| format!("select v.a, t.b from team_{}.v{i} v join team_{}.t{i} t on t.id = v.id where v.sum > $1;\n", 1 + (3 * i) % 10, 1 + i % 10))
+        .map(|i| {
+            format!(
+                "select v.a, t.b from team_{}.v{i} v join team_{}.t{i} t on t.id = v.id where v.sum > $1;\n",
+                1 + (3 * i) % 10,
+                1 + i % 10
+            )
+        })
         .collect();
     std::fs::write(file.path().join("billing_reader.sql"), sql).unwrap();
     let started = std::time::Instant::now();
     let options = Options {
-        declared: schema::coupling::statements::from_files(
-            file.path(),
-            &["billing_reader".to_owned()],
-        )
-        .unwrap(),
+        declared: schema::coupling::statements::from_files(file.path(), &["billing_reader".to_owned()]).unwrap(),
         ..Options::default()
     };
     let report = look(&mut client, &options).unwrap();

@@ -4,24 +4,9 @@
 pub type Counted = (&'static str, &'static str, &'static str, &'static str);
 
 pub const COUNTED: [Counted; 30] = [
-    (
-        "books",
-        "select name from shown.items where id = $1",
-        "shown.items.id shown.items.name",
-        "",
-    ),
-    (
-        "books",
-        "select * from shown.items",
-        "shown.items.id shown.items.name shown.items.price",
-        "",
-    ),
-    (
-        "books",
-        "select i from shown.items i",
-        "shown.items.id shown.items.name shown.items.price",
-        "",
-    ),
+    ("books", "select name from shown.items where id = $1", "shown.items.id shown.items.name", ""),
+    ("books", "select * from shown.items", "shown.items.id shown.items.name shown.items.price", ""),
+    ("books", "select i from shown.items i", "shown.items.id shown.items.name shown.items.price", ""),
     ("books", "select count(*) from shown.priced", "", ""),
     (
         "books",
@@ -41,12 +26,7 @@ pub const COUNTED: [Counted; 30] = [
         "shown.sold_items.id shown.sold_items.name shown.totals.id shown.totals.total",
         "",
     ),
-    (
-        "books",
-        "select payload ->> $1 from shown.events",
-        "shown.events.payload",
-        "",
-    ),
+    ("books", "select payload ->> $1 from shown.events", "shown.events.payload", ""),
     (
         "books",
         "select least($1 * (i.price << least(i.id, $2)), greatest($3, $4)) from unnest($5, $6) t (id, at) join shown.items i on i.id = t.id join shown.sales s on s.at = $7 + i.price * interval $8",
@@ -71,12 +51,7 @@ pub const COUNTED: [Counted; 30] = [
         "shown.everything.id shown.everything.stock",
         "",
     ),
-    (
-        "books",
-        "select price from acc.valued",
-        "acc.valued.price",
-        "",
-    ),
+    ("books", "select price from acc.valued", "acc.valued.price", ""),
     (
         "books",
         "insert into acc.entries (id, sale_id, amount) select id, id, total from shown.totals",
@@ -95,12 +70,7 @@ pub const COUNTED: [Counted; 30] = [
         "acc.lines.item_id shown.items.id shown.items.price",
         "acc.lines.\"Gross Price\"",
     ),
-    (
-        "books",
-        "delete from acc.entries where note is null",
-        "acc.entries.note",
-        "",
-    ),
+    ("books", "delete from acc.entries where note is null", "acc.entries.note", ""),
     (
         "books",
         "delete from acc.entries e using shown.sales s where s.id = e.sale_id and s.qty = 0 returning e.id",
@@ -119,39 +89,14 @@ pub const COUNTED: [Counted; 30] = [
         "acc.lines.id acc.lines.item_id",
         "acc.entries.id",
     ),
-    (
-        "books",
-        "select id from acc.entries where amount > $1 for update",
-        "acc.entries.amount acc.entries.id",
-        "",
-    ),
-    (
-        "books",
-        "update wares.sales set qty = $1 where id = $2",
-        "wares.sales.id",
-        "wares.sales.qty",
-    ),
-    (
-        "books",
-        "select exists (select 1 from shown.sales where item_id = any($1))",
-        "shown.sales.item_id",
-        "",
-    ),
-    (
-        "books",
-        "select wares.tax(price) from shown.items",
-        "shown.items.price wares.items.stock",
-        "",
-    ),
+    ("books", "select id from acc.entries where amount > $1 for update", "acc.entries.amount acc.entries.id", ""),
+    ("books", "update wares.sales set qty = $1 where id = $2", "wares.sales.id", "wares.sales.qty"),
+    ("books", "select exists (select 1 from shown.sales where item_id = any($1))", "shown.sales.item_id", ""),
+    ("books", "select wares.tax(price) from shown.items", "shown.items.price wares.items.stock", ""),
     ("books", "select wares.guess(id) from shown.items", "?", ""),
     ("books", "truncate acc.entries", "?", ""),
     ("books", "copy acc.entries to stdout", "?", ""),
-    (
-        "till",
-        "select name, price from items where id = $1",
-        "wares.items.id wares.items.name wares.items.price",
-        "",
-    ),
+    ("till", "select name, price from items where id = $1", "wares.items.id wares.items.name wares.items.price", ""),
     (
         "till",
         "insert into sales values ($1, $2, $3, now(), $4)",

@@ -20,10 +20,7 @@ fn statement() -> [Statement; 1] {
 #[test]
 fn no_commit_escapes_on_a_live_database() {
     let shop = Shop::new();
-    let options = Options {
-        on: On::Live,
-        ..Options::default()
-    };
+    let options = Options { on: On::Live, ..Options::default() };
     for commit in [
         "commit",
         "/* a /* nested */ comment; */ commit",
@@ -31,9 +28,7 @@ fn no_commit_escapes_on_a_live_database() {
         "end -- so",
         "select E'\\'; commit; select '1'",
     ] {
-        let change = Change::new(&format!(
-            "create table stock.escaped (id int); {commit}; select 1"
-        ));
+        let change = Change::new(&format!("create table stock.escaped (id int); {commit}; select 1"));
         analyse(&shop.url(), &change, &statement(), &options).unwrap();
         let there = "select relname::text from pg_class where relname = 'escaped'";
         let empty: Vec<String> = Vec::new();
@@ -59,12 +54,7 @@ fn what_belongs_to_the_whole_server_is_not_tried_where_it_would_be_committed() {
         "alter role stock_app set work_mem = '1MB'; vacuum stock.items",
         "grant temporary on database other to stock_app; vacuum stock.items",
     ] {
-        let tried = analyse(
-            &shop.url(),
-            &Change::new(sql),
-            &statement(),
-            &Options::default(),
-        );
+        let tried = analyse(&shop.url(), &Change::new(sql), &statement(), &Options::default());
         assert!(matches!(tried, Err(Error::Usage(_))), "{sql}: {tried:?}");
         assert_eq!(texts(&mut connect(&shop.url()), SERVER), before, "{sql}");
     }
@@ -77,18 +67,8 @@ fn what_belongs_to_the_whole_server_is_not_tried_where_it_would_be_committed() {
 #[test]
 fn copy_and_comments_alone_are_asked_for_wrongly() {
     let shop = Shop::new();
-    for sql in [
-        "copy stock.items from stdin",
-        "/* nothing */",
-        "-- nothing",
-        ";;",
-    ] {
-        let tried = analyse(
-            &shop.url(),
-            &Change::new(sql),
-            &statement(),
-            &Options::default(),
-        );
+    for sql in ["copy stock.items from stdin", "/* nothing */", "-- nothing", ";;"] {
+        let tried = analyse(&shop.url(), &Change::new(sql), &statement(), &Options::default());
         assert!(matches!(tried, Err(Error::Usage(_))), "{sql}: {tried:?}");
     }
 }
@@ -107,10 +87,7 @@ fn a_body_that_no_plan_shows_is_spoken_of() {
         analyse(&shop.url(), &change, &statements, &Options::default()).unwrap()
     };
     let planned = tried(None);
-    assert_eq!(
-        planned.unseen[0].why,
-        "calls stock.gold, whose body (plpgsql) Postgres keeps as text"
-    );
+    assert_eq!(planned.unseen[0].why, "calls stock.gold, whose body (plpgsql) Postgres keeps as text");
     let run = tried(Some(Vec::new()));
     assert!(run.unseen.is_empty());
     assert_eq!(run.verdict, schema::impact::Verdict::Breaks);

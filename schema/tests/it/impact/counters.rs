@@ -13,9 +13,7 @@ const ENTRIES: &str = "select concat_ws(' ', coalesce(d.datname::text, s.dbid::t
 /// A connection that isn't counted itself.
 fn onlooker(shop: &Shop) -> postgres::Client {
     let mut client = connect(&shop.url());
-    client
-        .batch_execute("set pg_stat_statements.track = 'none'")
-        .unwrap();
+    client.batch_execute("set pg_stat_statements.track = 'none'").unwrap();
     client
 }
 
@@ -33,30 +31,12 @@ fn asking_leaves_no_entry_and_forgets_none() {
     let before = texts(&mut onlooker, ENTRIES);
     assert!(before.contains(&format!("shop {hot}")), "{before:#?}");
     for (sql, data, queue) in [
-        (
-            "alter table stock.items add column more text",
-            true,
-            Some(QueueOptions::default()),
-        ),
+        ("alter table stock.items add column more text", true, Some(QueueOptions::default())),
         ("drop view shown.gold", false, None),
-        (
-            "create index concurrently moves_at_idx on stock.moves (at)",
-            true,
-            None,
-        ),
+        ("create index concurrently moves_at_idx on stock.moves (at)", true, None),
     ] {
-        let options = Options {
-            data,
-            queue,
-            ..Options::default()
-        };
-        let impact = analyse(
-            &shop.url(),
-            &Change::new(sql),
-            &shop::without_values(),
-            &options,
-        )
-        .unwrap();
+        let options = Options { data, queue, ..Options::default() };
+        let impact = analyse(&shop.url(), &Change::new(sql), &shop::without_values(), &options).unwrap();
         assert!(impact.place.how.contains("pg_dump"));
         let after = texts(&mut onlooker, ENTRIES);
         let new: Vec<_> = after.iter().filter(|one| !before.contains(one)).collect();
@@ -76,13 +56,8 @@ fn what_was_counted_of_a_clone_goes_with_it() {
         LOGINS.join(", ")
     );
     connect(&shop.url()).batch_execute(&made).unwrap();
-    analyse(
-        &shop.login("boss"),
-        &Change::new("create schema more"),
-        &shop::without_values(),
-        &Options::default(),
-    )
-    .unwrap();
+    analyse(&shop.login("boss"), &Change::new("create schema more"), &shop::without_values(), &Options::default())
+        .unwrap();
     let gone = texts(
         &mut onlooker(&shop),
         "select s.query from counted.pg_stat_statements s where s.dbid not in (select oid from pg_database)",
@@ -114,14 +89,10 @@ fn silence_is_not_safety() {
     cluster.stop().unwrap();
     cluster.start().unwrap();
     let shop = Shop::on(cluster);
-    onlooker(&shop)
-        .batch_execute("select counted.pg_stat_statements_reset()")
-        .unwrap();
+    onlooker(&shop).batch_execute("select counted.pg_stat_statements_reset()").unwrap();
     let mut sales = connect(&shop.login("sales_app"));
     for _ in 0..50 {
-        sales
-            .query("select name from items where id = $1", &[&7])
-            .unwrap();
+        sales.query("select name from items where id = $1", &[&7]).unwrap();
     }
     let silent = "nothing judged for ledger, stock: silence isn't safety";
     let (text, impact) = asked(&shop);
@@ -130,15 +101,10 @@ fn silence_is_not_safety() {
 
     // More than the server holds, each a text of its own.
     for n in 1..=150 {
-        sales
-            .batch_execute(&format!("select {}", vec!["1"; n].join(", ")))
-            .unwrap();
+        sales.batch_execute(&format!("select {}", vec!["1"; n].join(", "))).unwrap();
     }
     let (text, impact) = asked(&shop);
-    assert!(
-        text.contains("warning: statements may have been forgotten"),
-        "{text}"
-    );
+    assert!(text.contains("warning: statements may have been forgotten"), "{text}");
     assert!(
         impact.warnings.len() == 2
             && impact.warnings[1].contains("may have been forgotten")
@@ -148,9 +114,7 @@ fn silence_is_not_safety() {
 
     // All are known of, and none was forgotten.
     drop(sales);
-    onlooker(&shop)
-        .batch_execute("select counted.pg_stat_statements_reset()")
-        .unwrap();
+    onlooker(&shop).batch_execute("select counted.pg_stat_statements_reset()").unwrap();
     for (login, sql) in [
         ("sales_app", "select status from orders"),
         ("stock_app", "select sku from stock.items"),

@@ -58,43 +58,19 @@ const CHANGES: &[(&str, &str)] = &[
     ("column", "alter table {1} rename column {2} to {2}x"),
     ("column", "alter table {1} drop column {2}"),
     ("column", "alter table {1} drop column {2} cascade"),
-    (
-        "column",
-        "alter table {1} alter column {2} type {type} using {2}::text::{type}",
-    ),
+    ("column", "alter table {1} alter column {2} type {type} using {2}::text::{type}"),
     ("column", "alter table {1} alter column {2} type bigint"),
-    (
-        "column",
-        "alter table {1} alter column {2} type varchar(300)",
-    ),
+    ("column", "alter table {1} alter column {2} type varchar(300)"),
     ("column", "alter table {1} alter column {2} set not null"),
     ("column", "alter table {1} alter column {2} drop not null"),
     ("column", "alter table {1} alter column {2} drop default"),
-    (
-        "column",
-        "alter table {1} alter column {2} set default null",
-    ),
-    (
-        "column",
-        "alter table {1} alter column {2} drop identity if exists",
-    ),
-    (
-        "column",
-        "alter table {1} add constraint generated_check check ({2} is not null) not valid",
-    ),
-    (
-        "column",
-        "alter table {1} add constraint generated_check check ({2}::text < 'm') not valid",
-    ),
-    (
-        "column",
-        "alter table {1} add constraint generated_key unique ({2})",
-    ),
+    ("column", "alter table {1} alter column {2} set default null"),
+    ("column", "alter table {1} alter column {2} drop identity if exists"),
+    ("column", "alter table {1} add constraint generated_check check ({2} is not null) not valid"),
+    ("column", "alter table {1} add constraint generated_check check ({2}::text < 'm') not valid"),
+    ("column", "alter table {1} add constraint generated_key unique ({2})"),
     ("column", "create index generated_idx on {1} ({2})"),
-    (
-        "column",
-        "alter table {1} alter column {2} set statistics 10",
-    ),
+    ("column", "alter table {1} alter column {2} set statistics 10"),
     ("column", "comment on column {1}.{2} is 'generated'"),
     (
         "column",
@@ -105,25 +81,13 @@ const CHANGES: &[(&str, &str)] = &[
         "alter table {1} add column twin {3} default null; alter table {1} drop column {2}; alter table {1} rename column twin to {2}",
     ),
     ("table", "alter table {1} add column more text"),
-    (
-        "table",
-        "alter table {1} add column more int not null default 7",
-    ),
-    (
-        "table",
-        "alter table {1} add column more int not null default 7; alter table {1} alter column more drop default",
-    ),
+    ("table", "alter table {1} add column more int not null default 7"),
+    ("table", "alter table {1} add column more int not null default 7; alter table {1} alter column more drop default"),
     ("table", "alter table {1} rename to {2}_old"),
-    (
-        "table",
-        "alter table {1} rename to {2}_old; create view {1} as select * from {1}_old",
-    ),
+    ("table", "alter table {1} rename to {2}_old; create view {1} as select * from {1}_old"),
     ("table", "drop table {1} cascade"),
     ("table", "alter table {1} enable row level security"),
-    (
-        "table",
-        "alter table {1} add constraint generated_check check (false) not valid",
-    ),
+    ("table", "alter table {1} add constraint generated_check check (false) not valid"),
     ("table", "alter table {1} disable trigger user"),
     ("table", "alter table {1} set (fillfactor = 70)"),
     ("table", "revoke all on {1} from public"),
@@ -133,48 +97,24 @@ const CHANGES: &[(&str, &str)] = &[
     ("view", "alter view {1} rename to {2}_old"),
     ("view", "alter view {1} set (security_invoker = true)"),
     ("view", "alter view {1} set (security_barrier = true)"),
-    (
-        "view",
-        "create or replace view {1} as select v.*, 1 as more from ({3}) v",
-    ),
-    (
-        "view",
-        "create or replace view {1} as select v.* from ({3}) v where false",
-    ),
-    (
-        "view",
-        "create or replace view {1} as select 1 as more, v.* from ({3}) v",
-    ),
+    ("view", "create or replace view {1} as select v.*, 1 as more from ({3}) v"),
+    ("view", "create or replace view {1} as select v.* from ({3}) v where false"),
+    ("view", "create or replace view {1} as select 1 as more, v.* from ({3}) v"),
     ("viewcolumn", "alter view {1} rename column {2} to {2}x"),
     ("viewcolumn", "comment on column {1}.{2} is 'generated'"),
     ("index", "drop index {1}"),
-    (
-        "index",
-        "drop index {1}; create index again_idx on {2} using hash ((1))",
-    ),
+    ("index", "drop index {1}; create index again_idx on {2} using hash ((1))"),
     ("index", "reindex index {1}"),
     ("constraint", "alter table {1} drop constraint {2}"),
     ("constraint", "alter table {1} drop constraint {2} cascade"),
     ("grant", "revoke {3} on {1} from {2}"),
-    (
-        "grant",
-        "revoke {3} on {1} from {2}; grant {3} on {1} to {2}",
-    ),
+    ("grant", "revoke {3} on {1} from {2}; grant {3} on {1} to {2}"),
     ("grant", "revoke all on {1} from {2}"),
     ("schema", "revoke usage on schema {1} from {2}"),
     ("schema", "alter schema {1} rename to {1}_old"),
 ];
 
-const TYPES: &[&str] = &[
-    "text",
-    "bigint",
-    "integer",
-    "numeric",
-    "varchar(40)",
-    "varchar(3)",
-    "float8",
-    "date",
-];
+const TYPES: &[&str] = &["text", "bigint", "integer", "numeric", "varchar(40)", "varchar(3)", "float8", "date"];
 
 impl Things {
     /// Those that some statement names, or stands on, three times as likely as the others.
@@ -187,9 +127,7 @@ impl Things {
                 let name: Vec<String> = (0..row.len()).map(|at| row.get(at)).collect();
                 let word = |name: &String| name.rsplit('.').next().map(str::to_owned);
                 let words: Vec<_> = name.iter().take(2).filter_map(word).collect();
-                let named = statements
-                    .iter()
-                    .any(|one| words.iter().any(|word| one.sql.contains(word)));
+                let named = statements.iter().any(|one| words.iter().any(|word| one.sql.contains(word)));
                 names.extend(vec![name; if named { 3 } else { 1 }]);
             }
             things.insert(*kind, names);
@@ -226,10 +164,7 @@ impl Confusion {
             Fate::Fails(_) => ("fails", true),
         };
         *self.counts.entry((truth, verdict.class())).or_default() += 1;
-        let line = format!(
-            "{change}\n    {}: {}\n    {fate:?}, said {verdict}",
-            statement.role, statement.sql
-        );
+        let line = format!("{change}\n    {}: {}\n    {fate:?}, said {verdict}", statement.role, statement.sql);
         if bad && verdict.exit_code() == 0 {
             self.false_safe.push(line);
         } else if !bad && verdict >= Verdict::LosesGrant {
@@ -238,25 +173,11 @@ impl Confusion {
     }
 
     fn told(&self, title: &str) -> String {
-        let mut lines = vec![format!(
-            "{title}: changes refused by Postgres {}, by impact {}",
-            self.refusals.0, self.refusals.1
-        )];
-        lines.extend(
-            self.counts
-                .iter()
-                .map(|((truth, said), n)| format!("    {truth:<17} {said:<14} {n:>6}")),
-        );
-        lines.extend(
-            self.false_safe
-                .iter()
-                .map(|line| format!("false SAFE: {line}")),
-        );
-        lines.extend(
-            self.false_breaks
-                .iter()
-                .map(|line| format!("false BREAKS: {line}")),
-        );
+        let mut lines =
+            vec![format!("{title}: changes refused by Postgres {}, by impact {}", self.refusals.0, self.refusals.1)];
+        lines.extend(self.counts.iter().map(|((truth, said), n)| format!("    {truth:<17} {said:<14} {n:>6}")));
+        lines.extend(self.false_safe.iter().map(|line| format!("false SAFE: {line}")));
+        lines.extend(self.false_breaks.iter().map(|line| format!("false BREAKS: {line}")));
         lines.join("\n")
     }
 
@@ -285,9 +206,7 @@ fn compare(
     bare.iter_mut().for_each(|one| one.values = None);
     for number in 0..count {
         // Each kind of change in turn, then any.
-        let (kind, sql) = CHANGES
-            .get(number)
-            .unwrap_or_else(|| CHANGES.choose(&mut rng).unwrap());
+        let (kind, sql) = CHANGES.get(number).unwrap_or_else(|| CHANGES.choose(&mut rng).unwrap());
         let sql = things.one(&mut rng, kind, sql);
         let change = Change::new(&sql);
         let truth = fates(url, login, &change, statements);
@@ -297,22 +216,13 @@ fn compare(
         }
         for (statements, confusion) in ways {
             let impact = analyse(url, &change, statements, &Options::default()).unwrap();
-            assert_eq!(
-                (impact.skipped.len(), impact.analysed),
-                (0, statements.len())
-            );
+            assert_eq!((impact.skipped.len(), impact.analysed), (0, statements.len()));
             confusion.refusals.0 += usize::from(truth.is_none());
             confusion.refusals.1 += usize::from(impact.refused.is_some());
-            assert_eq!(
-                truth.is_none(),
-                impact.refused.is_some(),
-                "{sql}: {:?}",
-                impact.refused
-            );
+            assert_eq!(truth.is_none(), impact.refused.is_some(), "{sql}: {:?}", impact.refused);
             for (statement, fate) in statements.iter().zip(truth.iter().flatten()) {
                 let told = impact.services.iter().flat_map(|one| &one.statements);
-                let mut told =
-                    told.filter(|one| one.role == statement.role && one.sql == statement.sql);
+                let mut told = told.filter(|one| one.role == statement.role && one.sql == statement.sql);
                 let verdict = told.next().map_or(Verdict::Safe, |one| one.verdict);
                 confusion.note(&sql, statement, fate, verdict);
             }
@@ -325,17 +235,9 @@ fn judge(name: &str, (known, unknown): (Confusion, Confusion)) {
     println!("{}", known.told(&format!("{name}, values known")));
     println!("{}", unknown.told(&format!("{name}, values unknown")));
     assert!(known.false_safe.is_empty(), "{}", known.told(name));
-    assert!(
-        known.share_of_false_breaks() <= 0.05,
-        "{}",
-        known.told(name)
-    );
+    assert!(known.share_of_false_breaks() <= 0.05, "{}", known.told(name));
     assert!(unknown.false_safe.is_empty(), "{}", unknown.told(name));
-    assert!(
-        unknown.share_of_false_breaks() <= 0.05,
-        "{}",
-        unknown.told(name)
-    );
+    assert!(unknown.share_of_false_breaks() <= 0.05, "{}", unknown.told(name));
 }
 
 #[test]
@@ -346,10 +248,7 @@ fn a_hundred_changes_of_a_foreign_database() {
         assert!(shop::LOGINS.contains(&role));
         url
     };
-    judge(
-        "shop",
-        compare(&shop.url(), &login, &shop::statements(), 100),
-    );
+    judge("shop", compare(&shop.url(), &login, &shop::statements(), 100));
 }
 
 const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
@@ -373,11 +272,7 @@ fn ours() -> Vec<Statement> {
             "insert into account.changes (at, kind, organisation_id, entity_id, version, request_id, after) values (now(), $1, $2, $3, 1, $4, $5)",
             &["organisationCreated", ORGANISATION, "x", "r", "{}"],
         ),
-        (
-            "account_reader",
-            "select h.users from published.head_counts h where h.organisation_id = $1",
-            &[ORGANISATION],
-        ),
+        ("account_reader", "select h.users from published.head_counts h where h.organisation_id = $1", &[ORGANISATION]),
         (
             "profile_reader",
             "select id, name, email from profile.profiles where organisation_id = $1 and deleted_at is null order by created_at, id limit 20",
@@ -444,12 +339,7 @@ fn ours() -> Vec<Statement> {
             role: role.into(),
             sql: sql.into(),
             calls: 1,
-            values: Some(
-                values
-                    .iter()
-                    .map(|value| Some((*value).to_owned()))
-                    .collect(),
-            ),
+            values: Some(values.iter().map(|value| Some((*value).to_owned())).collect()),
         })
         .collect()
 }

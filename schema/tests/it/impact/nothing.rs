@@ -25,71 +25,37 @@ fn asking_changes_nothing() {
         return;
     }
     let shop = Shop::new();
-    let live = Options {
-        on: On::Live,
-        ..Options::default()
-    };
+    let live = Options { on: On::Live, ..Options::default() };
     let mut client = connect(&shop.url());
     client.batch_execute("vacuum analyze").unwrap();
     let before = catalogue(&mut client);
     let change = "begin; set lock_timeout = '10s'; alter table stock.items add column big bigint default 7; update stock.items set big = id; alter role sales_app set work_mem = '1MB';
         create role another; grant select on stock.items to another; drop view shown.gold; commit; delete from stock.moves";
     // Somebody is connected, so the clone is what pg_dump reads.
-    let on_clone = analyse(
-        &shop.url(),
-        &Change::new(change),
-        &shop::statements(),
-        &Options::default(),
-    )
-    .unwrap();
+    let on_clone = analyse(&shop.url(), &Change::new(change), &shop::statements(), &Options::default()).unwrap();
     assert!(on_clone.place.how.contains("pg_dump") && on_clone.place.clone_bytes > 0);
     assert_eq!(catalogue(&mut client), before);
-    let on_live = analyse(
-        &shop.url(),
-        &Change::new(change),
-        &shop::statements(),
-        &live,
-    )
-    .unwrap();
+    let on_live = analyse(&shop.url(), &Change::new(change), &shop::statements(), &live).unwrap();
     assert_eq!(catalogue(&mut client), before);
     assert_eq!(on_live.verdict, on_clone.verdict);
-    assert!(
-        on_live.place.how.contains("rewrite"),
-        "{}",
-        on_live.place.how
-    );
+    assert!(on_live.place.how.contains("rewrite"), "{}", on_live.place.how);
     drop(client);
-    let clone = analyse(
-        &shop.url(),
-        &Change::new(change),
-        &shop::statements(),
-        &Options::default(),
-    )
-    .unwrap();
+    let clone = analyse(&shop.url(), &Change::new(change), &shop::statements(), &Options::default()).unwrap();
     assert!(clone.place.how.contains("files"));
     let mut client = connect(&shop.url());
     assert_eq!(catalogue(&mut client), before);
 
     // A live database that is busy: it waits a moment and gives up.
-    client
-        .batch_execute("begin; select from stock.items limit 1")
-        .unwrap();
+    client.batch_execute("begin; select from stock.items limit 1").unwrap();
     let busy = analyse(
         &shop.url(),
-        &Change::new(
-            "set lock_timeout = 0; drop view shown.gold; alter table stock.items add column x int",
-        ),
+        &Change::new("set lock_timeout = 0; drop view shown.gold; alter table stock.items add column x int"),
         &shop::statements(),
         &live,
     );
     assert!(matches!(busy, Err(Error::Unavailable(why)) if why.contains("200 ms")));
     let sly = Change::new("do $$ begin set lock_timeout = 0; end $$");
-    assert_eq!(
-        analyse(&shop.url(), &sly, &shop::statements(), &live)
-            .unwrap_err()
-            .code(),
-        2
-    );
+    assert_eq!(analyse(&shop.url(), &sly, &shop::statements(), &live).unwrap_err().code(), 2);
     client.batch_execute("rollback").unwrap();
     assert_eq!(catalogue(&mut client), before);
 }

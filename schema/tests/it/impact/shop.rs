@@ -57,17 +57,11 @@ impl Shop {
 
     /// On a server that has been set up otherwise.
     pub fn on(cluster: TestCluster) -> Self {
-        connect(&cluster.url("postgres", "superuser"))
-            .batch_execute("create database shop")
-            .unwrap();
+        connect(&cluster.url("postgres", "superuser")).batch_execute("create database shop").unwrap();
         let shop = Self { cluster };
         let mut superuser = connect(&shop.url());
         superuser.batch_execute(MADE).unwrap();
-        superuser
-            .batch_execute(
-                "create schema counted; create extension pg_stat_statements schema counted",
-            )
-            .unwrap();
+        superuser.batch_execute("create schema counted; create extension pg_stat_statements schema counted").unwrap();
         superuser.batch_execute("analyze").unwrap();
         shop
     }
@@ -90,114 +84,45 @@ impl Shop {
 /// What its services run, with values that work.
 pub fn statements() -> Vec<Statement> {
     let all: [(&str, &str, &[&str]); 20] = [
-        (
-            "stock_app",
-            "select * from stock.items where sku = $1",
-            &["s7"],
-        ),
-        (
-            "stock_app",
-            "select id, name, tier, note from stock.items where id = $1",
-            &["7"],
-        ),
-        (
-            "stock_app",
-            "select price from stock.items where id = $1 for update",
-            &["7"],
-        ),
+        ("stock_app", "select * from stock.items where sku = $1", &["s7"]),
+        ("stock_app", "select id, name, tier, note from stock.items where id = $1", &["7"]),
+        ("stock_app", "select price from stock.items where id = $1 for update", &["7"]),
         (
             "stock_app",
             "insert into stock.items (sku, name, tier, price) values ($1, $2, $3, $4) returning id",
             &["new", "a new one", "gold", "12"],
         ),
-        (
-            "stock_app",
-            "update stock.items set price = $2, note = null where id = $1",
-            &["7", "70"],
-        ),
-        (
-            "stock_app",
-            "insert into stock.moves (item_id, amount) values ($1, $2)",
-            &["7", "3"],
-        ),
-        (
-            "stock_app",
-            "select m.amount, m.at from stock.moves m where m.item_id = $1 order by m.id",
-            &["7"],
-        ),
-        (
-            "stock_app",
-            "delete from stock.moves where id = $1",
-            &["70"],
-        ),
-        (
-            "sales_app",
-            "select name, price from items where id = $1",
-            &["7"],
-        ),
-        (
-            "sales_app",
-            "select id, sku from shown.items where price < $1 order by id limit 5",
-            &["50"],
-        ),
-        (
-            "sales_app",
-            "select count(*) from shown.items where tier = $1",
-            &["gold"],
-        ),
+        ("stock_app", "update stock.items set price = $2, note = null where id = $1", &["7", "70"]),
+        ("stock_app", "insert into stock.moves (item_id, amount) values ($1, $2)", &["7", "3"]),
+        ("stock_app", "select m.amount, m.at from stock.moves m where m.item_id = $1 order by m.id", &["7"]),
+        ("stock_app", "delete from stock.moves where id = $1", &["70"]),
+        ("sales_app", "select name, price from items where id = $1", &["7"]),
+        ("sales_app", "select id, sku from shown.items where price < $1 order by id limit 5", &["50"]),
+        ("sales_app", "select count(*) from shown.items where tier = $1", &["gold"]),
         (
             "sales_app",
             "insert into orders (item_id, quantity, total) values ($1, $2, $3) returning id, status",
             &["7", "2", "14.00"],
         ),
-        (
-            "sales_app",
-            "update orders set status = $2 where id = $1",
-            &["7", "paid"],
-        ),
+        ("sales_app", "update orders set status = $2 where id = $1", &["7", "paid"]),
         (
             "sales_app",
             "select o.id, o.total, i.name from orders o join items i on i.id = o.item_id where o.status = $1 limit 5",
             &["new"],
         ),
-        (
-            "sales_app",
-            "select * from sales.priced where id = $1",
-            &["7"],
-        ),
+        ("sales_app", "select * from sales.priced where id = $1", &["7"]),
         ("sales_app", "delete from orders where id = $1", &["9"]),
-        (
-            "sales_app",
-            "select sum(total) from orders where placed >= $1",
-            &["2020-01-01"],
-        ),
-        (
-            "ledger_app",
-            "insert into ledger.entries (account, cents) values ($1, $2)",
-            &["a1", "100"],
-        ),
-        (
-            "ledger_app",
-            "select account, sum(cents) from ledger.entries group by account",
-            &[],
-        ),
-        (
-            "ledger_app",
-            "select id, name from shown.gold where id = $1",
-            &["9"],
-        ),
+        ("sales_app", "select sum(total) from orders where placed >= $1", &["2020-01-01"]),
+        ("ledger_app", "insert into ledger.entries (account, cents) values ($1, $2)", &["a1", "100"]),
+        ("ledger_app", "select account, sum(cents) from ledger.entries group by account", &[]),
+        ("ledger_app", "select id, name from shown.gold where id = $1", &["9"]),
     ];
     all.into_iter()
         .map(|(role, sql, values)| Statement {
             role: role.into(),
             sql: sql.into(),
             calls: 1,
-            values: Some(
-                values
-                    .iter()
-                    .map(|value| Some((*value).to_owned()))
-                    .collect(),
-            ),
+            values: Some(values.iter().map(|value| Some((*value).to_owned())).collect()),
         })
         .collect()
 }

@@ -28,11 +28,7 @@ pub enum Fate {
 struct Text<'a>(Option<&'a str>);
 
 impl ToSql for Text<'_> {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self.0 {
             None => Ok(IsNull::Yes),
             Some(text) => {
@@ -55,23 +51,12 @@ impl ToSql for Text<'_> {
 
 /// A statement runs as it would in a service, and leaves nothing.
 fn run(client: &mut Client, prepared: &Prepared, statement: &Statement) -> Result<(), String> {
-    let values: Vec<_> = statement
-        .values
-        .iter()
-        .flatten()
-        .map(|value| Text(value.as_deref()))
-        .collect();
+    let values: Vec<_> = statement.values.iter().flatten().map(|value| Text(value.as_deref())).collect();
     let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
     client.batch_execute("begin").unwrap();
-    let done = client
-        .query(prepared, &values)
-        .map_err(|error| state(&error));
+    let done = client.query(prepared, &values).map_err(|error| state(&error));
     // What is put off to the end of the transaction belongs to it.
-    let done = done.and_then(|_| {
-        client
-            .batch_execute("set constraints all immediate")
-            .map_err(|error| state(&error))
-    });
+    let done = done.and_then(|_| client.batch_execute("set constraints all immediate").map_err(|error| state(&error)));
     client.batch_execute("rollback").unwrap();
     done
 }
@@ -88,15 +73,9 @@ pub fn fates(
     let mut kept: BTreeMap<&str, Client> = BTreeMap::new();
     let mut prepared = Vec::new();
     for statement in statements {
-        let client = kept
-            .entry(&statement.role)
-            .or_insert_with(|| session(&login(&statement.role, name)));
+        let client = kept.entry(&statement.role).or_insert_with(|| session(&login(&statement.role, name)));
         let before = client.prepare(&statement.sql).unwrap();
-        assert_eq!(
-            run(client, &before, statement),
-            Ok(()),
-            "before the change: {statement:?}"
-        );
+        assert_eq!(run(client, &before, statement), Ok(()), "before the change: {statement:?}");
         prepared.push(before);
     }
     if !applied(&mut connect(copy.url()), change) {
@@ -105,26 +84,14 @@ pub fn fates(
     let mut anew: BTreeMap<&str, Client> = BTreeMap::new();
     let mut fates = Vec::new();
     for (statement, before) in statements.iter().zip(&prepared) {
-        let client = anew
-            .entry(&statement.role)
-            .or_insert_with(|| session(&login(&statement.role, name)));
+        let client = anew.entry(&statement.role).or_insert_with(|| session(&login(&statement.role, name)));
         // A client that names types goes on naming those it was written for.
-        let fresh = client
-            .prepare_typed(&statement.sql, before.params())
-            .map_err(|error| state(&error))
-            .and_then(|now| {
+        let fresh =
+            client.prepare_typed(&statement.sql, before.params()).map_err(|error| state(&error)).and_then(|now| {
                 run(client, &now, statement)?;
-                if reads(before, &now) {
-                    Ok(())
-                } else {
-                    Err("type".to_owned())
-                }
+                if reads(before, &now) { Ok(()) } else { Err("type".to_owned()) }
             });
-        let kept = run(
-            kept.get_mut(statement.role.as_str()).unwrap(),
-            before,
-            statement,
-        );
+        let kept = run(kept.get_mut(statement.role.as_str()).unwrap(), before, statement);
         fates.push(match (fresh, kept) {
             (Ok(()), Ok(())) => Fate::Works,
             (Err(why), _) | (Ok(()), Err(why)) if why == "42501" => Fate::Refused,
@@ -145,10 +112,9 @@ fn session(url: &str) -> Client {
 fn reads(before: &Prepared, now: &Prepared) -> bool {
     let text = |kind: &Type| [Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(kind);
     before.columns().iter().all(|was| {
-        now.columns().iter().any(|is| {
-            is.name() == was.name()
-                && (is.type_() == was.type_() || text(is.type_()) && text(was.type_()))
-        })
+        now.columns()
+            .iter()
+            .any(|is| is.name() == was.name() && (is.type_() == was.type_() || text(is.type_()) && text(was.type_())))
     })
 }
 

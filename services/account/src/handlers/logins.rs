@@ -24,24 +24,11 @@ pub(super) async fn create_login(
     let new = body.check()?;
     let password = hasher.hash(&admin.login.to_string(), &new.password).await?;
     let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
-    call::write(&ctx, &store, move |store| {
-        store.create_login(&meta, &key, admin.organisation, &new, &password)
-    })
-    .await
+    call::write(&ctx, &store, move |store| store.create_login(&meta, &key, admin.organisation, &new, &password)).await
 }
 
-pub(super) async fn list_logins(
-    ctx: Ctx,
-    member: Member,
-    page: Page,
-    store: Data<dyn Store>,
-) -> Answer {
-    reply::page(
-        &call::read(&ctx, &store, move |store| {
-            store.list_logins(member.organisation, page)
-        })
-        .await?,
-    )
+pub(super) async fn list_logins(ctx: Ctx, member: Member, page: Page, store: Data<dyn Store>) -> Answer {
+    reply::page(&call::read(&ctx, &store, move |store| store.list_logins(member.organisation, page)).await?)
 }
 
 pub(super) async fn find_login(
@@ -52,10 +39,7 @@ pub(super) async fn find_login(
     store: Data<dyn Store>,
 ) -> Answer {
     let (organisation, id) = ids.0;
-    let found = call::read(&ctx, &store, move |store| {
-        store.find_login(organisation, id)
-    })
-    .await?;
+    let found = call::read(&ctx, &store, move |store| store.find_login(organisation, id)).await?;
     reply::with_etag(found.version, &found)
 }
 
@@ -73,10 +57,8 @@ pub(super) async fn update_login(
         None => None,
     };
     let meta = ctx.meta();
-    let updated = call::write(&ctx, &store, move |store| {
-        store.update_login(&meta, ids.0, seen, body, password.as_ref())
-    })
-    .await?;
+    let updated =
+        call::write(&ctx, &store, move |store| store.update_login(&meta, ids.0, seen, body, password.as_ref())).await?;
     reply::with_etag(updated.version, &updated)
 }
 
@@ -88,10 +70,7 @@ pub(super) async fn delete_login(
     store: Data<dyn Store>,
 ) -> Answer {
     let meta = ctx.meta();
-    call::write(&ctx, &store, move |store| {
-        store.delete_login(&meta, ids.0, seen)
-    })
-    .await?;
+    call::write(&ctx, &store, move |store| store.delete_login(&meta, ids.0, seen)).await?;
     reply::no_content()
 }
 
@@ -104,14 +83,6 @@ pub(super) async fn change_password(
     store: Data<dyn Store>,
 ) -> Answer {
     let change = body.check()?;
-    sign_in
-        .change_password(
-            &ctx,
-            &store,
-            caller.login,
-            kit::clients::address(&request),
-            &change,
-        )
-        .await?;
+    sign_in.change_password(&ctx, &store, caller.login, kit::clients::address(&request), &change).await?;
     reply::no_content()
 }

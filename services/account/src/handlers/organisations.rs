@@ -24,10 +24,7 @@ pub(super) async fn create_organisation(
     let address = kit::clients::address(&request);
     let password = sign_up.password(address, &new.admin.password).await?;
     let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
-    call::write(&ctx, &store, move |store| {
-        store.create_organisation(&meta, &key, &new, &password)
-    })
-    .await
+    call::write(&ctx, &store, move |store| store.create_organisation(&meta, &key, &new, &password)).await
 }
 
 pub(super) async fn find_organisation(
@@ -48,9 +45,8 @@ pub(super) async fn update_organisation(
     store: Data<dyn Store>,
 ) -> Answer {
     let meta = ctx.meta();
-    let updated = call::write(&ctx, &store, move |store| {
-        store.update_organisation(&meta, admin.organisation, seen, body)
-    })
-    .await?;
+    let updated =
+        call::write(&ctx, &store, move |store| store.update_organisation(&meta, admin.organisation, seen, body))
+            .await?;
     reply::with_etag(updated.version, &updated)
 }

@@ -15,22 +15,14 @@ pub(super) async fn create_plan(
     store: Data<dyn Store>,
 ) -> Answer {
     let meta = ctx.meta();
-    call::write(&ctx, &store, move |store| {
-        store.create_plan(&meta, &key, body)
-    })
-    .await
+    call::write(&ctx, &store, move |store| store.create_plan(&meta, &key, body)).await
 }
 
 pub(super) async fn list_plans(ctx: Ctx, page: Page, store: Data<dyn Store>) -> Answer {
     reply::page(&call::read(&ctx, &store, move |store| store.list_plans(page)).await?)
 }
 
-pub(super) async fn find_plan(
-    ctx: Ctx,
-    code: Ids<String>,
-    _: NoQuery,
-    store: Data<dyn Store>,
-) -> Answer {
+pub(super) async fn find_plan(ctx: Ctx, code: Ids<String>, _: NoQuery, store: Data<dyn Store>) -> Answer {
     let found = call::read(&ctx, &store, move |store| store.find_plan(&code.0)).await?;
     reply::with_etag(found.version, &found)
 }
@@ -44,9 +36,6 @@ pub(super) async fn update_plan(
     store: Data<dyn Store>,
 ) -> Answer {
     let meta = ctx.meta();
-    let updated = call::write(&ctx, &store, move |store| {
-        store.update_plan(&meta, &code.0, seen, body)
-    })
-    .await?;
+    let updated = call::write(&ctx, &store, move |store| store.update_plan(&meta, &code.0, seen, body)).await?;
     reply::with_etag(updated.version, &updated)
 }

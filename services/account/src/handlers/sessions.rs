@@ -16,20 +16,13 @@ pub(super) async fn create_session(
     store: Data<dyn Store>,
 ) -> Answer {
     let credentials = body.check()?;
-    reply::ok(
-        &sign_in
-            .session(&ctx, &store, kit::clients::address(&request), credentials)
-            .await?,
-    )
+    reply::ok(&sign_in.session(&ctx, &store, kit::clients::address(&request), credentials).await?)
 }
 
 pub(super) async fn list_keys(ctx: Ctx, _: NoQuery, store: Data<dyn Store>) -> Answer {
     let now = ctx.now();
     let texts = call::read(&ctx, &store, move |store| store.list_keys(now)).await?;
-    let keys = texts
-        .iter()
-        .map(|text| serde_json::from_str(text))
-        .collect::<Result<_, _>>()
-        .map_err(Error::internal)?;
+    let keys =
+        texts.iter().map(|text| serde_json::from_str(text)).collect::<Result<_, _>>().map_err(Error::internal)?;
     reply::ok(&Jwks { keys })
 }

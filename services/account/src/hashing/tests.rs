@@ -5,11 +5,7 @@ use super::*;
 #[test]
 fn a_hash_knows_its_password_and_no_other() {
     let made = hash(b"correct horse").unwrap();
-    assert!(
-        made.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-        "{}",
-        made.as_str()
-    );
+    assert!(made.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", made.as_str());
     let mut memory = Memory::default();
     assert!(memory.compare(b"correct horse", made.as_str()).unwrap());
     assert!(!memory.compare(b"correct house", made.as_str()).unwrap());
@@ -31,11 +27,7 @@ fn hashes_of_others_are_read_with_their_own_parameters() {
             assert!(!memory.compare(b"staple", &other).unwrap(), "{other}");
         }
     }
-    assert!(
-        Memory::default()
-            .compare(b"battery", "$argon2id$v=19")
-            .is_err()
-    );
+    assert!(Memory::default().compare(b"battery", "$argon2id$v=19").is_err());
 }
 
 #[test]
@@ -52,12 +44,7 @@ fn the_memory_is_asked_for_once() {
 fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
     // No thread takes from this queue: what each sees is certain.
     let (queue, jobs) = sync_channel(2);
-    let hasher = Hasher {
-        queue,
-        waiting: Waiting::default(),
-        per_client: 1,
-        nobody: "".into(),
-    };
+    let hasher = Hasher { queue, waiting: Waiting::default(), per_client: 1, nobody: "".into() };
     let mut context = Context::from_waker(Waker::noop());
     let mut first = Box::pin(hasher.hash("ada", "one"));
     assert!(first.as_mut().poll(&mut context).is_pending());
@@ -84,12 +71,6 @@ fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
 #[test]
 fn nobody_matches_nothing() {
     let hasher = Hasher::start(4, 0).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    assert!(
-        !runtime
-            .block_on(hasher.matches("ada", "anything", None))
-            .unwrap()
-    );
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert!(!runtime.block_on(hasher.matches("ada", "anything", None)).unwrap());
 }

@@ -163,12 +163,7 @@ impl Validate for LoginPatch {
 
 /// Operators belong to no organisation: no organisation can make one.
 fn scope(invalid: &mut Invalid, scope: &str) {
-    invalid.require(
-        matches!(scope, "member" | "admin"),
-        "scope",
-        "unknown_value",
-        "must be member or admin",
-    );
+    invalid.require(matches!(scope, "member" | "admin"), "scope", "unknown_value", "must be member or admin");
 }
 
 /// A change of one's own password.
@@ -185,11 +180,6 @@ impl Validate for PasswordChange {
     fn validate(&self, invalid: &mut Invalid) {
         claimed_password(invalid, "current", &self.current);
         new_password(invalid, "new", &self.new);
-        invalid.require(
-            self.new != self.current,
-            "new",
-            "unchanged",
-            "must differ from the current one",
-        );
+        invalid.require(self.new != self.current, "new", "unchanged", "must differ from the current one");
     }
 }

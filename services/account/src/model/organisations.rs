@@ -87,10 +87,7 @@ pub struct FirstAdmin {
 
 impl Validate for NewOrganisation {
     fn validate(&self, invalid: &mut Invalid) {
-        invalid
-            .name("name", &self.name, 200)
-            .name("plan", &self.plan, 40)
-            .email("admin.email", &self.admin.email);
+        invalid.name("name", &self.name, 200).name("plan", &self.plan, 40).email("admin.email", &self.admin.email);
         new_password(invalid, "admin.password", &self.admin.password);
     }
 }

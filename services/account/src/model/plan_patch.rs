@@ -4,9 +4,7 @@ use kit::body::present_object;
 use kit::{Invalid, Validate};
 use serde::Deserialize;
 
-use super::plans::{
-    Limits, NewPlan, Plan, PlanRow, UnitPrices, cents, currency, kind, limits, unit_prices,
-};
+use super::plans::{Limits, NewPlan, Plan, PlanRow, UnitPrices, cents, currency, kind, limits, unit_prices};
 use super::present;
 
 /// What of a plan an operator may change; limits and unit prices as a whole.
@@ -46,11 +44,7 @@ impl PlanPatch {
             limits: self.limits.unwrap_or(now.limits),
             unit_prices_cents: self.unit_prices_cents.unwrap_or(now.unit_prices_cents),
         };
-        PlanRow {
-            version: row.version,
-            updated_at: row.updated_at,
-            ..next.row(row.created_at)
-        }
+        PlanRow { version: row.version, updated_at: row.updated_at, ..next.row(row.created_at) }
     }
 }
 

@@ -197,28 +197,16 @@ impl Validate for NewPlan {
 fn is_code(code: &str) -> bool {
     (1..=40).contains(&code.len())
         && code.starts_with(|c: char| c.is_ascii_lowercase())
-        && code
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
 pub(super) fn kind(invalid: &mut Invalid, kind: &str) {
-    invalid.require(
-        matches!(kind, "fixed" | "payg"),
-        "kind",
-        "unknown_value",
-        "must be fixed or payg",
-    );
+    invalid.require(matches!(kind, "fixed" | "payg"), "kind", "unknown_value", "must be fixed or payg");
 }
 
 pub(super) fn currency(invalid: &mut Invalid, currency: &str) {
     let iso = currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase());
-    invalid.require(
-        iso,
-        "currency",
-        "invalid_format",
-        "must be an ISO 4217 code such as EUR",
-    );
+    invalid.require(iso, "currency", "invalid_format", "must be an ISO 4217 code such as EUR");
 }
 
 /// Ten thousand millions of the currency: far above any price, far below an overflow of a sum.

@@ -24,21 +24,11 @@ impl Validate for Credentials {
     fn validate(&self, invalid: &mut Invalid) {
         // Whatever is no address is simply nobody's: only what can't be looked up is refused.
         let length = self.email.chars().count();
-        invalid.require(
-            (1..=320).contains(&length),
-            "email",
-            "out_of_range",
-            "must have 1 to 320 characters",
-        );
+        invalid.require((1..=320).contains(&length), "email", "out_of_range", "must have 1 to 320 characters");
         claimed_password(invalid, "password", &self.password);
         if let Some(new) = &self.new_password {
             new_password(invalid, "newPassword", new);
-            invalid.require(
-                *new != self.password,
-                "newPassword",
-                "unchanged",
-                "must differ from the current one",
-            );
+            invalid.require(*new != self.password, "newPassword", "unchanged", "must differ from the current one");
         }
     }
 }

@@ -19,16 +19,9 @@ kit::statement! {
         "update account.signing_keys set valid_until = $2 where valid_until is null and id <> all($1)"
 }
 
-pub(super) fn list(
-    connection: &mut PgConnection,
-    now: DateTime<Utc>,
-) -> Result<Vec<String>, Error> {
+pub(super) fn list(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<String>, Error> {
     let keys = signing_keys::table
-        .filter(
-            signing_keys::valid_until
-                .is_null()
-                .or(signing_keys::valid_until.gt(now)),
-        )
+        .filter(signing_keys::valid_until.is_null().or(signing_keys::valid_until.gt(now)))
         .order((signing_keys::valid_from, signing_keys::id))
         .select(signing_keys::public_key)
         .load(connection)?;
@@ -44,18 +37,9 @@ pub(super) fn publish(
     let mut sorted: Vec<_> = keys.iter().collect();
     sorted.sort();
     for (id, public_key) in sorted {
-        PublishKey {
-            id,
-            public_key,
-            now,
-        }
-        .execute(connection)?;
+        PublishKey { id, public_key, now }.execute(connection)?;
     }
     let until = now + TimeDelta::seconds(kit::auth::LIFETIME_MAX_SECONDS);
-    RetireOthers {
-        ids: keys.iter().map(|(id, _)| id.clone()).collect(),
-        until,
-    }
-    .execute(connection)?;
+    RetireOthers { ids: keys.iter().map(|(id, _)| id.clone()).collect(), until }.execute(connection)?;
     Ok(())
 }

@@ -12,9 +12,7 @@ use kit::reply::{self, Reply};
 use kit::{Error, IfMatch, Json, Keyset, Meta, Page, Paged};
 use serde_json::json;
 
-use self::sql::{
-    CountOtherAdmins, DeleteLogin, InsertLogin, ListLogins, UpdateLogin, UpdatePassword,
-};
+use self::sql::{CountOtherAdmins, DeleteLogin, InsertLogin, ListLogins, UpdateLogin, UpdatePassword};
 use self::told::{change, shown, whole};
 use super::{SCHEMA, organisations};
 use crate::hashing::Hash;
@@ -27,28 +25,13 @@ pub(super) fn list(
     organisation: OrganisationId,
     page: &Page,
 ) -> Result<Paged<Login>, Error> {
-    let (after, after_id) = page
-        .after
-        .map_or((DateTime::UNIX_EPOCH, uuid::Uuid::nil()), |place| {
-            (place.created_at, place.id)
-        });
-    let rows: Vec<LoginRow> = ListLogins {
-        organisation,
-        after,
-        after_id,
-        limit: page.fetch(),
-    }
-    .load(connection)?;
-    Ok(page
-        .finish(rows, |row| Keyset::new(row.created_at, row.id))
-        .map(Login::from))
+    let (after, after_id) =
+        page.after.map_or((DateTime::UNIX_EPOCH, uuid::Uuid::nil()), |place| (place.created_at, place.id));
+    let rows: Vec<LoginRow> = ListLogins { organisation, after, after_id, limit: page.fetch() }.load(connection)?;
+    Ok(page.finish(rows, |row| Keyset::new(row.created_at, row.id)).map(Login::from))
 }
 
-pub(super) fn find(
-    connection: &mut PgConnection,
-    organisation: OrganisationId,
-    id: LoginId,
-) -> Result<Login, Error> {
+pub(super) fn find(connection: &mut PgConnection, organisation: OrganisationId, id: LoginId) -> Result<Login, Error> {
     let found = logins::table
         .filter(logins::organisation_id.eq(organisation))
         .filter(logins::id.eq(id))
@@ -58,11 +41,7 @@ pub(super) fn find(
     found.map(Login::from).ok_or(Error::NotFound)
 }
 
-fn lock(
-    connection: &mut PgConnection,
-    organisation: OrganisationId,
-    id: LoginId,
-) -> Result<LoginRow, Error> {
+fn lock(connection: &mut PgConnection, organisation: OrganisationId, id: LoginId) -> Result<LoginRow, Error> {
     let found = logins::table
         .filter(logins::organisation_id.eq(organisation))
         .filter(logins::id.eq(id))
@@ -99,12 +78,7 @@ pub(super) fn create(
 }
 
 /// Writes a new login and its change.
-pub(super) fn insert(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    row: &LoginRow,
-    password: &Hash,
-) -> Result<(), Error> {
+pub(super) fn insert(connection: &mut PgConnection, meta: &Meta, row: &LoginRow, password: &Hash) -> Result<(), Error> {
     let insert = InsertLogin {
         organisation: row.organisation_id,
         id: row.id,
@@ -117,12 +91,7 @@ pub(super) fn insert(
     };
     understood(insert.execute(connection))?;
     link(connection, row)?;
-    record(
-        connection,
-        SCHEMA,
-        meta,
-        change("LoginCreated", row, None, Some(whole(row))),
-    )
+    record(connection, SCHEMA, meta, change("LoginCreated", row, None, Some(whole(row))))
 }
 
 pub(super) fn update(
@@ -149,12 +118,7 @@ pub(super) fn update(
             link(connection, &after)?;
         }
         keep_an_admin(connection, organisation, &before, Some(&after))?;
-        let change = change(
-            "LoginModified",
-            &after,
-            Some(shown(&before)),
-            Some(shown(&after)),
-        );
+        let change = change("LoginModified", &after, Some(shown(&before)), Some(shown(&after)));
         record(connection, SCHEMA, meta, change)?;
     }
     if let Some((hash, expires_at)) = password {
@@ -183,23 +147,12 @@ pub(super) fn write_password(
     password: &Hash,
     expires_at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    UpdatePassword {
-        id: row.id,
-        password: password.as_str(),
-        expires_at,
-        version: row.version,
-        now: meta.now,
-    }
-    .execute(connection)?;
+    UpdatePassword { id: row.id, password: password.as_str(), expires_at, version: row.version, now: meta.now }
+        .execute(connection)?;
     let before = json!({"passwordExpiresAt": row.password_expires_at});
     row.password_expires_at = expires_at;
     let after = json!({"passwordExpiresAt": row.password_expires_at});
-    record(
-        connection,
-        SCHEMA,
-        meta,
-        change("PasswordModified", row, Some(before), Some(after)),
-    )
+    record(connection, SCHEMA, meta, change("PasswordModified", row, Some(before), Some(after)))
 }
 
 pub(super) fn delete(
@@ -212,10 +165,7 @@ pub(super) fn delete(
     seen.check(before.version)?;
     keep_an_admin(connection, organisation, &before, None)?;
     DeleteLogin { id }.execute(connection)?;
-    let gone = Change {
-        version: before.version + 1,
-        ..change("LoginDeleted", &before, Some(whole(&before)), None)
-    };
+    let gone = Change { version: before.version + 1, ..change("LoginDeleted", &before, Some(whole(&before)), None) };
     record(connection, SCHEMA, meta, gone)
 }
 
@@ -233,18 +183,11 @@ fn keep_an_admin(
         return Ok(());
     }
     organisations::lock(connection, organisation)?;
-    let others: i64 = CountOtherAdmins {
-        organisation,
-        id: before.id,
-    }
-    .get_result(connection)?;
+    let others: i64 = CountOtherAdmins { organisation, id: before.id }.get_result(connection)?;
     if others > 0 {
         return Ok(());
     }
-    Err(Error::conflict(
-        "last-admin",
-        "the organisation's last admin who can sign in must stay one",
-    ))
+    Err(Error::conflict("last-admin", "the organisation's last admin who can sign in must stay one"))
 }
 
 /// Refuses a person who was deleted. After the write: its key has locked the person by then, so a deletion under way
@@ -253,27 +196,19 @@ fn link(connection: &mut PgConnection, row: &LoginRow) -> Result<(), Error> {
     let (Some(organisation), Some(profile)) = (row.organisation_id, row.profile_id) else {
         return Ok(());
     };
-    let there = persons::table
-        .find((organisation, profile))
-        .select(persons::id);
+    let there = persons::table.find((organisation, profile)).select(persons::id);
     let there: bool = diesel::select(diesel::dsl::exists(there)).get_result(connection)?;
     if there { Ok(()) } else { Err(no_such_person()) }
 }
 
 fn no_such_person() -> Error {
-    Error::invalid(
-        "profileId",
-        "not_found",
-        "there is no such person in the organisation",
-    )
+    Error::invalid("profileId", "not_found", "there is no such person in the organisation")
 }
 
 /// What a failed write of a login means.
 fn understood(result: QueryResult<usize>) -> Result<(), Error> {
     result
-        .on_constraint("logins_email_key", || {
-            Error::conflict("email-taken", "another login has this e-mail address")
-        })
+        .on_constraint("logins_email_key", || Error::conflict("email-taken", "another login has this e-mail address"))
         .on_constraint("logins_profile_id_fkey", no_such_person)
         .map(drop)
 }

@@ -28,9 +28,7 @@ pub(super) fn create(
     password: &Hash,
     expires_at: DateTime<Utc>,
 ) -> Result<OperatorMade, Error> {
-    let scope = FindScope { email }
-        .get_result::<String>(connection)
-        .optional()?;
+    let scope = FindScope { email }.get_result::<String>(connection).optional()?;
     match scope.as_deref() {
         Some("operator") => return Ok(OperatorMade::Present),
         Some(_) => return Ok(OperatorMade::Taken),

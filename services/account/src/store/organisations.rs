@@ -26,10 +26,7 @@ kit::statement! {
         "update account.organisations set name = $2, plan_code = $3, version = $4, updated_at = $5 where id = $1"
 }
 
-pub(super) fn find(
-    connection: &mut PgConnection,
-    id: OrganisationId,
-) -> Result<Organisation, Error> {
+pub(super) fn find(connection: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
     let found = organisations::table
         .left_join(standings::table.on(standings::organisation_id.eq(organisations::id)))
         .filter(organisations::id.eq(id))
@@ -51,10 +48,7 @@ kit::statement! {
 }
 
 /// Each organisation as [`find`] finds it, by one statement.
-pub(super) fn find_all(
-    connection: &mut PgConnection,
-    ids: &[OrganisationId],
-) -> Found<Organisation> {
+pub(super) fn find_all(connection: &mut PgConnection, ids: &[OrganisationId]) -> Found<Organisation> {
     if let &[id] = ids {
         return match find(connection, id) {
             Err(Error::NotFound) => Ok(vec![Err(Error::NotFound)]),
@@ -63,18 +57,12 @@ pub(super) fn find_all(
     }
     type Row = (Option<OrganisationRow>, Option<String>);
     let rows: Vec<(i64, Row)> = FindOrganisations { ids }.load(connection)?;
-    let found = |(row, standing): Row| {
-        row.map(|row| Organisation::new(row, standing))
-            .ok_or(Error::NotFound)
-    };
+    let found = |(row, standing): Row| row.map(|row| Organisation::new(row, standing)).ok_or(Error::NotFound);
     Ok(in_order(ids.len(), rows)?.into_iter().map(found).collect())
 }
 
 /// The row, locked against other changes of it; children may still refer to it meanwhile.
-pub(super) fn lock(
-    connection: &mut PgConnection,
-    id: OrganisationId,
-) -> Result<OrganisationRow, Error> {
+pub(super) fn lock(connection: &mut PgConnection, id: OrganisationId) -> Result<OrganisationRow, Error> {
     let found = organisations::table
         .filter(organisations::id.eq(id))
         .select(OrganisationRow::as_select())
@@ -94,19 +82,11 @@ pub(super) fn create(
     // Asked before the insert, which would find the taken name (409) before the unknown plan (422). Plans never go.
     plan_store::find(connection, &new.plan)?.ok_or_else(no_such_plan)?;
     let id = OrganisationId::new(meta.now);
-    InsertOrganisation {
-        id,
-        name: &new.name,
-        plan: &new.plan,
-        now: meta.now,
-    }
-    .execute(connection)
-    .on_constraint("organisations_name_key", name_taken)?;
+    InsertOrganisation { id, name: &new.name, plan: &new.plan, now: meta.now }
+        .execute(connection)
+        .on_constraint("organisations_name_key", name_taken)?;
     let after = json!({"name": new.name, "plan": new.plan});
-    let change = Change {
-        before: None,
-        ..change("OrganisationCreated", id, 1, Value::Null, after)
-    };
+    let change = Change { before: None, ..change("OrganisationCreated", id, 1, Value::Null, after) };
     record(connection, SCHEMA, meta, change)?;
     let admin = LoginRow {
         organisation_id: Some(id),
@@ -122,11 +102,7 @@ pub(super) fn create(
     };
     logins::insert(connection, meta, &admin, password)?;
     let organisation = find_written(connection, id)?;
-    reply::created(
-        format!("/organisations/{id}"),
-        organisation.version,
-        &organisation,
-    )
+    reply::created(format!("/organisations/{id}"), organisation.version, &organisation)
 }
 
 pub(super) fn update(
@@ -148,32 +124,16 @@ pub(super) fn update(
     }
     if renamed || replanned {
         let version = before.version + 1;
-        UpdateOrganisation {
-            id,
-            name,
-            plan,
-            version,
-            now: meta.now,
-        }
-        .execute(connection)
-        .on_constraint("organisations_name_key", name_taken)?;
+        UpdateOrganisation { id, name, plan, version, now: meta.now }
+            .execute(connection)
+            .on_constraint("organisations_name_key", name_taken)?;
         if renamed {
             let (old, new) = (json!({"name": before.name}), json!({"name": name}));
-            record(
-                connection,
-                SCHEMA,
-                meta,
-                change("OrganisationModified", id, version, old, new),
-            )?;
+            record(connection, SCHEMA, meta, change("OrganisationModified", id, version, old, new))?;
         }
         if replanned {
             let (old, new) = (json!({"plan": before.plan_code}), json!({"plan": plan}));
-            record(
-                connection,
-                SCHEMA,
-                meta,
-                change("SubscriptionPlanModified", id, version, old, new),
-            )?;
+            record(connection, SCHEMA, meta, change("SubscriptionPlanModified", id, version, old, new))?;
         }
     }
     find_written(connection, id)
@@ -187,13 +147,7 @@ fn find_written(connection: &mut PgConnection, id: OrganisationId) -> Result<Org
     })
 }
 
-fn change(
-    kind: &'static str,
-    id: OrganisationId,
-    version: i64,
-    before: Value,
-    after: Value,
-) -> Change {
+fn change(kind: &'static str, id: OrganisationId, version: i64, before: Value, after: Value) -> Change {
     Change {
         kind,
         organisation_id: Some(id),
@@ -223,12 +177,7 @@ fn check_fit(connection: &mut PgConnection, id: OrganisationId, plan: &str) -> R
         .left_join(head_counts::table.on(head_counts::organisation_id.eq(id)))
         .filter(plans::code.eq(plan))
         .select((
-            (
-                plans::api_limit,
-                plans::domain_limit,
-                plans::sub_domain_limit,
-                plans::user_limit,
-            ),
+            (plans::api_limit, plans::domain_limit, plans::sub_domain_limit, plans::user_limit),
             (
                 usage::apis.nullable(),
                 usage::domains.nullable(),
@@ -255,7 +204,5 @@ fn check_fit(connection: &mut PgConnection, id: OrganisationId, plan: &str) -> R
         return Ok(());
     }
     let detail = format!("more is in use than the plan {plan} allows");
-    Err(Error::conflict("plan-limit-reached", detail)
-        .with("plan", plan)
-        .with("excess", excess))
+    Err(Error::conflict("plan-limit-reached", detail).with("plan", plan).with("excess", excess))
 }

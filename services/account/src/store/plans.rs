@@ -40,47 +40,23 @@ kit::statement! {
 }
 
 pub(super) fn list(connection: &mut PgConnection, page: &Page) -> Result<Paged<Plan>, Error> {
-    let (after, after_id) = page
-        .after
-        .map_or((DateTime::UNIX_EPOCH, uuid::Uuid::nil()), |place| {
-            (place.created_at, place.id)
-        });
-    let rows: Vec<(PlanRow, uuid::Uuid)> = ListPlans {
-        after,
-        after_id,
-        limit: page.fetch(),
-    }
-    .load(connection)?;
-    Ok(page
-        .finish(rows, |(row, place)| Keyset::new(row.created_at, *place))
-        .map(|(row, _)| Plan::from(row)))
+    let (after, after_id) =
+        page.after.map_or((DateTime::UNIX_EPOCH, uuid::Uuid::nil()), |place| (place.created_at, place.id));
+    let rows: Vec<(PlanRow, uuid::Uuid)> = ListPlans { after, after_id, limit: page.fetch() }.load(connection)?;
+    Ok(page.finish(rows, |(row, place)| Keyset::new(row.created_at, *place)).map(|(row, _)| Plan::from(row)))
 }
 
 pub(super) fn find(connection: &mut PgConnection, code: &str) -> Result<Option<PlanRow>, Error> {
-    Ok(plans::table
-        .filter(plans::code.eq(code))
-        .select(PlanRow::as_select())
-        .first(connection)
-        .optional()?)
+    Ok(plans::table.filter(plans::code.eq(code)).select(PlanRow::as_select()).first(connection).optional()?)
 }
 
-pub(super) fn create(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    new: NewPlan,
-) -> Result<Reply, Error> {
+pub(super) fn create(connection: &mut PgConnection, meta: &Meta, new: NewPlan) -> Result<Reply, Error> {
     let row = new.row(meta.now);
     insert(&row)
         .execute(connection)
-        .on_constraint("plans_pkey", || {
-            Error::conflict("code-taken", "another plan has this code")
-        })?;
+        .on_constraint("plans_pkey", || Error::conflict("code-taken", "another plan has this code"))?;
     record(connection, SCHEMA, meta, change("PlanCreated", &row, None))?;
-    reply::created(
-        format!("/plans/{}", row.code),
-        row.version,
-        &Plan::from(row),
-    )
+    reply::created(format!("/plans/{}", row.code), row.version, &Plan::from(row))
 }
 
 fn insert(row: &PlanRow) -> InsertPlan<'_> {
@@ -111,14 +87,8 @@ pub(super) fn update(
     seen: IfMatch,
     patch: Json<PlanPatch>,
 ) -> Result<Plan, Error> {
-    let locked = plans::table
-        .filter(plans::code.eq(code))
-        .select(PlanRow::as_select())
-        .for_no_key_update();
-    let before: PlanRow = locked
-        .first(connection)
-        .optional()?
-        .ok_or(Error::NotFound)?;
+    let locked = plans::table.filter(plans::code.eq(code)).select(PlanRow::as_select()).for_no_key_update();
+    let before: PlanRow = locked.first(connection).optional()?.ok_or(Error::NotFound)?;
     seen.check(before.version)?;
     let mut after = patch.check()?.apply(&before);
     if after == before {
@@ -145,12 +115,7 @@ pub(super) fn update(
             plans::updated_at.eq(after.updated_at),
         ))
         .execute(connection)?;
-    record(
-        connection,
-        SCHEMA,
-        meta,
-        change("PlanModified", &after, Some(&before)),
-    )?;
+    record(connection, SCHEMA, meta, change("PlanModified", &after, Some(&before)))?;
     Ok(after.into())
 }
 

@@ -59,14 +59,8 @@ pub struct Subjects {
 impl Subjects {
     /// The e-mail is hashed: whether it exists or not, it is kept for a quarter of an hour and needs not be readable.
     pub fn new(email: &str, address: &str) -> Self {
-        let hash: String = Sha256::digest(folded(email))
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Self {
-            login: format!("login:{hash}"),
-            address: format!("address:{address}"),
-        }
+        let hash: String = Sha256::digest(folded(email)).iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { login: format!("login:{hash}"), address: format!("address:{address}") }
     }
 
     fn both(&self) -> Vec<String> {
@@ -108,33 +102,20 @@ pub struct Failures {
 
 impl Failures {
     fn new(subjects: &Subjects, rows: Vec<(String, i32, DateTime<Utc>)>) -> Self {
-        let of = |subject: &str| {
-            rows.iter()
-                .find(|row| row.0 == subject)
-                .map(|row| (row.1, row.2))
-        };
-        Self {
-            login: of(&subjects.login),
-            address: of(&subjects.address),
-        }
+        let of = |subject: &str| rows.iter().find(|row| row.0 == subject).map(|row| (row.1, row.2));
+        Self { login: of(&subjects.login), address: of(&subjects.address) }
     }
 
     /// 429 until the window's end if there are too many; `more` are still allowed above the last allowed one.
     pub fn within(&self, limits: &Limits, more: i32, now: DateTime<Utc>) -> Result<(), Error> {
-        let over = |failures: Option<(i32, DateTime<Utc>)>, limit: i32| {
-            failures.filter(|(count, _)| *count >= limit + more)
-        };
-        let ends = [
-            over(self.login, limits.per_login),
-            over(self.address, limits.per_address),
-        ];
+        let over =
+            |failures: Option<(i32, DateTime<Utc>)>, limit: i32| failures.filter(|(count, _)| *count >= limit + more);
+        let ends = [over(self.login, limits.per_login), over(self.address, limits.per_address)];
         match ends.into_iter().flatten().map(|(_, ends)| ends).max() {
             None => Ok(()),
             Some(end) => {
                 let seconds = u64::try_from((end - now).num_seconds()).unwrap_or_default();
-                Err(Error::TooMany {
-                    retry_after: seconds + 1,
-                })
+                Err(Error::TooMany { retry_after: seconds + 1 })
             }
         }
     }
@@ -179,16 +160,9 @@ fn attempts(
     subjects: &Subjects,
     now: DateTime<Utc>,
 ) -> Result<Attempts, Error> {
-    let rows = ListFailures {
-        subjects: subjects.both(),
-        now,
-    }
-    .load(connection)?;
+    let rows = ListFailures { subjects: subjects.both(), now }.load(connection)?;
     let seen = found.map(|(login, hash)| Seen { login, hash });
-    Ok(Attempts {
-        seen,
-        failures: Failures::new(subjects, rows),
-    })
+    Ok(Attempts { seen, failures: Failures::new(subjects, rows) })
 }
 
 /// The failures with this one.
@@ -198,12 +172,7 @@ pub(super) fn count_failure(
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<Failures, Error> {
-    let rows = CountFailure {
-        subjects: subjects.both(),
-        now,
-        window_ends_at: now + limits.window,
-    }
-    .load(connection)?;
+    let rows = CountFailure { subjects: subjects.both(), now, window_ends_at: now + limits.window }.load(connection)?;
     Ok(Failures::new(subjects, rows))
 }
 
@@ -214,19 +183,12 @@ pub(super) fn admit(
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let rows = ListFailures {
-        subjects: subjects.both(),
-        now,
-    }
-    .load(connection)?;
+    let rows = ListFailures { subjects: subjects.both(), now }.load(connection)?;
     let failures = Failures::new(subjects, rows);
     failures.within(limits, 0, now)?;
     // The address's stay: who owns one login must not earn guesses at others by signing in.
     if failures.login.is_some() {
-        ForgetFailures {
-            subject: &subjects.login,
-        }
-        .execute(connection)?;
+        ForgetFailures { subject: &subjects.login }.execute(connection)?;
     }
     Ok(())
 }
@@ -240,14 +202,10 @@ pub(super) fn set_password(
     expires_at: DateTime<Utc>,
 ) -> Result<bool, Error> {
     use crate::schema::logins as table;
-    let locked = table::table
-        .filter(table::id.eq(id))
-        .select((LoginRow::as_select(), table::password_hash))
-        .for_no_key_update();
+    let locked =
+        table::table.filter(table::id.eq(id)).select((LoginRow::as_select(), table::password_hash)).for_no_key_update();
     let found = locked.first::<(LoginRow, String)>(connection).optional()?;
-    let Some((mut login, _)) =
-        found.filter(|(login, hash)| hash == seen && login.disabled_at.is_none())
-    else {
+    let Some((mut login, _)) = found.filter(|(login, hash)| hash == seen && login.disabled_at.is_none()) else {
         return Ok(false);
     };
     login.version += 1;

@@ -11,9 +11,6 @@ kit::statement! {
          where f.window_ends_at <= $1 order by f.window_ends_at limit 1000 for update skip locked)"
 }
 
-pub(super) fn purge_failures(
-    connection: &mut PgConnection,
-    now: DateTime<Utc>,
-) -> Result<usize, Error> {
+pub(super) fn purge_failures(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<usize, Error> {
     Ok(PurgeFailures { now }.execute(connection)?)
 }

@@ -58,10 +58,7 @@ struct Endpoints<'a> {
 impl Endpoints<'_> {
     fn login(&self, email: &str) -> Uuid {
         let body = json!({"email": email, "password": PASSWORD, "scope": "member"});
-        let post = self
-            .api
-            .post(&self.tenant.path("/logins"))
-            .token(&self.tenant.admin_token);
+        let post = self.api.post(&self.tenant.path("/logins")).token(&self.tenant.admin_token);
         post.json(&body).send().expect(201).id()
     }
 
@@ -76,28 +73,16 @@ impl Endpoints<'_> {
             }
             "update_organisation" => {
                 let body = json!({"name": unique(), "plan": "enterprise"});
-                (
-                    api.patch(&tenant.path(""))
-                        .token(admin)
-                        .if_match("\"1\"")
-                        .json(&body),
-                    200,
-                )
+                (api.patch(&tenant.path("")).token(admin).if_match("\"1\"").json(&body), 200)
             }
             "create_login" => {
                 let body = json!({"email": mail(), "password": PASSWORD, "scope": "member", "profileId": tenant.admin_profile});
-                (
-                    api.post(&tenant.path("/logins")).token(admin).json(&body),
-                    201,
-                )
+                (api.post(&tenant.path("/logins")).token(admin).json(&body), 201)
             }
             "update_login" => {
                 let body = json!({"email": mail(), "password": "another password", "scope": "admin", "disabled": true});
                 let path = tenant.path(&format!("/logins/{}", self.login(&mail())));
-                (
-                    api.patch(&path).token(admin).if_match("\"1\"").json(&body),
-                    200,
-                )
+                (api.patch(&path).token(admin).if_match("\"1\"").json(&body), 200)
             }
             "delete_login" => {
                 let path = tenant.path(&format!("/logins/{}", self.login(&mail())));
@@ -115,19 +100,9 @@ impl Endpoints<'_> {
             }
             "update_plan" => {
                 let body = json!({"monthlyPriceCents": 7700});
-                (
-                    api.patch("/plans/team")
-                        .token(self.operator)
-                        .if_match("\"1\"")
-                        .json(&body),
-                    200,
-                )
+                (api.patch("/plans/team").token(self.operator).if_match("\"1\"").json(&body), 200)
             }
-            "create_session" => (
-                api.post("/sessions")
-                    .json(&json!({"email": self.email, "password": PASSWORD})),
-                200,
-            ),
+            "create_session" => (api.post("/sessions").json(&json!({"email": self.email, "password": PASSWORD})), 200),
             "create_session+newPassword" => {
                 let body = json!({"email": self.email, "password": PASSWORD, "newPassword": "the next password"});
                 (api.post("/sessions").json(&body), 200)
@@ -138,23 +113,13 @@ impl Endpoints<'_> {
 }
 
 fn keys(value: &Value) -> Vec<&str> {
-    let mut keys: Vec<_> = value
-        .as_object()
-        .expect("an object")
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let mut keys: Vec<_> = value.as_object().expect("an object").keys().map(String::as_str).collect();
     keys.sort_unstable();
     keys
 }
 
 fn texts(list: &Value) -> Vec<&str> {
-    let mut texts: Vec<_> = list
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter_map(Value::as_str)
-        .collect();
+    let mut texts: Vec<_> = list.as_array().expect("a list").iter().filter_map(Value::as_str).collect();
     texts.sort_unstable();
     texts
 }
@@ -165,17 +130,9 @@ fn every_endpoint_leaves_what_the_table_names() {
     let table = &table["account"];
     let here = Here::new();
     let (_, email, _) = here.organisation("free");
-    let (tenant, operator) = (
-        here.world.tenant("team"),
-        here.world.fixture.operator_token(),
-    );
+    let (tenant, operator) = (here.world.tenant("team"), here.world.fixture.operator_token());
     // Linking the admin to a person was the organisation's login's change, not the organisation's: its version is 1.
-    let endpoints = Endpoints {
-        api: &here.account,
-        tenant: &tenant,
-        operator: &operator,
-        email,
-    };
+    let endpoints = Endpoints { api: &here.account, tenant: &tenant, operator: &operator, email };
     let mut superuser = here.superuser();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for (name, kinds) in table["endpoints"].as_object().expect("endpoints") {
@@ -193,26 +150,10 @@ fn every_endpoint_leaves_what_the_table_names() {
             for side in [&row.before, &row.after].into_iter().flatten() {
                 assert_eq!(keys(side), declared, "{name}: {row:?}");
             }
-            assert_eq!(
-                row.before.is_none(),
-                row.kind.ends_with("Created"),
-                "{row:?}"
-            );
-            assert_eq!(
-                row.after.is_none(),
-                row.kind.ends_with("Deleted"),
-                "{row:?}"
-            );
-            assert_eq!(
-                row.organisation_id.is_none(),
-                row.kind.starts_with("Plan"),
-                "{row:?}"
-            );
-            assert_eq!(
-                row.actor_id.is_none(),
-                name == "create_organisation",
-                "{name}: {row:?}"
-            );
+            assert_eq!(row.before.is_none(), row.kind.ends_with("Created"), "{row:?}");
+            assert_eq!(row.after.is_none(), row.kind.ends_with("Deleted"), "{row:?}");
+            assert_eq!(row.organisation_id.is_none(), row.kind.starts_with("Plan"), "{row:?}");
+            assert_eq!(row.actor_id.is_none(), name == "create_organisation", "{name}: {row:?}");
             assert!(!row.entity_id.is_empty());
         }
     }
@@ -226,13 +167,7 @@ fn what_changes_nothing_leaves_nothing() {
     let here = Here::new();
     let (org, email, token) = here.organisation("free");
     let path = format!("/organisations/{org}");
-    let own = here
-        .account
-        .get(&path)
-        .token(&token)
-        .send()
-        .expect(200)
-        .json();
+    let own = here.account.get(&path).token(&token).send().expect(200).json();
     let mut superuser = here.superuser();
     let mut none = |call: Call, status: u16| {
         let id = format!("nothing-{}", unique());
@@ -240,42 +175,16 @@ fn what_changes_nothing_leaves_nothing() {
         let rows = changes_of(&mut superuser, &id);
         assert!(rows.is_empty(), "{rows:?}");
     };
-    let patch = |body: Value, etag: &str| {
-        here.account
-            .patch(&path)
-            .token(&token)
-            .if_match(etag)
-            .json(&body)
-    };
-    none(
-        patch(json!({"name": own["name"], "plan": "free"}), "\"1\""),
-        200,
-    );
+    let patch = |body: Value, etag: &str| here.account.patch(&path).token(&token).if_match(etag).json(&body);
+    none(patch(json!({"name": own["name"], "plan": "free"}), "\"1\""), 200);
     none(patch(json!({"name": "stale"}), "\"7\""), 412);
     none(patch(json!({"plan": "none"}), "\"1\""), 422);
     let body = json!({"email": email, "password": PASSWORD, "scope": "member"});
-    none(
-        here.account
-            .post(&format!("{path}/logins"))
-            .token(&token)
-            .json(&body),
-        409,
-    );
-    none(
-        here.account
-            .post("/sessions")
-            .json(&json!({"email": email, "password": "a guess"})),
-        401,
-    );
+    none(here.account.post(&format!("{path}/logins")).token(&token).json(&body), 409);
+    none(here.account.post("/sessions").json(&json!({"email": email, "password": "a guess"})), 401);
     // A replay: the first one's change is all there is.
     let body = json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": "member"});
-    let post = || {
-        here.account
-            .post(&format!("{path}/logins"))
-            .token(&token)
-            .idempotency_key("k")
-            .json(&body)
-    };
+    let post = || here.account.post(&format!("{path}/logins")).token(&token).idempotency_key("k").json(&body);
     post().send().expect(201);
     none(post(), 201);
 }

@@ -14,20 +14,15 @@ struct Count {
 }
 
 fn operators(db: &dyn Database) -> i64 {
-    let text =
-        "select count(*) from account.logins where scope = 'operator' and organisation_id is null";
-    let row: Count = sql_query(text)
-        .get_result(&mut db.connect("account_reader"))
-        .expect("a count");
+    let text = "select count(*) from account.logins where scope = 'operator' and organisation_id is null";
+    let row: Count = sql_query(text).get_result(&mut db.connect("account_reader")).expect("a count");
     row.count
 }
 
 #[test]
 fn an_operator_is_made_once() {
     let db = TestDb::new();
-    let make = |email: &str, password: &str| {
-        command(&db, &["create-operator", "--email", email], password)
-    };
+    let make = |email: &str, password: &str| command(&db, &["create-operator", "--email", email], password);
     let (code, out, error) = make("root@here.example", &format!("{PASSWORD}\n"));
     assert_eq!(code, 0, "{error}");
     assert!(out.contains("root@here.example"), "{out}");
@@ -38,13 +33,8 @@ fn an_operator_is_made_once() {
     let log = sql_query(
         "select kind as text from account.changes where kind = 'LoginCreated' and organisation_id is null and actor_id is null",
     );
-    let rows: Vec<TextRow> = log
-        .load(&mut db.connect("account_reader"))
-        .expect("changes");
-    assert_eq!(
-        rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(),
-        ["LoginCreated"]
-    );
+    let rows: Vec<TextRow> = log.load(&mut db.connect("account_reader")).expect("changes");
+    assert_eq!(rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["LoginCreated"]);
 }
 
 #[derive(QueryableByName)]
@@ -56,9 +46,7 @@ struct TextRow {
 #[test]
 fn bad_input_is_exit_code_2_and_makes_nobody() {
     let here = Here::new();
-    let make = |email: &str, password: &str| {
-        command(&*here.db, &["create-operator", "--email", email], password)
-    };
+    let make = |email: &str, password: &str| command(&*here.db, &["create-operator", "--email", email], password);
     for (email, password, named) in [
         ("nobody", PASSWORD, "--email"),
         ("root@here.example", "short", "password"),

@@ -17,8 +17,7 @@ fn at_once(calls: Vec<Call>) -> Vec<Response> {
     thread::scope(|scope| {
         let start = |call| scope.spawn(|| send(call));
         let all: Vec<_> = calls.into_iter().map(start).collect();
-        let answer =
-            |answer: thread::ScopedJoinHandle<'_, Response>| answer.join().expect("no panic");
+        let answer = |answer: thread::ScopedJoinHandle<'_, Response>| answer.join().expect("no panic");
         all.into_iter().map(answer).collect()
     })
 }
@@ -28,10 +27,7 @@ fn statuses(answers: &[Response]) -> Vec<u16> {
 }
 
 fn count(answers: &[Response], status: u16) -> usize {
-    answers
-        .iter()
-        .filter(|answer| answer.status == status)
-        .count()
+    answers.iter().filter(|answer| answer.status == status).count()
 }
 
 #[test]
@@ -42,66 +38,22 @@ fn two_last_admins_cant_remove_each_other() {
         let logins = format!("/organisations/{org}/logins");
         let email = format!("{}@here.example", unique());
         let body = json!({"email": email, "password": PASSWORD, "scope": "admin"});
-        here.account
-            .post(&logins)
-            .token(&first)
-            .json(&body)
-            .send()
-            .expect(201);
+        here.account.post(&logins).token(&first).json(&body).send().expect(201);
         let second = token(&here.sign_in(&email, PASSWORD).expect(200));
-        let page = here
-            .account
-            .get(&logins)
-            .token(&first)
-            .send()
-            .expect(200)
-            .json();
-        let path = |index: usize| {
-            format!(
-                "{logins}/{}",
-                page["items"][index]["id"].as_str().expect("an id")
-            )
-        };
+        let page = here.account.get(&logins).token(&first).send().expect(200).json();
+        let path = |index: usize| format!("{logins}/{}", page["items"][index]["id"].as_str().expect("an id"));
         let take = |path: String, token: &str| match round % 3 {
             0 => here.account.delete(&path).token(token).if_match("\"1\""),
-            1 => here
-                .account
-                .patch(&path)
-                .token(token)
-                .if_match("\"1\"")
-                .json(&json!({"scope": "member"})),
-            _ => here
-                .account
-                .patch(&path)
-                .token(token)
-                .if_match("\"1\"")
-                .json(&json!({"disabled": true})),
+            1 => here.account.patch(&path).token(token).if_match("\"1\"").json(&json!({"scope": "member"})),
+            _ => here.account.patch(&path).token(token).if_match("\"1\"").json(&json!({"disabled": true})),
         };
         // Who comes while the other is under way would be the last (409), who comes after is no admin any more (403).
         let answers = at_once(vec![take(path(1), &first), take(path(0), &second)]);
-        assert_eq!(
-            count(&answers, 409) + count(&answers, 403),
-            1,
-            "round {round}: {:?}",
-            statuses(&answers)
-        );
-        assert_eq!(
-            count(&answers, 200) + count(&answers, 204),
-            1,
-            "round {round}: {:?}",
-            statuses(&answers)
-        );
-        let page = here
-            .account
-            .get(&logins)
-            .token(&first)
-            .send()
-            .expect(200)
-            .json();
+        assert_eq!(count(&answers, 409) + count(&answers, 403), 1, "round {round}: {:?}", statuses(&answers));
+        assert_eq!(count(&answers, 200) + count(&answers, 204), 1, "round {round}: {:?}", statuses(&answers));
+        let page = here.account.get(&logins).token(&first).send().expect(200).json();
         let items = page["items"].as_array().expect("items");
-        let admins = items
-            .iter()
-            .filter(|login| login["scope"] == "admin" && login["disabled"] == false);
+        let admins = items.iter().filter(|login| login["scope"] == "admin" && login["disabled"] == false);
         assert_eq!(admins.count(), 1, "round {round}: {page}");
     }
 }
@@ -112,17 +64,11 @@ fn a_name_is_taken_once() {
     let name = format!("Org {}", unique());
     let calls = (0..8).map(|number| {
         let email = format!("{number}-{}@here.example", unique());
-        let body =
-            json!({"name": name, "plan": "free", "admin": {"email": email, "password": PASSWORD}});
+        let body = json!({"name": name, "plan": "free", "admin": {"email": email, "password": PASSWORD}});
         here.account.post("/organisations").json(&body)
     });
     let answers = at_once(calls.collect());
-    assert_eq!(
-        (count(&answers, 201), count(&answers, 409)),
-        (1, 7),
-        "{:?}",
-        statuses(&answers)
-    );
+    assert_eq!((count(&answers, 201), count(&answers, 409)), (1, 7), "{:?}", statuses(&answers));
 }
 
 #[test]
@@ -131,28 +77,11 @@ fn concurrent_repeats_wait_for_the_first_and_get_its_answer() {
     let (org, _, token) = here.organisation("free");
     let logins = format!("/organisations/{org}/logins");
     let body = json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": "member"});
-    let call = here
-        .account
-        .post(&logins)
-        .token(&token)
-        .idempotency_key("the-same")
-        .json(&body);
+    let call = here.account.post(&logins).token(&token).idempotency_key("the-same").json(&body);
     let answers = at_once(vec![call; 8]);
     assert_eq!(count(&answers, 201), 8, "{:?}", statuses(&answers));
-    assert!(
-        answers
-            .iter()
-            .all(|answer| answer.json() == answers[0].json()),
-        "{:?}",
-        statuses(&answers)
-    );
-    let page = here
-        .account
-        .get(&logins)
-        .token(&token)
-        .send()
-        .expect(200)
-        .json();
+    assert!(answers.iter().all(|answer| answer.json() == answers[0].json()), "{:?}", statuses(&answers));
+    let page = here.account.get(&logins).token(&token).send().expect(200).json();
     assert_eq!(page["items"].as_array().map(Vec::len), Some(2), "{page}");
 }
 
@@ -162,22 +91,10 @@ fn a_password_is_changed_once() {
     let (_, email, token) = here.organisation("free");
     let calls = (0..4).map(|number| {
         let body = json!({"current": PASSWORD, "new": format!("the new password {number}")});
-        here.account
-            .put("/logins/me/password")
-            .token(&token)
-            .json(&body)
+        here.account.put("/logins/me/password").token(&token).json(&body)
     });
     let answers = at_once(calls.collect());
-    assert_eq!(
-        (count(&answers, 204), count(&answers, 422)),
-        (1, 3),
-        "{:?}",
-        statuses(&answers)
-    );
-    let winner = answers
-        .iter()
-        .position(|answer| answer.status == 204)
-        .expect("one");
-    here.sign_in(&email, &format!("the new password {winner}"))
-        .expect(200);
+    assert_eq!((count(&answers, 204), count(&answers, 422)), (1, 3), "{:?}", statuses(&answers));
+    let winner = answers.iter().position(|answer| answer.status == 204).expect("one");
+    here.sign_in(&email, &format!("the new password {winner}")).expect(200);
 }

@@ -15,38 +15,22 @@ fn operations() -> Vec<behaviour::table::Operation> {
 #[test]
 fn every_route_is_an_operation_and_every_operation_a_route() {
     let routes: BTreeSet<_> = account::routes().list().into_iter().collect();
-    let contract: BTreeSet<_> = operations()
-        .into_iter()
-        .map(|o| (o.method, o.path))
-        .collect();
+    let contract: BTreeSet<_> = operations().into_iter().map(|o| (o.method, o.path)).collect();
     let undocumented: Vec<_> = routes.difference(&contract).collect();
     let missing: Vec<_> = contract.difference(&routes).collect();
-    assert!(
-        undocumented.is_empty() && missing.is_empty(),
-        "{undocumented:?} {missing:?}"
-    );
+    assert!(undocumented.is_empty() && missing.is_empty(), "{undocumented:?} {missing:?}");
 }
 
 #[test]
 fn operations_declare_the_changes_that_the_table_names() {
     let table: Value = serde_yaml_ng::from_str(CHANGES).expect("YAML");
     let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (name, kinds) in table["account"]["endpoints"]
-        .as_object()
-        .expect("endpoints")
-    {
+    for (name, kinds) in table["account"]["endpoints"].as_object().expect("endpoints") {
         let operation = name.split('+').next().unwrap_or(name).to_owned();
         let kinds = kinds.as_array().expect("a list").iter();
-        named
-            .entry(operation)
-            .or_default()
-            .extend(kinds.map(|kind| kind.as_str().expect("a kind").to_owned()));
+        named.entry(operation).or_default().extend(kinds.map(|kind| kind.as_str().expect("a kind").to_owned()));
     }
-    let writing = operations()
-        .into_iter()
-        .filter(|operation| operation.method != "GET");
-    let declared: BTreeMap<_, _> = writing
-        .map(|o| (o.id, o.changes.into_iter().collect()))
-        .collect();
+    let writing = operations().into_iter().filter(|operation| operation.method != "GET");
+    let declared: BTreeMap<_, _> = writing.map(|o| (o.id, o.changes.into_iter().collect())).collect();
     assert_eq!(declared, named);
 }

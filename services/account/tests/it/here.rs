@@ -69,11 +69,7 @@ impl Here {
     }
 
     /// With common settings of one's own as well.
-    pub fn custom(
-        db: Arc<dyn Database>,
-        mut settings: Settings,
-        change: impl FnOnce(&mut kit::Common),
-    ) -> Self {
+    pub fn custom(db: Arc<dyn Database>, mut settings: Settings, change: impl FnOnce(&mut kit::Common)) -> Self {
         let fresh = || account::keys::generate().expect("a key");
         settings.jwt_signing_key.get_or_insert_with(fresh);
         let clock = NamedTempFile::new().expect("a file");
@@ -81,30 +77,16 @@ impl Here {
         common.clock_file = Some(clock.path().to_owned());
         change(&mut common);
         let service = spawn_with::<Account>(common, settings).expect("Account starts");
-        let urls = Urls {
-            account: Some(service.url.clone()),
-            ..Urls::default()
-        };
+        let urls = Urls { account: Some(service.url.clone()), ..Urls::default() };
         let client = behaviour::http::Client::new();
-        let fixture = Local {
-            db: Arc::clone(&db),
-            account: client.api(&service.url),
-            operator: OnceLock::new(),
-        };
+        let fixture = Local { db: Arc::clone(&db), account: client.api(&service.url), operator: OnceLock::new() };
         let world = World::new(urls, fixture);
-        Self {
-            account: world.account(),
-            world,
-            _service: service,
-            db,
-            clock,
-        }
+        Self { account: world.account(), world, _service: service, db, clock }
     }
 
     /// Moves the service's clock so far ahead of the system's.
     pub fn clock(&self, seconds: i64) {
-        fs::write(self.clock.path(), format!("{seconds:+}"))
-            .expect("the clock file can be written");
+        fs::write(self.clock.path(), format!("{seconds:+}")).expect("the clock file can be written");
     }
 
     /// A connection of the superuser, who sees everything.
@@ -174,14 +156,7 @@ struct Local {
 impl Local {
     fn sign_in(&self, email: &str) -> String {
         let body = json!({"email": email, "password": PASSWORD});
-        token(
-            &self
-                .account
-                .post("/sessions")
-                .json(&body)
-                .send()
-                .expect(200),
-        )
+        token(&self.account.post("/sessions").json(&body).send().expect(200))
     }
 }
 
@@ -224,39 +199,16 @@ pub fn standing(db: &dyn Database, org: Uuid, standing: &str) {
 impl Fixture for Local {
     fn tenant(&self, plan: &str) -> Tenant {
         let name = format!("Tenant {}", unique());
-        let (admin, member) = (
-            format!("admin-{}@here.example", unique()),
-            format!("member-{}@here.example", unique()),
-        );
-        let body =
-            json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
-        let org = self
-            .account
-            .post("/organisations")
-            .json(&body)
-            .send()
-            .expect(201)
-            .id();
+        let (admin, member) = (format!("admin-{}@here.example", unique()), format!("member-{}@here.example", unique()));
+        let body = json!({"name": name, "plan": plan, "admin": {"email": admin, "password": PASSWORD}});
+        let org = self.account.post("/organisations").json(&body).send().expect(201).id();
         let (admin_profile, member_profile) = (person(&*self.db, org), person(&*self.db, org));
         let token = self.sign_in(&admin);
         let logins = format!("/organisations/{org}/logins");
-        let page = self
-            .account
-            .get(&logins)
-            .token(&token)
-            .send()
-            .expect(200)
-            .json();
-        let admin_login = page["items"][0]["id"]
-            .as_str()
-            .expect("an id")
-            .parse()
-            .expect("a UUID");
+        let page = self.account.get(&logins).token(&token).send().expect(200).json();
+        let admin_login = page["items"][0]["id"].as_str().expect("an id").parse().expect("a UUID");
         let body = json!({"profileId": admin_profile});
-        let link = self
-            .account
-            .patch(&format!("{logins}/{admin_login}"))
-            .token(&token);
+        let link = self.account.patch(&format!("{logins}/{admin_login}")).token(&token);
         link.if_match("\"1\"").json(&body).send().expect(200);
         let body = json!({"email": member, "password": PASSWORD, "scope": "member", "profileId": member_profile});
         let made = self.account.post(&logins).token(&token).json(&body).send();

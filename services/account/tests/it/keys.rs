@@ -29,19 +29,13 @@ fn published(db: &dyn Database) -> Vec<Key> {
 }
 
 fn with(keys: &str) -> Settings {
-    Settings {
-        jwt_signing_key: Some(keys.into()),
-        ..Settings::default()
-    }
+    Settings { jwt_signing_key: Some(keys.into()), ..Settings::default() }
 }
 
 #[test]
 fn a_rotation_leaves_no_token_behind() {
     let db: Arc<dyn Database> = Arc::new(TestDb::new());
-    let (old, new) = (
-        account::keys::generate().unwrap(),
-        account::keys::generate().unwrap(),
-    );
+    let (old, new) = (account::keys::generate().unwrap(), account::keys::generate().unwrap());
     let id = |pem: &str| account::keys::parse(pem).unwrap()[0].id.clone();
     let here = Here::on(Arc::clone(&db), with(&old));
     let (org, _, token) = here.organisation("free");
@@ -49,12 +43,7 @@ fn a_rotation_leaves_no_token_behind() {
 
     // Both configured: the new one signs, the old one's tokens live.
     let here = Here::on(Arc::clone(&db), with(&format!("{new}{old}")));
-    let get = |here: &Here| {
-        here.account
-            .get(&format!("/organisations/{org}"))
-            .token(&token)
-            .send()
-    };
+    let get = |here: &Here| here.account.get(&format!("/organisations/{org}")).token(&token).send();
     get(&here).expect(200);
     assert!(published(&*db).iter().all(|key| key.valid_until.is_none()));
     drop(here);
@@ -63,23 +52,12 @@ fn a_rotation_leaves_no_token_behind() {
     let here = Here::on(Arc::clone(&db), with(&new));
     get(&here).expect(200);
     let keys = published(&*db);
-    let retired = keys
-        .iter()
-        .find(|key| key.id == id(&old))
-        .and_then(|key| key.valid_until);
+    let retired = keys.iter().find(|key| key.id == id(&old)).and_then(|key| key.valid_until);
     let left = (retired.expect("an end") - Utc::now()).num_seconds();
     assert!((3500..=3600).contains(&left), "{left}");
-    assert!(
-        keys.iter()
-            .any(|key| key.id == id(&new) && key.valid_until.is_none())
-    );
+    assert!(keys.iter().any(|key| key.id == id(&new) && key.valid_until.is_none()));
     let listed = |here: &Here| {
-        let set = here
-            .account
-            .root("/.well-known/jwks.json")
-            .send()
-            .expect(200)
-            .json();
+        let set = here.account.root("/.well-known/jwks.json").send().expect(200).json();
         set["keys"].as_array().expect("keys").len()
     };
     assert_eq!(listed(&here), 2);
@@ -98,10 +76,7 @@ fn a_rotation_leaves_no_token_behind() {
 fn without_a_key_it_refuses_to_start_and_names_the_variable() {
     let db = TestDb::new();
     for keys in [None, Some(String::new()), Some("no key at all".into())] {
-        let settings = Settings {
-            jwt_signing_key: keys,
-            ..Settings::default()
-        };
+        let settings = Settings { jwt_signing_key: keys, ..Settings::default() };
         let start = spawn::<Account>(db.url("account_reader"), db.url("account_writer"), settings);
         let Err(kit::StartError::Usage(why)) = start.map(drop) else {
             panic!("it started, or failed otherwise");

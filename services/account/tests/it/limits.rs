@@ -51,10 +51,9 @@ fn a_login_is_closed_after_its_failures_and_opens_with_the_next_window() {
 fn another_way_to_write_an_e_mail_earns_no_further_guesses() {
     let here = here(3, 100);
     // The database takes them for one: a dot above, and a sigma that a text's own lower case writes otherwise at the end.
-    for (email, other) in [
-        ("ali@here.example", "al\u{130}@here.example"),
-        ("sofia\u{3c3}@here.example", "SOFIA\u{3a3}@here.example"),
-    ] {
+    for (email, other) in
+        [("ali@here.example", "al\u{130}@here.example"), ("sofia\u{3c3}@here.example", "SOFIA\u{3a3}@here.example")]
+    {
         let body = json!({"name": unique(), "plan": "free", "admin": {"email": email, "password": PASSWORD}});
         let post = here.account.post("/organisations").json(&body);
         post.send().expect(201);
@@ -76,10 +75,7 @@ fn a_right_password_forgets_the_logins_failures_but_not_the_addresses() {
         here.sign_in(&email, PASSWORD).expect(200);
     }
     // Four from this address so far.
-    problem(
-        &here.sign_in(&format!("{}@here.example", unique()), "a guess"),
-        401,
-    );
+    problem(&here.sign_in(&format!("{}@here.example", unique()), "a guess"), 401);
     retry_after(&here.sign_in(&email, PASSWORD));
 }
 
@@ -90,41 +86,23 @@ fn guesses_made_at_once_are_counted_one_by_one() {
     let statuses: Vec<u16> = thread::scope(|scope| {
         let guess = || here.sign_in(&email, "a guess").status;
         let all: Vec<_> = (0..20).map(|_| scope.spawn(guess)).collect();
-        all.into_iter()
-            .map(|guess| guess.join().expect("no panic"))
-            .collect()
+        all.into_iter().map(|guess| guess.join().expect("no panic")).collect()
     });
     let told = statuses.iter().filter(|status| **status == 401).count();
     assert_eq!(told, 5, "{statuses:?}");
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 429).count(),
-        15,
-        "{statuses:?}"
-    );
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 15, "{statuses:?}");
 }
 
 #[test]
 fn more_passwords_than_can_wait_are_refused_and_the_rest_is_served() {
-    let here = Here::with(Settings {
-        hash_queue_max: 2,
-        ..Settings::default()
-    });
+    let here = Here::with(Settings { hash_queue_max: 2, ..Settings::default() });
     let (_, email, _) = here.organisation("free");
     let answers: Vec<Response> = thread::scope(|scope| {
-        let all: Vec<_> = (0..40)
-            .map(|_| scope.spawn(|| here.sign_in(&email, PASSWORD)))
-            .collect();
-        all.into_iter()
-            .map(|answer| answer.join().expect("no panic"))
-            .collect()
+        let all: Vec<_> = (0..40).map(|_| scope.spawn(|| here.sign_in(&email, PASSWORD))).collect();
+        all.into_iter().map(|answer| answer.join().expect("no panic")).collect()
     });
-    let (served, refused): (Vec<_>, Vec<_>) =
-        answers.iter().partition(|answer| answer.status == 200);
-    assert!(
-        !served.is_empty() && !refused.is_empty(),
-        "{} served",
-        served.len()
-    );
+    let (served, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
+    assert!(!served.is_empty() && !refused.is_empty(), "{} served", served.len());
     for answer in refused {
         retry_after(answer);
     }
@@ -137,11 +115,7 @@ fn failures_are_changed_passwords_too() {
     let (_, email, token) = here.organisation("free");
     let put = || {
         let body = json!({"current": "a guess", "new": "quite another password"});
-        here.account
-            .put("/logins/me/password")
-            .token(&token)
-            .json(&body)
-            .send()
+        here.account.put("/logins/me/password").token(&token).json(&body).send()
     };
     problem(&put(), 422);
     problem(&put(), 422);
@@ -162,10 +136,7 @@ fn an_unknown_e_mail_takes_as_long_as_a_wrong_password() {
     };
     let least = |email: &str| (0..7).map(|_| app_ms(email)).fold(f64::MAX, f64::min);
     let (known, unknown) = (least(&email), least("nobody@here.example"));
-    assert!(
-        (0.5..2.0).contains(&(unknown / known)),
-        "unknown {unknown} ms, known {known} ms"
-    );
+    assert!((0.5..2.0).contains(&(unknown / known)), "unknown {unknown} ms, known {known} ms");
 }
 
 #[test]
@@ -188,15 +159,11 @@ fn the_right_guess_learns_nothing_if_the_limit_was_reached_while_it_was_hashed()
         let text = here.account.root("/metrics").send().expect(200).text();
         let mut lines = text.lines();
         let line = lines.find(|line| line.contains("queue_jobs{") && line.contains("\"write\""));
-        let number = line
-            .and_then(|line| line.rsplit_once(' '))
-            .expect("a gauge");
+        let number = line.and_then(|line| line.rsplit_once(' ')).expect("a gauge");
         number.1.parse().expect("a number")
     };
     let hold = format!("begin; select 1 from account.organisations where id = '{org}' for update");
-    superuser
-        .batch_execute(&hold)
-        .expect("the organisation is locked");
+    superuser.batch_execute(&hold).expect("the organisation is locked");
     thread::scope(|scope| {
         // The only thread that writes waits for the lock; who signs in, hashed already, waits behind it.
         let path = format!("/organisations/{org}");
@@ -206,14 +173,10 @@ fn the_right_guess_learns_nothing_if_the_limit_was_reached_while_it_was_hashed()
         let sign_in = || here.sign_in(&email, PASSWORD);
         let signed_in: Vec<_> = (0..12).map(|_| scope.spawn(sign_in)).collect();
         // Of eight that wait, jobs of the service's own are four at most: the others are sign-ins.
-        eventually("eight wait for the writer", || {
-            (waiting() >= 8).then_some(())
-        });
+        eventually("eight wait for the writer", || (waiting() >= 8).then_some(()));
         let failures = "insert into account.sign_in_failures \
             select 'address:127.0.0.1', 100, pg_catalog.now() + interval '5 minutes'; commit";
-        superuser
-            .batch_execute(failures)
-            .expect("others have failed");
+        superuser.batch_execute(failures).expect("others have failed");
         patched.join().expect("no panic").expect(200);
         for answer in signed_in {
             retry_after(&answer.join().expect("no panic"));
@@ -223,10 +186,7 @@ fn the_right_guess_learns_nothing_if_the_limit_was_reached_while_it_was_hashed()
 
 #[test]
 fn an_address_signs_up_so_many_an_hour_and_goes_on_signing_in() {
-    let here = Here::with(Settings {
-        sign_up_limit_per_address: 2,
-        ..Settings::default()
-    });
+    let here = Here::with(Settings { sign_up_limit_per_address: 2, ..Settings::default() });
     let (_, email, _) = here.organisation("free");
     here.organisation("free");
     let third = || {
@@ -241,11 +201,8 @@ fn an_address_signs_up_so_many_an_hour_and_goes_on_signing_in() {
 
 #[test]
 fn one_client_does_not_fill_the_hashing_queue() {
-    let here = Here::with(Settings {
-        hash_queue_per_client: 1,
-        sign_in_limit_per_address: 1000,
-        ..Settings::default()
-    });
+    let here =
+        Here::with(Settings { hash_queue_per_client: 1, sign_in_limit_per_address: 1000, ..Settings::default() });
     let (org, _, token) = here.organisation("enterprise");
     let stop = std::sync::atomic::AtomicBool::new(false);
     let guesses = thread::scope(|scope| {

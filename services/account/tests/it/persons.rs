@@ -18,16 +18,12 @@ fn nobody_is_linked_to_who_was_deleted() {
     let path = format!("/organisations/{org}/logins");
     let link = |profile| {
         let email = format!("{}@persons.example", unique());
-        let body =
-            json!({"email": email, "password": PASSWORD, "scope": "member", "profileId": profile});
+        let body = json!({"email": email, "password": PASSWORD, "scope": "member", "profileId": profile});
         here.account.post(&path).token(&token).json(&body).send()
     };
     problem_at(&link(gone), 422, "profileId");
     let made = link(there).expect(201);
     let patch = here.account.patch(&format!("{path}/{}", made.id()));
-    let patched = patch
-        .token(&token)
-        .if_match(&made.etag())
-        .json(&json!({"profileId": gone}));
+    let patched = patch.token(&token).if_match(&made.etag()).json(&json!({"profileId": gone}));
     problem_at(&patched.send(), 422, "profileId");
 }

@@ -10,9 +10,7 @@ const WRITER: &str = "account_writer";
 fn granted(connection: &mut PgConnection, statement: &str) {
     // An error in a transaction that is rolled back: nothing stays, whatever was tried.
     let text = format!("begin; {statement}; rollback;");
-    connection
-        .batch_execute(&text)
-        .unwrap_or_else(|why| panic!("{statement}: {why}"));
+    connection.batch_execute(&text).unwrap_or_else(|why| panic!("{statement}: {why}"));
 }
 
 /// Without its read-only default, which a role may change for itself, so that only rights are left to refuse.
@@ -28,15 +26,8 @@ fn refused(connection: &mut PgConnection, statement: &str, why: &str) {
 fn own_tables_are_written_by_the_writer_and_read_by_both() {
     let db = TestDb::new();
     let (mut reader, mut writer) = (db.connect(READER), db.connect(WRITER));
-    let tables = [
-        "plans",
-        "organisations",
-        "logins",
-        "sign_in_failures",
-        "signing_keys",
-        "changes",
-        "idempotency_keys",
-    ];
+    let tables =
+        ["plans", "organisations", "logins", "sign_in_failures", "signing_keys", "changes", "idempotency_keys"];
     for table in tables {
         for connection in [&mut reader, &mut writer] {
             granted(connection, &format!("select * from account.{table}"));
@@ -46,11 +37,7 @@ fn own_tables_are_written_by_the_writer_and_read_by_both() {
         &mut writer,
         "insert into account.organisations values ('00000000-0000-0000-0000-000000000001', 'x', 'free', 1, '2026-01-01Z', '2026-01-01Z')",
     );
-    refused(
-        &mut reader,
-        "insert into account.sign_in_failures values ('x', 1, '2026-01-01Z')",
-        "permission denied",
-    );
+    refused(&mut reader, "insert into account.sign_in_failures values ('x', 1, '2026-01-01Z')", "permission denied");
 }
 
 #[test]
@@ -77,13 +64,7 @@ fn the_views_it_was_granted_and_no_others() {
     let db = TestDb::new();
     for role in [READER, WRITER] {
         let mut connection = db.connect(role);
-        for view in [
-            "standings",
-            "usage",
-            "head_counts",
-            "persons",
-            "signing_keys",
-        ] {
+        for view in ["standings", "usage", "head_counts", "persons", "signing_keys"] {
             granted(&mut connection, &format!("select * from published.{view}"));
         }
         for view in [
@@ -95,11 +76,7 @@ fn the_views_it_was_granted_and_no_others() {
             "registry_changes",
             "billing_changes",
         ] {
-            refused(
-                &mut connection,
-                &format!("select * from published.{view}"),
-                "permission denied",
-            );
+            refused(&mut connection, &format!("select * from published.{view}"), "permission denied");
         }
         let write = "update published.standings set standing = 'active'";
         refused(&mut connection, write, "permission denied");
@@ -111,17 +88,8 @@ fn nothing_of_the_others() {
     let db = TestDb::new();
     for role in [READER, WRITER] {
         let mut connection = db.connect(role);
-        for table in [
-            "profile.profiles",
-            "registry.apis",
-            "billing.invoices",
-            "notification.notifications",
-        ] {
-            refused(
-                &mut connection,
-                &format!("select * from {table}"),
-                "permission denied for schema",
-            );
+        for table in ["profile.profiles", "registry.apis", "billing.invoices", "notification.notifications"] {
+            refused(&mut connection, &format!("select * from {table}"), "permission denied for schema");
         }
     }
     let mut writer = db.connect(WRITER);
@@ -145,16 +113,8 @@ fn nothing_of_the_others() {
     ] {
         let error = writer.batch_execute(&format!("begin; {statement}"));
         let error = error.expect_err(statement).to_string();
-        let expected = [
-            "permission denied",
-            "must be owner",
-            "must be superuser",
-            "no privileges were granted",
-        ];
-        assert!(
-            expected.iter().any(|text| error.contains(text)),
-            "{statement}: {error}"
-        );
+        let expected = ["permission denied", "must be owner", "must be superuser", "no privileges were granted"];
+        assert!(expected.iter().any(|text| error.contains(text)), "{statement}: {error}");
         writer.batch_execute("rollback").expect("rolled back");
     }
 }

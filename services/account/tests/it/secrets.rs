@@ -33,20 +33,13 @@ fn the_database_holds_hashes_and_nothing_else_of_a_password() {
         let rows: Vec<Row> = sql_query(text).load(&mut superuser).expect("rows");
         for Row { row } in rows {
             assert!(!row.contains(PASSWORD), "{table}: {row}");
-            assert!(
-                table == "logins" || !row.contains("argon2"),
-                "{table}: {row}"
-            );
+            assert!(table == "logins" || !row.contains("argon2"), "{table}: {row}");
         }
     }
     // Who reads the table must not be able to try passwords against a fast hash of the body.
-    let rows: Vec<Fingerprint> = sql_query("select fingerprint from account.idempotency_keys")
-        .load(&mut superuser)
-        .expect("one row");
-    let plain = Sha256::new()
-        .chain_update(b"POST\0/api/v1/organisations\0")
-        .chain_update(body.to_string())
-        .finalize();
+    let rows: Vec<Fingerprint> =
+        sql_query("select fingerprint from account.idempotency_keys").load(&mut superuser).expect("one row");
+    let plain = Sha256::new().chain_update(b"POST\0/api/v1/organisations\0").chain_update(body.to_string()).finalize();
     assert_eq!(rows.len(), 1);
     assert_ne!(rows[0].fingerprint, plain.as_slice());
 }

@@ -24,9 +24,7 @@ struct Sums {
 fn here() -> (Here, PgConnection) {
     let db: Arc<dyn Database> = Arc::new(TestCluster::ephemeral());
     let mut superuser = db.connect("superuser");
-    superuser
-        .batch_execute("set pg_stat_statements.track = none")
-        .expect("what the test itself asks isn't tracked");
+    superuser.batch_execute("set pg_stat_statements.track = none").expect("what the test itself asks isn't tracked");
     let here = Here::custom(db, Settings::default(), |common| {
         common.pool_read_size = 1;
         common.pool_write_size = 1;
@@ -53,10 +51,7 @@ fn spent(superuser: &mut PgConnection, work: impl FnOnce()) -> Sums {
     let before = sums(superuser);
     work();
     let after = sums(superuser);
-    Sums {
-        calls: after.calls - before.calls,
-        plans: after.plans - before.plans,
-    }
+    Sums { calls: after.calls - before.calls, plans: after.plans - before.plans }
 }
 
 #[test]
@@ -67,10 +62,7 @@ fn each_read_is_one_statement() {
     let reads = [
         (tenant.path(""), &tenant.member_token),
         (tenant.path("/logins"), &tenant.member_token),
-        (
-            tenant.path(&format!("/logins/{}", tenant.member_login)),
-            &tenant.member_token,
-        ),
+        (tenant.path(&format!("/logins/{}", tenant.member_login)), &tenant.member_token),
         (tenant.path("/account-changes"), &tenant.member_token),
         ("/plans".into(), &tenant.member_token),
         ("/plans/team".into(), &tenant.member_token),
@@ -96,34 +88,22 @@ fn hot_writes_are_planned_once_and_not_each_time() {
     let (here, mut superuser) = here();
     let tenant = here.world.tenant("enterprise");
     let (_, email, _) = here.organisation("free");
-    let login = here
-        .account
-        .get(&tenant.path(&format!("/logins/{}", tenant.member_login)));
-    let mut login_version = login.token(&tenant.admin_token).send().json()["version"]
-        .as_i64()
-        .expect("a version");
+    let login = here.account.get(&tenant.path(&format!("/logins/{}", tenant.member_login)));
+    let mut login_version = login.token(&tenant.admin_token).send().json()["version"].as_i64().expect("a version");
     let mut version = 1;
     let admin = |call: Call| call.token(&tenant.admin_token);
     let mut writes: Vec<(&str, Work<'_>)> = vec![
-        (
-            "create_session",
-            Box::new(|| drop(here.sign_in(&email, PASSWORD).expect(200))),
-        ),
+        ("create_session", Box::new(|| drop(here.sign_in(&email, PASSWORD).expect(200)))),
         (
             "create_session, refused",
-            Box::new(|| {
-                drop(
-                    here.sign_in(&format!("{}@x.example", unique()), "a guess")
-                        .expect(401),
-                )
-            }),
+            Box::new(|| drop(here.sign_in(&format!("{}@x.example", unique()), "a guess").expect(401))),
         ),
         (
             "create_login",
             Box::new(|| {
-                let body = json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": "member"});
-                let post =
-                    admin(here.account.post(&tenant.path("/logins"))).idempotency_key(&unique());
+                let body =
+                    json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": "member"});
+                let post = admin(here.account.post(&tenant.path("/logins"))).idempotency_key(&unique());
                 drop(post.json(&body).send().expect(201));
             }),
         ),
@@ -131,8 +111,7 @@ fn hot_writes_are_planned_once_and_not_each_time() {
             "update_organisation",
             Box::new(|| {
                 let body = json!({"name": format!("Org {}", unique())});
-                let patch =
-                    admin(here.account.patch(&tenant.path(""))).if_match(&format!("\"{version}\""));
+                let patch = admin(here.account.patch(&tenant.path(""))).if_match(&format!("\"{version}\""));
                 patch.json(&body).send().expect(200);
                 version += 1;
             }),
@@ -142,8 +121,7 @@ fn hot_writes_are_planned_once_and_not_each_time() {
             Box::new(|| {
                 let body = json!({"disabled": login_version % 2 == 1});
                 let path = tenant.path(&format!("/logins/{}", tenant.member_login));
-                let patch =
-                    admin(here.account.patch(&path)).if_match(&format!("\"{login_version}\""));
+                let patch = admin(here.account.patch(&path)).if_match(&format!("\"{login_version}\""));
                 patch.json(&body).send().expect(200);
                 login_version += 1;
             }),
@@ -152,12 +130,7 @@ fn hot_writes_are_planned_once_and_not_each_time() {
     for (name, work) in &mut writes {
         let spent = spent(&mut superuser, || (0..50).for_each(|_| work()));
         assert!(spent.calls >= 50, "{name}: {} statements seen", spent.calls);
-        assert!(
-            spent.plans * 5 <= spent.calls,
-            "{name}: {} plans of {} calls",
-            spent.plans,
-            spent.calls
-        );
+        assert!(spent.plans * 5 <= spent.calls, "{name}: {} plans of {} calls", spent.plans, spent.calls);
     }
 }
 

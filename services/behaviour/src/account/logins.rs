@@ -8,82 +8,31 @@ use crate::assert::{keys, pages, pages_with, problem, problem_at, problem_of, sa
 use crate::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "logins: one is made, read, changed and removed",
-        run: life,
-    },
-    Case {
-        name: "logins: the last admin who can sign in stays one",
-        run: last_admin,
-    },
-    Case {
-        name: "logins: a disabled one can't sign in until it is enabled again",
-        run: disabled,
-    },
-    Case {
-        name: "logins: they are linked to people of their own organisation only",
-        run: linked,
-    },
-    Case {
-        name: "logins: no organisation makes an operator",
-        run: no_operator,
-    },
-    Case {
-        name: "logins: an e-mail is taken once, platform-wide",
-        run: taken,
-    },
-    Case {
-        name: "logins: an admin sets a new password for who has forgotten theirs",
-        run: reset,
-    },
-    Case {
-        name: "logins: pages hold each once, whatever is added meanwhile",
-        run: paged,
-    },
-    Case {
-        name: "logins: a repeated request with the same key makes one",
-        run: repeated,
-    },
+    Case { name: "logins: one is made, read, changed and removed", run: life },
+    Case { name: "logins: the last admin who can sign in stays one", run: last_admin },
+    Case { name: "logins: a disabled one can't sign in until it is enabled again", run: disabled },
+    Case { name: "logins: they are linked to people of their own organisation only", run: linked },
+    Case { name: "logins: no organisation makes an operator", run: no_operator },
+    Case { name: "logins: an e-mail is taken once, platform-wide", run: taken },
+    Case { name: "logins: an admin sets a new password for who has forgotten theirs", run: reset },
+    Case { name: "logins: pages hold each once, whatever is added meanwhile", run: paged },
+    Case { name: "logins: a repeated request with the same key makes one", run: repeated },
 ];
 
 fn life(world: &World) {
     let signed = Signed::up(world);
     let (made, email) = signed.login("member");
     let path = format!("/logins/{}", made.id());
-    let expected = [
-        "createdAt",
-        "disabled",
-        "email",
-        "id",
-        "passwordExpiresAt",
-        "profileId",
-        "scope",
-        "updatedAt",
-        "version",
-    ];
+    let expected =
+        ["createdAt", "disabled", "email", "id", "passwordExpiresAt", "profileId", "scope", "updatedAt", "version"];
     assert_eq!(keys(&made.json()), expected);
     same(&signed.get(&path).expect(200).json(), &made.json());
     let member = token(&sign_in(&signed.api, &email, PASSWORD).expect(200));
-    problem(
-        &signed
-            .api
-            .delete(&signed.path(&path))
-            .token(&member)
-            .if_match("\"1\"")
-            .send(),
-        403,
-    );
-    let admin = signed
-        .patch(&path, &made.etag(), &json!({"scope": "admin"}))
-        .expect(200);
+    problem(&signed.api.delete(&signed.path(&path)).token(&member).if_match("\"1\"").send(), 403);
+    let admin = signed.patch(&path, &made.etag(), &json!({"scope": "admin"})).expect(200);
     assert_eq!(admin.json()["scope"], "admin");
-    problem(
-        &signed.patch(&path, &made.etag(), &json!({"scope": "member"})),
-        412,
-    );
-    let same_again = signed
-        .patch(&path, &admin.etag(), &json!({"scope": "admin"}))
-        .expect(200);
+    problem(&signed.patch(&path, &made.etag(), &json!({"scope": "member"})), 412);
+    let same_again = signed.patch(&path, &admin.etag(), &json!({"scope": "admin"})).expect(200);
     assert_eq!(same_again.etag(), admin.etag());
     signed.delete(&path, &admin.etag()).expect(204);
     problem(&signed.get(&path), 404);
@@ -108,32 +57,22 @@ fn last_admin(world: &World) {
     // An admin who can't sign in is none.
     let (second, _) = signed.login("admin");
     let second_path = format!("/logins/{}", second.id());
-    let second = signed
-        .patch(&second_path, &second.etag(), &json!({"disabled": true}))
-        .expect(200);
+    let second = signed.patch(&second_path, &second.etag(), &json!({"disabled": true})).expect(200);
     refused("\"1\"");
-    signed
-        .patch(&second_path, &second.etag(), &json!({"disabled": false}))
-        .expect(200);
-    signed
-        .patch(&path, "\"1\"", &json!({"scope": "member"}))
-        .expect(200);
+    signed.patch(&second_path, &second.etag(), &json!({"disabled": false})).expect(200);
+    signed.patch(&path, "\"1\"", &json!({"scope": "member"})).expect(200);
 }
 
 fn disabled(world: &World) {
     let signed = Signed::up(world);
     let (made, email) = signed.login("member");
     let path = format!("/logins/{}", made.id());
-    let off = signed
-        .patch(&path, &made.etag(), &json!({"disabled": true}))
-        .expect(200);
+    let off = signed.patch(&path, &made.etag(), &json!({"disabled": true})).expect(200);
     assert_eq!(off.json()["disabled"], true);
     let right = sign_in(&signed.api, &email, PASSWORD);
     let wrong = sign_in(&signed.api, &email, "something else");
     assert_eq!(problem(&right, 401)["type"], problem(&wrong, 401)["type"]);
-    signed
-        .patch(&path, &off.etag(), &json!({"disabled": false}))
-        .expect(200);
+    signed.patch(&path, &off.etag(), &json!({"disabled": false})).expect(200);
     sign_in(&signed.api, &email, PASSWORD).expect(200);
 }
 
@@ -142,10 +81,7 @@ fn linked(world: &World) {
     let api = world.account();
     let post = |profile: Uuid| {
         let body = json!({"email": email(), "password": PASSWORD, "scope": "member", "profileId": profile});
-        api.post(&tenant.path("/logins"))
-            .token(&tenant.admin_token)
-            .json(&body)
-            .send()
+        api.post(&tenant.path("/logins")).token(&tenant.admin_token).json(&body).send()
     };
     problem_at(&post(other.admin_profile), 422, "profileId");
     problem_at(&post(Uuid::nil()), 422, "profileId");
@@ -155,11 +91,7 @@ fn linked(world: &World) {
         let call = api.patch(&path).token(&tenant.admin_token).if_match(etag);
         call.json(&json!({"profileId": profile})).send()
     };
-    problem_at(
-        &patch(&made.etag(), Some(other.member_profile)),
-        422,
-        "profileId",
-    );
+    problem_at(&patch(&made.etag(), Some(other.member_profile)), 422, "profileId");
     let unlinked = patch(&made.etag(), None).expect(200);
     assert_eq!(unlinked.json()["profileId"], json!(null));
     let linked = patch(&unlinked.etag(), Some(tenant.admin_profile)).expect(200);
@@ -172,11 +104,7 @@ fn no_operator(world: &World) {
     problem_at(&signed.post("/logins", &body), 422, "scope");
     let (made, _) = signed.login("member");
     let path = format!("/logins/{}", made.id());
-    problem_at(
-        &signed.patch(&path, &made.etag(), &json!({"scope": "operator"})),
-        422,
-        "scope",
-    );
+    problem_at(&signed.patch(&path, &made.etag(), &json!({"scope": "operator"})), 422, "scope");
 }
 
 fn taken(world: &World) {
@@ -194,14 +122,8 @@ fn reset(world: &World) {
     let (made, email) = signed.login("member");
     let path = format!("/logins/{}", made.id());
     let new = "a password set by the admin";
-    problem_at(
-        &signed.patch(&path, &made.etag(), &json!({"password": "short"})),
-        422,
-        "password",
-    );
-    let patched = signed
-        .patch(&path, &made.etag(), &json!({"password": new}))
-        .expect(200);
+    problem_at(&signed.patch(&path, &made.etag(), &json!({"password": "short"})), 422, "password");
+    let patched = signed.patch(&path, &made.etag(), &json!({"password": new})).expect(200);
     assert_ne!(patched.etag(), made.etag());
     problem(&sign_in(&signed.api, &email, PASSWORD), 401);
     sign_in(&signed.api, &email, new).expect(200);
@@ -223,23 +145,14 @@ fn paged(world: &World) {
         }
     });
     for login in before {
-        assert!(
-            walked.iter().any(|item| item["id"] == login["id"]),
-            "{login} was skipped"
-        );
+        assert!(walked.iter().any(|item| item["id"] == login["id"]), "{login} was skipped");
     }
 }
 
 fn repeated(world: &World) {
     let signed = Signed::up(world);
     let body = json!({"email": email(), "password": PASSWORD, "scope": "member"});
-    let post = || {
-        signed
-            .api
-            .post(&signed.path("/logins"))
-            .token(&signed.token)
-            .idempotency_key("k")
-    };
+    let post = || signed.api.post(&signed.path("/logins")).token(&signed.token).idempotency_key("k");
     let first = post().json(&body).send().expect(201);
     same(&post().json(&body).send().expect(201).json(), &first.json());
     let mut other = body.clone();

@@ -7,58 +7,22 @@ use crate::assert::{changes, eventually, keys, problem, problem_at, problem_of, 
 use crate::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "organisations: signing up makes the organisation and its first admin",
-        run: signing_up,
-    },
-    Case {
-        name: "organisations: a name and an e-mail are taken once, whatever their case",
-        run: taken,
-    },
-    Case {
-        name: "organisations: a name, a plan and an e-mail must be such",
-        run: invalid,
-    },
-    Case {
-        name: "organisations: a change moves the ETag, and one without effect changes nothing",
-        run: changing,
-    },
-    Case {
-        name: "organisations: the standing is Billing's",
-        run: standing,
-    },
-    Case {
-        name: "organisations: a repeated sign-up with the same key is one sign-up",
-        run: repeated,
-    },
-    Case {
-        name: "organisations: the feed tells what happened, once and in order",
-        run: feed,
-    },
+    Case { name: "organisations: signing up makes the organisation and its first admin", run: signing_up },
+    Case { name: "organisations: a name and an e-mail are taken once, whatever their case", run: taken },
+    Case { name: "organisations: a name, a plan and an e-mail must be such", run: invalid },
+    Case { name: "organisations: a change moves the ETag, and one without effect changes nothing", run: changing },
+    Case { name: "organisations: the standing is Billing's", run: standing },
+    Case { name: "organisations: a repeated sign-up with the same key is one sign-up", run: repeated },
+    Case { name: "organisations: the feed tells what happened, once and in order", run: feed },
 ];
 
 fn signing_up(world: &World) {
     let (api, email, name) = (world.account(), email(), unique());
-    let made = api
-        .post("/organisations")
-        .json(&sign_up(&name, &email))
-        .send()
-        .expect(201);
+    let made = api.post("/organisations").json(&sign_up(&name, &email)).send().expect(201);
     let body = made.json();
-    let expected = [
-        "createdAt",
-        "id",
-        "name",
-        "plan",
-        "standing",
-        "updatedAt",
-        "version",
-    ];
+    let expected = ["createdAt", "id", "name", "plan", "standing", "updatedAt", "version"];
     assert_eq!(keys(&body), expected);
-    assert_eq!(
-        (&body["name"], &body["plan"]),
-        (&json!(name), &json!("free"))
-    );
+    assert_eq!((&body["name"], &body["plan"]), (&json!(name), &json!("free")));
     assert_eq!(body["standing"], "active");
     let location = format!("/api/v1/organisations/{}", made.id());
     assert_eq!(made.header("location"), Some(location.as_str()));
@@ -66,12 +30,7 @@ fn signing_up(world: &World) {
     let found = api.raw("GET", &location).token(&token).send().expect(200);
     same(&found.json(), &body);
     assert_eq!(found.etag(), made.etag());
-    let logins = api
-        .raw("GET", &format!("{location}/logins"))
-        .token(&token)
-        .send()
-        .expect(200)
-        .json();
+    let logins = api.raw("GET", &format!("{location}/logins")).token(&token).send().expect(200).json();
     assert_eq!(logins["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(logins["items"][0]["scope"], "admin");
     assert!(!logins.to_string().contains("assword_hash"), "{logins}");
@@ -79,8 +38,7 @@ fn signing_up(world: &World) {
 
 fn taken(world: &World) {
     let (api, mail, name) = (world.account(), email(), unique());
-    let post =
-        |name: &str, mail: &str| api.post("/organisations").json(&sign_up(name, mail)).send();
+    let post = |name: &str, mail: &str| api.post("/organisations").json(&sign_up(name, mail)).send();
     post(&name, &mail).expect(201);
     problem_of(&post(&name.to_uppercase(), &email()), 409, "name-taken");
     problem_of(&post(&unique(), &mail.to_uppercase()), 409, "email-taken");
@@ -114,38 +72,21 @@ fn changing(world: &World) {
     let signed = Signed::up(world);
     let before = signed.get("").expect(200);
     let name = unique();
-    let renamed = signed
-        .patch("", &before.etag(), &json!({"name": name}))
-        .expect(200);
+    let renamed = signed.patch("", &before.etag(), &json!({"name": name})).expect(200);
     assert_eq!(renamed.json()["name"], json!(name));
     assert_ne!(renamed.etag(), before.etag());
-    problem(
-        &signed.patch("", &before.etag(), &json!({"name": unique()})),
-        412,
-    );
-    let again = signed
-        .patch("", &renamed.etag(), &json!({"name": name}))
-        .expect(200);
+    problem(&signed.patch("", &before.etag(), &json!({"name": unique()})), 412);
+    let again = signed.patch("", &renamed.etag(), &json!({"name": name})).expect(200);
     same(&again.json(), &renamed.json());
     let nothing = signed.patch("", &renamed.etag(), &json!({})).expect(200);
     assert_eq!(nothing.etag(), renamed.etag());
-    let team = signed
-        .patch("", &renamed.etag(), &json!({"plan": "team"}))
-        .expect(200);
+    let team = signed.patch("", &renamed.etag(), &json!({"plan": "team"})).expect(200);
     assert_eq!(team.json()["plan"], "team");
-    problem_at(
-        &signed.patch("", &team.etag(), &json!({"plan": "none"})),
-        422,
-        "plan",
-    );
+    problem_at(&signed.patch("", &team.etag(), &json!({"plan": "none"})), 422, "plan");
     let other = Signed::up(world);
     let taken = signed.get("").json()["name"].clone();
     let etag = other.get("").etag();
-    problem_of(
-        &other.patch("", &etag, &json!({"name": taken})),
-        409,
-        "name-taken",
-    );
+    problem_of(&other.patch("", &etag, &json!({"name": taken})), 409, "name-taken");
 }
 
 fn standing(world: &World) {
@@ -181,9 +122,7 @@ fn feed(world: &World) {
     let patch = json!({"name": unique(), "plan": "team"});
     signed.patch("", &etag, &patch).expect(200);
     let (login, _) = signed.login("member");
-    signed
-        .delete(&format!("/logins/{}", login.id()), &login.etag())
-        .expect(204);
+    signed.delete(&format!("/logins/{}", login.id()), &login.etag()).expect(204);
     let expected = [
         "OrganisationCreated",
         "LoginCreated",
@@ -197,10 +136,7 @@ fn feed(world: &World) {
         let (items, _) = changes(&signed.api, &path, &signed.token, None);
         (items.len() >= expected.len()).then_some(items)
     });
-    let kinds: Vec<_> = items
-        .iter()
-        .filter_map(|item| item["kind"].as_str())
-        .collect();
+    let kinds: Vec<_> = items.iter().filter_map(|item| item["kind"].as_str()).collect();
     assert_eq!(kinds, expected);
     assert_eq!(items[2]["after"], json!({"name": patch["name"]}));
     assert_eq!(items[3]["before"], json!({"plan": "free"}));

@@ -7,47 +7,26 @@ use crate::assert::{keys, problem, problem_at, problem_of};
 use crate::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "sessions: e-mail and password give a token, whatever the e-mail's case",
-        run: signing_in,
-    },
-    Case {
-        name: "sessions: a wrong password and an unknown e-mail get the same answer",
-        run: the_same,
-    },
-    Case {
-        name: "sessions: who knows the password changes it",
-        run: changing,
-    },
-    Case {
-        name: "sessions: a session can bring the new password along",
-        run: new_password,
-    },
-    Case {
-        name: "sessions: the public keys are those that tokens name",
-        run: public_keys,
-    },
+    Case { name: "sessions: e-mail and password give a token, whatever the e-mail's case", run: signing_in },
+    Case { name: "sessions: a wrong password and an unknown e-mail get the same answer", run: the_same },
+    Case { name: "sessions: who knows the password changes it", run: changing },
+    Case { name: "sessions: a session can bring the new password along", run: new_password },
+    Case { name: "sessions: the public keys are those that tokens name", run: public_keys },
 ];
 
 fn signing_in(world: &World) {
     let signed = Signed::up(world);
     let session = sign_in(&signed.api, &signed.email.to_uppercase(), PASSWORD).expect(200);
     assert_eq!(keys(&session.json()), ["expiresAt", "token"]);
-    let used = signed
-        .api
-        .get(&signed.path(""))
-        .token(&token(&session))
-        .send();
+    let used = signed.api.get(&signed.path("")).token(&token(&session)).send();
     used.expect(200);
 }
 
 fn the_same(world: &World) {
     let signed = Signed::up(world);
-    let mut answers = [
-        sign_in(&signed.api, &signed.email, "not the password"),
-        sign_in(&signed.api, &email(), "not the password"),
-    ]
-    .map(|answer| problem_of(&answer, 401, "wrong-credentials"));
+    let mut answers =
+        [sign_in(&signed.api, &signed.email, "not the password"), sign_in(&signed.api, &email(), "not the password")]
+            .map(|answer| problem_of(&answer, 401, "wrong-credentials"));
     for answer in &mut answers {
         answer["instance"] = json!(null);
     }
@@ -84,12 +63,7 @@ fn new_password(world: &World) {
 }
 
 fn public_keys(world: &World) {
-    let set = world
-        .account()
-        .root("/.well-known/jwks.json")
-        .send()
-        .expect(200)
-        .json();
+    let set = world.account().root("/.well-known/jwks.json").send().expect(200).json();
     let all = set["keys"].as_array().expect("keys");
     assert!(!all.is_empty());
     for key in all {

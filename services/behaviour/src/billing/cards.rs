@@ -8,22 +8,10 @@ use crate::http::Response;
 use crate::world::{Case, Tenant, World};
 
 pub(super) const CASES: &[Case] = &[
-    Case {
-        name: "payment method: set, read, replaced, deleted",
-        run: card,
-    },
-    Case {
-        name: "payment method: what the provider refuses is refused",
-        run: refused_cards,
-    },
-    Case {
-        name: "payment method: a card number is refused, and not quoted",
-        run: card_numbers,
-    },
-    Case {
-        name: "payment method: members read it, admins set it",
-        run: rights,
-    },
+    Case { name: "payment method: set, read, replaced, deleted", run: card },
+    Case { name: "payment method: what the provider refuses is refused", run: refused_cards },
+    Case { name: "payment method: a card number is refused, and not quoted", run: card_numbers },
+    Case { name: "payment method: members read it, admins set it", run: rights },
 ];
 
 const CARD: &str = "/payment-method";
@@ -46,20 +34,9 @@ fn card(world: &World) {
     get(world, &tenant, CARD).expect(404);
     let first = put(world, &tenant, &token("pm_card_visa"), None).expect(201);
     let shown = first.json();
-    let members = [
-        "brand",
-        "createdAt",
-        "expiryMonth",
-        "expiryYear",
-        "lastFour",
-        "updatedAt",
-        "version",
-    ];
+    let members = ["brand", "createdAt", "expiryMonth", "expiryYear", "lastFour", "updatedAt", "version"];
     assert_eq!(keys(&shown), members);
-    assert_eq!(
-        (&shown["brand"], &shown["lastFour"]),
-        (&json!("visa"), &json!("4242"))
-    );
+    assert_eq!((&shown["brand"], &shown["lastFour"]), (&json!("visa"), &json!("4242")));
     let read = get(world, &tenant, CARD).expect(200);
     assert_eq!((read.json(), read.etag()), (shown, first.etag()));
     let other = token("pm_card_mastercard");
@@ -95,10 +72,7 @@ fn refused_cards(world: &World) {
     ] {
         let answer = put(world, &tenant, &token(refused), None);
         let problem = problem(&answer, 422);
-        assert!(
-            names_field(&problem, "paymentMethodToken"),
-            "{refused}: {problem}"
-        );
+        assert!(names_field(&problem, "paymentMethodToken"), "{refused}: {problem}");
     }
     get(world, &tenant, CARD).expect(404);
 }
@@ -114,11 +88,7 @@ fn card_numbers(world: &World) {
     ] {
         let answer = put(world, &tenant, &body, None);
         problem(&answer, 422);
-        let digits: String = answer
-            .text()
-            .split('"')
-            .filter(|part| part.len() < 30)
-            .collect();
+        let digits: String = answer.text().split('"').filter(|part| part.len() < 30).collect();
         let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
         for number in ["4242424242424242", "378282246310005", "4000056655665556"] {
             assert!(!digits.contains(number), "{}", answer.describe());
@@ -131,10 +101,7 @@ fn rights(world: &World) {
     let tenant = world.tenant("team");
     let call = world.billing().put(&tenant.path(CARD));
     let body = token("pm_card_visa");
-    call.token(&tenant.member_token)
-        .json(&body)
-        .send()
-        .expect(403);
+    call.token(&tenant.member_token).json(&body).send().expect(403);
     put(world, &tenant, &body, None).expect(201);
     get(world, &tenant, CARD).expect(200);
 }

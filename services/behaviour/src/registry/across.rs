@@ -9,18 +9,9 @@ use crate::{Case, World, json};
 /// The cases.
 pub fn cases() -> Vec<Case> {
     let mut cases = vec![
-        Case {
-            name: "limits: the plan's last place is the last",
-            run: limits,
-        },
-        Case {
-            name: "repeats: an Idempotency-Key is answered once",
-            run: repeated,
-        },
-        Case {
-            name: "feed: what changed is in it, in order, and nobody else's",
-            run: feed,
-        },
+        Case { name: "limits: the plan's last place is the last", run: limits },
+        Case { name: "repeats: an Idempotency-Key is answered once", run: repeated },
+        Case { name: "feed: what changed is in it, in order, and nobody else's", run: feed },
     ];
     cases.extend(super::standing::cases());
     cases
@@ -37,23 +28,11 @@ fn limits(world: &World) {
             assert_eq!(&problem[key], value, "{key}: {}", answer.describe());
         }
     };
-    refused(
-        desk.post("/domains", &json!({"name": "Second"})),
-        "domains",
-        1,
-    );
-    let places: Vec<_> = (0..3)
-        .map(|n| desk.sub_domain(domain, &format!("Sub domain {n}")))
-        .collect();
+    refused(desk.post("/domains", &json!({"name": "Second"})), "domains", 1);
+    let places: Vec<_> = (0..3).map(|n| desk.sub_domain(domain, &format!("Sub domain {n}"))).collect();
     let sub_domains = format!("/domains/{domain}/sub-domains");
-    refused(
-        desk.post(&sub_domains, &json!({"name": "Fourth"})),
-        "subDomains",
-        3,
-    );
-    let apis: Vec<_> = (0..5)
-        .map(|n| desk.api(places[0], &format!("api-{n}")))
-        .collect();
+    refused(desk.post(&sub_domains, &json!({"name": "Fourth"})), "subDomains", 3);
+    let apis: Vec<_> = (0..5).map(|n| desk.api(places[0], &format!("api-{n}"))).collect();
     let sixth = json!({"name": "sixth", "subDomainId": places[0]});
     refused(desk.post("/apis", &sixth), "apis", 5);
     // What is wrong with it is told before what the plan says.
@@ -61,22 +40,10 @@ fn limits(world: &World) {
     problem_at(&desk.post("/apis", &nowhere), 422, "subDomainId");
     // A refusal takes no place, a deletion frees one.
     desk.delete(&format!("/apis/{}", apis[0])).expect(204);
-    problem_of(
-        &desk.post("/apis", &json!({"name": "api-1", "subDomainId": places[0]})),
-        409,
-        "name-taken",
-    );
+    problem_of(&desk.post("/apis", &json!({"name": "api-1", "subDomainId": places[0]})), 409, "name-taken");
     desk.post("/apis", &sixth).expect(201);
-    refused(
-        desk.post(
-            "/apis",
-            &json!({"name": "seventh", "subDomainId": places[0]}),
-        ),
-        "apis",
-        5,
-    );
-    desk.delete(&format!("/sub-domains/{}", places[1]))
-        .expect(204);
+    refused(desk.post("/apis", &json!({"name": "seventh", "subDomainId": places[0]})), "apis", 5);
+    desk.delete(&format!("/sub-domains/{}", places[1])).expect(204);
     desk.sub_domain(domain, "Fourth");
     let payg = Desk::new(world, "payg");
     for n in 0..7 {
@@ -89,40 +56,19 @@ fn repeated(world: &World) {
     let (domain, sub_domain) = desk.place();
     let api = desk.api(sub_domain, "cards");
     let creates = [
-        (
-            "/domains".to_owned(),
-            json!({"name": "Keyed"}),
-            json!({"name": "Other"}),
-        ),
-        (
-            format!("/domains/{domain}/sub-domains"),
-            json!({"name": "Keyed"}),
-            json!({"name": "Other"}),
-        ),
+        ("/domains".to_owned(), json!({"name": "Keyed"}), json!({"name": "Other"})),
+        (format!("/domains/{domain}/sub-domains"), json!({"name": "Keyed"}), json!({"name": "Other"})),
         (
             "/apis".to_owned(),
             json!({"name": "keyed", "subDomainId": sub_domain}),
             json!({"name": "other", "subDomainId": sub_domain}),
         ),
-        (
-            format!("/apis/{api}/versions"),
-            json!({"major": 5, "minor": 0}),
-            json!({"major": 6, "minor": 0}),
-        ),
-        (
-            "/watches".to_owned(),
-            json!({"kind": "api", "targetId": api}),
-            json!({"kind": "domain", "targetId": domain}),
-        ),
+        (format!("/apis/{api}/versions"), json!({"major": 5, "minor": 0}), json!({"major": 6, "minor": 0})),
+        ("/watches".to_owned(), json!({"kind": "api", "targetId": api}), json!({"kind": "domain", "targetId": domain})),
     ];
     for (n, (path, body, other)) in creates.iter().enumerate() {
         let key = format!("key-{n}");
-        let post = |body: &crate::Value| {
-            desk.call("POST", path)
-                .idempotency_key(&key)
-                .json(body)
-                .send()
-        };
+        let post = |body: &crate::Value| desk.call("POST", path).idempotency_key(&key).json(body).send();
         let first = post(body).expect(201);
         let second = post(body).expect(201);
         same(&first.json(), &second.json());
@@ -134,10 +80,7 @@ fn repeated(world: &World) {
     // A failure keeps nothing: the same key may be used again.
     let post = |name: &str| {
         let body = json!({"name": name});
-        desk.call("POST", "/domains")
-            .idempotency_key("after-failure")
-            .json(&body)
-            .send()
+        desk.call("POST", "/domains").idempotency_key("after-failure").json(&body).send()
     };
     problem_of(&post("keyed"), 409, "name-taken");
     post("Free").expect(201);
@@ -152,21 +95,12 @@ fn feed(world: &World) {
     let answer = desk.patch(&format!("/apis/{api}"), &json!({"title": "Cards"}));
     let request = answer.header("x-request-id").unwrap_or_default().to_owned();
     desk.delete(&format!("/apis/{api}")).expect(204);
-    let kinds = [
-        "DomainCreated",
-        "SubDomainCreated",
-        "ApiCreated",
-        "ApiModified",
-        "ApiDeleted",
-    ];
+    let kinds = ["DomainCreated", "SubDomainCreated", "ApiCreated", "ApiModified", "ApiDeleted"];
     let (items, next) = eventually("five changes", || {
         let (items, next) = changes(&desk.service, &path, token, None);
         (items.len() >= kinds.len()).then_some((items, next))
     });
-    let seen: Vec<_> = items
-        .iter()
-        .map(|item| item["kind"].as_str().unwrap_or_default())
-        .collect();
+    let seen: Vec<_> = items.iter().map(|item| item["kind"].as_str().unwrap_or_default()).collect();
     assert_eq!(seen, kinds);
     let modified = &items[3];
     assert_eq!(modified["entityId"], json!(api));

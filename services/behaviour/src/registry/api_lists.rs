@@ -7,18 +7,9 @@ use crate::{Case, World, json};
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
-        Case {
-            name: "apis: every filter narrows the list, all of them together too",
-            run: filters,
-        },
-        Case {
-            name: "apis: a prefix is a prefix, whatever it is made of",
-            run: prefixes,
-        },
-        Case {
-            name: "apis: pages hold all, once, by creation",
-            run: paged,
-        },
+        Case { name: "apis: every filter narrows the list, all of them together too", run: filters },
+        Case { name: "apis: a prefix is a prefix, whatever it is made of", run: prefixes },
+        Case { name: "apis: pages hold all, once, by creation", run: paged },
     ]
 }
 
@@ -36,14 +27,10 @@ fn filters(world: &World) {
     for api in &apis {
         desk.post("/apis", api).expect(201);
     }
-    let beta = desk.get("/apis?q=beta").expect(200).json()["items"][0]["id"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
+    let beta = desk.get("/apis?q=beta").expect(200).json()["items"][0]["id"].as_str().unwrap_or_default().to_owned();
     let path = format!("/apis/{beta}");
     let status = format!("{path}/versions/0.1/status");
-    desk.change("PUT", &path, &status, &json!({"status": "development"}))
-        .expect(200);
+    desk.change("PUT", &path, &status, &json!({"status": "development"})).expect(200);
     let table = [
         (String::new(), vec!["alpha", "alphabet", "beta"]),
         (format!("domainId={domain}"), vec!["alpha", "alphabet"]),
@@ -59,22 +46,16 @@ fn filters(world: &World) {
         ("q=ALPHA".into(), vec!["alpha", "alphabet"]),
         ("q=alphab".into(), vec!["alphabet"]),
         ("q=lpha".into(), vec![]),
-        (
-            format!("domainId={domain}&subDomainId={one}&ownerId={ada}&tag=x&status=inception&q=a"),
-            vec!["alpha"],
-        ),
+        (format!("domainId={domain}&subDomainId={one}&ownerId={ada}&tag=x&status=inception&q=a"), vec!["alpha"]),
         (format!("domainId={elsewhere}&tag=x"), vec![]),
     ];
     for (query, expected) in table {
         let list = desk.get(&format!("/apis?{query}")).expect(200);
         assert_eq!(names(&list), expected, "{query}");
     }
-    for (query, field) in [
-        ("status=gone", "status"),
-        ("domainId=1", "domainId"),
-        ("other=1", "other"),
-        ("limit=0", "limit"),
-    ] {
+    for (query, field) in
+        [("status=gone", "status"), ("domainId=1", "domainId"), ("other=1", "other"), ("limit=0", "limit")]
+    {
         problem_at(&desk.get(&format!("/apis?{query}")), 400, field);
     }
 }
@@ -107,10 +88,7 @@ fn paged(world: &World) {
     let path = desk.tenant.path("/apis");
     for limit in [1, 3, 7, 200] {
         let items = pages(&desk.service, &path, &desk.tenant.member_token, limit);
-        let names: Vec<_> = items
-            .iter()
-            .map(|item| item["name"].as_str().unwrap_or_default())
-            .collect();
+        let names: Vec<_> = items.iter().map(|item| item["name"].as_str().unwrap_or_default()).collect();
         assert_eq!(names, made, "limit={limit}");
     }
     let first = desk.get("/apis?limit=2").expect(200).json();
@@ -119,8 +97,5 @@ fn paged(world: &World) {
     problem_at(&ask("/domains"), 400, "cursor");
     problem_at(&ask("/apis?tag=x"), 400, "cursor");
     problem_at(&ask("/tags"), 400, "cursor");
-    assert_eq!(
-        ask("/apis?limit=1").expect(200).json()["items"][0]["name"],
-        "api-2"
-    );
+    assert_eq!(ask("/apis?limit=1").expect(200).json()["items"][0]["name"], "api-2");
 }

@@ -9,14 +9,8 @@ use crate::{Case, World, json};
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
-        Case {
-            name: "apis: what it refers to must be there",
-            run: references,
-        },
-        Case {
-            name: "apis: values out of range are refused with their field",
-            run: values,
-        },
+        Case { name: "apis: what it refers to must be there", run: references },
+        Case { name: "apis: values out of range are refused with their field", run: values },
     ]
 }
 
@@ -28,29 +22,16 @@ fn references(world: &World) {
     let (_, foreign) = stranger.place();
     for nowhere in [foreign, Uuid::now_v7()] {
         // The name is taken, too: that is told later.
-        problem_at(
-            &desk.post("/apis", &json!({"name": "cards", "subDomainId": nowhere})),
-            422,
-            "subDomainId",
-        );
+        problem_at(&desk.post("/apis", &json!({"name": "cards", "subDomainId": nowhere})), 422, "subDomainId");
     }
     for nobody in [stranger.tenant.admin_profile, Uuid::now_v7()] {
         for role in ["businessOwnerId", "technicalOwnerId"] {
             let body = json!({"name": "cards", "subDomainId": sub_domain, role: nobody});
             problem_at(&desk.post("/apis", &body), 422, role);
-            problem_at(
-                &desk.patch(&format!("/apis/{id}"), &json!({role: nobody})),
-                422,
-                role,
-            );
+            problem_at(&desk.patch(&format!("/apis/{id}"), &json!({role: nobody})), 422, role);
         }
     }
-    assert_eq!(
-        desk.get("/apis").expect(200).json()["items"]
-            .as_array()
-            .map(Vec::len),
-        Some(1)
-    );
+    assert_eq!(desk.get("/apis").expect(200).json()["items"].as_array().map(Vec::len), Some(1));
 }
 
 fn values(world: &World) {
@@ -76,10 +57,9 @@ fn values(world: &World) {
         problem_at(&desk.post("/apis", &body), 422, named);
         problem_at(&desk.patch(&path, &json!({*field: value})), 422, named);
     }
-    for (major, minor, named) in [
-        (json!(-1), json!(0), "version.major"),
-        (json!(1), json!(2147483648_i64), "version.minor"),
-    ] {
+    for (major, minor, named) in
+        [(json!(-1), json!(0), "version.major"), (json!(1), json!(2147483648_i64), "version.minor")]
+    {
         let body = json!({"name": "other", "subDomainId": sub_domain, "version": {"major": major, "minor": minor}});
         problem_at(&desk.post("/apis", &body), 422, named);
     }

@@ -9,14 +9,8 @@ use crate::{Case, World};
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
-        Case {
-            name: "standing: a frozen organisation gets 402 for everything, at once, until it is not",
-            run: frozen,
-        },
-        Case {
-            name: "standing: an overdue one goes on",
-            run: overdue,
-        },
+        Case { name: "standing: a frozen organisation gets 402 for everything, at once, until it is not", run: frozen },
+        Case { name: "standing: an overdue one goes on", run: overdue },
     ]
 }
 
@@ -49,45 +43,17 @@ const WRITES: [(&str, &str, &str); 20] = [
     ("POST", "/domains/{domain}/sub-domains", r#"{"name": "x"}"#),
     ("POST", "/domains/{nowhere}/sub-domains", r#"{"name": ""}"#),
     ("PATCH", "/sub-domains/{sub_domain}", r#"{"name": "x"}"#),
-    (
-        "POST",
-        "/sub-domains/{sub_domain}/move",
-        r#"{"domainId": "{nowhere}"}"#,
-    ),
+    ("POST", "/sub-domains/{sub_domain}/move", r#"{"domainId": "{nowhere}"}"#),
     ("DELETE", "/sub-domains/{sub_domain}", ""),
-    (
-        "POST",
-        "/apis",
-        r#"{"name": "x", "subDomainId": "{nowhere}"}"#,
-    ),
-    (
-        "POST",
-        "/apis",
-        r#"{"name": "", "subDomainId": "{nowhere}"}"#,
-    ),
+    ("POST", "/apis", r#"{"name": "x", "subDomainId": "{nowhere}"}"#),
+    ("POST", "/apis", r#"{"name": "", "subDomainId": "{nowhere}"}"#),
     ("PATCH", "/apis/{api}", r#"{"name": "x"}"#),
-    (
-        "POST",
-        "/apis/{api}/move",
-        r#"{"subDomainId": "{nowhere}"}"#,
-    ),
+    ("POST", "/apis/{api}/move", r#"{"subDomainId": "{nowhere}"}"#),
     ("DELETE", "/apis/{api}", ""),
-    (
-        "POST",
-        "/apis/{api}/versions",
-        r#"{"major": 1, "minor": 0}"#,
-    ),
-    (
-        "PUT",
-        "/apis/{api}/versions/0.1/status",
-        r#"{"status": "development"}"#,
-    ),
+    ("POST", "/apis/{api}/versions", r#"{"major": 1, "minor": 0}"#),
+    ("PUT", "/apis/{api}/versions/0.1/status", r#"{"status": "development"}"#),
     ("DELETE", "/apis/{api}/versions/0.1", ""),
-    (
-        "POST",
-        "/watches",
-        r#"{"kind": "api", "targetId": "{api}"}"#,
-    ),
+    ("POST", "/watches", r#"{"kind": "api", "targetId": "{api}"}"#),
     ("DELETE", "/watches/{nowhere}", ""),
 ];
 
@@ -100,16 +66,9 @@ fn frozen(world: &World) {
     let api = desk.api(sub_domain, "cards");
     let nowhere = Uuid::now_v7();
     let fill = |text: &str| {
-        [
-            ("{domain}", domain),
-            ("{sub_domain}", sub_domain),
-            ("{api}", api),
-            ("{nowhere}", nowhere),
-        ]
-        .iter()
-        .fold(text.to_owned(), |text, (name, id)| {
-            text.replace(name, &id.to_string())
-        })
+        [("{domain}", domain), ("{sub_domain}", sub_domain), ("{api}", api), ("{nowhere}", nowhere)]
+            .iter()
+            .fold(text.to_owned(), |text, (name, id)| text.replace(name, &id.to_string()))
     };
     let before = desk.get(&format!("/apis/{api}")).expect(200).json();
     for _ in 0..2 {

@@ -9,30 +9,12 @@ use crate::{Case, World, json};
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
-        Case {
-            name: "sub domains: what is made is read",
-            run: made,
-        },
-        Case {
-            name: "sub domains: names are unique in their domain",
-            run: unique,
-        },
-        Case {
-            name: "sub domains: a patch changes what it names, or nothing",
-            run: patched,
-        },
-        Case {
-            name: "sub domains: a move takes the APIs along",
-            run: moved,
-        },
-        Case {
-            name: "sub domains: a move that can't be",
-            run: not_moved,
-        },
-        Case {
-            name: "sub domains: one with APIs stays",
-            run: deleted,
-        },
+        Case { name: "sub domains: what is made is read", run: made },
+        Case { name: "sub domains: names are unique in their domain", run: unique },
+        Case { name: "sub domains: a patch changes what it names, or nothing", run: patched },
+        Case { name: "sub domains: a move takes the APIs along", run: moved },
+        Case { name: "sub domains: a move that can't be", run: not_moved },
+        Case { name: "sub domains: one with APIs stays", run: deleted },
     ]
 }
 
@@ -44,31 +26,14 @@ fn made(world: &World) {
     let body = json!({"name": "Cards", "description": "Plastic"});
     let made = desk.post(&list, &body).expect(201);
     let path = format!("/sub-domains/{}", made.id());
-    assert_eq!(
-        made.header("location"),
-        Some(format!("/api/v1{}", desk.tenant.path(&path)).as_str())
-    );
+    assert_eq!(made.header("location"), Some(format!("/api/v1{}", desk.tenant.path(&path)).as_str()));
     let read = desk.get(&path).expect(200);
     same(&made.json(), &read.json());
     assert_eq!(made.etag(), read.etag());
-    let all = [
-        "createdAt",
-        "description",
-        "domain",
-        "id",
-        "name",
-        "updatedAt",
-        "version",
-    ];
+    let all = ["createdAt", "description", "domain", "id", "name", "updatedAt", "version"];
     assert_eq!(keys(&read.json()), all);
-    same(
-        &read.json()["domain"],
-        &json!({"id": domain, "name": "Payments"}),
-    );
-    same(
-        &desk.get(&list).expect(200).json()["items"],
-        &json!([read.json()]),
-    );
+    same(&read.json()["domain"], &json!({"id": domain, "name": "Payments"}));
+    same(&desk.get(&list).expect(200).json()["items"], &json!([read.json()]));
     let nowhere = format!("/domains/{}/sub-domains", Uuid::now_v7());
     problem(&desk.get(&nowhere), 404);
     problem(&desk.post(&nowhere, &body), 404);
@@ -80,25 +45,13 @@ fn unique(world: &World) {
     let desk = Desk::new(world, "team");
     let (one, two) = (desk.domain("One"), desk.domain("Two"));
     desk.sub_domain(one, "Cards");
-    let again = desk.post(
-        &format!("/domains/{one}/sub-domains"),
-        &json!({"name": "cards"}),
-    );
+    let again = desk.post(&format!("/domains/{one}/sub-domains"), &json!({"name": "cards"}));
     problem_of(&again, 409, "name-taken");
     let other = desk.sub_domain(two, "Cards");
     let third = desk.sub_domain(one, "Third");
-    problem_of(
-        &desk.patch(&format!("/sub-domains/{third}"), &json!({"name": "CARDS"})),
-        409,
-        "name-taken",
-    );
+    problem_of(&desk.patch(&format!("/sub-domains/{third}"), &json!({"name": "CARDS"})), 409, "name-taken");
     let path = format!("/sub-domains/{other}");
-    let moved = desk.change(
-        "POST",
-        &path,
-        &format!("{path}/move"),
-        &json!({"domainId": one}),
-    );
+    let moved = desk.change("POST", &path, &format!("{path}/move"), &json!({"domainId": one}));
     problem_of(&moved, 409, "name-taken");
 }
 
@@ -109,25 +62,12 @@ fn patched(world: &World) {
     let before = desk.get(&path).expect(200);
     let same_again = desk.patch(&path, &json!({"name": "Sub domain", "description": null}));
     same(&before.json(), &same_again.expect(200).json());
-    let after = desk
-        .patch(&path, &json!({"description": "Plastic"}))
-        .expect(200);
+    let after = desk.patch(&path, &json!({"description": "Plastic"})).expect(200);
     assert_eq!(after.json()["version"], json!(2));
     assert_eq!(after.json()["description"], "Plastic");
     same(&after.json(), &desk.get(&path).expect(200).json());
-    problem(
-        &desk
-            .call("PATCH", &path)
-            .if_match(&before.etag())
-            .json(&json!({"name": "x"}))
-            .send(),
-        412,
-    );
-    problem_at(
-        &desk.patch(&path, &json!({"domainId": id})),
-        400,
-        "domainId",
-    );
+    problem(&desk.call("PATCH", &path).if_match(&before.etag()).json(&json!({"name": "x"})).send(), 412);
+    problem_at(&desk.patch(&path, &json!({"domainId": id})), 400, "domainId");
 }
 
 fn moved(world: &World) {
@@ -136,32 +76,14 @@ fn moved(world: &World) {
     let api = desk.api(id, "cards");
     let to = desk.domain("Target");
     let path = format!("/sub-domains/{id}");
-    let moved = desk
-        .change(
-            "POST",
-            &path,
-            &format!("{path}/move"),
-            &json!({"domainId": to}),
-        )
-        .expect(200);
-    same(
-        &moved.json()["domain"],
-        &json!({"id": to, "name": "Target"}),
-    );
+    let moved = desk.change("POST", &path, &format!("{path}/move"), &json!({"domainId": to})).expect(200);
+    same(&moved.json()["domain"], &json!({"id": to, "name": "Target"}));
     assert_eq!(moved.json()["version"], json!(2));
     assert_eq!(moved.etag(), desk.get(&path).expect(200).etag());
     let api = desk.get(&format!("/apis/{api}")).expect(200).json();
     assert_eq!(api["domain"]["id"], json!(to));
-    assert_eq!(
-        names(&desk.get(&format!("/domains/{to}/sub-domains")).expect(200)),
-        ["Sub domain"]
-    );
-    let again = desk.change(
-        "POST",
-        &path,
-        &format!("{path}/move"),
-        &json!({"domainId": to}),
-    );
+    assert_eq!(names(&desk.get(&format!("/domains/{to}/sub-domains")).expect(200)), ["Sub domain"]);
+    let again = desk.change("POST", &path, &format!("{path}/move"), &json!({"domainId": to}));
     same(&again.expect(200).json(), &moved.json());
 }
 
@@ -177,23 +99,9 @@ fn not_moved(world: &World) {
     }
     let body = json!({"domainId": foreign});
     problem(&desk.post(&path, &body), 428);
-    problem(
-        &desk
-            .call("POST", &path)
-            .if_match("\"9\"")
-            .json(&body)
-            .send(),
-        412,
-    );
+    problem(&desk.call("POST", &path).if_match("\"9\"").json(&body).send(), 412);
     let gone = format!("/sub-domains/{}/move", Uuid::now_v7());
-    problem(
-        &desk
-            .call("POST", &gone)
-            .if_match("\"1\"")
-            .json(&body)
-            .send(),
-        404,
-    );
+    problem(&desk.call("POST", &gone).if_match("\"1\"").json(&body).send(), 404);
 }
 
 fn deleted(world: &World) {

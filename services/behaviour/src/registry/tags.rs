@@ -7,24 +7,15 @@ use crate::{Case, World, json};
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
-        Case {
-            name: "tags: each with the APIs that have it, by name",
-            run: counted,
-        },
-        Case {
-            name: "tags: pages hold all, once",
-            run: paged,
-        },
+        Case { name: "tags: each with the APIs that have it, by name", run: counted },
+        Case { name: "tags: pages hold all, once", run: paged },
     ]
 }
 
 fn counted(world: &World) {
     let desk = Desk::new(world, "team");
     let (_, place) = desk.place();
-    same(
-        &desk.get("/tags").expect(200).json(),
-        &json!({"items": [], "nextCursor": null}),
-    );
+    same(&desk.get("/tags").expect(200).json(), &json!({"items": [], "nextCursor": null}));
     let make = |name: &str, tags: crate::Value| {
         let body = json!({"name": name, "subDomainId": place, "tags": tags});
         desk.post("/apis", &body).expect(201).id()
@@ -36,8 +27,7 @@ fn counted(world: &World) {
         &items(),
         &json!([{"name": "cards", "apis": 1}, {"name": "money", "apis": 2}, {"name": "änderung", "apis": 1}]),
     );
-    desk.patch(&format!("/apis/{one}"), &json!({"tags": ["cards"]}))
-        .expect(200);
+    desk.patch(&format!("/apis/{one}"), &json!({"tags": ["cards"]})).expect(200);
     desk.delete(&format!("/apis/{two}")).expect(204);
     same(&items(), &json!([{"name": "cards", "apis": 1}]));
 }
@@ -51,10 +41,7 @@ fn paged(world: &World) {
     let path = desk.tenant.path("/tags");
     for limit in [1, 4, 15] {
         let items = pages(&desk.service, &path, &desk.tenant.member_token, limit);
-        let names: Vec<_> = items
-            .iter()
-            .map(|tag| tag["name"].as_str().unwrap_or_default())
-            .collect();
+        let names: Vec<_> = items.iter().map(|tag| tag["name"].as_str().unwrap_or_default()).collect();
         assert_eq!(names, tags, "limit={limit}");
     }
     for limit in ["0", "201", "x"] {

@@ -19,30 +19,12 @@ const STATES: [(&str, &[&str]); 7] = [
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
-        Case {
-            name: "versions: what is made is listed, and moves the API's ETag on",
-            run: made,
-        },
-        Case {
-            name: "versions: every way between two states, and no other",
-            run: workflow,
-        },
-        Case {
-            name: "versions: all but the last can be deleted",
-            run: deleted,
-        },
-        Case {
-            name: "versions: the API's ETag guards them",
-            run: guarded,
-        },
-        Case {
-            name: "versions: what is no version",
-            run: malformed,
-        },
-        Case {
-            name: "versions: pages hold all, once",
-            run: paged,
-        },
+        Case { name: "versions: what is made is listed, and moves the API's ETag on", run: made },
+        Case { name: "versions: every way between two states, and no other", run: workflow },
+        Case { name: "versions: all but the last can be deleted", run: deleted },
+        Case { name: "versions: the API's ETag guards them", run: guarded },
+        Case { name: "versions: what is no version", run: malformed },
+        Case { name: "versions: pages hold all, once", run: paged },
     ]
 }
 
@@ -54,12 +36,7 @@ fn api(desk: &Desk) -> String {
 fn made(world: &World) {
     let desk = Desk::new(world, "team");
     let path = api(&desk);
-    let made = desk
-        .post(
-            &format!("{path}/versions"),
-            &json!({"major": 1, "minor": 10}),
-        )
-        .expect(201);
+    let made = desk.post(&format!("{path}/versions"), &json!({"major": 1, "minor": 10})).expect(201);
     let api = desk.get(&path).expect(200);
     assert_eq!(made.etag(), api.etag());
     assert_eq!(api.json()["version"], json!(2));
@@ -70,28 +47,11 @@ fn made(world: &World) {
     let list = desk.get(&format!("{path}/versions")).expect(200).json();
     same(&list["items"][1], &made.json());
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
-    let all = [
-        "createdAt",
-        "major",
-        "minor",
-        "status",
-        "updatedAt",
-        "version",
-    ];
+    let all = ["createdAt", "major", "minor", "status", "updatedAt", "version"];
     assert_eq!(keys(&made.json()), all);
-    let again = desk.post(
-        &format!("{path}/versions"),
-        &json!({"major": 1, "minor": 10}),
-    );
+    let again = desk.post(&format!("{path}/versions"), &json!({"major": 1, "minor": 10}));
     problem_of(&again, 409, "version-exists");
-    problem_at(
-        &desk.post(
-            &format!("{path}/versions"),
-            &json!({"major": -1, "minor": 0}),
-        ),
-        422,
-        "major",
-    );
+    problem_at(&desk.post(&format!("{path}/versions"), &json!({"major": -1, "minor": 0})), 422, "major");
     let nowhere = format!("/apis/{}/versions", Uuid::now_v7());
     problem(&desk.get(&nowhere), 404);
     problem(&desk.post(&nowhere, &json!({"major": -1, "minor": 0})), 404);
@@ -147,25 +107,16 @@ fn deleted(world: &World) {
     let path = api(&desk);
     let delete = |number: &str| {
         let etag = desk.get(&path).expect(200).etag();
-        desk.call("DELETE", &format!("{path}/versions/{number}"))
-            .if_match(&etag)
-            .send()
+        desk.call("DELETE", &format!("{path}/versions/{number}")).if_match(&etag).send()
     };
     problem_of(&delete("0.1"), 409, "last-version");
-    desk.post(
-        &format!("{path}/versions"),
-        &json!({"major": 1, "minor": 0}),
-    )
-    .expect(201);
+    desk.post(&format!("{path}/versions"), &json!({"major": 1, "minor": 0})).expect(201);
     problem(&delete("2.0"), 404);
     delete("0.1").expect(204);
     problem(&delete("0.1"), 404);
     problem_of(&delete("1.0"), 409, "last-version");
     let api = desk.get(&path).expect(200).json();
-    same(
-        &api["versions"],
-        &json!([{"major": 1, "minor": 0, "status": "inception"}]),
-    );
+    same(&api["versions"], &json!([{"major": 1, "minor": 0, "status": "inception"}]));
     assert_eq!(api["version"], json!(3));
 }
 
@@ -181,26 +132,16 @@ fn guarded(world: &World) {
         }
     };
     let old = desk.get(&path).expect(200).etag();
-    desk.post(
-        &format!("{path}/versions"),
-        &json!({"major": 1, "minor": 0}),
-    )
-    .expect(201);
+    desk.post(&format!("{path}/versions"), &json!({"major": 1, "minor": 0})).expect(201);
     problem(&put(None, &json!({"status": "development"})), 428);
     problem(&put(Some(&old), &json!({"status": "development"})), 412);
     problem(&put(Some(&old), &json!({"status": "nonsense"})), 412);
     let new = desk.get(&path).expect(200).etag();
-    problem_at(
-        &put(Some(&new), &json!({"status": "nonsense"})),
-        422,
-        "status",
-    );
+    problem_at(&put(Some(&new), &json!({"status": "nonsense"})), 422, "status");
     let delete = desk.call("DELETE", &format!("{path}/versions/0.1"));
     problem(&delete.clone().send(), 428);
     problem(&delete.if_match(&old).send(), 412);
-    let gone = desk
-        .call("PUT", &format!("{path}/versions/9.9/status"))
-        .if_match(&old);
+    let gone = desk.call("PUT", &format!("{path}/versions/9.9/status")).if_match(&old);
     problem(&gone.json(&json!({"status": "qa"})).send(), 404);
 }
 
@@ -208,9 +149,7 @@ fn malformed(world: &World) {
     let desk = Desk::new(world, "team");
     let path = api(&desk);
     for number in ["1", "a.b", "01.0", "1.0.0", "-1.0", "99999999999.0"] {
-        let call = desk
-            .call("DELETE", &format!("{path}/versions/{number}"))
-            .if_match("\"1\"");
+        let call = desk.call("DELETE", &format!("{path}/versions/{number}")).if_match("\"1\"");
         problem_at(&call.send(), 400, "number");
     }
 }
@@ -219,11 +158,7 @@ fn paged(world: &World) {
     let desk = Desk::new(world, "team");
     let path = api(&desk);
     for minor in 2..6 {
-        desk.post(
-            &format!("{path}/versions"),
-            &json!({"major": 0, "minor": minor}),
-        )
-        .expect(201);
+        desk.post(&format!("{path}/versions"), &json!({"major": 0, "minor": minor})).expect(201);
     }
     let list = desk.tenant.path(&format!("{path}/versions"));
     for limit in [1, 2, 5] {
@@ -231,10 +166,6 @@ fn paged(world: &World) {
             .iter()
             .map(|version| version["minor"].as_i64())
             .collect();
-        assert_eq!(
-            minors,
-            (1..6).map(Some).collect::<Vec<_>>(),
-            "limit={limit}"
-        );
+        assert_eq!(minors, (1..6).map(Some).collect::<Vec<_>>(), "limit={limit}");
     }
 }

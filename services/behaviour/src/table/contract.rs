@@ -46,9 +46,7 @@ impl Operation {
         let mut path = String::new();
         let mut rest = self.path.as_str();
         while let Some((before, after)) = rest.split_once('{') {
-            let (name, tail) = after
-                .split_once('}')
-                .unwrap_or_else(|| panic!("{}: unbalanced braces", self.path));
+            let (name, tail) = after.split_once('}').unwrap_or_else(|| panic!("{}: unbalanced braces", self.path));
             path.push_str(before);
             path.push_str(&encode(&value(name)));
             rest = tail;
@@ -63,16 +61,12 @@ impl Operation {
 
     /// The names of the path's parameters but the organisation's.
     pub fn entities(&self) -> impl Iterator<Item = &Parameter> {
-        self.parameters
-            .iter()
-            .filter(|parameter| parameter.in_path && parameter.name != "org")
+        self.parameters.iter().filter(|parameter| parameter.in_path && parameter.name != "org")
     }
 
     /// The query's parameters.
     pub fn query(&self) -> impl Iterator<Item = &Parameter> {
-        self.parameters
-            .iter()
-            .filter(|parameter| !parameter.in_path)
+        self.parameters.iter().filter(|parameter| !parameter.in_path)
     }
 }
 
@@ -80,10 +74,7 @@ impl Operation {
 pub fn operations(document: &Value) -> Vec<Operation> {
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().expect("a contract has paths") {
-        let base = [item, document]
-            .iter()
-            .find_map(|place| place["servers"][0]["url"].as_str())
-            .unwrap_or_default();
+        let base = [item, document].iter().find_map(|place| place["servers"][0]["url"].as_str()).unwrap_or_default();
         let path = format!("{}{path}", base.trim_end_matches('/'));
         for method in METHODS {
             if let Some(operation) = item.get(method) {
@@ -96,29 +87,17 @@ pub fn operations(document: &Value) -> Vec<Operation> {
 
 fn read(document: &Value, path: &str, method: &str, item: &Value, operation: &Value) -> Operation {
     let place = format!("{method} {path}");
-    let text = |key: &str| {
-        operation[key]
-            .as_str()
-            .unwrap_or_else(|| panic!("{place} has no {key}"))
-            .to_owned()
-    };
+    let text = |key: &str| operation[key].as_str().unwrap_or_else(|| panic!("{place} has no {key}")).to_owned();
     let mut parameters = Vec::new();
     let mut if_match = false;
     let both = [&item["parameters"], &operation["parameters"]];
     for parameter in both.iter().filter_map(|list| list.as_array()).flatten() {
         let parameter = resolve(document, parameter, 0);
-        let name = parameter["name"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{place}: a parameter without name"))
-            .to_owned();
+        let name = parameter["name"].as_str().unwrap_or_else(|| panic!("{place}: a parameter without name")).to_owned();
         match parameter["in"].as_str() {
             Some("header") => if_match |= name.eq_ignore_ascii_case("if-match"),
             Some(r#in @ ("path" | "query")) => {
-                parameters.push(Parameter {
-                    name,
-                    in_path: r#in == "path",
-                    schema: parameter["schema"].clone(),
-                });
+                parameters.push(Parameter { name, in_path: r#in == "path", schema: parameter["schema"].clone() });
             }
             other => panic!("{place}: parameter {name} in {other:?}"),
         }
@@ -135,31 +114,15 @@ fn read(document: &Value, path: &str, method: &str, item: &Value, operation: &Va
         if_match,
         body: content.get("schema").cloned(),
         example: example(content),
-        changes: changes
-            .filter_map(|kind| kind.as_str().map(str::to_owned))
-            .collect(),
+        changes: changes.filter_map(|kind| kind.as_str().map(str::to_owned)).collect(),
     }
 }
 
 /// The example of a media type, wherever OpenAPI lets it stand.
 fn example(content: &Value) -> Option<Value> {
-    let named = || {
-        content["examples"]
-            .as_object()?
-            .values()
-            .next()?
-            .get("value")
-    };
-    let schema = || {
-        content["schema"]
-            .get("example")
-            .or_else(|| content["schema"]["examples"].get(0))
-    };
-    content
-        .get("example")
-        .or_else(named)
-        .or_else(schema)
-        .cloned()
+    let named = || content["examples"].as_object()?.values().next()?.get("value");
+    let schema = || content["schema"].get("example").or_else(|| content["schema"]["examples"].get(0));
+    content.get("example").or_else(named).or_else(schema).cloned()
 }
 
 /// The value with all references below it replaced by what they refer to.
@@ -168,23 +131,13 @@ fn resolve(document: &Value, value: &Value, depth: usize) -> Value {
     match value {
         Value::Object(object) => {
             if let Some(reference) = object.get("$ref").and_then(Value::as_str) {
-                let pointer = reference
-                    .strip_prefix('#')
-                    .unwrap_or_else(|| panic!("foreign reference {reference}"));
-                let target = document
-                    .pointer(pointer)
-                    .unwrap_or_else(|| panic!("dangling reference {reference}"));
+                let pointer = reference.strip_prefix('#').unwrap_or_else(|| panic!("foreign reference {reference}"));
+                let target = document.pointer(pointer).unwrap_or_else(|| panic!("dangling reference {reference}"));
                 return resolve(document, target, depth + 1);
             }
-            object
-                .iter()
-                .map(|(key, value)| (key.clone(), resolve(document, value, depth + 1)))
-                .collect()
+            object.iter().map(|(key, value)| (key.clone(), resolve(document, value, depth + 1))).collect()
         }
-        Value::Array(items) => items
-            .iter()
-            .map(|item| resolve(document, item, depth + 1))
-            .collect(),
+        Value::Array(items) => items.iter().map(|item| resolve(document, item, depth + 1)).collect(),
         other => other.clone(),
     }
 }

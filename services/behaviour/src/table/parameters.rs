@@ -13,16 +13,9 @@ impl Table<'_> {
                 self.query_garbage(operation, parameter);
             }
             if operation.query().next().is_some() {
-                problem_at(
-                    &self.send(self.read(operation).query("unknown-parameter", "1")),
-                    400,
-                    "unknown-parameter",
-                );
+                problem_at(&self.send(self.read(operation).query("unknown-parameter", "1")), 400, "unknown-parameter");
             }
-            if operation
-                .query()
-                .any(|parameter| parameter.name == "cursor")
-            {
+            if operation.query().any(|parameter| parameter.name == "cursor") {
                 self.cursors(operation);
             }
         });
@@ -44,33 +37,13 @@ impl Table<'_> {
         for name in names {
             let nil = uuid::Uuid::nil().to_string();
             let long = "x".repeat(5_000);
-            for garbage in [
-                "not-a-uuid",
-                "0",
-                "-1",
-                "%",
-                "\u{0}",
-                "'",
-                "ä",
-                "..",
-                "null",
-                &nil,
-                &long,
-            ] {
+            for garbage in ["not-a-uuid", "0", "-1", "%", "\u{0}", "'", "ä", "..", "null", &nil, &long] {
                 let path = self.path(operation, &[(&name, garbage)]);
-                self.refused(self.permitted(
-                    operation,
-                    self.filled(operation, self.bare(operation, &path)),
-                ));
+                self.refused(self.permitted(operation, self.filled(operation, self.bare(operation, &path))));
             }
             // Not UTF-8 once decoded.
-            let path = self
-                .path(operation, &[(&name, "@@")])
-                .replace("%40%40", "%FF%FE");
-            self.refused(self.permitted(
-                operation,
-                self.filled(operation, self.bare(operation, &path)),
-            ));
+            let path = self.path(operation, &[(&name, "@@")]).replace("%40%40", "%FF%FE");
+            self.refused(self.permitted(operation, self.filled(operation, self.bare(operation, &path))));
         }
     }
 
@@ -85,9 +58,7 @@ impl Table<'_> {
             || schema["format"] == "uuid"
             || schema.get("enum").is_some()
         {
-            garbage.extend(
-                ["garbage", "-", "%", "1.5", "99999999999999999999", "ä"].map(String::from),
-            );
+            garbage.extend(["garbage", "-", "%", "1.5", "99999999999999999999", "ä"].map(String::from));
         }
         if name == "limit" {
             garbage.extend(["0", "201", "-1", "+5", "abc", "1e1", " 1"].map(String::from));
@@ -100,11 +71,7 @@ impl Table<'_> {
             problem_at(&answer, answer.status, name);
         }
         let path = format!("{}?{name}=%FF%FE", self.path(operation, &[]));
-        problem_at(
-            &self.send(self.permitted(operation, self.bare(operation, &path))),
-            400,
-            name,
-        );
+        problem_at(&self.send(self.permitted(operation, self.bare(operation, &path))), 400, name);
     }
 
     /// Cursors of other lists, of the same list filtered otherwise, and garbled ones.
@@ -117,11 +84,7 @@ impl Table<'_> {
             }
             let filter = operation.query().find(|parameter| parameter.name == "q");
             if let Some(filter) = filter {
-                refuse(
-                    self.read(operation)
-                        .query(&filter.name, "a")
-                        .query("cursor", &cursor),
-                );
+                refuse(self.read(operation).query(&filter.name, "a").query("cursor", &cursor));
             }
             let reversed: String = cursor.chars().rev().collect();
             let shorter = &cursor[..cursor.len() - 4];
@@ -133,16 +96,10 @@ impl Table<'_> {
 
     /// A cursor of each list that has more than one item.
     fn some_cursors(&self) -> Vec<(String, String)> {
-        let lists = self
-            .operations
-            .iter()
-            .filter(|list| list.query().any(|parameter| parameter.name == "cursor"));
+        let lists = self.operations.iter().filter(|list| list.query().any(|parameter| parameter.name == "cursor"));
         lists
             .filter_map(|list| {
-                let page = self
-                    .send(self.read(list).query("limit", "1"))
-                    .expect(200)
-                    .json();
+                let page = self.send(self.read(list).query("limit", "1")).expect(200).json();
                 Some((list.id.clone(), page["nextCursor"].as_str()?.to_owned()))
             })
             .collect()

@@ -3,30 +3,21 @@
 use super::Table;
 use crate::assert::{complete_problem, problem};
 
-const METHODS: [&str; 8] = [
-    "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND",
-];
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
 
 impl Table<'_> {
     /// Every path: the methods it doesn't have.
     pub fn methods(&self) {
         self.each("methods", |operation| {
             let path = self.path(operation, &[]);
-            let same = self
-                .operations
-                .iter()
-                .filter(|other| other.path == operation.path);
+            let same = self.operations.iter().filter(|other| other.path == operation.path);
             let offered: Vec<&str> = same.map(|other| other.method.as_str()).collect();
             for method in METHODS.iter().filter(|method| !offered.contains(method)) {
                 let call = self.permitted(operation, self.api.raw(method, &path));
                 let answer = self.send(call);
                 problem(&answer, 405);
-                let mut allow: Vec<&str> = answer
-                    .header("allow")
-                    .unwrap_or_default()
-                    .split(',')
-                    .map(str::trim)
-                    .collect();
+                let mut allow: Vec<&str> =
+                    answer.header("allow").unwrap_or_default().split(',').map(str::trim).collect();
                 allow.retain(|method| !["HEAD", "OPTIONS"].contains(method));
                 allow.sort_unstable();
                 let mut offered = offered.clone();
@@ -34,17 +25,9 @@ impl Table<'_> {
                 assert_eq!(allow, offered, "Allow: {}", answer.describe());
             }
         });
-        for path in [
-            "/",
-            "/api",
-            "/api/v1",
-            "/api/v1/",
-            "/api/v1/nothing",
-            "/api/v2/organisations",
-            "/nothing",
-            "/%00",
-            "/%FF",
-        ] {
+        for path in
+            ["/", "/api", "/api/v1", "/api/v1/", "/api/v1/nothing", "/api/v2/organisations", "/nothing", "/%00", "/%FF"]
+        {
             let answer = self.send(self.api.root(path).token(&self.victim.tenant.admin_token));
             problem(&answer, 404);
         }
@@ -54,18 +37,8 @@ impl Table<'_> {
     pub fn negotiation(&self) {
         self.each("negotiation", |operation| {
             let path = self.path(operation, &[]);
-            let call = || {
-                self.permitted(
-                    operation,
-                    self.filled(operation, self.bare(operation, &path)),
-                )
-            };
-            for accept in [
-                "text/html",
-                "application/xml",
-                "image/*",
-                "application/json;q=0",
-            ] {
+            let call = || self.permitted(operation, self.filled(operation, self.bare(operation, &path)));
+            for accept in ["text/html", "application/xml", "image/*", "application/json;q=0"] {
                 problem(&self.send(call().header("accept", accept)), 406);
             }
             if operation.method != "GET" {
@@ -82,33 +55,14 @@ impl Table<'_> {
             }
             let given = "table-request.1";
             let answer = self.send(call().header("x-request-id", given));
-            assert_eq!(
-                answer.header("x-request-id"),
-                Some(given),
-                "{}",
-                answer.describe()
-            );
+            assert_eq!(answer.header("x-request-id"), Some(given), "{}", answer.describe());
             // What can't be an id is replaced, never sent back.
             let answer = self.send(call().header("x-request-id", &"x".repeat(5_000)));
-            assert!(
-                answer
-                    .header("x-request-id")
-                    .is_some_and(|id| id.len() < 1_000),
-                "{}",
-                answer.describe()
-            );
-            let refused = self.send(
-                self.bare(operation, &path)
-                    .header("x-request-id", given)
-                    .header("authorization", "Bearer x"),
-            );
+            assert!(answer.header("x-request-id").is_some_and(|id| id.len() < 1_000), "{}", answer.describe());
+            let refused = self
+                .send(self.bare(operation, &path).header("x-request-id", given).header("authorization", "Bearer x"));
             if refused.status >= 400 {
-                assert_eq!(
-                    complete_problem(&refused)["instance"],
-                    given,
-                    "{}",
-                    refused.describe()
-                );
+                assert_eq!(complete_problem(&refused)["instance"], given, "{}", refused.describe());
             }
         });
     }

@@ -28,16 +28,13 @@ impl Table<'_> {
     /// A feed shows a change only when all older transactions of the cluster have ended, so it may say more by now: but
     /// nothing else, and nothing that an intruder did.
     fn unchanged(&self, before: &Value, after: &Value) -> bool {
-        let (Some(old), Some(new), Some(_)) = (
-            before["items"].as_array(),
-            after["items"].as_array(),
-            after.get("next"),
-        ) else {
+        let (Some(old), Some(new), Some(_)) =
+            (before["items"].as_array(), after["items"].as_array(), after.get("next"))
+        else {
             return before == after;
         };
         let intruders = [self.intruder.member_login, self.intruder.admin_login];
-        let by_intruder =
-            |change: &Value| intruders.iter().any(|id| change["actorId"] == json!(id));
+        let by_intruder = |change: &Value| intruders.iter().any(|id| change["actorId"] == json!(id));
         new.starts_with(old) && !new.iter().any(by_intruder)
     }
 
@@ -45,10 +42,7 @@ impl Table<'_> {
     fn foreign_organisation(&self, operation: &Operation, token: &str) {
         if operation.of_organisation() && operation.scope != "public" {
             let call = self.bare(operation, &self.path(operation, &[]));
-            self.nothing(
-                &self.send(self.filled(operation, call).token(token)),
-                &[403, 404],
-            );
+            self.nothing(&self.send(self.filled(operation, call).token(token)), &[403, 404]);
         }
     }
 
@@ -58,10 +52,7 @@ impl Table<'_> {
         let named = operation.entities().next().is_some();
         if operation.of_organisation() && named && operation.scope != "public" {
             let call = self.bare(operation, &self.path(operation, &[("org", &own)]));
-            self.nothing(
-                &self.send(self.filled(operation, call).token(token)),
-                &[403, 404],
-            );
+            self.nothing(&self.send(self.filled(operation, call).token(token)), &[403, 404]);
         }
     }
 
@@ -69,36 +60,22 @@ impl Table<'_> {
     fn platform(&self, operation: &Operation, token: &str) {
         if operation.scope == "operator" {
             let call = self.bare(operation, &self.path(operation, &[]));
-            self.nothing(
-                &self.send(self.filled(operation, call).token(token)),
-                &[403],
-            );
+            self.nothing(&self.send(self.filled(operation, call).token(token)), &[403]);
         }
     }
 
     fn nothing(&self, answer: &Response, statuses: &[u16]) {
-        assert!(
-            statuses.contains(&answer.status),
-            "expected {statuses:?}: {}",
-            answer.describe()
-        );
+        assert!(statuses.contains(&answer.status), "expected {statuses:?}: {}", answer.describe());
         complete_problem(answer);
         let text = answer.text() + &format!("{:?}", answer.headers);
         for secret in &self.victim.secrets {
-            assert!(
-                !text.contains(secret.as_str()),
-                "{secret:?} stands in {}",
-                answer.describe()
-            );
+            assert!(!text.contains(secret.as_str()), "{secret:?} stands in {}", answer.describe());
         }
     }
 
     /// What the victim reads, operation by operation.
     fn snapshot(&self) -> Vec<(String, Value)> {
-        let reads = self
-            .operations
-            .iter()
-            .filter(|operation| operation.method == "GET" && operation.of_organisation());
+        let reads = self.operations.iter().filter(|operation| operation.method == "GET" && operation.of_organisation());
         reads
             .map(|operation| {
                 let call = self.bare(operation, &self.path(operation, &[]));

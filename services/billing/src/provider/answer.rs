@@ -19,9 +19,7 @@ pub struct Card {
 
 impl Card {
     pub(super) fn read(body: &Value) -> Option<Self> {
-        let (card, number) = (&body["card"], |value: &Value| {
-            value.as_i64().and_then(|n| i32::try_from(n).ok())
-        });
+        let (card, number) = (&body["card"], |value: &Value| value.as_i64().and_then(|n| i32::try_from(n).ok()));
         Some(Self {
             token: body["id"].as_str()?.to_owned(),
             brand: card["brand"].as_str()?.to_owned(),
@@ -42,17 +40,12 @@ pub struct Refused {
 impl Refused {
     /// The decline code says more than `card_declined`.
     pub(super) fn read(body: &Value) -> Self {
-        Self {
-            code: code(&body["error"]).unwrap_or_else(|| "refused".to_owned()),
-        }
+        Self { code: code(&body["error"]).unwrap_or_else(|| "refused".to_owned()) }
     }
 }
 
 fn code(error: &Value) -> Option<String> {
-    error["decline_code"]
-        .as_str()
-        .or_else(|| error["code"].as_str())
-        .map(str::to_owned)
+    error["decline_code"].as_str().or_else(|| error["code"].as_str()).map(str::to_owned)
 }
 
 /// What became of a charge.
@@ -77,10 +70,7 @@ pub enum Outcome {
 impl Outcome {
     /// No card to ask for the money.
     pub fn no_payment_method() -> Self {
-        Self::Failed {
-            payment_id: None,
-            code: "no_payment_method".to_owned(),
-        }
+        Self::Failed { payment_id: None, code: "no_payment_method".to_owned() }
     }
 
     /// Reads an answer to a charge. Only what the provider says of *this charge* counts as a failure: a wrong key of
@@ -93,14 +83,10 @@ impl Outcome {
                 payment_id: id(&error["payment_intent"]),
                 code: code(error).unwrap_or_else(|| "card_declined".into()),
             },
-            (400 | 404, Some("invalid_request_error" | "card_error")) => Self::Failed {
-                payment_id: None,
-                code: code(error).unwrap_or_else(|| "invalid_request".into()),
-            },
-            (_, kind) => Self::Unknown(format!(
-                "status {status}, {}",
-                kind.unwrap_or("no error object")
-            )),
+            (400 | 404, Some("invalid_request_error" | "card_error")) => {
+                Self::Failed { payment_id: None, code: code(error).unwrap_or_else(|| "invalid_request".into()) }
+            }
+            (_, kind) => Self::Unknown(format!("status {status}, {}", kind.unwrap_or("no error object"))),
         }
     }
 
@@ -113,14 +99,9 @@ impl Outcome {
         match (intent["status"].as_str(), id(intent)) {
             (Some("succeeded"), Some(payment_id)) => Self::Paid { payment_id },
             (Some("requires_payment_method"), _) => failed("card_declined"),
-            (Some("requires_action" | "requires_confirmation"), _) => {
-                failed("authentication_required")
-            }
+            (Some("requires_action" | "requires_confirmation"), _) => failed("authentication_required"),
             (Some("canceled"), _) => failed("canceled"),
-            (status, _) => Self::Unknown(format!(
-                "payment intent {}",
-                status.unwrap_or("without a status")
-            )),
+            (status, _) => Self::Unknown(format!("payment intent {}", status.unwrap_or("without a status"))),
         }
     }
 }
@@ -135,23 +116,14 @@ mod tests {
     use serde_json::json;
 
     fn failed(payment_id: Option<&str>, code: &str) -> Outcome {
-        Outcome::Failed {
-            payment_id: payment_id.map(str::to_owned),
-            code: code.to_owned(),
-        }
+        Outcome::Failed { payment_id: payment_id.map(str::to_owned), code: code.to_owned() }
     }
 
     #[test]
     fn only_what_is_said_of_the_charge_is_a_failure() {
         let error = |kind: &str, code: &str| json!({ "error": { "type": kind, "code": code } });
         for (status, body, expected) in [
-            (
-                200,
-                json!({ "id": "pi", "status": "succeeded" }),
-                Some(Outcome::Paid {
-                    payment_id: "pi".into(),
-                }),
-            ),
+            (200, json!({ "id": "pi", "status": "succeeded" }), Some(Outcome::Paid { payment_id: "pi".into() })),
             (
                 200,
                 json!({ "id": "pi", "status": "requires_action" }),
@@ -159,30 +131,18 @@ mod tests {
             ),
             (200, json!({ "id": "pi", "status": "processing" }), None),
             (200, json!({}), None),
-            (
-                402,
-                error("card_error", "card_declined"),
-                Some(failed(None, "card_declined")),
-            ),
+            (402, error("card_error", "card_declined"), Some(failed(None, "card_declined"))),
             (
                 402,
                 json!({ "error": { "type": "card_error", "code": "card_declined", "decline_code": "lost_card", "payment_intent": { "id": "pi" } } }),
                 Some(failed(Some("pi"), "lost_card")),
             ),
-            (
-                400,
-                error("invalid_request_error", "amount_too_small"),
-                Some(failed(None, "amount_too_small")),
-            ),
+            (400, error("invalid_request_error", "amount_too_small"), Some(failed(None, "amount_too_small"))),
             (400, error("idempotency_error", "x"), None),
             (400, Value::Null, None),
             (401, error("invalid_request_error", "api_key_expired"), None),
             (403, error("invalid_request_error", "x"), None),
-            (
-                409,
-                error("invalid_request_error", "idempotency_key_in_use"),
-                None,
-            ),
+            (409, error("invalid_request_error", "idempotency_key_in_use"), None),
             (429, error("invalid_request_error", "rate_limit"), None),
             (500, error("api_error", "x"), None),
             (502, Value::Null, None),
@@ -190,10 +150,7 @@ mod tests {
             let read = Outcome::read(status, &body);
             match expected {
                 Some(expected) => assert_eq!(read, expected, "{status} {body}"),
-                None => assert!(
-                    matches!(read, Outcome::Unknown(_)),
-                    "{status} {body}: {read:?}"
-                ),
+                None => assert!(matches!(read, Outcome::Unknown(_)), "{status} {body}: {read:?}"),
             }
         }
     }

@@ -23,36 +23,25 @@ impl Threads {
         let jobs = Arc::new(Mutex::new(jobs));
         for number in 1..=count {
             let (provider, jobs) = (Arc::clone(provider), Arc::clone(&jobs));
-            std::thread::Builder::new()
-                .name(format!("provider-{number}"))
-                .spawn(move || {
-                    while let Some(job) = next(&jobs) {
-                        job(&provider);
-                    }
-                })?;
+            std::thread::Builder::new().name(format!("provider-{number}")).spawn(move || {
+                while let Some(job) = next(&jobs) {
+                    job(&provider);
+                }
+            })?;
         }
         Ok(Self { queue })
     }
 
     /// Asks; 503 at once where too many wait already. Asked even if nobody waits for the answer any more.
-    pub async fn ask<T: Send + 'static>(
-        &self,
-        ask: impl FnOnce(&Provider) -> T + Send + 'static,
-    ) -> Result<T, Error> {
+    pub async fn ask<T: Send + 'static>(&self, ask: impl FnOnce(&Provider) -> T + Send + 'static) -> Result<T, Error> {
         let (tell, told) = oneshot::channel();
         let job: Job = Box::new(move |provider| drop(tell.send(ask(provider))));
-        self.queue
-            .try_send(job)
-            .map_err(|_| Error::Busy(Busy::Queue))?;
-        told.await
-            .map_err(|_| Error::internal("a question to the payment provider was lost"))
+        self.queue.try_send(job).map_err(|_| Error::Busy(Busy::Queue))?;
+        told.await.map_err(|_| Error::internal("a question to the payment provider was lost"))
     }
 }
 
 fn next(jobs: &Mutex<Receiver<Job>>) -> Option<Job> {
     // Nothing runs under the lock but the wait itself.
-    jobs.lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .recv()
-        .ok()
+    jobs.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }

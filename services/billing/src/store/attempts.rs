@@ -9,16 +9,7 @@ use kit::{Error, Idempotency, Meta, Reply, reply};
 use super::{Begun, SCHEMA, invoices, standings};
 use crate::model::Started;
 
-type Row = (
-    Uuid,
-    Uuid,
-    Integer,
-    Integer,
-    Nullable<Text>,
-    Nullable<Text>,
-    BigInt,
-    Text,
-);
+type Row = (Uuid, Uuid, Integer, Integer, Nullable<Text>, Nullable<Text>, BigInt, Text);
 
 kit::statement! {
     /// Invoices whose time has come, locked; those another is at are left to it.
@@ -100,19 +91,12 @@ pub(super) fn start_due(
     pause: TimeDelta,
     meta: &Meta,
 ) -> Result<(Vec<Started>, usize), Error> {
-    let due: Vec<(OrganisationId, InvoiceId)> = LockDue {
-        now: meta.now,
-        limit,
-    }
-    .load(connection)?;
+    let due: Vec<(OrganisationId, InvoiceId)> = LockDue { now: meta.now, limit }.load(connection)?;
     if due.is_empty() {
         return Ok((Vec::new(), 0));
     }
     let (organisation_ids, invoice_ids): (Vec<_>, Vec<_>) = due.into_iter().unzip();
-    Ok((
-        start(connection, &organisation_ids, &invoice_ids, pause, meta)?,
-        invoice_ids.len(),
-    ))
+    Ok((start(connection, &organisation_ids, &invoice_ids, pause, meta)?, invoice_ids.len()))
 }
 
 fn start(
@@ -124,13 +108,7 @@ fn start(
 ) -> Result<Vec<Started>, Error> {
     standings::ensure(connection, organisation_ids, meta.now)?;
     let (now, ask_at) = (meta.now, meta.now + pause);
-    Ok(StartAttempts {
-        organisation_ids,
-        invoice_ids,
-        now,
-        ask_at,
-    }
-    .load(connection)?)
+    Ok(StartAttempts { organisation_ids, invoice_ids, now, ask_at }.load(connection)?)
 }
 
 /// Up to `limit` attempts that are to be asked again.
@@ -140,12 +118,7 @@ pub(super) fn ask_again(
     pause: TimeDelta,
     now: DateTime<Utc>,
 ) -> Result<Vec<Started>, Error> {
-    Ok(AskAgain {
-        now,
-        limit,
-        pause_ms: pause.num_milliseconds(),
-    }
-    .load(connection)?)
+    Ok(AskAgain { now, limit, pause_ms: pause.num_milliseconds() }.load(connection)?)
 }
 
 /// Begins a payment by hand, or joins the attempt that is open: two at once would be two charges.
@@ -157,12 +130,7 @@ pub(super) fn begin_payment(
     idempotency: &Idempotency,
     meta: &Meta,
 ) -> Result<Begun, Error> {
-    let status: Option<String> = LockInvoice {
-        organisation_id,
-        id,
-    }
-    .get_result(connection)
-    .optional()?;
+    let status: Option<String> = LockInvoice { organisation_id, id }.get_result(connection).optional()?;
     let status = status.ok_or(Error::NotFound)?;
     if let Some(reply) = kit::idempotency::kept(connection, SCHEMA, idempotency)? {
         return Ok(Begun::Before(reply));
@@ -172,26 +140,15 @@ pub(super) fn begin_payment(
         "void" => return Err(Error::conflict("invoice-void", "the invoice is void")),
         _ => {}
     }
-    if let Some(open) = (JoinAttempt {
-        organisation_id,
-        id,
-    })
-    .get_result(connection)
-    .optional()?
-    {
+    if let Some(open) = (JoinAttempt { organisation_id, id }).get_result(connection).optional()? {
         return Ok(Begun::Ask(open));
     }
     let has_card: bool = HasCard { organisation_id }.get_result(connection)?;
     if !has_card {
-        return Err(Error::conflict(
-            "no-payment-method",
-            "there is no card to pay with",
-        ));
+        return Err(Error::conflict("no-payment-method", "there is no card to pay with"));
     }
     let started = start(connection, &[organisation_id], &[id], pause, meta)?.pop();
-    started
-        .map(Begun::Ask)
-        .ok_or_else(|| Error::internal("a payment was not begun"))
+    started.map(Begun::Ask).ok_or_else(|| Error::internal("a payment was not begun"))
 }
 
 /// The answer to a payment by hand whose outcome is known: the invoice, or why the money didn't come.
@@ -210,16 +167,7 @@ pub(super) fn answer(
         });
         return Ok(Ok(kept?));
     }
-    let tried = invoice
-        .attempts
-        .into_iter()
-        .find(|tried| tried.number == attempt.number);
-    let code = tried
-        .and_then(|tried| tried.failure_code)
-        .unwrap_or_else(|| "declined".to_owned());
-    Ok(Err(Error::conflict(
-        "payment-declined",
-        "the payment was declined",
-    )
-    .with("code", code)))
+    let tried = invoice.attempts.into_iter().find(|tried| tried.number == attempt.number);
+    let code = tried.and_then(|tried| tried.failure_code).unwrap_or_else(|| "declined".to_owned());
+    Ok(Err(Error::conflict("payment-declined", "the payment was declined").with("code", code)))
 }

@@ -27,27 +27,13 @@ macro_rules! select_invoices {
 
 type Row = (
     (Uuid, Text, Text, BigInt, Text, Timestamptz),
-    (
-        Nullable<Timestamptz>,
-        Nullable<Timestamptz>,
-        Nullable<Timestamptz>,
-        BigInt,
-        Timestamptz,
-        Timestamptz,
-    ),
+    (Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Timestamptz>, BigInt, Timestamptz, Timestamptz),
     (Jsonb, Jsonb),
 );
 type MaybeTime = Option<DateTime<Utc>>;
 type Values = (
     (InvoiceId, String, String, i64, String, DateTime<Utc>),
-    (
-        MaybeTime,
-        MaybeTime,
-        MaybeTime,
-        i64,
-        DateTime<Utc>,
-        DateTime<Utc>,
-    ),
+    (MaybeTime, MaybeTime, MaybeTime, i64, DateTime<Utc>, DateTime<Utc>),
     (Value, Value),
 );
 
@@ -73,14 +59,8 @@ kit::statement! {
     ) -> Row = concat!(select_invoices!(), " and (i.created_at, i.id) > ($2, $3) order by i.created_at, i.id limit $4")
 }
 
-type UsageRow = (
-    (Text, Text, Text, BigInt, BigInt, BigInt, BigInt, BigInt),
-    (BigInt, BigInt, BigInt, BigInt),
-);
-type UsageValues = (
-    (String, String, String, i64, i64, i64, i64, i64),
-    (i64, i64, i64, i64),
-);
+type UsageRow = ((Text, Text, Text, BigInt, BigInt, BigInt, BigInt, BigInt), (BigInt, BigInt, BigInt, BigInt));
+type UsageValues = ((String, String, String, i64, i64, i64, i64, i64), (i64, i64, i64, i64));
 
 kit::statement! {
     /// Plan and counts of this moment.
@@ -130,12 +110,7 @@ pub(super) fn find(
     organisation_id: OrganisationId,
     id: InvoiceId,
 ) -> Result<Invoice, Error> {
-    let row: Option<Values> = FindInvoice {
-        organisation_id,
-        id,
-    }
-    .get_result(connection)
-    .optional()?;
+    let row: Option<Values> = FindInvoice { organisation_id, id }.get_result(connection).optional()?;
     invoice(row.ok_or(Error::NotFound)?)
 }
 
@@ -147,26 +122,11 @@ pub(super) fn list(
 ) -> Result<Paged<Invoice>, Error> {
     let limit = page.fetch();
     let rows: Vec<Values> = match page.after {
-        None => FirstInvoices {
-            organisation_id,
-            limit,
-        }
-        .load(connection)?,
-        Some(Keyset { created_at, id }) => NextInvoices {
-            organisation_id,
-            created_at,
-            id,
-            limit,
-        }
-        .load(connection)?,
+        None => FirstInvoices { organisation_id, limit }.load(connection)?,
+        Some(Keyset { created_at, id }) => NextInvoices { organisation_id, created_at, id, limit }.load(connection)?,
     };
-    let invoices = rows
-        .into_iter()
-        .map(invoice)
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(page.finish(invoices, |invoice| {
-        Keyset::new(invoice.created_at, invoice.id)
-    }))
+    let invoices = rows.into_iter().map(invoice).collect::<Result<Vec<_>, _>>()?;
+    Ok(page.finish(invoices, |invoice| Keyset::new(invoice.created_at, invoice.id)))
 }
 
 /// What the running period costs up to now.
@@ -175,22 +135,12 @@ pub(super) fn usage(
     organisation_id: OrganisationId,
     now: DateTime<Utc>,
 ) -> Result<Usage, Error> {
-    let row: Option<UsageValues> = FindUsage { organisation_id }
-        .get_result(connection)
-        .optional()?;
-    let ((plan, kind, currency, month, api, domain, sub_domain, user), counts) =
-        row.ok_or(Error::NotFound)?;
+    let row: Option<UsageValues> = FindUsage { organisation_id }.get_result(connection).optional()?;
+    let ((plan, kind, currency, month, api, domain, sub_domain, user), counts) = row.ok_or(Error::NotFound)?;
     let line = |item: &str, quantity: i64, unit_price_cents: i64| {
         let too_much = || Error::internal(format!("{quantity} × {unit_price_cents} overflows"));
-        let amount_cents = quantity
-            .checked_mul(unit_price_cents)
-            .ok_or_else(too_much)?;
-        Ok::<_, Error>(Line {
-            item: item.to_owned(),
-            quantity,
-            unit_price_cents,
-            amount_cents,
-        })
+        let amount_cents = quantity.checked_mul(unit_price_cents).ok_or_else(too_much)?;
+        Ok::<_, Error>(Line { item: item.to_owned(), quantity, unit_price_cents, amount_cents })
     };
     let lines = if kind == "payg" {
         let (apis, domains, sub_domains, users) = counts;
@@ -204,27 +154,11 @@ pub(super) fn usage(
         vec![line("plan", 1, month)?]
     };
     let amount_cents = lines.iter().map(|line| line.amount_cents).sum();
-    Ok(Usage {
-        period: Period::of(now).to_string(),
-        plan,
-        currency,
-        amount_cents,
-        lines,
-    })
+    Ok(Usage { period: Period::of(now).to_string(), plan, currency, amount_cents, lines })
 }
 
 /// How an organisation stands; without a row: active.
-pub(super) fn standing(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-) -> Result<Standing, Error> {
-    let row: Option<Standing> = FindStanding { organisation_id }
-        .get_result(connection)
-        .optional()?;
-    Ok(row.unwrap_or_else(|| Standing {
-        standing: "active".into(),
-        overdue_since: None,
-        frozen_at: None,
-        version: 0,
-    }))
+pub(super) fn standing(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<Standing, Error> {
+    let row: Option<Standing> = FindStanding { organisation_id }.get_result(connection).optional()?;
+    Ok(row.unwrap_or_else(|| Standing { standing: "active".into(), overdue_since: None, frozen_at: None, version: 0 }))
 }

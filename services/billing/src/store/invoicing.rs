@@ -87,25 +87,16 @@ pub(super) fn write_batch(
     first_attempt_at: DateTime<Utc>,
     meta: &Meta,
 ) -> Result<usize, Error> {
-    let locked: Option<Option<OrganisationId>> =
-        LockRun { id: run_id }.get_result(connection).optional()?;
+    let locked: Option<Option<OrganisationId>> = LockRun { id: run_id }.get_result(connection).optional()?;
     let Some(up_to) = locked else { return Ok(0) };
     let after = up_to.unwrap_or(OrganisationId(uuid::Uuid::nil()));
-    let organisation_ids: Vec<OrganisationId> = NextItems {
-        run_id,
-        after,
-        limit,
-    }
-    .load(connection)?;
+    let organisation_ids: Vec<OrganisationId> = NextItems { run_id, after, limit }.load(connection)?;
     let now = meta.now;
     let Some(last) = organisation_ids.last().copied() else {
         SetCharging { id: run_id, now }.execute(connection)?;
         return Ok(0);
     };
-    let invoice_ids: Vec<InvoiceId> = organisation_ids
-        .iter()
-        .map(|_| InvoiceId::new(now))
-        .collect();
+    let invoice_ids: Vec<InvoiceId> = organisation_ids.iter().map(|_| InvoiceId::new(now)).collect();
     WriteInvoices {
         run_id,
         organisation_ids: &organisation_ids,

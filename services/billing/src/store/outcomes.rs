@@ -14,15 +14,7 @@ use crate::dunning::{Days, next_attempt};
 use crate::model::Started;
 use crate::provider::Outcome;
 
-type Row = (
-    Text,
-    Text,
-    BigInt,
-    Text,
-    Nullable<Timestamptz>,
-    Nullable<Timestamptz>,
-    BigInt,
-);
+type Row = (Text, Text, BigInt, Text, Nullable<Timestamptz>, Nullable<Timestamptz>, BigInt);
 
 kit::statement! {
     /// An invoice, locked.
@@ -103,18 +95,12 @@ pub(super) fn record_outcome(
 ) -> Result<(), Error> {
     let (name, payment_id, code) = match outcome {
         Outcome::Paid { payment_id } => ("succeeded", Some(payment_id.as_str()), None),
-        Outcome::Failed { payment_id, code } => {
-            ("failed", payment_id.as_deref(), Some(code.as_str()))
-        }
+        Outcome::Failed { payment_id, code } => ("failed", payment_id.as_deref(), Some(code.as_str())),
         Outcome::Unknown(_) => return Ok(()),
     };
     let (organisation_id, id, now) = (attempt.organisation_id, attempt.invoice_id, meta.now);
     let standing = standings::lock(connection, organisation_id)?;
-    let invoice: Locked = LockInvoice {
-        organisation_id,
-        id,
-    }
-    .get_result(connection)?;
+    let invoice: Locked = LockInvoice { organisation_id, id }.get_result(connection)?;
     let ended: Vec<DateTime<Utc>> = EndAttempt {
         organisation_id,
         invoice_id: id,
@@ -128,13 +114,7 @@ pub(super) fn record_outcome(
     let Some(started_at) = ended.first() else {
         return Ok(());
     };
-    let step = Step {
-        connection,
-        organisation_id,
-        id,
-        invoice,
-        meta,
-    };
+    let step = Step { connection, organisation_id, id, invoice, meta };
     match code {
         None => step.paid()?,
         // Another instance's clock may run behind the one that began it; a retry must not come due twice for that.
@@ -156,30 +136,17 @@ struct Step<'a> {
 impl Step<'_> {
     fn paid(self) -> Result<(), Error> {
         let now = self.meta.now;
-        SetPaid {
-            organisation_id: self.organisation_id,
-            id: self.id,
-            now,
-        }
-        .execute(self.connection)?;
-        let before = self
-            .invoice
-            .keys(&self.invoice.status, json!({ "paidAt": null }));
-        let after = self
-            .invoice
-            .keys("paid", json!({ "paidAt": super::text(now) }));
+        SetPaid { organisation_id: self.organisation_id, id: self.id, now }.execute(self.connection)?;
+        let before = self.invoice.keys(&self.invoice.status, json!({ "paidAt": null }));
+        let after = self.invoice.keys("paid", json!({ "paidAt": super::text(now) }));
         let change = self.change("InvoicePaid", before, after);
         record(self.connection, SCHEMA, self.meta, change)
     }
 
     fn failed(self, code: &str, failed_at: DateTime<Utc>) -> Result<(), Error> {
         let first_failed_at = self.invoice.first_failed_at.unwrap_or(failed_at);
-        let next =
-            next_attempt(first_failed_at, failed_at).filter(|_| self.invoice.status == "open");
-        let overdue_at = self
-            .invoice
-            .overdue_at
-            .or_else(|| next.is_none().then_some(self.meta.now));
+        let next = next_attempt(first_failed_at, failed_at).filter(|_| self.invoice.status == "open");
+        let overdue_at = self.invoice.overdue_at.or_else(|| next.is_none().then_some(self.meta.now));
         let status = if next.is_none() { "overdue" } else { "open" };
         SetFailed {
             organisation_id: self.organisation_id,
@@ -191,25 +158,15 @@ impl Step<'_> {
             now: self.meta.now,
         }
         .execute(self.connection)?;
-        let before = self.invoice.keys(
-            &self.invoice.status,
-            json!({ "failureCode": null, "nextAttemptAt": null }),
-        );
-        let after = self.invoice.keys(
-            status,
-            json!({ "failureCode": code, "nextAttemptAt": next.map(super::text) }),
-        );
+        let before = self.invoice.keys(&self.invoice.status, json!({ "failureCode": null, "nextAttemptAt": null }));
+        let after = self.invoice.keys(status, json!({ "failureCode": code, "nextAttemptAt": next.map(super::text) }));
         let change = self.change("PaymentFailed", before, after);
         record(self.connection, SCHEMA, self.meta, change)?;
         if status == self.invoice.status || status == "open" {
             return Ok(());
         }
-        let before = self
-            .invoice
-            .keys(&self.invoice.status, json!({ "overdueAt": null }));
-        let after = self
-            .invoice
-            .keys(status, json!({ "overdueAt": overdue_at.map(super::text) }));
+        let before = self.invoice.keys(&self.invoice.status, json!({ "overdueAt": null }));
+        let after = self.invoice.keys(status, json!({ "overdueAt": overdue_at.map(super::text) }));
         let change = self.change("PaymentOverdue", before, after);
         record(self.connection, SCHEMA, self.meta, change)
     }

@@ -87,9 +87,7 @@ pub(super) fn find(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
 ) -> Result<Option<StoredCard>, Error> {
-    Ok(FindCard { organisation_id }
-        .get_result(connection)
-        .optional()?)
+    Ok(FindCard { organisation_id }.get_result(connection).optional()?)
 }
 
 /// Keeps a card that the provider has taken. True: it is the first one.
@@ -103,35 +101,15 @@ pub(super) fn set(
 ) -> Result<(PaymentMethod, bool), Error> {
     let (token, brand, last_four) = (&card.token, &card.brand, &card.last_four);
     let (expiry_month, expiry_year, now) = (card.expiry_month, card.expiry_year, meta.now);
-    let before: Option<StoredCard> = LockCard { organisation_id }
-        .get_result(connection)
-        .optional()?;
+    let before: Option<StoredCard> = LockCard { organisation_id }.get_result(connection).optional()?;
     check_seen(before.as_ref(), seen)?;
     let first = before.is_none();
     let stored: Result<StoredCard, _> = if first {
-        InsertCard {
-            organisation_id,
-            customer_id,
-            token,
-            brand,
-            last_four,
-            expiry_month,
-            expiry_year,
-            now,
-        }
-        .get_result(connection)
+        InsertCard { organisation_id, customer_id, token, brand, last_four, expiry_month, expiry_year, now }
+            .get_result(connection)
     } else {
-        ReplaceCard {
-            organisation_id,
-            customer_id,
-            token,
-            brand,
-            last_four,
-            expiry_month,
-            expiry_year,
-            now,
-        }
-        .get_result(connection)
+        ReplaceCard { organisation_id, customer_id, token, brand, last_four, expiry_month, expiry_year, now }
+            .get_result(connection)
     };
     let stored = stored
         // Somebody else's first card came in between: it would have had to be seen.
@@ -146,9 +124,7 @@ pub(super) fn delete(
     organisation_id: OrganisationId,
     seen: IfMatch,
 ) -> Result<StoredCard, Error> {
-    let before: Option<StoredCard> = LockCard { organisation_id }
-        .get_result(connection)
-        .optional()?;
+    let before: Option<StoredCard> = LockCard { organisation_id }.get_result(connection).optional()?;
     let before = before.ok_or(Error::NotFound)?;
     seen.check(before.shown.version)?;
     DeleteCard { organisation_id }.execute(connection)?;

@@ -120,25 +120,15 @@ pub(super) fn create(
     meta: &Meta,
 ) -> Result<Reply, Error> {
     if meta.now < period.end() {
-        return Err(Error::conflict(
-            "period-not-over",
-            format!("{period} is not over yet"),
-        ));
+        return Err(Error::conflict("period-not-over", format!("{period} is not over yet")));
     }
     let (text, now) = (period.to_string(), meta.now);
     kit::idempotency::once(connection, SCHEMA, idempotency, meta, |connection| {
-        let inserted = InsertRun {
-            id: RunId::new(now),
-            period: &text,
-            now,
-        }
-        .get_result::<Run>(connection)
-        .optional()?;
+        let inserted =
+            InsertRun { id: RunId::new(now), period: &text, now }.get_result::<Run>(connection).optional()?;
         if let Some(run) = inserted {
             let accepted = reply::json(StatusCode::ACCEPTED, &run)?;
-            return Ok(accepted
-                .location(format!("/billing-runs/{}", run.id))
-                .etag(run.version));
+            return Ok(accepted.location(format!("/billing-runs/{}", run.id)).etag(run.version));
         }
         let run: Run = FindRunOf { period: &text }.get_result(connection)?;
         reply::with_etag(run.version, &run)
@@ -147,10 +137,7 @@ pub(super) fn create(
 
 /// One run.
 pub(super) fn find(connection: &mut PgConnection, id: RunId) -> Result<Run, Error> {
-    FindRun { id }
-        .get_result(connection)
-        .optional()?
-        .ok_or(Error::NotFound)
+    FindRun { id }.get_result(connection).optional()?.ok_or(Error::NotFound)
 }
 
 /// A page of the runs.
@@ -158,12 +145,7 @@ pub(super) fn list(connection: &mut PgConnection, page: &Page) -> Result<Paged<R
     let limit = page.fetch();
     let runs: Vec<Run> = match page.after {
         None => FirstRuns { limit }.load(connection)?,
-        Some(Keyset { created_at, id }) => NextRuns {
-            created_at,
-            id,
-            limit,
-        }
-        .load(connection)?,
+        Some(Keyset { created_at, id }) => NextRuns { created_at, id, limit }.load(connection)?,
     };
     Ok(page.finish(runs, |run| Keyset::new(run.created_at, run.id)))
 }
@@ -180,61 +162,34 @@ const MISSED_MAX: usize = 12;
 pub(super) fn start_due(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, Error> {
     let last = Period::last_due(now);
     let first = (0..MISSED_MAX).fold(last, |period, _| period.before());
-    let latest: Option<String> = LatestRun {
-        first: &first.to_string(),
-        last: &last.to_string(),
-    }
-    .get_result(connection)?;
+    let latest: Option<String> =
+        LatestRun { first: &first.to_string(), last: &last.to_string() }.get_result(connection)?;
     let due = match latest.as_deref().and_then(Period::parse) {
         Some(latest) if latest == last => return Ok(false),
         Some(latest) => latest.after(),
         None => last,
     };
     let period = &due.to_string();
-    let begun = InsertRun {
-        id: RunId::new(now),
-        period,
-        now,
-    }
-    .get_result::<Run>(connection)
-    .optional()?;
+    let begun = InsertRun { id: RunId::new(now), period, now }.get_result::<Run>(connection).optional()?;
     Ok(begun.is_some())
 }
 
 /// Copies plan and counts of every organisation due. Does nothing where that has been done.
 ///
 /// Public for the test that compares the copy with what another query sees under the same snapshot.
-pub fn take_snapshot(
-    connection: &mut PgConnection,
-    id: RunId,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
+pub fn take_snapshot(connection: &mut PgConnection, id: RunId, now: DateTime<Utc>) -> Result<(), Error> {
     let run: Run = LockRun { id }.get_result(connection)?;
-    let period =
-        Period::parse(&run.period).ok_or_else(|| Error::internal("a run without a period"))?;
+    let period = Period::parse(&run.period).ok_or_else(|| Error::internal("a run without a period"))?;
     if run.status == "pending" {
-        let organisations = TakeSnapshot {
-            run_id: id,
-            until: period.end(),
-        }
-        .execute(connection)?;
+        let organisations = TakeSnapshot { run_id: id, until: period.end() }.execute(connection)?;
         let organisations = i32::try_from(organisations).map_err(Error::internal)?;
-        SetInvoicing {
-            id,
-            organisations,
-            now,
-        }
-        .execute(connection)?;
+        SetInvoicing { id, organisations, now }.execute(connection)?;
     }
     Ok(())
 }
 
 /// The run is over once every invoice has had an answer.
-pub(super) fn end_charging(
-    connection: &mut PgConnection,
-    id: RunId,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
+pub(super) fn end_charging(connection: &mut PgConnection, id: RunId, now: DateTime<Utc>) -> Result<(), Error> {
     SetDone { id, now }.execute(connection)?;
     Ok(())
 }

@@ -23,13 +23,7 @@ kit::statement! {
          on conflict (organisation_id) do nothing"
 }
 
-type Row = (
-    Text,
-    Nullable<Timestamptz>,
-    Nullable<Timestamptz>,
-    Nullable<Timestamptz>,
-    BigInt,
-);
+type Row = (Text, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Timestamptz>, BigInt);
 
 kit::statement! {
     /// An organisation's row, locked.
@@ -92,19 +86,12 @@ pub(super) fn ensure(
     organisation_ids: &[OrganisationId],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    EnsureStandings {
-        organisation_ids,
-        now,
-    }
-    .execute(connection)?;
+    EnsureStandings { organisation_ids, now }.execute(connection)?;
     Ok(())
 }
 
 /// Takes the organisation's lock; to be taken before any of its invoices'.
-pub(super) fn lock(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-) -> Result<Stored, Error> {
+pub(super) fn lock(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<Stored, Error> {
     Ok(LockStanding { organisation_id }.get_result(connection)?)
 }
 
@@ -116,23 +103,12 @@ pub(super) fn settle(
     days: Days,
     meta: &Meta,
 ) -> Result<Standing, Error> {
-    let (overdue_since, first_failed_at) =
-        FindOverdue { organisation_id }.get_result(connection)?;
+    let (overdue_since, first_failed_at) = FindOverdue { organisation_id }.get_result(connection)?;
     let standing = days.standing(first_failed_at, meta.now);
     let frozen_at = (standing == Standing::Frozen).then(|| before.frozen_at.unwrap_or(meta.now));
     let version = before.version + 1;
-    let after = Stored {
-        standing: standing.name().to_owned(),
-        overdue_since,
-        first_failed_at,
-        frozen_at,
-        version,
-    };
-    if (Stored {
-        version,
-        ..before.clone()
-    }) == after
-    {
+    let after = Stored { standing: standing.name().to_owned(), overdue_since, first_failed_at, frozen_at, version };
+    if (Stored { version, ..before.clone() }) == after {
         return Ok(standing);
     }
     SetStanding {
@@ -174,12 +150,7 @@ fn tell(
 }
 
 /// Freezes up to `limit` organisations whose grace period has ended; how many.
-pub(super) fn freeze_due(
-    connection: &mut PgConnection,
-    days: Days,
-    limit: i64,
-    meta: &Meta,
-) -> Result<usize, Error> {
+pub(super) fn freeze_due(connection: &mut PgConnection, days: Days, limit: i64, meta: &Meta) -> Result<usize, Error> {
     let grace_ended = days.grace_ended(meta.now);
     let due: Vec<OrganisationId> = LockFreezes { grace_ended, limit }.load(connection)?;
     let mut frozen = 0;

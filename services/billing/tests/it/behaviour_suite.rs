@@ -21,15 +21,7 @@ macro_rules! table {
         }
     )+};
 }
-table!(
-    tenants,
-    tokens,
-    bodies,
-    parameters,
-    preconditions,
-    methods,
-    negotiation
-);
+table!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);
 
 fn table(house: &House) -> Table<'_> {
     Table::new(&house.world, "billing", victim(house))
@@ -43,10 +35,7 @@ fn victim(house: &House) -> Victim {
     house.card(&tenant, "pm_card_visa");
     let run = house.run(period).expect(202).id().to_string();
     house.tick(time);
-    let invoice = house.invoices(&tenant)[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let invoice = house.invoices(&tenant)[0]["id"].as_str().unwrap().to_owned();
     Victim {
         ids: vec![("find_run.id".to_owned(), run), ("id".to_owned(), invoice)],
         secrets: ["4242", "pm_", "cus_"].map(str::to_owned).to_vec(),

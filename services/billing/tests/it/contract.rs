@@ -10,10 +10,8 @@ fn document() -> Value {
 
 #[test]
 fn every_operation_has_its_route_and_no_other() {
-    let mut declared: Vec<(String, String)> = operations(&document())
-        .into_iter()
-        .map(|operation| (operation.method, operation.path))
-        .collect();
+    let mut declared: Vec<(String, String)> =
+        operations(&document()).into_iter().map(|operation| (operation.method, operation.path)).collect();
     let mut served = billing::handlers::routes().list();
     declared.sort();
     served.sort();
@@ -25,10 +23,6 @@ fn every_operation_has_its_route_and_no_other() {
 fn changes_are_declared_alike() {
     let table = crate::changes::declared();
     for operation in operations(&document()) {
-        assert_eq!(
-            operation.changes, table.endpoints[&operation.id],
-            "{}",
-            operation.id
-        );
+        assert_eq!(operation.changes, table.endpoints[&operation.id], "{}", operation.id);
     }
 }

@@ -31,12 +31,7 @@ impl SqlFixture {
         let signer = Signer::new().unwrap();
         let mut connection = PgConnection::establish(&url("account_writer")).unwrap();
         signer.publish(&mut connection).unwrap();
-        Self {
-            rows: Rows::of(url),
-            signer,
-            count: AtomicU64::new(0),
-            clock,
-        }
+        Self { rows: Rows::of(url), signer, count: AtomicU64::new(0), clock }
     }
 
     fn unique(&self) -> u64 {
@@ -46,8 +41,7 @@ impl SqlFixture {
     fn person(&self, org: Uuid) -> Uuid {
         let (id, n) = (Uuid::now_v7(), self.unique());
         let (name, email) = (format!("Person {n}"), format!("person-{n}@fixture.example"));
-        self.rows
-            .profile(&org.to_string(), &id.to_string(), &name, &email);
+        self.rows.profile(&org.to_string(), &id.to_string(), &name, &email);
         id
     }
 

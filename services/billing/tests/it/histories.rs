@@ -44,14 +44,7 @@ struct History {
 
 /// Times between the quarters of a day: what is done by hand doesn't fall together with what is due.
 const HISTORIES: &[History] = &[
-    History {
-        name: "paid at once",
-        two: false,
-        card: Some(GOOD),
-        acts: &[],
-        standings: &[],
-        invoices: &["paid"],
-    },
+    History { name: "paid at once", two: false, card: Some(GOOD), acts: &[], standings: &[], invoices: &["paid"] },
     History {
         name: "never a card: no card is a failed charge",
         two: false,
@@ -153,12 +146,7 @@ const HISTORIES: &[History] = &[
         two: true,
         card: Some(BAD),
         acts: &[(16.1, Card(GOOD)), (16.1, Pay(1)), (16.1, Card(BAD))],
-        standings: &[
-            (7.0, "overdue"),
-            (14.0, "frozen"),
-            (16.1, "overdue"),
-            (22.0, "frozen"),
-        ],
+        standings: &[(7.0, "overdue"), (14.0, "frozen"), (16.1, "overdue"), (22.0, "frozen")],
         invoices: &["overdue", "paid"],
     },
     History {
@@ -184,22 +172,14 @@ fn act(house: &House, tenant: &Tenant, act: Act) {
     match act {
         Card(token) => house.card(tenant, token),
         Pay(n) => drop(house.pay(tenant, &invoice(n)).expect(200)),
-        Declined(n) => drop(problem_of(
-            &house.pay(tenant, &invoice(n)),
-            409,
-            "payment-declined",
-        )),
-        Plan(code) => house.sql(&format!(
-            "update account.organisations set plan_code = '{code}' where id = '{}'",
-            tenant.org
-        )),
+        Declined(n) => drop(problem_of(&house.pay(tenant, &invoice(n)), 409, "payment-declined")),
+        Plan(code) => {
+            house.sql(&format!("update account.organisations set plan_code = '{code}' where id = '{}'", tenant.org))
+        }
         NoCard => {
             let path = tenant.path("/payment-method");
             let etag = house.admin(tenant, house.api().get(&path)).send().etag();
-            house
-                .admin(tenant, house.api().delete(&path).if_match(&etag))
-                .send()
-                .expect(204);
+            house.admin(tenant, house.api().delete(&path).if_match(&etag)).send().expect(204);
         }
     }
 }
@@ -223,10 +203,7 @@ kit::statement! {
 fn frozen_exactly_when_overdue_past_the_grace_period() {
     let house = House::new();
     let (period, time) = this_month();
-    let tenants: Vec<Tenant> = HISTORIES
-        .iter()
-        .map(|_| house.world.tenant("team"))
-        .collect();
+    let tenants: Vec<Tenant> = HISTORIES.iter().map(|_| house.world.tenant("team")).collect();
     for (history, tenant) in HISTORIES.iter().zip(&tenants) {
         if history.two {
             house.made_at(tenant, period.before().before().end());
@@ -258,12 +235,7 @@ fn frozen_exactly_when_overdue_past_the_grace_period() {
         }
         house.tick(at(day));
         for (history, tenant) in HISTORIES.iter().zip(&tenants) {
-            assert_eq!(
-                house.standing(tenant),
-                history.standing(day),
-                "day {day}: {}",
-                history.name
-            );
+            assert_eq!(house.standing(tenant), history.standing(day), "day {day}: {}", history.name);
         }
         let now = at(day);
         let should: Vec<uuid::Uuid> = house.rows(ShouldBeFrozen { now });
@@ -274,31 +246,11 @@ fn frozen_exactly_when_overdue_past_the_grace_period() {
     let mut owed = 0;
     for (history, tenant) in HISTORIES.iter().zip(&tenants) {
         let invoices = house.invoices(tenant);
-        let ends: Vec<&str> = invoices
-            .iter()
-            .map(|invoice| invoice["status"].as_str().unwrap())
-            .collect();
+        let ends: Vec<&str> = invoices.iter().map(|invoice| invoice["status"].as_str().unwrap()).collect();
         assert_eq!(ends, history.invoices, "{}", history.name);
-        owed += history
-            .invoices
-            .iter()
-            .filter(|end| **end == "paid")
-            .count();
-        let shown = house
-            .admin(tenant, house.api().get(&tenant.path("/standing")))
-            .send()
-            .expect(200)
-            .json();
-        assert_eq!(
-            shown["standing"],
-            history.standing(31.0),
-            "{}",
-            history.name
-        );
+        owed += history.invoices.iter().filter(|end| **end == "paid").count();
+        let shown = house.admin(tenant, house.api().get(&tenant.path("/standing"))).send().expect(200).json();
+        assert_eq!(shown["standing"], history.standing(31.0), "{}", history.name);
     }
-    assert_eq!(
-        house.ledger().count,
-        owed as u64,
-        "every paid invoice was charged once"
-    );
+    assert_eq!(house.ledger().count, owed as u64, "every paid invoice was charged once");
 }

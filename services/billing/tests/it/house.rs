@@ -87,10 +87,7 @@ impl House {
         (common.pool_read_size, common.pool_write_size) = (size, size);
         let service = spawn_with::<billing::Billing>(common, settings.clone()).unwrap();
         let fixture = Arc::new(SqlFixture::new(&db, Clock::new(Some(clock_file))));
-        let urls = Urls {
-            billing: Some(service.url.clone()),
-            ..Urls::default()
-        };
+        let urls = Urls { billing: Some(service.url.clone()), ..Urls::default() };
         Self {
             world: World::new(urls, Shared(Arc::clone(&fixture))),
             fixture,
@@ -140,10 +137,7 @@ impl House {
     pub fn card(&self, tenant: &Tenant, token: &str) {
         let path = tenant.path("/payment-method");
         let before = self.admin(tenant, self.api().get(&path)).send();
-        let mut put = self
-            .api()
-            .put(&path)
-            .json(&json!({ "paymentMethodToken": token }));
+        let mut put = self.api().put(&path).json(&json!({ "paymentMethodToken": token }));
         if before.status == 200 {
             put = put.if_match(&before.etag());
         }
@@ -167,10 +161,7 @@ impl House {
     /// The tenant's invoices, by period.
     pub fn invoices(&self, tenant: &Tenant) -> Vec<Value> {
         let call = self.admin(tenant, self.api().get(&tenant.path("/invoices")));
-        let mut invoices = call.send().expect(200).json()["items"]
-            .as_array()
-            .unwrap()
-            .clone();
+        let mut invoices = call.send().expect(200).json()["items"].as_array().unwrap().clone();
         invoices.sort_by_key(|invoice| invoice["period"].to_string());
         invoices
     }
@@ -185,17 +176,13 @@ impl House {
     where
         S: LoadQuery<'a, PgConnection, T>,
     {
-        statement
-            .load(&mut *self.connection.lock().unwrap())
-            .unwrap()
+        statement.load(&mut *self.connection.lock().unwrap()).unwrap()
     }
 
     /// Lets the tenant be older than it is.
     pub fn made_at(&self, tenant: &Tenant, time: DateTime<Utc>) {
         let (org, time) = (tenant.org, time.to_rfc3339());
-        self.sql(&format!(
-            "update account.organisations set created_at = '{time}' where id = '{org}'"
-        ));
+        self.sql(&format!("update account.organisations set created_at = '{time}' where id = '{org}'"));
     }
 
     /// Counts of what the tenant has registered, as Registry would leave them.
@@ -215,21 +202,14 @@ impl House {
                 "select s.standing from published.standings s where s.organisation_id = $1"
         }
         let rows: Vec<String> = self.rows(Standing { org: tenant.org });
-        rows.into_iter()
-            .next()
-            .unwrap_or_else(|| "active".to_owned())
+        rows.into_iter().next().unwrap_or_else(|| "active".to_owned())
     }
 
     /// Turns the sandbox's dials; what isn't named is at rest.
     pub fn dials(&self, dials: Value) {
         let url = &self.sandbox.url;
         let client = behaviour::http::Client::new();
-        client
-            .api(url)
-            .raw("POST", "/control")
-            .json(&dials)
-            .send()
-            .expect(200);
+        client.api(url).raw("POST", "/control").json(&dials).send().expect(200);
     }
 
     /// What the sandbox charged.
@@ -245,21 +225,14 @@ fn work(db: &TestDb, settings: &Settings) -> Work {
 
 /// A store of its own.
 pub fn store(read: &str, write: &str, settings: &Settings) -> PgStore {
-    let days = Days {
-        notice: settings.notice_days,
-        freeze: settings.freeze_days,
-    };
+    let days = Days { notice: settings.notice_days, freeze: settings.freeze_days };
     let pause = TimeDelta::milliseconds(settings.ask_again_ms);
     PgStore::new(database("billing", read, write), days, pause)
 }
 
 fn provider(settings: &Settings) -> Arc<Provider> {
     let timeout = Duration::from_millis(settings.provider_timeout_ms);
-    Arc::new(Provider::new(
-        &settings.stripe_api_base,
-        "sk_test_sandbox",
-        timeout,
-    ))
+    Arc::new(Provider::new(&settings.stripe_api_base, "sk_test_sandbox", timeout))
 }
 
 /// What a sandbox charged.

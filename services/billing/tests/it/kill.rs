@@ -27,52 +27,27 @@ kit::statement! {
          from billing.invoices i order by i.organisation_id, i.period"
 }
 
-type Invoice = (
-    uuid::Uuid,
-    uuid::Uuid,
-    String,
-    i64,
-    String,
-    i64,
-    i64,
-    i64,
-    i64,
-);
+type Invoice = (uuid::Uuid, uuid::Uuid, String, i64, String, i64, i64, i64, i64);
 
 /// Ledger and invoices agree to the cent.
 fn agree(siege: &Siege, tenants: &[Tenant], periods: &[Period]) {
     let invoices: Vec<Invoice> = Invoices {}.load(&mut siege.connect().unwrap()).unwrap();
     let mut expected: Vec<(uuid::Uuid, String)> = Vec::new();
     for tenant in tenants {
-        expected.extend(
-            periods
-                .iter()
-                .map(|period| (tenant.org, period.to_string())),
-        );
+        expected.extend(periods.iter().map(|period| (tenant.org, period.to_string())));
     }
     expected.sort();
     let written: Vec<(uuid::Uuid, String)> = invoices.iter().map(|i| (i.0, i.2.clone())).collect();
-    assert_eq!(
-        written, expected,
-        "one invoice for each organisation and period"
-    );
+    assert_eq!(written, expected, "one invoice for each organisation and period");
     let charges = ledger(&siege.sandbox.url).charges;
-    let (mut charged, mut declined) = (
-        HashMap::<String, Vec<i64>>::new(),
-        HashMap::<String, i64>::new(),
-    );
+    let (mut charged, mut declined) = (HashMap::<String, Vec<i64>>::new(), HashMap::<String, i64>::new());
     for charge in &charges {
         let key = charge["metadata"]["attempt"].as_str().unwrap();
-        let invoice = key
-            .strip_prefix("invoice-")
-            .and_then(|key| key.rsplit_once('-'))
-            .unwrap()
-            .0;
+        let invoice = key.strip_prefix("invoice-").and_then(|key| key.rsplit_once('-')).unwrap().0;
         match charge["status"].as_str() {
-            Some("succeeded") => charged
-                .entry(invoice.to_owned())
-                .or_default()
-                .push(charge["amount"].as_i64().unwrap()),
+            Some("succeeded") => {
+                charged.entry(invoice.to_owned()).or_default().push(charge["amount"].as_i64().unwrap())
+            }
             _ => *declined.entry(invoice.to_owned()).or_default() += 1,
         }
     }
@@ -87,35 +62,17 @@ fn agree(siege: &Siege, tenants: &[Tenant], periods: &[Period]) {
             other => panic!("{what}: {other:?} is no end"),
         };
         assert_eq!(of_ledger, should, "{what}: charged");
-        assert_eq!(
-            *succeeded,
-            should.len() as i64,
-            "{what}: attempts that succeeded"
-        );
+        assert_eq!(*succeeded, should.len() as i64, "{what}: attempts that succeeded");
         assert_eq!(*told, i64::from(status == "paid"), "{what}: told");
         let refused = declined.remove(&id.to_string()).unwrap_or_default();
         // Each refusal is one failed attempt; without a card there is an attempt and nobody to refuse it.
-        assert!(
-            refused == *failed || (refused == 0 && *failed == 4),
-            "{what}: {refused} refused, {failed} failed"
-        );
-        assert!(
-            matches!((status.as_str(), *failed), ("paid", 0) | ("overdue", 4)),
-            "{what}: {failed} failed"
-        );
+        assert!(refused == *failed || (refused == 0 && *failed == 4), "{what}: {refused} refused, {failed} failed");
+        assert!(matches!((status.as_str(), *failed), ("paid", 0) | ("overdue", 4)), "{what}: {failed} failed");
         sum += should.iter().sum::<i64>();
     }
-    assert!(
-        charged.is_empty() && declined.is_empty(),
-        "charged for nothing: {charged:?} {declined:?}"
-    );
+    assert!(charged.is_empty() && declined.is_empty(), "charged for nothing: {charged:?} {declined:?}");
     assert_eq!(ledger(&siege.sandbox.url).amount, sum);
-    println!(
-        "{} invoices, {} charges, {sum} cents; {:?}",
-        invoices.len(),
-        charges.len(),
-        siege.seen
-    );
+    println!("{} invoices, {} charges, {sum} cents; {:?}", invoices.len(), charges.len(), siege.seen);
 }
 
 /// Makes the town: four plans, most with a good card, some with a bad one, some with none.
@@ -130,12 +87,8 @@ fn town(siege: &Siege, world: &World, size: usize) -> Vec<Tenant> {
                 _ => Some("pm_card_visa"),
             };
             if let Some(token) = card {
-                let put = api
-                    .put(&tenant.path("/payment-method"))
-                    .token(&tenant.admin_token);
-                put.json(&json!({ "paymentMethodToken": token }))
-                    .send()
-                    .expect(201);
+                let put = api.put(&tenant.path("/payment-method")).token(&tenant.admin_token);
+                put.json(&json!({ "paymentMethodToken": token })).send().expect(201);
             }
             tenant
         })
@@ -156,11 +109,7 @@ fn month(seed: u64, points: usize, organisations: usize) {
     // One month, and further ones as long as points are left.
     while periods.is_empty() || siege.points > 0 {
         let time = period.run_at();
-        std::fs::write(
-            &siege.place.clock,
-            (time - Utc::now()).num_seconds().to_string(),
-        )
-        .unwrap();
+        std::fs::write(&siege.place.clock, (time - Utc::now()).num_seconds().to_string()).unwrap();
         siege.order(&world, period);
         periods.push(period);
         for day in [0, 3, 4, 6, 10, 17] {
@@ -168,11 +117,7 @@ fn month(seed: u64, points: usize, organisations: usize) {
         }
         period = period.after();
     }
-    println!(
-        "seed {seed}: {points} points, {} months, {:.0} s",
-        periods.len(),
-        begun.elapsed().as_secs_f64()
-    );
+    println!("seed {seed}: {points} points, {} months, {:.0} s", periods.len(), begun.elapsed().as_secs_f64());
     agree(&siege, &tenants, &periods);
     drop(siege.service.take());
     drop(siege.folder);

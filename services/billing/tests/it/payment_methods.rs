@@ -25,32 +25,13 @@ fn a_card_comes_is_replaced_and_goes() {
     let path = tenant.path("/payment-method");
     let get = || house.api().get(&path).token(&tenant.member_token).send();
     get().expect(404);
-    let first = put(
-        &house,
-        &tenant,
-        &json!({ "paymentMethodToken": "pm_card_visa" }),
-    )
-    .expect(201);
-    assert_eq!(
-        first.header("location"),
-        Some(format!("/api/v1{path}").as_str())
-    );
+    let first = put(&house, &tenant, &json!({ "paymentMethodToken": "pm_card_visa" })).expect(201);
+    assert_eq!(first.header("location"), Some(format!("/api/v1{path}").as_str()));
     assert_eq!(
         keys(&first.json()),
-        [
-            "brand",
-            "createdAt",
-            "expiryMonth",
-            "expiryYear",
-            "lastFour",
-            "updatedAt",
-            "version"
-        ]
+        ["brand", "createdAt", "expiryMonth", "expiryYear", "lastFour", "updatedAt", "version"]
     );
-    assert_eq!(
-        (&first.json()["brand"], &first.json()["lastFour"]),
-        (&json!("visa"), &json!("4242"))
-    );
+    assert_eq!((&first.json()["brand"], &first.json()["lastFour"]), (&json!("visa"), &json!("4242")));
     assert_eq!(get().expect(200).json(), first.json());
     let other = json!({ "paymentMethodToken": "pm_card_mastercard" });
     put(&house, &tenant, &other).expect(428);
@@ -58,29 +39,16 @@ fn a_card_comes_is_replaced_and_goes() {
     house.admin(&tenant, call("\"7\"")).send().expect(412);
     house.admin(&tenant, call("7")).send().expect(400);
     let second = house.admin(&tenant, call(&first.etag())).send().expect(200);
-    assert_eq!(
-        (&second.json()["lastFour"], second.etag().as_str()),
-        (&json!("4444"), "\"2\"")
-    );
-    let delete = |etag: &str| {
-        house
-            .admin(&tenant, house.api().delete(&path).if_match(etag))
-            .send()
-    };
+    assert_eq!((&second.json()["lastFour"], second.etag().as_str()), (&json!("4444"), "\"2\""));
+    let delete = |etag: &str| house.admin(&tenant, house.api().delete(&path).if_match(etag)).send();
     delete(&first.etag()).expect(412);
     delete(&second.etag()).expect(204);
     get().expect(404);
     delete(&second.etag()).expect(404);
-    house
-        .admin(&tenant, call(&second.etag()))
-        .send()
-        .expect(412);
+    house.admin(&tenant, call(&second.etag())).send().expect(412);
     put(&house, &tenant, &other).expect(201);
     let rows: Vec<Row> = house.rows(Stored {});
-    assert!(
-        rows[0].0.starts_with("cus_") && rows[0].1.starts_with("pm_"),
-        "{rows:?}"
-    );
+    assert!(rows[0].0.starts_with("cus_") && rows[0].1.starts_with("pm_"), "{rows:?}");
 }
 
 #[test]
@@ -91,37 +59,23 @@ fn cards_that_are_not_taken() {
         ("pm_unheard_of", "resource_missing"),
         ("pm_card_chargeDeclinedExpiredCard", "expired_card"),
         ("pm_card_chargeDeclined", "generic_decline"),
-        (
-            "pm_card_chargeDeclinedInsufficientFunds",
-            "insufficient_funds",
-        ),
+        ("pm_card_chargeDeclinedInsufficientFunds", "insufficient_funds"),
         ("", "invalid_format"),
         ("pm_card/../visa", "invalid_format"),
         ("pm card", "invalid_format"),
     ] {
         let answer = put(&house, &tenant, &json!({ "paymentMethodToken": token }));
         let refused = problem_of(&answer, 422, "invalid");
-        assert!(
-            names_field(&refused, "paymentMethodToken"),
-            "{token}: {refused}"
-        );
+        assert!(names_field(&refused, "paymentMethodToken"), "{token}: {refused}");
         assert_eq!(refused["errors"][0]["code"], code, "{token}");
     }
-    for unreadable in [
-        json!({}),
-        json!({ "paymentMethodToken": 1 }),
-        json!({ "paymentMethodToken": "pm_card_visa", "x": 1 }),
-    ] {
+    for unreadable in
+        [json!({}), json!({ "paymentMethodToken": 1 }), json!({ "paymentMethodToken": "pm_card_visa", "x": 1 })]
+    {
         problem(&put(&house, &tenant, &unreadable), 400);
     }
-    let member = house
-        .api()
-        .put(&tenant.path("/payment-method"))
-        .token(&tenant.member_token);
-    member
-        .json(&json!({ "paymentMethodToken": "pm_card_visa" }))
-        .send()
-        .expect(403);
+    let member = house.api().put(&tenant.path("/payment-method")).token(&tenant.member_token);
+    member.json(&json!({ "paymentMethodToken": "pm_card_visa" })).send().expect(403);
     assert_eq!(house.rows::<_, Row>(Stored {}), []);
 }
 
@@ -144,11 +98,7 @@ fn card_numbers_are_refused_and_quoted_nowhere() {
         let refused = problem_of(&answer, 422, "invalid");
         assert_eq!(refused["errors"][0]["code"], "card_number", "{body}");
         let quoted: String = answer.text().chars().filter(char::is_ascii_digit).collect();
-        assert!(
-            !quoted.contains("424242") && !quoted.contains("37828"),
-            "{}",
-            answer.text()
-        );
+        assert!(!quoted.contains("424242") && !quoted.contains("37828"), "{}", answer.text());
     }
     assert_eq!(house.rows::<_, Row>(Stored {}), []);
 }
@@ -158,18 +108,8 @@ fn the_provider_away_is_no_refusal() {
     let house = House::new();
     let tenant = house.world.tenant("team");
     house.dials(json!({ "errorPerMille": 1000 }));
-    put(
-        &house,
-        &tenant,
-        &json!({ "paymentMethodToken": "pm_card_visa" }),
-    )
-    .expect(503);
+    put(&house, &tenant, &json!({ "paymentMethodToken": "pm_card_visa" })).expect(503);
     assert_eq!(house.rows::<_, Row>(Stored {}), []);
     house.dials(json!({}));
-    put(
-        &house,
-        &tenant,
-        &json!({ "paymentMethodToken": "pm_card_visa" }),
-    )
-    .expect(201);
+    put(&house, &tenant, &json!({ "paymentMethodToken": "pm_card_visa" })).expect(201);
 }

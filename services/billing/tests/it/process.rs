@@ -38,24 +38,16 @@ impl Place {
             .unwrap();
         // One of the two holds the log; both are kept, and the address is looked for in both.
         let (tell, told) = std::sync::mpsc::channel();
-        let streams: [Box<dyn std::io::Read + Send>; 2] = [
-            Box::new(child.stdout.take().unwrap()),
-            Box::new(child.stderr.take().unwrap()),
-        ];
+        let streams: [Box<dyn std::io::Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
         let mut readers = Vec::new();
         for stream in streams {
             let (tell, log) = (tell.clone(), self.log.clone());
             readers.push(std::thread::spawn(move || copy(stream, &log, &tell)));
         }
         drop(tell);
-        let url = told
-            .recv()
-            .unwrap_or_else(|_| panic!("it ended: {}", self.logged()));
-        Process {
-            child,
-            url,
-            readers,
-        }
+        let url = told.recv().unwrap_or_else(|_| panic!("it ended: {}", self.logged()));
+        Process { child, url, readers }
     }
 
     /// All that processes at this place have written.
@@ -65,11 +57,7 @@ impl Place {
 }
 
 fn copy(stream: Box<dyn std::io::Read + Send>, log: &Path, tell: &std::sync::mpsc::Sender<String>) {
-    let mut file = std::fs::OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(log)
-        .unwrap();
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { return };
         if let Some((_, rest)) = line.split_once("\"address\":\"") {
@@ -91,9 +79,7 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        self.readers
-            .drain(..)
-            .for_each(|reader| reader.join().unwrap());
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
     }
 
     pub fn api(&self) -> Api {
@@ -124,17 +110,8 @@ fn nothing_of_a_card_is_in_the_log() {
     let path = tenant.path("/payment-method");
     let put = |token: &str, number: &str| {
         let body = json!({ "paymentMethodToken": token, "number": number });
-        let body = if number.is_empty() {
-            json!({ "paymentMethodToken": token })
-        } else {
-            body
-        };
-        process
-            .api()
-            .put(&path)
-            .token(&tenant.admin_token)
-            .json(&body)
-            .send()
+        let body = if number.is_empty() { json!({ "paymentMethodToken": token }) } else { body };
+        process.api().put(&path).token(&tenant.admin_token).json(&body).send()
     };
     put("4242424242424242", "").expect(422);
     put("pm_card_visa", "3782 822463 10005").expect(422);
@@ -143,16 +120,7 @@ fn nothing_of_a_card_is_in_the_log() {
     process.kill();
     let logged = place.logged();
     assert!(logged.len() > 1000, "it logs: {logged}");
-    for secret in [
-        "42424242",
-        "378282",
-        "822463",
-        "pm_card",
-        "pm_0",
-        "cus_",
-        "sk_test",
-        tenant.admin_token.as_str(),
-    ] {
+    for secret in ["42424242", "378282", "822463", "pm_card", "pm_0", "cus_", "sk_test", tenant.admin_token.as_str()] {
         assert!(!logged.contains(secret), "{secret} in {logged}");
     }
 }

@@ -5,16 +5,12 @@ use schema::testing::TestDb;
 
 /// Runs SQL as a login; the error's text, if any.
 fn run(db: &TestDb, role: &str, sql: &str) -> Result<(), String> {
-    db.connect(role)
-        .batch_execute(sql)
-        .map_err(|error| error.to_string())
+    db.connect(role).batch_execute(sql).map_err(|error| error.to_string())
 }
 
 #[track_caller]
 fn refused(db: &TestDb, role: &str, sql: &str, why: &str) {
-    let error = run(db, role, sql)
-        .err()
-        .unwrap_or_else(|| panic!("{role} may: {sql}"));
+    let error = run(db, role, sql).err().unwrap_or_else(|| panic!("{role} may: {sql}"));
     assert!(error.contains(why), "{role}: {sql}: {error}");
 }
 
@@ -40,13 +36,7 @@ fn the_writer_writes_its_own_tables_and_the_reader_reads_them() {
         ] {
             run(&db, role, &format!("select * from billing.{table}")).unwrap();
         }
-        for view in [
-            "organisations",
-            "plans",
-            "usage",
-            "head_counts",
-            "signing_keys",
-        ] {
+        for view in ["organisations", "plans", "usage", "head_counts", "signing_keys"] {
             run(&db, role, &format!("select * from published.{view}")).unwrap();
         }
     }
@@ -57,12 +47,7 @@ fn the_reader_writes_nothing() {
     let db = TestDb::new();
     refused(&db, "billing_reader", INSERT, "read-only transaction");
     let reset = format!("set transaction read write; {INSERT}");
-    refused(
-        &db,
-        "billing_reader",
-        &reset,
-        "permission denied for table standings",
-    );
+    refused(&db, "billing_reader", &reset, "permission denied for table standings");
 }
 
 #[test]
@@ -73,50 +58,23 @@ fn others_tables_and_views_that_are_not_granted_are_closed() {
             let why = format!("permission denied for schema {schema}");
             refused(&db, role, &format!("select * from {schema}.changes"), &why);
         }
-        for view in [
-            "login_contacts",
-            "persons",
-            "contacts",
-            "watchers",
-            "responsibilities",
-            "account_changes",
-        ] {
+        for view in ["login_contacts", "persons", "contacts", "watchers", "responsibilities", "account_changes"] {
             let why = format!("permission denied for view {view}");
             refused(&db, role, &format!("select * from published.{view}"), &why);
         }
-        refused(
-            &db,
-            role,
-            "set role billing_owner",
-            "permission denied to set role",
-        );
+        refused(&db, role, "set role billing_owner", "permission denied to set role");
         refused(
             &db,
             role,
             "set transaction read write; create table billing.t (a int)",
             "permission denied for schema billing",
         );
-        refused(
-            &db,
-            role,
-            "select pg_advisory_lock(1)",
-            "permission denied for function",
-        );
+        refused(&db, role, "select pg_advisory_lock(1)", "permission denied for function");
     }
     let foreign = "update registry.usage set apis = 0";
-    refused(
-        &db,
-        "billing_writer",
-        foreign,
-        "permission denied for schema registry",
-    );
+    refused(&db, "billing_writer", foreign, "permission denied for schema registry");
     let foreign = "update published.plans set monthly_price_cents = 1";
-    refused(
-        &db,
-        "billing_writer",
-        foreign,
-        "permission denied for view plans",
-    );
+    refused(&db, "billing_writer", foreign, "permission denied for view plans");
 }
 
 /// What an invoice says can't be changed once it is written, and nothing of it can be deleted.
@@ -127,15 +85,9 @@ fn what_never_changes_is_not_the_writers_to_change() {
         ("update billing.invoices set amount_cents = 0", "invoices"),
         ("update billing.invoices set period = '2000-01'", "invoices"),
         ("delete from billing.invoices", "invoices"),
-        (
-            "update billing.invoice_lines set quantity = 0",
-            "invoice_lines",
-        ),
+        ("update billing.invoice_lines set quantity = 0", "invoice_lines"),
         ("delete from billing.invoice_lines", "invoice_lines"),
-        (
-            "update billing.payment_attempts set customer_id = null",
-            "payment_attempts",
-        ),
+        ("update billing.payment_attempts set customer_id = null", "payment_attempts"),
         ("delete from billing.payment_attempts", "payment_attempts"),
         ("update billing.run_items set apis = 0", "run_items"),
         ("delete from billing.run_items", "run_items"),
@@ -144,11 +96,6 @@ fn what_never_changes_is_not_the_writers_to_change() {
         ("update billing.changes set kind = 'x'", "changes"),
         ("truncate billing.changes", "changes"),
     ] {
-        refused(
-            &db,
-            "billing_writer",
-            sql,
-            &format!("permission denied for table {table}"),
-        );
+        refused(&db, "billing_writer", sql, &format!("permission denied for table {table}"));
     }
 }

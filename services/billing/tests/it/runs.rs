@@ -11,9 +11,7 @@ use crate::house::{House, this_month};
 fn town(house: &House, size: usize) -> Vec<Tenant> {
     (0..size)
         .map(|n| {
-            let tenant = house
-                .world
-                .tenant(["free", "team", "enterprise", "payg"][n % 4]);
+            let tenant = house.world.tenant(["free", "team", "enterprise", "payg"][n % 4]);
             if n % 8 != 3 {
                 let n = i32::try_from(n).unwrap();
                 house.usage(&tenant, n * 3, n % 5, n % 7);
@@ -38,13 +36,7 @@ kit::statement! {
         "select i.organisation_id, i.period, i.amount_cents, i.status, i.next_attempt_at from billing.invoices i"
 }
 
-pub type Amount = (
-    uuid::Uuid,
-    String,
-    i64,
-    String,
-    Option<chrono::DateTime<chrono::Utc>>,
-);
+pub type Amount = (uuid::Uuid, String, i64, String, Option<chrono::DateTime<chrono::Utc>>);
 
 #[test]
 fn every_plan_costs_what_it_says() {
@@ -57,30 +49,15 @@ fn every_plan_costs_what_it_says() {
     let accepted = house.run(period).expect(202);
     house.tick(time);
     let path = accepted.header("location").unwrap().replace("/api/v1", "");
-    let run = house
-        .api()
-        .get(&path)
-        .token(&house.world.fixture.operator_token())
-        .send()
-        .expect(200);
+    let run = house.api().get(&path).token(&house.world.fixture.operator_token()).send().expect(200);
     assert_eq!(run.json()["status"], "charging", "{}", run.describe());
-    assert_eq!(
-        (&run.json()["organisations"], &run.json()["invoices"]),
-        (&json!(24), &json!(24))
-    );
+    assert_eq!((&run.json()["organisations"], &run.json()["invoices"]), (&json!(24), &json!(24)));
     let amounts: Vec<Amount> = house.rows(Amounts {});
     assert_eq!(amounts.len(), 24);
     for (n, tenant) in tenants.iter().enumerate() {
-        let (_, of, amount, status, next) = amounts
-            .iter()
-            .find(|amount| amount.0 == tenant.org)
-            .unwrap();
+        let (_, of, amount, status, next) = amounts.iter().find(|amount| amount.0 == tenant.org).unwrap();
         let n = i64::try_from(n).unwrap();
-        let counted = if n % 8 == 3 {
-            0
-        } else {
-            n * 3 * 50 + n % 5 * 200 + n % 7 * 100
-        };
+        let counted = if n % 8 == 3 { 0 } else { n * 3 * 50 + n % 5 * 200 + n % 7 * 100 };
         let expected = [0, 4900, 99900, counted + 2 * 150][usize::try_from(n % 4).unwrap()];
         assert_eq!(*amount, expected, "tenant {n}");
         assert_eq!(*of, period.to_string());
@@ -88,26 +65,17 @@ fn every_plan_costs_what_it_says() {
         assert_eq!(status, if zero { "paid" } else { "open" });
         assert_eq!(*next, (!zero).then(|| time + TimeDelta::days(3)));
     }
-    assert_eq!(
-        house.rows::<_, (uuid::Uuid, i64, Option<i64>)>(Wrong {}),
-        []
-    );
+    assert_eq!(house.rows::<_, (uuid::Uuid, i64, Option<i64>)>(Wrong {}), []);
     let sum: i64 = amounts.iter().map(|amount| amount.2).sum();
     assert_eq!(run.json()["amountCents"], json!(sum));
-    assert_eq!(
-        house.ledger().count,
-        0,
-        "nothing is charged before the notice is over"
-    );
+    assert_eq!(house.ledger().count, 0, "nothing is charged before the notice is over");
 }
 
 #[test]
 fn charged_after_the_notice_and_done() {
     let house = House::new();
     let tenants = town(&house, 24);
-    tenants
-        .iter()
-        .for_each(|tenant| house.card(tenant, "pm_card_visa"));
+    tenants.iter().for_each(|tenant| house.card(tenant, "pm_card_visa"));
     let (period, time) = this_month();
     house.go_to(time);
     house.run(period).expect(202);
@@ -116,16 +84,8 @@ fn charged_after_the_notice_and_done() {
     assert_eq!(house.ledger().count, 0);
     house.tick(time + TimeDelta::days(3));
     let amounts: Vec<Amount> = house.rows(Amounts {});
-    assert!(
-        amounts
-            .iter()
-            .all(|amount| amount.3 == "paid" && amount.4.is_none())
-    );
-    let charged: Vec<i64> = amounts
-        .iter()
-        .map(|amount| amount.2)
-        .filter(|amount| *amount > 0)
-        .collect();
+    assert!(amounts.iter().all(|amount| amount.3 == "paid" && amount.4.is_none()));
+    let charged: Vec<i64> = amounts.iter().map(|amount| amount.2).filter(|amount| *amount > 0).collect();
     let ledger = house.ledger();
     assert_eq!(ledger.count, u64::try_from(charged.len()).unwrap());
     assert_eq!(ledger.amount, charged.iter().sum::<i64>());
@@ -137,22 +97,15 @@ fn charged_after_the_notice_and_done() {
 fn two_instances_make_one_run() {
     let house = House::new();
     let tenants = town(&house, 120);
-    tenants
-        .iter()
-        .for_each(|tenant| house.card(tenant, "pm_card_visa"));
+    tenants.iter().for_each(|tenant| house.card(tenant, "pm_card_visa"));
     let (period, time) = this_month();
     house.go_to(time);
     house.run(period).expect(202);
-    let others = [
-        house.other_work(|_| {}),
-        house.other_work(|s| s.invoice_batch = 7),
-    ];
+    let others = [house.other_work(|_| {}), house.other_work(|s| s.invoice_batch = 7)];
     for time in [time, time + TimeDelta::days(3)] {
         // No lease keeps them apart here: both do all of it at the same time.
         std::thread::scope(|scope| {
-            let threads = others
-                .each_ref()
-                .map(|work| scope.spawn(move || work.tick(&time)));
+            let threads = others.each_ref().map(|work| scope.spawn(move || work.tick(&time)));
             for thread in threads {
                 thread.join().unwrap().unwrap();
             }
@@ -163,24 +116,12 @@ fn two_instances_make_one_run() {
     let amounts: Vec<Amount> = house.rows(Amounts {});
     assert_eq!(amounts.len(), tenants.len());
     assert!(amounts.iter().all(|amount| amount.3 == "paid"));
-    assert_eq!(
-        house.rows::<_, (uuid::Uuid, i64, Option<i64>)>(Wrong {}),
-        []
-    );
+    assert_eq!(house.rows::<_, (uuid::Uuid, i64, Option<i64>)>(Wrong {}), []);
     let ledger = house.ledger();
-    assert_eq!(
-        ledger.amount,
-        amounts.iter().map(|amount| amount.2).sum::<i64>()
-    );
-    assert_eq!(
-        ledger.count,
-        amounts.iter().filter(|amount| amount.2 > 0).count() as u64
-    );
+    assert_eq!(ledger.amount, amounts.iter().map(|amount| amount.2).sum::<i64>());
+    assert_eq!(ledger.count, amounts.iter().filter(|amount| amount.2 > 0).count() as u64);
     let run = house.run(period).expect(200).json();
-    assert_eq!(
-        (&run["status"], &run["invoices"]),
-        (&json!("done"), &json!(120))
-    );
+    assert_eq!((&run["status"], &run["invoices"]), (&json!("done"), &json!(120)));
     assert_eq!(run["amountCents"], json!(ledger.amount));
 }
 
@@ -190,31 +131,13 @@ fn periods_that_cannot_be_billed() {
     house.world.tenant("team");
     let (period, time) = this_month();
     let operator = house.world.fixture.operator_token();
-    let post = |body: behaviour::Value| {
-        house
-            .api()
-            .post("/billing-runs")
-            .token(&operator)
-            .json(&body)
-            .send()
-    };
-    for malformed in [
-        "",
-        "2026",
-        "2026-13",
-        "2026-1",
-        "2026-10-01",
-        "October",
-        "2026-10 ",
-    ] {
+    let post = |body: behaviour::Value| house.api().post("/billing-runs").token(&operator).json(&body).send();
+    for malformed in ["", "2026", "2026-13", "2026-1", "2026-10-01", "October", "2026-10 "] {
         problem_of(&post(json!({ "period": malformed })), 422, "invalid");
     }
-    for unreadable in [
-        json!({}),
-        json!({ "period": 202610 }),
-        json!({ "period": null }),
-        json!({ "period": "2026-10", "x": 1 }),
-    ] {
+    for unreadable in
+        [json!({}), json!({ "period": 202610 }), json!({ "period": null }), json!({ "period": "2026-10", "x": 1 })]
+    {
         problem_of(&post(unreadable), 400, "bad-request");
     }
     problem_of(&house.run(period), 409, "period-not-over");
@@ -222,13 +145,7 @@ fn periods_that_cannot_be_billed() {
     house.go_to(period.end() - TimeDelta::seconds(30));
     let operator = house.world.fixture.operator_token();
     problem_of(&house.run(period), 409, "period-not-over");
-    let runs = house
-        .api()
-        .get("/billing-runs")
-        .token(&operator)
-        .send()
-        .expect(200)
-        .json();
+    let runs = house.api().get("/billing-runs").token(&operator).send().expect(200).json();
     assert_eq!(runs["items"], json!([]), "nothing was begun");
     house.go_to(time);
     let first = house.run(period).expect(202);
@@ -257,8 +174,5 @@ fn the_first_of_the_month_begins_a_run() {
     // Nobody was there for two months: their runs are made up for.
     let later = period.after().after();
     house.tick(later.run_at());
-    assert_eq!(
-        periods(),
-        names(&[period.before(), period, period.after(), later])
-    );
+    assert_eq!(periods(), names(&[period.before(), period, period.after(), later]));
 }

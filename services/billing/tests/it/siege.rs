@@ -76,16 +76,7 @@ impl Siege {
             log: folder.path().join("log"),
         };
         let seed = Seed(seed);
-        let siege = Self {
-            cluster,
-            sandbox,
-            place,
-            service: None,
-            seed,
-            points,
-            seen: HashMap::new(),
-            folder,
-        };
+        let siege = Self { cluster, sandbox, place, service: None, seed, points, seen: HashMap::new(), folder };
         // Test clusters forget what they committed when they are killed; this one must not.
         siege.sql("alter system set synchronous_commit = on");
         siege.sql("select pg_reload_conf()");
@@ -121,11 +112,7 @@ impl Siege {
             if !busy {
                 return;
             }
-            assert!(
-                Instant::now() < deadline,
-                "not done in two minutes: {}",
-                self.place.logged()
-            );
+            assert!(Instant::now() < deadline, "not done in two minutes: {}", self.place.logged());
             if self.points == 0 || Self::progress(&mut connection) < next {
                 std::thread::yield_now();
                 continue;
@@ -175,11 +162,7 @@ impl Siege {
             let post = self.service.as_ref()?.api().post("/billing-runs");
             let post = post.json(&json!({ "period": period.to_string() }));
             let answer = post.token(&world.fixture.operator_token()).send();
-            assert!(
-                matches!(answer.status, 200 | 202 | 503),
-                "{}",
-                answer.describe()
-            );
+            assert!(matches!(answer.status, 200 | 202 | 503), "{}", answer.describe());
             if answer.status == 503 {
                 behaviour::assert::complete_problem(&answer);
             }
@@ -189,11 +172,6 @@ impl Siege {
 
     pub fn dials(&self, dials: &Value) {
         let client = behaviour::http::Client::new();
-        client
-            .api(&self.sandbox.url)
-            .raw("POST", "/control")
-            .json(dials)
-            .send()
-            .expect(200);
+        client.api(&self.sandbox.url).raw("POST", "/control").json(dials).send().expect(200);
     }
 }

@@ -87,18 +87,11 @@ fn the_counts_are_those_of_the_snapshot() {
     let id = RunId(house.run(period).expect(202).id());
     let mut counted: Vec<Counts> = Vec::new();
     while_registering(&house, &tenants, 5, || {
-        let (mut audit, mut service) = (
-            house.db.connect("superuser"),
-            house.db.connect("billing_writer"),
-        );
-        audit
-            .batch_execute("begin isolation level repeatable read")
-            .unwrap();
+        let (mut audit, mut service) = (house.db.connect("superuser"), house.db.connect("billing_writer"));
+        audit.batch_execute("begin isolation level repeatable read").unwrap();
         let snapshot: String = Export {}.get_result(&mut audit).unwrap();
         service
-            .batch_execute(&format!(
-                "begin isolation level repeatable read; set transaction snapshot '{snapshot}'"
-            ))
+            .batch_execute(&format!("begin isolation level repeatable read; set transaction snapshot '{snapshot}'"))
             .unwrap();
         take_snapshot(&mut service, id, time).unwrap();
         service.batch_execute("commit").unwrap();
@@ -108,17 +101,11 @@ fn the_counts_are_those_of_the_snapshot() {
     assert_eq!(copied, counted);
     assert!(copied.iter().all(|(_, apis, ..)| *apis >= 10));
     house.tick(time);
-    assert_eq!(
-        house.rows::<_, (uuid::Uuid, i64, Option<i64>)>(Wrong {}),
-        []
-    );
+    assert_eq!(house.rows::<_, (uuid::Uuid, i64, Option<i64>)>(Wrong {}), []);
     let amounts: Vec<Amount> = house.rows(Amounts {});
     for (org, apis, domains, sub_domains, users) in copied {
         let amount = amounts.iter().find(|amount| amount.0 == org).unwrap().2;
-        assert_eq!(
-            amount,
-            i64::from(apis * 50 + domains * 200 + sub_domains * 100 + users * 150)
-        );
+        assert_eq!(amount, i64::from(apis * 50 + domains * 200 + sub_domains * 100 + users * 150));
     }
 }
 
@@ -131,13 +118,7 @@ fn all_counts_are_of_one_moment() {
     house.run(period).expect(202);
     while_registering(&house, &tenants, 3, || house.tick(time));
     let copied: Vec<Counts> = house.rows(Copied {});
-    let domains = |tenant: &Tenant| {
-        copied
-            .iter()
-            .find(|counts| counts.0 == tenant.org)
-            .unwrap()
-            .2
-    };
+    let domains = |tenant: &Tenant| copied.iter().find(|counts| counts.0 == tenant.org).unwrap().2;
     let in_order: Vec<i32> = tenants.iter().map(domains).collect();
     // Each was registered in before the next: at any one moment the first are at most one ahead of the last.
     assert!(in_order.is_sorted_by(|a, b| a >= b), "{in_order:?}");

@@ -14,45 +14,25 @@ fn house() -> (House, Tenant, String) {
     house.card(&tenant, "pm_card_visa");
     house.run(period).expect(202);
     house.tick(time);
-    let invoice = house.invoices(&tenant)[0]["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let invoice = house.invoices(&tenant)[0]["id"].as_str().unwrap().to_owned();
     (house, tenant, invoice)
 }
 
 fn reads(tenant: &Tenant, invoice: &str) -> Vec<String> {
     let invoice = format!("/invoices/{invoice}");
-    [
-        "/payment-method",
-        "/usage",
-        "/invoices",
-        &invoice,
-        "/standing",
-        "/billing-changes",
-    ]
-    .map(|rest| tenant.path(rest))
-    .to_vec()
+    ["/payment-method", "/usage", "/invoices", &invoice, "/standing", "/billing-changes"]
+        .map(|rest| tenant.path(rest))
+        .to_vec()
 }
 
 #[test]
 fn one_statement_for_one_read() {
     let (house, tenant, invoice) = house();
-    let get = |path: &str| {
-        house
-            .admin(&tenant, house.api().get(path))
-            .send()
-            .expect(200)
-    };
-    reads(&tenant, &invoice)
-        .iter()
-        .for_each(|path| drop(get(path)));
+    let get = |path: &str| house.admin(&tenant, house.api().get(path)).send().expect(200);
+    reads(&tenant, &invoice).iter().for_each(|path| drop(get(path)));
     let calls = || {
         let seen = house.db.statements("billing");
-        seen.iter()
-            .filter(|one| one.role == "billing_reader")
-            .map(|one| one.calls)
-            .sum::<i64>()
+        seen.iter().filter(|one| one.role == "billing_reader").map(|one| one.calls).sum::<i64>()
     };
     for path in reads(&tenant, &invoice) {
         let before = calls();
@@ -67,10 +47,7 @@ fn hot_statements_are_not_planned_on_every_call() {
     let path = tenant.path("/payment-method");
     for n in 0..40 {
         for path in reads(&tenant, &invoice) {
-            house
-                .admin(&tenant, house.api().get(&path))
-                .send()
-                .expect(200);
+            house.admin(&tenant, house.api().get(&path)).send().expect(200);
         }
         let put = house.api().put(&path).if_match(&format!("\"{}\"", n + 1));
         let body = json!({ "paymentMethodToken": "pm_card_visa" });
@@ -106,11 +83,7 @@ fn invoices_are_written_in_sets() {
         of.map(|one| one.calls).sum()
     };
     assert_eq!(calls("insert into billing.run_items"), 1, "one snapshot");
-    assert_eq!(
-        calls("insert into billing.invoices"),
-        4,
-        "200 invoices in batches of 50"
-    );
+    assert_eq!(calls("insert into billing.invoices"), 4, "200 invoices in batches of 50");
     assert_eq!(calls("insert into billing.invoice_lines"), 4);
     house.tick(time + TimeDelta::days(3));
 }

@@ -79,12 +79,7 @@ fn bearer(headers: &header::HeaderMap) -> Option<&str> {
 
 impl From<Claims> for Caller {
     fn from(claims: Claims) -> Self {
-        Self {
-            login: claims.sub,
-            organisation: claims.org,
-            profile: claims.profile,
-            scope: claims.scope,
-        }
+        Self { login: claims.sub, organisation: claims.org, profile: claims.profile, scope: claims.scope }
     }
 }
 
@@ -105,18 +100,13 @@ impl Member {
             return Err(Error::forbidden("this needs a login of the organisation"));
         };
         if let Some(text) = request.match_info().get("org") {
-            let asked = OrganisationId::parse(text)
-                .map_err(|message| Error::bad_request("org", "invalid_format", message))?;
+            let asked =
+                OrganisationId::parse(text).map_err(|message| Error::bad_request("org", "invalid_format", message))?;
             if asked != organisation {
                 return Err(Error::forbidden("this needs a login of the organisation"));
             }
         }
-        Ok(Self {
-            login: caller.login,
-            organisation,
-            profile: caller.profile,
-            scope: caller.scope,
-        })
+        Ok(Self { login: caller.login, organisation, profile: caller.profile, scope: caller.scope })
     }
 }
 
@@ -126,11 +116,7 @@ impl Admin {
         if member.scope != Scope::Admin {
             return Err(Error::forbidden("this needs an admin of the organisation"));
         }
-        Ok(Self {
-            login: member.login,
-            organisation: member.organisation,
-            profile: member.profile,
-        })
+        Ok(Self { login: member.login, organisation: member.organisation, profile: member.profile })
     }
 }
 
@@ -138,9 +124,7 @@ impl Operator {
     fn of(request: &HttpRequest) -> Result<Self, Error> {
         let caller = Caller::of(request)?;
         match caller.scope {
-            Scope::Operator => Ok(Self {
-                login: caller.login,
-            }),
+            Scope::Operator => Ok(Self { login: caller.login }),
             _ => Err(Error::forbidden("this needs an operator of the platform")),
         }
     }

@@ -92,10 +92,7 @@ impl Keys {
     /// The claims of a valid token; 401 for any other, 503 where that can't be told.
     pub async fn verify(self: &Arc<Self>, token: &str) -> Result<Claims, Error> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Error::Unauthorized)?;
-        let kid = header
-            .kid
-            .filter(|kid| kid.len() <= KID_MAX)
-            .ok_or(Error::Unauthorized)?;
+        let kid = header.kid.filter(|kid| kid.len() <= KID_MAX).ok_or(Error::Unauthorized)?;
         let mut set = self.set();
         if set.keys.contains_key(&kid) {
             self.refresh();
@@ -112,9 +109,7 @@ impl Keys {
                 claims
             }
         };
-        self.timely(key, &claims)
-            .then_some(claims)
-            .ok_or(Error::Unauthorized)
+        self.timely(key, &claims).then_some(claims).ok_or(Error::Unauthorized)
     }
 
     fn set(&self) -> Set {
@@ -137,11 +132,7 @@ impl Keys {
         let claims = decoded.map_err(|_| Error::Unauthorized)?.claims;
         // Operators have no organisation, all others have one: a token that says otherwise is nobody's.
         let whose = (claims.scope == super::Scope::Operator) == claims.org.is_none();
-        if whose {
-            Ok(claims)
-        } else {
-            Err(Error::Unauthorized)
-        }
+        if whose { Ok(claims) } else { Err(Error::Unauthorized) }
     }
 
     /// Is it their time, by the service's clock?
@@ -151,9 +142,7 @@ impl Keys {
         key.valid_until.is_none_or(|until| until > now)
             && claims.exp > seconds
             && claims.exp.saturating_sub(seconds) <= LIFETIME_MAX_SECONDS + LEEWAY_SECONDS
-            && claims
-                .nbf
-                .is_none_or(|from| from <= seconds + LEEWAY_SECONDS)
+            && claims.nbf.is_none_or(|from| from <= seconds + LEEWAY_SECONDS)
     }
 
     /// Reads the keys for an unknown id, waiting for its turn: a new key is believed within a second of being published.
@@ -216,10 +205,7 @@ impl Keys {
             Source::File(path) => from_file(path).map_err(Error::internal)?,
         };
         let mut current = self.set.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(KeySet {
-            generation: current.generation + 1,
-            keys,
-        });
+        *current = Arc::new(KeySet { generation: current.generation + 1, keys });
         Ok(Arc::clone(&current))
     }
 }
@@ -248,31 +234,18 @@ pub(crate) fn check_file(path: &PathBuf) -> Result<usize, String> {
 }
 
 fn from_file(path: &PathBuf) -> Result<HashMap<String, Key>, String> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| format!("{} can't be read: {error}", path.display()))?;
-    let set: JwkSet = serde_json::from_str(&text)
-        .map_err(|error| format!("{} is no JSON Web Key Set: {error}", path.display()))?;
-    Ok(set
-        .keys
-        .iter()
-        .filter_map(|jwk| Some((jwk.common.key_id.clone()?, key(jwk, None)?)))
-        .collect())
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{} can't be read: {error}", path.display()))?;
+    let set: JwkSet =
+        serde_json::from_str(&text).map_err(|error| format!("{} is no JSON Web Key Set: {error}", path.display()))?;
+    Ok(set.keys.iter().filter_map(|jwk| Some((jwk.common.key_id.clone()?, key(jwk, None)?))).collect())
 }
 
 /// EdDSA and ES256 alone: the algorithm follows from the key and never from the token.
 fn key(jwk: &Jwk, valid_until: Option<DateTime<Utc>>) -> Option<Key> {
     let algorithm = match &jwk.algorithm {
-        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => {
-            Algorithm::EdDSA
-        }
-        AlgorithmParameters::EllipticCurve(point) if point.curve == EllipticCurve::P256 => {
-            Algorithm::ES256
-        }
+        AlgorithmParameters::OctetKeyPair(pair) if pair.curve == EllipticCurve::Ed25519 => Algorithm::EdDSA,
+        AlgorithmParameters::EllipticCurve(point) if point.curve == EllipticCurve::P256 => Algorithm::ES256,
         _ => return None,
     };
-    Some(Key {
-        decoding: DecodingKey::from_jwk(jwk).ok()?,
-        algorithm,
-        valid_until,
-    })
+    Some(Key { decoding: DecodingKey::from_jwk(jwk).ok()?, algorithm, valid_until })
 }

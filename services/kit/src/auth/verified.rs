@@ -18,11 +18,7 @@ impl Verified {
     /// The claims of a token that was verified with the keys of this generation.
     pub fn get(&self, generation: u64, token: &str) -> Option<Claims> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        if known.0 == generation {
-            known.1.get(token).cloned()
-        } else {
-            None
-        }
+        if known.0 == generation { known.1.get(token).cloned() } else { None }
     }
 
     /// Remembers a token; one that was verified with keys that are gone by now is not.
@@ -66,10 +62,7 @@ mod tests {
         assert!(verified.get(2, "t").is_none());
         verified.put(2, "u", &claims());
         verified.put(1, "t", &claims());
-        assert!(
-            verified.get(2, "t").is_none(),
-            "verified with a key that may be withdrawn"
-        );
+        assert!(verified.get(2, "t").is_none(), "verified with a key that may be withdrawn");
         assert!(verified.get(2, "u").is_some());
     }
 

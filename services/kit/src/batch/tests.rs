@@ -3,17 +3,10 @@ use std::time::Duration;
 
 use super::*;
 
-const SHARING: Sharing = Sharing {
-    max: 4,
-    together: 1,
-    always: false,
-};
+const SHARING: Sharing = Sharing { max: 4, together: 1, always: false };
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 /// A store that answers each key with its double, tells what it was asked, and waits for each statement to be let go.
@@ -53,12 +46,7 @@ impl Scene {
                     .collect()),
             }
         });
-        Self {
-            batch,
-            lane: Lane::start("t", threads, max, patience).unwrap(),
-            asked: Mutex::new(asked),
-            go,
-        }
+        Self { batch, lane: Lane::start("t", threads, max, patience).unwrap(), asked: Mutex::new(asked), go }
     }
 
     fn ask(&self, key: u32) -> Option<Asked> {
@@ -189,11 +177,7 @@ fn closing_answers_what_waits() {
 #[test]
 fn rows_go_where_their_keys_stood_or_nowhere() {
     assert_eq!(in_order(2, [(2, 'b'), (1, 'a')]), Ok(vec!['a', 'b']));
-    for wrong in [
-        vec![(1, 'a')],
-        vec![(1, 'a'), (1, 'b')],
-        vec![(1, 'a'), (3, 'b')],
-    ] {
+    for wrong in [vec![(1, 'a')], vec![(1, 'a'), (1, 'b')], vec![(1, 'a'), (3, 'b')]] {
         assert!(in_order(2, wrong.clone()).is_err(), "{wrong:?}");
     }
 }

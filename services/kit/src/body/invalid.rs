@@ -24,12 +24,7 @@ pub struct Invalid {
 
 impl Invalid {
     /// Adds an error for a field.
-    pub fn add(
-        &mut self,
-        field: impl Into<String>,
-        code: impl Into<String>,
-        message: impl Into<String>,
-    ) -> &mut Self {
+    pub fn add(&mut self, field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> &mut Self {
         self.errors.push(FieldError::new(field, code, message));
         self
     }
@@ -46,37 +41,17 @@ impl Invalid {
     pub fn text(&mut self, field: &str, text: &str, length: RangeInclusive<usize>) -> &mut Self {
         let count = text.chars().count();
         if count > *length.end() {
-            self.add(
-                field,
-                "too_long",
-                format!("may have {} characters at most", length.end()),
-            );
+            self.add(field, "too_long", format!("may have {} characters at most", length.end()));
         } else if count < *length.start() || (*length.start() > 0 && text.trim().is_empty()) {
-            self.add(
-                field,
-                "too_short",
-                format!("must have {} characters at least", length.start()),
-            );
-        } else if text
-            .chars()
-            .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
-        {
-            self.add(
-                field,
-                "control_character",
-                "must not hold control characters",
-            );
+            self.add(field, "too_short", format!("must have {} characters at least", length.start()));
+        } else if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+            self.add(field, "control_character", "must not hold control characters");
         }
         self
     }
 
     /// The same for a text that may be absent.
-    pub fn optional_text(
-        &mut self,
-        field: &str,
-        text: Option<&str>,
-        length: RangeInclusive<usize>,
-    ) -> &mut Self {
+    pub fn optional_text(&mut self, field: &str, text: Option<&str>, length: RangeInclusive<usize>) -> &mut Self {
         match text {
             Some(text) => self.text(field, text, length),
             None => self,
@@ -87,13 +62,8 @@ impl Invalid {
     pub fn name(&mut self, field: &str, name: &str, max: usize) -> &mut Self {
         let before = self.errors.len();
         self.text(field, name, 1..=max);
-        if self.errors.len() == before && (name.trim() != name || name.contains(['\n', '\r', '\t']))
-        {
-            self.add(
-                field,
-                "invalid_format",
-                "must be one line without white space at its ends",
-            );
+        if self.errors.len() == before && (name.trim() != name || name.contains(['\n', '\r', '\t'])) {
+            self.add(field, "invalid_format", "must be one line without white space at its ends");
         }
         self
     }
@@ -114,11 +84,7 @@ impl Invalid {
         range: RangeInclusive<N>,
     ) -> &mut Self {
         if !range.contains(&number) {
-            self.add(
-                field,
-                "out_of_range",
-                format!("must lie between {} and {}", range.start(), range.end()),
-            );
+            self.add(field, "out_of_range", format!("must lie between {} and {}", range.start(), range.end()));
         }
         self
     }
@@ -130,11 +96,7 @@ impl Invalid {
 
     /// All errors as one 422, or nothing.
     pub fn into_result(self) -> Result<(), Error> {
-        if self.errors.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::Invalid(self.errors))
-        }
+        if self.errors.is_empty() { Ok(()) } else { Err(Error::Invalid(self.errors)) }
     }
 }
 
@@ -205,12 +167,7 @@ mod tests {
     fn all_mistakes_at_once() {
         let mut invalid = Invalid::default();
         invalid.name("name", "", 10).email("email", "nobody");
-        let Err(Error::Invalid(errors)) = invalid.into_result() else {
-            panic!("taken")
-        };
-        assert_eq!(
-            errors.iter().map(|e| e.field.as_str()).collect::<Vec<_>>(),
-            ["name", "email"]
-        );
+        let Err(Error::Invalid(errors)) = invalid.into_result() else { panic!("taken") };
+        assert_eq!(errors.iter().map(|e| e.field.as_str()).collect::<Vec<_>>(), ["name", "email"]);
     }
 }

@@ -37,18 +37,9 @@ impl<T: DeserializeOwned + Validate> Json<T> {
             return Ok(Self(Err(vec![refused])));
         }
         // serde reads a struct from a list as well, by position; a body is an object.
-        if bytes
-            .trim_ascii_start()
-            .first()
-            .is_some_and(|first| b"[\"-0123456789tfn".contains(first))
-        {
-            serde_json::from_slice::<serde::de::IgnoredAny>(bytes)
-                .map_err(|error| not_json(&error))?;
-            return Err(unreadable(FieldError::new(
-                "",
-                "invalid_type",
-                "the body must be an object",
-            )));
+        if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"-0123456789tfn".contains(first)) {
+            serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
+            return Err(unreadable(FieldError::new("", "invalid_type", "the body must be an object")));
         }
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let read = serde_path_to_error::deserialize::<_, T>(&mut reader);
@@ -59,26 +50,15 @@ impl<T: DeserializeOwned + Validate> Json<T> {
             // JSON, and unreadable all the same: half a surrogate pair, something else where one of some words must stand,
             // or nested deeper than serde_json follows.
             Err(error) if !error.inner().is_data() => {
-                return Err(unreadable(syntax_error(
-                    &error.path().to_string(),
-                    &error.inner().to_string(),
-                )));
+                return Err(unreadable(syntax_error(&error.path().to_string(), &error.inner().to_string())));
             }
             Err(error) => {
                 let message = error.inner().to_string();
-                if let Some(whole) = message
-                    .contains("floating point")
-                    .then(|| with_whole_numbers(bytes))
-                    .flatten()
-                {
+                if let Some(whole) = message.contains("floating point").then(|| with_whole_numbers(bytes)).flatten() {
                     return Self::parse(&whole);
                 }
                 let (field, unfit) = field_error(&error.path().to_string(), &message);
-                return if unfit {
-                    Ok(Self(Err(vec![field])))
-                } else {
-                    Err(unreadable(field))
-                };
+                return if unfit { Ok(Self(Err(vec![field]))) } else { Err(unreadable(field)) };
             }
         };
         let mut invalid = Invalid::default();
@@ -144,11 +124,7 @@ fn whole(token: &[u8]) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let is_number = !token.starts_with(b"\"") && token.iter().any(u8::is_ascii_digit);
     let fraction = is_number && token.iter().any(|byte| b".eE".contains(byte));
-    let float: f64 = std::str::from_utf8(token)
-        .ok()
-        .filter(|_| fraction)?
-        .parse()
-        .ok()?;
+    let float: f64 = std::str::from_utf8(token).ok().filter(|_| fraction)?.parse().ok()?;
     // Exact, as the first says.
     (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
 }
@@ -158,30 +134,18 @@ fn unreadable(field: FieldError) -> Error {
         "" => field.message.clone(),
         name => format!("{name}: {}", field.message),
     };
-    Error::BadRequest {
-        detail,
-        errors: vec![field],
-    }
+    Error::BadRequest { detail, errors: vec![field] }
 }
 
 fn not_json(error: &serde_json::Error) -> Error {
     let message = format!("the body is not JSON: {error}");
-    Error::BadRequest {
-        detail: message.clone(),
-        errors: vec![FieldError::new("", "malformed", message)],
-    }
+    Error::BadRequest { detail: message.clone(), errors: vec![FieldError::new("", "malformed", message)] }
 }
 
 /// What serde_json says about a text that is JSON but can't be read, as a field error.
 fn syntax_error(path: &str, message: &str) -> FieldError {
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message, |(text, _)| text);
-    let field = if path == "." || path.contains('?') {
-        ""
-    } else {
-        path
-    };
+    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
+    let field = if path == "." || path.contains('?') { "" } else { path };
     match message {
         "expected value" => FieldError::new(field, "invalid_type", "must be a text"),
         _ => FieldError::new(field, "malformed", message),
@@ -191,9 +155,7 @@ fn syntax_error(path: &str, message: &str) -> FieldError {
 /// What serde says about a field, as a field error; true if the value could be read but not taken (422, not 400).
 pub(crate) fn field_error(path: &str, message: &str) -> (FieldError, bool) {
     // serde_json appends where it stood; the field says it better.
-    let message = message
-        .rsplit_once(" at line ")
-        .map_or(message, |(text, _)| text);
+    let message = message.rsplit_once(" at line ").map_or(message, |(text, _)| text);
     let quoted = message.split('`').nth(1).unwrap_or_default();
     let parent = if path == "." { "" } else { path };
     let below = |name: &str| match parent {
@@ -218,11 +180,8 @@ pub(crate) fn field_error(path: &str, message: &str) -> (FieldError, bool) {
 }
 
 fn is_json(request: &HttpRequest) -> bool {
-    let media_type = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
+    let media_type =
+        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = media_type.split(';');
     let essence = parts.next().unwrap_or_default().trim();
     let utf8 = parts.all(|parameter| match parameter.trim().split_once('=') {

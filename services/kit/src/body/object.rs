@@ -9,16 +9,12 @@ pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Resul
 }
 
 /// The same of one that may be left out, with `#[serde(default)]`; null is a wrong type.
-pub fn present_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    value: D,
-) -> Result<Option<T>, D::Error> {
+pub fn present_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
     object(value).map(Some)
 }
 
 /// The same of one that may be null.
-pub fn nullable_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    value: D,
-) -> Result<Option<T>, D::Error> {
+pub fn nullable_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
     Ok(Option::<Object<T>>::deserialize(value)?.map(|object| object.0))
 }
 

@@ -35,10 +35,7 @@ impl Place {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (xid, rest) = bytes.strip_prefix(MARK)?.split_first_chunk::<8>()?;
         let (id, of) = rest.split_first_chunk::<8>()?;
-        let place = Self {
-            xid: u64::from_be_bytes(*xid),
-            id: i64::from_be_bytes(*id),
-        };
+        let place = Self { xid: u64::from_be_bytes(*xid), id: i64::from_be_bytes(*id) };
         (of == service.as_bytes()).then_some(place)
     }
 }
@@ -56,13 +53,8 @@ impl After {
     pub fn place(&self, service: &str) -> Result<Place, Error> {
         match &self.after {
             None => Ok(Place::default()),
-            Some(text) => Place::decode(text, service).ok_or_else(|| {
-                Error::bad_request(
-                    "after",
-                    "invalid_cursor",
-                    "must be the next of this very feed",
-                )
-            }),
+            Some(text) => Place::decode(text, service)
+                .ok_or_else(|| Error::bad_request("after", "invalid_cursor", "must be the next of this very feed")),
         }
     }
 }
@@ -72,14 +64,12 @@ impl FromRequest for After {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(
-            query::pairs(request.query_string()).and_then(|mut parameters| {
-                let limit = page::take_limit(&mut parameters)?;
-                let after = page::take(&mut parameters, "after");
-                page::no_others(&parameters)?;
-                Ok(Self { limit, after })
-            }),
-        )
+        ready(query::pairs(request.query_string()).and_then(|mut parameters| {
+            let limit = page::take_limit(&mut parameters)?;
+            let after = page::take(&mut parameters, "after");
+            page::no_others(&parameters)?;
+            Ok(Self { limit, after })
+        }))
     }
 }
 
@@ -108,18 +98,12 @@ mod tests {
 
     #[test]
     fn a_place_reads_back_in_its_own_feed_only() {
-        let place = Place {
-            xid: u64::MAX,
-            id: 7,
-        };
+        let place = Place { xid: u64::MAX, id: 7 };
         let text = place.encode("registry");
         assert_eq!(Place::decode(&text, "registry"), Some(place));
-        for (text, service) in [
-            (text.as_str(), "profile"),
-            (&text[1..], "registry"),
-            ("", "registry"),
-            ("ZmVlZA", "registry"),
-        ] {
+        for (text, service) in
+            [(text.as_str(), "profile"), (&text[1..], "registry"), ("", "registry"), ("ZmVlZA", "registry")]
+        {
             assert_eq!(Place::decode(text, service), None, "{text} {service}");
         }
     }

@@ -49,32 +49,9 @@ impl Items {
     }
 }
 
-type Row = (
-    (Text, BigInt),
-    (
-        Text,
-        Text,
-        BigInt,
-        Nullable<Uuid>,
-        Text,
-        Timestamptz,
-        Nullable<Jsonb>,
-        Nullable<Jsonb>,
-    ),
-);
-type Values = (
-    (String, i64),
-    (
-        String,
-        String,
-        i64,
-        Option<LoginId>,
-        String,
-        DateTime<Utc>,
-        Option<Value>,
-        Option<Value>,
-    ),
-);
+type Row = ((Text, BigInt), (Text, Text, BigInt, Nullable<Uuid>, Text, Timestamptz, Nullable<Jsonb>, Nullable<Jsonb>));
+type Values =
+    ((String, i64), (String, String, i64, Option<LoginId>, String, DateTime<Utc>, Option<Value>, Option<Value>));
 
 /// Up to `limit` changes of an organisation (or of all) after `after`.
 ///
@@ -87,11 +64,7 @@ pub fn feed(
     after: Place,
     limit: i64,
 ) -> Result<Items, Error> {
-    let of = if organisation.is_some() {
-        "and c.organisation_id = $4"
-    } else {
-        ""
-    };
+    let of = if organisation.is_some() { "and c.organisation_id = $4" } else { "" };
     let text = format!(
         "select c.xid::text, c.id, c.kind, c.entity_id, c.version, c.actor_id, c.request_id, c.at, c.before, c.after \
          from {{schema}}.changes c \
@@ -110,23 +83,8 @@ pub fn feed(
     let mut end = after;
     let mut items = Vec::with_capacity(rows.len());
     for ((xid, id), (kind, entity_id, version, actor_id, request_id, at, before, after)) in rows {
-        end = Place {
-            xid: xid.parse().map_err(Error::internal)?,
-            id,
-        };
-        items.push(Item {
-            kind,
-            entity_id,
-            version,
-            actor_id,
-            request_id,
-            at,
-            before,
-            after,
-        });
+        end = Place { xid: xid.parse().map_err(Error::internal)?, id };
+        items.push(Item { kind, entity_id, version, actor_id, request_id, at, before, after });
     }
-    Ok(Items {
-        items,
-        next: end.encode(schema),
-    })
+    Ok(Items { items, next: end.encode(schema) })
 }

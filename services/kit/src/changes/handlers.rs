@@ -15,25 +15,12 @@ pub(crate) async fn list_changes(ctx: Ctx, member: Member, after: After, app: Da
 }
 
 /// `GET /<svc>-changes`: all changes, for operators.
-pub(crate) async fn list_all_changes(
-    ctx: Ctx,
-    _: Operator,
-    after: After,
-    app: Data<App>,
-) -> Answer {
+pub(crate) async fn list_all_changes(ctx: Ctx, _: Operator, after: After, app: Data<App>) -> Answer {
     read(&ctx, None, &after, &app).await
 }
 
-async fn read(
-    ctx: &Ctx,
-    organisation: Option<OrganisationId>,
-    after: &After,
-    app: &Data<App>,
-) -> Answer {
+async fn read(ctx: &Ctx, organisation: Option<OrganisationId>, after: &After, app: &Data<App>) -> Answer {
     let (place, limit) = (after.place(app.name)?, after.limit);
-    let work = move |app: &App| {
-        app.db
-            .read(|connection| feed(connection, app.name, organisation, place, limit))
-    };
+    let work = move |app: &App| app.db.read(|connection| feed(connection, app.name, organisation, place, limit));
     reply::ok(&crate::call::read(ctx, app, work).await?)
 }

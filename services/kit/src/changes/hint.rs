@@ -22,28 +22,18 @@ pub(crate) fn channel() -> (impl Fn() + Send + Sync + 'static, Receiver<()>) {
 }
 
 /// Sends `notify <service>_changes` for the commits told, until the service's `Db` is gone.
-pub(crate) fn start(
-    service: &'static str,
-    lane: Lane,
-    db: &Db,
-    told: Receiver<()>,
-) -> std::io::Result<()> {
+pub(crate) fn start(service: &'static str, lane: Lane, db: &Db, told: Receiver<()>) -> std::io::Result<()> {
     let db = db.downgrade();
     let send = move || {
         while told.recv().is_ok() {
             let Some(db) = db.upgrade() else { return };
             let work = move || {
-                db.write_unbound(|connection| {
-                    Ok(connection.batch_execute(&format!("notify {service}_changes"))?)
-                })
+                db.write_unbound(|connection| Ok(connection.batch_execute(&format!("notify {service}_changes"))?))
             };
             // The answer isn't waited for: a hint that gets lost is one that the next poll replaces.
             lane.detach(work);
             std::thread::sleep(EVERY);
         }
     };
-    std::thread::Builder::new()
-        .name(format!("{service}-hint"))
-        .spawn(send)
-        .map(drop)
+    std::thread::Builder::new().name(format!("{service}-hint")).spawn(send).map(drop)
 }

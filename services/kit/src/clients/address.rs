@@ -11,18 +11,13 @@ impl Networks {
     pub(super) fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0.iter().any(|(network, bits)| {
-            network.is_ipv4() == address.is_ipv4()
-                && prefix(*network, *bits) == prefix(address, *bits)
+            network.is_ipv4() == address.is_ipv4() && prefix(*network, *bits) == prefix(address, *bits)
         })
     }
 
     /// The client behind `peer`. `forwarded` are the values of `X-Forwarded-For`, each proxy's own entry last: they are
     /// believed from the right for as long as trusted proxies wrote them, and what a client put in front is never read.
-    pub(super) fn client<'a>(
-        &self,
-        peer: IpAddr,
-        forwarded: impl DoubleEndedIterator<Item = &'a str>,
-    ) -> IpAddr {
+    pub(super) fn client<'a>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
         let mut client = peer;
         for entry in forwarded.rev().flat_map(|value| value.rsplit(',')) {
             if !self.contain(client) {
@@ -53,10 +48,7 @@ impl FromStr for Networks {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         let network = |part: &str| {
             let wrong = || format!("{part} is no address and no network such as 10.0.0.0/8");
             let (address, bits) = part.split_once('/').unwrap_or((part, ""));
@@ -64,11 +56,7 @@ impl FromStr for Networks {
             let most = if address.is_ipv4() { 32 } else { 128 };
             let bits = match bits {
                 "" if !part.contains('/') => most,
-                bits => bits
-                    .parse()
-                    .ok()
-                    .filter(|bits| *bits <= most)
-                    .ok_or_else(wrong)?,
+                bits => bits.parse().ok().filter(|bits| *bits <= most).ok_or_else(wrong)?,
             };
             Ok((address, bits))
         };
@@ -95,9 +83,7 @@ mod tests {
 
     fn client(trusted: &str, peer: &str, forwarded: &[&str]) -> String {
         let trusted: Networks = trusted.parse().unwrap();
-        trusted
-            .client(peer.parse().unwrap(), forwarded.iter().copied())
-            .to_string()
+        trusted.client(peer.parse().unwrap(), forwarded.iter().copied()).to_string()
     }
 
     #[test]
@@ -112,21 +98,12 @@ mod tests {
             ("10.0.0.0/8", "10.1.2.3", &["1.1.1.1, 10.9.9.9"], "1.1.1.1"),
             ("10.0.0.0/8", "10.1.2.3", &["garbage"], "10.1.2.3"),
             ("10.0.0.0/8", "10.1.2.3", &[], "10.1.2.3"),
-            (
-                "10.1.2.3",
-                "::ffff:10.1.2.3",
-                &["2001:db8::1"],
-                "2001:db8::1",
-            ),
+            ("10.1.2.3", "::ffff:10.1.2.3", &["2001:db8::1"], "2001:db8::1"),
             ("::1,fd00::/8", "fd12::1", &["1.1.1.1"], "1.1.1.1"),
             ("0.0.0.0/0", "fd12::1", &["1.1.1.1"], "fd12::1"),
         ];
         for (trusted, peer, forwarded, expected) in table {
-            assert_eq!(
-                client(trusted, peer, forwarded),
-                *expected,
-                "{trusted} {peer} {forwarded:?}"
-            );
+            assert_eq!(client(trusted, peer, forwarded), *expected, "{trusted} {peer} {forwarded:?}");
         }
     }
 

@@ -31,10 +31,7 @@ impl Crowd {
         }
         *there += 1;
         drop(crowd);
-        Ok(Some(Place {
-            crowd: Arc::clone(&self.0),
-            subject,
-        }))
+        Ok(Some(Place { crowd: Arc::clone(&self.0), subject }))
     }
 }
 

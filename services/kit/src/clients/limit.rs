@@ -28,11 +28,7 @@ impl Limits {
     }
 
     /// Counts one write; 429 with the time to wait if it is one too many. A refused one counts for nothing.
-    pub fn write(
-        &self,
-        login: Option<LoginId>,
-        address: impl FnOnce() -> String,
-    ) -> Result<(), Error> {
+    pub fn write(&self, login: Option<LoginId>, address: impl FnOnce() -> String) -> Result<(), Error> {
         let now = Instant::now();
         if let Some(login) = login {
             self.token.take_at(login, now)?;
@@ -55,11 +51,7 @@ pub struct Limit<K> {
 impl<K: Eq + Hash> Limit<K> {
     /// So many in each `window`; 0: any number.
     pub fn new(most: u32, window: Duration) -> Self {
-        Self {
-            per_request: window.checked_div(most),
-            window,
-            full: Mutex::default(),
-        }
+        Self { per_request: window.checked_div(most), window, full: Mutex::default() }
     }
 
     /// Counts one of this client's; 429 with the time to wait if it is one too many, and then it counts for nothing.
@@ -81,9 +73,7 @@ impl<K: Eq + Hash> Limit<K> {
         let at = full.entry(client).or_insert(now);
         let after = (*at).max(now) + cost;
         match (after - now).checked_sub(self.window) {
-            Some(wait) if !wait.is_zero() => Err(Error::TooMany {
-                retry_after: wait.as_secs() + 1,
-            }),
+            Some(wait) if !wait.is_zero() => Err(Error::TooMany { retry_after: wait.as_secs() + 1 }),
             _ => {
                 *at = after;
                 Ok(())
@@ -102,10 +92,7 @@ mod tests {
         for _ in 0..3 {
             assert_eq!(limit.take_at("a", start), Ok(()));
         }
-        assert_eq!(
-            limit.take_at("a", start),
-            Err(Error::TooMany { retry_after: 21 })
-        );
+        assert_eq!(limit.take_at("a", start), Err(Error::TooMany { retry_after: 21 }));
         assert_eq!(limit.take_at("b", start), Ok(()), "another client");
         let later = start + Duration::from_secs(20);
         assert_eq!(limit.take_at("a", later), Ok(()));
@@ -123,10 +110,6 @@ mod tests {
         }
         assert_eq!(limit.full.lock().unwrap().len(), MOST);
         assert_eq!(limit.take_at(MOST + 10, now + MINUTE * 2), Ok(()));
-        assert_eq!(
-            limit.full.lock().unwrap().len(),
-            1,
-            "those who have everything back are forgotten"
-        );
+        assert_eq!(limit.full.lock().unwrap().len(), 1, "those who have everything back are forgotten");
     }
 }

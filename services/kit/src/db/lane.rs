@@ -62,21 +62,14 @@ impl Shared {
                     None if queue.closed => return,
                     None => {
                         queue.idle += 1;
-                        queue = self
-                            .ready
-                            .wait(queue)
-                            .unwrap_or_else(PoisonError::into_inner);
+                        queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
                         queue.idle -= 1;
                     }
                 }
             };
             drop(queue);
             let waited = job.queued.elapsed();
-            (job.run)(if waited > self.patience {
-                Turn::Late
-            } else {
-                Turn::Run(waited)
-            });
+            (job.run)(if waited > self.patience { Turn::Late } else { Turn::Run(waited) });
         }
     }
 }
@@ -90,12 +83,7 @@ pub struct Lane {
 
 impl Lane {
     /// Starts `threads` threads named `name-1`, … A job that waited longer than `patience` is refused when its turn comes.
-    pub(crate) fn start(
-        name: &str,
-        threads: u32,
-        max: usize,
-        patience: Duration,
-    ) -> std::io::Result<Self> {
+    pub(crate) fn start(name: &str, threads: u32, max: usize, patience: Duration) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             ready: Condvar::new(),
@@ -106,15 +94,10 @@ impl Lane {
         let threads = (1..=threads)
             .map(|number| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new()
-                    .name(format!("{name}-{number}"))
-                    .spawn(move || shared.work())
+                std::thread::Builder::new().name(format!("{name}-{number}")).spawn(move || shared.work())
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self {
-            shared,
-            threads: Arc::new(Mutex::new(threads)),
-        })
+        Ok(Self { shared, threads: Arc::new(Mutex::new(threads)) })
     }
 
     /// Runs `work` on one of the threads. A full queue is a 503 at once; a panic is a 500 and costs no thread.
@@ -139,9 +122,7 @@ impl Lane {
                 return (Err(Error::Busy(Busy::Queue)), Spent::default());
             }
             // A job that was thrown away at shutdown.
-            answer
-                .await
-                .unwrap_or((Err(Error::Busy(Busy::Queue)), Spent::default()))
+            answer.await.unwrap_or((Err(Error::Busy(Busy::Queue)), Spent::default()))
         }
     }
 
@@ -169,10 +150,7 @@ impl Lane {
         if queue.closed || queue.jobs.len() >= max {
             return false;
         }
-        queue.jobs.push_back(Job {
-            queued: Instant::now(),
-            run,
-        });
+        queue.jobs.push_back(Job { queued: Instant::now(), run });
         let wake = queue.idle > 0;
         drop(queue);
         if wake {
@@ -184,11 +162,7 @@ impl Lane {
     /// Requests that wait now.
     pub(crate) fn depth(&self) -> usize {
         let elsewhere = self.shared.elsewhere.load(Ordering::Relaxed);
-        self.shared
-            .lock()
-            .jobs
-            .len()
-            .saturating_add_signed(elsewhere)
+        self.shared.lock().jobs.len().saturating_add_signed(elsewhere)
     }
 
     /// So many more requests wait for this lane's threads elsewhere than in its queue.
@@ -210,8 +184,7 @@ impl Lane {
     pub(crate) fn close(&self, deadline: Instant) {
         self.shared.lock().closed = true;
         self.shared.ready.notify_all();
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             while !thread.is_finished() && Instant::now() < deadline {
                 std::thread::sleep(Duration::from_millis(2));
@@ -225,24 +198,14 @@ impl Lane {
 }
 
 /// Does a turn's work on this thread, and counts where its time went. A panic is an error.
-pub(crate) fn perform<T>(
-    turn: Turn,
-    work: impl FnOnce() -> Result<T, Error>,
-) -> (Result<T, Error>, Spent) {
+pub(crate) fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Spent) {
     let Turn::Run(queue) = turn else {
         return (Err(Error::Busy(Busy::Queue)), Spent::default());
     };
     spent::start();
     // What the closure owned is gone with it, and a connection it held is dropped by the pool: nothing half done is seen.
-    let result = catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
-    (
-        result,
-        Spent {
-            queue,
-            ..spent::end()
-        },
-    )
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
+    (result, Spent { queue, ..spent::end() })
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -22,23 +22,13 @@ pub(super) struct Health {
 
 impl Health {
     fn attempted(&self, well: bool) {
-        let mut since = self
-            .down_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *since = if well {
-            None
-        } else {
-            Some(since.unwrap_or_else(Instant::now))
-        };
+        let mut since = self.down_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = if well { None } else { Some(since.unwrap_or_else(Instant::now)) };
     }
 
     /// Has no attempt succeeded for so long? One that failed proves nothing: the next is made within half a second.
     pub fn down_for(&self, time: Duration) -> bool {
-        let since = self
-            .down_since
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let since = self.down_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() > time)
     }
 }
@@ -83,29 +73,16 @@ pub(super) struct Manager {
 
 impl Manager {
     pub fn new(service: &str, url: &str, health: Arc<Health>) -> Self {
-        Self {
-            url: patient(url),
-            setup: session_setup(service),
-            health,
-        }
+        Self { url: patient(url), setup: session_setup(service), health }
     }
 
     fn open(&self) -> Result<Session, PoolError> {
         // Read before connecting: if the database goes away meanwhile, the session counts as an old one.
         let generation = self.health.generation.load(Ordering::SeqCst);
-        let mut connection =
-            PgConnection::establish(&self.url).map_err(PoolError::ConnectionError)?;
-        connection
-            .batch_execute(&self.setup)
-            .map_err(PoolError::QueryError)?;
-        let pid = diesel::select(pg_backend_pid())
-            .get_result(&mut connection)
-            .map_err(PoolError::QueryError)?;
-        Ok(Session {
-            connection,
-            generation,
-            pid,
-        })
+        let mut connection = PgConnection::establish(&self.url).map_err(PoolError::ConnectionError)?;
+        connection.batch_execute(&self.setup).map_err(PoolError::QueryError)?;
+        let pid = diesel::select(pg_backend_pid()).get_result(&mut connection).map_err(PoolError::QueryError)?;
+        Ok(Session { connection, generation, pid })
     }
 }
 
@@ -144,9 +121,7 @@ impl r2d2::ManageConnection for Manager {
         if session.generation == self.health.generation.load(Ordering::SeqCst) {
             Ok(())
         } else {
-            Err(PoolError::QueryError(
-                diesel::result::Error::BrokenTransactionManager,
-            ))
+            Err(PoolError::QueryError(diesel::result::Error::BrokenTransactionManager))
         }
     }
 
@@ -164,14 +139,9 @@ mod tests {
 
     #[test]
     fn every_form_of_url_gets_a_timeout() {
-        assert!(
-            patient("postgres://a@b/c").ends_with("/c?connect_timeout=3&tcp_user_timeout=10000")
-        );
+        assert!(patient("postgres://a@b/c").ends_with("/c?connect_timeout=3&tcp_user_timeout=10000"));
         assert!(patient("postgres://a@b/c?host=/tmp").contains("/tmp&connect_timeout=3"));
         assert!(patient("host=/tmp dbname=c").contains(" connect_timeout=3"));
-        assert_eq!(
-            patient("postgres:///c?connect_timeout=9"),
-            "postgres:///c?connect_timeout=9"
-        );
+        assert_eq!(patient("postgres:///c?connect_timeout=9"), "postgres:///c?connect_timeout=9");
     }
 }

@@ -29,13 +29,7 @@ const RECONNECT: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Side {
-    pub(super) fn open(
-        service: &'static str,
-        role: &'static str,
-        url: &str,
-        size: u32,
-        wait: Duration,
-    ) -> Self {
+    pub(super) fn open(service: &'static str, role: &'static str, url: &str, size: u32, wait: Duration) -> Self {
         let health = Arc::new(Health::default());
         let pool = r2d2::Pool::builder()
             .max_size(size)
@@ -44,13 +38,7 @@ impl Side {
             .idle_timeout(None)
             .error_handler(Box::new(Report { service, role }))
             .build_unchecked(Manager::new(service, url, Arc::clone(&health)));
-        Self {
-            role,
-            pool,
-            health,
-            wait,
-            waited_micros: AtomicU64::new(0),
-        }
+        Self { role, pool, health, wait, waited_micros: AtomicU64::new(0) }
     }
 
     /// A connection, or 503: never a wait longer than `POOL_WAIT_MS`, and hardly one while nothing can be reached.
@@ -58,10 +46,7 @@ impl Side {
         let start = Instant::now();
         let connection = loop {
             let left = self.wait.saturating_sub(start.elapsed());
-            #[expect(
-                clippy::disallowed_methods,
-                reason = "the one place that takes a connection from a pool"
-            )]
+            #[expect(clippy::disallowed_methods, reason = "the one place that takes a connection from a pool")]
             let taken = self.pool.get_timeout(left.min(LOOK));
             match taken {
                 Ok(connection) => break Ok(connection),
@@ -71,10 +56,7 @@ impl Side {
         };
         let waited = start.elapsed();
         spend_pool(waited);
-        self.waited_micros.fetch_add(
-            u64::try_from(waited.as_micros()).unwrap_or(u64::MAX),
-            Ordering::Relaxed,
-        );
+        self.waited_micros.fetch_add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         connection
     }
 
@@ -97,21 +79,13 @@ impl Side {
         if matches!(result, Err(Error::Busy(Busy::Closed))) {
             // Only from this session's own generation: its siblings that fail later must not condemn the new ones.
             let old = session.generation();
-            let _ = self.health.generation.compare_exchange(
-                old,
-                old + 1,
-                Ordering::SeqCst,
-                Ordering::SeqCst,
-            );
+            let _ = self.health.generation.compare_exchange(old, old + 1, Ordering::SeqCst, Ordering::SeqCst);
         }
         result
     }
 
     /// Checks out and runs.
-    pub(super) fn with<T>(
-        &self,
-        work: &mut impl FnMut(&mut PgConnection) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    pub(super) fn with<T>(&self, work: &mut impl FnMut(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
         let mut connection = self.checkout()?;
         self.spend(&mut connection, work)
     }
@@ -137,9 +111,7 @@ struct Report {
 
 impl r2d2::HandleError<diesel::r2d2::Error> for Report {
     fn handle_error(&self, error: diesel::r2d2::Error) {
-        if let diesel::r2d2::Error::QueryError(diesel::result::Error::BrokenTransactionManager) =
-            error
-        {
+        if let diesel::r2d2::Error::QueryError(diesel::result::Error::BrokenTransactionManager) = error {
             return;
         }
         tracing::warn!(service = self.service, pool = self.role, error = %error, "no connection to the database");

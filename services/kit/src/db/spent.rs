@@ -31,23 +31,12 @@ thread_local! {
 
 /// Counts time as waited for a connection, for the job of this thread.
 pub(crate) fn spend_pool(time: Duration) {
-    SPENT.with(|cell| {
-        cell.set(Spent {
-            pool: cell.get().pool + time,
-            ..cell.get()
-        })
-    });
+    SPENT.with(|cell| cell.set(Spent { pool: cell.get().pool + time, ..cell.get() }));
 }
 
 /// Counts time as spent in the database, on this session, for the job of this thread.
 pub(crate) fn spend_db(time: Duration, session: SessionId) {
-    SPENT.with(|cell| {
-        cell.set(Spent {
-            db: cell.get().db + time,
-            session: Some(session),
-            ..cell.get()
-        })
-    });
+    SPENT.with(|cell| cell.set(Spent { db: cell.get().db + time, session: Some(session), ..cell.get() }));
 }
 
 /// A new job begins on this thread.

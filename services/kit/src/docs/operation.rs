@@ -28,12 +28,7 @@ pub(super) fn by_tag(contract: &Value) -> Vec<(String, Vec<Operation<'_>>)> {
                 "" => "Other",
                 tag => tag,
             };
-            let operation = Operation {
-                method,
-                path,
-                common,
-                value,
-            };
+            let operation = Operation { method, path, common, value };
             match tags.iter_mut().find(|(name, _)| name == tag) {
                 Some((_, operations)) => operations.push(operation),
                 None => tags.push((tag.to_owned(), vec![operation])),
@@ -44,10 +39,7 @@ pub(super) fn by_tag(contract: &Value) -> Vec<(String, Vec<Operation<'_>>)> {
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value
-        .pointer(pointer)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 impl Operation<'_> {
@@ -80,18 +72,9 @@ impl Operation<'_> {
         html.push_str(&self.parameters(contract));
         if let Some(body) = self.value.get("requestBody") {
             let body = resolve(contract, body);
-            let _ = write!(
-                html,
-                "<h4>Body</h4>{}",
-                paragraphs(text(body, "/description"))
-            );
+            let _ = write!(html, "<h4>Body</h4>{}", paragraphs(text(body, "/description")));
             for (media_type, content) in members(body.get("content")) {
-                let _ = write!(
-                    html,
-                    "<p>{} <code>{}</code></p>",
-                    schema::kind(&content["schema"]),
-                    escape(media_type)
-                );
+                let _ = write!(html, "<p>{} <code>{}</code></p>", schema::kind(&content["schema"]), escape(media_type));
                 html.push_str(&schema::fields(&content["schema"]));
             }
         }
@@ -104,11 +87,7 @@ impl Operation<'_> {
         let all = self.common.iter().chain(list(self.value, "/parameters"));
         let mut rows = String::new();
         for parameter in all.map(|parameter| resolve(contract, parameter)) {
-            let required = if parameter["required"] == true {
-                ", required"
-            } else {
-                ""
-            };
+            let required = if parameter["required"] == true { ", required" } else { "" };
             let _ = write!(
                 rows,
                 "<tr><td><code>{}</code></td><td>{}{required}</td><td>{}</td><td>{}</td></tr>",
@@ -125,17 +104,11 @@ impl Operation<'_> {
         let mut rows = String::new();
         for (status, response) in members(self.value.get("responses")) {
             let response = resolve(contract, response);
-            let body: Vec<_> = members(response.get("content"))
-                .map(|(_, content)| schema::kind(&content["schema"]))
-                .collect();
-            let headers: Vec<_> = members(response.get("headers"))
-                .map(|(name, _)| escape(name))
-                .collect();
-            let headers = if headers.is_empty() {
-                String::new()
-            } else {
-                format!(" <small>({})</small>", headers.join(", "))
-            };
+            let body: Vec<_> =
+                members(response.get("content")).map(|(_, content)| schema::kind(&content["schema"])).collect();
+            let headers: Vec<_> = members(response.get("headers")).map(|(name, _)| escape(name)).collect();
+            let headers =
+                if headers.is_empty() { String::new() } else { format!(" <small>({})</small>", headers.join(", ")) };
             let _ = write!(
                 rows,
                 "<tr><td>{}</td><td>{}</td><td>{}{headers}</td></tr>",
@@ -152,10 +125,7 @@ fn table(title: &str, heads: &[&str], rows: &str) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let heads: String = heads
-        .iter()
-        .map(|head| format!("<th scope=\"col\">{head}</th>"))
-        .collect();
+    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
     format!(
         "<h4>{title}</h4><div class=\"t\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )

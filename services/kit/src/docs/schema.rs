@@ -20,11 +20,7 @@ pub(super) fn section(name: &str, schema: &Value) -> String {
 
 /// A schema in a few words: a link to a named one, else its type, format and bounds.
 pub(super) fn kind(schema: &Value) -> String {
-    if let Some(name) = text(schema, "/$ref")
-        .rsplit('/')
-        .next()
-        .filter(|name| !name.is_empty())
-    {
+    if let Some(name) = text(schema, "/$ref").rsplit('/').next().filter(|name| !name.is_empty()) {
         return format!("<a href=\"#schema-{}\">{}</a>", anchor(name), escape(name));
     }
     for (key, between) in [("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")] {
@@ -33,10 +29,7 @@ pub(super) fn kind(schema: &Value) -> String {
         }
     }
     if let Some(values) = schema["enum"].as_array() {
-        let values: Vec<_> = values
-            .iter()
-            .map(|value| format!("<code>{}</code>", escape(&plain(value))))
-            .collect();
+        let values: Vec<_> = values.iter().map(|value| format!("<code>{}</code>", escape(&plain(value)))).collect();
         return values.join(" · ");
     }
     if let Some(value) = schema.get("const") {
@@ -58,9 +51,7 @@ pub(super) fn kind(schema: &Value) -> String {
 }
 
 fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn bounds(schema: &Value) -> String {
@@ -88,11 +79,7 @@ pub(super) fn fields(schema: &Value) -> String {
     let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
     let mut rows = String::new();
     for (name, field) in members(schema.get("properties")) {
-        let must = if required.iter().any(|other| other == name) {
-            "required"
-        } else {
-            ""
-        };
+        let must = if required.iter().any(|other| other == name) { "required" } else { "" };
         let _ = write!(
             rows,
             "<tr><td><code>{}</code></td><td>{}</td><td>{must}</td><td>{}</td></tr>",
@@ -105,7 +92,5 @@ pub(super) fn fields(schema: &Value) -> String {
         return rows;
     }
     let heads = "<th scope=\"col\">Field</th><th scope=\"col\">Type</th><th></th><th></th>";
-    format!(
-        "<div class=\"t\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    format!("<div class=\"t\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>")
 }

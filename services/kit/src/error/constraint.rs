@@ -13,9 +13,7 @@ pub trait OnConstraint<T> {
 impl<T> OnConstraint<T> for Result<T, Error> {
     fn on_constraint(self, name: &str, meaning: impl FnOnce() -> Error) -> Result<T, Error> {
         match self {
-            Err(Error::Internal(fault)) if fault.constraint.as_deref() == Some(name) => {
-                Err(meaning())
-            }
+            Err(Error::Internal(fault)) if fault.constraint.as_deref() == Some(name) => Err(meaning()),
             other => other,
         }
     }
@@ -33,24 +31,16 @@ mod tests {
     use crate::error::Fault;
 
     fn failed(name: &str) -> Result<(), Error> {
-        Err(Error::Internal(Fault {
-            cause: "x".into(),
-            constraint: Some(name.into()),
-        }))
+        Err(Error::Internal(Fault { cause: "x".into(), constraint: Some(name.into()) }))
     }
 
     #[test]
     fn only_the_named_constraint_is_translated() {
         let taken = || Error::conflict("name-taken", "taken");
         assert_eq!(failed("a_key").on_constraint("a_key", taken), Err(taken()));
+        assert_eq!(failed("b_key").on_constraint("a_key", taken), failed("b_key"));
         assert_eq!(
-            failed("b_key").on_constraint("a_key", taken),
-            failed("b_key")
-        );
-        assert_eq!(
-            failed("b_key")
-                .on_constraint("a_key", taken)
-                .on_constraint("b_key", || Error::NotFound),
+            failed("b_key").on_constraint("a_key", taken).on_constraint("b_key", || Error::NotFound),
             Err(Error::NotFound)
         );
     }

@@ -43,9 +43,9 @@ impl Error {
     /// One sentence for the client; nothing internal in it, ever.
     fn detail(&self) -> String {
         let text = match self {
-            Self::BadRequest { detail, .. }
-            | Self::PaymentRequired { detail, .. }
-            | Self::Forbidden { detail, .. } => detail,
+            Self::BadRequest { detail, .. } | Self::PaymentRequired { detail, .. } | Self::Forbidden { detail, .. } => {
+                detail
+            }
             Self::Conflict(conflict) => &conflict.detail,
             Self::Unauthorized => "a valid token is needed: Authorization: Bearer …",
             Self::WrongCredentials => "no login has this e-mail and this password",
@@ -65,9 +65,7 @@ impl Error {
             Self::TooMany { .. } => "too much asked; wait and try again",
             Self::Busy(Busy::Queue) => "the service is overloaded; try again in a moment",
             Self::Busy(_) => "not possible at the moment; try again",
-            Self::Internal(_) => {
-                "something went wrong on our side; the request id names it in our log"
-            }
+            Self::Internal(_) => "something went wrong on our side; the request id names it in our log",
         };
         text.to_owned()
     }
@@ -77,10 +75,7 @@ impl Error {
         let status = self.status();
         let mut problem = Map::new();
         problem.insert("type".into(), json!(problem_type(self.slug())));
-        problem.insert(
-            "title".into(),
-            json!(status.canonical_reason().unwrap_or("Error")),
-        );
+        problem.insert("title".into(), json!(status.canonical_reason().unwrap_or("Error")));
         problem.insert("status".into(), json!(status.as_u16()));
         problem.insert("detail".into(), json!(self.detail()));
         problem.insert("instance".into(), json!(instance));
@@ -139,33 +134,17 @@ mod tests {
 
     #[test]
     fn a_plan_limit_names_what_the_contract_names() {
-        let problem = Error::plan_limit("apis", "free", 5, 5)
-            .with("status", 1)
-            .problem("r-1");
-        assert_eq!(
-            problem["type"],
-            "https://govrnanza.example/problems/plan-limit-reached"
-        );
-        assert_eq!(
-            problem["status"], 409,
-            "an extra member doesn't hide a standard one"
-        );
-        assert_eq!(
-            (&problem["limit"], &problem["used"]),
-            (&json!(5), &json!(5))
-        );
-        assert_eq!(
-            (&problem["plan"], &problem["resource"]),
-            (&json!("free"), &json!("apis"))
-        );
+        let problem = Error::plan_limit("apis", "free", 5, 5).with("status", 1).problem("r-1");
+        assert_eq!(problem["type"], "https://govrnanza.example/problems/plan-limit-reached");
+        assert_eq!(problem["status"], 409, "an extra member doesn't hide a standard one");
+        assert_eq!((&problem["limit"], &problem["used"]), (&json!(5), &json!(5)));
+        assert_eq!((&problem["plan"], &problem["resource"]), (&json!("free"), &json!("apis")));
         assert_eq!(problem["instance"], "r-1");
     }
 
     #[test]
     fn causes_stay_in_the_log() {
-        let problem = Error::internal("select secret from x")
-            .problem("r")
-            .to_string();
+        let problem = Error::internal("select secret from x").problem("r").to_string();
         assert!(!problem.contains("secret"), "{problem}");
     }
 
@@ -173,12 +152,7 @@ mod tests {
     fn headers_go_with_the_status() {
         let busy = problem_response(&Error::Busy(Busy::Pool), "r");
         assert_eq!(busy.headers().get("retry-after").unwrap(), "1");
-        let wrong = problem_response(
-            &Error::MethodNotAllowed {
-                allow: "GET, POST".into(),
-            },
-            "r",
-        );
+        let wrong = problem_response(&Error::MethodNotAllowed { allow: "GET, POST".into() }, "r");
         assert_eq!(wrong.headers().get("allow").unwrap(), "GET, POST");
     }
 }

@@ -30,12 +30,7 @@ impl Measured {
         labels: &'static [&'static str],
         read: impl Fn(&mut PgConnection) -> Result<Values, Error> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            name,
-            help,
-            labels,
-            read: Arc::new(read),
-        }
+        Self { name, help, labels, read: Arc::new(read) }
     }
 }
 

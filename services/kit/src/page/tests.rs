@@ -29,26 +29,16 @@ fn page(path: &str, query_string: &str) -> Result<Page, Error> {
 #[test]
 fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
     let start = page("/a", "limit=1&tag=x").unwrap();
-    let keys: Vec<_> = (0..2)
-        .map(|n| Keyset::new(DateTime::from_timestamp_micros(n).unwrap(), Uuid::now_v7()))
-        .collect();
+    let keys: Vec<_> =
+        (0..2).map(|n| Keyset::new(DateTime::from_timestamp_micros(n).unwrap(), Uuid::now_v7())).collect();
     let first = start.finish(keys.clone(), |key| *key);
     assert_eq!(first.items.len(), 1);
     let cursor = first.next_cursor.unwrap();
     let next = page("/a", &format!("tag=x&limit=7&cursor={cursor}")).unwrap();
     assert_eq!((next.limit, next.after), (7, Some(keys[0])));
-    assert!(
-        page("/b", &format!("tag=x&cursor={cursor}")).is_err(),
-        "another path"
-    );
-    assert!(
-        page("/a", &format!("tag=y&cursor={cursor}")).is_err(),
-        "another filter"
-    );
-    assert!(
-        page("/a", &format!("tag=x&cursor={}", &cursor[1..])).is_err(),
-        "garbled"
-    );
+    assert!(page("/b", &format!("tag=x&cursor={cursor}")).is_err(), "another path");
+    assert!(page("/a", &format!("tag=y&cursor={cursor}")).is_err(), "another filter");
+    assert!(page("/a", &format!("tag=x&cursor={}", &cursor[1..])).is_err(), "garbled");
     assert!(page("/a", "tag=x&cursor=").is_err(), "empty");
 }
 
@@ -56,10 +46,7 @@ fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
 #[test]
 fn a_cursor_to_a_time_that_postgres_does_not_know_is_refused() {
     let list = page("/a", "").unwrap();
-    for early in [
-        DateTime::<Utc>::MIN_UTC,
-        DateTime::UNIX_EPOCH - chrono::TimeDelta::microseconds(1),
-    ] {
+    for early in [DateTime::<Utc>::MIN_UTC, DateTime::UNIX_EPOCH - chrono::TimeDelta::microseconds(1)] {
         let cursor = list.cursor(Keyset::new(early, Uuid::nil()));
         assert!(page("/a", &format!("cursor={cursor}")).is_err(), "{early}");
     }
@@ -69,10 +56,7 @@ fn a_cursor_to_a_time_that_postgres_does_not_know_is_refused() {
 fn the_last_page_has_no_cursor() {
     let page = page("/a", "limit=2").unwrap();
     assert_eq!(page.fetch(), 3);
-    assert_eq!(
-        page.finish(vec![1, 2], |_| unreachable!()).next_cursor,
-        None
-    );
+    assert_eq!(page.finish(vec![1, 2], |_| unreachable!()).next_cursor, None);
 }
 
 #[test]

@@ -44,8 +44,7 @@ struct Deadline(Option<Pin<Box<Sleep>>>);
 impl Deadline {
     /// From now on, unless it runs already.
     fn start(&mut self, wait: Duration) {
-        self.0
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + wait)));
+        self.0.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + wait)));
     }
 
     fn clear(&mut self) {
@@ -120,11 +119,7 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let awaits_head = this.awaits_head();
         if awaits_head {
@@ -146,11 +141,7 @@ impl AsyncRead for Connection {
 
 impl Connection {
     /// An answer that isn't taken within the wait ends the connection.
-    fn taken<T>(
-        &mut self,
-        context: &mut Context<'_>,
-        written: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+    fn taken<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.taking.clear();
             return written;
@@ -162,11 +153,7 @@ impl Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let written = Pin::new(&mut this.io).poll_write(context, bytes);
         this.taken(context, written)

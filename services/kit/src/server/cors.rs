@@ -15,18 +15,12 @@ const SHOWN: &str = "ETag, Location, Retry-After, Server-Timing, X-Request-Id";
 /// The origin of a request, if it is one that is let in.
 pub(super) fn origin(request: &ServiceRequest, origins: &Origins) -> Option<HeaderValue> {
     let origin = request.headers().get(header::ORIGIN)?;
-    origin
-        .to_str()
-        .is_ok_and(|text| origins.allow(text))
-        .then(|| origin.clone())
+    origin.to_str().is_ok_and(|text| origins.allow(text)).then(|| origin.clone())
 }
 
 /// A browser's question before the real request.
 pub(super) fn is_preflight(request: &ServiceRequest) -> bool {
-    request.method() == Method::OPTIONS
-        && request
-            .headers()
-            .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+    request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 /// The answer to it. What is asked for isn't looked at: the list is the same for all.
@@ -42,9 +36,6 @@ pub(super) fn preflight(request: ServiceRequest) -> ServiceResponse<BoxBody> {
 /// Lets the page of this origin read the answer.
 pub(super) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static(SHOWN),
-    );
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(SHOWN));
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
 }

@@ -20,9 +20,7 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
     if !accepts_json(request.headers()) {
-        return Ok(request
-            .error_response(Error::NotAcceptable)
-            .map_into_right_body());
+        return Ok(request.error_response(Error::NotAcceptable).map_into_right_body());
     }
     let Some(app) = request.app_data::<Data<App>>().cloned() else {
         return Err(Error::internal("the server was built without its app").into());
@@ -35,9 +33,7 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
     let payload = request.take_payload();
     let raw = body::read(payload, request.method(), request.headers(), body_wait).await;
     request.extensions_mut().insert(raw);
-    next.call(request)
-        .await
-        .map(ServiceResponse::map_into_left_body)
+    next.call(request).await.map(ServiceResponse::map_into_left_body)
 }
 
 /// Counts what changes something against what its sender may.
@@ -45,11 +41,8 @@ fn spend(request: &ServiceRequest, app: &App) -> Result<(), Error> {
     if request.method().is_safe() {
         return Ok(());
     }
-    let login = Caller::of(request.request())
-        .ok()
-        .map(|caller| caller.login);
-    app.limits
-        .write(login, || clients::address_of(request, app))
+    let login = Caller::of(request.request()).ok().map(|caller| caller.login);
+    app.limits.write(login, || clients::address_of(request, app))
 }
 
 /// Does `Accept` leave room for JSON? The most specific range that fits decides, as RFC 9110 has it.
@@ -57,20 +50,10 @@ fn accepts_json(headers: &header::HeaderMap) -> bool {
     let mut any = false;
     let mut best: Option<(u8, bool)> = None;
     for value in headers.get_all(header::ACCEPT) {
-        for range in value
-            .to_str()
-            .unwrap_or_default()
-            .split(',')
-            .filter(|range| !range.trim().is_empty())
-        {
+        for range in value.to_str().unwrap_or_default().split(',').filter(|range| !range.trim().is_empty()) {
             any = true;
             let mut parts = range.split(';').map(str::trim);
-            let specific = match parts
-                .next()
-                .unwrap_or_default()
-                .to_ascii_lowercase()
-                .as_str()
-            {
+            let specific = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
                 "application/json" | "application/problem+json" => 3,
                 "application/*" => 2,
                 "*/*" | "*" => 1,
@@ -79,10 +62,7 @@ fn accepts_json(headers: &header::HeaderMap) -> bool {
             let refused = parts.any(|part| {
                 part.split_once('=').is_some_and(|(name, quality)| {
                     name.trim().eq_ignore_ascii_case("q")
-                        && quality
-                            .trim()
-                            .parse::<f32>()
-                            .is_ok_and(|quality| quality <= 0.0)
+                        && quality.trim().parse::<f32>().is_ok_and(|quality| quality <= 0.0)
                 })
             });
             if best.is_none_or(|(other, _)| specific > other) {

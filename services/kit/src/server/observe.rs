@@ -31,10 +31,7 @@ impl InFlight {
     fn new(app: &Data<App>, request: &ServiceRequest) -> Self {
         counter(app).fetch_add(1, Ordering::SeqCst);
         let pulse = request.request().conn_data::<Pulse>();
-        Self {
-            app: app.clone(),
-            _of_connection: pulse.map(Pulse::begin),
-        }
+        Self { app: app.clone(), _of_connection: pulse.map(Pulse::begin) }
     }
 }
 
@@ -56,10 +53,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         return Err(Error::internal("the server was built without its app").into());
     };
     let _in_flight = InFlight::new(&app, &request);
-    let stamp = Stamp {
-        request_id: request_id(&request),
-        timing: Arc::new(Timing::new()),
-    };
+    let stamp = Stamp { request_id: request_id(&request), timing: Arc::new(Timing::new()) };
     request.extensions_mut().insert(stamp.clone());
     let origin = cors::origin(&request, &app.clients.cors_origins);
     let response = if origin.is_some() && cors::is_preflight(&request) {
@@ -78,10 +72,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
 
 /// The client's id, if it can stand in a log as it is; else a new one.
 fn request_id(request: &ServiceRequest) -> Arc<str> {
-    let given = request
-        .headers()
-        .get(&REQUEST_ID)
-        .and_then(|value| value.to_str().ok());
+    let given = request.headers().get(&REQUEST_ID).and_then(|value| value.to_str().ok());
     match given {
         Some(id) if crate::is_visible_ascii(id, 128) => id.into(),
         _ => uuid::Uuid::now_v7().to_string().into(),
@@ -89,33 +80,18 @@ fn request_id(request: &ServiceRequest) -> Arc<str> {
 }
 
 /// Every failure gets the same shape, with the request id in it, be it ours or the framework's.
-fn as_problem(
-    response: ServiceResponse<BoxBody>,
-    instance: &str,
-) -> (Option<Error>, ServiceResponse<BoxBody>) {
+fn as_problem(response: ServiceResponse<BoxBody>, instance: &str) -> (Option<Error>, ServiceResponse<BoxBody>) {
     let status = response.status();
-    let known = response
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<Error>())
-        .cloned();
+    let known = response.response().error().and_then(|error| error.as_error::<Error>()).cloned();
     let error = match known {
         Some(error) => error,
         // Answers of /readyz and the like are no errors.
         None if status.as_u16() < 400
-            || response.headers().contains_key(header::CONTENT_TYPE)
-                && response.response().error().is_none() =>
+            || response.headers().contains_key(header::CONTENT_TYPE) && response.response().error().is_none() =>
         {
             return (None, response);
         }
-        None => foreign(
-            status,
-            response
-                .response()
-                .error()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
-        ),
+        None => foreign(status, response.response().error().map(ToString::to_string).unwrap_or_default()),
     };
     let answer = problem_response(&error, instance);
     (Some(error), response.into_response(answer))
@@ -129,10 +105,7 @@ fn foreign(status: StatusCode, cause: String) -> Error {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Error::UnsupportedMediaType,
         status if status.is_client_error() => {
             tracing::debug!(error = %cause, "refused by the framework");
-            Error::BadRequest {
-                detail: "the request can't be understood".to_owned(),
-                errors: Vec::new(),
-            }
+            Error::BadRequest { detail: "the request can't be understood".to_owned(), errors: Vec::new() }
         }
         _ => Error::internal(cause),
     }
@@ -140,20 +113,13 @@ fn foreign(status: StatusCode, cause: String) -> Error {
 
 fn write_headers(response: &mut ServiceResponse<BoxBody>, stamp: &Stamp, draining: bool) {
     let [queue, pool, db, app] = stamp.timing.millis();
-    let timing =
-        format!("queue;dur={queue:.2}, pool;dur={pool:.2}, db;dur={db:.2}, app;dur={app:.2}");
+    let timing = format!("queue;dur={queue:.2}, pool;dur={pool:.2}, db;dur={db:.2}, app;dur={app:.2}");
     if draining {
-        response
-            .response_mut()
-            .head_mut()
-            .set_connection_type(ConnectionType::Close);
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();
     // Both are visible ASCII: the id was checked, the timing is made of numbers.
-    if let (Ok(id), Ok(timing)) = (
-        HeaderValue::from_str(&stamp.request_id),
-        HeaderValue::from_str(&timing),
-    ) {
+    if let (Ok(id), Ok(timing)) = (HeaderValue::from_str(&stamp.request_id), HeaderValue::from_str(&timing)) {
         headers.insert(REQUEST_ID, id);
         headers.insert(SERVER_TIMING, timing);
     }
@@ -166,31 +132,20 @@ fn write_headers(response: &mut ServiceResponse<BoxBody>, stamp: &Stamp, drainin
     default(header::CACHE_CONTROL, "no-store");
     default(header::REFERRER_POLICY, "no-referrer");
     default(header::X_FRAME_OPTIONS, "DENY");
-    default(
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; frame-ancestors 'none'",
-    );
+    default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
 }
 
 /// One line per request; the cause of a 5xx stands in it, and nowhere else.
 fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: Option<&Error>) {
     let request = response.request();
-    let route = request
-        .match_pattern()
-        .unwrap_or_else(|| "unmatched".to_owned());
+    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let method = match request.method().as_str() {
         known @ ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") => known,
         _ => "OTHER",
     };
     let status = response.status().as_u16();
-    app.metrics.answered(
-        &route,
-        method,
-        status,
-        stamp.timing.start.elapsed().as_secs_f64(),
-    );
-    let [queue_ms, pool_ms, db_ms, app_ms] =
-        stamp.timing.millis().map(|ms| (ms * 100.0).round() / 100.0);
+    app.metrics.answered(&route, method, status, stamp.timing.start.elapsed().as_secs_f64());
+    let [queue_ms, pool_ms, db_ms, app_ms] = stamp.timing.millis().map(|ms| (ms * 100.0).round() / 100.0);
     let scope = Caller::of(request).map_or("none", |caller| caller.scope.as_str());
     let request_id = &*stamp.request_id;
     let service = app.name;

@@ -18,9 +18,7 @@ fn field(problem: &Value) -> &str {
 fn bodies() {
     let world = World::new();
     let url = world.url("/organisations");
-    let post = |content_type: &str, body: &[u8]| {
-        send("POST", &url, &[("content-type", content_type)], Some(body))
-    };
+    let post = |content_type: &str, body: &[u8]| send("POST", &url, &[("content-type", content_type)], Some(body));
     let typed = "application/json";
     let table: &[(&[u8], u16, &str)] = &[
         (b"", 400, ""),
@@ -50,10 +48,7 @@ fn bodies() {
     let head = "POST PATH HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 12582912\r\n\r\n";
     let answer = raw(&url, head);
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    assert_eq!(
-        post("application/json; charset=UTF-8", br#"{"name":"fine"}"#).status,
-        201
-    );
+    assert_eq!(post("application/json; charset=UTF-8", br#"{"name":"fine"}"#).status, 201);
     // Exactly the limit is taken.
     let mut edge = br#"{"name":"edge"}"#.to_vec();
     edge.resize(256 * 1024, b' ');
@@ -62,10 +57,7 @@ fn bodies() {
 
 /// The answer to bytes as no proper client sends them; the connection stays open meanwhile.
 fn raw(url: &str, request: &str) -> String {
-    let (address, path) = url
-        .strip_prefix("http://")
-        .and_then(|rest| rest.split_once('/'))
-        .unwrap();
+    let (address, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap();
     let mut connection = TcpStream::connect(address).unwrap();
     // Well below the time that a body may take.
     let patience = Some(Duration::from_secs(5));
@@ -129,10 +121,7 @@ fn parameters() {
     }
     assert_eq!(get(&world.url("/numbers?n=-7"), &[]).json(), -7);
     let token = world.token(Scope::Member, Some(world.organisation("Acme")));
-    let no_uuid = get(
-        &world.url("/organisations/12"),
-        &[("authorization", &token)],
-    );
+    let no_uuid = get(&world.url("/organisations/12"), &[("authorization", &token)]);
     assert_eq!(field(&no_uuid.problem(400)), "org");
 }
 
@@ -145,22 +134,9 @@ fn paths_methods_and_types_that_are_not_offered() {
     send("BREW", &world.url("/organisations"), &[], None).problem(405);
     get(&world.url("/nothing"), &[]).problem(404);
     get(&format!("{}/nothing", world.service.url), &[]).problem(404);
-    send(
-        "POST",
-        &format!("{}/healthz", world.service.url),
-        &[],
-        Some(b""),
-    )
-    .problem(405);
+    send("POST", &format!("{}/healthz", world.service.url), &[], Some(b"")).problem(405);
     get(&world.url("/organisations"), &[("accept", "text/html")]).problem(406);
-    assert_eq!(
-        get(
-            &world.url("/organisations"),
-            &[("accept", "text/html, */*;q=0.1")]
-        )
-        .status,
-        200
-    );
+    assert_eq!(get(&world.url("/organisations"), &[("accept", "text/html, */*;q=0.1")]).status, 200);
 }
 
 #[test]
@@ -173,13 +149,7 @@ fn pages_lead_through_everything_once() {
     let (mut seen, mut query) = (Vec::new(), "?limit=2".to_owned());
     loop {
         let page = get(&world.url(&format!("/organisations{query}")), &[]).json();
-        seen.extend(
-            page["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|item| item["name"].as_str().unwrap().to_owned()),
-        );
+        seen.extend(page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()));
         let Some(cursor) = page["nextCursor"].as_str() else {
             break;
         };
@@ -187,13 +157,7 @@ fn pages_lead_through_everything_once() {
     }
     assert_eq!(seen, names);
     assert_eq!(
-        send_json(
-            "POST",
-            &world.url("/organisations"),
-            &[],
-            &json!({ "name": "ORG 1" })
-        )
-        .problem(409)["type"],
+        send_json("POST", &world.url("/organisations"), &[], &json!({ "name": "ORG 1" })).problem(409)["type"],
         "https://govrnanza.example/problems/name-taken"
     );
 }

@@ -12,17 +12,8 @@ fn the_feed_shows_each_organisation_its_own_and_operators_all() {
     let world = World::new();
     let (a, b) = (world.organisation("A"), world.organisation("B"));
     let admin = world.token(Scope::Admin, Some(a));
-    let headers = [
-        ("authorization", admin.as_str()),
-        ("if-match", "\"1\""),
-        ("x-request-id", "r-7"),
-    ];
-    let renamed = send_json(
-        "PATCH",
-        &world.url(&format!("/organisations/{a}")),
-        &headers,
-        &json!({ "name": "A2" }),
-    );
+    let headers = [("authorization", admin.as_str()), ("if-match", "\"1\""), ("x-request-id", "r-7")];
+    let renamed = send_json("PATCH", &world.url(&format!("/organisations/{a}")), &headers, &json!({ "name": "A2" }));
     assert_eq!((renamed.status, renamed.header("etag")), (200, "\"2\""));
 
     let read = |path: &str, token: &str| get(&world.url(path), &[("authorization", token)]);
@@ -35,22 +26,11 @@ fn the_feed_shows_each_organisation_its_own_and_operators_all() {
     };
     let member = world.token(Scope::Member, Some(a));
     let own = full(&format!("/organisations/{a}/account-changes"), &member, 2);
-    let kinds: Vec<_> = own["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["kind"].as_str().unwrap())
-        .collect();
+    let kinds: Vec<_> = own["items"].as_array().unwrap().iter().map(|item| item["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["OrganisationCreated", "OrganisationModified"]);
     let last = &own["items"][1];
-    assert_eq!(
-        (&last["requestId"], &last["version"], &last["entityId"]),
-        (&json!("r-7"), &json!(2), &json!(a))
-    );
-    assert_eq!(
-        (&last["before"], &last["after"]),
-        (&json!(null), &json!({ "name": "A2" }))
-    );
+    assert_eq!((&last["requestId"], &last["version"], &last["entityId"]), (&json!("r-7"), &json!(2), &json!(a)));
+    assert_eq!((&last["before"], &last["after"]), (&json!(null), &json!({ "name": "A2" })));
     assert!(last["actorId"].is_string() && own["items"][0]["actorId"].is_null());
 
     let operator = world.token(Scope::Operator, None);

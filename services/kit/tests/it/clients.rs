@@ -66,38 +66,20 @@ fn behind_a_trusted_proxy_the_clients_count_and_not_the_proxy() {
 #[test]
 fn pages_of_other_origins_are_let_in_by_name_alone() {
     let origin = ("origin", "https://app.example");
-    let preflight = [
-        origin,
-        ("access-control-request-method", "PATCH"),
-        ("access-control-request-headers", "authorization"),
-    ];
+    let preflight =
+        [origin, ("access-control-request-method", "PATCH"), ("access-control-request-headers", "authorization")];
     let closed = world(|_| {});
     let url = closed.url("/organisations");
-    for answer in [
-        get(&url, &[origin]),
-        send("OPTIONS", &url, &preflight, None),
-    ] {
+    for answer in [get(&url, &[origin]), send("OPTIONS", &url, &preflight, None)] {
         assert_eq!(answer.header("access-control-allow-origin"), "");
     }
     let open = world(|common| common.clients.cors_origins = origin.1.parse().unwrap());
     let url = open.url("/organisations");
     let asked = send("OPTIONS", &url, &preflight, None);
     assert_eq!(asked.status, 204);
-    assert!(
-        asked
-            .header("access-control-allow-methods")
-            .contains("PATCH")
-    );
-    assert!(
-        asked
-            .header("access-control-allow-headers")
-            .contains("If-Match")
-    );
-    for answer in [
-        &asked,
-        &get(&url, &[origin]),
-        &get(&open.url("/nothing"), &[origin]),
-    ] {
+    assert!(asked.header("access-control-allow-methods").contains("PATCH"));
+    assert!(asked.header("access-control-allow-headers").contains("If-Match"));
+    for answer in [&asked, &get(&url, &[origin]), &get(&open.url("/nothing"), &[origin])] {
         assert_eq!(answer.header("access-control-allow-origin"), origin.1);
         assert_eq!(answer.header("vary"), "Origin");
         assert_eq!(answer.header("access-control-allow-credentials"), "");
@@ -133,8 +115,7 @@ fn heads_have_their_limits() {
 fn what_a_service_says_of_itself_is_below_its_name_as_well() {
     let world = world(|_| {});
     for name in ["openapi.json", "docs"] {
-        let [root, own] = ["", "/account"]
-            .map(|prefix| get(&format!("{}{prefix}/{name}", world.service.url), &[]));
+        let [root, own] = ["", "/account"].map(|prefix| get(&format!("{}{prefix}/{name}", world.service.url), &[]));
         assert_eq!((own.status, own.text()), (200, root.text()), "{name}");
     }
 }

@@ -6,14 +6,7 @@ use kit::{Clock, Meta};
 use schema::testing::TestDb;
 
 fn change(id: &str) -> Change {
-    Change {
-        kind: "X",
-        organisation_id: None,
-        entity_id: id.into(),
-        version: 1,
-        before: None,
-        after: None,
-    }
+    Change { kind: "X", organisation_id: None, entity_id: id.into(), version: 1, before: None, after: None }
 }
 
 #[test]
@@ -36,11 +29,7 @@ fn a_late_commit_is_not_lost() {
     record(&mut fast, "account", &meta, change("fast")).unwrap();
     AnsiTransactionManager::commit_transaction(&mut fast).unwrap();
     read(&mut seen);
-    assert_eq!(
-        seen,
-        Vec::<String>::new(),
-        "what is committed behind an open transaction waits for it"
-    );
+    assert_eq!(seen, Vec::<String>::new(), "what is committed behind an open transaction waits for it");
     AnsiTransactionManager::commit_transaction(&mut slow).unwrap();
     // Other tests' transactions on the same cluster may hold the feed back for a moment.
     crate::http::until("both rows", || {

@@ -12,9 +12,7 @@ pub struct Answer {
 
 impl Answer {
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     pub fn text(&self) -> String {
@@ -33,12 +31,7 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["status"], status);
         assert_eq!(problem["instance"], self.header("x-request-id"));
-        assert!(
-            problem["type"]
-                .as_str()
-                .unwrap()
-                .starts_with("https://govrnanza.example/problems/")
-        );
+        assert!(problem["type"].as_str().unwrap().starts_with("https://govrnanza.example/problems/"));
         for internal in ["select ", "insert ", "diesel", "Postgres", "panicked"] {
             assert!(!self.text().contains(internal), "{}", self.text());
         }
@@ -65,11 +58,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&[u8
     };
     let mut response = answered.unwrap_or_else(|error| panic!("{method} {url}: {error}"));
     let body = response.body_mut().read_to_vec().unwrap();
-    Answer {
-        status: response.status().as_u16(),
-        headers: response.headers().clone(),
-        body,
-    }
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }
 
 pub fn get(url: &str, headers: &[(&str, &str)]) -> Answer {
@@ -91,10 +80,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(
-            start.elapsed() < Duration::from_secs(20),
-            "waited in vain: {what}"
-        );
+        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
         std::thread::yield_now();
     }
 }

@@ -32,21 +32,10 @@ fn the_first_answer_comes_again_whole() {
     assert_eq!(other["errors"][0]["field"], "Idempotency-Key");
     let long = "k".repeat(129);
     for bad in ["", "a b", &long] {
-        send_json(
-            "POST",
-            &url,
-            &[("idempotency-key", bad)],
-            &json!({ "name": "x" }),
-        )
-        .problem(400);
+        send_json("POST", &url, &[("idempotency-key", bad)], &json!({ "name": "x" })).problem(400);
     }
     let mut connection = world.db.connect("account_reader");
-    assert_eq!(
-        CountOrganisations {}
-            .get_result::<i64>(&mut connection)
-            .unwrap(),
-        1
-    );
+    assert_eq!(CountOrganisations {}.get_result::<i64>(&mut connection).unwrap(), 1);
 }
 
 #[test]
@@ -75,17 +64,8 @@ fn a_failure_is_not_kept() {
     send_json("POST", &url, &key, &body).problem(409);
     let mut connection = world.db.connect("account_reader");
     assert_eq!(CountKeys {}.get_result::<i64>(&mut connection).unwrap(), 0);
-    assert_eq!(
-        CountOrganisations {}
-            .get_result::<i64>(&mut connection)
-            .unwrap(),
-        0
-    );
-    assert_eq!(
-        send_json("POST", &url, &key, &json!({ "name": "Acme" })).status,
-        201,
-        "the key is free"
-    );
+    assert_eq!(CountOrganisations {}.get_result::<i64>(&mut connection).unwrap(), 0);
+    assert_eq!(send_json("POST", &url, &key, &json!({ "name": "Acme" })).status, 201, "the key is free");
 }
 
 #[test]
@@ -93,36 +73,16 @@ fn concurrent_repeats_wait_for_the_first() {
     let world = World::with(Settings::default(), |common| common.pool_write_size = 4);
     let url = world.url("/organisations");
     let answers: Vec<_> = thread::scope(|scope| {
-        let send = || {
-            send_json(
-                "POST",
-                &url,
-                &[("idempotency-key", "k")],
-                &json!({ "name": "Acme" }),
-            )
-        };
+        let send = || send_json("POST", &url, &[("idempotency-key", "k")], &json!({ "name": "Acme" }));
         let threads: Vec<_> = (0..12).map(|_| scope.spawn(send)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let first = answers[0].json();
     for answer in &answers {
-        assert_eq!(
-            (answer.status, answer.json()),
-            (201, first.clone()),
-            "{}",
-            answer.text()
-        );
+        assert_eq!((answer.status, answer.json()), (201, first.clone()), "{}", answer.text());
     }
     let mut connection = world.db.connect("account_reader");
-    assert_eq!(
-        CountOrganisations {}
-            .get_result::<i64>(&mut connection)
-            .unwrap(),
-        1
-    );
+    assert_eq!(CountOrganisations {}.get_result::<i64>(&mut connection).unwrap(), 1);
 }
 
 #[test]
@@ -131,21 +91,11 @@ fn keys_older_than_a_day_are_purged() {
     let file = std::env::temp_dir().join(format!("clock-{}", uuid::Uuid::now_v7()));
     for n in 0..3 {
         let key = format!("k-{n}");
-        send_json(
-            "POST",
-            &world.url("/organisations"),
-            &[("idempotency-key", &key)],
-            &json!({ "name": key }),
-        );
+        send_json("POST", &world.url("/organisations"), &[("idempotency-key", &key)], &json!({ "name": key }));
     }
     let clock = kit::Clock::new(Some(file.clone()));
     let purge = || {
-        kit::testing::purge_keys(
-            "account",
-            &world.db.url("account_reader"),
-            &world.db.url("account_writer"),
-            &clock,
-        )
+        kit::testing::purge_keys("account", &world.db.url("account_reader"), &world.db.url("account_writer"), &clock)
     };
     assert_eq!(purge().unwrap(), 0, "young");
     std::fs::write(&file, (25 * 3600).to_string()).unwrap();

@@ -9,21 +9,9 @@ use crate::sample::{Settings, World, routes};
 fn readiness_needs_every_column() {
     let world = World::new();
     let ready = get(&format!("{}/readyz", world.service.url), &[]);
-    assert_eq!(
-        (ready.status, ready.json()),
-        (200, json!({ "ready": true }))
-    );
-    assert_eq!(
-        get(&format!("{}/healthz", world.service.url), &[]).status,
-        200
-    );
-    let broken = World::with(
-        Settings {
-            broken: true,
-            ..Settings::default()
-        },
-        |_| {},
-    );
+    assert_eq!((ready.status, ready.json()), (200, json!({ "ready": true })));
+    assert_eq!(get(&format!("{}/healthz", world.service.url), &[]).status, 200);
+    let broken = World::with(Settings { broken: true, ..Settings::default() }, |_| {});
     let not = get(&format!("{}/readyz", broken.service.url), &[]);
     assert_eq!(not.status, 503);
     assert!(not.text().contains("broken"), "{}", not.text());
@@ -38,34 +26,21 @@ fn every_answer_says_which_request_it_is_and_where_its_time_went() {
     let timing = given.header("server-timing");
     let parts: Vec<(&str, f64)> = timing
         .split(", ")
-        .map(|part| {
-            part.split_once(";dur=")
-                .map(|(name, ms)| (name, ms.parse().unwrap()))
-                .unwrap()
-        })
+        .map(|part| part.split_once(";dur=").map(|(name, ms)| (name, ms.parse().unwrap())).unwrap())
         .collect();
-    assert_eq!(
-        parts.iter().map(|part| part.0).collect::<Vec<_>>(),
-        ["queue", "pool", "db", "app"]
-    );
+    assert_eq!(parts.iter().map(|part| part.0).collect::<Vec<_>>(), ["queue", "pool", "db", "app"]);
     assert!(parts[2].1 > 0.0, "the database took no time: {timing}");
     for bad in ["with space", &"x".repeat(129)] {
         let made = get(&world.url("/nothing"), &[("x-request-id", bad)]);
         assert_eq!(made.header("x-request-id").len(), 36, "{bad}");
         assert!(!made.header("server-timing").is_empty());
     }
-    for (name, value) in [
-        ("x-content-type-options", "nosniff"),
-        ("cache-control", "no-store"),
-        ("x-frame-options", "DENY"),
-    ] {
+    for (name, value) in
+        [("x-content-type-options", "nosniff"), ("cache-control", "no-store"), ("x-frame-options", "DENY")]
+    {
         assert_eq!(given.header(name), value);
     }
-    assert!(
-        given
-            .header("content-security-policy")
-            .starts_with("default-src 'none'")
-    );
+    assert!(given.header("content-security-policy").starts_with("default-src 'none'"));
 }
 
 #[test]
@@ -75,34 +50,14 @@ fn metrics_count_by_pattern_and_never_by_path() {
     world.find(organisation);
     get(&world.url("/nothing/at/all"), &[]);
     let metrics = get(&format!("{}/metrics", world.service.url), &[]).text();
-    let line = |parts: &[&str]| {
-        metrics
-            .lines()
-            .any(|line| parts.iter().all(|part| line.contains(part)))
-    };
+    let line = |parts: &[&str]| metrics.lines().any(|line| parts.iter().all(|part| line.contains(part)));
     assert!(
-        line(&[
-            "http_requests_total",
-            "route=\"/api/v1/organisations/{org}\"",
-            "method=\"GET\"",
-            "status=\"200\""
-        ]),
+        line(&["http_requests_total", "route=\"/api/v1/organisations/{org}\"", "method=\"GET\"", "status=\"200\""]),
         "{metrics}"
     );
-    assert!(
-        line(&[
-            "http_requests_total",
-            "route=\"unmatched\"",
-            "status=\"404\""
-        ]),
-        "{metrics}"
-    );
+    assert!(line(&["http_requests_total", "route=\"unmatched\"", "status=\"404\""]), "{metrics}");
     assert!(line(&["http_request_duration_seconds_bucket"]));
-    assert!(line(&[
-        "pool_connections",
-        "pool=\"read\"",
-        "service=\"account\""
-    ]));
+    assert!(line(&["pool_connections", "pool=\"read\"", "service=\"account\""]));
     assert!(line(&["pool_wait_seconds_total"]) && line(&["queue_jobs"]));
     assert!(!metrics.contains(&organisation.to_string()));
 }
@@ -110,16 +65,10 @@ fn metrics_count_by_pattern_and_never_by_path() {
 #[test]
 fn the_contract_is_served_for_programs_and_people() {
     let world = World::new();
-    assert_eq!(
-        get(&format!("{}/openapi.json", world.service.url), &[]).json()["info"]["title"],
-        "Sample"
-    );
+    assert_eq!(get(&format!("{}/openapi.json", world.service.url), &[]).json()["info"]["title"], "Sample");
     let page = get(&format!("{}/docs", world.service.url), &[]);
     assert!(page.header("content-type").starts_with("text/html"));
-    assert!(
-        page.header("content-security-policy")
-            .contains("default-src 'none'")
-    );
+    assert!(page.header("content-security-policy").contains("default-src 'none'"));
     assert!(page.text().contains("<h1>Sample"));
 }
 
@@ -127,26 +76,14 @@ fn the_contract_is_served_for_programs_and_people() {
 fn our_mistakes_are_told_without_their_cause() {
     let world = World::new();
     let panicked = send("POST", &world.url("/panic"), &[], Some(b"")).problem(500);
-    assert_eq!(
-        panicked["type"],
-        "https://govrnanza.example/problems/internal"
-    );
+    assert_eq!(panicked["type"], "https://govrnanza.example/problems/internal");
     send("POST", &world.url("/forbidden"), &[], Some(b"")).problem(500);
     get(&world.url("/on-the-loop"), &[]).problem(500);
     // What the panic had written is gone, and its connection with it: the name is free, and all goes on.
     for _ in 0..8 {
         send("POST", &world.url("/panic"), &[], Some(b"")).problem(500);
     }
-    assert_eq!(
-        send_json(
-            "POST",
-            &world.url("/organisations"),
-            &[],
-            &json!({ "name": "never" })
-        )
-        .status,
-        201
-    );
+    assert_eq!(send_json("POST", &world.url("/organisations"), &[], &json!({ "name": "never" })).status, 201);
 }
 
 #[test]

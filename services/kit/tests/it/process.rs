@@ -27,34 +27,21 @@ fn child() {
 
 fn start(arguments: &str, environment: &[(&str, &str)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args([
-        "--exact",
-        "process::child",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
+    command.args(["--exact", "process::child", "--nocapture", "--test-threads=1"]);
     command
         .env(ARGUMENTS, arguments)
         .env_remove("DATABASE_READ_URL")
         .env_remove("DATABASE_WRITE_URL")
         .env_remove("LOG");
     command.envs(environment.iter().copied());
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 #[test]
 fn wrong_settings_end_with_2_and_a_taken_address_with_3() {
     let ended = |arguments: &str, environment: &[(&str, &str)]| {
         let output = start(arguments, environment).wait_with_output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&output.stderr).into_owned(),
-        )
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
     let (code, said) = ended("", &[]);
     assert_eq!(code, Some(2), "{said}");
@@ -70,16 +57,10 @@ fn wrong_settings_end_with_2_and_a_taken_address_with_3() {
     assert!(said.contains("LISTEN"), "{said}");
     let (code, help) = {
         let output = start("--help", &both).wait_with_output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8_lossy(&output.stdout).into_owned(),
-        )
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
     };
     assert_eq!(code, Some(0));
-    assert!(
-        help.contains("POOL_READ_SIZE") && !help.contains(url),
-        "{help}"
-    );
+    assert!(help.contains("POOL_READ_SIZE") && !help.contains(url), "{help}");
 }
 
 #[test]
@@ -87,23 +68,16 @@ fn sigterm_and_sigint_end_it_with_0() {
     let db = TestDb::new();
     for signal in [Signal::TERM, Signal::INT] {
         let (read, write) = (db.url("account_reader"), db.url("account_writer"));
-        let mut child = start(
-            "",
-            &[("DATABASE_READ_URL", &read), ("DATABASE_WRITE_URL", &write)],
-        );
+        let mut child = start("", &[("DATABASE_READ_URL", &read), ("DATABASE_WRITE_URL", &write)]);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines
             .find_map(|line| {
                 let line: serde_json::Value = serde_json::from_str(&line.unwrap()).ok()?;
-                (line["message"] == "listening")
-                    .then(|| line["address"].as_str().unwrap().to_owned())
+                (line["message"] == "listening").then(|| line["address"].as_str().unwrap().to_owned())
             })
             .unwrap();
         assert_eq!(get(&format!("{address}/readyz"), &[]).status, 200);
-        let secret = get(
-            &format!("{address}/api/v1/organisations"),
-            &[("authorization", "Bearer se.cr.et")],
-        );
+        let secret = get(&format!("{address}/api/v1/organisations"), &[("authorization", "Bearer se.cr.et")]);
         assert_eq!(secret.status, 200);
         // What a client sends in error is no error of ours.
         let mut malformed = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
@@ -115,22 +89,9 @@ fn sigterm_and_sigint_end_it_with_0() {
         kill_process(pid, signal).unwrap();
         let rest: Vec<_> = lines.map(Result::unwrap).collect();
         assert_eq!(child.wait().unwrap().code(), Some(0), "{rest:?}");
-        let request = rest
-            .iter()
-            .find(|line| line.contains("/api/v1/organisations"))
-            .unwrap();
+        let request = rest.iter().find(|line| line.contains("/api/v1/organisations")).unwrap();
         let request: serde_json::Value = serde_json::from_str(request).unwrap();
-        for field in [
-            "method",
-            "route",
-            "status",
-            "request_id",
-            "scope",
-            "queue_ms",
-            "pool_ms",
-            "db_ms",
-            "app_ms",
-        ] {
+        for field in ["method", "route", "status", "request_id", "scope", "queue_ms", "pool_ms", "db_ms", "app_ms"] {
             assert!(request.get(field).is_some(), "{field}: {request}");
         }
         // From a blocked session of the database to the request, and back.
@@ -139,16 +100,8 @@ fn sigterm_and_sigint_end_it_with_0() {
         let alarm = rest.iter().find(|line| line.contains("\"ERROR\""));
         assert_eq!(alarm, None);
         let mut errors = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut errors)
-            .unwrap();
+        child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
         assert!(!rest.join("\n").contains("se.cr.et") && !errors.contains("se.cr.et"));
-        assert!(
-            rest.iter().any(|line| line.contains("\"stopped\"")),
-            "{rest:?}"
-        );
+        assert!(rest.iter().any(|line| line.contains("\"stopped\"")), "{rest:?}");
     }
 }

@@ -25,19 +25,9 @@ fn after_all_connections_were_ended_nobody_sees_it() {
     for round in 0..5 {
         end_all(&mut superuser);
         let answer = world.find(organisation);
-        assert_eq!(
-            answer.status,
-            200,
-            "a read is tried again: {}",
-            answer.text()
-        );
+        assert_eq!(answer.status, 200, "a read is tried again: {}", answer.text());
         // A begin on a dead connection did nothing, so it is tried again as well.
-        let made = send_json(
-            "POST",
-            &world.url("/organisations"),
-            &[],
-            &json!({ "name": format!("org {round}") }),
-        );
+        let made = send_json("POST", &world.url("/organisations"), &[], &json!({ "name": format!("org {round}") }));
         assert_eq!(made.status, 201, "{}", made.text());
     }
     let ready = get(&format!("{}/readyz", world.service.url), &[]);
@@ -51,9 +41,7 @@ fn take_away(superuser: &mut PgConnection) {
 }
 
 fn allow(superuser: &mut PgConnection, yes: bool) {
-    let sql = format!(
-        "update pg_catalog.pg_database set datallowconn = {yes} where datname = current_database()"
-    );
+    let sql = format!("update pg_catalog.pg_database set datallowconn = {yes} where datname = current_database()");
     superuser.batch_execute(&sql).unwrap();
 }
 
@@ -77,9 +65,7 @@ fn while_keys_cannot_be_read_a_good_token_is_not_called_a_bad_one() {
     });
     assert_eq!(statuses, [503; 8]);
     allow(&mut superuser, true);
-    until("a 200", || {
-        (get(&url, &[("authorization", &token)]).status == 200).then_some(())
-    });
+    until("a 200", || (get(&url, &[("authorization", &token)]).status == 200).then_some(()));
 }
 
 #[test]
@@ -93,34 +79,16 @@ fn a_database_that_is_away_is_503_until_it_is_back() {
         away.problem(503);
         assert_eq!(away.header("retry-after"), "1");
     }
-    assert_eq!(
-        get(&format!("{}/readyz", world.service.url), &[]).status,
-        503
-    );
-    assert_eq!(
-        get(&format!("{}/healthz", world.service.url), &[]).status,
-        200
-    );
+    assert_eq!(get(&format!("{}/readyz", world.service.url), &[]).status, 503);
+    assert_eq!(get(&format!("{}/healthz", world.service.url), &[]).status, 200);
     allow(&mut superuser, true);
     let back = std::time::Instant::now();
-    until("a 200", || {
-        (world.find(organisation).status == 200).then_some(())
-    });
+    until("a 200", || (world.find(organisation).status == 200).then_some(()));
     assert!(back.elapsed().as_secs_f64() < 5.0, "{:?}", back.elapsed());
-    let made = send_json(
-        "POST",
-        &world.url("/organisations"),
-        &[],
-        &json!({ "name": "back" }),
-    );
+    let made = send_json("POST", &world.url("/organisations"), &[], &json!({ "name": "back" }));
     assert!(made.status == 201 || made.status == 503, "{}", made.text());
     until("a write", || {
-        let made = send_json(
-            "POST",
-            &world.url("/organisations"),
-            &[],
-            &json!({ "name": "back again" }),
-        );
+        let made = send_json("POST", &world.url("/organisations"), &[], &json!({ "name": "back again" }));
         (made.status == 201).then_some(())
     });
     assert!(back.elapsed().as_secs_f64() < 5.0, "{:?}", back.elapsed());

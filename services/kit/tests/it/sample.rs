@@ -8,10 +8,7 @@ use kit::Common;
 use kit::auth::{Admin, Member, Operator, Scope};
 use kit::id::{LoginId, OrganisationId};
 use kit::testing::{Running, Signer, common, spawn_with};
-use kit::{
-    Answer, Boot, Ctx, Error, Idempotency, Ids, IfMatch, Json, Page, Query, Routes, StartError,
-    call, reply,
-};
+use kit::{Answer, Boot, Ctx, Error, Idempotency, Ids, IfMatch, Json, Page, Query, Routes, StartError, call, reply};
 use schema::testing::TestDb;
 
 use crate::http::{self, json};
@@ -31,11 +28,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            gate: Arc::new(Barrier::new(2)),
-            broken: false,
-            ticks: Arc::default(),
-        }
+        Self { gate: Arc::new(Barrier::new(2)), broken: false, ticks: Arc::default() }
     }
 }
 
@@ -54,15 +47,11 @@ diesel::table! {
 
 impl kit::Service for Sample {
     const NAME: &'static str = SCHEMA;
-    const CONTRACT: &'static str =
-        "openapi: 3.1.0\ninfo: {title: Sample, version: '1'}\npaths: {}\n";
+    const CONTRACT: &'static str = "openapi: 3.1.0\ninfo: {title: Sample, version: '1'}\npaths: {}\n";
     type Settings = Settings;
 
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
-        let store = Store {
-            db: boot.db(),
-            gate: Arc::clone(&boot.settings().gate),
-        };
+        let store = Store { db: boot.db(), gate: Arc::clone(&boot.settings().gate) };
         let mut probes = kit::readable!(organisations, standings);
         if boot.settings().broken {
             probes.extend(kit::readable!(broken));
@@ -75,10 +64,7 @@ impl kit::Service for Sample {
             ticks.fetch_add(1, Ordering::SeqCst);
             Ok(())
         };
-        Ok(routes()
-            .data(Arc::new(store))
-            .ready(probes)
-            .job("* * * * * *", "tick", tick))
+        Ok(routes().data(Arc::new(store)).ready(probes).job("* * * * * *", "tick", tick))
     }
 }
 
@@ -97,12 +83,7 @@ pub fn routes() -> Routes {
         .changes(SCHEMA)
 }
 
-async fn create(
-    ctx: Ctx,
-    key: Idempotency,
-    new: Json<NewOrganisation>,
-    store: Data<Store>,
-) -> Answer {
+async fn create(ctx: Ctx, key: Idempotency, new: Json<NewOrganisation>, store: Data<Store>) -> Answer {
     let meta = ctx.meta();
     call::write(&ctx, &store, move |store| store.create(&meta, new, &key)).await
 }
@@ -125,10 +106,7 @@ async fn rename(
     store: Data<Store>,
 ) -> Answer {
     let meta = ctx.meta();
-    let now = call::write(&ctx, &store, move |store| {
-        store.rename(&meta, ids.0, seen, new)
-    })
-    .await?;
+    let now = call::write(&ctx, &store, move |store| store.rename(&meta, ids.0, seen, new)).await?;
     reply::with_etag(now.version, &now)
 }
 
@@ -185,11 +163,7 @@ impl World {
         let mut common = common(db.url("account_reader"), db.url("account_writer"));
         change(&mut common);
         let service = spawn_with::<Sample>(common, settings).unwrap();
-        Self {
-            service,
-            signer,
-            db,
-        }
+        Self { service, signer, db }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -197,30 +171,18 @@ impl World {
     }
 
     pub fn token(&self, scope: Scope, organisation: Option<OrganisationId>) -> String {
-        format!(
-            "Bearer {}",
-            self.signer
-                .token(scope, organisation, LoginId::new(chrono::Utc::now()), None)
-        )
+        format!("Bearer {}", self.signer.token(scope, organisation, LoginId::new(chrono::Utc::now()), None))
     }
 
     /// Makes an organisation: its id.
     pub fn organisation(&self, name: &str) -> OrganisationId {
-        let made = json(
-            "POST",
-            &self.url("/organisations"),
-            &[],
-            &serde_json::json!({ "name": name }),
-        );
+        let made = json("POST", &self.url("/organisations"), &[], &serde_json::json!({ "name": name }));
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()["id"].as_str().unwrap().parse().unwrap()
     }
 
     pub fn find(&self, organisation: OrganisationId) -> http::Answer {
         let token = self.token(Scope::Member, Some(organisation));
-        http::get(
-            &self.url(&format!("/organisations/{organisation}")),
-            &[("authorization", &token)],
-        )
+        http::get(&self.url(&format!("/organisations/{organisation}")), &[("authorization", &token)])
     }
 }

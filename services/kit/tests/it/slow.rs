@@ -18,18 +18,12 @@ const WAYS: [Way; 5] = [
         first: "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
         then: "GET /healthz HTTP/1.1\r\nx-filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     },
-    Way {
-        first: "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /heal",
-        then: "",
-    },
+    Way { first: "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET /heal", then: "" },
     Way {
         first: "POST /api/v1/organisations HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n",
         then: "{\"name\": \"                                                                  ",
     },
-    Way {
-        first: "",
-        then: "",
-    },
+    Way { first: "", then: "" },
 ];
 
 struct Way {
@@ -51,11 +45,7 @@ impl Slow {
         stream.set_nonblocking(true).unwrap();
         stream.write_all(way.first.as_bytes()).unwrap();
         let rest = way.then.as_bytes().iter();
-        Self {
-            stream,
-            rest,
-            cut: false,
-        }
+        Self { stream, rest, cut: false }
     }
 
     /// One more byte; reads what has come, and sees whether that was the end.
@@ -84,22 +74,16 @@ fn five_hundred_dawdlers_are_cut_and_others_served_meanwhile() {
         common.clients.idle_wait_ms = 1500;
     });
     let address = world.service.url.strip_prefix("http://").unwrap();
-    let mut slow: Vec<Slow> = (0..500)
-        .map(|number| Slow::new(address, &WAYS[number % WAYS.len()]))
-        .collect();
+    let mut slow: Vec<Slow> = (0..500).map(|number| Slow::new(address, &WAYS[number % WAYS.len()])).collect();
     let start = Instant::now();
     let mut served = 0;
     while !slow.iter().all(|one| one.cut) {
-        let left: Vec<usize> = (0..slow.len())
-            .filter(|number| !slow[*number].cut)
-            .collect();
+        let left: Vec<usize> = (0..slow.len()).filter(|number| !slow[*number].cut).collect();
         assert!(
             start.elapsed() < Duration::from_secs(30),
             "{} are still there, of the ways {:?}",
             left.len(),
-            left.iter()
-                .map(|number| number % WAYS.len())
-                .collect::<std::collections::BTreeSet<_>>()
+            left.iter().map(|number| number % WAYS.len()).collect::<std::collections::BTreeSet<_>>()
         );
         for one in slow.iter_mut().filter(|one| !one.cut) {
             one.step();
@@ -109,10 +93,7 @@ fn five_hundred_dawdlers_are_cut_and_others_served_meanwhile() {
         // The dawdlers' own pace: a byte in 100 ms, so that the sum of what they send outlasts every wait.
         std::thread::sleep(Duration::from_millis(100));
     }
-    println!(
-        "all cut after {:?}; {served} requests of others were answered meanwhile",
-        start.elapsed()
-    );
+    println!("all cut after {:?}; {served} requests of others were answered meanwhile", start.elapsed());
 }
 
 #[test]
@@ -121,11 +102,8 @@ fn who_never_takes_the_answer_is_cut() {
         common.clients.head_wait_ms = 1000;
         common.clients.body_wait_ms = 1000;
     });
-    let mut stream =
-        TcpStream::connect(world.service.url.strip_prefix("http://").unwrap()).unwrap();
-    stream
-        .set_write_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    let mut stream = TcpStream::connect(world.service.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
     let many = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
     // Asks and asks, and reads nothing: once the system's buffers are full nothing moves, until it is cut.
     let end = loop {
@@ -133,10 +111,7 @@ fn who_never_takes_the_answer_is_cut() {
             break error.kind();
         }
     };
-    assert!(
-        matches!(end, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe),
-        "{end:?}"
-    );
+    assert!(matches!(end, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{end:?}");
 }
 
 #[test]
@@ -145,17 +120,12 @@ fn an_unhurried_client_is_none_of_them() {
         common.clients.head_wait_ms = 300;
         common.clients.idle_wait_ms = 60_000;
     });
-    let mut stream =
-        TcpStream::connect(world.service.url.strip_prefix("http://").unwrap()).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    let mut stream = TcpStream::connect(world.service.url.strip_prefix("http://").unwrap()).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut answers = 0;
     // Idle between requests for longer than a head may take.
     for _ in 0..3 {
-        stream
-            .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-            .unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
         let mut some = [0; 4096];
         let length = stream.read(&mut some).unwrap();
         answers += usize::from(some[..length].starts_with(b"HTTP/1.1 200"));

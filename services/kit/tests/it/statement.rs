@@ -26,21 +26,12 @@ fn a_statement_is_prepared_once() {
     let now = Clock::default().now();
     for n in 0..20 {
         let id = OrganisationId::new(now);
-        InsertOrganisation {
-            name: &format!("org {n}"),
-            id,
-            now,
-        }
-        .execute(&mut connection)
-        .unwrap();
+        InsertOrganisation { name: &format!("org {n}"), id, now }.execute(&mut connection).unwrap();
         let (found, name, ..): (OrganisationId, String, i64, chrono::DateTime<chrono::Utc>) =
             FindOrganisation { id }.get_result(&mut connection).unwrap();
         assert_eq!((found, name), (id, format!("org {n}")));
     }
-    assert_eq!(
-        prepared(&mut connection, "insert into account.organisations%"),
-        1
-    );
+    assert_eq!(prepared(&mut connection, "insert into account.organisations%"), 1);
     assert_eq!(prepared(&mut connection, "select o.id, o.name%"), 1);
 }
 
@@ -59,21 +50,13 @@ fn the_shared_tables_are_prepared_once_per_schema() {
                 before: None,
                 after: None,
             };
-            connection
-                .transaction(|connection| record(connection, schema, &meta, change))
-                .unwrap();
+            connection.transaction(|connection| record(connection, schema, &meta, change)).unwrap();
             feed(&mut connection, schema, None, Place::default(), 10).unwrap();
         }
     }
     for schema in ["account", "registry"] {
-        assert_eq!(
-            prepared(&mut connection, &format!("insert into {schema}.changes%")),
-            1
-        );
-        assert_eq!(
-            prepared(&mut connection, &format!("%from {schema}.changes c%")),
-            1
-        );
+        assert_eq!(prepared(&mut connection, &format!("insert into {schema}.changes%")), 1);
+        assert_eq!(prepared(&mut connection, &format!("%from {schema}.changes c%")), 1);
     }
     connection.batch_execute("deallocate all").unwrap();
 }

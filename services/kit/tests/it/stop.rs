@@ -16,13 +16,7 @@ use crate::sample::{Sample, Settings, World};
 #[test]
 fn what_is_under_way_is_finished() {
     let gate = Arc::new(Barrier::new(2));
-    let world = World::with(
-        Settings {
-            gate: Arc::clone(&gate),
-            ..Settings::default()
-        },
-        |_| {},
-    );
+    let world = World::with(Settings { gate: Arc::clone(&gate), ..Settings::default() }, |_| {});
     let url = world.url("/wait");
     let request = thread::spawn(move || get(&url, &[]));
     gate.wait();
@@ -34,20 +28,14 @@ fn what_is_under_way_is_finished() {
     assert_eq!(answer.status, 204);
     assert_eq!(stopping.join().unwrap(), Ok(()));
     let address = url.strip_prefix("http://").unwrap();
-    assert!(
-        TcpStream::connect(address).is_err(),
-        "nobody listens any more"
-    );
+    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
     drop(db);
 }
 
 #[test]
 fn it_is_not_ready_while_it_ends_what_is_under_way() {
     let gate = Arc::new(Barrier::new(2));
-    let settings = Settings {
-        gate: Arc::clone(&gate),
-        ..Settings::default()
-    };
+    let settings = Settings { gate: Arc::clone(&gate), ..Settings::default() };
     let World { service, db, .. } = World::with(settings, |_| {});
     let address = service.url.strip_prefix("http://").unwrap().to_owned();
     // The answer that is being written when it begins to stop is the last of its connection: then the other one is asked.
@@ -66,51 +54,31 @@ fn it_is_not_ready_while_it_ends_what_is_under_way() {
     let request = thread::spawn(move || get(&url, &[]).status);
     gate.wait();
     let stopping = thread::spawn(move || service.stop());
-    let last = until("it says so", || {
-        Some(ask()).filter(|answer| !answer.contains("200 OK"))
-    });
-    assert!(
-        last.starts_with("HTTP/1.1 503") && last.contains("\"stopping\""),
-        "{last}"
-    );
+    let last = until("it says so", || Some(ask()).filter(|answer| !answer.contains("200 OK")));
+    assert!(last.starts_with("HTTP/1.1 503") && last.contains("\"stopping\""), "{last}");
     gate.wait();
-    assert_eq!(
-        (request.join().unwrap(), stopping.join().unwrap()),
-        (204, Ok(()))
-    );
+    assert_eq!((request.join().unwrap(), stopping.join().unwrap()), (204, Ok(())));
     drop(db);
 }
 
 #[test]
 fn idle_connections_do_not_hold_it_up() {
     let world = World::new();
-    let address = world
-        .service
-        .url
-        .strip_prefix("http://")
-        .unwrap()
-        .to_owned();
+    let address = world.service.url.strip_prefix("http://").unwrap().to_owned();
     let mut idle = TcpStream::connect(address).unwrap();
-    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
-        .unwrap();
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     let mut some = [0; 64];
     assert!(idle.read(&mut some).unwrap() > 0);
     let start = Instant::now();
     world.service.stop().unwrap();
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
 #[test]
 fn a_missing_setting_is_named_and_a_missing_database_is_none_of_them() {
     let mut settings = common("", "postgres:///x");
     let error = |common| kit::testing::spawn_with::<Sample>(common, Settings::default()).err();
-    assert!(
-        matches!(error(settings.clone()), Some(StartError::Usage(text)) if text.contains("DATABASE_READ_URL"))
-    );
+    assert!(matches!(error(settings.clone()), Some(StartError::Usage(text)) if text.contains("DATABASE_READ_URL")));
     settings.database_read_url = Some("postgres:///x".into());
     settings.jwks = Some("https://issuer.example/keys".into());
     assert!(matches!(error(settings), Some(StartError::Usage(text)) if text.contains("JWKS")));

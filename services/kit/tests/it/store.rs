@@ -6,10 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::changes::{self, Change};
 use kit::id::OrganisationId;
-use kit::{
-    Db, Error, Idempotency, IfMatch, Invalid, Json, Keyset, Meta, OnConstraint, Page, Paged, Reply,
-    Validate,
-};
+use kit::{Db, Error, Idempotency, IfMatch, Invalid, Json, Keyset, Meta, OnConstraint, Page, Paged, Reply, Validate};
 use kit::{idempotency, reply};
 use serde::{Deserialize, Serialize};
 
@@ -67,12 +64,7 @@ kit::statement! {
 type Row = (OrganisationId, String, i64, DateTime<Utc>);
 
 fn organisation((id, name, version, created_at): Row) -> Organisation {
-    Organisation {
-        id,
-        name,
-        version,
-        created_at,
-    }
+    Organisation { id, name, version, created_at }
 }
 
 /// A gate that a test holds closed, to keep database threads busy without sleeping.
@@ -86,41 +78,22 @@ pub struct Store {
 impl Store {
     pub fn find(&self, id: OrganisationId) -> Result<Organisation, Error> {
         self.db.read(|connection| {
-            let row = FindOrganisation { id }
-                .get_result::<Row>(connection)
-                .optional()?;
+            let row = FindOrganisation { id }.get_result::<Row>(connection).optional()?;
             row.map(organisation).ok_or(Error::NotFound)
         })
     }
 
     pub fn list(&self, page: Page) -> Result<Paged<Organisation>, Error> {
         self.db.read(|connection| {
-            let (at, id) = (
-                page.after.map(|place| place.created_at),
-                page.after.map(|place| place.id),
-            );
-            let rows = ListOrganisations {
-                at,
-                id,
-                limit: page.fetch(),
-            }
-            .load::<Row>(connection)?;
-            Ok(page
-                .finish(rows, |row| Keyset::new(row.3, row.0))
-                .map(organisation))
+            let (at, id) = (page.after.map(|place| place.created_at), page.after.map(|place| place.id));
+            let rows = ListOrganisations { at, id, limit: page.fetch() }.load::<Row>(connection)?;
+            Ok(page.finish(rows, |row| Keyset::new(row.3, row.0)).map(organisation))
         })
     }
 
-    pub fn create(
-        &self,
-        meta: &Meta,
-        new: Json<NewOrganisation>,
-        key: &Idempotency,
-    ) -> Result<Reply, Error> {
+    pub fn create(&self, meta: &Meta, new: Json<NewOrganisation>, key: &Idempotency) -> Result<Reply, Error> {
         self.db.write(|connection| {
-            idempotency::once(connection, SCHEMA, key, meta, |connection| {
-                insert(connection, meta, new)
-            })
+            idempotency::once(connection, SCHEMA, key, meta, |connection| insert(connection, meta, new))
         })
     }
 
@@ -132,32 +105,14 @@ impl Store {
         new: Json<NewOrganisation>,
     ) -> Result<Organisation, Error> {
         self.db.write(|connection| {
-            let version = LockOrganisation { id }
-                .get_result::<i64>(connection)
-                .optional()?
-                .ok_or(Error::NotFound)?;
+            let version = LockOrganisation { id }.get_result::<i64>(connection).optional()?.ok_or(Error::NotFound)?;
             seen.check(version)?;
             let new = new.check()?;
-            RenameOrganisation {
-                id,
-                name: &new.name,
-                now: meta.now,
-            }
-            .execute(connection)
-            .on_constraint("organisations_name_key", || {
-                Error::conflict("name-taken", "the name is taken")
-            })?;
-            record(
-                connection,
-                meta,
-                "OrganisationModified",
-                id,
-                version + 1,
-                &new.name,
-            )?;
-            Ok(organisation(
-                FindOrganisation { id }.get_result::<Row>(connection)?,
-            ))
+            RenameOrganisation { id, name: &new.name, now: meta.now }
+                .execute(connection)
+                .on_constraint("organisations_name_key", || Error::conflict("name-taken", "the name is taken"))?;
+            record(connection, meta, "OrganisationModified", id, version + 1, &new.name)?;
+            Ok(organisation(FindOrganisation { id }.get_result::<Row>(connection)?))
         })
     }
 
@@ -171,12 +126,8 @@ impl Store {
     /// Leaves a transaction open by a panic.
     pub fn panic(&self, meta: &Meta) -> Result<(), Error> {
         self.db.write(|connection| {
-            InsertOrganisation {
-                name: "never",
-                id: OrganisationId::new(meta.now),
-                now: meta.now,
-            }
-            .execute(connection)?;
+            InsertOrganisation { name: "never", id: OrganisationId::new(meta.now), now: meta.now }
+                .execute(connection)?;
             panic!("as a mistake of ours would")
         })
     }
@@ -184,37 +135,21 @@ impl Store {
     /// A right that no login has.
     pub fn forbidden(&self) -> Result<(), Error> {
         use diesel::connection::SimpleConnection;
-        self.db
-            .write(|connection| Ok(connection.batch_execute("delete from account.plans")?))
+        self.db.write(|connection| Ok(connection.batch_execute("delete from account.plans")?))
     }
 }
 
-fn insert(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    new: Json<NewOrganisation>,
-) -> Result<Reply, Error> {
+fn insert(connection: &mut PgConnection, meta: &Meta, new: Json<NewOrganisation>) -> Result<Reply, Error> {
     let new = new.check()?;
     let id = OrganisationId::new(meta.now);
-    InsertOrganisation {
-        name: &new.name,
-        id,
-        now: meta.now,
-    }
-    .execute(connection)
-    .on_constraint("organisations_name_key", || {
-        Error::conflict("name-taken", "the name is taken")
-    })?;
+    InsertOrganisation { name: &new.name, id, now: meta.now }
+        .execute(connection)
+        .on_constraint("organisations_name_key", || Error::conflict("name-taken", "the name is taken"))?;
     record(connection, meta, "OrganisationCreated", id, 1, &new.name)?;
     if new.fail {
         return Err(Error::conflict("failed", "as asked"));
     }
-    let made = Organisation {
-        id,
-        name: new.name,
-        version: 1,
-        created_at: meta.now,
-    };
+    let made = Organisation { id, name: new.name, version: 1, created_at: meta.now };
     reply::created(format!("/organisations/{id}"), 1, &made)
 }
 

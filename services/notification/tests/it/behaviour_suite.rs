@@ -15,17 +15,8 @@ fn suite() {
     let world = here.world(&service.url);
     let tell = |tenant: &Tenant, times: usize| {
         for number in 0..times {
-            let change = Change::new(
-                "profile",
-                "ProfileModified",
-                tenant.org,
-                tenant.member_profile,
-            );
-            here.change(
-                &change
-                    .by(tenant.admin_login)
-                    .to(json!({"name": format!("n{number}")})),
-            );
+            let change = Change::new("profile", "ProfileModified", tenant.org, tenant.member_profile);
+            here.change(&change.by(tenant.admin_login).to(json!({"name": format!("n{number}")})));
         }
         until("told", || here.told(tenant.member_profile).len() >= times);
     };
@@ -45,42 +36,17 @@ macro_rules! table {
         }
     )+};
 }
-table!(
-    tenants,
-    tokens,
-    bodies,
-    parameters,
-    preconditions,
-    methods,
-    negotiation
-);
+table!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);
 
 fn victim(here: &Here, world: &World) -> Victim {
     let tenant = world.tenant("team");
-    let change = Change::new(
-        "profile",
-        "ProfileModified",
-        tenant.org,
-        tenant.member_profile,
-    );
-    here.change(
-        &change
-            .by(tenant.admin_login)
-            .to(json!({"name": "Sibyl Secret"})),
-    );
+    let change = Change::new("profile", "ProfileModified", tenant.org, tenant.member_profile);
+    here.change(&change.by(tenant.admin_login).to(json!({"name": "Sibyl Secret"})));
     until("told", || !here.told(tenant.member_profile).is_empty());
     let id = here.lines(&format!(
         "select id::text as line from notification.notifications where profile_id = '{}'",
         tenant.member_profile
     ));
-    let bodies = vec![(
-        "read_notifications".to_owned(),
-        json!({"ids": [id[0].parse::<Uuid>().unwrap()]}),
-    )];
-    Victim {
-        ids: Vec::new(),
-        secrets: vec!["Sibyl".to_owned(), "@fixture.example".to_owned()],
-        bodies,
-        tenant,
-    }
+    let bodies = vec![("read_notifications".to_owned(), json!({"ids": [id[0].parse::<Uuid>().unwrap()]}))];
+    Victim { ids: Vec::new(), secrets: vec!["Sibyl".to_owned(), "@fixture.example".to_owned()], bodies, tenant }
 }

@@ -34,10 +34,7 @@ impl Change {
     }
 
     pub fn by(self, actor: Uuid) -> Self {
-        Self {
-            actor: Some(actor),
-            ..self
-        }
+        Self { actor: Some(actor), ..self }
     }
 
     pub fn at(self, at: DateTime<Utc>) -> Self {
@@ -49,17 +46,11 @@ impl Change {
     }
 
     pub fn from(self, before: Value) -> Self {
-        Self {
-            before: Some(before),
-            ..self
-        }
+        Self { before: Some(before), ..self }
     }
 
     pub fn to(self, after: Value) -> Self {
-        Self {
-            after: Some(after),
-            ..self
-        }
+        Self { after: Some(after), ..self }
     }
 
     /// As a statement of the service's writer.
@@ -68,9 +59,7 @@ impl Change {
             Some(value) => format!("'{}'::jsonb", value.to_string().replace('\'', "''")),
             None => "null".to_owned(),
         };
-        let actor = self
-            .actor
-            .map_or_else(|| "null".to_owned(), |actor| format!("'{actor}'"));
+        let actor = self.actor.map_or_else(|| "null".to_owned(), |actor| format!("'{actor}'"));
         format!(
             "insert into {}.changes (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) \
              values ('{}', '{}', '{}', '{}', {}, {actor}, 'request-1', {}, {})",

@@ -13,10 +13,8 @@ fn document() -> Value {
 
 #[test]
 fn every_operation_has_its_route_and_no_other() {
-    let mut declared: Vec<(String, String)> = operations(&document())
-        .into_iter()
-        .map(|operation| (operation.method, operation.path))
-        .collect();
+    let mut declared: Vec<(String, String)> =
+        operations(&document()).into_iter().map(|operation| (operation.method, operation.path)).collect();
     let mut served = notification::endpoints();
     declared.sort();
     served.sort();
@@ -44,28 +42,16 @@ fn every_kind_that_is_told_is_declared() {
             "{kind} is never told"
         );
     }
-    let types = [
-        "api",
-        "subDomain",
-        "domain",
-        "login",
-        "profile",
-        "invoice",
-        "organisation",
-    ];
+    let types = ["api", "subDomain", "domain", "login", "profile", "invoice", "organisation"];
     for kind in &declared {
-        assert!(
-            types.contains(&notification::model::entity_type(kind)),
-            "{kind}"
-        );
+        assert!(types.contains(&notification::model::entity_type(kind)), "{kind}");
     }
 }
 
 /// Every kind that the other services declare is either told or known to concern nobody.
 #[test]
 fn every_kind_of_the_feeds_is_known() {
-    let changes: Value =
-        serde_yaml_ng::from_str(include_str!("../../../../docs/contract/changes.yaml")).unwrap();
+    let changes: Value = serde_yaml_ng::from_str(include_str!("../../../../docs/contract/changes.yaml")).unwrap();
     let silent = [
         "OrganisationCreated",
         "PlanCreated",
@@ -83,8 +69,7 @@ fn every_kind_of_the_feeds_is_known() {
     );
     for service in ["account", "profile", "registry", "billing"] {
         for kind in changes[service]["kinds"].as_object().unwrap().keys() {
-            let told =
-                source.contains(&format!("\"{kind}\"")) || kind == "NotificationSettingsModified";
+            let told = source.contains(&format!("\"{kind}\"")) || kind == "NotificationSettingsModified";
             assert_ne!(told, silent.contains(&kind.as_str()), "{kind}");
         }
     }

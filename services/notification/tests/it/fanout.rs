@@ -25,7 +25,9 @@ fn crowd(here: &Here) -> (Uuid, Uuid) {
              select organisation_id, id, 'instant', 1, now() from profile.profiles where organisation_id = '{org}'"
         ),
     );
-    let ids = here.lines(&format!("select string_agg(id::text, ',') as line from profile.profiles where organisation_id = '{org}'"));
+    let ids = here.lines(&format!(
+        "select string_agg(id::text, ',') as line from profile.profiles where organisation_id = '{org}'"
+    ));
     here.run(
         "registry_writer",
         &format!(
@@ -38,9 +40,7 @@ fn crowd(here: &Here) -> (Uuid, Uuid) {
 }
 
 fn modified(org: Uuid, api: Uuid) -> Change {
-    Change::new("registry", "ApiModified", org, api)
-        .from(json!({"name": "a"}))
-        .to(json!({"name": "b"}))
+    Change::new("registry", "ApiModified", org, api).from(json!({"name": "a"})).to(json!({"name": "b"}))
 }
 
 const TOLD: &str = "select count(*) from notification.notifications";
@@ -55,33 +55,19 @@ fn ten_thousand_are_told_in_short_transactions() {
     let (mut longest, mut steps) = (Duration::ZERO, 0);
     until("all are told", || {
         let begin = Instant::now();
-        let progress = step(
-            &mut connection,
-            Feed::Registry,
-            Utc::now(),
-            &Limits::default(),
-        )
-        .unwrap();
+        let progress = step(&mut connection, Feed::Registry, Utc::now(), &Limits::default()).unwrap();
         longest = longest.max(begin.elapsed());
-        assert!(
-            progress.told <= Limits::default().recipients,
-            "a chunk at a time"
-        );
+        assert!(progress.told <= Limits::default().recipients, "a chunk at a time");
         steps += i32::from(progress.told > 0);
         here.all_read()
     });
     println!("2 x {PEOPLE} people in {steps} transactions, the longest {longest:?}");
     assert_eq!(here.count(TOLD), 2 * PEOPLE);
     assert_eq!(
-        here.count(
-            "select count(distinct (change_id, profile_id)) from notification.notifications"
-        ),
+        here.count("select count(distinct (change_id, profile_id)) from notification.notifications"),
         2 * PEOPLE
     );
-    assert_eq!(
-        here.count("select count(*) from notification.deliveries"),
-        2 * PEOPLE
-    );
+    assert_eq!(here.count("select count(*) from notification.deliveries"), 2 * PEOPLE);
     assert!(longest < Duration::from_secs(2), "{longest:?}");
 }
 
@@ -95,18 +81,12 @@ fn a_reader_killed_in_the_middle_leaves_a_place_to_go_on_from() {
     for wanted in [1, 3000, 6000] {
         until("some are told", || here.count(TOLD) >= wanted);
         service.kill();
-        assert!(
-            here.count(TOLD) < PEOPLE || here.all_read(),
-            "never more than the crowd"
-        );
+        assert!(here.count(TOLD) < PEOPLE || here.all_read(), "never more than the crowd");
         service = here.child(&no_mail);
     }
     until("all are told", || here.all_read());
     assert_eq!(here.count(TOLD), PEOPLE);
-    assert_eq!(
-        here.count("select count(distinct profile_id) from notification.notifications"),
-        PEOPLE
-    );
+    assert_eq!(here.count("select count(distinct profile_id) from notification.notifications"), PEOPLE);
     let peak = service.peak_kilobytes();
     println!("peak memory {peak} kB");
     assert!(peak < 100_000, "bounded memory: {peak} kB");

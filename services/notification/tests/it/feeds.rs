@@ -23,9 +23,7 @@ fn fifty_kills_and_two_readers_lose_nothing_and_tell_nothing_twice() {
         for number in 0..6 {
             let (scene, stop, turns) = (&scene, &stop, &turns);
             scope.spawn(move || {
-                let feed = [
-                    "registry", "registry", "registry", "account", "profile", "billing",
-                ][number];
+                let feed = ["registry", "registry", "registry", "account", "profile", "billing"][number];
                 let mut connection = scene.here.db.connect(&format!("{feed}_writer"));
                 while !stop.load(Ordering::SeqCst) {
                     let turn = turns.fetch_add(1, Ordering::SeqCst);
@@ -50,16 +48,8 @@ fn fifty_kills_and_two_readers_lose_nothing_and_tell_nothing_twice() {
         let mut connection = scene.here.db.connect("superuser");
         for kill in 0..KILLS {
             // Killed at work: when it has made something since the last kill.
-            let told = count(
-                &mut connection,
-                "select count(*) from notification.notifications",
-            );
-            until("progress", || {
-                count(
-                    &mut connection,
-                    "select count(*) from notification.notifications",
-                ) > told
-            });
+            let told = count(&mut connection, "select count(*) from notification.notifications");
+            until("progress", || count(&mut connection, "select count(*) from notification.notifications") > told);
             readers[kill % 2].kill();
             readers[kill % 2] = start();
         }
@@ -89,10 +79,7 @@ impl Naive {
         loop {
             let next = count(
                 connection,
-                &format!(
-                    "select coalesce((select min(c.id) from registry.changes c where c.id > {}), 0)",
-                    self.last
-                ),
+                &format!("select coalesce((select min(c.id) from registry.changes c where c.id > {}), 0)", self.last),
             );
             if next == 0 {
                 return;
@@ -108,26 +95,16 @@ impl Naive {
 fn a_late_commit_is_lost_by_the_highest_id_and_not_by_ours() {
     let scene = Scene::new();
     let here = &scene.here;
-    let (mut slow, mut fast) = (
-        here.db.connect("registry_writer"),
-        here.db.connect("registry_writer"),
-    );
+    let (mut slow, mut fast) = (here.db.connect("registry_writer"), here.db.connect("registry_writer"));
     let (mut superuser, mut reader) = (here.db.connect("superuser"), here.writer());
-    let mut step = || {
-        notification::reader::step(&mut reader, Feed::Registry, Utc::now(), &Limits::default())
-            .unwrap()
-    };
+    let mut step = || notification::reader::step(&mut reader, Feed::Registry, Utc::now(), &Limits::default()).unwrap();
     let mut naive = Naive::default();
     slow.batch_execute("begin").unwrap();
     let change = |number: usize| scene.change("registry", "ApiModified", scene.apis[number], 2);
     slow.batch_execute(&change(0).sql()).unwrap();
     fast.batch_execute(&change(1).sql()).unwrap();
     naive.read(&mut superuser);
-    assert_eq!(
-        step().changes,
-        0,
-        "what is behind an open transaction waits"
-    );
+    assert_eq!(step().changes, 0, "what is behind an open transaction waits");
     slow.batch_execute("commit").unwrap();
     until("both are read", || {
         step();
@@ -147,32 +124,23 @@ fn the_order_of_an_entity_is_kept_by_taking_its_lock_first() {
         let scene = Scene::new();
         let here = &scene.here;
         let api = scene.apis[0];
-        let (mut first, mut second) = (
-            here.db.connect("registry_writer"),
-            here.db.connect("registry_writer"),
-        );
+        let (mut first, mut second) = (here.db.connect("registry_writer"), here.db.connect("registry_writer"));
         let lock = format!(
             "select 1 from registry.apis where organisation_id = '{}' and id = '{api}' for no key update",
             scene.org
         );
-        second
-            .batch_execute("begin; set local lock_timeout = '30s'")
-            .unwrap();
+        second.batch_execute("begin; set local lock_timeout = '30s'").unwrap();
         if !lock_first {
             // As an idempotency row would, written before the lock is had.
             second.batch_execute("select pg_current_xact_id()").unwrap();
         }
         first.batch_execute(&format!("begin; {lock}")).unwrap();
-        first
-            .batch_execute(&scene.change("registry", "ApiModified", api, 2).sql())
-            .unwrap();
+        first.batch_execute(&scene.change("registry", "ApiModified", api, 2).sql()).unwrap();
         thread::scope(|scope| {
             let scene = &scene;
             let waiting = scope.spawn(move || {
                 second.batch_execute(&lock).unwrap();
-                second
-                    .batch_execute(&scene.change("registry", "ApiModified", api, 3).sql())
-                    .unwrap();
+                second.batch_execute(&scene.change("registry", "ApiModified", api, 3).sql()).unwrap();
                 second.batch_execute("commit").unwrap();
             });
             until("the second waits for the lock", || {
@@ -199,8 +167,7 @@ fn another_instance_takes_over_within_five_seconds() {
     let tell = |version: i64| {
         here.change(&scene.change("registry", "ApiModified", scene.apis[0], version));
         until("it is told", || {
-            here.count("select count(*) from notification.notifications")
-                == version * WATCHERS as i64
+            here.count("select count(*) from notification.notifications") == version * WATCHERS as i64
         });
     };
     // Who has the lock; the feed itself may be held back by transactions of other tests on this cluster.
@@ -216,9 +183,7 @@ fn another_instance_takes_over_within_five_seconds() {
     until("both are connected", || here.count(sessions) >= 6);
     leader.kill();
     let begin = Instant::now();
-    until("the other has the lock", || {
-        ![0, first].contains(&here.count(leader_pid))
-    });
+    until("the other has the lock", || ![0, first].contains(&here.count(leader_pid)));
     let took = begin.elapsed();
     println!("taken over after {took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -233,21 +198,15 @@ fn an_open_transaction_delays_and_loses_nothing() {
     let here = &scene.here;
     let _service = here.start();
     let mut holder = here.db.connect("billing_writer");
-    holder
-        .batch_execute("begin; select pg_current_xact_id()")
-        .unwrap();
+    holder.batch_execute("begin; select pg_current_xact_id()").unwrap();
     for version in 1..=20 {
         here.change(&scene.change("registry", "ApiModified", scene.apis[0], version));
     }
-    let polls = "select count(*) from pg_stat_activity where usename = 'notification_writer' and datname = current_database()";
+    let polls =
+        "select count(*) from pg_stat_activity where usename = 'notification_writer' and datname = current_database()";
     until("the service runs", || here.count(polls) >= 1);
-    assert_eq!(
-        here.count("select count(*) from notification.notifications"),
-        0
-    );
+    assert_eq!(here.count("select count(*) from notification.notifications"), 0);
     holder.batch_execute("rollback").unwrap();
-    until("all are told", || {
-        here.count("select count(*) from notification.notifications") == 20 * WATCHERS as i64
-    });
+    until("all are told", || here.count("select count(*) from notification.notifications") == 20 * WATCHERS as i64);
     scene.check();
 }

@@ -21,23 +21,10 @@ impl SqlFixture {
     fn somebody(&self, org: Uuid, scope: Scope) -> (Uuid, Uuid, String) {
         let (login, profile) = (LoginId::new(Utc::now()), ProfileId::new(Utc::now()));
         let org_text = org.to_string();
-        self.rows.profile(
-            &org_text,
-            &profile.to_string(),
-            "Pat Person",
-            &format!("{profile}@fixture.example"),
-        );
+        self.rows.profile(&org_text, &profile.to_string(), "Pat Person", &format!("{profile}@fixture.example"));
         let email = format!("{login}@logins.example");
-        self.rows.login(
-            Some(&org_text),
-            &login.to_string(),
-            &email,
-            scope.as_str(),
-            Some(&profile.to_string()),
-        );
-        let token = self
-            .signer
-            .token(scope, Some(OrganisationId(org)), login, Some(profile));
+        self.rows.login(Some(&org_text), &login.to_string(), &email, scope.as_str(), Some(&profile.to_string()));
+        let token = self.signer.token(scope, Some(OrganisationId(org)), login, Some(profile));
         (login.0, profile.0, token)
     }
 }
@@ -49,16 +36,7 @@ impl Fixture for SqlFixture {
         self.rows.organisation(&org.to_string(), &name, plan);
         let (admin_login, admin_profile, admin_token) = self.somebody(org, Scope::Admin);
         let (member_login, member_profile, member_token) = self.somebody(org, Scope::Member);
-        Tenant {
-            org,
-            name,
-            admin_token,
-            admin_login,
-            admin_profile,
-            member_token,
-            member_login,
-            member_profile,
-        }
+        Tenant { org, name, admin_token, admin_login, admin_profile, member_token, member_login, member_profile }
     }
 
     fn profile(&self, tenant: &Tenant) -> Uuid {
@@ -67,13 +45,7 @@ impl Fixture for SqlFixture {
 
     fn operator_token(&self) -> String {
         let login = LoginId::new(Utc::now());
-        self.rows.login(
-            None,
-            &login.to_string(),
-            &format!("{login}@operators.example"),
-            "operator",
-            None,
-        );
+        self.rows.login(None, &login.to_string(), &format!("{login}@operators.example"), "operator", None);
         self.signer.token(Scope::Operator, None, login, None)
     }
 

@@ -99,10 +99,7 @@ impl Here {
     }
 
     pub fn start_with(&self, settings: Settings) -> Running {
-        let mut common = common(
-            self.db.url("notification_reader"),
-            self.db.url("notification_writer"),
-        );
+        let mut common = common(self.db.url("notification_reader"), self.db.url("notification_writer"));
         common.clock_file = Some(self.clock.path().to_owned());
         spawn_with::<NotificationService>(common, settings).unwrap()
     }
@@ -142,11 +139,7 @@ impl Here {
 
     pub fn organisation(&self) -> Uuid {
         let org = OrganisationId::new(Utc::now()).0;
-        self.rows.organisation(
-            &org.to_string(),
-            &format!("Org {}", self.unique()),
-            "enterprise",
-        );
+        self.rows.organisation(&org.to_string(), &format!("Org {}", self.unique()), "enterprise");
         org
     }
 
@@ -155,20 +148,9 @@ impl Here {
         let profile = ProfileId::new(Utc::now()).0;
         let login = LoginId::new(Utc::now()).0;
         let name = format!("Person {}", self.unique());
-        self.rows.profile(
-            &org.to_string(),
-            &profile.to_string(),
-            &name,
-            &format!("{profile}@people.example"),
-        );
+        self.rows.profile(&org.to_string(), &profile.to_string(), &name, &format!("{profile}@people.example"));
         let email = format!("{login}@logins.example");
-        self.rows.login(
-            Some(&org.to_string()),
-            &login.to_string(),
-            &email,
-            scope,
-            Some(&profile.to_string()),
-        );
+        self.rows.login(Some(&org.to_string()), &login.to_string(), &email, scope, Some(&profile.to_string()));
         Person { login, profile }
     }
 
@@ -218,18 +200,12 @@ impl Here {
     /// Writes a change as its service would, in a transaction of its own, and says so to readers.
     pub fn change(&self, change: &Change) {
         let role = format!("{}_writer", change.feed);
-        self.run(
-            &role,
-            &format!("{}; notify {}_changes", change.sql(), change.feed),
-        );
+        self.run(&role, &format!("{}; notify {}_changes", change.sql(), change.feed));
     }
 
     /// Something done as a login, on the one connection that the test has for it.
     fn with<T>(&self, role: &str, work: impl FnOnce(&mut PgConnection) -> T) -> T {
-        let mut connections = self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         let connection = connections.entry(role.to_owned());
         work(connection.or_insert_with(|| self.db.connect(role)))
     }
@@ -279,20 +255,8 @@ impl Here {
     /// Requests to a running service.
     pub fn world(&self, url: &str) -> World {
         let signer = Signer::new().unwrap();
-        signer
-            .publish(&mut self.db.connect("account_writer"))
-            .unwrap();
-        let fixture = SqlFixture {
-            rows: Rows::new(&self.db),
-            signer,
-            count: AtomicU32::new(0),
-        };
-        World::new(
-            Urls {
-                notification: Some(url.to_owned()),
-                ..Urls::default()
-            },
-            fixture,
-        )
+        signer.publish(&mut self.db.connect("account_writer")).unwrap();
+        let fixture = SqlFixture { rows: Rows::new(&self.db), signer, count: AtomicU32::new(0) };
+        World::new(Urls { notification: Some(url.to_owned()), ..Urls::default() }, fixture)
     }
 }

@@ -56,14 +56,12 @@ fn watchers_of_an_api_its_sub_domain_and_its_domain_are_told_what_changed() {
 
     let place = |domain: Uuid, sub: Uuid| json!({"domainId": domain, "subDomainId": sub});
     let entity = |name: &str, at: (Uuid, Uuid)| {
-        let mut entity =
-            json!({"name": name, "title": null, "businessOwnerId": null, "versions": []});
+        let mut entity = json!({"name": name, "title": null, "businessOwnerId": null, "versions": []});
         entity["domainId"] = json!(at.0);
         entity["subDomainId"] = json!(at.1);
         entity
     };
-    let by_admin =
-        |kind, entity: Uuid| Change::new("registry", kind, org.id, entity).by(org.admin.login);
+    let by_admin = |kind, entity: Uuid| Change::new("registry", kind, org.id, entity).by(org.admin.login);
     for (id, name) in [(domain, "Sales"), (other_domain, "Finance")] {
         here.change(&by_admin("DomainCreated", id).to(json!({"name": name, "domainId": id})));
     }
@@ -76,33 +74,18 @@ fn watchers_of_an_api_its_sub_domain_and_its_domain_are_told_what_changed() {
     here.change(&by_admin("ApiCreated", api).to(entity("cart", here_place)));
     let mut owned = entity("basket", here_place);
     owned["businessOwnerId"] = json!(org.member.profile);
-    here.change(
-        &by_admin("ApiModified", api)
-            .from(entity("cart", here_place))
-            .to(owned),
-    );
+    here.change(&by_admin("ApiModified", api).from(entity("cart", here_place)).to(owned));
     let version = |status: &str| {
         let mut version = place(domain, sub);
-        for (key, value) in [
-            ("name", json!("basket")),
-            ("major", json!(1)),
-            ("minor", json!(2)),
-            ("status", json!(status)),
-        ] {
+        for (key, value) in
+            [("name", json!("basket")), ("major", json!(1)), ("minor", json!(2)), ("status", json!(status))]
+        {
             version[key] = value;
         }
         version
     };
-    here.change(
-        &by_admin("VersionStatusModified", api)
-            .from(version("qa"))
-            .to(version("production")),
-    );
-    here.change(
-        &by_admin("ApiMoved", api)
-            .from(entity("basket", here_place))
-            .to(entity("basket", there)),
-    );
+    here.change(&by_admin("VersionStatusModified", api).from(version("qa")).to(version("production")));
+    here.change(&by_admin("ApiMoved", api).from(entity("basket", here_place)).to(entity("basket", there)));
     here.change(&by_admin("ApiDeleted", api).from(entity("basket", there)));
     let _service = read(&here);
 
@@ -117,80 +100,32 @@ fn watchers_of_an_api_its_sub_domain_and_its_domain_are_told_what_changed() {
     let gone = "apiRemoved: API basket was removed from Finance / Bills: it was deleted";
     let sub_added = "subDomainAdded: Sub domain Orders was added to Sales";
     let bills_added = "subDomainAdded: Sub domain Bills was added to Finance";
-    let told = |expected: &[&[&str]]| {
-        expected
-            .concat()
-            .into_iter()
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        here.told(of_api),
-        told(&[&common, &[moved, "apiDeleted: API basket was deleted"]])
-    );
-    assert_eq!(
-        here.told(of_sub),
-        told(&[&[sub_added], &common, &[removed]])
-    );
-    assert_eq!(
-        here.told(of_domain),
-        told(&[&[sub_added], &common, &[removed]])
-    );
-    assert_eq!(
-        here.told(of_other_sub),
-        told(&[&[bills_added, added, gone]])
-    );
-    assert_eq!(
-        here.told(of_other_domain),
-        told(&[&[bills_added, added, gone]])
-    );
-    assert_eq!(
-        here.told(of_both),
-        told(&[&[sub_added, bills_added], &common, &[moved, gone]])
-    );
-    assert_eq!(
-        here.told(org.admin.profile),
-        Vec::<String>::new(),
-        "of one's own doing"
-    );
-    assert_eq!(
-        here.told(stranger_person.profile),
-        Vec::<String>::new(),
-        "of another organisation"
-    );
+    let told = |expected: &[&[&str]]| expected.concat().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(here.told(of_api), told(&[&common, &[moved, "apiDeleted: API basket was deleted"]]));
+    assert_eq!(here.told(of_sub), told(&[&[sub_added], &common, &[removed]]));
+    assert_eq!(here.told(of_domain), told(&[&[sub_added], &common, &[removed]]));
+    assert_eq!(here.told(of_other_sub), told(&[&[bills_added, added, gone]]));
+    assert_eq!(here.told(of_other_domain), told(&[&[bills_added, added, gone]]));
+    assert_eq!(here.told(of_both), told(&[&[sub_added, bills_added], &common, &[moved, gone]]));
+    assert_eq!(here.told(org.admin.profile), Vec::<String>::new(), "of one's own doing");
+    assert_eq!(here.told(stranger_person.profile), Vec::<String>::new(), "of another organisation");
 
     let bodies = here.lines(&format!(
         "select body as line from notification.notifications where profile_id = '{of_api}' and kind in \
          ('apiModified', 'versionStatusModified') order by created_at"
     ));
-    let name = here.lines(&format!(
-        "select name as line from profile.profiles where id = '{}'",
-        org.member.profile
-    ));
-    let admin = here.lines(&format!(
-        "select name as line from profile.profiles where id = '{}'",
-        org.admin.profile
-    ));
+    let name = here.lines(&format!("select name as line from profile.profiles where id = '{}'", org.member.profile));
+    let admin = here.lines(&format!("select name as line from profile.profiles where id = '{}'", org.admin.profile));
     let owner = format!("business owner: none → {}", name[0]);
     let lines: Vec<_> = bodies[0].lines().collect();
-    for line in [
-        "name: cart → basket",
-        owner.as_str(),
-        "in: Sales / Orders",
-        &format!("Changed by {}.", admin[0]),
-    ] {
+    for line in ["name: cart → basket", owner.as_str(), "in: Sales / Orders", &format!("Changed by {}.", admin[0])] {
         assert!(lines.contains(&line), "{line}: {lines:?}");
     }
-    assert!(
-        bodies[1].contains("status: qa → production"),
-        "{}",
-        bodies[1]
-    );
+    assert!(bodies[1].contains("status: qa → production"), "{}", bodies[1]);
     let mail = here.sink.wait_for(crate::here::PATIENCE, |mails| {
-        mails.iter().any(|mail| {
-            mail.to == [format!("{of_api}@people.example")]
-                && mail.subject() == "API cart was changed"
-        })
+        mails
+            .iter()
+            .any(|mail| mail.to == [format!("{of_api}@people.example")] && mail.subject() == "API cart was changed")
     });
     assert!(mail, "the mail says it too");
 }
@@ -212,19 +147,9 @@ fn only_watches_that_were_open_at_the_time_count() {
     let ended_with_it = watcher(then - minute, Some(then));
     let ended_before = watcher(then - minute * 2, Some(then - minute));
     let begun_later = watcher(then + minute, None);
-    here.change(
-        &Change::new("registry", "ApiDeleted", org.id, api)
-            .from(json!({"name": "cart"}))
-            .at(then),
-    );
+    here.change(&Change::new("registry", "ApiDeleted", org.id, api).from(json!({"name": "cart"})).at(then));
     let _service = read(&here);
-    for (who, expected) in [
-        (open, 1),
-        (ended_later, 1),
-        (ended_with_it, 1),
-        (ended_before, 0),
-        (begun_later, 0),
-    ] {
+    for (who, expected) in [(open, 1), (ended_later, 1), (ended_with_it, 1), (ended_before, 0), (begun_later, 0)] {
         assert_eq!(here.told(who).len(), expected);
     }
 }
@@ -239,30 +164,16 @@ fn domains_and_sub_domains_themselves() {
         here.watch(org.id, person, kind, target);
         person
     };
-    let (of_domain, of_other, of_sub) = (
-        watcher("domain", domain),
-        watcher("domain", other),
-        watcher("subDomain", sub),
-    );
+    let (of_domain, of_other, of_sub) =
+        (watcher("domain", domain), watcher("domain", other), watcher("subDomain", sub));
     let change = |kind, entity: Uuid| Change::new("registry", kind, org.id, entity);
-    let named =
-        |name: &str, domain: Uuid| json!({"name": name, "description": null, "domainId": domain});
-    let sub_named =
-        |name: &str, domain: Uuid| json!({"name": name, "domainId": domain, "subDomainId": sub});
+    let named = |name: &str, domain: Uuid| json!({"name": name, "description": null, "domainId": domain});
+    let sub_named = |name: &str, domain: Uuid| json!({"name": name, "domainId": domain, "subDomainId": sub});
     here.change(&change("DomainCreated", domain).to(named("Sales", domain)));
     here.change(&change("DomainCreated", other).to(named("Finance", other)));
-    here.change(
-        &change("DomainModified", domain)
-            .version(2)
-            .from(named("Sales", domain))
-            .to(named("Shop", domain)),
-    );
+    here.change(&change("DomainModified", domain).version(2).from(named("Sales", domain)).to(named("Shop", domain)));
     here.change(&change("SubDomainCreated", sub).to(sub_named("Orders", domain)));
-    here.change(
-        &change("SubDomainMoved", sub)
-            .from(sub_named("Orders", domain))
-            .to(sub_named("Orders", other)),
-    );
+    here.change(&change("SubDomainMoved", sub).from(sub_named("Orders", domain)).to(sub_named("Orders", other)));
     here.change(&change("SubDomainDeleted", sub).from(sub_named("Orders", other)));
     here.change(&change("DomainDeleted", domain).from(named("Shop", domain)));
     let _service = read(&here);

@@ -27,18 +27,11 @@ impl Scene {
         for person in &people {
             here.watch(org, person.profile, "api", api);
         }
-        Self {
-            here,
-            org,
-            api,
-            people,
-        }
+        Self { here, org, api, people }
     }
 
     fn change(&self, name: &str) {
-        self.here.change(
-            &Change::new("registry", "ApiModified", self.org, self.api).to(json!({"name": name})),
-        );
+        self.here.change(&Change::new("registry", "ApiModified", self.org, self.api).to(json!({"name": name})));
     }
 
     fn address(&self, number: usize) -> String {
@@ -46,24 +39,14 @@ impl Scene {
     }
 
     fn count(&self, status: &str) -> i64 {
-        self.here.count(&format!(
-            "select count(*) from notification.deliveries where status = '{status}'"
-        ))
+        self.here.count(&format!("select count(*) from notification.deliveries where status = '{status}'"))
     }
 
     /// The page of mails that an operator sees.
     fn deliveries(&self, url: &str, query: &str) -> Vec<Value> {
-        let token = self
-            .here
-            .signer
-            .token(Scope::Operator, None, LoginId::new(Utc::now()), None);
+        let token = self.here.signer.token(Scope::Operator, None, LoginId::new(Utc::now()), None);
         let api = self.here.world(url).notification();
-        let page = api
-            .get(&format!("/deliveries{query}"))
-            .token(&token)
-            .send()
-            .expect(200)
-            .json();
+        let page = api.get(&format!("/deliveries{query}")).token(&token).send().expect(200).json();
         page["items"].as_array().unwrap().clone()
     }
 }
@@ -72,71 +55,43 @@ impl Scene {
 fn single_recipients_refused_hold_nobody_up_and_are_seen() {
     let scene = Scene::new(5);
     let refuse = [(scene.address(0), 550), (scene.address(1), 450)].into();
-    scene.here.sink.set_dials(Dials {
-        refuse,
-        ..Dials::default()
-    });
+    scene.here.sink.set_dials(Dials { refuse, ..Dials::default() });
     let service = scene.here.start();
     scene.change("a");
     until("the others have theirs", || scene.count("sent") == 3);
     until("one is given up", || scene.count("failed") == 1);
     until("one is tried again", || {
-        scene
-            .here
-            .count("select count(*) from notification.deliveries where attempts > 1")
-            == 1
+        scene.here.count("select count(*) from notification.deliveries where attempts > 1") == 1
     });
     let failed = scene.deliveries(&service.url, "?status=failed").remove(0);
     assert_eq!(failed["recipient"], scene.address(0));
-    assert!(
-        failed["reason"]
-            .as_str()
-            .unwrap()
-            .contains("no such mailbox"),
-        "{failed}"
-    );
-    assert_eq!(
-        (&failed["attempts"], &failed["nextAttemptAt"]),
-        (&json!(1), &Value::Null)
-    );
+    assert!(failed["reason"].as_str().unwrap().contains("no such mailbox"), "{failed}");
+    assert_eq!((&failed["attempts"], &failed["nextAttemptAt"]), (&json!(1), &Value::Null));
     let waiting = scene.deliveries(&service.url, "?status=waiting").remove(0);
     assert_eq!(waiting["recipient"], scene.address(1));
-    assert!(
-        waiting["reason"].as_str().unwrap().contains("mailbox busy"),
-        "{waiting}"
-    );
+    assert!(waiting["reason"].as_str().unwrap().contains("mailbox busy"), "{waiting}");
     assert!(waiting["nextAttemptAt"].is_string(), "{waiting}");
     scene.here.sink.set_dials(Dials::default());
     until("its time comes", || scene.count("sent") == 4);
     assert_eq!(scene.deliveries(&service.url, "").len(), 5);
     let sent = scene.deliveries(&service.url, "?status=sent").remove(0);
     assert_eq!(sent["subject"], "API a was changed");
-    let arrived = scene
-        .here
-        .sink
-        .mails()
-        .iter()
-        .any(|mail| mail.message_id() == sent["messageId"]);
+    let arrived = scene.here.sink.mails().iter().any(|mail| mail.message_id() == sent["messageId"]);
     assert!(arrived, "the Message-ID that is shown is the mail's");
 }
 
 #[test]
 fn a_mail_server_that_is_away_for_a_while_loses_nothing() {
     let scene = Scene::new(10);
-    scene.here.sink.set_dials(Dials {
-        down: true,
-        ..Dials::default()
-    });
+    scene.here.sink.set_dials(Dials { down: true, ..Dials::default() });
     let service = scene.here.start();
     scene.change("a");
     until("all were tried", || {
-        scene.here.count("select count(*) from notification.deliveries where reason is not null and status = 'waiting'") == 10
+        scene.here.count("select count(*) from notification.deliveries where reason is not null and status = 'waiting'")
+            == 10
     });
     assert!(
-        scene
-            .deliveries(&service.url, "?status=waiting")
-            .iter()
-            .all(|mail| mail["attempts"].as_i64().unwrap() >= 1)
+        scene.deliveries(&service.url, "?status=waiting").iter().all(|mail| mail["attempts"].as_i64().unwrap() >= 1)
     );
     assert!(scene.here.sink.mails().is_empty());
     scene.here.sink.set_dials(Dials::default());
@@ -153,12 +108,7 @@ fn nobody_listening_is_the_same() {
     settings.smtp_port = gone;
     let _service = scene.here.start_with(settings);
     scene.change("a");
-    until("tried twice", || {
-        scene
-            .here
-            .count("select count(*) from notification.deliveries where attempts >= 2")
-            == 2
-    });
+    until("tried twice", || scene.here.count("select count(*) from notification.deliveries where attempts >= 2") == 2);
     assert_eq!(scene.count("waiting"), 2);
 }
 
@@ -166,10 +116,7 @@ fn nobody_listening_is_the_same() {
 fn a_slow_recipient_does_not_hold_up_the_others() {
     let scene = Scene::new(12);
     let slow = [(scene.address(0), 3000)].into();
-    scene.here.sink.set_dials(Dials {
-        slow,
-        ..Dials::default()
-    });
+    scene.here.sink.set_dials(Dials { slow, ..Dials::default() });
     let mut settings = scene.here.settings();
     settings.mail_senders = 3;
     let service = scene.here.start_with(settings);
@@ -177,11 +124,7 @@ fn a_slow_recipient_does_not_hold_up_the_others() {
     let begin = Instant::now();
     // Those claimed together with the slow one wait for it: three at most.
     until("most others have theirs", || scene.count("sent") >= 8);
-    assert!(
-        begin.elapsed() < Duration::from_millis(2500),
-        "{:?}",
-        begin.elapsed()
-    );
+    assert!(begin.elapsed() < Duration::from_millis(2500), "{:?}", begin.elapsed());
     let api = scene.here.world(&service.url).notification();
     api.root("/readyz").send().expect(200);
     until("all have theirs", || scene.count("sent") == 12);
@@ -196,21 +139,9 @@ fn nothing_is_sent_in_the_clear_unless_asked_for() {
     (settings.smtp_user, settings.smtp_password) = (Some("u".into()), Some("p".into()));
     let service = scene.here.start_with(settings);
     scene.change("a");
-    until("tried", || {
-        scene
-            .here
-            .count("select count(*) from notification.deliveries where reason is not null")
-            == 1
-    });
+    until("tried", || scene.here.count("select count(*) from notification.deliveries where reason is not null") == 1);
     let waiting = scene.deliveries(&service.url, "").remove(0);
-    assert!(
-        waiting["reason"]
-            .as_str()
-            .unwrap()
-            .to_lowercase()
-            .contains("starttls"),
-        "{waiting}"
-    );
+    assert!(waiting["reason"].as_str().unwrap().to_lowercase().contains("starttls"), "{waiting}");
     assert!(scene.here.sink.mails().is_empty());
 }
 
@@ -223,25 +154,13 @@ fn what_people_typed_stays_text() {
     let mail = scene.here.sink.mails().remove(0);
     assert_eq!(mail.to, [scene.address(0)]);
     assert_eq!(mail.header("Bcc"), None);
-    assert!(
-        mail.subject().contains("Bcc: evil@example.com"),
-        "in the subject it is only text: {}",
-        mail.subject()
-    );
+    assert!(mail.subject().contains("Bcc: evil@example.com"), "in the subject it is only text: {}", mail.subject());
     let html = mail.html.as_ref().unwrap();
-    assert!(
-        html.contains("&lt;script&gt;") && !html.contains("<script"),
-        "{html}"
-    );
+    assert!(html.contains("&lt;script&gt;") && !html.contains("<script"), "{html}");
     assert!(mail.text.as_ref().unwrap().contains("request request-1"));
-    assert_eq!(
-        mail.header("List-Unsubscribe"),
-        Some("<mailto:unsubscribe@govrnanza.example>")
-    );
+    assert_eq!(mail.header("List-Unsubscribe"), Some("<mailto:unsubscribe@govrnanza.example>"));
     assert_eq!(mail.header("Auto-Submitted"), Some("auto-generated"));
-    let id = scene
-        .here
-        .lines("select '<' || id || '@govrnanza.example>' as line from notification.notifications");
+    let id = scene.here.lines("select '<' || id || '@govrnanza.example>' as line from notification.notifications");
     assert_eq!([mail.message_id()], id.as_slice());
 }
 
@@ -249,21 +168,10 @@ fn what_people_typed_stays_text() {
 fn an_address_that_is_none_is_given_up_with_its_reason() {
     let scene = Scene::new(2);
     let profile = scene.people[0].profile;
-    scene.here.run(
-        "profile_writer",
-        &format!("update profile.profiles set email = 'no one@' where id = '{profile}'"),
-    );
+    scene.here.run("profile_writer", &format!("update profile.profiles set email = 'no one@' where id = '{profile}'"));
     let service = scene.here.start();
     scene.change("a");
-    until("done", || {
-        scene.count("failed") == 1 && scene.count("sent") == 1
-    });
+    until("done", || scene.count("failed") == 1 && scene.count("sent") == 1);
     let failed = scene.deliveries(&service.url, "?status=failed").remove(0);
-    assert!(
-        failed["reason"]
-            .as_str()
-            .unwrap()
-            .starts_with("not an address"),
-        "{failed}"
-    );
+    assert!(failed["reason"].as_str().unwrap().starts_with("not an address"), "{failed}");
 }

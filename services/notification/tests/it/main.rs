@@ -1,10 +1,6 @@
 //! Notification: on a real Postgres, as the real logins, with a mail server in this process.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test panics with what went wrong"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test panics with what went wrong")]
 
 mod ask;
 mod behaviour_suite;

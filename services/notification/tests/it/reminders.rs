@@ -12,10 +12,7 @@ const TITLES: [&str; 3] = [
 ];
 
 fn expire(here: &Here, login: uuid::Uuid, at: DateTime<Utc>) {
-    here.run(
-        "account_writer",
-        &format!("update account.logins set password_expires_at = '{at}' where id = '{login}'"),
-    );
+    here.run("account_writer", &format!("update account.logins set password_expires_at = '{at}' where id = '{login}'"));
 }
 
 #[test]
@@ -39,11 +36,7 @@ fn each_reminder_comes_once_and_a_moved_expiry_begins_anew() {
         for hours in (to * 24..=from * 24).rev().step_by(6) {
             let now = expires - TimeDelta::hours(hours);
             let new = reminders::run(&mut connection, now).unwrap();
-            assert_eq!(
-                reminders::run(&mut connection, now).unwrap(),
-                0,
-                "a second look finds nothing"
-            );
+            assert_eq!(reminders::run(&mut connection, now).unwrap(), 0, "a second look finds nothing");
             if new > 0 {
                 made.push((hours / 24, new));
             }
@@ -64,33 +57,19 @@ fn each_reminder_comes_once_and_a_moved_expiry_begins_anew() {
     assert_eq!(day_by_day(moved_again, 14, 0), [(14, 1), (7, 1), (1, 1)]);
     // An operator has no organisation, but a password.
     assert_eq!(day_by_day(expires + TimeDelta::days(365), 3, 3), [(3, 1)]);
-    assert_eq!(
-        here.told(operator),
-        [TITLES[1]],
-        "the nearest one only, after a time without the service"
-    );
-    assert_eq!(
-        here.count("select count(*) from notification.deliveries"),
-        8,
-        "each has its mail"
-    );
+    assert_eq!(here.told(operator), [TITLES[1]], "the nearest one only, after a time without the service");
+    assert_eq!(here.count("select count(*) from notification.deliveries"), 8, "each has its mail");
 }
 
 #[test]
 fn a_disabled_login_and_an_expired_password_are_left_alone() {
     let here = Here::new();
     let org = here.organisation();
-    let (disabled, expired) = (
-        here.person(org, "member").login,
-        here.person(org, "member").login,
-    );
+    let (disabled, expired) = (here.person(org, "member").login, here.person(org, "member").login);
     let now = Utc::now();
     expire(&here, disabled, now + TimeDelta::days(3));
     expire(&here, expired, now - TimeDelta::days(1));
-    here.run(
-        "account_writer",
-        &format!("update account.logins set disabled_at = now() where id = '{disabled}'"),
-    );
+    here.run("account_writer", &format!("update account.logins set disabled_at = now() where id = '{disabled}'"));
     assert_eq!(reminders::run(&mut here.writer(), now).unwrap(), 0);
 }
 

@@ -19,55 +19,34 @@ fn a_reader_set_back_makes_nothing_twice() {
     }
     let write = |version: i64| {
         let at = Utc::now() - TimeDelta::hours(10 - version);
-        let change =
-            |feed, kind, entity: Uuid| Change::new(feed, kind, org, entity).version(version).at(at);
+        let change = |feed, kind, entity: Uuid| Change::new(feed, kind, org, entity).version(version).at(at);
         here.change(&change("registry", "ApiModified", api).to(json!({"name": "a"})));
-        here.change(
-            &change("billing", "InvoicePaid", Uuid::now_v7()).to(json!({"period": "2026-10"})),
-        );
-        here.change(
-            &change("account", "SubscriptionPlanModified", org).to(json!({"plan": "team"})),
-        );
+        here.change(&change("billing", "InvoicePaid", Uuid::now_v7()).to(json!({"period": "2026-10"})));
+        here.change(&change("account", "SubscriptionPlanModified", org).to(json!({"plan": "team"})));
     };
     (1..=5).for_each(write);
     let service = here.start();
     until("all read", || here.all_read());
-    until("all sent", || {
-        here.count("select count(*) from notification.deliveries where status = 'waiting'") == 0
-    });
+    until("all sent", || here.count("select count(*) from notification.deliveries where status = 'waiting'") == 0);
     drop(service);
     let everything = "select md5(string_agg(n::text, ',' order by n.id)) as line from notification.notifications n";
     let before = here.lines(everything);
     let mails = here.sink.mails().len();
-    assert_eq!(
-        (
-            here.count("select count(*) from notification.notifications"),
-            mails
-        ),
-        (30, 25)
-    );
+    assert_eq!((here.count("select count(*) from notification.notifications"), mails), (30, 25));
     for (version, hours) in [(6, 100), (7, 8)] {
         // What is new comes after all that is read again.
         write(version);
         let from = (Utc::now() - TimeDelta::hours(hours)).to_rfc3339();
         let mut service = here.child(&[("REPLAY_FROM", &from)]);
-        until("what is new is told", || {
-            here.count("select count(*) from notification.notifications") == version * 6
-        });
-        until("all sent", || {
-            here.count("select count(*) from notification.deliveries where status = 'waiting'") == 0
-        });
+        until("what is new is told", || here.count("select count(*) from notification.notifications") == version * 6);
+        until("all sent", || here.count("select count(*) from notification.deliveries where status = 'waiting'") == 0);
         service.kill();
         let old = format!(
             "{everything} where n.id not in (select id from notification.notifications order by created_at desc limit {})",
             (version - 5) * 6
         );
         assert_eq!(here.lines(&old), before, "what was told stays as it was");
-        assert_eq!(
-            here.sink.mails().len() as i64,
-            mails as i64 + (version - 5) * 5,
-            "and only what is new was mailed"
-        );
+        assert_eq!(here.sink.mails().len() as i64, mails as i64 + (version - 5) * 5, "and only what is new was mailed");
     }
 }
 
@@ -86,19 +65,13 @@ fn the_cursor_really_goes_back() {
     let start = Utc::now() - TimeDelta::hours(5);
     for version in 1..=4 {
         let change = Change::new("registry", "ApiModified", org, api).version(version);
-        here.change(
-            &change
-                .at(start + TimeDelta::hours(version))
-                .to(json!({"name": "a"})),
-        );
+        here.change(&change.at(start + TimeDelta::hours(version)).to(json!({"name": "a"})));
     }
     let mut connection = here.writer();
     let read = |connection: &mut diesel::PgConnection| {
         let mut changes = 0;
         until("read", || {
-            changes += step(connection, Feed::Registry, Utc::now(), &Limits::default())
-                .unwrap()
-                .changes;
+            changes += step(connection, Feed::Registry, Utc::now(), &Limits::default()).unwrap().changes;
             here.all_read()
         });
         changes
@@ -106,9 +79,7 @@ fn the_cursor_really_goes_back() {
     assert_eq!(read(&mut connection), 4);
     let end = Cursor::find(&mut connection, Feed::Registry, Utc::now()).unwrap();
     let back = |connection: &mut diesel::PgConnection, from| {
-        connection
-            .transaction(|connection| replay_from(connection, Feed::Registry, from, Utc::now()))
-            .unwrap()
+        connection.transaction(|connection| replay_from(connection, Feed::Registry, from, Utc::now())).unwrap()
     };
     assert!(!back(&mut connection, Utc::now()), "never forward");
     assert!(back(&mut connection, start + TimeDelta::hours(3)));
@@ -117,10 +88,7 @@ fn the_cursor_really_goes_back() {
     assert_eq!(read(&mut connection), 4);
     let now = Cursor::find(&mut connection, Feed::Registry, Utc::now()).unwrap();
     assert_eq!((now.xid, now.id), (end.xid, end.id));
-    assert_eq!(
-        here.count("select count(*) from notification.notifications"),
-        4
-    );
+    assert_eq!(here.count("select count(*) from notification.notifications"), 4);
 }
 
 #[test]
@@ -133,8 +101,7 @@ fn the_feeds_purge_never_passes_the_reader() {
         kit::testing::purge_changes(feed, &url("reader"), &url("writer"), &clock).unwrap()
     };
     let days_ago = |days: i64| Utc::now() - TimeDelta::days(days);
-    let write =
-        |feed, days| here.change(&Change::new(feed, "ApiModified", org, api).at(days_ago(days)));
+    let write = |feed, days| here.change(&Change::new(feed, "ApiModified", org, api).at(days_ago(days)));
     let feeds = ["account", "profile", "registry", "billing"];
     for feed in feeds {
         write(feed, 90);

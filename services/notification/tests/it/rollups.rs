@@ -54,15 +54,9 @@ impl Watcher {
 
     /// Notifications in mails, and notifications.
     fn mailed(&self, here: &Here) -> (i64, i64) {
-        let of = format!(
-            "from notification.notifications n where n.profile_id = '{}'",
-            self.person.profile
-        );
+        let of = format!("from notification.notifications n where n.profile_id = '{}'", self.person.profile);
         let mailed = "and exists (select from notification.deliveries d where d.organisation_id = n.organisation_id and d.id = n.delivery_id)";
-        (
-            here.count(&format!("select count(*) {of} {mailed}")),
-            here.count(&format!("select count(*) {of}")),
-        )
+        (here.count(&format!("select count(*) {of} {mailed}")), here.count(&format!("select count(*) {of}")))
     }
 }
 
@@ -94,15 +88,8 @@ fn every_case_of_the_table_has_its_mails_and_no_other() {
         let expected: Vec<_> = expected.iter().map(|text| time(text)).collect();
         assert_eq!(watcher.mails(&here), expected, "{schedule} in {zone}");
         let (mailed, all) = watcher.mailed(&here);
-        assert_eq!(
-            mailed + watcher.waiting(&here),
-            all,
-            "{schedule} in {zone}: in one mail, or waiting"
-        );
-        here.run(
-            "notification_writer",
-            "update notification.notifications set pending = false where pending",
-        );
+        assert_eq!(mailed + watcher.waiting(&here), all, "{schedule} in {zone}: in one mail, or waiting");
+        here.run("notification_writer", "update notification.notifications set pending = false where pending");
     }
 }
 
@@ -121,29 +108,15 @@ fn new_settings_lose_nothing_and_repeat_nothing() {
         watcher.mails(&here).len()
     };
     assert_eq!(at(0), 0);
-    here.set_schedule(
-        watcher.org,
-        watcher.person.profile,
-        "weekly wednesday 09:00",
-        "UTC",
-    );
+    here.set_schedule(watcher.org, watcher.person.profile, "weekly wednesday 09:00", "UTC");
     assert_eq!(at(8), 0, "17:30 is no longer the time");
     assert_eq!(at(46), 0);
     assert_eq!(at(48), 1, "Wednesday: all four in one mail");
     assert_eq!(watcher.mailed(&here), (4, 4));
-    here.set_schedule(
-        watcher.org,
-        watcher.person.profile,
-        "daily 09:00",
-        "America/New_York",
-    );
+    here.set_schedule(watcher.org, watcher.person.profile, "daily 09:00", "America/New_York");
     assert_eq!(at(49), 1);
     here.set_schedule(watcher.org, watcher.person.profile, "instant", "UTC");
-    assert_eq!(
-        at(50),
-        3,
-        "what waited goes at once in one mail, what is new in its own"
-    );
+    assert_eq!(at(50), 3, "what waited goes at once in one mail, what is new in its own");
     assert_eq!(watcher.mailed(&here), (6, 6));
     here.set_schedule(watcher.org, watcher.person.profile, "daily 12:30", "UTC");
     assert_eq!(at(51), 3);
@@ -156,9 +129,7 @@ fn new_settings_lose_nothing_and_repeat_nothing() {
 fn two_instances_that_roll_up_at_once_make_one_mail() {
     let here = Here::new();
     let now = time("2026-11-23T10:00:00Z");
-    let watchers: Vec<_> = (0..20)
-        .map(|_| Watcher::new(&here, "daily 17:30", "UTC"))
-        .collect();
+    let watchers: Vec<_> = (0..20).map(|_| Watcher::new(&here, "daily 17:30", "UTC")).collect();
     for watcher in &watchers {
         watcher.change(&here, now);
         watcher.change(&here, now);
@@ -201,13 +172,8 @@ fn downtime_is_followed_by_one_late_mail() {
     // Away until Thursday evening: three of the daily times were missed, and the weekly one.
     here.set_clock(monday + TimeDelta::days(3) + TimeDelta::hours(8));
     let service = here.start();
-    let to = |watcher: &Watcher| {
-        here.sink
-            .mails_to(&format!("{}@people.example", watcher.person.profile))
-    };
-    until("both late mails", || {
-        to(&daily).len() == 1 && to(&weekly).len() == 1
-    });
+    let to = |watcher: &Watcher| here.sink.mails_to(&format!("{}@people.example", watcher.person.profile));
+    until("both late mails", || to(&daily).len() == 1 && to(&weekly).len() == 1);
     for watcher in [&daily, &weekly] {
         assert_eq!(watcher.mailed(&here), (4, 4), "all of it in the late mail");
         let mail = to(watcher).remove(0);

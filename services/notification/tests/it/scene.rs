@@ -53,31 +53,12 @@ impl Scene {
             }
         }
         let profile = people[0].profile;
-        Self {
-            here,
-            org,
-            apis,
-            profile,
-            stranger: LoginId::new(Utc::now()).0,
-        }
+        Self { here, org, apis, profile, stranger: LoginId::new(Utc::now()).0 }
     }
 
-    pub fn change(
-        &self,
-        feed: &'static str,
-        kind: &'static str,
-        entity: Uuid,
-        version: i64,
-    ) -> Change {
-        let (before, after) = (
-            json!({"name": "a", "version": version - 1}),
-            json!({"name": "a", "version": version}),
-        );
-        Change::new(feed, kind, self.org, entity)
-            .version(version)
-            .by(self.stranger)
-            .from(before)
-            .to(after)
+    pub fn change(&self, feed: &'static str, kind: &'static str, entity: Uuid, version: i64) -> Change {
+        let (before, after) = (json!({"name": "a", "version": version - 1}), json!({"name": "a", "version": version}));
+        Change::new(feed, kind, self.org, entity).version(version).by(self.stranger).from(before).to(after)
     }
 
     /// One transaction of Registry, as the rule is: the API's lock first, then everything else. Some are long, some are undone.
@@ -94,27 +75,15 @@ impl Scene {
             return;
         }
         connection
-            .batch_execute(&format!(
-                "update registry.apis set version = version + 1 where id = '{api}'"
-            ))
+            .batch_execute(&format!("update registry.apis set version = version + 1 where id = '{api}'"))
             .unwrap();
-        let version = count(
-            connection,
-            &format!("select version from registry.apis where id = '{api}'"),
-        );
-        connection
-            .batch_execute(&self.change("registry", "ApiModified", api, version).sql())
-            .unwrap();
+        let version = count(connection, &format!("select version from registry.apis where id = '{api}'"));
+        connection.batch_execute(&self.change("registry", "ApiModified", api, version).sql()).unwrap();
         self.end(connection, "registry", turn);
     }
 
     /// One transaction of another service. Its entities have a row of their own each time, so there is nothing to lock.
-    pub fn write_other(
-        &self,
-        connection: &mut diesel::PgConnection,
-        feed: &'static str,
-        turn: u64,
-    ) {
+    pub fn write_other(&self, connection: &mut diesel::PgConnection, feed: &'static str, turn: u64) {
         let change = match feed {
             "account" => self.change(feed, "SubscriptionPlanModified", self.org, turn as i64),
             "profile" => self.change(feed, "ProfileModified", self.profile, turn as i64),
@@ -129,15 +98,9 @@ impl Scene {
         if turn.is_multiple_of(7) {
             thread::sleep(Duration::from_millis(40 + turn % 90));
         }
-        let end = if turn.is_multiple_of(11) {
-            "rollback"
-        } else {
-            "commit"
-        };
+        let end = if turn.is_multiple_of(11) { "rollback" } else { "commit" };
         connection.batch_execute(end).unwrap();
-        connection
-            .batch_execute(&format!("notify {feed}_changes"))
-            .unwrap();
+        connection.batch_execute(&format!("notify {feed}_changes")).unwrap();
     }
 
     /// Every (change, watcher) has its one notification, and nobody has another; each reads an API's changes in its order.
@@ -149,17 +112,9 @@ impl Scene {
              union all select 'profile', c.id, c.entity_id::uuid from profile.changes c";
         let told = "select feed, change_id, coalesce(login_id, profile_id) from notification.notifications";
         let here = &self.here;
+        assert_eq!(here.count(&format!("select count(*) from (({expected}) except all ({told})) lost")), 0, "lost");
         assert_eq!(
-            here.count(&format!(
-                "select count(*) from (({expected}) except all ({told})) lost"
-            )),
-            0,
-            "lost"
-        );
-        assert_eq!(
-            here.count(&format!(
-                "select count(*) from (({told}) except all ({expected})) more"
-            )),
+            here.count(&format!("select count(*) from (({told}) except all ({expected})) more")),
             0,
             "twice, or too many"
         );
@@ -169,10 +124,6 @@ impl Scene {
         assert_eq!(here.count(disorder), 0, "out of the order of an API");
         let mails = "select count(*) from notification.notifications n where not exists ( \
              select from notification.deliveries d where d.organisation_id = n.organisation_id and d.id = n.delivery_id)";
-        assert_eq!(
-            here.count(mails),
-            0,
-            "everybody is told at once, so each notification has its mail"
-        );
+        assert_eq!(here.count(mails), 0, "everybody is told at once, so each notification has its mail");
     }
 }

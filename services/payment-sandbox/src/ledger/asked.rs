@@ -28,28 +28,16 @@ pub struct Asked<'a> {
 impl Asked<'_> {
     /// FNV-1a over path and parameters.
     pub(super) fn fingerprint(&self) -> u64 {
-        let parts = self
-            .form
-            .iter()
-            .flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        let parts = self.form.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
         std::iter::once(self.path)
             .chain(parts)
             .flat_map(|part| part.bytes().chain([0]))
-            .fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-            })
+            .fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3))
     }
 
     pub(super) fn metadata(&self) -> BTreeMap<String, String> {
-        let name = |name: &str| {
-            name.strip_prefix("metadata[")?
-                .strip_suffix(']')
-                .map(str::to_owned)
-        };
-        self.form
-            .iter()
-            .filter_map(|(key, value)| Some((name(key)?, value.clone())))
-            .collect()
+        let name = |name: &str| name.strip_prefix("metadata[")?.strip_suffix(']').map(str::to_owned);
+        self.form.iter().filter_map(|(key, value)| Some((name(key)?, value.clone()))).collect()
     }
 
     fn param(&self, name: &'static str) -> Result<String, Refusal> {
@@ -71,18 +59,12 @@ impl Asked<'_> {
         let currency = self.param("currency")?.to_lowercase();
         let amount = self.param("amount")?.parse::<u64>().ok();
         let amount = amount.filter(|amount| (1..=99_999_999).contains(amount));
-        let amount = amount.ok_or_else(|| {
-            Refusal::parameter("amount", "parameter_invalid_integer", "Invalid integer.")
-        })?;
+        let amount =
+            amount.ok_or_else(|| Refusal::parameter("amount", "parameter_invalid_integer", "Invalid integer."))?;
         if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_lowercase()) {
             let message = "Invalid currency.";
             return Err(Refusal::parameter("currency", "parameter_invalid", message));
         }
-        Ok(Wanted {
-            customer,
-            payment_method,
-            amount,
-            currency,
-        })
+        Ok(Wanted { customer, payment_method, amount, currency })
     }
 }

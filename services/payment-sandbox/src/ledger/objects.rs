@@ -74,9 +74,10 @@ impl Method {
 
 impl Intent {
     pub(super) fn show(&self) -> Value {
-        let error = self.declined.as_ref().map(|(code, decline_code)| {
-            json!({ "type": "card_error", "code": code, "decline_code": decline_code })
-        });
+        let error = self
+            .declined
+            .as_ref()
+            .map(|(code, decline_code)| json!({ "type": "card_error", "code": code, "decline_code": decline_code }));
         json!({
             "id": self.id, "object": "payment_intent", "created": self.created, "livemode": false,
             "amount": self.amount, "amount_received": if error.is_none() { self.amount } else { 0 },

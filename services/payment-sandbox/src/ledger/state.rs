@@ -50,8 +50,7 @@ impl Entry {
 impl State {
     pub fn apply(&mut self, line: Line) {
         if let Some(key) = &line.key {
-            self.keys
-                .insert(key.clone(), (line.fingerprint, line.entry.id().to_owned()));
+            self.keys.insert(key.clone(), (line.fingerprint, line.entry.id().to_owned()));
         }
         match line.entry {
             Entry::Customer(customer) => drop(self.customers.insert(customer.id.clone(), customer)),
@@ -64,10 +63,7 @@ impl State {
             Entry::Intent(intent) => {
                 let at = self.intents.len();
                 self.intent_at.insert(intent.id.clone(), at);
-                self.of_customer
-                    .entry(intent.customer.clone())
-                    .or_default()
-                    .push(at);
+                self.of_customer.entry(intent.customer.clone()).or_default().push(at);
                 self.intents.push((intent, line.key));
             }
         }
@@ -77,19 +73,11 @@ impl State {
     pub fn show(&self, id: &str) -> Result<Value, Refusal> {
         if let Some((intent, _)) = self.intent_at.get(id).map(|at| &self.intents[*at]) {
             return match &intent.declined {
-                Some((code, decline_code)) => Err(Refusal::card(
-                    code,
-                    decline_code.as_deref(),
-                    Some(intent.show()),
-                )),
+                Some((code, decline_code)) => Err(Refusal::card(code, decline_code.as_deref(), Some(intent.show()))),
                 None => Ok(intent.show()),
             };
         }
-        let found = self
-            .customers
-            .get(id)
-            .map(Customer::show)
-            .or_else(|| self.methods.get(id).map(Method::show));
+        let found = self.customers.get(id).map(Customer::show).or_else(|| self.methods.get(id).map(Method::show));
         found.ok_or_else(|| Refusal::missing(404, "object", id))
     }
 }

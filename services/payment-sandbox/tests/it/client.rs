@@ -19,15 +19,9 @@ impl Client {
             .into()
     }
 
-    pub fn post(
-        &self,
-        path: &str,
-        key: Option<&str>,
-        form: &[(&str, &str)],
-    ) -> Result<(u16, Value), ureq::Error> {
-        let mut request = Self::agent()
-            .post(format!("{}{path}", self.0))
-            .header("authorization", "Bearer sk_test_sandbox");
+    pub fn post(&self, path: &str, key: Option<&str>, form: &[(&str, &str)]) -> Result<(u16, Value), ureq::Error> {
+        let mut request =
+            Self::agent().post(format!("{}{path}", self.0)).header("authorization", "Bearer sk_test_sandbox");
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -36,39 +30,22 @@ impl Client {
     }
 
     pub fn get(&self, path: &str) -> Value {
-        let request = Self::agent()
-            .get(format!("{}{path}", self.0))
-            .header("authorization", "Bearer sk_test_sandbox");
+        let request = Self::agent().get(format!("{}{path}", self.0)).header("authorization", "Bearer sk_test_sandbox");
         request.call().unwrap().body_mut().read_json().unwrap()
     }
 
     pub fn control(&self, dials: Value) {
-        assert_eq!(
-            Self::agent()
-                .post(format!("{}/control", self.0))
-                .send_json(dials)
-                .unwrap()
-                .status(),
-            200
-        );
+        assert_eq!(Self::agent().post(format!("{}/control", self.0)).send_json(dials).unwrap().status(), 200);
     }
 
     /// A customer with a card.
     pub fn customer(&self, token: &str) -> (String, String) {
-        let customer = self
-            .post("/v1/customers", None, &[("metadata[organisation]", "o")])
-            .unwrap()
-            .1["id"]
+        let customer = self.post("/v1/customers", None, &[("metadata[organisation]", "o")]).unwrap().1["id"]
             .as_str()
             .unwrap()
             .to_owned();
-        let (status, method) = self
-            .post(
-                &format!("/v1/payment_methods/{token}/attach"),
-                None,
-                &[("customer", &customer)],
-            )
-            .unwrap();
+        let (status, method) =
+            self.post(&format!("/v1/payment_methods/{token}/attach"), None, &[("customer", &customer)]).unwrap();
         assert_eq!(status, 200, "{method}");
         (customer, method["id"].as_str().unwrap().to_owned())
     }
@@ -119,21 +96,11 @@ pub struct Process(Child, pub Client);
 impl Process {
     pub fn start(ledger: &Path) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_payment-sandbox"));
-        let mut child = command
-            .arg("--ledger")
-            .arg(ledger)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.arg("--ledger").arg(ledger).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let told: Value = serde_json::from_str(&line).unwrap();
-        Self(
-            child,
-            Client(format!("http://{}", told["address"].as_str().unwrap())),
-        )
+        Self(child, Client(format!("http://{}", told["address"].as_str().unwrap())))
     }
 }
 

@@ -15,10 +15,7 @@ pub struct NotificationSettings {
     /// `instant`, `daily` or `weekly`.
     pub mode: String,
     /// Local time; none when instant.
-    #[serde(
-        serialize_with = "hours_and_minutes",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(serialize_with = "hours_and_minutes", skip_serializing_if = "Option::is_none")]
     pub at: Option<NaiveTime>,
     /// The weekday, when weekly.
     #[serde(rename = "day", skip_serializing_if = "Option::is_none")]
@@ -50,10 +47,7 @@ fn clock_face(time: NaiveTime) -> String {
     time.format("%H:%M").to_string()
 }
 
-fn hours_and_minutes<S: Serializer>(
-    at: &Option<NaiveTime>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn hours_and_minutes<S: Serializer>(at: &Option<NaiveTime>, serializer: S) -> Result<S::Ok, S::Error> {
     at.map(clock_face).serialize(serializer)
 }
 
@@ -110,27 +104,14 @@ impl Validate for NewNotificationSettings {
     fn validate(&self, invalid: &mut Invalid) {
         let mode = self.mode.as_str();
         let mut rule = |field: &str, wanted: bool, there: bool| {
-            let (code, message) = if wanted {
-                ("missing_field", "is needed")
-            } else {
-                ("unknown_field", "has no place")
-            };
-            invalid.require(
-                wanted == there,
-                field,
-                code,
-                &format!("{message} when {mode}"),
-            );
+            let (code, message) =
+                if wanted { ("missing_field", "is needed") } else { ("unknown_field", "has no place") };
+            invalid.require(wanted == there, field, code, &format!("{message} when {mode}"));
         };
         rule("at", self.mode != Mode::Instant, self.at.is_some());
         rule("day", self.mode == Mode::Weekly, self.day.is_some());
         if let Some(at) = &self.at {
-            invalid.require(
-                time_of_day(at).is_some(),
-                "at",
-                "invalid_format",
-                "must be a time of day such as 17:30",
-            );
+            invalid.require(time_of_day(at).is_some(), "at", "invalid_format", "must be a time of day such as 17:30");
         }
     }
 }

@@ -45,13 +45,7 @@ pub(super) fn find(
     organisation_id: OrganisationId,
     profile_id: ProfileId,
 ) -> Result<NotificationSettings, Error> {
-    FindSettings {
-        organisation_id,
-        profile_id,
-    }
-    .get_result(connection)
-    .optional()?
-    .ok_or(Error::NotFound)
+    FindSettings { organisation_id, profile_id }.get_result(connection).optional()?.ok_or(Error::NotFound)
 }
 
 /// Other settings.
@@ -63,23 +57,15 @@ pub(super) fn update(
     new: Json<NewNotificationSettings>,
     meta: &Meta,
 ) -> Result<NotificationSettings, Error> {
-    let locked: Option<NotificationSettings> = LockSettings {
-        organisation_id,
-        profile_id,
-    }
-    .get_result(connection)
-    .optional()?;
+    let locked: Option<NotificationSettings> =
+        LockSettings { organisation_id, profile_id }.get_result(connection).optional()?;
     let before = locked.ok_or(Error::NotFound)?;
     seen.check(before.version)?;
     let after = before.replaced(new.check()?);
     if after == before {
         return Ok(before);
     }
-    let after = NotificationSettings {
-        version: before.version + 1,
-        updated_at: meta.now,
-        ..after
-    };
+    let after = NotificationSettings { version: before.version + 1, updated_at: meta.now, ..after };
     let update = UpdateSettings {
         organisation_id,
         profile_id,
@@ -93,12 +79,7 @@ pub(super) fn update(
     let change = Change {
         before: Some(before.published()),
         after: Some(after.published()),
-        ..change(
-            "NotificationSettingsModified",
-            organisation_id,
-            profile_id,
-            after.version,
-        )
+        ..change("NotificationSettingsModified", organisation_id, profile_id, after.version)
     };
     record(connection, SCHEMA, meta, change)?;
     Ok(after)

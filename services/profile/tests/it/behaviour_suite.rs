@@ -21,15 +21,7 @@ macro_rules! table {
         }
     )+};
 }
-table!(
-    tenants,
-    tokens,
-    bodies,
-    parameters,
-    preconditions,
-    methods,
-    negotiation
-);
+table!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);
 
 fn table(house: &House) -> Table<'_> {
     Table::new(&house.world, "profile", victim(house))
@@ -42,21 +34,8 @@ fn victim(house: &House) -> Victim {
         "name": "Sibyl Secret", "jobTitle": "Keeper of Riddles", "email": "sibyl@secret.example", "timeZone": "Asia/Tokyo",
     });
     let path = tenant.path("/profiles");
-    profile
-        .post(&path)
-        .token(&tenant.admin_token)
-        .json(&secret)
-        .send()
-        .expect(201);
-    let secrets = [
-        "Ada Admin",
-        "Mel Member",
-        "Sibyl",
-        "Riddles",
-        "sibyl@",
-        "Asia/Tokyo",
-        "@fixture.example",
-    ];
+    profile.post(&path).token(&tenant.admin_token).json(&secret).send().expect(201);
+    let secrets = ["Ada Admin", "Mel Member", "Sibyl", "Riddles", "sibyl@", "Asia/Tokyo", "@fixture.example"];
     Victim {
         ids: vec![("id".to_owned(), tenant.admin_profile.to_string())],
         secrets: secrets.map(str::to_owned).to_vec(),

@@ -10,10 +10,8 @@ fn document() -> Value {
 
 #[test]
 fn every_operation_has_its_route_and_no_other() {
-    let mut declared: Vec<(String, String)> = operations(&document())
-        .into_iter()
-        .map(|operation| (operation.method, operation.path))
-        .collect();
+    let mut declared: Vec<(String, String)> =
+        operations(&document()).into_iter().map(|operation| (operation.method, operation.path)).collect();
     let mut served = profile::endpoints();
     declared.sort();
     served.sort();
@@ -25,11 +23,7 @@ fn every_operation_has_its_route_and_no_other() {
 fn changes_are_declared_alike() {
     let table = crate::changes::declared();
     for operation in operations(&document()) {
-        let kinds = table
-            .endpoints
-            .get(&operation.id)
-            .cloned()
-            .unwrap_or_default();
+        let kinds = table.endpoints.get(&operation.id).cloned().unwrap_or_default();
         assert_eq!(operation.changes, kinds, "{}", operation.id);
     }
 }

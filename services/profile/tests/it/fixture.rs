@@ -25,21 +25,10 @@ impl House {
     pub fn new() -> Self {
         let db = TestDb::new();
         let fixture = SqlFixture::new(&db);
-        let running = spawn::<profile::Service>(
-            db.url("profile_reader"),
-            db.url("profile_writer"),
-            NoSettings {},
-        )
-        .unwrap();
-        let urls = Urls {
-            profile: Some(running.url.clone()),
-            ..Urls::default()
-        };
-        Self {
-            world: World::new(urls, fixture),
-            _running: running,
-            db,
-        }
+        let running =
+            spawn::<profile::Service>(db.url("profile_reader"), db.url("profile_writer"), NoSettings {}).unwrap();
+        let urls = Urls { profile: Some(running.url.clone()), ..Urls::default() };
+        Self { world: World::new(urls, fixture), _running: running, db }
     }
 
     /// Does a connection of the service's writer wait for a lock?
@@ -48,11 +37,7 @@ impl House {
             .filter(pg_stat_activity::datname.eq(self.db.name()))
             .filter(pg_stat_activity::usename.eq("profile_writer"))
             .filter(pg_stat_activity::wait_event_type.eq("Lock"));
-        waiting
-            .count()
-            .get_result::<i64>(&mut self.db.connect("superuser"))
-            .unwrap()
-            > 0
+        waiting.count().get_result::<i64>(&mut self.db.connect("superuser")).unwrap() > 0
     }
 }
 
@@ -76,18 +61,13 @@ impl SqlFixture {
     pub fn new(db: &TestDb) -> Self {
         let signer = Signer::new().unwrap();
         signer.publish(&mut db.connect("account_writer")).unwrap();
-        Self {
-            rows: Rows::new(db),
-            signer,
-            count: AtomicU32::new(0),
-        }
+        Self { rows: Rows::new(db), signer, count: AtomicU32::new(0) }
     }
 
     fn person(&self, org: Uuid, name: &str) -> Uuid {
         let id = ProfileId::new(Utc::now()).0;
         let email = format!("{id}@fixture.example");
-        self.rows
-            .profile(&org.to_string(), &id.to_string(), name, &email);
+        self.rows.profile(&org.to_string(), &id.to_string(), name, &email);
         id
     }
 
@@ -96,19 +76,8 @@ impl SqlFixture {
         let login = LoginId::new(Utc::now());
         let email = format!("{login}@logins.example");
         let (org_text, profile_text) = (org.to_string(), profile.to_string());
-        self.rows.login(
-            Some(&org_text),
-            &login.to_string(),
-            &email,
-            scope.as_str(),
-            Some(&profile_text),
-        );
-        let token = self.signer.token(
-            scope,
-            Some(OrganisationId(org)),
-            login,
-            Some(ProfileId(profile)),
-        );
+        self.rows.login(Some(&org_text), &login.to_string(), &email, scope.as_str(), Some(&profile_text));
+        let token = self.signer.token(scope, Some(OrganisationId(org)), login, Some(ProfileId(profile)));
         (login.0, token)
     }
 }
@@ -118,22 +87,10 @@ impl Fixture for SqlFixture {
         let org = OrganisationId::new(Utc::now()).0;
         let name = format!("Tenant {}", self.count.fetch_add(1, Ordering::Relaxed));
         self.rows.organisation(&org.to_string(), &name, plan);
-        let (admin_profile, member_profile) = (
-            self.person(org, "Ada Admin"),
-            self.person(org, "Mel Member"),
-        );
+        let (admin_profile, member_profile) = (self.person(org, "Ada Admin"), self.person(org, "Mel Member"));
         let (admin_login, admin_token) = self.login(org, admin_profile, Scope::Admin);
         let (member_login, member_token) = self.login(org, member_profile, Scope::Member);
-        Tenant {
-            org,
-            name,
-            admin_token,
-            admin_login,
-            admin_profile,
-            member_token,
-            member_login,
-            member_profile,
-        }
+        Tenant { org, name, admin_token, admin_login, admin_profile, member_token, member_login, member_profile }
     }
 
     fn profile(&self, tenant: &Tenant) -> Uuid {
@@ -142,13 +99,7 @@ impl Fixture for SqlFixture {
 
     fn operator_token(&self) -> String {
         let login = LoginId::new(Utc::now());
-        self.rows.login(
-            None,
-            &login.to_string(),
-            &format!("{login}@operators.example"),
-            "operator",
-            None,
-        );
+        self.rows.login(None, &login.to_string(), &format!("{login}@operators.example"), "operator", None);
         self.signer.token(Scope::Operator, None, login, None)
     }
 

@@ -24,25 +24,15 @@ diesel::table! {
 
 fn create(world: &World, tenant: &Tenant, name: &str) -> Response {
     let body = json!({"name": name, "email": format!("{name}@limit.example"), "timeZone": "UTC"});
-    world
-        .profile()
-        .post(&tenant.path("/profiles"))
-        .token(&tenant.admin_token)
-        .json(&body)
-        .send()
+    world.profile().post(&tenant.path("/profiles")).token(&tenant.admin_token).json(&body).send()
 }
 
 /// The counter, and what it counts.
 fn counted(house: &House, tenant: &Tenant) -> (i64, i64) {
     let connection = &mut house.db.connect("profile_reader");
-    let users: i32 = head_counts::table
-        .find(tenant.org)
-        .select(head_counts::users)
-        .first(connection)
-        .unwrap();
-    let living = profiles::table
-        .filter(profiles::organisation_id.eq(tenant.org))
-        .filter(profiles::deleted_at.is_null());
+    let users: i32 = head_counts::table.find(tenant.org).select(head_counts::users).first(connection).unwrap();
+    let living =
+        profiles::table.filter(profiles::organisation_id.eq(tenant.org)).filter(profiles::deleted_at.is_null());
     (users.into(), living.count().get_result(connection).unwrap())
 }
 
@@ -63,30 +53,19 @@ fn of_a_hundred_at_once_one_takes_the_last_place() {
                     })
                 })
                 .collect();
-            threads
-                .into_iter()
-                .map(|thread| thread.join().unwrap())
-                .collect()
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
-        let (created, refused): (Vec<_>, Vec<_>) =
-            answers.into_iter().partition(|answer| answer.status == 201);
+        let (created, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
         assert_eq!(
             created.len(),
             1,
             "round {round}: {:?}",
-            refused
-                .iter()
-                .map(|answer| answer.status)
-                .collect::<Vec<_>>()
+            refused.iter().map(|answer| answer.status).collect::<Vec<_>>()
         );
         for answer in refused {
             let problem = problem_of(&answer, 409, "plan-limit-reached");
             let members = ["limit", "used", "plan", "resource"].map(|key| problem[key].clone());
-            assert_eq!(
-                members,
-                [json!(3), json!(3), json!("free"), json!("users")],
-                "round {round}"
-            );
+            assert_eq!(members, [json!(3), json!(3), json!("free"), json!("users")], "round {round}");
         }
         assert_eq!(counted(&house, &tenant), (3, 3), "round {round}");
     }
@@ -103,11 +82,7 @@ fn the_counter_stays_equal_to_the_count() {
             scope.spawn(move || {
                 for n in 0..12 {
                     // Every third address is shared by all threads: 409, after the place was taken.
-                    let name = if n % 3 == 0 {
-                        format!("same{n}")
-                    } else {
-                        format!("t{thread}n{n}")
-                    };
+                    let name = if n % 3 == 0 { format!("same{n}") } else { format!("t{thread}n{n}") };
                     let answer = create(world, tenant, &name);
                     assert!([201, 409].contains(&answer.status), "{}", answer.describe());
                     if answer.status == 201 && n % 2 == 0 {
@@ -130,9 +105,7 @@ fn the_first_people_start_the_counter_together() {
     let house = House::new();
     let tenant = house.world.tenant("free");
     let connection = &mut house.db.connect("superuser");
-    diesel::delete(head_counts::table.find(tenant.org))
-        .execute(connection)
-        .unwrap();
+    diesel::delete(head_counts::table.find(tenant.org)).execute(connection).unwrap();
     let statuses: Vec<u16> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..20)
             .map(|n| {
@@ -140,19 +113,8 @@ fn the_first_people_start_the_counter_together() {
                 scope.spawn(move || create(world, tenant, &format!("f{n}")).status)
             })
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 201).count(),
-        3,
-        "{statuses:?}"
-    );
-    assert_eq!(
-        statuses.iter().filter(|status| **status == 409).count(),
-        17,
-        "{statuses:?}"
-    );
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 3, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| **status == 409).count(), 17, "{statuses:?}");
 }

@@ -44,11 +44,7 @@ diesel::table! {
 }
 
 /// A domain owned by somebody, as Registry would write it.
-fn domain(
-    connection: &mut PgConnection,
-    tenant: &Tenant,
-    owner: Option<Uuid>,
-) -> QueryResult<Uuid> {
+fn domain(connection: &mut PgConnection, tenant: &Tenant, owner: Option<Uuid>) -> QueryResult<Uuid> {
     let (id, now) = (Uuid::now_v7(), chrono::Utc::now());
     diesel::insert_into(domains::table)
         .values((
@@ -65,12 +61,7 @@ fn domain(
 }
 
 /// An API in a sub domain of its own, owned by one person in both roles.
-fn api(
-    connection: &mut PgConnection,
-    tenant: &Tenant,
-    domain: Uuid,
-    owner: Uuid,
-) -> QueryResult<Uuid> {
+fn api(connection: &mut PgConnection, tenant: &Tenant, domain: Uuid, owner: Uuid) -> QueryResult<Uuid> {
     let (id, sub_domain, now) = (Uuid::now_v7(), Uuid::now_v7(), chrono::Utc::now());
     diesel::insert_into(sub_domains::table)
         .values((
@@ -109,28 +100,11 @@ fn whoever_owns_apis_or_domains_stays() {
     domain(registry, &tenant, Some(owner)).unwrap();
     api(registry, &tenant, owned, owner).unwrap();
     let path = tenant.path(&format!("/profiles/{owner}"));
-    let delete = || {
-        house
-            .world
-            .profile()
-            .delete(&path)
-            .token(&tenant.admin_token)
-            .if_match("\"1\"")
-            .send()
-    };
+    let delete = || house.world.profile().delete(&path).token(&tenant.admin_token).if_match("\"1\"").send();
     let problem = problem_of(&delete(), 409, "still-responsible");
-    assert_eq!(
-        (&problem["apis"], &problem["domains"]),
-        (&json!(1), &json!(2)),
-        "an API owned in both roles is one"
-    );
-    assert_eq!(
-        problem["detail"],
-        "the person owns 1 API and 2 domains: give them to somebody else first"
-    );
-    diesel::delete(apis::table.filter(apis::organisation_id.eq(tenant.org)))
-        .execute(registry)
-        .unwrap();
+    assert_eq!((&problem["apis"], &problem["domains"]), (&json!(1), &json!(2)), "an API owned in both roles is one");
+    assert_eq!(problem["detail"], "the person owns 1 API and 2 domains: give them to somebody else first");
+    diesel::delete(apis::table.filter(apis::organisation_id.eq(tenant.org))).execute(registry).unwrap();
     diesel::update(domains::table.filter(domains::organisation_id.eq(tenant.org)))
         .set(domains::business_owner_id.eq(None::<Uuid>))
         .execute(registry)
@@ -150,15 +124,7 @@ fn a_deletion_waits_for_who_refers_to_the_person() {
         let deletion = registry
             .transaction(|registry| {
                 domain(registry, &tenant, Some(owner))?;
-                let delete = || {
-                    house
-                        .world
-                        .profile()
-                        .delete(&path)
-                        .token(&tenant.admin_token)
-                        .if_match("\"1\"")
-                        .send()
-                };
+                let delete = || house.world.profile().delete(&path).token(&tenant.admin_token).if_match("\"1\"").send();
                 let deletion = scope.spawn(delete);
                 behaviour::assert::eventually("the deletion waits for the row's lock", || {
                     house.writer_waits().then_some(())

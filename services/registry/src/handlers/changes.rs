@@ -7,32 +7,12 @@ use kit::{Answer, Ctx, call, reply};
 
 use crate::store::{SCHEMA, Store};
 
-pub async fn list_registry_changes(
-    ctx: Ctx,
-    member: Member,
-    after: After,
-    store: Data<dyn Store>,
-) -> Answer {
+pub async fn list_registry_changes(ctx: Ctx, member: Member, after: After, store: Data<dyn Store>) -> Answer {
     let (org, place, limit) = (member.organisation, after.place(SCHEMA)?, after.limit);
-    reply::ok(
-        &call::read(&ctx, &store, move |store| {
-            store.list_changes(org, place, limit)
-        })
-        .await?,
-    )
+    reply::ok(&call::read(&ctx, &store, move |store| store.list_changes(org, place, limit)).await?)
 }
 
-pub async fn list_all_registry_changes(
-    ctx: Ctx,
-    _: Operator,
-    after: After,
-    store: Data<dyn Store>,
-) -> Answer {
+pub async fn list_all_registry_changes(ctx: Ctx, _: Operator, after: After, store: Data<dyn Store>) -> Answer {
     let (place, limit) = (after.place(SCHEMA)?, after.limit);
-    reply::ok(
-        &call::read(&ctx, &store, move |store| {
-            store.list_all_changes(place, limit)
-        })
-        .await?,
-    )
+    reply::ok(&call::read(&ctx, &store, move |store| store.list_all_changes(place, limit)).await?)
 }

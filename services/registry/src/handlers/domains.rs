@@ -12,24 +12,12 @@ use crate::store::Store;
 type Of = Ids<(OrganisationId, DomainId)>;
 
 pub async fn list_domains(ctx: Ctx, member: Member, page: Page, store: Data<dyn Store>) -> Answer {
-    let paged = call::read(&ctx, &store, move |store| {
-        store.list_domains(member.organisation, &page)
-    })
-    .await?;
+    let paged = call::read(&ctx, &store, move |store| store.list_domains(member.organisation, &page)).await?;
     reply::page(&paged)
 }
 
-pub async fn find_domain(
-    ctx: Ctx,
-    member: Member,
-    ids: Of,
-    _: NoQuery,
-    store: Data<dyn Store>,
-) -> Answer {
-    let domain = call::read(&ctx, &store, move |store| {
-        store.find_domain(member.organisation, ids.0.1)
-    })
-    .await?;
+pub async fn find_domain(ctx: Ctx, member: Member, ids: Of, _: NoQuery, store: Data<dyn Store>) -> Answer {
+    let domain = call::read(&ctx, &store, move |store| store.find_domain(member.organisation, ids.0.1)).await?;
     reply::with_etag(domain.version, &domain)
 }
 
@@ -43,11 +31,7 @@ pub async fn create_domain(
     let (create, org) = (create(&ctx, &member, key), member.organisation);
     call::write(&ctx, &store, move |store| {
         store.create_domain(&create, body, &|domain| {
-            reply::created(
-                format!("/organisations/{org}/domains/{}", domain.id),
-                domain.version,
-                domain,
-            )
+            reply::created(format!("/organisations/{org}/domains/{}", domain.id), domain.version, domain)
         })
     })
     .await
@@ -62,24 +46,12 @@ pub async fn update_domain(
     store: Data<dyn Store>,
 ) -> Answer {
     let change = change(&ctx, &member, if_match);
-    let domain = call::write(&ctx, &store, move |store| {
-        store.update_domain(&change, ids.0.1, body)
-    })
-    .await?;
+    let domain = call::write(&ctx, &store, move |store| store.update_domain(&change, ids.0.1, body)).await?;
     reply::with_etag(domain.version, &domain)
 }
 
-pub async fn delete_domain(
-    ctx: Ctx,
-    member: Member,
-    ids: Of,
-    if_match: IfMatch,
-    store: Data<dyn Store>,
-) -> Answer {
+pub async fn delete_domain(ctx: Ctx, member: Member, ids: Of, if_match: IfMatch, store: Data<dyn Store>) -> Answer {
     let change = change(&ctx, &member, if_match);
-    call::write(&ctx, &store, move |store| {
-        store.delete_domain(&change, ids.0.1)
-    })
-    .await?;
+    call::write(&ctx, &store, move |store| store.delete_domain(&change, ids.0.1)).await?;
     reply::no_content()
 }

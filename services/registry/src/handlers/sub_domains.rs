@@ -12,31 +12,14 @@ use crate::store::Store;
 type In = Ids<(OrganisationId, DomainId)>;
 type Of = Ids<(OrganisationId, SubDomainId)>;
 
-pub async fn list_sub_domains(
-    ctx: Ctx,
-    member: Member,
-    ids: In,
-    page: Page,
-    store: Data<dyn Store>,
-) -> Answer {
-    let paged = call::read(&ctx, &store, move |store| {
-        store.list_sub_domains(member.organisation, ids.0.1, &page)
-    })
-    .await?;
+pub async fn list_sub_domains(ctx: Ctx, member: Member, ids: In, page: Page, store: Data<dyn Store>) -> Answer {
+    let paged =
+        call::read(&ctx, &store, move |store| store.list_sub_domains(member.organisation, ids.0.1, &page)).await?;
     reply::page(&paged)
 }
 
-pub async fn find_sub_domain(
-    ctx: Ctx,
-    member: Member,
-    ids: Of,
-    _: NoQuery,
-    store: Data<dyn Store>,
-) -> Answer {
-    let sub_domain = call::read(&ctx, &store, move |store| {
-        store.find_sub_domain(member.organisation, ids.0.1)
-    })
-    .await?;
+pub async fn find_sub_domain(ctx: Ctx, member: Member, ids: Of, _: NoQuery, store: Data<dyn Store>) -> Answer {
+    let sub_domain = call::read(&ctx, &store, move |store| store.find_sub_domain(member.organisation, ids.0.1)).await?;
     reply::with_etag(sub_domain.version, &sub_domain)
 }
 
@@ -70,10 +53,7 @@ pub async fn update_sub_domain(
     store: Data<dyn Store>,
 ) -> Answer {
     let change = change(&ctx, &member, if_match);
-    let sub_domain = call::write(&ctx, &store, move |store| {
-        store.update_sub_domain(&change, ids.0.1, body)
-    })
-    .await?;
+    let sub_domain = call::write(&ctx, &store, move |store| store.update_sub_domain(&change, ids.0.1, body)).await?;
     reply::with_etag(sub_domain.version, &sub_domain)
 }
 
@@ -86,24 +66,12 @@ pub async fn move_sub_domain(
     store: Data<dyn Store>,
 ) -> Answer {
     let change = change(&ctx, &member, if_match);
-    let sub_domain = call::write(&ctx, &store, move |store| {
-        store.move_sub_domain(&change, ids.0.1, body)
-    })
-    .await?;
+    let sub_domain = call::write(&ctx, &store, move |store| store.move_sub_domain(&change, ids.0.1, body)).await?;
     reply::with_etag(sub_domain.version, &sub_domain)
 }
 
-pub async fn delete_sub_domain(
-    ctx: Ctx,
-    member: Member,
-    ids: Of,
-    if_match: IfMatch,
-    store: Data<dyn Store>,
-) -> Answer {
+pub async fn delete_sub_domain(ctx: Ctx, member: Member, ids: Of, if_match: IfMatch, store: Data<dyn Store>) -> Answer {
     let change = change(&ctx, &member, if_match);
-    call::write(&ctx, &store, move |store| {
-        store.delete_sub_domain(&change, ids.0.1)
-    })
-    .await?;
+    call::write(&ctx, &store, move |store| store.delete_sub_domain(&change, ids.0.1)).await?;
     reply::no_content()
 }

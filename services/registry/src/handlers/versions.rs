@@ -12,17 +12,8 @@ use crate::store::Store;
 type In = Ids<(OrganisationId, ApiId)>;
 type Of = Ids<(OrganisationId, ApiId, Number)>;
 
-pub async fn list_versions(
-    ctx: Ctx,
-    member: Member,
-    ids: In,
-    page: Page,
-    store: Data<dyn Store>,
-) -> Answer {
-    let paged = call::read(&ctx, &store, move |store| {
-        store.list_versions(member.organisation, ids.0.1, &page)
-    })
-    .await?;
+pub async fn list_versions(ctx: Ctx, member: Member, ids: In, page: Page, store: Data<dyn Store>) -> Answer {
+    let paged = call::read(&ctx, &store, move |store| store.list_versions(member.organisation, ids.0.1, &page)).await?;
     reply::page(&paged)
 }
 
@@ -53,24 +44,12 @@ pub async fn set_version_status(
     store: Data<dyn Store>,
 ) -> Answer {
     let (change, (_, api, number)) = (change(&ctx, &member, if_match), ids.0);
-    let version = call::write(&ctx, &store, move |store| {
-        store.set_version_status(&change, api, number, body)
-    })
-    .await?;
+    let version = call::write(&ctx, &store, move |store| store.set_version_status(&change, api, number, body)).await?;
     reply::with_etag(version.version, &version)
 }
 
-pub async fn delete_version(
-    ctx: Ctx,
-    member: Member,
-    ids: Of,
-    if_match: IfMatch,
-    store: Data<dyn Store>,
-) -> Answer {
+pub async fn delete_version(ctx: Ctx, member: Member, ids: Of, if_match: IfMatch, store: Data<dyn Store>) -> Answer {
     let (change, (_, api, number)) = (change(&ctx, &member, if_match), ids.0);
-    call::write(&ctx, &store, move |store| {
-        store.delete_version(&change, api, number)
-    })
-    .await?;
+    call::write(&ctx, &store, move |store| store.delete_version(&change, api, number)).await?;
     reply::no_content()
 }

@@ -20,10 +20,7 @@ impl actix_web::FromRequest for Watcher {
     type Error = Error;
     type Future = std::future::Ready<Result<Self, Error>>;
 
-    fn from_request(
-        request: &actix_web::HttpRequest,
-        payload: &mut actix_web::dev::Payload,
-    ) -> Self::Future {
+    fn from_request(request: &actix_web::HttpRequest, payload: &mut actix_web::dev::Payload) -> Self::Future {
         let member = Member::from_request(request, payload).into_inner();
         let watcher = member.and_then(|member| {
             let profile = member.profile.ok_or_else(nobody)?;
@@ -34,10 +31,8 @@ impl actix_web::FromRequest for Watcher {
 }
 
 pub async fn list_watches(ctx: Ctx, member: Member, page: Page, store: Data<dyn Store>) -> Answer {
-    let paged = call::read(&ctx, &store, move |store| {
-        store.list_watches(member.organisation, member.profile, &page)
-    })
-    .await?;
+    let paged =
+        call::read(&ctx, &store, move |store| store.list_watches(member.organisation, member.profile, &page)).await?;
     reply::page(&paged)
 }
 
@@ -51,14 +46,7 @@ pub async fn create_watch(
     let (create, profile) = (create(&ctx, &watcher.member, key), watcher.profile);
     call::write(&ctx, &store, move |store| {
         store.create_watch(&create, profile, body, &|(watch, opened)| {
-            reply::json(
-                if *opened {
-                    StatusCode::CREATED
-                } else {
-                    StatusCode::OK
-                },
-                watch,
-            )
+            reply::json(if *opened { StatusCode::CREATED } else { StatusCode::OK }, watch)
         })
     })
     .await
@@ -71,9 +59,6 @@ pub async fn end_watch(
     store: Data<dyn Store>,
 ) -> Answer {
     let (meta, org, profile) = (ctx.meta(), member.organisation, member.profile);
-    call::write(&ctx, &store, move |store| {
-        store.end_watch(org, &meta, profile, ids.0.1)
-    })
-    .await?;
+    call::write(&ctx, &store, move |store| store.end_watch(org, &meta, profile, ids.0.1)).await?;
     reply::no_content()
 }

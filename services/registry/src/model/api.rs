@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::patch::{or_present, present};
-use super::{
-    DESCRIPTION_MAX, NAME_MAX, NewVersion, Person, Reference, Status, TITLE_MAX, VersionSummary,
-};
+use super::{DESCRIPTION_MAX, NAME_MAX, NewVersion, Person, Reference, Status, TITLE_MAX, VersionSummary};
 
 /// The most tags an API may have.
 const TAGS_MAX: usize = 20;
@@ -104,19 +102,13 @@ impl Api {
 
     /// Its fields after a patch.
     pub fn patched(&self, patch: &ApiPatch) -> Asked {
-        let [business, technical] = [&self.business_owner, &self.technical_owner]
-            .map(|owner| owner.as_ref().map(|owner| owner.id));
+        let [business, technical] =
+            [&self.business_owner, &self.technical_owner].map(|owner| owner.as_ref().map(|owner| owner.id));
         Asked {
             name: or_present(&patch.name, &self.name),
             title: or_present(&patch.title, &self.title),
             description: or_present(&patch.description, &self.description),
-            tags: patch
-                .tags
-                .as_ref()
-                .unwrap_or(&self.tags)
-                .iter()
-                .cloned()
-                .collect(),
+            tags: patch.tags.as_ref().unwrap_or(&self.tags).iter().cloned().collect(),
             business_owner_id: or_present(&patch.business_owner_id, &business),
             technical_owner_id: or_present(&patch.technical_owner_id, &technical),
         }
@@ -171,11 +163,7 @@ impl Validate for NewApi {
     fn validate(&self, invalid: &mut Invalid) {
         invalid.name("name", &self.name, NAME_MAX);
         invalid.optional_text("title", self.title.as_deref(), 0..=TITLE_MAX);
-        invalid.optional_text(
-            "description",
-            self.description.as_deref(),
-            0..=DESCRIPTION_MAX,
-        );
+        invalid.optional_text("description", self.description.as_deref(), 0..=DESCRIPTION_MAX);
         tags(&self.tags, invalid);
         if let Some(version) = self.version {
             version.check("version.", invalid);
@@ -214,39 +202,20 @@ impl Validate for ApiPatch {
         }
         let text = |text: &Option<Option<String>>| text.clone().flatten();
         invalid.optional_text("title", text(&self.title).as_deref(), 0..=TITLE_MAX);
-        invalid.optional_text(
-            "description",
-            text(&self.description).as_deref(),
-            0..=DESCRIPTION_MAX,
-        );
+        invalid.optional_text("description", text(&self.description).as_deref(), 0..=DESCRIPTION_MAX);
         tags(self.tags.as_deref().unwrap_or_default(), invalid);
     }
 }
 
 fn tags(tags: &[String], invalid: &mut Invalid) {
-    invalid.require(
-        tags.len() <= TAGS_MAX,
-        "tags",
-        "too_many",
-        "may be 20 at most",
-    );
+    invalid.require(tags.len() <= TAGS_MAX, "tags", "too_many", "may be 20 at most");
     let mut seen = BTreeSet::new();
     // Only as many as may be named in an answer: the list is too long already.
     for (index, tag) in tags.iter().enumerate().take(TAGS_MAX) {
         let field = format!("tags[{index}]");
         invalid.name(&field, tag, TAG_MAX);
-        invalid.require(
-            *tag == tag.to_lowercase(),
-            &field,
-            "not_lower_case",
-            "must be lower case",
-        );
-        invalid.require(
-            seen.insert(tag),
-            &field,
-            "duplicate",
-            "stands there already",
-        );
+        invalid.require(*tag == tag.to_lowercase(), &field, "not_lower_case", "must be lower case");
+        invalid.require(seen.insert(tag), &field, "duplicate", "stands there already");
     }
 }
 

@@ -28,19 +28,10 @@ pub struct ApiFilter {
 impl ApiFilter {
     /// 400 for texts longer than anything they could find.
     pub fn check(&self) -> Result<(), Error> {
-        let too_long = |text: &Option<String>, max| {
-            text.as_ref().is_some_and(|text| text.chars().count() > max)
-        };
-        for (field, long) in [
-            ("tag", too_long(&self.tag, TAG_MAX)),
-            ("q", too_long(&self.q, NAME_MAX)),
-        ] {
+        let too_long = |text: &Option<String>, max| text.as_ref().is_some_and(|text| text.chars().count() > max);
+        for (field, long) in [("tag", too_long(&self.tag, TAG_MAX)), ("q", too_long(&self.q, NAME_MAX))] {
             if long {
-                return Err(Error::bad_request(
-                    field,
-                    "too_long",
-                    "is longer than any there could be",
-                ));
+                return Err(Error::bad_request(field, "too_long", "is longer than any there could be"));
             }
         }
         Ok(())

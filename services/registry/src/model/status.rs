@@ -8,9 +8,7 @@ use diesel::sql_types::Text;
 use serde::{Deserialize, Serialize};
 
 /// Where a version stands in its life.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsExpression, FromSqlRow,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, AsExpression, FromSqlRow)]
 #[serde(rename_all = "lowercase")]
 #[diesel(sql_type = Text)]
 pub enum Status {
@@ -97,12 +95,7 @@ mod tests {
     #[test]
     fn production_is_left_for_good() {
         for status in [Status::Production, Status::Deprecated, Status::Retired] {
-            assert!(
-                status
-                    .next()
-                    .iter()
-                    .all(|next| matches!(next, Status::Deprecated | Status::Retired))
-            );
+            assert!(status.next().iter().all(|next| matches!(next, Status::Deprecated | Status::Retired)));
         }
     }
 }

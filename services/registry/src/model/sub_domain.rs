@@ -68,11 +68,7 @@ pub struct NewSubDomain {
 impl Validate for NewSubDomain {
     fn validate(&self, invalid: &mut Invalid) {
         invalid.name("name", &self.name, NAME_MAX);
-        invalid.optional_text(
-            "description",
-            self.description.as_deref(),
-            0..=DESCRIPTION_MAX,
-        );
+        invalid.optional_text("description", self.description.as_deref(), 0..=DESCRIPTION_MAX);
     }
 }
 

@@ -42,23 +42,13 @@ impl TagPage {
             .decode(cursor)
             .ok()
             .and_then(|bytes| {
-                let rest = bytes
-                    .strip_prefix(MARK)?
-                    .strip_prefix(organisation.0.as_bytes())?;
+                let rest = bytes.strip_prefix(MARK)?.strip_prefix(organisation.0.as_bytes())?;
                 let (length, tag) = rest.split_first()?;
                 // The length tells a whole tag from a piece of one.
                 let whole = usize::from(*length) == tag.len();
-                String::from_utf8(tag.to_vec())
-                    .ok()
-                    .filter(|tag| whole && !tag.is_empty() && !tag.contains('\0'))
+                String::from_utf8(tag.to_vec()).ok().filter(|tag| whole && !tag.is_empty() && !tag.contains('\0'))
             })
-            .ok_or_else(|| {
-                Error::bad_request(
-                    "cursor",
-                    "invalid_cursor",
-                    "must be a nextCursor of this very list",
-                )
-            })
+            .ok_or_else(|| Error::bad_request("cursor", "invalid_cursor", "must be a nextCursor of this very list"))
     }
 
     /// The answer, from up to one row more than `limit`.
@@ -72,10 +62,7 @@ impl TagPage {
             let length = [u8::try_from(tag.len()).unwrap_or_default()];
             URL_SAFE_NO_PAD.encode([MARK, organisation.0.as_bytes(), &length, tag].concat())
         });
-        Paged {
-            items: rows,
-            next_cursor,
-        }
+        Paged { items: rows, next_cursor }
     }
 }
 
@@ -84,24 +71,13 @@ mod tests {
     use super::*;
 
     fn at(cursor: &str) -> TagPage {
-        TagPage {
-            limit: None,
-            cursor: Some(cursor.to_owned()),
-        }
+        TagPage { limit: None, cursor: Some(cursor.to_owned()) }
     }
 
     #[test]
     fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
-        let (here, there) = (
-            OrganisationId(uuid::Uuid::now_v7()),
-            OrganisationId(uuid::Uuid::now_v7()),
-        );
-        let rows = ["a", "b"]
-            .map(|name| Tag {
-                name: name.into(),
-                apis: 1,
-            })
-            .to_vec();
+        let (here, there) = (OrganisationId(uuid::Uuid::now_v7()), OrganisationId(uuid::Uuid::now_v7()));
+        let rows = ["a", "b"].map(|name| Tag { name: name.into(), apis: 1 }).to_vec();
         let page = TagPage::finish(here, 1, rows);
         let cursor = page.next_cursor.expect("there is a second page");
         assert_eq!(at(&cursor).after(here), Ok("a".to_owned()));

@@ -27,13 +27,8 @@ pub struct VersionSummary {
 
 impl FromSql<Record<(Integer, Integer, Text)>, Pg> for VersionSummary {
     fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
-        let (major, minor, status) =
-            FromSql::<Record<(Integer, Integer, Text)>, Pg>::from_sql(bytes)?;
-        Ok(Self {
-            major,
-            minor,
-            status,
-        })
+        let (major, minor, status) = FromSql::<Record<(Integer, Integer, Text)>, Pg>::from_sql(bytes)?;
+        Ok(Self { major, minor, status })
     }
 }
 
@@ -108,18 +103,12 @@ impl Segment for Number {
     /// never was: that version isn't found.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let number = |part: &str| {
-            let digits =
-                (1..=10).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+            let digits = (1..=10).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
             let shortest = digits && (part == "0" || !part.starts_with('0'));
             shortest.then(|| part.parse().unwrap_or(-1))
         };
         text.split_once('.')
-            .and_then(|(major, minor)| {
-                Some(Self {
-                    major: number(major)?,
-                    minor: number(minor)?,
-                })
-            })
+            .and_then(|(major, minor)| Some(Self { major: number(major)?, minor: number(minor)? }))
             .ok_or("must be a version: major.minor")
     }
 }
@@ -131,25 +120,8 @@ mod tests {
 
     #[test]
     fn a_version_has_one_form() {
-        assert_eq!(
-            Number::parse("10.2"),
-            Ok(Number {
-                major: 10,
-                minor: 2
-            })
-        );
-        for wrong in [
-            "",
-            "1",
-            "1.",
-            ".1",
-            "01.1",
-            "+1.0",
-            "-1.0",
-            "1.0.0",
-            "1.x",
-            "99999999999.0",
-        ] {
+        assert_eq!(Number::parse("10.2"), Ok(Number { major: 10, minor: 2 }));
+        for wrong in ["", "1", "1.", ".1", "01.1", "+1.0", "-1.0", "1.0.0", "1.x", "99999999999.0"] {
             assert!(Number::parse(wrong).is_err(), "{wrong}");
         }
         let none = Number::parse("2147483648.0").map(|number| number.major);

@@ -40,9 +40,7 @@ impl Target {
 impl FromSql<Text, Pg> for Target {
     fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
         let text = <String as FromSql<Text, Pg>>::from_sql(bytes)?;
-        let known = [Self::Api, Self::Domain, Self::SubDomain]
-            .into_iter()
-            .find(|kind| kind.as_str() == text);
+        let known = [Self::Api, Self::Domain, Self::SubDomain].into_iter().find(|kind| kind.as_str() == text);
         known.ok_or_else(|| format!("unknown kind {text}").into())
     }
 }

@@ -58,32 +58,15 @@ pub(super) fn create(
         standing::check(connection, create.organisation)?;
     }
     let new = body.check()?;
-    kit::idempotency::once(
-        connection,
-        SCHEMA,
-        &create.idempotency,
-        &create.meta,
-        |connection| {
-            let id = ApiId::new(create.meta.now);
-            insert(connection, create, id, &new)?;
-            let (business, technical) = (new.business_owner_id, new.technical_owner_id);
-            shape(&owned(
-                connection,
-                create.organisation,
-                id,
-                business,
-                technical,
-            )?)
-        },
-    )
+    kit::idempotency::once(connection, SCHEMA, &create.idempotency, &create.meta, |connection| {
+        let id = ApiId::new(create.meta.now);
+        insert(connection, create, id, &new)?;
+        let (business, technical) = (new.business_owner_id, new.technical_owner_id);
+        shape(&owned(connection, create.organisation, id, business, technical)?)
+    })
 }
 
-fn insert(
-    connection: &mut PgConnection,
-    create: &Create,
-    id: ApiId,
-    new: &NewApi,
-) -> Result<(), Error> {
+fn insert(connection: &mut PgConnection, create: &Create, id: ApiId, new: &NewApi) -> Result<(), Error> {
     let NewVersion { major, minor } = new.version.unwrap_or(NewVersion::FIRST);
     let after = new.change();
     let statement = CreateApi {
@@ -104,12 +87,7 @@ fn insert(
         after: &after,
     };
     let attempt = |connection: &mut PgConnection| -> Result<Reservation, Error> {
-        written(
-            statement
-                .clone()
-                .get_result(connection)
-                .map_err(Error::from),
-        )
+        written(statement.clone().get_result(connection).map_err(Error::from))
     };
     Resource::Apis.reserve(connection, create.organisation, attempt, nowhere)?;
     kit::changes::recorded();

@@ -24,11 +24,7 @@ struct ListApis<'a> {
 
 impl QueryFragment<Pg> for ListApis<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        out.push_sql(concat!(
-            "select st.standing, ",
-            api_columns!(),
-            " from (select "
-        ));
+        out.push_sql(concat!("select st.standing, ", api_columns!(), " from (select "));
         out.push_bind_param::<Uuid, _>(&self.organisation)?;
         out.push_sql(
             "::uuid as organisation_id) q
@@ -117,14 +113,6 @@ pub(super) fn list(
     filter: &ApiFilter,
     page: &Page,
 ) -> Result<Paged<Api>, Error> {
-    let rows = ListApis {
-        organisation,
-        filter,
-        after: page.after,
-        limit: page.fetch(),
-    }
-    .load(connection)?;
-    Ok(page.finish(items(rows)?, |api: &Api| {
-        Keyset::new(api.created_at, api.id)
-    }))
+    let rows = ListApis { organisation, filter, after: page.after, limit: page.fetch() }.load(connection)?;
+    Ok(page.finish(items(rows)?, |api: &Api| Keyset::new(api.created_at, api.id)))
 }

@@ -55,35 +55,17 @@ pub(super) fn update(
         return Ok(before);
     }
     // Only who is new: who owns already can't be deleted meanwhile.
-    let business = new
-        .business_owner_id
-        .filter(|_| new.business_owner_id != old.business_owner_id);
-    let technical = new
-        .technical_owner_id
-        .filter(|_| new.technical_owner_id != old.technical_owner_id);
+    let business = new.business_owner_id.filter(|_| new.business_owner_id != old.business_owner_id);
+    let technical = new.technical_owner_id.filter(|_| new.technical_owner_id != old.technical_owner_id);
     owners::check(connection, organisation, business, technical)?;
     rewrite(connection, change, id, &new)?;
     let after = owned(connection, organisation, id, business, technical)?;
     let (was, is) = (before.change(), after.change());
-    pg::record(
-        connection,
-        &change.meta,
-        organisation,
-        "ApiModified",
-        id.0,
-        after.version,
-        Some(was),
-        Some(is),
-    )?;
+    pg::record(connection, &change.meta, organisation, "ApiModified", id.0, after.version, Some(was), Some(is))?;
     Ok(after)
 }
 
-fn rewrite(
-    connection: &mut PgConnection,
-    change: &Change,
-    id: ApiId,
-    new: &Asked,
-) -> Result<(), Error> {
+fn rewrite(connection: &mut PgConnection, change: &Change, id: ApiId, new: &Asked) -> Result<(), Error> {
     let tags: Vec<&str> = new.tags.iter().map(String::as_str).collect();
     let update = UpdateApi {
         organisation_id: change.organisation,
@@ -112,42 +94,20 @@ pub(super) fn relocate(
     if sub_domain_id.0 == before.sub_domain.id {
         return Ok(before);
     }
-    let relocate = MoveApi {
-        organisation_id: organisation,
-        id,
-        sub_domain_id,
-        now: change.meta.now,
-    };
+    let relocate = MoveApi { organisation_id: organisation, id, sub_domain_id, now: change.meta.now };
     written(relocate.execute(connection).map_err(Error::from))?;
     let after = apis::find(connection, organisation, id)?;
     let (was, is) = (before.change(), after.change());
-    pg::record(
-        connection,
-        &change.meta,
-        organisation,
-        "ApiMoved",
-        id.0,
-        after.version,
-        Some(was),
-        Some(is),
-    )?;
+    pg::record(connection, &change.meta, organisation, "ApiMoved", id.0, after.version, Some(was), Some(is))?;
     Ok(after)
 }
 
-pub(super) fn delete(
-    connection: &mut PgConnection,
-    change: &Change,
-    id: ApiId,
-) -> Result<(), Error> {
+pub(super) fn delete(connection: &mut PgConnection, change: &Change, id: ApiId) -> Result<(), Error> {
     let organisation = change.organisation;
     let before = apis::locked(connection, organisation, id)?;
     change.if_match.check(before.version)?;
     Resource::Apis.release(connection, organisation)?;
-    DeleteApi {
-        organisation_id: organisation,
-        id,
-    }
-    .execute(connection)?;
+    DeleteApi { organisation_id: organisation, id }.execute(connection)?;
     pg::record(
         connection,
         &change.meta,
@@ -171,14 +131,8 @@ pub(super) fn owned(
 ) -> Result<Api, Error> {
     let api = apis::find(connection, organisation, id)?;
     owners::require(&[
-        (
-            "businessOwnerId",
-            business.is_none() || api.business_owner.is_some(),
-        ),
-        (
-            "technicalOwnerId",
-            technical.is_none() || api.technical_owner.is_some(),
-        ),
+        ("businessOwnerId", business.is_none() || api.business_owner.is_some()),
+        ("technicalOwnerId", technical.is_none() || api.technical_owner.is_some()),
     ])?;
     Ok(api)
 }
@@ -186,26 +140,14 @@ pub(super) fn owned(
 /// What the constraints of an API mean.
 pub(super) fn written<T>(result: Result<T, Error>) -> Result<T, Error> {
     result
-        .on_constraint("apis_name_key", || {
-            Error::conflict("name-taken", "the organisation has an API of this name")
-        })
+        .on_constraint("apis_name_key", || Error::conflict("name-taken", "the organisation has an API of this name"))
         .on_constraint("apis_sub_domain_id_fkey", nowhere)
-        .on_constraint("apis_business_owner_id_fkey", || {
-            owners::unknown("businessOwnerId")
-        })
-        .on_constraint("apis_technical_owner_id_fkey", || {
-            owners::unknown("technicalOwnerId")
-        })
+        .on_constraint("apis_business_owner_id_fkey", || owners::unknown("businessOwnerId"))
+        .on_constraint("apis_technical_owner_id_fkey", || owners::unknown("technicalOwnerId"))
         // What is lower case to the database may differ for a letter newer than one of the two.
-        .on_constraint("api_tags_tag_check", || {
-            Error::invalid("tags", "not_lower_case", "must be lower case")
-        })
+        .on_constraint("api_tags_tag_check", || Error::invalid("tags", "not_lower_case", "must be lower case"))
 }
 
 pub(super) fn nowhere() -> Error {
-    Error::invalid(
-        "subDomainId",
-        "not_found",
-        "must be a sub domain of the organisation",
-    )
+    Error::invalid("subDomainId", "not_found", "must be a sub domain of the organisation")
 }

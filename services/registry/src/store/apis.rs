@@ -114,51 +114,25 @@ kit::statement! {
         ) a on true"
 }
 
-pub(super) fn find(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    id: ApiId,
-) -> Result<Api, Error> {
-    found(
-        FindApi {
-            organisation_id,
-            id,
-        }
-        .get_result(connection)?,
-    )
+pub(super) fn find(connection: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Api, Error> {
+    found(FindApi { organisation_id, id }.get_result(connection)?)
 }
 
 /// Each API as [`find`] finds it, by one statement.
 pub(super) fn find_all(connection: &mut PgConnection, keys: &[ApiKey]) -> Found<Api> {
     if let &[(organisation_id, id)] = keys {
-        let alone = FindApi {
-            organisation_id,
-            id,
-        };
+        let alone = FindApi { organisation_id, id };
         return Ok(vec![found(alone.get_result(connection)?)]);
     }
     let (organisation_ids, ids): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
-    let shared = FindApis {
-        organisation_ids: &organisation_ids,
-        ids: &ids,
-    };
+    let shared = FindApis { organisation_ids: &organisation_ids, ids: &ids };
     let rows: Vec<(i64, Standing<Option<Api>>)> = shared.load(connection)?;
     Ok(in_order(keys.len(), rows)?.into_iter().map(found).collect())
 }
 
 /// The API as it is under its lock. Read in a statement after the lock's own, whose snapshot may be older than the
 /// transaction that was waited for: its versions and tags would be.
-pub(super) fn locked(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    id: ApiId,
-) -> Result<Api, Error> {
-    let _version: i64 = found(
-        LockApi {
-            organisation_id,
-            id,
-        }
-        .get_result(connection)?,
-    )?;
+pub(super) fn locked(connection: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Api, Error> {
+    let _version: i64 = found(LockApi { organisation_id, id }.get_result(connection)?)?;
     find(connection, organisation_id, id)
 }

@@ -20,16 +20,8 @@ pub(super) fn list(
     page: &Page,
 ) -> Result<Paged<Domain>, Error> {
     let (created_at, after) = pg::place(page);
-    let rows = ListDomains {
-        organisation_id,
-        created_at,
-        after,
-        limit: page.fetch(),
-    }
-    .load(connection)?;
-    Ok(page.finish(items(rows)?, |domain: &Domain| {
-        kit::Keyset::new(domain.created_at, domain.id)
-    }))
+    let rows = ListDomains { organisation_id, created_at, after, limit: page.fetch() }.load(connection)?;
+    Ok(page.finish(items(rows)?, |domain: &Domain| kit::Keyset::new(domain.created_at, domain.id)))
 }
 
 pub(super) fn find(
@@ -37,13 +29,7 @@ pub(super) fn find(
     organisation_id: OrganisationId,
     id: DomainId,
 ) -> Result<Domain, Error> {
-    found(
-        FindDomain {
-            organisation_id,
-            id,
-        }
-        .get_result(connection)?,
-    )
+    found(FindDomain { organisation_id, id }.get_result(connection)?)
 }
 
 pub(super) fn create(
@@ -57,45 +43,38 @@ pub(super) fn create(
         standing::check(connection, organisation)?;
     }
     let new = body.check()?;
-    kit::idempotency::once(
-        connection,
-        super::SCHEMA,
-        &create.idempotency,
-        &create.meta,
-        |connection| {
-            let reserve = ReserveDomain {
-                organisation_id: organisation,
-                parent: None,
-                business: new.business_owner_id,
-                technical: None,
-            };
-            let attempt =
-                |connection: &mut PgConnection| Ok(reserve.clone().get_result(connection)?);
-            Resource::Domains.reserve(connection, organisation, attempt, || Error::NotFound)?;
-            let id = DomainId::new(create.meta.now);
-            let insert = InsertDomain {
-                organisation_id: organisation,
-                id,
-                name: &new.name,
-                description: new.description.as_deref(),
-                business_owner_id: new.business_owner_id,
-                now: create.meta.now,
-            };
-            written(insert.execute(connection).map_err(Error::from))?;
-            let made = owned(connection, organisation, id, &new)?;
-            pg::record(
-                connection,
-                &create.meta,
-                organisation,
-                "DomainCreated",
-                id.0,
-                made.version,
-                None,
-                Some(made.change()),
-            )?;
-            shape(&made)
-        },
-    )
+    kit::idempotency::once(connection, super::SCHEMA, &create.idempotency, &create.meta, |connection| {
+        let reserve = ReserveDomain {
+            organisation_id: organisation,
+            parent: None,
+            business: new.business_owner_id,
+            technical: None,
+        };
+        let attempt = |connection: &mut PgConnection| Ok(reserve.clone().get_result(connection)?);
+        Resource::Domains.reserve(connection, organisation, attempt, || Error::NotFound)?;
+        let id = DomainId::new(create.meta.now);
+        let insert = InsertDomain {
+            organisation_id: organisation,
+            id,
+            name: &new.name,
+            description: new.description.as_deref(),
+            business_owner_id: new.business_owner_id,
+            now: create.meta.now,
+        };
+        written(insert.execute(connection).map_err(Error::from))?;
+        let made = owned(connection, organisation, id, &new)?;
+        pg::record(
+            connection,
+            &create.meta,
+            organisation,
+            "DomainCreated",
+            id.0,
+            made.version,
+            None,
+            Some(made.change()),
+        )?;
+        shape(&made)
+    })
 }
 
 pub(super) fn update(
@@ -126,35 +105,19 @@ pub(super) fn update(
     written(update.execute(connection).map_err(Error::from))?;
     let after = owned(connection, organisation, id, &new)?;
     let (was, is) = (before.change(), after.change());
-    pg::record(
-        connection,
-        &change.meta,
-        organisation,
-        "DomainModified",
-        id.0,
-        after.version,
-        Some(was),
-        Some(is),
-    )?;
+    pg::record(connection, &change.meta, organisation, "DomainModified", id.0, after.version, Some(was), Some(is))?;
     Ok(after)
 }
 
-pub(super) fn delete(
-    connection: &mut PgConnection,
-    change: &Change,
-    id: DomainId,
-) -> Result<(), Error> {
+pub(super) fn delete(connection: &mut PgConnection, change: &Change, id: DomainId) -> Result<(), Error> {
     let organisation = change.organisation;
     let before = locked(connection, change, id)?;
     Resource::Domains.release(connection, organisation)?;
-    DeleteDomain {
-        organisation_id: organisation,
-        id,
-    }
-    .execute(connection)
-    .on_constraint("sub_domains_domain_id_fkey", || {
-        Error::conflict("children-exist", "the domain still has sub domains")
-    })?;
+    DeleteDomain { organisation_id: organisation, id }
+        .execute(connection)
+        .on_constraint("sub_domains_domain_id_fkey", || {
+            Error::conflict("children-exist", "the domain still has sub domains")
+        })?;
     pg::record(
         connection,
         &change.meta,
@@ -172,13 +135,7 @@ pub(super) fn delete(
 /// snapshot may be older than the transaction that was waited for.
 fn locked(connection: &mut PgConnection, change: &Change, id: DomainId) -> Result<Domain, Error> {
     let organisation_id = change.organisation;
-    let version: i64 = found(
-        LockDomain {
-            organisation_id,
-            id,
-        }
-        .get_result(connection)?,
-    )?;
+    let version: i64 = found(LockDomain { organisation_id, id }.get_result(connection)?)?;
     change.if_match.check(version)?;
     find(connection, organisation_id, id)
 }
@@ -191,10 +148,7 @@ fn owned(
     new: &NewDomain,
 ) -> Result<Domain, Error> {
     let domain = find(connection, organisation, id)?;
-    owners::require(&[(
-        "businessOwnerId",
-        new.business_owner_id.is_none() || domain.business_owner.is_some(),
-    )])?;
+    owners::require(&[("businessOwnerId", new.business_owner_id.is_none() || domain.business_owner.is_some())])?;
     Ok(domain)
 }
 
@@ -204,9 +158,7 @@ fn written(result: Result<usize, Error>) -> Result<(), Error> {
         .on_constraint("domains_name_key", || {
             Error::conflict("name-taken", "the organisation has a domain of this name")
         })
-        .on_constraint("domains_business_owner_id_fkey", || {
-            owners::unknown("businessOwnerId")
-        })
+        .on_constraint("domains_business_owner_id_fkey", || owners::unknown("businessOwnerId"))
         .on_constraint("domains_organisation_id_fkey", || Error::NotFound)
         .map(drop)
 }

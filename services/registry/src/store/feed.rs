@@ -27,18 +27,7 @@ kit::statement! {
         order by c.xid, c.id"
 }
 
-type Row = (
-    String,
-    i64,
-    String,
-    String,
-    i64,
-    Option<LoginId>,
-    String,
-    DateTime<Utc>,
-    Option<Value>,
-    Option<Value>,
-);
+type Row = (String, i64, String, String, i64, Option<LoginId>, String, DateTime<Utc>, Option<Value>, Option<Value>);
 
 pub(super) fn list(
     connection: &mut PgConnection,
@@ -47,34 +36,13 @@ pub(super) fn list(
     limit: i64,
 ) -> Result<Items, Error> {
     let xid = after.xid.to_string();
-    let rows: Vec<Standing<Option<Row>>> = ListChanges {
-        organisation_id,
-        xid: &xid,
-        id: after.id,
-        limit,
-    }
-    .load(connection)?;
+    let rows: Vec<Standing<Option<Row>>> =
+        ListChanges { organisation_id, xid: &xid, id: after.id, limit }.load(connection)?;
     let mut end = after;
     let mut found = Vec::with_capacity(rows.len());
-    for (xid, id, kind, entity_id, version, actor_id, request_id, at, before, after) in items(rows)?
-    {
-        end = Place {
-            xid: xid.parse().map_err(Error::internal)?,
-            id,
-        };
-        found.push(Item {
-            kind,
-            entity_id,
-            version,
-            actor_id,
-            request_id,
-            at,
-            before,
-            after,
-        });
+    for (xid, id, kind, entity_id, version, actor_id, request_id, at, before, after) in items(rows)? {
+        end = Place { xid: xid.parse().map_err(Error::internal)?, id };
+        found.push(Item { kind, entity_id, version, actor_id, request_id, at, before, after });
     }
-    Ok(Items {
-        items: found,
-        next: end.encode(super::SCHEMA),
-    })
+    Ok(Items { items: found, next: end.encode(super::SCHEMA) })
 }

@@ -58,7 +58,9 @@ macro_rules! reservation {
         concat!(
             " select asked.standing, asked.plan_code, asked.most, asked.placed, asked.business, asked.technical,
                 exists (select from counted),
-                (select u.", $column, " from registry.usage u where u.organisation_id = $1)
+                (select u.",
+            $column,
+            " from registry.usage u where u.organisation_id = $1)
             from asked"
         )
     };
@@ -70,16 +72,8 @@ pub(super) mod row {
     use diesel::sql_types::*;
 
     /// Standing, plan, limit, three references, counted, used.
-    pub type Reservation = (
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Integer>,
-        Bool,
-        Bool,
-        Bool,
-        Bool,
-        Nullable<Integer>,
-    );
+    pub type Reservation =
+        (Nullable<Text>, Nullable<Text>, Nullable<Integer>, Bool, Bool, Bool, Bool, Nullable<Integer>);
 }
 
 kit::statement! {
@@ -157,43 +151,18 @@ impl Resource {
         if !tried.placed {
             return Err(missing());
         }
-        owners::require(&[
-            ("businessOwnerId", tried.business),
-            ("technicalOwnerId", tried.technical),
-        ])?;
+        owners::require(&[("businessOwnerId", tried.business), ("technicalOwnerId", tried.technical)])?;
         let most = tried.most.unwrap_or_default();
         // The count is the snapshot's; the row that was found full may be newer. It was full, whatever the snapshot says.
         let used = tried.used.unwrap_or_default().max(most);
-        Err(Error::plan_limit(
-            self.name(),
-            &plan,
-            most.into(),
-            used.into(),
-        ))
+        Err(Error::plan_limit(self.name(), &plan, most.into(), used.into()))
     }
 
     /// Counts one less. Before the row itself goes: the counter is the first lock of creates, and so of deletes.
-    pub fn release(
-        self,
-        connection: &mut PgConnection,
-        organisation_id: OrganisationId,
-    ) -> Result<(), Error> {
+    pub fn release(self, connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<(), Error> {
         let one = |resource| i32::from(self == resource);
-        let (apis, domains, sub_domains) =
-            (one(Self::Apis), one(Self::Domains), one(Self::SubDomains));
-        let released = Release {
-            organisation_id,
-            apis,
-            domains,
-            sub_domains,
-        }
-        .execute(connection)?;
-        if released == 1 {
-            Ok(())
-        } else {
-            Err(Error::internal(
-                "something is deleted that was never counted",
-            ))
-        }
+        let (apis, domains, sub_domains) = (one(Self::Apis), one(Self::Domains), one(Self::SubDomains));
+        let released = Release { organisation_id, apis, domains, sub_domains }.execute(connection)?;
+        if released == 1 { Ok(()) } else { Err(Error::internal("something is deleted that was never counted")) }
     }
 }

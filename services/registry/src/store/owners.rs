@@ -26,15 +26,9 @@ pub fn require(owners: &[Owner]) -> Result<(), Error> {
     let missing: Vec<FieldError> = owners
         .iter()
         .filter(|(_, there)| !there)
-        .map(|(field, _)| {
-            FieldError::new(*field, "not_found", "must be a person of the organisation")
-        })
+        .map(|(field, _)| FieldError::new(*field, "not_found", "must be a person of the organisation"))
         .collect();
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::Invalid(missing))
-    }
+    if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
 }
 
 /// The 422 of an owner whom not even a tombstone is left of: the foreign key knew it.
@@ -53,11 +47,6 @@ pub fn check(
     if business.is_none() && technical.is_none() {
         return Ok(());
     }
-    let (first, second) = FindPersons {
-        organisation_id,
-        business,
-        technical,
-    }
-    .get_result(connection)?;
+    let (first, second) = FindPersons { organisation_id, business, technical }.get_result(connection)?;
     require(&[("businessOwnerId", first), ("technicalOwnerId", second)])
 }

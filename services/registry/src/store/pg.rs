@@ -11,13 +11,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ApiKey, Change, Create, SCHEMA, Shape, Store};
-use super::{
-    api_create, api_list, api_writes, apis, domains, feed, sub_domains, tags, versions, watches,
-};
+use super::{api_create, api_list, api_writes, apis, domains, feed, sub_domains, tags, versions, watches};
 use crate::model::{
-    Api, ApiFilter, ApiMove, ApiPatch, Domain, DomainPatch, NewApi, NewDomain, NewStatus,
-    NewSubDomain, NewVersion, NewWatch, Number, SubDomain, SubDomainMove, SubDomainPatch, Tag,
-    Version, Watch,
+    Api, ApiFilter, ApiMove, ApiPatch, Domain, DomainPatch, NewApi, NewDomain, NewStatus, NewSubDomain, NewVersion,
+    NewWatch, Number, SubDomain, SubDomainMove, SubDomainPatch, Tag, Version, Watch,
 };
 
 /// The registry in Postgres.
@@ -34,17 +31,11 @@ impl PgStore {
 
 /// The place a page starts after; the first page starts after a place before all rows, so that it is the same statement.
 pub(super) fn place(page: &Page) -> (DateTime<Utc>, Uuid) {
-    page.after
-        .map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |place| {
-            (place.created_at, place.id)
-        })
+    page.after.map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |place| (place.created_at, place.id))
 }
 
 /// Adds a row to the feed.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "a row's columns; named where the row is made, in kit"
-)]
+#[expect(clippy::too_many_arguments, reason = "a row's columns; named where the row is made, in kit")]
 pub(super) fn record(
     connection: &mut PgConnection,
     meta: &Meta,
@@ -56,55 +47,29 @@ pub(super) fn record(
     after: Option<Value>,
 ) -> Result<(), Error> {
     let (organisation_id, entity_id) = (Some(organisation), entity.to_string());
-    let change = kit::changes::Change {
-        kind,
-        organisation_id,
-        entity_id,
-        version,
-        before,
-        after,
-    };
+    let change = kit::changes::Change { kind, organisation_id, entity_id, version, before, after };
     kit::changes::record(connection, SCHEMA, meta, change)
 }
 
 impl Store for PgStore {
-    fn list_domains(
-        &self,
-        organisation: OrganisationId,
-        page: &Page,
-    ) -> Result<Paged<Domain>, Error> {
-        self.db
-            .read(|connection| domains::list(connection, organisation, page))
+    fn list_domains(&self, organisation: OrganisationId, page: &Page) -> Result<Paged<Domain>, Error> {
+        self.db.read(|connection| domains::list(connection, organisation, page))
     }
 
     fn find_domain(&self, organisation: OrganisationId, id: DomainId) -> Result<Domain, Error> {
-        self.db
-            .read(|connection| domains::find(connection, organisation, id))
+        self.db.read(|connection| domains::find(connection, organisation, id))
     }
 
-    fn create_domain(
-        &self,
-        create: &Create,
-        body: Json<NewDomain>,
-        shape: Shape<'_, Domain>,
-    ) -> Answer {
-        self.db
-            .write(|connection| domains::create(connection, create, body, shape))
+    fn create_domain(&self, create: &Create, body: Json<NewDomain>, shape: Shape<'_, Domain>) -> Answer {
+        self.db.write(|connection| domains::create(connection, create, body, shape))
     }
 
-    fn update_domain(
-        &self,
-        change: &Change,
-        id: DomainId,
-        body: Json<DomainPatch>,
-    ) -> Result<Domain, Error> {
-        self.db
-            .write(|connection| domains::update(connection, change, id, body))
+    fn update_domain(&self, change: &Change, id: DomainId, body: Json<DomainPatch>) -> Result<Domain, Error> {
+        self.db.write(|connection| domains::update(connection, change, id, body))
     }
 
     fn delete_domain(&self, change: &Change, id: DomainId) -> Result<(), Error> {
-        self.db
-            .write(|connection| domains::delete(connection, change, id))
+        self.db.write(|connection| domains::delete(connection, change, id))
     }
 
     fn list_sub_domains(
@@ -113,17 +78,11 @@ impl Store for PgStore {
         domain: DomainId,
         page: &Page,
     ) -> Result<Paged<SubDomain>, Error> {
-        self.db
-            .read(|connection| sub_domains::list(connection, organisation, domain, page))
+        self.db.read(|connection| sub_domains::list(connection, organisation, domain, page))
     }
 
-    fn find_sub_domain(
-        &self,
-        organisation: OrganisationId,
-        id: SubDomainId,
-    ) -> Result<SubDomain, Error> {
-        self.db
-            .read(|connection| sub_domains::find(connection, organisation, id))
+    fn find_sub_domain(&self, organisation: OrganisationId, id: SubDomainId) -> Result<SubDomain, Error> {
+        self.db.read(|connection| sub_domains::find(connection, organisation, id))
     }
 
     fn create_sub_domain(
@@ -133,8 +92,7 @@ impl Store for PgStore {
         body: Json<NewSubDomain>,
         shape: Shape<'_, SubDomain>,
     ) -> Answer {
-        self.db
-            .write(|connection| sub_domains::create(connection, create, domain, body, shape))
+        self.db.write(|connection| sub_domains::create(connection, create, domain, body, shape))
     }
 
     fn update_sub_domain(
@@ -143,33 +101,19 @@ impl Store for PgStore {
         id: SubDomainId,
         body: Json<SubDomainPatch>,
     ) -> Result<SubDomain, Error> {
-        self.db
-            .write(|connection| sub_domains::update(connection, change, id, body))
+        self.db.write(|connection| sub_domains::update(connection, change, id, body))
     }
 
-    fn move_sub_domain(
-        &self,
-        change: &Change,
-        id: SubDomainId,
-        body: Json<SubDomainMove>,
-    ) -> Result<SubDomain, Error> {
-        self.db
-            .write(|connection| sub_domains::relocate(connection, change, id, body))
+    fn move_sub_domain(&self, change: &Change, id: SubDomainId, body: Json<SubDomainMove>) -> Result<SubDomain, Error> {
+        self.db.write(|connection| sub_domains::relocate(connection, change, id, body))
     }
 
     fn delete_sub_domain(&self, change: &Change, id: SubDomainId) -> Result<(), Error> {
-        self.db
-            .write(|connection| sub_domains::delete(connection, change, id))
+        self.db.write(|connection| sub_domains::delete(connection, change, id))
     }
 
-    fn list_apis(
-        &self,
-        organisation: OrganisationId,
-        filter: &ApiFilter,
-        page: &Page,
-    ) -> Result<Paged<Api>, Error> {
-        self.db
-            .read(|connection| api_list::list(connection, organisation, filter, page))
+    fn list_apis(&self, organisation: OrganisationId, filter: &ApiFilter, page: &Page) -> Result<Paged<Api>, Error> {
+        self.db.read(|connection| api_list::list(connection, organisation, filter, page))
     }
 
     fn find_apis(&self, keys: &[ApiKey]) -> Found<Api> {
@@ -177,44 +121,27 @@ impl Store for PgStore {
     }
 
     fn create_api(&self, create: &Create, body: Json<NewApi>, shape: Shape<'_, Api>) -> Answer {
-        self.db
-            .write(|connection| api_create::create(connection, create, body, shape))
+        self.db.write(|connection| api_create::create(connection, create, body, shape))
     }
 
     fn update_api(&self, change: &Change, id: ApiId, body: Json<ApiPatch>) -> Result<Api, Error> {
-        self.db
-            .write(|connection| api_writes::update(connection, change, id, body))
+        self.db.write(|connection| api_writes::update(connection, change, id, body))
     }
 
     fn move_api(&self, change: &Change, id: ApiId, body: Json<ApiMove>) -> Result<Api, Error> {
-        self.db
-            .write(|connection| api_writes::relocate(connection, change, id, body))
+        self.db.write(|connection| api_writes::relocate(connection, change, id, body))
     }
 
     fn delete_api(&self, change: &Change, id: ApiId) -> Result<(), Error> {
-        self.db
-            .write(|connection| api_writes::delete(connection, change, id))
+        self.db.write(|connection| api_writes::delete(connection, change, id))
     }
 
-    fn list_versions(
-        &self,
-        organisation: OrganisationId,
-        api: ApiId,
-        page: &Page,
-    ) -> Result<Paged<Version>, Error> {
-        self.db
-            .read(|connection| versions::list(connection, organisation, api, page))
+    fn list_versions(&self, organisation: OrganisationId, api: ApiId, page: &Page) -> Result<Paged<Version>, Error> {
+        self.db.read(|connection| versions::list(connection, organisation, api, page))
     }
 
-    fn create_version(
-        &self,
-        create: &Create,
-        api: ApiId,
-        body: Json<NewVersion>,
-        shape: Shape<'_, Version>,
-    ) -> Answer {
-        self.db
-            .write(|connection| versions::create(connection, create, api, body, shape))
+    fn create_version(&self, create: &Create, api: ApiId, body: Json<NewVersion>, shape: Shape<'_, Version>) -> Answer {
+        self.db.write(|connection| versions::create(connection, create, api, body, shape))
     }
 
     fn set_version_status(
@@ -224,23 +151,15 @@ impl Store for PgStore {
         number: Number,
         body: Json<NewStatus>,
     ) -> Result<Version, Error> {
-        self.db
-            .write(|connection| versions::set_status(connection, change, api, number, body))
+        self.db.write(|connection| versions::set_status(connection, change, api, number, body))
     }
 
     fn delete_version(&self, change: &Change, api: ApiId, number: Number) -> Result<(), Error> {
-        self.db
-            .write(|connection| versions::delete(connection, change, api, number))
+        self.db.write(|connection| versions::delete(connection, change, api, number))
     }
 
-    fn list_tags(
-        &self,
-        organisation: OrganisationId,
-        after: &str,
-        limit: i64,
-    ) -> Result<Vec<Tag>, Error> {
-        self.db
-            .read(|connection| tags::list(connection, organisation, after, limit))
+    fn list_tags(&self, organisation: OrganisationId, after: &str, limit: i64) -> Result<Vec<Tag>, Error> {
+        self.db.read(|connection| tags::list(connection, organisation, after, limit))
     }
 
     fn list_watches(
@@ -249,8 +168,7 @@ impl Store for PgStore {
         profile: Option<ProfileId>,
         page: &Page,
     ) -> Result<Paged<Watch>, Error> {
-        self.db
-            .read(|connection| watches::list(connection, organisation, profile, page))
+        self.db.read(|connection| watches::list(connection, organisation, profile, page))
     }
 
     fn create_watch(
@@ -260,8 +178,7 @@ impl Store for PgStore {
         body: Json<NewWatch>,
         shape: Shape<'_, (Watch, bool)>,
     ) -> Answer {
-        self.db
-            .write(|connection| watches::create(connection, create, profile, body, shape))
+        self.db.write(|connection| watches::create(connection, create, profile, body, shape))
     }
 
     fn end_watch(
@@ -271,22 +188,14 @@ impl Store for PgStore {
         profile: Option<ProfileId>,
         id: WatchId,
     ) -> Result<(), Error> {
-        self.db
-            .write(|connection| watches::end(connection, organisation, meta, profile, id))
+        self.db.write(|connection| watches::end(connection, organisation, meta, profile, id))
     }
 
-    fn list_changes(
-        &self,
-        organisation: OrganisationId,
-        after: Place,
-        limit: i64,
-    ) -> Result<Items, Error> {
-        self.db
-            .read(|connection| feed::list(connection, organisation, after, limit))
+    fn list_changes(&self, organisation: OrganisationId, after: Place, limit: i64) -> Result<Items, Error> {
+        self.db.read(|connection| feed::list(connection, organisation, after, limit))
     }
 
     fn list_all_changes(&self, after: Place, limit: i64) -> Result<Items, Error> {
-        self.db
-            .read(|connection| kit::changes::feed(connection, SCHEMA, None, after, limit))
+        self.db.read(|connection| kit::changes::feed(connection, SCHEMA, None, after, limit))
     }
 }

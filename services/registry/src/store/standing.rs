@@ -33,9 +33,7 @@ pub fn found<T>(row: Standing<Option<T>>) -> Result<T, Error> {
 
 /// A list's rows, or 402. There is always one row, which an empty list leaves without an item.
 pub fn items<T>(rows: Vec<Standing<Option<T>>>) -> Result<Vec<T>, Error> {
-    rows.into_iter()
-        .filter_map(|row| unfrozen(row).transpose())
-        .collect()
+    rows.into_iter().filter_map(|row| unfrozen(row).transpose()).collect()
 }
 
 /// 402 for a frozen organisation; for requests that are refused or repeated before any other statement says so.

@@ -33,12 +33,5 @@ pub(super) fn list(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Tag>, Error> {
-    items(
-        ListTags {
-            organisation_id,
-            after,
-            limit: limit + 1,
-        }
-        .load(connection)?,
-    )
+    items(ListTags { organisation_id, after, limit: limit + 1 }.load(connection)?)
 }

@@ -50,12 +50,7 @@ fn calls(house: &House) -> (Vec<Call>, Uuid) {
     // Refused before any statement: no organisation of the token's, no UUID, no token.
     let (first, second) = (&desks[0].0, &desks[1].0);
     let foreign = second.tenant.path(&format!("/apis/{}", second.tenant.org));
-    calls.push(
-        first
-            .service
-            .get(&foreign)
-            .token(&first.tenant.member_token),
-    );
+    calls.push(first.service.get(&foreign).token(&first.tenant.member_token));
     calls.push(second.call("GET", "/apis/none"));
     calls.push(second.service.get(&foreign));
     calls.push(second.call("GET", &format!("/apis/{}", desks[1].1[0])));
@@ -65,9 +60,7 @@ fn calls(house: &House) -> (Vec<Call>, Uuid) {
 /// Reads that wait for a thread.
 fn waiting(house: &House) -> u32 {
     let metrics = house.api().root("/metrics").send().text();
-    let line = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("queue_jobs{lane=\"read\",service=\"registry\"} "));
+    let line = metrics.lines().find_map(|line| line.strip_prefix("queue_jobs{lane=\"read\",service=\"registry\"} "));
     line.unwrap().parse().unwrap()
 }
 
@@ -103,13 +96,8 @@ fn alone_and_together(house: &House, calls: &[Call]) -> [usize; 7] {
             let blocked = "select count(*) from pg_locks where not granted and relation = 'registry.apis'::regclass";
             (sql::number(&mut superuser, blocked) == 1).then_some(())
         });
-        let asked: Vec<_> = calls
-            .iter()
-            .map(|call| scope.spawn(|| seen(call)))
-            .collect();
-        eventually("all that need the database wait", || {
-            (waiting(house) == 61).then_some(())
-        });
+        let asked: Vec<_> = calls.iter().map(|call| scope.spawn(|| seen(call))).collect();
+        eventually("all that need the database wait", || (waiting(house) == 61).then_some(()));
         sql::run(&mut superuser, "rollback").unwrap();
         assert_eq!(holder.join().unwrap(), alone[0]);
         asked.into_iter().map(|seen| seen.join().unwrap()).collect()
@@ -117,8 +105,7 @@ fn alone_and_together(house: &House, calls: &[Call]) -> [usize; 7] {
     for (n, (together, alone)) in together.iter().zip(&alone).enumerate() {
         assert_eq!(together, alone, "call {n}");
     }
-    [200, 402, 404, 500, 403, 400, 401]
-        .map(|status| alone.iter().filter(|seen| seen.0 == status).count())
+    [200, 402, 404, 500, 403, 400, 401].map(|status| alone.iter().filter(|seen| seen.0 == status).count())
 }
 
 #[test]

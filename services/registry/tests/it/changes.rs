@@ -19,11 +19,7 @@ fn rows(connection: &mut PgConnection, request: &str) -> Vec<Value> {
             "select jsonb_agg(to_jsonb(c) order by c.id) from registry.changes c where c.request_id = '{request}'"
         ),
     );
-    if rows.is_empty() {
-        Vec::new()
-    } else {
-        serde_json::from_str(&rows).unwrap()
-    }
+    if rows.is_empty() { Vec::new() } else { serde_json::from_str(&rows).unwrap() }
 }
 
 fn sorted_keys(object: &Value) -> Vec<String> {
@@ -37,11 +33,7 @@ fn check_row(declared: &Value, row: &Value) {
     keys.sort();
     let (before, after) = (&row["before"], &row["after"]);
     assert_eq!(before.is_null(), kind.ends_with("Created"), "{row}");
-    assert_eq!(
-        after.is_null(),
-        kind.ends_with("Deleted") || kind.ends_with("Ended"),
-        "{row}"
-    );
+    assert_eq!(after.is_null(), kind.ends_with("Deleted") || kind.ends_with("Ended"), "{row}");
     for side in [before, after].into_iter().filter(|side| !side.is_null()) {
         assert_eq!(sorted_keys(side), keys, "{kind}");
     }
@@ -64,19 +56,10 @@ fn every_endpoint_leaves_exactly_the_declared_rows() {
         call.header("x-request-id", &request).send().expect(status);
         let rows = rows(&mut reader, &request);
         let kinds: Vec<_> = rows.iter().map(|row| row["kind"].clone()).collect();
-        assert_eq!(
-            json!(kinds),
-            declared["endpoints"][&operation.id],
-            "{}",
-            operation.id
-        );
+        assert_eq!(json!(kinds), declared["endpoints"][&operation.id], "{}", operation.id);
         for row in &rows {
             check_row(&declared, row);
-            assert_eq!(
-                row["xid"], rows[0]["xid"],
-                "one transaction: {}",
-                operation.id
-            );
+            assert_eq!(row["xid"], rows[0]["xid"], "one transaction: {}", operation.id);
             assert_eq!(row["actor_id"], json!(scene.desk.tenant.member_login));
             written_with(&mut reader, row);
         }
@@ -92,15 +75,11 @@ fn written_with(reader: &mut PgConnection, row: &Value) {
         _ => "apis",
     };
     let entity = row["entity_id"].as_str().unwrap();
-    let found = sql::text(
-        reader,
-        &format!("select xmin || ' ' || version from registry.{table} where id = '{entity}'"),
-    );
+    let found =
+        sql::text(reader, &format!("select xmin || ' ' || version from registry.{table} where id = '{entity}'"));
     if !found.is_empty() {
         // xmin is the lower half of the transaction's id; a test's database never gets beyond it.
-        let xid = row["xid"]
-            .as_str()
-            .map_or_else(|| row["xid"].to_string(), str::to_owned);
+        let xid = row["xid"].as_str().map_or_else(|| row["xid"].to_string(), str::to_owned);
         assert_eq!(found, format!("{xid} {}", row["version"]), "{row}");
     }
 }
@@ -115,42 +94,10 @@ fn nothing_is_written_where_nothing_happens() {
     keyed(desk.call("POST", "/domains")).send().expect(201);
     let nothing = [
         (scene.change("PATCH", api.clone(), "", json!({})), 200),
-        (
-            scene.change(
-                "PATCH",
-                api.clone(),
-                "",
-                json!({"tags": ["a"], "name": "cards"}),
-            ),
-            200,
-        ),
-        (
-            scene.change(
-                "PATCH",
-                format!("/domains/{}", scene.domain),
-                "",
-                json!({"description": null}),
-            ),
-            200,
-        ),
-        (
-            scene.change(
-                "PATCH",
-                format!("/sub-domains/{}", scene.sub_domain),
-                "",
-                json!({}),
-            ),
-            200,
-        ),
-        (
-            scene.change(
-                "POST",
-                api.clone(),
-                "/move",
-                json!({"subDomainId": scene.sub_domain}),
-            ),
-            200,
-        ),
+        (scene.change("PATCH", api.clone(), "", json!({"tags": ["a"], "name": "cards"})), 200),
+        (scene.change("PATCH", format!("/domains/{}", scene.domain), "", json!({"description": null})), 200),
+        (scene.change("PATCH", format!("/sub-domains/{}", scene.sub_domain), "", json!({})), 200),
+        (scene.change("POST", api.clone(), "/move", json!({"subDomainId": scene.sub_domain})), 200),
         (
             scene.change(
                 "POST",
@@ -160,39 +107,12 @@ fn nothing_is_written_where_nothing_happens() {
             ),
             200,
         ),
-        (
-            desk.call("POST", "/watches")
-                .json(&json!({"kind": "api", "targetId": scene.api})),
-            200,
-        ),
+        (desk.call("POST", "/watches").json(&json!({"kind": "api", "targetId": scene.api})), 200),
         (keyed(desk.call("POST", "/domains")), 201),
-        (
-            desk.call("POST", "/domains")
-                .json(&json!({"name": "keyed"})),
-            409,
-        ),
-        (
-            scene.change(
-                "PUT",
-                api.clone(),
-                "/versions/1.0/status",
-                json!({"status": "qa"}),
-            ),
-            409,
-        ),
-        (
-            scene.change(
-                "DELETE",
-                format!("/domains/{}", scene.domain),
-                "",
-                Value::Null,
-            ),
-            409,
-        ),
-        (
-            scene.change("PATCH", api, "", json!({"businessOwnerId": Uuid::now_v7()})),
-            422,
-        ),
+        (desk.call("POST", "/domains").json(&json!({"name": "keyed"})), 409),
+        (scene.change("PUT", api.clone(), "/versions/1.0/status", json!({"status": "qa"})), 409),
+        (scene.change("DELETE", format!("/domains/{}", scene.domain), "", Value::Null), 409),
+        (scene.change("PATCH", api, "", json!({"businessOwnerId": Uuid::now_v7()})), 422),
     ];
     let mut reader = house.db.connect("registry_reader");
     let all = |reader: &mut PgConnection| {

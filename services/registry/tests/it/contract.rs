@@ -21,10 +21,8 @@ pub fn changes() -> Value {
 #[test]
 fn every_route_is_in_the_contract_and_every_operation_is_served() {
     let document: Value = serde_yaml_ng::from_str(CONTRACT).unwrap();
-    let declared: BTreeSet<_> = operations(&document)
-        .into_iter()
-        .map(|operation| (operation.method, operation.path))
-        .collect();
+    let declared: BTreeSet<_> =
+        operations(&document).into_iter().map(|operation| (operation.method, operation.path)).collect();
     let served: BTreeSet<_> = registry::routes().list().into_iter().collect();
     assert_eq!(declared, served);
 }
@@ -35,27 +33,13 @@ fn changes_yaml_speaks_of_every_operation_as_the_contract_does() {
     let changes = changes();
     let endpoints = changes["endpoints"].as_object().unwrap();
     let operations = operations(&document);
-    let ids: BTreeSet<_> = operations
-        .iter()
-        .map(|operation| operation.id.clone())
-        .collect();
+    let ids: BTreeSet<_> = operations.iter().map(|operation| operation.id.clone()).collect();
     assert_eq!(ids, endpoints.keys().cloned().collect());
     for operation in operations {
-        assert_eq!(
-            serde_json::json!(operation.changes),
-            endpoints[&operation.id],
-            "x-changes of {}",
-            operation.id
-        );
+        assert_eq!(serde_json::json!(operation.changes), endpoints[&operation.id], "x-changes of {}", operation.id);
     }
-    for kind in endpoints
-        .values()
-        .flat_map(|kinds| kinds.as_array().unwrap())
-    {
-        assert!(
-            changes["kinds"][kind.as_str().unwrap()].is_array(),
-            "{kind} has no keys"
-        );
+    for kind in endpoints.values().flat_map(|kinds| kinds.as_array().unwrap()) {
+        assert!(changes["kinds"][kind.as_str().unwrap()].is_array(), "{kind} has no keys");
     }
 }
 
@@ -68,7 +52,5 @@ fn it_is_ready_on_its_own_tables_and_the_views_granted_to_it() {
     let revoke = "revoke select on published.persons from registry_reader";
     sql::run(&mut house.db.connect("superuser"), revoke).unwrap();
     // The answer may be remembered for a moment.
-    eventually("a missing right makes it unready", || {
-        (house.api().root("/readyz").send().status == 503).then_some(())
-    });
+    eventually("a missing right makes it unready", || (house.api().root("/readyz").send().status == 503).then_some(()));
 }

@@ -34,17 +34,12 @@ fn start(db: &TestDb) -> (Child, String) {
     thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
             if let Some(at) = line.find("http://127.0.0.1:") {
-                let url: String = line[at..]
-                    .chars()
-                    .take_while(|c| !"\"\\ ".contains(*c))
-                    .collect();
+                let url: String = line[at..].chars().take_while(|c| !"\"\\ ".contains(*c)).collect();
                 let _ = sender.send(url);
             }
         }
     });
-    let url = receiver
-        .recv_timeout(std::time::Duration::from_secs(20))
-        .unwrap();
+    let url = receiver.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
     (child, url)
 }
 
@@ -56,10 +51,7 @@ fn counters_are_right_after_a_kill() {
     let made = AtomicU64::new(0);
     for round in 0..3 {
         let (mut child, url) = start(&db);
-        let desk = Desk {
-            service: Client::new().api(&url),
-            tenant: tenant.clone(),
-        };
+        let desk = Desk { service: Client::new().api(&url), tenant: tenant.clone() };
         let (_, place) = desk.place();
         let over = AtomicBool::new(false);
         let before = made.load(Ordering::SeqCst);
@@ -67,12 +59,9 @@ fn counters_are_right_after_a_kill() {
             for _ in 0..4 {
                 scope.spawn(|| {
                     while !over.load(Ordering::SeqCst) {
-                        let body =
-                            json!({"name": Uuid::now_v7(), "subDomainId": place, "tags": ["a"]});
+                        let body = json!({"name": Uuid::now_v7(), "subDomainId": place, "tags": ["a"]});
                         match desk.call("POST", "/apis").json(&body).try_send() {
-                            Ok(answer) if answer.status == 201 => {
-                                made.fetch_add(1, Ordering::SeqCst)
-                            }
+                            Ok(answer) if answer.status == 201 => made.fetch_add(1, Ordering::SeqCst),
                             Ok(answer) => panic!("{}", answer.describe()),
                             // No answer: it was killed.
                             Err(_) => return,
@@ -80,9 +69,7 @@ fn counters_are_right_after_a_kill() {
                     }
                 });
             }
-            eventually("some were made", || {
-                (made.load(Ordering::SeqCst) > before + 20).then_some(())
-            });
+            eventually("some were made", || (made.load(Ordering::SeqCst) > before + 20).then_some(()));
             child.kill().unwrap();
             child.wait().unwrap();
             over.store(true, Ordering::SeqCst);
@@ -95,22 +82,12 @@ fn counters_are_right_after_a_kill() {
         });
         assert_eq!(sql::miscounted(&mut superuser), "", "round {round}");
         let apis = sql::number(&mut superuser, "select count(*) from registry.apis");
-        let (answered, in_flight) = (
-            i64::try_from(made.load(Ordering::SeqCst)).unwrap(),
-            4 * (round + 1),
-        );
-        assert!(
-            (answered..=answered + in_flight).contains(&apis),
-            "every 201 is there: {answered} of {apis}"
-        );
+        let (answered, in_flight) = (i64::try_from(made.load(Ordering::SeqCst)).unwrap(), 4 * (round + 1));
+        assert!((answered..=answered + in_flight).contains(&apis), "every 201 is there: {answered} of {apis}");
         let whole = "select count(*) from registry.apis a
             where (select count(*) from registry.versions v where v.api_id = a.id) <> 1
                 or (select count(*) from registry.api_tags g where g.api_id = a.id) <> 1
                 or (select count(*) from registry.changes c where c.entity_id = a.id::text and c.kind = 'ApiCreated') <> 1";
-        assert_eq!(
-            sql::number(&mut superuser, whole),
-            0,
-            "all of an API or nothing"
-        );
+        assert_eq!(sql::number(&mut superuser, whole), 0, "all of an API or nothing");
     }
 }

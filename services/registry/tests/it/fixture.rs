@@ -23,11 +23,7 @@ impl SqlFixture {
     pub fn new(db: &TestDb) -> Self {
         let signer = Signer::new().unwrap();
         signer.publish(&mut db.connect("account_writer")).unwrap();
-        Self {
-            rows: Rows::new(db),
-            signer,
-            count: AtomicU64::new(0),
-        }
+        Self { rows: Rows::new(db), signer, count: AtomicU64::new(0) }
     }
 
     fn unique(&self) -> u64 {
@@ -37,8 +33,7 @@ impl SqlFixture {
     fn person(&self, org: Uuid) -> Uuid {
         let (id, n) = (Uuid::now_v7(), self.unique());
         let (name, email) = (format!("Person {n}"), format!("person-{n}@fixture.example"));
-        self.rows
-            .profile(&org.to_string(), &id.to_string(), &name, &email);
+        self.rows.profile(&org.to_string(), &id.to_string(), &name, &email);
         id
     }
 
@@ -46,19 +41,8 @@ impl SqlFixture {
         let (id, n) = (Uuid::now_v7(), self.unique());
         let (text, email) = (org.to_string(), format!("login-{n}@fixture.example"));
         let linked = profile.map(|id| id.to_string());
-        self.rows.login(
-            Some(&text),
-            &id.to_string(),
-            &email,
-            scope.as_str(),
-            linked.as_deref(),
-        );
-        let token = self.signer.token(
-            scope,
-            Some(OrganisationId(org)),
-            LoginId(id),
-            profile.map(ProfileId),
-        );
+        self.rows.login(Some(&text), &id.to_string(), &email, scope.as_str(), linked.as_deref());
+        let token = self.signer.token(scope, Some(OrganisationId(org)), LoginId(id), profile.map(ProfileId));
         (id, token)
     }
 
@@ -76,16 +60,7 @@ impl Fixture for SqlFixture {
         let (admin_profile, member_profile) = (self.person(org), self.person(org));
         let (admin_login, admin_token) = self.login(org, Scope::Admin, Some(admin_profile));
         let (member_login, member_token) = self.login(org, Scope::Member, Some(member_profile));
-        Tenant {
-            org,
-            name,
-            admin_token,
-            admin_login,
-            admin_profile,
-            member_token,
-            member_login,
-            member_profile,
-        }
+        Tenant { org, name, admin_token, admin_login, admin_profile, member_token, member_login, member_profile }
     }
 
     fn profile(&self, tenant: &Tenant) -> Uuid {
@@ -95,8 +70,7 @@ impl Fixture for SqlFixture {
     fn operator_token(&self) -> String {
         let id = Uuid::now_v7();
         let email = format!("operator-{}@fixture.example", self.unique());
-        self.rows
-            .login(None, &id.to_string(), &email, "operator", None);
+        self.rows.login(None, &id.to_string(), &email, "operator", None);
         self.signer.token(Scope::Operator, None, LoginId(id), None)
     }
 
@@ -150,16 +124,8 @@ impl House {
         settings.queue_max = 1024;
         change(&mut settings);
         let service = spawn_with::<Registry>(settings, kit::NoSettings {}).unwrap();
-        let urls = Urls {
-            registry: Some(service.url.clone()),
-            ..Urls::default()
-        };
-        Self {
-            world: World::new(urls, Shared(Arc::clone(&fixture))),
-            fixture,
-            _service: service,
-            db,
-        }
+        let urls = Urls { registry: Some(service.url.clone()), ..Urls::default() };
+        Self { world: World::new(urls, Shared(Arc::clone(&fixture))), fixture, _service: service, db }
     }
 
     /// The service.

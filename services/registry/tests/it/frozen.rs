@@ -17,8 +17,7 @@ fn the_very_next_request() {
     house.world.fixture.set_standing(desk.tenant.org, "frozen");
     for _ in 0..20 {
         desk.get(&path).expect(402);
-        desk.post("/domains", &behaviour::json!({"name": "x"}))
-            .expect(402);
+        desk.post("/domains", &behaviour::json!({"name": "x"})).expect(402);
         sql::run(
             &mut billing,
             &format!(

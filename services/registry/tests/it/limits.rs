@@ -26,10 +26,7 @@ fn together(desk: &Desk, path: &str, body: impl Fn(usize) -> Value + Sync) -> Ve
                 })
             })
             .collect();
-        clients
-            .into_iter()
-            .map(|client| client.join().unwrap())
-            .collect()
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
     })
 }
 
@@ -49,10 +46,7 @@ fn rounds(resource: &str, round: impl Fn(&Desk) -> Vec<Response>) {
     for _ in 0..ROUNDS {
         let desk = Desk::new(&house.world, "free");
         one_of(&round(&desk), resource);
-        assert_eq!(
-            sql::miscounted(&mut house.db.connect("registry_reader")),
-            ""
-        );
+        assert_eq!(sql::miscounted(&mut house.db.connect("registry_reader")), "");
     }
 }
 
@@ -63,20 +57,14 @@ fn the_last_api() {
         for n in 0..4 {
             desk.api(place, &format!("before-{n}"));
         }
-        together(
-            desk,
-            "/apis",
-            |n| json!({"name": format!("api-{n}"), "subDomainId": place, "tags": ["x"]}),
-        )
+        together(desk, "/apis", |n| json!({"name": format!("api-{n}"), "subDomainId": place, "tags": ["x"]}))
     });
 }
 
 #[test]
 fn the_last_domain() {
     // There is not even a counter's row yet: a hundred want to make the first.
-    rounds("domains", |desk| {
-        together(desk, "/domains", |n| json!({"name": format!("Domain {n}")}))
-    });
+    rounds("domains", |desk| together(desk, "/domains", |n| json!({"name": format!("Domain {n}")})));
 }
 
 #[test]
@@ -85,10 +73,6 @@ fn the_last_sub_domain() {
         let domain = desk.domain("Domain");
         desk.sub_domain(domain, "First");
         desk.sub_domain(domain, "Second");
-        together(
-            desk,
-            &format!("/domains/{domain}/sub-domains"),
-            |n| json!({"name": format!("Sub domain {n}")}),
-        )
+        together(desk, &format!("/domains/{domain}/sub-domains"), |n| json!({"name": format!("Sub domain {n}")}))
     });
 }

@@ -1,11 +1,6 @@
 //! Registry through HTTP, in process, on a real Postgres, as its real logins.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "tests: a panic is a finding"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests: a panic is a finding")]
 
 mod batch;
 mod changes;

@@ -17,9 +17,7 @@ fn waiting(superuser: &mut PgConnection, role: &str) {
         "select count(*) from pg_stat_activity
         where datname = current_database() and usename = '{role}' and wait_event_type = 'Lock'"
     );
-    eventually(&format!("{role} waits"), || {
-        (sql::number(superuser, &waiters) > 0).then_some(())
-    });
+    eventually(&format!("{role} waits"), || (sql::number(superuser, &waiters) > 0).then_some(()));
 }
 
 /// The first half of Profile's deletion: the lock and the tombstone.
@@ -37,10 +35,8 @@ fn bury(profile: &mut PgConnection, id: Uuid) {
 
 /// The second half: does the person answer for something? Then not.
 fn settle(profile: &mut PgConnection, id: Uuid) -> bool {
-    let owns = sql::number(
-        profile,
-        &format!("select count(*) from published.responsibilities where profile_id = '{id}'"),
-    );
+    let owns =
+        sql::number(profile, &format!("select count(*) from published.responsibilities where profile_id = '{id}'"));
     sql::run(profile, if owns == 0 { "commit" } else { "rollback" }).unwrap();
     owns == 0
 }
@@ -66,21 +62,9 @@ fn attempts(desk: &Desk, owner: Uuid, n: usize) -> [(&'static str, String, behav
             "/apis".to_owned(),
             json!({"name": format!("new-{n}"), "subDomainId": place, "technicalOwnerId": owner}),
         ),
-        (
-            "POST",
-            "/domains".to_owned(),
-            json!({"name": format!("New {n}"), "businessOwnerId": owner}),
-        ),
-        (
-            "PATCH",
-            format!("/apis/{api}"),
-            json!({"businessOwnerId": owner}),
-        ),
-        (
-            "PATCH",
-            format!("/domains/{domain}"),
-            json!({"businessOwnerId": owner}),
-        ),
+        ("POST", "/domains".to_owned(), json!({"name": format!("New {n}"), "businessOwnerId": owner})),
+        ("PATCH", format!("/apis/{api}"), json!({"businessOwnerId": owner})),
+        ("PATCH", format!("/domains/{domain}"), json!({"businessOwnerId": owner})),
     ]
 }
 
@@ -92,10 +76,7 @@ fn send(desk: &Desk, (method, path, body): &(&str, String, behaviour::Value)) ->
 fn a_person_deleted_first_becomes_nobodys_owner() {
     let house = House::new();
     let desk = Desk::new(&house.world, "payg");
-    let (mut superuser, mut profile) = (
-        house.db.connect("superuser"),
-        house.db.connect("profile_writer"),
-    );
+    let (mut superuser, mut profile) = (house.db.connect("superuser"), house.db.connect("profile_writer"));
     for n in 0..4 {
         let owner = house.world.fixture.profile(&desk.tenant);
         let attempt = &attempts(&desk, owner, n)[n];
@@ -109,11 +90,7 @@ fn a_person_deleted_first_becomes_nobodys_owner() {
             assert_eq!(answer.status, 422, "{}", answer.describe());
         });
         assert_eq!(owned_by_tombstones(&house), 0);
-        let field = if n == 0 {
-            "technicalOwnerId"
-        } else {
-            "businessOwnerId"
-        };
+        let field = if n == 0 { "technicalOwnerId" } else { "businessOwnerId" };
         problem_at(&send(&desk, attempt), 422, field);
     }
     assert_eq!(sql::miscounted(&mut superuser), "");
@@ -132,11 +109,7 @@ fn an_owner_made_first_is_not_deleted() {
             0 => ("registry.domains", "access exclusive"),
             _ => ("registry.changes", "exclusive"),
         };
-        sql::run(
-            &mut gate,
-            &format!("begin; lock table {table} in {mode} mode"),
-        )
-        .unwrap();
+        sql::run(&mut gate, &format!("begin; lock table {table} in {mode} mode")).unwrap();
         thread::scope(|scope| {
             let client = scope.spawn(|| send(&desk, attempt));
             waiting(&mut superuser, "registry_writer");
@@ -149,10 +122,7 @@ fn an_owner_made_first_is_not_deleted() {
             sql::run(&mut gate, "commit").unwrap();
             let answer = client.join().unwrap();
             assert!([200, 201].contains(&answer.status), "{}", answer.describe());
-            assert!(
-                !deletion.join().unwrap(),
-                "a person was deleted who answers for something"
-            );
+            assert!(!deletion.join().unwrap(), "a person was deleted who answers for something");
         });
         assert_eq!(owned_by_tombstones(&house), 0);
     }
@@ -192,11 +162,7 @@ fn without_cross_keys_an_owner_must_be_there_all_the_same() {
         alter table registry.domains drop constraint domains_business_owner_id_fkey, drop constraint domains_organisation_id_fkey";
     sql::run(&mut house.db.connect("superuser"), drop).unwrap();
     for (n, attempt) in attempts(&desk, Uuid::now_v7(), 0).iter().enumerate() {
-        let field = if n == 0 {
-            "technicalOwnerId"
-        } else {
-            "businessOwnerId"
-        };
+        let field = if n == 0 { "technicalOwnerId" } else { "businessOwnerId" };
         problem_at(&send(&desk, attempt), 422, field);
     }
 }
@@ -211,23 +177,14 @@ fn a_watch_ends_after_it_began() {
     for n in 0..40 {
         let api = desk.api(place, &format!("api-{n}"));
         thread::scope(|scope| {
-            let watch = scope.spawn(|| {
-                desk.post("/watches", &json!({"kind": "api", "targetId": api}))
-                    .status
-            });
+            let watch = scope.spawn(|| desk.post("/watches", &json!({"kind": "api", "targetId": api})).status);
             let delete = scope.spawn(|| desk.delete(&format!("/apis/{api}")).status);
             assert_eq!(delete.join().unwrap(), 204);
             both += u32::from(watch.join().unwrap() == 201);
         });
     }
     let mut superuser = house.db.connect("superuser");
-    assert_eq!(
-        sql::number(
-            &mut superuser,
-            "select count(*) from registry.watches where ended_at is null"
-        ),
-        0
-    );
+    assert_eq!(sql::number(&mut superuser, "select count(*) from registry.watches where ended_at is null"), 0);
     let inverted = "select count(*) from registry.changes e join registry.changes c
         on c.entity_id = e.entity_id and c.kind = 'WatchCreated' and e.kind = 'WatchEnded' and (e.xid, e.id) < (c.xid, c.id)";
     assert_eq!(sql::number(&mut superuser, inverted), 0);
@@ -242,23 +199,14 @@ fn a_watch_waits_for_a_deletion_before_it_has_a_number() {
     let (_, place) = desk.place();
     let api = desk.api(place, "cards");
     let (mut superuser, mut gate) = (house.db.connect("superuser"), house.db.connect("superuser"));
-    sql::run(
-        &mut gate,
-        "begin; lock table registry.usage in exclusive mode",
-    )
-    .unwrap();
+    sql::run(&mut gate, "begin; lock table registry.usage in exclusive mode").unwrap();
     thread::scope(|scope| {
         let delete = scope.spawn(|| desk.delete(&format!("/apis/{api}")).status);
         waiting(&mut superuser, "registry_writer");
-        let watch = scope.spawn(|| {
-            desk.post("/watches", &json!({"kind": "api", "targetId": api}))
-                .status
-        });
+        let watch = scope.spawn(|| desk.post("/watches", &json!({"kind": "api", "targetId": api})).status);
         let both = "select count(*) from pg_stat_activity
             where datname = current_database() and usename = 'registry_writer' and wait_event_type = 'Lock'";
-        eventually("both wait", || {
-            (sql::number(&mut superuser, both) == 2).then_some(())
-        });
+        eventually("both wait", || (sql::number(&mut superuser, both) == 2).then_some(()));
         sql::run(&mut gate, "commit").unwrap();
         assert_eq!(delete.join().unwrap(), 204);
         assert_eq!(watch.join().unwrap(), 422, "its target is gone");

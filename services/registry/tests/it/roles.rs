@@ -5,36 +5,16 @@ use schema::testing::TestDb;
 use crate::sql;
 
 fn refused(db: &TestDb, role: &str, statement: &str) {
-    let error =
-        sql::run(&mut db.connect(role), statement).expect_err(&format!("{role} may: {statement}"));
-    assert!(
-        error.contains("permission denied") || error.contains("read-only"),
-        "{role}: {statement}: {error}"
-    );
+    let error = sql::run(&mut db.connect(role), statement).expect_err(&format!("{role} may: {statement}"));
+    assert!(error.contains("permission denied") || error.contains("read-only"), "{role}: {statement}: {error}");
 }
 
 fn allowed(db: &TestDb, role: &str, statement: &str) {
-    sql::run(&mut db.connect(role), statement)
-        .unwrap_or_else(|error| panic!("{role}: {statement}: {error}"));
+    sql::run(&mut db.connect(role), statement).unwrap_or_else(|error| panic!("{role}: {statement}: {error}"));
 }
 
-const OWN: [&str; 8] = [
-    "domains",
-    "sub_domains",
-    "apis",
-    "versions",
-    "api_tags",
-    "usage",
-    "watches",
-    "changes",
-];
-const GRANTED: [&str; 5] = [
-    "organisations",
-    "plans",
-    "persons",
-    "standings",
-    "signing_keys",
-];
+const OWN: [&str; 8] = ["domains", "sub_domains", "apis", "versions", "api_tags", "usage", "watches", "changes"];
+const GRANTED: [&str; 5] = ["organisations", "plans", "persons", "standings", "signing_keys"];
 const FOREIGN: [&str; 8] = [
     "account.organisations",
     "account.logins",
@@ -45,43 +25,23 @@ const FOREIGN: [&str; 8] = [
     "billing.payment_methods",
     "notification.feed_cursors",
 ];
-const UNGRANTED: [&str; 7] = [
-    "login_contacts",
-    "contacts",
-    "head_counts",
-    "usage",
-    "responsibilities",
-    "watchers",
-    "profile_changes",
-];
+const UNGRANTED: [&str; 7] =
+    ["login_contacts", "contacts", "head_counts", "usage", "responsibilities", "watchers", "profile_changes"];
 
 #[test]
 fn own_tables() {
     let db = TestDb::new();
-    let organisation =
-        "insert into account.organisations (id, name, plan_code, version, created_at, updated_at)
+    let organisation = "insert into account.organisations (id, name, plan_code, version, created_at, updated_at)
         values ('0199d3a0-0000-7000-8000-000000000001', 'A', 'team', 1, now(), now())";
     allowed(&db, "account_writer", organisation);
     let insert = "insert into registry.domains (organisation_id, id, name, version, created_at, updated_at)
         values ('0199d3a0-0000-7000-8000-000000000001', '0199d3a0-0000-7000-8000-000000000002', 'D', 1, now(), now())";
     refused(&db, "registry_reader", insert);
-    refused(
-        &db,
-        "registry_reader",
-        &format!("set default_transaction_read_only = off; {insert}"),
-    );
+    refused(&db, "registry_reader", &format!("set default_transaction_read_only = off; {insert}"));
     allowed(&db, "registry_writer", insert);
-    allowed(
-        &db,
-        "registry_writer",
-        "update registry.domains set name = 'E', version = version + 1",
-    );
+    allowed(&db, "registry_writer", "update registry.domains set name = 'E', version = version + 1");
     for column in ["id", "organisation_id", "created_at"] {
-        refused(
-            &db,
-            "registry_writer",
-            &format!("update registry.domains set {column} = {column}"),
-        );
+        refused(&db, "registry_writer", &format!("update registry.domains set {column} = {column}"));
     }
     allowed(&db, "registry_writer", "delete from registry.domains");
     for table in OWN {
@@ -90,8 +50,7 @@ fn own_tables() {
             refused(&db, role, &format!("truncate registry.{table}"));
         }
         let alter = format!("alter table registry.{table} add column x integer");
-        let error =
-            sql::run(&mut db.connect("registry_writer"), &alter).expect_err("not its owner");
+        let error = sql::run(&mut db.connect("registry_writer"), &alter).expect_err("not its owner");
         assert!(error.contains("must be owner"), "{error}");
     }
 }
@@ -125,12 +84,7 @@ fn foreign_tables_and_views() {
             refused(&db, role, statement);
         }
     }
-    for role in [
-        "account_writer",
-        "profile_writer",
-        "billing_writer",
-        "notification_writer",
-    ] {
+    for role in ["account_writer", "profile_writer", "billing_writer", "notification_writer"] {
         refused(&db, role, "select * from registry.apis");
         refused(
             &db,

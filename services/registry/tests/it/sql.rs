@@ -26,17 +26,12 @@ pub fn number(connection: &mut PgConnection, expression: &str) -> i64 {
 
 /// A text; empty where it is null.
 pub fn text(connection: &mut PgConnection, expression: &str) -> String {
-    value::<Text, String>(
-        connection,
-        &format!("select coalesce(({expression})::text, '')"),
-    )
+    value::<Text, String>(connection, &format!("select coalesce(({expression})::text, '')"))
 }
 
 /// Runs statements; the error's text where they fail.
 pub fn run(connection: &mut PgConnection, sql: &str) -> Result<(), String> {
-    connection
-        .batch_execute(sql)
-        .map_err(|error| error.to_string())
+    connection.batch_execute(sql).map_err(|error| error.to_string())
 }
 
 /// The counters of all organisations that don't say what is there; empty: all do.

@@ -20,19 +20,14 @@ fn of_registry(what: &str) -> String {
 }
 
 fn reset(connection: &mut PgConnection) {
-    let all = "select dba.pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)";
+    let all =
+        "select dba.pg_stat_statements_reset(0, (select oid from pg_database where datname = current_database()), 0)";
     sql::run(connection, all).unwrap();
 }
 
 fn watched(house: &House) -> PgConnection {
     let mut connection = house.db.connect("superuser");
-    assert_eq!(
-        sql::text(
-            &mut connection,
-            "current_setting('pg_stat_statements.track_planning')"
-        ),
-        "on"
-    );
+    assert_eq!(sql::text(&mut connection, "current_setting('pg_stat_statements.track_planning')"), "on");
     connection
 }
 
@@ -45,19 +40,13 @@ fn a_read_is_one_statement() {
     let owner = desk.tenant.admin_profile;
     let body = json!({"name": "cards", "tags": ["a", "b"], "subDomainId": sub_domain, "businessOwnerId": owner, "technicalOwnerId": owner});
     let api = desk.post("/apis", &body).expect(201).id();
-    desk.post("/watches", &json!({"kind": "api", "targetId": api}))
-        .expect(201);
+    desk.post("/watches", &json!({"kind": "api", "targetId": api})).expect(201);
     let nowhere = Uuid::now_v7();
     let reads = [
         (format!("/apis/{api}"), 200),
         (format!("/apis/{nowhere}"), 404),
         ("/apis".to_owned(), 200),
-        (
-            format!(
-                "/apis?domainId={domain}&subDomainId={sub_domain}&ownerId={owner}&tag=a&status=inception&q=c"
-            ),
-            200,
-        ),
+        (format!("/apis?domainId={domain}&subDomainId={sub_domain}&ownerId={owner}&tag=a&status=inception&q=c"), 200),
         (format!("/apis/{api}/versions"), 200),
         ("/domains".to_owned(), 200),
         (format!("/domains/{domain}"), 200),
@@ -80,12 +69,7 @@ fn a_read_is_one_statement() {
                     calls => Some(calls),
                 }
             });
-            assert_eq!(
-                calls,
-                1,
-                "{standing} {path}: {}",
-                sql::text(&mut superuser, &reader_texts())
-            );
+            assert_eq!(calls, 1, "{standing} {path}: {}", sql::text(&mut superuser, &reader_texts()));
         }
     }
 }
@@ -122,10 +106,7 @@ fn of_reader(what: &str) -> String {
 }
 
 fn reader_texts() -> String {
-    of_reader("0").replace(
-        "coalesce(0, 0)::bigint",
-        "string_agg(s.calls || ' × ' || s.query, E'\\n')",
-    )
+    of_reader("0").replace("coalesce(0, 0)::bigint", "string_agg(s.calls || ' × ' || s.query, E'\\n')")
 }
 
 /// Sends a request fifty times on one connection and returns how often its statements were called and planned.
@@ -144,10 +125,7 @@ fn fifty(superuser: &mut PgConnection, what: &str, mut call: impl FnMut(usize) -
                 "coalesce(0, 0)::bigint",
                 "string_agg(s.plans || ' plans of ' || s.calls || ' calls: ' || s.query, E'\\n')",
             )
-            .replace(
-                "and s.query !~*",
-                "and s.plans * 5 > s.calls and s.calls >= 10 and s.query !~*",
-            ),
+            .replace("and s.query !~*", "and s.plans * 5 > s.calls and s.calls >= 10 and s.query !~*"),
     );
     println!("{what}: {calls} calls, {plans} plans");
     assert!(calls >= 25, "{what}: {calls} calls");
@@ -165,30 +143,16 @@ fn no_statement_is_planned_on_every_call() {
     let owner = desk.tenant.admin_profile;
     let api = desk.api(sub_domain, "cards");
     let path = format!("/apis/{api}");
-    fifty(&mut superuser, "find_api", |_| {
-        (desk.call("GET", &path), 200)
-    });
-    fifty(&mut superuser, "list_apis", |_| {
-        (desk.call("GET", "/apis?limit=20"), 200)
-    });
-    fifty(&mut superuser, "list_apis, filtered", |_| {
-        (desk.call("GET", "/apis?tag=a&status=qa"), 200)
-    });
-    fifty(&mut superuser, "list_domains", |_| {
-        (desk.call("GET", "/domains"), 200)
-    });
-    fifty(&mut superuser, "list_tags", |_| {
-        (desk.call("GET", "/tags"), 200)
-    });
+    fifty(&mut superuser, "find_api", |_| (desk.call("GET", &path), 200));
+    fifty(&mut superuser, "list_apis", |_| (desk.call("GET", "/apis?limit=20"), 200));
+    fifty(&mut superuser, "list_apis, filtered", |_| (desk.call("GET", "/apis?tag=a&status=qa"), 200));
+    fifty(&mut superuser, "list_domains", |_| (desk.call("GET", "/domains"), 200));
+    fifty(&mut superuser, "list_tags", |_| (desk.call("GET", "/tags"), 200));
     fifty(&mut superuser, "create_api", |n| {
         let tags = ["a".to_owned(), format!("tag-{n}")];
-        let body = json!({"name": format!("api-{n}"), "tags": tags, "subDomainId": sub_domain, "businessOwnerId": owner});
-        (
-            desk.call("POST", "/apis")
-                .idempotency_key(&format!("create-{n}"))
-                .json(&body),
-            201,
-        )
+        let body =
+            json!({"name": format!("api-{n}"), "tags": tags, "subDomainId": sub_domain, "businessOwnerId": owner});
+        (desk.call("POST", "/apis").idempotency_key(&format!("create-{n}")).json(&body), 201)
     });
     let version = |call: Call, n: usize| call.if_match(&format!("\"{n}\""));
     fifty(&mut superuser, "update_api", |n| {
@@ -197,37 +161,18 @@ fn no_statement_is_planned_on_every_call() {
     });
     fifty(&mut superuser, "move_api", |n| {
         let to = if n % 2 == 0 { other } else { sub_domain };
-        (
-            version(desk.call("POST", &format!("{path}/move")), n + 51)
-                .json(&json!({"subDomainId": to})),
-            200,
-        )
+        (version(desk.call("POST", &format!("{path}/move")), n + 51).json(&json!({"subDomainId": to})), 200)
     });
     fifty(&mut superuser, "set_version_status", |n| {
         let to = if n % 2 == 0 { "cancelled" } else { "inception" };
-        (
-            version(
-                desk.call("PUT", &format!("{path}/versions/0.1/status")),
-                n + 101,
-            )
-            .json(&json!({"status": to})),
-            200,
-        )
+        (version(desk.call("PUT", &format!("{path}/versions/0.1/status")), n + 101).json(&json!({"status": to})), 200)
     });
     fifty(&mut superuser, "create_sub_domain", |n| {
         let body = json!({"name": format!("Sub domain {n}")});
-        (
-            desk.call("POST", &format!("/domains/{other_domain}/sub-domains"))
-                .json(&body),
-            201,
-        )
+        (desk.call("POST", &format!("/domains/{other_domain}/sub-domains")).json(&body), 201)
     });
     fifty(&mut superuser, "create_domain", |n| {
-        (
-            desk.call("POST", "/domains")
-                .json(&json!({"name": format!("Domain {n}")})),
-            201,
-        )
+        (desk.call("POST", "/domains").json(&json!({"name": format!("Domain {n}")})), 201)
     });
 }
 

@@ -20,13 +20,8 @@ fn victim(house: &House) -> Victim {
     let api = desk.post("/apis", &body).expect(201).id();
     desk.api(sub_domain, "second-api");
     let version = json!({"major": 1, "minor": 0});
-    desk.post(&format!("/apis/{api}/versions"), &version)
-        .expect(201);
-    let watch = |target| {
-        desk.post("/watches", &json!({"kind": "domain", "targetId": target}))
-            .expect(201)
-            .id()
-    };
+    desk.post(&format!("/apis/{api}/versions"), &version).expect(201);
+    let watch = |target| desk.post("/watches", &json!({"kind": "domain", "targetId": target})).expect(201).id();
     let (watch, _) = (watch(domain), watch(other_domain));
     // The feed holds back what a transaction elsewhere in the cluster may still overtake: once it is there, it stays.
     let feed = desk.tenant.path("/registry-changes");
@@ -52,11 +47,7 @@ fn victim(house: &House) -> Victim {
     Victim {
         tenant: desk.tenant,
         ids: ids.map(|(name, id)| (name.to_owned(), id)).to_vec(),
-        secrets: vec![
-            secret.to_owned(),
-            "secret-of-the-victim".to_owned(),
-            "secret-tag".to_owned(),
-        ],
+        secrets: vec![secret.to_owned(), "secret-of-the-victim".to_owned(), "secret-tag".to_owned()],
         bodies: bodies.map(|(name, body)| (name.to_owned(), body)).to_vec(),
     }
 }
@@ -70,12 +61,4 @@ macro_rules! checks {
         }
     )+};
 }
-checks!(
-    tenants,
-    tokens,
-    bodies,
-    parameters,
-    preconditions,
-    methods,
-    negotiation
-);
+checks!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);

@@ -23,14 +23,8 @@ fn rows() -> String {
             values ('{ORG}', gen_random_uuid(), '{ORG}', 'api', '0199d3a0-0000-7000-8000-00000000000{n}', now(), {ended});"
         )
     };
-    [
-        change("First"),
-        change("Second"),
-        watch(1, "now()"),
-        watch(2, "now() + interval '20 days'"),
-        watch(3, "null"),
-    ]
-    .concat()
+    [change("First"), change("Second"), watch(1, "now()"), watch(2, "now() + interval '20 days'"), watch(3, "null")]
+        .concat()
 }
 
 #[test]
@@ -46,23 +40,15 @@ fn what_is_old_and_was_read() {
     let service = spawn_with::<Registry>(settings, kit::NoSettings {}).unwrap();
     std::fs::write(&clock, "+2678400").unwrap();
     let watches = "select count(*) from registry.watches";
-    eventually("the watch that ended 31 days ago goes", || {
-        (sql::number(&mut superuser, watches) == 2).then_some(())
-    });
+    eventually("the watch that ended 31 days ago goes", || (sql::number(&mut superuser, watches) == 2).then_some(()));
     let changes = "select coalesce(string_agg(kind, ',' order by id), '') from registry.changes";
-    assert_eq!(
-        sql::text(&mut superuser, changes),
-        "First,Second",
-        "nobody has read them"
-    );
+    assert_eq!(sql::text(&mut superuser, changes), "First,Second", "nobody has read them");
     let read = "insert into notification.feed_cursors (feed, xid, id, updated_at)
         select 'registry', xid, id, now() from registry.changes where kind = 'First'";
     sql::run(&mut superuser, read).unwrap();
     // Ten minutes on by the service's clock: it looks again.
     std::fs::write(&clock, "+2679100").unwrap();
-    eventually("the change that was read goes", || {
-        (sql::text(&mut superuser, changes) == "Second").then_some(())
-    });
+    eventually("the change that was read goes", || (sql::text(&mut superuser, changes) == "Second").then_some(()));
     assert_eq!(sql::number(&mut superuser, watches), 2);
     service.stop().unwrap();
     std::fs::remove_file(&clock).unwrap();

@@ -12,27 +12,18 @@ fn a_login_without_a_profile_watches_nothing() {
     let house = House::new();
     let desk = Desk::new(&house.world, "team");
     let domain = desk.domain("Payments");
-    let watch = desk
-        .post("/watches", &json!({"kind": "domain", "targetId": domain}))
-        .expect(201)
-        .id();
+    let watch = desk.post("/watches", &json!({"kind": "domain", "targetId": domain})).expect(201).id();
     let token = house.fixture.faceless(desk.tenant.org);
     let path = desk.tenant.path("/watches");
     let call = |method: &str, path: &str| house.api().request(method, path).token(&token);
     let body = json!({"kind": "domain", "targetId": domain});
-    problem_of(
-        &call("POST", &path).json(&body).send(),
-        403,
-        "profile-missing",
-    );
+    problem_of(&call("POST", &path).json(&body).send(), 403, "profile-missing");
     // Before what is wrong with the body.
     let broken = call("POST", &path).body("application/json", b"{".to_vec());
     problem_of(&broken.send(), 403, "profile-missing");
     let list = call("GET", &path).send().expect(200).json();
     assert_eq!(list, json!({"items": [], "nextCursor": null}));
-    call("DELETE", &format!("{path}/{watch}"))
-        .send()
-        .expect(404);
+    call("DELETE", &format!("{path}/{watch}")).send().expect(404);
 }
 
 #[test]

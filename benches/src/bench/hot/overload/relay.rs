@@ -12,10 +12,7 @@ use crate::Failure;
 pub(super) fn start(database: &str, delay: Duration) -> Result<String, Failure> {
     let failed = |why: String| Failure::could_not_run(format!("No way to the database: {why}."));
     let mut url = Url::parse(database).map_err(|error| failed(error.to_string()))?;
-    let (host, port) = url
-        .host_str()
-        .zip(url.port())
-        .ok_or_else(|| failed("it isn't reached by TCP".to_owned()))?;
+    let (host, port) = url.host_str().zip(url.port()).ok_or_else(|| failed("it isn't reached by TCP".to_owned()))?;
     let way = (host, port)
         .to_socket_addrs()
         .map(|mut found| found.next())
@@ -29,11 +26,8 @@ pub(super) fn start(database: &str, delay: Duration) -> Result<String, Failure> 
             let _ = connect(client, to, delay);
         }
     });
-    let named =
-        url.set_host(Some("127.0.0.1")).is_ok() && url.set_port(Some(address.port())).is_ok();
-    named
-        .then(|| url.to_string())
-        .ok_or_else(|| failed("its URL can't name another port".to_owned()))
+    let named = url.set_host(Some("127.0.0.1")).is_ok() && url.set_port(Some(address.port())).is_ok();
+    named.then(|| url.to_string()).ok_or_else(|| failed("its URL can't name another port".to_owned()))
 }
 
 fn connect(client: TcpStream, to: SocketAddr, delay: Duration) -> std::io::Result<()> {

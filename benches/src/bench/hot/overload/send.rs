@@ -12,13 +12,7 @@ use crate::stats::Histogram;
 use crate::{Failure, operations};
 
 /// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
-pub(super) fn part(
-    stage: &Stage,
-    arm: &Arm,
-    on: On,
-    rate: f64,
-    seconds: u64,
-) -> Result<(Part, Instant), Failure> {
+pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
     let settle = Duration::from_secs(1);
     let count = (rate * (seconds + 1) as f64) as u64;
     let arrivals = (0..count)
@@ -47,17 +41,9 @@ pub(super) fn part(
             silent.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let load = Load {
-        service: "registry".to_owned(),
-        endpoints,
-        arrivals: Arc::new(arrivals),
-        call,
-        answered: Some(tells),
-    };
-    let settings = driver::Settings {
-        settle,
-        ..driver::Settings::default()
-    };
+    let load =
+        Load { service: "registry".to_owned(), endpoints, arrivals: Arc::new(arrivals), call, answered: Some(tells) };
+    let settings = driver::Settings { settle, ..driver::Settings::default() };
     let ends = Instant::now() + settle + Duration::from_secs(seconds);
     let (records, memory_mib) = std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
@@ -73,9 +59,7 @@ pub(super) fn part(
         (records, watcher.join().unwrap_or_default())
     });
     let records = records.map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    let record = records
-        .first()
-        .ok_or_else(|| Failure::could_not_run("Nothing was sent."))?;
+    let record = records.first().ok_or_else(|| Failure::could_not_run("Nothing was sent."))?;
     let untold = untold.load(Ordering::Relaxed);
     Ok((described(record, untold, memory_mib), ends))
 }
@@ -96,11 +80,7 @@ fn described(record: &ServiceRecord, untold: u64, memory_mib: Vec<f64>) -> Part 
         told_when: refused.saturating_sub(untold),
         driver_late_ms: record.lag_summary().p99_us as f64 / 1000.0,
         lost: record.offered - good.count() - refused,
-        outcomes: record
-            .response
-            .iter()
-            .map(|(outcome, seen)| (*outcome, seen.count()))
-            .collect(),
+        outcomes: record.response.iter().map(|(outcome, seen)| (*outcome, seen.count())).collect(),
         p50_ms: ms(0.5),
         p99_ms: ms(0.99),
         memory_mib,

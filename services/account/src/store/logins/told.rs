@@ -6,12 +6,7 @@ use serde_json::{Value, json};
 use crate::model::LoginRow;
 
 /// A change of this login, at the version it has now.
-pub fn change(
-    kind: &'static str,
-    row: &LoginRow,
-    before: Option<Value>,
-    after: Option<Value>,
-) -> Change {
+pub fn change(kind: &'static str, row: &LoginRow, before: Option<Value>, after: Option<Value>) -> Change {
     Change {
         kind,
         organisation_id: row.organisation_id,

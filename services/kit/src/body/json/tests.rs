@@ -33,50 +33,19 @@ fn outcome(body: &[u8]) -> (u16, String, String) {
         },
         Err(error) => error,
     };
-    let (Error::BadRequest { errors, .. } | Error::Invalid(errors)) = &error else {
-        panic!("{error}")
-    };
-    (
-        error.status().as_u16(),
-        errors[0].field.clone(),
-        errors[0].code.clone(),
-    )
+    let (Error::BadRequest { errors, .. } | Error::Invalid(errors)) = &error else { panic!("{error}") };
+    (error.status().as_u16(), errors[0].field.clone(), errors[0].code.clone())
 }
 
 #[test]
 fn every_mistake_names_its_field() {
     let table: &[(&[u8], u16, &str, &str)] = &[
-        (
-            br#"{"fullName":"a","tags":["x"],"kind":"api"}"#,
-            200,
-            "",
-            "",
-        ),
+        (br#"{"fullName":"a","tags":["x"],"kind":"api"}"#, 200, "", ""),
         (br#"{"fullName":1}"#, 400, "fullName", "invalid_type"),
-        (
-            br#"{"fullName":"a","nick":"b"}"#,
-            400,
-            "nick",
-            "unknown_field",
-        ),
-        (
-            br#"{"fullName":"a","inner":{"fullName":"a","nick":1}}"#,
-            400,
-            "inner.nick",
-            "unknown_field",
-        ),
-        (
-            br#"{"fullName":"a","inner":{}}"#,
-            400,
-            "inner.fullName",
-            "missing_field",
-        ),
-        (
-            br#"{"fullName":"a","fullName":"b"}"#,
-            400,
-            "fullName",
-            "duplicate_field",
-        ),
+        (br#"{"fullName":"a","nick":"b"}"#, 400, "nick", "unknown_field"),
+        (br#"{"fullName":"a","inner":{"fullName":"a","nick":1}}"#, 400, "inner.nick", "unknown_field"),
+        (br#"{"fullName":"a","inner":{}}"#, 400, "inner.fullName", "missing_field"),
+        (br#"{"fullName":"a","fullName":"b"}"#, 400, "fullName", "duplicate_field"),
         (br#"{}"#, 400, "fullName", "missing_field"),
         (br#"[]"#, 400, "", "invalid_type"),
         (b"", 400, "", "malformed"),
@@ -87,25 +56,10 @@ fn every_mistake_names_its_field() {
         (br#"{"fullName":"a","kind":7}"#, 400, "kind", "invalid_type"),
         (b"{\"fullName\":\"\x00\"}", 400, "", "malformed"),
         (br#"{"fullName":"\u0000"}"#, 422, "fullName", "nul"),
-        (
-            br#"{"fullName":"a","tags":["x","a\u0000"]}"#,
-            422,
-            "tags[1]",
-            "nul",
-        ),
-        (
-            br#"{"fullName":"a","kind":"other"}"#,
-            422,
-            "kind",
-            "unknown_value",
-        ),
+        (br#"{"fullName":"a","tags":["x","a\u0000"]}"#, 422, "tags[1]", "nul"),
+        (br#"{"fullName":"a","kind":"other"}"#, 422, "kind", "unknown_value"),
         (br#"{"fullName":"a","id":"no"}"#, 422, "id", "invalid_value"),
-        (
-            br#"{"fullName":"12345678901"}"#,
-            422,
-            "fullName",
-            "too_long",
-        ),
+        (br#"{"fullName":"12345678901"}"#, 422, "fullName", "too_long"),
     ];
     for (body, status, field, code) in table {
         let got = outcome(body);
@@ -130,17 +84,11 @@ impl Validate for Numbers {
 #[test]
 fn a_whole_number_may_have_a_fraction_of_nothing() {
     let read = |text: &str| Json::<Numbers>::parse(text.as_bytes()).map(|body| body.check());
-    let expected = Numbers {
-        whole: 7,
-        list: vec![-3, 100, 9_007_199_254_740_993],
-    };
+    let expected = Numbers { whole: 7, list: vec![-3, 100, 9_007_199_254_740_993] };
     let text = r#"{"whole":7.0,"list":[-3.0,1e2,9007199254740993]}"#;
     assert_eq!(read(text), Ok(Ok(expected)));
     let text = r#"{"list":[0,-0.0,70.0e-1],"whole":2E0}"#;
-    let expected = Numbers {
-        whole: 2,
-        list: vec![0, 0, 7],
-    };
+    let expected = Numbers { whole: 2, list: vec![0, 0, 7] };
     assert_eq!(read(text), Ok(Ok(expected)));
     for wrong in [
         r#"{"whole":7.0,"list":[],"whole":8}"#,
@@ -155,16 +103,8 @@ fn a_whole_number_may_have_a_fraction_of_nothing() {
 
 #[test]
 fn depth_is_bounded() {
-    let deep = format!(
-        "{{\"fullName\":{}{}}}",
-        "[".repeat(100_000),
-        "]".repeat(100_000)
-    );
+    let deep = format!("{{\"fullName\":{}{}}}", "[".repeat(100_000), "]".repeat(100_000));
     assert_eq!(outcome(deep.as_bytes()).0, 400);
-    let nested = format!(
-        "{}null{}",
-        "{\"fullName\":\"a\",\"inner\":".repeat(5000),
-        "}".repeat(5000)
-    );
+    let nested = format!("{}null{}", "{\"fullName\":\"a\",\"inner\":".repeat(5000), "}".repeat(5000));
     assert_eq!(outcome(nested.as_bytes()).0, 400);
 }

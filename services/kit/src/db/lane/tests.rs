@@ -2,10 +2,7 @@ use super::*;
 use std::sync::mpsc;
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 #[test]
@@ -36,11 +33,7 @@ fn a_full_queue_refuses_and_an_old_job_is_refused() {
     }
     go.send(()).unwrap();
     assert_eq!(block(first).0, Ok(1));
-    assert_eq!(
-        block(second).0,
-        Err(Error::Busy(Busy::Queue)),
-        "waited too long"
-    );
+    assert_eq!(block(second).0, Err(Error::Busy(Busy::Queue)), "waited too long");
 }
 
 #[test]
@@ -66,9 +59,5 @@ fn a_dropped_request_is_not_run_and_closing_finishes_the_queue() {
     assert_eq!(block(first).0, Ok(()));
     assert_eq!(block(last).0, Ok(()));
     assert_eq!(tell.try_iter().collect::<Vec<_>>(), ["kept"]);
-    assert_eq!(
-        block(lane.run(|| Ok(()))).0,
-        Err(Error::Busy(Busy::Queue)),
-        "closed"
-    );
+    assert_eq!(block(lane.run(|| Ok(()))).0, Err(Error::Busy(Busy::Queue)), "closed");
 }
