@@ -13,7 +13,7 @@ use super::cpu::{CpuTimes, backend_cpu_s, thread_cpu_s};
 use super::meter::Meter;
 use super::service_of;
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 
 const GAP: Duration = Duration::from_millis(100);
 /// How long a window of the timeline and of apportioning is.

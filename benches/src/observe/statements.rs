@@ -6,7 +6,7 @@ use postgres::Client;
 
 use super::service_of;
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 use crate::result::RoleCost;
 
 const BY_ROLE: &str = "

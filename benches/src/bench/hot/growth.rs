@@ -11,7 +11,7 @@ use super::stage::{Arm, Stage};
 use super::yardstick::{self, Yardstick};
 use super::{Rounds, spread, turn};
 use crate::Failure;
-use crate::dataset::Size;
+use crate::data::Size;
 use crate::observe::cpu::machine;
 use crate::result::{Machine, PostgresInfo};
 
@@ -131,7 +131,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
         Spread { median: much.median / less.median, low: much.low / less.high, high: much.high / less.low }
     });
     Ok(Outcome {
-        at: crate::saved::now(),
+        at: crate::measure::kept::now(),
         yardstick: super::YARDSTICK,
         machine: machine(),
         postgres,
@@ -190,7 +190,7 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
     let bytes = stage
         .superuser()?
         .query_one("select pg_database_size(current_database())", &[])
-        .map_err(|error| crate::dataset::failed("asking for the size", &error))?;
+        .map_err(|error| crate::data::failed("asking for the size", &error))?;
     let row = Row {
         apis: size.apis,
         organisations: size.organisations,

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::dataset::Size;
+use crate::data::Size;
 use crate::observe::cpu::machine;
 use figures::{Cell, CpuUs, Memory, Pgbench};
 use stage::{Arm, SEED, Stage};

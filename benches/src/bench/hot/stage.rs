@@ -12,10 +12,10 @@ use serde::Serialize;
 use super::proc::{children, memory, parent};
 use crate::Failure;
 use crate::bench::month_end;
-use crate::dataset::{Dataset, Size, connect, failed};
+use crate::data::{Dataset, Size, connect, failed};
 use crate::observe::cpu;
-use crate::run::environment::Environment;
-use crate::up::process::{Plan, Process};
+use crate::system::environment::Environment;
+use crate::system::process::{Plan, Process};
 
 /// How the lab seeds what it makes.
 pub const SEED: u64 = 1;
@@ -141,7 +141,7 @@ impl Stage {
             *url = way(url)?;
         }
         // One machine asks with few tokens: what is limited for clients isn't what is measured.
-        env.extend(crate::up::LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
+        env.extend(crate::system::LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
         self.start_arm(name, binary, env, settings)
     }
 
