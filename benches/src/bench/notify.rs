@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::hot::Spread;
+use super::spread::Spread;
 use super::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::Machine;

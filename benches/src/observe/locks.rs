@@ -11,7 +11,7 @@ use schema::blame::sample::Sampler;
 use schema::blame::{Entry, Ledger};
 
 use super::cpu::{backend_cpu_s, thread_cpu_s};
-use super::service_of;
+use super::states::service_of;
 use crate::Failure;
 use crate::data::connect;
 use crate::result::LedgerResult;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use super::service_of;
+use super::states::service_of;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::result::RoleCost;

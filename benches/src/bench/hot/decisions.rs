@@ -7,7 +7,6 @@
 use schema::ApplyOptions;
 use serde::Serialize;
 
-use super::figures::Spread;
 use super::load::Kind;
 use super::proc::private_mib;
 use super::scripts::{self, Script};
@@ -15,6 +14,7 @@ use super::spread;
 use super::stage::{SEED, Stage};
 use super::yardstick::{READER, WRITER, Yardstick};
 use crate::Failure;
+use crate::bench::spread::Spread;
 use crate::data::{Size, failed};
 use crate::observe::cpu::machine;
 use crate::result::{Machine, PostgresInfo};

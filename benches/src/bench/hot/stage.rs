@@ -11,7 +11,6 @@ use serde::Serialize;
 
 use super::proc::{children, memory, parent};
 use crate::Failure;
-use crate::bench::month_end;
 use crate::data::{Dataset, Size, connect, failed};
 use crate::observe::cpu;
 use crate::system::environment::Environment;
@@ -22,7 +21,7 @@ pub const SEED: u64 = 1;
 
 /// Postgres, its data, and what belongs to no service.
 pub struct Stage {
-    environment: Environment,
+    pub(super) environment: Environment,
     /// How large the data is.
     pub size: Size,
     folder: tempfile::TempDir,
@@ -173,18 +172,6 @@ impl Stage {
         }
         let rest_mib = memory(process.id(), "VmRSS");
         Ok(Arm { name: name.to_owned(), settings, address, rest_mib, process: Some(process) })
-    }
-
-    /// Starts Billing and has it bill so many months, at most five: milliseconds of each, snapshot and invoices.
-    pub fn months(&self, most: u32) -> Result<Vec<f64>, Failure> {
-        let instance = self.environment.instance();
-        instance.start_service("billing")?;
-        // The newest two are left out: the last month's run may begin by itself.
-        let months = (2..2 + most.min(5)).map(|back| {
-            let taken = month_end::bill(instance, self.superuser()?, back)?;
-            Ok(taken.as_secs_f64() * 1000.0)
-        });
-        months.collect()
     }
 
     /// Processor seconds of Postgres and of this arm.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Measured;
-use crate::bench::hot::Spread;
+use crate::bench::spread::Spread;
 use crate::bench::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::Machine;
