@@ -1,35 +1,29 @@
 //! The figures that tell whether the house gets smaller: `.ci/count` prints them for a commit, before and after formatting.
 
-use crate::circles;
-use crate::layers;
-use crate::lengths::{FILE_MAX, FUNCTION_MAX, Length, Measured, measure};
-use crate::modules::Modules;
-use crate::tree::Tree;
+use crate::lengths::{FILE_MAX, FUNCTION_MAX, Length, Measured};
+use crate::{ARROWS, HERE, LENGTHS, circles, layers};
 
 #[test]
 fn table() {
-    let tree = Tree::here().unwrap();
-    let measured = measure(&tree);
     let lines = |is_counted: fn(&&Measured) -> bool| -> usize {
-        measured.iter().filter(is_counted).map(|one| one.file.lines).sum()
+        LENGTHS.iter().filter(is_counted).map(|one| one.file.lines).sum()
     };
-    let functions: Vec<&Length> = measured.iter().flat_map(|one| &one.functions).collect();
-    let files = measured.iter().filter(|one| !one.is_generated).map(|one| &one.file);
-    let mut endpoints: Vec<usize> = measured.iter().flat_map(|one| one.endpoints.iter().copied()).collect();
+    let functions: Vec<&Length> = LENGTHS.iter().flat_map(|one| &one.functions).collect();
+    let files = LENGTHS.iter().filter(|one| !one.is_generated).map(|one| &one.file);
+    let mut endpoints: Vec<usize> = LENGTHS.iter().flat_map(|one| one.endpoints.iter().copied()).collect();
     endpoints.sort_unstable();
     let share = |part: f64| endpoints[(endpoints.len() as f64 * part).ceil() as usize - 1];
-    let arrows = Modules::read(&tree).arrows();
-    let strangers = layers::strangers(tree.sources().map(|(path, _)| path));
+    let strangers = layers::strangers(HERE.sources().map(|(path, _)| path));
 
-    println!("Rust files outside tests           {}", measured.len());
+    println!("Rust files outside tests           {}", LENGTHS.len());
     println!("  lines                            {}", lines(|_| true));
     println!("  without generated ones           {}", lines(|one| !one.is_generated));
     println!("files over {FILE_MAX} lines               {}", too_long(files, FILE_MAX));
     println!("functions over {FUNCTION_MAX} lines            {}", too_long(functions.into_iter(), FUNCTION_MAX));
     println!("endpoint functions                 {}", endpoints.len());
     println!("  median lines, 90th percentile    {}, {}", share(0.5), share(0.9));
-    println!("circles of files                   {}", circles::circles(&arrows).len());
-    println!("uses against the lab's layers      {}", layers::against(&arrows).len());
+    println!("circles of files                   {}", circles::circles(&ARROWS).len());
+    println!("uses against the lab's layers      {}", layers::against(&ARROWS).len());
     println!("  folders outside the order        {}", strangers.len());
 }
 

@@ -1,6 +1,6 @@
 //! Lines of files and functions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 
@@ -32,16 +32,13 @@ pub struct Measured {
 /// All sources outside tests.
 pub fn measure(tree: &Tree) -> Vec<Measured> {
     let parsed: Vec<_> = tree.sources().map(|(path, text)| (path, text, parse(path, text))).collect();
-    let mut measured = Vec::new();
+    let mut routed: BTreeMap<&str, Routed> = BTreeMap::new();
+    for (path, _, source) in parsed.iter().filter(|(path, ..)| path.starts_with("services/")) {
+        routed.entry(package(path)).or_default().visit_file(source);
+    }
+    let (mut measured, none) = (Vec::new(), Routed::default());
     for (path, text, source) in &parsed {
-        let folder = path.split("/src/").next().unwrap_or_default();
-        let mut routed = Routed::default();
-        if path.starts_with("services/") {
-            parsed
-                .iter()
-                .filter(|(other, ..)| other.starts_with(folder))
-                .for_each(|(.., file)| routed.visit_file(file));
-        }
+        let routed = routed.get(package(path)).unwrap_or(&none);
         let lines: Vec<&str> = text.lines().collect();
         let mut functions =
             Functions { path, lines: &lines, routed: &routed.0, all: Vec::new(), endpoints: Vec::new() };
@@ -55,6 +52,10 @@ pub fn measure(tree: &Tree) -> Vec<Measured> {
         });
     }
     measured
+}
+
+fn package(path: &str) -> &str {
+    path.split("/src/").next().unwrap_or_default()
 }
 
 fn parse(path: &str, text: &str) -> syn::File {

@@ -11,11 +11,17 @@ mod mentions;
 mod modules;
 mod tree;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
-use lengths::{FILE_MAX, FUNCTION_MAX, Length, measure};
-use modules::Modules;
+use lengths::{FILE_MAX, FUNCTION_MAX, Length, Measured, measure};
+use modules::{Arrow, Modules};
 use tree::{Package, Tree};
+
+static HERE: LazyLock<Tree> = LazyLock::new(|| Tree::here().unwrap());
+static ARROWS: LazyLock<BTreeSet<Arrow>> = LazyLock::new(|| Modules::read(&HERE).arrows());
+static LENGTHS: LazyLock<Vec<Measured>> = LazyLock::new(|| measure(&HERE));
 
 const SERVICES: [&str; 5] = ["account", "profile", "registry", "billing", "notification"];
 
@@ -23,19 +29,16 @@ const SERVICES: [&str; 5] = ["account", "profile", "registry", "billing", "notif
 /// whose code uses the child, is such a circle.
 #[test]
 fn no_circles() {
-    let arrows = Modules::read(&Tree::here().unwrap()).arrows();
-    let circles = circles::circles(&arrows);
+    let circles = circles::circles(&ARROWS);
     let listed: Vec<String> = circles.iter().map(|circle| circles::list(circle.iter().copied())).collect();
     assert!(circles.is_empty(), "{} circles of files that use each other:\n{}", circles.len(), listed.join("\n"));
 }
 
 #[test]
 fn the_lab_keeps_its_layers() {
-    let tree = Tree::here().unwrap();
-    let strangers = layers::strangers(tree.sources().map(|(path, _)| path));
+    let strangers = layers::strangers(HERE.sources().map(|(path, _)| path));
     assert!(strangers.is_empty(), "folders of benches/src that `LAYERS` doesn't name: {strangers:?}");
-    let arrows = Modules::read(&tree).arrows();
-    let against = circles::list(&layers::against(&arrows));
+    let against = circles::list(&layers::against(&ARROWS));
     assert!(against.is_empty(), "each folder uses only what stands before it in `LAYERS`, but:\n{against}");
 }
 
@@ -47,7 +50,7 @@ fn files_and_functions_are_short() {
             writeln!(said, "    {}: {} lines", one.place, one.lines).unwrap();
         }
     };
-    for one in measure(&Tree::here().unwrap()) {
+    for one in LENGTHS.iter() {
         if !one.is_generated {
             say(&one.file, FILE_MAX);
         }
@@ -63,7 +66,7 @@ fn files_and_functions_are_short() {
 /// Services meet in the database alone.
 #[test]
 fn crates_depend_in_one_direction() {
-    let wrong = wrong_dependencies(&Tree::here().unwrap());
+    let wrong = wrong_dependencies(&HERE);
     assert!(wrong.is_empty(), "crates that must not depend on each other: {wrong:?}");
 }
 
