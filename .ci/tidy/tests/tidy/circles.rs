@@ -26,6 +26,17 @@ pub fn circles(arrows: &BTreeSet<Arrow>) -> Vec<Vec<&Arrow>> {
     circles
 }
 
+/// Without the uses of a file by what it is the parent of: whether that is a circle is a matter of taste, which
+/// `no_circles` decides; the rest is none.
+pub fn beside_parents(arrows: &BTreeSet<Arrow>) -> BTreeSet<Arrow> {
+    let is_child = |arrow: &&Arrow| {
+        let folder = ["mod.rs", "lib.rs", "main.rs"].iter().find_map(|name| arrow.to.strip_suffix(name));
+        let folder = folder.map_or_else(|| format!("{}/", arrow.to.trim_end_matches(".rs")), str::to_owned);
+        arrow.from.starts_with(&folder)
+    };
+    arrows.iter().filter(|arrow| !is_child(arrow)).cloned().collect()
+}
+
 fn reach<'a>(next: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &str) -> BTreeSet<&'a str> {
     let mut reached = BTreeSet::new();
     let mut open = vec![from];

@@ -23,6 +23,8 @@ fn table() {
     println!("endpoint functions                 {}", endpoints.len());
     println!("  median lines, 90th percentile    {}, {}", share(0.5), share(0.9));
     println!("circles of files                   {}", circles::circles(&ARROWS).len());
+    let beside_parents = circles::beside_parents(&ARROWS);
+    println!("  not through a file's own parent  {}", circles::circles(&beside_parents).len());
     println!("uses against the lab's layers      {}", layers::against(&ARROWS).len());
     println!("  folders outside the order        {}", strangers.len());
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
+use layers::LAYERS;
 use lengths::{FILE_MAX, FUNCTION_MAX, Length, Measured, measure};
 use modules::{Arrow, Modules};
 use tree::{Package, Tree};
@@ -38,6 +39,11 @@ fn no_circles() {
 fn the_lab_keeps_its_layers() {
     let strangers = layers::strangers(HERE.sources().map(|(path, _)| path));
     assert!(strangers.is_empty(), "folders of benches/src that `LAYERS` doesn't name: {strangers:?}");
+    let lib = syn::parse_file(&HERE.0["benches/src/lib.rs"]).unwrap();
+    let modules =
+        lib.items.iter().filter_map(|item| if let syn::Item::Mod(item) = item { Some(&item.ident) } else { None });
+    let named: Vec<String> = modules.map(ToString::to_string).filter(|name| LAYERS.contains(&name.as_str())).collect();
+    assert_eq!(named, LAYERS, "benches/src/lib.rs names the layers in their order");
     let against = circles::list(&layers::against(&ARROWS));
     assert!(against.is_empty(), "each folder uses only what stands before it in `LAYERS`, but:\n{against}");
 }

@@ -41,7 +41,9 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
             if entry.file_type()?.is_dir() {
-                if !matches!(name.as_str(), "target" | ".git" | "node_modules" | "results") {
+                // The tag marks what cargo builds; `benches/src/target` is a folder like any other.
+                let is_built = entry.path().join("CACHEDIR.TAG").exists();
+                if !is_built && !matches!(name.as_str(), ".git" | "node_modules" | "results") {
                     self.add(root, &path)?;
                 }
             } else if path.ends_with(".rs") || name == "Cargo.toml" {
