@@ -7,6 +7,7 @@ mod count;
 mod examples;
 mod layers;
 mod lengths;
+mod map;
 mod mentions;
 mod modules;
 mod tree;

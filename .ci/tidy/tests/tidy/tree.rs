@@ -22,16 +22,16 @@ pub struct Package {
     pub for_tests: Vec<String>,
 }
 
-impl Tree {
-    /// The workspace that this test belongs to, or the one in the folder `TIDY_ROOT`.
-    pub fn here() -> io::Result<Self> {
-        Self::read(&env::var("TIDY_ROOT").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../..").to_owned()))
-    }
+/// The folder of the workspace that this test belongs to, or `TIDY_ROOT`.
+pub fn root() -> String {
+    env::var("TIDY_ROOT").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../..").to_owned())
+}
 
-    /// Reads a folder.
-    pub fn read(root: &str) -> io::Result<Self> {
+impl Tree {
+    /// That of [`root`].
+    pub fn here() -> io::Result<Self> {
         let mut tree = Self::default();
-        tree.add(Path::new(root), "")?;
+        tree.add(Path::new(&root()), "")?;
         Ok(tree)
     }
 
