@@ -9,6 +9,7 @@ use postgres::Client;
 use schema::{DATABASE, Passwords};
 
 use super::copies::{as_login, copy, in_database};
+use super::process::Plan;
 use super::running::{Command, Options, Running};
 use super::services::{self, Architecture};
 use super::site::Site;
@@ -142,6 +143,12 @@ impl Deployment {
     /// The process id of a service, while it runs.
     pub fn process_id(&self, name: &'static str) -> Option<u32> {
         self.running.ask(|answer| Command::Id(name, answer)).ok().flatten()
+    }
+
+    /// How a service is started: what another instance of it needs.
+    pub fn plan(&self, name: &'static str) -> Result<Plan, Failure> {
+        let plan = self.running.ask(|answer| Command::Plan(name, answer))?;
+        plan.ok_or_else(|| Failure::usage(format!("Unknown service {name}.")))
     }
 
     /// Stops one service as SIGTERM does; the others go on.

@@ -1,6 +1,6 @@
 //! Which port each process gets.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use super::services::Service;
 use crate::Failure;
@@ -27,6 +27,12 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
     }
     let ports: Result<Vec<u16>, _> = held.iter().map(|held| held.local_addr().map(|address| address.port())).collect();
     ports.map_err(|error| Failure::could_not_run(format!("No free port is to be had: {error}.")))
+}
+
+/// One that is free now, for a process that is started beside all others.
+pub fn free_address() -> Result<SocketAddr, Failure> {
+    let address = free().and_then(|held| held.local_addr());
+    address.map_err(|error| Failure::could_not_run(format!("No port is free: {error}.")))
 }
 
 /// Below those that the system gives to outgoing connections (32768 and up, usually), or one of a service that was started

@@ -10,8 +10,10 @@ use std::thread::JoinHandle;
 use super::database::Database;
 use super::gateway::{self, Gateway};
 use super::home::Home;
+use super::patience::Patience;
+use super::process::{Plan, READY_WITHIN, sentence};
 use super::services::{Architecture, Kind, names, with_instances};
-use super::supervisor::{Supervisor, TICK, sentence};
+use super::supervisor::{Supervisor, TICK};
 use super::{binaries, operator, ports, settings};
 use crate::{Failure, Place};
 
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Stop(&'static str, Sender<()>),
     /// Start a service that isn't running, and wait until it is ready.
     Start(&'static str, Sender<Result<(), Failure>>),
+    /// How a service is started.
+    Plan(&'static str, Sender<Option<Plan>>),
     /// The process id of a running service.
     Id(&'static str, Sender<Option<u32>>),
     /// Other settings for a service, from its next start on.
@@ -130,11 +134,11 @@ impl Up {
             (None, false) => Home::take(&Home::usual()?)?,
         };
         let processes: Vec<_> = services.iter().copied().filter(|service| service.kind != Kind::Port).collect();
-        let folder = binaries::folder(&processes, options.release, say)?;
+        let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
-        let database = Database::start(home.path(), options.ephemeral)?;
-        database.prepare()?;
+        let database = Database::start(home.path(), options.ephemeral, &options.stop)?;
+        database.prepare(&options.stop)?;
         let at =
             |(service, port): (&super::services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
@@ -147,11 +151,16 @@ impl Up {
             supervisor.add(service, &folder, settings, home.log_file(service.name), &urls[service.name])?;
         }
         let operator = home.operator()?;
-        operator::ensure(&supervisor, &operator)?;
+        if let Some(account) = supervisor.plan("account") {
+            operator::ensure(account, &operator, &options.stop)?;
+        }
         say("Starting the services …");
-        supervisor.start_all(&options.stop)?;
+        supervisor.start_all(&Patience::new(READY_WITHIN, &options.stop))?;
         let gateway = match options.gateway {
-            true => Some(Gateway::start(&urls, home.path(), home.log_file("gateway"), gateway::Limit::Lifted)?),
+            true => {
+                let (log, limit) = (home.log_file("gateway"), gateway::Limit::Lifted);
+                Some(Gateway::start(&urls, home.path(), log, limit, &options.stop)?)
+            }
             false => None,
         };
         let url = |name: &str| urls.get(name).cloned();
@@ -201,7 +210,10 @@ impl Up {
                 let _ = answer.send(());
             }
             Command::Start(name, answer) => {
-                let _ = answer.send(self.supervisor.start(name, &AtomicBool::new(false)));
+                let _ = answer.send(self.supervisor.start(name, &Patience::of(READY_WITHIN)));
+            }
+            Command::Plan(name, answer) => {
+                let _ = answer.send(self.supervisor.plan(name).cloned());
             }
             Command::Id(name, answer) => {
                 let _ = answer.send(self.supervisor.process_id(name));
