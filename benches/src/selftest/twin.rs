@@ -1,4 +1,4 @@
-//! V5: a second Registry that does nothing must change nothing.
+//! V5: a second, idle Registry must change nothing.
 
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -34,7 +34,7 @@ pub fn idle(deployment: &Deployment, stop: &AtomicBool) -> Result<SelfTest, Fail
         return Ok(outcome("V5 twin", None, "too few replicates".into()));
     };
     let found = format!(
-        "Registry beside an idle twin of itself: median ×{:.3} ({:.3}–{:.3}) of Registry alone",
+        "Registry while an idle twin of it runs: median ×{:.3} ({:.3}–{:.3}) of Registry alone",
         estimate.ratio, estimate.low, estimate.high
     );
     Ok(outcome("V5 twin", Some(!estimate.excludes_one()), found))

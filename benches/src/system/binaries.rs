@@ -1,4 +1,4 @@
-//! Where the services' binaries are: beside our own, or built now.
+//! Where the services' binaries are: in the folder of this program, or built now.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::Failure;
 const BUILD_WITHIN: Duration = Duration::from_secs(3600);
 
 /// The folder that holds all of these services' binaries, up to date. In a source tree, what is missing or older than its
-/// sources is built first, so that one never looks at yesterday's program; elsewhere they stand beside `lab`.
+/// sources is built first, so that nobody runs an outdated program; elsewhere they stand in the folder of `lab`.
 pub fn folder(
     services: &[Service],
     release: bool,
@@ -24,21 +24,21 @@ pub fn folder(
 ) -> Result<PathBuf, Failure> {
     let exe = std::env::current_exe()
         .map_err(|error| Failure::could_not_run(format!("The folder of this program is unknown: {error}.")))?;
-    let beside = own_folder(&exe);
-    let Some(tree) = source_tree(&beside).or_else(|| source_tree(&std::env::current_dir().ok()?)) else {
+    let own = own_folder(&exe);
+    let Some(tree) = source_tree(&own).or_else(|| source_tree(&std::env::current_dir().ok()?)) else {
         let missing: Vec<&str> =
-            services.iter().filter(|one| !beside.join(one.package).is_file()).map(|one| one.name).collect();
+            services.iter().filter(|one| !own.join(one.package).is_file()).map(|one| one.name).collect();
         return if missing.is_empty() {
-            Ok(beside)
+            Ok(own)
         } else {
             Err(Failure::could_not_run(format!(
                 "The programs of {} are missing in {}, and there is no source tree to build them from.",
                 missing.join(", "),
-                beside.display()
+                own.display()
             )))
         };
     };
-    let built = if release { sibling(&beside, "release") } else { beside };
+    let built = if release { sibling(&own, "release") } else { own };
     let wanted: Vec<&str> = services
         .iter()
         .filter(|one| stale(&built.join(one.package), &tree, one.package))
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_the_program_even_in_tests() {
+    fn in_the_folder_of_the_program_even_in_tests() {
         assert_eq!(own_folder(Path::new("/t/debug/lab")), Path::new("/t/debug"));
         assert_eq!(own_folder(Path::new("/t/debug/deps/it-1234")), Path::new("/t/debug"));
         assert_eq!(sibling(Path::new("/t/debug"), "release"), Path::new("/t/release"));

@@ -39,11 +39,6 @@ pub struct Database {
     missed: bool,
 }
 
-/// The home folder of everybody who says nothing else.
-pub fn home() -> Result<PathBuf, String> {
-    schema::cluster::home().map_err(|error| format!("{error}."))
-}
-
 impl Database {
     /// `DATABASE_URL` where it is set, else the cluster of the home folder, else, where throw-away is wanted, one of its own.
     pub fn start(home: &Path, ephemeral: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
@@ -52,7 +47,7 @@ impl Database {
             // As careful as a lasting one: what is measured on it is worth nothing otherwise.
             options = ClusterOptions { careless: false, ..ClusterOptions::ephemeral() };
         }
-        // A throw-away one, too: whoever removes it removes passwords and logs with it.
+        // A throw-away one, too: its watchdog then removes passwords and logs with it.
         options.home = Some(home.to_owned());
         let home = home.to_owned();
         match options.database_url {
@@ -109,7 +104,8 @@ impl Database {
     /// The product's database as a login.
     pub fn login_url(&self, role: &str) -> Result<String, Failure> {
         let password = self.passwords.get(role);
-        let password = password.ok_or_else(|| Failure::could_not_run(format!("There is no password of {role}.")))?;
+        let password =
+            password.ok_or_else(|| Failure::could_not_run(format!("The password of {role} isn't found.")))?;
         Ok(self.cluster.url_of(role, password, DATABASE))
     }
 
@@ -118,7 +114,7 @@ impl Database {
         in_database(self.cluster.url(), DATABASE)
     }
 
-    /// Why it no longer takes connections, told once, and only of what we started.
+    /// Why it no longer takes connections, reported once, and only of what we started.
     pub fn died(&mut self) -> Option<String> {
         if !self.ours || self.paused || self.looked.elapsed() < LOOK {
             return None;

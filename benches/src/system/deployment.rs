@@ -19,7 +19,7 @@ use crate::load::writes::Written;
 use crate::result::PostgresInfo;
 use crate::{Failure, Place};
 
-/// Reads that share a statement in a run, and what its result says of that.
+/// Reads that share a statement in a run, as its result records it.
 pub const BATCH_MAX: u32 = 1;
 
 /// The copy of a database that is kept to put it back.
@@ -44,7 +44,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// Brings everything up and returns when all is ready. What happens on the way and later (a service that died) is
-    /// told to `say`.
+    /// reported to `say`.
     ///
     /// # Errors
     /// When something can't be started, or `options.stop` became true meanwhile.
@@ -119,7 +119,7 @@ impl Deployment {
         &self.place
     }
 
-    /// The file that says so to others.
+    /// The file that names it for others.
     pub fn up_json(&self) -> &Path {
         &self.up_json
     }
@@ -198,7 +198,7 @@ impl Deployment {
     pub fn database_url(&self) -> Result<&str, Failure> {
         let url = self.place.database_url.as_deref();
         url.ok_or_else(|| {
-            Failure::could_not_run("This system doesn't tell its database, so its data can't be put back.")
+            Failure::could_not_run("The database of this system is unknown, so its data can't be put back.")
         })
     }
 

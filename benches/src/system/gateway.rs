@@ -1,4 +1,4 @@
-//! One origin for the five services: nginx, with the very file that `docs/deploy` gives to whoever runs them for real.
+//! One origin for the five services: nginx, with the same file that `docs/deploy` offers for production.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,14 +25,14 @@ pub const PORT: Service = Service { name: "gateway", package: "nginx", port: 9, 
 pub enum Limit {
     /// As many as the deployed file says.
     AsDeployed,
-    /// Any number: the lab is one address; the greeting says so.
+    /// Any number: the lab is one address; `lab up` prints so.
     Lifted,
 }
 
 /// A running nginx; dropping it ends it.
 pub struct Gateway {
     process: Process,
-    is_told: bool,
+    is_reported: bool,
 }
 
 /// Where nginx is, if it is installed: Debian keeps it where only root's path leads.
@@ -67,13 +67,13 @@ impl Gateway {
         let mut process = plan.start()?;
         let url = format!("{}/registry/openapi.json", urls[PORT.name]);
         process.wait_ready("nginx", &url, &Patience::new(READY_WITHIN, stop), || ())?;
-        Ok(Self { process, is_told: false })
+        Ok(Self { process, is_reported: false })
     }
 
-    /// How it ended, told once.
+    /// How it ended, reported once.
     pub fn ended(&mut self) -> Option<String> {
-        let status = self.process.ended().filter(|_| !self.is_told)?;
-        self.is_told = true;
+        let status = self.process.ended().filter(|_| !self.is_reported)?;
+        self.is_reported = true;
         Some(format!("{}\n{}", sentence(status), self.process.last_lines()))
     }
 }

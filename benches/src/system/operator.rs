@@ -29,7 +29,7 @@ pub fn ensure(account: &Plan, operator: &Operator, stop: &Arc<AtomicBool>) -> Re
     die_with_us(&mut command);
     let mut child = command.spawn().map_err(|error| failed(format!("{error}.")))?;
     if let Some(mut input) = child.stdin.take() {
-        // It may end before it reads: then its own words tell why.
+        // It may end before it reads: then what it printed says why.
         let _ = writeln!(input, "{}", operator.password);
     }
     let late =

@@ -66,11 +66,11 @@ pub(super) struct Running {
     thread: Option<JoinHandle<usize>>,
 }
 
-/// Where it is, the file that says so to others, and the folder of logs and secrets.
+/// Where it is, the file that names it for others, and the folder of logs and secrets.
 pub(super) type Started = (Place, PathBuf, PathBuf);
 
 impl Running {
-    /// Returns when all is ready. What happens on the way and later (a service that died) is told to `say`.
+    /// Returns when all is ready. What happens on the way and later (a service that died) goes to `say`.
     pub(super) fn start(options: Options, say: impl Fn(&str) + Send + 'static) -> Result<(Self, Started), Failure> {
         let (commands, received) = mpsc::channel();
         let (ready, started) = mpsc::channel();
@@ -122,7 +122,7 @@ struct Up {
 }
 
 impl Up {
-    /// Starts everything and waits until it is ready; with the file that says to others where it is.
+    /// Starts everything and waits until it is ready; with the file that names it for others.
     fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
         let mut services = with_instances(options.architecture.processes(), options.instances);
         if options.gateway {
@@ -177,7 +177,7 @@ impl Up {
         Ok((Self { gateway, supervisor, database, home, place }, up_json))
     }
 
-    /// Until nobody can ask any more: does what is asked and tells of every service that died; how many did.
+    /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
     fn watch(&mut self, commands: &Receiver<Command>, say: &dyn Fn(&str)) -> usize {
         let mut died = 0;
         loop {
@@ -203,7 +203,7 @@ impl Up {
     }
 
     fn obey(&mut self, command: Command) {
-        // Whoever asked may be gone; then nobody wants the answer.
+        // The one who asked may be gone; then nobody needs the answer.
         match command {
             Command::Stop(name, answer) => {
                 self.supervisor.stop(name);

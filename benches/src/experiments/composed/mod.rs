@@ -62,7 +62,7 @@ const COMPOSED: Service = Service { name: "composed", package: "composed", port:
 const OURS: &str = "one statement";
 const THEIRS: &str = "three calls";
 
-/// Starts everything and the rival beside it, drives both in turn, then both while Profile and Account are stopped.
+/// Starts everything and the rival, drives both in turn, then both while Profile and Account are stopped.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
