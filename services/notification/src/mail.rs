@@ -54,13 +54,13 @@ pub struct Sender {
 impl Sender {
     /// The Message-ID of a delivery, the same for every attempt.
     pub fn message_id(&self, delivery: Uuid) -> String {
-        message_id(delivery, self.from.email.domain())
+        format!("<{delivery}@{}>", self.domain())
     }
-}
 
-/// `<id@domain>`.
-pub fn message_id(delivery: Uuid, domain: &str) -> String {
-    format!("<{delivery}@{domain}>")
+    /// The domain of `From`.
+    pub fn domain(&self) -> &str {
+        self.from.email.domain()
+    }
 }
 
 /// The mail, or why there can be none.

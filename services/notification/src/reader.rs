@@ -48,7 +48,7 @@ pub struct Progress {
 pub fn step(connection: &mut PgConnection, feed: Feed, now: DateTime<Utc>, limits: &Limits) -> QueryResult<Progress> {
     connection.transaction(|connection| {
         let mut cursor = Cursor::find(connection, feed, now)?;
-        let changes = feed::read(connection, feed, &cursor, limits.changes)?;
+        let changes = feed::read(connection, feed, (cursor.xid, cursor.id), limits.changes)?;
         if changes.is_empty() {
             return Ok(Progress::default());
         }

@@ -115,7 +115,8 @@ impl Template<'_> {
         let mut targets = self.containers(&[("subDomain", "subDomainId"), ("domain", "domainId")]);
         targets.push(Target { kind: "api", id: self.entity_id()?, how: How::Itself });
         let (api, place) = (format!("API {}", self.name()), self.names.place(self.entity()));
-        let (number, status) = (format!("{}.{}", self.number("major"), self.number("minor")), text(self.after, "status"));
+        let (number, status) =
+            (format!("{}.{}", self.number("major"), self.number("minor")), text(self.after, "status"));
         let at = format!("in: {place}");
         let same = |kind, heading: String, mut lines: Vec<String>| {
             lines.push(at);
