@@ -54,6 +54,14 @@ pub fn sandbox(folder: &std::path::Path) -> payment_sandbox::Running {
     .unwrap()
 }
 
+/// Moves the clock in this file to (within a second of) `time`. Moved into place whole: a service that reads a file half
+/// written takes the system's time.
+pub fn set_clock(file: &std::path::Path, time: DateTime<Utc>) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, (time - Utc::now()).num_seconds().to_string()).unwrap();
+    std::fs::rename(new, file).unwrap();
+}
+
 /// The fields are dropped in this order, the database last.
 pub struct House {
     pub world: World,
@@ -113,8 +121,7 @@ impl House {
 
     /// Moves the service's clock to (within a second of) `time`.
     pub fn go_to(&self, time: DateTime<Utc>) {
-        let offset = (time - Utc::now()).num_seconds();
-        std::fs::write(self.folder.path().join("clock"), format!("{offset}\n")).unwrap();
+        set_clock(&self.folder.path().join("clock"), time);
     }
 
     /// Does everything that is due at `time`.
