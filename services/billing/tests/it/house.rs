@@ -1,16 +1,13 @@
 //! One test's own house: a database, the sandbox, the service, and the work, which is done when the test says so.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use behaviour::{Api, Call, Fixture, Tenant, Urls, Value, World, json};
 use billing::Settings;
-use billing::dunning::Days;
 use billing::period::Period;
 use billing::provider::Provider;
-use billing::store::PgStore;
 use billing::work::Work;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 use diesel::query_dsl::LoadQuery;
@@ -226,20 +223,13 @@ impl House {
 }
 
 fn work(db: &TestDb, settings: &Settings) -> Work {
-    let (read, write) = (db.url("billing_reader"), db.url("billing_writer"));
-    Work::new(store(&read, &write, settings), provider(settings), settings)
+    let provider = Provider::new(&settings.stripe_api_base, "sk_test_sandbox", settings.provider_timeout());
+    Work::new(pools(db), Arc::new(provider), settings)
 }
 
-/// A store of its own.
-pub fn store(read: &str, write: &str, settings: &Settings) -> PgStore {
-    let days = Days { notice: settings.notice_days, freeze: settings.freeze_days };
-    let pause = TimeDelta::milliseconds(settings.ask_again_ms);
-    PgStore::new(database("billing", read, write), days, pause)
-}
-
-fn provider(settings: &Settings) -> Arc<Provider> {
-    let timeout = Duration::from_millis(settings.provider_timeout_ms);
-    Arc::new(Provider::new(&settings.stripe_api_base, "sk_test_sandbox", timeout))
+/// The service's two pools, for a test that calls what the service calls.
+pub fn pools(db: &TestDb) -> kit::Db {
+    database("billing", &db.url("billing_reader"), &db.url("billing_writer"))
 }
 
 /// What a sandbox charged.
