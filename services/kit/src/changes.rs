@@ -35,6 +35,31 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
+impl Change {
+    /// Of an entity that was neither there before nor is after: [`Change::before`] and [`Change::after`] say what it was and is.
+    pub fn of(
+        kind: &'static str,
+        organisation: impl Into<Option<OrganisationId>>,
+        entity: impl ToString,
+        version: i64,
+    ) -> Self {
+        let (organisation_id, entity_id) = (organisation.into(), entity.to_string());
+        Self { kind, organisation_id, entity_id, version, before: None, after: None }
+    }
+
+    /// What it was.
+    #[must_use]
+    pub fn before(self, keys: Value) -> Self {
+        Self { before: Some(keys), ..self }
+    }
+
+    /// What it is now.
+    #[must_use]
+    pub fn after(self, keys: Value) -> Self {
+        Self { after: Some(keys), ..self }
+    }
+}
+
 thread_local! {
     /// Was something recorded in this thread's transaction?
     static RECORDED: Cell<bool> = const { Cell::new(false) };

@@ -154,6 +154,7 @@ mod precondition;
 mod query;
 mod readable;
 pub mod reply;
+mod request;
 mod routes;
 mod server;
 mod service;
@@ -179,6 +180,7 @@ pub use precondition::IfMatch;
 pub use query::{NoQuery, Query};
 pub use readable::Probe;
 pub use reply::{Answer, Reply};
+pub use request::{Create, Update};
 pub use routes::Routes;
 pub use service::{Boot, Service, StartError, run};
 

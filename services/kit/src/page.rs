@@ -33,7 +33,7 @@ impl Keyset {
 /// `limit` (1..=200, default 50) and `cursor` of a list without filters; other parameters are a 400.
 ///
 /// A cursor holds a mark of the list it comes from (path and filters): one from elsewhere is a 400.
-/// The store asks for [`Page::fetch`] rows after [`Page::after`], and [`Page::finish`] makes the answer of them.
+/// A statement reads [`Page::fetch`] rows after [`Page::place`], and [`Page::finish`] makes the answer of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// How many items the client wants.
@@ -75,6 +75,11 @@ impl Page {
     /// A page to call a store with outside of a request (tests, commands).
     pub fn first(limit: i64) -> Self {
         Self { limit, after: None, mark: [0; MARK] }
+    }
+
+    /// The place this page starts after, for SQL; the first page starts before all rows, so that it is the same statement.
+    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+        self.after.map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |place| (place.created_at, place.id))
     }
 
     /// How many rows to read: one more than wanted, which tells whether there is a next page.
