@@ -1,6 +1,5 @@
 //! Passwords: Argon2id on threads of its own, so that neither the event loop nor a database transaction ever waits for one.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -9,6 +8,7 @@ use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use chrono::{DateTime, TimeDelta, Utc};
 use kit::Error;
+use kit::clients::{AtOnce, Place};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 
@@ -22,28 +22,8 @@ struct Job {
     /// None: make a hash. Some: compare with it.
     expected: Option<String>,
     answer: oneshot::Sender<Result<Outcome, Error>>,
-    _turn: Turn,
-}
-
-/// How many jobs each client has waiting or at work.
-type Waiting = Arc<Mutex<HashMap<String, usize>>>;
-
-/// One of a client's jobs, counted until it is dropped.
-struct Turn {
-    waiting: Waiting,
-    client: String,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(jobs) = waiting.get_mut(&self.client) {
-            *jobs -= 1;
-            if *jobs == 0 {
-                waiting.remove(&self.client);
-            }
-        }
-    }
+    /// Counted among its client's until it is done.
+    _place: Place,
 }
 
 enum Outcome {
@@ -75,7 +55,8 @@ impl Hash {
 #[derive(Clone)]
 pub struct Hasher {
     queue: SyncSender<Job>,
-    waiting: Waiting,
+    /// Jobs that wait or are at work, by client.
+    waiting: AtOnce,
     /// Jobs one client may have here; 0: as many as there is room for.
     per_client: usize,
     /// How long a new password is enough.
@@ -99,7 +80,7 @@ impl Hasher {
         let mut unknown = [0; 32];
         SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;
         let nobody = Memory::default().hash(&unknown)?.into();
-        Ok(Self { queue, waiting: Waiting::default(), per_client, max_age, nobody })
+        Ok(Self { queue, waiting: AtOnce::default(), per_client, max_age, nobody })
     }
 
     /// The hash of a new password, for this client: an address, or a login.
@@ -122,22 +103,11 @@ impl Hasher {
 
     async fn ask(&self, client: &str, password: &str, expected: Option<String>) -> Result<Outcome, Error> {
         let refused = Error::TooMany { retry_after: RETRY_AFTER_S };
-        let turn = self.turn(client).ok_or_else(|| refused.clone())?;
+        let place = self.waiting.enter(client.to_owned(), self.per_client).ok_or_else(|| refused.clone())?;
         let (answer, answered) = oneshot::channel();
-        let job = Job { password: password.to_owned(), expected, answer, _turn: turn };
+        let job = Job { password: password.to_owned(), expected, answer, _place: place };
         self.queue.try_send(job).map_err(|_| refused)?;
         answered.await.map_err(|_| Error::internal("a hashing thread has gone"))?
-    }
-
-    /// One more of this client's, or none if it has as many as it may.
-    fn turn(&self, client: &str) -> Option<Turn> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let jobs = waiting.entry(client.to_owned()).or_default();
-        if self.per_client > 0 && *jobs >= self.per_client {
-            return None;
-        }
-        *jobs += 1;
-        Some(Turn { waiting: Arc::clone(&self.waiting), client: client.to_owned() })
     }
 }
 

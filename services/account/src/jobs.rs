@@ -18,9 +18,9 @@ const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
 
 kit::statement! {
     /// Failures of windows that have ended.
-    struct PurgeFailures(now: DateTime<Utc> as Timestamptz) =
+    struct PurgeFailures(now: DateTime<Utc> as Timestamptz, batch: i64 as BigInt) =
         "delete from account.sign_in_failures where subject in (select f.subject from account.sign_in_failures f \
-         where f.window_ends_at <= $1 order by f.window_ends_at limit 1000 for update skip locked)"
+         where f.window_ends_at <= $1 order by f.window_ends_at limit $2 for update skip locked)"
 }
 
 /// Adds Account's jobs; the keys are published at once if the database is there, else as soon as it is.
@@ -58,9 +58,7 @@ fn tidier(db: &Db, clock: &Clock) -> impl Fn() -> Result<(), Error> + Send + Syn
     let due = Due::every(TIDY_EVERY);
     move || {
         due.run(&clock, |now| {
-            // In batches, each a transaction of its own, until none is left.
-            while db.write(|c| Ok(PurgeFailures { now }.execute(c)?))? > 0 {}
-            Ok(())
+            kit::in_batches(|batch| db.write(|c| Ok(PurgeFailures { now, batch }.execute(c)?))).map(drop)
         })
     }
 }

@@ -5,12 +5,11 @@ mod feed;
 pub(crate) mod handlers;
 pub(crate) mod hint;
 
-use std::cell::Cell;
-
 use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
 use diesel::{PgConnection, RunQueryDsl};
 use serde_json::Value;
 
+pub use crate::db::recorded;
 pub use cursor::{After, Place};
 pub use feed::{Item, Items, feed};
 
@@ -58,21 +57,6 @@ impl Change {
     pub fn after(self, keys: Value) -> Self {
         Self { after: Some(keys), ..self }
     }
-}
-
-thread_local! {
-    /// Was something recorded in this thread's transaction?
-    static RECORDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether something was recorded since this was last asked, on this thread.
-pub(crate) fn forget_recorded() -> bool {
-    RECORDED.replace(false)
-}
-
-/// Says that this transaction wrote to `<svc>.changes` by a statement of the store's own (a CTE), so that the hint is sent.
-pub fn recorded() {
-    RECORDED.set(true);
 }
 
 /// Adds a row to `<schema>.changes`; called inside the writing transaction, after the entity's lock.

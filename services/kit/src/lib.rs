@@ -136,6 +136,7 @@ mod routes;
 mod server;
 mod service;
 mod sql;
+mod start;
 #[doc(hidden)]
 pub mod statement;
 #[cfg(feature = "testing")]
@@ -150,6 +151,7 @@ pub use db::{Db, session_setup};
 pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;
+pub use jobs::in_batches;
 pub use metrics::{Measured, Values};
 pub use page::{Filtered, Keyset, Page, Paged, page_limit};
 pub use path::Ids;
@@ -159,7 +161,9 @@ pub use readable::Probe;
 pub use reply::{Answer, Reply};
 pub use request::{Create, Update};
 pub use routes::Routes;
-pub use service::{Boot, Service, StartError, run};
+pub use server::address;
+pub use service::{Boot, Service, run};
+pub use start::StartError;
 
 /// 1 to `max` characters that can stand in a header and in a log as they are.
 pub(crate) fn is_visible_ascii(text: &str, max: usize) -> bool {

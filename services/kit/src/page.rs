@@ -158,14 +158,6 @@ fn place(cursor: &str, mark: &[u8; MARK]) -> Result<Keyset, Error> {
     if own == mark { Ok(Keyset { created_at, id }) } else { Err(wrong()) }
 }
 
-/// Nothing may be left over.
-pub(crate) fn no_others(parameters: &[(String, String)]) -> Result<(), Error> {
-    match parameters.first() {
-        Some((name, _)) => Err(Error::bad_request(name, "unknown_field", "there is no such parameter here")),
-        None => Ok(()),
-    }
-}
-
 impl FromRequest for Page {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
@@ -173,7 +165,7 @@ impl FromRequest for Page {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(query::pairs(request.query_string()).and_then(|mut parameters| {
             let page = Self::take(request.path(), &mut parameters)?;
-            no_others(&parameters)?;
+            query::no_others(&parameters)?;
             Ok(page)
         }))
     }

@@ -69,6 +69,6 @@ pub async fn change_password(
     sign_in: Data<SignIn>,
 ) -> Answer {
     let change = body.check()?;
-    sign_in.change_password(&ctx, caller.login, kit::clients::address(&request), &change).await?;
+    sign_in.change_password(&ctx, caller.login, kit::address(&request), &change).await?;
     reply::no_content()
 }

@@ -20,7 +20,7 @@ pub async fn create_organisation(
     sign_up: Data<SignUp>,
 ) -> Answer {
     let new = body.check()?;
-    let address = kit::clients::address(&request);
+    let address = kit::address(&request);
     let password = sign_up.password(address, &new.admin.password).await?;
     let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
     call::write(&ctx, move |c| store::sign_up::create(c, &meta, &key, &new, &password)).await

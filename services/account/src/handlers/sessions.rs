@@ -10,7 +10,7 @@ use crate::store::keys;
 
 pub async fn create_session(ctx: Ctx, request: HttpRequest, body: Json<Credentials>, sign_in: Data<SignIn>) -> Answer {
     let credentials = body.check()?;
-    reply::ok(&sign_in.session(&ctx, kit::clients::address(&request), credentials).await?)
+    reply::ok(&sign_in.session(&ctx, kit::address(&request), credentials).await?)
 }
 
 pub async fn list_keys(ctx: Ctx, _: NoQuery) -> Answer {

@@ -44,7 +44,7 @@ fn the_memory_is_asked_for_once() {
 fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
     // No thread takes from this queue: what each sees is certain.
     let (queue, jobs) = sync_channel(2);
-    let (waiting, max_age, nobody) = (Waiting::default(), TimeDelta::days(90), "".into());
+    let (waiting, max_age, nobody) = (AtOnce::default(), TimeDelta::days(90), "".into());
     let hasher = Hasher { queue, waiting, per_client: 1, max_age, nobody };
     let mut context = Context::from_waker(Waker::noop());
     let mut first = Box::pin(hasher.hash("ada", "one"));
@@ -66,7 +66,7 @@ fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
     drop(jobs.recv().unwrap());
     assert!(!refused("ada"));
     drop(jobs);
-    assert!(hasher.waiting.lock().unwrap().is_empty());
+    assert!(hasher.waiting.is_empty());
 }
 
 #[test]

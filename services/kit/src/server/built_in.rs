@@ -47,9 +47,9 @@ async fn readyz(app: Data<App>) -> HttpResponse {
         failed.push("stopping".to_owned());
     }
     let (db, probes) = (app.db.clone(), app.probes.clone());
-    let read = app.lanes.read.run(move || db.read(|connection| failing(&probes, connection)));
+    let read = app.lanes.read.run(move || db.read(|c| failing(&probes, c)));
     let (db, probes) = (app.db.clone(), app.probes.clone());
-    let write = app.lanes.write.run(move || db.write_unbound(|connection| failing(&probes, connection)));
+    let write = app.lanes.write.run(move || db.write_unbound(|c| failing(&probes, c)));
     for (role, result) in [("reader", read.await.0), ("writer", write.await.0)] {
         match result {
             Ok(names) => failed.extend(names.into_iter().map(|name| format!("{name} can't be read by the {role}"))),
@@ -68,12 +68,12 @@ async fn readyz(app: Data<App>) -> HttpResponse {
 }
 
 /// The probes that fail; an error if the database isn't there at all.
-fn failing(probes: &[Probe], connection: &mut diesel::PgConnection) -> Result<Vec<&'static str>, Error> {
+fn failing(probes: &[Probe], c: &mut diesel::PgConnection) -> Result<Vec<&'static str>, Error> {
     use diesel::connection::SimpleConnection;
-    connection.batch_execute("select 1")?;
+    c.batch_execute("select 1")?;
     let mut names = Vec::new();
     for probe in probes {
-        match (probe.run)(connection).map_err(Error::from) {
+        match (probe.run)(c).map_err(Error::from) {
             Ok(_) => {}
             Err(busy @ Error::Busy(_)) => return Err(busy),
             Err(error) => {
@@ -86,7 +86,7 @@ fn failing(probes: &[Probe], connection: &mut diesel::PgConnection) -> Result<Ve
 }
 
 async fn metrics(app: Data<App>) -> Result<HttpResponse, Error> {
-    let text = app.metrics.text(&app).await.map_err(Error::internal)?;
+    let text = app.metrics.text(&app.db, &app.lanes, &app.measured).await.map_err(Error::internal)?;
     Ok(typed(HttpResponse::Ok(), "text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
