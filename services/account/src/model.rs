@@ -31,16 +31,6 @@ fn claimed_password(invalid: &mut Invalid, field: &str, password: &str) {
     invalid.require((1..=1000).contains(&length), field, "out_of_range", "must have 1 to 1000 characters");
 }
 
-/// Tells `"field": null` (`Some(None)`) from a field that isn't there (`None`, by `#[serde(default)]`).
-fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
-}
-
-/// A field that may be absent, but not null: null would read as absent otherwise, and be silently ignored.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
-}
-
 /// A field that may be null, but not absent: without this serde takes a missing `Option` as null.
 fn required<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
     Option::deserialize(value)

@@ -10,7 +10,7 @@ mod text;
 pub use invalid::{Invalid, Validate};
 pub use json::Json;
 pub(crate) use json::field_error;
-pub use object::{nullable_object, object, present_object};
+pub use object::{nullable_object, object, present, present_object};
 
 use std::time::Duration;
 

@@ -33,8 +33,8 @@ async fn on<T: Send + 'static>(
     ctx: &Ctx,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (result, spent) = lane.run(work).await;
-    ctx.spent(spent);
+    let (result, timing) = lane.run(work).await;
+    ctx.add_timing(timing);
     result
 }
 

@@ -227,9 +227,3 @@ impl Error {
         }
     }
 }
-
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        classify(error)
-    }
-}

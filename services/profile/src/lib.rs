@@ -11,12 +11,7 @@ mod schema;
 mod store;
 mod views;
 
-use std::sync::Arc;
-
 use kit::{Batch, Boot, NoSettings, Routes, StartError};
-
-pub use model::{NewNotificationSettings, NewProfile, NotificationSettings, Profile, ProfilePatch};
-pub use store::{PgStore, Store};
 
 /// The service, as kit runs it.
 pub struct Service;
@@ -27,10 +22,8 @@ impl kit::Service for Service {
     type Settings = NoSettings;
 
     fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
-        let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db()));
-        let people = Batch::of(&store, Store::find_profiles);
-        let routes = handlers::routes().data(store).data(people);
-        Ok(routes.ready(readable()))
+        let people = Batch::of(boot.db(), store::profiles::find_all);
+        Ok(handlers::routes().data(people).ready(readable()))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Signing in.
 
 use chrono::{DateTime, Utc};
+use kit::body::present;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{claimed_password, new_password, present};
+use super::{claimed_password, new_password};
 
 /// What somebody signs in with.
 #[derive(Clone, Deserialize)]

@@ -37,6 +37,12 @@ const BUSY: &[(&str, Busy)] = &[
     ("canceling statement due to user request", Busy::Statement),
 ];
 
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        classify(error)
+    }
+}
+
 /// Sorts a failure of the database by what can be done about it.
 ///
 /// A constraint that failed stays an internal error that carries the constraint's name, until a store says

@@ -2,11 +2,10 @@
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::prelude::*;
+use kit::body::present;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
-
-use super::given;
 
 /// When a person wants to be told.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
@@ -94,9 +93,9 @@ words! {
 #[serde(deny_unknown_fields)]
 pub struct NewNotificationSettings {
     mode: Mode,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     at: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     day: Option<Day>,
 }
 

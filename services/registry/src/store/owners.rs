@@ -39,7 +39,7 @@ pub fn unknown(field: &'static str) -> Error {
 /// 422 unless the people who are to own something are there, asked before anything is written: so a 422 comes before
 /// the 409 of a name. That they stay is what the module says, not this.
 pub fn check(
-    connection: &mut PgConnection,
+    c: &mut PgConnection,
     organisation_id: OrganisationId,
     business: Option<ProfileId>,
     technical: Option<ProfileId>,
@@ -47,6 +47,6 @@ pub fn check(
     if business.is_none() && technical.is_none() {
         return Ok(());
     }
-    let (first, second) = FindPersons { organisation_id, business, technical }.get_result(connection)?;
+    let (first, second) = FindPersons { organisation_id, business, technical }.get_result(c)?;
     require(&[("businessOwnerId", first), ("technicalOwnerId", second)])
 }
