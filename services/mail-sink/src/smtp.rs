@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::Shared;
+use crate::mailbox::Shared;
 
 /// More than any mail of ours; keeps a runaway sender from filling the memory.
 const MAIL_BYTES_MAX: u64 = 16 * 1024 * 1024;
