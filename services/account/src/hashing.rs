@@ -116,7 +116,7 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        // Who has hung up meanwhile costs nothing.
+        // A client that has gone meanwhile costs nothing.
         if job.answer.is_closed() {
             continue;
         }
@@ -124,12 +124,12 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
             None => memory.hash(job.password.as_bytes()).map(Outcome::Hash),
             Some(expected) => memory.compare(job.password.as_bytes(), expected).map(Outcome::Matches),
         };
-        // An error here means that the client has gone: nobody to tell.
+        // An error here means that the client has gone.
         let _ = job.answer.send(outcome);
     }
 }
 
-/// What hashes are made with: OWASP's first choice for Argon2id but one: 19 MiB, two passes, one lane.
+/// What hashes are made with: OWASP's second choice for Argon2id: 19 MiB, two passes, one lane.
 fn params() -> Result<Params, Error> {
     Params::new(19 * 1024, 2, 1, None).map_err(Error::internal)
 }

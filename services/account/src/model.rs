@@ -25,7 +25,7 @@ pub(crate) fn new_password(invalid: &mut Invalid, field: &str, password: &str) {
     }
 }
 
-/// A password as somebody claims it: no rules, which would tell what passwords here look like, but an end.
+/// A password that is only checked: no rules, which would show what passwords look like, but a greatest length.
 fn claimed_password(invalid: &mut Invalid, field: &str, password: &str) {
     let length = password.chars().count();
     invalid.require((1..=1000).contains(&length), field, "out_of_range", "must have 1 to 1000 characters");

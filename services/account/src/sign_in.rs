@@ -15,7 +15,7 @@ use crate::keys::SigningKey;
 use crate::model::{Credentials, LoginRow, PasswordChange, Session};
 use crate::store::sign_in::{self, Attempts, Limits, Seen, Subjects};
 
-/// Everything that signing in needs besides the store.
+/// Everything that signing in needs besides the database.
 pub struct SignIn {
     hasher: Hasher,
     limits: Limits,
@@ -32,7 +32,7 @@ impl SignIn {
         Self { hasher, limits, key, issuer: issuer.to_owned(), lifetime_s, published: AtomicBool::new(false) }
     }
 
-    /// The public key stands in the database.
+    /// Says that the public key is in the database.
     pub fn key_is_published(&self) {
         self.published.store(true, Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! Reads by key that share statements: a request takes what is already waiting along, and never waits for more.
+//! Reads by key that share statements: one statement answers all requests that wait already, and never waits for more.
 //!
 //! A statement costs the database more than a row does, so under load one statement answers many requests; alone a request
 //! is answered by a statement of its own, at once. Every key has its own answer: what is a 402 or a 404 to one request is
@@ -22,7 +22,7 @@ pub type Found<V> = Result<Vec<Result<V, Error>>, Error>;
 /// How many keys are read at once.
 type Find<K, V> = Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>;
 
-/// A read by key, for handlers to ask as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
+/// A read by key, which handlers take as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
 pub struct Batch<K, V> {
     shared: Arc<Shared<K, V>>,
 }
@@ -87,7 +87,7 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
 {
-    /// No code that can panic runs under this lock, so a poisoned one still holds a whole queue.
+    /// No code that can panic runs under this lock, so the queue in a poisoned one is complete.
     fn lock(&self) -> MutexGuard<'_, State<K, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +106,7 @@ where
         state.waiting.push_back(Waiting { key, since: Instant::now(), answer });
         self.schedule(&mut state, lane, sharing, Lane::push);
         if !state.queued && state.running == 0 {
-            // The lane takes no more, and nobody would come back for this one.
+            // The lane takes no more, and no later turn would answer this one.
             state.waiting.pop_back();
             return None;
         }
@@ -155,7 +155,7 @@ where
         }
     }
 
-    /// Whoever waited too long, or waits no more, is not asked for.
+    /// Requests that waited too long, or whose client has gone, are left out of the statement.
     fn answer(&self, mut taken: Vec<Waiting<K, V>>, lane: &Lane, sharing: Sharing) {
         taken.retain(|one| !one.answer.is_closed());
         let (late, taken): (Vec<_>, Vec<_>) = taken.into_iter().partition(|one| one.since.elapsed() > lane.patience());
@@ -179,7 +179,7 @@ where
                     one.end(value, Timing { queue, ..timing });
                 }
             }
-            Err(error) if count == 1 || everybodys(&error) => {
+            Err(error) if count == 1 || concerns_all(&error) => {
                 for (one, queue) in taken.into_iter().zip(waited) {
                     one.end(Err(error.clone()), Timing { queue, ..timing });
                 }
@@ -207,7 +207,7 @@ impl<K, V> Waiting<K, V> {
 }
 
 /// The database is away, or has no connection to spare: asking for each alone would only take longer.
-fn everybodys(error: &Error) -> bool {
+fn concerns_all(error: &Error) -> bool {
     matches!(error, Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused))
 }
 

@@ -82,7 +82,7 @@ pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, 
     Ok(())
 }
 
-/// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't got yet; how many were removed.
+/// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't read yet; how many were removed.
 ///
 /// A feed that was never read has no position, and keeps everything: whoever reads it first loses nothing.
 pub(crate) fn purge(

@@ -15,7 +15,7 @@ use crate::db::{SessionId, Timing};
 use crate::id::LoginId;
 use crate::{Clock, Error};
 
-/// Who does something, when, and in which request: passed to every store method that writes.
+/// Who does something, when, and in which request: passed to every function that writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// The login that asked; none for the service itself and for strangers (sign-up).
@@ -114,7 +114,7 @@ impl Ctx {
         self.caller.as_ref()
     }
 
-    /// Who, when and in which request, for a store that writes.
+    /// Who, when and in which request, for a write.
     pub fn meta(&self) -> Meta {
         Meta {
             actor: self.caller.as_ref().map(|caller| caller.login),

@@ -66,7 +66,7 @@ impl Idempotency {
             hash.update([0]);
         }
         hash.update(&body);
-        // Strangers have no name: theirs are told apart by where they are, or one could use up, and ask for, another's.
+        // Callers without a token are told apart by their address: otherwise one could use, and read, another's key.
         let caller = Caller::of(request).map_or_else(
             |_| format!("anonymous {}", crate::server::address(request)),
             |caller| caller.login.to_string(),

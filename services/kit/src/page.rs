@@ -72,7 +72,7 @@ impl<T> Paged<T> {
 const MARK: usize = 8;
 
 impl Page {
-    /// A page to call a store with outside of a request (tests, commands).
+    /// A page outside of a request (tests, commands).
     pub fn first(limit: i64) -> Self {
         Self { limit, after: None, mark: [0; MARK] }
     }
@@ -128,7 +128,7 @@ pub(crate) fn take_limit(parameters: &mut Vec<(String, String)>) -> Result<i64, 
     page_limit(take(parameters, "limit").as_deref())
 }
 
-/// How many items a client wants that says this, or nothing; 400 for what is no number from 1 to 200.
+/// The number of items that this parameter asks for, by default 50; 400 for anything but 1 to 200.
 pub fn page_limit(text: Option<&str>) -> Result<i64, Error> {
     let Some(text) = text else {
         return Ok(50);

@@ -135,7 +135,7 @@ fn http(
         let peer = io.peer_addr().ok();
         let place = peer.map(|peer| shared.connections.enter(peer.ip(), &shared.clients));
         async move {
-            // Closed without a word: an answer would need its request to be read first.
+            // Closed without an answer: that would need its request to be read first.
             let refused = |_| DispatchError::Io(io::ErrorKind::ConnectionRefused.into());
             let place = place.transpose().map_err(refused)?.flatten();
             Ok((Connection::new(io, waits, place), Protocol::Http1, peer))

@@ -128,7 +128,7 @@ pub(crate) fn open<S: Service>(common: &Common, settings: S::Settings) -> Result
         _ => Err(StartError::Usage(format!("{name} is missing: the libpq URL of the service's login"))),
     };
     let wait = Duration::from_millis(common.pool_wait_ms);
-    let (committed, told) = hint::channel();
+    let (committed, commits) = hint::channel();
     let options = DbOptions {
         service: S::NAME,
         read_url: &url(&common.database_read_url, "DATABASE_READ_URL")?,
@@ -144,7 +144,7 @@ pub(crate) fn open<S: Service>(common: &Common, settings: S::Settings) -> Result
             .map_err(|error| StartError::failed("threads can't be started", error))
     };
     let lanes = Lanes { read: lane("read", common.pool_read_size)?, write: lane("write", common.pool_write_size)? };
-    hint::start(S::NAME, lanes.write.clone(), &db, told)
+    hint::start(S::NAME, lanes.write.clone(), &db, commits)
         .map_err(|error| StartError::failed("threads can't be started", error))?;
     let (issuer, write_url) = (common.jwt_issuer.clone(), options.write_url.to_owned());
     Ok(Boot { settings, db, lanes, clock: Clock::new(common.clock_file.clone()), issuer, write_url })

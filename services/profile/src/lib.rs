@@ -1,4 +1,4 @@
-//! Profile: the people of each organisation and when they want to be told.
+//! Profile: the people of each organisation and when they want to be notified.
 //!
 //! Owns schema `profile`. Publishes `published.persons`, `contacts`, `head_counts` and `profile_changes`. Reads
 //! `published.organisations` and `published.plans` (how many people a plan allows) and `published.responsibilities`

@@ -50,9 +50,7 @@ impl Service for Composed {
             account: settings.account_url.trim_end_matches('/').to_owned(),
             timeout: Duration::from_millis(settings.call_timeout_ms),
         };
-        Ok(Routes::new()
-            .get("/organisations/{org}/apis/{api}", find_api)
-            .data(Arc::new(neighbours)))
+        Ok(Routes::new().get("/organisations/{org}/apis/{api}", find_api).data(Arc::new(neighbours)))
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Organisation {
 }
 
 impl Organisation {
-    /// The row with how it stands; no word of Billing's means active.
+    /// The row with how it stands; without a row of Billing's it is active.
     pub fn new(row: OrganisationRow, standing: Option<String>) -> Self {
         Self {
             id: row.id,

@@ -34,7 +34,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Whatever is asked for, members are given.
+/// Reads an object, whatever type is asked for.
 struct Members<D>(D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Members<D> {

@@ -18,7 +18,7 @@ use crate::error::{Busy, Error};
 pub(crate) enum Turn {
     /// It runs, after so long a wait.
     Run(Duration),
-    /// It waited too long: whoever sent it would be told too late.
+    /// It waited too long: its answer would come too late.
     Late,
 }
 
@@ -34,7 +34,7 @@ struct Job {
 struct Queue {
     jobs: VecDeque<Job>,
     closed: bool,
-    /// Threads that wait for a job: where there is none, nobody is to be woken, which would be a system call.
+    /// Threads that wait for a job: where none waits, none is woken, which saves a system call.
     idle: usize,
 }
 
@@ -48,7 +48,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// No code that can panic runs under this lock, so a poisoned one still holds a whole queue.
+    /// No code that can panic runs under this lock, so the queue in a poisoned one is complete.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -133,7 +133,7 @@ impl Lane {
         }
     }
 
-    /// Runs `work` some time and tells nobody; false if the queue is full.
+    /// Runs `work` at some time; nobody gets its result. False if the queue is full.
     pub(crate) fn detach(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> bool {
         self.push(Box::new(move |turn| {
             if let (Err(error), _) = perform(turn, work) {

@@ -102,7 +102,7 @@ impl Side {
     }
 }
 
-/// r2d2 tells here of attempts that failed; condemned connections are no news.
+/// r2d2 reports failed attempts here; connections that were condemned are left out.
 #[derive(Debug)]
 struct Report {
     service: &'static str,

@@ -34,7 +34,7 @@ impl Measured {
     }
 }
 
-/// All of them as text. One that can't be read now is left out: whoever watches sees that it is missing.
+/// All of them as text. One that can't be read now is left out: monitoring sees that it is missing.
 pub(super) async fn text(
     registry: Registry,
     db: &Db,

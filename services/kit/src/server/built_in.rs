@@ -10,13 +10,13 @@ use crate::error::Error;
 use crate::readable::Probe;
 use crate::reply::Reply;
 
-/// The page may use what stands in it, and ask nobody for anything.
+/// The page may use its own styles and load nothing.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Behind a gateway the five share an origin: what each says of itself is there below its name as well.
+/// Behind a gateway the five services share an origin: each serves its contract below its name as well.
 pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
-    // Every path has its own 405; a handler in this list can't be asked by another method.
+    // Every path has its own 405.
     macro_rules! get {
         ($path:expr, $handler:path) => {
             config.service(web::resource($path).route(web::get().to($handler)).default_service(web::to(other)))
@@ -35,12 +35,12 @@ async fn other() -> Result<Reply, Error> {
     Err(Error::MethodNotAllowed { allow: "GET".to_owned() })
 }
 
-/// The process lives.
+/// Liveness: the process answers.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "alive" }))
 }
 
-/// Its database answers, everything it reads can be read, and it isn't stopping.
+/// Readiness: the database answers, every table and view can be read, and the service isn't stopping.
 async fn readyz(app: Data<App>) -> HttpResponse {
     let mut failed: Vec<String> = app.checks.iter().filter_map(|check| check().err()).collect();
     if app.draining() {
@@ -53,7 +53,7 @@ async fn readyz(app: Data<App>) -> HttpResponse {
     for (role, result) in [("reader", read.await.0), ("writer", write.await.0)] {
         match result {
             Ok(names) => failed.extend(names.into_iter().map(|name| format!("{name} can't be read by the {role}"))),
-            // Busy is not away: taken out for that, its neighbours would have its load, too.
+            // Busy is not away: taken out of service for that, its load would fall on the other instances.
             Err(Error::Busy(crate::error::Busy::Queue)) => {}
             Err(_) => failed.push(format!("the database doesn't answer the {role}")),
         }

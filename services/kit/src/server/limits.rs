@@ -1,4 +1,4 @@
-//! The layer before each endpoint of the contract: what is offered, who asks, how often, and the body.
+//! The layer before each endpoint of the contract: `Accept`, the token, the write limits, and the body.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) async fn prepare<B: MessageBody + 'static>(
     next.call(request).await.map(ServiceResponse::map_into_left_body)
 }
 
-/// Counts what changes something against what its sender may.
+/// Counts a request that changes something against its sender's limits.
 fn count_write(request: &ServiceRequest, app: &App) -> Result<(), Error> {
     if request.method().is_safe() {
         return Ok(());
@@ -60,7 +60,7 @@ fn address_of(peer: Option<SocketAddr>, trusted: Option<&Networks>, headers: &he
     };
     let forwarded = headers.get_all("x-forwarded-for");
     let client = match trusted {
-        // What is no text is no address, and nothing before it is believed.
+        // A value that isn't text isn't an address, and nothing to its left is trusted.
         Some(trusted) => trusted.client(peer.ip(), forwarded.map(|value| value.to_str().unwrap_or_default())),
         None => peer.ip(),
     };

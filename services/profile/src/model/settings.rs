@@ -1,4 +1,4 @@
-//! When a person wants to be told: rows, requests, responses.
+//! When a person wants to be notified: rows, requests, responses.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::prelude::*;
@@ -7,7 +7,7 @@ use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-/// When a person wants to be told.
+/// When a person wants to be notified.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationSettings {

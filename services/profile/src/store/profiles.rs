@@ -156,13 +156,13 @@ pub fn find_all(c: &mut PgConnection, keys: &[ProfileKey]) -> Found<Profile> {
     Ok(in_order(keys.len(), rows)?.into_iter().map(found).collect())
 }
 
-/// Adds a person, told at once; never one more than the plan allows.
+/// Adds a person, notified at once; never one more than the plan allows.
 pub fn create(c: &mut PgConnection, create: &Create, body: Json<NewProfile>) -> Answer {
     let (organisation_id, now) = (create.organisation, create.meta.now);
     create.once(c, SCHEMA, |c| {
         let profile = match body.check() {
             Ok(new) => new.into_profile(now),
-            // That there is no such organisation is to be said first.
+            // The 404 of an unknown organisation comes before the 422.
             Err(invalid) => return Err(places::organisation_exists(c, organisation_id).err().unwrap_or(invalid)),
         };
         places::take(c, organisation_id)?;

@@ -1,4 +1,4 @@
-//! When people want to be told.
+//! When people want to be notified.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
@@ -39,7 +39,7 @@ kit::statement! {
         where organisation_id = $1 and profile_id = $2"
 }
 
-/// When a person wants to be told.
+/// When a person wants to be notified.
 pub fn find(
     c: &mut PgConnection,
     organisation_id: OrganisationId,
@@ -48,7 +48,7 @@ pub fn find(
     FindSettings { organisation_id, profile_id }.get_result(c).optional()?.ok_or(Error::NotFound)
 }
 
-/// Sets when a person wants to be told; writes nothing where nothing differs.
+/// Sets when a person wants to be notified; writes nothing where nothing differs.
 pub fn update(
     c: &mut PgConnection,
     update: &Update,

@@ -1,5 +1,5 @@
-//! APIs, made: counted, inserted with tags, first version and change by one statement, which so holds the counter's row
-//! for as short as can be: two more round trips, the reading back and the commit.
+//! Creating an API: counted, inserted with tags, first version and change by one statement, so that the counter's row is
+//! locked as briefly as possible: for two more round trips, the reading back and the commit.
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};

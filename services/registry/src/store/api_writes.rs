@@ -1,4 +1,4 @@
-//! APIs, changed.
+//! Changing and deleting APIs.
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};

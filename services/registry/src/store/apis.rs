@@ -1,4 +1,4 @@
-//! APIs, read.
+//! Reading APIs by id.
 
 use diesel::{PgConnection, RunQueryDsl};
 use kit::Error;
