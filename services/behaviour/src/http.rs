@@ -80,7 +80,7 @@ impl Client {
         self
     }
 
-    /// Tells of every answer: method, URL, status; status 0 where none came.
+    /// Calls this with every answer: method, URL, status; status 0 where none came.
     #[must_use]
     pub fn observed(mut self, observe: impl Fn(&str, &str, u16) + Send + Sync + 'static) -> Self {
         self.observe = Some(Arc::new(observe));

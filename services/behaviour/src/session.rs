@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::http::{Call, Failed, Patience};
 use crate::services::Services;
 
-/// Long enough for anybody's rules.
+/// Long enough for every target's rules.
 pub const PASSWORD: &str = "correct horse battery staple 1";
 
-/// Whoever makes many things at once is refused as too much at times, and tries again.
+/// A caller that makes many things at once is limited at times (429), and tries again.
 const PATIENCE: Patience = Patience { busy: Duration::from_secs(120), absent: Duration::ZERO };
 
 /// A login at work: its calls carry its token and go below its organisation.

@@ -91,7 +91,7 @@ impl MailSink {
         self.shared.set_dials(dials);
     }
 
-    /// Waits until what is kept satisfies the condition; says whether it did in time.
+    /// Waits until what is kept satisfies the condition; true: in time.
     pub fn wait_for(&self, patience: Duration, mut condition: impl FnMut(&[Mail]) -> bool) -> bool {
         self.shared.wait_for(patience, &mut condition)
     }

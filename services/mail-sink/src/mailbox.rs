@@ -172,7 +172,7 @@ impl Shared {
         lock(&self.mails).kept.clear();
     }
 
-    /// Waits until what is kept satisfies the condition; says whether it did in time.
+    /// Waits until what is kept satisfies the condition; true: in time.
     pub(crate) fn wait_for(&self, patience: Duration, condition: &mut dyn FnMut(&[Mail]) -> bool) -> bool {
         let end = Instant::now() + patience;
         let mut mails = lock(&self.mails);
