@@ -23,14 +23,16 @@ mod http_fixture;
 pub mod notification;
 pub mod profile;
 pub mod registry;
+mod response;
 mod services;
 mod session;
 mod suites;
 pub mod table;
 mod world;
 
-pub use http::{Api, Call, Client, Failed, Patience, Response};
+pub use http::{Api, Call, Client, Patience};
 pub use http_fixture::HttpFixture;
+pub use response::{Failed, Response};
 pub use services::{Services, Urls};
 pub use session::{PASSWORD, Session, token};
 pub use suites::cases;
