@@ -1,5 +1,6 @@
 //! Once, as superuser: the database, its administrator, and what nobody else may do.
 
+use crate::embedded::{ADMINISTRATOR, DATABASE};
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
 use crate::powers::strays;
@@ -22,7 +23,7 @@ pub struct BootstrapOptions {
 
 impl Default for BootstrapOptions {
     fn default() -> Self {
-        Self { database: crate::DATABASE.to_owned(), managed: false, roles: RolesFile::default() }
+        Self { database: DATABASE.to_owned(), managed: false, roles: RolesFile::default() }
     }
 }
 
@@ -34,7 +35,7 @@ pub fn bootstrap(superuser_url: &str, passwords: &Passwords) -> Result<Vec<Strin
 /// The same with options. Returns what can't be enforced on this server: empty, but for `managed`.
 pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOptions) -> Result<Vec<String>> {
     let mut session = Session::connect(superuser_url)?;
-    if !options.managed && !session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
+    if !options.managed && !session.is_superuser()? {
         return Err(Error::Usage(
             "bootstrap needs a superuser; on a managed server that has none for you, add --managed".to_owned(),
         ));
@@ -42,11 +43,11 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
     session.run(&format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"), "waiting for another bootstrap")?;
     session.transaction(|session| {
         create_roles(session, &options.roles.section("administrator", &options.database))?;
-        let admin = "govrnanza_admin";
-        let password =
-            passwords.verifier(admin).map(|secret| format!("alter role {admin} password {}", literal(&secret)));
-        if password.is_some() && !accepts(superuser_url, admin, passwords, "postgres") {
-            session.run(&password.unwrap_or_default(), "setting the administrator's password")?;
+        if let Some(secret) = passwords.verifier(ADMINISTRATOR)
+            && !accepts(superuser_url, ADMINISTRATOR, passwords, "postgres")
+        {
+            let sql = format!("alter role {ADMINISTRATOR} password {}", literal(&secret));
+            session.run(&sql, "setting the administrator's password")?;
         }
         Ok(())
     })?;

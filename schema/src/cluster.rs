@@ -17,7 +17,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::embedded::ADMINISTRATOR;
 use crate::error::{Doing, Error, Result};
+use crate::passwords::Passwords;
 use crate::session::Session;
 
 pub mod account;
@@ -175,6 +177,19 @@ impl Cluster {
         };
         let port = config.get_ports().first().copied().unwrap_or(5432);
         format!("postgresql://{role}:{password}@{host}:{port}/{database}")
+    }
+
+    /// URL of the administrator in a database of this server.
+    #[must_use]
+    pub fn admin_url(&self, passwords: &Passwords, database: &str) -> String {
+        self.url_of(ADMINISTRATOR, passwords.get(ADMINISTRATOR).unwrap_or_default(), database)
+    }
+
+    /// URL of the superuser in a database of this server.
+    #[must_use]
+    pub fn superuser_url(&self, database: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').unwrap_or_default();
+        format!("{server}/{database}")
     }
 
     /// Did this value start the server (and didn't find it running)?

@@ -10,8 +10,7 @@ use postgres::{Config, NoTls};
 
 use crate::cluster::tools::client_tool;
 use crate::error::{Doing, Error, Result};
-use crate::record::COUNTERS;
-use crate::session::{Session, config, identifier, uncounted};
+use crate::session::{STATISTICS, Session, config, identifier, uncounted};
 
 /// Copies that there are, each with the URL of its original, for whoever is interrupted. Locked while one is being made.
 static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -49,7 +48,7 @@ fn forget(session: &mut Session, original: &str, name: &str) {
     let Ok(mut session) = Session::connect_uncounted(original) else {
         return;
     };
-    for schema in session.texts(COUNTERS).unwrap_or_default() {
+    for schema in session.texts(STATISTICS).unwrap_or_default() {
         let sql = format!("select {schema}.pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1");
         // Not everybody may; it was worth trying.
         let _ = session.client.execute(&sql, &[&name]);

@@ -1,6 +1,9 @@
 //! What can go wrong, sorted by what a person does about it.
 
+use std::path::Path;
+
 use postgres::error::SqlState;
+use serde::de::DeserializeOwned;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -70,6 +73,21 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Reads a file that the user named.
+pub fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))
+}
+
+/// Reads TOML; an error names the line and the key.
+pub(crate) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))
+}
+
+/// Reads a file of TOML that the user named.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    from_toml(&read_text(path)?).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
 }
 
 /// What Postgres said, in one line.

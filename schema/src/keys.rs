@@ -94,7 +94,7 @@ fn existing(session: &mut Session) -> Result<Vec<Existing>> {
          join pg_class f on f.oid = k.confrelid
          where k.contype = 'f' and c.relnamespace <> f.relnamespace and n.nspname = any ($1)
          order by 2, 3",
-        &[&crate::SERVICES],
+        &[&crate::embedded::SERVICES],
     );
     let rows = rows.doing("reading keys across services")?;
     let all = rows.iter().map(|row| Existing {

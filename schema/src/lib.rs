@@ -34,12 +34,6 @@ mod views;
 pub use after_restore::{Feed, after_restore};
 pub use apply::{ApplyOptions, Report, apply};
 pub use bootstrap::bootstrap;
-pub use embedded::{CROSS_KEYS, MIGRATIONS, ROLES, Script, VIEWS};
-pub use error::{Error, Result};
+pub use embedded::{ADMINISTRATOR, CROSS_KEYS, DATABASE, MIGRATIONS, ROLES, SERVICES, Script, VIEWS};
+pub use error::{Error, Result, read_text};
 pub use passwords::Passwords;
-
-/// The services that own tables; each is a schema of this name.
-pub const SERVICES: &[&str] = &["account", "profile", "registry", "billing", "notification"];
-
-/// The name of the product's database.
-pub const DATABASE: &str = "govrnanza";

@@ -6,7 +6,7 @@ use diesel::pg::Pg;
 use diesel::{Connection as _, PgConnection};
 use diesel_migrations::MigrationHarness as _;
 
-use crate::embedded::{MIGRATIONS, Script, VIEWS};
+use crate::embedded::{ADMINISTRATOR, MIGRATIONS, Script, VIEWS};
 use crate::error::{Error, Result};
 use crate::session::{Session, identifier};
 use crate::state::{State, statements};
@@ -145,7 +145,7 @@ fn around(service: &str, session: &mut Session, managed: &[String]) -> Result<Ar
         "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where c.relkind = 'v' and c.relowner = to_regrole('{publisher}')"
     ))?;
-    let state = State::read(session, managed, "govrnanza_admin")?;
+    let state = State::read(session, managed, ADMINISTRATOR)?;
     let rights = state.given().filter(|right| views.contains(&right.object));
     let declared = VIEWS.iter().find(|(name, _)| *name == service).map(|(_, sql)| *sql).unwrap_or_default();
     let before = format!("set local role {publisher}; drop view {}; reset role;", views.join(", "));

@@ -8,9 +8,9 @@ use crate::session::{Session, identifier};
 pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let managed = file.managed();
     let given: Vec<String> = file
-        .section("superuser", crate::DATABASE)
+        .section("superuser", crate::embedded::DATABASE)
         .into_iter()
-        .chain(file.section("roles", crate::DATABASE))
+        .chain(file.section("roles", crate::embedded::DATABASE))
         .map(|statement| statement.sql)
         .collect();
     let mut strays = Vec::new();

@@ -64,36 +64,26 @@ pub fn desired(
     administrator: &str,
     scope: Scope<'_>,
 ) -> Result<State> {
-    session.run("savepoint desired", "savepoint")?;
-    let wanted = wanted(session, file, managed, administrator, scope);
-    if wanted.is_ok() {
-        session.run("rollback to savepoint desired; release savepoint desired", "rollback to savepoint")?;
-    }
-    wanted
+    session.discarding(|session| {
+        let database: String = session.value("select current_database()::text")?;
+        let before = State::read(session, managed, administrator)?;
+        // Taking everything needs no order and no economy: nobody sees it.
+        session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
+        for section in scope.sections {
+            for statement in file.section(section, &database) {
+                session.run(&statement.altering(), &format!("db-roles.sql, line {}", statement.line))?;
+            }
+        }
+        if !scope.connection_limits {
+            session.run(&no_connection_limits(managed), "lifting connection limits")?;
+        }
+        State::read(session, managed, administrator)
+    })
 }
 
-fn wanted(
-    session: &mut Session,
-    file: &RolesFile,
-    managed: &[String],
-    administrator: &str,
-    scope: Scope<'_>,
-) -> Result<State> {
-    let database: String = session.value("select current_database()::text")?;
-    let before = State::read(session, managed, administrator)?;
-    // Behind the savepoint only: taking everything needs no order and no economy.
-    session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
-    for section in scope.sections {
-        for statement in file.section(section, &database) {
-            session.run(&statement.altering(), &format!("db-roles.sql, line {}", statement.line))?;
-        }
-    }
-    if !scope.connection_limits {
-        let all: Vec<_> =
-            managed.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect();
-        session.run(&all.concat(), "lifting connection limits")?;
-    }
-    State::read(session, managed, administrator)
+/// Test clusters have none: they count over all databases.
+pub(crate) fn no_connection_limits(roles: &[String]) -> String {
+    roles.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect()
 }
 
 /// Takes every right and every setting from everyone, and gives owners theirs.

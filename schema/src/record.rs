@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Doing, Error, Result};
 use crate::impact::Statement;
-use crate::session::config;
+use crate::session::{STATISTICS, config};
 
 /// What was recorded; as JSON the file that `dba record` writes and `dba impact --statements` reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,9 +46,6 @@ pub struct Counted {
     evictions: i64,
 }
 
-/// The schema that the extension is in.
-pub(crate) const COUNTERS: &str = "select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
-
 impl Counted {
     /// Reads them: of the database of `url`, or of all. Statements of superusers are left out. Where the extension isn't in the database, it is made in a
     /// transaction that is rolled back.
@@ -58,7 +55,7 @@ impl Counted {
     pub fn read(url: &str, every_database: bool) -> Result<Self> {
         let mut client = config(url)?.connect(NoTls).doing("connecting to read pg_stat_statements")?;
         client.batch_execute("begin").doing("reading pg_stat_statements")?;
-        let schema = match client.query_opt(COUNTERS, &[]).doing("looking for pg_stat_statements")? {
+        let schema = match client.query_opt(STATISTICS, &[]).doing("looking for pg_stat_statements")? {
             Some(row) => row.get(0),
             None => {
                 let make = "create schema dba_record; create extension pg_stat_statements schema dba_record";

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::ROLES;
-use crate::error::{Error, Result};
+use crate::embedded::{DATABASE, ROLES};
+use crate::error::{Error, Result, read_text};
 use crate::session::identifier;
 
 /// Everyone who can log in.
@@ -80,8 +80,7 @@ impl RolesFile {
     /// # Errors
     /// [`Error::Usage`] where it can't be read, or makes no role: then there is nothing to compare.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
+        let text = read_text(path)?;
         let sections = text.lines().any(|line| line.starts_with("-- == "));
         let file = Self::new(if sections { text } else { format!("-- == roles ==\n{text}") });
         if file.managed().is_empty() && file.administrator().is_empty() {
@@ -121,7 +120,7 @@ impl RolesFile {
             }
         }
         let mut found = statements(&inside, first.unwrap_or_default() + 1);
-        if database != crate::DATABASE {
+        if database != DATABASE {
             for statement in &mut found {
                 let there = format!(" on database {} ", identifier(database));
                 statement.sql = statement.sql.replace(" on database govrnanza ", &there);
@@ -139,7 +138,7 @@ impl RolesFile {
     /// Who runs `dba apply`; empty where the file names nobody.
     #[must_use]
     pub fn administrator(&self) -> String {
-        let section = self.section("administrator", crate::DATABASE);
+        let section = self.section("administrator", DATABASE);
         let first = section.iter().find_map(Statement::creates_role);
         first.unwrap_or_default().to_owned()
     }
@@ -147,7 +146,7 @@ impl RolesFile {
     /// Roles that `dba apply` manages: those the file makes, the administrator itself apart.
     #[must_use]
     pub fn managed(&self) -> Vec<String> {
-        let section = self.section("roles", crate::DATABASE);
+        let section = self.section("roles", DATABASE);
         section.iter().filter_map(|statement| statement.creates_role().map(str::to_owned)).collect()
     }
 }

@@ -2,12 +2,15 @@
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::error::DbError;
 use postgres::{Client, Config, NoTls};
 
 use crate::error::{Doing, Error, Result};
+
+/// One `dba apply` at a time in a database.
+const APPLY_LOCK: i64 = 0x676f_7672_0002;
 
 /// Postgres answers a GRANT that does nothing with a warning alone (01007, 01006): read here as an error, for a right that was believed to be
 /// given, or taken, is worse than a failure.
@@ -74,15 +77,67 @@ impl Session {
                 Ok(value)
             }
             Err(error) => {
-                // The first error is the one to tell; a failed rollback ends with the connection.
-                let _ = self.client.batch_execute("rollback");
-                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.roll_back();
                 Err(error)
             }
         }
     }
 
-    /// Ends a transaction that failed, if there is one. The first error is the one to tell: a failed rollback ends with the connection.
+    /// Runs `work` behind a savepoint and rolls back to it: no other session sees what `work` changed. Only within a transaction; an error of
+    /// `work` leaves that transaction aborted.
+    pub fn discarding<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.run("savepoint discarding", "savepoint")?;
+        let value = work(self)?;
+        self.run("rollback to savepoint discarding; release savepoint discarding", "rollback to savepoint")?;
+        Ok(value)
+    }
+
+    /// Runs `work` again when it failed only because of another session (lock timeout, deadlock): at most `tries` times.
+    pub fn patiently<T>(&mut self, tries: u32, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let mut tried = 0;
+        loop {
+            let error = match work(self) {
+                Err(error) if error.passes() => error,
+                done => return done,
+            };
+            // A statement that fails outside `transaction` leaves the session within one.
+            self.roll_back();
+            tried += 1;
+            if tried >= tries {
+                let blockers = self.blockers().unwrap_or_default();
+                return Err(Error::Unavailable(format!(
+                    "gave up after {tried} tries, because other sessions hold the locks that it needs ({blockers}): {error}"
+                )));
+            }
+            // Time for those who wait, growing: 50, 100, … 1000 ms.
+            std::thread::sleep(Duration::from_millis(u64::from(tried.min(20)) * 50));
+        }
+    }
+
+    /// Waits until no other `dba apply` runs in this database. Asks again and again, because a session that waits in the server would hold a
+    /// snapshot meanwhile. Held until the connection ends.
+    pub fn exclusive(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while Instant::now() < deadline {
+            if self.value::<bool>(&format!("select pg_try_advisory_lock({APPLY_LOCK})"))? {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(Error::Unavailable("another apply has been running in this database for two minutes: wait for it, then try again".to_owned()))
+    }
+
+    /// Sessions that hold locks on relations of this database.
+    fn blockers(&mut self) -> Result<String> {
+        let found = self.texts(
+            "select distinct format('pid %s, %s', a.pid, coalesce(a.usename, 'a background process')) from pg_locks l join pg_stat_activity a using (pid)
+             where l.granted and l.locktype = 'relation' and l.relation >= 16384 and l.pid <> pg_backend_pid()
+                 and l.database = (select oid from pg_database where datname = current_database())",
+        )?;
+        Ok(if found.is_empty() { "they have ended meanwhile".to_owned() } else { found.join("; ") })
+    }
+
+    /// Ends a transaction that failed, if there is one. The first error is the one to report: a failed rollback ends with the connection.
     pub fn roll_back(&mut self) {
         let _ = self.client.batch_execute("rollback");
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -90,7 +145,12 @@ impl Session {
 
     /// One value of one row.
     pub fn value<T: for<'a> postgres::types::FromSql<'a>>(&mut self, sql: &str) -> Result<T> {
-        self.client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
+        value(&mut self.client, sql)
+    }
+
+    /// Is the role of this session a superuser?
+    pub fn is_superuser(&mut self) -> Result<bool> {
+        self.value("select rolsuper from pg_roles where rolname = current_user")
     }
 
     /// First column, as text, of every row.
@@ -100,10 +160,18 @@ impl Session {
     }
 }
 
+/// One value of one row.
+pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> Result<T> {
+    client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
+}
+
 /// Reads a libpq URL.
 pub fn config(url: &str) -> Result<Config> {
     Config::from_str(url).map_err(|error| Error::Usage(format!("this is no database URL: {error}")))
 }
+
+/// The schema that pg_stat_statements is in, quoted; no row where the database doesn't have it.
+pub(crate) const STATISTICS: &str = "select format('%I', n.nspname) from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
 
 /// Option of a session that `pg_stat_statements` counts nothing of.
 const UNCOUNTED: &str = "-c pg_stat_statements.track=none";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::list::Attack;
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
-use crate::session::{Session, identifier, literal};
+use crate::session::{STATISTICS, Session, identifier, literal};
 
 /// A table or a view.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ impl Targets {
         let logins = session.texts(&format!(
             "select r.rolname::text from pg_roles r where r.rolcanlogin and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
         let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and r.rolname in ({list}) order by 1 limit 1"))?;
-        let statistics = session.texts("select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'")?;
+        let statistics = session.texts(STATISTICS)?;
         let superuser: String = session.value("select rolname::text from pg_roles where oid = 10")?;
         let database: String = session.value("select format('%I', current_database())")?;
         let (given, members) = given(file);
@@ -166,7 +166,7 @@ fn given(file: &RolesFile) -> (Given, BTreeSet<String>) {
     let mut given = Given::new();
     let mut members = BTreeSet::new();
     for section in ["roles", "superuser", "foundation", "services"] {
-        for statement in file.section(section, crate::DATABASE) {
+        for statement in file.section(section, crate::embedded::DATABASE) {
             let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
             let Some((what, to)) = sql.strip_prefix("grant ").and_then(|rest| rest.rsplit_once(" to ")) else {
                 continue;

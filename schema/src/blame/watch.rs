@@ -7,9 +7,9 @@ use postgres::NoTls;
 use rand::Rng as _;
 use serde::Serialize;
 
-use super::graph::Sample;
+use super::graph::{Cause, Sample};
 use super::ledger::{Entry, Ledger};
-use super::sample::Sampler;
+use super::sample::{Sampler, Statement};
 use crate::error::{Doing, Result};
 use crate::session::config;
 
@@ -39,17 +39,6 @@ pub struct Watched {
     /// What could not be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blind: Option<String>,
-}
-
-/// What somebody at the root of a wait was doing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Statement {
-    /// Whose.
-    pub role: String,
-    /// `active`, `idle in transaction`, …
-    pub state: String,
-    /// Its latest statement, shortened.
-    pub statement: String,
 }
 
 /// One wait that goes on now.
@@ -156,7 +145,7 @@ fn now(sample: &Sample, sampler: &Sampler) -> Vec<Now> {
 
 /// A cause as JSON names it.
 #[must_use]
-pub fn cause(cause: super::Cause) -> String {
+pub fn cause(cause: Cause) -> String {
     serde_json::to_value(cause).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::ClusterOptions;
+use super::options::ClusterOptions;
 use super::account::Account;
 use super::binaries::Binaries;
 use crate::error::{Doing, Error, Result};

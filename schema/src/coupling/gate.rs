@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::diff::{Diff, diff};
 use super::report::{Kind, Report};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, read_toml};
 
 /// What is allowed.
 #[derive(Debug, Clone, Deserialize)]
@@ -46,10 +46,7 @@ impl Budgets {
     /// keys = ["billing.invoices -> account.organisations"]
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
-        let budgets: Self = toml::from_str(&text)
-            .map_err(|error| Error::Usage(format!("{}: {}", path.display(), error.to_string().replace('\n', " "))))?;
+        let budgets: Self = read_toml(path)?;
         match budgets.forbidden.iter().find(|rule| pair(rule).is_none()) {
             None => Ok(budgets),
             Some(rule) => Err(Error::Usage(format!("{}: `{rule}` is no `service -> service`", path.display()))),

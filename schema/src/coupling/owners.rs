@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, from_toml, read_toml};
 
 /// Rules from a file, or none: then names decide.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -71,14 +71,12 @@ impl Owners {
     /// objects = ["public.orders"]
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
-        Self::parse(&text).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+        read_toml(path)
     }
 
     /// The same from text.
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))
+        from_toml(text)
     }
 
     /// The service of an object: by the map (the object, its schema, its owner), else by its owner's name. Where that says nothing, because one

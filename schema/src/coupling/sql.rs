@@ -1,6 +1,6 @@
 //! As much as is to be known of a statement's text before Postgres is asked: its first word, and literals that its counters have cut out.
 
-use super::resolve::Resolved;
+use super::resolved::Resolved;
 
 /// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
 pub(crate) fn typed_literals(sql: &str) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Error, Result, read_text};
 use crate::roles;
 
 /// Where a statement is known from.
@@ -123,8 +123,7 @@ pub fn from_pg_stat_statements(client: &mut Client) -> Result<Option<(Vec<Statem
 pub fn from_files(path: &Path, roles: &[String]) -> Result<Vec<Statement>> {
     let mut found = Vec::new();
     for file in files(path)? {
-        let text = fs::read_to_string(&file)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", file.display())))?;
+        let text = read_text(&file)?;
         let names = file.ancestors().filter_map(|part| part.file_stem()?.to_str());
         let mut role = names.into_iter().find(|name| roles.iter().any(|role| role == name)).map(str::to_owned);
         for part in parts(&text) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::census::Census;
 use super::finding::{By, Finding};
-use super::{Look, POWERS};
+use super::look::{Look, POWERS};
 use crate::error::Result;
 use crate::reconcile::setting;
 use crate::session::{Session, identifier};
@@ -88,7 +88,7 @@ fn attributes(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             None => "false",
         };
         // Without a superuser the administrator isn't looked at.
-        if want == value || (!look.superuser && role == look.administrator) {
+        if want == value || (!look.superuser && *role == look.administrator) {
             continue;
         }
         let set = match (name.as_str(), want) {

@@ -4,21 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::census::{Census, Membership, initial};
 use super::finding::{By, Finding};
-use super::{Look, POWERS};
+use super::look::{Look, POWERS, SECTIONS};
 use crate::error::{Error, Result};
-use crate::reconcile::take_all;
+use crate::reconcile::{no_connection_limits, take_all};
 use crate::roles::Statement;
 use crate::session::{Session, identifier};
 use crate::state::{Right, State, statements};
 
 /// The wanted census, and statements of the file that can't be run.
 pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
-    session.run("savepoint desired", "savepoint")?;
-    let read = wanted(session, look, owners);
-    if read.is_ok() {
-        session.run("rollback to savepoint desired; release savepoint desired", "rollback to savepoint")?;
-    }
-    let (mut census, findings) = read?;
+    let (mut census, findings) = session.discarding(|session| wanted(session, look, owners))?;
     census.members = memberships(look, &census);
     census.facts = facts(look);
     if !look.superuser {
@@ -60,7 +55,7 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
             }
         }
     }
-    let mut before = State::read(session, &look.managed, look.administrator)?;
+    let mut before = State::read(session, &look.managed, &look.administrator)?;
     if !look.superuser {
         // What has a wrong owner stays as it is: that owner may not even be let into its schema.
         before.rights.retain(|right| !misplaced(owners, right));
@@ -78,9 +73,7 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
         }
     }
     if !look.connection_limits {
-        let lift: String =
-            look.roles.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect();
-        session.run(&lift, "lifting connection limits")?;
+        session.run(&no_connection_limits(&look.roles), "lifting connection limits")?;
     }
     Ok((Census::read(session, &look.roles)?, findings))
 }
@@ -115,7 +108,7 @@ fn take_more(look: &Look<'_>) -> String {
     let powers = "nosuperuser nocreatedb nocreaterole noreplication nobypassrls";
     let mut sql: String = look.roles.iter().map(|role| format!("alter role {} {powers};", identifier(role))).collect();
     if !look.administrator.is_empty() {
-        let admin = identifier(look.administrator);
+        let admin = identifier(&look.administrator);
         sql.push_str(&format!("alter role {admin} nologin inherit connection limit -1 valid until 'infinity'; alter role {admin} reset all;"));
         sql.push_str(&format!("alter role {admin} in database {} reset all;", identifier(&look.database)));
     }
@@ -144,7 +137,7 @@ fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -
 fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), Membership> {
     let mut pairs = BTreeMap::new();
     // Also what a superuser runs: who is a member of what needs no superuser to be known.
-    for section in super::SECTIONS {
+    for section in SECTIONS {
         for statement in look.file.section(section, &look.database) {
             let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
             let Some((groups, rest)) = sql.strip_prefix("grant ").and_then(|rest| rest.split_once(" to ")) else {
@@ -181,7 +174,7 @@ fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), M
 /// Row security that the file itself switches on: `alter table a.b enable row level security`. Triggers always fire.
 fn facts(look: &Look<'_>) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
-    for section in super::SECTIONS {
+    for section in SECTIONS {
         for statement in look.file.section(section, &look.database) {
             let words: Vec<_> = statement.sql.split_whitespace().collect();
             let ["alter", "table", table, rest @ ..] = words.as_slice() else {

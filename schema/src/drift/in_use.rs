@@ -1,6 +1,6 @@
 //! What somebody uses isn't taken away unasked.
 
-use super::{By, Finding};
+use super::finding::{By, Finding};
 use crate::coupling::statements::from_pg_stat_statements;
 use crate::error::Result;
 use crate::impact::{self, Change, Options, Statement, Verdict};

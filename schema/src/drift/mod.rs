@@ -9,11 +9,11 @@ mod compare;
 mod desired;
 mod finding;
 mod in_use;
+mod look;
 mod rules;
 
 use std::collections::BTreeSet;
 
-use crate::apply::exclusive;
 use crate::error::{Error, Result};
 use crate::roles::RolesFile;
 use crate::session::Session;
@@ -21,27 +21,11 @@ use crate::session::Session;
 use census::Census;
 pub use finding::{By, Finding};
 pub use in_use::{InUse, in_use};
+use look::Look;
+pub use look::Options;
 
-/// In the order in which they are run.
-const SECTIONS: [&str; 5] = ["administrator", "roles", "superuser", "foundation", "services"];
-
-/// Attributes that only a superuser gives or takes.
-const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];
-
-/// How to look.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Who may do what.
-    pub file: RolesFile,
-    /// Compare connection limits? Test clusters have none.
-    pub connection_limits: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { file: RolesFile::default(), connection_limits: true }
-    }
-}
+/// Roles belong to all databases of a cluster, and the administrator of another one may be changing them.
+const TRIES: u32 = 20;
 
 /// What was seen.
 #[derive(Debug, Clone, Default, serde::Serialize)]
@@ -54,28 +38,13 @@ pub struct Seen {
     pub not_looked_at: Option<String>,
 }
 
-/// One look.
-struct Look<'a> {
-    file: &'a RolesFile,
-    administrator: &'a str,
-    managed: Vec<String>,
-    /// Managed, and the administrator.
-    roles: Vec<String>,
-    /// Roles there are.
-    existing: BTreeSet<String>,
-    database: String,
-    superuser: bool,
-    sections: Vec<&'static str>,
-    connection_limits: bool,
-}
-
 /// How the database differs from the file. Changes nothing.
 ///
 /// # Errors
 /// Where Postgres can't be asked, or the login isn't allowed to run the file.
 pub fn check(url: &str, options: &Options) -> Result<Seen> {
     let mut session = open(url)?;
-    patient(&mut session, |session| {
+    session.patiently(TRIES, |session| {
         session.run("begin", "begin")?;
         let seen = look(session, options);
         session.roll_back();
@@ -89,13 +58,13 @@ pub fn check(url: &str, options: &Options) -> Result<Seen> {
 /// As [`check`]; and [`Error::Finding`] where a fix didn't help.
 pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<String>, Seen)> {
     let mut session = open(url)?;
-    patient(&mut session, |session| {
+    session.patiently(TRIES, |session| {
         session.transaction(|session| {
             let mut done = Vec::new();
             // Owners decide what else is seen; a table's revoke takes its columns along: so, up to four rounds, unseen by anybody.
             for _ in 0..4 {
                 let seen = look(session, options)?;
-                let superuser = session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")?;
+                let superuser = session.is_superuser()?;
                 let may = |finding: &&Finding| {
                     !skip.contains(&finding.key)
                         && (finding.by == By::Apply || (superuser && finding.by == By::Superuser))
@@ -136,46 +105,13 @@ pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
 fn open(url: &str) -> Result<Session> {
     let mut session = Session::connect(url)?;
     session.run("set client_min_messages = warning; set lock_timeout = '2s'; set search_path = ''", "preparing")?;
-    exclusive(&mut session)?;
+    session.exclusive()?;
     Ok(session)
 }
 
-/// Roles belong to all databases of a cluster, and another one's administrator may be at work.
-fn patient<T>(session: &mut Session, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
-    let mut tried = 0;
-    loop {
-        match work(session) {
-            Err(error) if error.passes() && tried < 20 => {
-                session.roll_back();
-                tried += 1;
-                std::thread::sleep(std::time::Duration::from_millis(50 * tried));
-            }
-            done => return done,
-        }
-    }
-}
-
 fn look(session: &mut Session, options: &Options) -> Result<Seen> {
-    let administrator = options.file.administrator();
-    let managed = options.file.managed();
-    let mut roles = managed.clone();
-    // Another team's file may name nobody.
-    roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
-    let superuser: bool = session.value("select rolsuper from pg_roles where rolname = current_user")?;
-    let sections =
-        SECTIONS.into_iter().filter(|name| superuser || !["administrator", "superuser"].contains(name)).collect();
-    let look = Look {
-        file: &options.file,
-        administrator: &administrator,
-        managed,
-        roles,
-        existing: session.texts("select rolname::text from pg_roles")?.into_iter().collect(),
-        database: session.value("select current_database()::text")?,
-        superuser,
-        sections,
-        connection_limits: options.connection_limits,
-    };
-    let mut findings = rules::owners(session, look.file, look.administrator, &look.roles)?;
+    let look = Look::new(session, options)?;
+    let mut findings = rules::owners(session, look.file, &look.administrator, &look.roles)?;
     let (mut wanted, unrunnable) = desired::desired(session, &look, &findings)?;
     let mut is = Census::read(session, &look.roles)?;
     let known: BTreeSet<String> =
@@ -187,7 +123,7 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     findings.extend(compare::compare(session, &look, &wanted, &is)?);
     findings.extend(rules::objects(session, &look.roles, &known.into_iter().collect::<Vec<_>>())?);
     findings.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
-    let not_looked_at = (!superuser).then(|| {
+    let not_looked_at = (!look.superuser).then(|| {
         "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser".to_owned()
     });
     Ok(Seen { findings, not_looked_at })

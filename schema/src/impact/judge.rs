@@ -12,7 +12,8 @@ use super::report::{Failure, Skipped, StatementImpact};
 use super::rights::Strict;
 use super::shape::{Shape, differs, shape_of};
 use super::verdict::Verdict;
-use crate::coupling::resolve::{prepared, typed_literals, without_tables};
+use crate::coupling::parameters::prepared;
+use crate::coupling::sql::{typed_literals, without_tables};
 use crate::error::Result;
 use crate::session::literal;
 

@@ -7,10 +7,12 @@
 //! What planning can't find is looked at apart: NOT NULL against what an insert leaves out, sequences against rights. What depends on values (CHECK, unique
 //! and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
-mod alone;
+mod coverage;
 mod input;
 mod judge;
 mod locks;
+mod opaque;
+mod outside_clone;
 mod plan;
 mod probe;
 mod queue;
@@ -18,9 +20,7 @@ mod report;
 mod rights;
 mod services;
 mod shape;
-mod silence;
 mod steps;
-mod unseen;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub use verdict::Verdict;
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
 use crate::near::unknown;
-use crate::session::Session;
+use crate::session::{Session, value};
 use judge::{Context, Subject};
 use probe::Probe;
 use rights::{Rights, Strict};
@@ -64,7 +64,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     }
     let settings = probe::settings(&mut session)?;
     let schemas = session.texts(SCHEMAS)?;
-    let logins = session.texts(silence::LOGINS)?;
+    let logins = session.texts(coverage::LOGINS)?;
     drop(session);
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
@@ -78,7 +78,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
         options,
         settings: &settings,
         map: &map,
-        pid: steps::one(&mut probe.client, "select pg_backend_pid()")?,
+        pid: value(&mut probe.client, "select pg_backend_pid()")?,
     };
     probe.run("begin")?;
     let (subjects, skipped) = judge::prepare(&mut probe, &context, statements, service)?;
@@ -93,7 +93,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let place = place(&mut probe, options.on, copy.as_ref())?;
     let mut trial = Trial { probe, context, change, url: here };
     let tried = trial.run(&subjects, place, service)?;
-    let mut impact = Impact { skipped, unseen: unseen::called(url, statements)?, ..tried };
+    let mut impact = Impact { skipped, unseen: opaque::called(url, statements)?, ..tried };
     impact.silent(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
@@ -134,7 +134,7 @@ impl Trial<'_> {
         self.probe.run("begin")?;
         let began = Instant::now();
         let mut ran = steps::in_transaction(&mut self.probe, self.change, map, on)?;
-        let alone = |refused: &Refused| refused.failure.sqlstate == steps::NO_TRANSACTION;
+        let alone = |refused: &Refused| refused.failure.sqlstate == outside_clone::NO_TRANSACTION;
         if ran.refused.as_ref().is_some_and(alone) {
             if on == On::Live {
                 return Err(Error::Usage(
@@ -202,7 +202,7 @@ impl Trial<'_> {
 }
 
 fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
-    let bytes: i64 = steps::one(&mut probe.client, "select pg_database_size(current_database())")?;
+    let bytes: i64 = value(&mut probe.client, "select pg_database_size(current_database())")?;
     let most = LIVE_LOCK_TIMEOUT.as_millis();
     Ok(Place {
         on,

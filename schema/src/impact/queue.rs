@@ -15,7 +15,7 @@ use super::judge::Subject;
 use super::probe::{Settings, becoming};
 use super::report::{Impact, Queue, Waited};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier};
+use crate::session::{config, connect_uncounted, identifier, value};
 
 /// Sessions of each service: so many of its statements can wait at once.
 const SESSIONS: usize = 4;
@@ -129,7 +129,7 @@ fn run_change(client: &mut Client, change: &Change, options: QueueOptions) -> Re
     client.batch_execute(&format!("set lock_timeout = {timeout}; {role} begin")).doing("beginning the change")?;
     for sql in &change.statements {
         let mut done = client.execute(sql.as_str(), &[]);
-        if done.as_ref().is_err_and(|error| state(error) == super::steps::NO_TRANSACTION) {
+        if done.as_ref().is_err_and(|error| state(error) == super::outside_clone::NO_TRANSACTION) {
             client.batch_execute("rollback").doing("rolling back")?;
             done = client.execute(sql.as_str(), &[]);
         }
@@ -171,7 +171,7 @@ fn work(
     stop: &AtomicBool,
 ) -> Vec<Arrival> {
     let mut list = Vec::new();
-    let Ok(pid) = super::steps::one(client, "select pg_backend_pid()") else {
+    let Ok(pid) = value(client, "select pg_backend_pid()") else {
         return list;
     };
     let turns = subjects.iter().cycle().skip(number).step_by(SESSIONS);

@@ -6,13 +6,13 @@ use std::time::Instant;
 
 use postgres::Client;
 
-use super::alone;
+use super::outside_clone;
 use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
 use super::locks::{self, Held, Map};
 use super::probe::{Probe, failure};
 use super::report::{Refused, Scan, Step};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier};
+use crate::session::{config, connect_uncounted, identifier, value};
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -44,13 +44,10 @@ impl Ran {
     }
 }
 
-/// 25001: can't run inside a transaction block.
-pub(super) const NO_TRANSACTION: &str = "25001";
-
 /// Runs it in the transaction that the probe is in.
 pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: On) -> Result<Ran> {
     let mut ran = Ran::default();
-    let pid: i32 = one(&mut probe.client, "select pg_backend_pid()")?;
+    let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
     if let Some(role) = &change.role {
         probe.run(&format!("set local role {}", identifier(role)))?;
     }
@@ -108,7 +105,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
 /// Runs it statement by statement, each committed: on a clone that is thrown away. Locks are those seen from outside while it ran.
 pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &str) -> Result<Ran> {
     let mut ran = Ran::default();
-    let pid: i32 = one(&mut probe.client, "select pg_backend_pid()")?;
+    let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
     if let Some(role) = &change.role {
         probe.run(&format!("set role {}", identifier(role)))?;
     }
@@ -121,7 +118,7 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         std::thread::scope(|scope| {
             let observer = scope.spawn(|| watch(url, pid, map, &stop));
             let started = Instant::now();
-            done = alone::execute(&mut probe.client, sql);
+            done = outside_clone::execute(&mut probe.client, sql);
             ms = started.elapsed().as_secs_f64() * 1e3;
             stop.store(true, Ordering::Relaxed);
             seen = observer.join().unwrap_or_else(|_| Err(Error::Unavailable("the observer of locks ended".into())));
@@ -205,8 +202,4 @@ fn scanned_since(before: &BTreeMap<u32, i64>, after: &BTreeMap<u32, i64>, is: &M
         .filter(|(relation, rows)| read(relation, rows) > 0)
         .filter_map(|(relation, rows)| Some(Scan { table: is.get(relation)?.name.clone(), rows: read(relation, rows) }))
         .collect()
-}
-
-pub(super) fn one<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> Result<T> {
-    client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use postgres::types::ToSql;
 
-use super::TestDb;
+use super::db::TestDb;
 use crate::session::Session;
 
 /// Writes rows into a [`TestDb`]; one connection for each login, made when it is first needed.

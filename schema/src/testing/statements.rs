@@ -1,6 +1,6 @@
 //! What a service has sent to its database, from `pg_stat_statements`.
 
-use super::TestDb;
+use super::db::TestDb;
 use crate::session::Session;
 
 /// Fewer calls than these prove nothing.

@@ -39,7 +39,7 @@ pub(super) fn run(args: &Attack, format: Format) -> Result<()> {
         return self_test(format);
     }
     let (url, file, passwords) = (args.place.url()?, args.place.file()?, args.place.passwords()?);
-    if !Session::connect(&url)?.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
+    if !Session::connect(&url)?.is_superuser()? {
         return Err(Error::Usage(
             "attack needs a superuser's URL, to know what there is to attack; the attacks themselves run as the logins"
                 .into(),

@@ -5,8 +5,11 @@ use postgres::Client;
 use super::input::first_word;
 use super::probe::failure;
 use super::report::Failure;
-use super::steps::{NO_TRANSACTION, one};
 use crate::error::{Doing, Error, Result};
+use crate::session::value;
+
+/// Can't run inside a transaction block.
+pub(super) const NO_TRANSACTION: &str = "25001";
 
 /// All that the server's databases share, as one transaction sees it. `pg_shdepend` isn't in it: every table's owner is noted there.
 const SHARED: &str = "
@@ -68,7 +71,7 @@ fn beyond(sql: &str) -> Error {
 /// As whoever connected, for the change's own role may not look; the savepoint brings that role back.
 fn shared(client: &mut Client) -> Result<String> {
     batch(client, "savepoint shared; reset role")?;
-    let all = one(client, SHARED)?;
+    let all = value(client, SHARED)?;
     batch(client, "rollback to savepoint shared; release savepoint shared")?;
     Ok(all)
 }
