@@ -3,13 +3,13 @@
 
 use serde::Serialize;
 
+use crate::attributes::strays;
 use crate::bootstrap::{self, BootstrapOptions, accepts, create_roles};
 use crate::cluster::Cluster;
 use crate::embedded::{ADMINISTRATOR, MIGRATIONS, SERVICES, Script};
 use crate::error::{Error, Result};
 use crate::migrate::Migrator;
 use crate::passwords::Passwords;
-use crate::powers::strays;
 use crate::reconcile::{Scope, reconcile};
 use crate::roles::{LOGINS, RolesFile};
 use crate::session::{Session, identifier, literal};

@@ -1,9 +1,9 @@
 //! Once, as superuser: the database, its administrator, and what nobody else may do.
 
+use crate::attributes::strays;
 use crate::embedded::{ADMINISTRATOR, DATABASE};
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
-use crate::powers::strays;
 use crate::roles::{RolesFile, Statement};
 use crate::session::{Session, identifier, literal};
 

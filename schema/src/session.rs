@@ -124,7 +124,9 @@ impl Session {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        Err(Error::Unavailable("another apply has been running in this database for two minutes: wait for it, then try again".to_owned()))
+        Err(Error::Unavailable(
+            "another apply has been running in this database for two minutes: wait for it, then try again".to_owned(),
+        ))
     }
 
     /// Sessions that hold locks on relations of this database.

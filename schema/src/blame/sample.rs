@@ -105,10 +105,8 @@ impl Sampler {
     /// # Errors
     /// [`Error::Database`] when the connection is gone.
     pub fn own_pid(&mut self) -> Result<i32> {
-        let row = self
-            .client
-            .query_one("select pg_catalog.pg_backend_pid()", &[])
-            .doing("asking for the own process id")?;
+        let row =
+            self.client.query_one("select pg_catalog.pg_backend_pid()", &[]).doing("asking for the own process id")?;
         Ok(row.get(0))
     }
 

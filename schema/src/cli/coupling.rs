@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use schema::coupling::gate::{Budgets, gate};
+use schema::coupling::gate::{Budgets, Verdict, gate};
 use schema::coupling::render::{html::html, mermaid::mermaid, text};
 use schema::coupling::{JsonKeys, Options, Owners, Report, diff, look, statements};
 use schema::session::Session;
 use schema::{Error, Result};
 use serde_json::json;
 
-use super::args::Format;
+use super::outcome::Outcome;
+use super::place::superuser_url;
 
 /// Who depends on whom, to the column: what is granted, what of it is used, and what a change would reach. Changes nothing.
 ///
@@ -41,11 +42,11 @@ use super::args::Format;
 /// [COF of MOOD, Brito e Abreu 1995, with services for classes]. Propagation cost, in [0, 1]: the same over the transitive closure, each service
 /// reaching itself, of n² [MacCormack, Rusnak, Baldwin 2006]: what share of the system a change of a service picked at random can reach.
 ///
-/// Exit codes: 0 done, or the gate passed; 1 diff found a difference, or the gate something new; 2 asked for wrongly; 3 could not run, or nothing was
+/// Exit codes: 0 done, or the gate passed; 1 diff found a difference, or the gate something new; 2 usage error or bad input; 3 could not run, or nothing was
 /// analysed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
-pub(in crate::cli) struct Coupling {
+pub struct Coupling {
     #[command(subcommand)]
     command: Option<CouplingCommand>,
     #[command(flatten)]
@@ -124,13 +125,13 @@ struct Outputs {
     mermaid: Option<PathBuf>,
 }
 
-/// Looks and tells.
-pub(in crate::cli) fn run(args: &Coupling, format: Format) -> Result<()> {
+/// Analyses, compares or gates.
+pub fn run(args: &Coupling) -> Result<Outcome> {
     match &args.command {
-        None => tell(&report(&args.what, true)?, &args.to, format),
-        Some(CouplingCommand::Static { what, to }) => tell(&report(what, false)?, to, format),
-        Some(CouplingCommand::Diff { base, what }) => compare(base, what, format),
-        Some(CouplingCommand::Gate { base, budgets, what }) => judge(base, budgets.as_deref(), what, format),
+        None => analyse(&args.what, true, &args.to),
+        Some(CouplingCommand::Static { what, to }) => analyse(what, false, to),
+        Some(CouplingCommand::Diff { base, what }) => compare(base, what),
+        Some(CouplingCommand::Gate { base, budgets, what }) => judge(base, budgets.as_deref(), what),
     }
 }
 
@@ -138,14 +139,7 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
     if let Some(file) = &what.report {
         return diff::read(file);
     }
-    let url = match &what.database_url {
-        Some(url) => url.clone(),
-        None => {
-            let (cluster, _) = super::private(None)?;
-            let (server, _) = cluster.url().rsplit_once('/').unwrap_or_default();
-            format!("{server}/{}", schema::DATABASE)
-        }
-    };
+    let url = superuser_url(what.database_url.as_deref())?;
     let mut options = Options { run: with_statements && !what.no_run, ..Options::default() };
     if let Some(file) = &what.owners {
         options.owners = Owners::read(file)?;
@@ -163,51 +157,41 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
     look(&mut session.client, &options)
 }
 
-fn tell(report: &Report, to: &Outputs, format: Format) -> Result<()> {
+fn analyse(what: &What, with_statements: bool, to: &Outputs) -> Result<Outcome> {
+    let report = report(what, with_statements)?;
     let files = [(&to.html, html as fn(&Report) -> String), (&to.mermaid, mermaid)];
     for (file, render) in files {
         if let Some(file) = file {
-            std::fs::write(file, render(report))
+            std::fs::write(file, render(&report))
                 .map_err(|error| Error::Unavailable(format!("can't write {}: {error}", file.display())))?;
         }
     }
-    match format {
-        Format::Text => super::print_line(text::text(report)),
-        Format::Json => super::print_line(serde_json::to_string_pretty(report).unwrap_or_default()),
-    }
-    Ok(())
+    // It is kept in repositories, where a diff is read line by line.
+    let json = serde_json::to_string_pretty(&report).unwrap_or_default();
+    Ok(Outcome { text: text::text(&report), json, ..Outcome::default() })
 }
 
-fn compare(base: &Path, what: &What, format: Format) -> Result<()> {
+fn compare(base: &Path, what: &What) -> Result<Outcome> {
     let found = diff::diff(&diff::read(base)?, &report(what, true)?);
-    super::print(format, &text::changes(&found), &json!({ "version": 1, "new": found.new, "gone": found.gone }));
-    match found.new.len() + found.gone.len() {
-        0 => Ok(()),
-        n => Err(Error::Finding(format!("{n} difference(s)"))),
-    }
+    let value = json!({ "version": 1, "new": found.new, "gone": found.gone });
+    let count = found.new.len() + found.gone.len();
+    Ok(Outcome::new(text::changes(&found), &value).with_findings(count, "difference(s)"))
 }
 
-fn judge(base: &Path, budgets: Option<&Path>, what: &What, format: Format) -> Result<()> {
+fn judge(base: &Path, budgets: Option<&Path>, what: &What) -> Result<Outcome> {
     let base = diff::read(base)?;
     let budgets = budgets.map(Budgets::read).transpose()?.unwrap_or_default();
-    let verdict = gate(&base, &report(what, true)?, &budgets)?;
-    let mut lines = verdict.findings.clone();
+    let Verdict { findings, diff } = gate(&base, &report(what, true)?, &budgets)?;
+    let mut lines = findings.clone();
     lines.extend(
-        verdict
-            .diff
-            .gone
-            .iter()
-            .map(|change| format!("note: not there any more, the base may shrink: {}: {}", change.what, change.thing)),
+        diff.gone.iter().map(|change| {
+            format!("note: only in the base, which may be written anew: {}: {}", change.what, change.thing)
+        }),
     );
-    if verdict.findings.is_empty() {
+    if findings.is_empty() {
         lines.push("passed: coupling has not grown".to_owned());
     }
-    let value = json!({ "version": 1, "passed": verdict.findings.is_empty(), "findings": verdict.findings, "gone": verdict.diff.gone });
-    super::print(format, &lines.join("\n"), &value);
-    match verdict.findings.len() {
-        0 => Ok(()),
-        n => Err(Error::Finding(format!(
-            "{n} finding(s); if they are meant, write the report anew (--format json) and have it reviewed"
-        ))),
-    }
+    let value = json!({ "version": 1, "passed": findings.is_empty(), "findings": findings, "gone": diff.gone });
+    let advice = "finding(s); if they are intended, write the report again (--format json) and have it reviewed";
+    Ok(Outcome::new(lines.join("\n"), &value).with_findings(findings.len(), advice))
 }

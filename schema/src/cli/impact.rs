@@ -11,9 +11,10 @@ use schema::record::Recording;
 use schema::session::Session;
 use schema::{Error, Result};
 
-use super::args::Format;
+use super::outcome::Outcome;
+use super::{interrupt, place::superuser_url};
 
-mod told;
+mod text;
 
 /// What a change does to everybody who uses the database, tried out before it is made.
 ///
@@ -40,10 +41,10 @@ mod told;
 /// it. --on live needs no room, but everybody who meets the change's locks waits until all statements are judged, and a rewrite that is rolled back has
 /// still written the whole table, and its WAL.
 ///
-/// Exit codes: 0 all SAFE or SLOWER, 1 worse, or the change is refused, 2 asked for wrongly, 3 could not run, or no statement could be judged.
+/// Exit codes: 0 all SAFE or SLOWER, 1 worse, or the change is refused, 2 usage error or bad input, 3 could not run, or no statement could be judged.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(in crate::cli) struct Impact {
+pub struct Impact {
     /// The change: one or more statements.
     #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
     sql: Option<String>,
@@ -100,8 +101,8 @@ enum Where {
     Live,
 }
 
-/// Tries and tells.
-pub(in crate::cli) fn run(args: &Impact, format: Format) -> Result<()> {
+/// Tries the change and reports.
+pub fn run(args: &Impact) -> Result<Outcome> {
     let change = change(args)?;
     let options = options(args)?;
     if options.on == On::Live && !args.accept_locks {
@@ -109,25 +110,23 @@ pub(in crate::cli) fn run(args: &Impact, format: Format) -> Result<()> {
             "--on live takes the change's locks in the database itself, and a rewrite that is rolled back has still written the whole table and its WAL: say --accept-locks if that may be".into(),
         ));
     }
-    let url = super::superuser_url(args.database_url.as_deref())?;
+    let url = superuser_url(args.database_url.as_deref())?;
     let (statements, evictions) = statements(args, &url)?;
-    super::drop_copies_when_interrupted();
+    interrupt::drop_copies();
     let mut impact = impact::analyse(&url, &change, &statements, &options)?;
     impact.forgotten(evictions);
-    let value = serde_json::to_value(&impact).unwrap_or_default();
-    super::print(format, &told::told(&impact), &value);
-    match (&impact.refused, impact.exit_code()) {
-        (Some(_), _) => Err(Error::Finding("Postgres refuses the change".into())),
-        (None, 0) => Ok(()),
-        (None, _) => Err(Error::Finding(format!("the worst: {}", impact.verdict))),
-    }
+    let finding = match (&impact.refused, impact.exit_code()) {
+        (Some(_), _) => Some("Postgres refuses the change".to_owned()),
+        (None, 0) => None,
+        (None, _) => Some(format!("the worst verdict is {}", impact.verdict)),
+    };
+    Ok(Outcome { finding, ..Outcome::new(text::text(&impact), &impact) })
 }
 
 fn change(args: &Impact) -> Result<Change> {
     let sql = match (&args.sql, &args.file) {
         (Some(sql), _) => sql.clone(),
-        (None, Some(file)) => std::fs::read_to_string(file)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", file.display())))?,
+        (None, Some(file)) => schema::read_text(file)?,
         (None, None) => String::new(),
     };
     let change = Change::new(&sql);

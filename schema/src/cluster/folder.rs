@@ -7,9 +7,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::options::ClusterOptions;
 use super::account::Account;
 use super::binaries::Binaries;
+use super::options::ClusterOptions;
 use crate::error::{Doing, Error, Result};
 use crate::passwords;
 

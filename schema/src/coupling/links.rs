@@ -1,9 +1,9 @@
 //! What ties services together without a statement: views, triggers, functions, sequences, channels, keys.
 
+use super::builder::ReportBuilder;
 use super::report::Kind;
-use super::weave::Weaver;
 
-impl Weaver<'_> {
+impl ReportBuilder<'_> {
     /// What no statement shows: views over others' tables, triggers, functions, sequences; and channels.
     pub(super) fn links(&mut self) {
         let catalogue = self.catalogue;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::builder::ReportBuilder;
 use super::catalogue::Place;
 use super::report::{Blast, Column, Key, Lineage, List, Origin, WriteRight};
 use super::statements::Source;
-use super::weave::Weaver;
 
-impl Weaver<'_> {
+impl ReportBuilder<'_> {
     /// Granted or used, each with its list.
     pub(super) fn columns(&self) -> Vec<Column> {
         let mut granted = BTreeSet::new();

@@ -9,6 +9,7 @@ use postgres::Client;
 
 use crate::error::{Doing, Result};
 
+mod builder;
 mod catalogue;
 pub mod diff;
 pub mod gate;
@@ -27,7 +28,6 @@ mod resolved;
 pub(crate) mod sql;
 pub mod statements;
 mod tree;
-mod weave;
 
 pub use json::JsonKeys;
 pub use owners::Owners;
@@ -66,7 +66,7 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
         .query_one("select current_database()::text, current_setting('server_version_num')::int / 10000", &[])
         .map(|row| (row.get(0), row.get(1)))
         .doing("asking for the server's version")?;
-    let mut weaver = weave::Weaver::new(&catalogue, &options.json, window.is_some());
+    let mut weaver = builder::ReportBuilder::new(&catalogue, &options.json, window.is_some());
     let mut resolver = Resolver::new(client)?;
     for statement in &statements {
         if let Some(service) = catalogue.roles.get(&statement.role) {

@@ -36,8 +36,8 @@ pub use verdict::Verdict;
 
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
-use crate::near::unknown;
 use crate::session::{Session, value};
+use crate::suggest::unknown;
 use judge::{Context, Subject};
 use probe::Probe;
 use rights::{Rights, Strict};
@@ -74,12 +74,8 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let here = copy.as_ref().map_or(url, Copy::url);
     let mut probe = Probe::connect(here)?;
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
-    let context = Context {
-        options,
-        settings: &settings,
-        map: &map,
-        pid: value(&mut probe.client, "select pg_backend_pid()")?,
-    };
+    let context =
+        Context { options, settings: &settings, map: &map, pid: value(&mut probe.client, "select pg_backend_pid()")? };
     probe.run("begin")?;
     let (subjects, skipped) = judge::prepare(&mut probe, &context, statements, service)?;
     probe.run("rollback")?;
@@ -93,7 +89,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let place = place(&mut probe, options.on, copy.as_ref())?;
     let mut trial = Trial { probe, context, change, url: here };
     let tried = trial.run(&subjects, place, service)?;
-    let mut impact = Impact { skipped, unseen: opaque::called(url, statements)?, ..tried };
+    let mut impact = Impact { skipped, opaque: opaque::called(url, statements)?, ..tried };
     impact.silent(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
@@ -175,7 +171,7 @@ impl Trial<'_> {
             services,
             analysed: subjects.len(),
             skipped: Vec::new(),
-            unseen: Vec::new(),
+            opaque: Vec::new(),
             warnings: Vec::new(),
             queue: None,
         })

@@ -28,8 +28,8 @@ pub struct Impact {
     /// Statements that weren't, and why: they failed before the change, too.
     pub skipped: Vec<Skipped>,
     /// Statements that were planned and not run, though they call functions whose bodies no plan shows: SAFE says nothing of those bodies.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unseen: Vec<Skipped>,
+    #[serde(default, alias = "unseen", skip_serializing_if = "Vec::is_empty")]
+    pub opaque: Vec<Skipped>,
     /// What the verdict doesn't speak of: statements that were forgotten, services of which none is known.
     #[serde(default)]
     pub warnings: Vec<String>,

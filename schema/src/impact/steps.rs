@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use postgres::Client;
 
-use super::outside_clone;
 use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
 use super::locks::{self, Held, Map};
+use super::outside_clone;
 use super::probe::{Probe, failure};
 use super::report::{Refused, Scan, Step};
 use crate::error::{Doing, Error, Result};

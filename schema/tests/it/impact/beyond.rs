@@ -87,9 +87,9 @@ fn a_body_that_no_plan_shows_is_spoken_of() {
         analyse(&shop.url(), &change, &statements, &Options::default()).unwrap()
     };
     let planned = tried(None);
-    assert_eq!(planned.unseen[0].why, "calls stock.gold, whose body (plpgsql) Postgres keeps as text");
+    assert_eq!(planned.opaque[0].why, "calls stock.gold, whose body (plpgsql) Postgres keeps as text");
     let run = tried(Some(Vec::new()));
-    assert!(run.unseen.is_empty());
+    assert!(run.opaque.is_empty());
     assert_eq!(run.verdict, schema::impact::Verdict::Breaks);
 }
 

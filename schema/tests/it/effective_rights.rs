@@ -1,6 +1,6 @@
 //! `dba roles matrix` and `explain`: each reason is found, and what is told is what Postgres does.
 
-use schema::reach::{explain, read};
+use schema::effective_rights::{explain, read};
 use schema::session::Session;
 use schema::testing::{TestCluster, TestDb};
 

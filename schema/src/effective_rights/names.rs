@@ -2,8 +2,8 @@
 
 use crate::drift::census::OBJECTS;
 use crate::error::{Doing, Error, Result};
-use crate::near::{nearest, unknown};
 use crate::session::Session;
+use crate::suggest::{nearest, unknown};
 
 /// Of all roles: is nothing refused to it, or is it the system's own?
 const ROLES: &str = "select rolname::text, rolsuper, rolname ~ '^pg_' from pg_roles order by 2, 3, 1";

@@ -25,7 +25,7 @@ pub(super) struct Reach {
 }
 
 /// Gathers.
-pub(super) struct Weaver<'a> {
+pub(super) struct ReportBuilder<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) json: &'a JsonKeys,
     strands: BTreeMap<(String, String, Kind), Strand>,
@@ -41,7 +41,7 @@ pub(super) struct Weaver<'a> {
     coverage: Coverage,
 }
 
-impl<'a> Weaver<'a> {
+impl<'a> ReportBuilder<'a> {
     pub(super) fn new(catalogue: &'a Catalogue, json: &'a JsonKeys, counted: bool) -> Self {
         Self {
             catalogue,
