@@ -1,5 +1,5 @@
-//! `dba apply`: roles and schemas, tables, what owners and publishers need, keys across services, views, all other rights. In this order, for any
-//! simpler one is a circle: a key needs a right on a table, which needs its migration; a right on a view needs the view, which needs its publisher's right.
+//! `dba apply`: roles and schemas, tables, rights of owners and publishers, keys across services, views, all other rights. In this order, because each
+//! step needs the one before: a key needs a right on a table, which needs its migration; a right on a view needs the view, which needs its publisher's right.
 
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ pub struct ApplyOptions {
     pub connection_limits: bool,
     /// Passwords to set where they differ; none: they stay.
     pub passwords: Option<Passwords>,
-    /// How long a statement may wait for a lock. All later readers of the table wait behind it, so: not long, and then again.
+    /// How long a statement may wait for a lock. All later readers of the table wait behind it, so it waits briefly, and is tried again.
     pub lock_timeout_ms: u32,
     /// How often a statement is tried that didn't get its lock.
     pub tries: u32,
@@ -61,7 +61,7 @@ pub struct Report {
     pub rights: Vec<String>,
     /// Logins whose password was set.
     pub passwords: Vec<String>,
-    /// What only `dba bootstrap` can put right.
+    /// What only `dba bootstrap` can fix.
     pub findings: Vec<String>,
 }
 
@@ -79,10 +79,10 @@ pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
         if error.sqlstate() != Some("42501") {
             return error;
         }
-        // The usual reason is nothing that the statement says: what it is about belongs to somebody else.
+        // The usual reason: the object has a wrong owner.
         match crate::drift::wrong_owners(admin_url, &options.roles) {
             Ok(owners) if !owners.is_empty() => Error::Unavailable(format!(
-                "{}; a superuser has to put that right first, then apply again ({error})",
+                "{}; a superuser has to fix that first, then run apply again ({error})",
                 owners.join("; ")
             )),
             _ => error,
@@ -105,7 +105,7 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     let who: String = session.value("select current_user::text")?;
     if session.is_superuser()? {
         return Err(Error::Usage(format!(
-            "{who} is a superuser: run apply as govrnanza_admin, so that what it makes belongs to whom it should"
+            "{who} is a superuser: run apply as govrnanza_admin, so that new objects get the right owner"
         )));
     }
     session.run(
@@ -158,7 +158,7 @@ fn set_passwords(session: &mut Session, admin_url: &str, passwords: &Passwords, 
     Ok(set)
 }
 
-/// What a superuser must still do: a login that came after the bootstrap, an object that belongs to a stranger.
+/// What a superuser must still do: a login that was added after the bootstrap, an object of an unknown owner.
 fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let managed = file.managed();
     let mut owners = managed.clone();
@@ -175,7 +175,7 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     ))?;
     let strays = strays(session, file)?;
     found.extend(strays.iter().map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")));
-    // What bootstrap noted.
+    // Noted by bootstrap.
     let noted = "select coalesce(obj_description('dba'::regnamespace, 'pg_namespace') = 'managed', false)";
     if session.value::<bool>(noted)? {
         return Ok(found);

@@ -1,10 +1,10 @@
-//! Powers that no role here has, and that only a superuser can take away again: attributes and memberships.
+//! Attributes and memberships that no role here has, and that only a superuser can revoke.
 
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
 use crate::session::{Session, identifier};
 
-/// The statements that take away what somebody gave by hand. `dba bootstrap` runs them, `dba apply` reports them.
+/// The statements that revoke those granted by hand. `dba bootstrap` runs them, `dba apply` reports them.
 pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let managed = file.managed();
     let given: Vec<String> = file

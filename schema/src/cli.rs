@@ -17,12 +17,14 @@ mod roles;
 
 use outcome::{Format, print_line};
 
-/// The database of Govrnanza: start a server, put roles, tables, views and rights in place, keep them so.
+/// The database of Govrnanza: start a server, put roles, tables, views and rights
+/// in place, keep them so.
 ///
 /// A first time:  dba cluster start && dba bootstrap && dba apply
 /// After a change of migrations, views, keys or db-roles.sql:  dba apply
 ///
-/// Exit codes: 0 done, 1 a finding (something isn't as declared), 2 usage error or bad input, 3 could not run.
+/// Exit codes: 0 done, 1 a finding (something isn't as declared), 2 usage error or
+/// bad input, 3 could not run.
 #[derive(Debug, Parser)]
 #[command(name = "dba", version, verbatim_doc_comment)]
 struct Cli {
@@ -42,9 +44,8 @@ enum Command {
     Bootstrap(database::Bootstrap),
     /// As govrnanza_admin, whenever something changed: roles, tables, keys, views, rights. Idempotent, and safe while the services run.
     Apply(database::Apply),
-    /// Who may do what: compare with db-roles.sql, and fix it.
-    Roles(roles::Roles),
     // No doc comments on these: they would replace the long texts of their own.
+    Roles(roles::Roles),
     Blame(blame::Blame),
     Coupling(coupling::Coupling),
     Impact(impact::Impact),

@@ -1,12 +1,12 @@
-//! A Postgres without asking: found where one is running, else started from the binaries at hand.
+//! A Postgres server without setup: the one that is running, else one started from the installed binaries.
 //!
 //! `DATABASE_URL` given: that one is used and nothing is started. Else a private cluster on a free port of 127.0.0.1 and a socket, its data in
 //! `$GOVRNANZA_HOME`, else `/var/lib/govrnanza` as root, else `$XDG_DATA_HOME/govrnanza`, else `~/.local/share/govrnanza`. Its folder:
 //!
 //! ```text
-//! lock            held while somebody looks, starts or stops
+//! lock            held while a process searches, starts or stops the server
 //! superuser       password of the superuser `postgres`, mode 0600
-//! postgres/data   the data folder      postgres/run   the socket      postgres/log   what the server says
+//! postgres/data   the data folder      postgres/run   the socket      postgres/log   the server's log
 //! ```
 //!
 //! A cluster whose starter was killed is found by its `postmaster.pid` and used again. A data folder is made beside its place and moved there when it is
@@ -36,7 +36,7 @@ use folder::{configure, free_port, is_free, make_data_folder, socket_folder, sup
 pub use options::{ClusterOptions, Life, home};
 use postmaster::Postmaster;
 
-/// A running server, and the way to it as superuser.
+/// A running server, and its superuser's URL.
 #[derive(Debug)]
 pub struct Cluster {
     url: String,
@@ -150,7 +150,7 @@ impl Cluster {
                         watchdog: None,
                     });
                 }
-                // Somebody took the port between our look and postgres's.
+                // Another process took the port after we found it free.
                 Err(error) if attempt < 4 && error.to_string().contains("could not create any TCP/IP sockets") => {}
                 Err(error) => return Err(error),
             }
@@ -210,7 +210,7 @@ impl Cluster {
         self.port
     }
 
-    /// Stops the server, whoever started it; one that `DATABASE_URL` named is left alone.
+    /// Stops the server, also one that another process started; one named by `DATABASE_URL` is left running.
     pub fn stop(&mut self) -> Result<()> {
         let Some(home) = &self.home else {
             return Ok(());

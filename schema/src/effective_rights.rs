@@ -45,7 +45,7 @@ pub struct EffectiveRights {
     pub columns: Vec<ReadableColumn>,
 }
 
-/// Privileges on what isn't the system's own, and on the system's own where somebody was given them by name.
+/// Privileges on objects that are not the system's, and on system objects where they were granted to a role of ours.
 const GRANTS: &str = "
 select o.kind || ' ' || o.name || case when o.col = '' then '' else '.' || quote_ident(o.col) end, w.rolname::text,
     coalesce(g.rolname::text, 'public'), a.privilege_type, a.is_grantable
@@ -57,7 +57,7 @@ const MEMBERS: &str = "
 select m.rolname::text, g.rolname::text, coalesce((to_jsonb(a) ->> 'inherit_option')::bool, m.rolinherit), coalesce((to_jsonb(a) ->> 'set_option')::bool, true)
 from pg_auth_members a join pg_roles m on m.oid = a.member join pg_roles g on g.oid = a.roleid";
 
-/// What a view's rule names: view, its owner, is it run with its reader's rights, relation, is that a view, column.
+/// What views read: view, its owner, does it run with its reader's rights, relation, is that a view, column.
 const VIEWS: &str = "
 select format('%I.%I', vn.nspname, v.relname), w.rolname::text, coalesce(array_to_string(v.reloptions, ',') like '%security_invoker=true%', false),
     format('%I.%I', bn.nspname, b.relname), b.relkind = 'v', format('%I', a.attname)
@@ -215,7 +215,7 @@ impl Catalogue {
     }
 }
 
-/// The part that speaks of this role, everybody's included, and of an object: a table, one of its columns, or the table of a column.
+/// The part about this role (PUBLIC included) and an object: a table, one of its columns, or the table of a column.
 #[must_use]
 pub fn explain<'a>(
     found: &'a EffectiveRights,

@@ -1,4 +1,4 @@
-//! Statements recorded while something ran: what `pg_stat_statements` counts after it, less what it counted before. Nothing is reset.
+//! Statements recorded while a command ran: the counters of `pg_stat_statements` after it minus those before. Nothing is reset.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,9 +16,9 @@ use crate::session::{STATISTICS, config};
 pub struct Recording {
     /// Of this form: 1.
     pub version: u32,
-    /// What was run meanwhile: words of a command line.
+    /// The command: words of a command line.
     pub command: Vec<String>,
-    /// Statements thrown out meanwhile because there were too many: some may be missing if this isn't 0.
+    /// How often `pg_stat_statements` removed statements meanwhile because it was full: if not 0, some may be missing.
     pub evictions: i64,
     /// Statements, by role.
     pub statements: Vec<Statement>,
@@ -30,7 +30,8 @@ impl Recording {
     /// # Errors
     /// [`Error::Usage`] where it isn't one.
     pub fn load(path: &Path) -> Result<Self> {
-        let refuse = |what: String| Error::Usage(format!("{} is no recording: {what}", path.display()));
+        let refuse =
+            |what: String| Error::Usage(format!("{} is not a recording of dba record: {what}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let read: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         match read.version {
@@ -40,7 +41,7 @@ impl Recording {
     }
 }
 
-/// A look at the counters.
+/// The counters at one moment.
 pub struct Counted {
     calls: BTreeMap<(String, String), i64>,
     evictions: i64,
@@ -61,7 +62,7 @@ impl Counted {
                 let make = "create schema dba_record; create extension pg_stat_statements schema dba_record";
                 client
                     .batch_execute(make)
-                    .doing("this database has no pg_stat_statements, and it can't be made for a moment")?;
+                    .doing("this database has no pg_stat_statements, and it can't be created temporarily")?;
                 "dba_record".to_owned()
             }
         };
@@ -97,7 +98,7 @@ impl Counted {
     pub fn until(&self, after: &Self, command: &[String]) -> Recording {
         let more = |key: &(String, String), calls: i64| {
             let before = self.calls.get(key).copied().unwrap_or(0);
-            // Somebody reset the counters meanwhile: what is there now came since.
+            // The counters were reset meanwhile: all of this was counted since then.
             u64::try_from(if calls < before { calls } else { calls - before }).unwrap_or(0)
         };
         let statements = after.calls.iter().filter_map(|(key, calls)| {

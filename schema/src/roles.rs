@@ -1,4 +1,4 @@
-//! `db-roles.sql`, read no further than it must be: sections, statements, and which roles it makes. What a statement *means* is left to Postgres.
+//! `db-roles.sql`, parsed as little as possible: sections, statements, and which roles it creates. What a statement *means* is left to Postgres.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ impl Statement {
         }
     }
 
-    /// Does it speak of the database as such, whose rights a clone doesn't carry?
+    /// Is it about rights on the database itself, which a clone doesn't have?
     #[must_use]
     pub fn of_database(&self, database: &str) -> bool {
         self.sql.contains(&format!(" on database {} ", identifier(database)))
@@ -85,7 +85,7 @@ impl RolesFile {
         let file = Self::new(if sections { text } else { format!("-- == roles ==\n{text}") });
         if file.managed().is_empty() && file.administrator().is_empty() {
             return Err(Error::Usage(format!(
-                "{} makes no role: want `create role …`, in small letters, under no section or under `-- == roles ==`",
+                "{} creates no role: expected `create role …`, in lower case, without sections or in section `-- == roles ==`",
                 path.display()
             )));
         }
@@ -98,7 +98,7 @@ impl RolesFile {
         &self.text
     }
 
-    /// Statements of the named section, in order, speaking of `database` instead of `govrnanza`.
+    /// Statements of the named section, in order, with `database` instead of `govrnanza`.
     #[must_use]
     pub fn section(&self, name: &str, database: &str) -> Vec<Statement> {
         let header = format!("-- == {name} ==");
@@ -135,7 +135,7 @@ impl RolesFile {
         ["roles", "foundation", "services"].iter().flat_map(|name| self.section(name, database)).collect()
     }
 
-    /// Who runs `dba apply`; empty where the file names nobody.
+    /// The role that runs `dba apply`; empty where the file names none.
     #[must_use]
     pub fn administrator(&self) -> String {
         let section = self.section("administrator", DATABASE);
@@ -151,7 +151,7 @@ impl RolesFile {
     }
 }
 
-/// Cuts SQL at its semicolons, leaving comments out. Knows comments (nested ones, too), quotes and dollar quotes, nothing else.
+/// Splits SQL at its semicolons, without comments. Knows comments (nested ones, too), quotes and dollar quotes, nothing else.
 #[must_use]
 pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
     let mut found: Vec<Statement> = Vec::new();

@@ -1,4 +1,4 @@
-//! A connection that takes warnings seriously.
+//! A connection that treats warnings as errors.
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +12,8 @@ use crate::error::{Doing, Error, Result};
 /// One `dba apply` at a time in a database.
 const APPLY_LOCK: i64 = 0x676f_7672_0002;
 
-/// Postgres answers a GRANT that does nothing with a warning alone (01007, 01006): read here as an error, for a right that was believed to be
-/// given, or taken, is worse than a failure.
+/// Postgres answers a GRANT that has no effect with a warning only (01007, 01006). Here it is an error: a right that is wrongly believed to be
+/// granted or revoked is worse than a failure.
 pub struct Session {
     /// The connection.
     pub client: Client,
@@ -61,7 +61,7 @@ impl Session {
         match warnings.first() {
             None => Ok(()),
             Some(warning) => Err(Error::Finding(format!(
-                "{doing}: Postgres only warned, \"{}\" [{}], which means that nothing was done",
+                "{doing}: Postgres only warned, \"{}\" [{}], which means that it had no effect",
                 warning.message(),
                 warning.code().code()
             ))),
@@ -169,13 +169,13 @@ pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: 
 
 /// Reads a libpq URL.
 pub fn config(url: &str) -> Result<Config> {
-    Config::from_str(url).map_err(|error| Error::Usage(format!("this is no database URL: {error}")))
+    Config::from_str(url).map_err(|error| Error::Usage(format!("not a database URL: {error}")))
 }
 
 /// The schema that pg_stat_statements is in, quoted; no row where the database doesn't have it.
 pub(crate) const STATISTICS: &str = "select format('%I', n.nspname) from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
 
-/// Option of a session that `pg_stat_statements` counts nothing of.
+/// Option of a session that `pg_stat_statements` doesn't count.
 const UNCOUNTED: &str = "-c pg_stat_statements.track=none";
 
 /// These options of a session, and that it isn't counted.
@@ -184,8 +184,8 @@ pub fn uncounted(options: &str) -> String {
     format!("{options} {UNCOUNTED}").trim_start().to_owned()
 }
 
-/// Connects so that `pg_stat_statements` counts nothing of the session: it holds so many statements and no more, and ours would push out those of services.
-/// Superusers may say so, and whom they let; anybody else, and who comes through a pooler that takes no options, is counted as ever.
+/// Connects so that `pg_stat_statements` counts nothing of the session: its room is limited, and our statements would replace those of services.
+/// Only superusers, and roles that they allow, can set this. Other roles, and connections through a pooler that refuses options, are counted.
 pub fn connect_uncounted(config: &Config) -> std::result::Result<Client, postgres::Error> {
     let mut quiet = config.clone();
     quiet.options(&uncounted(config.get_options().unwrap_or_default()));

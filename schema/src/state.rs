@@ -1,11 +1,11 @@
-//! Who may do what, read from the catalogue: the same shape for what is wanted and for what is.
+//! Who may do what, read from the catalogue: the same type for the desired and for the actual state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Doing, Result};
 use crate::session::{Session, identifier};
 
-/// One right. `aclexplode` gives them out one by one; nothing is compared as text of an ACL, so a null ACL and its written-out default are equal.
+/// One right, as `aclexplode` returns them. No ACL is compared as text, so a null ACL and its written default are equal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Right {
     /// As `grant … on` has it: `table`, `schema`, `database`, `sequence`, `routine`, `type`; or `default` for default privileges.
@@ -20,11 +20,11 @@ pub struct Right {
     pub grantee: String,
     /// As Postgres calls it: `SELECT`.
     pub privilege: String,
-    /// May it be passed on? Nothing here may.
+    /// With grant option? No right of ours is.
     pub grantable: bool,
 }
 
-/// What a role is, apart from rights on objects.
+/// A role without its rights on objects.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Role {
     /// As `alter role` has them, in one line.
@@ -33,7 +33,7 @@ pub struct Role {
     pub settings: BTreeMap<String, String>,
     /// Setting by name, for this database alone.
     pub settings_here: BTreeMap<String, String>,
-    /// Roles it may become or inherits from.
+    /// Roles that it is a member of.
     pub member_of: BTreeSet<String>,
 }
 
@@ -48,7 +48,7 @@ pub struct State {
     pub roles: BTreeMap<String, Role>,
 }
 
-/// Every right on objects whose owner is one of `$1`, whoever holds it. Objects of extensions are their own.
+/// Every right on objects whose owner is one of `$1`.
 const RIGHTS: &str = "
 with object (kind, name, col, owner, acl) as (
     select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba))
@@ -126,7 +126,7 @@ impl State {
             let beyond: String = row.get(2);
             let mut attributes: String = row.get(1);
             if !beyond.is_empty() {
-                // The administrator can neither give nor take these: they only show up as a difference.
+                // The administrator can neither grant nor revoke these: they only show as a difference.
                 attributes = format!("{attributes} [{beyond}]");
             }
             let member_of: Vec<String> = row.get(5);
@@ -141,7 +141,7 @@ impl State {
         Ok(state)
     }
 
-    /// Rights that somebody holds on what isn't their own: the coupling map.
+    /// Rights on objects of another owner: the coupling map.
     pub fn given(&self) -> impl Iterator<Item = &Right> {
         self.rights.iter().filter(|right| right.owner != right.grantee)
     }
@@ -183,7 +183,7 @@ impl Bundle {
     }
 }
 
-/// Things stand in schemas, schemas in the database.
+/// Objects are in schemas, schemas in the database.
 pub(crate) fn rank(kind: &str) -> i32 {
     match kind {
         "database" => 0,
@@ -192,7 +192,7 @@ pub(crate) fn rank(kind: &str) -> i32 {
     }
 }
 
-/// Statements that give (`grant`) or take (`revoke`) these rights, each as the owner.
+/// Statements that grant or revoke (`verb`) these rights, each as the owner.
 pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>) -> Vec<String> {
     let mut bundles: BTreeMap<(String, String, String, String, String, bool), Bundle> = BTreeMap::new();
     for right in rights {
@@ -207,7 +207,7 @@ pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>
         );
         bundles.entry(key).or_default().add(right);
     }
-    // Whoever names a table must be let into its schema: schemas are given first and taken last.
+    // To name a table a role needs usage on its schema: rights on schemas are granted first and revoked last.
     let mut bundles: Vec<_> = bundles.into_iter().collect();
     bundles.sort_by_key(|((_, kind, ..), _)| rank(kind) * if verb == "grant" { 1 } else { -1 });
     let written = bundles.iter().map(|((owner, kind, object, schema, who, grantable), bundle)| {

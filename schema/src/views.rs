@@ -1,4 +1,4 @@
-//! What each service publishes: declared, made by its publisher, replaced only where it differs (replacing locks out every reader).
+//! Published views: declared, created by their publisher, replaced only where they differ (replacing blocks every reader).
 
 use crate::embedded::VIEWS;
 use crate::error::{Doing, Result};
@@ -18,7 +18,7 @@ pub fn publish(session: &mut Session) -> Result<Vec<String>> {
 }
 
 fn publish_one(session: &mut Session, publisher: &str, sql: &str) -> Result<Vec<String>> {
-    // Postgres says what the declaration comes to: it is made in a schema that nobody will ever see.
+    // Postgres normalises the declaration: it is created in a schema that no other session sees.
     let declared = session.discarding(|session| {
         session.run(
             &format!("create schema scratch; grant create, usage on schema scratch to {publisher}; set local role {publisher};"),

@@ -1,4 +1,4 @@
-//! What there is to attack: from the catalogue and the roles file, so the list fits any database.
+//! The objects to attack: from the catalogue and the roles file, so the list fits any database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ struct Relation {
     bases: String,
 }
 
-/// Everything that a mark can stand for.
+/// All objects that a mark can stand for.
 #[derive(Debug, Clone)]
 pub struct Targets {
     relations: Vec<Relation>,
@@ -32,7 +32,7 @@ pub struct Targets {
     statistics: String,
     /// What the file gives: login to object to "may write".
     given: BTreeMap<String, BTreeMap<String, bool>>,
-    /// Logins that are members of nothing: those there is a wall around.
+    /// Logins that are members of no role: those that are attacked with.
     pub logins: Vec<String>,
 }
 

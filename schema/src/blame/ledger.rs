@@ -1,4 +1,4 @@
-//! The ledger: waited seconds by who waited, for whom, and why.
+//! The ledger: waited seconds by waiting role, blockers and cause.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::graph::{Cause, Sample, Waiter};
 
 /// Names a backend's role by its process id.
 pub trait Roles {
-    /// The role of `pid`, or something like `pid 4711` where it has gone.
+    /// The role of `pid`, or `pid 4711` where that backend has ended.
     fn role(&self, pid: i32) -> String;
 }
 
@@ -26,11 +26,11 @@ impl Roles for BTreeMap<i32, String> {
 pub struct Entry {
     /// Role that waited.
     pub waiting: String,
-    /// Role it was told to wait for.
+    /// Role of the direct blocker.
     pub direct: String,
-    /// Role at the end of the walk: who really holds.
+    /// Role of the root blocker, which doesn't wait itself.
     pub root: String,
-    /// What about.
+    /// Why.
     pub cause: Cause,
     /// Seconds waited, from `waitstart` to the midpoint of the two samples between which the wait ended. Several blockers
     /// or roots share a moment in equal parts.
@@ -82,7 +82,7 @@ impl Ledger {
         Self::default()
     }
 
-    /// Books one sample. The time before the first sample is not booked: the ledger speaks of what it watched.
+    /// Adds one sample. Time before the first sample is not counted.
     pub fn observe(&mut self, sample: &Sample, roles: &impl Roles) {
         let previous = self.last_us.unwrap_or(sample.at_us);
         let gap = (sample.at_us - previous).max(0);
@@ -134,7 +134,7 @@ impl Ledger {
         self.open.clear();
     }
 
-    /// Books the last stretch of waits that are no longer there, or that are other waits of the same backend now.
+    /// Adds the last stretch of waits that have ended, also when the same backend waits again.
     fn close_ended(&mut self, sample: &Sample, previous: i64, gap: i64) {
         let ended: Vec<i32> = self
             .open
@@ -155,7 +155,7 @@ impl Ledger {
         }
     }
 
-    /// Books the stretch since the previous sample (or the wait's start) to those it waits for now.
+    /// Adds the stretch since the previous sample (or the wait's start) for its present blockers.
     fn extend(&mut self, sample: &Sample, waiter: &Waiter, previous: i64, roles: &impl Roles) {
         let keys = keys(sample, waiter, roles);
         let first_sample = self.last_us.is_none();

@@ -1,4 +1,4 @@
-//! Asks Postgres who waits, read-only.
+//! Reads from Postgres who waits.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -39,7 +39,7 @@ pub struct Backend {
     pub database: String,
 }
 
-/// What somebody at the root of a wait was doing.
+/// The latest statement of a root blocker.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Statement {
     /// Whose.
@@ -132,7 +132,7 @@ impl Sampler {
 
     fn refresh(&mut self) -> Result<()> {
         let rows = self.client.query(BACKENDS, &[]).doing("reading pg_stat_activity")?;
-        // Those gone stay known: a blocker may end between the two statements, and its waits are booked afterwards.
+        // Backends that ended stay known: a blocker may end between the two statements, and its waits are added afterwards.
         for row in rows {
             let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
             let backend =

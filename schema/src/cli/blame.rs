@@ -12,16 +12,20 @@ use schema::{Error, Result};
 use super::outcome::Outcome;
 use super::place::private;
 
-/// Who blocks whom, right now, on any Postgres from 14 on. Changes nothing; costs some percent of a core, and says how much.
+/// Who blocks whom, right now, on any Postgres from 14 on. Changes nothing; costs
+/// some percent of a core, and says how much.
 ///
 /// Something hangs:        dba blame --for 60s
 /// On another server:      dba blame --database-url postgresql://me@host/db --for 10s
 /// For a script:           dba blame --for 60s --format json
 ///
-/// The direct blocker is the one that the server names; the root blocker is at the end of the chain, and often another one: on a hot row each waiter
-/// waits for the one before it, and behind a DDL statement everybody waits for it while an idle transaction keeps it waiting. Causes: row (changed by an
-/// open transaction), tupleQueue (the queue for a hot row), relation (a table lock), behindDdl (in the queue for a table lock), advisory, extend,
-/// virtualTransaction. Without pg_monitor it sees who waits, but not since when.
+/// The direct blocker is the one that the server names; the root blocker is at the
+/// end of the chain, and often another one: on a hot row each waiter waits for the
+/// one before it, and behind a DDL statement everybody waits for it while an idle
+/// transaction keeps it waiting. Causes: row (changed by an open transaction),
+/// tupleQueue (the queue for a hot row), relation (a table lock), behindDdl (in the
+/// queue for a table lock), advisory, extend, virtualTransaction. Without
+/// pg_monitor it sees who waits, but not since when.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Blame {

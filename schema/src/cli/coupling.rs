@@ -13,36 +13,47 @@ use serde_json::json;
 use super::outcome::Outcome;
 use super::place::superuser_url;
 
-/// Who depends on whom, to the column: what is granted, what of it is used, and what a change would reach. Changes nothing.
+/// Which service depends on which, down to the column: what is granted, what of it
+/// is used, and what a change would affect. Changes nothing.
 ///
-/// What has been run since the server's counters were reset:  dba coupling
-/// As a page with the graph:                                  dba coupling --html coupling.html
-/// Without traffic, from the statements in your repository:   dba coupling --statements queries/ --no-run
-/// What is granted alone, and the catalogue:                  dba coupling static
-/// Another database, whose names say nothing:                 dba coupling --database-url … --owners map.toml
-/// Has it grown?                                              dba coupling diff BASE.json
-/// In CI:                                                     dba coupling gate BASE.json --budgets budgets.toml
+///   dba coupling                                      what was run since the counters were reset
+///   dba coupling --html coupling.html                 as a page with the graph
+///   dba coupling --statements queries/ --no-run       without traffic, from SQL in a repository
+///   dba coupling static                               only what is granted, and the catalogue
+///   dba coupling --database-url … --owners map.toml   another database
+///   dba coupling diff BASE.json                       has it grown?
+///   dba coupling gate BASE.json --budgets FILE        in CI
 ///
-/// Whose is it? What the map says of an object, its schema or its owner; else the owner's name without an ending like _owner, _reader, _app; else,
-/// where one role owns everything, the schema. Superusers, who may make roles, and the database's owner are nobody's.
+/// The service of an object is what the map says of the object, its schema or its
+/// owner; else the owner's name without an ending like _owner, _reader, _app; else,
+/// where one role owns everything, the schema. Superusers, roles with CREATEROLE,
+/// and the database's owner belong to no service.
 ///
 ///   ignore = ["backup"]              # map.toml
 ///   [services.sales]
-///   roles = ["sales_team", "till"]   # logins whose statements are its own, owners whose objects are
+///   roles = ["sales_team", "till"]   # logins that run its statements, owners of its objects
 ///   schemas = ["sales"]
 ///   objects = ["public.orders"]
 ///
-/// What does a statement use? Postgres says so: the statement becomes the body of a temporary function, in a transaction that is rolled back, over the
-/// role's own search path. What can't be resolved so (truncate, copy, lock, functions whose body is text) is listed as unknown, and lowers the coverage.
-/// Statements inside functions are counted by the server only with pg_stat_statements.track = all. Keys of JSON columns that are declared (--json-keys)
-/// count as columns, used wherever their column is: SQL doesn't say which of them is taken out.
+/// What a statement uses is asked of Postgres: the statement becomes the body of a
+/// temporary function, in a transaction that is rolled back, with the role's own
+/// search path. What can't be resolved this way (truncate, copy, lock, functions
+/// whose body is text) is listed as unknown, and lowers the coverage. Statements
+/// inside functions are counted by the server only with pg_stat_statements.track =
+/// all. Declared keys of JSON columns (--json-keys) count as columns, used wherever
+/// their column is used: SQL doesn't say which keys are read.
 ///
-/// Ca is the number of services that depend on a service, Ce of those it depends on, instability I = Ce / (Ca + Ce) [Martin 1994]. E columns are
-/// exposed to others, U of them used. Coupling factor, in [0, 1]: pairs (a, b) of services where a depends on b, of the n(n-1) there could be
-/// [COF of MOOD, Brito e Abreu 1995, with services for classes]. Propagation cost, in [0, 1]: the same over the transitive closure, each service
-/// reaching itself, of n² [MacCormack, Rusnak, Baldwin 2006]: what share of the system a change of a service picked at random can reach.
+/// Ca is the number of services that depend on a service, Ce of those it depends
+/// on, instability I = Ce / (Ca + Ce) [Martin 1994]. E columns are exposed to
+/// others, U of them are used. Coupling factor, in [0, 1]: pairs (a, b) of services
+/// where a depends on b, of the n(n-1) there could be [COF of MOOD, Brito e Abreu
+/// 1995, with services for classes]. Propagation cost, in [0, 1]: the same over the
+/// transitive closure, each service reaching itself, of n² [MacCormack, Rusnak,
+/// Baldwin 2006]: what share of the system a change of a service picked at random
+/// can reach.
 ///
-/// Exit codes: 0 done, or the gate passed; 1 diff found a difference, or the gate something new; 2 usage error or bad input; 3 could not run, or nothing was
+/// Exit codes: 0 done, or the gate passed; 1 diff found a difference, or the gate
+/// found something new; 2 usage error or bad input; 3 could not run, or nothing was
 /// analysed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
@@ -57,23 +68,25 @@ pub struct Coupling {
 
 #[derive(Debug, Subcommand)]
 enum CouplingCommand {
-    /// Without any statement: what is granted, views down to the tables' columns, keys, triggers, functions, sequences.
+    /// Without any statement: what is granted, views down to the columns of tables, keys, triggers, functions, sequences.
     Static {
         #[command(flatten)]
         what: What,
         #[command(flatten)]
         to: Outputs,
     },
-    /// What has come and gone since a report was written with --format json. Calls per second don't count.
+    /// What is new and what is gone since a report was written with --format json. Calls per second are not compared.
     Diff {
         /// The report.
         base: PathBuf,
         #[command(flatten)]
         what: What,
     },
-    /// Exit code 1 if there is an edge, a column, a key or a right to write that the base doesn't have, or a budget is exceeded.
+    /// Exit code 1 if there is an edge, a column, a key or a right to write that the
+    /// base doesn't have, or a budget is exceeded.
     ///
-    /// The budgets, each of them optional (here with what holds without the file, and two that then aren't looked at):
+    /// The budgets, each of them optional (here with the defaults; the last two are not
+    /// checked by default):
     ///
     ///   max_write_edges = 0
     ///   min_coverage_percent = 99.0
@@ -94,23 +107,23 @@ enum CouplingCommand {
 
 #[derive(Debug, Args)]
 struct What {
-    /// URL of the database, best as superuser: others see neither everybody's statements nor every schema. Without it: the private cluster's.
+    /// URL of the database, best as superuser: other roles see neither all statements nor all schemas. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// What belongs to whom.
+    /// Which objects and roles belong to which service.
     #[arg(long, value_name = "FILE")]
     owners: Option<PathBuf>,
     /// Keys of JSON columns that count as columns: TOML, `[[json]]` with `columns = ["schema.view.column"]` and `keys = ["a", "b"]`.
     #[arg(long, value_name = "FILE")]
     json_keys: Option<PathBuf>,
-    /// A file of SQL or a folder of them: statements that count as declared. Whose they are says a line `-- role: NAME` before them, else the name of
-    /// the file or folder.
+    /// A file of SQL or a folder of them: statements that count as declared. Their role comes from a line `-- role: NAME` before them, else from the name
+    /// of the file or folder.
     #[arg(long, value_name = "PATH")]
     statements: Vec<PathBuf>,
-    /// Leave out what the server has counted.
+    /// Without the statements that the server has counted.
     #[arg(long)]
     no_run: bool,
-    /// A report written before, in place of a database.
+    /// A report that was written before, instead of a database.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["database_url", "owners", "json_keys", "statements", "no_run"])]
     report: Option<PathBuf>,
 }

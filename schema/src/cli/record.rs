@@ -11,15 +11,19 @@ use serde_json::json;
 use super::outcome::Outcome;
 use super::place::superuser_url;
 
-/// Records which statements each role runs while a command runs, for `dba impact --statements FILE`.
+/// Records which statements each role runs while a command runs, for `dba impact
+/// --statements FILE`.
 ///
 ///   dba record --out statements.json --every-database -- cargo test -p billing
-///   dba impact 'alter table billing.invoices drop column amount_cents' --statements statements.json
+///   dba impact -f migration.sql --statements statements.json
 ///
-/// Counts with pg_stat_statements: the counters after the command minus those before it. Nothing is reset. Statements that others run on the server
-/// meanwhile are recorded, too; those of superusers are not. Tests that make databases of their own need --every-database.
+/// Counts with pg_stat_statements: the counters after the command minus those
+/// before it. Nothing is reset. Statements that others run on the server meanwhile
+/// are recorded, too; those of superusers are not. Tests that make databases of
+/// their own need --every-database.
 ///
-/// Exit codes: 0 recorded, 1 recorded, but the command failed, 2 usage error, 3 could not run, or nothing was recorded.
+/// Exit codes: 0 recorded, 1 recorded, but the command failed, 2 usage error, 3
+/// could not run, or nothing was recorded.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Record {

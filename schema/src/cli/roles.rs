@@ -14,7 +14,8 @@ use super::place::Place;
 mod attack;
 mod matrix;
 
-/// Who may do what, compared with the roles file, which is plain SQL: create role, grant, revoke, alter role.
+/// Who may do what, compared with the roles file, which is plain SQL: create role,
+/// grant, revoke, alter role.
 ///
 /// A right that was granted by hand:     dba roles check        (exit code 1, and its key)
 /// The statements that would fix it:     dba roles plan
@@ -22,7 +23,8 @@ mod matrix;
 /// Do the rights hold against attacks?   dba roles attack
 /// Why can this login read that table?   dba roles explain LOGIN TABLE
 ///
-/// Exit codes: 0 in sync, 1 something differs or an attack succeeded, 2 usage error or bad input, 3 could not run.
+/// Exit codes: 0 in sync, 1 something differs or an attack succeeded, 2 usage error
+/// or bad input, 3 could not run.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Roles {
@@ -34,7 +36,8 @@ pub struct Roles {
 enum RolesCommand {
     /// How does the database differ from the roles file? Changes nothing.
     ///
-    /// Each finding has a key that stays the same. A finding that you accept goes into a file, with a last day and a reason:
+    /// Each finding has a key that stays the same. A finding that you accept goes into
+    /// a file, with a last day and a reason:
     ///
     ///   2027-01-31 extra right reporting SELECT table sales.orders -- until the warehouse replaces it
     #[command(verbatim_doc_comment)]
@@ -54,7 +57,7 @@ enum RolesCommand {
         #[arg(long)]
         force: bool,
     },
-    /// Try to break every rule of the roles file, as the real logins. Exit code 1 if an attack succeeds.
+    // Its own text is longer.
     Attack(attack::Attack),
     /// Role by object by privilege, and why; and which columns of tables each role can reach, through which view.
     Matrix(matrix::Matrix),

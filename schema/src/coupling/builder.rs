@@ -8,7 +8,7 @@ use super::report::{Coverage, Edge, Kind, Report, Unknown};
 use super::resolve::{Resolved, Use};
 use super::statements::{Source, Statement};
 
-/// What an edge is made of.
+/// An edge while it is built.
 #[derive(Default)]
 struct Strand {
     through: BTreeSet<String>,
@@ -16,7 +16,7 @@ struct Strand {
     calls: i64,
 }
 
-/// How far a table's column reaches.
+/// Who depends on a table's column, directly or through views.
 #[derive(Default)]
 pub(super) struct Reach {
     pub(super) services: BTreeSet<String>,
@@ -24,12 +24,12 @@ pub(super) struct Reach {
     pub(super) calls: i64,
 }
 
-/// Gathers.
+/// Collects what the report is built from.
 pub(super) struct ReportBuilder<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) json: &'a JsonKeys,
     strands: BTreeMap<(String, String, Kind), Strand>,
-    /// From, to, column: from where the use is known.
+    /// (from, to, column), and how the use is known.
     pub(super) used: BTreeMap<(String, String, String), Source>,
     pub(super) reached: BTreeMap<Place, Reach>,
     /// Services of which statements are declared.
@@ -126,7 +126,7 @@ impl<'a> ReportBuilder<'a> {
         }
     }
 
-    /// Tables' columns that a statement's use of a relation comes down to.
+    /// The tables' columns behind a statement's use of a relation.
     fn bases(&self, oid: u32, relation: &Relation, one: &Use) -> BTreeSet<Place> {
         let named = one.read.union(&one.written);
         let places = named.filter_map(|name| {
@@ -147,7 +147,7 @@ impl<'a> ReportBuilder<'a> {
         }
     }
 
-    /// Everything, but for what is computed from the rest.
+    /// The report, without the figures that are computed from it.
     pub(super) fn finish(mut self, seconds: f64) -> Report {
         self.links();
         self.keys();
@@ -186,7 +186,7 @@ impl<'a> ReportBuilder<'a> {
     }
 }
 
-/// How a statement depends on whom a relation belongs to.
+/// The kinds of dependency that a use of a relation means.
 fn kinds(relation: &Relation, one: &Use) -> Vec<Kind> {
     let mut kinds = Vec::new();
     if relation.kind == 'S' {

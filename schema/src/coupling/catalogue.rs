@@ -1,4 +1,4 @@
-//! What stands in the catalogue: objects and whose they are, rights across services, keys, triggers, functions, views' definitions.
+//! What is read from the catalogue: objects and their services, rights across services, keys, triggers, functions, views' definitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ pub(super) struct Rule {
     pub(super) uses: BTreeSet<Place>,
 }
 
-/// Something of one service that needs something of another: trigger, default, function in a view.
+/// A dependency without a statement: trigger, default, function in a view.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     /// `trigger`, `call` or `sequence`.
@@ -107,7 +107,7 @@ impl Catalogue {
             names.insert(oid, name);
         }
         let relations = query(client, RELATIONS, "tables and views")?;
-        // Where one role owns everything, its name says nothing.
+        // Where one role owns everything, its name doesn't tell the service.
         let of: BTreeSet<u32> = relations.iter().map(|row| row.get(3)).collect();
         let telling = of.iter().filter(|owner| names.contains_key(owner)).count() > 1;
         let owner = |oid: u32| names.get(&oid).filter(|_| telling).map(String::as_str);

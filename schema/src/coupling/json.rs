@@ -1,4 +1,4 @@
-//! Keys of JSON columns that count as columns: a JSON column between services would else hide what it carries.
+//! Keys of JSON columns that count as columns: without them a JSON column between services would hide what it contains.
 
 use std::collections::BTreeMap;
 use std::path::Path;

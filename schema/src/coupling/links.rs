@@ -1,10 +1,10 @@
-//! What ties services together without a statement: views, triggers, functions, sequences, channels, keys.
+//! Dependencies between services without a statement: views, triggers, functions, sequences, channels, keys.
 
 use super::builder::ReportBuilder;
 use super::report::Kind;
 
 impl ReportBuilder<'_> {
-    /// What no statement shows: views over others' tables, triggers, functions, sequences; and channels.
+    /// Views over others' tables, triggers, functions, sequences; and channels.
     pub(super) fn links(&mut self) {
         let catalogue = self.catalogue;
         for (view, rule) in &catalogue.rules {

@@ -1,4 +1,4 @@
-//! The report's lists, from what was gathered.
+//! The lists of the report.
 
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ impl ReportBuilder<'_> {
         rights.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Of the views that others may read.
+    /// The origin of each column of the views that others may read.
     pub(super) fn lineage(&self) -> Vec<Lineage> {
         let views: BTreeSet<_> = self
             .catalogue

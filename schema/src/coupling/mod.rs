@@ -1,7 +1,7 @@
-//! Who depends on whom, to the column: `dba coupling`.
+//! `dba coupling`: which service depends on which, down to the column.
 //!
-//! Nothing here knows a table's name. What belongs to whom comes from a map, from roles' names or from schemas ([`owners`]); which columns a statement
-//! touches says Postgres ([`resolve`]), for statements that the server has counted or that stand in files ([`statements`]).
+//! No table's name is built in. The service of an object comes from a map, from roles' names or from schemas ([`owners`]); which columns a statement uses
+//! is asked of Postgres ([`resolve`]), for statements that the server has counted or that are in files ([`statements`]).
 
 use std::collections::BTreeSet;
 
@@ -36,10 +36,10 @@ pub use report::Report;
 use resolve::Resolver;
 use statements::Statement;
 
-/// What to look at.
+/// What to analyse.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What belongs to whom.
+    /// Which objects and roles belong to which service.
     pub owners: Owners,
     /// Keys of JSON columns that count as columns.
     pub json: JsonKeys,
@@ -49,7 +49,7 @@ pub struct Options {
     pub run: bool,
 }
 
-/// Looks. Changes nothing: statements are resolved in transactions that are rolled back, and never run.
+/// Analyses the database. Changes nothing: statements are resolved in transactions that are rolled back, and never run.
 ///
 /// The connection's role must see the others' statements and schemas, and be allowed temporary objects: a superuser, best.
 pub fn look(client: &mut Client, options: &Options) -> Result<Report> {

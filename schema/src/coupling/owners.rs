@@ -1,4 +1,4 @@
-//! Whose is it? What of a database belongs to which service.
+//! Which objects and roles belong to which service.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::error::{Result, from_toml, read_toml};
 
-/// Rules from a file, or none: then names decide.
+/// Rules from a file; without rules, names decide.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owners {
@@ -26,15 +26,15 @@ struct Belongings {
     /// Logins that run its statements, and roles whose objects are its own.
     #[serde(default)]
     roles: BTreeSet<String>,
-    /// Schemas whose objects are its own, whoever owns them.
+    /// Schemas whose objects are its own, with any owner.
     #[serde(default)]
     schemas: BTreeSet<String>,
-    /// `schema.name` of objects that are its own, wherever they stand.
+    /// `schema.name` of objects that are its own, in any schema.
     #[serde(default)]
     objects: BTreeSet<String>,
 }
 
-/// What names end or begin with that says what a role is for, not whose it is.
+/// Endings of names that tell the purpose of a role, not its service.
 const ENDINGS: &[&str] = &[
     "_owner",
     "_publisher",
@@ -79,8 +79,8 @@ impl Owners {
         from_toml(text)
     }
 
-    /// The service of an object: by the map (the object, its schema, its owner), else by its owner's name. Where that says nothing, because one
-    /// role owns everything or an administrator owns this, by its schema.
+    /// The service of an object: by the map (the object, its schema, its owner), else by its owner's name, else (one role owns everything, or an
+    /// administrator owns this) by its schema.
     pub(super) fn of_object(&self, object: &str, schema: &str, owner: Option<&str>) -> String {
         let rules: [&dyn Fn(&Belongings) -> bool; 3] =
             [&|one| one.objects.contains(object), &|one| one.schemas.contains(schema), &|one| {

@@ -1,6 +1,6 @@
-//! What is asked of the catalogue.
+//! Queries of the catalogue.
 
-/// Superusers, who make roles, and the database's owner belong to no service.
+/// Superusers, roles with CREATEROLE, and the database's owner belong to no service.
 pub(super) const ROLES: &str = "
 select r.oid, r.rolname::text, r.rolsuper or r.rolcreaterole or r.rolbypassrls or r.oid = d.datdba
 from pg_catalog.pg_roles r, pg_catalog.pg_database d where d.datname = current_database() and r.rolname !~ '^pg_' order by 2";

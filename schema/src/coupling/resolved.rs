@@ -1,4 +1,4 @@
-//! What a statement does.
+//! What a statement reads, writes and calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,16 +20,16 @@ pub struct Use {
 pub struct Resolved {
     /// By relation, `schema.name`, quoted where it must be.
     pub uses: BTreeMap<String, Use>,
-    /// Functions called, other than the system's and those of extensions: `schema.name`.
+    /// Functions called, except the system's and those of extensions: `schema.name`.
     pub functions: BTreeSet<String>,
     /// Channels it listens to.
     pub listens: BTreeSet<String>,
     /// Channels it notifies.
     pub notifies: BTreeSet<String>,
-    /// It controls the session (`begin`, `set`, `listen`, …) or defines something (`create view`, `grant`, …), and uses no column: what was defined stands
-    /// in the catalogue.
+    /// It controls the session (`begin`, `set`, `listen`, …) or changes definitions (`create view`, `grant`, …), and uses no column: definitions are read
+    /// from the catalogue.
     pub control: bool,
-    /// Why this isn't all of it. Empty: it is.
+    /// Why the list is incomplete. Empty: it is complete.
     pub unknown: Vec<String>,
 }
 

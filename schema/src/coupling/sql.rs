@@ -1,4 +1,4 @@
-//! As much as is to be known of a statement's text before Postgres is asked: its first word, and literals that its counters have cut out.
+//! What is read from a statement's text before Postgres is asked: its first word, and literals that pg_stat_statements replaced.
 
 use super::resolved::Resolved;
 
@@ -57,7 +57,7 @@ fn after_comments(sql: &str) -> &str {
     }
 }
 
-/// Statements that no function's body can hold: those that touch no table are known for it, the others unknown.
+/// Statements that a function's body can't contain: those that use no table are resolved, the others unknown.
 pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
     const CONTROL: &[&str] = &[
         "",

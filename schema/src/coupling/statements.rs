@@ -13,7 +13,7 @@ use crate::roles;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// It stands in a file.
+    /// It is in a file.
     Declared,
     /// The server has run it.
     Run,
@@ -54,7 +54,7 @@ pub struct Window {
     pub seconds: f64,
     /// When that was.
     pub reset_at: String,
-    /// How often rarely run statements were thrown out to make room; what they did is not seen.
+    /// How often rare statements were removed to make room; what they used is missing.
     pub evictions: i64,
     /// `pg_stat_statements.track`: `all` counts what runs inside functions, too.
     pub track: String,
@@ -117,9 +117,9 @@ pub fn from_pg_stat_statements(client: &mut Client) -> Result<Option<(Vec<Statem
     Ok(Some((statements, window)))
 }
 
-/// Statements from files: `path` is a file or a folder of `.sql` files, looked through however deep.
+/// Statements from files: `path` is a file or a folder of `.sql` files, searched recursively.
 ///
-/// Whose they are says a line `-- role: NAME` before them, else the file's name or that of the folder it is in, whichever is in `roles`.
+/// Their role comes from a line `-- role: NAME` before them, else from the name of the file or of a folder above it, if that is one of `roles`.
 pub fn from_files(path: &Path, roles: &[String]) -> Result<Vec<Statement>> {
     let mut found = Vec::new();
     for file in files(path)? {
@@ -133,7 +133,7 @@ pub fn from_files(path: &Path, roles: &[String]) -> Result<Vec<Statement>> {
             for statement in roles::statements(part.text, part.line) {
                 let Some(role) = &role else {
                     return Err(Error::Usage(format!(
-                        "{}, line {}: whose statement is this? Name the file or its folder for a role of the server, or write `-- role: NAME` before it",
+                        "{}, line {}: unknown role of the statement: name the file or its folder after a role of the server, or write `-- role: NAME` before it",
                         file.display(),
                         statement.line
                     )));

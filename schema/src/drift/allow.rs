@@ -1,4 +1,4 @@
-//! The allow-list: findings that somebody decided to live with, why, and until when.
+//! The allow-list: accepted findings, why, and until when.
 
 use crate::error::{Error, Result};
 
@@ -13,10 +13,10 @@ pub struct Allowed {
     pub reason: String,
 }
 
-/// Reads a list. Empty lines and lines beginning with `#` say nothing.
+/// Reads a list. Empty lines and lines that begin with `#` are skipped.
 ///
 /// # Errors
-/// [`Error::Usage`] for a line without a reason or a day of the calendar.
+/// [`Error::Usage`] for a line without a reason or without a valid date.
 pub fn parse(text: &str) -> Result<Vec<Allowed>> {
     let mut all = Vec::new();
     for (number, line) in text.lines().enumerate() {
@@ -39,14 +39,14 @@ pub fn parse(text: &str) -> Result<Vec<Allowed>> {
             Some(entry) if is_day(&entry.until) => all.push(entry),
             Some(entry) => {
                 return Err(Error::Usage(format!(
-                    "allow-list, line {}: {} is no day of the calendar",
+                    "allow-list, line {}: {} is not a date of the calendar",
                     number + 1,
                     entry.until
                 )));
             }
             None => {
                 return Err(Error::Usage(format!(
-                    "allow-list, line {}: want `YYYY-MM-DD key -- reason`, each part required",
+                    "allow-list, line {}: expected `YYYY-MM-DD key -- reason`, each part required",
                     number + 1
                 )));
             }
@@ -55,7 +55,7 @@ pub fn parse(text: &str) -> Result<Vec<Allowed>> {
     Ok(all)
 }
 
-/// Is `YYYY-MM-DD` in the calendar? Days are compared as text, so one that never comes would allow for ever.
+/// Is `YYYY-MM-DD` in the calendar? Dates are compared as text, so a date that never comes would allow the finding for ever.
 fn is_day(text: &str) -> bool {
     let numbers: Vec<u32> = text.split('-').flat_map(str::parse).collect();
     let [year, month, day] = numbers[..] else {

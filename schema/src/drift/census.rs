@@ -1,4 +1,4 @@
-//! Everything that `db-roles.sql` speaks of, read from the catalogue: the same shape for what is wanted and for what is.
+//! Everything that `db-roles.sql` decides, read from the catalogue: the same type for the desired and for the actual state.
 //!
 //! Wider than [`State`](crate::state::State), which `dba apply` keeps: also the superuser's objects, parameters, languages, other databases, the
 //! administrator itself, and settings of everybody. The list of privileges is the server's own (`aclexplode`), so a new one is seen, not overlooked.
@@ -24,22 +24,22 @@ pub struct Census {
     pub facts: BTreeSet<(String, String)>,
 }
 
-/// How somebody is a member.
+/// Options of a membership.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Membership {
-    /// May let others in.
+    /// May add other members.
     pub admin: bool,
-    /// Has the group's rights as its own. Before 16 that is the member's own attribute: none.
+    /// Inherits the group's rights. Before 16 that is an attribute of the member: none.
     pub inherit: Option<bool>,
-    /// May `set role`. Before 16 everybody may: none.
+    /// May `set role`. Before 16 every member may: none.
     pub set: Option<bool>,
-    /// Who gave the option to inherit: from 16 on each grantor's grant stands for itself.
+    /// Who granted the option to inherit: from 16 on each grantor's grant is separate.
     pub inherit_by: Vec<String>,
-    /// Who gave the option to `set role`.
+    /// Who granted the option to `set role`.
     pub set_by: Vec<String>,
 }
 
-/// Every object that has an ACL: `acl` as it is, `init` as it was before anybody changed it.
+/// Every object that has an ACL: `acl` as it is, `init` as initdb or the extension made it.
 pub(crate) const OBJECTS: &str = r#"
 with object (kind, name, col, owner, acl, init, place) as (
     select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)), acldefault('d', d.datdba), null::oid
@@ -132,8 +132,8 @@ select coalesce(r.rolname::text, 'all'), coalesce(d.datname::text, ''), unnest(s
 left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase
 where (s.setrole = 0 or r.rolname = any ($1)) and (s.setdatabase = 0 or d.datname = current_database())";
 
-/// From 16 on the maker of a role is given it by the bootstrap superuser, with ADMIN and nothing else: that is no membership one could use, and its ADMIN goes with
-/// being allowed to make roles.
+/// From 16 on the creator of a role gets a membership in it from the bootstrap superuser, with ADMIN only. That membership gives no rights, and its ADMIN
+/// belongs to CREATEROLE.
 const MEMBERS: &str = "
 with given as (
     select a.roleid, a.member, a.grantor, a.admin_option, (to_jsonb(a) ->> 'inherit_option')::bool as inherit, (to_jsonb(a) ->> 'set_option')::bool as set
@@ -147,8 +147,8 @@ where (m.rolname = any ($1) or g.rolname = any ($1))
     and not (a.admin_option and coalesce(a.set, true) is false and coalesce(a.inherit, true) is false)
 group by 1, 2";
 
-/// Of tables of these roles: row security that is on or forced, triggers that don't fire. A foreign key is two triggers of the system: switched off by a superuser, it
-/// holds no more, and nobody is told.
+/// Of tables of these roles: row security that is on or forced, triggers that don't fire. A foreign key is two system triggers: if a superuser disables them,
+/// the key is not checked any more, without any warning.
 const FACTS: &str = "
 select format('%I.%I', n.nspname, c.relname), f.fact
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles w on w.oid = c.relowner
@@ -161,7 +161,7 @@ cross join lateral (
 where w.rolname = any ($1) and c.relkind in ('r', 'p')";
 
 impl Census {
-    /// Reads it for these roles: what they own, what they may, what they are.
+    /// Reads it for these roles: their objects, rights and attributes.
     pub fn read(session: &mut Session, roles: &[String]) -> Result<Self> {
         let mut census = Self { rights: rights(session, roles, "o.acl")?, ..Self::default() };
         for row in session.client.query(ATTRIBUTES, &[&roles]).doing("reading attributes of roles")? {
@@ -190,7 +190,7 @@ impl Census {
     }
 }
 
-/// Rights as they would be, had nobody ever granted or revoked anything: what `initdb` and extensions gave.
+/// The initial rights, as `initdb` and extensions gave them.
 pub fn initial(session: &mut Session, roles: &[String]) -> Result<BTreeSet<Right>> {
     rights(session, roles, "o.init")
 }

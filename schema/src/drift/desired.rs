@@ -1,4 +1,4 @@
-//! What the catalogue would hold if the roles file were all there is; read behind a savepoint that is rolled back.
+//! The desired state: what the catalogue would hold if the roles file were all that was ever run. Read behind a savepoint that is rolled back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use crate::roles::Statement;
 use crate::session::{Session, identifier};
 use crate::state::{Right, State, statements};
 
-/// The wanted census, and statements of the file that can't be run.
+/// The desired census, and findings for statements of the file that can't be run.
 pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
     let (mut census, findings) = session.discarding(|session| wanted(session, look, owners))?;
     census.members = memberships(look, &census);
     census.facts = facts(look);
     if !look.superuser {
-        // Nobody but a superuser can take these away to see what is given.
+        // Only a superuser can revoke these to see what the file gives.
         for ((_, name), value) in &mut census.attributes {
             if POWERS.contains(&name.as_str()) {
                 *value = "false".into();
@@ -28,7 +28,7 @@ pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]
     Ok((census, findings))
 }
 
-/// Is it a right on something that has a wrong owner?
+/// Is it a right on an object that has a wrong owner?
 pub(super) fn misplaced(owners: &[Finding], right: &Right) -> bool {
     owners.iter().any(|finding| finding.key.ends_with(&format!(" {}", right.object)))
 }
@@ -47,7 +47,7 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
                 session.run(&statement.sql, "making a role, to see what it is given")?;
                 findings.push(Finding {
                     key: format!("missing role {}", statement.creates_role().unwrap_or_default()),
-                    what: format!("line {} makes it, and it isn't there", statement.line),
+                    what: format!("line {} creates it, but it doesn't exist", statement.line),
                     fix: Some(format!("{};", statement.sql)),
                     by: if *section == "administrator" { By::Superuser } else { By::Apply },
                     rank: 1,
@@ -57,7 +57,7 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
     }
     let mut before = State::read(session, &look.managed, &look.administrator)?;
     if !look.superuser {
-        // What has a wrong owner stays as it is: that owner may not even be let into its schema.
+        // Objects with a wrong owner are left out: that owner may not even have usage on their schema.
         before.rights.retain(|right| !misplaced(owners, right));
     }
     session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
@@ -78,9 +78,9 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
     Ok((Census::read(session, &look.roles)?, findings))
 }
 
-/// A statement that can't be run is a finding, not the end: something it names is missing, or isn't whose it should be.
+/// A statement that can't be run is a finding, not an error: an object that it names is missing, or has a wrong owner.
 fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Finding>> {
-    // One line of 400 may take a role that the lines after it need: whoever fails leaves the role it had taken.
+    // `set local role` of an earlier line stays in force when this one fails.
     session.run("savepoint one", "savepoint")?;
     match session.run(&statement.altering(), &statement.sql) {
         Ok(()) => {
@@ -117,12 +117,12 @@ fn take_more(look: &Look<'_>) -> String {
     sql
 }
 
-/// The superuser's own objects: back to what they were. Other databases keep what isn't given to our roles, for they aren't ours.
+/// The superuser's objects get their initial rights back. Other databases are not ours: only rights of our roles are revoked there.
 fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -> String {
     let here = identifier(&look.database);
     let system = |right: &&Right| !look.roles.contains(&right.owner);
     let give = wanted.difference(is).filter(system).filter(|right| right.kind != "database" || right.object == here);
-    // What PUBLIC may read of information_schema, `initdb` gives without a note of it.
+    // Rights of PUBLIC on information_schema are given by `initdb` but not noted in pg_init_privs.
     let standard =
         |right: &&Right| right.grantee == "public" && right.object.split('.').next() == Some("information_schema");
     let take = is
@@ -133,10 +133,10 @@ fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -
     statements("grant", give).concat() + &statements("revoke", take).concat()
 }
 
-/// `grant a, b to c`: pairs of member and group. What isn't said of 16's options is what a grant gives: to inherit as the member does, and to `set role`.
+/// `grant a, b to c`: pairs of member and group. Options that are not written have their defaults: inherit as the member's attribute says, `set role` allowed.
 fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), Membership> {
     let mut pairs = BTreeMap::new();
-    // Also what a superuser runs: who is a member of what needs no superuser to be known.
+    // The superuser's sections, too: memberships can be read without being superuser.
     for section in SECTIONS {
         for statement in look.file.section(section, &look.database) {
             let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -171,7 +171,7 @@ fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), M
     pairs
 }
 
-/// Row security that the file itself switches on: `alter table a.b enable row level security`. Triggers always fire.
+/// Row security that the file itself enables: `alter table a.b enable row level security`. Triggers must always fire.
 fn facts(look: &Look<'_>) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for section in SECTIONS {

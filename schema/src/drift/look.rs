@@ -12,7 +12,7 @@ pub(super) const SECTIONS: [&str; 5] = ["administrator", "roles", "superuser", "
 /// Attributes that only a superuser gives or takes.
 pub(super) const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];
 
-/// How to look.
+/// Options of a check.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Who may do what.

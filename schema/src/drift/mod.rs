@@ -1,7 +1,7 @@
 //! `dba roles check`, `plan`, `apply`: how a database differs from its roles file, and the statements between them.
 //!
-//! The file isn't parsed for what it means: it is run in a transaction that is rolled back, and the catalogue is read inside and after it. So a
-//! look takes, for its moment, the locks that the grants in the file take on rows of the catalogue; it changes nothing, roles included.
+//! The meaning of the file is not parsed: the file is run in a transaction that is rolled back, and the catalogue is read inside and after it. A check
+//! briefly takes the locks that the grants of the file take on rows of the catalogue; it changes nothing, roles included.
 
 pub mod allow;
 pub mod census;
@@ -27,13 +27,13 @@ pub use look::Options;
 /// Roles belong to all databases of a cluster, and the administrator of another one may be changing them.
 const TRIES: u32 = 20;
 
-/// What was seen.
+/// The result.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
     /// In the order of their fixes.
     pub findings: Vec<Finding>,
-    /// What this login could not look at, and who could.
+    /// What this login can't check, and who can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_looked_at: Option<String>,
 }
@@ -52,7 +52,7 @@ pub fn check(url: &str, options: &Options) -> Result<Seen> {
     })
 }
 
-/// Carries out every fix that this login may; in one transaction, in which it looks again before the commit. Returns what was run, and what is left.
+/// Runs every fix that this login may run, in one transaction, and checks again before the commit. Returns what was run, and what is left.
 ///
 /// # Errors
 /// As [`check`]; and [`Error::Finding`] where a fix didn't help.
@@ -61,7 +61,7 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
     session.patiently(TRIES, |session| {
         session.transaction(|session| {
             let mut done = Vec::new();
-            // Owners decide what else is seen; a table's revoke takes its columns along: so, up to four rounds, unseen by anybody.
+            // Owners decide what else is found, and a revoke on a table revokes its columns' rights, too: so up to four rounds, before anybody sees them.
             for _ in 0..4 {
                 let seen = look(session, options)?;
                 let superuser = session.is_superuser()?;
@@ -74,7 +74,7 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
                 if fixes.is_empty() {
                     return Ok((done, seen));
                 }
-                // Several findings may come to one statement.
+                // Several findings may have the same fix.
                 let mut run: Vec<String> = Vec::new();
                 for fix in fixes {
                     if !run.contains(&fix) {
@@ -84,12 +84,12 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
                 }
                 done.extend(run);
             }
-            Err(Error::Finding("the roles file can't be reached: after four rounds something still differs".into()))
+            Err(Error::Finding("the roles file can't be applied: after four rounds something still differs".into()))
         })
     })
 }
 
-/// What belongs to somebody else than it should, each with the statement that puts it right.
+/// Objects with a wrong owner, each with the statement that fixes it.
 pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
     let administrator = file.administrator();
     let mut roles = file.managed();
@@ -116,7 +116,7 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     let mut is = Census::read(session, &look.roles)?;
     let known: BTreeSet<String> =
         wanted.rights.iter().filter(|right| right.owner != right.grantee).map(|right| right.object.clone()).collect();
-    // Rights are given by owners: with a wrong one all of them would differ. First the owner, then the next round sees the rest.
+    // Rights are granted by owners: with a wrong owner all of them would differ. This round fixes the owner, the next one sees the rest.
     wanted.rights.retain(|right| !desired::misplaced(&findings, right));
     is.rights.retain(|right| !desired::misplaced(&findings, right));
     findings.extend(unrunnable);
@@ -124,7 +124,7 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     findings.extend(rules::objects(session, &look.roles, &known.into_iter().collect::<Vec<_>>())?);
     findings.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
     let not_looked_at = (!look.superuser).then(|| {
-        "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser".to_owned()
+        "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser to check them".to_owned()
     });
     Ok(Seen { findings, not_looked_at })
 }

@@ -1,24 +1,24 @@
-//! What a verdict doesn't speak of: statements that the server has forgotten, and services of which none is known.
+//! Coverage of a verdict: statements that the server no longer knows, and services without any known statement.
 
 use std::collections::BTreeMap;
 
 use super::report::Impact;
 use super::services::service_of;
 
-/// Who may come here as a service.
+/// Logins of this database that can belong to a service.
 pub(super) const LOGINS: &str = "select rolname::text from pg_roles where rolcanlogin and not rolsuper and has_database_privilege(oid, current_database(), 'connect')";
 
 impl Impact {
-    /// Notes that statements were thrown out where they were counted: `pg_stat_statements` says how often.
+    /// Warns that pg_stat_statements removed statements, so many `times`.
     pub fn forgotten(&mut self, times: i64) {
         if times > 0 {
             self.warnings.push(format!(
-                "statements may have been forgotten, and nothing is said of those: the server has thrown out the rarest {times} times for want of room (pg_stat_statements.max)"
+                "statements may be missing, and are not judged: pg_stat_statements removed the rarest ones {times} times because it was full (pg_stat_statements.max)"
             ));
         }
     }
 
-    /// Notes services that log in here and of which nothing was judged: those whose logins are named for a schema, or mapped to a service.
+    /// Warns of services that log in here but of which no statement was judged: those whose logins are named after a schema, or mapped to a service.
     pub(super) fn silent(&mut self, logins: &[String], schemas: &[String], map: &BTreeMap<String, String>) {
         let mut silent: Vec<_> = logins
             .iter()
@@ -30,7 +30,7 @@ impl Impact {
         silent.sort();
         silent.dedup();
         if !silent.is_empty() {
-            self.warnings.push(format!("nothing judged for {}: silence isn't safety", silent.join(", ")));
+            self.warnings.push(format!("no statement was judged for {}: that does not mean safe", silent.join(", ")));
         }
     }
 }

@@ -1,11 +1,11 @@
-//! `dba impact`: what a change of the database does to everybody who uses it, tried out before it is made.
+//! `dba impact`: the effect of a change of the database on every statement that uses it, tried before it is made.
 //!
-//! Nothing is parsed and nothing is guessed by rules: on a clone, every statement of every service is prepared as its own role, the change is run, and the
-//! statements are planned again, both those prepared before it and anew. Then all is rolled back. What is reported is what Postgres said: SQLSTATEs, locks,
-//! rewrites, rows scanned.
+//! The change is not parsed, and there are no rules that guess: on a clone, every statement of every service is prepared as its own role, the change is
+//! run, and the statements are planned again: those prepared before it, and freshly prepared ones. Then all is rolled back. What is reported comes from
+//! Postgres: SQLSTATEs, locks, rewrites, rows scanned.
 //!
-//! What planning can't find is looked at apart: NOT NULL against what an insert leaves out, sequences against rights. What depends on values (CHECK, unique
-//! and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
+//! What planning can't find is checked separately: columns that are NOT NULL and that an insert leaves out, rights on sequences. What depends on values
+//! (CHECK, unique and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
 mod coverage;
 mod input;
@@ -45,12 +45,12 @@ use steps::Ran;
 
 const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
-/// Tries `change` out in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and become the
+/// Tries `change` in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and `set role` to the
 /// others. Nothing is left behind.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where nothing could be judged: no statement at all, or none that works before the change; where no clone can be made; where a live
-/// database is too busy to give its locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] where there is no change, or one that can't be tried there.
+/// [`Error::Unavailable`] where nothing could be judged (no statement, or none that works before the change), where no clone can be made, and where a live
+/// database is too busy to get the locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] for an empty change, and one that can't be tried there.
 pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
     let mut session = Session::connect_uncounted(url)?;
@@ -59,7 +59,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     }
     if statements.is_empty() {
         return Err(Error::Unavailable(
-            "no statement of any service is known, so nothing can be said: give --statements, or let pg_stat_statements count".into(),
+            "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
     let settings = probe::settings(&mut session)?;
@@ -82,7 +82,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     if subjects.is_empty() {
         let why = skipped.first().map_or("", |one| one.why.as_str());
         return Err(Error::Unavailable(format!(
-            "none of {} statements can be judged, for none can be planned before the change: {why}",
+            "none of {} statements can be judged, because none can be planned before the change: {why}",
             statements.len()
         )));
     }
@@ -93,7 +93,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     impact.silent(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
-        // What couldn't be rolled back must not be there when it is tried again.
+        // A change that was committed must not be there when it is tried again.
         let again = match impact.place.transaction {
             true => None,
             false => Some(Copy::of_busy(url, "impact", options.data)?),
@@ -105,7 +105,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     Ok(impact)
 }
 
-/// Refuses a role that there isn't, before a clone is made for it.
+/// Refuses an unknown role, before a clone is made for it.
 fn check_role(session: &mut Session, role: &str) -> Result<()> {
     let known = session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
     if known.iter().any(|one| one == role) {
@@ -134,7 +134,7 @@ impl Trial<'_> {
         if ran.refused.as_ref().is_some_and(alone) {
             if on == On::Live {
                 return Err(Error::Usage(
-                    "the change can't be rolled back, for a statement of it runs in no transaction: try it on a clone"
+                    "the change can't be rolled back, because one of its statements can't run in a transaction: try it on a clone"
                         .into(),
                 ));
             }
@@ -154,7 +154,7 @@ impl Trial<'_> {
         let lost = rights.lost(&Rights::read(&mut self.probe.client)?, service);
         self.probe.run("rollback")?;
         if on == On::Live {
-            // Whoever met them waited while all statements were judged, too.
+            // Other sessions waited for its locks also while the statements were judged.
             place.held_ms = began.elapsed().as_secs_f64().mul_add(1e3, 1.0) as u64;
             let words = format!("; its locks were held {} ms", place.held_ms);
             place.how.push_str(&words);
@@ -202,7 +202,7 @@ fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
     let most = LIVE_LOCK_TIMEOUT.as_millis();
     Ok(Place {
         on,
-        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {most} ms; what a rolled-back rewrite wrote to disk and WAL stays written until vacuum, checkpoint and archive have dealt with it"), |copy| copy.how.to_owned()),
+        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {most} ms; the disk space and WAL of a rewrite that was rolled back stay in use until vacuum, checkpoint and archiving"), |copy| copy.how.to_owned()),
         clone_ms: copy.map_or(0, |copy| u64::try_from(copy.took.as_millis()).unwrap_or(u64::MAX)),
         clone_bytes: if copy.is_some() { bytes } else { 0 },
         held_ms: 0,
@@ -210,7 +210,7 @@ fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
     })
 }
 
-/// How long a statement that comes just after the lock it can't share waits, with nobody else in the way.
+/// How long a statement waits that arrives just after a lock that conflicts with its own, if no other session is in the way.
 fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
     let mut longest: f64 = 0.0;
     for (relation, wants) in &subject.wants {

@@ -1,7 +1,7 @@
-//! The queue behind a change that waits: measured on the clone, with every service arriving at its rate.
+//! The queue behind a change that waits: measured on the clone, with statements of every service arriving at a given rate.
 //!
-//! Somebody has read (or written) what the change must lock, and leaves the transaction open. The change waits for that, at most its lock_timeout; and
-//! everybody who wants a lock that the change couldn't share waits behind it. Who waits is asked of pg_locks, not concluded from how long something took.
+//! A transaction has read (or written) what the change must lock, and stays open. The change waits for it, at most its lock_timeout; statements whose
+//! locks conflict with those of the change wait behind it. Who waits is read from pg_locks, not concluded from durations.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -20,7 +20,7 @@ use crate::session::{config, connect_uncounted, identifier, value};
 /// Sessions of each service: so many of its statements can wait at once.
 const SESSIONS: usize = 4;
 
-/// Between two looks at pg_locks.
+/// Between two readings of pg_locks.
 const LOOK: Duration = Duration::from_millis(3);
 
 /// One statement that arrived.
@@ -101,7 +101,7 @@ fn connect(url: &str) -> Result<Client> {
     connect_uncounted(&config).doing("connecting to measure the queue")
 }
 
-/// What must be held for the change to wait: the least that its locks can't share. SQL, and words.
+/// What must be held for the change to wait: the weakest locks that conflict with its own. SQL, and words.
 fn holds(impact: &Impact) -> Vec<(String, String)> {
     let locks = impact.steps.iter().flat_map(|step| &step.locks);
     let mut holds = Vec::new();
@@ -122,7 +122,7 @@ fn holds(impact: &Impact) -> Vec<(String, String)> {
     holds
 }
 
-/// Waits for its locks and is rolled back, or committed statement by statement where it can't be. Did it give up?
+/// Waits for its locks and is rolled back, or committed statement by statement where it can't be rolled back. Did it give up?
 fn run_change(client: &mut Client, change: &Change, options: QueueOptions) -> Result<bool> {
     let timeout = options.lock_timeout.as_millis();
     let role = change.role.as_ref().map_or(String::new(), |role| format!("set role {};", identifier(role)));

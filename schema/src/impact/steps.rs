@@ -1,4 +1,4 @@
-//! Runs the change and watches it.
+//! Runs the change and observes it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use super::report::{Refused, Scan, Step};
 use crate::error::{Doing, Error, Result};
 use crate::session::{config, connect_uncounted, identifier, value};
 
-/// What came of it.
+/// The result of running it.
 #[derive(Debug, Default)]
 pub(super) struct Ran {
     pub(super) steps: Vec<Step>,
@@ -71,7 +71,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
             let failure = failure(error)?;
             if on == On::Live && failure.sqlstate == "55P03" {
                 return Err(Error::Unavailable(format!(
-                    "somebody holds what the change must lock, and it waited no longer than {} ms; nothing was changed: {sql}",
+                    "another session holds a lock that the change needs, and it waited {} ms at most; nothing was changed: {sql}",
                     LIVE_LOCK_TIMEOUT.as_millis()
                 )));
             }

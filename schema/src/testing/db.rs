@@ -103,7 +103,7 @@ fn maintenance<T>(work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// Where `pg_dump` is, of a release that reads the tests' server; else says that what needs it is skipped.
+/// The path of a `pg_dump` that can read the tests' server; without one, prints that the test is skipped.
 #[must_use]
 pub fn dump_program() -> Option<PathBuf> {
     let found = maintenance(|session| client_tool("pg_dump", session));

@@ -74,7 +74,7 @@ impl Rows {
         );
     }
 
-    /// How an organisation stands with its invoices: `active`, `overdue` or `frozen`.
+    /// Payment status of an organisation: `active`, `overdue` or `frozen`.
     pub fn standing(&self, organisation: &str, standing: &str) {
         self.write(
             "billing_writer",

@@ -4,7 +4,7 @@ use schema::effective_rights::{explain, read};
 use schema::session::Session;
 use schema::testing::{TestCluster, TestDb};
 
-use crate::attacks::intruder;
+use crate::attacks::attacker;
 use crate::support::{attempt, connect};
 
 #[test]
@@ -57,7 +57,7 @@ fn the_matrix_is_what_postgres_does() {
         .unwrap();
     let mut tried = 0;
     for login in ["registry_reader", "billing_writer", "notification_reader", "lab_monitor"] {
-        let mut client = intruder(&db.url(login));
+        let mut client = attacker(&db.url(login));
         for table in &tables {
             let object = format!("table {table}");
             let told =

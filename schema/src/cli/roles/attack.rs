@@ -13,11 +13,18 @@ use crate::cli::interrupt;
 use crate::cli::outcome::Outcome;
 use crate::cli::place::{Place, known_passwords, temporary};
 
-/// Each attack runs in a transaction that is rolled back. Those that would leave something behind, or block other sessions, are tried on a copy of the
-/// database, which can only be made while nobody is connected; otherwise a note says that they were not tried.
+/// Try to break every rule of the roles file, as the real logins. Exit code 1 if an
+/// attack succeeds.
 ///
-/// Passwords: `DBA_PASSWORD_<LOGIN>`, else `GOVRNANZA_PASSWORD_<LOGIN>`, else the private cluster's file.
+/// Each attack runs in a transaction that is rolled back. Those that would leave
+/// something behind, or block other sessions, are tried on a copy of the database,
+/// which can only be made while nobody is connected; otherwise a note says that
+/// they were not tried.
+///
+/// Passwords: `DBA_PASSWORD_<LOGIN>`, else `GOVRNANZA_PASSWORD_<LOGIN>`, else the
+/// private cluster's file.
 #[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
 pub struct Attack {
     #[command(flatten)]
     place: Place,

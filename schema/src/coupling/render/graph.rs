@@ -1,4 +1,4 @@
-//! The graph as SVG: services on an ellipse, an arrow from who depends to whom it depends on.
+//! The graph as SVG: services on an ellipse, an arrow from each service to those that it depends on.
 
 use std::f64::consts::TAU;
 
@@ -75,7 +75,7 @@ fn node(service: &Service, at: Point) -> Markup {
     }
 }
 
-/// A bent line from rim to rim, so that there and back don't cover each other.
+/// A bent line from box to box, so that the two directions don't cover each other.
 fn arrow(at: usize, names: (&str, &str), pair: &Pair, ends: (Point, Point), width: f64) -> Markup {
     let (from, to) = ends;
     let (dx, dy) = (to.x - from.x, to.y - from.y);
