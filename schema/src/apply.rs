@@ -12,7 +12,7 @@ use crate::migrate::Migrator;
 use crate::passwords::Passwords;
 use crate::reconcile::{Scope, reconcile};
 use crate::roles::{LOGINS, RolesFile};
-use crate::session::{Session, identifier, literal};
+use crate::session::{Session, identifier, literal, literals};
 use crate::{keys, views};
 
 /// How.
@@ -163,15 +163,14 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let managed = file.managed();
     let mut owners = managed.clone();
     owners.push(ADMINISTRATOR.to_owned());
-    let list: Vec<_> = owners.iter().map(|role| literal(role)).collect();
-    let schemas: Vec<_> = SERVICES.iter().chain(&["published", "dba"]).map(|name| literal(name)).collect();
+    let schemas = [SERVICES, &["published", "dba"]].concat();
     let mut found = session.texts(&format!(
         "select format('%I.%I belongs to %I: give it to its service''s owner', n.nspname, c.relname, r.rolname)
          from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
          where n.nspname in ({}) and c.relkind in ('r', 'v', 'm', 'f', 'p', 'S') and r.rolname not in ({})
              and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')",
-        schemas.join(", "),
-        list.join(", ")
+        literals(&schemas),
+        literals(&owners)
     ))?;
     let strays = strays(session, file)?;
     found.extend(strays.iter().map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")));
@@ -184,7 +183,7 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
         "select format('%I has no temp_file_limit: run `dba bootstrap` again', r.rolname) from pg_roles r
          where r.rolcanlogin and r.rolname in ({}) and not exists (
              select from pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0 and array_to_string(s.setconfig, ',') like '%temp_file_limit=%')",
-        managed.iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ")
+        literals(&managed)
     ))?);
     Ok(found)
 }

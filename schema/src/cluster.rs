@@ -27,7 +27,6 @@ pub mod binaries;
 mod folder;
 mod options;
 pub mod postmaster;
-pub mod tools;
 mod watchdog;
 
 use account::Account;

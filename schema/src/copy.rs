@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
 
-use crate::cluster::tools::client_tool;
+use crate::cluster::binaries::client_tool;
+use crate::counters;
 use crate::error::{Doing, Error, Result};
-use crate::session::{STATISTICS, Session, config, identifier, uncounted};
+use crate::session::{Session, config, identifier, uncounted};
 
 /// Existing copies, each with the URL of its original, to drop them on an interrupt. Locked while one is being made.
 static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -48,7 +49,7 @@ fn forget(session: &mut Session, original: &str, name: &str) {
     let Ok(mut session) = Session::connect_uncounted(original) else {
         return;
     };
-    for schema in session.texts(STATISTICS).unwrap_or_default() {
+    for schema in session.texts(counters::SCHEMA).unwrap_or_default() {
         let sql = format!("select {schema}.pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1");
         // Not every role has the right; then they stay.
         let _ = session.client.execute(&sql, &[&name]);

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::drift::census::OBJECTS;
 use crate::error::{Doing, Result};
 use crate::session::Session;
+use crate::state::OBJECTS;
 
 mod names;
 

@@ -11,6 +11,7 @@ pub mod blame;
 pub mod bootstrap;
 pub mod cluster;
 pub mod copy;
+mod counters;
 pub mod coupling;
 pub mod drift;
 pub mod effective_rights;

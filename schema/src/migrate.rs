@@ -6,7 +6,7 @@ use diesel::pg::Pg;
 use diesel::{Connection as _, PgConnection};
 use diesel_migrations::MigrationHarness as _;
 
-use crate::embedded::{ADMINISTRATOR, MIGRATIONS, Script, VIEWS};
+use crate::embedded::{ADMINISTRATOR, Script, VIEWS};
 use crate::error::{Error, Result};
 use crate::session::{Session, identifier};
 use crate::state::{State, statements};
@@ -122,12 +122,6 @@ impl Migrator {
         let owned = Owned { script, around: None };
         self.conn.revert_migration(&owned).map(drop).map_err(|error| failed(script.name, error.as_ref()))
     }
-}
-
-/// Every migration there is.
-#[must_use]
-pub fn scripts() -> &'static [Script] {
-    MIGRATIONS
 }
 
 fn failed(name: &str, error: &(dyn std::error::Error + Send + Sync)) -> Error {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use postgres::{Client, NoTls};
+use postgres::NoTls;
 use serde::{Deserialize, Serialize};
 
+use crate::counters;
 use crate::error::{Doing, Error, Result};
 use crate::impact::Statement;
-use crate::session::{STATISTICS, config};
+use crate::session::{config, value};
 
 /// What was recorded; as JSON the file that `dba record` writes and `dba impact --statements` reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ impl Counted {
     pub fn read(url: &str, every_database: bool) -> Result<Self> {
         let mut client = config(url)?.connect(NoTls).doing("connecting to read pg_stat_statements")?;
         client.batch_execute("begin").doing("reading pg_stat_statements")?;
-        let schema = match client.query_opt(STATISTICS, &[]).doing("looking for pg_stat_statements")? {
+        let schema = match client.query_opt(counters::SCHEMA, &[]).doing("looking for pg_stat_statements")? {
             Some(row) => row.get(0),
             None => {
                 let make = "create schema dba_record; create extension pg_stat_statements schema dba_record";
@@ -66,31 +67,10 @@ impl Counted {
                 "dba_record".to_owned()
             }
         };
-        let counted = Self::of(&mut client, &schema, every_database)?;
+        let calls = counters::read(&mut client, &schema, every_database)?;
+        let evictions = value(&mut client, &format!("select dealloc from {schema}.pg_stat_statements_info"))?;
         client.batch_execute("rollback").doing("reading pg_stat_statements")?;
-        Ok(counted)
-    }
-
-    fn of(client: &mut Client, schema: &str, every_database: bool) -> Result<Self> {
-        let doing = "reading pg_stat_statements";
-        let sql = format!(
-            "select r.rolname::text, s.query, sum(s.calls)::bigint, (select dealloc from {schema}.pg_stat_statements_info)
-             from {schema}.pg_stat_statements s join pg_roles r on r.oid = s.userid
-             where not r.rolsuper and s.query is not null and ($1 or s.dbid = (select oid from pg_database where datname = current_database()))
-             group by 1, 2"
-        );
-        let mut counted = Self { calls: BTreeMap::new(), evictions: 0 };
-        for row in client.query(&sql, &[&every_database]).doing(doing)? {
-            let (role, sql): (String, String) = (row.get(0), row.get(1));
-            if sql == "<insufficient privilege>" {
-                return Err(Error::Unavailable(format!(
-                    "the statements of {role} are hidden from this role: connect as a member of pg_read_all_stats, or as superuser"
-                )));
-            }
-            counted.calls.insert((role, sql), row.get(2));
-            counted.evictions = row.get(3);
-        }
-        Ok(counted)
+        Ok(Self { calls: calls.into_iter().map(|one| ((one.role, one.sql), one.calls)).collect(), evictions })
     }
 
     /// What was run from `self` to `after`, by roles and texts.

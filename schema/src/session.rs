@@ -172,9 +172,6 @@ pub fn config(url: &str) -> Result<Config> {
     Config::from_str(url).map_err(|error| Error::Usage(format!("not a database URL: {error}")))
 }
 
-/// The schema that pg_stat_statements is in, quoted; no row where the database doesn't have it.
-pub(crate) const STATISTICS: &str = "select format('%I', n.nspname) from pg_catalog.pg_extension e join pg_catalog.pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
-
 /// Option of a session that `pg_stat_statements` doesn't count.
 const UNCOUNTED: &str = "-c pg_stat_statements.track=none";
 
@@ -209,6 +206,11 @@ pub fn identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// Literals, quoted, for `in (…)`.
+pub fn literals<T: AsRef<str>>(texts: &[T]) -> String {
+    texts.iter().map(|text| literal(text.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// A literal, quoted.

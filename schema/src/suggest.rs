@@ -1,5 +1,7 @@
 //! Refusal of unknown names, with a suggestion.
 
+use strsim::levenshtein;
+
 use crate::error::Error;
 
 /// So many names are listed; the rest is a number.
@@ -24,25 +26,9 @@ pub(crate) fn unknown(kind: &str, name: &str, known: &[String]) -> Error {
 pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let last = name.rsplit('.').next().unwrap_or_default();
     let most = last.chars().count().div_ceil(3).min(3);
-    let all = known.iter().map(|one| (distance(name, one), one));
+    let all = known.iter().map(|one| (levenshtein(&name.to_lowercase(), &one.to_lowercase()), one));
     let (slips, near) = all.min()?;
     (slips <= most).then_some(near.as_str())
-}
-
-/// Characters to change, add or leave out (Levenshtein), capitals aside.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let changed = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::Attack;
+use crate::counters;
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
-use crate::session::{STATISTICS, Session, identifier, literal};
+use crate::session::{Session, identifier, literal, literals};
 
 /// A table or a view.
 #[derive(Debug, Clone)]
@@ -61,7 +62,7 @@ impl Targets {
             bases: row.get(5),
         });
         let relations = relations.collect();
-        let list = roles.iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ");
+        let list = literals(&roles);
         let sequences = session.client.query(
             &format!("select format('%I', n.nspname), format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
                  join pg_roles p on p.oid = n.nspowner where c.relkind = 'S' and p.rolname in ({list}) order by 2"), &[]).doing("reading sequences")?;
@@ -69,7 +70,7 @@ impl Targets {
         let logins = session.texts(&format!(
             "select r.rolname::text from pg_roles r where r.rolcanlogin and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
         let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and r.rolname in ({list}) order by 1 limit 1"))?;
-        let statistics = session.texts(STATISTICS)?;
+        let statistics = session.texts(counters::SCHEMA)?;
         let superuser: String = session.value("select rolname::text from pg_roles where oid = 10")?;
         let database: String = session.value("select format('%I', current_database())")?;
         let (given, members) = given(file);

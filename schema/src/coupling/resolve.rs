@@ -15,12 +15,6 @@ use super::tree::{self, Needs};
 use crate::error::{Doing, Result};
 use crate::session::literal;
 
-/// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
-/// `usage` on the schemas (a superuser has both). Nothing is run, and nothing is left.
-pub fn columns_of(client: &mut Client, role: &str, sql: &str) -> Result<Resolved> {
-    Resolver::new(client)?.resolve(role, sql)
-}
-
 /// Resolves many statements: reads the catalogue once.
 pub struct Resolver<'a> {
     client: &'a mut Client,
@@ -73,7 +67,8 @@ impl<'a> Resolver<'a> {
         Ok(Self { client, relations, paths: HashMap::new() })
     }
 
-    /// Resolves one statement as this role would run it; see [`columns_of`].
+    /// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
+    /// `usage` on the schemas (a superuser has both). Nothing is run, and nothing is left.
     pub fn resolve(&mut self, role: &str, sql: &str) -> Result<Resolved> {
         if let Some(done) = without_tables(sql) {
             return Ok(done);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
+use crate::counters::{self, Counter};
 use crate::error::{Doing, Error, Result, read_text};
 use crate::roles;
 
@@ -80,30 +81,15 @@ pub fn from_pg_stat_statements(client: &mut Client) -> Result<Option<(Vec<Statem
     if track.is_empty() {
         return Ok(None);
     }
-    let sql = format!(
-        "select r.rolname::text, s.query, sum(s.calls)::bigint, sum(s.rows)::bigint, sum(s.total_exec_time)::float8
-         from {schema}.pg_stat_statements s join pg_catalog.pg_roles r on r.oid = s.userid
-         where s.dbid = (select oid from pg_catalog.pg_database where datname = current_database()) and not r.rolsuper and s.query is not null
-         group by 1, 2 order by 1, 2"
-    );
-    let rows = client.query(&sql, &[]).doing(doing)?;
-    let statements: Vec<_> = rows
-        .iter()
-        .map(|row| Statement {
-            role: row.get(0),
-            sql: row.get(1),
-            calls: row.get(2),
-            rows: row.get(3),
-            milliseconds: row.get(4),
-            source: Source::Run,
-        })
-        .collect();
-    if let Some(hidden) = statements.iter().find(|one| one.sql == "<insufficient privilege>") {
-        return Err(Error::Unavailable(format!(
-            "the statements of {} are hidden from this role: connect as a member of pg_read_all_stats, or as superuser",
-            hidden.role
-        )));
-    }
+    let of_counter = |one: Counter| Statement {
+        role: one.role,
+        sql: one.sql,
+        calls: one.calls,
+        rows: one.rows,
+        milliseconds: one.milliseconds,
+        source: Source::Run,
+    };
+    let statements = counters::read(client, &schema, false)?.into_iter().map(of_counter).collect();
     let mut window = Window { track, ..Window::default() };
     if info {
         let sql = format!(

@@ -1,5 +1,7 @@
 //! The allow-list: accepted findings, why, and until when.
 
+use chrono::NaiveDate;
+
 use crate::error::{Error, Result};
 
 /// One line: `2027-01-31 <key> -- <reason>`.
@@ -57,19 +59,7 @@ pub fn parse(text: &str) -> Result<Vec<Allowed>> {
 
 /// Is `YYYY-MM-DD` in the calendar? Dates are compared as text, so a date that never comes would allow the finding for ever.
 fn is_day(text: &str) -> bool {
-    let numbers: Vec<u32> = text.split('-').flat_map(str::parse).collect();
-    let [year, month, day] = numbers[..] else {
-        return false;
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=last).contains(&day)
+    NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Doing, Result};
 use crate::session::Session;
-use crate::state::Right;
+use crate::state::{OBJECTS, Right};
 
 /// What is compared.
 #[derive(Debug, Clone, Default)]
@@ -38,73 +38,6 @@ pub struct Membership {
     /// Who granted the option to `set role`.
     pub set_by: Vec<String>,
 }
-
-/// Every object that has an ACL: `acl` as it is, `init` as initdb or the extension made it.
-pub(crate) const OBJECTS: &str = r#"
-with object (kind, name, col, owner, acl, init, place) as (
-    select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)), acldefault('d', d.datdba), null::oid
-    from pg_database d left join pg_roles w on w.oid = d.datdba
-    where d.datname = current_database() or (d.datallowconn and w.rolsuper)
-    union all
-    select 'schema', format('%I', n.nspname), '', n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)),
-        coalesce(i.initprivs, acldefault('n', n.nspowner)), n.oid
-    from pg_namespace n left join pg_init_privs i on i.classoid = 'pg_namespace'::regclass and i.objoid = n.oid
-    where n.nspname !~ '^pg_(toast|temp)'
-    union all
-    select case c.relkind when 'S' then 'sequence' else 'table' end, format('%I.%I', n.nspname, c.relname), '', c.relowner,
-        coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)),
-        coalesce(i.initprivs, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)), n.oid
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    left join pg_init_privs i on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = 0
-    where c.relkind in ('r', 'v', 'm', 'f', 'p', 'S') and c.relpersistence <> 't'
-    union all
-    select 'table', format('%I.%I', n.nspname, c.relname), a.attname, c.relowner, a.attacl, i.initprivs, n.oid
-    from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-    left join pg_init_privs i on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = a.attnum
-    where a.attacl is not null and not a.attisdropped
-    union all
-    select 'routine', p.oid::regprocedure::text, '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
-        coalesce(i.initprivs, acldefault('f', p.proowner)), p.pronamespace
-    from pg_proc p left join pg_init_privs i on i.classoid = 'pg_proc'::regclass and i.objoid = p.oid
-    union all
-    select 'type', format('%I.%I', n.nspname, t.typname), '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)),
-        coalesce(i.initprivs, acldefault('T', t.typowner)), n.oid
-    from pg_type t join pg_namespace n on n.oid = t.typnamespace
-    left join pg_init_privs i on i.classoid = 'pg_type'::regclass and i.objoid = t.oid
-    where t.typelem = 0 and (t.typtype in ('d', 'e', 'r', 'b') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
-    union all
-    select 'language', format('%I', l.lanname), '', l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner)),
-        coalesce(i.initprivs, acldefault('l', l.lanowner)), null
-    from pg_language l left join pg_init_privs i on i.classoid = 'pg_language'::regclass and i.objoid = l.oid
-    where l.lanpltrusted
-    union all
-    select 'parameter', p.parname, '', 10, p.paracl, null, null from pg_parameter_acl p
-    union all
-    select 'tablespace', format('%I', s.spcname), '', s.spcowner, coalesce(s.spcacl, acldefault('t', s.spcowner)), acldefault('t', s.spcowner), null
-    from pg_tablespace s
-    union all
-    select 'foreign data wrapper', format('%I', f.fdwname), '', f.fdwowner, coalesce(f.fdwacl, acldefault('F', f.fdwowner)), acldefault('F', f.fdwowner), null
-    from pg_foreign_data_wrapper f
-    union all
-    select 'foreign server', format('%I', s.srvname), '', s.srvowner, coalesce(s.srvacl, acldefault('S', s.srvowner)), acldefault('S', s.srvowner), null
-    from pg_foreign_server s
-    union all
-    select 'large object', l.oid::text, '', l.lomowner, coalesce(l.lomacl, acldefault('L', l.lomowner)), acldefault('L', l.lomowner), null
-    from pg_largeobject_metadata l
-    union all
-    select 'default', k.name, coalesce(n.nspname, ''), r.oid,
-        case when s.nsp = 0 then coalesce(d.defaclacl, acldefault(k.kind, r.oid)) else d.defaclacl end, null, null
-    from pg_roles r
-    cross join (values ('r', 'r'::"char", 'tables'), ('S', 's', 'sequences'), ('f', 'f', 'routines'), ('T', 'T', 'types'), ('n', 'n', 'schemas')) k (objtype, kind, name)
-    cross join lateral (
-        select 0::oid union all select e.defaclnamespace from pg_default_acl e
-        where e.defaclrole = r.oid and e.defaclobjtype::text = k.objtype and e.defaclnamespace <> 0
-    ) s (nsp)
-    left join pg_default_acl d on d.defaclrole = r.oid and d.defaclobjtype::text = k.objtype and d.defaclnamespace = s.nsp
-    left join pg_namespace n on n.oid = s.nsp
-    where not r.rolsuper and r.rolname !~ '^pg_'
-)
-"#;
 
 const RIGHTS: &str = "
 select o.kind, o.name, o.col::text, w.rolname::text, coalesce(g.rolname::text, case a.grantee when 0 then 'public' else 'role ' || a.grantee end),
@@ -198,14 +131,5 @@ pub fn initial(session: &mut Session, roles: &[String]) -> Result<BTreeSet<Right
 fn rights(session: &mut Session, roles: &[String], chosen: &str) -> Result<BTreeSet<Right>> {
     let sql = format!("{OBJECTS}{}", RIGHTS.replace("CHOSEN", chosen));
     let rows = session.client.query(&sql, &[&roles]).doing("reading rights")?;
-    let read = rows.iter().map(|row| Right {
-        kind: row.get(0),
-        object: row.get(1),
-        column: row.get(2),
-        owner: row.get(3),
-        grantee: row.get(4),
-        privilege: row.get(5),
-        grantable: row.get(6),
-    });
-    Ok(read.collect())
+    Ok(rows.iter().map(Right::from).collect())
 }

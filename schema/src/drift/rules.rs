@@ -1,9 +1,9 @@
 //! Rules that hold without being written in the roles file: owners of objects, no unknown objects, options of views and functions.
 
 use super::finding::{By, Finding};
-use crate::error::Result;
+use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
-use crate::session::{Session, identifier, literal};
+use crate::session::{Session, identifier, literal, literals};
 
 /// Objects in schemas of ours that extensions didn't bring, with their schema's owner.
 const OURS: &str = "
@@ -66,7 +66,7 @@ pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, role
         ),
         &[&roles],
     );
-    for row in crate::error::Doing::doing(rows, "reading owners")? {
+    for row in rows.doing("reading owners")? {
         let (kind, name, is, place): (String, String, String, String) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
         let wanted = if kind.ends_with("view") && place == administrator {
@@ -81,7 +81,6 @@ pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, role
 
 /// The right owner of a view: the role that owns views only, and may read the tables of this view.
 fn publisher(session: &mut Session, view: &str, roles: &[String]) -> Result<Option<String>> {
-    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
     let found = session.texts(&format!(
         "select r.rolname::text from pg_roles r where r.rolname in ({}) and not r.rolcanlogin
              and not exists (select from pg_namespace n where n.nspowner = r.oid)
@@ -89,15 +88,14 @@ fn publisher(session: &mut Session, view: &str, roles: &[String]) -> Result<Opti
              and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
              join pg_class c on c.oid = d.refobjid join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
              where w.ev_class = {}::regclass and c.oid <> w.ev_class and has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT')) desc limit 1",
-        list.join(", "),
+        literals(roles),
         literal(view)
     ))?;
     Ok(found.into_iter().next())
 }
 
 fn ours(roles: &[String]) -> String {
-    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
-    OURS.replace("ROLES", &list.join(", "))
+    OURS.replace("ROLES", &literals(roles))
 }
 
 fn owner(kind: &str, name: &str, is: &str, wanted: &str) -> Finding {
@@ -122,7 +120,7 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         ),
         &[&known],
     );
-    for row in crate::error::Doing::doing(rows, "looking for unknown objects")? {
+    for row in rows.doing("looking for unknown objects")? {
         let (kind, name): (String, String) = (row.get(0), row.get(1));
         found.push(Finding {
             key: format!("extra {kind} {name}"),
@@ -141,7 +139,7 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         ),
         &[],
     );
-    for row in crate::error::Doing::doing(views, "reading options of views")? {
+    for row in views.doing("reading options of views")? {
         let (name, owner): (String, String) = (row.get(0), row.get(1));
         let (invoker, barrier) =
             (row.get::<_, Option<bool>>(2) == Some(true), row.get::<_, Option<bool>>(3) == Some(true));
@@ -175,12 +173,11 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
 }
 
 fn functions(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
-    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
     let names = session.texts(&format!(
         "select p.oid::regprocedure::text from pg_proc p join pg_roles w on w.oid = p.proowner
          where w.rolname in ({}) and p.prosecdef and not coalesce(array_to_string(p.proconfig, ' ') ~ 'search_path=[^=]*pg_temp\"?$', false)
              and p.prosqlbody is null and p.pronamespace <> 'pg_catalog'::regnamespace order by 1",
-        list.join(", ")
+        literals(roles)
     ))?;
     let found = names.into_iter().map(|name| Finding {
         key: format!("function option {name} search_path"),

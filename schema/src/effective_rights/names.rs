@@ -1,8 +1,8 @@
 //! What can be asked about. An unknown name is refused: "has no access" would be read as safe.
 
-use crate::drift::census::OBJECTS;
 use crate::error::{Doing, Error, Result};
 use crate::session::Session;
+use crate::state::OBJECTS;
 use crate::suggest::{nearest, unknown};
 
 /// All roles: superuser or not, predefined or not.

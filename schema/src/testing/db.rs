@@ -8,8 +8,7 @@ use diesel::{Connection as _, PgConnection};
 
 use crate::apply::{ApplyOptions, install};
 use crate::bootstrap::{self, BootstrapOptions};
-use crate::cluster::binaries::Binaries;
-use crate::cluster::tools::client_tool;
+use crate::cluster::binaries::{Binaries, client_tool};
 use crate::cluster::{Cluster, ClusterOptions, Life, postmaster};
 use crate::embedded::fingerprint;
 use crate::error::{Error, Result};
