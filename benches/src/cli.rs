@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{Failure, Target, clock, import, up};
+use crate::system::{self, clock};
+use crate::{Failure, Target, import};
 
 /// The lab of Govrnanza: start the system, fill it, move its time.
 ///
@@ -162,7 +163,7 @@ pub fn main() -> ExitCode {
 }
 
 fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
-    let options = up::Options {
+    let options = system::Options {
         home: None,
         ephemeral: args.ephemeral,
         port_base: args.port_base,
@@ -172,7 +173,7 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
         release: args.release,
         batch_max: None,
     };
-    let died = up::run(&options, args.format == Format::Json)?;
+    let died = system::run(&options, args.format == Format::Json)?;
     Ok(ExitCode::from(u8::from(died > 0)))
 }
 
@@ -202,7 +203,7 @@ pub(crate) fn print_line(text: impl std::fmt::Display) {
 
 /// Only asked for where it matters: a machine without a home folder can still name its target.
 fn home_for(target: Option<&str>) -> Result<PathBuf, Failure> {
-    target.map_or_else(up::Home::usual, |_| Ok(PathBuf::new()))
+    target.map_or_else(system::Home::usual, |_| Ok(PathBuf::new()))
 }
 
 #[cfg(test)]

@@ -1,41 +1,43 @@
 //! The lab: everything that treats the five services as a value.
 //!
-//! `lab up` starts them, `lab import` fills them, `lab clock` moves their time.
+//! `lab up` starts them, `lab import` fills them, `lab clock` moves their time, `lab run` measures who slows whom.
+//!
+//! The modules stand in the order of their layers: each uses only what stands above it in this file (`tests/tidy` holds that).
 
-pub mod arms;
-pub mod article;
-pub mod aside;
-pub mod bench;
-pub mod bystander;
-pub mod changes;
-pub mod cli;
-pub mod clock;
-pub mod compare;
-pub mod contender;
-pub mod dataset;
-pub mod dial;
-pub mod driver;
-pub mod experiment;
-pub mod export;
-mod failure;
-pub mod import;
-pub mod ladder;
-pub mod observe;
-pub mod operations;
-pub mod outage;
-pub mod report;
-pub mod result;
-pub mod rival;
-pub mod run;
-mod saved;
-pub mod scenario;
-pub mod schedule;
-pub mod selftest;
+mod addresses;
+mod error;
+
 pub mod stats;
-mod target;
-pub mod underway;
-pub mod up;
-mod written;
 
-pub use failure::Failure;
-pub use target::{Operator, Target, UP_JSON};
+pub mod import;
+
+pub mod data;
+
+pub mod load;
+
+pub mod design;
+
+pub mod result;
+
+pub mod system;
+
+pub mod observe;
+
+pub mod compare;
+
+pub mod target;
+
+pub mod measure;
+
+pub mod experiments;
+
+pub mod selftest;
+
+pub mod bench;
+
+pub mod report;
+
+pub mod cli;
+
+pub use addresses::{Operator, Target, UP_JSON};
+pub use error::Failure;

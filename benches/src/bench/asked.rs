@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::aside;
+use crate::result::attachments;
 
 /// One line: what is asked, the figure with its interval, and whether it is reached.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,7 +48,7 @@ const ALONE: &str = "registry, no batching";
 /// All that can be said of the outcomes that are in this folder.
 #[must_use]
 pub fn lines(folder: &Path) -> Vec<Line> {
-    let of = |name: &str| aside::read::<Value>(folder, &format!("{name}.json"));
+    let of = |name: &str| attachments::read::<Value>(folder, &format!("{name}.json"));
     let mut all = Vec::new();
     all.extend(of("read").iter().flat_map(read));
     all.extend(of("rivals").iter().flat_map(rivals));
@@ -200,7 +200,7 @@ mod tests {
             "cells": [cell(ALONE, 16, 0.7), cell(ALONE, 64, 1.19), cell(SHARED, 16, 1.3)],
             "memory": [{"restMib": 12.0, "peakMib": 101.0}],
         });
-        aside::write(folder.path(), "read.json", &outcome).unwrap();
+        attachments::write(folder.path(), "read.json", &outcome).unwrap();
         let good: Vec<bool> = lines(folder.path()).iter().map(|line| line.good).collect();
         // Without sharing at 16 and 64; with, at 16; its tail; memory at rest and under load.
         assert_eq!(good, [true, false, true, false, true, false]);

@@ -5,4 +5,5 @@ pub mod hot;
 pub mod month_end;
 pub mod normalisation;
 pub mod notify;
+pub mod spread;
 pub mod yardstick;

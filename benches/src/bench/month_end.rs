@@ -12,9 +12,9 @@ use postgres::Client;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::dataset::{connect, failed};
-use crate::up::{Instance, Options};
-use crate::{Failure, clock};
+use crate::Failure;
+use crate::data::{connect, failed};
+use crate::system::{Instance, Options, clock};
 use observer::Observer;
 pub use rounds::Outcome;
 

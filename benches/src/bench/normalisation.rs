@@ -10,9 +10,9 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
-use crate::arms::{self, Arm, Comparison, Plan};
-use crate::dataset::{Size, connect, failed};
-use crate::run::environment::Environment;
+use crate::data::{Size, connect, failed};
+use crate::experiments::paired::{self, Arm, Comparison, Plan};
+use crate::system::environment::Environment;
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,10 +71,10 @@ pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcom
     let (tables, views) = (|| stand(&url, true), || stand(&url, false));
     for prepare in [&tables as &dyn Fn() -> Result<(), Failure>, &views] {
         prepare()?;
-        arms::drive(&environment, plan.rate_per_s, 1, plan.seed)?;
+        paired::drive(&environment, plan.rate_per_s, 1, plan.seed)?;
     }
     let arm = |name, prepare| Arm { name, site: &environment, prepare };
-    let comparison = arms::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
+    let comparison = paired::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
     stand(&url, false)?;
     Ok(Outcome {
         at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),

@@ -12,11 +12,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::hot::Spread;
+use super::spread::Spread;
 use super::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::Machine;
-use crate::{Failure, up};
+use crate::{Failure, system};
 use scene::Scene;
 
 /// How long is measured, and at what rate.
@@ -100,8 +100,9 @@ impl std::fmt::Display for Outcome {
 
 /// Brings up a system of its own and measures.
 pub fn run(options: &Options) -> Result<Outcome, Failure> {
-    let up_options = up::Options { ephemeral: true, port_base: 0, release: options.release, ..up::Options::default() };
-    let instance = up::Instance::start(&up_options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
+    let up_options =
+        system::Options { ephemeral: true, port_base: 0, release: options.release, ..system::Options::default() };
+    let instance = system::Instance::start(&up_options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
     let mut scene = Scene::new(instance.target())?;
     let bare = sorted(bare::delays(&instance, &scene.database)?);
     eprintln!("Changing an API {} times a second …", options.rate);
@@ -140,7 +141,7 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
         p99_ms: quiet.p99_ms,
     };
     Ok(Outcome {
-        at: crate::saved::now(),
+        at: crate::measure::kept::now(),
         yardstick: "a commit, a listener that hears of it, one mail to the same server",
         machine: machine(),
         cells: [cell],

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::hot::Spread;
+use super::spread::Spread;
 
 /// In the shape of the others, with what doesn't apply left empty.
 #[derive(Clone, Debug, Serialize)]

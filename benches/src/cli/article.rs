@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::failure::Common;
-use crate::article::Options;
-use crate::{Failure, article, aside};
+use crate::Failure;
+use crate::experiments::article::{self, Options};
+use crate::result::attachments;
 
 #[derive(Debug, Args)]
 #[command(mut_arg("unoptimised", |arg| arg.hide(true)))]
@@ -40,7 +41,7 @@ pub(super) fn figures(args: &ArticleArgs) -> Result<ExitCode, Failure> {
         users: args.users,
         seed: args.common.seed,
     })?;
-    args.common.end(aside::ARTICLE, &figures)?;
+    args.common.end(attachments::ARTICLE, &figures)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::experiment::interruptible;
+use crate::Failure;
 use crate::bench::{hot, month_end, normalisation, notify};
-use crate::{Failure, aside};
+use crate::result::attachments;
 use args::{
     AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs, NotifyArgs, OverloadArgs,
 };
@@ -98,7 +99,7 @@ fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> 
     let plan = args.plan.plan(args.common.seed);
     let stop = interruptible()?;
     let outcome = normalisation::run(plan, !args.common.unoptimised, &stop)?;
-    let whole = args.common.end_if_whole(aside::NORMALISATION, &outcome, &stop);
+    let whole = args.common.end_if_whole(attachments::NORMALISATION, &outcome, &stop);
     done(whole)
 }
 

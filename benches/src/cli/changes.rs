@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Format, print_line};
 use crate::Failure;
-use crate::changes::{self, Options, catalogue};
+use crate::experiments::changes::{self, Options, catalogue};
 
 /// Weighs the catalogue of schema changes (benches/changes/*.sql): for each, which services must deploy together with it, with the published views in between
 /// and without them; what its owner gains, what the others lose, who must consent.

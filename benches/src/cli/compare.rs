@@ -1,13 +1,14 @@
 //! `lab probe` and `lab compare`.
 
+use crate::report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
 use super::{Format, print_line};
-use crate::contender::{TargetFile, probe};
 use crate::result::ResultFile;
+use crate::target::{TargetFile, probe};
 use crate::{Failure, compare};
 
 #[derive(Debug, Args)]
@@ -61,10 +62,10 @@ pub(super) fn compare_files(args: &CompareArgs) -> Result<ExitCode, Failure> {
     let results: Vec<ResultFile> = results.collect::<Result<_, _>>()?;
     let found = compare::compare(&results)?;
     if let Some(file) = &args.report {
-        found.write_page(&results, file)?;
+        report::write_comparison(&found, &results, file)?;
     }
     match args.format {
-        Format::Text => print_line(found.text().trim_end()),
+        Format::Text => print_line(report::comparison_text(&found).trim_end()),
         Format::Json => print_line(serde_json::json!(found)),
     }
     let broken = found.subjects.iter().any(|subject| subject.disqualified);

@@ -1,5 +1,7 @@
 //! `lab run` and `lab analyse`.
 
+use crate::experiments::foreign;
+use crate::measure::plan::Options;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,11 +10,12 @@ use std::sync::atomic::AtomicBool;
 use clap::{Args, ValueEnum};
 
 use super::{Format, print_line};
-use crate::contender::TargetFile;
-use crate::dataset::Size;
-use crate::experiment::Preset;
+use crate::data::Size;
+use crate::design::Preset;
+use crate::experiments::matrix;
 use crate::result::ResultFile;
-use crate::{Failure, report, run};
+use crate::target::TargetFile;
+use crate::{Failure, report};
 
 mod selftest;
 mod threshold;
@@ -51,7 +54,7 @@ pub(super) struct RunArgs {
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Folder that gets a folder for this run
-    #[arg(long, default_value = "results", value_name = "DIR", value_parser = crate::aside::folder)]
+    #[arg(long, default_value = "results", value_name = "DIR", value_parser = crate::result::attachments::folder)]
     results: PathBuf,
     /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
     #[arg(long, value_name = "FILE")]
@@ -112,7 +115,7 @@ pub(super) struct AnalyseArgs {
 /// Runs an experiment.
 pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
     let stop = interruptible()?;
-    let options = run::Options {
+    let options = Options {
         preset: args.preset,
         seed: args.seed,
         results: args.results.clone(),
@@ -125,21 +128,22 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
     let folder = match &args.target {
         Some(given) => {
             let target = TargetFile::find(given)?;
-            run::foreign::run(&options, &target, args.allow_partial, &stop)?
+            foreign::run(&options, &target, args.allow_partial, &stop)?
         }
-        None => run::run(&options, &stop)?,
+        None => matrix::run(&options, &stop)?,
     };
     end(folder, args.format, &args.fail_on)
 }
 
 /// Goes on with a run that ended early.
 pub(super) fn resume_experiment(args: &ResumeArgs) -> Result<ExitCode, Failure> {
-    end(run::resume(&args.folder, &interruptible()?)?, args.format, &args.fail_on)
+    end(matrix::resume(&args.folder, &interruptible()?)?, args.format, &args.fail_on)
 }
 
 /// Says what a run's folder holds.
 fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCode, Failure> {
     let result = read(&folder.join("result.json"))?;
+    report::write(&result, &folder.join("report.html"))?;
     say(&result, format);
     if format == Format::Text {
         print_line(format_args!(

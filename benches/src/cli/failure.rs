@@ -9,10 +9,12 @@ use serde::Serialize;
 
 use super::experiment::{Data, interruptible};
 use super::{Format, print_line};
-use crate::arms::Plan;
-use crate::experiment::Preset;
-use crate::outage::Break;
-use crate::{Failure, aside, outage, rival};
+use crate::design::Preset;
+use crate::experiments::composed;
+use crate::experiments::failure::{self, Break};
+use crate::experiments::paired::Plan;
+use crate::result::attachments;
+use crate::{Failure, report};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -48,7 +50,7 @@ pub(super) struct RivalArgs {
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
     stop_seconds: u64,
     /// Instead: drive both through the contract alone, compare, and keep results and page in this folder
-    #[arg(long, value_name = "DIR", value_parser = aside::folder, conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
+    #[arg(long, value_name = "DIR", value_parser = attachments::folder, conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
     as_target: Option<PathBuf>,
     /// With --as-target: how much to run
     #[arg(long, value_enum, default_value = "demo", requires = "as_target")]
@@ -86,7 +88,7 @@ pub(super) struct PlanArgs {
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Keep the outcome in this folder: its report shows it from then on
-    #[arg(long, value_name = "DIR", value_parser = aside::folder)]
+    #[arg(long, value_name = "DIR", value_parser = attachments::folder)]
     save: Option<PathBuf>,
     /// Seed of the data and the requests
     #[arg(long, default_value_t = 1)]
@@ -136,7 +138,7 @@ pub(super) fn keep_and_say<T: Serialize + std::fmt::Display>(
     // First: what can't be written was measured all the same.
     say(format, &outcome.to_string(), outcome);
     if let Some(folder) = save {
-        aside::write(folder, name, outcome)?;
+        attachments::write(folder, name, outcome)?;
         eprintln!("Kept: {}", folder.join(name).display());
     }
     Ok(())
@@ -151,7 +153,7 @@ fn say(format: Format, text: &str, outcome: &impl Serialize) {
 
 /// Breaks one part after the other.
 pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
-    let options = outage::Options {
+    let options = failure::Options {
         breaks: if args.only.is_empty() { Break::all() } else { args.only.clone() },
         seconds: args.seconds,
         rate_per_s: args.rate,
@@ -159,9 +161,9 @@ pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
         optimised: !args.common.unoptimised,
     };
     let stop = interruptible()?;
-    let matrix = outage::run(&options, &stop)?;
-    args.common.end_if_whole(aside::FAILURE, &matrix, &stop)?;
-    let sound = matrix.rows.iter().all(outage::Row::is_sound);
+    let matrix = failure::run(&options, &stop)?;
+    args.common.end_if_whole(attachments::FAILURE, &matrix, &stop)?;
+    let sound = matrix.rows.iter().all(failure::Row::is_sound);
     Ok(ExitCode::from(u8::from(!sound)))
 }
 
@@ -170,33 +172,39 @@ pub(super) fn measure_rival(args: &RivalArgs) -> Result<ExitCode, Failure> {
     if let Some(folder) = &args.as_target {
         return drive_rival(args, folder);
     }
-    let options = rival::Options {
+    let options = composed::Options {
         plan: args.plan.plan(args.common.seed),
         stop_s: args.stop_seconds,
         optimised: !args.common.unoptimised,
     };
     let stop = interruptible()?;
     let outcome = match args.rival {
-        RivalName::Composed => rival::composed(&options, &stop)?,
+        RivalName::Composed => composed::composed(&options, &stop)?,
     };
-    args.common.end_if_whole(aside::RIVAL, &outcome, &stop)?;
+    args.common.end_if_whole(attachments::RIVAL, &outcome, &stop)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Both as anybody's systems. Exit code 1 where one lost an acknowledged write.
 fn drive_rival(args: &RivalArgs, folder: &Path) -> Result<ExitCode, Failure> {
-    let options = rival::AsTarget {
+    let options = composed::AsTarget {
         preset: args.preset,
         size: args.data.size(),
         seed: args.common.seed,
         optimised: !args.common.unoptimised,
         folder: folder.to_owned(),
     };
-    let found = match args.rival {
-        RivalName::Composed => rival::as_target(&options, &interruptible()?)?,
+    let (found, results) = match args.rival {
+        RivalName::Composed => composed::as_target(&options, &interruptible()?)?,
     };
-    say(args.common.format, &found.text(), &found);
-    eprintln!("Kept: {}", folder.join("compare.html").display());
+    for result in &results {
+        let label = result.target.as_ref().map_or_else(String::new, |target| target.label.replace(' ', "-"));
+        report::write(result, &folder.join(label).join("report.html"))?;
+    }
+    let page = folder.join("compare.html");
+    report::write_comparison(&found, &results, &page)?;
+    say(args.common.format, &report::comparison_text(&found), &found);
+    eprintln!("Kept: {}", page.display());
     let broken = found.subjects.iter().any(|subject| subject.disqualified);
     Ok(ExitCode::from(u8::from(broken)))
 }
@@ -227,7 +235,7 @@ mod tests {
         common.end_if_whole("a.json", &"whole", &stop).unwrap();
         stop.store(true, Ordering::Relaxed);
         assert!(common.end_if_whole("a.json", &"half", &stop).is_err());
-        let kept: Option<String> = aside::read(folder.path(), "a.json");
+        let kept: Option<String> = attachments::read(folder.path(), "a.json");
         assert_eq!(kept.as_deref(), Some("whole"));
     }
 }

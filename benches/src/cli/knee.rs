@@ -1,5 +1,7 @@
 //! `lab knee` and `lab export`.
 
+use crate::measure::knee;
+use crate::measure::plan::Options;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -7,7 +9,9 @@ use clap::Args;
 
 use super::experiment::{Data, interruptible};
 use super::{Format, print_line};
-use crate::{Failure, export, run};
+use crate::Failure;
+use crate::experiments::matrix;
+use crate::system::export;
 
 #[derive(Debug, Args)]
 pub(super) struct KneeArgs {
@@ -58,8 +62,8 @@ pub(super) struct ExportArgs {
 
 /// Ramps services, one by one, until each bends.
 pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
-    let options = run::Options {
-        preset: crate::experiment::Preset::Quick,
+    let options = Options {
+        preset: crate::design::Preset::Quick,
         seed: args.seed,
         results: PathBuf::new(),
         workload: args.workload.clone(),
@@ -69,7 +73,7 @@ pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
         rates_from: None,
     };
     let stop = interruptible()?;
-    let knees = run::knee(&options, &args.services, &stop, |step| {
+    let knees = knee::knee(&options, &args.services, &stop, |step| {
         if args.format == Format::Text {
             print_line(step);
         }
@@ -81,14 +85,14 @@ pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
         }
     }
     if args.save {
-        run::save_knees(&args.results, &knees)?;
+        matrix::save_knees(&args.results, &knees)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Prints ids, tokens and URLs.
 pub(super) fn export_ids(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let up_json = crate::clock::up_json(args.target.as_deref(), &super::home_for(args.target.as_deref())?);
+    let up_json = crate::system::clock::up_json(args.target.as_deref(), &super::home_for(args.target.as_deref())?);
     let fill = args.generate.then(|| (args.data.size(), args.seed));
     let exported = export::export(&up_json, fill, args.organisations)?;
     print_line(&exported);

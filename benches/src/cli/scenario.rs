@@ -7,7 +7,9 @@ use clap::{Args, Subcommand};
 use super::experiment::interruptible;
 use super::failure::Common;
 use super::print_line;
-use crate::{Failure, aside, changes, dial, ladder, scenario, underway};
+use crate::Failure;
+use crate::experiments::{changes, ladder, pressure, scenario, schema_change};
+use crate::result::attachments;
 
 /// Play known harms of a shared database, their controls and their remedies.
 #[derive(Debug, Args)]
@@ -63,7 +65,7 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         let verdict = if one.passed { "as expected" } else { "NOT AS EXPECTED" };
         eprintln!("{:4} {verdict}", one.id);
     })?;
-    args.common.end_if_whole(aside::SCENARIOS, &played, &stop)?;
+    args.common.end_if_whole(attachments::SCENARIOS, &played, &stop)?;
     Ok(ExitCode::from(u8::from(!played.passed())))
 }
 
@@ -101,7 +103,7 @@ pub(super) fn climb(args: &LadderArgs) -> Result<ExitCode, Failure> {
     };
     let stop = interruptible()?;
     let climbed = ladder::run_all(&options, &stop)?;
-    args.common.end_if_whole(aside::LADDER, &climbed, &stop)?;
+    args.common.end_if_whole(attachments::LADDER, &climbed, &stop)?;
     let sound = climbed.ladders.iter().all(ladder::LadderResult::sound);
     Ok(ExitCode::from(u8::from(!sound)))
 }
@@ -114,7 +116,7 @@ Example, four replicates (about 5 min):
 pub(super) struct DialArgs {
     /// Only these (repeatable) [default: all]
     #[arg(long, value_enum, value_name = "DIAL")]
-    only: Vec<dial::Dial>,
+    only: Vec<pressure::Dial>,
     /// How often every level is measured
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     replicates: u32,
@@ -130,8 +132,8 @@ pub(super) struct DialArgs {
 
 /// Turns the dials.
 pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
-    let options = dial::Options {
-        dials: if args.only.is_empty() { dial::Dial::ALL.to_vec() } else { args.only.clone() },
+    let options = pressure::Options {
+        dials: if args.only.is_empty() { pressure::Dial::ALL.to_vec() } else { args.only.clone() },
         replicates: args.replicates as usize,
         seconds: args.seconds,
         rate_per_s: args.rate,
@@ -139,8 +141,8 @@ pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
         optimised: !args.common.unoptimised,
     };
     let stop = interruptible()?;
-    let dials = dial::run(&options, &stop)?;
-    args.common.end_if_whole(aside::DIALS, &dials, &stop)?;
+    let dials = pressure::run(&options, &stop)?;
+    args.common.end_if_whole(attachments::DIALS, &dials, &stop)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -164,14 +166,14 @@ pub(super) struct SchemaChangeArgs {
 
 /// Changes the schema while the services run.
 pub(super) fn change(args: &SchemaChangeArgs) -> Result<ExitCode, Failure> {
-    let options = underway::Options {
+    let options = schema_change::Options {
         changes: changes::catalogue::chosen(&args.names)?,
         rate_per_s: args.rate,
         seed: args.common.seed,
         optimised: !args.common.unoptimised,
     };
     let stop = interruptible()?;
-    let changed = underway::run(&options, &stop)?;
-    args.common.end_if_whole(aside::SCHEMA_CHANGE, &changed, &stop)?;
+    let changed = schema_change::run(&options, &stop)?;
+    args.common.end_if_whole(attachments::SCHEMA_CHANGE, &changed, &stop)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -5,12 +5,9 @@
 //! compared at all.
 
 mod lines;
-mod page;
 mod refuse;
-mod text;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -141,10 +138,10 @@ fn broken(error: crate::stats::MalformedHistogram) -> Failure {
 }
 
 fn subject(result: &ResultFile) -> Result<Subject, Failure> {
-    let together = result.counted().any(|cell| cell.cell == crate::experiment::Cell::All);
+    let together = result.counted().any(|cell| cell.cell == crate::design::Cell::All);
     let mut sums: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for cell in result.counted() {
-        use crate::experiment::Cell;
+        use crate::design::Cell;
         let wanted = match cell.cell {
             Cell::All => together,
             Cell::Alone { .. } => !together,
@@ -186,23 +183,6 @@ fn notes(base: &ResultFile, other: &ResultFile) -> Vec<String> {
         }
     }
     notes
-}
-
-impl Comparison {
-    /// For people.
-    #[must_use]
-    pub fn text(&self) -> String {
-        text::text(self)
-    }
-
-    /// One page without network; `results` are those that were compared, for their matrices.
-    ///
-    /// # Errors
-    /// When it can't be written.
-    pub fn write_page(&self, results: &[ResultFile], file: &Path) -> Result<(), Failure> {
-        std::fs::write(file, page::page(self, results))
-            .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
-    }
 }
 
 #[cfg(test)]

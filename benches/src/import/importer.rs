@@ -1,5 +1,6 @@
 //! Everything of one provider, from sign-up to its last API.
 
+use super::summary::Outcome;
 use serde_json::json;
 
 use super::client::{Client, Request, Unreachable};
@@ -11,17 +12,6 @@ use super::session::{Services, Session};
 
 /// The payment provider's test card that pays: imported organisations are not real ones.
 const TEST_CARD: &str = "pm_card_visa";
-
-/// What became of one row.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was created now.
-    Imported,
-    /// It was there.
-    Present,
-    /// It can't go in, for this reason.
-    Refused(String),
-}
 
 /// What all organisations share.
 pub struct Importer {

@@ -131,8 +131,8 @@ fn version(text: &str) -> (i64, i64) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalogue;
     use super::*;
+    use crate::import::catalogue;
 
     fn rows(lines: &str) -> Vec<Row> {
         catalogue::parse(lines.as_bytes()).unwrap()

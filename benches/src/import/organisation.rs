@@ -5,11 +5,11 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Value, json};
 
 use super::client::Unreachable;
-use super::importer::Outcome;
 use super::mapping::{Api, Tenant};
 use super::people::Seed;
 use super::plans::{Needs, Plans};
 use super::session::{Session, all};
+use super::summary::Outcome;
 
 /// An id, or why there is none.
 type Found = Result<String, String>;

@@ -138,8 +138,8 @@ impl Plan {
 mod tests {
     use serde_json::json;
 
-    use super::super::{catalogue, mapping};
     use super::*;
+    use crate::import::{catalogue, mapping};
 
     fn plans() -> Plans {
         let plan = |code: &str, limits: [Option<u32>; 4], monthly, units: [u32; 4]| Plan {

@@ -5,7 +5,16 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::importer::Outcome;
+/// What became of one row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was created now.
+    Imported,
+    /// It was there.
+    Present,
+    /// It can't go in, for this reason.
+    Refused(String),
+}
 
 /// How many went in, and which didn't.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]

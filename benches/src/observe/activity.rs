@@ -8,19 +8,15 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Row};
 
-use super::apportion::Blame;
-use super::cpu::{CpuTimes, backend_cpu_s, thread_cpu_s};
+use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::meter::Meter;
-use super::service_of;
+use super::states::{Activity, States, party};
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 
 const GAP: Duration = Duration::from_millis(100);
 /// How long a window of the timeline and of apportioning is.
 const WINDOW: Duration = Duration::from_secs(1);
-
-/// Postgres's own processes, together.
-pub const BACKGROUND: &str = "background";
 
 const BACKENDS: &str = "
     select a.pid, a.usename::text as role, a.backend_type = 'client backend' as client,
@@ -28,26 +24,6 @@ const BACKENDS: &str = "
         case when a.wait_event like 'WAL%' then 'WAL' else coalesce(a.wait_event_type, 'CPU') end as class
     from pg_catalog.pg_stat_activity a
     where a.pid <> pg_catalog.pg_backend_pid() and a.application_name <> 'govrnanza-observer'";
-
-/// Mean number of active sessions, by service and wait class.
-pub type Activity = BTreeMap<String, BTreeMap<String, f64>>;
-
-/// What the loop saw.
-#[derive(Default)]
-pub struct States {
-    /// Over the whole cell.
-    pub activity: Activity,
-    /// Second by second.
-    pub timeline: Vec<Activity>,
-    /// Backends' processor times by service.
-    pub backends: BTreeMap<String, CpuTimes>,
-    /// The services' own processes' processor times.
-    pub processes: BTreeMap<String, CpuTimes>,
-    /// Who waited because of whom for what has no owner.
-    pub apportioned: Blame,
-    /// What the loop's thread cost, and what its backend did.
-    pub cost: (f64, f64),
-}
 
 /// The running loop.
 pub struct StateLoop {
@@ -136,9 +112,4 @@ impl Counts {
         };
         self.sums.into_iter().map(|(service, classes)| (service, of(classes))).collect()
     }
-}
-
-fn party(row: &Row) -> String {
-    let role: Option<String> = row.get("role");
-    role.filter(|_| row.get("client")).map_or_else(|| BACKGROUND.to_owned(), |role| service_of(&role).to_owned())
 }

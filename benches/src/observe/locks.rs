@@ -7,12 +7,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rand::Rng;
-use schema::blame::{Entry, Ledger, sample::Sampler};
+use schema::blame::sample::Sampler;
+use schema::blame::{Entry, Ledger};
 
 use super::cpu::{backend_cpu_s, thread_cpu_s};
-use super::service_of;
+use super::states::service_of;
 use crate::Failure;
-use crate::dataset::connect;
+use crate::data::connect;
 use crate::result::LedgerResult;
 
 /// Mean gap between two samples.

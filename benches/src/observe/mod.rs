@@ -6,6 +6,7 @@ pub(crate) mod cpu;
 mod locks;
 mod meter;
 mod statements;
+mod states;
 
 pub use activity::StateLoop;
 pub use cpu::{CpuClock, Machine, machine};
@@ -16,7 +17,8 @@ use std::collections::BTreeMap;
 
 use crate::Failure;
 use crate::result::{LedgerResult, RoleCost};
-use activity::States;
+use states::States;
+pub use states::service_of;
 
 /// Everything seen during one cell.
 #[derive(Clone, Debug, Default)]
@@ -90,21 +92,5 @@ impl Observer {
             cost.process_run_queue_s = run_queue_s;
         }
         Ok(seen)
-    }
-}
-
-/// `<service>_reader` and `<service>_writer` are one service to the matrix; any other role is itself.
-#[must_use]
-pub fn service_of(role: &str) -> &str {
-    role.strip_suffix("_reader").or_else(|| role.strip_suffix("_writer")).unwrap_or(role)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn readers_and_writers_are_their_service() {
-        assert_eq!(super::service_of("registry_reader"), "registry");
-        assert_eq!(super::service_of("billing_writer"), "billing");
-        assert_eq!(super::service_of("postgres"), "postgres");
     }
 }

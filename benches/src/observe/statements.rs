@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use super::service_of;
+use super::states::service_of;
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 use crate::result::RoleCost;
 
 const BY_ROLE: &str = "

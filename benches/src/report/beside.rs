@@ -5,12 +5,12 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{capital, escape, through, traits};
-use crate::arms::Comparison;
-use crate::article::{Figures, SLIP};
 use crate::bench::normalisation;
-use crate::outage::FailureMatrix;
-use crate::result::ResultFile;
-use crate::{aside, rival};
+use crate::experiments::article::{Figures, SLIP};
+use crate::experiments::composed;
+use crate::experiments::failure::FailureMatrix;
+use crate::experiments::paired::Comparison;
+use crate::result::{ResultFile, attachments};
 
 /// All of it; nothing for a system that isn't ours.
 pub fn section(result: &ResultFile, folder: &Path) -> String {
@@ -25,22 +25,22 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
     let mut out = traits::section(result, folder);
     out += &through::section(result, folder);
     out += &found(
-        aside::read(folder, aside::FAILURE).map(|of| failure(&of)),
+        attachments::read(folder, attachments::FAILURE).map(|of| failure(&of)),
         "When a part fails",
         "lab failure --save FOLDER",
     );
     out += &found(
-        aside::read(folder, aside::RIVAL).map(|of| composed(&of)),
+        attachments::read(folder, attachments::RIVAL).map(|of| composed(&of)),
         "One statement beside three calls",
         "lab rival composed --save FOLDER",
     );
     out += &found(
-        aside::read(folder, aside::NORMALISATION).map(|of| tax(&of)),
+        attachments::read(folder, attachments::NORMALISATION).map(|of| tax(&of)),
         "The normalisation tax",
         "lab bench normalisation --save FOLDER",
     );
     out += &found(
-        aside::read(folder, aside::ARTICLE).map(|of| article(&of)),
+        attachments::read(folder, attachments::ARTICLE).map(|of| article(&of)),
         "The article's figures",
         "lab article-figures --save FOLDER",
     );
@@ -111,7 +111,7 @@ fn comparison(of: &Comparison) -> String {
     out
 }
 
-fn composed(of: &rival::Outcome) -> String {
+fn composed(of: &composed::Outcome) -> String {
     let mut out =
         format!("<section id=\"rival\"><h2>One statement beside three calls</h2>{}<ul>", comparison(&of.comparison));
     for away in &of.away {

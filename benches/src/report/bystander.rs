@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{capital, escape, ratio};
-use crate::experiment::Cell;
+use crate::design::Cell;
 use crate::result::{Arm, Metric, ResultFile, estimate, pooled};
 use crate::stats::{Estimate, Histogram, holm, minimum_detectable_effect};
 

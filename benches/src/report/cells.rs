@@ -6,10 +6,9 @@ use std::path::Path;
 
 use super::through::ladder;
 use super::{capital, closure, curve, escape};
-use crate::aside;
-use crate::experiment::Cell;
-use crate::ladder::Ladders;
-use crate::result::{ALONE, Arm, Arms, CellResult, Closure, ResultFile, arms};
+use crate::design::Cell;
+use crate::experiments::ladder::Ladders;
+use crate::result::{ALONE, Arm, Arms, CellResult, Closure, ResultFile, arms, attachments};
 
 /// Every pair, folded away until asked for.
 pub fn section(result: &ResultFile, folder: &Path) -> String {
@@ -18,7 +17,7 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
     pairs.sort();
     pairs.dedup();
     let arms = arms(&result.cells).unwrap_or_default();
-    let ladders: Option<Ladders> = aside::read(folder, aside::LADDER);
+    let ladders: Option<Ladders> = attachments::read(folder, attachments::LADDER);
     let mut out = String::from(
         "<section><h2>Every pair</h2><p>Dots: each line is one replicate, alone on the left, together on the right. Curve: together ÷ alone at \
          every quantile, with the 95 % band of the replicates.</p>\n",

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::{capital, escape};
-use crate::changes::outcome::{Agreement, Outcome};
-use crate::changes::stories::Story;
-use crate::changes::weigh::World;
+use crate::experiments::changes::outcome::{Agreement, Outcome};
+use crate::experiments::changes::stories::Story;
+use crate::experiments::changes::weigh::World;
 
 /// The outcome that was committed: it has no times in it, so it doesn't depend on the machine.
 const REFERENCE: &str = include_str!("../../results/reference/changes.json");

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::sankey::{Flow, sankey};
 use super::words::{cause, cause_class, resource, resource_class};
 use super::{capital, escape};
-use crate::experiment::Cell;
+use crate::design::Cell;
 use crate::result::{CellResult, ResultFile};
 
 /// Lines shown at the most.

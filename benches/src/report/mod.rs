@@ -5,6 +5,8 @@ mod bystander;
 mod cells;
 mod changes;
 mod closure;
+mod compare_page;
+mod compare_text;
 mod cost;
 mod curve;
 mod headline;
@@ -22,8 +24,10 @@ mod words;
 use std::path::Path;
 
 use crate::Failure;
+use crate::compare::Comparison;
 use crate::result::{Entry, Matrix, Metric, ResultFile};
 
+pub use compare_text::text as comparison_text;
 pub use headline::headline;
 pub(crate) use heatmap::{LEGEND, carries, grid};
 pub(crate) use page::STYLE;
@@ -33,6 +37,15 @@ pub use text::text;
 pub fn write(result: &ResultFile, file: &Path) -> Result<(), Failure> {
     let folder = file.parent().unwrap_or(Path::new(""));
     std::fs::write(file, page::page(result, folder))
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
+}
+
+/// Writes the page of a comparison; `results` are those that were compared, for their matrices.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write_comparison(found: &Comparison, results: &[ResultFile], file: &Path) -> Result<(), Failure> {
+    std::fs::write(file, compare_page::page(found, results))
         .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 

@@ -3,10 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::headline::SENTENCES;
-use super::{
-    beside, bystander, capital, cells, closure, cost, escape, headline, heatmap, ledger, ratio, stress, together,
-};
+use super::headline::{SENTENCES, headline};
+use super::{beside, bystander, capital, cells, closure, cost, escape, heatmap, ledger, ratio, stress, together};
 use crate::result::{Metric, ResultFile};
 
 /// The look of every page.

@@ -8,10 +8,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{capital, escape};
-use crate::aside;
-use crate::result::ResultFile;
-use crate::scenario::{ArmResult, Scenarios};
-use crate::underway::{Effect, SchemaChanges};
+use crate::experiments::scenario::{ArmResult, Scenarios};
+use crate::experiments::schema_change::{Effect, SchemaChanges};
+use crate::result::{ResultFile, attachments};
 
 /// All four; each that is missing is named with the command that makes it.
 pub fn section(result: &ResultFile, folder: &Path) -> String {
@@ -21,19 +20,19 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
         })
     };
     found(
-        aside::read(folder, aside::LADDER).map(|of| ladder::section(&of)),
+        attachments::read(folder, attachments::LADDER).map(|of| ladder::section(&of)),
         "What would another architecture buy?",
         "lab ladder --save FOLDER",
     ) + &found(
-        aside::read(folder, aside::SCENARIOS).map(|of| scenarios(&of)),
+        attachments::read(folder, attachments::SCENARIOS).map(|of| scenarios(&of)),
         "Known harms, and what helps",
         "lab scenario run all --save FOLDER",
     ) + &found(
-        aside::read(folder, aside::DIALS).map(|of| dials::section(&of, result)),
+        attachments::read(folder, attachments::DIALS).map(|of| dials::section(&of, result)),
         "Who feels which pressure",
         "lab dials --save FOLDER",
     ) + &found(
-        aside::read(folder, aside::SCHEMA_CHANGE).map(|of| changes(&of)),
+        attachments::read(folder, attachments::SCHEMA_CHANGE).map(|of| changes(&of)),
         "Changing the schema while everybody is at work",
         "lab schema-change --save FOLDER",
     )

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{capital, escape};
-use crate::experiment::Cell;
+use crate::design::Cell;
 use crate::result::{Delay, ResultFile};
 
 /// Wait classes in the order they are stacked; anything else is `other`.

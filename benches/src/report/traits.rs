@@ -6,10 +6,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::{capital, escape};
-use crate::aside;
 use crate::bench::normalisation;
-use crate::outage::FailureMatrix;
-use crate::result::{Metric, ResultFile};
+use crate::experiments::failure::FailureMatrix;
+use crate::result::{Metric, ResultFile, attachments};
 
 /// What each service publishes, by its owner.
 const VIEWS: [(&str, &str); 5] = [
@@ -54,7 +53,7 @@ pub fn section(result: &ResultFile, folder: &Path) -> String {
 }
 
 fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
-    let failures: Option<FailureMatrix> = aside::read(folder, aside::FAILURE);
+    let failures: Option<FailureMatrix> = attachments::read(folder, attachments::FAILURE);
     let foreign = "tables that another service's role may write";
     let writable = result.correctness.get(foreign);
     let (grants, pairs) = edges();
@@ -127,7 +126,7 @@ fn edges() -> (usize, usize) {
 }
 
 fn is_service(name: &str) -> bool {
-    crate::up::services::names().any(|service| service == name)
+    crate::system::services::names().any(|service| service == name)
 }
 
 /// The least that any other service answered while one was stopped.
@@ -172,7 +171,7 @@ fn common_fate(of: &FailureMatrix) -> Option<String> {
 }
 
 fn tax(folder: &Path) -> String {
-    let outcome: Option<normalisation::Outcome> = aside::read(folder, aside::NORMALISATION);
+    let outcome: Option<normalisation::Outcome> = attachments::read(folder, attachments::NORMALISATION);
     let ratio =
         outcome.and_then(|of| of.comparison.ratios.into_iter().find(|ratio| ratio.metric == "p50" && ratio.resolved));
     ratio.map_or_else(String::new, |ratio| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// The machine, as far as it matters.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -100,4 +101,69 @@ pub struct SelfTest {
     /// When, RFC 3339.
     #[serde(default)]
     pub at: Option<String>,
+}
+
+/// What a result says of the target that it was measured at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetInfo {
+    /// What its team calls it.
+    pub label: String,
+    /// Whether it ran by itself before and went on after: such a run can't be resumed, nor its data put back.
+    pub foreign: bool,
+    /// The contract it was asked by: see [`contract`].
+    pub contract: String,
+    /// `B0` to `B3`, those that held.
+    pub levels: Vec<String>,
+    /// What the probe found.
+    pub conformance: Vec<Check>,
+    /// Operations of the workload that it doesn't have, as `service: operation`; their share went to the others.
+    pub missing: Vec<String>,
+}
+
+impl TargetInfo {
+    /// Our own system, which is started for a run and tells everything.
+    #[must_use]
+    pub fn ours() -> Self {
+        Self {
+            label: "shared database".into(),
+            foreign: false,
+            contract: contract(),
+            levels: ["B0", "B1", "B2", "B3"].map(str::to_owned).into(),
+            conformance: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+}
+
+/// One thing looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Check {
+    /// The service.
+    pub service: String,
+    /// What is wanted.
+    pub wanted: String,
+    /// The workload's operation that can't be measured without it, if there is one.
+    pub operation: Option<String>,
+    /// What came instead; null where it is as wanted.
+    pub found: Option<String>,
+}
+
+/// The contract's files, hashed: two results are compared by it.
+#[must_use]
+pub fn contract() -> String {
+    let files = [
+        include_str!("../../../docs/contract/account.yaml"),
+        include_str!("../../../docs/contract/profile.yaml"),
+        include_str!("../../../docs/contract/registry.yaml"),
+        include_str!("../../../docs/contract/billing.yaml"),
+        include_str!("../../../docs/contract/notification.yaml"),
+    ];
+    let mut digest = Sha256::new();
+    for file in files {
+        digest.update(file.as_bytes());
+    }
+    let bytes = digest.finalize();
+    bytes.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! In whose company a service is in a cell: the arms that are compared.
 
-use crate::experiment::Cell;
+use crate::design::Cell;
 
 /// By itself: the denominator.
 pub const ALONE: &str = "alone";

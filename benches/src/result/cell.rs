@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schema::blame::Entry as LedgerEntry;
 use serde::{Deserialize, Serialize};
 
-use crate::driver::{Outcome, ServiceRecord};
-use crate::experiment::Cell;
+use crate::design::Cell;
+use crate::load::driver::{Outcome, ServiceRecord};
 use crate::stats::{Histogram, MalformedHistogram};
 
 /// One cell of one replicate.

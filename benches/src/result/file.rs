@@ -5,12 +5,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::about::{Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo};
+use super::about::{Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo};
 use super::cell::CellResult;
 use super::matrix::{Matrix, analyse};
-use crate::contender::TargetInfo;
-use crate::experiment::Preset;
-use crate::schedule::Workload;
+use crate::design::Preset;
+use crate::load::schedule::Workload;
 use crate::stats::MalformedHistogram;
 
 /// Version of the shapes in this file.
@@ -160,6 +159,6 @@ impl ResultFile {
     /// When the folder can't be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string(self).map_err(std::io::Error::other)?;
-        crate::aside::replace(path, &text)
+        crate::result::attachments::replace(path, &text)
     }
 }

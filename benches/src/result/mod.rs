@@ -2,13 +2,14 @@
 
 mod about;
 mod arms;
+pub mod attachments;
 mod cell;
 mod closure;
 mod file;
 mod growth;
 mod matrix;
 
-pub use about::{Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo};
+pub use about::{Check, Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo, contract};
 pub(crate) use arms::{ALONE, beside, is_company};
 pub use cell::{Apportioned, CellResult, LedgerResult, Resource, RoleCost, ServiceResult};
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};

@@ -7,9 +7,9 @@ use schema::blame::{Cause, Entry};
 use super::injected::{
     AGGRESSOR, MIGRATION, VICTIM, Watch, as_role, in_background, inject, overlap, set_up, wait_for_waiters,
 };
-use super::outcome;
+use super::outcome::outcome;
 use crate::Failure;
-use crate::dataset::failed;
+use crate::data::failed;
 use crate::result::SelfTest;
 
 /// Waits that an estimate needs.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outcome;
+use super::outcome::outcome;
 use super::stub::{Law, Stub};
 use crate::Failure;
-use crate::driver::{self, Call, Load, Method, ServiceRecord, Settings};
+use crate::load::driver::{self, Call, Load, Method, ServiceRecord, Settings};
+use crate::load::schedule::{Arrival, Endpoint, ServiceWorkload, Zipf, poisson};
 use crate::result::SelfTest;
-use crate::schedule::{Arrival, Endpoint, ServiceWorkload, Zipf, poisson};
 use crate::stats::Histogram;
 
 /// How far a quantile may be off.

@@ -9,7 +9,7 @@ use schema::blame::sample::Sampler;
 use schema::blame::{Entry, Ledger};
 
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 
 const SET_UP: &str = "
     drop table if exists lab_rows;

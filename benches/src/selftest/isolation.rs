@@ -2,12 +2,13 @@
 
 use schema::{DATABASE, Passwords};
 
-use super::outcome;
+use super::outcome::outcome;
 use crate::Failure;
-use crate::dataset::Size;
-use crate::ladder::{Effort, FilledCluster, Grounds, copy, replicate, result};
+use crate::data::Size;
+use crate::experiments::ladder::{Effort, Grounds, replicate, result};
+use crate::experiments::scenario::{Played, Scenario, Stage, choose, drop_schemas, play, sql};
 use crate::result::{Resource, SelfTest};
-use crate::scenario::{Played, Scenario, Stage, choose, drop_schemas, play, sql};
+use crate::system::copies::{FilledCluster, copy};
 
 /// Enough for scenarios that bring their own tables.
 const SIZE: Size = Size { apis: 500, organisations: 48 };

@@ -2,9 +2,9 @@
 
 use postgres::Client;
 
-use super::outcome;
+use super::outcome::outcome;
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 use crate::result::SelfTest;
 
 /// (what an open transaction has done to the parent, its statement, whether the child's insert then waits).

@@ -9,7 +9,9 @@ mod injected;
 mod isolation;
 mod keys;
 mod nulls;
+
 mod others;
+mod outcome;
 mod processors;
 mod repeats;
 mod stub;
@@ -19,14 +21,13 @@ mod watching;
 
 pub use driver::reach as driver_ceiling;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use schema::cluster::{Cluster, ClusterOptions};
 
+use crate::Failure;
 use crate::result::SelfTest;
-use crate::{Failure, saved};
 
 /// What can be tested, in the order it is: the short ones, and those that need the whole system and minutes.
 pub const SHORT: [&str; 10] = ["V1", "V2", "V3", "V4", "V8", "V6", "V7", "V9", "V11", "ceiling"];
@@ -115,36 +116,4 @@ fn on_a_cluster(wants: &dyn Fn(&'static str) -> bool, note: &mut dyn FnMut(SelfT
         note(test(url)?);
     }
     Ok(())
-}
-
-/// Name of the file in a results folder that says what the tests said last on this machine.
-const SAVED: &str = "selftest.json";
-
-/// Keeps the outcome for the runs to come in this results folder, beside what other tests said before.
-///
-/// # Errors
-/// When it can't be written.
-pub fn save(results: &Path, tests: &[SelfTest]) -> Result<(), Failure> {
-    let (before, _) = newest(results).unwrap_or_default();
-    let again = |old: &SelfTest| tests.iter().any(|new| new.id == old.id);
-    let mut all: Vec<SelfTest> = before.into_iter().filter(|old| !again(old)).collect();
-    all.extend(tests.iter().cloned());
-    all.sort_by_key(|test| {
-        let id = test.id.split(' ').next().unwrap_or_default().to_owned();
-        let number = id.trim_start_matches('V').parse::<u32>().unwrap_or(u32::MAX);
-        (number, test.id.clone())
-    });
-    saved::keep(results, SAVED, &all)
-}
-
-/// What the tests said last on this very machine, and when; nothing where they never ran or ran elsewhere.
-#[must_use]
-pub fn newest(results: &Path) -> Option<(Vec<SelfTest>, Option<String>)> {
-    let (tests, at) = saved::newest(results, SAVED)?;
-    Some((tests, Some(at)))
-}
-
-/// A test's outcome.
-fn outcome(id: &str, pass: Option<bool>, found: String) -> SelfTest {
-    SelfTest { id: id.into(), found, pass, at: Some(saved::now()) }
 }

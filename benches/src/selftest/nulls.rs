@@ -6,11 +6,11 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::Rng as _;
 
-use super::outcome;
+use super::outcome::outcome;
 use super::system::{System, stopped};
 use crate::Failure;
+use crate::load::schedule::stream;
 use crate::result::SelfTest;
-use crate::schedule::stream;
 use crate::stats::{Estimate, holm, paired_ratio, share_at_most};
 
 /// As many as the lab's smallest claim needs.

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::injected::as_role;
-use super::outcome;
+use super::outcome::outcome;
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 use crate::observe::StateLoop;
 use crate::result::{Resource, SelfTest};
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::outcome;
+use super::outcome::outcome;
 use crate::Failure;
+use crate::experiments::matrix::Rig;
 use crate::result::{Entry, Matrix, Metric, SelfTest};
-use crate::run::Rig;
 use crate::stats::{Estimate, holm, spearman};
 
 /// As many as the lab's smallest claim needs.

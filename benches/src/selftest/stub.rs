@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rand::seq::SliceRandom;
 
 use crate::Failure;
-use crate::schedule::stream;
+use crate::load::schedule::stream;
 
 /// Exponential delays, and a stall: nothing is answered during the first `stall` of every `cycle`.
 #[derive(Clone, Copy, Debug)]

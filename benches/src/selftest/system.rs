@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::Failure;
-use crate::dataset::Size;
-use crate::driver::{self, ServiceRecord, Settings};
+use crate::data::Size;
+use crate::load::driver::{self, ServiceRecord, Settings};
+use crate::load::schedule::{MATRIX, Workload};
+use crate::measure::cell::loads;
+use crate::measure::plan::schedule_seed;
 use crate::result::ServiceInfo;
-use crate::run::cell::loads;
-use crate::run::environment::Environment;
-use crate::run::{MATRIX, schedule_seed};
-use crate::schedule::Workload;
+use crate::system::environment::Environment;
 
 /// Requests that warm connections up before each measured part.
 const SETTLE: Duration = Duration::from_millis(80);
@@ -45,7 +45,7 @@ impl System {
         number: usize,
     ) -> Result<ServiceRecord, Failure> {
         let info = ServiceInfo::at(service, rate_per_s);
-        let cell = crate::experiment::Cell::Alone { service: service.to_owned() };
+        let cell = crate::design::Cell::Alone { service: service.to_owned() };
         let seed = schedule_seed(1, number, &cell);
         let loads = loads(&self.environment, &self.workload, &[info], SETTLE + measure, seed)?;
         let settings = Settings { settle: SETTLE, ..Settings::default() };

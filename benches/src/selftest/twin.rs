@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::outcome;
+use super::outcome::outcome;
 use super::system::{System, stopped};
 use crate::Failure;
 use crate::result::SelfTest;
 use crate::stats::paired_ratio;
-use crate::up::process::{Plan, Process};
+use crate::system::process::{Plan, Process};
 
 const SERVICE: &str = "registry";
 const REPLICATES: usize = 12;

@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::outcome;
+use super::outcome::outcome;
 use super::system::{System, stopped};
 use crate::Failure;
 use crate::observe::Observer;

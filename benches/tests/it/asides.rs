@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use lab::{aside, bench, dial, ladder, outage, rival, scenario, underway};
+use lab::bench;
+use lab::experiments::{composed, failure, ladder, pressure, scenario, schema_change};
+use lab::result::attachments;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -90,12 +92,12 @@ fn kept(root: &Value, of: &Value, file: &str) {
 
 #[test]
 fn types_and_schema_agree() {
-    agree::<scenario::Scenarios>(aside::SCENARIOS);
-    agree::<ladder::Ladders>(aside::LADDER);
-    agree::<dial::Dials>(aside::DIALS);
-    agree::<underway::SchemaChanges>(aside::SCHEMA_CHANGE);
-    agree::<outage::FailureMatrix>(aside::FAILURE);
-    agree::<rival::Outcome>(aside::RIVAL);
-    agree::<bench::normalisation::Outcome>(aside::NORMALISATION);
-    agree::<lab::article::Figures>(aside::ARTICLE);
+    agree::<scenario::Scenarios>(attachments::SCENARIOS);
+    agree::<ladder::Ladders>(attachments::LADDER);
+    agree::<pressure::Dials>(attachments::DIALS);
+    agree::<schema_change::SchemaChanges>(attachments::SCHEMA_CHANGE);
+    agree::<failure::FailureMatrix>(attachments::FAILURE);
+    agree::<composed::Outcome>(attachments::RIVAL);
+    agree::<bench::normalisation::Outcome>(attachments::NORMALISATION);
+    agree::<lab::experiments::article::Figures>(attachments::ARTICLE);
 }

@@ -1,6 +1,8 @@
 //! What `dba impact` says of a change, and what really happens under five running services.
 
-use lab::changes::{self, Options, catalogue, outcome::Outcome};
+use lab::experiments::changes;
+use lab::experiments::changes::outcome::Outcome;
+use lab::experiments::changes::{Options, catalogue};
 
 /// One that only its owner feels, one that depends on values, one across two services, one that takes a right away. `lab changes --verify` tries all 24.
 const TRIED: [&str; 4] = ["02-split-name", "07-require-title", "17-cross-service-key", "19-revoke-right"];

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::World;
-use lab::up::{Instance, Options};
+use lab::system::{Instance, Options};
 use postgres::{Client, NoTls};
 use schema::coupling::gate::{Budgets, gate};
 use schema::coupling::report::{List, Report};

@@ -55,7 +55,7 @@ fn five_hundred_that_send_a_byte_a_second_are_cut_within_half_a_minute() {
     let world = world(shared());
     let tenant = world.tenant("team");
     let addresses: Vec<&str> =
-        lab::up::services::names().map(|name| shared().services[name].trim_start_matches("http://")).collect();
+        lab::system::services::names().map(|name| shared().services[name].trim_start_matches("http://")).collect();
     let mut all: Vec<Dawdler> =
         (0..CONNECTIONS).map(|number| Dawdler::new(addresses[number % addresses.len()], number % 2 == 0)).collect();
     let (start, mut served, mut slowest) = (Instant::now(), 0, Duration::ZERO);

@@ -62,7 +62,7 @@ fn compose_sets_variables_that_there_are_for_every_service() {
         assert!(known.contains(name) || of_others.contains(&name), "{name}");
     }
     assert!(count > 12, "{count}");
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         assert!(compose.contains(&format!("\n  {name}:\n")), "{name}");
         for side in ["READER", "WRITER"] {
             let password = format!("GOVRNANZA_PASSWORD_{}_{side}", name.to_uppercase());
@@ -81,8 +81,9 @@ fn dashboard_and_alerts_use_metrics_that_there_are() {
     let token = world.fixture.operator_token();
     let post = world.billing().post("/billing-runs").token(&token).json(&run).send();
     assert!([200, 202].contains(&post.status), "{}", post.describe());
-    let metrics: String =
-        lab::up::services::names().map(|name| world.service(name).root("/metrics").send().expect(200).text()).collect();
+    let metrics: String = lab::system::services::names()
+        .map(|name| world.service(name).root("/metrics").send().expect(200).text())
+        .collect();
     for feed in ["account", "profile", "registry", "billing"] {
         let line = format!("feed_lag_seconds{{feed=\"{feed}\",service=\"notification\"}} ");
         assert!(metrics.contains(&line), "{line}: {metrics}");

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::{World, json};
-use lab::clock::{self, Move};
-use lab::up::{Instance, Options};
+use lab::system::clock;
+use lab::system::clock::Move;
+use lab::system::{Instance, Options};
 
 use crate::support::{unique, until, world};
 

@@ -33,7 +33,7 @@ fn all(world: &World) -> Vec<(&'static str, Vec<Operation>)> {
         let document = world.service(name).root("/openapi.json").send().expect(200);
         (name, operations(&document.json()))
     };
-    lab::up::services::names().map(of).collect()
+    lab::system::services::names().map(of).collect()
 }
 
 #[test]

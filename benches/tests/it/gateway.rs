@@ -8,8 +8,9 @@ use std::sync::atomic::AtomicBool;
 
 use behaviour::assert::eventually;
 use behaviour::table::operations;
-use lab::up::gateway::{self, Gateway, Limit};
-use lab::up::{Instance, Options};
+use lab::system::gateway;
+use lab::system::gateway::{Gateway, Limit};
+use lab::system::{Instance, Options};
 
 use crate::support::{suites, urls, world};
 
@@ -32,7 +33,7 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
     behind.services.values_mut().for_each(|url| url.clone_from(&origin));
     let gateway = world(&behind);
     // Each path leads to its own service: without a token an endpoint of another would be a 404.
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         let api = gateway.client.api(&origin);
         let page = api.root(&format!("/{name}/docs")).send().expect(200);
         assert_eq!(page.text(), direct.service(name).root("/docs").send().text());
@@ -88,7 +89,7 @@ fn too_many(up: &Instance) {
     let folder = tempfile::tempdir().unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut urls: BTreeMap<&str, String> =
-        lab::up::services::names().map(|name| (name, up.target().services[name].clone())).collect();
+        lab::system::services::names().map(|name| (name, up.target().services[name].clone())).collect();
     urls.insert(gateway::PORT.name, format!("http://{address}"));
     let log = folder.path().join("log");
     let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed).unwrap();

@@ -32,7 +32,7 @@ fn running_services_stay_ready_and_pass_their_suites() {
     let system = breakable();
     let world = world(system.up.target());
     let mut database = sql::connect(system.up.target());
-    let processes = || -> Vec<_> { lab::up::services::names().map(|name| system.up.process_id(name)).collect() };
+    let processes = || -> Vec<_> { lab::system::services::names().map(|name| system.up.process_id(name)).collect() };
     let before = processes();
     let suites = suites();
     for (number, (what, role, statement)) in ADDITIONS.iter().enumerate() {
@@ -42,7 +42,7 @@ fn running_services_stay_ready_and_pass_their_suites() {
         println!("after {what}: {statement}");
         let started = std::time::Instant::now();
         sql::run_as(&mut database, role, statement);
-        for name in lab::up::services::names() {
+        for name in lab::system::services::names() {
             world.service(name).root("/readyz").send().expect(200);
         }
         std::thread::scope(|scope| {

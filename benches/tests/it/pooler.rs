@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
-use lab::up::{Instance, Options};
+use lab::system::{Instance, Options};
 use url::Url;
 
 use crate::sql;
@@ -121,7 +121,7 @@ fn the_suites_pass_with_a_pooler_between() {
     println!("PgBouncer {version:?} in {mode} mode");
     let options = Options { ephemeral: true, ..Options::default() };
     let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
-    let names: Vec<&'static str> = lab::up::services::names().collect();
+    let names: Vec<&'static str> = lab::system::services::names().collect();
     let direct: Vec<[Url; 2]> = names.iter().map(|name| urls(&up, name)).collect();
     let pooler = Pooler::start(&program, transactions, direct.as_flattened());
     for (name, direct) in names.iter().zip(&direct) {

@@ -74,6 +74,6 @@ pub fn lives(id: u32) -> bool {
 }
 
 pub fn is_service(id: u32) -> bool {
-    let services = lab::up::services::SERVICES;
+    let services = lab::system::services::SERVICES;
     stat(id).is_some_and(|(name, state, _)| state != "Z" && services.iter().any(|service| name == service.package))
 }

@@ -20,7 +20,7 @@ fn busy_while_it_is_away_and_nothing_lost() {
     let world = world(&target);
     let tenant = world.tenant("enterprise");
     let sub = sub_domain(&world.registry(), tenant.org, &tenant.admin_token);
-    let processes = || -> Vec<_> { lab::up::services::names().map(|name| system.up.process_id(name)).collect() };
+    let processes = || -> Vec<_> { lab::system::services::names().map(|name| system.up.process_id(name)).collect() };
     let before = processes();
     let (created, busy) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (registry, shared, counts) = (world.registry(), tenant.clone(), (Arc::clone(&created), Arc::clone(&busy)));
@@ -55,7 +55,7 @@ fn busy_while_it_is_away_and_nothing_lost() {
     };
     reads().iter().for_each(is_busy);
     until("writes are refused", || busy.load(Ordering::Relaxed) > 6);
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         world.service(name).root("/healthz").send().expect(200);
         assert_ne!(world.service(name).root("/readyz").send().status, 200, "{name} isn't ready without its database");
     }

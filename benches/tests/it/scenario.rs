@@ -1,14 +1,14 @@
 //! Scenarios in short form: that their signatures are there, not how long anything took. No services: their arms of SQL alone.
 
-use lab::dataset::{Size, generate};
-use lab::scenario::{ALL, Arm, Scenario, ScenarioResult, Stage, choose, run};
+use lab::data::{Size, generate};
+use lab::experiments::scenario::{ALL, Arm, Scenario, ScenarioResult, Stage, choose, run};
 use schema::testing::TestCluster;
 
 /// A filled database in a cluster of this test's own, for scenarios make logins.
 fn filled() -> (TestCluster, String) {
     let cluster = TestCluster::ephemeral();
     let url = cluster.url(schema::DATABASE, "superuser");
-    let mut client = lab::dataset::connect(&url).unwrap();
+    let mut client = lab::data::connect(&url).unwrap();
     let size = Size { apis: 500, organisations: 48 };
     generate(&mut client, size, 1).unwrap();
     (cluster, url)
@@ -24,7 +24,7 @@ fn played(id: &str, keep: impl Fn(&Arm) -> bool) -> ScenarioResult {
     let stage = Stage::new(&url, None, vec![]).unwrap();
     let result = run(&stage, &scenario, 1).unwrap();
     assert!(!result.arms.is_empty());
-    let mut client = lab::dataset::connect(&url).unwrap();
+    let mut client = lab::data::connect(&url).unwrap();
     let left: i64 = client
         .query_one(
             "select (select count(*) from pg_namespace where nspname like 'lab\\_%')

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
-use lab::up::{Instance, Options};
+use lab::system::{Instance, Options};
 
 use crate::support::world;
 
@@ -43,7 +43,7 @@ fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
     let put = world.billing().put(&tenant.path("/payment-method"));
     said.push(put.token(&tenant.admin_token).json(&card).send());
     let cut = &tenant.admin_token[..tenant.admin_token.len() - 3];
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         let api = world.service(name);
         said.push(api.get("/nothing").token(cut).send());
         said.extend(["/metrics", "/readyz", "/healthz"].map(|path| api.root(path).send()));
@@ -54,7 +54,7 @@ fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
         let text = fs::read_to_string(entry.path()).unwrap();
         places.push((entry.path().display().to_string(), text));
     }
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         let id = up.process_id(name).unwrap();
         let line = fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
         places.push((format!("the command line of {name}"), line));

@@ -9,7 +9,7 @@ fn the_others_go_on_while_one_is_stopped() {
     let system = breakable();
     let world = world(system.up.target());
     let tenant = world.tenant("team");
-    let services: Vec<&str> = lab::up::services::names().collect();
+    let services: Vec<&str> = lab::system::services::names().collect();
     for stopped in &services {
         let stopped: &'static str = services.iter().find(|name| *name == stopped).unwrap();
         system.up.stop_service(stopped).unwrap();

@@ -4,13 +4,14 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use behaviour::{Api, HttpFixture, Urls, World, json};
 use lab::Target;
-use lab::up::{Instance, Options};
+use lab::system::{Instance, Options};
 
 /// The binary under test.
 pub const LAB: &str = env!("CARGO_BIN_EXE_lab");
@@ -89,7 +90,7 @@ impl Broken {
 
     fn mend(&mut self) {
         self.up.start_database().unwrap();
-        for name in lab::up::services::names() {
+        for name in lab::system::services::names() {
             self.up.start_service(name).unwrap();
         }
         self.news.lock().unwrap().clear();

@@ -7,12 +7,13 @@ use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
 use lab::compare::{Line, What};
-use lab::contender::{TargetFile, probe};
-use lab::dataset::Size;
-use lab::experiment::Preset;
-use lab::outage::{self, Break};
+use lab::data::Size;
+use lab::design::Preset;
+use lab::experiments::composed;
+use lab::experiments::failure;
+use lab::experiments::failure::Break;
 use lab::result::{ResultFile, analyse};
-use lab::rival;
+use lab::target::{TargetFile, probe};
 
 use crate::support::{lab, shared, unique, world};
 
@@ -137,14 +138,14 @@ fn the_composed_read_stands_beside_ours_as_anybodys() {
     // First the one, then the other: two that start at once may be given the same free ports.
     shared();
     let folder = tempfile::tempdir().unwrap();
-    let options = rival::AsTarget {
+    let options = composed::AsTarget {
         preset: Preset::Smoke,
         size: Size::TINY,
         seed: 1,
         optimised: false,
         folder: folder.path().join("composed"),
     };
-    let found = rival::as_target(&options, &Arc::new(AtomicBool::new(false))).unwrap();
+    let (found, _) = composed::as_target(&options, &Arc::new(AtomicBool::new(false))).unwrap();
     let [ours, theirs] = found.subjects.as_slice() else {
         panic!("{found:?}");
     };
@@ -159,7 +160,6 @@ fn the_composed_read_stands_beside_ours_as_anybodys() {
     // Three replicates carry no number, but there is a line for each: the same was asked of both.
     let alone = |line: &&Line| line.service == "registry" && line.what == What::Alone;
     assert!(found.besides[0].lines.iter().any(|line| alone(&line)), "{found:?}");
-    assert!(options.folder.join("compare.html").is_file());
     assert!(options.folder.join("three-calls/result.json").is_file());
 }
 
@@ -187,14 +187,14 @@ fn the_probe_asks_for_a_402_where_it_is_told_of_a_frozen_login() {
 fn a_stopped_profile_costs_nobody_else_an_answer() {
     // First the one, then the other: two that start at once may be given the same free ports.
     shared();
-    let options = outage::Options {
+    let options = failure::Options {
         breaks: vec![Break::Service("profile")],
         seconds: 2,
         rate_per_s: 45.0,
         seed: 1,
         optimised: false,
     };
-    let matrix = outage::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
+    let matrix = failure::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
     let row = &matrix.rows[0];
     assert_eq!(row.services.len(), 5);
     for (name, of) in &row.services {

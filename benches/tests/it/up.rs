@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,7 +17,7 @@ use crate::support::{LAB, end_with_thread, lab, lines, shared, start_json, until
 fn the_line_for_scripts_has_its_shape() {
     let line: Value = serde_json::to_value(shared()).unwrap();
     let services = line["services"].as_object().unwrap();
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         let url = services[name].as_str().unwrap();
         assert!(url.starts_with("http://127.0.0.1:"), "{url}");
         assert_eq!(ureq::get(format!("{url}/readyz")).call().unwrap().status(), 200);
@@ -88,7 +89,7 @@ fn the_printed_requests_work_and_ctrl_c_leaves_nothing() {
     let (sender, printed) = mpsc::channel();
     lines(child.stdout.take().unwrap(), sender);
     let text = read_until(&printed, "Ctrl-C stops");
-    for name in lab::up::services::names() {
+    for name in lab::system::services::names() {
         assert!(
             text.iter().any(|line| line.trim().starts_with(name) && line.contains("http://127.0.0.1:")),
             "{text:?}"
@@ -113,7 +114,7 @@ fn the_printed_requests_work_and_ctrl_c_leaves_nothing() {
     let logs = text.iter().find_map(|line| line.trim().strip_prefix("logs")).unwrap();
     let home = PathBuf::from(logs.trim()).parent().unwrap().to_owned();
     let services = children(child.id());
-    assert!(services.len() >= lab::up::services::names().count(), "{services:?}");
+    assert!(services.len() >= lab::system::services::names().count(), "{services:?}");
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(0));
     until("nothing is left", || services.iter().all(|id| !lives(*id)));

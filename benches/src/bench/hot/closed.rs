@@ -1,7 +1,7 @@
 //! A closed loop over HTTP/1.1: so many connections, each asking again as soon as it is answered.
 //!
 //! For the question how much goes through; how long somebody waits who comes at a moment of their own is what the open-loop
-//! [`crate::driver`] measures. One thread, prepared requests, as little work per answer as can be: it shares the processors
+//! [`crate::load::driver`] measures. One thread, prepared requests, as little work per answer as can be: it shares the processors
 //! with what is measured.
 
 use std::cell::RefCell;

@@ -7,7 +7,6 @@
 use schema::ApplyOptions;
 use serde::Serialize;
 
-use super::figures::Spread;
 use super::load::Kind;
 use super::proc::private_mib;
 use super::scripts::{self, Script};
@@ -15,7 +14,8 @@ use super::spread;
 use super::stage::{SEED, Stage};
 use super::yardstick::{READER, WRITER, Yardstick};
 use crate::Failure;
-use crate::dataset::{Size, failed};
+use crate::bench::spread::Spread;
+use crate::data::{Size, failed};
 use crate::observe::cpu::machine;
 use crate::result::{Machine, PostgresInfo};
 
@@ -124,7 +124,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
         },
     ];
     Ok(Outcome {
-        at: crate::saved::now(),
+        at: crate::measure::kept::now(),
         machine: machine(),
         postgres: stage.server()?,
         apis: plan.size.apis,

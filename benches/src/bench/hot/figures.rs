@@ -3,40 +3,8 @@
 use serde::Serialize;
 
 use super::load::Kind;
+use crate::bench::spread::Spread;
 use crate::result::{Machine, PostgresInfo};
-
-/// A median over rounds, and between what the true one lies (95 %, or all rounds where they are fewer than six).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Spread {
-    /// The middle one.
-    pub median: f64,
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
-
-impl Spread {
-    /// Of one value per round.
-    ///
-    /// The interval are order statistics: the `k`-th lowest and highest with P(Binomial(n, ½) < k) ≤ 2.5 %.
-    pub fn of(values: &[f64]) -> Self {
-        let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-        sorted.sort_by(f64::total_cmp);
-        let n = sorted.len();
-        if n == 0 {
-            return Self::default();
-        }
-        let (mut term, mut below, mut outside) = (0.5_f64.powi(n as i32), 0.0, 0);
-        while below + term <= 0.025 {
-            below += term;
-            outside += 1;
-            term *= (n + 1 - outside) as f64 / outside as f64;
-        }
-        let cut = usize::saturating_sub(outside, 1);
-        Self { median: (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0, low: sorted[cut], high: sorted[n - 1 - cut] }
-    }
-}
 
 /// One arm at one number of connections.
 #[derive(Clone, Debug, Serialize)]
@@ -184,22 +152,43 @@ impl std::fmt::Display for Outcome {
                 one.mean_ms
             )?;
         }
-        super::table::write(f, &self.cells)
+        write(f, &self.cells)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::Spread;
-
-    #[test]
-    fn an_interval_needs_six_rounds_to_be_narrower_than_all() {
-        let of = |n: usize| Spread::of(&(1..=n).map(|value| value as f64).collect::<Vec<_>>());
-        assert_eq!(of(5), Spread { median: 3.0, low: 1.0, high: 5.0 });
-        // P(Binomial(8, ½) < 1) = 0.4 %, < 2: 3.5 %.
-        assert_eq!(of(8), Spread { median: 4.5, low: 1.0, high: 8.0 });
-        // P(Binomial(20, ½) < 6) = 2.07 %.
-        assert_eq!(of(20), Spread { median: 10.5, low: 6.0, high: 15.0 });
-        assert_eq!(of(0), Spread::default());
+/// Cells for people, one line each.
+pub fn write(f: &mut std::fmt::Formatter<'_>, cells: &[Cell]) -> std::fmt::Result {
+    writeln!(
+        f,
+        "\n{:<26}{:>6}{:>9}  {:<16}{:<18}{:<18}{:<13}{:>7}{:>8}  µs Postgres/service/driver",
+        "", "conns", "req/s", "[interval]", "÷ pgbench", "÷ its best", "÷ keys, best", "p50 ms", "p99 ms"
+    )?;
+    for cell in cells {
+        let per_s = cell.requests_per_second_interval;
+        let ratio = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
+        let short = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |of| format!("{of:.2}"));
+        let batched =
+            format!("{}, {}", short(cell.ratio_to_pgbench_batched), short(cell.ratio_to_pgbench_batched_best));
+        let CpuUs { postgres, service, driver } = cell.cpu_us;
+        let mut more = String::new();
+        if let Some(first) = cell.ratio_of_first_interval {
+            more += &format!("  first ÷ this {}", ratio(first));
+        }
+        if cell.failed > 0 {
+            more += &format!("  {} failed", cell.failed);
+        }
+        writeln!(
+            f,
+            "{:<26}{:>6}{:>9.0}  {:<16}{:<18}{:<18}{batched:<13}{:>7.2}{:>8.2}  {postgres:.0}/{service:.0}/{driver:.0}{more}",
+            cell.arm,
+            cell.connections,
+            per_s.median,
+            format!("[{:.0}, {:.0}]", per_s.low, per_s.high),
+            ratio(cell.ratio_to_pgbench_interval),
+            ratio(cell.ratio_to_pgbench_best_interval),
+            cell.p50_ms,
+            cell.p99_ms
+        )?;
     }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use uuid::Uuid;
 
-use crate::dataset::{Dataset, Organisation};
+use crate::data::{Dataset, Organisation};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

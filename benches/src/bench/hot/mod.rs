@@ -10,20 +10,20 @@ mod proc;
 pub mod rivals;
 mod scripts;
 mod stage;
-mod table;
 mod yardstick;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::dataset::Size;
+use crate::bench::spread::Spread;
+use crate::data::Size;
 use crate::observe::cpu::machine;
 use figures::{Cell, CpuUs, Memory, Pgbench};
 use stage::{Arm, SEED, Stage};
 use yardstick::{Throughput, Yardstick};
 
-pub use figures::{Outcome, Spread};
+pub use figures::Outcome;
 pub use load::Kind;
 
 /// Keys in the yardstick's statement of many.

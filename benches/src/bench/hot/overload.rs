@@ -13,8 +13,8 @@ use serde::Serialize;
 use super::closed;
 use super::load::{Kind, Requests};
 use super::stage::{Arm, Stage};
-use crate::dataset::Size;
-use crate::driver::Outcome as Answered;
+use crate::data::Size;
+use crate::load::driver::Outcome as Answered;
 use crate::observe::cpu::machine;
 use crate::result::Machine;
 use crate::{Failure, selftest};
@@ -242,7 +242,7 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
     let memory_growth = last.zip(first).map_or(f64::NAN, |(last, first)| last / first);
     Ok(Outcome {
-        at: crate::saved::now(),
+        at: crate::measure::kept::now(),
         plan,
         machine: machine(),
         knee_per_s: knee,

@@ -7,7 +7,7 @@ use super::figures::Outcome;
 use super::stage::{Arm, Stage};
 use super::{Plan, measure, registries};
 use crate::Failure;
-use crate::up::binaries::cargo;
+use crate::system::binaries::cargo;
 
 /// Where they are, below the root of the source tree.
 const FOLDER: &str = "benches/rivals";

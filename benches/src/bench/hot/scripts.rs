@@ -1,7 +1,7 @@
 //! What pgbench is given: the service's statements, for rows of the data set by the same odds.
 
 use super::load::Kind;
-use crate::dataset::Size;
+use crate::data::Size;
 
 /// One call of a script of pgbench: how often of a hundred, its variables, its statement.
 pub struct Script {

@@ -11,18 +11,17 @@ use serde::Serialize;
 
 use super::proc::{children, memory, parent};
 use crate::Failure;
-use crate::bench::month_end;
-use crate::dataset::{Dataset, Size, connect, failed};
+use crate::data::{Dataset, Size, connect, failed};
 use crate::observe::cpu;
-use crate::run::environment::Environment;
-use crate::up::process::{Plan, Process};
+use crate::system::environment::Environment;
+use crate::system::process::{Plan, Process};
 
 /// How the lab seeds what it makes.
 pub const SEED: u64 = 1;
 
 /// Postgres, its data, and what belongs to no service.
 pub struct Stage {
-    environment: Environment,
+    pub(super) environment: Environment,
     /// How large the data is.
     pub size: Size,
     folder: tempfile::TempDir,
@@ -141,7 +140,7 @@ impl Stage {
             *url = way(url)?;
         }
         // One machine asks with few tokens: what is limited for clients isn't what is measured.
-        env.extend(crate::up::LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
+        env.extend(crate::system::LIMITS.map(|name| (name.to_owned(), "0".to_owned())));
         self.start_arm(name, binary, env, settings)
     }
 
@@ -173,18 +172,6 @@ impl Stage {
         }
         let rest_mib = memory(process.id(), "VmRSS");
         Ok(Arm { name: name.to_owned(), settings, address, rest_mib, process: Some(process) })
-    }
-
-    /// Starts Billing and has it bill so many months, at most five: milliseconds of each, snapshot and invoices.
-    pub fn months(&self, most: u32) -> Result<Vec<f64>, Failure> {
-        let instance = self.environment.instance();
-        instance.start_service("billing")?;
-        // The newest two are left out: the last month's run may begin by itself.
-        let months = (2..2 + most.min(5)).map(|back| {
-            let taken = month_end::bill(instance, self.superuser()?, back)?;
-            Ok(taken.as_secs_f64() * 1000.0)
-        });
-        months.collect()
     }
 
     /// Processor seconds of Postgres and of this arm.

@@ -11,7 +11,7 @@ use super::load::Kind;
 use super::scripts::{Script, statements};
 use super::stage::{Arm, Stage};
 use crate::Failure;
-use crate::dataset::failed;
+use crate::data::failed;
 
 /// One run's figures.
 #[derive(Clone, Copy, Debug, Serialize)]

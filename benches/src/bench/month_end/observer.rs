@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::dataset::{connect, failed};
+use crate::data::{connect, failed};
 
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(5);

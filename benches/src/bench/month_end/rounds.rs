@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Measured;
-use crate::bench::hot::Spread;
+use crate::bench::spread::Spread;
 use crate::bench::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::Machine;
@@ -43,7 +43,7 @@ impl Outcome {
             p99_ms: rounds.iter().map(taken).fold(0.0, f64::max),
         };
         Self {
-            at: crate::saved::now(),
+            at: crate::measure::kept::now(),
             yardstick: "one insert … select of the same rows",
             machine: machine(),
             ratio: spread(&|one| one.ratio),

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::Settings;
 use crate::Failure;
-use crate::dataset::failed;
-use crate::up::Instance;
+use crate::data::failed;
+use crate::system::Instance;
 
 /// Makes organisations on all plans, a quarter of them pay-as-you-go with counts, all with a card; and the period to bill.
 ///

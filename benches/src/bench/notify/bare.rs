@@ -9,7 +9,7 @@ use postgres::fallible_iterator::FallibleIterator as _;
 
 use super::failed;
 use crate::Failure;
-use crate::up::Instance;
+use crate::system::Instance;
 
 /// How often: enough for a 99th percentile.
 const TIMES: u32 = 200;

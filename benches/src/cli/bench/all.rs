@@ -7,9 +7,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::args::AllArgs;
+use crate::Failure;
 use crate::bench::{asked, hot, month_end, notify};
 use crate::cli::print_line;
-use crate::{Failure, aside};
+use crate::result::attachments;
 
 /// An outcome as JSON and as text.
 type Kept = (Value, String);
@@ -49,7 +50,7 @@ pub(super) fn measure(args: &AllArgs) -> Result<ExitCode, Failure> {
         eprintln!("\n=== {name}");
         match step(args) {
             Ok((outcome, text)) => {
-                aside::write(&args.save, &format!("{name}.json"), &outcome)?;
+                attachments::write(&args.save, &format!("{name}.json"), &outcome)?;
                 tell(&args.save, name, &text)?;
                 print_line(format!("{name}\n\n{text}\n"));
             }

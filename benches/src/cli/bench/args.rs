@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::super::failure::{Common, PlanArgs, keep_and_say};
 use crate::Failure;
 use crate::bench::hot;
 use crate::cli::Format;
+use crate::cli::failure::{Common, PlanArgs, keep_and_say};
 
 /// Where the outcome goes.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Said {
     /// Keep the outcome in this folder, as JSON under the bench's name
-    #[arg(long, value_name = "DIR", value_parser = crate::aside::folder)]
+    #[arg(long, value_name = "DIR", value_parser = crate::result::attachments::folder)]
     pub save: Option<PathBuf>,
     /// How to say what was seen
     #[arg(long, value_enum, default_value = "text")]
@@ -225,7 +225,7 @@ pub(super) struct MonthEndArgs {
 #[derive(Debug, Args)]
 pub(super) struct AllArgs {
     /// The folder that gets one JSON file per bench, and README.md with all of them as text and what was asked of each
-    #[arg(long, value_name = "DIR", value_parser = crate::aside::folder)]
+    #[arg(long, value_name = "DIR", value_parser = crate::result::attachments::folder)]
     pub save: PathBuf,
     /// Only these (repeatable) [default: all, about 35 minutes]
     #[arg(long, value_name = "BENCH")]

@@ -1,5 +1,6 @@
 //! `lab selftest`.
 
+use crate::measure::kept;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,7 +54,7 @@ pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
         eprintln!("{:12} {mark:7} {}", test.id, test.found);
     })?;
     if args.save {
-        selftest::save(&args.results, &tests)?;
+        kept::keep_tests(&args.results, &tests)?;
     }
     if args.format == Format::Json {
         print_line(serde_json::json!(tests));

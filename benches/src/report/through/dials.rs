@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::dial::predict::{Unknown, predict};
-use crate::dial::{Curve, Dials};
+use crate::experiments::pressure::predict::{Unknown, predict};
+use crate::experiments::pressure::{Curve, Dials};
 use crate::report::{bystander, capital, escape};
 use crate::result::{Entry, Metric, ResultFile};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::ladder::{LadderResult, Ladders, StepResult};
+use crate::experiments::ladder::{LadderResult, Ladders, StepResult};
 use crate::report::{capital, escape, ratio};
 use crate::stats::Estimate;
 
@@ -112,7 +112,7 @@ fn words(step: Option<&StepResult>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ladder::{Rung, RungResult};
+    use crate::experiments::ladder::{Rung, RungResult};
 
     #[test]
     fn a_bar_for_each_rung_and_nothing_infinite() {

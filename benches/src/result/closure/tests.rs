@@ -1,8 +1,8 @@
 use schema::blame::Entry as LedgerEntry;
 
 use super::*;
-use crate::driver::Outcome;
-use crate::experiment::Cell;
+use crate::design::Cell;
+use crate::load::driver::Outcome;
 use crate::result::{Apportioned, LedgerResult, RoleCost};
 use crate::stats::Histogram;
 

@@ -1,10 +1,10 @@
 use rand::Rng;
 
 use super::*;
-use crate::driver::Outcome;
-use crate::experiment::Cell;
+use crate::design::Cell;
+use crate::load::driver::Outcome;
+use crate::load::schedule::stream;
 use crate::result::{LedgerResult, ServiceResult};
-use crate::schedule::stream;
 
 /// A service in a cell whose response times are exponential with this mean, from a seeded stream.
 fn service(name: &str, mean_us: f64, requests: usize, seed: u64) -> ServiceResult {

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::super::stage::{Arm, Stage};
 use super::{Answered, On, Part};
-use crate::driver::{self, Load, ServiceRecord};
-use crate::schedule::Arrival;
+use crate::Failure;
+use crate::bench::hot::stage::{Arm, Stage};
+use crate::load::driver::{self, Load, ServiceRecord};
+use crate::load::operations;
+use crate::load::schedule::Arrival;
 use crate::stats::Histogram;
-use crate::{Failure, operations};
 
 /// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
 pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {

@@ -1,0 +1,101 @@
+//! What is broken, and how it is mended.
+
+use postgres::Client;
+
+use crate::Failure;
+use crate::data::{connect, failed};
+use crate::system::environment::Environment;
+use crate::system::services;
+
+/// What is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Break {
+    /// One service, as SIGTERM does.
+    Service(&'static str),
+    /// The database.
+    Postgres,
+    /// Somebody takes every connection that the server has left. No login of the system may: each is limited.
+    Connections,
+    /// A transaction of Registry's stands still with the counter of the busiest organisation locked.
+    Paused,
+}
+
+/// What mends it when dropped in time: sessions that are held open, nothing else.
+pub struct Held(Vec<Client>);
+
+impl Break {
+    /// All of them.
+    pub fn all() -> Vec<Self> {
+        services::names().map(Self::Service).chain([Self::Postgres, Self::Connections, Self::Paused]).collect()
+    }
+
+    /// By its name on the command line.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::all().into_iter().find(|one| one.name() == name)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Service(name) => name,
+            Self::Postgres => "postgres",
+            Self::Connections => "connections",
+            Self::Paused => "paused-transaction",
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn title(self) -> String {
+        match self {
+            Self::Service(name) => format!("{name} stopped"),
+            Self::Postgres => "Postgres stopped".into(),
+            Self::Connections => "all connections taken".into(),
+            Self::Paused => "a transaction of Registry paused".into(),
+        }
+    }
+
+    /// Breaks it.
+    pub fn begin(self, environment: &Environment) -> Result<Held, Failure> {
+        match self {
+            Self::Service(name) => environment.instance().stop_service(name)?,
+            Self::Postgres => environment.instance().stop_database()?,
+            Self::Connections => return take_all(environment.database_url()?),
+            Self::Paused => return pause(environment),
+        }
+        Ok(Held(Vec::new()))
+    }
+
+    /// Mends it; returns when what was stopped is ready again.
+    pub fn end(self, environment: &Environment, held: Held) -> Result<(), Failure> {
+        drop(held.0);
+        match self {
+            Self::Service(name) => environment.instance().start_service(name),
+            Self::Postgres => environment.instance().start_database(),
+            Self::Connections | Self::Paused => Ok(()),
+        }
+    }
+}
+
+/// Idle sessions until the server has none left, those reserved for superusers too.
+fn take_all(url: &str) -> Result<Held, Failure> {
+    let mut held = vec![connect(url)?];
+    while let Ok(one) = connect(url) {
+        held.push(one);
+    }
+    Ok(Held(held))
+}
+
+/// Its login's own time-out ends it, if the outage is longer than that.
+fn pause(environment: &Environment) -> Result<Held, Failure> {
+    let busiest = environment.data().organisations.first().map(|of| of.id);
+    let mut client = connect(&environment.login_url("registry_writer")?)?;
+    client
+        .batch_execute(&format!(
+            "begin; update registry.usage set apis = apis where organisation_id = '{}'",
+            busiest.unwrap_or_default()
+        ))
+        .map_err(|error| failed("pausing a transaction", &error))?;
+    Ok(Held(vec![client]))
+}

@@ -1,0 +1,112 @@
+//! What every service answered, moment by moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Answers, DOWN};
+use crate::load::driver::{Answer, Answered, Outcome};
+
+/// Ends of calls: when, and whether good.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<Mutex<BTreeMap<String, Calls>>>);
+
+/// When each call of a service ended, and whether well.
+type Calls = Vec<(Instant, bool)>;
+
+impl Watch {
+    /// Hears of one service's calls, after `then` has.
+    pub fn of(&self, service: &str, then: Answered) -> Answered {
+        let (all, service) = (Arc::clone(&self.0), service.to_owned());
+        Arc::new(move |answer: &Answer<'_>| {
+            then(answer);
+            let good = answer.status > 0 && Outcome::of_status(answer.status).is_good();
+            let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let of = all.entry(service.clone()).or_default();
+            of.push((Instant::now(), good));
+        })
+    }
+
+    /// What each service answered between two moments, and how soon after the second one it answered well for good.
+    pub fn answers(&self, from: Instant, mended: Instant, end: Instant) -> BTreeMap<String, Answers> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().map(|(service, calls)| (service.clone(), answers(calls, from, mended, end))).collect()
+    }
+
+    /// Part of the time between two moments in which four services or more were down, looked at in tenths of a second.
+    pub fn together(&self, from: Instant, to: Instant) -> f64 {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let slices = ((to - from).as_millis() / SLICE.as_millis()).max(1);
+        let down = |slice: u128| {
+            let start = from + SLICE * slice as u32;
+            let of = all.values();
+            of.filter(|calls| is_down(calls, start, start + SLICE)).count()
+        };
+        let many = (0..slices).filter(|slice| down(*slice) >= 4).count();
+        many as f64 / slices as f64
+    }
+}
+
+const SLICE: Duration = Duration::from_millis(100);
+
+fn within(calls: &[(Instant, bool)], from: Instant, to: Instant) -> impl Iterator<Item = &(Instant, bool)> {
+    calls.iter().filter(move |(at, _)| (from..to).contains(at))
+}
+
+/// Less than half of what was answered then was good. A slice without an answer is judged by the next one: who asked
+/// meanwhile was still waiting for it.
+fn is_down(calls: &[(Instant, bool)], from: Instant, to: Instant) -> bool {
+    let (mut good, mut all) = (0, 0);
+    for (_, well) in within(calls, from, to) {
+        good += usize::from(*well);
+        all += 1;
+    }
+    if all == 0 {
+        let next = calls.iter().find(|(at, _)| *at >= to);
+        return next.is_some_and(|(_, well)| !well);
+    }
+    (good as f64) < DOWN * all as f64
+}
+
+fn answers(calls: &[(Instant, bool)], from: Instant, mended: Instant, end: Instant) -> Answers {
+    let all = within(calls, from, mended).count() as u64;
+    let good = within(calls, from, mended).filter(|(_, well)| *well).count() as u64;
+    let last_bad = within(calls, mended, end).filter(|(_, well)| !well).last();
+    let quiet = Duration::from_secs(1);
+    Answers {
+        all,
+        good,
+        // A failure within the last second: nobody knows how long it would have gone on.
+        recovered_ms: match last_bad {
+            None => Some(0),
+            Some((at, _)) if *at + quiet > end => None,
+            Some((at, _)) => Some((*at - mended).as_millis() as u64),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_recovery_and_simultaneity() {
+        let start = Instant::now();
+        let at = |ms: u64| start + Duration::from_millis(ms);
+        // One answer each 50 ms; bad from 1000 to 2300.
+        let bad: Vec<(Instant, bool)> = (0..100).map(|n| (at(n * 50), !(1000..2300).contains(&(n * 50)))).collect();
+        let found = answers(&bad, at(1000), at(2000), at(5000));
+        assert_eq!((found.all, found.good, found.recovered_ms), (20, 0, Some(250)));
+        assert_eq!(answers(&bad, at(1000), at(2000), at(2300)).recovered_ms, None);
+        let fine: Vec<_> = bad.iter().map(|(at, _)| (*at, true)).collect();
+        let watch = |downs: usize| {
+            let all = (0..5).map(|n| {
+                let calls = if n < downs { bad.clone() } else { fine.clone() };
+                (n.to_string(), calls)
+            });
+            Watch(Arc::new(Mutex::new(all.collect())))
+        };
+        assert!((watch(4).together(at(0), at(2000)) - 0.5).abs() < 1e-9);
+        assert_eq!(watch(3).together(at(0), at(2000)), 0.0);
+    }
+}

@@ -1,0 +1,106 @@
+//! `lab run --target target.toml`: the same cells at somebody else's system, through its contract.
+//!
+//! Nothing is started, stopped or put back. Every replicate meets what the ones before left, in all its cells alike.
+
+mod plan;
+mod session;
+mod watch;
+
+use crate::measure::kept as kept_files;
+use crate::result::contract;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Instant;
+
+use crate::Failure;
+use crate::data::Dataset;
+use crate::load::schedule::Workload;
+use crate::load::writes::Written;
+use crate::measure::plan::{Options, new_folder, read_workload};
+use crate::result::TargetInfo;
+use crate::system::site::Site;
+use crate::target::{self, Loaded, TargetFile, probe};
+use plan::{blank, kept, rates, refusal};
+use session::Session;
+
+const CONTRACT: &str = include_str!("../target/workload.toml");
+
+/// A filled target.
+struct Foreign {
+    target: TargetFile,
+    loaded: Loaded,
+    data: Arc<Dataset>,
+    signed_in: Instant,
+    written: Arc<Written>,
+    salts: AtomicU32,
+}
+
+impl Site for Foreign {
+    fn url(&self, service: &str) -> Result<&str, Failure> {
+        let url = self.target.services.get(service).map(String::as_str);
+        url.ok_or_else(|| Failure::usage(format!("The target names no {service}.")))
+    }
+
+    fn data(&self) -> &Arc<Dataset> {
+        &self.data
+    }
+
+    fn written(&self) -> &Arc<Written> {
+        &self.written
+    }
+
+    fn salt(&self) -> u32 {
+        self.salts.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Probes the target, fills it, runs every cell and returns the folder with `result.json`, `report.html` and the mix that
+/// was really asked for (`workload.toml`).
+///
+/// # Errors
+/// When the target lacks something and `allow_partial` is false, or can't be filled.
+pub fn run(
+    options: &Options,
+    target: &TargetFile,
+    allow_partial: bool,
+    stop: &Arc<AtomicBool>,
+) -> Result<PathBuf, Failure> {
+    let started = Instant::now();
+    let asked = match &options.workload {
+        Some(_) => read_workload(options)?,
+        None => Workload::parse(CONTRACT).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?,
+    };
+    let found = probe::probe(target)?;
+    let (workload, missing) = kept(&asked, target, &found);
+    if !allow_partial && (!found.is_whole() || !missing.is_empty()) {
+        eprintln!("{found}");
+        return Err(Failure::usage(refusal(&missing)));
+    }
+    let rates = rates(options, target, &workload)?;
+    let loaded = target::load(target, options.size, options.seed)?;
+    let site = Foreign {
+        target: target.clone(),
+        data: Arc::clone(&loaded.data),
+        loaded,
+        signed_in: Instant::now(),
+        written: Arc::default(),
+        salts: AtomicU32::new(0),
+    };
+    let folder = new_folder(options)?;
+    let info = TargetInfo {
+        label: target.label.clone(),
+        foreign: true,
+        contract: contract(),
+        levels: Vec::new(),
+        conformance: found.checks,
+        missing,
+    };
+    let text = toml::to_string(&workload).unwrap_or_default();
+    std::fs::write(folder.join("workload.toml"), text)
+        .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", folder.display())))?;
+    let mut result = blank(options, info, rates, workload, &folder);
+    let tests = kept_files::newest_tests(&options.results);
+    (result.selftest, result.selftest_at) = tests.unwrap_or_default();
+    Session { site, result, folder, options: options.clone(), started }.go_on(stop)
+}

@@ -1,0 +1,115 @@
+//! A run under way: every cell that is missing, in the order of the seed.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use super::RERUNS_MAX;
+use super::progress::Progress;
+use crate::Failure;
+use crate::data::connect;
+use crate::design::{Cell, order};
+use crate::measure::plan::{Options, save};
+use crate::measure::{audit, canary, cell, freshness};
+use crate::result::{CellResult, ResultFile};
+use crate::system::environment::Environment;
+
+/// A run under way.
+pub(super) struct Session {
+    pub(super) environment: Environment,
+    pub(super) result: ResultFile,
+    pub(super) folder: PathBuf,
+    pub(super) options: Options,
+    pub(super) started: Instant,
+    /// Seconds that it had run before it was resumed.
+    pub(super) before_s: f64,
+}
+
+impl Session {
+    /// Runs what is missing, analyses; the folder.
+    pub(super) fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
+        let preset = self.options.preset;
+        let all = preset.cells(&self.result.service_names());
+        let total = all.len() * preset.replicates();
+        let progress = Progress::new(total, self.result.counted().count(), preset);
+        progress.announce(preset);
+        for replicate in 0..preset.replicates() {
+            let missing: Vec<(usize, Cell)> = order(&all, self.options.seed, replicate)
+                .into_iter()
+                .enumerate()
+                .filter(|(_, cell)| !self.has(replicate, cell))
+                .collect();
+            if missing.is_empty() || stop.load(Ordering::Relaxed) {
+                continue;
+            }
+            self.environment.reset()?;
+            canary::measure(&mut self.result.machine);
+            for (place, cell) in missing {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                progress.cell(replicate, &cell);
+                self.cell(&cell, replicate, place, total)?;
+                progress.done();
+            }
+            self.audit()?;
+        }
+        if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
+            let environment = &self.environment;
+            let url = Some(environment.database_url()?);
+            let measured = freshness::measure(environment, url, preset.freshness_tries())?;
+            let entry = self.result.correctness.entry("writes accepted though frozen".into());
+            *entry.or_default() += measured.served_though_frozen as i64;
+            self.result.freshness = Some(measured);
+        }
+        self.result.run.complete = self.result.counted().count() == total;
+        let matrix = self.result.analyse();
+        self.result.matrix = Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
+        self.save()?;
+        progress.finish();
+        Ok(self.folder)
+    }
+
+    fn has(&self, replicate: usize, cell: &Cell) -> bool {
+        let same = |one: &CellResult| one.replicate == replicate && one.cell == *cell;
+        self.result.counted().any(same)
+    }
+
+    /// Runs a cell; where it is doubted and the time allows, once more. The second one counts, whatever became of it; the
+    /// first one stays in the file.
+    fn cell(&mut self, cell: &Cell, replicate: usize, place: usize, total: usize) -> Result<(), Failure> {
+        // Above capacity every block is doubted, and another one would be.
+        let again_max = match self.options.preset.claims_ratios() {
+            true => (total as f64 * RERUNS_MAX) as u64,
+            false => 0,
+        };
+        for attempt in 0..2 {
+            let workload = self.result.run.workload.clone();
+            let (mut done, at) =
+                cell::run(&mut self.environment, &mut self.result, &workload, cell, (replicate, place), &self.options)?;
+            done.started_s = self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
+            let again = attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
+            done.valid = !again;
+            self.result.cells.push(done);
+            self.result.run.reruns += u64::from(again);
+            self.save()?;
+            if !again {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What must always hold is counted before the data is put back.
+    fn audit(&mut self) -> Result<(), Failure> {
+        let mut client = connect(self.environment.database_url()?)?;
+        let acknowledged = self.environment.written().acknowledged();
+        audit::audit(&mut client, &acknowledged, &mut self.result.correctness)?;
+        self.save()
+    }
+
+    fn save(&mut self) -> Result<(), Failure> {
+        self.result.run.duration_s = self.before_s + self.started.elapsed().as_secs_f64();
+        save(&self.result, &self.folder)
+    }
+}

@@ -1,0 +1,13 @@
+//! The experiments: each takes a running deployment and says something about it.
+
+pub mod article;
+pub mod changes;
+pub mod composed;
+pub mod failure;
+pub mod foreign;
+pub mod ladder;
+pub mod matrix;
+pub mod paired;
+pub mod pressure;
+pub mod scenario;
+pub mod schema_change;

@@ -1,0 +1,105 @@
+//! The open-loop driver: sends each request at its intended moment, whatever became of the ones before.
+//!
+//! One OS thread paces (async timers have millisecond granularity), one thread with an event loop of its own sends and
+//! receives. Three clocks for each request: intended, sent, done. The headline latency is `done - intended`: measured
+//! from `sent`, a stalled server would hide the requests that should have been sent meanwhile (coordinated omission).
+
+mod client;
+mod outcome;
+mod pace;
+mod record;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use client::{Call, Method};
+pub use outcome::Outcome;
+pub use record::{EndpointRecord, Lag, ServerTiming, ServiceRecord};
+
+use uuid::Uuid;
+
+use crate::load::schedule::Arrival;
+
+/// One service's load in a cell.
+#[derive(Clone)]
+pub struct Load {
+    /// The service's name.
+    pub service: String,
+    /// Names of its endpoints; [`Arrival::endpoint`] is an index into them.
+    pub endpoints: Vec<String>,
+    /// When what is sent, ordered by time.
+    pub arrivals: Arc<Vec<Arrival>>,
+    /// Turns ordinals into a call. Called on the sending thread, so it must be quick.
+    pub call: Arc<dyn Fn(&Arrival) -> Call + Send + Sync>,
+    /// Told of the end of every call that was made. Called on the sending thread too.
+    pub answered: Option<Answered>,
+}
+
+/// Hears of the end of every call.
+pub type Answered = Arc<dyn Fn(&Answer<'_>) + Send + Sync>;
+
+/// How a call ended, as far as the caller must remember it.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// [`Call::of`].
+    pub of: Option<Uuid>,
+    /// The status; 0 without an answer.
+    pub status: u16,
+    /// `ETag`.
+    pub etag: Option<&'a str>,
+    /// `Location`.
+    pub location: Option<&'a str>,
+    /// Whether `Retry-After` says when to come again.
+    pub retry_after: bool,
+}
+
+/// How a cell is driven.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Requests intended before this moment warm up and are not recorded.
+    pub settle: Duration,
+    /// Beyond so many in flight for one service, requests are *shed*: counted as failures, their latency censored at
+    /// the time-out, never silently dropped.
+    pub in_flight_max: usize,
+    /// Gives up on a request after this; its latency is censored here.
+    pub timeout: Duration,
+    /// Lets no more than so many be under way, and stamps *sent* only then: how a closed loop measures. Only for showing
+    /// what that hides.
+    pub connections_max: Option<usize>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_millis(500),
+            in_flight_max: 2048,
+            timeout: Duration::from_secs(10),
+            connections_max: None,
+        }
+    }
+}
+
+/// Why a cell could not be driven.
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    /// A thread or the event loop could not be made.
+    #[error("the driver could not start: {0}")]
+    Start(#[from] std::io::Error),
+    /// The sending thread ended early.
+    #[error("the driver's sending thread ended early")]
+    Ended,
+}
+
+/// Sends all loads under one clock and waits until every request is answered, timed out or shed.
+///
+/// # Errors
+/// [`DriverError`] when the threads can't be made. A failing *service* is no error: it is what the record shows.
+pub fn run(loads: &[Load], settings: Settings) -> Result<Vec<ServiceRecord>, DriverError> {
+    let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel();
+    let owned: Vec<Load> = loads.to_vec();
+    let sender =
+        std::thread::Builder::new().name("lab-send".into()).spawn(move || client::send_all(owned, inbox, settings))?;
+    pace::pace(loads, &jobs);
+    drop(jobs);
+    sender.join().map_err(|_| DriverError::Ended)?.map_err(DriverError::Start)
+}

@@ -1,0 +1,6 @@
+//! What is sent when, sending it open loop, and what a workload's names mean over HTTP.
+
+pub mod driver;
+pub mod operations;
+pub mod schedule;
+pub mod writes;

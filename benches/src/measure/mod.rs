@@ -1,0 +1,12 @@
+//! Measuring one cell of a run, and what every experiment needs around it: rates, knees, sessions of SQL, audits, the plan.
+
+pub mod audit;
+pub mod bystander;
+pub mod calibrate;
+pub mod canary;
+pub mod cell;
+pub mod freshness;
+pub mod kept;
+pub mod knee;
+pub mod plan;
+pub mod sessions;

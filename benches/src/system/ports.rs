@@ -1,0 +1,69 @@
+//! Which port each process gets.
+
+use std::net::TcpListener;
+
+use super::services::Service;
+use crate::Failure;
+
+/// `base` plus each service's own number, or free ones where `base` is 0. Found out before anything is started, so that a
+/// taken port is one sentence rather than a service that dies.
+pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
+    // All are held until all are known: the system never hands out one of them twice.
+    let mut held = Vec::new();
+    for service in services {
+        let port = match base {
+            0 => 0,
+            _ => base.checked_add(service.port).ok_or_else(|| {
+                Failure::usage(format!("--port-base {base} leaves no port for {}: use a smaller one.", service.name))
+            })?,
+        };
+        let listener = if port == 0 { free() } else { TcpListener::bind(("127.0.0.1", port)) };
+        held.push(listener.map_err(|error| {
+            Failure::could_not_run(format!(
+                "Port {port} for {} can't be had ({error}): stop what listens there, or choose others with --port-base.",
+                service.name
+            ))
+        })?);
+    }
+    let ports: Result<Vec<u16>, _> = held.iter().map(|held| held.local_addr().map(|address| address.port())).collect();
+    ports.map_err(|error| Failure::could_not_run(format!("No free port is to be had: {error}.")))
+}
+
+/// Below those that the system gives to outgoing connections (32768 and up, usually), or one of a service that was started
+/// first could have it before the service that it was chosen for; any, where none of these is found soon.
+fn free() -> std::io::Result<TcpListener> {
+    let tries = (0..64).map(|_| rand::random_range(16_384..32_768_u16));
+    tries
+        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .next()
+        .map_or_else(|| TcpListener::bind(("127.0.0.1", 0)), Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::services::SERVICES;
+
+    #[test]
+    fn free_ones_differ() {
+        let ports = choose(0, SERVICES).unwrap();
+        for (index, port) in ports.iter().enumerate() {
+            assert!(*port > 0 && !ports[..index].contains(port), "{ports:?}");
+            assert!(*port < 32_768, "an outgoing connection may have it: {ports:?}");
+        }
+    }
+
+    #[test]
+    fn a_taken_port_names_itself() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let holder = TcpListener::bind(taken).unwrap();
+        let base = holder.local_addr().unwrap().port() - SERVICES[0].port;
+        let error = choose(base, SERVICES).unwrap_err().to_string();
+        assert!(error.contains(&format!("Port {} for {}", taken.port(), SERVICES[0].name)), "{error}");
+    }
+
+    #[test]
+    fn a_base_beyond_all_ports_is_wrong_usage() {
+        assert!(matches!(choose(u16::MAX, SERVICES), Err(Failure::Usage(_))));
+    }
+}

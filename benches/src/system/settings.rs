@@ -1,0 +1,90 @@
+//! The environment that each process is started with.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::database::Database;
+use super::services::{Kind, Service};
+use crate::Failure;
+
+/// What is switched off here, unless the environment says otherwise.
+pub const LIMITS: [&str; 5] = [
+    "WRITE_LIMIT_PER_TOKEN",
+    "WRITE_LIMIT_PER_ADDRESS",
+    "CONNECTIONS_PER_ADDRESS",
+    "SIGN_UP_LIMIT_PER_ADDRESS",
+    "HASH_QUEUE_PER_CLIENT",
+];
+
+/// What every process gets, what a service with a schema gets, and what its line in the table adds.
+pub fn of(
+    service: &Service,
+    urls: &BTreeMap<&'static str, String>,
+    database: &Database,
+    signing_key: &str,
+    clock_file: &Path,
+) -> Result<Vec<(String, String)>, Failure> {
+    let listen = urls.get(service.name).and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
+    let mut settings =
+        vec![("LISTEN".to_owned(), listen.to_owned()), ("CLOCK_FILE".to_owned(), clock_file.display().to_string())];
+    if service.kind == Kind::Service {
+        for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
+            settings.push((variable.to_owned(), database.login_url(&format!("{}_{suffix}", service.package))?));
+        }
+    }
+    if service.kind == Kind::Service {
+        // The lab is one address with a few tokens that write as fast as they can; the greeting says so.
+        let off = LIMITS.iter().filter(|name| std::env::var_os(name).is_none());
+        settings.extend(off.map(|name| ((*name).to_owned(), "0".to_owned())));
+        if urls.contains_key(super::gateway::PORT.name) {
+            settings.push(("TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned()));
+        }
+    }
+    // Where the clock is, is where everything of this lab is.
+    let home = clock_file.parent().unwrap_or(clock_file);
+    for (variable, value) in service.env {
+        settings.push(((*variable).to_owned(), fill(value, urls, signing_key, home)?));
+    }
+    Ok(settings)
+}
+
+fn fill(value: &str, urls: &BTreeMap<&'static str, String>, signing_key: &str, home: &Path) -> Result<String, Failure> {
+    let unknown = || Failure::could_not_run(format!("The table of services names {value}, which is nothing it knows."));
+    let Some((before, rest)) = value.split_once('{') else {
+        return Ok(value.to_owned());
+    };
+    let (name, after) = rest.split_once('}').ok_or_else(unknown)?;
+    let filled = match (name, name.split_once(':')) {
+        ("signing-key", _) => signing_key.to_owned(),
+        ("home", _) => home.display().to_string(),
+        (_, Some(("url", name))) => urls.get(name).ok_or_else(unknown)?.clone(),
+        (_, Some(("port", name))) => {
+            let url = urls.get(name).ok_or_else(unknown)?;
+            let (_, port) = url.rsplit_once(':').ok_or_else(unknown)?;
+            port.to_owned()
+        }
+        _ => return Err(unknown()),
+    };
+    Ok(format!("{before}{filled}{after}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::services::SERVICES;
+
+    #[test]
+    fn every_setting_of_the_table_can_be_filled_in() {
+        let urls = SERVICES.iter().map(|one| (one.name, format!("http://127.0.0.1:{}", one.port))).collect();
+        for service in SERVICES {
+            for (variable, value) in service.env {
+                fill(value, &urls, "key", Path::new("/home"))
+                    .unwrap_or_else(|error| panic!("{}, {variable}: {error}", service.name));
+            }
+        }
+        assert_eq!(fill("{url:registry}/x", &urls, "key", Path::new("/home")).unwrap(), "http://127.0.0.1:1/x");
+        assert_eq!(fill("{signing-key}", &urls, "key", Path::new("/home")).unwrap(), "key");
+        assert_eq!(fill("127.0.0.1:{port:smtp}", &urls, "key", Path::new("/home")).unwrap(), "127.0.0.1:8");
+        assert!(fill("{url:nobody}", &urls, "key", Path::new("/home")).is_err());
+    }
+}
