@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::attributes::strays;
+use crate::attributes::unwanted;
 use crate::bootstrap::{self, BootstrapOptions, accepts, create_roles};
 use crate::cluster::Cluster;
 use crate::embedded::{ADMINISTRATOR, MIGRATIONS, SERVICES, Script};
@@ -66,7 +66,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Was everything as it should be?
+    /// Was there nothing to change?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -172,8 +172,8 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
         literals(&schemas),
         literals(&owners)
     ))?;
-    let strays = strays(session, file)?;
-    found.extend(strays.iter().map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")));
+    let unwanted = unwanted(session, file)?;
+    found.extend(unwanted.iter().map(|revoke| format!("only a superuser may `{revoke}`: run `dba bootstrap` again")));
     // Noted by bootstrap.
     let noted = "select coalesce(obj_description('dba'::regnamespace, 'pg_namespace') = 'managed', false)";
     if session.value::<bool>(noted)? {

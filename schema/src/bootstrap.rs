@@ -1,6 +1,6 @@
 //! `dba bootstrap`: once, as superuser: the database, its administrator, and what only a superuser may do.
 
-use crate::attributes::strays;
+use crate::attributes::unwanted;
 use crate::embedded::{ADMINISTRATOR, DATABASE};
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
@@ -119,8 +119,8 @@ fn superuser_part(session: &mut Session, options: &BootstrapOptions) -> Result<V
     session.run("set client_min_messages = warning", "quiet")?;
     session.transaction(|session| {
         if !options.managed {
-            for stray in strays(session, &options.roles)? {
-                session.run(&stray, &stray)?;
+            for revoke in unwanted(session, &options.roles)? {
+                session.run(&revoke, &revoke)?;
             }
         }
         for statement in options.roles.section("superuser", &options.database) {

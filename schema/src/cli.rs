@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and how it ends.
+//! The command line: commands, output and exit codes.
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@
 //! postgres/data   the data folder      postgres/run   the socket      postgres/log   the server's log
 //! ```
 //!
-//! A cluster whose starter was killed is found by its `postmaster.pid` and used again. A data folder is made beside its place and moved there when it is
+//! A cluster whose starter was killed is found by its `postmaster.pid` and used again. A data folder is made next to its final place and moved there when it is
 //! complete, so a half-made one is never opened, and a complete one is never overwritten.
 
 use std::fs::{self, File, OpenOptions};
@@ -251,7 +251,7 @@ impl Drop for Cluster {
             return;
         };
         if let Some(home) = &self.home {
-            // The watchdog would do it too, if nobody ended the watchdog; what fails here it tries once more.
+            // The watchdog, if it still runs, tries again what fails here.
             let _ = Postmaster::stop(&home.join("postgres/data"), self.server.take());
         }
         leash.release();

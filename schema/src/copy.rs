@@ -58,11 +58,11 @@ fn forget(session: &mut Session, original: &str, name: &str) {
 
 /// A session where databases are made and dropped from.
 fn maintenance(original: &str) -> Result<Session> {
-    Session::connect_uncounted(&beside(original, "postgres")?)
+    Session::connect_uncounted(&other_database(original, "postgres")?)
 }
 
 /// URL of another database of the same server, for the same login.
-fn beside(url: &str, database: &str) -> Result<String> {
+fn other_database(url: &str, database: &str) -> Result<String> {
     let (server, tail) =
         url.rsplit_once('/').ok_or_else(|| Error::Usage("expected a URL: postgresql://user@host/database".into()))?;
     let options = tail.find('?').map_or("", |at| &tail[at..]);
@@ -134,7 +134,7 @@ impl Copy {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("dba_{purpose}_{}_{number}", std::process::id());
-        Ok(Self { original: url.to_owned(), url: beside(url, &name)?, name, how: "", took: Duration::ZERO })
+        Ok(Self { original: url.to_owned(), url: other_database(url, &name)?, name, how: "", took: Duration::ZERO })
     }
 
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {

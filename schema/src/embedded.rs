@@ -24,7 +24,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The service whose tables it makes: the word after the stamp.
+    /// The service whose tables it changes: the word after the stamp.
     #[must_use]
     pub fn service(&self) -> &'static str {
         self.name.split('_').nth(1).unwrap_or_default()

@@ -64,7 +64,7 @@ pub fn desired(
     session.discarding(|session| {
         let database: String = session.value("select current_database()::text")?;
         let before = State::read(session, managed, administrator)?;
-        // Taking everything needs no order and no economy: nobody sees it.
+        // Revoking everything needs no order and no economy: no other session sees it.
         session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
         for section in scope.sections {
             for statement in file.section(section, &database) {

@@ -1,6 +1,6 @@
 //! `dba roles attack`: attempts to break the rules of the roles file, as the real logins.
 //!
-//! What is refused must be refused, with its SQLSTATE; what can't be closed and is accepted must succeed, so that nobody believes otherwise. Each
+//! What is refused must be refused, with its SQLSTATE; what can't be prevented and is accepted must succeed, so that the list stays true. Each
 //! statement runs in a transaction that is rolled back. [`self_test`] plants the hole of each and must see the same attack get through.
 
 pub mod holes;

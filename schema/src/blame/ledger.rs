@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// Seconds that the counting estimator (each waiter seen counts one whole gap) gives beyond the booked ones: waits
-    /// shorter than a gap, never seen by their start. An estimate, never below 0, attributed to nobody.
+    /// shorter than a gap, whose start was never seen. An estimate, never below 0, attributed to no role.
     #[must_use]
     pub fn short_wait_remainder_s(&self) -> f64 {
         let booked: f64 = self.sums.values().map(|sums| sums.us).sum();

@@ -1,4 +1,4 @@
-//! Who blocks whom: the lock loop and its ledger, for any Postgres 14 or newer.
+//! Who blocks whom (`dba blame`): sampling of locks and a ledger of waits, for any Postgres 14 or newer.
 //!
 //! One connection with `pg_monitor` samples the waiters of `pg_locks` (mean gap 20 ms, jittered so that it doesn't resonate
 //! with a load of fixed rate), walks from each waiter over its blockers to the *root blocker*, and adds up the waited time by

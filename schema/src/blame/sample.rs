@@ -80,7 +80,7 @@ impl Sampler {
     /// [`Error::Database`] when the connection is gone.
     pub fn sample(&mut self) -> Result<Sample> {
         let rows = self.client.query(&self.waiters, &[]).doing("sampling pg_locks")?;
-        // One row even when nobody waits, for the server's clock.
+        // One row even when no session waits, for the server's clock.
         let at_us = rows.first().map_or(0, |row| us(row.get("now")));
         let waiters: BTreeMap<i32, Waiter> =
             rows.iter().filter_map(waiter).map(|waiter| (waiter.pid, waiter)).collect();

@@ -125,7 +125,7 @@ pub fn run(args: &Impact) -> Result<Outcome> {
     let (statements, evictions) = statements(args, &url)?;
     interrupt::drop_copies();
     let mut impact = impact::analyse(&url, &change, &statements, &options)?;
-    impact.forgotten(evictions);
+    impact.note_evictions(evictions);
     let finding = match (&impact.refused, impact.exit_code()) {
         (Some(_), _) => Some("Postgres refuses the change".to_owned()),
         (None, 0) => None,

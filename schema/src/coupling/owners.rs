@@ -92,7 +92,7 @@ impl Owners {
             .map_or_else(|| owner.map_or(schema, stem).to_owned(), |(service, _)| service.clone())
     }
 
-    /// The service of a role; none if it is nobody's.
+    /// The service of a role; none if it belongs to no service.
     pub(super) fn of_role(&self, role: &str) -> Option<String> {
         if self.ignore.contains(role) {
             return None;

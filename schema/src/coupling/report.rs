@@ -92,7 +92,7 @@ pub struct Unknown {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     /// Pairs (a, b) of services where a depends on b, of all n(n-1) there could be. `COF` of Brito e Abreu's MOOD metrics (ECOOP 1995), with services
-    /// for classes. 0: nobody knows anybody; 1: everybody depends on everybody.
+    /// for classes. 0: no dependency at all; 1: every service depends on every other.
     pub coupling_factor: f64,
     /// The same over the transitive closure, each service reaching itself: the share of the system that a change of a service picked at random can
     /// reach. Propagation cost of MacCormack, Rusnak and Baldwin (Management Science 52(7), 2006).
@@ -271,7 +271,7 @@ pub struct Blast {
     pub column: String,
     /// Whose it is.
     pub owner: String,
-    /// Other services whose statements reach it.
+    /// Other services whose statements use it, directly or through views.
     pub services: Vec<String>,
     /// Those statements.
     pub statements: usize,

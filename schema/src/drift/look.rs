@@ -47,7 +47,7 @@ impl<'a> Look<'a> {
         let (administrator, managed) = (options.file.administrator(), options.file.managed());
         let superuser = session.is_superuser()?;
         let mut roles = managed.clone();
-        // Another team's file may name nobody.
+        // The file of another team may name no administrator.
         roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
         let of_superuser = ["administrator", "superuser"];
         Ok(Self {

@@ -95,11 +95,11 @@ pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
     let mut roles = file.managed();
     roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
     let found = rules::owners(&mut Session::connect(url)?, file, &administrator, &roles)?;
-    let told = |finding: Finding| {
+    let words = |finding: Finding| {
         let (name, fix) = (finding.key.trim_start_matches("owner "), finding.fix.unwrap_or_default());
         format!("{name} {}: `{fix}`", finding.what)
     };
-    Ok(found.into_iter().map(told).collect())
+    Ok(found.into_iter().map(words).collect())
 }
 
 fn open(url: &str) -> Result<Session> {

@@ -10,7 +10,7 @@ pub(super) const LOGINS: &str = "select rolname::text from pg_roles where rolcan
 
 impl Impact {
     /// Warns that pg_stat_statements removed statements, so many `times`.
-    pub fn forgotten(&mut self, times: i64) {
+    pub fn note_evictions(&mut self, times: i64) {
         if times > 0 {
             self.warnings.push(format!(
                 "statements may be missing, and are not judged: pg_stat_statements removed the rarest ones {times} times because it was full (pg_stat_statements.max)"
@@ -19,7 +19,7 @@ impl Impact {
     }
 
     /// Warns of services that log in here but of which no statement was judged: those whose logins are named after a schema, or mapped to a service.
-    pub(super) fn silent(&mut self, logins: &[String], schemas: &[String], map: &BTreeMap<String, String>) {
+    pub(super) fn note_unjudged(&mut self, logins: &[String], schemas: &[String], map: &BTreeMap<String, String>) {
         let mut silent: Vec<_> = logins
             .iter()
             .map(|login| (login, service_of(login, schemas, map)))

@@ -90,7 +90,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let mut trial = Trial { probe, context, change, url: here };
     let tried = trial.run(&subjects, place, service)?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, statements)?, ..tried };
-    impact.silent(&logins, &schemas, &options.services);
+    impact.note_unjudged(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // A change that was committed must not be there when it is tried again.

@@ -12,7 +12,7 @@ pub(super) struct Plan {
     pub(super) indexes: BTreeSet<String>,
     /// Tables that are still scanned from end to end when sequential scans are disabled: no index helps, whatever the number of rows.
     pub(super) unhelped: BTreeSet<String>,
-    /// Tables whose rows it makes or changes.
+    /// Tables that it inserts into or updates.
     pub(super) writes: Vec<Write>,
     /// Sequences that defaults take from.
     pub(super) sequences: BTreeSet<String>,

@@ -161,7 +161,7 @@ fn watch(client: &mut Client, seen: &Seen, stop: &AtomicBool) {
     }
 }
 
-/// Statements in turn, each when it is due, until told to stop.
+/// Runs the statements in turn, each when it is due, until `stop` is set.
 fn work(
     client: &mut Client,
     subjects: &[&Subject<'_>],

@@ -227,7 +227,7 @@ pub struct Conflict {
     pub change: String,
     /// Wanted by the service's statements: the strongest.
     pub wanted: String,
-    /// How many of its statements want it.
+    /// Number of its statements that want it.
     pub statements: usize,
 }
 

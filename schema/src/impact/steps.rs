@@ -172,7 +172,7 @@ fn step(sql: &str, ms: f64, said: Vec<String>) -> Step {
     }
 }
 
-/// Relations whose file is another one; a view has none.
+/// Relations whose file has changed; a view has none.
 fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
     let mut names: Vec<_> = is
         .iter()

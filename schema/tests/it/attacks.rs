@@ -1,4 +1,4 @@
-//! Ways across the boundary: the list of the crate (`dba roles attack`), tried as the real logins, and what a list of statements can't say.
+//! The attacks of the crate (`dba roles attack`), run as the real logins, and those that a list of statements can't express.
 
 use postgres::Client;
 use schema::attack::{self, Field, Which};

@@ -1,4 +1,4 @@
-//! `dba roles matrix` and `explain`: each reason is found, and what is told is what Postgres does.
+//! `dba roles matrix` and `explain`: each reason is found, and what is reported is what Postgres does.
 
 use schema::effective_rights::{explain, read};
 use schema::session::Session;
@@ -8,7 +8,7 @@ use crate::attacks::attacker;
 use crate::support::{attempt, connect};
 
 #[test]
-fn every_reason_is_told() {
+fn every_reason_is_reported() {
     let cluster = TestCluster::ephemeral();
     let mut superuser = connect(&cluster.url("govrnanza", "superuser"));
     superuser

@@ -48,7 +48,7 @@ pub(super) fn svg(report: &Report) -> Markup {
         "columns, logarithmic, because nothing was counted"
     };
     html! {
-        svg viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label="Who depends on whom" {
+        svg viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label="Dependencies between services" {
             @for (at, ((from, to), pair)) in pairs.iter().enumerate() {
                 @if let (Some(start), Some(end)) = (of(from), of(to)) {
                     (arrow(at, (from, to), pair, (start, end), width(pair)))

@@ -81,7 +81,7 @@ fn services(report: &Report) -> Markup {
 
 fn dependencies(report: &Report) -> Markup {
     markup! {
-        h2 { "Who depends on whom" }
+        h2 { "Dependencies between services" }
         @for (at, ((from, to), pair)) in pairs(report).into_iter().enumerate() {
             details id=(format!("pair{at}")) {
                 summary {

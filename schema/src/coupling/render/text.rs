@@ -115,7 +115,7 @@ fn services(out: &mut String, report: &Report) {
 }
 
 fn edges(out: &mut String, report: &Report) {
-    out.push_str("\n# Who depends on whom\n");
+    out.push_str("\n# Dependencies between services\n");
     for edge in &report.edges {
         let often = match (edge.statements, report.window.is_some()) {
             (0, _) => String::new(),

@@ -65,7 +65,7 @@ fn what_belongs_to_the_whole_server_is_not_tried_where_it_would_be_committed() {
 }
 
 #[test]
-fn copy_and_comments_alone_are_asked_for_wrongly() {
+fn copy_and_comments_alone_are_refused() {
     let shop = Shop::new();
     for sql in ["copy stock.items from stdin", "/* nothing */", "-- nothing", ";;"] {
         let tried = analyse(&shop.url(), &Change::new(sql), &statement(), &Options::default());
@@ -74,7 +74,7 @@ fn copy_and_comments_alone_are_asked_for_wrongly() {
 }
 
 #[test]
-fn a_body_that_no_plan_shows_is_spoken_of() {
+fn an_opaque_body_is_listed() {
     let shop = Shop::new();
     connect(&shop.url())
         .batch_execute("create function stock.gold() returns bigint language plpgsql as 'begin return (select count(tier) from stock.items); end'")
