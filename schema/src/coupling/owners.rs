@@ -35,29 +35,14 @@ struct Belongings {
 }
 
 /// Endings of names that tell the purpose of a role, not its service.
-const ENDINGS: &[&str] = &[
-    "_owner",
-    "_publisher",
-    "_reader",
-    "_writer",
-    "_read",
-    "_write",
-    "_ro",
-    "_rw",
-    "_api",
-    "_app",
-    "_login",
-    "_user",
-    "_team",
-    "_service",
-    "_svc",
-];
+const ENDINGS: &str = "owner publisher reader writer read write ro rw api app login user team service svc";
 
 /// The part of a role's name that it shares with the other roles of its service: `sales` of `sales_reader` or `svc_sales`.
 #[must_use]
 pub fn stem(role: &str) -> &str {
     let role = role.strip_prefix("svc_").unwrap_or(role);
-    ENDINGS.iter().find_map(|ending| role.strip_suffix(ending)).filter(|stem| !stem.is_empty()).unwrap_or(role)
+    let purpose = |ending| role.strip_suffix(ending)?.strip_suffix('_');
+    ENDINGS.split(' ').find_map(purpose).filter(|stem| !stem.is_empty()).unwrap_or(role)
 }
 
 impl Owners {

@@ -21,45 +21,30 @@ pub struct Allowed {
 /// [`Error::Usage`] for a line without a reason or without a valid date.
 pub fn parse(text: &str) -> Result<Vec<Allowed>> {
     let mut all = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
+    for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let entry = line.split_once(' ').and_then(|(until, rest)| {
-            let (key, reason) = rest.rsplit_once(" -- ")?;
-            let dated = until.len() == 10
-                && until.split('-').map(str::len).eq([4, 2, 2])
-                && until.chars().all(|c| c.is_ascii_digit() || c == '-');
-            (dated && !reason.trim().is_empty()).then(|| Allowed {
-                until: until.to_owned(),
-                key: key.trim().to_owned(),
-                reason: reason.trim().to_owned(),
-            })
-        });
-        match entry {
-            Some(entry) if is_day(&entry.until) => all.push(entry),
-            Some(entry) => {
-                return Err(Error::Usage(format!(
-                    "allow-list, line {}: {} is not a date of the calendar",
-                    number + 1,
-                    entry.until
-                )));
-            }
-            None => {
-                return Err(Error::Usage(format!(
-                    "allow-list, line {}: expected `YYYY-MM-DD key -- reason`, each part required",
-                    number + 1
-                )));
-            }
+        let wrong = |what: String| Error::Usage(format!("allow-list, line {number}: {what}"));
+        let parts = line.split_once(' ').and_then(|(until, rest)| Some((until, rest.rsplit_once(" -- ")?)));
+        let Some((until, (key, reason))) =
+            parts.filter(|(until, (_, reason))| dated(until) && !reason.trim().is_empty())
+        else {
+            return Err(wrong("expected `YYYY-MM-DD key -- reason`, each part required".to_owned()));
+        };
+        // Dates are compared as text, so a date that never comes would allow the finding for ever.
+        if NaiveDate::parse_from_str(until, "%Y-%m-%d").is_err() {
+            return Err(wrong(format!("{until} is not a date of the calendar")));
         }
+        let [until, key, reason] = [until, key, reason].map(|part| part.trim().to_owned());
+        all.push(Allowed { until, key, reason });
     }
     Ok(all)
 }
 
-/// Is `YYYY-MM-DD` in the calendar? Dates are compared as text, so a date that never comes would allow the finding for ever.
-fn is_day(text: &str) -> bool {
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+/// Does it have the form `YYYY-MM-DD`?
+fn dated(text: &str) -> bool {
+    text.split('-').map(str::len).eq([4, 2, 2]) && text.chars().all(|c| c.is_ascii_digit() || c == '-')
 }
 
 #[cfg(test)]
@@ -78,11 +63,12 @@ mod tests {
 
     #[test]
     fn a_day_is_one_of_the_calendar() {
+        let parsed = |day: &str| parse(&format!("{day} key -- why"));
         for day in ["2027-01-31", "2028-02-29", "2000-02-29", "2027-12-31"] {
-            assert!(is_day(day), "{day}");
+            assert!(parsed(day).is_ok(), "{day}");
         }
         for day in ["2027-13-45", "2027-02-29", "2100-02-29", "2027-04-31", "2027-00-01", "2027-01-00"] {
-            assert!(!is_day(day), "{day}");
+            assert!(parsed(day).is_err(), "{day}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use postgres::Client;
+use postgres::types::Type;
 
 use super::input::{On, Options, Statement};
 use super::locks::{self, Held, Map};
@@ -37,13 +38,10 @@ impl Subject<'_> {
         if self.shape.parameters.is_empty() {
             return String::new();
         }
+        // Quoted in any case: a schema may be named like a keyword.
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        let types: Vec<_> = self
-            .shape
-            .parameters
-            .iter()
-            .map(|kind| format!("{}.{}", quoted(kind.schema()), quoted(kind.name())))
-            .collect();
+        let name = |kind: &Type| format!("{}.{}", quoted(kind.schema()), quoted(kind.name()));
+        let types: Vec<_> = self.shape.parameters.iter().map(name).collect();
         format!("({})", types.join(", "))
     }
 
