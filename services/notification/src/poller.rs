@@ -1,5 +1,5 @@
-//! The one instance that reads the feeds. Any number may run; the lock decides, and when its holder dies another has it within a second.
-//! Nothing depends on there being only one: the cursors are moved in the transaction that makes the notifications, whoever does it.
+//! The one instance that reads the feeds. Any number of instances may run: an advisory lock decides, and when its holder dies another takes it within a second.
+//! Nothing depends on there being only one: each cursor is moved in the transaction that makes the notifications.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,14 +11,15 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use kit::Clock;
 
-use crate::background::Signals;
 use crate::feed::Feed;
 use crate::reader::{self, Limits};
+use crate::session::{self, SessionError};
+use crate::signals::Signals;
 use crate::{cursor, reminders, rollups};
 
 /// Without a hint the feeds are read this often.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// How often is looked whether a hint has come: libpq is asked, not the server.
+/// How often libpq (not the server) is asked whether a hint has come.
 const HINT_EVERY: Duration = Duration::from_millis(10);
 /// How often another instance tries to take over.
 const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
@@ -27,31 +28,28 @@ const ROLLUPS_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 kit::statement! {
     /// The lock lives as long as the connection: no lease to renew, nothing to clean up after a crash. The number is this service's own.
-    struct TakeLead() -> Bool = "select pg_catalog.pg_try_advisory_lock(7667763801190)"
+    struct TakeLock() -> Bool = "select pg_catalog.pg_try_advisory_lock(7667763801190)"
 }
 
 /// Reads the feeds if no other instance does.
-pub struct Leader {
+pub struct Poller {
     url: String,
     clock: Clock,
     replay_from: Option<DateTime<Utc>>,
     signals: Arc<Signals>,
 }
 
-impl Leader {
-    /// One that hasn't started.
+impl Poller {
+    /// A poller that has not started yet.
     pub fn new(url: String, clock: Clock, replay_from: Option<DateTime<Utc>>, signals: Arc<Signals>) -> Self {
         Self { url, clock, replay_from, signals }
     }
 
-    /// Until told to stop. Whatever goes wrong, it begins again with a new connection.
+    /// Runs until the service stops. After an error it begins again with a new connection.
     pub fn run(mut self) {
         while !self.signals.stopping() {
-            let session = PgConnection::establish(&self.url).map_err(|error| error.to_string());
-            let session =
-                session.and_then(|mut connection| self.session(&mut connection).map_err(|error| error.to_string()));
-            if let Err(error) = session {
-                tracing::warn!(error = %error, "the feeds can't be read now");
+            if let Err(error) = self.session() {
+                tracing::warn!(%error, "the feeds can't be read now");
                 self.rest(POLL_EVERY);
             }
         }
@@ -64,9 +62,9 @@ impl Leader {
         }
     }
 
-    fn session(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
-        connection.batch_execute(&kit::session_setup(crate::NAME))?;
-        while !(TakeLead {}).get_result::<bool>(connection)? {
+    fn session(&mut self) -> Result<(), SessionError> {
+        let connection = &mut session::open(&self.url)?;
+        while !(TakeLock {}).get_result::<bool>(connection)? {
             self.check(connection)?;
             self.rest(TAKE_OVER_EVERY);
             if self.signals.stopping() {
@@ -96,16 +94,16 @@ impl Leader {
 
     /// Whether the cursors are of this cluster.
     fn check(&self, connection: &mut PgConnection) -> QueryResult<bool> {
-        let strangers = cursor::strangers(connection)?;
-        let fine = strangers.is_empty();
-        self.signals.set_strangers(strangers);
+        let foreign = cursor::foreign_cursors(connection)?;
+        let fine = foreign.is_empty();
+        self.signals.set_foreign_cursors(foreign);
         if let Err(error) = self.signals.check() {
             tracing::error!(error, "the feeds are not read");
         }
         Ok(fine)
     }
 
-    /// Once, by the instance that reads.
+    /// Done once, by the instance that reads.
     fn replay(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
         let Some(from) = self.replay_from else {
             return Ok(());
@@ -128,8 +126,13 @@ impl Leader {
             for feed in Feed::ALL {
                 let progress = reader::step(connection, feed, self.clock.now(), &Limits::default())?;
                 more |= progress.more;
-                if progress.told > 0 {
-                    tracing::debug!(feed = feed.name(), changes = progress.changes, told = progress.told, "read");
+                if progress.notifications > 0 {
+                    tracing::debug!(
+                        feed = feed.name(),
+                        changes = progress.changes,
+                        notifications = progress.notifications,
+                        "read"
+                    );
                     self.signals.mail_made();
                 }
             }
