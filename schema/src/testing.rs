@@ -2,6 +2,8 @@
 
 pub mod fixture;
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -121,11 +123,28 @@ fn maintenance<T>(work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// Where `pg_dump` is, of a release that reads the tests' server; else says that what needs it is skipped.
+/// What a test needs of this machine beside Postgres: `found`, or why not. Where it is missing, this says so beside the output
+/// of the tests (theirs is hidden when they pass), and the test that called returns.
+///
+/// # Panics
+///
+/// Where it is missing and the variable `CI` is set: nothing is skipped there.
+#[must_use]
+pub fn needs<T>(found: std::result::Result<T, impl Display>) -> Option<T> {
+    let why = match found {
+        Ok(found) => return Some(found),
+        Err(why) => format!("{why}; `.ci/install-deps --all` installs what tests need"),
+    };
+    assert!(std::env::var_os("CI").is_none(), "{why}. Where CI is set nothing is skipped.");
+    let thread = std::thread::current();
+    let _ = writeln!(std::io::stderr(), "skipped: {}: {why}", thread.name().unwrap_or_default());
+    None
+}
+
+/// Where `pg_dump` is, of a release that reads the tests' server; see [`needs`].
 #[must_use]
 pub fn dump_program() -> Option<PathBuf> {
-    let found = maintenance(|session| client_tool("pg_dump", session));
-    found.map_err(|error| println!("skipped: {error}")).ok()
+    needs(maintenance(|session| client_tool("pg_dump", session)))
 }
 
 /// A database of its own, with all tables, views, keys and rights, and no rows but the built-in plans. Dropped with the value.
