@@ -136,7 +136,8 @@ fn an_unknown_e_mail_takes_as_long_as_a_wrong_password() {
     };
     let least = |email: &str| (0..7).map(|_| app_ms(email)).fold(f64::MAX, f64::min);
     let (known, unknown) = (least(&email), least("nobody@here.example"));
-    assert!((0.5..2.0).contains(&(unknown / known)), "unknown {unknown} ms, known {known} ms");
+    // A hash apart it would be some 50 times; a busy machine may double the least of seven.
+    assert!((0.2..5.0).contains(&(unknown / known)), "unknown {unknown} ms, known {known} ms");
 }
 
 #[test]
