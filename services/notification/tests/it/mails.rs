@@ -1,7 +1,5 @@
 //! Mail servers as they are: away, slow, and with opinions about single recipients.
 
-use std::time::{Duration, Instant};
-
 use behaviour::{Value, json};
 use chrono::Utc;
 use kit::auth::Scope;
