@@ -1,4 +1,4 @@
-//! Notification: what people are told, and what became of the mails.
+//! Notification: notifications, and what became of the mails.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -82,7 +82,7 @@ fn deliveries(world: &World) {
 
 /// The admin changes the member's profile, through the contract.
 fn through_profile(world: &World) {
-    if world.urls.profile.is_none() {
+    if world.services.urls.profile.is_none() {
         return;
     }
     told(world, &|tenant, times| {

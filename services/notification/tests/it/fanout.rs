@@ -57,8 +57,8 @@ fn ten_thousand_are_told_in_short_transactions() {
         let begin = Instant::now();
         let progress = step(&mut connection, Feed::Registry, Utc::now(), &Limits::default()).unwrap();
         longest = longest.max(begin.elapsed());
-        assert!(progress.told <= Limits::default().recipients, "a chunk at a time");
-        steps += i32::from(progress.told > 0);
+        assert!(progress.notifications <= Limits::default().recipients, "a chunk at a time");
+        steps += i32::from(progress.notifications > 0);
         here.all_read()
     });
     println!("2 x {PEOPLE} people in {steps} transactions, the longest {longest:?}");
