@@ -241,11 +241,11 @@ fn deep_cursor(stage: &Stage, arm: &Arm) -> Result<Option<String>, Failure> {
 
 /// Starts Billing and has it bill so many months, at most five: milliseconds of each, snapshot and invoices.
 fn months(stage: &Stage, most: u32) -> Result<Vec<f64>, Failure> {
-    let instance = stage.environment.instance();
-    instance.start_service("billing")?;
+    let deployment = &stage.deployment;
+    deployment.start_service("billing")?;
     // The newest two are left out: the last month's run may begin by itstage.
     let months = (2..2 + most.min(5)).map(|back| {
-        let taken = month_end::bill(instance, stage.superuser()?, back)?;
+        let taken = month_end::bill(deployment, stage.superuser()?, back)?;
         Ok(taken.as_secs_f64() * 1000.0)
     });
     months.collect()

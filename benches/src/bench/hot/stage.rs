@@ -13,15 +13,15 @@ use super::proc::{children, memory, parent};
 use crate::Failure;
 use crate::data::{Dataset, Size, connect, failed};
 use crate::observe::cpu;
-use crate::system::environment::Environment;
 use crate::system::process::{Plan, Process};
+use crate::system::{Deployment, Site};
 
 /// How the lab seeds what it makes.
 pub const SEED: u64 = 1;
 
 /// Postgres, its data, and what belongs to no service.
 pub struct Stage {
-    pub(super) environment: Environment,
+    pub(super) deployment: Deployment,
     /// How large the data is.
     pub size: Size,
     folder: tempfile::TempDir,
@@ -55,11 +55,11 @@ impl Stage {
     /// Starts everything and fills the database; of the services only Registry and Account go on.
     pub fn start(size: Size, release: bool) -> Result<Self, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
-        let environment = Environment::start(size, SEED, release, &stop)?;
+        let deployment = Deployment::filled(size, SEED, release, &stop)?;
         for idle in ["profile", "billing", "notification"] {
-            environment.instance().stop_service(idle)?;
+            deployment.stop_service(idle)?;
         }
-        let mut client = connect(environment.database_url()?)?;
+        let mut client = connect(deployment.database_url()?)?;
         let doing = |error| failed("preparing the benchmark", &error);
         let pid: i32 = client.query_one("select pg_backend_pid()", &[]).map_err(doing)?.get(0);
         // pgbench asks as the service's own logins, of which there are few connections by right; and no plan ends a benchmark.
@@ -73,12 +73,12 @@ impl Stage {
             Failure::could_not_run("Postgres doesn't run on this machine, so its processor time can't be told.")
         })?;
         let folder = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("No folder: {error}.")))?;
-        Ok(Self { environment, size, folder, postmaster, salts: AtomicU64::new(std::process::id().into()) })
+        Ok(Self { deployment, size, folder, postmaster, salts: AtomicU64::new(std::process::id().into()) })
     }
 
     /// The rows.
     pub fn data(&self) -> &Arc<Dataset> {
-        self.environment.data()
+        self.deployment.data()
     }
 
     /// A number that no other call of this gives.
@@ -88,12 +88,12 @@ impl Stage {
 
     /// A connection as superuser.
     pub fn superuser(&self) -> Result<Client, Failure> {
-        connect(self.environment.database_url()?)
+        connect(self.deployment.database_url()?)
     }
 
     /// The product's database as a login.
     pub fn login_url(&self, role: &str) -> Result<String, Failure> {
-        self.environment.login_url(role)
+        self.deployment.login_url(role)
     }
 
     /// A folder for scripts and logs.
@@ -109,7 +109,7 @@ impl Stage {
 
     /// Version and settings of the server that differ from its defaults.
     pub fn server(&self) -> Result<crate::result::PostgresInfo, Failure> {
-        self.environment.postgres_info()
+        self.deployment.postgres_info()
     }
 
     /// One more Registry with these settings beside those that the lab's has.
@@ -125,7 +125,7 @@ impl Stage {
         way: impl Fn(&str) -> Result<String, Failure>,
     ) -> Result<Arm, Failure> {
         let gone = || Failure::could_not_run("Registry is not running.");
-        let id = self.environment.instance().process_id("registry");
+        let id = self.deployment.process_id("registry");
         let id = id.ok_or_else(gone)?;
         let binary = std::fs::read_link(format!("/proc/{id}/exe")).map_err(|_| gone())?;
         let environ = std::fs::read(format!("/proc/{id}/environ")).map_err(|_| gone())?;
