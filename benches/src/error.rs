@@ -32,3 +32,14 @@ impl Failure {
         })
     }
 }
+
+impl From<behaviour::Failed> for Failure {
+    fn from(failed: behaviour::Failed) -> Self {
+        match failed {
+            behaviour::Failed::NoService(name) => {
+                Self::usage(format!("The target names no {name}, which its data needs: add its base URL."))
+            }
+            other => Self::could_not_run(format!("{other}.")),
+        }
+    }
+}
