@@ -82,7 +82,7 @@ fn deliveries(world: &World) {
 
 /// The admin changes the member's profile, through the contract.
 fn through_profile(world: &World) {
-    if world.urls.profile.is_none() {
+    if world.services.urls.profile.is_none() {
         return;
     }
     told(world, &|tenant, times| {

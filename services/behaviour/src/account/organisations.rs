@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{PASSWORD, Signed, email, sign_up, unique};
+use super::signed::{PASSWORD, Signed, email, sign_in, sign_up, token, unique};
 use crate::assert::{changes, eventually, keys, problem, problem_at, problem_of, same};
-use crate::{Case, World};
+use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "organisations: signing up makes the organisation and its first admin", run: signing_up },
@@ -26,7 +26,7 @@ fn signing_up(world: &World) {
     assert_eq!(body["standing"], "active");
     let location = format!("/api/v1/organisations/{}", made.id());
     assert_eq!(made.header("location"), Some(location.as_str()));
-    let token = super::token(&super::sign_in(&api, &email, PASSWORD).expect(200));
+    let token = token(&sign_in(&api, &email, PASSWORD).expect(200));
     let found = api.raw("GET", &location).token(&token).send().expect(200);
     same(&found.json(), &body);
     assert_eq!(found.etag(), made.etag());

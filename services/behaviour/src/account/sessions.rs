@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{PASSWORD, Signed, email, sign_in, token};
+use super::signed::{PASSWORD, Signed, email, sign_in, token};
 use crate::assert::{keys, problem, problem_at, problem_of};
-use crate::{Case, World};
+use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "sessions: e-mail and password give a token, whatever the e-mail's case", run: signing_in },

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::get;
 use crate::assert::{keys, names_field, problem};
 use crate::http::Response;
 use crate::world::{Case, Tenant, World};
@@ -15,6 +14,11 @@ pub(super) const CASES: &[Case] = &[
 ];
 
 const CARD: &str = "/payment-method";
+
+pub(super) fn get(world: &World, tenant: &Tenant, rest: &str) -> Response {
+    let call = world.billing().get(&tenant.path(rest));
+    call.token(&tenant.member_token).send()
+}
 
 pub(super) fn token(token: &str) -> Value {
     json!({ "paymentMethodToken": token })

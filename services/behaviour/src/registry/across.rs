@@ -1,10 +1,12 @@
 //! What holds for all of Registry: the plan's limits, frozen organisations, repeats, the feed.
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::assert::{changes, eventually, problem, problem_at, problem_of, same};
-use crate::{Case, World, json};
+use crate::http::Response;
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
@@ -21,7 +23,7 @@ fn limits(world: &World) {
     // free: 5 APIs, 1 domain, 3 sub domains.
     let desk = Desk::new(world, "free");
     let domain = desk.domain("Only");
-    let refused = |answer: crate::Response, resource: &str, limit: i64| {
+    let refused = |answer: Response, resource: &str, limit: i64| {
         let problem = problem_of(&answer, 409, "plan-limit-reached");
         let expected = json!({"limit": limit, "used": limit, "plan": "free", "resource": resource});
         for (key, value) in expected.as_object().into_iter().flatten() {
@@ -68,7 +70,7 @@ fn repeated(world: &World) {
     ];
     for (n, (path, body, other)) in creates.iter().enumerate() {
         let key = format!("key-{n}");
-        let post = |body: &crate::Value| desk.call("POST", path).idempotency_key(&key).json(body).send();
+        let post = |body: &Value| desk.call("POST", path).idempotency_key(&key).json(body).send();
         let first = post(body).expect(201);
         let second = post(body).expect(201);
         same(&first.json(), &second.json());

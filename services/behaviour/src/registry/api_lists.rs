@@ -1,8 +1,10 @@
 //! APIs: the list and its filters.
 
-use super::{Desk, names};
+use serde_json::json;
+
+use super::desk::{Desk, names};
 use crate::assert::{pages, problem_at};
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {

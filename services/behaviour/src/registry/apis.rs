@@ -1,10 +1,11 @@
 //! APIs: one, and the ways to change it.
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::assert::{keys, problem, problem_at, problem_of, same};
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {

@@ -2,9 +2,9 @@
 
 use uuid::Uuid;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::assert::{problem, problem_at, problem_of, same};
-use crate::{Case, World};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {

@@ -1,10 +1,11 @@
 //! Sub domains.
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Desk, names};
+use super::desk::{Desk, names};
 use crate::assert::{keys, problem, problem_at, problem_of, same};
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {

@@ -1,10 +1,11 @@
 //! Versions of an API and their life.
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::assert::{keys, pages, problem, problem_at, problem_of, same};
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 const STATES: [(&str, &[&str]); 7] = [
     ("inception", &["development", "cancelled"]),
@@ -124,7 +125,7 @@ fn guarded(world: &World) {
     let desk = Desk::new(world, "team");
     let path = api(&desk);
     let status = format!("{path}/versions/0.1/status");
-    let put = |etag: Option<&str>, body: &crate::Value| {
+    let put = |etag: Option<&str>, body: &Value| {
         let call = desk.call("PUT", &status).json(body);
         match etag {
             Some(etag) => call.if_match(etag).send(),

@@ -1,10 +1,11 @@
 //! Watches.
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::assert::{keys, pages, problem, problem_at, same};
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
