@@ -1,6 +1,6 @@
 //! Everything of one provider, from sign-up to its last API.
 
-use behaviour::{Failed, Member, Services};
+use behaviour::{Failed, Services, Session};
 
 use super::mapping::{Api, Tenant};
 use super::organisation::Organisation;
@@ -59,13 +59,13 @@ impl Importer {
     }
 
     /// Signs the provider up, or in where it is signed up already.
-    fn sign_up(&self, tenant: &Tenant, plan: &str) -> Result<(Member, bool), Stopped> {
+    fn sign_up(&self, tenant: &Tenant, plan: &str) -> Result<(Session, bool), Stopped> {
         let (email, password) = (admin_email(&tenant.name), self.seed.password(&tenant.name));
-        match self.services.sign_up(&tenant.name, plan, &email, &password) {
+        match Session::sign_up(&self.services, &tenant.name, plan, &email, &password) {
             Err(Failed::Refused(answer)) if answer.status == 409 => {
                 let hint = "it is there already: was it imported with another --seed?";
                 let doing = format!("signing in to {} ({hint})", tenant.name);
-                Ok((self.services.sign_in(&email, &password).map_err(Stopped::doing(doing))?, true))
+                Ok((Session::log_in(&self.services, &email, &password).map_err(Stopped::doing(doing))?, true))
             }
             signed => Ok((signed.map_err(Stopped::doing(format!("signing up {}", tenant.name)))?, false)),
         }

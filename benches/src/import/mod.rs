@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use behaviour::{Client, Services};
+use behaviour::{Patience, Services};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{Failure, Target};
@@ -24,14 +24,20 @@ use people::Seed;
 use plans::Plans;
 pub use summary::{Refused, Summary};
 
+/// The first request: who isn't there within two seconds isn't started.
+const NOT_MET: Patience = Patience { busy: Duration::from_secs(120), absent: Duration::from_secs(2) };
+/// All others: a restart takes less.
+const MET: Patience = Patience { absent: Duration::from_secs(20), ..NOT_MET };
+
 /// Imports rows. `threads` organisations are worked on at a time: enough to keep two cores busy with password hashes,
 /// too few to crowd anybody else out.
 pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<Summary, Failure> {
     for needed in ["account", "profile", "registry"] {
         target.url(needed)?;
     }
-    let services = Services::new(Client::new().patient(), target.services.iter().collect());
+    let mut services = Services { patience: NOT_MET, ..Services::new(target.services.iter().collect()) };
     let plans = Plans::fetch(&services)?;
+    services.patience = MET;
     let billed = target.services.contains_key("billing");
     let importer = Importer { services, billed, plans, seed: Seed::new(seed) };
     let progress = progress(rows.len());

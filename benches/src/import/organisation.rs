@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use behaviour::{Failed, Member};
+use behaviour::{Failed, Session};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -28,7 +28,7 @@ struct Known {
 
 /// An organisation that an import is signed in to.
 pub struct Organisation<'a> {
-    admin: Member,
+    admin: Session,
     tenant: &'a Tenant,
     seed: &'a Seed,
     known: Known,
@@ -36,7 +36,7 @@ pub struct Organisation<'a> {
 
 impl<'a> Organisation<'a> {
     /// One of which nothing is known yet.
-    pub fn new(admin: Member, tenant: &'a Tenant, seed: &'a Seed) -> Self {
+    pub fn new(admin: Session, tenant: &'a Tenant, seed: &'a Seed) -> Self {
         Self { admin, tenant, seed, known: Known::default() }
     }
 
@@ -71,8 +71,8 @@ impl<'a> Organisation<'a> {
         let Some(larger) = plan.and_then(|plan| plans.larger(&plan, &needs)) else {
             return Ok(());
         };
-        let moved = self.admin.change("account", "PATCH", "", &json!({"plan": larger}));
-        let moved = moved.and_then(|answer| answer.want(200));
+        let moved = self.admin.patch("account", "", &json!({"plan": larger}));
+        let moved = moved.and_then(|answer| answer.check(200));
         moved.map_err(Stopped::doing(format!("moving {} to plan {larger}", self.tenant.name)))?;
         Ok(())
     }
@@ -85,7 +85,7 @@ impl<'a> Organisation<'a> {
         }
         let card = self.admin.call("billing", "PUT", path)?.json(&json!({"paymentMethodToken": TEST_CARD}));
         let given =
-            self.admin.send(card).and_then(|answer| if answer.status == 200 { Ok(answer) } else { answer.want(201) });
+            self.admin.send(card).and_then(|answer| if answer.status == 200 { Ok(answer) } else { answer.check(201) });
         given.map_err(Stopped::doing(format!("giving {} a card", self.tenant.name)))?;
         Ok(())
     }
@@ -102,7 +102,7 @@ impl<'a> Organisation<'a> {
                 "email": person.email,
                 "timeZone": person.time_zone,
             });
-            match self.admin.create("profile", "/profiles", &body) {
+            match self.admin.make("profile", "/profiles", &body) {
                 Ok(id) => self.known.people.insert(person.email, id),
                 Err(Failed::Refused(_)) => break,
                 Err(gone) => return Err(gone.into()),
@@ -164,7 +164,7 @@ impl<'a> Organisation<'a> {
 
     /// Creates a thing with a name; where the name is taken after all (a second import is running), finds it.
     fn create(&self, path: &str, name: &str, body: &Value) -> Result<Found, Stopped> {
-        let answer = match self.admin.create("registry", path, body) {
+        let answer = match self.admin.make("registry", path, body) {
             Ok(id) => return Ok(Ok(id)),
             Err(Failed::Refused(answer)) => answer,
             Err(gone) => return Err(gone.into()),

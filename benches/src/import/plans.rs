@@ -75,7 +75,7 @@ impl Plans {
     pub fn fetch(services: &Services) -> Result<Self, Failure> {
         let account = services.api("account")?;
         let plan = |code: &&str| {
-            let body = account.get(&format!("/plans/{code}")).want(200)?.value();
+            let body = account.get(&format!("/plans/{code}")).send_patiently(services.patience)?.check(200)?.value();
             Ok(Plan {
                 code: (*code).to_owned(),
                 limits: body["limits"].clone(),

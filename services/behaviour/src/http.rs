@@ -6,17 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What went wrong, in a sentence without a full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed(pub String);
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Failed {}
+pub use crate::response::{Failed, Response};
 
 /// Headers for a token, given the organisation that the path names.
 type Authorize = dyn Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync;
@@ -38,6 +28,13 @@ pub struct Patience {
     pub busy: Duration,
     /// While no answer comes at all.
     pub absent: Duration,
+}
+
+/// Whoever makes many things at once is refused as too much at times, and tries again; who isn't there is an error at once.
+impl Default for Patience {
+    fn default() -> Self {
+        Self { busy: Duration::from_secs(120), absent: Duration::ZERO }
+    }
 }
 
 impl Default for Client {
@@ -192,6 +189,11 @@ impl Call {
         self.header("idempotency-key", key)
     }
 
+    /// With all these headers.
+    pub fn headers<'a>(self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        headers.into_iter().fold(self, |call, (name, value)| call.header(name, value))
+    }
+
     /// With any header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -222,7 +224,8 @@ impl Call {
         if let Some(observe) = &self.client.observe {
             observe(&self.method, &self.url, answer.as_ref().map_or(0, |answer| answer.status));
         }
-        answer.map_err(|why| Failed(format!("{} {}: no answer: {why}", self.method, self.url)))
+        let origin = self.url.find("/api/").map_or(self.url.as_str(), |end| &self.url[..end]);
+        answer.map_err(|why| Failed::NoAnswer(format!("{origin} doesn't answer: {why}")))
     }
 
     /// Sends the request until the answer is neither 429 nor 503, or until there is no patience left.
@@ -247,29 +250,24 @@ impl Call {
         }
     }
 
-    fn once(&self) -> Result<Response, String> {
+    fn once(&self) -> Result<Response, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let answer = match &self.body {
-            Some(body) => self.client.agent.run(request.body(body.as_slice()).map_err(text)?),
-            None => self.client.agent.run(request.body(()).map_err(text)?),
+        let mut answer = match &self.body {
+            Some(body) => self.client.agent.run(request.body(body.as_slice())?)?,
+            None => self.client.agent.run(request.body(())?)?,
         };
-        let mut answer = answer.map_err(text)?;
         let headers = answer
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().map_err(text)?;
+        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec()?;
         Ok(Response { method: self.method.clone(), url: self.url.clone(), status, headers, body })
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 /// Percent-encodes everything but unreserved characters.
@@ -282,59 +280,4 @@ pub fn encode(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// An answer, of whatever status.
-#[derive(Debug, Clone)]
-pub struct Response {
-    /// The request's method.
-    pub method: String,
-    /// The request's URL.
-    pub url: String,
-    /// The status.
-    pub status: u16,
-    /// All headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body's bytes.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// A header by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-    }
-
-    /// This answer, if the status is this one; else what came instead.
-    pub fn check(self, status: u16) -> Result<Self, Failed> {
-        if self.status == status { Ok(self) } else { Err(Failed(format!("expected {status}: {}", self.describe()))) }
-    }
-
-    /// The body as JSON; null where it isn't JSON.
-    pub fn value(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
-    }
-
-    /// `id` of the resource in the body.
-    pub fn find_id(&self) -> Result<Uuid, Failed> {
-        let id = self.value()["id"].as_str().and_then(|id| id.parse().ok());
-        id.ok_or_else(|| Failed(format!("no id: {}", self.describe())))
-    }
-
-    /// Whether it is a problem of this type: `plan-limit-reached`.
-    pub fn is_problem(&self, slug: &str) -> bool {
-        self.value()["type"].as_str().is_some_and(|name| name.rsplit('/').next() == Some(slug))
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// Request line, status and body, for messages.
-    pub fn describe(&self) -> String {
-        let text = self.text();
-        let short: String = text.chars().take(2000).collect();
-        format!("{} {} → {} {short}", self.method, self.url, self.status)
-    }
 }

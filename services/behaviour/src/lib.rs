@@ -23,6 +23,7 @@ mod http_fixture;
 pub mod notification;
 pub mod profile;
 pub mod registry;
+mod response;
 mod services;
 mod session;
 mod suites;
@@ -32,7 +33,7 @@ mod world;
 pub use http::{Api, Call, Client, Failed, Patience, Response};
 pub use http_fixture::HttpFixture;
 pub use services::{Services, Urls};
-pub use session::{PASSWORD, Session, token};
+pub use session::{PASSWORD, Session, token, unique};
 pub use suites::cases;
 pub use world::{Case, Fixture, Tenant, World, run};
 

@@ -3,8 +3,9 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::signed::{PASSWORD, Signed, email, sign_in, token};
+use super::signed::{Signed, email, sign_in, token};
 use crate::assert::{keys, pages, pages_with, problem, problem_at, problem_of, same};
+use crate::session::PASSWORD;
 use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::signed::{PASSWORD, Signed, email, sign_in, sign_up, token, unique};
+use super::signed::{Signed, email, sign_in, sign_up, token};
 use crate::assert::{changes, eventually, keys, problem, problem_at, problem_of, same};
+use crate::session::{PASSWORD, unique};
 use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[

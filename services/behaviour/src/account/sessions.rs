@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use super::signed::{PASSWORD, Signed, email, sign_in, token};
+use super::signed::{Signed, email, sign_in, token};
 use crate::assert::{keys, problem, problem_at, problem_of};
+use crate::session::PASSWORD;
 use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
