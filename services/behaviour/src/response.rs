@@ -15,13 +15,16 @@ pub enum Failed {
     /// The answer is another one than was expected.
     #[error("{} {} was answered with {}", .0.method, .0.url, .0.reason())]
     Refused(Box<Response>),
+    /// The answer lacks a member that it must have.
+    #[error("{} {} was answered with {} but without {:?}: {}", .1.method, .1.url, .1.status, .0, .1.start(160))]
+    Lacks(&'static str, Box<Response>),
 }
 
 impl Failed {
     /// The answer where one came.
     pub fn answer(&self) -> Option<&Response> {
         match self {
-            Self::Refused(answer) => Some(answer),
+            Self::Refused(answer) | Self::Lacks(_, answer) => Some(answer),
             _ => None,
         }
     }
@@ -66,7 +69,7 @@ impl Response {
     /// `id` of the resource in the body.
     pub fn find_id(&self) -> Result<Uuid, Failed> {
         let id = self.member("id").and_then(|id| id.parse().ok());
-        id.ok_or_else(|| Failed::Refused(Box::new(self.clone())))
+        id.ok_or_else(|| Failed::Lacks("id", Box::new(self.clone())))
     }
 
     /// Whether it is a problem of this type: `plan-limit-reached`.

@@ -156,7 +156,7 @@ pub fn token(services: &Services, email: &str, password: &str) -> Result<String,
     let body = json!({"email": email, "password": password});
     let call = services.api("account")?.post("/sessions").json(&body);
     let answer = call.send_patiently(services.patience)?.check(200)?;
-    answer.member("token").ok_or_else(|| Failed::Refused(Box::new(answer)))
+    answer.member("token").ok_or_else(|| Failed::Lacks("token", Box::new(answer)))
 }
 
 /// The claim `org`. Not verified: that is for the services, here it only says where to ask.
