@@ -2,11 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use kit::body::present;
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 
-use super::{claimed_password, new_password, nullable, present};
+use crate::hashing::Hash;
+
+use super::{claimed_password, new_password};
 
 /// A row of `account.logins` without its hash: only sign-in reads that.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -35,6 +38,22 @@ pub struct LoginRow {
 }
 
 impl LoginRow {
+    /// A login to be written, of no organisation and no person yet.
+    pub fn new(email: &str, scope: &str, password: &Hash, now: DateTime<Utc>) -> Self {
+        Self {
+            organisation_id: None,
+            id: LoginId::new(now),
+            email: email.to_owned(),
+            scope: scope.to_owned(),
+            profile_id: None,
+            disabled_at: None,
+            password_expires_at: password.expires_at(now),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Can this login administrate its organisation?
     pub fn is_working_admin(&self) -> bool {
         self.scope == "admin" && self.disabled_at.is_none()
@@ -115,7 +134,7 @@ pub struct LoginPatch {
     #[serde(default, deserialize_with = "present")]
     pub password: Option<String>,
     /// Another person; null unlinks.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "present")]
     pub profile_id: Option<Option<ProfileId>>,
     /// `member` or `admin`.
     #[serde(default, deserialize_with = "present")]

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::body::object;
+use kit::body::{object, present};
 use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 
-use super::{new_password, present};
+use super::new_password;
 
 /// A row of `account.organisations`.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
@@ -48,7 +48,7 @@ pub struct Organisation {
 }
 
 impl Organisation {
-    /// The row with how it stands; no word of Billing's means active.
+    /// The row with how it stands; without a row of Billing's it is active.
     pub fn new(row: OrganisationRow, standing: Option<String>) -> Self {
         Self {
             id: row.id,
@@ -106,11 +106,6 @@ pub struct OrganisationPatch {
 
 impl Validate for OrganisationPatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, 200);
-        }
-        if let Some(plan) = &self.plan {
-            invalid.name("plan", plan, 40);
-        }
+        invalid.optional_name("name", self.name.as_deref(), 200).optional_name("plan", self.plan.as_deref(), 40);
     }
 }

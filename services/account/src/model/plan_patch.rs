@@ -1,11 +1,10 @@
 //! Changes of a plan.
 
-use kit::body::present_object;
+use kit::body::{present, present_object};
 use kit::{Invalid, Validate};
 use serde::Deserialize;
 
 use super::plans::{Limits, NewPlan, Plan, PlanRow, UnitPrices, cents, currency, kind, limits, unit_prices};
-use super::present;
 
 /// What of a plan an operator may change; limits and unit prices as a whole.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -50,9 +49,7 @@ impl PlanPatch {
 
 impl Validate for PlanPatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, 200);
-        }
+        invalid.optional_name("name", self.name.as_deref(), 200);
         if let Some(text) = &self.kind {
             kind(invalid, text);
         }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::required;
 
 /// A row of `account.plans`.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = crate::schema::plans)]
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = crate::schema::plans, primary_key(code), treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct PlanRow {
     /// Its code, for ever.
     pub code: String,
@@ -41,6 +41,7 @@ pub struct PlanRow {
     /// The ETag.
     pub version: i64,
     /// When it was first offered.
+    #[diesel(skip_update)]
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,

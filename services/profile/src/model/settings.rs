@@ -1,14 +1,13 @@
-//! When a person wants to be told: rows, requests, responses.
+//! When a person wants to be notified: rows, requests, responses.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::prelude::*;
+use kit::body::present;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::given;
-
-/// When a person wants to be told.
+/// When a person wants to be notified.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationSettings {
@@ -94,9 +93,9 @@ words! {
 #[serde(deny_unknown_fields)]
 pub struct NewNotificationSettings {
     mode: Mode,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     at: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     day: Option<Day>,
 }
 

@@ -1,4 +1,4 @@
-//! Watches: what a person wants to be told of.
+//! Watches: what a person wants to be notified of.
 
 use chrono::{DateTime, Utc};
 use diesel::Queryable;
