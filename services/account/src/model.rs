@@ -6,10 +6,10 @@ mod plan_patch;
 mod plans;
 mod sessions;
 
-pub use logins::{Login, LoginPatch, LoginRow, NewLogin, PasswordChange};
-pub use organisations::{NewOrganisation, Organisation, OrganisationPatch, OrganisationRow};
+pub use logins::{Login, LoginPatch, NewLogin, PasswordChange};
+pub use organisations::{NewOrganisation, Organisation, OrganisationPatch};
 pub use plan_patch::PlanPatch;
-pub use plans::{NewPlan, Plan, PlanRow};
+pub use plans::{NewPlan, Plan};
 pub use sessions::{Credentials, Jwks, Session};
 
 use kit::Invalid;

@@ -12,7 +12,7 @@ use kit::{Ctx, Error, Meta, call};
 
 use crate::hashing::{Hash, Hasher};
 use crate::keys::SigningKey;
-use crate::model::{Credentials, LoginRow, PasswordChange, Session};
+use crate::model::{Credentials, Login, PasswordChange, Session};
 use crate::store::sign_in::{self, Attempts, Limits, Seen, Subjects};
 
 /// Everything that signing in needs besides the database.
@@ -112,7 +112,7 @@ impl SignIn {
         Ok(seen)
     }
 
-    fn sign(&self, login: &LoginRow, now: DateTime<Utc>) -> Result<Session, Error> {
+    fn sign(&self, login: &Login, now: DateTime<Utc>) -> Result<Session, Error> {
         if !self.is_ready() {
             return Err(Error::Busy(Busy::Closed));
         }
@@ -144,8 +144,6 @@ async fn replace(ctx: &Ctx, meta: Meta, seen: &Seen, hash: Hash) -> Result<bool,
 }
 
 fn scope(text: &str) -> Result<Scope, Error> {
-    [Scope::Member, Scope::Admin, Scope::Operator]
-        .into_iter()
-        .find(|scope| scope.as_str() == text)
-        .ok_or_else(|| Error::internal(format!("a login of the unknown scope {text}")))
+    let known = Scope::ALL.iter().find(|scope| scope.as_str() == text);
+    known.copied().ok_or_else(|| Error::internal(format!("a login of the unknown scope {text}")))
 }

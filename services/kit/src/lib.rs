@@ -141,6 +141,7 @@ mod start;
 pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod words;
 
 pub use batch::Batch;
 pub use body::{Invalid, Json, Validate};

@@ -11,15 +11,15 @@ use serde_json::{Value, json};
 
 use super::{SCHEMA, admins, organisations};
 use crate::hashing::Hash;
-use crate::model::{Login, LoginPatch, LoginRow, NewLogin};
+use crate::model::{Login, LoginPatch, NewLogin};
 use crate::schema::logins;
 use crate::views::persons;
 
 kit::statement! {
     /// A page of the organisation's logins: those after a place in the list.
     struct ListLogins(organisation: OrganisationId as Uuid, after: DateTime<Utc> as Timestamptz, after_id: uuid::Uuid as Uuid, limit: i64 as BigInt)
-        -> (Nullable<Uuid>, Uuid, Text, Text, Nullable<Uuid>, Nullable<Timestamptz>, Timestamptz, BigInt, Timestamptz, Timestamptz) =
-        "select l.organisation_id, l.id, l.email, l.scope, l.profile_id, l.disabled_at, l.password_expires_at, l.version, \
+        -> (Nullable<Uuid>, Uuid, Text, Nullable<Uuid>, Text, Nullable<Timestamptz>, Timestamptz, BigInt, Timestamptz, Timestamptz) =
+        "select l.organisation_id, l.id, l.email, l.profile_id, l.scope, l.disabled_at, l.password_expires_at, l.version, \
          l.created_at, l.updated_at from account.logins l \
          where l.organisation_id = $1 and (l.created_at, l.id) > ($2, $3) order by l.created_at, l.id limit $4"
 }
@@ -70,8 +70,8 @@ kit::statement! {
 /// A page of an organisation's logins, oldest first.
 pub fn list(c: &mut PgConnection, organisation: OrganisationId, page: &Page) -> Result<Paged<Login>, Error> {
     let (after, after_id) = page.place();
-    let rows: Vec<LoginRow> = ListLogins { organisation, after, after_id, limit: page.fetch() }.load(c)?;
-    Ok(page.finish(rows, |row| Keyset::new(row.created_at, row.id)).map(Login::from))
+    let rows = ListLogins { organisation, after, after_id, limit: page.fetch() }.load(c)?;
+    Ok(page.finish(rows, |login: &Login| Keyset::new(login.created_at, login.id)))
 }
 
 /// One login of an organisation.
@@ -79,25 +79,25 @@ pub fn find(c: &mut PgConnection, organisation: OrganisationId, id: LoginId) -> 
     let found = logins::table
         .filter(logins::organisation_id.eq(organisation))
         .filter(logins::id.eq(id))
-        .select(LoginRow::as_select())
+        .select(Login::as_select())
         .first(c)
         .optional()?;
-    found.map(Login::from).ok_or(Error::NotFound)
+    found.ok_or(Error::NotFound)
 }
 
 /// The login under its lock, if it is the one that an admin of the organisation saw.
-fn locked(c: &mut PgConnection, update: &Update, id: LoginId) -> Result<LoginRow, Error> {
+fn locked(c: &mut PgConnection, update: &Update, id: LoginId) -> Result<Login, Error> {
     admins::require(c, &update.meta, update.organisation)?;
     let found = logins::table
         .filter(logins::organisation_id.eq(update.organisation))
         .filter(logins::id.eq(id))
-        .select(LoginRow::as_select())
+        .select(Login::as_select())
         .for_no_key_update()
         .first(c)
         .optional()?;
-    let row = found.ok_or(Error::NotFound)?;
-    update.check(row.version)?;
-    Ok(row)
+    let login: Login = found.ok_or(Error::NotFound)?;
+    update.check(login.version)?;
+    Ok(login)
 }
 
 /// Lets somebody sign in.
@@ -105,32 +105,32 @@ pub fn create(c: &mut PgConnection, create: &Create, new: &NewLogin, password: &
     let organisation = create.organisation;
     admins::require(c, &create.meta, organisation)?;
     create.once(c, SCHEMA, |c| {
-        let row = LoginRow {
+        let login = Login {
             organisation_id: Some(organisation),
             profile_id: new.profile_id,
-            ..LoginRow::new(&new.email, &new.scope, password, create.meta.now)
+            ..Login::new(&new.email, &new.scope, password, create.meta.now)
         };
-        insert(c, &create.meta, &row, password)?;
-        let location = format!("/organisations/{organisation}/logins/{}", row.id);
-        reply::created(location, row.version, &Login::from(row))
+        insert(c, &create.meta, &login, password)?;
+        let location = format!("/organisations/{organisation}/logins/{}", login.id);
+        reply::created(location, login.version, &login)
     })
 }
 
 /// Writes a new login and its change.
-pub fn insert(c: &mut PgConnection, meta: &Meta, row: &LoginRow, password: &Hash) -> Result<(), Error> {
+pub fn insert(c: &mut PgConnection, meta: &Meta, login: &Login, password: &Hash) -> Result<(), Error> {
     let insert = InsertLogin {
-        organisation: row.organisation_id,
-        id: row.id,
-        email: &row.email,
+        organisation: login.organisation_id,
+        id: login.id,
+        email: &login.email,
         password: password.as_str(),
-        scope: &row.scope,
-        profile: row.profile_id,
-        expires_at: row.password_expires_at,
+        scope: &login.scope,
+        profile: login.profile_id,
+        expires_at: login.password_expires_at,
         now: meta.now,
     };
     understood(insert.execute(c))?;
-    link(c, row)?;
-    record(c, SCHEMA, meta, change("LoginCreated", row).after(whole(row)))
+    link(c, login)?;
+    record(c, SCHEMA, meta, change("LoginCreated", login).after(whole(login)))
 }
 
 /// Changes a login, with a new password if one comes along; the last working admin stays one.
@@ -146,13 +146,13 @@ pub fn update(
     let mut after = patch.check()?.apply(&before, meta.now);
     let modified = after != before;
     if !modified && password.is_none() {
-        return Ok(after.into());
+        return Ok(after);
     }
     after.version += 1;
     after.updated_at = meta.now;
     if modified {
         // References (422) before the last admin (409): the contract's order.
-        understood(update_row(&after).execute(c))?;
+        understood(update_of(&after).execute(c))?;
         if after.profile_id != before.profile_id {
             link(c, &after)?;
         }
@@ -163,30 +163,30 @@ pub fn update(
     if let Some(password) = password {
         write_password(c, meta, &mut after, password)?;
     }
-    Ok(after.into())
+    Ok(after)
 }
 
-fn update_row(row: &LoginRow) -> UpdateLogin<'_> {
+fn update_of(login: &Login) -> UpdateLogin<'_> {
     UpdateLogin {
-        id: row.id,
-        email: &row.email,
-        scope: &row.scope,
-        profile: row.profile_id,
-        disabled_at: row.disabled_at,
-        version: row.version,
-        now: row.updated_at,
+        id: login.id,
+        email: &login.email,
+        scope: &login.scope,
+        profile: login.profile_id,
+        disabled_at: login.disabled_at,
+        version: login.version,
+        now: login.updated_at,
     }
 }
 
-/// Writes a password under the login's lock; `row.version` is the version it gets.
-pub fn write_password(c: &mut PgConnection, meta: &Meta, row: &mut LoginRow, password: &Hash) -> Result<(), Error> {
+/// Writes a password under the login's lock; `login.version` is the version it gets.
+pub fn write_password(c: &mut PgConnection, meta: &Meta, login: &mut Login, password: &Hash) -> Result<(), Error> {
     let expires_at = password.expires_at(meta.now);
-    UpdatePassword { id: row.id, password: password.as_str(), expires_at, version: row.version, now: meta.now }
+    UpdatePassword { id: login.id, password: password.as_str(), expires_at, version: login.version, now: meta.now }
         .execute(c)?;
-    let before = json!({"passwordExpiresAt": row.password_expires_at});
-    row.password_expires_at = expires_at;
-    let after = json!({"passwordExpiresAt": row.password_expires_at});
-    record(c, SCHEMA, meta, change("PasswordModified", row).before(before).after(after))
+    let before = json!({"passwordExpiresAt": login.password_expires_at});
+    login.password_expires_at = expires_at;
+    let after = json!({"passwordExpiresAt": login.password_expires_at});
+    record(c, SCHEMA, meta, change("PasswordModified", login).before(before).after(after))
 }
 
 /// Removes a login, but not the last working admin.
@@ -205,10 +205,10 @@ pub fn delete(c: &mut PgConnection, update: &Update, id: LoginId) -> Result<(), 
 fn keep_an_admin(
     c: &mut PgConnection,
     organisation: OrganisationId,
-    before: &LoginRow,
-    after: Option<&LoginRow>,
+    before: &Login,
+    after: Option<&Login>,
 ) -> Result<(), Error> {
-    if !before.is_working_admin() || after.is_some_and(LoginRow::is_working_admin) {
+    if !before.is_working_admin() || after.is_some_and(Login::is_working_admin) {
         return Ok(());
     }
     organisations::lock(c, organisation)?;
@@ -221,8 +221,8 @@ fn keep_an_admin(
 
 /// Refuses a person who was deleted. After the write: its key has locked the person by then, so a deletion under way
 /// has either ended, and is seen here, or waits for us.
-fn link(c: &mut PgConnection, row: &LoginRow) -> Result<(), Error> {
-    let (Some(organisation), Some(profile)) = (row.organisation_id, row.profile_id) else {
+fn link(c: &mut PgConnection, login: &Login) -> Result<(), Error> {
+    let (Some(organisation), Some(profile)) = (login.organisation_id, login.profile_id) else {
         return Ok(());
     };
     let there = persons::table.find((organisation, profile)).select(persons::id);
@@ -243,18 +243,18 @@ fn understood(result: QueryResult<usize>) -> Result<(), Error> {
 }
 
 /// A change of this login, at the version it has now.
-fn change(kind: &'static str, row: &LoginRow) -> Change {
-    Change::of(kind, row.organisation_id, row.id, row.version)
+fn change(kind: &'static str, login: &Login) -> Change {
+    Change::of(kind, login.organisation_id, login.id, login.version)
 }
 
 /// The keys of LoginModified.
-fn shown(row: &LoginRow) -> Value {
-    json!({"email": row.email, "scope": row.scope, "profileId": row.profile_id, "disabledAt": row.disabled_at})
+fn shown(login: &Login) -> Value {
+    json!({"email": login.email, "scope": login.scope, "profileId": login.profile_id, "disabledAt": login.disabled_at})
 }
 
 /// The keys of LoginCreated and LoginDeleted.
-fn whole(row: &LoginRow) -> Value {
-    let mut keys = shown(row);
-    keys["passwordExpiresAt"] = json!(row.password_expires_at);
+fn whole(login: &Login) -> Value {
+    let mut keys = shown(login);
+    keys["passwordExpiresAt"] = json!(login.password_expires_at);
     keys
 }

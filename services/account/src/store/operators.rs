@@ -5,7 +5,7 @@ use kit::{Error, Meta};
 
 use super::logins::insert;
 use crate::hashing::Hash;
-use crate::model::LoginRow;
+use crate::model::Login;
 
 kit::statement! {
     /// The scope of whoever has this e-mail.
@@ -32,6 +32,6 @@ pub fn create(c: &mut PgConnection, meta: &Meta, email: &str, password: &Hash) -
         Some(_) => return Ok(OperatorMade::Taken),
         None => {}
     }
-    insert(c, meta, &LoginRow::new(email, "operator", password, meta.now), password)?;
+    insert(c, meta, &Login::new(email, "operator", password, meta.now), password)?;
     Ok(OperatorMade::Created)
 }

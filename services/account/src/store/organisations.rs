@@ -10,7 +10,7 @@ use kit::{Error, Json, Update};
 use serde_json::{Value, json};
 
 use super::{SCHEMA, admins};
-use crate::model::{Organisation, OrganisationPatch, OrganisationRow};
+use crate::model::{Organisation, OrganisationPatch};
 use crate::schema::{organisations, plans};
 use crate::views::{head_counts, standings, usage};
 
@@ -24,18 +24,25 @@ pub fn find(c: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Er
     let found = organisations::table
         .left_join(standings::table.on(standings::organisation_id.eq(organisations::id)))
         .filter(organisations::id.eq(id))
-        .select((OrganisationRow::as_select(), standings::standing.nullable()))
-        .first::<(OrganisationRow, Option<String>)>(c)
+        .select((
+            organisations::id,
+            organisations::name,
+            organisations::plan_code,
+            standings::standing.nullable(),
+            organisations::version,
+            organisations::created_at,
+            organisations::updated_at,
+        ))
+        .first(c)
         .optional()?;
-    let (row, standing) = found.ok_or(Error::NotFound)?;
-    Ok(Organisation::new(row, standing))
+    found.ok_or(Error::NotFound)
 }
 
 kit::statement! {
     /// Many organisations, each as [`find`] finds it: the n-th id's row says n.
     struct FindOrganisations<'a>(ids: &'a [OrganisationId] as Array<Uuid>)
-        -> (BigInt, (Nullable<(Uuid, Text, Text, BigInt, Timestamptz, Timestamptz)>, Nullable<Text>)) =
-        "select q.n, o.id, o.name, o.plan_code, o.version, o.created_at, o.updated_at, s.standing
+        -> (BigInt, Nullable<(Uuid, Text, Text, Nullable<Text>, BigInt, Timestamptz, Timestamptz)>) =
+        "select q.n, o.id, o.name, o.plan_code, s.standing, o.version, o.created_at, o.updated_at
         from unnest($1::uuid[]) with ordinality q(id, n)
         left join account.organisations o on o.id = q.id
         left join published.standings s on s.organisation_id = o.id"
@@ -49,17 +56,15 @@ pub fn find_all(c: &mut PgConnection, ids: &[OrganisationId]) -> Found<Organisat
             found => Ok(vec![Ok(found?)]),
         };
     }
-    type Row = (Option<OrganisationRow>, Option<String>);
-    let rows: Vec<(i64, Row)> = FindOrganisations { ids }.load(c)?;
-    let found = |(row, standing): Row| row.map(|row| Organisation::new(row, standing)).ok_or(Error::NotFound);
-    Ok(in_order(ids.len(), rows)?.into_iter().map(found).collect())
+    let rows: Vec<(i64, Option<Organisation>)> = FindOrganisations { ids }.load(c)?;
+    Ok(in_order(ids.len(), rows)?.into_iter().map(|found| found.ok_or(Error::NotFound)).collect())
 }
 
-/// The row, locked against other changes of it; children may still refer to it meanwhile.
-pub fn lock(c: &mut PgConnection, id: OrganisationId) -> Result<OrganisationRow, Error> {
+/// Its name, plan and version, locked against other changes of it; children may still refer to it meanwhile.
+pub fn lock(c: &mut PgConnection, id: OrganisationId) -> Result<(String, String, i64), Error> {
     let found = organisations::table
         .filter(organisations::id.eq(id))
-        .select(OrganisationRow::as_select())
+        .select((organisations::name, organisations::plan_code, organisations::version))
         .for_no_key_update()
         .first(c)
         .optional()?;
@@ -69,28 +74,28 @@ pub fn lock(c: &mut PgConnection, id: OrganisationId) -> Result<OrganisationRow,
 /// Renames it, changes its plan; a plan too small for what is in use is refused.
 pub fn update(c: &mut PgConnection, update: &Update, patch: Json<OrganisationPatch>) -> Result<Organisation, Error> {
     let (id, meta) = (update.organisation, &update.meta);
-    let before = lock(c, id)?;
+    let (old_name, old_plan, version) = lock(c, id)?;
     admins::require(c, meta, id)?;
-    update.check(before.version)?;
+    update.check(version)?;
     let patch = patch.check()?;
-    let name = patch.name.as_ref().unwrap_or(&before.name);
-    let plan = patch.plan.as_ref().unwrap_or(&before.plan_code);
-    let (renamed, replanned) = (*name != before.name, *plan != before.plan_code);
+    let name = patch.name.as_ref().unwrap_or(&old_name);
+    let plan = patch.plan.as_ref().unwrap_or(&old_plan);
+    let (renamed, replanned) = (*name != old_name, *plan != old_plan);
     if replanned {
         check_fit(c, id, plan)?;
     }
     if renamed || replanned {
-        let version = before.version + 1;
+        let version = version + 1;
         UpdateOrganisation { id, name, plan, version, now: meta.now }
             .execute(c)
             .on_constraint("organisations_name_key", name_taken)?;
         if renamed {
             let change = Change::of("OrganisationModified", id, id, version);
-            record(c, SCHEMA, meta, change.before(json!({"name": before.name})).after(json!({"name": name})))?;
+            record(c, SCHEMA, meta, change.before(json!({"name": old_name})).after(json!({"name": name})))?;
         }
         if replanned {
             let change = Change::of("SubscriptionPlanModified", id, id, version);
-            record(c, SCHEMA, meta, change.before(json!({"plan": before.plan_code})).after(json!({"plan": plan})))?;
+            record(c, SCHEMA, meta, change.before(json!({"plan": old_plan})).after(json!({"plan": plan})))?;
         }
     }
     find_written(c, id)

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::logins;
 use crate::hashing::Hash;
-use crate::model::LoginRow;
+use crate::model::Login;
 
 diesel::define_sql_function! {
     /// As in the unique index of e-mails.
@@ -79,7 +79,7 @@ fn folded(email: &str) -> String {
 #[derive(Clone)]
 pub struct Seen {
     /// The login.
-    pub login: LoginRow,
+    pub login: Login,
     /// Its password's hash.
     pub hash: String,
 }
@@ -131,8 +131,8 @@ pub fn find_by_email(
     use crate::schema::logins;
     let found = logins::table
         .filter(lower(logins::email).eq(lower(email)))
-        .select((LoginRow::as_select(), logins::password_hash))
-        .first::<(LoginRow, String)>(c)
+        .select((Login::as_select(), logins::password_hash))
+        .first::<(Login, String)>(c)
         .optional()?;
     attempts(c, found, subjects, now)
 }
@@ -147,8 +147,8 @@ pub fn find_by_id(
     use crate::schema::logins;
     let found = logins::table
         .filter(logins::id.eq(id))
-        .select((LoginRow::as_select(), logins::password_hash))
-        .first::<(LoginRow, String)>(c)
+        .select((Login::as_select(), logins::password_hash))
+        .first::<(Login, String)>(c)
         .optional()?;
     let email = found.as_ref().map_or("", |(login, _)| login.email.as_str());
     let subjects = Subjects::new(email, address);
@@ -158,7 +158,7 @@ pub fn find_by_id(
 
 fn attempts(
     c: &mut PgConnection,
-    found: Option<(LoginRow, String)>,
+    found: Option<(Login, String)>,
     subjects: &Subjects,
     now: DateTime<Utc>,
 ) -> Result<Attempts, Error> {
@@ -202,8 +202,8 @@ pub fn set_password(
 ) -> Result<bool, Error> {
     use crate::schema::logins as table;
     let locked =
-        table::table.filter(table::id.eq(id)).select((LoginRow::as_select(), table::password_hash)).for_no_key_update();
-    let found = locked.first::<(LoginRow, String)>(c).optional()?;
+        table::table.filter(table::id.eq(id)).select((Login::as_select(), table::password_hash)).for_no_key_update();
+    let found = locked.first::<(Login, String)>(c).optional()?;
     let Some((mut login, _)) = found.filter(|(login, hash)| hash == seen && login.disabled_at.is_none()) else {
         return Ok(false);
     };

@@ -56,35 +56,15 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
     (clock_face(time) == text).then_some(time)
 }
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($variant:ident $word:literal),+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        enum $name {
-            $($variant),+
-        }
-
-        impl $name {
-            /// As it stands in the table.
-            fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-    };
-}
-
-words! {
+kit::words! {
     /// How often.
-    Mode { Instant "instant", Daily "daily", Weekly "weekly" }
+    enum Mode { Instant = "instant", Daily = "daily", Weekly = "weekly" }
 }
-words! {
+kit::words! {
     /// A day of the week.
-    Day {
-        Monday "monday", Tuesday "tuesday", Wednesday "wednesday", Thursday "thursday", Friday "friday",
-        Saturday "saturday", Sunday "sunday"
+    enum Day {
+        Monday = "monday", Tuesday = "tuesday", Wednesday = "wednesday", Thursday = "thursday", Friday = "friday",
+        Saturday = "saturday", Sunday = "sunday"
     }
 }
 

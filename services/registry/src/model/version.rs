@@ -85,9 +85,7 @@ pub struct NewStatus {
     pub status: Status,
 }
 
-impl Validate for NewStatus {
-    fn validate(&self, _: &mut Invalid) {}
-}
+impl Validate for NewStatus {}
 
 /// `major.minor`, a segment of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
