@@ -11,14 +11,12 @@ use behaviour::table::operations;
 use lab::system::gateway;
 use lab::system::gateway::{Gateway, Limit};
 use lab::system::{Instance, Options};
+use schema::testing::needs;
 
 use crate::support::{suites, urls, world};
 
 fn up() -> Option<Instance> {
-    if gateway::program().is_none() {
-        println!("skipped: nginx isn't installed (apt-get install nginx-light)");
-        return None;
-    }
+    needs(gateway::program().ok_or("nginx isn't installed"))?;
     let options = Options { ephemeral: true, gateway: true, instances: 2, ..Options::default() };
     let stop = Arc::new(AtomicBool::new(false));
     Some(Instance::start(&options, &stop, |_| {}).unwrap())

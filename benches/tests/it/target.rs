@@ -60,10 +60,7 @@ fn a_black_box_needs_base_urls_alone() {
     assert_eq!(result.counted().count(), 12);
     for cell in &result.cells {
         assert!(cell.roles.is_empty(), "a black box tells of no roles");
-        for of in &cell.services {
-            assert!(of.offered > 0);
-            assert_eq!(of.good().unwrap(), of.offered, "{cell:?}");
-        }
+        crate::measure::all_are_accounted_for(cell);
     }
     assert_eq!(result.correctness.len(), 3);
     assert!(result.correctness.values().all(|count| *count == 0), "{:?}", result.correctness);

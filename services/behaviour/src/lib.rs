@@ -32,8 +32,9 @@ mod suites;
 pub mod table;
 mod world;
 
-pub use http::{Api, Call, Client, Failed, Patience, Response};
+pub use http::{Api, Call, Client, Patience};
 pub use http_fixture::HttpFixture;
+pub use response::{Failed, Response};
 pub use services::{Services, Urls};
 pub use session::{PASSWORD, Session, token, unique};
 pub use suites::cases;

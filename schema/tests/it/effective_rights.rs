@@ -1,14 +1,14 @@
-//! `dba roles matrix` and `explain`: each reason is found, and what is told is what Postgres does.
+//! `dba roles matrix` and `explain`: each reason is found, and what is reported is what Postgres does.
 
-use schema::reach::{explain, read};
+use schema::effective_rights::{explain, read};
 use schema::session::Session;
 use schema::testing::{TestCluster, TestDb};
 
-use crate::attacks::intruder;
+use crate::attacks::attacker;
 use crate::support::{attempt, connect};
 
 #[test]
-fn every_reason_is_told() {
+fn every_reason_is_reported() {
     let cluster = TestCluster::ephemeral();
     let mut superuser = connect(&cluster.url("govrnanza", "superuser"));
     superuser
@@ -57,7 +57,7 @@ fn the_matrix_is_what_postgres_does() {
         .unwrap();
     let mut tried = 0;
     for login in ["registry_reader", "billing_writer", "notification_reader", "lab_monitor"] {
-        let mut client = intruder(&db.url(login));
+        let mut client = attacker(&db.url(login));
         for table in &tables {
             let object = format!("table {table}");
             let told =

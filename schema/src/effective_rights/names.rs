@@ -1,11 +1,11 @@
-//! What can be asked about. A name that there isn't is refused: "can't reach" of it would be read as safe.
+//! What can be asked about. An unknown name is refused: "has no access" would be read as safe.
 
-use crate::drift::census::OBJECTS;
 use crate::error::{Doing, Error, Result};
-use crate::near::{nearest, unknown};
 use crate::session::Session;
+use crate::state::OBJECTS;
+use crate::suggest::{nearest, unknown};
 
-/// Of all roles: is nothing refused to it, or is it the system's own?
+/// All roles: superuser or not, predefined or not.
 const ROLES: &str = "select rolname::text, rolsuper, rolname ~ '^pg_' from pg_roles order by 2, 3, 1";
 
 const COLUMNS: &str = "
@@ -13,10 +13,10 @@ select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) from pg_cl
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 where c.relkind in ('r', 'p', 'f', 'm', 'v') order by 1, a.attnum";
 
-/// Is it a role whose rights say what it may?
+/// Is it a role whose access depends on rights?
 ///
 /// # Errors
-/// [`Error::Usage`] where there is no such role, or no right decides what it may.
+/// [`Error::Usage`] for an unknown role, and for one whose access doesn't depend on rights.
 pub fn check_role(session: &mut Session, name: &str) -> Result<()> {
     let rows = session.client.query(ROLES, &[]).doing("reading roles")?;
     let Some(row) = rows.iter().find(|row| row.get::<_, &str>(0) == name) else {
@@ -25,20 +25,18 @@ pub fn check_role(session: &mut Session, name: &str) -> Result<()> {
         return Err(unknown("role", name, &known));
     };
     match (row.get(1), row.get(2)) {
-        (true, _) => {
-            Err(Error::Usage(format!("{name} is a superuser, to whom nothing is refused: ask about another role")))
-        }
+        (true, _) => Err(Error::Usage(format!("{name} is a superuser and may do everything: ask about another role"))),
         (_, true) => Err(Error::Usage(format!(
-            "{name} is one of Postgres's own roles, whose powers are no rights: ask about a role that belongs to it"
+            "{name} is a predefined role of Postgres, which can do more than its rights say: ask about a role that is a member of it"
         ))),
         _ => Ok(()),
     }
 }
 
-/// Is there such a table, column, view, schema, or whatever else has rights?
+/// Is there such a table, column, view, schema, or other object with rights?
 ///
 /// # Errors
-/// [`Error::Usage`] where there isn't.
+/// [`Error::Usage`] for an unknown name.
 pub fn check_object(session: &mut Session, object: &str) -> Result<()> {
     session.run("set search_path = ''", "preparing")?;
     let names = pairs(
@@ -58,7 +56,7 @@ pub fn check_object(session: &mut Session, object: &str) -> Result<()> {
     Err(refused(object, &names, &columns))
 }
 
-/// Says what there is where it was looked for: columns of the table, tables of the schema, schemas.
+/// Suggests what exists at that place: columns of the table, tables of the schema, schemas.
 fn refused(object: &str, names: &[(String, String)], columns: &[(String, String)]) -> Error {
     let all = |pairs: &[(String, String)], of: &str| -> Vec<String> {
         let of = pairs.iter().filter(|(table, _)| table == of);

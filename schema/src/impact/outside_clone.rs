@@ -1,14 +1,17 @@
-//! Statements that are committed on a clone: none may reach beyond it, for roles, databases and settings of the server have no clone.
+//! Statements that are committed on a clone: none may have an effect outside the clone, because roles, databases and settings of the server have no clone.
 
 use postgres::Client;
 
 use super::input::first_word;
 use super::probe::failure;
 use super::report::Failure;
-use super::steps::{NO_TRANSACTION, one};
 use crate::error::{Doing, Error, Result};
+use crate::session::value;
 
-/// All that the server's databases share, as one transaction sees it. `pg_shdepend` isn't in it: every table's owner is noted there.
+/// Can't run inside a transaction block.
+pub(super) const NO_TRANSACTION: &str = "25001";
+
+/// A digest of what all databases of the server share, as one transaction sees it. Without `pg_shdepend`, which notes the owner of every table.
 const SHARED: &str = "
 select md5(concat_ws(' ',
     (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_authid),
@@ -20,7 +23,7 @@ select md5(concat_ws(' ',
     (select string_agg(concat_ws(' ', objoid, classoid, xmin, cmin), ',' order by objoid, classoid) from pg_shdescription),
     (select string_agg(concat_ws(' ', oid, xmin, cmin), ',' order by oid) from pg_subscription)))";
 
-/// Runs and commits it, unless it changes what isn't the clone's. The inner `Err`: Postgres refused it.
+/// Runs and commits it, unless it has an effect outside the clone. The inner `Err`: Postgres refused it.
 pub(super) fn execute(client: &mut Client, sql: &str) -> Result<std::result::Result<(), Failure>> {
     batch(client, "begin isolation level repeatable read")?;
     let before = shared(client)?;
@@ -47,7 +50,7 @@ pub(super) fn execute(client: &mut Client, sql: &str) -> Result<std::result::Res
     }
 }
 
-/// Is it one of those that run in no transaction and touch tables and indexes alone?
+/// Is it one of those that can't run in a transaction, and that change tables and indexes only?
 fn of_relations(sql: &str) -> bool {
     let lower = sql.to_ascii_lowercase();
     let second = lower.split_whitespace().nth(1).unwrap_or_default();
@@ -61,14 +64,14 @@ fn of_relations(sql: &str) -> bool {
 
 fn beyond(sql: &str) -> Error {
     Error::Usage(format!(
-        "a clone can't hold what belongs to the whole server, so this can't be tried and nothing was changed: {sql}"
+        "this would change the whole server and not only the clone, so it can't be tried; nothing was changed: {sql}"
     ))
 }
 
-/// As whoever connected, for the change's own role may not look; the savepoint brings that role back.
+/// Read as the connecting role, because the change's role may not have the right; the savepoint restores that role.
 fn shared(client: &mut Client) -> Result<String> {
     batch(client, "savepoint shared; reset role")?;
-    let all = one(client, SHARED)?;
+    let all = value(client, SHARED)?;
     batch(client, "rollback to savepoint shared; release savepoint shared")?;
     Ok(all)
 }

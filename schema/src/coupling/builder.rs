@@ -8,7 +8,7 @@ use super::report::{Coverage, Edge, Kind, Report, Unknown};
 use super::resolve::{Resolved, Use};
 use super::statements::{Source, Statement};
 
-/// What an edge is made of.
+/// An edge while it is built.
 #[derive(Default)]
 struct Strand {
     through: BTreeSet<String>,
@@ -16,7 +16,7 @@ struct Strand {
     calls: i64,
 }
 
-/// How far a table's column reaches.
+/// Who depends on a table's column, directly or through views.
 #[derive(Default)]
 pub(super) struct Reach {
     pub(super) services: BTreeSet<String>,
@@ -24,12 +24,12 @@ pub(super) struct Reach {
     pub(super) calls: i64,
 }
 
-/// Gathers.
-pub(super) struct Weaver<'a> {
+/// Collects what the report is built from.
+pub(super) struct ReportBuilder<'a> {
     pub(super) catalogue: &'a Catalogue,
     pub(super) json: &'a JsonKeys,
     strands: BTreeMap<(String, String, Kind), Strand>,
-    /// From, to, column: from where the use is known.
+    /// (from, to, column), and how the use is known.
     pub(super) used: BTreeMap<(String, String, String), Source>,
     pub(super) reached: BTreeMap<Place, Reach>,
     /// Services of which statements are declared.
@@ -41,7 +41,7 @@ pub(super) struct Weaver<'a> {
     coverage: Coverage,
 }
 
-impl<'a> Weaver<'a> {
+impl<'a> ReportBuilder<'a> {
     pub(super) fn new(catalogue: &'a Catalogue, json: &'a JsonKeys, counted: bool) -> Self {
         Self {
             catalogue,
@@ -126,7 +126,7 @@ impl<'a> Weaver<'a> {
         }
     }
 
-    /// Tables' columns that a statement's use of a relation comes down to.
+    /// The tables' columns behind a statement's use of a relation.
     fn bases(&self, oid: u32, relation: &Relation, one: &Use) -> BTreeSet<Place> {
         let named = one.read.union(&one.written);
         let places = named.filter_map(|name| {
@@ -147,7 +147,7 @@ impl<'a> Weaver<'a> {
         }
     }
 
-    /// Everything, but for what is computed from the rest.
+    /// The report, without the figures that are computed from it.
     pub(super) fn finish(mut self, seconds: f64) -> Report {
         self.links();
         self.keys();
@@ -184,9 +184,61 @@ impl<'a> Weaver<'a> {
             strand.through.insert(through);
         }
     }
+
+    /// Views over others' tables, triggers, functions, sequences; and channels.
+    fn links(&mut self) {
+        let catalogue = self.catalogue;
+        for (view, rule) in &catalogue.rules {
+            let view = &catalogue.relations[view];
+            for below in rule.uses.iter().filter_map(|(relation, _)| catalogue.relations.get(relation)) {
+                self.strand(
+                    &view.service,
+                    &below.service,
+                    Kind::ViewOver,
+                    format!("{} over {}", view.name, below.name),
+                );
+            }
+        }
+        for link in &catalogue.links {
+            let kind = match link.kind.as_str() {
+                "trigger" => Kind::Trigger,
+                "sequence" => Kind::Sequence,
+                _ => Kind::Call,
+            };
+            self.strand(&link.from.1, &link.to.1, kind, format!("{} to {}", link.from.0, link.to.0));
+        }
+        for (name, [listening, notifying]) in std::mem::take(&mut self.channels) {
+            for (from, to) in listening.iter().flat_map(|from| notifying.iter().map(move |to| (from, to))) {
+                self.strand(from, to, Kind::Channel, name.clone());
+            }
+        }
+    }
+
+    fn keys(&mut self) {
+        let catalogue = self.catalogue;
+        for key in &catalogue.keys {
+            let (child, parent) = (&catalogue.relations[&key.child], &catalogue.relations[&key.parent]);
+            self.strand(&child.service, &parent.service, Kind::Key, format!("{} of {}", key.name, child.name));
+            if [&key.on_delete, &key.on_update]
+                .iter()
+                .any(|action| !matches!(action.as_str(), "no action" | "restrict"))
+            {
+                self.strand(
+                    &parent.service,
+                    &child.service,
+                    Kind::CascadeWrite,
+                    format!("{} of {}", key.name, child.name),
+                );
+            }
+            for column in &key.parent_columns {
+                let reach = self.reached.entry((key.parent, *column)).or_default();
+                reach.services.insert(child.service.clone());
+            }
+        }
+    }
 }
 
-/// How a statement depends on whom a relation belongs to.
+/// The kinds of dependency that a use of a relation means.
 fn kinds(relation: &Relation, one: &Use) -> Vec<Kind> {
     let mut kinds = Vec::new();
     if relation.kind == 'S' {

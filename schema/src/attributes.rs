@@ -1,19 +1,19 @@
-//! Powers that no role here has, and that only a superuser can take away again: attributes and memberships.
+//! Attributes and memberships that no role here has, and that only a superuser can revoke.
 
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
 use crate::session::{Session, identifier};
 
-/// The statements that take away what somebody gave by hand. `dba bootstrap` runs them, `dba apply` reports them.
-pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
+/// The statements that revoke those granted by hand. `dba bootstrap` runs them, `dba apply` reports them.
+pub fn unwanted(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let managed = file.managed();
     let given: Vec<String> = file
-        .section("superuser", crate::DATABASE)
+        .section("superuser", crate::embedded::DATABASE)
         .into_iter()
-        .chain(file.section("roles", crate::DATABASE))
+        .chain(file.section("roles", crate::embedded::DATABASE))
         .map(|statement| statement.sql)
         .collect();
-    let mut strays = Vec::new();
+    let mut found = Vec::new();
     let powerful = session.client.query(
         "select rolname::text from pg_roles
          where rolname = any ($1) and (rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls) order by 1",
@@ -21,7 +21,7 @@ pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     );
     for row in powerful.doing("reading roles")? {
         let role = identifier(row.get(0));
-        strays.push(format!("alter role {role} nosuperuser nocreatedb nocreaterole noreplication nobypassrls"));
+        found.push(format!("alter role {role} nosuperuser nocreatedb nocreaterole noreplication nobypassrls"));
     }
     let members = session.client.query(
         "select b.rolname::text, r.rolname::text from pg_auth_members m
@@ -32,8 +32,8 @@ pub fn strays(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     for row in members.doing("reading memberships")? {
         let (of, who) = (identifier(row.get(0)), identifier(row.get(1)));
         if !given.contains(&format!("grant {of} to {who}")) {
-            strays.push(format!("revoke {of} from {who}"));
+            found.push(format!("revoke {of} from {who}"));
         }
     }
-    Ok(strays)
+    Ok(found)
 }

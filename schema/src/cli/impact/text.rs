@@ -1,13 +1,13 @@
 //! The result, for people.
 
 use schema::impact::{Failure, Impact, Queue, ServiceImpact, StatementImpact, Step};
+use schema::table::table;
 
 /// All of it.
-pub(super) fn told(impact: &Impact) -> String {
+pub fn text(impact: &Impact) -> String {
     let mut lines = Vec::new();
     if let Some(refused) = &impact.refused {
-        lines
-            .push(format!("Postgres refuses the change, so nothing happens to anybody: {}", failure(&refused.failure)));
+        lines.push(format!("Postgres refuses the change, so no service is affected: {}", failure(&refused.failure)));
         lines.push(format!("    {}", one_line(&refused.sql)));
     }
     for step in &impact.steps {
@@ -17,14 +17,14 @@ pub(super) fn told(impact: &Impact) -> String {
         lines.extend(of_service(service));
     }
     if !impact.rights_lost.is_empty() {
-        lines.push("rights that end:".into());
+        lines.push("rights that are lost:".into());
         lines.extend(impact.rights_lost.iter().map(|lost| {
-            let gone = if lost.dropped { ", which is gone" } else { "" };
+            let gone = if lost.dropped { ", which is dropped" } else { "" };
             format!("    {} ({}): {} on {}{gone}", lost.role, lost.service, lost.privilege, lost.object)
         }));
     }
     if !impact.conflicts.is_empty() {
-        lines.push("who has to wait for its locks:".into());
+        lines.push("services that have to wait for its locks:".into());
         lines.extend(impact.conflicts.iter().map(|one| {
             format!(
                 "    {}: {} of its statements want {} on {}, the change holds {}",
@@ -37,7 +37,7 @@ pub(super) fn told(impact: &Impact) -> String {
     }
     lines.push(format!("{} statements judged, {} not; tried {}", impact.analysed, impact.skipped.len(), place(impact)));
     for (what, some) in
-        [("not judged", &impact.skipped), ("judged for itself alone, without what it calls", &impact.unseen)]
+        [("not judged", &impact.skipped), ("judged without the functions that it calls", &impact.opaque)]
     {
         lines.extend(some.iter().map(|one| {
             let sql = one_line(&one.sql);
@@ -57,7 +57,7 @@ fn place(impact: &Impact) -> String {
     let megabytes = place.clone_bytes as f64 / 1048576.0;
     let mut words = format!("on a clone of {megabytes:.0} MB, made in {} ms by {}", place.clone_ms, place.how);
     if !place.transaction {
-        words.push_str("; it can't be rolled back, so locks are those seen from outside while it ran");
+        words.push_str("; it can't be rolled back, so its locks were read by another session while it ran");
     }
     words
 }
@@ -87,7 +87,9 @@ fn why(one: &StatementImpact) -> Vec<String> {
     let mut lines = Vec::new();
     match (&one.fresh, &one.cached) {
         (Some(fresh), _) => lines.push(failure(fresh)),
-        (None, Some(cached)) => lines.push(format!("where it was prepared before: {}", failure(cached))),
+        (None, Some(cached)) => {
+            lines.push(format!("on connections that prepared it before the change: {}", failure(cached)))
+        }
         (None, None) => {}
     }
     lines.extend(one.shape.iter().chain(&one.plan).cloned());
@@ -96,24 +98,24 @@ fn why(one: &StatementImpact) -> Vec<String> {
 
 fn of_queue(queue: &Queue) -> Vec<String> {
     if queue.held.is_empty() {
-        return vec!["queue: nobody's open transaction could keep the change waiting".into()];
+        return vec!["queue: no open transaction could make the change wait".into()];
     }
-    let end = if queue.gave_up { "gave up" } else { "went on" };
-    let mut lines = vec![
-        format!(
-            "queue: an open transaction ({} ms) has {}; the change waited {} ms and {end}",
-            queue.hold_ms,
-            queue.held.join(", "),
-            queue.change_waited_ms
-        ),
-        "    service        arrived  blocked   failed   together ms     p99 ms   longest ms".into(),
-    ];
-    lines.extend(queue.services.iter().map(|one| {
-        format!(
-            "    {:<12} {:>9} {:>8} {:>8} {:>13} {:>10} {:>12}",
-            one.service, one.arrived, one.blocked, one.failed, one.blocked_ms, one.p99_ms, one.max_ms
-        )
-    }));
+    let end = if queue.gave_up { "gave up" } else { "continued" };
+    let mut lines = vec![format!(
+        "queue: an open transaction ({} ms) has {}; the change waited {} ms and {end}",
+        queue.hold_ms,
+        queue.held.join(", "),
+        queue.change_waited_ms
+    )];
+    let headings = ["   ", "service", ">arrived", ">blocked", ">failed", ">blocked ms", ">p99 ms", ">longest ms"];
+    lines.push(table(
+        &headings,
+        queue.services.iter().map(|one| {
+            let counts = [one.arrived, one.blocked, one.failed].map(|count| count.to_string());
+            let times = [one.blocked_ms, one.p99_ms, one.max_ms].map(|ms| ms.to_string());
+            [vec![String::new(), one.service.clone()], counts.to_vec(), times.to_vec()].concat()
+        }),
+    ));
     lines
 }
 

@@ -1,48 +1,34 @@
-//! A name that there isn't, and what there is instead.
+//! Refusal of unknown names, with a suggestion.
+
+use strsim::levenshtein;
 
 use crate::error::Error;
 
 /// So many names are listed; the rest is a number.
 const LISTED: usize = 12;
 
-/// The refusal of a name: with the one that was probably meant, else with those that there are.
+/// The refusal of an unknown name: with the one that was probably meant, else with those that are known.
 pub(crate) fn unknown(kind: &str, name: &str, known: &[String]) -> Error {
     let name = if name.is_empty() { "''" } else { name };
     if let Some(near) = nearest(name, known) {
-        return Error::Usage(format!("there is no {kind} {name}: did you mean {near}?"));
+        return Error::Usage(format!("unknown {kind} {name}: did you mean {near}?"));
     }
     let mut there = known.iter().take(LISTED).cloned().collect::<Vec<_>>();
     match known.len() {
-        0 => there.push("nothing".into()),
+        0 => there.push("none".into()),
         n if n > LISTED => there.push(format!("and {} more", n - LISTED)),
         _ => {}
     }
-    Error::Usage(format!("there is no {kind} {name}; there is {}", there.join(", ")))
+    Error::Usage(format!("unknown {kind} {name}; known: {}", there.join(", ")))
 }
 
-/// The known name that is a slip of the finger away: a third of the last part's characters, at most three.
+/// The known name that differs by a typing error: by a third of the last part's characters, at most three.
 pub(crate) fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
     let last = name.rsplit('.').next().unwrap_or_default();
     let most = last.chars().count().div_ceil(3).min(3);
-    let all = known.iter().map(|one| (distance(name, one), one));
+    let all = known.iter().map(|one| (levenshtein(&name.to_lowercase(), &one.to_lowercase()), one));
     let (slips, near) = all.min()?;
     (slips <= most).then_some(near.as_str())
-}
-
-/// Characters to change, add or leave out (Levenshtein), capitals aside.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.chars().enumerate() {
-            let changed = corner + usize::from(x != y);
-            corner = row[j + 1];
-            row[j + 1] = changed.min(corner + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -63,6 +49,6 @@ mod tests {
             assert_eq!(nearest(name, &known), near, "{name}");
         }
         let said = unknown("role", "nobody", &known).to_string();
-        assert_eq!(said, "there is no role nobody; there is registry_reader, billing_reader, orders");
+        assert_eq!(said, "unknown role nobody; known: registry_reader, billing_reader, orders");
     }
 }
