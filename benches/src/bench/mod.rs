@@ -5,5 +5,4 @@ pub mod hot;
 pub mod month_end;
 pub mod normalisation;
 pub mod notify;
-pub mod spread;
 pub mod yardstick;

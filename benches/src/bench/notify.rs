@@ -12,10 +12,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::spread::Spread;
 use super::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::Machine;
+use crate::stats::Median;
 use crate::{Failure, system};
 use scene::Scene;
 
@@ -136,7 +136,7 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
         requests_per_second: f64::from(options.rate),
         ratio_to_pgbench: None,
         ratio_to_pgbench_best: None,
-        ratio_to_yardstick: Spread::of(&[bare_ms[0] / quiet.p50_ms]),
+        ratio_to_yardstick: Median::of([bare_ms[0] / quiet.p50_ms]),
         p50_ms: quiet.p50_ms,
         p99_ms: quiet.p99_ms,
     };

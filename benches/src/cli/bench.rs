@@ -13,6 +13,7 @@ use crate::bench::{hot, month_end, normalisation, notify};
 use crate::result::attachments;
 use args::{
     AllArgs, CreateArgs, DecisionsArgs, GrowthArgs, HotArgs, MonthEndArgs, NormalisationArgs, NotifyArgs, OverloadArgs,
+    PairedArgs,
 };
 
 /// What one thing costs, beside the least it could cost.
@@ -48,6 +49,8 @@ enum What {
     Notify(NotifyArgs),
     /// The read of one API through views, beside local copies of others' tables: the normalisation tax.
     Normalisation(NormalisationArgs),
+    /// Two builds of Registry in turn on one database: whether the second one is slower than the first.
+    Paired(PairedArgs),
     /// All of the hot path's benches in order, kept in a folder with what was asked of each.
     All(AllArgs),
 }
@@ -57,7 +60,7 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
     match &args.what {
         What::Read(args) => measure_hot(args, hot::Kind::Read),
         What::List(args) => measure_hot(args, hot::Kind::List),
-        What::Create(args) if args.one => measure_hot(&args.hot, hot::Kind::CreateHot),
+        What::Create(args) if args.one => measure_hot(&args.hot, hot::Kind::CreateOne),
         What::Create(args) => measure_hot(&args.hot, hot::Kind::Create),
         What::Mixed(args) => measure_hot(args, hot::Kind::Mixed),
         What::Rivals(args) => {
@@ -78,6 +81,11 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),
+        What::Paired(args) => {
+            let outcome = hot::paired::run(&args.plan())?;
+            args.said.end("paired", &outcome)?;
+            Ok(wanted(outcome.is_good()))
+        }
         What::All(args) => all::measure(args),
     }
 }

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::closed;
-use super::load::{Kind, Requests};
-use super::stage::{Arm, Stage};
+use super::requests::Kind;
+use super::system::{Arm, System};
+use super::turn::{alone, requests, turn};
 use crate::data::Size;
 use crate::load::driver::Outcome as Answered;
-use crate::observe::cpu::machine;
-use crate::result::Machine;
+use crate::observe::machine;
+use crate::result::{Machine, Table};
 use crate::{Failure, selftest};
 use send::part;
 
@@ -36,7 +36,7 @@ impl On {
     fn kind(self) -> Kind {
         match self {
             Self::SlowRead => Kind::Read,
-            Self::CreateOne => Kind::CreateHot,
+            Self::CreateOne => Kind::CreateOne,
         }
     }
 
@@ -55,14 +55,15 @@ impl On {
         }
     }
 
-    fn registry(self, stage: &Stage, wait_ms: u64) -> Result<Arm, Failure> {
+    fn registry(self, system: &System, wait_ms: u64) -> Result<Arm, Failure> {
         let wait = ("POOL_WAIT_MS", wait_ms.to_string());
         if self == Self::CreateOne {
-            return stage.registry("registry", &[wait]);
+            return system.registry("registry", &[wait]);
         }
         let one = |name| (name, "1".to_owned());
         let settings = [wait, one("POOL_READ_SIZE"), one("BATCH_MAX")];
-        stage.registry_by("registry", &settings, |url| relay::start(url, Self::SLOW))
+        let slow = relay::start(&system.environment.login_url("registry_reader")?, Self::SLOW)?;
+        system.registry_reading_at("registry", &settings, &slow)
     }
 }
 
@@ -169,36 +170,29 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{}; POOL_WAIT_MS={}; {} processors; the knee is at {:.0} per second.\n\n\
-             {:<12}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}{:>9}  MiB",
+            "{}; POOL_WAIT_MS={}; {} processors; the knee is at {:.0} per second.\n",
             self.plan.on.words(),
             self.plan.wait_ms,
             self.machine.cpus,
-            self.knee_per_s,
-            "",
-            "offered/s",
-            "sent/s",
-            "good/s",
-            "refused",
-            "lost",
-            "p50 ms",
-            "p99 ms"
+            self.knee_per_s
         )?;
-        for (name, part) in [("calm", &self.calm), ("overload", &self.overload)] {
+        let row = |(name, part): (&str, &Part)| {
             let memory: Vec<_> = part.memory_mib.iter().map(|mib| format!("{mib:.0}")).collect();
-            writeln!(
-                f,
-                "{name:<12}{:>10.0}{:>10.0}{:>10.0}{:>10}{:>8}{:>9.1}{:>9.1}  {}",
-                part.offered_per_s,
-                part.sent_per_s,
-                part.goodput_per_s,
-                part.refused,
-                part.lost,
-                part.p50_ms,
-                part.p99_ms,
-                memory.join(" ")
-            )?;
-        }
+            [
+                name.to_owned(),
+                format!("{:.0}", part.offered_per_s),
+                format!("{:.0}", part.sent_per_s),
+                format!("{:.0}", part.goodput_per_s),
+                part.refused.to_string(),
+                part.lost.to_string(),
+                format!("{:.1}", part.p50_ms),
+                format!("{:.1}", part.p99_ms),
+                memory.join(" "),
+            ]
+        };
+        let numbers = ["offered/s", "sent/s", "good/s", "refused", "lost", "p50 ms", "p99 ms"];
+        let parts = [("calm", &self.calm), ("overload", &self.overload)].map(row);
+        write!(f, "{}", Table::new(&[""], &numbers, &["MiB"]).rows(parts))?;
         let of = &self.overload;
         write!(
             f,
@@ -229,16 +223,16 @@ const CLIENTS: usize = 8;
 /// Starts a system, finds the knee, and goes beyond.
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let ceiling = selftest::driver_ceiling()?;
-    let stage = Stage::start(Size::SMALL, plan.release)?;
+    let system = System::start(Size::SMALL, plan.release)?;
     let on = plan.on;
-    let arm = on.registry(&stage, plan.wait_ms)?;
-    super::turn(&stage, &arm, on.kind(), CLIENTS, Duration::from_secs(2))?;
-    let knee = super::turn(&stage, &arm, on.kind(), CLIENTS, Duration::from_secs(6))?.per_s;
+    let arm = on.registry(&system, plan.wait_ms)?;
+    turn(&system, &arm, on.kind(), CLIENTS, Duration::from_secs(2))?;
+    let knee = turn(&system, &arm, on.kind(), CLIENTS, Duration::from_secs(6))?.per_s;
     eprintln!("The knee is at {knee:.0} per second. Calm …");
-    let calm = part(&stage, &arm, on, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
+    let calm = part(&system, &arm, on, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
     eprintln!("Overload …");
-    let (overload, ended) = part(&stage, &arm, on, knee * plan.times, plan.seconds)?;
-    let recovered = recovery(&stage, &arm, on, ended, calm.p99_ms)?;
+    let (overload, ended) = part(&system, &arm, on, knee * plan.times, plan.seconds)?;
+    let recovered = recovery(&system, &arm, on, ended, calm.p99_ms)?;
     let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
     let memory_growth = last.zip(first).map_or(f64::NAN, |(last, first)| last / first);
     Ok(Outcome {
@@ -260,19 +254,11 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
 
 /// Seconds since `ended` at which the first half second began in which one connection was served without a failure and, at
 /// p99, as in calm times; half a minute at most.
-fn recovery(stage: &Stage, arm: &Arm, on: On, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
+fn recovery(system: &System, arm: &Arm, on: On, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
     loop {
         let since = ended.elapsed().as_secs_f64();
-        let mut requests = Requests::new(stage.data(), on.kind(), stage.salt());
-        let seen = closed::run(
-            arm.address,
-            1,
-            Duration::ZERO,
-            Duration::from_millis(500),
-            &mut |out| requests.next(out),
-            (&mut || (), &mut || ()),
-        )
-        .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))?;
+        let mut requests = requests(system, arm, on.kind())?;
+        let seen = alone(arm, Duration::from_millis(500), &mut || requests.next())?;
         let calm = seen.latency.count() > 0 && seen.ms(0.99) <= calm_ms;
         if calm && seen.failed() == 0 || since > 30.0 {
             return Ok(since);

@@ -1,6 +1,6 @@
 //! What pgbench is given: the service's statements, for rows of the data set by the same odds.
 
-use super::load::Kind;
+use super::requests::Kind;
 use crate::data::Size;
 
 /// One call of a script of pgbench: how often of a hundred, its variables, its statement.
@@ -60,9 +60,9 @@ pub fn scripts(kind: Kind, size: Size, seed: u64) -> Vec<Script> {
     match kind {
         Kind::Read => vec![read(1)],
         Kind::List => vec![list(1, 50)],
-        Kind::List200 => vec![list(1, 200)],
+
         Kind::Create => vec![create(1, variables(size, ""), seed)],
-        Kind::CreateHot => vec![create(1, "\\set o 1\n".to_owned(), seed)],
+        Kind::CreateOne => vec![create(1, "\\set o 1\n".to_owned(), seed)],
         Kind::Mixed => vec![read(80), list(15, 50), create(5, variables(size, ""), seed)],
     }
 }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn no_parameter_is_left_in_a_yardstick() {
         let size = Size::SMALL;
-        for kind in [Kind::Read, Kind::List, Kind::List200, Kind::Create, Kind::CreateHot, Kind::Mixed] {
+        for kind in [Kind::Read, Kind::List, Kind::Create, Kind::CreateOne, Kind::Mixed] {
             for script in scripts(kind, size, 1) {
                 assert!(!script.text.contains('$'), "{kind:?}: {}", script.text);
             }

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::load::Kind;
+use super::requests::Kind;
 use super::scripts::{Script, statements};
-use super::stage::{Arm, Stage};
+use super::system::{Arm, System};
+use super::turn::{alone, requests};
 use crate::Failure;
-use crate::data::failed;
+use crate::data::{connect, failed};
+use crate::observe::process::program;
 
 /// One run's figures.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -30,8 +32,8 @@ pub const WRITER: &str = "registry_writer";
 /// Who asks so.
 pub fn login(kind: Kind) -> &'static str {
     match kind {
-        Kind::Read | Kind::List | Kind::List200 => READER,
-        Kind::Create | Kind::CreateHot | Kind::Mixed => WRITER,
+        Kind::Read | Kind::List => READER,
+        Kind::Create | Kind::CreateOne | Kind::Mixed => WRITER,
     }
 }
 
@@ -45,20 +47,21 @@ pub struct Yardstick {
 
 impl Yardstick {
     /// Of these scripts; with the rights and the settings of the service's own sessions.
-    pub fn of(stage: &Stage, name: &str, login: &str, scripts: &[Script]) -> Result<Self, Failure> {
+    pub fn of(system: &System, name: &str, login: &str, scripts: &[Script]) -> Result<Self, Failure> {
         let mut files = Vec::new();
         for (index, script) in scripts.iter().enumerate() {
-            let file = stage.folder().join(format!("{name}-{index}.sql"));
+            let file = system.folder().join(format!("{name}-{index}.sql"));
             std::fs::write(&file, &script.text)
                 .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))?;
             files.push((file, script.weight));
         }
-        let beside = stage.programs().map(|folder| folder.join("pgbench"));
+        let server = u32::try_from(system.postmaster).ok().and_then(program);
+        let own = server.map(|server| server.with_file_name("pgbench"));
         Ok(Self {
-            program: beside.filter(|program| program.is_file()).unwrap_or_else(|| "pgbench".into()),
+            program: own.filter(|program| program.is_file()).unwrap_or_else(|| "pgbench".into()),
             files,
             keys: scripts.first().map_or(1, |script| script.keys),
-            url: stage.login_url(login)?,
+            url: system.environment.login_url(login)?,
         })
     }
 
@@ -119,18 +122,18 @@ const TYPES: &[(&str, &str, &str)] = &[
 ///
 /// # Errors
 /// Where the service, after it was asked for each, has sent another statement: the yardstick must follow the service.
-pub fn check(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
-    let mut client = stage.superuser()?;
+pub fn check(system: &System, arm: &Arm, kind: Kind) -> Result<(), Failure> {
+    let mut client = connect(system.environment.database_url()?)?;
     let doing = |error| failed("comparing the yardstick with the service", &error);
     client.batch_execute("set compute_query_id = on; select dba.pg_stat_statements_reset()").map_err(doing)?;
     let kinds = match kind {
         Kind::Read => [("find", Kind::Read)].to_vec(),
-        Kind::List | Kind::List200 => [("list", Kind::List)].to_vec(),
-        Kind::Create | Kind::CreateHot => [("create", Kind::Create)].to_vec(),
+        Kind::List => [("list", Kind::List)].to_vec(),
+        Kind::Create | Kind::CreateOne => [("create", Kind::Create)].to_vec(),
         Kind::Mixed => [("find", Kind::Read), ("list", Kind::List), ("create", Kind::Create)].to_vec(),
     };
     for (name, kind) in kinds {
-        ask_once(stage, arm, kind)?;
+        ask_once(system, arm, kind)?;
         let Some((_, text, types)) = TYPES.iter().find(|(of, ..)| *of == name) else {
             continue;
         };
@@ -174,19 +177,11 @@ fn as_sent(text: &str, types: &str) -> (String, Vec<String>) {
 }
 
 /// Asks for a second, and a few times more where the machine is too busy to answer within one.
-fn ask_once(stage: &Stage, arm: &Arm, kind: Kind) -> Result<(), Failure> {
+fn ask_once(system: &System, arm: &Arm, kind: Kind) -> Result<(), Failure> {
     let mut statuses = BTreeMap::new();
     for _ in 0..5 {
-        let mut requests = super::load::Requests::new(stage.data(), kind, stage.salt());
-        let seen = super::closed::run(
-            arm.address,
-            1,
-            Duration::ZERO,
-            Duration::from_secs(1),
-            &mut |out| requests.next(out),
-            (&mut || (), &mut || ()),
-        );
-        statuses = seen.map(|seen| seen.by_status).unwrap_or_default();
+        let mut requests = requests(system, arm, kind)?;
+        statuses = alone(arm, Duration::from_secs(1), &mut || requests.next())?.by_status;
         if statuses.keys().any(|status: &u16| (200..300).contains(status)) {
             return Ok(());
         }

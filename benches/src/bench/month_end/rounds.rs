@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use super::Measured;
-use crate::bench::spread::Spread;
 use crate::bench::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::Machine;
+use crate::stats::Median;
 
 /// All rounds.
 #[derive(Clone, Debug, Serialize)]
@@ -21,16 +21,16 @@ pub struct Outcome {
     /// Each on a system of its own.
     pub rounds: Vec<Measured>,
     /// Of their ratios: at most 2 is wanted.
-    pub ratio: Spread,
+    pub ratio: Median,
     /// With the snapshot.
-    pub ratio_with_snapshot: Spread,
+    pub ratio_with_snapshot: Median,
     /// In the shape of the other benches.
     pub cells: [Cell; 1],
 }
 
 impl Outcome {
     pub(super) fn of(rounds: Vec<Measured>) -> Self {
-        let spread = |value: &dyn Fn(&Measured) -> f64| Spread::of(&rounds.iter().map(value).collect::<Vec<_>>());
+        let spread = |value: &dyn Fn(&Measured) -> f64| Median::of(rounds.iter().map(value));
         let taken = |one: &Measured| one.snapshot_ms + one.invoicing_ms;
         let cell = Cell {
             arm: "billing, a month's invoices",
@@ -64,7 +64,7 @@ impl std::fmt::Display for Outcome {
         for round in &self.rounds {
             writeln!(f, "{}", round.describe())?;
         }
-        let text = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
+        let text = |of: Median| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
         write!(
             f,
             "ratio over {} rounds: {}; with the snapshot {}",

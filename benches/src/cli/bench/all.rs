@@ -24,7 +24,7 @@ const STEPS: [(&str, Step); 13] = [
     ("shapes", |args| kept(hot::rivals::shapes(&few(args)))),
     ("list", |args| kept(hot::run(&plan(args, hot::Kind::List)))),
     ("create", |args| kept(hot::run(&plan(args, hot::Kind::Create)))),
-    ("create-one", |args| kept(hot::run(&plan(args, hot::Kind::CreateHot)))),
+    ("create-one", |args| kept(hot::run(&plan(args, hot::Kind::CreateOne)))),
     ("mixed", |args| kept(hot::run(&plan(args, hot::Kind::Mixed)))),
     ("overload-3", |args| overload(args, 3.0, 60)),
     ("overload-10", |args| overload(args, 10.0, 30)),

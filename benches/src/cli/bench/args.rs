@@ -174,6 +174,65 @@ impl DecisionsArgs {
     }
 }
 
+/// Two builds of Registry.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: is the read of this working tree as fast as that of the last release?
+  lab bench paired --before ../release/target/release/registry --after target/release/registry --only read
+Exit code 1 where one comparison is slower or inconclusive.")]
+pub(super) struct PairedArgs {
+    /// Registry's program as it was
+    #[arg(long, value_name = "PROGRAM")]
+    pub before: PathBuf,
+    /// Registry's program as it is
+    #[arg(long, value_name = "PROGRAM")]
+    pub after: PathBuf,
+    /// Only these requests (repeatable)
+    #[arg(long, value_enum, value_name = "KIND", default_values = ["read", "list", "create"])]
+    pub only: Vec<hot::Kind>,
+    /// Connections
+    #[arg(long, value_delimiter = ',', default_value = "16,64", value_parser = clap::value_parser!(u16).range(1..=90))]
+    pub connections: Vec<u16>,
+    /// APIs in the data set: 10000 of 100 organisations, from 100000 on of 1000
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
+    pub apis: u64,
+    /// Rounds at most; in each both builds run once
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub rounds: u32,
+    /// Seconds of each turn
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub seconds: u64,
+    /// Stop when every ratio's 95 % interval is at most this wide to either side
+    #[arg(long, default_value_t = 0.04, value_parser = share)]
+    pub within: f64,
+    /// Run the other services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub said: Said,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let value = text.parse().ok().filter(|value| (0.001..=1.0).contains(value));
+    value.ok_or_else(|| "a number between 0.001 and 1".to_owned())
+}
+
+impl PairedArgs {
+    pub fn plan(&self) -> hot::paired::Plan {
+        hot::paired::Plan {
+            before: self.before.clone(),
+            after: self.after.clone(),
+            kinds: self.only.clone(),
+            connections: self.connections.iter().map(|&n| n.into()).collect(),
+            size: hot::size(self.apis),
+            seconds: self.seconds,
+            rounds: self.rounds,
+            within: self.within,
+            release: !self.debug,
+        }
+    }
+}
+
 /// Two arms in turn.
 #[derive(Debug, Args)]
 pub(super) struct NormalisationArgs {

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use super::{Answered, On, Part};
 use crate::Failure;
-use crate::bench::hot::stage::{Arm, Stage};
+use crate::bench::hot::system::{Arm, System};
 use crate::load::driver::{self, Load, ServiceRecord};
 use crate::load::operations;
 use crate::load::schedule::Arrival;
 use crate::stats::Histogram;
 
 /// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
-pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
+pub(super) fn part(system: &System, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
     let settle = Duration::from_secs(1);
     let count = (rate * (seconds + 1) as f64) as u64;
     let arrivals = (0..count)
@@ -28,11 +28,11 @@ pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) ->
     let endpoints = vec![on.operation().to_owned()];
     let call = operations::calls(
         "registry",
-        &format!("http://{}", arm.address),
+        &arm.url(),
         &endpoints,
-        stage.data(),
+        system.environment.data(),
         &Arc::default(),
-        stage.salt() as u32,
+        system.environment.salt(),
     )?;
     // Of all that was sent, the settling second included: what isn't told when is what counts.
     let untold = Arc::new(AtomicU64::new(0));
