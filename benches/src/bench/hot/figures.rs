@@ -159,7 +159,7 @@ pub fn table(cells: &[Cell]) -> Table {
             format!("{:.2}", cell.p99_ms),
             format!("{postgres:.0}/{service:.0}/{driver:.0}"),
             cell.ratio_of_first_interval.map_or_else(String::new, |ratio| ratio.to_string()),
-            if cell.failed > 0 { cell.failed.to_string() } else { String::new() },
+            cell.failed.to_string(),
         ]
     };
     let numbers = [
@@ -170,9 +170,11 @@ pub fn table(cells: &[Cell]) -> Table {
         "÷ keys, best",
         "p50 ms",
         "p99 ms",
-        "µs Postgres/service/driver",
+        "processor µs",
         "first ÷ this",
         "failed",
     ];
-    Table::new(&[""], &numbers, &[]).rows(cells.iter().map(row))
+    Table::new(&[""], &numbers, &[])
+        .rows(cells.iter().map(row))
+        .note("processor µs: per answer, of Postgres/the service/the driver.")
 }

@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::figures::{Cell, Memory};
 use super::requests::Kind;
 use super::rounds::{Rounds, median};
+use super::scripts::scripts;
+use super::statements::Recorder;
 use super::system::{Arm, System};
-use super::turn::{alone, turn};
-use super::yardstick::{self, Yardstick};
+use super::turn::{alone, ask, turn};
+use super::yardstick::Yardstick;
 use crate::Failure;
 use crate::bench::month_end;
 use crate::data::{Size, connect, failed};
@@ -153,13 +154,12 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
     let deep = deep_cursor(&system, &arm)?;
     eprintln!("Warming up …");
     turn(&system, &arm, Kind::Read, 16, Duration::from_secs(5))?;
+    let mut recorder = Recorder::start(&system)?;
     let yardsticks = CELLS
         .iter()
-        .map(|(kind, _)| {
-            let scripts = super::scripts::scripts(*kind, size, super::SEED);
-            Yardstick::of(&system, kind.name(), yardstick::login(*kind), &scripts)
-        })
+        .map(|(kind, _)| Yardstick::of(&system, kind.name(), kind.login(), &scripts(&mut recorder, *kind, size)?))
         .collect::<Result<Vec<_>, _>>()?;
+    drop(recorder);
     let mut seen = Seen::default();
     for round in 0..plan.rounds {
         eprintln!("Round {} of {} …", round + 1, plan.rounds);
@@ -232,11 +232,7 @@ fn page(system: &System, arm: &Arm, cursor: Option<&str>, length: Duration) -> R
 fn deep_cursor(system: &System, arm: &Arm) -> Result<Option<String>, Failure> {
     let mut cursor: Option<String> = None;
     for _ in 0..PAGE * (DEEP - 1) / 200 {
-        let call = list(system, arm, 200, cursor.as_deref())?;
-        let failed = |error: ureq::Error| Failure::could_not_run(format!("Walking down a list: {error}."));
-        let token = call.authorization.as_ref().and_then(|token| token.to_str().ok()).unwrap_or_default();
-        let answer = ureq::get(call.url.to_string()).header("authorization", token).call();
-        let body: Value = answer.map_err(failed)?.body_mut().read_json().map_err(failed)?;
+        let body = ask(&list(system, arm, 200, cursor.as_deref())?)?;
         let Some(next) = body["nextCursor"].as_str() else {
             return Ok(None);
         };

@@ -10,6 +10,7 @@ mod requests;
 pub mod rivals;
 mod rounds;
 mod scripts;
+mod statements;
 mod system;
 mod turn;
 mod yardstick;
@@ -21,7 +22,8 @@ use crate::data::Size;
 use crate::observe::machine;
 use figures::Memory;
 use rounds::Rounds;
-use system::{Arm, SEED, System};
+use statements::Recorder;
+use system::{Arm, System};
 use turn::turn;
 use yardstick::Yardstick;
 
@@ -79,16 +81,19 @@ fn registries(system: &System, plan: &Plan) -> Result<Vec<Arm>, Failure> {
 /// Measures these arms on this system.
 fn measure(system: &System, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Failure> {
     let kind = plan.kind;
-    let first = arms.first().ok_or_else(|| Failure::usage("There is nothing to measure."))?;
-    yardstick::check(system, first, kind)?;
-    let scripts = scripts::scripts(kind, system.size, SEED);
-    let login = yardstick::login(kind);
-    let alone = Yardstick::of(system, "alone", login, &scripts)?;
-    let many = [scripts::many(KEYS, system.size, SEED)];
+    if arms.is_empty() {
+        return Err(Failure::usage("There is nothing to measure."));
+    }
+    let mut recorder = Recorder::start(system)?;
+    let alone = Yardstick::of(system, "alone", kind.login(), &scripts::scripts(&mut recorder, kind, system.size)?)?;
     let many = match kind {
-        Kind::Read => Some(Yardstick::of(system, "many", login, &many)?),
+        Kind::Read => {
+            let many = scripts::many(&mut recorder, KEYS, system.size)?;
+            Some(Yardstick::of(system, "many", kind.login(), &[many])?)
+        }
         _ => None,
     };
+    drop(recorder);
     eprintln!("Warming up …");
     for arm in &arms {
         turn(system, arm, kind, 16, Duration::from_secs(1))?;

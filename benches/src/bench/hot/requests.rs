@@ -28,7 +28,12 @@ pub enum Kind {
 }
 
 /// Operations, as workloads name them, in the order of [`Requests::next`]'s indexes.
-const OPERATIONS: [&str; 3] = ["find-api", "list-apis", "create-api"];
+pub const OPERATIONS: [&str; 3] = ["find-api", "list-apis", "create-api"];
+
+/// Registry's login for reads.
+pub const READER: &str = "registry_reader";
+/// Registry's login for the rest.
+pub const WRITER: &str = "registry_writer";
 
 impl Kind {
     /// As the file of its outcome is called.
@@ -39,6 +44,14 @@ impl Kind {
             Self::Create => "create",
             Self::CreateOne => "create-one",
             Self::Mixed => "mixed",
+        }
+    }
+
+    /// The service's login that answers it.
+    pub fn login(self) -> &'static str {
+        match self {
+            Self::Read | Self::List => READER,
+            Self::Create | Self::CreateOne | Self::Mixed => WRITER,
         }
     }
 }

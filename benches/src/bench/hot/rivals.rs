@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::figures::Outcome;
+use super::requests::READER;
+use super::statements::Recorder;
 use super::system::{Arm, System};
 use super::{Plan, measure, registries};
 use crate::Failure;
@@ -20,11 +22,11 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let built = build(&tree)?;
     let system = System::start(plan.size, plan.release)?;
     let mut arms = registries(&system, plan)?;
-    for name in RUST {
-        arms.push(start(&system, name, built.join(name), &[])?);
+    let statement = Recorder::start(&system)?.find()?.text;
+    let node = ("node-pg", tree.join(FOLDER).join("node-pg/main.js"));
+    for (name, program) in RUST.map(|name| (name, built.join(name))).into_iter().chain([node]) {
+        arms.push(start(&system, name, program, vec![("STATEMENT".to_owned(), statement.clone())], &[])?);
     }
-    let node = tree.join(FOLDER).join("node-pg/main.js");
-    arms.push(start(&system, "node-pg", node, &[])?);
     measure(&system, plan, arms)
 }
 
@@ -46,15 +48,20 @@ pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
         for max in [32, 1] {
             let name = format!("{shape}, {max} at once");
             let settings = [("SHAPE", shape.to_owned()), ("BATCH_MAX", max.to_string())];
-            arms.push(start(&system, &name, binary.clone(), &settings)?);
+            arms.push(start(&system, &name, binary.clone(), Vec::new(), &settings)?);
         }
     }
     measure(&system, plan, arms)
 }
 
-fn start(system: &System, name: &str, binary: PathBuf, settings: &[(&str, String)]) -> Result<Arm, Failure> {
-    let url = system.environment.login_url("registry_reader")?;
-    let env = vec![("DATABASE_READ_URL".to_owned(), url)];
+fn start(
+    system: &System,
+    name: &str,
+    binary: PathBuf,
+    mut env: Vec<(String, String)>,
+    settings: &[(&str, String)],
+) -> Result<Arm, Failure> {
+    env.push(("DATABASE_READ_URL".to_owned(), system.environment.login_url(READER)?));
     system.start_arm(name, binary, env, settings)
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::requests::{Kind, Requests};
 use super::system::{Arm, Cpu, System};
 use crate::Failure;
@@ -42,6 +44,21 @@ pub fn turn(system: &System, arm: &Arm, kind: Kind, connections: usize, length: 
 /// Requests of this kind, with names that no others have.
 pub fn requests(system: &System, arm: &Arm, kind: Kind) -> Result<Requests, Failure> {
     Requests::new(&arm.url(), system.environment.data(), kind, system.environment.salt())
+}
+
+/// Sends one call that must succeed; its answer.
+pub fn ask(call: &Call) -> Result<Value, Failure> {
+    let url = call.url.to_string();
+    let token = call.authorization.as_ref().and_then(|token| token.to_str().ok()).unwrap_or_default();
+    let answer = match &call.body {
+        None => ureq::get(&url).header("authorization", token).call(),
+        Some(body) => {
+            let request = ureq::post(&url).header("authorization", token).header("content-type", "application/json");
+            request.send(&body[..])
+        }
+    };
+    let read = answer.and_then(|mut answer| answer.body_mut().read_json());
+    read.map_err(|error| Failure::could_not_run(format!("{} {url}: {error}.", call.method)))
 }
 
 /// One connection without a warm-up.
