@@ -32,3 +32,11 @@ impl Failure {
         })
     }
 }
+
+/// What `dba` says ends a command of `lab` likewise.
+impl From<schema::Error> for Failure {
+    fn from(error: schema::Error) -> Self {
+        let sentence = format!("{error}.");
+        if error.code() == 2 { Self::Usage(sentence) } else { Self::CouldNotRun(sentence) }
+    }
+}

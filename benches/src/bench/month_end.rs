@@ -4,8 +4,6 @@ mod observer;
 mod rounds;
 mod town;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -14,7 +12,7 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::data::{connect, failed};
-use crate::system::{Instance, Options, clock};
+use crate::system::{Deployment, Options, clock};
 use observer::Observer;
 pub use rounds::Outcome;
 
@@ -72,9 +70,9 @@ impl Measured {
 }
 
 /// Bills the month so many months back on a system that runs: how long snapshot and invoices took.
-pub fn bill(instance: &Instance, client: Client, back: u32) -> Result<Duration, Failure> {
+pub fn bill(deployment: &Deployment, client: Client, back: u32) -> Result<Duration, Failure> {
     let settings = Settings { organisations: 0, latency_ms: 0, charge: false };
-    let mut bench = Bench { instance, client, settings };
+    let mut bench = Bench { deployment, client, settings };
     bench.sql("select dba.pg_stat_statements_reset()")?;
     let (snapshot, invoicing) = bench.invoice(&town::period(back))?;
     Ok(snapshot + invoicing)
@@ -89,19 +87,18 @@ pub fn run(settings: Settings, rounds: u32, say: impl Fn(&str) + Send + Clone + 
 /// Brings a system up, fills it, runs a month, and takes it down again.
 fn round(settings: Settings, say: impl Fn(&str) + Send + Clone + 'static) -> Result<Measured, Failure> {
     let options = Options { ephemeral: true, release: true, ..Options::default() };
-    let stop = Arc::new(AtomicBool::new(false));
-    let instance = Instance::start(&options, &stop, say.clone())?;
-    let url = instance.target().database_url.clone();
+    let deployment = Deployment::start(&options, say.clone())?;
+    let url = deployment.place().database_url.clone();
     let url = url.ok_or_else(|| Failure::could_not_run("The database has no superuser's URL."))?;
     let mut client = connect(&url)?;
     say(&format!("Making {} organisations …", settings.organisations));
-    let period = town::make(&mut client, &instance, settings)?;
-    let mut bench = Bench { instance: &instance, client, settings };
+    let period = town::make(&mut client, &deployment, settings)?;
+    let mut bench = Bench { deployment: &deployment, client, settings };
     bench.measure(&url, &period, &say)
 }
 
 struct Bench<'a> {
-    instance: &'a Instance,
+    deployment: &'a Deployment,
     client: Client,
     settings: Settings,
 }
@@ -172,7 +169,7 @@ impl Bench<'_> {
     }
 
     fn order(&self, period: &str) -> Result<(), Failure> {
-        let target = self.instance.target();
+        let target = self.deployment.place();
         let operator = target.operator.as_ref();
         let operator = operator.ok_or_else(|| Failure::could_not_run("There is no operator."))?;
         let sign_in = json!({ "email": operator.email, "password": operator.password });
@@ -186,7 +183,7 @@ impl Bench<'_> {
     /// Lets three days pass, and follows the charges: how many, and how many in a second.
     fn charge(&mut self, period: &str) -> Result<(i64, f64), Failure> {
         let begun = Instant::now();
-        clock::run(clock::Move::By(3 * 86_400 + 60), self.instance.up_json())?;
+        clock::run(clock::Move::By(3 * 86_400 + 60), self.deployment.up_json())?;
         let done = format!("select exists (select from billing.runs where period = '{period}' and status = 'done')");
         self.wait(&done, begun)?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -214,7 +211,7 @@ impl Bench<'_> {
     /// The most the service has held, as the kernel says.
     fn memory(&self) -> Result<f64, Failure> {
         let gone = || Failure::could_not_run("Billing is not running.");
-        let id = self.instance.process_id("billing").ok_or_else(gone)?;
+        let id = self.deployment.process_id("billing").ok_or_else(gone)?;
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).map_err(|_| gone())?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
         let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::data::{Size, connect, failed};
 use crate::experiments::paired::{self, Arm, Comparison, Plan};
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,8 +62,8 @@ fn stand(url: &str, tables: bool) -> Result<(), Failure> {
 /// # Errors
 /// When something can't be started or the copies can't be made.
 pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
-    let environment = Environment::start(Size::SMALL, plan.seed, optimised, stop)?;
-    let url = environment.database_url()?.to_owned();
+    let deployment = Deployment::filled(Size::SMALL, plan.seed, optimised, stop)?;
+    let url = deployment.database_url()?.to_owned();
     let mut client = connect(&url)?;
     for statement in COPY.split(';') {
         client.batch_execute(statement).map_err(|error| failed("copying what is published", &error))?;
@@ -71,14 +71,14 @@ pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcom
     let (tables, views) = (|| stand(&url, true), || stand(&url, false));
     for prepare in [&tables as &dyn Fn() -> Result<(), Failure>, &views] {
         prepare()?;
-        paired::drive(&environment, plan.rate_per_s, 1, plan.seed)?;
+        paired::drive(&deployment, plan.rate_per_s, 1, plan.seed)?;
     }
-    let arm = |name, prepare| Arm { name, site: &environment, prepare };
+    let arm = |name, prepare| Arm { name, site: &deployment, prepare };
     let comparison = paired::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
     stand(&url, false)?;
     Ok(Outcome {
         at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        server: environment.postgres_info()?.version,
+        server: deployment.postgres_info()?.version,
         comparison,
     })
 }

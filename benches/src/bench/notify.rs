@@ -4,8 +4,6 @@ mod bare;
 mod scene;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -102,9 +100,9 @@ impl std::fmt::Display for Outcome {
 pub fn run(options: &Options) -> Result<Outcome, Failure> {
     let up_options =
         system::Options { ephemeral: true, port_base: 0, release: options.release, ..system::Options::default() };
-    let instance = system::Instance::start(&up_options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
-    let mut scene = Scene::new(instance.target())?;
-    let bare = sorted(bare::delays(&instance, &scene.database)?);
+    let deployment = system::Deployment::start(&up_options, |news| eprintln!("{news}"))?;
+    let mut scene = Scene::new(deployment.place())?;
+    let bare = sorted(bare::delays(&deployment, &scene.database)?);
     eprintln!("Changing an API {} times a second …", options.rate);
     let quiet = scene.change_for(options, options.seconds)?;
     let hold = Duration::from_secs(options.hold);

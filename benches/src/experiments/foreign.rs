@@ -19,7 +19,7 @@ use crate::load::schedule::Workload;
 use crate::load::writes::Written;
 use crate::measure::plan::{Options, new_folder, read_workload};
 use crate::result::TargetInfo;
-use crate::system::site::Site;
+use crate::system::Site;
 use crate::target::{self, Loaded, TargetFile, probe};
 use plan::{blank, kept, rates, refusal};
 use session::Session;

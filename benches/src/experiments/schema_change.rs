@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::Failure;
 use crate::data::Size;
 use crate::experiments::changes::catalogue::Change;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 pub use section::{Effect, Harm, SchemaChanges, Underway};
 
 use crate::experiments::scenario::{Arm, Played, Stage, play};
@@ -46,17 +46,17 @@ pub struct Options {
 /// # Errors
 /// When the system can't be started or put back.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<SchemaChanges, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
     let mut changes = Vec::new();
     for change in &options.changes {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         eprintln!("{}: {}", change.name, change.title);
-        let plain = effect(&environment, options, change, false)?;
-        environment.reset()?;
-        let careful = effect(&environment, options, change, true)?;
-        environment.reset()?;
+        let plain = effect(&deployment, options, change, false)?;
+        deployment.reset()?;
+        let careful = effect(&deployment, options, change, true)?;
+        deployment.reset()?;
         changes.push(Underway {
             name: change.name.clone(),
             title: change.title.clone(),
@@ -68,14 +68,14 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<SchemaChanges, F
     Ok(SchemaChanges { version: 1, changes })
 }
 
-fn effect(environment: &Environment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
-    let stage = Stage::new(environment.database_url()?, Some(environment), environment.processes())?;
+fn effect(deployment: &Deployment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
+    let stage = Stage::new(deployment.database_url()?, Some(deployment), deployment.processes())?;
     let mut actors =
         Actor::everybody(options.rate_per_s).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     actors.extend([report(), migration(change, careful)]);
     let arm = Arm::of(&change.name, actors);
     let played = play(&stage, &arm, SECONDS, options.seed, &|_| Some(stage.here()))?;
-    Ok(harm(environment, &played))
+    Ok(harm(deployment, &played))
 }
 
 /// Somebody's transaction that has read every table and isn't over.
@@ -136,7 +136,7 @@ fn statements(sql: &str) -> Vec<String> {
     each.map(|one| one.replace("set local role", "set role")).collect()
 }
 
-fn harm(environment: &Environment, played: &Played) -> Effect {
+fn harm(deployment: &Deployment, played: &Played) -> Effect {
     let of = |name: String| {
         let rounds = played.rounds.get(&name).cloned().unwrap_or_default();
         let lines = played.seen.ledger.entries.iter().filter(|entry| entry.waiting == name);
@@ -153,7 +153,7 @@ fn harm(environment: &Environment, played: &Played) -> Effect {
     Effect {
         applied: migration.good > 0,
         refused: migration.errors,
-        services: environment.services().into_iter().map(of).collect(),
+        services: deployment.services().into_iter().map(of).collect(),
     }
 }
 

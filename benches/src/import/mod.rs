@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 use catalogue::Row;
 use client::{Client, Unreachable};
 use importer::Importer;
@@ -29,7 +29,7 @@ pub use summary::{Refused, Summary};
 
 /// Imports rows. `threads` organisations are worked on at a time: enough to keep two cores busy with password hashes,
 /// too few to crowd anybody else out.
-pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<Summary, Failure> {
+pub fn run(rows: &[Row], target: &Place, seed: &str, threads: usize) -> Result<Summary, Failure> {
     let services = Services::of(target)?;
     let client = Client::new();
     let plans = Plans::fetch(&client, &services)?;

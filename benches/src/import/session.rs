@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, Request, Unreachable};
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 
 /// The services an import talks to.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Services {
 
 impl Services {
     /// From a target.
-    pub fn of(target: &Target) -> Result<Self, Failure> {
+    pub fn of(target: &Place) -> Result<Self, Failure> {
         let url = |name| target.url(name).map(|url| format!("{url}/api/v1"));
         Ok(Self {
             account: url("account")?,

@@ -7,7 +7,7 @@ use schema::blame::{Cause, Entry};
 use super::injected::{
     AGGRESSOR, MIGRATION, VICTIM, Watch, as_role, in_background, inject, overlap, set_up, wait_for_waiters,
 };
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::failed;
 use crate::result::SelfTest;

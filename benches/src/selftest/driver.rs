@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outcome::outcome;
+use super::shared::outcome;
 use super::stub::{Law, Stub};
 use crate::Failure;
 use crate::load::driver::{self, Call, Load, Method, ServiceRecord, Settings};

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::injected::as_role;
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::observe::StateLoop;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::experiments::matrix::Rig;
 use crate::result::{Entry, Matrix, Metric, SelfTest};

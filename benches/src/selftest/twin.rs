@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::outcome::outcome;
-use super::system::{System, stopped};
+use super::shared::{median_us, outcome, stopped};
 use crate::Failure;
 use crate::result::SelfTest;
 use crate::stats::paired_ratio;
+use crate::system::Deployment;
 use crate::system::process::{Plan, Process};
 
 const SERVICE: &str = "registry";
@@ -20,15 +20,15 @@ const RATE_PER_S: f64 = 200.0;
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Registry with an idle twin of itself ÷ without one.
-pub fn idle(system: &System, stop: &AtomicBool) -> Result<SelfTest, Failure> {
-    let median = |number| system.median_us(SERVICE, RATE_PER_S, MEASURE, number);
+pub fn idle(deployment: &Deployment, stop: &AtomicBool) -> Result<SelfTest, Failure> {
+    let median = |number| median_us(deployment, SERVICE, RATE_PER_S, MEASURE, number);
     let mut pairs = Vec::new();
     for replicate in 0..REPLICATES {
         stopped(stop)?;
         // Every other replicate begins with the twin.
         let number = 100_000 + replicate;
         let before = (replicate % 2 == 0).then(|| median(number)).transpose()?;
-        let twin = start(system)?;
+        let twin = start(deployment)?;
         let together = median(number)?;
         twin.ask_to_end();
         twin.wait();
@@ -46,11 +46,10 @@ pub fn idle(system: &System, stop: &AtomicBool) -> Result<SelfTest, Failure> {
 }
 
 /// The same binary with the same settings on another port, ready.
-fn start(system: &System) -> Result<Process, Failure> {
+fn start(deployment: &Deployment) -> Result<Process, Failure> {
     let failed =
         |why: &dyn std::fmt::Display| Failure::could_not_run(format!("The twin of {SERVICE} can't be started: {why}."));
-    let environment = &system.environment;
-    let original = environment.instance().process_id(SERVICE);
+    let original = deployment.process_id(SERVICE);
     let id = original.ok_or_else(|| failed(&"it doesn't run itself"))?;
     let settings = std::fs::read(format!("/proc/{id}/environ")).map_err(|error| failed(&error))?;
     let settings = String::from_utf8_lossy(&settings);
@@ -66,7 +65,7 @@ fn start(system: &System) -> Result<Process, Failure> {
         name: SERVICE,
         binary: PathBuf::from(format!("/proc/{id}/exe")),
         env,
-        log: environment.instance().home().join("twin.log"),
+        log: deployment.home().join("twin.log"),
     }
     .start()?;
     let deadline = Instant::now() + PATIENCE;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::addresses::Target;
+use crate::place::Place;
 use crate::result::attachments;
 use crate::{Failure, UP_JSON};
 
@@ -52,7 +52,7 @@ impl std::str::FromStr for Move {
 /// Where the clock is after the move: seconds ahead of the system's.
 pub fn run(movement: Move, up_json: &Path) -> Result<i64, Failure> {
     // Not the file beside it: it may be a copy, and nobody reads a clock there.
-    let file = Target::from_file(up_json)?.clock_file.ok_or_else(|| {
+    let file = Place::from_file(up_json)?.clock_file.ok_or_else(|| {
         Failure::could_not_run(format!(
             "{} names no clock, so there is none to move: it is what `lab up` writes that does.",
             up_json.display()

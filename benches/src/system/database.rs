@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use schema::cluster::{Cluster, ClusterOptions, Life};
 use schema::{ApplyOptions, DATABASE, Passwords};
 
+use super::copies::in_database;
 use crate::Failure;
 
 /// How often it is looked whether the database still takes connections.
@@ -31,11 +32,6 @@ pub fn home() -> Result<PathBuf, String> {
     schema::cluster::home().map_err(|error| format!("{error}."))
 }
 
-fn failed(error: schema::Error) -> Failure {
-    let sentence = format!("{error}.");
-    if error.code() == 2 { Failure::usage(sentence) } else { Failure::could_not_run(sentence) }
-}
-
 impl Database {
     /// `DATABASE_URL` where it is set, else the cluster of the home folder, else, where throw-away is wanted, one of its own.
     pub fn start(home: &Path, ephemeral: bool) -> Result<Self, Failure> {
@@ -47,8 +43,8 @@ impl Database {
             options.life = Life::Lasting;
             options.home = Some(home.to_owned());
         }
-        let cluster = Cluster::find_or_start(&options).map_err(failed)?;
-        let passwords = Passwords::load(&home.join("passwords")).map_err(failed)?;
+        let cluster = Cluster::find_or_start(&options)?;
+        let passwords = Passwords::load(&home.join("passwords"))?;
         let mark = home.join("up.database");
         let server = server_id(&cluster);
         let marked = fs::read_to_string(&mark).is_ok_and(|mark| Some(mark) == server);
@@ -62,9 +58,9 @@ impl Database {
 
     /// Roles, tables, keys, views and grants as this program knows them.
     pub fn prepare(&self) -> Result<(), Failure> {
-        schema::bootstrap(self.cluster.url(), &self.passwords).map_err(failed)?;
+        schema::bootstrap(self.cluster.url(), &self.passwords)?;
         let options = ApplyOptions { passwords: Some(self.passwords.clone()), ..ApplyOptions::default() };
-        schema::apply(&self.login_url("govrnanza_admin")?, &options).map_err(failed)?;
+        schema::apply(&self.login_url("govrnanza_admin")?, &options)?;
         Ok(())
     }
 
@@ -77,10 +73,7 @@ impl Database {
 
     /// The product's database as the superuser.
     pub fn product_url(&self) -> Result<String, Failure> {
-        let mut url = url::Url::parse(self.cluster.url())
-            .map_err(|error| Failure::usage(format!("DATABASE_URL must be a URL: {error}.")))?;
-        url.set_path(DATABASE);
-        Ok(url.into())
+        in_database(self.cluster.url(), DATABASE)
     }
 
     /// Why it no longer takes connections, told once, and only of what we started.
@@ -99,7 +92,7 @@ impl Database {
     /// Stops it for a while.
     pub fn pause(&mut self) -> Result<(), Failure> {
         self.paused = true;
-        self.cluster.stop().map_err(failed)
+        Ok(self.cluster.stop()?)
     }
 
     /// Starts it again where it was; one that runs is left alone.
@@ -107,7 +100,7 @@ impl Database {
         if !self.paused {
             return Ok(());
         }
-        self.cluster.start_again(&self.options).map_err(failed)?;
+        self.cluster.start_again(&self.options)?;
         self.paused = false;
         if let (true, Some(server)) = (self.ours, server_id(&self.cluster)) {
             let _ = fs::write(&self.mark, server);

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tempfile::TempDir;
 
-use crate::{Failure, Operator, Target, UP_JSON};
+use crate::{Failure, Operator, UP_JSON};
 
 const LOCK: &str = "up.lock";
 const THROW_AWAY: &str = "govrnanza-up-";
@@ -170,11 +170,6 @@ fn sweep() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// The one line, for scripts.
-pub fn line(target: &Target) -> Result<String, Failure> {
-    serde_json::to_string(target).map_err(|error| Failure::could_not_run(format!("{error}.")))
 }
 
 #[cfg(test)]

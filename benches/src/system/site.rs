@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::environment::Environment;
 use crate::Failure;
 use crate::data::Dataset;
 use crate::load::writes::Written;
@@ -20,22 +19,4 @@ pub trait Site {
     fn written(&self) -> &Arc<Written>;
     /// Another number each time, for what must be new in each cell.
     fn salt(&self) -> u32;
-}
-
-impl Site for Environment {
-    fn url(&self, service: &str) -> Result<&str, Failure> {
-        self.url(service)
-    }
-
-    fn data(&self) -> &Arc<Dataset> {
-        self.data()
-    }
-
-    fn written(&self) -> &Arc<Written> {
-        self.written()
-    }
-
-    fn salt(&self) -> u32 {
-        self.salt()
-    }
 }

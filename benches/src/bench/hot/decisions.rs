@@ -17,7 +17,7 @@ use super::system::System;
 use super::turn::turn;
 use super::yardstick::Yardstick;
 use crate::Failure;
-use crate::data::{Size, connect, failed};
+use crate::data::{Size, failed};
 use crate::observe::machine;
 use crate::observe::process::private_mib;
 use crate::result::{Machine, PostgresInfo, Table};
@@ -133,7 +133,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     Ok(Outcome {
         at: crate::measure::kept::now(),
         machine: machine(),
-        postgres: system.environment.postgres_info()?,
+        postgres: system.deployment.postgres_info()?,
         apis: plan.size.apis,
         organisations: plan.size.organisations,
         rounds: plan.rounds,
@@ -177,7 +177,7 @@ fn cross_keys(system: &System, wanted: bool) -> Result<(), Failure> {
         connection_limits: false,
         ..ApplyOptions::default()
     };
-    let report = schema::apply(&system.environment.login_url("govrnanza_admin")?, &options)
+    let report = schema::apply(&system.deployment.login_url("govrnanza_admin")?, &options)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     if report.keys.is_empty() {
         return Err(Failure::could_not_run("No key across services was made or dropped: there is nothing to compare."));
@@ -198,7 +198,9 @@ fn second_pool(system: &System) -> Result<(usize, Option<Median>), Failure> {
 
 /// Process ids.
 fn readers(system: &System) -> Result<Vec<i32>, Failure> {
-    let rows = connect(system.environment.database_url()?)?
+    let rows = system
+        .deployment
+        .superuser()?
         .query("select pid from pg_catalog.pg_stat_activity where usename = $1", &[&READER]);
     let rows = rows.map_err(|error| failed("looking for Registry's sessions", &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())

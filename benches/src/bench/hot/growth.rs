@@ -14,11 +14,12 @@ use super::turn::{alone, ask, turn};
 use super::yardstick::Yardstick;
 use crate::Failure;
 use crate::bench::month_end;
-use crate::data::{Size, connect, failed};
+use crate::data::{Size, failed};
 use crate::load::driver::Call;
 use crate::observe::machine;
 use crate::result::{Machine, PostgresInfo};
 use crate::stats::Median;
+use crate::system::Site;
 
 /// Items of a page.
 const PAGE: u32 = 5;
@@ -174,7 +175,9 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
             seen.deep_page_ms.push(page(&system, &arm, Some(cursor), length)?);
         }
     }
-    let bytes = connect(system.environment.database_url()?)?
+    let bytes = system
+        .deployment
+        .superuser()?
         .query_one("select pg_database_size(current_database())", &[])
         .map_err(|error| failed("reading the database's size", &error))?;
     let ratios = seen.deep_page_ms.iter().zip(&seen.first_page_ms).map(|(deep, first)| deep / first);
@@ -191,7 +194,7 @@ fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
         memory: super::held(&arm),
         month_end_ms: Median::of(months(&system, plan.rounds)?),
     };
-    Ok((row, system.environment.postgres_info()?))
+    Ok((row, system.deployment.postgres_info()?))
 }
 
 /// What the rounds of one size showed.
@@ -215,7 +218,7 @@ impl Seen {
 
 /// So many APIs of the largest organisation, from the place that a cursor marks on.
 fn list(system: &System, arm: &Arm, limit: u32, cursor: Option<&str>) -> Result<Call, Failure> {
-    let of = &system.environment.data().organisations[0];
+    let of = &system.deployment.data().organisations[0];
     let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
     let url = format!("{}/api/v1/organisations/{}/apis?limit={limit}{after}", arm.url(), of.id);
     let url = url.parse().map_err(|error| Failure::could_not_run(format!("{url} is no URL: {error}.")))?;
@@ -243,11 +246,10 @@ fn deep_cursor(system: &System, arm: &Arm) -> Result<Option<String>, Failure> {
 
 /// Starts Billing and has it bill so many months, at most five: milliseconds of each, snapshot and invoices.
 fn months(system: &System, most: u32) -> Result<Vec<f64>, Failure> {
-    let instance = system.environment.instance();
-    instance.start_service("billing")?;
+    system.deployment.start_service("billing")?;
     // The newest two are left out: the last month's run may begin by itself.
     let months = (2..2 + most.min(5)).map(|back| {
-        let taken = month_end::bill(instance, connect(system.environment.database_url()?)?, back)?;
+        let taken = month_end::bill(&system.deployment, system.deployment.superuser()?, back)?;
         Ok(taken.as_secs_f64() * 1000.0)
     });
     months.collect()

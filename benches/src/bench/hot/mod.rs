@@ -127,7 +127,7 @@ fn measure(system: &System, plan: &Plan, arms: Vec<Arm>) -> Result<Outcome, Fail
         seconds: plan.seconds,
         optimised: plan.release,
         machine: machine(),
-        postgres: system.environment.postgres_info()?,
+        postgres: system.deployment.postgres_info()?,
         pgbench: rounds.pgbench(),
         cells: rounds.cells(&arms),
         memory: arms.iter().map(held).collect(),

@@ -62,7 +62,7 @@ impl On {
         }
         let one = |name| (name, "1".to_owned());
         let settings = [wait, one("POOL_READ_SIZE"), one("BATCH_MAX")];
-        let slow = relay::start(&system.environment.login_url("registry_reader")?, Self::SLOW)?;
+        let slow = relay::start(&system.deployment.login_url("registry_reader")?, Self::SLOW)?;
         system.registry_reading_at("registry", &settings, &slow)
     }
 }

@@ -202,7 +202,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     Ok(Outcome {
         at: crate::measure::kept::now(),
         machine: machine(),
-        postgres: system.environment.postgres_info()?,
+        postgres: system.deployment.postgres_info()?,
         before: plan.before.clone(),
         after: plan.after.clone(),
         apis: plan.size.apis,

@@ -61,7 +61,7 @@ fn start(
     mut env: Vec<(String, String)>,
     settings: &[(&str, String)],
 ) -> Result<Arm, Failure> {
-    env.push(("DATABASE_READ_URL".to_owned(), system.environment.login_url(READER)?));
+    env.push(("DATABASE_READ_URL".to_owned(), system.deployment.login_url(READER)?));
     system.start_arm(name, binary, env, settings)
 }
 

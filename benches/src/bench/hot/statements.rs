@@ -13,10 +13,11 @@ use super::requests::{Kind, OPERATIONS};
 use super::system::{Arm, SEED, System};
 use super::turn::{ask, requests};
 use crate::Failure;
-use crate::data::{connect, failed};
+use crate::data::failed;
 use crate::load::closed;
 use crate::load::operations::{self, MakeCall};
 use crate::load::schedule::Arrival;
+use crate::system::Site;
 
 /// A statement as the server executed it.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,15 +40,15 @@ pub struct Recorder<'a> {
 impl<'a> Recorder<'a> {
     /// Has the logins' statements logged from now on and starts a Registry that uses them.
     pub fn start(system: &'a System) -> Result<Self, Failure> {
-        let mut client = connect(system.environment.database_url()?)?;
+        let mut client = system.deployment.superuser()?;
         log_statements(&mut client, "all")?;
         let cannot = |error| Failure::could_not_run(format!("The server's log can't be read: {error}."));
         // The server's standard error, wherever that goes.
         let mut log = File::open(format!("/proc/{}/fd/2", system.postmaster)).map_err(cannot)?;
         log.seek(SeekFrom::End(0)).map_err(cannot)?;
         let arm = system.registry("registry, recorded", &[("BATCH_MAX", super::KEYS.to_string())])?;
-        let (endpoints, data) = (OPERATIONS.map(str::to_owned), system.environment.data());
-        let salt = system.environment.salt();
+        let (endpoints, data) = (OPERATIONS.map(str::to_owned), system.deployment.data());
+        let salt = system.deployment.salt();
         let call = operations::calls("registry", &arm.url(), &endpoints, data, &std::sync::Arc::default(), salt)?;
         Ok(Self { system, client, arm, log, call })
     }
@@ -61,7 +62,7 @@ impl<'a> Recorder<'a> {
     /// its rows, `:a` an API, `:s` a sub domain, `:p` a profile; a new id from `:n`.
     pub fn for_pgbench(&mut self, operation: &str) -> Result<String, Failure> {
         let (sent, answer) = self.ask(operation)?;
-        let of = &self.system.environment.data().organisations[0];
+        let of = &self.system.deployment.data().organisations[0];
         let made = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
         let mut replaced = vec![
             (of.id.to_string(), id("organisation", ":o", None)),
@@ -87,7 +88,7 @@ impl<'a> Recorder<'a> {
 
     /// Asks once, and what was sent for it: the last statement on APIs with the organisation among its values.
     fn ask(&mut self, operation: &str) -> Result<(Sent, serde_json::Value), Failure> {
-        let organisation = self.system.environment.data().organisations[0].id.to_string();
+        let organisation = self.system.deployment.data().organisations[0].id.to_string();
         let endpoint = OPERATIONS.iter().position(|name| *name == operation).unwrap_or_default() as u16;
         self.logged()?;
         let answer = ask(&(self.call)(&Arrival { at_ns: 0, endpoint, organisation: 0, row: 0, body: 0 }))?;

@@ -7,13 +7,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::data::{Size, connect, failed};
+use crate::data::{Size, failed};
 use crate::observe::cpu;
 use crate::observe::process::{children, memory_mib, parent, peak_memory_mib, program, variable};
-use crate::system::environment::Environment;
 use crate::system::process::{Plan, Process};
 use crate::system::services::{Kind, Service};
-use crate::system::{LIMITS, ports};
+use crate::system::{Deployment, LIMITS, ports};
 
 /// How the lab seeds what it makes.
 pub const SEED: u64 = 1;
@@ -24,7 +23,7 @@ const EXTRA: Service = Service { name: "bench", package: "registry", port: 0, ki
 /// Postgres with the data set, and Account. Of the other services only Registry runs on, and nobody asks it anything.
 pub struct System {
     /// What was started.
-    pub environment: Environment,
+    pub deployment: Deployment,
     /// How large the data is.
     pub size: Size,
     folder: tempfile::TempDir,
@@ -59,11 +58,11 @@ pub struct Cpu {
 impl System {
     /// Starts everything and fills the database.
     pub fn start(size: Size, release: bool) -> Result<Self, Failure> {
-        let environment = Environment::start(size, SEED, release, &Arc::new(AtomicBool::new(false)))?;
+        let deployment = Deployment::filled(size, SEED, release, &Arc::new(AtomicBool::new(false)))?;
         for idle in ["profile", "billing", "notification"] {
-            environment.instance().stop_service(idle)?;
+            deployment.stop_service(idle)?;
         }
-        let mut client = connect(environment.database_url()?)?;
+        let mut client = deployment.superuser()?;
         let doing = |error| failed("preparing the benchmark", &error);
         let pid: i32 = client.query_one("select pg_backend_pid()", &[]).map_err(doing)?.get(0);
         // pgbench asks as the service's own logins, of which there are few connections by right; and no plan ends a benchmark.
@@ -77,7 +76,7 @@ impl System {
             Failure::could_not_run("Postgres doesn't run on this machine, so its processor time can't be read.")
         })?;
         let folder = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("No folder: {error}.")))?;
-        Ok(Self { environment, size, folder, postmaster })
+        Ok(Self { deployment, size, folder, postmaster })
     }
 
     /// A folder for scripts and logs.
@@ -103,7 +102,7 @@ impl System {
     }
 
     fn registry_id(&self) -> Option<u32> {
-        self.environment.instance().process_id("registry")
+        self.deployment.process_id("registry")
     }
 
     /// The program of the system's own Registry.

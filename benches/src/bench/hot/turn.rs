@@ -9,6 +9,7 @@ use super::system::{Arm, Cpu, System};
 use crate::Failure;
 use crate::load::closed::{self, Seen};
 use crate::load::driver::Call;
+use crate::system::Site;
 
 /// What it showed.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +44,7 @@ pub fn turn(system: &System, arm: &Arm, kind: Kind, connections: usize, length: 
 
 /// Requests of this kind, with names that no others have.
 pub fn requests(system: &System, arm: &Arm, kind: Kind) -> Result<Requests, Failure> {
-    Requests::new(&arm.url(), system.environment.data(), kind, system.environment.salt())
+    Requests::new(&arm.url(), system.deployment.data(), kind, system.deployment.salt())
 }
 
 /// Sends one call that must succeed; its answer.

@@ -43,7 +43,7 @@ impl Yardstick {
             program: own.filter(|program| program.is_file()).unwrap_or_else(|| "pgbench".into()),
             files,
             keys: scripts.first().map_or(1, |script| script.keys),
-            url: system.environment.login_url(login)?,
+            url: system.deployment.login_url(login)?,
         })
     }
 

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use super::Settings;
 use crate::Failure;
 use crate::data::failed;
-use crate::system::Instance;
+use crate::system::Deployment;
 
 /// Makes organisations on all plans, a quarter of them pay-as-you-go with counts, all with a card; and the period to bill.
 ///
 /// Written as rows: signing a hundred thousand up would take longer than everything that is measured.
-pub(super) fn make(client: &mut Client, instance: &Instance, settings: Settings) -> Result<String, Failure> {
-    let payments = instance.target().payments.clone();
+pub(super) fn make(client: &mut Client, deployment: &Deployment, settings: Settings) -> Result<String, Failure> {
+    let payments = deployment.place().payments.clone();
     let payments = payments.ok_or_else(|| Failure::could_not_run("There is no payment sandbox."))?;
     let (customer, token) = card(&payments)?;
     let latency = json!({ "latencyMs": settings.latency_ms });

@@ -9,19 +9,19 @@ use postgres::fallible_iterator::FallibleIterator as _;
 
 use super::failed;
 use crate::Failure;
-use crate::system::Instance;
+use crate::system::Deployment;
 
 /// How often: enough for a 99th percentile.
 const TIMES: u32 = 200;
 
 /// Milliseconds of each.
-pub(super) fn delays(instance: &Instance, database: &str) -> Result<Vec<f64>, Failure> {
+pub(super) fn delays(deployment: &Deployment, database: &str) -> Result<Vec<f64>, Failure> {
     let doing = |error: postgres::Error| failed(&error);
     let mut listening = postgres::Client::connect(database, NoTls).map_err(doing)?;
     let mut telling = postgres::Client::connect(database, NoTls).map_err(doing)?;
     listening.batch_execute("listen bench").map_err(doing)?;
     let tell = telling.prepare("notify bench").map_err(doing)?;
-    let mut mails = Mails::connect(&smtp_port(instance)?)?;
+    let mut mails = Mails::connect(&smtp_port(deployment)?)?;
     let mut all = Vec::new();
     for number in 0..TIMES {
         let begun = Instant::now();
@@ -37,8 +37,8 @@ pub(super) fn delays(instance: &Instance, database: &str) -> Result<Vec<f64>, Fa
 }
 
 /// Where Notification hands its mails over.
-fn smtp_port(instance: &Instance) -> Result<String, Failure> {
-    let id = instance.process_id("notification");
+fn smtp_port(deployment: &Deployment) -> Result<String, Failure> {
+    let id = deployment.process_id("notification");
     let environ = id.and_then(|id| std::fs::read(format!("/proc/{id}/environ")).ok());
     let text = String::from_utf8_lossy(&environ.unwrap_or_default()).into_owned();
     text.split('\0')

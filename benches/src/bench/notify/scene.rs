@@ -7,7 +7,7 @@ use chrono::Utc;
 use serde_json::{Value, json};
 
 use super::{Options, Times, failed};
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 
 /// An API, an admin who changes it, a member who watches it.
 pub(super) struct Scene {
@@ -21,7 +21,7 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub fn new(target: &Target) -> Result<Self, Failure> {
+    pub fn new(target: &Place) -> Result<Self, Failure> {
         let missing = |what: &str| Failure::could_not_run(format!("The system has no {what}."));
         let base = |service: &str| target.url(service).map(|url| format!("{url}/api/v1"));
         let mut scene = Self {

@@ -14,8 +14,7 @@ use crate::Failure;
 use crate::data::Size;
 use crate::experiments::paired::{self, Arm, Comparison, Plan, Redirected, good};
 use crate::load::driver::ServiceRecord;
-use crate::system::environment::Environment;
-use crate::system::site::Site;
+use crate::system::{Deployment, Site};
 use process::Rival;
 pub use target::{AsTarget, as_target};
 
@@ -68,21 +67,21 @@ const THEIRS: &str = "three calls";
 /// When something can't be built, started or asked.
 pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
     let plan = options.plan;
-    let environment = Environment::start(Size::SMALL, plan.seed, options.optimised, stop)?;
-    let rival = Rival::start(&environment, options.optimised)?;
-    alike(&environment, rival.url())?;
-    let theirs = Redirected { site: &environment, service: "registry", url: rival.url() };
+    let deployment = Deployment::filled(Size::SMALL, plan.seed, options.optimised, stop)?;
+    let rival = Rival::start(&deployment, options.optimised)?;
+    alike(&deployment, rival.url())?;
+    let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
     // Both warm before anything counts: connections, caches, plans.
-    for site in [&environment as &dyn Site, &theirs] {
+    for site in [&deployment as &dyn Site, &theirs] {
         paired::drive(site, plan.rate_per_s, 1, plan.seed)?;
     }
     let nothing = || Ok(());
     let arm = |name, site| Arm { name, site, prepare: &nothing };
-    let comparison = paired::compare(plan, [arm(OURS, &environment), arm(THEIRS, &theirs)])?;
+    let comparison = paired::compare(plan, [arm(OURS, &deployment), arm(THEIRS, &theirs)])?;
     let mut away = Vec::new();
     for stopped in ["profile", "account"] {
         if options.stop_s > 0 {
-            away.push(without(stopped, options, &environment, &theirs)?);
+            away.push(without(stopped, options, &deployment, &theirs)?);
         }
     }
     Ok(Outcome {
@@ -94,8 +93,8 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Fa
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
-fn alike(environment: &Environment, rival: &str) -> Result<(), Failure> {
-    let data = environment.data();
+fn alike(deployment: &Deployment, rival: &str) -> Result<(), Failure> {
+    let data = deployment.data();
     let of = data.organisations.first();
     let of = of.ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
     let ask = |base: &str, api| {
@@ -108,7 +107,7 @@ fn alike(environment: &Environment, rival: &str) -> Result<(), Failure> {
             .map_err(|error| Failure::could_not_run(format!("{url}: {error}.")))
     };
     for api in of.apis.iter().take(20) {
-        let (ours, theirs) = (ask(environment.url("registry")?, api)?, ask(rival, api)?);
+        let (ours, theirs) = (ask(deployment.url("registry")?, api)?, ask(rival, api)?);
         if ours != theirs {
             return Err(Failure::could_not_run(format!(
                 "The rival answers otherwise, so it is no rival: {ours} and {theirs}."
@@ -121,17 +120,17 @@ fn alike(environment: &Environment, rival: &str) -> Result<(), Failure> {
 fn without(
     stopped: &'static str,
     options: &Options,
-    ours: &Environment,
+    ours: &Deployment,
     theirs: &Redirected<'_>,
 ) -> Result<Away, Failure> {
     let rate = options.plan.rate_per_s;
     eprintln!("Both while {stopped} is stopped …");
-    ours.instance().stop_service(stopped)?;
+    ours.stop_service(stopped)?;
     let share = |record: &ServiceRecord| good(record) as f64 / record.offered.max(1) as f64;
     let seed = options.plan.seed + 1;
     let one = paired::drive(ours, rate, options.stop_s, seed).map(|record| share(&record));
     let other = paired::drive(theirs, rate, options.stop_s, seed).map(|record| share(&record));
-    ours.instance().start_service(stopped)?;
+    ours.start_service(stopped)?;
     Ok(Away { stopped: stopped.into(), seconds: options.stop_s, ours: one?, rivals: other? })
 }
 

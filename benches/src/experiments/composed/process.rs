@@ -1,9 +1,9 @@
 //! The rival's process.
 
 use crate::Failure;
-use crate::system::environment::Environment;
 use crate::system::process::{Plan, Process};
 use crate::system::services::{Kind, Service};
+use crate::system::{Deployment, Site};
 use crate::system::{binaries, ports};
 
 /// How it is built and started: like one of ours, but not by `lab up`.
@@ -17,7 +17,7 @@ pub struct Rival {
 
 impl Rival {
     /// Builds it where that is needed and starts it beside the system, as Registry's own logins and with the same pool.
-    pub fn start(environment: &Environment, optimised: bool) -> Result<Self, Failure> {
+    pub fn start(deployment: &Deployment, optimised: bool) -> Result<Self, Failure> {
         let folder = binaries::folder(&[COMPOSED], optimised, &|news| eprintln!("{news}"))?;
         let port = ports::choose(0, &[COMPOSED])?.first().copied().unwrap_or(0);
         let listen = format!("127.0.0.1:{port}");
@@ -27,12 +27,12 @@ impl Rival {
             binary: folder.join(COMPOSED.package),
             env: vec![
                 setting("LISTEN", listen.clone()),
-                setting("DATABASE_READ_URL", environment.login_url("registry_reader")?),
-                setting("DATABASE_WRITE_URL", environment.login_url("registry_writer")?),
-                setting("PROFILE_URL", environment.url("profile")?.to_owned()),
-                setting("ACCOUNT_URL", environment.url("account")?.to_owned()),
+                setting("DATABASE_READ_URL", deployment.login_url("registry_reader")?),
+                setting("DATABASE_WRITE_URL", deployment.login_url("registry_writer")?),
+                setting("PROFILE_URL", deployment.url("profile")?.to_owned()),
+                setting("ACCOUNT_URL", deployment.url("account")?.to_owned()),
             ],
-            log: environment.instance().home().join("logs/composed.log"),
+            log: deployment.home().join("logs/composed.log"),
         };
         let rival = Self { process: Some(plan.start()?), url: format!("http://{listen}") };
         super::wait_ready(&rival.url, &plan.log)?;

@@ -22,7 +22,7 @@ use crate::load::schedule::Workload;
 use crate::measure::plan::schedule_seed;
 use crate::measure::{audit, cell};
 use crate::result::ServiceInfo;
-use crate::system::environment::Environment;
+use crate::system::{Deployment, Site};
 pub use breaks::Break;
 use watch::Watch;
 
@@ -101,7 +101,7 @@ pub struct FailureMatrix {
 /// # Errors
 /// When something can't be started, broken or mended.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<FailureMatrix, Failure> {
-    let environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+    let deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
     let workload = Workload::parse(crate::load::schedule::MATRIX)
         .map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
     let total: f64 = workload.services.values().map(|of| of.weight).sum();
@@ -109,7 +109,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<FailureMatrix, F
         workload.services.iter().map(|(name, of)| (name.clone(), options.rate_per_s * of.weight / total)).collect();
     let mut matrix = FailureMatrix {
         at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        server: environment.postgres_info()?.version,
+        server: deployment.postgres_info()?.version,
         rates_per_s: rates,
         rows: Vec::new(),
     };
@@ -118,14 +118,14 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<FailureMatrix, F
             break;
         }
         eprintln!("{} for {} s …", broken.title(), options.seconds);
-        let loads = loads(&environment, &workload, &matrix.rates_per_s, options, number)?;
-        matrix.rows.push(outage(&environment, *broken, options, loads)?);
+        let loads = loads(&deployment, &workload, &matrix.rates_per_s, options, number)?;
+        matrix.rows.push(outage(&deployment, *broken, options, loads)?);
     }
     Ok(matrix)
 }
 
 fn loads(
-    environment: &Environment,
+    deployment: &Deployment,
     workload: &Workload,
     rates: &BTreeMap<String, f64>,
     options: &Options,
@@ -143,11 +143,11 @@ fn loads(
         .collect();
     let duration = BEFORE + Duration::from_secs(options.seconds) + AFTER;
     let seed = schedule_seed(options.seed, number, &Cell::All);
-    cell::loads(environment, workload, &infos, duration, seed)
+    cell::loads(deployment, workload, &infos, duration, seed)
 }
 
 /// Everybody under load; broken and mended meanwhile.
-fn outage(environment: &Environment, broken: Break, options: &Options, mut loads: Vec<Load>) -> Result<Row, Failure> {
+fn outage(deployment: &Deployment, broken: Break, options: &Options, mut loads: Vec<Load>) -> Result<Row, Failure> {
     let watch = Watch::default();
     for load in &mut loads {
         if let Some(answered) = load.answered.take() {
@@ -158,18 +158,18 @@ fn outage(environment: &Environment, broken: Break, options: &Options, mut loads
     let driving = std::thread::spawn(move || driver::run(&loads, settings));
     std::thread::sleep(BEFORE);
     let from = Instant::now();
-    let held = broken.begin(environment)?;
+    let held = broken.begin(deployment)?;
     std::thread::sleep(Duration::from_secs(options.seconds));
     let mended = Instant::now();
-    broken.end(environment, held)?;
+    broken.end(deployment, held)?;
     driving
         .join()
         .map_err(|_| Failure::could_not_run("The driver ended early."))?
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let end = Instant::now();
     let mut sums = BTreeMap::new();
-    let acknowledged = environment.written().acknowledged();
-    audit::audit(&mut connect(environment.database_url()?)?, &acknowledged, &mut sums)?;
+    let acknowledged = deployment.written().acknowledged();
+    audit::audit(&mut connect(deployment.database_url()?)?, &acknowledged, &mut sums)?;
     let lost = |name: &str| name.starts_with("acknowledged");
     let sum = |wanted: bool| {
         let of = sums.iter().filter(|(name, _)| lost(name) == wanted);

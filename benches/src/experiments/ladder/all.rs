@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use schema::Passwords;
+use schema::{DATABASE, Passwords};
 use serde::{Deserialize, Serialize};
 
 use super::{Effort, Grounds, LadderResult, replicate, result};
 use crate::Failure;
 use crate::data::Size;
 use crate::experiments::scenario::{Rungs, Scenario, Stage};
-use crate::system::copies::{FilledCluster, copy, could_not, login};
-use crate::system::environment::{Environment, IMAGE};
-use crate::system::services;
+use crate::system::copies::{FilledCluster, as_login, copy};
+use crate::system::{Deployment, image_of, services};
 
 /// The other database.
 const COPY: &str = "govrnanza_copy";
@@ -60,11 +59,11 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
         return Err(Failure::usage("None of these scenarios has a ladder."));
     }
     let seed = options.effort.seed;
-    let mut environment = Environment::start(Size::SMALL, seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(Size::SMALL, seed, options.optimised, stop)?;
     eprintln!("Starting a second cluster with the same rows …");
-    let passwords = Passwords::load(&environment.instance().home().join("passwords")).map_err(could_not)?;
-    let second = FilledCluster::start(&passwords, Size::SMALL, seed, vec![])?;
-    second.trust(environment.database_url()?)?;
+    let passwords = deployment.passwords()?;
+    let second = FilledCluster::start(Some(&passwords), Size::SMALL, seed, vec![])?;
+    second.trust(deployment.database_url()?)?;
     let mut ladders = Vec::new();
     for (scenario, rungs) in climbs {
         let mut replicates = Vec::new();
@@ -73,8 +72,8 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
                 break;
             }
             eprintln!("{}: replicate {} of {}", rungs.title, number + 1, options.effort.replicates);
-            environment.reset()?;
-            let climbed = climb(&environment, &second, &passwords, (scenario, rungs), options.effort, number)?;
+            deployment.reset()?;
+            let climbed = climb(&deployment, &second, &passwords, (scenario, rungs), options.effort, number)?;
             replicates.push(climbed);
         }
         ladders.push(result(scenario, rungs, &replicates));
@@ -83,14 +82,14 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Ladders, Fai
 }
 
 fn climb(
-    environment: &Environment,
+    deployment: &Deployment,
     second: &FilledCluster,
     passwords: &Passwords,
     (scenario, rungs): (&Scenario, &Rungs),
     effort: Effort,
     number: usize,
 ) -> Result<Vec<(super::Rung, crate::experiments::scenario::Played)>, Failure> {
-    let here = environment.database_url()?;
+    let here = deployment.database_url()?;
     let at = RefCell::new(BTreeMap::<String, String>::new());
     let redirect = |service: &str, database: &str| -> Result<(), Failure> {
         let now = at.borrow().get(service).cloned();
@@ -102,19 +101,18 @@ fn climb(
             .ok_or_else(|| Failure::usage(format!("There is no service {service}.")))?;
         let mut settings = Vec::new();
         for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
-            let url = login(database, &format!("{service}_{suffix}"), passwords)?;
+            let url = as_login(database, &format!("{service}_{suffix}"), passwords)?;
             settings.push((variable.to_owned(), url));
         }
-        let instance = environment.instance();
-        instance.stop_service(name)?;
-        instance.set_environment(name, settings)?;
-        instance.start_service(name)?;
+        deployment.stop_service(name)?;
+        deployment.set_environment(name, settings)?;
+        deployment.start_service(name)?;
         at.borrow_mut().insert(service.to_owned(), database.to_owned());
         Ok(())
     };
     let grounds = Grounds {
-        stage: Stage::new(here, Some(environment), environment.processes())?,
-        other_database: copy(here, passwords, IMAGE, COPY)?,
+        stage: Stage::new(here, Some(deployment), deployment.processes())?,
+        other_database: copy(here, &image_of(DATABASE), COPY)?,
         other_cluster: second.url().to_owned(),
         redirect: &redirect,
     };

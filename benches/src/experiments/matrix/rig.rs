@@ -10,11 +10,11 @@ use crate::design::{Cell, Preset, cells, order};
 use crate::measure::plan::{Options, blank, read_workload};
 use crate::measure::{calibrate, cell};
 use crate::result::{Matrix, ResultFile, analyse};
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// The system, and the rates it is driven at.
 pub(crate) struct Rig {
-    environment: Environment,
+    deployment: Deployment,
     /// Its `cells` are those of the experiment under way.
     result: ResultFile,
     options: Options,
@@ -35,13 +35,13 @@ impl Rig {
             rates_from: None,
         };
         let workload = read_workload(&options)?;
-        let mut environment = Environment::start(options.size, options.seed, optimised, stop)?;
-        let mut services = environment.services();
+        let mut deployment = Deployment::filled(options.size, options.seed, optimised, stop)?;
+        let mut services = deployment.services();
         services.retain(|name| workload.services.contains_key(name));
         let long = Options { preset: Preset::Quick, ..options.clone() };
-        let infos = calibrate::rates(&mut environment, &workload, &services, &long)?;
-        let result = blank(&options, &mut environment, infos, workload, Path::new(""))?;
-        Ok(Self { environment, result, options })
+        let infos = calibrate::rates(&mut deployment, &workload, &services, &long)?;
+        let result = blank(&options, &mut deployment, infos, workload, Path::new(""))?;
+        Ok(Self { deployment, result, options })
     }
 
     /// The matrix of all pairs with a null cell of Registry, `replicates` times, in the order of the seed or the reverse of it.
@@ -51,7 +51,7 @@ impl Rig {
         all.retain(|cell| *cell != Cell::All);
         let mut done = Vec::new();
         for replicate in 0..replicates {
-            self.environment.reset()?;
+            self.deployment.reset()?;
             let mut ordered = order(&all, self.options.seed, replicate);
             if reversed {
                 ordered.reverse();
@@ -62,7 +62,7 @@ impl Rig {
                 }
                 let workload = self.result.run.workload.clone();
                 let (measured, _) = cell::run(
-                    &mut self.environment,
+                    &mut self.deployment,
                     &mut self.result,
                     &workload,
                     one,

@@ -23,7 +23,7 @@ use crate::load::schedule::stream;
 use crate::measure::bystander;
 use crate::measure::sessions::Actor;
 use crate::stats::paired_ratio;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// What to turn, and how often.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ type Setting = Option<(Dial, usize)>;
 /// # Errors
 /// When the system can't be started, or the lab's SQL is refused.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Dials, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
     let mut settings: Vec<Setting> = vec![None];
     for &dial in &options.dials {
         settings.extend((0..dial.levels().len()).map(|level| Some((dial, level))));
@@ -62,9 +62,9 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Dials, Failure> 
         }
         eprintln!("Replicate {} of {}", number + 1, options.replicates);
         if number > 0 {
-            environment.reset()?;
+            deployment.reset()?;
         }
-        let stage = Stage::new(environment.database_url()?, Some(&environment), environment.processes())?;
+        let stage = Stage::new(deployment.database_url()?, Some(&deployment), deployment.processes())?;
         bystander::set_up(&stage.database_url)?;
         let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
         // Pools, plans and caches are filled first.

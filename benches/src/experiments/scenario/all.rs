@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ALL, Scenario, ScenarioResult, Stage, run};
 use crate::Failure;
 use crate::data::Size;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -85,17 +85,17 @@ pub fn choose(names: &[String]) -> Result<Vec<Scenario>, Failure> {
 /// # Errors
 /// When the system can't be started, or a scenario's SQL is refused.
 pub fn run_all(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&ScenarioResult)) -> Result<Scenarios, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
     let mut results = Vec::new();
     for (place, scenario) in options.scenarios.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         if place > 0 {
-            environment.reset()?;
+            deployment.reset()?;
         }
-        let url = environment.database_url()?;
-        let stage = Stage::new(url, Some(&environment), environment.processes())?;
+        let url = deployment.database_url()?;
+        let stage = Stage::new(url, Some(&deployment), deployment.processes())?;
         let result = run(&stage, scenario, options.seed)?;
         say(&result);
         results.push(result);

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::load::writes::Written;
-use crate::system::site::Site;
+use crate::system::Site;
 
 /// Which of an arm's hot organisations is used: far enough down the skewed sizes that its neighbour is about as large.
 const HOT: usize = 10;

@@ -11,6 +11,7 @@ use crate::load::driver::{self, Load, ServiceRecord};
 use crate::load::operations;
 use crate::load::schedule::Arrival;
 use crate::stats::Histogram;
+use crate::system::Site;
 
 /// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
 pub(super) fn part(system: &System, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
@@ -30,9 +31,9 @@ pub(super) fn part(system: &System, arm: &Arm, on: On, rate: f64, seconds: u64) 
         "registry",
         &arm.url(),
         &endpoints,
-        system.environment.data(),
+        system.deployment.data(),
         &Arc::default(),
-        system.environment.salt(),
+        system.deployment.salt(),
     )?;
     // Of all that was sent, the settling second included: what isn't told when is what counts.
     let untold = Arc::new(AtomicU64::new(0));

@@ -1,4 +1,4 @@
-//! Where the services are: the line that `lab up` prints and keeps, and what `--target` may say instead.
+//! Where a deployment is: the line that `lab up` prints and keeps, and what `--target` may say instead.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ pub const UP_JSON: &str = "up.json";
 /// Everything a script needs to stand on a running system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Target {
+pub struct Place {
     /// Base URL of each service by its name.
     pub services: BTreeMap<String, String>,
     /// The database as a superuser: for development alone.
@@ -45,7 +45,7 @@ pub struct Operator {
     pub password: String,
 }
 
-impl Target {
+impl Place {
     /// What `--target` says, or else what is up in this home folder.
     pub fn find(given: Option<&str>, home: &Path) -> Result<Self, Failure> {
         match given {
@@ -53,6 +53,11 @@ impl Target {
             Some(file) => Self::from_file(Path::new(file)),
             None => Self::from_file(&home.join(UP_JSON)),
         }
+    }
+
+    /// The one line, for scripts.
+    pub fn line(&self) -> Result<String, Failure> {
+        serde_json::to_string(self).map_err(|error| Failure::could_not_run(format!("{error}.")))
     }
 
     /// Base URL of a service.
@@ -82,7 +87,7 @@ impl Target {
         for part in text.split(',') {
             let (names, url) = match part.split_once('=') {
                 Some((name, url)) if !is_url(name) => (vec![name.trim()], url.trim()),
-                _ => (crate::system::services::names().collect(), part.trim()),
+                _ => (schema::SERVICES.to_vec(), part.trim()),
             };
             if !is_url(url) || url::Url::parse(url).is_err() {
                 return Err(Failure::usage(format!("{url:?} in --target is no http URL.")));
@@ -114,18 +119,18 @@ mod tests {
     #[test]
     fn a_list_of_urls_or_one_origin() {
         let home = Path::new("/nowhere");
-        let list = Target::find(Some("account=http://a:1/, registry=http://r:2"), home).unwrap();
+        let list = Place::find(Some("account=http://a:1/, registry=http://r:2"), home).unwrap();
         assert_eq!(list.url("account").unwrap(), "http://a:1");
         assert_eq!(list.url("registry").unwrap(), "http://r:2");
         assert!(list.url("profile").is_err());
-        let origin = Target::find(Some("http://gateway/x?y=z"), home).unwrap();
+        let origin = Place::find(Some("http://gateway/x?y=z"), home).unwrap();
         assert_eq!(origin.url("profile").unwrap(), "http://gateway/x?y=z");
-        assert!(Target::find(Some("account=ftp://a"), home).is_err());
+        assert!(Place::find(Some("account=ftp://a"), home).is_err());
     }
 
     #[test]
     fn nothing_up_is_one_clear_sentence() {
-        let error = Target::find(None, Path::new("/nowhere")).unwrap_err().to_string();
+        let error = Place::find(None, Path::new("/nowhere")).unwrap_err().to_string();
         assert!(error.starts_with("Nothing seems to be up") && error.contains("lab up"), "{error}");
     }
 }

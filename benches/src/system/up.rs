@@ -1,42 +1,63 @@
-//! What `lab up` shows a person: where everything is, and what to type first.
+//! `lab up`: a deployment on this machine with one command; what it prints says where everything is, and what to type first.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::Target;
+use super::deployment::Deployment;
+use super::home::Home;
+use super::running::Options;
+use crate::{Failure, Place};
+
+/// Brings it up, shows what is where (`json`: as one line and nothing else), and goes on until Ctrl-C or SIGTERM. How many
+/// of its processes died unasked.
+pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&options.stop))
+            .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
+    }
+    let up = Deployment::start(options, |news| eprintln!("{news}"))?;
+    let text = if json { up.place().line()? } else { text(up.place(), up.home(), up.up_json()) };
+    // Who closed our standard output knows what they do: the system is up all the same.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    let died = up.wait();
+    eprintln!("Stopped.");
+    Ok(died)
+}
 
 /// A table of URLs and a first request to paste, step by step.
-pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
+fn text(place: &Place, home: &Path, up_json: &Path) -> String {
     let mut text = String::from("Everything is up.\n\n");
     let mut row = |name: &str, what: &str| {
         // Writing to a String can't fail.
         let _ = writeln!(text, "  {name:<15}{what}");
     };
-    for (name, url) in &target.services {
+    for (name, url) in &place.services {
         row(name, &format!("{url}   {url}/docs"));
     }
     for (name, url) in [
-        ("gateway", &target.gateway),
-        ("mailbox", &target.mailbox),
-        ("payments", &target.payments),
-        ("database", &target.database_url),
+        ("gateway", &place.gateway),
+        ("mailbox", &place.mailbox),
+        ("payments", &place.payments),
+        ("database", &place.database_url),
     ] {
         if let Some(url) = url {
             row(name, url);
         }
     }
-    if let Some(operator) = &target.operator {
+    if let Some(operator) = &place.operator {
         row("operator", &format!("{}   {}", operator.email, operator.password));
     }
     row("logs", &home.join("logs").display().to_string());
     row("for scripts", &up_json.display().to_string());
     text.push_str("\nA first API, to paste into another terminal (sign up, get a token, create, read):\n\n");
-    for line in first_requests(target).lines() {
+    for line in first_requests(place).lines() {
         let _ = writeln!(text, "  {line}");
     }
     // Set where we were started by cargo: then `lab` alone would not be found.
     let lab = if std::env::var_os("CARGO").is_some() { "cargo lab" } else { "lab" };
-    let usual = super::Home::usual().is_ok_and(|usual| usual == home);
+    let usual = Home::usual().is_ok_and(|usual| usual == home);
     let target = if usual { String::new() } else { format!(" --target {}", up_json.display()) };
     let _ = writeln!(text, "\nOr 2,639 real ones: {lab} import benches/data/catalogue.jsonl{target}");
     let off = super::settings::LIMITS;
@@ -49,8 +70,8 @@ pub fn text(target: &Target, home: &Path, up_json: &Path) -> String {
 }
 
 /// Plain sh and curl. The name holds the time, so that the same lines can be pasted again.
-pub fn first_requests(target: &Target) -> String {
-    let url = |name: &str| target.services.get(name).map_or("", String::as_str);
+pub fn first_requests(place: &Place) -> String {
+    let url = |name: &str| place.services.get(name).map_or("", String::as_str);
     let mut text = String::new();
     for (variable, service) in [("ACCOUNT", "account"), ("PROFILE", "profile"), ("REGISTRY", "registry")] {
         let _ = writeln!(text, "{variable}={}/api/v1", url(service));
