@@ -31,7 +31,7 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
     let gateway = world(&behind);
     // Each path leads to its own service: without a token an endpoint of another would be a 404.
     for name in lab::system::services::names() {
-        let api = gateway.client.api(&origin);
+        let api = gateway.services.client.api(&origin);
         let page = api.root(&format!("/{name}/docs")).send().expect(200);
         assert_eq!(page.text(), direct.service(name).root("/docs").send().text());
         let document = api.root(&format!("/{name}/openapi.json")).send().expect(200);
@@ -48,7 +48,7 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
         }
     }
     for inside in ["/metrics", "/readyz", "/healthz", "/account/metrics", "/"] {
-        assert_eq!(gateway.client.api(&origin).root(inside).send().status, 404, "{inside}");
+        assert_eq!(gateway.services.client.api(&origin).root(inside).send().status, 404, "{inside}");
     }
     assert_eq!(urls(&behind).billing.as_deref(), Some(origin.as_str()));
     for suite in suites() {

@@ -5,7 +5,6 @@
 //! again, with the same key.
 
 mod answer;
-mod threads;
 
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use kit::error::Busy;
 use serde_json::Value;
 
 pub use answer::{Card, Outcome, Refused};
-pub use threads::Threads;
 
 /// A charge to be asked for; asked again it must look the same, or the key is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]

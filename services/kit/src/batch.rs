@@ -8,16 +8,17 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use diesel::PgConnection;
 use tokio::sync::oneshot;
 
 use crate::db::{Lane, Run, Spent, Turn, perform};
 use crate::error::Busy;
-use crate::{Ctx, Error};
+use crate::{Ctx, Db, Error};
 
-/// What a store answers to many keys: one result for each, in their order; or that the statement itself failed.
+/// What a read answers to many keys: one result for each, in their order; or that the statement itself failed.
 pub type Found<V> = Result<Vec<Result<V, Error>>, Error>;
 
-/// How a store is asked.
+/// How many keys are read at once.
 type Find<K, V> = Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>;
 
 /// How reads are shared in one service.
@@ -31,7 +32,7 @@ pub(crate) struct Sharing {
     pub always: bool,
 }
 
-/// A store's read by key, for handlers to ask as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
+/// A read by key, for handlers to ask as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
 pub struct Batch<K, V> {
     shared: Arc<Shared<K, V>>,
 }
@@ -59,14 +60,14 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
 {
-    /// Of a store's method that answers many keys, each as if it had been asked alone.
-    pub fn of<S: ?Sized + Send + Sync + 'static>(
-        store: &Arc<S>,
-        find: impl Fn(&S, &[K]) -> Found<V> + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        let store = Arc::clone(store);
+    /// Of a function that reads many keys, each as if it had been read alone.
+    pub fn of(db: Db, find: impl Fn(&mut PgConnection, &[K]) -> Found<V> + Send + Sync + 'static) -> Arc<Self> {
+        Self::with(move |keys| db.read(|connection| find(connection, keys)))
+    }
+
+    fn with(find: impl Fn(&[K]) -> Found<V> + Send + Sync + 'static) -> Arc<Self> {
         let shared = Shared {
-            find: Box::new(move |keys| find(&store, keys)),
+            find: Box::new(find),
             state: Mutex::new(State { waiting: VecDeque::new(), queued: false, running: 0 }),
         };
         Arc::new(Self { shared: Arc::new(shared) })

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
-use crate::telling::{Audience, Target};
+use crate::message::{Audience, Target};
 
 /// Somebody who is told.
 #[derive(Clone, Debug, PartialEq, Eq)]

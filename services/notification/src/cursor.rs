@@ -81,14 +81,14 @@ impl Cursor {
 
 kit::statement! {
     /// Feeds whose cursor lies beyond every transaction of this cluster: a database restored from a dump.
-    struct Strangers() -> Text =
+    struct ForeignCursors() -> Text =
         "select c.feed from notification.feed_cursors c \
          where c.xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) order by c.feed"
 }
 
 /// Feeds whose cursor can't be of this cluster.
-pub fn strangers(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
-    Strangers {}.load(connection)
+pub fn foreign_cursors(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
+    ForeignCursors {}.load(connection)
 }
 
 macro_rules! seek_statement {

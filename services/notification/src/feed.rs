@@ -7,8 +7,6 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cursor::Cursor;
-
 /// One service's feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feed {
@@ -100,10 +98,9 @@ read_statement!(
     ReadBilling "billing_changes"
 );
 
-/// The next changes after the cursor, at most `limit`.
-pub fn read(connection: &mut PgConnection, feed: Feed, cursor: &Cursor, limit: i64) -> QueryResult<Vec<Change>> {
-    let (xid, id) = (cursor.xid.to_string(), cursor.id);
-    let xid = xid.as_str();
+/// The next changes after the place (`xid`, `id`), at most `limit`.
+pub fn read(connection: &mut PgConnection, feed: Feed, (xid, id): (i64, i64), limit: i64) -> QueryResult<Vec<Change>> {
+    let xid = &xid.to_string();
     let rows: Vec<ChangeRow> = match feed {
         Feed::Account => ReadAccount { xid, id, limit }.load(connection)?,
         Feed::Profile => ReadProfile { xid, id, limit }.load(connection)?,

@@ -7,7 +7,7 @@ use lettre::message::header::{self, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use uuid::Uuid;
 
-use crate::words::one_line;
+use crate::text::one_line;
 
 /// A roll-up shows so many; the rest is counted.
 pub const SHOWN_MAX: usize = 200;
@@ -54,17 +54,17 @@ pub struct Sender {
 impl Sender {
     /// The Message-ID of a delivery, the same for every attempt.
     pub fn message_id(&self, delivery: Uuid) -> String {
-        message_id(delivery, self.from.email.domain())
+        format!("<{delivery}@{}>", self.domain())
+    }
+
+    /// The domain of `From`.
+    pub fn domain(&self) -> &str {
+        self.from.email.domain()
     }
 }
 
-/// `<id@domain>`.
-pub fn message_id(delivery: Uuid, domain: &str) -> String {
-    format!("<{delivery}@{domain}>")
-}
-
 /// The mail, or why there can be none.
-pub fn message(sender: &Sender, letter: &Letter) -> Result<Message, String> {
+pub fn compose(sender: &Sender, letter: &Letter) -> Result<Message, String> {
     let to: Address =
         letter.recipient.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
     Message::builder()
@@ -185,7 +185,7 @@ mod tests {
             items: vec![item],
             more: 3,
         };
-        message(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
+        compose(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
     }
 
     #[test]

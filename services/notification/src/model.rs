@@ -1,6 +1,7 @@
 //! What goes over the wire.
 
 use chrono::{DateTime, Utc};
+use diesel::prelude::Queryable;
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
@@ -131,7 +132,7 @@ pub struct DeliveryFilter {
 }
 
 /// A mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     /// Its id.

@@ -1,4 +1,4 @@
-//! From changes to notifications: what is told and how far the feed has been read become true in the same transaction.
+//! From changes to notifications: they, and how far the feed has been read, are committed in the same transaction.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,9 @@ use uuid::Uuid;
 use crate::audience::{self, Recipient, Wanted};
 use crate::cursor::Cursor;
 use crate::feed::{self, Change, Feed};
-use crate::known::{self, Known};
-use crate::telling::{Audience, Telling, tell};
+use crate::lookup::{self, Lookup};
+use crate::message::{Audience, Message};
+use crate::templates;
 
 /// How much one transaction does.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +48,7 @@ pub struct Progress {
 pub fn step(connection: &mut PgConnection, feed: Feed, now: DateTime<Utc>, limits: &Limits) -> QueryResult<Progress> {
     connection.transaction(|connection| {
         let mut cursor = Cursor::find(connection, feed, now)?;
-        let changes = feed::read(connection, feed, &cursor, limits.changes)?;
+        let changes = feed::read(connection, feed, (cursor.xid, cursor.id), limits.changes)?;
         if changes.is_empty() {
             return Ok(Progress::default());
         }
@@ -68,7 +69,7 @@ fn work_through(
     limits: &Limits,
 ) -> QueryResult<Progress> {
     let begin = Instant::now();
-    let mut known = Known::look_up(connection, changes)?;
+    let mut lookup = Lookup::of(connection, changes)?;
     let mut progress = Progress::default();
     for change in changes {
         let left = limits.recipients - progress.told;
@@ -77,7 +78,7 @@ fn work_through(
         }
         // Each change has a later time than the one before it: lists by time keep the feed's order.
         cursor.updated_at = now.max(cursor.updated_at + TimeDelta::microseconds(1));
-        let told = tell_one(connection, &mut known, change, cursor, left.max(1))?;
+        let told = tell_one(connection, &mut lookup, change, cursor, left.max(1))?;
         progress.told += told;
         if cursor.fan_out.is_some() {
             break;
@@ -91,19 +92,19 @@ fn work_through(
 /// Tells one change to at most `limit` people, and moves the cursor past it, or to the last of them.
 fn tell_one(
     connection: &mut PgConnection,
-    known: &mut Known,
+    lookup: &mut Lookup,
     change: &Change,
     cursor: &mut Cursor,
     limit: i64,
 ) -> QueryResult<i64> {
     let after = cursor.fan_out.take().filter(|(id, _)| *id == change.id).map(|(_, after)| after);
-    known.learn(connection, change)?;
-    if let Some((organisation_id, profile_id)) = known::erased(change) {
+    lookup.learn(connection, change)?;
+    if let Some((organisation_id, profile_id)) = lookup::erased(change) {
         erase(connection, organisation_id, profile_id)?;
     }
-    let actor = known.actor(change);
+    let actor = lookup.actor(change);
     let mut told = 0;
-    if let Some(telling) = tell(change, &known.names, &known.by(&actor)) {
+    if let Some(message) = templates::message(change, &lookup.names, &lookup.by(&actor)) {
         let wanted = Wanted {
             organisation_id: change.organisation_id.unwrap_or_default(),
             at: change.at,
@@ -111,9 +112,9 @@ fn tell_one(
             after: after.unwrap_or_default(),
             limit,
         };
-        let chunk = audience::chunk(connection, &telling.audience, &wanted)?;
+        let chunk = audience::chunk(connection, &message.audience, &wanted)?;
         told = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
-        insert(connection, change, &telling, &chunk.recipients, cursor.updated_at)?;
+        insert(connection, change, &message, &chunk.recipients, cursor.updated_at)?;
         if let Some(last) = chunk.last {
             cursor.fan_out = Some((change.id, last));
             return Ok(told);
@@ -152,7 +153,7 @@ kit::statement! {
 fn insert(
     connection: &mut PgConnection,
     change: &Change,
-    telling: &Telling,
+    message: &Message,
     recipients: &[Recipient],
     created_at: DateTime<Utc>,
 ) -> QueryResult<()> {
@@ -161,7 +162,7 @@ fn insert(
     }
     // One by one in this order: ids of the same moment differ by chance alone, and nothing depends on their order.
     let ids: Vec<_> = recipients.iter().map(|_| kit::id::uuid_v7(created_at)).collect();
-    let variants: Vec<_> = recipients.iter().map(|one| Telling::variant(one.how) as i32 + 1).collect();
+    let variants: Vec<_> = recipients.iter().map(|one| Message::variant(one.how) as i32 + 1).collect();
     InsertNotifications {
         organisation_id: change.organisation_id.unwrap_or_default(),
         ids: &ids,
@@ -169,12 +170,12 @@ fn insert(
         variants: &variants,
         emails: &recipients.iter().map(|one| one.email.as_deref()).collect::<Vec<_>>(),
         at_once: &recipients.iter().map(|one| one.at_once).collect::<Vec<_>>(),
-        are_logins: matches!(telling.audience, Audience::Admins | Audience::Login(..)),
+        are_logins: matches!(message.audience, Audience::Admins | Audience::Login(..)),
         feed: change.feed.name(),
         change_id: change.id,
-        kinds: &telling.words.each_ref().map(|words| words.kind),
-        titles: &telling.words.each_ref().map(|words| words.title.as_str()),
-        bodies: &telling.words.each_ref().map(|words| words.body.as_str()),
+        kinds: &message.variants.each_ref().map(|variant| variant.kind),
+        titles: &message.variants.each_ref().map(|variant| variant.title.as_str()),
+        bodies: &message.variants.each_ref().map(|variant| variant.body.as_str()),
         entity_id: &change.entity_id,
         request_id: &change.request_id,
         at: change.at,

@@ -19,6 +19,6 @@ kit::statement! {
 }
 
 /// True: `holder` has the lease for the time given, from now on.
-pub(super) fn hold(connection: &mut PgConnection, name: &str, holder: Uuid, lease_ms: i64) -> Result<bool, Error> {
+pub fn hold(connection: &mut PgConnection, name: &str, holder: Uuid, lease_ms: i64) -> Result<bool, Error> {
     Ok(Hold { name, holder, lease_ms }.get_result::<Uuid>(connection).optional()?.is_some())
 }

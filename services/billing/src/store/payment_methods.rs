@@ -83,15 +83,12 @@ kit::statement! {
 }
 
 /// The card, if there is one.
-pub(super) fn find(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-) -> Result<Option<StoredCard>, Error> {
+pub fn find(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<Option<StoredCard>, Error> {
     Ok(FindCard { organisation_id }.get_result(connection).optional()?)
 }
 
 /// Keeps a card that the provider has taken. True: it is the first one.
-pub(super) fn set(
+pub fn set(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     seen: Option<IfMatch>,
@@ -119,7 +116,7 @@ pub(super) fn set(
 }
 
 /// Forgets the card; what it was.
-pub(super) fn delete(
+pub fn delete(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     seen: IfMatch,

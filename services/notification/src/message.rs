@@ -1,11 +1,6 @@
-//! Who is told what of a change. Pure: what a change says, and nothing else.
+//! A message about a change: who receives it, and what it says to whom.
 
-use serde_json::Value;
 use uuid::Uuid;
-
-use crate::feed::Change;
-use crate::story::Story;
-use crate::words::Names;
 
 /// How a watched thing is concerned. The values are bits: one person may watch several things that a change concerns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +39,9 @@ pub enum Audience {
     Person(Uuid),
 }
 
-/// What one of them reads.
+/// What a recipient reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct Variant {
     /// As in the contract.
     pub kind: &'static str,
     /// One line.
@@ -55,17 +50,17 @@ pub struct Words {
     pub body: String,
 }
 
-/// A change, told.
+/// What is sent about a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct Message {
     /// To whom.
     pub audience: Audience,
     /// For each [`How`], in its order.
-    pub words: [Words; 4],
+    pub variants: [Variant; 4],
 }
 
-impl Telling {
-    /// Which of the words somebody reads who is concerned in all these ways. From one watched place to another is a move.
+impl Message {
+    /// Which of the variants somebody reads who is concerned in all these ways. From one watched place to another is a move.
     pub fn variant(how: i32) -> usize {
         let is = |wanted: How| how & wanted as i32 != 0;
         match () {
@@ -74,30 +69,5 @@ impl Telling {
             () if is(How::Left) => 2,
             () => 3,
         }
-    }
-
-    /// The same words for everybody.
-    pub(crate) fn same(audience: Audience, words: Words) -> Self {
-        Self { audience, words: [words.clone(), words.clone(), words.clone(), words] }
-    }
-}
-
-/// Who is told of a change, and what; none where nobody is.
-pub fn tell(change: &Change, names: &Names, by: &str) -> Option<Telling> {
-    let null = Value::Null;
-    let story = Story {
-        change,
-        names,
-        by,
-        before: change.before.as_ref().unwrap_or(&null),
-        after: change.after.as_ref().unwrap_or(&null),
-    };
-    match change.kind.as_str() {
-        kind if kind.starts_with("Api") || kind.starts_with("Version") => story.api(),
-        kind if kind.starts_with("SubDomain") => story.sub_domain(),
-        kind if kind.starts_with("Domain") => story.domain(),
-        kind if kind.starts_with("Login") || kind == "PasswordModified" => story.login(),
-        "ProfileModified" | "NotificationSettingsModified" => story.profile(),
-        _ => story.organisation(),
     }
 }

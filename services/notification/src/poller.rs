@@ -11,9 +11,10 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use kit::Clock;
 
-use crate::background::Signals;
 use crate::feed::Feed;
 use crate::reader::{self, Limits};
+use crate::session::{self, SessionError};
+use crate::signals::Signals;
 use crate::{cursor, reminders, rollups};
 
 /// Without a hint the feeds are read this often.
@@ -27,18 +28,18 @@ const ROLLUPS_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 kit::statement! {
     /// The lock lives as long as the connection: no lease to renew, nothing to clean up after a crash. The number is this service's own.
-    struct TakeLead() -> Bool = "select pg_catalog.pg_try_advisory_lock(7667763801190)"
+    struct TakeLock() -> Bool = "select pg_catalog.pg_try_advisory_lock(7667763801190)"
 }
 
 /// Reads the feeds if no other instance does.
-pub struct Leader {
+pub struct Poller {
     url: String,
     clock: Clock,
     replay_from: Option<DateTime<Utc>>,
     signals: Arc<Signals>,
 }
 
-impl Leader {
+impl Poller {
     /// One that hasn't started.
     pub fn new(url: String, clock: Clock, replay_from: Option<DateTime<Utc>>, signals: Arc<Signals>) -> Self {
         Self { url, clock, replay_from, signals }
@@ -47,11 +48,8 @@ impl Leader {
     /// Until told to stop. Whatever goes wrong, it begins again with a new connection.
     pub fn run(mut self) {
         while !self.signals.stopping() {
-            let session = PgConnection::establish(&self.url).map_err(|error| error.to_string());
-            let session =
-                session.and_then(|mut connection| self.session(&mut connection).map_err(|error| error.to_string()));
-            if let Err(error) = session {
-                tracing::warn!(error = %error, "the feeds can't be read now");
+            if let Err(error) = self.session() {
+                tracing::warn!(%error, "the feeds can't be read now");
                 self.rest(POLL_EVERY);
             }
         }
@@ -64,9 +62,9 @@ impl Leader {
         }
     }
 
-    fn session(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
-        connection.batch_execute(&kit::session_setup(crate::NAME))?;
-        while !(TakeLead {}).get_result::<bool>(connection)? {
+    fn session(&mut self) -> Result<(), SessionError> {
+        let connection = &mut session::open(&self.url)?;
+        while !(TakeLock {}).get_result::<bool>(connection)? {
             self.check(connection)?;
             self.rest(TAKE_OVER_EVERY);
             if self.signals.stopping() {
@@ -96,9 +94,9 @@ impl Leader {
 
     /// Whether the cursors are of this cluster.
     fn check(&self, connection: &mut PgConnection) -> QueryResult<bool> {
-        let strangers = cursor::strangers(connection)?;
-        let fine = strangers.is_empty();
-        self.signals.set_strangers(strangers);
+        let foreign = cursor::foreign_cursors(connection)?;
+        let fine = foreign.is_empty();
+        self.signals.set_foreign_cursors(foreign);
         if let Err(error) = self.signals.check() {
             tracing::error!(error, "the feeds are not read");
         }

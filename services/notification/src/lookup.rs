@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use crate::audience::Actor;
 use crate::feed::Change;
-use crate::words::{Names, id, one_line, text};
+use crate::text::{Names, id, one_line, text};
 
 /// Looked up once for a batch.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct Lookup {
     /// Places and people.
     pub names: Names,
     actors: HashMap<Uuid, Actor>,
@@ -63,30 +63,30 @@ fn unique<T: Ord>(mut values: Vec<T>) -> Vec<T> {
     values
 }
 
-impl Known {
+impl Lookup {
     /// Looks up what these changes refer to.
-    pub fn look_up(connection: &mut PgConnection, changes: &[Change]) -> QueryResult<Self> {
+    pub fn of(connection: &mut PgConnection, changes: &[Change]) -> QueryResult<Self> {
         let organisations = unique(changes.iter().filter_map(|change| change.organisation_id).collect());
         let sides = || changes.iter().flat_map(|change| [&change.before, &change.after]).flatten();
         let ids = |keys: &'static [&str]| {
             unique(sides().flat_map(|side| keys.iter().filter_map(|key| id(side, key))).collect())
         };
-        let mut known = Self::default();
-        known.find_actors(connection, changes)?;
+        let mut lookup = Self::default();
+        lookup.find_actors(connection, changes)?;
         let places = ids(&["domainId", "subDomainId"]);
         if !places.is_empty() {
             let rows: Vec<(Uuid, String)> =
                 FindPlaces { organisations: &organisations, ids: &places }.load(connection)?;
-            known.names.places = rows.into_iter().collect();
+            lookup.names.places = rows.into_iter().collect();
         }
         let mut persons = ids(&["businessOwnerId", "technicalOwnerId", "profileId"]);
-        persons.extend(known.actors.values().filter_map(|actor| actor.profile));
+        persons.extend(lookup.actors.values().filter_map(|actor| actor.profile));
         if !persons.is_empty() {
             let rows: Vec<(Uuid, String)> =
                 FindNames { organisations: &organisations, ids: &unique(persons) }.load(connection)?;
-            known.names.persons = rows.into_iter().collect();
+            lookup.names.persons = rows.into_iter().collect();
         }
-        Ok(known)
+        Ok(lookup)
     }
 
     fn find_actors(&mut self, connection: &mut PgConnection, changes: &[Change]) -> QueryResult<()> {
