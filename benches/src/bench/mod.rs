@@ -1,6 +1,6 @@
 //! `lab bench`: what one thing costs, measured and printed.
 
-pub mod asked;
+pub mod goals;
 pub mod hot;
 pub mod month_end;
 pub mod normalisation;

@@ -1,4 +1,4 @@
-//! `lab bench decisions`: what three decisions of the design cost a statement (docs/adr/0001 to 0003), each beside doing
+//! `lab bench decisions`: what three decisions of the design cost a statement (docs/adr/0001 to 0003), with each of them and
 //! without.
 //!
 //! pgbench runs the service's statement as the service's login. With and without take turns, the first of a round being the
@@ -104,12 +104,12 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let without_change = create.iter().map(scripts::without_change).collect::<Result<Vec<_>, _>>()?;
     let reader = of("read-by-reader", READER, &read)?;
     let writer = of("read-by-writer", WRITER, &read)?;
-    let create_whole = of("create", WRITER, &create)?;
+    let create_with = of("create", WRITER, &create)?;
     let create_without_change = of("create-without-change", WRITER, &without_change)?;
     let run = |yardstick: &Yardstick| Ok(yardstick.run(plan.clients, plan.seconds)?.per_s);
     let without_keys = || {
         cross_keys(&system, false)?;
-        let seen = run(&create_whole);
+        let seen = run(&create_with);
         cross_keys(&system, true)?;
         seen
     };
@@ -117,7 +117,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
         Pair {
             decision: "0001 keys into other services' tables",
             statement: "create an API",
-            sides: [&|| run(&create_whole), &without_keys],
+            sides: [&|| run(&create_with), &without_keys],
         },
         Pair {
             decision: "0002 reads by a login that can't write",
@@ -127,7 +127,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
         Pair {
             decision: "0003 a row for the change feed",
             statement: "create an API",
-            sides: [&|| run(&create_whole), &|| run(&create_without_change)],
+            sides: [&|| run(&create_with), &|| run(&create_without_change)],
         },
     ];
     Ok(Outcome {

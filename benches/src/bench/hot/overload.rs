@@ -1,6 +1,6 @@
-//! `lab bench overload`: three times what Registry can do, for a minute, at moments of the driver's own.
+//! `lab bench overload`: three times the load that Registry can answer, for a minute, open loop.
 //!
-//! On something that the driver can send far more of than Registry can answer, so that the driver isn't what is measured.
+//! Of requests that the driver can send far more of than Registry can answer, so that the driver isn't what is measured.
 
 mod relay;
 mod send;
@@ -20,7 +20,7 @@ use crate::result::{Machine, Table};
 use crate::{Failure, selftest};
 use send::part;
 
-/// What there is too much of.
+/// Which requests there are too many of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
@@ -95,8 +95,8 @@ pub struct Part {
     pub goodput_per_s: f64,
     /// Refused (503 or 429), all in all.
     pub refused: u64,
-    /// Of these, how many said when to come again (`Retry-After`).
-    pub told_when: u64,
+    /// How many of these carried `Retry-After`.
+    pub with_retry_after: u64,
     /// How late the driver itself was, 99th percentile.
     pub driver_late_ms: f64,
     /// Neither: broken connections, time-outs, those the driver shed.
@@ -127,15 +127,15 @@ pub struct Outcome {
     pub calm: Part,
     /// Overload.
     pub overload: Part,
-    /// Overload's goodput by the knee: at least 0.9 wanted.
+    /// Overload's goodput by the knee: the goal is at least 0.9.
     pub goodput_of_knee: f64,
-    /// Overload's p99 of what was accepted by the calm p99: at most 10 wanted.
+    /// Overload's p99 of what was accepted by the calm p99: the goal is at most 10.
     pub p99_of_calm: f64,
-    /// What the service held in the last tenth by what it held in the first: at most 1.1 wanted.
+    /// What the service held in the last tenth by what it held in the first: the goal is at most 1.1.
     pub memory_growth: f64,
     /// The most it has held.
     pub peak_mib: f64,
-    /// From the last request of the overload until one connection is served again as in calm times: at most 5 wanted.
+    /// From the last request of the overload until one connection is served again as in calm times: the goal is at most 5.
     pub recovered_after_s: f64,
     /// Requests per second that the driver itself can send in time, against a stub.
     pub driver_ceiling_per_s: f64,
@@ -149,18 +149,18 @@ impl Outcome {
         format!("overload-{:.0}", self.plan.times)
     }
 
-    /// From ten times the knee on a goodput of 0.8 is enough.
-    fn goodput_wanted(&self) -> f64 {
+    /// From ten times the knee on, a goodput of 0.8 of it is enough.
+    fn goodput_goal(&self) -> f64 {
         if self.plan.times >= 10.0 { 0.8 } else { 0.9 }
     }
 
-    /// Whether everything is within what is wanted.
+    /// Whether every goal is reached.
     pub fn is_good(&self) -> bool {
-        self.goodput_of_knee >= self.goodput_wanted()
+        self.goodput_of_knee >= self.goodput_goal()
             && self.p99_of_calm <= 10.0
             && self.memory_growth <= 1.1
             && self.recovered_after_s <= 5.0
-            && self.overload.told_when == self.overload.refused
+            && self.overload.with_retry_after == self.overload.refused
             && self.overload.lost == 0
             && self.below_a_tenth
     }
@@ -194,26 +194,20 @@ impl std::fmt::Display for Outcome {
         let parts = [("calm", &self.calm), ("overload", &self.overload)].map(row);
         write!(f, "{}", Table::new(&[""], &numbers, &["MiB"]).rows(parts))?;
         let of = &self.overload;
-        write!(
-            f,
-            "\ngoodput of the knee       {:>6.2}   at least {} wanted\n\
-             p99 of the calm p99       {:>6.1}   at most 10 wanted\n\
-             memory, end by begin      {:>6.2}   at most 1.1 wanted; {:.0} MiB at most\n\
-             recovered after           {:>6.1} s at most 5 wanted\n\
-             refusals with Retry-After {} of {}\n\
-             driver                    {:.0} per second is its ceiling, ten times the knee or more: {}; late by {:.2} ms (p99)",
-            self.goodput_of_knee,
-            self.goodput_wanted(),
-            self.p99_of_calm,
-            self.memory_growth,
-            self.peak_mib,
-            self.recovered_after_s,
-            of.told_when,
-            of.refused,
-            self.driver_ceiling_per_s,
-            if self.below_a_tenth { "yes" } else { "no" },
-            of.driver_late_ms
-        )
+        let row = |figure: &str, measured: String, goal: &str| [figure.to_owned(), measured, goal.to_owned()];
+        let goodput = format!("at least {}", self.goodput_goal());
+        let driver = format!("{:.2} ms late (p99)", of.driver_late_ms);
+        let table = Table::new(&[""], &["measured"], &["goal"]).rows([
+            row("goodput ÷ knee", format!("{:.2}", self.goodput_of_knee), &goodput),
+            row("p99 ÷ calm p99", format!("{:.1}", self.p99_of_calm), "at most 10"),
+            row("memory, last tenth ÷ first", format!("{:.2}", self.memory_growth), "at most 1.1"),
+            row("memory at most, MiB", format!("{:.0}", self.peak_mib), ""),
+            row("recovered after, s", format!("{:.1}", self.recovered_after_s), "at most 5"),
+            row("refusals with Retry-After", format!("{} of {}", of.with_retry_after, of.refused), "all"),
+            row("driver's ceiling, requests/s", format!("{:.0}", self.driver_ceiling_per_s), "ten times the knee"),
+            row("driver's delay", driver, ""),
+        ]);
+        write!(f, "\n{table}")
     }
 }
 
