@@ -30,7 +30,7 @@ pub struct Patience {
     pub absent: Duration,
 }
 
-/// Whoever makes many things at once is refused as too much at times, and tries again; who isn't there is an error at once.
+/// A caller that makes many things at once is limited at times (429), and tries again; a service that is away is an error at once.
 impl Default for Patience {
     fn default() -> Self {
         Self { busy: Duration::from_secs(120), absent: Duration::ZERO }
@@ -77,7 +77,7 @@ impl Client {
         self
     }
 
-    /// Tells of every answer: method, URL, status; status 0 where none came.
+    /// Calls this with every answer: method, URL, status; status 0 where none came.
     #[must_use]
     pub fn observed(mut self, observe: impl Fn(&str, &str, u16) + Send + Sync + 'static) -> Self {
         self.observe = Some(Arc::new(observe));

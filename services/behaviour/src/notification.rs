@@ -1,4 +1,4 @@
-//! Notification: what people are told, and what became of the mails.
+//! Notification: notifications, and what became of the mails.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Profile: people and when they want to be told.
+//! Profile: people and their notification settings.
 
 mod people;
 mod rules;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::http::{Call, Failed, Response};
 use crate::services::Services;
 
-/// Long enough for anybody's rules.
+/// Long enough for every target's rules.
 pub const PASSWORD: &str = "correct horse battery staple 1";
 
 /// A text that nothing else has: names are unique platform-wide, and what an earlier run made stays.

@@ -61,7 +61,7 @@ impl Standing {
 
 /// When an invoice that failed first at `first` is charged next by itself, after a failure at `failed`; none: never again.
 ///
-/// Days that passed while nothing could be tried are not made up for: one attempt stands for all of them.
+/// Retry days that passed while nothing could be tried are not repeated: one attempt replaces all of them.
 pub fn next_attempt(first: DateTime<Utc>, failed: DateTime<Utc>) -> Option<DateTime<Utc>> {
     RETRY_DAYS.iter().map(|days| first + TimeDelta::days(*days)).find(|at| *at > failed)
 }

@@ -94,11 +94,11 @@ async fn find_payment_method(ctx: Ctx, member: Member) -> Answer {
     reply::with_etag(method.version, &method)
 }
 
-/// Forgotten here first: a card that stays attached at the provider is used by nobody.
+/// Deleted here first: a card that stays attached at the provider is never charged.
 async fn delete_payment_method(ctx: Ctx, admin: Admin, seen: IfMatch, provider: Asking) -> Answer {
     let card = call::write(&ctx, move |c| payment_methods::delete(c, admin.organisation, seen)).await?;
     if let Err(error) = provider.ask(move |provider| provider.detach(&card.token)).await.flatten() {
-        tracing::warn!(%error, "a card forgotten here stays attached at the payment provider");
+        tracing::warn!(%error, "a card deleted here stays attached at the payment provider");
     }
     reply::no_content()
 }
@@ -118,7 +118,7 @@ async fn find_invoice(ctx: Ctx, _: Member, ids: Ids<(OrganisationId, InvoiceId)>
     reply::with_etag(invoice.version, &invoice)
 }
 
-/// Begun and committed, asked, ended: as the run does it, and with the same attempt where one is open.
+/// Begun and committed, asked for, ended: as a run does it, and with the same attempt where one is open.
 async fn create_payment(
     ctx: Ctx,
     _: Admin,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::period::Period;
 use crate::provider::Charge;
 
-/// Body of `PUT …/payment-method`. Not `Debug`: what it holds belongs into no log.
+/// Body of `PUT …/payment-method`. Not `Debug`: what it holds must not be logged.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewPaymentMethod {
@@ -39,7 +39,7 @@ impl Validate for NewPaymentMethod {
     }
 }
 
-/// The card of an organisation. Not `Debug`: tokens belong into no log.
+/// The card of an organisation. Not `Debug`: tokens must not be logged.
 #[derive(Clone, Queryable)]
 pub struct StoredCard {
     /// The organisation at the provider.

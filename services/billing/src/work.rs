@@ -22,13 +22,13 @@ pub trait Pace {
     /// The time by the service's clock.
     fn now(&self) -> DateTime<Utc>;
 
-    /// False: stop where you are. Asked between transactions.
+    /// False: stop. Asked between transactions.
     fn go_on(&self) -> bool {
         true
     }
 }
 
-/// A time that stands still: for tests, which say what time it is.
+/// A fixed time, for tests.
 impl Pace for DateTime<Utc> {
     fn now(&self) -> DateTime<Utc> {
         *self

@@ -1,8 +1,5 @@
 //! From a handler to the database: the one way off the event loop.
 
-use std::sync::Arc;
-
-use actix_web::web::Data;
 use diesel::PgConnection;
 
 use crate::db::Lane;
@@ -33,31 +30,7 @@ async fn on<T: Send + 'static>(
     ctx: &Ctx,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (result, spent) = lane.run(work).await;
-    ctx.spent(spent);
+    let (result, timing) = lane.run(work).await;
+    ctx.add_timing(timing);
     result
-}
-
-/// The form before [`read`]: goes when the last service has left its trait of verbs.
-#[doc(hidden)]
-pub async fn read_store<S, T, F>(ctx: &Ctx, store: &Data<S>, work: F) -> Result<T, Error>
-where
-    S: ?Sized + Send + Sync + 'static,
-    T: Send + 'static,
-    F: FnOnce(&S) -> Result<T, Error> + Send + 'static,
-{
-    let store: Arc<S> = Data::clone(store).into_inner();
-    on(&ctx.app().lanes.read, ctx, move || work(&store)).await
-}
-
-/// The form before [`write`]: goes when the last service has left its trait of verbs.
-#[doc(hidden)]
-pub async fn write_store<S, T, F>(ctx: &Ctx, store: &Data<S>, work: F) -> Result<T, Error>
-where
-    S: ?Sized + Send + Sync + 'static,
-    T: Send + 'static,
-    F: FnOnce(&S) -> Result<T, Error> + Send + 'static,
-{
-    let store: Arc<S> = Data::clone(store).into_inner();
-    on(&ctx.app().lanes.write, ctx, move || work(&store)).await
 }

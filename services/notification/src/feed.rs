@@ -24,7 +24,7 @@ impl Feed {
     /// All of them. Profile comes before Registry: nothing depends on it, but mails then read in a natural order.
     pub const ALL: [Self; 4] = [Self::Account, Self::Profile, Self::Registry, Self::Billing];
 
-    /// As it stands in the tables and in the names of views and channels.
+    /// As it is named in the tables and in the names of views and channels.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -77,7 +77,7 @@ macro_rules! read_statement {
     ($($name:ident $view:literal)+) => {$(
         kit::statement! {
             /// The next changes of a feed, in an order in which none is ever missed: below the snapshot's xmin no transaction is open,
-            /// and the snapshot that says so is the one the rows are read with.
+            /// and that snapshot is the one the rows are read with.
             struct $name<'a>(xid: &'a str as Text, id: i64 as BigInt, limit: i64 as BigInt)
                 -> (BigInt, BigInt, Timestamptz, Text, Nullable<Uuid>, Text, BigInt, Nullable<Uuid>, Text, Nullable<Jsonb>, Nullable<Jsonb>) =
                 concat!(

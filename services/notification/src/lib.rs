@@ -1,6 +1,6 @@
-//! Notification: everyone told once, on time, of everything they asked for.
+//! Notification: everybody gets each message once, on time, about what they watch.
 //!
-//! Owns what people were told (`notification.notifications`), the mails that told them (`deliveries`), how far the four feeds have been
+//! Owns notifications (`notification.notifications`), their mails (`deliveries`), how far the four feeds have been
 //! read (`feed_cursors`), and what roll-ups and reminders need to come once. Publishes those positions, so that no service purges a
 //! change that wasn't read. Reads the others' feeds, watchers, contacts, login contacts and persons; they know nothing of it.
 //!

@@ -1,4 +1,4 @@
-//! What a batch of changes refers to: who did it, what places and people are called.
+//! What a batch of changes refers to: who made them, and the names of places and people.
 
 use std::collections::HashMap;
 
@@ -110,13 +110,13 @@ impl Lookup {
         Ok(())
     }
 
-    /// Who did it.
+    /// Who made a change.
     pub fn actor(&self, change: &Change) -> Actor {
         let unknown = || Actor { login: change.actor_id, ..Actor::default() };
         change.actor_id.and_then(|id| self.actors.get(&id).cloned()).unwrap_or_else(unknown)
     }
 
-    /// `by Ada Lovelace`.
+    /// `by Ada Lovelace`: how a message names who made the change.
     pub fn by(&self, actor: &Actor) -> String {
         let name = actor.profile.and_then(|profile| self.names.persons.get(&profile));
         match (name, actor.login, actor.scope.as_deref()) {
@@ -128,7 +128,7 @@ impl Lookup {
         }
     }
 
-    /// Remembers and forgets what domains and sub domains are called.
+    /// Keeps the names of domains and sub domains up to date.
     pub fn learn(&mut self, connection: &mut PgConnection, change: &Change) -> QueryResult<()> {
         let is_place = change.kind.starts_with("Domain") || change.kind.starts_with("SubDomain");
         let (Some(organisation_id), Ok(id), true) =

@@ -58,7 +58,7 @@ impl Mailer {
         })
     }
 
-    /// Sends until told to stop. A database that goes away is waited for.
+    /// Sends until the service stops. A database that is away is waited for.
     pub fn run(&self, url: &str, signals: &Signals) {
         while !signals.stopping() {
             if let Err(error) = self.session(url, signals) {

@@ -26,10 +26,10 @@ pub struct Target {
     pub how: How,
 }
 
-/// Who is to be told.
+/// Who receives a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Whoever watched one of these at the change's time.
+    /// Everybody who watched one of these at the time of the change.
     Watchers(Vec<Target>),
     /// Every admin login of the organisation.
     Admins,

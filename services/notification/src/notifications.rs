@@ -1,4 +1,4 @@
-//! What people were told: listed, and marked as read.
+//! Notifications: listed, and marked as read.
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl as _};
@@ -54,7 +54,7 @@ type NotificationRow = (
     Option<DateTime<Utc>>,
 );
 
-/// What somebody was told, newest first.
+/// The notifications of a login and its person, newest first.
 pub fn list(
     connection: &mut PgConnection,
     to: Addressee,

@@ -1,5 +1,5 @@
-//! The one instance that reads the feeds. Any number may run; the lock decides, and when its holder dies another has it within a second.
-//! Nothing depends on there being only one: the cursors are moved in the transaction that makes the notifications, whoever does it.
+//! The one instance that reads the feeds. Any number of instances may run: an advisory lock decides, and when its holder dies another takes it within a second.
+//! Nothing depends on there being only one: each cursor is moved in the transaction that makes the notifications.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use crate::{cursor, reminders, rollups};
 
 /// Without a hint the feeds are read this often.
 const POLL_EVERY: Duration = Duration::from_secs(1);
-/// How often is looked whether a hint has come: libpq is asked, not the server.
+/// How often libpq (not the server) is asked whether a hint has come.
 const HINT_EVERY: Duration = Duration::from_millis(10);
 /// How often another instance tries to take over.
 const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
@@ -40,12 +40,12 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// One that hasn't started.
+    /// A poller that has not started yet.
     pub fn new(url: String, clock: Clock, replay_from: Option<DateTime<Utc>>, signals: Arc<Signals>) -> Self {
         Self { url, clock, replay_from, signals }
     }
 
-    /// Until told to stop. Whatever goes wrong, it begins again with a new connection.
+    /// Runs until the service stops. After an error it begins again with a new connection.
     pub fn run(mut self) {
         while !self.signals.stopping() {
             if let Err(error) = self.session() {
@@ -103,7 +103,7 @@ impl Poller {
         Ok(fine)
     }
 
-    /// Once, by the instance that reads.
+    /// Done once, by the instance that reads.
     fn replay(&mut self, connection: &mut PgConnection) -> QueryResult<()> {
         let Some(from) = self.replay_from else {
             return Ok(());
@@ -126,8 +126,13 @@ impl Poller {
             for feed in Feed::ALL {
                 let progress = reader::step(connection, feed, self.clock.now(), &Limits::default())?;
                 more |= progress.more;
-                if progress.told > 0 {
-                    tracing::debug!(feed = feed.name(), changes = progress.changes, told = progress.told, "read");
+                if progress.notifications > 0 {
+                    tracing::debug!(
+                        feed = feed.name(),
+                        changes = progress.changes,
+                        notifications = progress.notifications,
+                        "read"
+                    );
                     self.signals.mail_made();
                 }
             }

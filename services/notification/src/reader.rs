@@ -18,7 +18,7 @@ use crate::templates;
 pub struct Limits {
     /// Changes read at once: bounds the memory.
     pub changes: i64,
-    /// People told: bounds the transaction's length. A change with more of them takes several transactions.
+    /// Recipients: bounds the transaction's length. A change with more of them takes several transactions.
     pub recipients: i64,
     /// After this time it ends with the change it is at.
     pub time: Duration,
@@ -33,15 +33,15 @@ impl Default for Limits {
 /// What one step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Changes done with.
+    /// Changes that are done.
     pub changes: usize,
-    /// Notifications made or found to be there.
-    pub told: i64,
-    /// It pays to go on at once.
+    /// Notifications made, or found to be there already.
+    pub notifications: i64,
+    /// There is more to read at once.
     pub more: bool,
 }
 
-/// Reads the next changes of a feed, tells whoever is to be told, and moves the cursor: all of it or nothing.
+/// Reads the next changes of a feed, makes their notifications, and moves the cursor: all of it or nothing.
 ///
 /// Exactly once, however many instances do it at a time: the cursor is locked and must be where it was when the changes were read.
 /// The changes are read before that, since a lock takes a transaction id, below which this transaction could then see no change.
@@ -72,14 +72,14 @@ fn work_through(
     let mut lookup = Lookup::of(connection, changes)?;
     let mut progress = Progress::default();
     for change in changes {
-        let left = limits.recipients - progress.told;
+        let left = limits.recipients - progress.notifications;
         if progress.changes > 0 && (left <= 0 || begin.elapsed() > limits.time) {
             break;
         }
         // Each change has a later time than the one before it: lists by time keep the feed's order.
         cursor.updated_at = now.max(cursor.updated_at + TimeDelta::microseconds(1));
-        let told = tell_one(connection, &mut lookup, change, cursor, left.max(1))?;
-        progress.told += told;
+        let made = notify(connection, &mut lookup, change, cursor, left.max(1))?;
+        progress.notifications += made;
         if cursor.fan_out.is_some() {
             break;
         }
@@ -89,8 +89,8 @@ fn work_through(
     Ok(progress)
 }
 
-/// Tells one change to at most `limit` people, and moves the cursor past it, or to the last of them.
-fn tell_one(
+/// Makes the notifications of one change for at most `limit` people, and moves the cursor past it, or to the last of them.
+fn notify(
     connection: &mut PgConnection,
     lookup: &mut Lookup,
     change: &Change,
@@ -103,7 +103,7 @@ fn tell_one(
         erase(connection, organisation_id, profile_id)?;
     }
     let actor = lookup.actor(change);
-    let mut told = 0;
+    let mut made = 0;
     if let Some(message) = templates::message(change, &lookup.names, &lookup.by(&actor)) {
         let wanted = Wanted {
             organisation_id: change.organisation_id.unwrap_or_default(),
@@ -113,15 +113,15 @@ fn tell_one(
             limit,
         };
         let chunk = audience::chunk(connection, &message.audience, &wanted)?;
-        told = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
+        made = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
         insert(connection, change, &message, &chunk.recipients, cursor.updated_at)?;
         if let Some(last) = chunk.last {
             cursor.fan_out = Some((change.id, last));
-            return Ok(told);
+            return Ok(made);
         }
     }
     (cursor.xid, cursor.id) = (change.xid, change.id);
-    Ok(told)
+    Ok(made)
 }
 
 kit::statement! {
@@ -195,7 +195,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// What tells of the person itself goes with it; the rest is told to nobody any more.
+    /// Notifications about the person are deleted with it; the others stay, and nobody reads them any more.
     struct EraseNotifications(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
         "delete from notification.notifications where organisation_id = $1 and profile_id = $2 \
          and kind in ('profileModified', 'notificationSettingsModified')"

@@ -19,7 +19,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Tells the threads to end, also those that wait for mails.
+    /// Ends the threads, also those that wait for mails.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
         self.mail_made();

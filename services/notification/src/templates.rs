@@ -7,7 +7,7 @@ use crate::feed::Change;
 use crate::message::{Audience, How, Message, Target, Variant};
 use crate::text::{Names, id, money, text, title};
 
-/// Who is told of a change, and what; none where nobody is.
+/// The message about a change, with its recipients; none where the change concerns nobody.
 pub fn message(change: &Change, names: &Names, by: &str) -> Option<Message> {
     let null = Value::Null;
     let template = Template {

@@ -1,11 +1,11 @@
-//! Values of changes as words: what was, and what is.
+//! Values of changes as text: before and after.
 
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-/// Longer values are cut: a mail tells that something changed, the service shows it in full.
+/// Longer values are cut: a mail only announces the change, the service shows it in full.
 const VALUE_CHARS_MAX: usize = 200;
 /// Titles become subjects.
 const TITLE_CHARS_MAX: usize = 180;

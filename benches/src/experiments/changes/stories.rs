@@ -106,7 +106,7 @@ const ONE_MORE_COLUMN: &[Edit] = &[
         to: "    pub job_title: Option<String>,\n    /// Where the clock of this person is.\n    pub time_zone: Option<String>,\n",
     },
     Edit { file: "services/registry/src/store/apis.rs", from: ".job_title", to: ".job_title, {before}.time_zone" },
-    Edit { file: "services/registry/src/store/domains/sql.rs", from: "p.job_title", to: "p.job_title, p.time_zone" },
+    Edit { file: "services/registry/src/store/domains.rs", from: "p.job_title", to: "p.job_title, p.time_zone" },
     Edit {
         file: "docs/contract/registry.yaml",
         from: "        jobTitle: {type: [string, 'null']}\n",

@@ -28,7 +28,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Invoices, their lines and what is told of them. A zero amount is paid as it is written; the others are told now
+    /// Invoices, their lines and changes. A zero amount is paid as it is written; the others are announced now
     /// and charged when the notice is over.
     struct WriteInvoices<'a>(
         run_id: RunId as Uuid,

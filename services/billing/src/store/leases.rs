@@ -8,7 +8,7 @@ use kit::Error;
 use uuid::Uuid;
 
 kit::statement! {
-    /// Takes the lease or keeps it; no row: somebody else has it.
+    /// Takes the lease or keeps it; no row: another instance has it.
     ///
     /// By the database's clock, not the service's: the instances share it, and moving days must not move who leads.
     struct Hold<'a>(name: &'a str as Text, holder: Uuid as Uuid, lease_ms: i64 as BigInt) -> Uuid =

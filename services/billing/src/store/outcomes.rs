@@ -41,14 +41,14 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The money is there.
+    /// The invoice is paid.
     struct SetPaid(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update billing.invoices set status = 'paid', paid_at = $3, next_attempt_at = null, version = version + 1, updated_at = $3 \
          where organisation_id = $1 and id = $2"
 }
 
 kit::statement! {
-    /// It isn't.
+    /// The charge failed.
     struct SetFailed<'a>(
         organisation_id: OrganisationId as Uuid,
         id: InvoiceId as Uuid,
@@ -86,7 +86,7 @@ impl Locked {
     }
 }
 
-/// Writes down how an attempt ended, and what follows from it. Nothing where it has an end already, or where the outcome
+/// Records how an attempt ended, and what follows from it. Nothing where it has an end already, or where the outcome
 /// isn't known.
 pub fn record_outcome(
     connection: &mut PgConnection,
@@ -126,9 +126,9 @@ pub fn record_outcome(
     Ok(())
 }
 
-/// Writes down how a payment by hand ended, and answers it.
+/// Records how a payment by hand ended, and answers it.
 ///
-/// The outer result is the database's; a refusal must not roll back the failure it tells of.
+/// The outer result is the database's; a refusal must not roll back the failure that it reports.
 pub fn end_payment(
     connection: &mut PgConnection,
     attempt: &Started,

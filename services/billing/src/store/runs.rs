@@ -155,7 +155,7 @@ pub fn unfinished(connection: &mut PgConnection) -> Result<Vec<Run>, Error> {
     Ok(UnfinishedRuns {}.load(connection)?)
 }
 
-/// How many months are made up for when nobody was there to start their runs.
+/// How many missed months are billed later, when no instance ran to start their runs.
 const MISSED_MAX: usize = 12;
 
 /// Begins the last month's run if it is time, and those of months missed since the one before it. True: one was begun.

@@ -141,14 +141,14 @@ pub(super) fn settle(
     let kind = match (before.frozen_at, after.frozen_at) {
         (None, Some(_)) => "OrganisationFrozen",
         (Some(_), None) => "OrganisationUnfrozen",
-        // Overdue or no longer so: the invoice's own change has told it.
+        // Overdue or no longer so: the invoice's own change says it.
         _ => return Ok(standing),
     };
-    tell(connection, kind, organisation_id, &before, &after, meta)?;
+    record_change(connection, kind, organisation_id, &before, &after, meta)?;
     Ok(standing)
 }
 
-fn tell(
+fn record_change(
     connection: &mut PgConnection,
     kind: &'static str,
     organisation_id: OrganisationId,

@@ -17,7 +17,7 @@ struct Scene {
     go: mpsc::Sender<()>,
 }
 
-type Asked = oneshot::Receiver<(Result<u32, Error>, Spent)>;
+type Asked = oneshot::Receiver<(Result<u32, Error>, Timing)>;
 
 impl Scene {
     /// With room for `max` waiting requests.

@@ -1,5 +1,6 @@
-//! The layer before each endpoint of the contract: what is offered, who asks, how often, and the body.
+//! The layer before each endpoint of the contract: `Accept`, the token, the write limits, and the body.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -7,15 +8,16 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error as ActixError, HttpMessage};
+use actix_web::{Error as ActixError, HttpMessage, HttpRequest};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::clients::{Networks, subject};
 use crate::error::Error;
-use crate::{auth, body, clients};
+use crate::{auth, body};
 
 /// 406 at once; the rest is only prepared, so that extractors decide in the order of the handler's parameters.
-pub(crate) async fn gate<B: MessageBody + 'static>(
+pub(crate) async fn prepare<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
@@ -26,7 +28,7 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
         return Err(Error::internal("the server was built without its app").into());
     };
     auth::authenticate(&request, &app.keys).await;
-    if let Err(error) = spend(&request, &app) {
+    if let Err(error) = count_write(&request, &app) {
         return Ok(request.error_response(error).map_into_right_body());
     }
     let body_wait = Duration::from_millis(app.clients.body_wait_ms);
@@ -36,13 +38,33 @@ pub(crate) async fn gate<B: MessageBody + 'static>(
     next.call(request).await.map(ServiceResponse::map_into_left_body)
 }
 
-/// Counts what changes something against what its sender may.
-fn spend(request: &ServiceRequest, app: &App) -> Result<(), Error> {
+/// Counts a request that changes something against its sender's limits.
+fn count_write(request: &ServiceRequest, app: &App) -> Result<(), Error> {
     if request.method().is_safe() {
         return Ok(());
     }
     let login = Caller::of(request.request()).ok().map(|caller| caller.login);
-    app.limits.write(login, || clients::address_of(request, app))
+    app.limits.write(login, || address_of(request.peer_addr(), Some(&app.clients.trusted_proxies), request.headers()))
+}
+
+/// The address a request counts for: the peer's, or the client's where a trusted proxy names it. An IPv6 host owns its
+/// /64, so all of that counts as one.
+pub fn address(request: &HttpRequest) -> String {
+    let trusted = request.app_data::<Data<App>>().map(|app| &app.clients.trusted_proxies);
+    address_of(request.peer_addr(), trusted, request.headers())
+}
+
+fn address_of(peer: Option<SocketAddr>, trusted: Option<&Networks>, headers: &header::HeaderMap) -> String {
+    let Some(peer) = peer else {
+        return "unknown".to_owned();
+    };
+    let forwarded = headers.get_all("x-forwarded-for");
+    let client = match trusted {
+        // A value that isn't text isn't an address, and nothing to its left is trusted.
+        Some(trusted) => trusted.client(peer.ip(), forwarded.map(|value| value.to_str().unwrap_or_default())),
+        None => peer.ip(),
+    };
+    subject(client)
 }
 
 /// Does `Accept` leave room for JSON? The most specific range that fits decides, as RFC 9110 has it.

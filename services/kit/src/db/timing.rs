@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Where the time of one job went.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spent {
+pub struct Timing {
     /// Waiting for a thread.
     pub queue: Duration,
     /// Waiting for a connection.
@@ -26,25 +26,25 @@ pub struct SessionId {
 }
 
 thread_local! {
-    static SPENT: Cell<Spent> = const { Cell::new(Spent { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO, session: None }) };
+    static TIMING: Cell<Timing> = const { Cell::new(Timing { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO, session: None }) };
 }
 
 /// Counts time as waited for a connection, for the job of this thread.
-pub(crate) fn spend_pool(time: Duration) {
-    SPENT.with(|cell| cell.set(Spent { pool: cell.get().pool + time, ..cell.get() }));
+pub(super) fn add_pool(time: Duration) {
+    TIMING.with(|cell| cell.set(Timing { pool: cell.get().pool + time, ..cell.get() }));
 }
 
 /// Counts time as spent in the database, on this session, for the job of this thread.
-pub(crate) fn spend_db(time: Duration, session: SessionId) {
-    SPENT.with(|cell| cell.set(Spent { db: cell.get().db + time, session: Some(session), ..cell.get() }));
+pub(super) fn add_db(time: Duration, session: SessionId) {
+    TIMING.with(|cell| cell.set(Timing { db: cell.get().db + time, session: Some(session), ..cell.get() }));
 }
 
 /// A new job begins on this thread.
 pub(super) fn start() {
-    SPENT.set(Spent::default());
+    TIMING.set(Timing::default());
 }
 
-/// What this thread's job has spent.
-pub(super) fn end() -> Spent {
-    SPENT.get()
+/// Where the time of this thread's job went.
+pub(super) fn end() -> Timing {
+    TIMING.get()
 }

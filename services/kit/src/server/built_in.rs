@@ -10,13 +10,13 @@ use crate::error::Error;
 use crate::readable::Probe;
 use crate::reply::Reply;
 
-/// The page may use what stands in it, and ask nobody for anything.
+/// The page may use its own styles and load nothing.
 const PAGE_POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Behind a gateway the five share an origin: what each says of itself is there below its name as well.
+/// Behind a gateway the five services share an origin: each serves its contract below its name as well.
 pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
-    // Every path has its own 405; a handler in this list can't be asked by another method.
+    // Every path has its own 405.
     macro_rules! get {
         ($path:expr, $handler:path) => {
             config.service(web::resource($path).route(web::get().to($handler)).default_service(web::to(other)))
@@ -35,25 +35,25 @@ async fn other() -> Result<Reply, Error> {
     Err(Error::MethodNotAllowed { allow: "GET".to_owned() })
 }
 
-/// The process lives.
+/// Liveness: the process answers.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "alive" }))
 }
 
-/// Its database answers, everything it reads can be read, and it isn't stopping.
+/// Readiness: the database answers, every table and view can be read, and the service isn't stopping.
 async fn readyz(app: Data<App>) -> HttpResponse {
     let mut failed: Vec<String> = app.checks.iter().filter_map(|check| check().err()).collect();
     if app.draining() {
         failed.push("stopping".to_owned());
     }
     let (db, probes) = (app.db.clone(), app.probes.clone());
-    let read = app.lanes.read.run(move || db.read(|connection| failing(&probes, connection)));
+    let read = app.lanes.read.run(move || db.read(|c| failing(&probes, c)));
     let (db, probes) = (app.db.clone(), app.probes.clone());
-    let write = app.lanes.write.run(move || db.write_unbound(|connection| failing(&probes, connection)));
+    let write = app.lanes.write.run(move || db.write_unbound(|c| failing(&probes, c)));
     for (role, result) in [("reader", read.await.0), ("writer", write.await.0)] {
         match result {
             Ok(names) => failed.extend(names.into_iter().map(|name| format!("{name} can't be read by the {role}"))),
-            // Busy is not away: taken out for that, its neighbours would have its load, too.
+            // Busy is not away: taken out of service for that, its load would fall on the other instances.
             Err(Error::Busy(crate::error::Busy::Queue)) => {}
             Err(_) => failed.push(format!("the database doesn't answer the {role}")),
         }
@@ -68,12 +68,12 @@ async fn readyz(app: Data<App>) -> HttpResponse {
 }
 
 /// The probes that fail; an error if the database isn't there at all.
-fn failing(probes: &[Probe], connection: &mut diesel::PgConnection) -> Result<Vec<&'static str>, Error> {
+fn failing(probes: &[Probe], c: &mut diesel::PgConnection) -> Result<Vec<&'static str>, Error> {
     use diesel::connection::SimpleConnection;
-    connection.batch_execute("select 1")?;
+    c.batch_execute("select 1")?;
     let mut names = Vec::new();
     for probe in probes {
-        match (probe.run)(connection).map_err(Error::from) {
+        match (probe.run)(c).map_err(Error::from) {
             Ok(_) => {}
             Err(busy @ Error::Busy(_)) => return Err(busy),
             Err(error) => {
@@ -86,7 +86,7 @@ fn failing(probes: &[Probe], connection: &mut diesel::PgConnection) -> Result<Ve
 }
 
 async fn metrics(app: Data<App>) -> Result<HttpResponse, Error> {
-    let text = app.metrics.text(&app).await.map_err(Error::internal)?;
+    let text = app.metrics.text(&app.db, &app.lanes, &app.measured).await.map_err(Error::internal)?;
     Ok(typed(HttpResponse::Ok(), "text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 
