@@ -33,7 +33,7 @@ impl Failure {
     }
 }
 
-/// What `dba` says ends a command of `lab` likewise.
+/// An error of `dba` ends a command of `lab` in the same way.
 impl From<schema::Error> for Failure {
     fn from(error: schema::Error) -> Self {
         let sentence = format!("{error}.");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 
-/// Name of the file in the home folder that says what is up.
+/// Name of the file in the home folder that names what is up.
 pub const UP_JSON: &str = "up.json";
 
 /// Everything a script needs to stand on a running system.
@@ -65,7 +65,7 @@ impl Place {
         self.services
             .get(service)
             .map(String::as_str)
-            .ok_or_else(|| Failure::usage(format!("The target names no {service}: add {service}=http://…")))
+            .ok_or_else(|| Failure::usage(format!("Service {service} not found in the target: add {service}=http://…")))
     }
 
     /// What stands in a file that `lab up` wrote.
@@ -90,7 +90,7 @@ impl Place {
                 _ => (schema::SERVICES.to_vec(), part.trim()),
             };
             if !is_url(url) || url::Url::parse(url).is_err() {
-                return Err(Failure::usage(format!("{url:?} in --target is no http URL.")));
+                return Err(Failure::usage(format!("Expected an http URL in --target but got {url:?}.")));
             }
             for name in names {
                 services.insert(name.to_owned(), url.trim_end_matches('/').to_owned());

@@ -154,7 +154,9 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
             print_line(format_args!("To go on: lab resume {}", folder.display()));
         }
     }
-    judge(&result, fail_on)
+    let judged = judge(&result, fail_on)?;
+    // Interrupted: what is missing could not run, whatever the rest says.
+    Ok(if result.run.complete { judged } else { ExitCode::from(3) })
 }
 
 /// True from Ctrl-C or SIGTERM on.

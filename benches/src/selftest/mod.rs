@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-/// Runs what is wanted; each outcome is told to `say` as soon as it is there.
+/// Runs what is wanted; each outcome goes to `say` as soon as it is known.
 ///
 /// # Errors
 /// When Postgres or the services can't be started; a test that fails is a result.
@@ -109,7 +109,7 @@ fn on_a_cluster(wants: &dyn Fn(&'static str) -> bool, note: &mut dyn FnMut(SelfT
         ("V2", blame::hot_row),
         ("V3", blame::ddl_queue),
         ("V4", keys::truth_table),
-        ("V8", processors::bubble),
+        ("V8", processors::heavy_and_light),
     ];
     for (_, test) in tests.into_iter().filter(|(id, _)| wants(id)) {
         note(test(url)?);

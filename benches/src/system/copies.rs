@@ -64,8 +64,8 @@ impl FilledCluster {
     }
 }
 
-/// Makes `copy` a copy of the database `of`, as which nobody may be connected, with its owner and its rights, which a copy
-/// doesn't carry by itself; its URL as superuser.
+/// Makes the database `copy` with the rows of `of`, to which nobody may be connected. Owner and rights are given anew: a copy
+/// doesn't have them by itself. Its URL as superuser.
 pub fn copy(superuser_url: &str, of: &str, copy: &str) -> Result<String, Failure> {
     let mut client = connect(&in_database(superuser_url, "postgres")?)?;
     let roles = schema::roles::RolesFile::default();
@@ -83,7 +83,7 @@ pub fn copy(superuser_url: &str, of: &str, copy: &str) -> Result<String, Failure
 /// Another database of the same server, as the same login.
 ///
 /// # Errors
-/// When the URL is none.
+/// When the URL can't be read.
 pub fn in_database(url: &str, database: &str) -> Result<String, Failure> {
     let mut url = parsed(url)?;
     url.set_path(database);
@@ -99,5 +99,5 @@ pub fn as_login(url: &str, role: &str, passwords: &Passwords) -> Result<String, 
 }
 
 fn parsed(url: &str) -> Result<url::Url, Failure> {
-    url::Url::parse(url).map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))
+    url::Url::parse(url).map_err(|error| Failure::could_not_run(format!("The database's URL can't be read: {error}.")))
 }

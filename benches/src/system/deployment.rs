@@ -9,6 +9,7 @@ use postgres::Client;
 use schema::{DATABASE, Passwords};
 
 use super::copies::{as_login, copy, in_database};
+use super::process::Plan;
 use super::running::{Command, Options, Running};
 use super::services::{self, Architecture};
 use super::site::Site;
@@ -18,7 +19,7 @@ use crate::load::writes::Written;
 use crate::result::PostgresInfo;
 use crate::{Failure, Place};
 
-/// Reads that share a statement in a run, and what its result says of that.
+/// Reads that share a statement in a run, as its result records it.
 pub const BATCH_MAX: u32 = 1;
 
 /// The copy of a database that is kept to put it back.
@@ -43,7 +44,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// Brings everything up and returns when all is ready. What happens on the way and later (a service that died) is
-    /// told to `say`.
+    /// reported to `say`.
     ///
     /// # Errors
     /// When something can't be started, or `options.stop` became true meanwhile.
@@ -118,7 +119,7 @@ impl Deployment {
         &self.place
     }
 
-    /// The file that says so to others.
+    /// The file that names it for others.
     pub fn up_json(&self) -> &Path {
         &self.up_json
     }
@@ -142,6 +143,12 @@ impl Deployment {
     /// The process id of a service, while it runs.
     pub fn process_id(&self, name: &'static str) -> Option<u32> {
         self.running.ask(|answer| Command::Id(name, answer)).ok().flatten()
+    }
+
+    /// How a service is started: what another instance of it needs.
+    pub fn plan(&self, name: &'static str) -> Result<Plan, Failure> {
+        let plan = self.running.ask(|answer| Command::Plan(name, answer))?;
+        plan.ok_or_else(|| Failure::usage(format!("Unknown service {name}.")))
     }
 
     /// Stops one service as SIGTERM does; the others go on.
@@ -191,7 +198,7 @@ impl Deployment {
     pub fn database_url(&self) -> Result<&str, Failure> {
         let url = self.place.database_url.as_deref();
         url.ok_or_else(|| {
-            Failure::could_not_run("This system doesn't tell its database, so its data can't be put back.")
+            Failure::could_not_run("The database of this system is unknown, so its data can't be put back.")
         })
     }
 

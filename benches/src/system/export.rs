@@ -14,10 +14,11 @@ use crate::{Failure, Place};
 /// When nothing runs there, its database or key can't be read, or it isn't empty though `fill` asks for it.
 pub fn export(up_json: &Path, fill: Option<(Size, u64)>, organisations: usize) -> Result<Value, Failure> {
     let target = Place::find(Some(&up_json.display().to_string()), Path::new(""))?;
-    let url = target
-        .database_url
-        .as_deref()
-        .ok_or_else(|| Failure::usage("That system doesn't tell its database, so its ids can't be read."))?;
+    let url = target.database_url.as_deref().ok_or_else(|| {
+        Failure::usage(
+            "The database of that system is unknown, so its ids can't be read: use the up.json of a running `lab up`.",
+        )
+    })?;
     let mut client = connect(url)?;
     if let Some((size, seed)) = fill {
         let organisations: i64 = client

@@ -9,6 +9,7 @@ pub mod export;
 pub mod gateway;
 mod home;
 mod operator;
+pub(crate) mod patience;
 pub(crate) mod ports;
 pub(crate) mod process;
 mod running;

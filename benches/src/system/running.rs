@@ -10,8 +10,10 @@ use std::thread::JoinHandle;
 use super::database::Database;
 use super::gateway::{self, Gateway};
 use super::home::Home;
+use super::patience::Patience;
+use super::process::{Plan, READY_WITHIN, sentence};
 use super::services::{Architecture, Kind, names, with_instances};
-use super::supervisor::{Supervisor, TICK, sentence};
+use super::supervisor::{Supervisor, TICK};
 use super::{binaries, operator, ports, settings};
 use crate::{Failure, Place};
 
@@ -46,6 +48,8 @@ pub(super) enum Command {
     Stop(&'static str, Sender<()>),
     /// Start a service that isn't running, and wait until it is ready.
     Start(&'static str, Sender<Result<(), Failure>>),
+    /// How a service is started.
+    Plan(&'static str, Sender<Option<Plan>>),
     /// The process id of a running service.
     Id(&'static str, Sender<Option<u32>>),
     /// Other settings for a service, from its next start on.
@@ -62,11 +66,11 @@ pub(super) struct Running {
     thread: Option<JoinHandle<usize>>,
 }
 
-/// Where it is, the file that says so to others, and the folder of logs and secrets.
+/// Where it is, the file that names it for others, and the folder of logs and secrets.
 pub(super) type Started = (Place, PathBuf, PathBuf);
 
 impl Running {
-    /// Returns when all is ready. What happens on the way and later (a service that died) is told to `say`.
+    /// Returns when all is ready. What happens on the way and later (a service that died) goes to `say`.
     pub(super) fn start(options: Options, say: impl Fn(&str) + Send + 'static) -> Result<(Self, Started), Failure> {
         let (commands, received) = mpsc::channel();
         let (ready, started) = mpsc::channel();
@@ -118,7 +122,7 @@ struct Up {
 }
 
 impl Up {
-    /// Starts everything and waits until it is ready; with the file that says to others where it is.
+    /// Starts everything and waits until it is ready; with the file that names it for others.
     fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
         let mut services = with_instances(options.architecture.processes(), options.instances);
         if options.gateway {
@@ -130,11 +134,11 @@ impl Up {
             (None, false) => Home::take(&Home::usual()?)?,
         };
         let processes: Vec<_> = services.iter().copied().filter(|service| service.kind != Kind::Port).collect();
-        let folder = binaries::folder(&processes, options.release, say)?;
+        let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
-        let database = Database::start(home.path(), options.ephemeral)?;
-        database.prepare()?;
+        let database = Database::start(home.path(), options.ephemeral, &options.stop)?;
+        database.prepare(&options.stop)?;
         let at =
             |(service, port): (&super::services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
@@ -147,11 +151,16 @@ impl Up {
             supervisor.add(service, &folder, settings, home.log_file(service.name), &urls[service.name])?;
         }
         let operator = home.operator()?;
-        operator::ensure(&supervisor, &operator)?;
+        if let Some(account) = supervisor.plan("account") {
+            operator::ensure(account, &operator, &options.stop)?;
+        }
         say("Starting the services …");
-        supervisor.start_all(&options.stop)?;
+        supervisor.start_all(&Patience::new(READY_WITHIN, &options.stop))?;
         let gateway = match options.gateway {
-            true => Some(Gateway::start(&urls, home.path(), home.log_file("gateway"), gateway::Limit::Lifted)?),
+            true => {
+                let (log, limit) = (home.log_file("gateway"), gateway::Limit::Lifted);
+                Some(Gateway::start(&urls, home.path(), log, limit, &options.stop)?)
+            }
             false => None,
         };
         let url = |name: &str| urls.get(name).cloned();
@@ -168,7 +177,7 @@ impl Up {
         Ok((Self { gateway, supervisor, database, home, place }, up_json))
     }
 
-    /// Until nobody can ask any more: does what is asked and tells of every service that died; how many did.
+    /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
     fn watch(&mut self, commands: &Receiver<Command>, say: &dyn Fn(&str)) -> usize {
         let mut died = 0;
         loop {
@@ -194,14 +203,17 @@ impl Up {
     }
 
     fn obey(&mut self, command: Command) {
-        // Whoever asked may be gone; then nobody wants the answer.
+        // The one who asked may be gone; then nobody needs the answer.
         match command {
             Command::Stop(name, answer) => {
                 self.supervisor.stop(name);
                 let _ = answer.send(());
             }
             Command::Start(name, answer) => {
-                let _ = answer.send(self.supervisor.start(name, &AtomicBool::new(false)));
+                let _ = answer.send(self.supervisor.start(name, &Patience::of(READY_WITHIN)));
+            }
+            Command::Plan(name, answer) => {
+                let _ = answer.send(self.supervisor.plan(name).cloned());
             }
             Command::Id(name, answer) => {
                 let _ = answer.send(self.supervisor.process_id(name));

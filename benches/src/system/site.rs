@@ -6,12 +6,12 @@ use crate::Failure;
 use crate::data::Dataset;
 use crate::load::writes::Written;
 
-/// A filled system under load, ours or somebody else's.
+/// A filled system under load: a deployment of ours, or somebody else's.
 pub trait Site {
     /// Base URL of a service.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// When the service isn't found.
     fn url(&self, service: &str) -> Result<&str, Failure>;
     /// Which id each ordinal of a schedule has, and what opens it.
     fn data(&self) -> &Arc<Dataset>;

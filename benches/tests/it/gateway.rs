@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 
 use behaviour::assert::eventually;
 use behaviour::table::operations;
@@ -89,7 +90,7 @@ fn too_many(up: &Deployment) {
         lab::system::services::names().map(|name| (name, up.place().services[name].clone())).collect();
     urls.insert(gateway::PORT.name, format!("http://{address}"));
     let log = folder.path().join("log");
-    let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed).unwrap();
+    let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed, &Arc::default()).unwrap();
     let ask = || {
         let mut stream = TcpStream::connect(address).unwrap();
         let get = "GET /api/v1/plans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

@@ -28,7 +28,7 @@ const SETTLE: Duration = Duration::from_secs(4);
 /// and reminders are due.
 pub struct Scratch {
     deployment: Deployment,
-    /// What the server says.
+    /// The server's log.
     log: PathBuf,
     /// What the first walk made.
     first: Things,
@@ -89,7 +89,7 @@ impl Scratch {
         self.deployment.start_services()?;
         let mut things = self.first.clone();
         let (broken, calls) = walk(self.deployment.place(), &mut things)?;
-        // The month's run was due while nobody ran: Billing makes up for it.
+        // The month's run was due while nobody ran: Billing catches up.
         self.settle("union all select 1 where not exists (select from billing.invoices)")?;
         let seen = self.since(&mark, broken, calls)?;
         Ok((things, seen))

@@ -1,12 +1,9 @@
 //! `lab rival`: the same read by another architecture, at the same absolute rate on the same machine and data.
 
-mod process;
 mod target;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,8 +11,9 @@ use crate::Failure;
 use crate::data::Size;
 use crate::experiments::paired::{self, Arm, Comparison, Plan, Redirected, good};
 use crate::load::driver::ServiceRecord;
-use crate::system::{Deployment, Site};
-use process::Rival;
+use crate::system::process::{self, Further};
+use crate::system::services::{Kind, Service};
+use crate::system::{Deployment, Site, binaries};
 pub use target::{AsTarget, as_target};
 
 /// What is asked of one while a neighbour is away.
@@ -57,18 +55,21 @@ pub struct Options {
     pub optimised: bool,
 }
 
+/// How the rival is built and started: like one of ours, but not by `lab up`.
+const COMPOSED: Service = Service { name: "composed", package: "composed", port: 0, kind: Kind::StandIn, env: &[] };
+
 /// Our name in the comparison, and the rival's.
 const OURS: &str = "one statement";
 const THEIRS: &str = "three calls";
 
-/// Starts everything and the rival beside it, drives both in turn, then both while Profile and Account are stopped.
+/// Starts everything and the rival, drives both in turn, then both while Profile and Account are stopped.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
 pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
     let plan = options.plan;
     let deployment = Deployment::filled(Size::SMALL, plan.seed, options.optimised, stop)?;
-    let rival = Rival::start(&deployment, options.optimised)?;
+    let rival = start(&deployment, options.optimised, stop)?;
     alike(&deployment, rival.url())?;
     let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
     // Both warm before anything counts: connections, caches, plans.
@@ -134,19 +135,21 @@ fn without(
     Ok(Away { stopped: stopped.into(), seconds: options.stop_s, ours: one?, rivals: other? })
 }
 
-/// Waits until a base URL is ready.
-fn wait_ready(url: &str, log: &Path) -> Result<(), Failure> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while ureq::get(format!("{url}/readyz")).call().is_err() {
-        if Instant::now() > deadline {
-            return Err(Failure::could_not_run(format!(
-                "The rival isn't ready within a minute: see {}.",
-                log.display()
-            )));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
+/// Builds the rival where that is needed and starts it, as Registry's own logins and with the same pool.
+fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Further, Failure> {
+    let folder = binaries::folder(&[COMPOSED], optimised, stop, &|news| eprintln!("{news}"))?;
+    let setting = |name: &str, value: String| (name.to_owned(), value);
+    Further::start(process::Plan {
+        name: COMPOSED.name,
+        binary: folder.join(COMPOSED.package),
+        env: vec![
+            setting("DATABASE_READ_URL", deployment.login_url("registry_reader")?),
+            setting("DATABASE_WRITE_URL", deployment.login_url("registry_writer")?),
+            setting("PROFILE_URL", deployment.url("profile")?.to_owned()),
+            setting("ACCOUNT_URL", deployment.url("account")?.to_owned()),
+        ],
+        log: deployment.home().join("logs/composed.log"),
+    })
 }
 
 impl std::fmt::Display for Outcome {

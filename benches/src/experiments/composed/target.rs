@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::process::Rival;
-use super::{OURS, THEIRS};
+use super::{OURS, THEIRS, start};
 use crate::Failure;
 use crate::compare::{self, Comparison};
 use crate::data::Size;
@@ -41,7 +40,7 @@ const DRIVEN: [&str; 3] = ["account", "profile", "registry"];
 /// When something can't be built, started, filled or compared.
 pub fn as_target(options: &AsTarget, stop: &Arc<AtomicBool>) -> Result<(Comparison, [ResultFile; 2]), Failure> {
     let mut deployment = Deployment::filled(Size::TINY, options.seed, options.optimised, stop)?;
-    let rival = Rival::start(&deployment, options.optimised)?;
+    let rival = start(&deployment, options.optimised, stop)?;
     let mut target = target(&deployment, THEIRS)?;
     let instead = target.services.insert("registry".into(), rival.url().into());
     target.load_at = instead.map(|url| ("registry".to_owned(), url)).into_iter().collect();

@@ -15,7 +15,7 @@ pub use all::{Ladders, Options, run_all};
 pub use section::{LadderResult, RungResult, StepResult};
 
 use crate::Failure;
-use crate::experiments::scenario::{Arm, Place, Played, Rungs, Scenario, Stage, drop_schemas, half, play, sql};
+use crate::experiments::scenario::{Arm, Played, Rungs, Scenario, Stage, Workplace, drop_schemas, half, play, sql};
 use crate::load::schedule::stream;
 use crate::measure::sessions::Actor;
 use serde::{Deserialize, Serialize};
@@ -140,14 +140,18 @@ pub fn replicate(
 }
 
 /// Where the aggressor is on this rung.
-fn away(grounds: &Grounds<'_>, rung: Rung) -> Place {
+fn away(grounds: &Grounds<'_>, rung: Rung) -> Workplace {
     let here = grounds.stage.here();
     match rung {
         Rung::Alone | Rung::Same => here,
-        Rung::OtherCluster => Place { database_url: grounds.other_cluster.clone(), written: Arc::default(), ..here },
-        Rung::OtherDatabase => Place { database_url: grounds.other_database.clone(), written: Arc::default(), ..here },
+        Rung::OtherCluster => {
+            Workplace { database_url: grounds.other_cluster.clone(), written: Arc::default(), ..here }
+        }
+        Rung::OtherDatabase => {
+            Workplace { database_url: grounds.other_database.clone(), written: Arc::default(), ..here }
+        }
         Rung::OtherOrganisations => {
-            Place { organisations: Arc::new(half(grounds.stage.organisations.len(), false)), ..here }
+            Workplace { organisations: Arc::new(half(grounds.stage.organisations.len(), false)), ..here }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! `lab run`: the interference matrix from nothing.
 
 pub(super) mod progress;
-mod rig;
 mod session;
 
 use std::collections::BTreeMap;
@@ -17,7 +16,6 @@ use crate::measure::plan::{Options, blank, new_folder, read, read_workload, save
 use crate::measure::{calibrate, kept};
 use crate::result::ServiceInfo;
 use crate::system::Deployment;
-pub(crate) use rig::Rig;
 use session::Session;
 
 /// Part of all blocks that may be run again.

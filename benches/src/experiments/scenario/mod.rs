@@ -17,7 +17,7 @@ pub use all::{Options, Scenarios, choose, run_all};
 pub use file::{Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What};
 pub use play::{Played, play, sql};
 pub use section::{ArmResult, Finding, GainResult, ScenarioResult};
-pub use stage::{Place, Stage, half};
+pub use stage::{Stage, Workplace, half};
 
 use crate::Failure;
 
