@@ -32,7 +32,7 @@ function serve() {
   const [host, port] = process.env.LISTEN.split(":");
   http.createServer(async (request, response) => {
     const ids = path.exec(request.url);
-    if (!ids) return response.writeHead(404).end();
+    if (!ids) return response.writeHead(request.url === "/readyz" ? 200 : 404).end();
     try {
       const found = await pool.query({ name: "find-api", text, values: [ids[1], ids[2]], rowMode: "array" });
       const row = found.rows[0];

@@ -170,7 +170,10 @@ async fn main() -> Result<(), Error> {
         clients.push((client, statement));
     }
     let pool = Arc::new(Pool { clients, next: AtomicUsize::new(0) });
-    let routes = Router::new().route("/api/v1/organisations/{org}/apis/{id}", get(find_api)).with_state(pool);
+    let routes = Router::new()
+        .route("/readyz", get(StatusCode::OK))
+        .route("/api/v1/organisations/{org}/apis/{id}", get(find_api))
+        .with_state(pool);
     let listener = tokio::net::TcpListener::bind(std::env::var("LISTEN")?).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);

@@ -49,7 +49,7 @@ impl<'a> Recorder<'a> {
         let arm = system.registry("registry, recorded", &[("BATCH_MAX", super::KEYS.to_string())])?;
         let (endpoints, data) = (OPERATIONS.map(str::to_owned), system.deployment.data());
         let salt = system.deployment.salt();
-        let call = operations::calls("registry", &arm.url(), &endpoints, data, &std::sync::Arc::default(), salt)?;
+        let call = operations::calls("registry", arm.url(), &endpoints, data, &std::sync::Arc::default(), salt)?;
         Ok(Self { system, client, arm, log, call })
     }
 
@@ -112,7 +112,7 @@ impl<'a> Recorder<'a> {
             let mut requests = requests(self.system, &self.arm, Kind::Read)?;
             let length = Duration::from_millis(500);
             let settings =
-                closed::Settings { address: self.arm.address, connections: 16, warm_up: Duration::ZERO, length };
+                closed::Settings { address: self.arm.address(), connections: 16, warm_up: Duration::ZERO, length };
             closed::run(settings, &mut || requests.next(), &mut || ())?;
             let shared = |sent: &Sent| sent.values.len() == 2 && sent.values[0].starts_with("'{");
             if let Some(sent) = self.logged()?.into_iter().rfind(shared) {

@@ -4,21 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::data::{Size, failed};
 use crate::observe::cpu;
 use crate::observe::process::{children, memory_mib, parent, peak_memory_mib, program, variable};
-use crate::system::process::{Plan, Process};
-use crate::system::services::{Kind, Service};
-use crate::system::{Deployment, LIMITS, ports};
+use crate::system::process::{Further, Plan};
+use crate::system::{Deployment, LIMITS};
 
 /// How the lab seeds what it makes.
 pub const SEED: u64 = 1;
-
-/// A service that is started beside those of the system, by a port of its own.
-const EXTRA: Service = Service { name: "bench", package: "registry", port: 0, kind: Kind::StandIn, env: &[] };
 
 /// Postgres with the data set, and Account. Of the other services only Registry runs on, and nobody asks it anything.
 pub struct System {
@@ -37,11 +32,9 @@ pub struct Arm {
     pub name: String,
     /// Settings that make it what it is.
     pub settings: Vec<(String, String)>,
-    /// Where it listens.
-    pub address: SocketAddr,
     /// What it held when it was ready, in MiB.
     pub rest_mib: f64,
-    process: Option<Process>,
+    process: Further,
 }
 
 /// Processor time: seconds so far or, in an outcome, microseconds per good answer.
@@ -119,7 +112,7 @@ impl System {
         kept.into_iter().filter_map(value).chain(off).collect()
     }
 
-    /// A program that listens where `LISTEN` says and answers `/readyz`, with whatever status, once it does.
+    /// A program that listens where `LISTEN` says and answers `/readyz` with 200 once it is ready.
     pub fn start_arm(
         &self,
         name: &str,
@@ -127,27 +120,12 @@ impl System {
         mut env: Vec<(String, String)>,
         settings: &[(&str, String)],
     ) -> Result<Arm, Failure> {
-        let port = ports::choose(0, &[EXTRA])?.first().copied().unwrap_or_default();
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
         let settings: Vec<(String, String)> =
             settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         env.extend(settings.iter().cloned());
-        env.push(("LISTEN".to_owned(), address.to_string()));
-        let plan = Plan { name: EXTRA.name, binary, env, log: self.folder.path().join(format!("{name}.log")) };
-        let mut process = plan.start()?;
-        let since = Instant::now();
-        let url = format!("http://{address}/readyz");
-        while ureq::get(&url).call().is_err_and(|error| !matches!(error, ureq::Error::StatusCode(404))) {
-            if process.ended().is_some() || since.elapsed() > Duration::from_secs(60) {
-                return Err(Failure::could_not_run(format!(
-                    "{name} isn't ready; its last lines:\n{}",
-                    process.last_lines()
-                )));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let rest_mib = memory_mib(process.id());
-        Ok(Arm { name: name.to_owned(), settings, address, rest_mib, process: Some(process) })
+        let log = self.folder.path().join(format!("{name}.log"));
+        let process = Further::start(Plan { name: "the program to measure", binary, env, log })?;
+        Ok(Arm { name: name.to_owned(), settings, rest_mib: memory_mib(process.id()), process })
     }
 
     /// Processor seconds so far: of Postgres, of this arm and of the calling thread.
@@ -174,13 +152,18 @@ impl Cpu {
 
 impl Arm {
     /// Its base URL.
-    pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+    pub fn url(&self) -> &str {
+        self.process.url()
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.process.address()
     }
 
     /// It, and those that it has started.
     fn processes(&self) -> Vec<u32> {
-        let own = self.process.as_ref().map_or(0, Process::id);
+        let own = self.process.id();
         let others = i32::try_from(own).map(children).unwrap_or_default();
         let others = others.into_iter().filter_map(|id| u32::try_from(id).ok());
         std::iter::once(own).chain(others).collect()
@@ -194,14 +177,5 @@ impl Arm {
     /// What it holds now, in MiB.
     pub fn now_mib(&self) -> f64 {
         self.processes().into_iter().map(memory_mib).sum()
-    }
-}
-
-impl Drop for Arm {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.ask_to_end();
-            process.wait();
-        }
     }
 }

@@ -30,7 +30,8 @@ pub struct Turn {
 pub fn turn(system: &System, arm: &Arm, kind: Kind, connections: usize, length: Duration) -> Result<Turn, Failure> {
     let mut requests = requests(system, arm, kind)?;
     let mut cpu = Vec::new();
-    let settings = closed::Settings { address: arm.address, connections, warm_up: Duration::from_millis(300), length };
+    let settings =
+        closed::Settings { address: arm.address(), connections, warm_up: Duration::from_millis(300), length };
     let seen = closed::run(settings, &mut || requests.next(), &mut || cpu.push(system.cpu(arm)))?;
     let between = |cpu: &[Cpu]| Some(cpu.last()?.each(*cpu.first()?, seen.latency.count()));
     Ok(Turn {
@@ -44,7 +45,7 @@ pub fn turn(system: &System, arm: &Arm, kind: Kind, connections: usize, length: 
 
 /// Requests of this kind, with names that no others have.
 pub fn requests(system: &System, arm: &Arm, kind: Kind) -> Result<Requests, Failure> {
-    Requests::new(&arm.url(), system.deployment.data(), kind, system.deployment.salt())
+    Requests::new(arm.url(), system.deployment.data(), kind, system.deployment.salt())
 }
 
 /// Sends one call that must succeed; its answer.
@@ -64,6 +65,6 @@ pub fn ask(call: &Call) -> Result<Value, Failure> {
 
 /// One connection without a warm-up.
 pub fn alone(arm: &Arm, length: Duration, next: &mut dyn FnMut() -> Call) -> Result<Seen, Failure> {
-    let settings = closed::Settings { address: arm.address, connections: 1, warm_up: Duration::ZERO, length };
+    let settings = closed::Settings { address: arm.address(), connections: 1, warm_up: Duration::ZERO, length };
     closed::run(settings, next, &mut || ())
 }

@@ -29,7 +29,7 @@ pub(super) fn part(system: &System, arm: &Arm, on: On, rate: f64, seconds: u64) 
     let endpoints = vec![on.operation().to_owned()];
     let call = operations::calls(
         "registry",
-        &arm.url(),
+        arm.url(),
         &endpoints,
         system.deployment.data(),
         &Arc::default(),
