@@ -1,4 +1,4 @@
-//! `lab bench normalisation`: what it costs to read others' tables through views, beside local copies of them.
+//! `lab bench normalisation`: what it costs to read others' tables through views, compared with local copies of them.
 //!
 //! A team that denormalises would keep `persons` and `standings` as tables of its own, fed from a log. Here both are
 //! copied once, and stand in the views' place under the views' names: the same statement runs untouched. Nothing feeds
@@ -22,7 +22,7 @@ pub struct Outcome {
     pub at: String,
     /// PostgreSQL's version.
     pub server: String,
-    /// Local tables first: the tax is views ÷ tables.
+    /// Local tables first: the price is views ÷ tables.
     pub comparison: Comparison,
 }
 
@@ -87,7 +87,7 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "The read of one API with others' data as local tables, beside the views (PostgreSQL {}).",
+            "The read of one API with others' data as local tables, compared with the views (PostgreSQL {}).",
             self.server
         )?;
         write!(f, "{}", self.comparison)

@@ -8,6 +8,7 @@ mod closure;
 mod file;
 mod growth;
 mod matrix;
+mod table;
 
 pub use about::{Check, Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo, contract};
 pub(crate) use arms::{ALONE, beside, is_company};
@@ -17,3 +18,4 @@ pub use file::{MalformedResult, ResultFile, Run, SCHEMA_VERSION};
 pub use growth::Growth;
 pub(crate) use matrix::{Arm, Arms, arms, estimate, pooled, tail_count};
 pub use matrix::{CENSORED_US, Entry, Matrix, Metric, analyse};
+pub use table::Table;

@@ -1,4 +1,4 @@
-//! What is asked of the hot path, and what the kept outcomes of a folder show of it.
+//! The goals of the hot path, and how far the outcomes in a folder reach them.
 
 use std::path::Path;
 
@@ -6,25 +6,25 @@ use serde_json::Value;
 
 use crate::result::attachments;
 
-/// One line: what is asked, the figure with its interval, and whether it is reached.
+/// One goal, what was measured, and whether it is reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// In words.
-    pub asked: String,
-    /// The figure that is asked for, beside what was found.
-    pub reached: String,
-    /// Whether the median is where it was asked for.
+    /// In words, with its figure.
+    pub goal: String,
+    /// The figure with its interval.
+    pub measured: String,
+    /// Whether the median reaches it.
     pub good: bool,
 }
 
 /// Which way is better.
 #[derive(Clone, Copy)]
-enum Is {
+enum Bound {
     AtLeast(f64),
     AtMost(f64),
 }
 
-impl Is {
+impl Bound {
     fn met(self, value: f64) -> bool {
         match self {
             Self::AtLeast(least) => value >= least,
@@ -45,7 +45,7 @@ const SHARED: &str = "registry, batches 32";
 /// The arm that doesn't.
 const ALONE: &str = "registry, no batching";
 
-/// All that can be said of the outcomes that are in this folder.
+/// The goals of all benches whose outcomes are in this folder.
 #[must_use]
 pub fn lines(folder: &Path) -> Vec<Line> {
     let of = |name: &str| attachments::read::<Value>(folder, &format!("{name}.json"));
@@ -57,7 +57,7 @@ pub fn lines(folder: &Path) -> Vec<Line> {
         ("create-one", "create into one organisation, 16 connections ÷ pgbench's one statement", 0.8),
     ] {
         let ratio = of(name).and_then(|outcome| Some(cell(&outcome, "registry", 16)?.clone()));
-        all.extend(ratio.and_then(|cell| of_cell(&cell, "ratioToPgbench", what, Is::AtLeast(least))));
+        all.extend(ratio.and_then(|cell| of_cell(&cell, "ratioToPgbench", what, Bound::AtLeast(least))));
     }
     all.extend(of("growth").iter().flat_map(growth));
     for (name, least) in [("overload-3", 0.9), ("overload-10", 0.8)] {
@@ -65,7 +65,7 @@ pub fn lines(folder: &Path) -> Vec<Line> {
     }
     all.extend(of("read").iter().flat_map(memory));
     let month_end = |outcome: Value| {
-        line("month-end: invoices ÷ one bare insert … select", spread(&outcome["ratio"])?, Is::AtMost(2.0))
+        line("month-end: invoices ÷ one bare insert … select", spread(&outcome["ratio"])?, Bound::AtMost(2.0))
     };
     all.extend(of("month-end").and_then(month_end));
     all
@@ -74,10 +74,10 @@ pub fn lines(folder: &Path) -> Vec<Line> {
 /// A table for a README.
 #[must_use]
 pub fn table(folder: &Path) -> String {
-    let mut text = String::from("| asked | reached | |\n|---|---|---|\n");
-    for Line { asked, reached, good } in lines(folder) {
+    let mut text = String::from("| goal | measured | reached |\n|---|---|---|\n");
+    for Line { goal, measured, good } in lines(folder) {
         let mark = if good { "yes" } else { "**no**" };
-        text += &format!("| {asked} | {reached} | {mark} |\n");
+        text += &format!("| {goal} | {measured} | {mark} |\n");
     }
     text
 }
@@ -93,25 +93,25 @@ fn spread(value: &Value) -> Option<[f64; 3]> {
     Some([value["median"].as_f64()?, value["low"].as_f64()?, value["high"].as_f64()?])
 }
 
-fn line(asked: &str, [median, low, high]: [f64; 3], is: Is) -> Option<Line> {
+fn line(goal: &str, [median, low, high]: [f64; 3], is: Bound) -> Option<Line> {
     Some(Line {
-        asked: format!("{asked} {}", is.text()),
-        reached: format!("{median:.2} [{low:.2}, {high:.2}]"),
+        goal: format!("{goal} {}", is.text()),
+        measured: format!("{median:.2} [{low:.2}, {high:.2}]"),
         good: is.met(median),
     })
 }
 
-fn plain(asked: &str, value: f64, is: Is) -> Line {
-    Line { asked: format!("{asked} {}", is.text()), reached: format!("{value:.2}"), good: is.met(value) }
+fn plain(goal: &str, value: f64, is: Bound) -> Line {
+    Line { goal: format!("{goal} {}", is.text()), measured: format!("{value:.2}"), good: is.met(value) }
 }
 
-fn of_cell(cell: &Value, ratio: &str, asked: &str, is: Is) -> Option<Line> {
-    line(asked, spread(&cell[format!("{ratio}Interval")])?, is)
+fn of_cell(cell: &Value, ratio: &str, goal: &str, is: Bound) -> Option<Line> {
+    line(goal, spread(&cell[format!("{ratio}Interval")])?, is)
 }
 
 fn read(outcome: &Value) -> Vec<Line> {
     let (same, best) = ("ratioToPgbench", "ratioToPgbenchBest");
-    let asked = [
+    let goals = [
         (ALONE, 16, same, "read without sharing, 16 connections ÷ pgbench", 0.7),
         (ALONE, 64, same, "read without sharing, 64 ÷ pgbench", 1.2),
         (SHARED, 16, same, "read, 16 ÷ pgbench (floor 0.85)", 1.0),
@@ -119,31 +119,31 @@ fn read(outcome: &Value) -> Vec<Line> {
         (SHARED, 64, best, "read, 64 ÷ pgbench's best at any number of clients", 1.2),
         (SHARED, 1, same, "read, 1 ÷ pgbench (floor 0.5)", 0.8),
     ];
-    let mut all: Vec<Line> = asked
+    let mut all: Vec<Line> = goals
         .into_iter()
-        .filter_map(|(arm, connections, ratio, asked, least)| {
-            of_cell(cell(outcome, arm, connections)?, ratio, asked, Is::AtLeast(least))
+        .filter_map(|(arm, connections, ratio, goal, least)| {
+            of_cell(cell(outcome, arm, connections)?, ratio, goal, Bound::AtLeast(least))
         })
         .collect();
     let tail = cell(outcome, SHARED, 16).and_then(|cell| Some(cell["p99Ms"].as_f64()? / cell["p50Ms"].as_f64()?));
-    all.extend(tail.map(|tail| plain("read, 16: p99 ÷ p50", tail, Is::AtMost(6.0))));
+    all.extend(tail.map(|tail| plain("read, 16: p99 ÷ p50", tail, Bound::AtMost(6.0))));
     all
 }
 
 fn rivals(outcome: &Value) -> Vec<Line> {
     let per_s = |arm| cell(outcome, arm, 64)?["requestsPerSecond"].as_f64();
-    let asked = [
+    let goals = [
         ("axum-tokio-postgres", "read, 64 ÷ axum + pipelined tokio-postgres", 1.3),
         ("axum-sqlx", "read, 64 ÷ axum + sqlx", 2.2),
         ("node-pg", "read, 64 ÷ Node + pg", 4.0),
     ];
-    asked
+    goals
         .into_iter()
-        .filter_map(|(arm, asked, least)| {
+        .filter_map(|(arm, goal, least)| {
             let ratio = cell(outcome, arm, 64)?.get("ratioOfFirstInterval");
             match ratio.and_then(spread) {
-                Some(ratio) => line(asked, ratio, Is::AtLeast(least)),
-                None => Some(plain(asked, per_s(SHARED)? / per_s(arm)?, Is::AtLeast(least))),
+                Some(ratio) => line(goal, ratio, Bound::AtLeast(least)),
+                None => Some(plain(goal, per_s(SHARED)? / per_s(arm)?, Bound::AtLeast(least))),
             }
         })
         .collect()
@@ -152,10 +152,10 @@ fn rivals(outcome: &Value) -> Vec<Line> {
 fn growth(outcome: &Value) -> Vec<Line> {
     let mut all = Vec::new();
     let warm = spread(&outcome["readP50MillionByHundredThousand"]);
-    all.extend(warm.and_then(|ratio| line("read's p50 at 1,000,000 APIs ÷ at 100,000", ratio, Is::AtMost(1.2))));
+    all.extend(warm.and_then(|ratio| line("read's p50 at 1,000,000 APIs ÷ at 100,000", ratio, Bound::AtMost(1.2))));
     let rows = outcome["rows"].as_array().into_iter().flatten();
     let deep = rows.filter_map(|row| spread(&row["deepByFirstPage"])).next_back();
-    all.extend(deep.and_then(|ratio| line("a list's page 10,000 ÷ page 1, p50", ratio, Is::AtMost(1.3))));
+    all.extend(deep.and_then(|ratio| line("a list's page 10,000 ÷ page 1, p50", ratio, Bound::AtMost(1.3))));
     all
 }
 
@@ -163,14 +163,14 @@ fn overload(name: &str, outcome: &Value, least: f64) -> Vec<Line> {
     let times = name.trim_start_matches("overload-");
     let number = |key: &str| outcome[key].as_f64();
     let mut all = Vec::new();
-    let asked = format!("overload at {times} × the knee: goodput ÷ knee");
-    all.extend(number("goodputOfKnee").map(|value| plain(&asked, value, Is::AtLeast(least))));
-    let asked = format!("overload at {times} ×: p99 of what is accepted ÷ calm p99");
-    all.extend(number("p99OfCalm").map(|value| plain(&asked, value, Is::AtMost(10.0))));
-    let asked = format!("overload at {times} ×: memory, last tenth ÷ first");
-    all.extend(number("memoryGrowth").map(|value| plain(&asked, value, Is::AtMost(1.1))));
-    let asked = format!("overload at {times} ×: seconds until all is as before");
-    all.extend(number("recoveredAfterS").map(|value| plain(&asked, value, Is::AtMost(5.0))));
+    let goal = format!("overload at {times} × the knee: goodput ÷ knee");
+    all.extend(number("goodputOfKnee").map(|value| plain(&goal, value, Bound::AtLeast(least))));
+    let goal = format!("overload at {times} ×: p99 of what is accepted ÷ calm p99");
+    all.extend(number("p99OfCalm").map(|value| plain(&goal, value, Bound::AtMost(10.0))));
+    let goal = format!("overload at {times} ×: memory, last tenth ÷ first");
+    all.extend(number("memoryGrowth").map(|value| plain(&goal, value, Bound::AtMost(1.1))));
+    let goal = format!("overload at {times} ×: seconds until all is as before");
+    all.extend(number("recoveredAfterS").map(|value| plain(&goal, value, Bound::AtMost(5.0))));
     all
 }
 
@@ -178,8 +178,8 @@ fn memory(outcome: &Value) -> Vec<Line> {
     let all = outcome["memory"].as_array().into_iter().flatten();
     let most = |key: &str| all.clone().filter_map(|one| one[key].as_f64()).fold(0.0, f64::max);
     vec![
-        plain("Registry at rest, MiB", most("restMib"), Is::AtMost(30.0)),
-        plain("Registry under full load, MiB", most("peakMib"), Is::AtMost(100.0)),
+        plain("Registry at rest, MiB", most("restMib"), Bound::AtMost(30.0)),
+        plain("Registry under full load, MiB", most("peakMib"), Bound::AtMost(100.0)),
     ]
 }
 
@@ -189,7 +189,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_median_below_what_is_asked_is_not_reached() {
+    fn a_median_below_its_goal_does_not_reach_it() {
         let folder = tempfile::tempdir().unwrap();
         let ratio = |median: f64| json!({"median": median, "low": median - 0.1, "high": median + 0.1});
         let cell = |arm: &str, connections: u64, of: f64| {

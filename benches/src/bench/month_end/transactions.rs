@@ -11,13 +11,13 @@ use crate::data::{connect, failed};
 /// How often it looks.
 const EVERY: Duration = Duration::from_millis(5);
 
-/// A thread with a connection of its own.
-pub(super) struct Observer {
+/// Looks for it on a thread and a connection of its own.
+pub(super) struct LongestTransaction {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<f64, Failure>>,
 }
 
-impl Observer {
+impl LongestTransaction {
     /// Begins to watch.
     pub fn start(url: &str) -> Result<Self, Failure> {
         let mut client = connect(url)?;
@@ -46,7 +46,7 @@ impl Observer {
     pub fn stop(self) -> Result<Duration, Failure> {
         self.stop.store(true, Ordering::Relaxed);
         let seen = self.thread.join();
-        let seconds = seen.map_err(|_| Failure::could_not_run("The observer panicked."))??;
+        let seconds = seen.map_err(|_| Failure::could_not_run("The thread that watched transactions panicked."))??;
         Ok(Duration::from_secs_f64(seconds))
     }
 }
