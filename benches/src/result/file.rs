@@ -1,4 +1,4 @@
-//! Shapes of `result.json`, schema version 1. `benches/result.schema.json` says the same as JSON Schema.
+//! Shapes of `result.json`, schema version 2; files of version 1, which had other names for a few fields, are read too. `benches/result.schema.json` says the same as JSON Schema.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::about::{Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo};
 use super::cell::CellResult;
 use super::matrix::{Matrix, analyse};
-use crate::design::Preset;
+use crate::design::{Cell, Preset};
 use crate::load::schedule::Workload;
 use crate::stats::MalformedHistogram;
 
 /// Version of the shapes in this file.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A whole result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub struct Run {
     pub complete: bool,
     /// Whether the services were built for load.
     pub optimised: bool,
-    /// Doubted blocks that were run again.
+    /// Suspect cells that were run again.
     pub reruns: u64,
     /// How often the run was resumed after it had ended early.
     pub resumed: u64,
@@ -94,7 +94,7 @@ pub enum MalformedResult {
         source: std::io::Error,
     },
     /// Not of this shape.
-    #[error("{path} is no result of schema version {SCHEMA_VERSION}: {source}")]
+    #[error("{path} is no result of schema version 1 to {SCHEMA_VERSION}: {source}")]
     Shape {
         /// The file.
         path: String,
@@ -111,6 +111,14 @@ impl ResultFile {
     #[must_use]
     pub fn service_names(&self) -> Vec<String> {
         self.services.iter().map(|of| of.name.clone()).collect()
+    }
+
+    /// The services under load in a cell.
+    #[must_use]
+    pub fn members(&self, cell: &Cell) -> Vec<ServiceInfo> {
+        let names = self.service_names();
+        let wanted = cell.members(&names);
+        self.services.iter().filter(|of| wanted.contains(&of.name.as_str())).cloned().collect()
     }
 
     /// Whether the matrix in the file is this one to the digit. Both are compared as the file writes them, for reading a
@@ -130,14 +138,14 @@ impl ResultFile {
         let mut matrix = analyse(&self.cells)?;
         if !self.run.preset.claims_ratios() {
             for entry in &mut matrix.entries {
-                entry.resolved = false;
+                entry.enough_data = false;
                 entry.p_adjusted = None;
             }
         }
         Ok(matrix)
     }
 
-    /// The blocks that count.
+    /// The cells that count.
     pub fn counted(&self) -> impl Iterator<Item = &CellResult> {
         self.cells.iter().filter(|cell| cell.valid)
     }

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::bench::hot;
-use crate::cli::Format;
-use crate::cli::failure::{Common, PlanArgs, keep_and_say};
+use crate::cli::common::Format;
+use crate::cli::common::{Common, PlanArgs, keep_and_print};
 
 /// Where the outcome goes.
 #[derive(Clone, Debug, Args)]
@@ -25,7 +25,7 @@ impl Said {
     /// Keeps it where that was asked for, and says it.
     pub fn end<T: Serialize + std::fmt::Display>(&self, name: &str, outcome: &T) -> Result<(), Failure> {
         let file = format!("{name}.json");
-        keep_and_say(self.save.as_deref(), self.format, &file, outcome)
+        keep_and_print(self.save.as_deref(), self.format, &file, outcome)
     }
 }
 

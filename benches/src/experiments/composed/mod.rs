@@ -1,4 +1,4 @@
-//! `lab rival`: the same read by another architecture, at the same absolute rate on the same machine and data.
+//! `lab composed`: the same read by another architecture, at the same absolute rate on the same machine and data.
 
 mod process;
 mod target;
@@ -14,6 +14,9 @@ use crate::Failure;
 use crate::data::Size;
 use crate::experiments::paired::{self, Arm, Comparison, Plan, Redirected, good};
 use crate::load::driver::ServiceRecord;
+use crate::measure::plan::begin;
+use crate::result::text::capital;
+use crate::result::{Measured, Table};
 use crate::system::environment::Environment;
 use crate::system::site::Site;
 use process::Rival;
@@ -37,11 +40,7 @@ pub struct Away {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
-    /// RFC 3339.
-    pub at: String,
-    /// Which rival.
-    pub rival: String,
-    /// Latency side by side: ours first.
+    /// Latency compared: ours first.
     pub comparison: Comparison,
     /// What happens to both while a neighbour is stopped.
     pub away: Vec<Away>,
@@ -66,9 +65,10 @@ const THEIRS: &str = "three calls";
 ///
 /// # Errors
 /// When something can't be built, started or asked.
-pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
+pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
     let plan = options.plan;
     let environment = Environment::start(Size::SMALL, plan.seed, options.optimised, stop)?;
+    let head = begin(&environment, plan)?;
     let rival = Rival::start(&environment, options.optimised)?;
     alike(&environment, rival.url())?;
     let theirs = Redirected { site: &environment, service: "registry", url: rival.url() };
@@ -85,12 +85,7 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Fa
             away.push(without(stopped, options, &environment, &theirs)?);
         }
     }
-    Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        rival: "composed".into(),
-        comparison,
-        away,
-    })
+    Ok(head.with(Outcome { comparison, away }))
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
@@ -150,20 +145,17 @@ fn wait_ready(url: &str, log: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "The read of one API: {OURS} over five services' tables, beside {THEIRS}.")?;
-        write!(f, "{}", self.comparison)?;
-        for away in &self.away {
-            writeln!(
-                f,
-                "While {} is stopped for {} s: {OURS} {:.2} % good, {THEIRS} {:.2} %.",
-                away.stopped,
-                away.seconds,
-                away.ours * 100.0,
-                away.rivals * 100.0
-            )?;
-        }
-        Ok(())
+impl crate::result::Outcome<Plan> for Outcome {
+    fn tables(&self, plan: &Plan) -> Vec<Table> {
+        let mut table = self.comparison.table(plan);
+        table.notes.extend(self.away.iter().map(|away| {
+            let [ours, theirs] = [away.ours, away.rivals].map(|share| share * 100.0);
+            format!(
+                "While {} is stopped for {} s: {OURS} {ours:.2} % good answers, {THEIRS} {theirs:.2} %.",
+                capital(&away.stopped),
+                away.seconds
+            )
+        }));
+        vec![table]
     }
 }

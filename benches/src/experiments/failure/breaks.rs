@@ -1,4 +1,4 @@
-//! What is broken, and how it is mended.
+//! What is broken, and how it is repaired.
 
 use postgres::Client;
 
@@ -20,7 +20,7 @@ pub enum Break {
     Paused,
 }
 
-/// What mends it when dropped in time: sessions that are held open, nothing else.
+/// What repairs it when dropped in time: sessions that are held open, nothing else.
 pub struct Held(Vec<Client>);
 
 impl Break {
@@ -67,7 +67,7 @@ impl Break {
         Ok(Held(Vec::new()))
     }
 
-    /// Mends it; returns when what was stopped is ready again.
+    /// Repairs it; returns when what was stopped is ready again.
     pub fn end(self, environment: &Environment, held: Held) -> Result<(), Failure> {
         drop(held.0);
         match self {
@@ -87,7 +87,7 @@ fn take_all(url: &str) -> Result<Held, Failure> {
     Ok(Held(held))
 }
 
-/// Its login's own time-out ends it, if the outage is longer than that.
+/// Its login's own time-out ends it, if the failure lasts longer than that.
 fn pause(environment: &Environment) -> Result<Held, Failure> {
     let busiest = environment.data().organisations.first().map(|of| of.id);
     let mut client = connect(&environment.login_url("registry_writer")?)?;

@@ -12,7 +12,7 @@ use crate::load::driver::{self, Settings};
 use crate::load::schedule::hash;
 use crate::measure::plan::{Options, save, schedule_seed};
 use crate::measure::{canary, cell, freshness};
-use crate::result::{CellResult, ResultFile, ServiceInfo, ServiceResult};
+use crate::result::{CellResult, ResultFile, ServiceResult};
 use crate::{Failure, target};
 
 /// Tokens live for an hour at most; a replicate begins with young ones.
@@ -89,10 +89,7 @@ impl Session {
     }
 
     fn cell(&mut self, cell: &Cell, (replicate, place): (usize, usize)) -> Result<CellResult, Failure> {
-        let names = self.result.service_names();
-        let wanted = cell.members(&names);
-        let members: Vec<ServiceInfo> =
-            self.result.services.iter().filter(|of| wanted.contains(&of.name.as_str())).cloned().collect();
+        let members = self.result.members(cell);
         let settings = Settings {
             settle: self.options.preset.settle(),
             timeout: self.site.target.timeout(),
@@ -114,7 +111,7 @@ impl Session {
             order: place,
             started_s,
             valid: true,
-            doubts: cell::doubts(&records),
+            warnings: cell::driver_late(&records),
             services: records.iter().map(ServiceResult::new).collect(),
             roles: seen.roles,
             ledger: seen.ledger,
@@ -122,7 +119,7 @@ impl Session {
             driver_cpu: seen.driver_cpu,
             // Who else is at work there isn't known.
             foreign_cpu: 0.0,
-            bystander: None,
+            control_workload: None,
         })
     }
 

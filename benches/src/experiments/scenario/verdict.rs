@@ -1,7 +1,7 @@
 //! Whether an arm showed what its scenario says it must.
 
+use super::outcome::{Actor as ActorResult, ArmResult, Finding, GainResult};
 use super::play::Played;
-use super::section::{Actor as ActorResult, ArmResult, Finding, GainResult};
 use super::{Arm, Expectation, Gain, Measure, What};
 
 /// The number that an arm gives.
