@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::heatmap::{grid, legend};
-use super::html::{page as frame, plain_table, section, table};
+use super::html::{page as frame, section, table};
 use super::labels::metric as label;
 use crate::compare::{Comparison, Line, Subject, Versus, What};
 use crate::result::text::{capital, interval_or_none};
@@ -31,7 +31,7 @@ pub fn page(of: &Comparison, results: &[ResultFile]) -> String {
             "The same contract, rates, data and preset. Less is better everywhere; each ratio is the other ÷ the first with its 95 % \
              interval (Welch on the replicates' logarithms, adjusted after Holm)."
         }
-        (section("correctness", "Correctness and freshness", &plain_table(&subjects(of))))
+        (section("correctness", "Correctness and freshness", &table(&subjects(of))))
         (heatmaps(of, results))
         @for versus in &of.others {
             @let title = title(of, versus);
@@ -53,7 +53,8 @@ fn subjects(of: &Comparison) -> Table {
     };
     let head =
         ["system", "run", "correctness", "a rename is seen after (median / p99)", "a freeze after", "good answers"];
-    Table::new(&head, &[], &[]).rows(of.subjects.iter().map(row))
+    let times = "Seen after: median / p99 from the change in one service until another one shows it.";
+    Table::new(&head, &[], &[]).rows(of.subjects.iter().map(row)).note(times)
 }
 
 /// Correctness of one subject in a few words.

@@ -16,8 +16,10 @@ const LINES: usize = 20;
 /// Seconds of lock waits below which another tab is shown first.
 const LOCKED_LEAST: f64 = 0.5;
 
-/// (waiting, blamed, colour, words) with seconds and, where they were counted, waits.
-type Sums<'a> = BTreeMap<(&'a str, &'a str, &'static str, &'static str), (f64, Option<u64>)>;
+/// (waiting, blamed, colour, words).
+type Key<'a> = (&'a str, &'a str, &'static str, &'static str);
+/// Seconds and, where they were counted, waits.
+type Sums<'a> = BTreeMap<Key<'a>, (f64, Option<u64>)>;
 
 /// The ledger of all cells in which services ran together: locks by root and by direct blocker, and shared resources by
 /// usage. The three are never added up.
@@ -84,7 +86,7 @@ fn tab(title: &str, sums: &Sums<'_>, nothing: &str) -> Markup {
 fn table(sums: &Sums<'_>) -> Table {
     let mut lines: Vec<_> = sums.iter().collect();
     lines.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
-    let row = |(&(waiting, blamed, _, what), &(seconds, waits)): (&(&str, &str, &str, &str), &(f64, Option<u64>))| {
+    let row = |(&(waiting, blamed, _, what), &(seconds, waits)): (&Key<'_>, &(f64, Option<u64>))| {
         // Below thirty waits a sum is a range rather than a number.
         let about = if waits.is_some_and(|waits| waits < 30) { "≈ " } else { "" };
         [

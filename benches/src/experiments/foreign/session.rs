@@ -1,10 +1,10 @@
-//! A run at a target under way.
+//! A run at a target that has begun.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Foreign;
+use super::site::Foreign;
 use super::watch::Watch;
 use crate::design::{Cell, order};
 use crate::experiments::matrix::progress::Progress;

@@ -15,13 +15,10 @@ use crate::data::Size;
 use crate::measure::knee::Knee;
 use crate::measure::plan::{Options, blank, new_folder, read, read_workload, save};
 use crate::measure::{calibrate, kept};
-use crate::result::ServiceInfo;
+use crate::result::{SCHEMA_VERSION, ServiceInfo};
 use crate::system::environment::Environment;
 pub(crate) use rig::Rig;
 use session::Session;
-
-/// Part of all blocks that may be run again.
-const RERUNS_MAX: f64 = 0.2;
 
 /// Runs the experiment and returns the folder with `result.json`. Once `stop` is true the running cell
 /// is finished, what there is is analysed, and the result says that it isn't complete.
@@ -81,6 +78,8 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     }
     let environment = Environment::start(size, options.seed, options.optimised, stop)?;
     result.run.resumed += 1;
+    // Fields of an older version get their new names.
+    result.schema_version = SCHEMA_VERSION;
     Session { environment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
         .go_on(stop)
 }

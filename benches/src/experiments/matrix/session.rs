@@ -1,10 +1,9 @@
-//! A run under way: every cell that is missing, in the order of the seed.
+//! A run that has begun: every cell that is missing, in the order of the seed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::RERUNS_MAX;
 use super::progress::Progress;
 use crate::Failure;
 use crate::data::connect;
@@ -14,7 +13,10 @@ use crate::measure::{audit, canary, cell, freshness};
 use crate::result::{CellResult, ResultFile};
 use crate::system::environment::Environment;
 
-/// A run under way.
+/// Part of all cells that may be run again.
+const RERUNS_MAX: f64 = 0.2;
+
+/// A run that has begun.
 pub(super) struct Session {
     pub(super) environment: Environment,
     pub(super) result: ResultFile,
