@@ -11,7 +11,7 @@ use crate::measure::sessions::{Actor, Rounds, Session, drop_login, make_login};
 use crate::stats::Histogram;
 
 /// Its name among the services of a measurement.
-pub const NAME: &str = "control-workload";
+pub const NAME: &str = "control workload";
 
 /// Its rounds in a second.
 const PER_S: f64 = 5.0;

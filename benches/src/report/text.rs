@@ -30,8 +30,8 @@ fn table(result: &ResultFile, matrix: &Matrix, metric: Metric) -> Table {
             None => "·".to_owned(),
             Some(entry) => match entry.estimate.filter(|_| entry.enough_data) {
                 None => "insufficient data".to_owned(),
-                Some(of) if matrix.verdict(entry).is_significant() => format!("{} *", ratio(of.ratio)),
-                Some(of) => format!("{}  ", ratio(of.ratio)),
+                Some(of) if matrix.verdict(entry).is_significant() => format!("* {}", ratio(of.ratio)),
+                Some(of) => ratio(of.ratio),
             },
         };
         table.row([capital(service)].into_iter().chain(columns.iter().map(cell)));

@@ -79,7 +79,7 @@ impl Comparison {
             [side.name.clone(), p50, p95, p99, format!("{:.2} %", side.good * 100.0), sql]
         };
         let ratios: Vec<String> =
-            self.ratios.iter().map(|ratio| format!("{} {}", ratio.metric, ratio.text())).collect();
+            self.ratios.iter().map(|ratio| format!("{} {}", ratio.label(), ratio.text())).collect();
         Table::new(&["read of one API"], &["median ms", "p95 ms", "p99 ms", "good answers", "own SQL ms"], &[])
             .titled(format!("{rate_per_s:.0} reads per second to each in turn, {replicates} times {seconds} s"))
             .rows(self.sides.iter().map(row))
@@ -88,6 +88,17 @@ impl Comparison {
 }
 
 impl Ratio {
+    /// What it compares.
+    fn label(&self) -> &str {
+        match self.metric.as_str() {
+            "oneIn20" => "share of requests above the first one's p95",
+            "oneIn100" => "share of requests above the first one's p99",
+            "p50" => "median",
+            "db" => "own SQL",
+            other => other,
+        }
+    }
+
     /// The ratio with its interval, or that there is too little data for one.
     #[must_use]
     pub fn text(&self) -> String {

@@ -83,9 +83,9 @@ mod tests {
         Pressures {
             replicates: 4,
             curves: vec![
-                curve("control-workload", "xmin-hold", [1.0, 2.0, 4.0]),
+                curve("control workload", "xmin-hold", [1.0, 2.0, 4.0]),
                 curve("registry", "xmin-hold", [1.0, 4.0, 16.0]),
-                curve("control-workload", "rowlock", [1.0, 0.9, 1.1]),
+                curve("control workload", "rowlock", [1.0, 0.9, 1.1]),
                 curve("registry", "rowlock", [2.0, 5.0, 50.0]),
             ],
         }
