@@ -51,8 +51,7 @@ fn subjects(of: &Comparison) -> Table {
         });
         [one.label.clone(), one.run.clone(), correctness(one), rename, freeze, good]
     };
-    let head =
-        ["system", "run", "correctness", "a rename is seen after (median / p99)", "a freeze after", "good answers"];
+    let head = ["system", "run", "correctness", "rename seen after", "freeze seen after", "good answers"];
     let times = "Seen after: median / p99 from the change in one service until another one shows it.";
     Table::new(&head, &[], &[]).rows(of.subjects.iter().map(row)).note(times)
 }
