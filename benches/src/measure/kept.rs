@@ -54,7 +54,7 @@ fn this_machine() -> String {
 /// Name of the file in a results folder that says what the tests said last on this machine.
 const SELFTEST: &str = "selftest.json";
 
-/// Keeps the outcome for the runs to come in this results folder, beside what other tests said before.
+/// Keeps the outcome for the runs to come in this results folder, with the last outcomes of other tests.
 ///
 /// # Errors
 /// When it can't be written.

@@ -170,3 +170,45 @@ impl ResultFile {
         crate::result::attachments::replace(path, &text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::result::Warning;
+
+    fn rename(of: &mut Value, names: &[(&str, &str)]) {
+        let fields = of.as_object_mut().unwrap();
+        for (new, old) in names {
+            if let Some(value) = fields.remove(*new) {
+                fields.insert((*old).to_owned(), value);
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_version_1_are_read() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json");
+        let mut new = ResultFile::read(&file).unwrap();
+        let mut old = json!(new);
+        for cell in old["cells"].as_array_mut().unwrap() {
+            let sentences: Vec<&str> = cell["warnings"].as_array().unwrap().iter().map(|_| "late").collect();
+            cell["warnings"] = json!(sentences);
+            rename(cell, &[("warnings", "doubts"), ("controlWorkload", "bystander")]);
+        }
+        for part in ["entries", "nulls", "unwatched", "closures"] {
+            let names = [("service", "victim"), ("whileRunning", "aggressor"), ("enoughData", "resolved")];
+            old["matrix"][part].as_array_mut().unwrap().iter_mut().for_each(|of| rename(of, &names));
+        }
+        let growth = old["matrix"]["growth"].as_array_mut().unwrap();
+        growth.iter_mut().for_each(|of| rename(of, &[("whileRunning", "beside")]));
+        for warning in new.cells.iter_mut().flat_map(|cell| &mut cell.warnings) {
+            *warning = Warning::Other { text: "late".into() };
+        }
+        assert!(new.cells.iter().any(|cell| !cell.warnings.is_empty()));
+        // Through text, as a file is.
+        let read: ResultFile = serde_json::from_str(&old.to_string()).unwrap();
+        assert_eq!(json!(read), json!(new));
+    }
+}

@@ -1,4 +1,4 @@
-//! The envelope of every outcome that is kept beside a `result.json`: when, where, and by which plan it was measured.
+//! The envelope of every outcome that is kept with a `result.json`: when, where, and by which plan it was measured.
 
 use std::fmt;
 

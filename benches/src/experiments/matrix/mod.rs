@@ -87,7 +87,7 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
 /// Name of the file in a results folder that holds, by service, the rate above which it bends on this machine.
 const KNEES: &str = "knees.json";
 
-/// Keeps knees for the runs to come in this results folder, beside those of other services.
+/// Keeps knees for the runs to come in this results folder, with those of other services.
 ///
 /// # Errors
 /// When the file can't be written.

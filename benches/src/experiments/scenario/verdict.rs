@@ -130,7 +130,7 @@ fn finding(expectation: &Expectation, played: &Played, before: &[(String, Played
     }
 }
 
-/// What a remedy won. Nothing left counts as a thousandth of what there was, so that a harm that is gone stays a number.
+/// What a remedy gained. Nothing left counts as a thousandth of what there was, so that a problem that is gone stays a number.
 pub fn gain(gain: &Gain, arms: &[(String, Played)]) -> GainResult {
     let of = |name: &String| {
         let arm = arms.iter().find(|(of, _)| of == name);
