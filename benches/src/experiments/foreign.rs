@@ -1,6 +1,6 @@
-//! `lab run --target target.toml`: the same cells at somebody else's system, through its contract.
+//! `lab run --target target.toml`: the same cells at another team's system, through the contract.
 //!
-//! Nothing is started, stopped or put back. Every replicate meets what the ones before left, in all its cells alike.
+//! Nothing is started, stopped or reset. Every replicate starts with what the ones before left, the same in all its cells.
 
 mod plan;
 mod session;

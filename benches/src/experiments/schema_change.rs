@@ -83,7 +83,7 @@ fn effect(environment: &Environment, options: &Options, change: &Change, careful
     Ok(waits(environment, &played))
 }
 
-/// Somebody's transaction that has read every table and isn't over.
+/// A transaction that has read every table and is still open.
 fn report() -> Actor {
     let schemas = "account, profile, registry, billing, notification";
     let hold = format!(r"\sleep {REPORT_MS} ms");
@@ -115,7 +115,7 @@ fn migration(change: &Change, careful: bool) -> Actor {
     } else {
         statements(&change.sql)
     };
-    // In a transaction of its own a timeout must be said again each time.
+    // In a transaction of its own a timeout must be set again each time.
     if careful && change.transaction {
         script.insert(1, format!("set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'"));
     }

@@ -1,4 +1,4 @@
-//! One cell: drive, watch, drain, judge.
+//! One cell: drive, observe, drain, warn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,7 +48,7 @@ pub fn run(
     let started = Instant::now();
     let processes = environment.processes();
     let watched = !matches!(cell, Cell::Unwatched { .. });
-    // Its table is made before anybody watches, and dropped after.
+    // Its table is made before observing begins, and dropped after it.
     let control = ControlWorkload::start(environment.database_url()?, duration)?;
     let observer = if watched {
         Observer::start(environment.database_url()?, &processes)?
@@ -70,7 +70,7 @@ pub fn run(
     warnings.extend(
         [
             (!rested).then_some(Warning::NotAtRest),
-            // What Postgres uses isn't known where nobody observes, so neither is what others use.
+            // What Postgres uses is unknown where nobody observes, so is what others use.
             (watched && foreign_cpu > FOREIGN_MAX).then_some(Warning::ForeignCpu { share: foreign_cpu }),
             (machine.stolen > STOLEN_MAX).then_some(Warning::Stolen { share: machine.stolen }),
             (observer_cpu > OBSERVER_MAX).then_some(Warning::ObserverCpu { share: observer_cpu }),

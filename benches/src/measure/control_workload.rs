@@ -20,7 +20,7 @@ const SET_UP: &str = "
     drop schema if exists lab_control_workload cascade;
     create schema lab_control_workload;
     create table lab_control_workload.rows (id bigint generated always as identity primary key, note text);
-    insert into lab_control_workload.rows (note) select 'a row of nobody else''s' from generate_series(1, 1000);
+    insert into lab_control_workload.rows (note) select 'a row of the control workload' from generate_series(1, 1000);
     analyze lab_control_workload.rows";
 
 const TEAR_DOWN: &str = "drop schema if exists lab_control_workload cascade";

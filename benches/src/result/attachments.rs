@@ -41,7 +41,7 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
 /// Writes one, whole or not at all, and makes the folder where it is missing.
 ///
 /// # Errors
-/// When it can't be written; what stood there before still does.
+/// When it can't be written; then what was there before still is.
 pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), Failure> {
     let file = folder.join(name);
     std::fs::create_dir_all(folder)
@@ -50,10 +50,10 @@ pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), 
         .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
-/// Puts a text in the place of a file in one step: whoever reads it meets the old one or the new one.
+/// Puts a text in the place of a file in one step: a reader gets either the old or the new one.
 ///
 /// # Errors
-/// Of the file system; then the old one stands.
+/// Of the file system; then the old one is still there.
 pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     let mut new = file.as_os_str().to_owned();
     new.push(".new");

@@ -53,14 +53,14 @@ pub struct CellResult {
 pub struct LedgerResult {
     /// Lines, largest first.
     pub entries: Vec<LedgerEntry>,
-    /// Estimated seconds of waits too short to be seen, of nobody in particular.
+    /// Estimated seconds of waits too short to be observed, attributed to nobody.
     pub short_wait_remainder_s: f64,
     /// Average active sessions by role and wait class (`CPU` where none, `WAL` for every wait for the log): mean number over
     /// the cell.
     pub activity: BTreeMap<String, BTreeMap<String, f64>>,
     /// The same second by second.
     pub timeline: Vec<BTreeMap<String, BTreeMap<String, f64>>>,
-    /// Waits for shared resources, split over everybody who used them at the time: a model, not an observation.
+    /// Waits for shared resources, split over all who used them at the time: a model, not an observation.
     pub apportioned: Vec<Apportioned>,
     /// Samples of the lock loop.
     pub samples: u64,
@@ -87,7 +87,7 @@ pub enum Resource {
 pub struct Apportioned {
     /// A service (its process and its backends), `driver` or `background`.
     pub waiting: String,
-    /// Likewise, or `others`, or `unknown` where nobody was seen to use it; the waiting one itself where that is its own
+    /// Likewise, or `others`, or `unknown` where no user was observed; the waiting one itself where that is its own
     /// doing.
     pub blamed: String,
     /// For what.

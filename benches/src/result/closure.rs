@@ -32,11 +32,11 @@ pub enum Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum What {
-    /// A lock somebody held.
+    /// A lock that another session held.
     Lock(LockCause),
     /// Something without an owner.
     Resource(Resource),
-    /// The driver's own wait for a processor, which stands in every latency.
+    /// The driver's own wait for a processor, which is part of every latency.
     Driver,
     /// Work: the same requests took more time on a processor.
     OnCpu,
@@ -151,14 +151,14 @@ fn lines(cell: &CellResult, of: &ServiceResult) -> Lines {
         let ms = entry.seconds * 1000.0 / requests;
         add(Method::Direct, What::Lock(entry.cause), &entry.root, ms);
     }
-    let everybody: u64 = cell.services.iter().map(|of| of.driven.max(of.offered)).sum();
+    let requests_of_all: u64 = cell.services.iter().map(|of| of.driven.max(of.offered)).sum();
     for line in &cell.ledger.apportioned {
         if line.waiting == service {
             let ms = line.seconds * 1000.0 / requests;
             add(Method::Apportioned, What::Resource(line.resource), &line.blamed, ms);
         } else if line.waiting == DRIVER {
-            // Everybody's requests wait alike for the driver.
-            let ms = line.seconds * 1000.0 / everybody.max(1) as f64;
+            // All requests wait alike for the driver.
+            let ms = line.seconds * 1000.0 / requests_of_all.max(1) as f64;
             add(Method::Apportioned, What::Driver, &line.blamed, ms);
         }
     }

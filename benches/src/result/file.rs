@@ -38,11 +38,11 @@ pub struct ResultFile {
     pub matrix: Option<Matrix>,
     /// Violations of what must always hold, by name, counted in the database after the run. All expected 0.
     pub correctness: BTreeMap<String, i64>,
-    /// What the lab's own tests said on this machine.
+    /// Outcome of the lab's own tests on this machine.
     pub selftest: Vec<SelfTest>,
-    /// When they said so, RFC 3339; null where they were never run here.
+    /// When they ran, RFC 3339; null where they were never run here.
     pub selftest_at: Option<String>,
-    /// How soon one service's change takes effect in another one, nobody else at work.
+    /// How soon one service's change takes effect in another one, with no other load.
     pub freshness: Option<Freshness>,
 }
 
@@ -64,7 +64,7 @@ pub struct Run {
     pub seed: u64,
     /// APIs in the data set.
     pub data_apis: u64,
-    /// Requests per statement at the most: 1 unless said.
+    /// Requests per statement at most; usually 1.
     pub batch_max: u32,
     /// SHA-256 over the schedules' ordinals.
     pub workload_hash: String,

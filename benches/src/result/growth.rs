@@ -1,4 +1,4 @@
-//! How fast unanswered requests pile up: what can be said above capacity, where no percentile means anything.
+//! How fast unanswered requests pile up: the only measure above capacity, where no percentile means anything.
 
 use std::collections::BTreeMap;
 

@@ -32,7 +32,7 @@ pub fn capital(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// Who runs at the same time: `all` and `alone` stand for more and for nobody.
+/// Who runs at the same time: `all` means all others, `alone` none.
 #[must_use]
 pub fn others(name: &str) -> String {
     match name {

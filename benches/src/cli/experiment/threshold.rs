@@ -33,7 +33,7 @@ impl FromStr for Threshold {
 }
 
 impl Threshold {
-    /// Why the matrix can't say whether it is broken: a sentence. A pair it doesn't have at all is a mistake of whoever asks.
+    /// Why the matrix can't say whether it is broken: a sentence. A pair that was not measured at all is a usage error.
     pub fn unanswered(&self, matrix: &Matrix) -> Result<Option<String>, Failure> {
         let pair = |entry: &&Entry| entry.service == self.service && entry.while_running == self.while_running;
         if !matrix.entries.iter().any(|entry| pair(&entry)) {

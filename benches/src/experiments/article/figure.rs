@@ -79,7 +79,7 @@ impl Figure {
     #[must_use]
     pub fn write(&self, value: f64) -> String {
         match self.kind {
-            // Of so many pages nobody can say less.
+            // So few cannot be measured with this many pages.
             Kind::OneIn if value > 1e-9 => format!("1/{:.1}", 1.0 / value),
             Kind::OneIn => "never".into(),
             Kind::Uptime => format!("{:.2} % ({:.1} h down)", value * 100.0, (1.0 - value) * YEAR_H),

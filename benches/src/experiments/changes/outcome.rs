@@ -38,7 +38,7 @@ pub struct Sums {
     pub deployments: usize,
     /// The largest coordination number.
     pub most: usize,
-    /// Changes that their owner can't make alone, because somebody else breaks, gives something or must agree on a meaning.
+    /// Changes that their owner can't make alone, because another service breaks, gives something or must agree on a meaning.
     pub not_alone: usize,
     /// Seconds that each service's statements waited, together; empty where that wasn't measured.
     pub blocked_s: BTreeMap<String, f64>,
@@ -62,7 +62,7 @@ impl Sums {
     }
 }
 
-/// What `impact` said of each pair of change and service, compared with what happened.
+/// What `impact` predicts for each pair of change and service, compared with what happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agreement {
@@ -134,7 +134,7 @@ impl Report {
         }
     }
 
-    /// Without what a busy machine changes: how long somebody waited, how long a story took.
+    /// Without what a busy machine changes: how long statements waited, how long a wish took.
     pub fn structure(mut self) -> Self {
         for world in self.changes.iter_mut().flat_map(|one| [&mut one.with_views, &mut one.without_views]) {
             for effect in world.services.values_mut() {

@@ -16,7 +16,7 @@ pub enum Break {
     Postgres,
     /// Somebody takes every connection that the server has left. No login of the system may: each is limited.
     Connections,
-    /// A transaction of Registry's stands still with the counter of the busiest organisation locked.
+    /// A transaction of Registry's is paused with the counter of the busiest organisation locked.
     Paused,
 }
 

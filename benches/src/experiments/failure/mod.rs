@@ -1,7 +1,7 @@
 //! `lab failure`: what the failure of each part does to every service.
 //!
-//! The honest counterpart of an uptime chain: with a shared database a stopped service takes nobody along, and a stopped
-//! database takes everybody. So besides each service's share of good answers it says how long four or more were down at
+//! The honest counterpart of an uptime chain: with a shared database a stopped service takes no other one down, and a
+//! stopped database takes all down. So besides each service's share of good answers it says how long four or more were down at
 //! once, how soon all was well again, and whether every acknowledged write was still there.
 
 mod breaks;

@@ -79,7 +79,7 @@ fn answers(calls: &[(Instant, bool)], from: Instant, repaired: Instant, end: Ins
     Answers {
         all,
         good,
-        // A failure within the last second: nobody knows how long it would have gone on.
+        // A failure within the last second: how long it would have lasted is unknown.
         recovered_ms: match last_bad {
             None => Some(0),
             Some((at, _)) if *at + quiet > end => None,

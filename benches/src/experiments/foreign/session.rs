@@ -30,7 +30,7 @@ impl Session {
     pub(super) fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
         let preset = self.options.preset;
         let names = self.result.service_names();
-        // Whether watching costs anything can't be told where nothing is watched.
+        // What observing costs can't be measured where nothing is observed.
         let all: Vec<Cell> =
             preset.cells(&names).into_iter().filter(|cell| !matches!(cell, Cell::Unwatched { .. })).collect();
         let progress = Progress::new(all.len() * preset.replicates(), 0, preset);
@@ -117,7 +117,7 @@ impl Session {
             ledger: seen.ledger,
             observer_cpu: seen.observer_cpu,
             driver_cpu: seen.driver_cpu,
-            // Who else is at work there isn't known.
+            // Other load there is unknown.
             foreign_cpu: 0.0,
             control_workload: None,
         })

@@ -1,4 +1,4 @@
-//! Somebody else's system, filled, as the lab asks it.
+//! Another team's system, filled, as the lab drives it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -88,7 +88,7 @@ fn levels(
         }
         let name = services::names()
             .find(|name| *name == service)
-            .ok_or_else(|| Failure::usage(format!("There is no service {service}.")))?;
+            .ok_or_else(|| Failure::usage(format!("Unknown service {service}.")))?;
         let mut settings = Vec::new();
         for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
             let url = login(database, &format!("{service}_{suffix}"), passwords)?;

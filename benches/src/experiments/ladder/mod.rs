@@ -60,7 +60,7 @@ pub fn replicate(
     effort: Effort,
     number: usize,
 ) -> Result<Vec<(Isolation, Played)>, Failure> {
-    let arm = scenario.arm(&plan.arm).ok_or_else(|| Failure::usage(format!("There is no arm {}.", plan.arm)))?;
+    let arm = scenario.arm(&plan.arm).ok_or_else(|| Failure::usage(format!("Unknown arm {}.", plan.arm)))?;
     let here = &systems.stage.database_url;
     let databases = [here, &systems.other_database, &systems.other_cluster];
     for url in databases {

@@ -15,7 +15,7 @@ use crate::system::environment::Environment;
 /// The system, and the rates it is driven at.
 pub(crate) struct Rig {
     environment: Environment,
-    /// Its `cells` are those of the experiment under way.
+    /// Its `cells` are those of the current experiment.
     result: ResultFile,
     options: Options,
 }

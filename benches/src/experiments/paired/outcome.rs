@@ -63,7 +63,7 @@ pub struct Comparison {
     pub ratios: Vec<Ratio>,
 }
 
-/// As it stands in JSON.
+/// Its name in JSON.
 pub(crate) fn name(metric: Metric) -> String {
     serde_json::to_value(metric).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

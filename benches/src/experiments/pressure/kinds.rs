@@ -7,7 +7,7 @@ use crate::measure::sessions::Actor;
 pub enum Pressure {
     /// Rows of the five most popular organisations are held, in every service's tables, again and again.
     Rowlock,
-    /// Each service's busiest table is held against everybody, once a second: what queueing behind a DDL statement is like.
+    /// Each service's busiest table is locked exclusively, once a second: like queueing behind a DDL statement.
     Ddlqueue,
     /// A snapshot is held while a hot row is updated.
     XminHold,

@@ -20,7 +20,7 @@ pub enum Unknown {
 /// all pressures that slow it so much.
 ///
 /// # Errors
-/// Why it can't be said.
+/// Why it can't be predicted.
 pub fn predict(
     measured: &Pressures,
     service: &str,

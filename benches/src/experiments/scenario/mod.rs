@@ -64,7 +64,7 @@ fn arms(stage: &Stage<'_>, scenario: &Scenario, seed: u64) -> Result<Arms, Failu
         let seconds = arm.seconds.unwrap_or(scenario.seconds);
         let here = stage.here();
         let one = play(stage, arm, seconds, seed, &|_| Some(here.clone()))?;
-        results.push(verdict::judge(arm, &one, &played));
+        results.push(verdict::evaluate(arm, &one, &played));
         played.push((arm.name.clone(), one));
     }
     Ok((results, played))

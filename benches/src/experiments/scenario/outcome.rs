@@ -57,7 +57,7 @@ pub struct ArmResult {
     pub actors: Vec<Actor>,
     /// Who waited for whom, largest first.
     pub ledger: Vec<Entry>,
-    /// What its checks said.
+    /// Results of its checks.
     pub checks: BTreeMap<String, f64>,
     /// Its expectations, in the file's order.
     pub findings: Vec<Finding>,

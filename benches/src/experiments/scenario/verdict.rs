@@ -83,8 +83,8 @@ pub fn describe(measure: &Measure) -> String {
     words.join(" ")
 }
 
-/// What an arm showed, judged; `before` are the arms that ran already.
-pub fn judge(arm: &Arm, played: &Played, before: &[(String, Played)]) -> ArmResult {
+/// What an arm showed, evaluated; `before` are the arms that ran already.
+pub fn evaluate(arm: &Arm, played: &Played, before: &[(String, Played)]) -> ArmResult {
     let finding = |expectation: &Expectation| finding(expectation, played, before);
     ArmResult {
         name: arm.name.clone(),

@@ -25,7 +25,7 @@ pub struct SchemaChange {
     pub title: String,
     /// Whose it is.
     pub owner: String,
-    /// As it stands in the file.
+    /// As it is in the file.
     pub plain: Effect,
     /// With `lock_timeout` and another try.
     pub careful: Effect,
@@ -53,7 +53,7 @@ pub struct Waits {
     pub failed: u64,
     /// Of so many.
     pub requests: u64,
-    /// The longest request, milliseconds; a failed one stands in it at ten seconds.
+    /// The longest request, milliseconds; a failed one counts as ten seconds.
     pub longest_ms: f64,
 }
 
