@@ -61,7 +61,7 @@ pub struct Options {
 const OURS: &str = "one statement";
 const THEIRS: &str = "three calls";
 
-/// Starts everything and the rival beside it, drives both in turn, then both while Profile and Account are stopped.
+/// Starts everything and the composed Registry, drives both in turn, then both while Profile and Account are stopped.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
