@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::system::{self, clock};
-use crate::{Failure, Target, import};
+use crate::{Failure, Place, import};
 use common::{Format, home_for, print_line};
 
 /// The lab of Govrnanza: start the system, fill it, move its time.
@@ -160,14 +160,13 @@ pub fn main() -> ExitCode {
 
 fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
     let options = system::Options {
-        home: None,
         ephemeral: args.ephemeral,
         port_base: args.port_base,
         logs: args.logs,
         gateway: args.gateway || args.instances > 1,
         instances: args.instances,
         release: args.release,
-        batch_max: None,
+        ..system::Options::default()
     };
     let died = system::run(&options, args.format == Format::Json)?;
     Ok(ExitCode::from(u8::from(died > 0)))
@@ -175,7 +174,7 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
 
 fn take_in(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let rows = import::catalogue::read(&args.file)?;
-    let target = Target::find(args.target.as_deref(), &home_for(args.target.as_deref())?)?;
+    let target = Place::find(args.target.as_deref(), &home_for(args.target.as_deref())?)?;
     let summary = import::run(&rows, &target, &args.seed, args.threads.into())?;
     match args.format {
         Format::Text => print_line(&summary),

@@ -14,7 +14,7 @@ use crate::data::{Size, connect, failed};
 use crate::experiments::paired::{self, Arm, Comparison, Plan};
 use crate::measure::plan::begin;
 use crate::result::{Measured, Table};
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,9 +60,9 @@ fn stand(url: &str, tables: bool) -> Result<(), Failure> {
 /// # Errors
 /// When something can't be started or the copies can't be made.
 pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
-    let environment = Environment::start(Size::SMALL, plan.seed, optimised, stop)?;
-    let head = begin(&environment, plan)?;
-    let url = environment.database_url()?.to_owned();
+    let deployment = Deployment::filled(Size::SMALL, plan.seed, optimised, stop)?;
+    let head = begin(&deployment, plan)?;
+    let url = deployment.database_url()?.to_owned();
     let mut client = connect(&url)?;
     for statement in COPY.split(';') {
         client.batch_execute(statement).map_err(|error| failed("copying what is published", &error))?;
@@ -70,9 +70,9 @@ pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Measur
     let (tables, views) = (|| stand(&url, true), || stand(&url, false));
     for prepare in [&tables as &dyn Fn() -> Result<(), Failure>, &views] {
         prepare()?;
-        paired::drive(&environment, plan.rate_per_s, 1, plan.seed)?;
+        paired::drive(&deployment, plan.rate_per_s, 1, plan.seed)?;
     }
-    let arm = |name, prepare| Arm { name, site: &environment, prepare };
+    let arm = |name, prepare| Arm { name, site: &deployment, prepare };
     let comparison = paired::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
     stand(&url, false)?;
     Ok(head.with(Outcome { comparison }))

@@ -129,7 +129,9 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
             print_line(format_args!("To go on: lab resume {}", folder.display()));
         }
     }
-    evaluate(&result, fail_on)
+    let code = evaluate(&result, fail_on)?;
+    // Interrupted: what is missing could not run, whatever the rest says.
+    Ok(if result.run.complete { code } else { ExitCode::from(3) })
 }
 
 /// Recomputes an old result from what it stores.

@@ -20,7 +20,7 @@ use crate::measure::cell::loads;
 use crate::measure::plan::schedule_seed;
 use crate::result::{Arm as Replicates, Metric, ServiceInfo, estimate, pooled, tail_count};
 use crate::stats::paired_ratio;
-use crate::system::site::Site;
+use crate::system::Site;
 pub(crate) use outcome::name;
 pub use outcome::{Comparison, Plan, Ratio, Side};
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::data::Size;
 use crate::experiments::changes::catalogue::Change;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 pub use outcome::{Effect, SchemaChange, SchemaChanges, Waits};
 
 use crate::experiments::scenario::{Arm, Played, Stage, play};
@@ -50,18 +50,18 @@ pub struct Options {
 /// # Errors
 /// When the system can't be started or put back.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<SchemaChanges>, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
-    let head = begin(&environment, json!({ "ratePerS": options.rate_per_s, "seed": options.seed }))?;
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
+    let head = begin(&deployment, json!({ "ratePerS": options.rate_per_s, "seed": options.seed }))?;
     let mut changes = Vec::new();
     for change in &options.changes {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         eprintln!("{}: {}", change.name, change.title);
-        let plain = effect(&environment, options, change, false)?;
-        environment.reset()?;
-        let careful = effect(&environment, options, change, true)?;
-        environment.reset()?;
+        let plain = effect(&deployment, options, change, false)?;
+        deployment.reset()?;
+        let careful = effect(&deployment, options, change, true)?;
+        deployment.reset()?;
         changes.push(SchemaChange {
             name: change.name.clone(),
             title: change.title.clone(),
@@ -73,14 +73,14 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<SchemaC
     Ok(head.with(SchemaChanges { changes }))
 }
 
-fn effect(environment: &Environment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
-    let stage = Stage::new(environment.database_url()?, Some(environment), environment.processes())?;
+fn effect(deployment: &Deployment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
+    let stage = Stage::new(deployment.database_url()?, Some(deployment), deployment.processes())?;
     let mut actors =
         Actor::everybody(options.rate_per_s).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     actors.extend([report(), migration(change, careful)]);
     let arm = Arm::of(&change.name, actors);
     let played = play(&stage, &arm, SECONDS, options.seed, &|_| Some(stage.here()))?;
-    Ok(waits(environment, &played))
+    Ok(waits(deployment, &played))
 }
 
 /// A transaction that has read every table and is still open.
@@ -141,7 +141,7 @@ fn statements(sql: &str) -> Vec<String> {
     each.map(|one| one.replace("set local role", "set role")).collect()
 }
 
-fn waits(environment: &Environment, played: &Played) -> Effect {
+fn waits(deployment: &Deployment, played: &Played) -> Effect {
     let of = |name: String| {
         let rounds = played.rounds.get(&name).cloned().unwrap_or_default();
         let lines = played.seen.ledger.entries.iter().filter(|entry| entry.waiting == name);
@@ -158,7 +158,7 @@ fn waits(environment: &Environment, played: &Played) -> Effect {
     Effect {
         applied: migration.good > 0,
         refused: migration.errors,
-        services: environment.services().into_iter().map(of).collect(),
+        services: deployment.services().into_iter().map(of).collect(),
     }
 }
 

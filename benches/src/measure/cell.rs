@@ -13,8 +13,7 @@ use crate::measure::control_workload::ControlWorkload;
 use crate::measure::plan::{Options, endpoint_names, schedule_seed, skew};
 use crate::observe::{CpuClock, Observer};
 use crate::result::{CellResult, ResultFile, ServiceInfo, ServiceResult, Warning};
-use crate::system::environment::Environment;
-use crate::system::site::Site;
+use crate::system::{Deployment, Site};
 
 /// The driver's own lateness above which a measurement is suspect.
 const LAG_P99_MAX_US: u64 = 1000;
@@ -29,7 +28,7 @@ const DRAIN_MAX: Duration = Duration::from_secs(5);
 
 /// Runs one cell and adds nothing to the result but, once, the workload's hash. Warnings are noted, never hidden.
 pub fn run(
-    environment: &mut Environment,
+    deployment: &mut Deployment,
     result: &mut ResultFile,
     workload: &Workload,
     cell: &Cell,
@@ -40,20 +39,20 @@ pub fn run(
     let seed = schedule_seed(options.seed, replicate, cell);
     let settings = Settings { settle: options.preset.settle(), ..Settings::default() };
     let duration = settings.settle + options.preset.measure();
-    let loads = loads(environment, workload, &members, duration, seed)?;
+    let loads = loads(deployment, workload, &members, duration, seed)?;
     if matches!(cell, Cell::All) && replicate == 0 {
         result.run.workload_hash = hash(loads.iter().map(|load| load.arrivals.as_slice()));
     }
-    let rested = rest(environment)?;
+    let rested = rest(deployment)?;
     let started = Instant::now();
-    let processes = environment.processes();
+    let processes = deployment.processes();
     let watched = !matches!(cell, Cell::Unwatched { .. });
     // Its table is made before observing begins, and dropped after it.
-    let control = ControlWorkload::start(environment.database_url()?, duration)?;
+    let control = ControlWorkload::start(deployment.database_url()?, duration)?;
     let observer = if watched {
-        Observer::start(environment.database_url()?, &processes)?
+        Observer::start(deployment.database_url()?, &processes)?
     } else {
-        Observer::blind(environment.database_url()?)?
+        Observer::blind(deployment.database_url()?)?
     };
     let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
@@ -139,8 +138,8 @@ pub(crate) fn driver_late(records: &[ServiceRecord]) -> Vec<Warning> {
 }
 
 /// Waits until no other session works and no autovacuum runs; false when that took too long.
-fn rest(environment: &Environment) -> Result<bool, Failure> {
-    let mut client = connect(environment.database_url()?)?;
+fn rest(deployment: &Deployment) -> Result<bool, Failure> {
+    let mut client = connect(deployment.database_url()?)?;
     let busy = "select count(*) from pg_catalog.pg_stat_activity where pid <> pg_catalog.pg_backend_pid()
         and (backend_type = 'autovacuum worker' or backend_type = 'client backend' and state <> 'idle')";
     let deadline = Instant::now() + DRAIN_MAX;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::data::{Organisation, connect, failed};
 use crate::result::{Delay, Freshness};
-use crate::system::site::Site;
+use crate::system::Site;
 
 /// Later than this a change counts as never seen.
 const PATIENCE: Duration = Duration::from_secs(10);

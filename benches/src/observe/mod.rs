@@ -5,6 +5,7 @@ mod apportion;
 pub(crate) mod cpu;
 mod locks;
 mod meter;
+pub mod process;
 mod statements;
 mod states;
 

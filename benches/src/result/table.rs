@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use comfy_table::{CellAlignment, ContentArrangement, TableStyle};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
 
 /// Columns of a terminal at the most: longer cells go on below.
 const WIDTH: u16 = 160;
@@ -66,7 +66,7 @@ impl fmt::Display for Table {
             writeln!(f, "{}", self.title)?;
         }
         let mut table = comfy_table::Table::new();
-        table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
         table.set_header(&self.head).add_rows(&self.rows);
         for (place, column) in table.column_iter_mut().enumerate() {
             column.set_padding((2, 0));

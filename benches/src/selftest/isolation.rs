@@ -1,8 +1,8 @@
 //! V9 and V11: the right cause comes first in the ledger, and the isolation ladder rises.
 
-use schema::{DATABASE, Passwords};
+use schema::DATABASE;
 
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::Size;
 use crate::experiments::ladder::{Effort, Systems, replicate, result};
@@ -23,8 +23,6 @@ const CONTROL_MAX: f64 = 0.1;
 
 /// Two clusters with the product's database; the first has few buffers and connections, so that they are soon used up.
 pub struct Clusters {
-    passwords: Passwords,
-    _folder: tempfile::TempDir,
     first: FilledCluster,
     second: FilledCluster,
 }
@@ -32,16 +30,10 @@ pub struct Clusters {
 impl Clusters {
     /// Starts both.
     pub fn start() -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()
-            .map_err(|error| Failure::could_not_run(format!("No temporary folder can be made: {error}.")))?;
-        let passwords = Passwords::load(&folder.path().join("passwords"))
-            .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
         let few = ["shared_buffers = '16MB'", "max_connections = 40"].map(str::to_owned);
         Ok(Self {
-            first: FilledCluster::start(&passwords, SIZE, SEED, few.to_vec())?,
-            second: FilledCluster::start(&passwords, SIZE, SEED, vec![])?,
-            passwords,
-            _folder: folder,
+            first: FilledCluster::start(None, SIZE, SEED, few.to_vec())?,
+            second: FilledCluster::start(None, SIZE, SEED, vec![])?,
         })
     }
 
@@ -81,7 +73,7 @@ impl Clusters {
             .ok_or_else(|| Failure::could_not_run("S2 has no such ladder."))?;
         let systems = Systems {
             stage: Stage::new(self.first.url(), None, vec![])?,
-            other_database: copy(self.first.url(), &self.passwords, DATABASE, "govrnanza_copy")?,
+            other_database: copy(self.first.url(), DATABASE, "govrnanza_copy")?,
             other_cluster: self.second.url().to_owned(),
             redirect: &|_, _| Ok(()),
         };

@@ -27,6 +27,7 @@ mod rotation;
 mod scenario;
 mod secrets;
 mod sql;
+mod starting;
 mod stopped;
 mod support;
 mod target;

@@ -9,7 +9,7 @@ use crate::hashing;
 use crate::keys;
 use crate::model::new_password;
 use crate::settings::{Command, Settings};
-use crate::store::{OperatorMade, PgStore, Store};
+use crate::store::operators::{self, OperatorMade};
 
 /// Runs the command that the settings ask for, if they do.
 pub fn run(boot: &Boot<Settings>) -> Option<Result<(), StartError>> {
@@ -52,10 +52,9 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
         return Err(StartError::Usage(all.join("; ")));
     }
     let failed = |error: kit::Error| StartError::Failed(format!("the operator can't be made: {error}"));
-    let hash = hashing::hash(password.as_bytes()).map_err(failed)?;
-    let store = PgStore::new(boot.db(), boot.settings().password_max_age());
+    let hash = hashing::hash(password.as_bytes(), boot.settings().password_max_age()).map_err(failed)?;
     let meta = Meta::of_job("create-operator", &boot.clock());
-    match store.create_operator(&meta, email, &hash).map_err(failed)? {
+    match boot.db().write(|c| operators::create(c, &meta, email, &hash)).map_err(failed)? {
         OperatorMade::Created => println!("{email} is an operator now"),
         OperatorMade::Present => {
             println!("{email} is an operator already; the password stays as it was")

@@ -1,13 +1,14 @@
 //! Passwords: Argon2id on threads of its own, so that neither the event loop nor a database transaction ever waits for one.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use chrono::{DateTime, TimeDelta, Utc};
 use kit::Error;
+use kit::clients::{AtOnce, Place};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 
@@ -21,43 +22,31 @@ struct Job {
     /// None: make a hash. Some: compare with it.
     expected: Option<String>,
     answer: oneshot::Sender<Result<Outcome, Error>>,
-    _turn: Turn,
-}
-
-/// How many jobs each client has waiting or at work.
-type Waiting = Arc<Mutex<HashMap<String, usize>>>;
-
-/// One of a client's jobs, counted until it is dropped.
-struct Turn {
-    waiting: Waiting,
-    client: String,
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(jobs) = waiting.get_mut(&self.client) {
-            *jobs -= 1;
-            if *jobs == 0 {
-                waiting.remove(&self.client);
-            }
-        }
-    }
+    /// Counted among its client's until it is done.
+    _place: Place,
 }
 
 enum Outcome {
-    Hash(Hash),
+    Hash(String),
     Matches(bool),
 }
 
-/// A password's hash, a PHC string. Not `Debug`: it belongs into no log.
+/// A new password's hash, a PHC string, and how long the password is enough. Not `Debug`: it belongs into no log.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hash(String);
+pub struct Hash {
+    text: String,
+    max_age: TimeDelta,
+}
 
 impl Hash {
     /// As the database keeps it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// When the password stops to be enough, if it is written now.
+    pub fn expires_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        now + self.max_age
     }
 }
 
@@ -66,16 +55,19 @@ impl Hash {
 #[derive(Clone)]
 pub struct Hasher {
     queue: SyncSender<Job>,
-    waiting: Waiting,
+    /// Jobs that wait or are at work, by client.
+    waiting: AtOnce,
     /// Jobs one client may have here; 0: as many as there is room for.
     per_client: usize,
+    /// How long a new password is enough.
+    max_age: TimeDelta,
     /// The hash of a password nobody knows: comparing with it takes as long as with a real one.
     nobody: Arc<str>,
 }
 
 impl Hasher {
     /// Starts the threads; `waiting_max` jobs may wait for them, `per_client` of one client. They end with the last clone.
-    pub fn start(waiting_max: usize, per_client: usize) -> Result<Self, Error> {
+    pub fn start(waiting_max: usize, per_client: usize, max_age: TimeDelta) -> Result<Self, Error> {
         let (queue, jobs) = sync_channel(waiting_max);
         let jobs = Arc::new(Mutex::new(jobs));
         for number in 0..THREADS {
@@ -87,14 +79,14 @@ impl Hasher {
         }
         let mut unknown = [0; 32];
         SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;
-        let Hash(nobody) = hash(&unknown)?;
-        Ok(Self { queue, waiting: Waiting::default(), per_client, nobody: nobody.into() })
+        let nobody = Memory::default().hash(&unknown)?.into();
+        Ok(Self { queue, waiting: AtOnce::default(), per_client, max_age, nobody })
     }
 
     /// The hash of a new password, for this client: an address, or a login.
     pub async fn hash(&self, client: &str, password: &str) -> Result<Hash, Error> {
         match self.ask(client, password, None).await? {
-            Outcome::Hash(hash) => Ok(hash),
+            Outcome::Hash(text) => Ok(Hash { text, max_age: self.max_age }),
             Outcome::Matches(_) => Err(Error::internal("asked for a hash, got a comparison")),
         }
     }
@@ -111,22 +103,11 @@ impl Hasher {
 
     async fn ask(&self, client: &str, password: &str, expected: Option<String>) -> Result<Outcome, Error> {
         let refused = Error::TooMany { retry_after: RETRY_AFTER_S };
-        let turn = self.turn(client).ok_or_else(|| refused.clone())?;
+        let place = self.waiting.enter(client.to_owned(), self.per_client).ok_or_else(|| refused.clone())?;
         let (answer, answered) = oneshot::channel();
-        let job = Job { password: password.to_owned(), expected, answer, _turn: turn };
+        let job = Job { password: password.to_owned(), expected, answer, _place: place };
         self.queue.try_send(job).map_err(|_| refused)?;
         answered.await.map_err(|_| Error::internal("a hashing thread has gone"))?
-    }
-
-    /// One more of this client's, or none if it has as many as it may.
-    fn turn(&self, client: &str) -> Option<Turn> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let jobs = waiting.entry(client.to_owned()).or_default();
-        if self.per_client > 0 && *jobs >= self.per_client {
-            return None;
-        }
-        *jobs += 1;
-        Some(Turn { waiting: Arc::clone(&self.waiting), client: client.to_owned() })
     }
 }
 
@@ -135,7 +116,7 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     loop {
         let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = next else { return };
-        // Who has hung up meanwhile costs nothing.
+        // A client that has gone meanwhile costs nothing.
         if job.answer.is_closed() {
             continue;
         }
@@ -143,19 +124,19 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
             None => memory.hash(job.password.as_bytes()).map(Outcome::Hash),
             Some(expected) => memory.compare(job.password.as_bytes(), expected).map(Outcome::Matches),
         };
-        // An error here means that the client has gone: nobody to tell.
+        // An error here means that the client has gone.
         let _ = job.answer.send(outcome);
     }
 }
 
-/// What hashes are made with: OWASP's first choice for Argon2id but one: 19 MiB, two passes, one lane.
+/// What hashes are made with: OWASP's second choice for Argon2id: 19 MiB, two passes, one lane.
 fn params() -> Result<Params, Error> {
     Params::new(19 * 1024, 2, 1, None).map_err(Error::internal)
 }
 
 /// Hashes on the current thread: for commands, which serve nobody meanwhile.
-pub fn hash(password: &[u8]) -> Result<Hash, Error> {
-    Memory::default().hash(password)
+pub fn hash(password: &[u8], max_age: TimeDelta) -> Result<Hash, Error> {
+    Ok(Hash { text: Memory::default().hash(password)?, max_age })
 }
 
 /// The memory that Argon2 works in, kept from one password to the next: asked for anew each time, the allocator scatters
@@ -164,7 +145,7 @@ pub fn hash(password: &[u8]) -> Result<Hash, Error> {
 struct Memory(Vec<Block>);
 
 impl Memory {
-    fn hash(&mut self, password: &[u8]) -> Result<Hash, Error> {
+    fn hash(&mut self, password: &[u8]) -> Result<String, Error> {
         let mut random = [0; 16];
         SystemRandom::new().fill(&mut random).map_err(Error::internal)?;
         let salt = SaltString::encode_b64(&random).map_err(Error::internal)?;
@@ -180,7 +161,7 @@ impl Memory {
                 salt.as_salt(),
             )?),
         };
-        Ok(Hash(made.to_string()))
+        Ok(made.to_string())
     }
 
     /// The parameters are the stored hash's own, so hashes outlive a change of ours.

@@ -33,7 +33,6 @@ use crate::hashing::Hasher;
 use crate::keys::BodySecret;
 use crate::sign_in::SignIn;
 use crate::sign_up::SignUp;
-use crate::store::{PgStore, Store};
 
 /// The service.
 pub struct Account;
@@ -51,9 +50,8 @@ impl Service for Account {
         let keys = keys::parse(pem.ok_or_else(|| usage("is missing"))?).map_err(|error| usage(&error))?;
         let first = keys.first().ok_or_else(|| usage("holds no key"))?.clone();
         let waiting = usize::try_from(settings.hash_queue_max).unwrap_or(usize::MAX);
-        let hasher = Hasher::start(waiting, settings.hash_queue_per_client)
+        let hasher = Hasher::start(waiting, settings.hash_queue_per_client, settings.password_max_age())
             .map_err(|error| StartError::Failed(error.to_string()))?;
-        let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db(), settings.password_max_age()));
         let secret = Arc::new(BodySecret::of(&first));
         let sign_in =
             Arc::new(SignIn::new(hasher.clone(), settings.limits(), first, boot.issuer(), settings.token_lifetime_s));
@@ -62,15 +60,9 @@ impl Service for Account {
         let routes = routes().ready(probes()).ready_if(move || {
             if ready.is_ready() { Ok(()) } else { Err("the signing keys are not published yet".into()) }
         });
-        let routes = jobs::add(routes, &store, &boot.clock(), &keys, &sign_in);
-        let organisations = Batch::of(&store, Store::find_organisations);
-        Ok(routes
-            .data(organisations)
-            .data(store)
-            .data(secret)
-            .data(Arc::new(hasher))
-            .data(sign_in)
-            .data(Arc::new(sign_up)))
+        let routes = jobs::add(routes, &boot.db(), &boot.clock(), &keys, &sign_in);
+        let organisations = Batch::of(boot.db(), store::organisations::find_all);
+        Ok(routes.data(organisations).data(secret).data(Arc::new(hasher)).data(sign_in).data(Arc::new(sign_up)))
     }
 
     fn command(boot: &Boot<Settings>) -> Option<Result<(), StartError>> {

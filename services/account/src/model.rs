@@ -6,10 +6,10 @@ mod plan_patch;
 mod plans;
 mod sessions;
 
-pub use logins::{Login, LoginPatch, LoginRow, NewLogin, PasswordChange};
-pub use organisations::{NewOrganisation, Organisation, OrganisationPatch, OrganisationRow};
+pub use logins::{Login, LoginPatch, NewLogin, PasswordChange};
+pub use organisations::{NewOrganisation, Organisation, OrganisationPatch};
 pub use plan_patch::PlanPatch;
-pub use plans::{NewPlan, Plan, PlanRow};
+pub use plans::{NewPlan, Plan};
 pub use sessions::{Credentials, Jwks, Session};
 
 use kit::Invalid;
@@ -25,20 +25,10 @@ pub(crate) fn new_password(invalid: &mut Invalid, field: &str, password: &str) {
     }
 }
 
-/// A password as somebody claims it: no rules, which would tell what passwords here look like, but an end.
+/// A password that is only checked: no rules, which would show what passwords look like, but a greatest length.
 fn claimed_password(invalid: &mut Invalid, field: &str, password: &str) {
     let length = password.chars().count();
     invalid.require((1..=1000).contains(&length), field, "out_of_range", "must have 1 to 1000 characters");
-}
-
-/// Tells `"field": null` (`Some(None)`) from a field that isn't there (`None`, by `#[serde(default)]`).
-fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(value).map(Some)
-}
-
-/// A field that may be absent, but not null: null would read as absent otherwise, and be silently ignored.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
 }
 
 /// A field that may be null, but not absent: without this serde takes a missing `Option` as null.

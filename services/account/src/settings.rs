@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use clap::{Args, Subcommand};
 
-use crate::store::Limits;
+use crate::store::sign_in::Limits;
 
 /// Flags, each with its variable. Not `Debug`: one is secret.
 #[derive(Args, Clone)]

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix_web::web::Data;
 use chrono::{DateTime, Utc};
+use diesel::PgConnection;
 use jsonwebtoken::{Algorithm, Header};
 use kit::auth::{AUDIENCE, Claims, Scope};
 use kit::error::Busy;
@@ -12,10 +12,10 @@ use kit::{Ctx, Error, Meta, call};
 
 use crate::hashing::{Hash, Hasher};
 use crate::keys::SigningKey;
-use crate::model::{Credentials, LoginRow, PasswordChange, Session};
-use crate::store::{Attempts, Limits, Seen, Store, Subjects};
+use crate::model::{Credentials, Login, PasswordChange, Session};
+use crate::store::sign_in::{self, Attempts, Limits, Seen, Subjects};
 
-/// Everything that signing in needs besides the store.
+/// Everything that signing in needs besides the database.
 pub struct SignIn {
     hasher: Hasher,
     limits: Limits,
@@ -32,7 +32,7 @@ impl SignIn {
         Self { hasher, limits, key, issuer: issuer.to_owned(), lifetime_s, published: AtomicBool::new(false) }
     }
 
-    /// The public key stands in the database.
+    /// Says that the public key is in the database.
     pub fn key_is_published(&self) {
         self.published.store(true, Ordering::SeqCst);
     }
@@ -43,24 +43,18 @@ impl SignIn {
     }
 
     /// A session for who knows the password. The answer is the same, after the same work, whether the e-mail exists or not.
-    pub async fn session(
-        &self,
-        ctx: &Ctx,
-        store: &Data<dyn Store>,
-        address: String,
-        credentials: Credentials,
-    ) -> Result<Session, Error> {
+    pub async fn session(&self, ctx: &Ctx, address: String, credentials: Credentials) -> Result<Session, Error> {
         let now = ctx.now();
         let subjects = Subjects::new(&credentials.email, &address);
         let (email, of) = (credentials.email, subjects.clone());
-        let attempts = call::read(ctx, store, move |store| store.find_by_email(&email, &of, now)).await?;
-        let seen = self.prove(ctx, store, &address, subjects, attempts, &credentials.password).await?;
+        let attempts = call::read(ctx, move |c| sign_in::find_by_email(c, &email, &of, now)).await?;
+        let seen = self.prove(ctx, &address, subjects, attempts, &credentials.password).await?;
         let seen = seen.ok_or(Error::WrongCredentials)?;
         match &credentials.new_password {
             Some(new) => {
                 let meta = Meta { actor: Some(seen.login.id), ..ctx.meta() };
                 let hash = self.hasher.hash(&address, new).await?;
-                if !replace(ctx, store, meta, &seen, hash).await? {
+                if !replace(ctx, meta, &seen, hash).await? {
                     return Err(Error::WrongCredentials);
                 }
             }
@@ -77,29 +71,27 @@ impl SignIn {
     pub async fn change_password(
         &self,
         ctx: &Ctx,
-        store: &Data<dyn Store>,
         id: LoginId,
         address: String,
         change: &PasswordChange,
     ) -> Result<(), Error> {
         let (now, client) = (ctx.now(), id.to_string());
-        let found = call::read(ctx, store, move |store| store.find_by_id(id, &address, now)).await?;
+        let found = call::read(ctx, move |c| sign_in::find_by_id(c, id, &address, now)).await?;
         let (subjects, attempts) = found;
         // The token lives on for up to an hour after its login has gone.
         if attempts.seen.as_ref().is_none_or(|seen| seen.login.disabled_at.is_some()) {
             return Err(Error::Unauthorized);
         }
         let wrong = || Error::invalid("current", "wrong_password", "is not the current password");
-        let seen = self.prove(ctx, store, &client, subjects, attempts, &change.current).await?.ok_or_else(wrong)?;
+        let seen = self.prove(ctx, &client, subjects, attempts, &change.current).await?.ok_or_else(wrong)?;
         let hash = self.hasher.hash(&client, &change.new).await?;
-        if replace(ctx, store, ctx.meta(), &seen, hash).await? { Ok(()) } else { Err(wrong()) }
+        if replace(ctx, ctx.meta(), &seen, hash).await? { Ok(()) } else { Err(wrong()) }
     }
 
     /// The login if the password is its own and it isn't disabled; a failure is counted, too many of them are a 429.
     async fn prove(
         &self,
         ctx: &Ctx,
-        store: &Data<dyn Store>,
         client: &str,
         subjects: Subjects,
         attempts: Attempts,
@@ -111,13 +103,16 @@ impl SignIn {
         let right = self.hasher.matches(client, password, known).await?;
         let seen = attempts.seen.filter(|seen| right && seen.login.disabled_at.is_none());
         match &seen {
-            Some(_) => call::write(ctx, store, move |store| store.admit(&subjects, &limits, now)).await?,
-            None => call::write(ctx, store, move |store| store.count_failure(&subjects, &limits, now)).await?,
+            Some(_) => call::write(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
+            None => {
+                let count = move |c: &mut PgConnection| sign_in::count_failure(c, &subjects, &limits, now);
+                call::write(ctx, count).await?.within(&limits, 1, now)?;
+            }
         }
         Ok(seen)
     }
 
-    fn sign(&self, login: &LoginRow, now: DateTime<Utc>) -> Result<Session, Error> {
+    fn sign(&self, login: &Login, now: DateTime<Utc>) -> Result<Session, Error> {
         if !self.is_ready() {
             return Err(Error::Busy(Busy::Closed));
         }
@@ -143,14 +138,12 @@ impl SignIn {
 }
 
 /// False if the password is another one by now.
-async fn replace(ctx: &Ctx, store: &Data<dyn Store>, meta: Meta, seen: &Seen, hash: Hash) -> Result<bool, Error> {
+async fn replace(ctx: &Ctx, meta: Meta, seen: &Seen, hash: Hash) -> Result<bool, Error> {
     let (id, old) = (seen.login.id, seen.hash.clone());
-    call::write(ctx, store, move |store| store.set_password(&meta, id, &old, &hash)).await
+    call::write(ctx, move |c| sign_in::set_password(c, &meta, id, &old, &hash)).await
 }
 
 fn scope(text: &str) -> Result<Scope, Error> {
-    [Scope::Member, Scope::Admin, Scope::Operator]
-        .into_iter()
-        .find(|scope| scope.as_str() == text)
-        .ok_or_else(|| Error::internal(format!("a login of the unknown scope {text}")))
+    let known = Scope::ALL.iter().find(|scope| scope.as_str() == text);
+    known.copied().ok_or_else(|| Error::internal(format!("a login of the unknown scope {text}")))
 }

@@ -1,4 +1,4 @@
-//! Signing up: the one thing that anybody may make. It is paid for with an address's patience.
+//! Signing up: the one request that creates something without a token, so each address has a limit.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::hashing::{Hash, Hasher};
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// What a sign-up needs besides the store.
+/// What a sign-up needs besides the database.
 pub struct SignUp {
     hasher: Hasher,
     limit: Limit<String>,

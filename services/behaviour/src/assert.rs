@@ -1,14 +1,50 @@
-//! Assertions that many cases share.
+//! Assertions that many cases share: they panic with the evidence.
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::http::{Api, Response};
+use crate::http::{Api, Call, Response};
 
 /// The base of every problem type.
 pub const PROBLEMS: &str = "https://govrnanza.example/problems/";
+
+impl Call {
+    /// Sends the request; panics only when no answer comes at all.
+    #[track_caller]
+    pub fn send(self) -> Response {
+        self.try_send().unwrap_or_else(|why| panic!("{why}"))
+    }
+}
+
+impl Response {
+    /// Panics, showing the answer, unless the status is this one.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "expected {status}: {}", self.describe());
+        self
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("not JSON ({why}): {}", self.describe()))
+    }
+
+    /// The ETag, as it is to be sent back in `If-Match`.
+    #[track_caller]
+    pub fn etag(&self) -> String {
+        self.header("etag").unwrap_or_else(|| panic!("no ETag: {}", self.describe())).to_owned()
+    }
+
+    /// `id` of the resource in the body.
+    #[track_caller]
+    pub fn id(&self) -> Uuid {
+        self.find_id().unwrap_or_else(|why| panic!("{why}"))
+    }
+}
 
 /// Panics unless the answer is a complete problem of this status; returns it.
 #[track_caller]
@@ -66,6 +102,15 @@ pub fn complete_problem(response: &Response) -> Value {
 #[track_caller]
 pub fn same(left: &Value, right: &Value) {
     assert_eq!(left, right, "\n left: {left:#}\nright: {right:#}");
+}
+
+/// Panics unless the JSON object has these members and no others; names those that are missing and those that are too many.
+#[track_caller]
+pub fn has_members(object: &Value, expected: &[&str]) {
+    let found = keys(object);
+    let missing: Vec<_> = expected.iter().filter(|name| found.iter().all(|other| other != *name)).collect();
+    let more: Vec<_> = found.iter().filter(|name| !expected.contains(&name.as_str())).collect();
+    assert!(missing.is_empty() && more.is_empty(), "missing members: {missing:?}, unknown ones: {more:?}: {object}");
 }
 
 /// The keys of a JSON object, sorted.

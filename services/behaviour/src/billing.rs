@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use crate::assert::{names_field, pages, problem, problem_of};
 use crate::http::Response;
-use crate::world::{Case, Tenant, World};
-use cards::{put, token};
+use crate::world::{Case, World};
+use cards::{get, put, token};
 
 /// All cases.
 pub fn suite() -> Vec<Case> {
@@ -26,11 +26,6 @@ const CASES: &[Case] = &[
     Case { name: "runs: only operators see them", run: operators },
     Case { name: "standing: active at first, and as it is set", run: standing },
 ];
-
-fn get(world: &World, tenant: &Tenant, rest: &str) -> Response {
-    let call = world.billing().get(&tenant.path(rest));
-    call.token(&tenant.member_token).send()
-}
 
 fn fixed_usage(world: &World) {
     for (plan, price) in [("free", 0), ("team", 4900), ("enterprise", 99900)] {

@@ -1,14 +1,40 @@
-//! A plain HTTP client for assertions: every status is an answer, never an error.
+//! The client of the contract: every status is an answer, and only a missing answer is an error. Nothing here panics.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use uuid::Uuid;
 
-/// Sends requests for assertions; cheap to clone, usable from many threads.
+pub use crate::response::{Failed, Response};
+
+/// Headers for a token, given the organisation that the path names.
+type Authorize = dyn Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync;
+/// Called with method, URL and status of every answer; status 0: none came.
+type Observe = dyn Fn(&str, &str, u16) + Send + Sync;
+
+/// Sends requests; cheap to clone, usable from many threads.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
+    authorize: Arc<Authorize>,
+    observe: Option<Arc<Observe>>,
+}
+
+/// How long a request is repeated.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// While the service says that it is busy: 429, 503.
+    pub busy: Duration,
+    /// While no answer comes at all.
+    pub absent: Duration,
+}
+
+/// A caller that makes many things at once is limited at times (429), and tries again; a service that is away is an error at once.
+impl Default for Patience {
+    fn default() -> Self {
+        Self { busy: Duration::from_secs(120), absent: Duration::ZERO }
+    }
 }
 
 impl Default for Client {
@@ -20,6 +46,11 @@ impl Default for Client {
 impl Client {
     /// A client that follows no redirect, asks no proxy and gives up after a minute.
     pub fn new() -> Self {
+        Self::with_timeout(Duration::from_secs(60))
+    }
+
+    /// The same, but an answer is waited for this long.
+    pub fn with_timeout(timeout: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
@@ -30,14 +61,33 @@ impl Client {
             .max_idle_connections(512)
             // Younger than any server's keep-alive, so that no request meets a connection that is being closed.
             .max_idle_age(Duration::from_secs(2))
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_global(Some(timeout))
             .build();
-        Self { agent: config.new_agent() }
+        let bearer = |token: &str, _: Option<&str>| vec![("authorization".to_owned(), format!("Bearer {token}"))];
+        Self { agent: config.new_agent(), authorize: Arc::new(bearer), observe: None }
+    }
+
+    /// With other headers than `Authorization: Bearer …` for a token, given the organisation that the path names.
+    #[must_use]
+    pub fn authorized(
+        mut self,
+        headers: impl Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync + 'static,
+    ) -> Self {
+        self.authorize = Arc::new(headers);
+        self
+    }
+
+    /// Calls this with every answer: method, URL, status; status 0 where none came.
+    #[must_use]
+    pub fn observed(mut self, observe: impl Fn(&str, &str, u16) + Send + Sync + 'static) -> Self {
+        self.observe = Some(Arc::new(observe));
+        self
     }
 
     /// The service at this base URL (`http://127.0.0.1:8103`).
     pub fn api(&self, base: &str) -> Api {
-        Api { client: self.clone(), base: base.trim_end_matches('/').to_owned() }
+        let base = base.trim_end_matches('/').to_owned();
+        Api { client: self.clone(), writes: base.clone(), base }
     }
 }
 
@@ -46,9 +96,16 @@ impl Client {
 pub struct Api {
     client: Client,
     base: String,
+    writes: String,
 }
 
 impl Api {
+    /// Everything but GET goes to this base URL: for a service that only answers reads.
+    #[must_use]
+    pub fn writing_to(self, base: &str) -> Self {
+        Self { writes: base.trim_end_matches('/').to_owned(), ..self }
+    }
+
     /// The base URL, without a slash at its end.
     pub fn base(&self) -> &str {
         &self.base
@@ -64,7 +121,7 @@ impl Api {
         Call {
             client: self.client.clone(),
             method: method.to_owned(),
-            url: format!("{}{path}", self.base),
+            url: format!("{}{path}", if method == "GET" { &self.base } else { &self.writes }),
             headers: Vec::new(),
             body: None,
         }
@@ -114,8 +171,12 @@ pub struct Call {
 
 impl Call {
     /// With this bearer token.
-    pub fn token(self, token: &str) -> Self {
-        self.header("authorization", &format!("Bearer {token}"))
+    pub fn token(mut self, token: &str) -> Self {
+        let path = self.url.split_once("/organisations/").map(|(_, rest)| rest);
+        let organisation = path.and_then(|path| path.split(['/', '?']).next());
+        let headers = (self.client.authorize)(token, organisation);
+        self.headers.extend(headers);
+        self
     }
 
     /// With `If-Match`, the ETag exactly as a response gave it.
@@ -126,6 +187,11 @@ impl Call {
     /// With `Idempotency-Key`.
     pub fn idempotency_key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
+    }
+
+    /// With all these headers.
+    pub fn headers<'a>(self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        headers.into_iter().fold(self, |call, (name, value)| call.header(name, value))
     }
 
     /// With any header.
@@ -152,36 +218,56 @@ impl Call {
         self.header("content-type", content_type)
     }
 
-    /// Sends the request; panics only when no answer comes at all.
-    pub fn send(self) -> Response {
-        let what = format!("{} {}", self.method, self.url);
-        self.try_send().unwrap_or_else(|why| panic!("{what}: no answer: {why}"))
+    /// Sends the request; an error is a missing answer, never a status.
+    pub fn try_send(self) -> Result<Response, Failed> {
+        let answer = self.once();
+        if let Some(observe) = &self.client.observe {
+            observe(&self.method, &self.url, answer.as_ref().map_or(0, |answer| answer.status));
+        }
+        let origin = self.url.find("/api/").map_or(self.url.as_str(), |end| &self.url[..end]);
+        answer.map_err(|why| Failed::NoAnswer(format!("{origin} doesn't answer: {why}")))
     }
 
-    /// Sends the request; an error is a missing answer, never a status.
-    pub fn try_send(self) -> Result<Response, String> {
+    /// Sends the request until the answer is neither 429 nor 503, or until there is no patience left.
+    ///
+    /// A POST carries one `Idempotency-Key` in all its repetitions: what was done though its answer got lost is not done
+    /// twice.
+    pub fn send_patiently(mut self, patience: Patience) -> Result<Response, Failed> {
+        if self.method == "POST" && self.headers.iter().all(|(name, _)| name != "idempotency-key") {
+            self = self.idempotency_key(&Uuid::now_v7().to_string());
+        }
+        let started = Instant::now();
+        loop {
+            let pause = match self.clone().try_send() {
+                Ok(answer) if matches!(answer.status, 429 | 503) && started.elapsed() < patience.busy => {
+                    let seconds = answer.header("retry-after").and_then(|text| text.parse().ok());
+                    Duration::from_secs(seconds.unwrap_or(1).clamp(1, 30))
+                }
+                Err(_) if started.elapsed() < patience.absent => Duration::from_millis(250),
+                ended => return ended,
+            };
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn once(&self) -> Result<Response, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let answer = match self.body {
-            Some(body) => self.client.agent.run(request.body(body).map_err(text)?),
-            None => self.client.agent.run(request.body(()).map_err(text)?),
+        let mut answer = match &self.body {
+            Some(body) => self.client.agent.run(request.body(body.as_slice())?)?,
+            None => self.client.agent.run(request.body(())?)?,
         };
-        let mut answer = answer.map_err(text)?;
         let headers = answer
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().map_err(text)?;
-        Ok(Response { method: self.method, url: self.url, status, headers, body })
+        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec()?;
+        Ok(Response { method: self.method.clone(), url: self.url.clone(), status, headers, body })
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 /// Percent-encodes everything but unreserved characters.
@@ -194,65 +280,4 @@ pub fn encode(text: &str) -> String {
         }
     }
     encoded
-}
-
-/// An answer, of whatever status.
-#[derive(Debug, Clone)]
-pub struct Response {
-    /// The request's method.
-    pub method: String,
-    /// The request's URL.
-    pub url: String,
-    /// The status.
-    pub status: u16,
-    /// All headers, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// The body's bytes.
-    pub body: Vec<u8>,
-}
-
-impl Response {
-    /// A header by its name in lower case.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Panics, showing the answer, unless the status is this one.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "expected {status}: {}", self.describe());
-        self
-    }
-
-    /// The body as JSON.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|why| panic!("not JSON ({why}): {}", self.describe()))
-    }
-
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The ETag, as it is to be sent back in `If-Match`.
-    #[track_caller]
-    pub fn etag(&self) -> String {
-        self.header("etag").unwrap_or_else(|| panic!("no ETag: {}", self.describe())).to_owned()
-    }
-
-    /// `id` of the resource in the body.
-    #[track_caller]
-    pub fn id(&self) -> Uuid {
-        let body = self.json();
-        let id = body["id"].as_str().unwrap_or_else(|| panic!("no id: {}", self.describe()));
-        id.parse().unwrap_or_else(|why| panic!("id {id:?} is no UUID ({why}): {}", self.describe()))
-    }
-
-    /// Request line, status and body, for messages.
-    pub fn describe(&self) -> String {
-        let text = self.text();
-        let short: String = text.chars().take(2000).collect();
-        format!("{} {} → {} {short}", self.method, self.url, self.status)
-    }
 }

@@ -1,10 +1,12 @@
-//! The HTTP contract as assertions over base URLs.
+//! The contract: a client for it, a maker of tenants, and what it promises as assertions over base URLs.
 //!
-//! Nothing here knows how the services are built: a comparator with another architecture points [`World`] at its own
-//! URLs and must pass the same assertions. What HTTP alone cannot reach (a frozen organisation without a year of
-//! invoices) comes from a [`Fixture`], which the tests of each service implement on their database.
+//! Nothing here knows how the services are built: another architecture points [`World`] at its own URLs and must pass
+//! the same assertions. What HTTP alone cannot reach (a frozen organisation without a year of invoices) comes from a
+//! [`Fixture`], which the tests of each service implement on their database.
 //!
-//! * a module per service with `suite()`: its behaviour, as [`Case`]s
+//! * [`http`]: the client; whatever is answered is an answer. [`assert`] adds the forms that panic
+//! * [`Session`]: signs up, logs in, makes people and places
+//! * [`cases`]: every behaviour of every service, as [`Case`]s; a module per service has them as `suite()`
 //! * [`table`]: what holds for every operation of a contract, driven by the service's own `/openapi.json`
 
 #![expect(
@@ -21,11 +23,18 @@ mod http_fixture;
 pub mod notification;
 pub mod profile;
 pub mod registry;
+mod response;
+mod services;
+mod session;
+mod suites;
 pub mod table;
 mod world;
 
-pub use http::{Api, Call, Response};
+pub use http::{Api, Call, Client, Failed, Patience, Response};
 pub use http_fixture::HttpFixture;
-pub use world::{Case, Fixture, Tenant, Urls, World, run};
+pub use services::{Services, Urls};
+pub use session::{PASSWORD, Session, token, unique};
+pub use suites::cases;
+pub use world::{Case, Fixture, Tenant, World, run};
 
 pub use serde_json::{Value, json};

@@ -1,23 +1,12 @@
-//! Profile: people and when they want to be told.
+//! Profile: people and their notification settings.
 
 mod people;
 mod rules;
 mod settings;
 
-use serde_json::{Value, json};
-
-use crate::http::Response;
-use crate::world::{Case, Tenant, World};
+use crate::world::Case;
 
 /// All cases.
 pub fn suite() -> Vec<Case> {
     [people::CASES, rules::CASES, settings::CASES].concat()
-}
-
-fn new(name: &str, email: &str) -> Value {
-    json!({"name": name, "jobTitle": "Analyst", "email": email, "timeZone": "Europe/Zurich"})
-}
-
-fn create(world: &World, tenant: &Tenant, body: &Value) -> Response {
-    world.profile().post(&tenant.path("/profiles")).token(&tenant.admin_token).json(body).send()
 }

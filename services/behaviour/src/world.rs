@@ -1,54 +1,37 @@
-//! What a suite runs in: where the services are, and who there is.
+//! What a suite runs in: the services, and who there is.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 use uuid::Uuid;
 
-use crate::http::{Api, Client};
-
-/// Base URLs of the services that take part; the others are not called.
-#[derive(Debug, Clone, Default)]
-pub struct Urls {
-    /// Account's.
-    pub account: Option<String>,
-    /// Profile's.
-    pub profile: Option<String>,
-    /// Registry's.
-    pub registry: Option<String>,
-    /// Billing's.
-    pub billing: Option<String>,
-    /// Notification's.
-    pub notification: Option<String>,
-}
+use crate::http::Api;
+use crate::services::{Services, Urls};
 
 /// The services and the means to populate them.
 pub struct World {
-    /// Where the services are.
-    pub urls: Urls,
+    /// The services.
+    pub services: Services,
     /// Who makes tenants and people.
     pub fixture: Box<dyn Fixture>,
-    /// The client all calls go through.
-    pub client: Client,
 }
 
 impl World {
-    /// A world of these services, populated by this fixture.
+    /// A world of services at these URLs, populated by this fixture.
     pub fn new(urls: Urls, fixture: impl Fixture + 'static) -> Self {
-        Self { urls, fixture: Box::new(fixture), client: Client::new() }
+        Self::over(Services::new(urls), fixture)
     }
 
-    /// A service by its name; panics if it does not take part.
+    /// A world of these services, populated by this fixture.
+    pub fn over(services: Services, fixture: impl Fixture + 'static) -> Self {
+        Self { services, fixture: Box::new(fixture) }
+    }
+
+    /// A service by its name; panics if it takes no part.
     #[track_caller]
     pub fn service(&self, name: &str) -> Api {
-        let url = match name {
-            "account" => &self.urls.account,
-            "profile" => &self.urls.profile,
-            "registry" => &self.urls.registry,
-            "billing" => &self.urls.billing,
-            "notification" => &self.urls.notification,
-            _ => panic!("no service is called {name}"),
-        };
-        self.client.api(url.as_deref().unwrap_or_else(|| panic!("{name} takes no part in this world")))
+        self.services.api(name).unwrap_or_else(|why| panic!("{why}"))
     }
 
     /// Account.
@@ -135,6 +118,13 @@ pub trait Fixture: Send + Sync {
 
     /// Sets how an organisation stands with its invoices: `active`, `overdue` or `frozen`.
     fn set_standing(&self, org: Uuid, standing: &str);
+
+    /// A frozen organisation and the token of one of its logins, where there can be one.
+    fn frozen(&self) -> Option<(Uuid, String)> {
+        let tenant = self.can_set_standing().then(|| self.tenant("team"))?;
+        self.set_standing(tenant.org, "frozen");
+        Some((tenant.org, tenant.member_token))
+    }
 }
 
 /// One behaviour: a name and assertions that panic where it is not shown.
@@ -146,16 +136,51 @@ pub struct Case {
     pub run: fn(&World),
 }
 
+thread_local! {
+    /// The panic of the case that runs on this thread; none: no case runs.
+    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+impl Case {
+    /// Runs the assertions; an error is the first that failed, and where it stands.
+    pub fn check(&self, world: &World) -> Result<(), String> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let before = take_hook();
+            set_hook(Box::new(move |panic| {
+                if !catch(panic) {
+                    before(panic);
+                }
+            }));
+        });
+        CAUGHT.set(Some(String::new()));
+        let result = catch_unwind(AssertUnwindSafe(|| (self.run)(world)));
+        let caught = CAUGHT.take().unwrap_or_default();
+        result.map_err(|_| caught)
+    }
+}
+
+/// Keeps the panic of a case as text, so that nothing is printed; false where it is not a case's.
+fn catch(panic: &PanicHookInfo<'_>) -> bool {
+    let text = || {
+        let place = panic.location().map_or_else(String::new, |place| format!(" ({}:{})", place.file(), place.line()));
+        format!("{}{place}", panic.payload_as_str().unwrap_or("an assertion failed"))
+    };
+    let keep = |caught: &mut Option<String>| caught.as_mut().map(|caught| *caught = text()).is_some();
+    CAUGHT.try_with(|caught| keep(&mut caught.borrow_mut())).unwrap_or(false)
+}
+
 /// Runs every case, also after one has failed, and panics with the names of those that did.
 pub fn run(world: &World, cases: &[Case]) {
-    let failed: Vec<&str> = cases
-        .iter()
-        .filter(|case| {
-            let failed = catch_unwind(AssertUnwindSafe(|| (case.run)(world))).is_err();
-            println!("{} {}", if failed { "FAILED" } else { "ok    " }, case.name);
-            failed
-        })
-        .map(|case| case.name)
-        .collect();
+    let mut failed = Vec::new();
+    for case in cases {
+        match case.check(world) {
+            Ok(()) => println!("ok     {}", case.name),
+            Err(why) => {
+                println!("FAILED {}: {why}", case.name);
+                failed.push(case.name);
+            }
+        }
+    }
     assert!(failed.is_empty(), "{} of {} cases failed: {failed:#?}", failed.len(), cases.len());
 }

@@ -1,28 +1,30 @@
-//! What follows from a failed charge, and when: days, as plain functions.
+//! What follows from a failed charge, and when: plain functions of times.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A failed charge is repeated so many days after the *first* failure; after the last of these the invoice is overdue.
 pub const RETRY_DAYS: [i64; 3] = [1, 3, 7];
 
-/// The days that are settings.
+/// The times that are settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Days {
-    /// From telling of a payment to charging it.
-    pub notice: i64,
-    /// From the first failure to the freeze.
-    pub freeze: i64,
+pub struct Terms {
+    /// Days from the notice of a payment to its first charge.
+    pub notice_days: i64,
+    /// Days from the first failure to the freeze.
+    pub freeze_days: i64,
+    /// How long the provider's answer is waited for before it is asked again; doubles each time.
+    pub ask_again: TimeDelta,
 }
 
-impl Days {
+impl Terms {
     /// When an invoice issued now is charged first.
     pub fn first_attempt(self, issued_at: DateTime<Utc>) -> DateTime<Utc> {
-        issued_at + TimeDelta::days(self.notice)
+        issued_at + TimeDelta::days(self.notice_days)
     }
 
     /// First failures up to this moment are past the grace period.
     pub fn grace_ended(self, now: DateTime<Utc>) -> DateTime<Utc> {
-        now - TimeDelta::days(self.freeze)
+        now - TimeDelta::days(self.freeze_days)
     }
 
     /// How an organisation stands whose overdue invoices failed first at these times.
@@ -59,7 +61,7 @@ impl Standing {
 
 /// When an invoice that failed first at `first` is charged next by itself, after a failure at `failed`; none: never again.
 ///
-/// Days that passed while nothing could be tried are not made up for: one attempt stands for all of them.
+/// Retry days that passed while nothing could be tried are not repeated: one attempt replaces all of them.
 pub fn next_attempt(first: DateTime<Utc>, failed: DateTime<Utc>) -> Option<DateTime<Utc>> {
     RETRY_DAYS.iter().map(|days| first + TimeDelta::days(*days)).find(|at| *at > failed)
 }
@@ -90,11 +92,11 @@ mod tests {
 
     #[test]
     fn frozen_from_the_last_moment_of_grace() {
-        let days = Days { notice: 3, freeze: 14 };
+        let terms = Terms { notice_days: 3, freeze_days: 14, ask_again: TimeDelta::seconds(15) };
         let first: DateTime<Utc> = "2026-11-04T00:10:00Z".parse().unwrap();
         let end = first + TimeDelta::days(14);
-        assert_eq!(days.standing(None, end), Standing::Active);
-        assert_eq!(days.standing(Some(first), end - TimeDelta::microseconds(1)), Standing::Overdue);
-        assert_eq!(days.standing(Some(first), end), Standing::Frozen);
+        assert_eq!(terms.standing(None, end), Standing::Active);
+        assert_eq!(terms.standing(Some(first), end - TimeDelta::microseconds(1)), Standing::Overdue);
+        assert_eq!(terms.standing(Some(first), end), Standing::Frozen);
     }
 }

@@ -1,19 +1,19 @@
 //! Wire: the list of endpoints, and one function for each.
 
-use std::sync::Arc;
-
 use actix_web::web::Data;
 use kit::auth::{Admin, Member, Operator};
 use kit::id::{InvoiceId, OrganisationId, RunId};
 use kit::{Answer, Ctx, Error, FieldError, Idempotency, Ids, IfMatch, Json, Page, Routes, call, reply};
 
+use crate::dunning::Terms;
 use crate::model::{NewPaymentMethod, NewRun};
-use crate::provider::{Card, Refused, Threads};
-use crate::store::{Begun, SCHEMA, Store, check_seen};
+use crate::provider::{Card, Provider, Refused};
+use crate::store::attempts::{self, Begun};
+use crate::store::{changes, invoices, outcomes, payment_methods, runs, standings};
+use crate::threads::Threads;
 use crate::work;
 
-type Db = Data<dyn Store>;
-type Provider = Data<Threads>;
+type Asking = Data<Threads<Provider>>;
 
 /// All endpoints of the contract.
 pub fn routes() -> Routes {
@@ -29,7 +29,7 @@ pub fn routes() -> Routes {
         .get("/billing-runs", list_runs)
         .get("/billing-runs/{id}", find_run)
         .get("/organisations/{org}/standing", find_standing)
-        .changes(SCHEMA)
+        .changes(changes::SCHEMA)
 }
 
 /// The provider is asked between two transactions, and the second looks again at what the first saw.
@@ -38,20 +38,14 @@ async fn set_payment_method(
     admin: Admin,
     seen: Result<IfMatch, Error>,
     body: Json<NewPaymentMethod>,
-    store: Db,
-    provider: Provider,
+    provider: Asking,
 ) -> Answer {
-    let (organisation, meta) = (admin.organisation, ctx.meta());
-    let seen = match seen {
-        Err(Error::PreconditionRequired) => None,
-        other => Some(other?),
-    };
-    let before = call::read(&ctx, &store, move |s| s.find_payment_method(organisation)).await?;
-    check_seen(before.as_ref(), seen)?;
-    let token = body.check()?.payment_method_token;
-    let customer = before.map(|card| card.customer_id);
+    let (organisation, meta, seen) = (admin.organisation, ctx.meta(), optional(seen)?);
+    let before = call::read(&ctx, move |c| payment_methods::find(c, organisation)).await?;
+    payment_methods::check_seen(before.as_ref(), seen)?;
+    let (token, customer) = (body.check()?.payment_method_token, before.map(|card| card.customer_id));
     let (customer, card) = provider.ask(move |provider| attach(provider, organisation, customer, &token)).await??;
-    let set = call::write(&ctx, &store, move |s| s.set_payment_method(organisation, seen, &customer, &card, &meta));
+    let set = call::write(&ctx, move |c| payment_methods::set(c, organisation, seen, &customer, &card, &meta));
     match set.await? {
         (method, true) => {
             reply::created(format!("/organisations/{organisation}/payment-method"), method.version, &method)
@@ -60,9 +54,17 @@ async fn set_payment_method(
     }
 }
 
+/// An `If-Match` that only the second card needs.
+fn optional(seen: Result<IfMatch, Error>) -> Result<Option<IfMatch>, Error> {
+    match seen {
+        Err(Error::PreconditionRequired) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
 /// Attaches a card at the provider, to the organisation's customer there or to a new one.
 fn attach(
-    provider: &crate::provider::Provider,
+    provider: &Provider,
     organisation: OrganisationId,
     customer: Option<String>,
     token: &str,
@@ -86,78 +88,72 @@ fn attach(
     }
 }
 
-async fn find_payment_method(ctx: Ctx, member: Member, store: Db) -> Answer {
-    let card = call::read(&ctx, &store, move |s| s.find_payment_method(member.organisation)).await?;
+async fn find_payment_method(ctx: Ctx, member: Member) -> Answer {
+    let card = call::read(&ctx, move |c| payment_methods::find(c, member.organisation)).await?;
     let method = card.ok_or(Error::NotFound)?.shown;
     reply::with_etag(method.version, &method)
 }
 
-/// Forgotten here first: a card that stays attached at the provider is used by nobody.
-async fn delete_payment_method(ctx: Ctx, admin: Admin, seen: IfMatch, store: Db, provider: Provider) -> Answer {
-    let card = call::write(&ctx, &store, move |s| s.delete_payment_method(admin.organisation, seen)).await?;
-    if let Err(error) = provider.ask(move |provider| provider.detach(&card.token)).await.and_then(|detached| detached) {
-        tracing::warn!(%error, "a card forgotten here stays attached at the payment provider");
+/// Deleted here first: a card that stays attached at the provider is never charged.
+async fn delete_payment_method(ctx: Ctx, admin: Admin, seen: IfMatch, provider: Asking) -> Answer {
+    let card = call::write(&ctx, move |c| payment_methods::delete(c, admin.organisation, seen)).await?;
+    if let Err(error) = provider.ask(move |provider| provider.detach(&card.token)).await.flatten() {
+        tracing::warn!(%error, "a card deleted here stays attached at the payment provider");
     }
     reply::no_content()
 }
 
-async fn find_usage(ctx: Ctx, member: Member, store: Db) -> Answer {
+async fn find_usage(ctx: Ctx, member: Member) -> Answer {
     let now = ctx.now();
-    reply::ok(&call::read(&ctx, &store, move |s| s.find_usage(member.organisation, now)).await?)
+    reply::ok(&call::read(&ctx, move |c| invoices::usage(c, member.organisation, now)).await?)
 }
 
-async fn list_invoices(ctx: Ctx, member: Member, page: Page, store: Db) -> Answer {
-    reply::page(&call::read(&ctx, &store, move |s| s.list_invoices(member.organisation, &page)).await?)
+async fn list_invoices(ctx: Ctx, member: Member, page: Page) -> Answer {
+    reply::page(&call::read(&ctx, move |c| invoices::list(c, member.organisation, &page)).await?)
 }
 
-async fn find_invoice(ctx: Ctx, _: Member, ids: Ids<(OrganisationId, InvoiceId)>, store: Db) -> Answer {
+async fn find_invoice(ctx: Ctx, _: Member, ids: Ids<(OrganisationId, InvoiceId)>) -> Answer {
     let (organisation, id) = ids.0;
-    let invoice = call::read(&ctx, &store, move |s| s.find_invoice(organisation, id)).await?;
+    let invoice = call::read(&ctx, move |c| invoices::find(c, organisation, id)).await?;
     reply::with_etag(invoice.version, &invoice)
 }
 
-/// Begun and committed, asked, ended: as the run does it, and with the same attempt where one is open.
+/// Begun and committed, asked for, ended: as a run does it, and with the same attempt where one is open.
 async fn create_payment(
     ctx: Ctx,
     _: Admin,
     ids: Ids<(OrganisationId, InvoiceId)>,
-    idempotency: Idempotency,
-    store: Db,
-    provider: Provider,
+    key: Idempotency,
+    terms: Data<Terms>,
+    provider: Asking,
 ) -> Answer {
-    let ((organisation, id), meta) = (ids.0, ctx.meta());
-    let (key, begun) = (idempotency.clone(), meta.clone());
-    let attempt = match call::write(&ctx, &store, move |s| s.begin_payment(organisation, id, &key, &begun)).await? {
+    let ((organisation, id), meta, terms) = (ids.0, ctx.meta(), **terms);
+    let (of, by) = (key.clone(), meta.clone());
+    let begin = call::write(&ctx, move |c| attempts::begin_payment(c, organisation, id, terms, &of, &by));
+    let attempt = match begin.await? {
         Begun::Before(reply) => return Ok(reply),
         Begun::Ask(attempt) => attempt,
     };
     let asked = attempt.clone();
     let outcome = provider.ask(move |provider| work::ask(provider, &asked)).await?;
-    call::write(&ctx, &store, move |s| s.end_payment(&attempt, &outcome, &idempotency, &meta)).await
+    call::write(&ctx, move |c| outcomes::end_payment(c, &attempt, &outcome, terms, &key, &meta)).await?
 }
 
-async fn create_run(ctx: Ctx, _: Operator, idempotency: Idempotency, body: Json<NewRun>, store: Db) -> Answer {
-    let meta = ctx.meta();
-    let period =
-        body.check()?.period().ok_or_else(|| Error::invalid("period", "invalid_format", "must be a month, YYYY-MM"))?;
-    call::write(&ctx, &store, move |s| s.create_run(period, &idempotency, &meta)).await
+async fn create_run(ctx: Ctx, _: Operator, key: Idempotency, body: Json<NewRun>) -> Answer {
+    let (meta, period) = (ctx.meta(), body.check()?.period()?);
+    call::write(&ctx, move |c| runs::create(c, period, &key, &meta)).await
 }
 
-async fn list_runs(ctx: Ctx, _: Operator, page: Page, store: Db) -> Answer {
-    reply::page(&call::read(&ctx, &store, move |s| s.list_runs(&page)).await?)
+async fn list_runs(ctx: Ctx, _: Operator, page: Page) -> Answer {
+    reply::page(&call::read(&ctx, move |c| runs::list(c, &page)).await?)
 }
 
-async fn find_run(ctx: Ctx, _: Operator, id: Ids<RunId>, store: Db) -> Answer {
-    let run = call::read(&ctx, &store, move |s| s.find_run(id.0)).await?;
+async fn find_run(ctx: Ctx, _: Operator, id: Ids<RunId>) -> Answer {
+    let run = call::read(&ctx, move |c| runs::find(c, id.0)).await?;
     reply::with_etag(run.version, &run)
 }
 
-async fn find_standing(ctx: Ctx, member: Member, store: Db) -> Answer {
-    let standing = call::read(&ctx, &store, move |s| s.find_standing(member.organisation)).await?;
+async fn find_standing(ctx: Ctx, member: Member) -> Answer {
+    let standing = call::read(&ctx, move |c| standings::find(c, member.organisation)).await?;
     reply::with_etag(standing.version, &standing)
-}
-
-/// What the handlers share.
-pub(crate) fn data(routes: Routes, store: Arc<dyn Store>, provider: Threads) -> Routes {
-    routes.data(store).data(Arc::new(provider))
 }

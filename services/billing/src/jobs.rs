@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use chrono::{DateTime, Utc};
-use kit::{Clock, Error, Routes};
+use kit::{Clock, Db, Error, Routes};
 use uuid::Uuid;
 
-use crate::store::PgStore;
+use crate::store::leases;
 use crate::work::{Pace, Work};
 
 /// The lease as this instance knows it.
 struct Lease {
-    store: PgStore,
+    db: Db,
     holder: Uuid,
     lease_ms: i64,
     held: AtomicBool,
@@ -27,7 +27,7 @@ struct Lease {
 impl Lease {
     /// Takes or keeps it. Not knowing counts as not having it.
     fn hold(&self) -> Result<bool, Error> {
-        let result = self.store.hold_lease(self.holder, self.lease_ms);
+        let result = self.db.write(|c| leases::hold(c, "work", self.holder, self.lease_ms));
         let held = matches!(result, Ok(true));
         if self.held.swap(held, Ordering::SeqCst) != held {
             tracing::info!(held, "lease of the billing work");
@@ -64,9 +64,9 @@ impl Pace for Live<'_> {
 }
 
 /// Starts the thread, and adds the job that keeps the lease and wakes it.
-pub fn add(routes: Routes, store: PgStore, work: Work, clock: Clock, lease_ms: i64) -> std::io::Result<Routes> {
+pub fn add(routes: Routes, db: Db, work: Work, clock: Clock, lease_ms: i64) -> std::io::Result<Routes> {
     let (held, over) = (AtomicBool::new(false), AtomicBool::new(false));
-    let lease = Arc::new(Lease { store, holder: Uuid::now_v7(), lease_ms, held, over });
+    let lease = Arc::new(Lease { db, holder: Uuid::now_v7(), lease_ms, held, over });
     let (wake, woken) = sync_channel(1);
     let own = Arc::clone(&lease);
     std::thread::Builder::new().name("billing-work".into()).spawn(move || {

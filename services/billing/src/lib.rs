@@ -20,6 +20,7 @@ pub mod provider;
 mod schema;
 mod settings;
 pub mod store;
+mod threads;
 mod views;
 pub mod work;
 
@@ -29,8 +30,9 @@ use kit::{Boot, Routes, Service, StartError};
 
 pub use settings::Settings;
 
-use crate::provider::{Provider, Threads};
-use crate::store::PgStore;
+use crate::provider::Provider;
+use crate::store::changes;
+use crate::threads::Threads;
 use crate::work::Work;
 
 /// Requests that ask the provider at once, and those that may wait for it.
@@ -40,7 +42,7 @@ const PROVIDER_THREADS: (usize, usize) = (4, 64);
 pub struct Billing;
 
 impl Service for Billing {
-    const NAME: &'static str = store::SCHEMA;
+    const NAME: &'static str = changes::SCHEMA;
     const CONTRACT: &'static str = include_str!("../../../docs/contract/billing.yaml");
     type Settings = Settings;
 
@@ -50,16 +52,17 @@ impl Service for Billing {
         let key =
             key.ok_or_else(|| StartError::Usage("STRIPE_API_KEY is missing: our key at the payment provider".into()))?;
         let provider = Arc::new(Provider::new(&settings.stripe_api_base, key, settings.provider_timeout()));
-        let store = PgStore::new(boot.db(), settings.days(), settings.pause());
         let failed = |error: std::io::Error| StartError::Failed(format!("threads can't be started: {error}"));
         let (threads, waiting) = PROVIDER_THREADS;
-        let asking = Threads::start(&provider, threads, waiting).map_err(failed)?;
-        let mut routes = handlers::data(handlers::routes(), Arc::new(store.clone()), asking)
+        let asking = Threads::start("provider", &provider, threads, waiting).map_err(failed)?;
+        let mut routes = handlers::routes()
+            .data(Arc::new(settings.terms()))
+            .data(Arc::new(asking))
             .ready(probes())
             .measure(progress::measured());
         if settings.work {
-            let work = Work::new(store.clone(), provider, settings);
-            routes = jobs::add(routes, store, work, boot.clock(), settings.lease_ms).map_err(failed)?;
+            let work = Work::new(boot.db(), provider, settings);
+            routes = jobs::add(routes, boot.db(), work, boot.clock(), settings.lease_ms).map_err(failed)?;
         }
         Ok(routes)
     }

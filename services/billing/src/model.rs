@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::Queryable;
 use kit::id::{InvoiceId, OrganisationId, RunId};
-use kit::{Invalid, Validate};
+use kit::{Error, Invalid, Validate};
 use serde::{Deserialize, Serialize};
 
 use crate::period::Period;
 use crate::provider::Charge;
 
-/// Body of `PUT …/payment-method`. Not `Debug`: what it holds belongs into no log.
+/// Body of `PUT …/payment-method`. Not `Debug`: what it holds must not be logged.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewPaymentMethod {
@@ -39,7 +39,7 @@ impl Validate for NewPaymentMethod {
     }
 }
 
-/// The card of an organisation. Not `Debug`: tokens belong into no log.
+/// The card of an organisation. Not `Debug`: tokens must not be logged.
 #[derive(Clone, Queryable)]
 pub struct StoredCard {
     /// The organisation at the provider.
@@ -174,16 +174,16 @@ pub struct NewRun {
 }
 
 impl NewRun {
-    /// The period; none where it isn't one, which the body's check has refused already.
-    pub fn period(&self) -> Option<Period> {
-        Period::parse(&self.period)
+    /// The period.
+    pub fn period(&self) -> Result<Period, Error> {
+        let invalid = || Error::invalid("period", "invalid_format", "must be a month, YYYY-MM");
+        Period::parse(&self.period).ok_or_else(invalid)
     }
 }
 
 impl Validate for NewRun {
-    fn validate(&self, invalid: &mut Invalid) {
-        invalid.require(self.period().is_some(), "period", "invalid_format", "must be a month, YYYY-MM");
-    }
+    /// Nothing here: reading the period is what checks it.
+    fn validate(&self, _: &mut Invalid) {}
 }
 
 /// The billing of a month.

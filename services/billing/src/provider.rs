@@ -5,7 +5,6 @@
 //! again, with the same key.
 
 mod answer;
-mod threads;
 
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use kit::error::Busy;
 use serde_json::Value;
 
 pub use answer::{Card, Outcome, Refused};
-pub use threads::Threads;
 
 /// A charge to be asked for; asked again it must look the same, or the key is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +62,7 @@ impl Provider {
         }
     }
 
-    /// Gives the card behind a token to a customer. `Ok(Err(…))` is the provider's no.
+    /// Gives the card behind a token to a customer. `Ok(Err(…))`: the provider refused it.
     pub fn attach(&self, token: &str, customer_id: &str, key: &str) -> Result<Result<Card, Refused>, Error> {
         let path = format!("/v1/payment_methods/{token}/attach");
         let (status, body) = self.post(&path, key, &[("customer", customer_id)])?;
@@ -104,7 +102,7 @@ impl Provider {
         }
     }
 
-    /// What became of a charge that was asked for before; none: the provider has never heard of it.
+    /// What became of a charge that was asked for before; none: the provider does not know it.
     ///
     /// Asked before a charge is repeated: keys are forgotten after a day, and an answer 5xx is repeated for a key as
     /// long as it is remembered, whatever became of the charge.

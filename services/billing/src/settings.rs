@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use clap::{ArgAction, Args};
 
-use crate::dunning::Days;
+use crate::dunning::Terms;
 
 /// Flags and variables. Not `Debug`: the key is a secret.
 #[derive(Args, Clone)]
@@ -49,14 +49,10 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The days of dunning.
-    pub fn days(&self) -> Days {
-        Days { notice: self.notice_days, freeze: self.freeze_days }
-    }
-
-    /// The first pause before a charge is asked for again.
-    pub fn pause(&self) -> TimeDelta {
-        TimeDelta::milliseconds(self.ask_again_ms)
+    /// The times of dunning.
+    pub fn terms(&self) -> Terms {
+        let ask_again = TimeDelta::milliseconds(self.ask_again_ms);
+        Terms { notice_days: self.notice_days, freeze_days: self.freeze_days, ask_again }
     }
 
     /// How long an answer is waited for.

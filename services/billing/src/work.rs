@@ -6,28 +6,29 @@ use std::sync::{Arc, mpsc};
 
 use chrono::{DateTime, Utc};
 use kit::id::RunId;
-use kit::{Error, Meta};
+use kit::{Db, Error, Meta};
 
-use crate::model::Started;
+use crate::dunning::Terms;
+use crate::model::{Run, Started};
 use crate::provider::{Outcome, Provider};
 use crate::settings::Settings;
-use crate::store::PgStore;
+use crate::store::{attempts, invoicing, outcomes, runs, standings};
 
 /// How many organisations are frozen in one transaction.
 const FREEZE_BATCH: i64 = 100;
 
-/// Tells the time, and whether to go on.
+/// The time, and whether to go on.
 pub trait Pace {
     /// The time by the service's clock.
     fn now(&self) -> DateTime<Utc>;
 
-    /// False: stop where you are. Asked between transactions.
+    /// False: stop. Asked between transactions.
     fn go_on(&self) -> bool {
         true
     }
 }
 
-/// A time that stands still: for tests, which say what time it is.
+/// A fixed time, for tests.
 impl Pace for DateTime<Utc> {
     fn now(&self) -> DateTime<Utc> {
         *self
@@ -36,7 +37,8 @@ impl Pace for DateTime<Utc> {
 
 /// The work, with what it needs.
 pub struct Work {
-    store: PgStore,
+    db: Db,
+    terms: Terms,
     provider: Arc<Provider>,
     charge_parallel: usize,
     charge_batch: i64,
@@ -45,10 +47,11 @@ pub struct Work {
 }
 
 impl Work {
-    /// Work on this store and provider.
-    pub fn new(store: PgStore, provider: Arc<Provider>, settings: &Settings) -> Self {
+    /// Work on this database and provider.
+    pub fn new(db: Db, provider: Arc<Provider>, settings: &Settings) -> Self {
         Self {
-            store,
+            db,
+            terms: settings.terms(),
             provider,
             charge_parallel: usize::try_from(settings.charge_parallel).unwrap_or(1),
             charge_batch: settings.charge_batch,
@@ -59,11 +62,11 @@ impl Work {
 
     /// Does everything that is due. An error leaves the rest to the next tick; nothing is half done.
     pub fn tick(&self, pace: &dyn Pace) -> Result<(), Error> {
-        while self.schedule && pace.go_on() && self.store.start_due_run(pace.now())? {}
-        for run in self.store.unfinished_runs()? {
+        while self.schedule && pace.go_on() && self.db.write(|c| runs::start_due(c, pace.now()))? {}
+        for run in self.unfinished_runs()? {
             match run.status.as_str() {
                 "pending" => {
-                    self.store.take_snapshot(run.id, pace.now())?;
+                    self.db.write(|c| runs::take_snapshot(c, run.id, pace.now()))?;
                     self.invoice(run.id, pace)?;
                 }
                 "invoicing" => self.invoice(run.id, pace)?,
@@ -71,34 +74,38 @@ impl Work {
             }
         }
         self.charge(pace)?;
-        for run in self.store.unfinished_runs()? {
-            self.store.end_charging(run.id, pace.now())?;
+        for run in self.unfinished_runs()? {
+            self.db.write(|c| runs::end_charging(c, run.id, pace.now()))?;
         }
-        while pace.go_on() && self.store.freeze_due(FREEZE_BATCH, &meta("freezing", pace))? > 0 {}
+        let freeze = |meta| self.db.write(|c| standings::freeze_due(c, self.terms, FREEZE_BATCH, &meta));
+        while pace.go_on() && freeze(meta("freezing", pace))? > 0 {}
         Ok(())
+    }
+
+    /// Asked of the writer: what has just been begun must be seen, whatever the reader reads from.
+    fn unfinished_runs(&self) -> Result<Vec<Run>, Error> {
+        self.db.write(runs::unfinished)
     }
 
     /// Writes the run's invoices, batch by batch.
     fn invoice(&self, run: RunId, pace: &dyn Pace) -> Result<(), Error> {
-        let write = || {
-            let meta = meta("invoicing", pace);
-            self.store.write_invoices(run, self.invoice_batch, &meta)
-        };
-        while pace.go_on() && write()? > 0 {}
+        let write = |meta| self.db.write(|c| invoicing::write_batch(c, run, self.invoice_batch, self.terms, &meta));
+        while pace.go_on() && write(meta("invoicing", pace))? > 0 {}
         Ok(())
     }
 
     /// Asks for everything that is due, what was left without an answer first.
     fn charge(&self, pace: &dyn Pace) -> Result<(), Error> {
         while pace.go_on() {
-            let again = self.store.ask_again(self.charge_batch, pace.now())?;
+            let again = self.db.write(|c| attempts::ask_again(c, self.charge_batch, self.terms, pace.now()))?;
             if again.is_empty() {
                 break;
             }
             self.ask_all(&again, pace);
         }
         while pace.go_on() {
-            let (started, due) = self.store.start_due_attempts(self.charge_batch, &meta("charging", pace))?;
+            let meta = meta("charging", pace);
+            let (started, due) = self.db.write(|c| attempts::start_due(c, self.charge_batch, self.terms, &meta))?;
             if due == 0 {
                 break;
             }
@@ -110,20 +117,20 @@ impl Work {
     /// Asks for these charges, so many at once, and writes each answer down as it comes. No transaction is open meanwhile.
     fn ask_all(&self, attempts: &[Started], pace: &dyn Pace) {
         let next = AtomicUsize::new(0);
-        let (tell, told) = mpsc::sync_channel(self.charge_parallel);
+        let (sender, outcomes) = mpsc::sync_channel(self.charge_parallel);
         std::thread::scope(|scope| {
             for _ in 0..self.charge_parallel.min(attempts.len()) {
-                let (tell, next) = (tell.clone(), &next);
+                let (sender, next) = (sender.clone(), &next);
                 scope.spawn(move || {
                     while let Some(attempt) = attempts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        if tell.send((attempt, ask(&self.provider, attempt))).is_err() {
+                        if sender.send((attempt, ask(&self.provider, attempt))).is_err() {
                             return;
                         }
                     }
                 });
             }
-            drop(tell);
-            for (attempt, outcome) in told {
+            drop(sender);
+            for (attempt, outcome) in outcomes {
                 self.write_down(attempt, &outcome, pace);
             }
         });
@@ -136,7 +143,8 @@ impl Work {
             tracing::warn!(%invoice, number, why, "no answer to a charge; it is asked for again");
             return;
         }
-        if let Err(error) = self.store.record_outcome(attempt, outcome, &meta("charging", pace)) {
+        let meta = meta("charging", pace);
+        if let Err(error) = self.db.write(|c| outcomes::record_outcome(c, attempt, outcome, self.terms, &meta)) {
             tracing::warn!(%invoice, number, %error, "the answer to a charge was not written down; it is asked for again");
         }
     }

@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::Keys;
-use crate::batch::Sharing;
-use crate::clients::{Clients, Crowd, Limits};
-use crate::db::{Db, Lane};
+use crate::clients::{Clients, Connections, Limits};
+use crate::db::{Db, Lanes};
 use crate::metrics::{Measured, Metrics};
 use crate::{Clock, readable::Probe};
 
-/// The two ways to the database.
-#[derive(Clone)]
-pub(crate) struct Lanes {
-    pub read: Lane,
-    pub write: Lane,
+/// How reads are shared in one service: [`crate::Batch`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sharing {
+    /// Keys in one statement (`BATCH_MAX`); 1: none are shared.
+    pub max: usize,
+    /// Statements of one kind at a time. Few: while one runs, the next gathers.
+    pub together: usize,
+    /// Sends even a lone key as a statement of two: tests, which ask one at a time, so see the shared statement alone.
+    pub always: bool,
 }
 
 /// One running service.
@@ -25,7 +28,7 @@ pub(crate) struct App {
     pub sharing: Sharing,
     pub clients: Clients,
     pub limits: Limits,
-    pub crowd: Crowd,
+    pub connections: Connections,
     pub clock: Clock,
     pub keys: Arc<Keys>,
     pub metrics: Metrics,

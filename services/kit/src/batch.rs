@@ -1,4 +1,4 @@
-//! Reads by key that share statements: a request takes what is already waiting along, and never waits for more.
+//! Reads by key that share statements: one statement answers all requests that wait already, and never waits for more.
 //!
 //! A statement costs the database more than a row does, so under load one statement answers many requests; alone a request
 //! is answered by a statement of its own, at once. Every key has its own answer: what is a 402 or a 404 to one request is
@@ -8,30 +8,21 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use diesel::PgConnection;
 use tokio::sync::oneshot;
 
-use crate::db::{Lane, Run, Spent, Turn, perform};
+use crate::app::Sharing;
+use crate::db::{Lane, Run, Timing, Turn, perform};
 use crate::error::Busy;
-use crate::{Ctx, Error};
+use crate::{Ctx, Db, Error};
 
-/// What a store answers to many keys: one result for each, in their order; or that the statement itself failed.
+/// What a read answers to many keys: one result for each, in their order; or that the statement itself failed.
 pub type Found<V> = Result<Vec<Result<V, Error>>, Error>;
 
-/// How a store is asked.
+/// How many keys are read at once.
 type Find<K, V> = Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>;
 
-/// How reads are shared in one service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sharing {
-    /// Keys in one statement (`BATCH_MAX`); 1: none are shared.
-    pub max: usize,
-    /// Statements of one kind at a time. Few: while one runs, the next gathers.
-    pub together: usize,
-    /// Sends even a lone key as a statement of two: tests, which ask one at a time, so see the shared statement alone.
-    pub always: bool,
-}
-
-/// A store's read by key, for handlers to ask as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
+/// A read by key, which handlers take as `Data<Batch<K, V>>`; put there with [`crate::Routes::data`].
 pub struct Batch<K, V> {
     shared: Arc<Shared<K, V>>,
 }
@@ -44,7 +35,7 @@ struct Shared<K, V> {
 struct Waiting<K, V> {
     key: K,
     since: Instant,
-    answer: oneshot::Sender<(Result<V, Error>, Spent)>,
+    answer: oneshot::Sender<(Result<V, Error>, Timing)>,
 }
 
 /// Whenever something waits, a turn is queued or one is running, which looks again when it ends.
@@ -59,14 +50,14 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
 {
-    /// Of a store's method that answers many keys, each as if it had been asked alone.
-    pub fn of<S: ?Sized + Send + Sync + 'static>(
-        store: &Arc<S>,
-        find: impl Fn(&S, &[K]) -> Found<V> + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        let store = Arc::clone(store);
+    /// Of a function that reads many keys, each as if it had been read alone.
+    pub fn of(db: Db, find: impl Fn(&mut PgConnection, &[K]) -> Found<V> + Send + Sync + 'static) -> Arc<Self> {
+        Self::with(move |keys| db.read(|connection| find(connection, keys)))
+    }
+
+    fn with(find: impl Fn(&[K]) -> Found<V> + Send + Sync + 'static) -> Arc<Self> {
         let shared = Shared {
-            find: Box::new(move |keys| find(&store, keys)),
+            find: Box::new(find),
             state: Mutex::new(State { waiting: VecDeque::new(), queued: false, running: 0 }),
         };
         Arc::new(Self { shared: Arc::new(shared) })
@@ -75,18 +66,18 @@ where
     /// What stands under this key, read on a thread of the read lane. A full queue is a 503 at once.
     pub async fn find(&self, ctx: &Ctx, key: K) -> Result<V, Error> {
         let (lane, sharing) = (&ctx.app().lanes.read, ctx.app().sharing);
-        let (result, spent) = if sharing.max == 1 {
+        let (result, timing) = if sharing.max == 1 {
             let shared = Arc::clone(&self.shared);
             lane.run(move || only((shared.find)(&[key])?)).await
         } else {
-            let refused = || (Err(Error::Busy(Busy::Queue)), Spent::default());
+            let refused = || (Err(Error::Busy(Busy::Queue)), Timing::default());
             match self.shared.push(key, lane, sharing) {
                 // An answer that never comes was thrown away at shutdown.
                 Some(answer) => answer.await.unwrap_or_else(|_| refused()),
                 None => refused(),
             }
         };
-        ctx.spent(spent);
+        ctx.add_timing(timing);
         result
     }
 }
@@ -96,7 +87,7 @@ where
     K: Clone + Send + 'static,
     V: Send + 'static,
 {
-    /// No code that can panic runs under this lock, so a poisoned one still holds a whole queue.
+    /// No code that can panic runs under this lock, so the queue in a poisoned one is complete.
     fn lock(&self) -> MutexGuard<'_, State<K, V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,7 +97,7 @@ where
         key: K,
         lane: &Lane,
         sharing: Sharing,
-    ) -> Option<oneshot::Receiver<(Result<V, Error>, Spent)>> {
+    ) -> Option<oneshot::Receiver<(Result<V, Error>, Timing)>> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.lock();
         if state.waiting.len() >= lane.max() {
@@ -115,7 +106,7 @@ where
         state.waiting.push_back(Waiting { key, since: Instant::now(), answer });
         self.schedule(&mut state, lane, sharing, Lane::push);
         if !state.queued && state.running == 0 {
-            // The lane takes no more, and nobody would come back for this one.
+            // The lane takes no more, and no later turn would answer this one.
             state.waiting.pop_back();
             return None;
         }
@@ -164,12 +155,12 @@ where
         }
     }
 
-    /// Whoever waited too long, or waits no more, is not asked for.
+    /// Requests that waited too long, or whose client has gone, are left out of the statement.
     fn answer(&self, mut taken: Vec<Waiting<K, V>>, lane: &Lane, sharing: Sharing) {
         taken.retain(|one| !one.answer.is_closed());
         let (late, taken): (Vec<_>, Vec<_>) = taken.into_iter().partition(|one| one.since.elapsed() > lane.patience());
         for one in late {
-            one.end(Err(Error::Busy(Busy::Queue)), Spent::default());
+            one.end(Err(Error::Busy(Busy::Queue)), Timing::default());
         }
         let mut keys: Vec<K> = taken.iter().map(|one| one.key.clone()).collect();
         match keys.as_slice() {
@@ -179,18 +170,18 @@ where
         }
         let waited: Vec<_> = taken.iter().map(|one| one.since.elapsed()).collect();
         let count = keys.len();
-        let (found, spent) = perform(Turn::Run(std::time::Duration::ZERO), || {
+        let (found, timing) = perform(Turn::Run(std::time::Duration::ZERO), || {
             (self.find)(&keys).and_then(|values| counted(values, count))
         });
         match found {
             Ok(values) => {
                 for ((one, value), queue) in taken.into_iter().zip(values).zip(waited) {
-                    one.end(value, Spent { queue, ..spent });
+                    one.end(value, Timing { queue, ..timing });
                 }
             }
-            Err(error) if count == 1 || everybodys(&error) => {
+            Err(error) if count == 1 || concerns_all(&error) => {
                 for (one, queue) in taken.into_iter().zip(waited) {
-                    one.end(Err(error.clone()), Spent { queue, ..spent });
+                    one.end(Err(error.clone()), Timing { queue, ..timing });
                 }
             }
             Err(error) => {
@@ -200,8 +191,8 @@ where
                     let turn =
                         if one.since.elapsed() > lane.patience() { Turn::Late } else { Turn::Run(one.since.elapsed()) };
                     let key = one.key.clone();
-                    let (value, spent) = perform(turn, || only((self.find)(&[key])?));
-                    one.end(value, spent);
+                    let (value, timing) = perform(turn, || only((self.find)(&[key])?));
+                    one.end(value, timing);
                 }
             }
         }
@@ -209,14 +200,14 @@ where
 }
 
 impl<K, V> Waiting<K, V> {
-    fn end(self, value: Result<V, Error>, spent: Spent) {
+    fn end(self, value: Result<V, Error>, timing: Timing) {
         // Nobody waits any more: the answer is dropped.
-        let _ = self.answer.send((value, spent));
+        let _ = self.answer.send((value, timing));
     }
 }
 
 /// The database is away, or has no connection to spare: asking for each alone would only take longer.
-fn everybodys(error: &Error) -> bool {
+fn concerns_all(error: &Error) -> bool {
     matches!(error, Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused))
 }
 

@@ -1,5 +1,5 @@
 //! JSON bodies. What can't be read is a 400 at once; what can be read but not taken is a 422 *later*,
-//! since 402, 404 and 412 come before it: the store asks for the value when it is that far.
+//! since 402, 404 and 412 come before it: the value is taken after those checks.
 
 mod invalid;
 mod json;
@@ -10,7 +10,7 @@ mod text;
 pub use invalid::{Invalid, Validate};
 pub use json::Json;
 pub(crate) use json::field_error;
-pub use object::{nullable_object, object, present_object};
+pub use object::{nullable_object, object, present, present_object};
 
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub(crate) async fn read(
     if announced.is_some_and(|length| length > DRAIN_MAX) {
         return RawBody(Err(Error::TooLarge));
     }
-    // What follows such a request is another protocol, which nobody speaks here, and ends with the connection alone.
+    // What follows such a request is another protocol, which is not offered, and has no end but that of the connection.
     if method == Method::CONNECT || asks_for_websocket(headers) {
         return RawBody(Ok(Bytes::new()));
     }

@@ -1,40 +1,36 @@
-//! From a handler to a store: the one way to a database thread.
+//! From a handler to the database: the one way off the event loop.
 
-use std::sync::Arc;
-
-use actix_web::web::Data;
+use diesel::PgConnection;
 
 use crate::db::Lane;
 use crate::{Ctx, Error};
 
-/// Runs a read of the store on a thread of the read lane. A full queue is a 503 at once.
-pub async fn read<S, T, F>(ctx: &Ctx, store: &Data<S>, work: F) -> Result<T, Error>
+/// Runs `work` as [`crate::Db::read`] does, on a thread of the read lane. A full queue is a 503 at once.
+pub async fn read<T, F>(ctx: &Ctx, work: F) -> Result<T, Error>
 where
-    S: ?Sized + Send + Sync + 'static,
     T: Send + 'static,
-    F: FnOnce(&S) -> Result<T, Error> + Send + 'static,
+    F: FnMut(&mut PgConnection) -> Result<T, Error> + Send + 'static,
 {
-    on(&ctx.app().lanes.read, ctx, store, work).await
+    let db = ctx.app().db.clone();
+    on(&ctx.app().lanes.read, ctx, move || db.read(work)).await
 }
 
-/// Runs a write of the store on a thread of the write lane. A full queue is a 503 at once.
-pub async fn write<S, T, F>(ctx: &Ctx, store: &Data<S>, work: F) -> Result<T, Error>
+/// Runs `work` as [`crate::Db::write`] does, in one transaction, on a thread of the write lane. A full queue is a 503 at once.
+pub async fn write<T, F>(ctx: &Ctx, work: F) -> Result<T, Error>
 where
-    S: ?Sized + Send + Sync + 'static,
     T: Send + 'static,
-    F: FnOnce(&S) -> Result<T, Error> + Send + 'static,
+    F: FnOnce(&mut PgConnection) -> Result<T, Error> + Send + 'static,
 {
-    on(&ctx.app().lanes.write, ctx, store, work).await
+    let db = ctx.app().db.clone();
+    on(&ctx.app().lanes.write, ctx, move || db.write(work)).await
 }
 
-async fn on<S, T, F>(lane: &Lane, ctx: &Ctx, store: &Data<S>, work: F) -> Result<T, Error>
-where
-    S: ?Sized + Send + Sync + 'static,
-    T: Send + 'static,
-    F: FnOnce(&S) -> Result<T, Error> + Send + 'static,
-{
-    let store: Arc<S> = Data::clone(store).into_inner();
-    let (result, spent) = lane.run(move || work(&store)).await;
-    ctx.spent(spent);
+async fn on<T: Send + 'static>(
+    lane: &Lane,
+    ctx: &Ctx,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (result, timing) = lane.run(work).await;
+    ctx.add_timing(timing);
     result
 }

@@ -5,12 +5,11 @@ mod feed;
 pub(crate) mod handlers;
 pub(crate) mod hint;
 
-use std::cell::Cell;
-
 use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
 use diesel::{PgConnection, RunQueryDsl};
 use serde_json::Value;
 
+pub use crate::db::recorded;
 pub use cursor::{After, Place};
 pub use feed::{Item, Items, feed};
 
@@ -35,19 +34,29 @@ pub struct Change {
     pub after: Option<Value>,
 }
 
-thread_local! {
-    /// Was something recorded in this thread's transaction?
-    static RECORDED: Cell<bool> = const { Cell::new(false) };
-}
+impl Change {
+    /// Of an entity that was neither there before nor is after: [`Change::before`] and [`Change::after`] say what it was and is.
+    pub fn of(
+        kind: &'static str,
+        organisation: impl Into<Option<OrganisationId>>,
+        entity: impl ToString,
+        version: i64,
+    ) -> Self {
+        let (organisation_id, entity_id) = (organisation.into(), entity.to_string());
+        Self { kind, organisation_id, entity_id, version, before: None, after: None }
+    }
 
-/// Whether something was recorded since this was last asked, on this thread.
-pub(crate) fn forget_recorded() -> bool {
-    RECORDED.replace(false)
-}
+    /// What it was.
+    #[must_use]
+    pub fn before(self, keys: Value) -> Self {
+        Self { before: Some(keys), ..self }
+    }
 
-/// Says that this transaction wrote to `<svc>.changes` by a statement of the store's own (a CTE), so that the hint is sent.
-pub fn recorded() {
-    RECORDED.set(true);
+    /// What it is now.
+    #[must_use]
+    pub fn after(self, keys: Value) -> Self {
+        Self { after: Some(keys), ..self }
+    }
 }
 
 /// Adds a row to `<schema>.changes`; called inside the writing transaction, after the entity's lock.
@@ -73,7 +82,7 @@ pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, 
     Ok(())
 }
 
-/// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't got yet; how many were removed.
+/// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't read yet; how many were removed.
 ///
 /// A feed that was never read has no position, and keeps everything: whoever reads it first loses nothing.
 pub(crate) fn purge(

@@ -1,24 +1,21 @@
-//! What clients may ask of a service: settings, the address a request counts for, how much one may write, and how many
-//! connections one may hold.
+//! What clients may ask of a service: settings, whose address counts, how much one may write, and how many connections
+//! one may hold.
 
 mod address;
-mod crowd;
+mod at_once;
+mod connections;
 mod limit;
 
-use std::net::IpAddr;
 use std::str::FromStr;
 
-use actix_web::HttpRequest;
-use actix_web::dev::ServiceRequest;
-use actix_web::web::Data;
 use clap::Args;
 
 pub use address::Networks;
-pub(crate) use crowd::{Crowd, Place};
+pub(crate) use address::subject;
+pub use at_once::{AtOnce, Place};
+pub(crate) use connections::Connections;
 pub use limit::Limit;
 pub(crate) use limit::Limits;
-
-use crate::app::App;
 
 /// What protects a service from its clients. All waits are in milliseconds.
 #[derive(Args, Clone, Debug)]
@@ -90,33 +87,6 @@ impl FromStr for Origins {
         };
         Ok(Self(origins.map(check).collect::<Result<_, _>>()?))
     }
-}
-
-/// The address a request counts for: the peer's, or the client's where a trusted proxy names it. An IPv6 host owns its
-/// /64, so all of that counts as one.
-pub fn address(request: &HttpRequest) -> String {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    let trusted = request.app_data::<Data<App>>().map(|app| &app.clients.trusted_proxies);
-    named(peer, trusted, request.headers())
-}
-
-/// The same before there is a handler.
-pub(crate) fn address_of(request: &ServiceRequest, app: &App) -> String {
-    let peer = request.peer_addr().map(|peer| peer.ip());
-    named(peer, Some(&app.clients.trusted_proxies), request.headers())
-}
-
-fn named(peer: Option<IpAddr>, trusted: Option<&Networks>, headers: &actix_web::http::header::HeaderMap) -> String {
-    let Some(peer) = peer else {
-        return "unknown".to_owned();
-    };
-    let forwarded = headers.get_all("x-forwarded-for");
-    let client = match trusted {
-        // What is no text is no address, and nothing before it is believed.
-        Some(trusted) => trusted.client(peer, forwarded.map(|value| value.to_str().unwrap_or_default())),
-        None => peer,
-    };
-    address::subject(client)
 }
 
 #[cfg(test)]

@@ -11,11 +11,11 @@ use chrono::{DateTime, Utc};
 
 use crate::app::App;
 use crate::auth::Caller;
-use crate::db::{SessionId, Spent};
+use crate::db::{SessionId, Timing};
 use crate::id::LoginId;
 use crate::{Clock, Error};
 
-/// Who does something, when, and in which request: passed to every store method that writes.
+/// Who does something, when, and in which request: passed to every function that writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// The login that asked; none for the service itself and for strangers (sign-up).
@@ -33,9 +33,9 @@ impl Meta {
     }
 }
 
-/// Where the time of a request went, in microseconds; `Server-Timing` is made of it.
+/// Where the time of a request went, in microseconds; `Server-RequestTiming` is made of it.
 #[derive(Debug)]
-pub(crate) struct Timing {
+pub(crate) struct RequestTiming {
     pub start: Instant,
     queue: AtomicU64,
     pool: AtomicU64,
@@ -43,7 +43,7 @@ pub(crate) struct Timing {
     session: Mutex<Option<SessionId>>,
 }
 
-impl Timing {
+impl RequestTiming {
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -54,13 +54,13 @@ impl Timing {
         }
     }
 
-    pub fn add(&self, spent: Spent) {
+    pub fn add(&self, timing: Timing) {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.queue.fetch_add(micros(spent.queue), Ordering::Relaxed);
-        self.pool.fetch_add(micros(spent.pool), Ordering::Relaxed);
-        self.db.fetch_add(micros(spent.db), Ordering::Relaxed);
-        if spent.session.is_some() {
-            *self.session.lock().unwrap_or_else(PoisonError::into_inner) = spent.session;
+        self.queue.fetch_add(micros(timing.queue), Ordering::Relaxed);
+        self.pool.fetch_add(micros(timing.pool), Ordering::Relaxed);
+        self.db.fetch_add(micros(timing.db), Ordering::Relaxed);
+        if timing.session.is_some() {
+            *self.session.lock().unwrap_or_else(PoisonError::into_inner) = timing.session;
         }
     }
 
@@ -82,7 +82,7 @@ impl Timing {
 #[derive(Clone)]
 pub(crate) struct Stamp {
     pub request_id: Arc<str>,
-    pub timing: Arc<Timing>,
+    pub timing: Arc<RequestTiming>,
 }
 
 /// The request's context; an extractor that never fails on a kit route.
@@ -114,7 +114,7 @@ impl Ctx {
         self.caller.as_ref()
     }
 
-    /// Who, when and in which request, for a store that writes.
+    /// Who, when and in which request, for a write.
     pub fn meta(&self) -> Meta {
         Meta {
             actor: self.caller.as_ref().map(|caller| caller.login),
@@ -123,9 +123,9 @@ impl Ctx {
         }
     }
 
-    /// Counts time into `Server-Timing` that was spent elsewhere than in [`crate::call`].
-    pub fn spent(&self, spent: Spent) {
-        self.stamp.timing.add(spent);
+    /// Counts time into `Server-RequestTiming` that was timing elsewhere than in [`crate::call`].
+    pub fn add_timing(&self, timing: Timing) {
+        self.stamp.timing.add(timing);
     }
 
     pub(crate) fn app(&self) -> &App {

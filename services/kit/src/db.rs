@@ -3,8 +3,9 @@
 mod lane;
 mod manager;
 mod pool;
-mod spent;
+mod timing;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use crate::error::{Busy, Error};
 pub use lane::Lane;
-pub(crate) use lane::{Run, Turn, perform};
+pub(crate) use lane::{Lanes, Run, Turn, perform};
 pub use manager::session_setup;
 pub(crate) use pool::Side;
-pub use spent::{SessionId, Spent};
+pub use timing::{SessionId, Timing};
 
 /// A service's database: reads as `<svc>_reader`, writes as `<svc>_writer`.
 ///
@@ -78,14 +79,14 @@ impl Db {
     /// gets a 503. Only a `begin` on a dead connection, which did nothing, is tried again.
     pub fn write<T>(&self, work: impl FnOnce(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
         refuse_event_loop()?;
-        crate::changes::forget_recorded();
+        forget_recorded();
         let side = &self.inner.write;
         let mut connection = side.checkout()?;
-        if let Err(Error::Busy(Busy::Closed)) = side.spend(&mut connection, begin) {
+        if let Err(Error::Busy(Busy::Closed)) = side.run(&mut connection, begin) {
             connection = side.checkout()?;
-            side.spend(&mut connection, begin)?;
+            side.run(&mut connection, begin)?;
         }
-        let result = side.spend(&mut connection, |connection| match work(connection) {
+        let result = side.run(&mut connection, |connection| match work(connection) {
             Ok(value) => AnsiTransactionManager::commit_transaction(connection).map_err(Error::from).map(|()| value),
             Err(error) => {
                 // If even this fails the connection is broken, and the pool drops it.
@@ -96,7 +97,7 @@ impl Db {
             }
         });
         drop(connection);
-        if result.is_ok() && crate::changes::forget_recorded() {
+        if result.is_ok() && forget_recorded() {
             (self.inner.committed)();
         }
         result
@@ -132,6 +133,22 @@ fn twice<T>(side: &Side, work: &mut impl FnMut(&mut PgConnection) -> Result<T, E
 
 fn begin(connection: &mut PgConnection) -> Result<(), Error> {
     AnsiTransactionManager::begin_transaction(connection).map_err(Error::from)
+}
+
+thread_local! {
+    /// Was a change recorded in this thread's transaction?
+    static RECORDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a change was recorded since this was last asked, on this thread.
+fn forget_recorded() -> bool {
+    RECORDED.replace(false)
+}
+
+/// Says that this transaction has written to `<svc>.changes`, so that the hint is sent; [`crate::changes::record`] does. For
+/// a statement that writes change rows along with others (a CTE).
+pub fn recorded() {
+    RECORDED.set(true);
 }
 
 /// A wait for a connection on the event loop would stop every request of the worker.

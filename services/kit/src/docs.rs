@@ -2,10 +2,12 @@
 
 mod operation;
 mod schema;
+mod text;
 
-use std::fmt::Write;
+use maud::{DOCTYPE, PreEscaped, html};
+use serde_json::Value;
 
-use serde_json::{Map, Value};
+use self::text::{anchor, members, paragraphs, text};
 
 /// Reads the contract's YAML.
 pub(crate) fn read(yaml: &str) -> Result<Value, serde_yaml_ng::Error> {
@@ -31,68 +33,42 @@ td:last-child{min-width:10rem}:target{background:var(--soft)}";
 /// The contract as one page that needs nothing else: no script, no font, no network.
 pub(crate) fn page(contract: &Value) -> String {
     let title = text(contract, "/info/title");
-    let mut html = String::new();
-    let mut nav = String::new();
-    for (tag, operations) in operation::by_tag(contract) {
-        let _ = write!(nav, "<li><a href=\"#tag-{0}\">{1}</a></li>", anchor(&tag), escape(&tag));
-        let _ = write!(html, "<h2 id=\"tag-{0}\">{1}</h2>", anchor(&tag), escape(&tag));
-        for operation in operations {
-            html.push_str(&operation.html(contract));
+    let tags = operation::by_tag(contract);
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width,initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { (title) " " small { (text(contract, "/info/version")) } }
+                    (paragraphs(text(contract, "/info/description")))
+                    p { "For programs: " a href="openapi.json" { "openapi.json" } }
+                }
+                nav aria-label="Contents" {
+                    ul {
+                        @for (tag, _) in &tags { li { a href={ "#tag-" (anchor(tag)) } { (tag) } } }
+                        li { a href="#schemas" { "Schemas" } }
+                    }
+                }
+                main {
+                    @for (tag, operations) in &tags {
+                        h2 id={ "tag-" (anchor(tag)) } { (tag) }
+                        @for operation in operations { (operation.html(contract)) }
+                    }
+                    h2 #schemas { "Schemas" }
+                    @for (name, schema) in members(contract.pointer("/components/schemas")) {
+                        (schema::section(name, schema))
+                    }
+                }
+            }
         }
-    }
-    html.push_str("<h2 id=\"schemas\">Schemas</h2>");
-    for (name, schema) in members(contract.pointer("/components/schemas")) {
-        html.push_str(&schema::section(name, schema));
-    }
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>{title}</title>\
-         <style>{STYLE}</style></head><body><header><h1>{title} <small>{version}</small></h1>{about}\
-         <p>For programs: <a href=\"openapi.json\">openapi.json</a></p></header>\
-         <nav aria-label=\"Contents\"><ul>{nav}<li><a href=\"#schemas\">Schemas</a></li></ul></nav><main>{html}</main></body></html>",
-        title = escape(title),
-        version = escape(text(contract, "/info/version")),
-        about = paragraphs(text(contract, "/info/description")),
-    )
-}
-
-/// A text by JSON pointer; empty if there is none.
-fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
-    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-/// The members of an object; none of anything else.
-fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    value.and_then(Value::as_object).into_iter().flat_map(Map::iter)
-}
-
-/// What `$ref` points to within the contract, or the value itself.
-fn resolve<'a>(contract: &'a Value, value: &'a Value) -> &'a Value {
-    let target = text(value, "/$ref").strip_prefix('#').and_then(|pointer| contract.pointer(pointer));
-    target.unwrap_or(value)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-/// Letters and digits; everything else becomes a hyphen.
-fn anchor(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
-}
-
-/// Paragraphs at blank lines, `code` in backticks; more of Markdown the contracts don't use.
-fn paragraphs(text: &str) -> String {
-    let paragraphs = text.split("\n\n").map(str::trim).filter(|text| !text.is_empty());
-    paragraphs.map(|text| format!("<p>{}</p>", inline(text))).collect()
-}
-
-fn inline(text: &str) -> String {
-    let code = |(index, part): (usize, &str)| match index % 2 {
-        0 => escape(part),
-        _ => format!("<code>{}</code>", escape(part)),
     };
-    text.split('`').enumerate().map(code).collect()
+    page.into_string()
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ pub enum Error {
     /// 401: no token, or not a valid one.
     #[error("not signed in")]
     Unauthorized,
-    /// 401: an e-mail and a password that don't belong together; which of the two is wrong is told to nobody.
+    /// 401: an e-mail and a password that don't belong together; which of the two is wrong is not said.
     #[error("wrong credentials")]
     WrongCredentials,
     /// 402: the organisation is frozen.
@@ -225,11 +225,5 @@ impl Error {
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
-    }
-}
-
-impl From<diesel::result::Error> for Error {
-    fn from(error: diesel::result::Error) -> Self {
-        classify(error)
     }
 }

@@ -105,13 +105,13 @@ id! {
     pub struct SubDomainId;
     /// An API.
     pub struct ApiId;
-    /// A person's wish to hear of what happens to an API, a domain or a sub domain.
+    /// A person's subscription to what happens to an API, a domain or a sub domain.
     pub struct WatchId;
     /// A bill for one organisation and one period.
     pub struct InvoiceId;
     /// One run of the billing over all organisations.
     pub struct RunId;
-    /// Something a person was told.
+    /// A message to a person.
     pub struct NotificationId;
 }
 

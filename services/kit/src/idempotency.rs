@@ -18,7 +18,7 @@ use crate::{Error, Meta};
 
 /// The request's `Idempotency-Key`, if it has one, with whose it is and a fingerprint of the request.
 ///
-/// An extractor: a key that isn't 1..=128 visible ASCII characters is a 400. Passed to the store's write, and there to [`once`].
+/// An extractor: a key that isn't 1..=128 visible ASCII characters is a 400. Passed to the write, and there to [`once`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Idempotency(Option<Key>);
 
@@ -66,9 +66,9 @@ impl Idempotency {
             hash.update([0]);
         }
         hash.update(&body);
-        // Strangers have no name: theirs are told apart by where they are, or one could use up, and ask for, another's.
+        // Callers without a token are told apart by their address: otherwise one could use, and read, another's key.
         let caller = Caller::of(request).map_or_else(
-            |_| format!("anonymous {}", crate::clients::address(request)),
+            |_| format!("anonymous {}", crate::server::address(request)),
             |caller| caller.login.to_string(),
         );
         Ok(Self(Some(Key { caller, key: key.to_owned(), fingerprint: hash.finalize().to_vec() })))

@@ -22,7 +22,7 @@ pub(crate) struct Job {
 
 /// How long a kept answer is repeated.
 const KEPT: chrono::TimeDelta = chrono::TimeDelta::hours(24);
-/// Rows per transaction: a purge never holds many locks, nor for long.
+/// Rows per transaction of a purge.
 const BATCH: i64 = 1000;
 
 /// How often old rows go.
@@ -45,22 +45,21 @@ pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
 /// Removes the changes older than 30 days that every reader has; how many there were.
 pub(crate) fn purge_changes(schema: &'static str, db: &Db, clock: &Clock) -> Result<usize, Error> {
     let until = clock.now() - FEED_KEPT;
-    let mut all = 0;
-    loop {
-        let removed = db.write_unbound(|connection| changes::purge(connection, schema, until, BATCH))?;
-        all += removed;
-        if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
-            return Ok(all);
-        }
-    }
+    in_batches(|batch| db.write_unbound(|c| changes::purge(c, schema, until, batch)))
 }
 
 /// Removes all kept answers older than 24 h; how many there were.
 pub(crate) fn purge_keys(schema: &'static str, db: &Db, clock: &Clock) -> Result<usize, Error> {
     let until = clock.now() - KEPT;
+    in_batches(|batch| db.write_unbound(|c| idempotency::purge(c, schema, until, batch)))
+}
+
+/// Removes what nobody needs any more, `remove` up to so many rows in a transaction, until a batch isn't full: a purge never
+/// holds many locks, nor for long. How many there were.
+pub fn in_batches(mut remove: impl FnMut(i64) -> Result<usize, Error>) -> Result<usize, Error> {
     let mut all = 0;
     loop {
-        let removed = db.write_unbound(|connection| idempotency::purge(connection, schema, until, BATCH))?;
+        let removed = remove(BATCH)?;
         all += removed;
         if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
             return Ok(all);
@@ -88,10 +87,10 @@ async fn run(lane: Lane, job: Job, running: Arc<AtomicBool>) {
         return;
     }
     let work = Arc::clone(&job.work);
-    let (result, spent) = lane.run(move || work()).await;
+    let (result, timing) = lane.run(move || work()).await;
     running.store(false, Ordering::SeqCst);
     match result {
-        Ok(()) => tracing::debug!(job = job.name, db_ms = spent.db.as_secs_f64() * 1000.0, "job done"),
+        Ok(()) => tracing::debug!(job = job.name, db_ms = timing.db.as_secs_f64() * 1000.0, "job done"),
         // The next turn tries again.
         Err(error) => tracing::error!(job = job.name, error = %error, "job failed"),
     }

@@ -4,14 +4,12 @@
 //! A whole service, with one read and one create:
 //!
 //! ```no_run
-//! use std::sync::Arc;
-//!
-//! use actix_web::web::Data;
+//! use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 //! use kit::auth::{Admin, Member};
-//! use kit::changes::{self, Change};
+//! use kit::changes::{Change, record};
 //! use kit::id::{DomainId, OrganisationId};
-//! use kit::{Answer, Boot, Ctx, Db, Error, Idempotency, Ids, Invalid, Json, Meta, OnConstraint, Reply, Routes, StartError, Validate};
-//! use kit::{call, idempotency, reply};
+//! use kit::{Answer, Boot, Create, Ctx, Error, Idempotency, Ids, Invalid, Json, OnConstraint, Routes, StartError, Validate};
+//! use kit::{call, reply};
 //!
 //! const SCHEMA: &str = "registry";
 //!
@@ -28,55 +26,36 @@
 //!     fn validate(&self, invalid: &mut Invalid) { invalid.name("name", &self.name, 200); }
 //! }
 //!
-//! // store.rs: synchronous, whole use cases
-//! trait Store: Send + Sync {
-//!     fn find_domain(&self, organisation: OrganisationId, id: DomainId) -> Result<Domain, Error>;
-//!     fn create_domain(&self, meta: &Meta, organisation: OrganisationId, new: Json<NewDomain>, key: &Idempotency) -> Result<Reply, Error>;
-//! }
-//!
-//! struct PgStore { db: Db }
-//!
+//! // store/domains.rs: whole use cases, each a function on a connection
 //! kit::statement! {
 //!     /// Planned once per connection.
-//!     pub struct FindDomain(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid) -> (Text, BigInt) =
+//!     struct FindDomain(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid) -> (Text, BigInt) =
 //!         "select d.name, d.version from registry.domains d where d.organisation_id = $1 and d.id = $2"
 //! }
 //! kit::statement! {
-//!     pub struct InsertDomain<'a>(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid, name: &'a str as Text) =
+//!     struct InsertDomain<'a>(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid, name: &'a str as Text) =
 //!         "insert into registry.domains (organisation_id, id, name, version) values ($1, $2, $3, 1)"
 //! }
 //!
-//! impl Store for PgStore {
-//!     fn find_domain(&self, organisation_id: OrganisationId, id: DomainId) -> Result<Domain, Error> {
-//!         use diesel::{OptionalExtension, RunQueryDsl};
-//!         self.db.read(|connection| {
-//!             let row = FindDomain { organisation_id, id }.get_result::<(String, i64)>(connection).optional()?;
-//!             let (name, version) = row.ok_or(Error::NotFound)?;
-//!             Ok(Domain { id, name, version })
-//!         })
-//!     }
+//! fn find(c: &mut PgConnection, organisation_id: OrganisationId, id: DomainId) -> Result<Domain, Error> {
+//!     let row = FindDomain { organisation_id, id }.get_result::<(String, i64)>(c).optional()?;
+//!     let (name, version) = row.ok_or(Error::NotFound)?;
+//!     Ok(Domain { id, name, version })
+//! }
 //!
-//!     fn create_domain(&self, meta: &Meta, organisation_id: OrganisationId, new: Json<NewDomain>, key: &Idempotency) -> Result<Reply, Error> {
-//!         use diesel::RunQueryDsl;
-//!         self.db.write(|connection| idempotency::once(connection, SCHEMA, key, meta, |connection| {
-//!             // 402 and 404 come before this: bad values are told only now.
-//!             let new = new.check()?;
-//!             let id = DomainId::new(meta.now);
-//!             InsertDomain { organisation_id, id, name: &new.name }
-//!                 .execute(connection)
-//!                 .on_constraint("domains_name_key", || Error::conflict("name-taken", "the name is taken"))?;
-//!             let domain = Domain { id, name: new.name, version: 1 };
-//!             changes::record(connection, SCHEMA, meta, Change {
-//!                 kind: "DomainCreated",
-//!                 organisation_id: Some(organisation_id),
-//!                 entity_id: id.to_string(),
-//!                 version: 1,
-//!                 before: None,
-//!                 after: Some(serde_json::json!({ "id": id, "name": domain.name })),
-//!             })?;
-//!             reply::created(format!("/organisations/{organisation_id}/domains/{id}"), 1, &domain)
-//!         }))
-//!     }
+//! fn create(c: &mut PgConnection, create: &Create, new: Json<NewDomain>) -> Answer {
+//!     let organisation_id = create.organisation;
+//!     create.once(c, SCHEMA, |c| {
+//!         // 402 and 404 come before this: a value that can't be taken is a 422 only now.
+//!         let new = new.check()?;
+//!         let id = DomainId::new(create.meta.now);
+//!         let taken = || Error::conflict("name-taken", "the name is taken");
+//!         InsertDomain { organisation_id, id, name: &new.name }.execute(c).on_constraint("domains_name_key", taken)?;
+//!         let domain = Domain { id, name: new.name, version: 1 };
+//!         let change = Change::of("DomainCreated", organisation_id, id, 1);
+//!         record(c, SCHEMA, &create.meta, change.after(serde_json::json!({ "id": id, "name": domain.name })))?;
+//!         reply::created(format!("/organisations/{organisation_id}/domains/{id}"), 1, &domain)
+//!     })
 //! }
 //!
 //! // handlers.rs: who may call comes before the body in the list of parameters, since extractors run in that order
@@ -87,15 +66,14 @@
 //!         .changes(SCHEMA)
 //! }
 //!
-//! async fn find_domain(ctx: Ctx, member: Member, ids: Ids<(OrganisationId, DomainId)>, store: Data<dyn Store>) -> Answer {
-//!     let (organisation, id) = (member.organisation, ids.0.1);
-//!     let domain = call::read(&ctx, &store, move |store| store.find_domain(organisation, id)).await?;
+//! async fn find_domain(ctx: Ctx, member: Member, ids: Ids<(OrganisationId, DomainId)>) -> Answer {
+//!     let domain = call::read(&ctx, move |c| find(c, member.organisation, ids.0.1)).await?;
 //!     reply::with_etag(domain.version, &domain)
 //! }
 //!
-//! async fn create_domain(ctx: Ctx, admin: Admin, key: Idempotency, new: Json<NewDomain>, store: Data<dyn Store>) -> Answer {
-//!     let meta = ctx.meta();
-//!     call::write(&ctx, &store, move |store| store.create_domain(&meta, admin.organisation, new, &key)).await
+//! async fn create_domain(ctx: Ctx, admin: Admin, key: Idempotency, new: Json<NewDomain>) -> Answer {
+//!     let made = Create::new(&ctx, admin.organisation, key);
+//!     call::write(&ctx, move |c| create(c, &made, new)).await
 //! }
 //!
 //! // lib.rs and main.rs
@@ -106,9 +84,8 @@
 //!     const CONTRACT: &'static str = "openapi: 3.1.0"; // include_str!("../../../docs/contract/registry.yaml")
 //!     type Settings = kit::NoSettings;
 //!
-//!     fn start(boot: &Boot<kit::NoSettings>) -> Result<Routes, StartError> {
-//!         let store: Arc<dyn Store> = Arc::new(PgStore { db: boot.db() });
-//!         Ok(routes().data(store)) // .ready(kit::readable!(schema::domains, views::persons)).job("0 * * * * *", "name", work)
+//!     fn start(_: &Boot<kit::NoSettings>) -> Result<Routes, StartError> {
+//!         Ok(routes()) // .ready(kit::readable!(schema::domains, views::persons)).job("0 * * * * *", "name", work)
 //!     }
 //! }
 //!
@@ -121,9 +98,9 @@
 //!
 //! - Put extractors in the order of the contract's answers: `Ctx`, then who may call, then `Ids`, `IfMatch`, `Idempotency`, `Json`, `Page`.
 //! - [`Json`] holds a value *or* its 422; [`Json::check`] is called after 402, 404 and 412. [`IfMatch::check`] is called under the entity's lock.
-//! - [`Db::read`] and [`Db::write`] are for database threads: a handler reaches them through [`call`], a job runs on one.
-//! - Lists: take [`Page`] (or [`Filtered`] with filters), read [`Page::fetch`] rows after [`Page::after`], and end with [`Page::finish`].
-//! - A store that writes its change rows in a statement of its own says so with [`changes::recorded`].
+//! - [`Db::read`] and [`Db::write`] are for database threads: a handler goes through [`call`], a job runs on one.
+//! - Lists: take [`Page`] (or [`Filtered`] with filters), read [`Page::fetch`] rows after [`Page::place`], and end with [`Page::finish`].
+//! - Whoever writes change rows in a statement of its own says so with [`changes::recorded`].
 
 extern crate self as kit;
 
@@ -154,14 +131,17 @@ mod precondition;
 mod query;
 mod readable;
 pub mod reply;
+mod request;
 mod routes;
 mod server;
 mod service;
 mod sql;
+mod start;
 #[doc(hidden)]
 pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod words;
 
 pub use batch::Batch;
 pub use body::{Invalid, Json, Validate};
@@ -172,6 +152,7 @@ pub use db::{Db, session_setup};
 pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;
+pub use jobs::in_batches;
 pub use metrics::{Measured, Values};
 pub use page::{Filtered, Keyset, Page, Paged, page_limit};
 pub use path::Ids;
@@ -179,8 +160,11 @@ pub use precondition::IfMatch;
 pub use query::{NoQuery, Query};
 pub use readable::Probe;
 pub use reply::{Answer, Reply};
+pub use request::{Create, Update};
 pub use routes::Routes;
-pub use service::{Boot, Service, StartError, run};
+pub use server::address;
+pub use service::{Boot, Service, run};
+pub use start::StartError;
 
 /// 1 to `max` characters that can stand in a header and in a log as they are.
 pub(crate) fn is_visible_ascii(text: &str, max: usize) -> bool {

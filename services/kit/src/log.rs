@@ -2,7 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
-use crate::StartError;
+use crate::start::StartError;
 
 /// Starts the log; once per process, a second call changes nothing (tests run several services in one).
 pub(crate) fn start(filter: &str) -> Result<(), StartError> {

@@ -6,12 +6,13 @@ use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::app::App;
+use crate::db::{Db, Lanes};
 
 pub use measured::{Measured, Values};
 
 /// One registry per running service: several may run in one process (tests).
 pub(crate) struct Metrics {
+    service: &'static str,
     registry: Registry,
     requests: IntCounterVec,
     durations: HistogramVec,
@@ -21,8 +22,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub fn new(service: &str) -> Result<Self, prometheus::Error> {
-        let registry = Registry::new_custom(None, Some([("service".to_owned(), service.to_owned())].into()))?;
+    pub fn new(service: &'static str) -> Result<Self, prometheus::Error> {
+        let registry = registry(service)?;
         let metrics = Self {
             requests: IntCounterVec::new(
                 Opts::new("http_requests_total", "Requests answered."),
@@ -43,6 +44,7 @@ impl Metrics {
                 &["pool"],
             )?,
             registry,
+            service,
         };
         metrics.registry.register(Box::new(metrics.requests.clone()))?;
         metrics.registry.register(Box::new(metrics.durations.clone()))?;
@@ -59,18 +61,23 @@ impl Metrics {
     }
 
     /// The text, with the gauges as they are now.
-    pub async fn text(&self, app: &App) -> Result<String, prometheus::Error> {
-        for side in app.db.sides() {
+    pub async fn text(&self, db: &Db, lanes: &Lanes, measured: &[Measured]) -> Result<String, prometheus::Error> {
+        for side in db.sides() {
             let (all, free) = side.state();
             self.connections.with_label_values(&[side.role, "used"]).set(i64::from(all - free.min(all)));
             self.connections.with_label_values(&[side.role, "free"]).set(i64::from(free));
             self.waited.with_label_values(&[side.role]).set(side.waited().as_secs_f64());
         }
-        for (name, lane) in [("read", &app.lanes.read), ("write", &app.lanes.write)] {
+        for (name, lane) in [("read", &lanes.read), ("write", &lanes.write)] {
             self.queued.with_label_values(&[name]).set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(app).await?)
+        Ok(String::from_utf8_lossy(&text).into_owned()
+            + &measured::text(registry(self.service)?, db, &lanes.read, measured).await?)
     }
+}
+
+fn registry(service: &str) -> Result<Registry, prometheus::Error> {
+    Registry::new_custom(None, Some([("service".to_owned(), service.to_owned())].into()))
 }

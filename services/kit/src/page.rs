@@ -33,7 +33,7 @@ impl Keyset {
 /// `limit` (1..=200, default 50) and `cursor` of a list without filters; other parameters are a 400.
 ///
 /// A cursor holds a mark of the list it comes from (path and filters): one from elsewhere is a 400.
-/// The store asks for [`Page::fetch`] rows after [`Page::after`], and [`Page::finish`] makes the answer of them.
+/// A statement reads [`Page::fetch`] rows after [`Page::place`], and [`Page::finish`] makes the answer of them.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
     /// How many items the client wants.
@@ -72,9 +72,14 @@ impl<T> Paged<T> {
 const MARK: usize = 8;
 
 impl Page {
-    /// A page to call a store with outside of a request (tests, commands).
+    /// A page outside of a request (tests, commands).
     pub fn first(limit: i64) -> Self {
         Self { limit, after: None, mark: [0; MARK] }
+    }
+
+    /// The place this page starts after, for SQL; the first page starts before all rows, so that it is the same statement.
+    pub fn place(&self) -> (DateTime<Utc>, Uuid) {
+        self.after.map_or((DateTime::UNIX_EPOCH, Uuid::nil()), |place| (place.created_at, place.id))
     }
 
     /// How many rows to read: one more than wanted, which tells whether there is a next page.
@@ -123,7 +128,7 @@ pub(crate) fn take_limit(parameters: &mut Vec<(String, String)>) -> Result<i64, 
     page_limit(take(parameters, "limit").as_deref())
 }
 
-/// How many items a client wants that says this, or nothing; 400 for what is no number from 1 to 200.
+/// The number of items that this parameter asks for, by default 50; 400 for anything but 1 to 200.
 pub fn page_limit(text: Option<&str>) -> Result<i64, Error> {
     let Some(text) = text else {
         return Ok(50);
@@ -153,14 +158,6 @@ fn place(cursor: &str, mark: &[u8; MARK]) -> Result<Keyset, Error> {
     if own == mark { Ok(Keyset { created_at, id }) } else { Err(wrong()) }
 }
 
-/// Nothing may be left over.
-pub(crate) fn no_others(parameters: &[(String, String)]) -> Result<(), Error> {
-    match parameters.first() {
-        Some((name, _)) => Err(Error::bad_request(name, "unknown_field", "there is no such parameter here")),
-        None => Ok(()),
-    }
-}
-
 impl FromRequest for Page {
     type Error = Error;
     type Future = Ready<Result<Self, Error>>;
@@ -168,7 +165,7 @@ impl FromRequest for Page {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(query::pairs(request.query_string()).and_then(|mut parameters| {
             let page = Self::take(request.path(), &mut parameters)?;
-            no_others(&parameters)?;
+            query::no_others(&parameters)?;
             Ok(page)
         }))
     }

@@ -11,7 +11,7 @@ use crate::Error;
 /// The version the client saw: exactly one strong ETag, `If-Match: "7"`.
 ///
 /// Missing is 428; a list, a weak tag, `*` or no tag at all is 400: `*` would overwrite what was never read.
-/// A well-formed tag that isn't one of ours can't be current: it reads as a version that never was, and is stale (412).
+/// A well-formed tag that isn't one of ours can't be current: it is read as version -1, and is stale (412).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IfMatch(pub i64);
 

@@ -33,7 +33,7 @@ impl FromRequest for NoQuery {
     type Future = Ready<Result<Self, Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(pairs(request.query_string()).and_then(|pairs| crate::page::no_others(&pairs)).map(|()| Self))
+        ready(pairs(request.query_string()).and_then(|pairs| no_others(&pairs)).map(|()| Self))
     }
 }
 
@@ -60,6 +60,14 @@ fn decode(text: &str, field: &str) -> Result<String, Error> {
     match percent_encoding::percent_decode_str(&spaced).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
         Err(_) => Err(Error::bad_request(field, "invalid_encoding", "must be UTF-8")),
+    }
+}
+
+/// Nothing may be left over.
+pub(crate) fn no_others(parameters: &[(String, String)]) -> Result<(), Error> {
+    match parameters.first() {
+        Some((name, _)) => Err(Error::bad_request(name, "unknown_field", "there is no such parameter here")),
+        None => Ok(()),
     }
 }
 

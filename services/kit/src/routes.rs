@@ -15,7 +15,7 @@ use crate::jobs::{Job, Work};
 use crate::metrics::Measured;
 use crate::readable::Probe;
 use crate::reply::BASE;
-use crate::server::gate;
+use crate::server::prepare;
 
 /// Adds one handler to a resource; called once per worker.
 type Attach = Arc<dyn Fn(Resource) -> Resource + Send + Sync>;
@@ -95,7 +95,7 @@ impl Routes {
             .get(&format!("/{service}-changes"), handlers::list_all_changes)
     }
 
-    /// What handlers take as `Data<T>`: the store (`Arc<dyn Store>`), settings, …
+    /// What handlers take as `Data<T>`: a [`crate::Batch`], settings, …
     #[must_use]
     pub fn data<T: ?Sized + Send + Sync + 'static>(mut self, data: Arc<T>) -> Self {
         self.configure.push(Arc::new(move |config| {
@@ -158,7 +158,7 @@ impl Routes {
                 let error = Error::MethodNotAllowed { allow: allow.to_string() };
                 async move { Err::<crate::reply::Reply, _>(error) }
             };
-            config.service(resource.default_service(web::to(other)).wrap(from_fn(gate)));
+            config.service(resource.default_service(web::to(other)).wrap(from_fn(prepare)));
         }
         config.default_service(web::to(|_: HttpRequest| async { Err::<crate::reply::Reply, _>(Error::NotFound) }));
     }

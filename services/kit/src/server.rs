@@ -1,10 +1,10 @@
 //! The HTTP server: layers around the service's routes, and its end.
 
+mod built_in;
 mod connection;
 mod cors;
-mod gate;
+mod limits;
 mod observe;
-mod own;
 
 use std::io;
 use std::sync::Arc;
@@ -22,13 +22,14 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-pub(crate) use gate::gate;
+pub use limits::address;
+pub(crate) use limits::prepare;
 
 use connection::{Connection, Waits};
 
 use crate::app::App;
-use crate::service::Ready;
-use crate::{Routes, StartError, jobs};
+use crate::start::{Ready, StartError};
+use crate::{Routes, jobs};
 
 /// From the signal to the end of the process, all together.
 const STOP_WITHIN: Duration = Duration::from_secs(9);
@@ -118,7 +119,7 @@ fn http(
     let name = shared.name;
     let app = actix_web::App::new()
         .app_data(shared.clone())
-        .configure(|config| own::routes(config, name))
+        .configure(|config| built_in::routes(config, name))
         .configure(|config| routes.configure(config))
         .wrap(from_fn(observe::observe));
     let app = map_config(app.into_factory(), |()| AppConfig::default());
@@ -132,9 +133,9 @@ fn http(
     let shared = shared.clone();
     fn_service(move |io: TcpStream| {
         let peer = io.peer_addr().ok();
-        let place = peer.map(|peer| shared.crowd.enter(peer.ip(), &shared.clients));
+        let place = peer.map(|peer| shared.connections.enter(peer.ip(), &shared.clients));
         async move {
-            // Closed without a word: an answer would need its request to be read first.
+            // Closed without an answer: that would need its request to be read first.
             let refused = |_| DispatchError::Io(io::ErrorKind::ConnectionRefused.into());
             let place = place.transpose().map_err(refused)?.flatten();
             Ok((Connection::new(io, waits, place), Protocol::Http1, peer))

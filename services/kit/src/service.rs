@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser};
 
-use crate::app::{App, Lanes};
+use crate::app::{App, Sharing};
 use crate::auth::{Keys, Source};
-use crate::batch::Sharing;
 use crate::changes::hint;
-use crate::clients::{Crowd, Limits};
+use crate::clients::{Connections, Limits};
 use crate::config::Common;
-use crate::db::{Db, DbOptions, Lane};
+use crate::db::{Db, DbOptions, Lane, Lanes};
 use crate::metrics::Metrics;
+use crate::start::{Ready, StartError};
 use crate::{Clock, Routes, docs, jobs, log, server};
 
 /// What a service is: a name, a contract, settings, and how it starts.
@@ -31,7 +31,7 @@ pub trait Service: Send + Sync + 'static {
     /// Whether it has a table `idempotency_keys`, which kit then purges.
     const KEEPS_ANSWERS: bool = true;
 
-    /// Makes the store and says what there is to serve.
+    /// Says what there is to serve.
     fn start(boot: &Boot<Self::Settings>) -> Result<Routes, StartError>;
 
     /// Something else than serving that the settings ask for (a subcommand): its result ends the process.
@@ -41,22 +41,12 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
-/// Why a service doesn't start; one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StartError {
-    /// A setting is missing or wrong: exit code 2. Names the variable.
-    #[error("{0}")]
-    Usage(String),
-    /// The settings are right, but it can't run: exit code 3.
-    #[error("{0}")]
-    Failed(String),
-}
-
 /// What a service starts with.
 #[derive(Clone)]
 pub struct Boot<S> {
     settings: S,
     db: Db,
+    lanes: Lanes,
     clock: Clock,
     issuer: String,
     write_url: String,
@@ -123,38 +113,22 @@ pub(crate) fn run_from<S: Service>(arguments: impl Iterator<Item = OsString>) ->
 }
 
 fn main<S: Service>(common: &Common, settings: S::Settings) -> Result<(), StartError> {
-    let (boot, parts) = open::<S>(common, settings)?;
+    let boot = open::<S>(common, settings)?;
     if let Some(result) = S::command(&boot) {
         return result;
     }
-    let ready = prepare::<S>(common, &boot, parts)?;
+    let ready = prepare::<S>(common, &boot)?;
     server::serve_until_signal(ready)
 }
 
-/// What isn't the service's business, but the server's.
-pub(crate) struct Parts {
-    lanes: Lanes,
-}
-
-/// A service that only has to be served.
-pub(crate) struct Ready {
-    pub app: Arc<App>,
-    pub routes: Routes,
-    pub listener: TcpListener,
-    pub workers: usize,
-}
-
 /// Opens the database (without waiting for it) and starts its threads.
-pub(crate) fn open<S: Service>(
-    common: &Common,
-    settings: S::Settings,
-) -> Result<(Boot<S::Settings>, Parts), StartError> {
+pub(crate) fn open<S: Service>(common: &Common, settings: S::Settings) -> Result<Boot<S::Settings>, StartError> {
     let url = |url: &Option<String>, name| match url {
         Some(url) if !url.is_empty() => Ok(url.clone()),
         _ => Err(StartError::Usage(format!("{name} is missing: the libpq URL of the service's login"))),
     };
     let wait = Duration::from_millis(common.pool_wait_ms);
-    let (committed, told) = hint::channel();
+    let (committed, commits) = hint::channel();
     let options = DbOptions {
         service: S::NAME,
         read_url: &url(&common.database_read_url, "DATABASE_READ_URL")?,
@@ -167,43 +141,37 @@ pub(crate) fn open<S: Service>(
     let max = usize::try_from(common.queue_max).unwrap_or(usize::MAX);
     let lane = |kind, threads| {
         Lane::start(&format!("{}-{kind}", S::NAME), threads, max, wait)
-            .map_err(|error| failed("threads can't be started", &error))
+            .map_err(|error| StartError::failed("threads can't be started", error))
     };
     let lanes = Lanes { read: lane("read", common.pool_read_size)?, write: lane("write", common.pool_write_size)? };
-    hint::start(S::NAME, lanes.write.clone(), &db, told).map_err(|error| failed("threads can't be started", &error))?;
-    let clock = Clock::new(common.clock_file.clone());
-    Ok((
-        Boot { settings, db, clock, issuer: common.jwt_issuer.clone(), write_url: options.write_url.to_owned() },
-        Parts { lanes },
-    ))
+    hint::start(S::NAME, lanes.write.clone(), &db, commits)
+        .map_err(|error| StartError::failed("threads can't be started", error))?;
+    let (issuer, write_url) = (common.jwt_issuer.clone(), options.write_url.to_owned());
+    Ok(Boot { settings, db, lanes, clock: Clock::new(common.clock_file.clone()), issuer, write_url })
 }
 
 /// Starts the service and binds its address.
-pub(crate) fn prepare<S: Service>(
-    common: &Common,
-    boot: &Boot<S::Settings>,
-    parts: Parts,
-) -> Result<Ready, StartError> {
+pub(crate) fn prepare<S: Service>(common: &Common, boot: &Boot<S::Settings>) -> Result<Ready, StartError> {
     let mut routes = S::start(boot)?;
     if S::KEEPS_ANSWERS {
         routes.jobs.push(jobs::purge(S::NAME, boot.db(), boot.clock()));
     }
-    let contract = docs::read(S::CONTRACT).map_err(|error| failed("the contract can't be read", &error))?;
+    let contract = docs::read(S::CONTRACT).map_err(|error| StartError::failed("the contract can't be read", error))?;
     let app = App {
         name: S::NAME,
         db: boot.db(),
-        keys: Keys::new(source(common, boot, &parts)?, common.jwt_issuer.clone(), boot.clock()),
-        lanes: parts.lanes,
+        keys: Keys::new(source(common, boot)?, common.jwt_issuer.clone(), boot.clock()),
+        lanes: boot.lanes.clone(),
         clients: common.clients.clone(),
         limits: Limits::new(&common.clients),
-        crowd: Crowd::default(),
+        connections: Connections::default(),
         sharing: Sharing {
             max: usize::try_from(common.batch_max).unwrap_or(1),
             together: usize::try_from(common.pool_read_size.div_ceil(4)).unwrap_or(1),
             always: common.batch_always,
         },
         clock: boot.clock(),
-        metrics: Metrics::new(S::NAME).map_err(|error| failed("metrics can't be made", &error))?,
+        metrics: Metrics::new(S::NAME).map_err(|error| StartError::failed("metrics can't be made", error))?,
         probes: routes.probes.clone(),
         measured: routes.measured.clone(),
         checks: routes.checks.clone(),
@@ -217,9 +185,9 @@ pub(crate) fn prepare<S: Service>(
     Ok(Ready { app: Arc::new(app), routes, listener, workers: usize::try_from(common.workers).unwrap_or(1) })
 }
 
-fn source<S>(common: &Common, boot: &Boot<S>, parts: &Parts) -> Result<Source, StartError> {
+fn source<S>(common: &Common, boot: &Boot<S>) -> Result<Source, StartError> {
     let Some(jwks) = &common.jwks else {
-        return Ok(Source::Database { db: boot.db(), lane: parts.lanes.read.clone() });
+        return Ok(Source::Database { db: boot.db(), lane: boot.lanes.read.clone() });
     };
     if jwks.contains("://") {
         let help = "JWKS: URLs are not supported; save the issuer's key set to a file and name that";
@@ -231,8 +199,4 @@ fn source<S>(common: &Common, boot: &Boot<S>, parts: &Parts) -> Result<Source, S
         Ok(_) => Ok(Source::File(path)),
         Err(error) => Err(StartError::Usage(format!("JWKS: {error}"))),
     }
-}
-
-fn failed(what: &str, error: &dyn std::fmt::Display) -> StartError {
-    StartError::Failed(format!("{what}: {error}"))
 }

@@ -93,8 +93,8 @@ pub fn spawn<S: Service>(
 /// Starts a service with settings of one's own; it listens when this returns.
 pub fn spawn_with<S: Service>(common: Common, settings: S::Settings) -> Result<Running, StartError> {
     log::start(&common.log)?;
-    let (boot, parts) = open::<S>(&common, settings)?;
-    let ready = prepare::<S>(&common, &boot, parts)?;
+    let boot = open::<S>(&common, settings)?;
+    let ready = prepare::<S>(&common, &boot)?;
     let address = ready.listener.local_addr().map_err(|error| StartError::Failed(error.to_string()))?;
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
@@ -123,15 +123,7 @@ pub fn purge_keys(
     write_url: &str,
     clock: &crate::Clock,
 ) -> Result<usize, crate::Error> {
-    let options = crate::db::DbOptions {
-        service: schema,
-        read_url,
-        write_url,
-        read_size: 1,
-        write_size: 1,
-        wait: std::time::Duration::from_secs(5),
-    };
-    crate::jobs::purge_keys(schema, &crate::db::Db::open(&options, || {}), clock)
+    crate::jobs::purge_keys(schema, &database(schema, read_url, write_url), clock)
 }
 
 /// Runs kit's purge of the feed once, as its job does; how many changes were removed.
@@ -144,7 +136,7 @@ pub fn purge_changes(
     crate::jobs::purge_changes(schema, &database(schema, read_url, write_url), clock)
 }
 
-/// A service's database without the service: for tests that call a store, or a service's own work, themselves.
+/// A service's database without the service: for tests that call a service's own work themselves.
 pub fn database(service: &'static str, read_url: &str, write_url: &str) -> crate::Db {
     let options = crate::db::DbOptions {
         service,

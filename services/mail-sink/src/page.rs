@@ -1,6 +1,5 @@
 //! What arrived, as a page and as JSON; and the dials.
 
-use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, mpsc};
@@ -8,10 +7,11 @@ use std::thread;
 
 use actix_web::web::{self, Data, Json, Path, Query};
 use actix_web::{App, HttpResponse, HttpServer, Responder, rt};
+use maud::{DOCTYPE, PreEscaped, html};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Dials, Mail, Shared};
+use crate::mailbox::{Dials, Mail, Shared};
 
 /// As many as a person may want to scroll through.
 const SHOWN_MAX: usize = 200;
@@ -109,39 +109,36 @@ input { font: inherit; max-width: 100% }";
 
 async fn show(shared: Data<Shared>, filter: Query<Filter>) -> impl Responder {
     let mails = chosen(&shared, &filter);
-    let mut body = String::new();
-    for mail in &mails {
-        // Writing to a String can't fail.
-        let _ = write!(
-            body,
-            "<details><summary><b>{}</b><small>to {} · {}</small></summary><small>Message-ID {} · <a href=\"mails/{}/raw\">as it \
-             came</a></small><pre>{}</pre>",
-            escape(mail.subject()),
-            escape(&mail.to.join(", ")),
-            mail.arrived_at.format("%Y-%m-%d %H:%M:%S UTC"),
-            escape(mail.message_id()),
-            mail.id,
-            escape(mail.text.as_deref().unwrap_or_default()),
-        );
-        if let Some(html) = &mail.html {
-            let _ = write!(
-                body,
-                "<iframe sandbox title=\"HTML part\" loading=\"lazy\" srcdoc=\"{}\"></iframe>",
-                escape(html)
-            );
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            title { "Mailbox" }
+            style { (PreEscaped(STYLE)) }
+            h1 { "Mailbox" }
+            p { (mails.len()) " shown, newest first. " a href="" { "Look again" } }
+            form {
+                label { "To " input name="to" value=(filter.to.as_deref().unwrap_or_default()) placeholder="part of an address"; }
+            }
+            @for mail in &mails {
+                details {
+                    summary {
+                        b { (mail.subject()) }
+                        small { "to " (mail.to.join(", ")) " · " (mail.arrived_at.format("%Y-%m-%d %H:%M:%S UTC")) }
+                    }
+                    small { "Message-ID " (mail.message_id()) " · " a href={ "mails/" (mail.id) "/raw" } { "as it came" } }
+                    pre { (mail.text.as_deref().unwrap_or_default()) }
+                    @if let Some(html) = &mail.html {
+                        iframe sandbox title="HTML part" loading="lazy" srcdoc=(html) {}
+                    }
+                }
+            }
+            @if mails.is_empty() {
+                p { "Nothing has arrived." }
+            }
         }
-        body.push_str("</details>");
-    }
-    if mails.is_empty() {
-        body.push_str("<p>Nothing has arrived.</p>");
-    }
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>Mailbox</title><style>{STYLE}</style><h1>Mailbox</h1><p>{} shown, newest first. <a href=\"\">Look again</a></p>\
-         <form><label>To <input name=\"to\" value=\"{}\" placeholder=\"part of an address\"></label></form>{body}</html>",
-        mails.len(),
-        escape(filter.to.as_deref().unwrap_or_default()),
-    );
+    };
     HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
         // Frames made by srcdoc inherit it: a mail can't load anything, run anything or send anything from here.
@@ -150,10 +147,5 @@ async fn show(shared: Data<Shared>, filter: Query<Filter>) -> impl Responder {
             "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'",
         ))
         .insert_header(("Cache-Control", "no-store"))
-        .body(page)
-}
-
-/// Safe inside elements and quoted attributes.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+        .body(page.into_string())
 }

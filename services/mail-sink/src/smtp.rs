@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::Shared;
+use crate::mailbox::Shared;
 
 /// More than any mail of ours; keeps a runaway sender from filling the memory.
 const MAIL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const LINE_BYTES_MAX: u64 = 4096;
 
-/// Takes connections until told to stop; a thread for each.
+/// Takes connections until the sink stops; a thread for each.
 pub(crate) fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     for stream in listener.incoming() {
         if shared.stopping() {

@@ -6,31 +6,31 @@ use chrono::{DateTime, Utc};
 use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
-use crate::telling::{Audience, Target};
+use crate::message::{Audience, Target};
 
-/// Somebody who is told.
+/// A recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     /// The login or the person.
     pub id: Uuid,
     /// All the ways the change concerns them, as bits.
     pub how: i32,
-    /// Where mail goes; none: they only read it in the service.
+    /// Where mail goes; none: they read it in the service only.
     pub email: Option<String>,
-    /// No waiting for a roll-up.
+    /// The mail is sent at once, without waiting for a roll-up.
     pub at_once: bool,
 }
 
 /// A chunk of recipients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chunk {
-    /// They.
+    /// The recipients.
     pub recipients: Vec<Recipient>,
     /// Where to go on; none: that was all.
     pub last: Option<Uuid>,
 }
 
-/// Who did it, and so isn't told.
+/// Who made the change: they get no message about it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Actor {
     /// The login.
@@ -44,15 +44,15 @@ pub struct Actor {
 /// Which part of an audience is wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
-    /// Nobody outside of it is ever told.
+    /// Recipients are always of this organisation.
     pub organisation_id: Uuid,
     /// When it happened.
     pub at: DateTime<Utc>,
-    /// Not these.
+    /// Left out.
     pub actor: &'a Actor,
-    /// Those after this one.
+    /// Only recipients after this id.
     pub after: Uuid,
-    /// At most so many.
+    /// At most this many.
     pub limit: i64,
 }
 
@@ -78,7 +78,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// How they want to be told. On its own for the same reason, and so that no plan depends on how fresh the statistics are.
+    /// Their notification settings. A statement of its own for the same reason, and so that no plan depends on how fresh the statistics are.
     struct FindContacts<'a>(organisation_id: Uuid as Uuid, ids: &'a [Uuid] as Array<Uuid>) -> (Uuid, Text, Text) =
         "select c.id, c.email, c.mode from published.contacts c where c.organisation_id = $1 and c.id = any($2)"
 }

@@ -13,7 +13,7 @@ pub struct Cursor {
     pub xid: i64,
     /// The last change done.
     pub id: i64,
-    /// The next change, and the last of its recipients told.
+    /// The next change, and the last recipient who has its notification.
     pub fan_out: Option<(i64, Uuid)>,
     /// The last `created_at` given to a notification of this feed.
     pub updated_at: DateTime<Utc>,
@@ -26,7 +26,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The same, and nobody else moves it until the transaction ends.
+    /// The same, locked until the transaction ends.
     struct LockCursor<'a>(feed: &'a str as Text) -> (BigInt, BigInt, Nullable<BigInt>, Nullable<Uuid>, Timestamptz) =
         "select c.xid::text::bigint, c.id, c.fan_out_id, c.fan_out_after, c.updated_at from notification.feed_cursors c where c.feed = $1 \
          for no key update"
@@ -69,7 +69,7 @@ impl Cursor {
         LockCursor { feed: feed.name() }.get_result::<CursorRow>(connection).map(cursor)
     }
 
-    /// Writes it down.
+    /// Stores it.
     pub fn store(&self, connection: &mut PgConnection, feed: Feed) -> QueryResult<()> {
         let xid = self.xid.to_string();
         let (fan_out_id, fan_out_after) = self.fan_out.unzip();
@@ -81,14 +81,14 @@ impl Cursor {
 
 kit::statement! {
     /// Feeds whose cursor lies beyond every transaction of this cluster: a database restored from a dump.
-    struct Strangers() -> Text =
+    struct ForeignCursors() -> Text =
         "select c.feed from notification.feed_cursors c \
          where c.xid >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) order by c.feed"
 }
 
 /// Feeds whose cursor can't be of this cluster.
-pub fn strangers(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
-    Strangers {}.load(connection)
+pub fn foreign_cursors(connection: &mut PgConnection) -> QueryResult<Vec<String>> {
+    ForeignCursors {}.load(connection)
 }
 
 macro_rules! seek_statement {
@@ -109,7 +109,7 @@ seek_statement!(
     SeekBilling "billing_changes"
 );
 
-/// Sets a cursor back to before the first change made at `from` or later; never forward. Says whether it was moved.
+/// Sets a cursor back to before the first change made at `from` or later; never forward. True: it was moved.
 pub fn replay_from(
     connection: &mut PgConnection,
     feed: Feed,

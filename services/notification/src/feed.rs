@@ -7,8 +7,6 @@ use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cursor::Cursor;
-
 /// One service's feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feed {
@@ -26,7 +24,7 @@ impl Feed {
     /// All of them. Profile comes before Registry: nothing depends on it, but mails then read in a natural order.
     pub const ALL: [Self; 4] = [Self::Account, Self::Profile, Self::Registry, Self::Billing];
 
-    /// As it stands in the tables and in the names of views and channels.
+    /// As it is named in the tables and in the names of views and channels.
     pub fn name(self) -> &'static str {
         match self {
             Self::Account => "account",
@@ -79,7 +77,7 @@ macro_rules! read_statement {
     ($($name:ident $view:literal)+) => {$(
         kit::statement! {
             /// The next changes of a feed, in an order in which none is ever missed: below the snapshot's xmin no transaction is open,
-            /// and the snapshot that says so is the one the rows are read with.
+            /// and that snapshot is the one the rows are read with.
             struct $name<'a>(xid: &'a str as Text, id: i64 as BigInt, limit: i64 as BigInt)
                 -> (BigInt, BigInt, Timestamptz, Text, Nullable<Uuid>, Text, BigInt, Nullable<Uuid>, Text, Nullable<Jsonb>, Nullable<Jsonb>) =
                 concat!(
@@ -100,10 +98,9 @@ read_statement!(
     ReadBilling "billing_changes"
 );
 
-/// The next changes after the cursor, at most `limit`.
-pub fn read(connection: &mut PgConnection, feed: Feed, cursor: &Cursor, limit: i64) -> QueryResult<Vec<Change>> {
-    let (xid, id) = (cursor.xid.to_string(), cursor.id);
-    let xid = xid.as_str();
+/// The next changes after the place (`xid`, `id`), at most `limit`.
+pub fn read(connection: &mut PgConnection, feed: Feed, (xid, id): (i64, i64), limit: i64) -> QueryResult<Vec<Change>> {
+    let xid = &xid.to_string();
     let rows: Vec<ChangeRow> = match feed {
         Feed::Account => ReadAccount { xid, id, limit }.load(connection)?,
         Feed::Profile => ReadProfile { xid, id, limit }.load(connection)?,

@@ -4,8 +4,9 @@ use actix_web::web::Data;
 use kit::auth::{Member, Operator};
 use kit::{Answer, Ctx, Filtered, Json, Routes, call, reply};
 
+use crate::mail::Sender;
 use crate::model::{Addressee, DeliveryFilter, NotificationFilter, ReadNotifications};
-use crate::store::Store;
+use crate::{deliveries, notifications};
 
 /// The contract's endpoints.
 pub fn routes() -> Routes {
@@ -15,27 +16,27 @@ pub fn routes() -> Routes {
         .get("/deliveries", list_deliveries)
 }
 
-type Stored = Data<dyn Store>;
-
 fn addressee(member: &Member) -> Addressee {
     Addressee { organisation_id: member.organisation, login_id: member.login, profile_id: member.profile }
 }
 
-async fn list_notifications(ctx: Ctx, member: Member, list: Filtered<NotificationFilter>, store: Stored) -> Answer {
+async fn list_notifications(ctx: Ctx, member: Member, list: Filtered<NotificationFilter>) -> Answer {
     let to = addressee(&member);
-    let page =
-        call::read(&ctx, &store, move |store| store.list_notifications(to, list.filter.unread, &list.page)).await?;
-    reply::page(&page)
+    reply::page(&call::read(&ctx, move |c| notifications::list(c, to, list.filter.unread, &list.page)).await?)
 }
 
-async fn read_notifications(ctx: Ctx, member: Member, body: Json<ReadNotifications>, store: Stored) -> Answer {
-    let (to, meta) = (addressee(&member), ctx.meta());
-    let ids = body.check()?.ids;
-    call::write(&ctx, &store, move |store| store.read_notifications(to, &ids, &meta)).await?;
+async fn read_notifications(ctx: Ctx, member: Member, body: Json<ReadNotifications>) -> Answer {
+    let (to, meta, ids) = (addressee(&member), ctx.meta(), body.check()?.ids);
+    call::write(&ctx, move |c| notifications::mark_read(c, to, &ids, &meta)).await?;
     reply::no_content()
 }
 
-async fn list_deliveries(ctx: Ctx, _operator: Operator, list: Filtered<DeliveryFilter>, store: Stored) -> Answer {
-    let page = call::read(&ctx, &store, move |store| store.list_deliveries(list.filter.status, &list.page)).await?;
-    reply::page(&page)
+async fn list_deliveries(
+    ctx: Ctx,
+    _operator: Operator,
+    list: Filtered<DeliveryFilter>,
+    sender: Data<Sender>,
+) -> Answer {
+    let status = list.filter.status;
+    reply::page(&call::read(&ctx, move |c| deliveries::list(c, status, sender.domain(), &list.page)).await?)
 }

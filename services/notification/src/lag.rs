@@ -26,7 +26,7 @@ kit::statement! {
 
 /// `feed_lag_seconds`, by feed.
 pub fn measured(clock: Clock) -> Measured {
-    let help = "Age of the oldest change that nobody has been told of yet.";
+    let help = "Age of the oldest change that has no notifications yet.";
     Measured::new("feed_lag_seconds", help, &["feed"], move |connection| {
         let rows = Lags { now: clock.now() }.load::<(String, f64)>(connection)?;
         Ok(rows.into_iter().map(|(feed, seconds)| (vec![feed], seconds)).collect())

@@ -1,6 +1,6 @@
-//! Notification: everyone told once, on time, of everything they asked for.
+//! Notification: everybody gets each message once, on time, about what they watch.
 //!
-//! Owns what people were told (`notification.notifications`), the mails that told them (`deliveries`), how far the four feeds have been
+//! Owns notifications (`notification.notifications`), their mails (`deliveries`), how far the four feeds have been
 //! read (`feed_cursors`), and what roll-ups and reminders need to come once. Publishes those positions, so that no service purges a
 //! change that wasn't read. Reads the others' feeds, watchers, contacts, login contacts and persons; they know nothing of it.
 //!
@@ -10,45 +10,45 @@
 pub mod audience;
 pub mod background;
 pub mod cursor;
+pub mod deliveries;
 pub mod feed;
 pub mod handlers;
-pub mod known;
 mod lag;
-pub mod leader;
+pub mod lookup;
 pub mod mail;
 pub mod mailer;
+pub mod message;
 pub mod model;
+pub mod notifications;
 pub mod outbox;
+pub mod poller;
 pub mod purge;
 pub mod reader;
 pub mod reminders;
 pub mod rollups;
 pub mod schedule;
 mod schema;
+mod session;
 pub mod settings;
-pub mod store;
-mod story;
-pub mod telling;
+pub mod signals;
+pub mod templates;
+pub mod text;
 mod views;
-pub mod words;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use kit::{Boot, Routes, Service, StartError};
 
-use crate::background::{Background, Signals};
+use crate::background::Background;
 use crate::settings::Settings;
-use crate::store::{PgStore, Store};
-
-/// As it is called, at the database as well.
-const NAME: &str = "notification";
+use crate::signals::Signals;
 
 /// The service.
 pub struct NotificationService;
 
 impl Service for NotificationService {
-    const NAME: &'static str = NAME;
+    const NAME: &'static str = session::NAME;
     const CONTRACT: &'static str = include_str!("../../../docs/contract/notification.yaml");
     type Settings = Settings;
     // Nothing here creates or charges: marking as read twice does no harm.
@@ -57,11 +57,10 @@ impl Service for NotificationService {
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
         let signals = Arc::new(Signals::default());
         let sender = boot.settings().sender()?;
-        let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db(), sender.from.email.domain().to_owned()));
         let background = Background::start(boot.settings(), boot.write_url(), &boot.clock(), &signals)?;
         let (check, db, clock) = (Arc::clone(&signals), boot.db(), boot.clock());
         Ok(handlers::routes()
-            .data(store)
+            .data(Arc::new(sender))
             // Held by the routes, so that the threads end with the server.
             .data(Arc::new(background))
             .ready_if(move || check.check())

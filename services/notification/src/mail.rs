@@ -5,9 +5,13 @@ use lettre::Message;
 use lettre::address::Address;
 use lettre::message::header::{self, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
+use maud::{DOCTYPE, html};
 use uuid::Uuid;
 
-use crate::words::one_line;
+use crate::text::one_line;
+
+/// How every mail ends.
+const SETTINGS: &str = "When you are told is up to you: see your notification settings.";
 
 /// A roll-up shows so many; the rest is counted.
 pub const SHOWN_MAX: usize = 200;
@@ -54,17 +58,17 @@ pub struct Sender {
 impl Sender {
     /// The Message-ID of a delivery, the same for every attempt.
     pub fn message_id(&self, delivery: Uuid) -> String {
-        message_id(delivery, self.from.email.domain())
+        format!("<{delivery}@{}>", self.domain())
+    }
+
+    /// The domain of `From`.
+    pub fn domain(&self) -> &str {
+        self.from.email.domain()
     }
 }
 
-/// `<id@domain>`.
-pub fn message_id(delivery: Uuid, domain: &str) -> String {
-    format!("<{delivery}@{domain}>")
-}
-
 /// The mail, or why there can be none.
-pub fn message(sender: &Sender, letter: &Letter) -> Result<Message, String> {
+pub fn compose(sender: &Sender, letter: &Letter) -> Result<Message, String> {
     let to: Address =
         letter.recipient.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
     Message::builder()
@@ -96,34 +100,32 @@ fn plain(letter: &Letter) -> String {
     if letter.more > 0 {
         text.push_str(&format!("… and {} more.\n\n", letter.more));
     }
-    text.push_str("When you are told is up to you: see your notification settings.\n");
-    text
+    text + SETTINGS + "\n"
 }
 
 fn html(letter: &Letter) -> String {
-    let mut html = String::from(
-        "<!doctype html><html><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"></head>\
-         <body style=\"font-family:sans-serif;max-width:40em\">\n",
-    );
-    for item in &letter.items {
-        html.push_str(&format!("<h3>{}</h3>\n<ul>\n", escape(&item.title)));
-        for line in item.body.lines() {
-            html.push_str(&format!("<li>{}</li>\n", escape(line)));
+    let page = html! {
+        (DOCTYPE)
+        html {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+            }
+            body style="font-family:sans-serif;max-width:40em" {
+                @for item in &letter.items {
+                    h3 { (item.title) }
+                    ul { @for line in item.body.lines() { li { (line) } } }
+                    p { small { (time(item.at)) " · request " (one_line(&item.request_id, 128)) } }
+                }
+                @if letter.more > 0 {
+                    p { "… and " (letter.more) " more." }
+                }
+                hr;
+                p { small { (SETTINGS) } }
+            }
         }
-        let request = escape(&one_line(&item.request_id, 128));
-        html.push_str(&format!("</ul>\n<p><small>{} · request {request}</small></p>\n", time(item.at)));
-    }
-    if letter.more > 0 {
-        html.push_str(&format!("<p>… and {} more.</p>\n", letter.more));
-    }
-    html.push_str(
-        "<hr><p><small>When you are told is up to you: see your notification settings.</small></p>\n</body></html>\n",
-    );
-    html
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    };
+    page.into_string()
 }
 
 /// RFC 2369.
@@ -185,7 +187,7 @@ mod tests {
             items: vec![item],
             more: 3,
         };
-        message(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
+        compose(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! Sends what is due, on threads of its own: a slow mail server holds up nothing else, and one slow recipient only one of them.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
+use diesel::PgConnection;
 use kit::{Clock, StartError};
 use lettre::{SmtpTransport, Transport as _};
 
-use crate::background::Signals;
-use crate::mail::{Sender, message};
+use crate::mail::{Sender, compose};
 use crate::outbox::{self, Claim};
+use crate::session::{self, SessionError};
 use crate::settings::Settings;
-use crate::words::one_line;
+use crate::signals::Signals;
+use crate::text::one_line;
 
 /// Claimed at once: few, because they wait for one another.
 const CLAIMED_MAX: i64 = 4;
@@ -59,23 +58,24 @@ impl Mailer {
         })
     }
 
-    /// Sends until told to stop. A database that goes away is waited for.
-    pub fn run(&self, url: &str, signals: &Arc<Signals>) {
+    /// Sends until the service stops. A database that is away is waited for.
+    pub fn run(&self, url: &str, signals: &Signals) {
         while !signals.stopping() {
-            let session = PgConnection::establish(url).map_err(|error| error.to_string()).and_then(|mut connection| {
-                connection.batch_execute(&kit::session_setup(crate::NAME)).map_err(|error| error.to_string())?;
-                while !signals.stopping() {
-                    if self.turn(&mut connection, signals).map_err(|error| error.to_string())? == 0 {
-                        signals.wait_for_mail();
-                    }
-                }
-                Ok(())
-            });
-            if let Err(error) = session {
-                tracing::warn!(error = %error, "mails wait for the database");
+            if let Err(error) = self.session(url, signals) {
+                tracing::warn!(%error, "mails wait for the database");
                 signals.wait_for_mail();
             }
         }
+    }
+
+    fn session(&self, url: &str, signals: &Signals) -> Result<(), SessionError> {
+        let connection = &mut session::open(url)?;
+        while !signals.stopping() {
+            if self.turn(connection, signals)? == 0 {
+                signals.wait_for_mail();
+            }
+        }
+        Ok(())
     }
 
     /// Claims what is due and tries to send it; how much was claimed.
@@ -96,7 +96,7 @@ impl Mailer {
 
     fn send(&self, connection: &mut PgConnection, claim: &Claim) -> diesel::QueryResult<Outcome> {
         let letter = outbox::letter(connection, claim)?;
-        let message = match message(&self.sender, &letter) {
+        let message = match compose(&self.sender, &letter) {
             Ok(message) => message,
             Err(reason) => return Ok(Outcome::Never(reason)),
         };

@@ -1,4 +1,4 @@
-//! `notification`: what people are told.
+//! The Notification service.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,7 @@
 //! What goes over the wire.
 
 use chrono::{DateTime, Utc};
+use diesel::prelude::Queryable;
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,7 @@ pub struct ChangeRef {
     pub id: String,
 }
 
-/// What somebody was told.
+/// A notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Notification {
@@ -64,7 +65,7 @@ pub struct Notification {
     pub request_id: String,
     /// When the change was made.
     pub at: DateTime<Utc>,
-    /// When it was told.
+    /// When the notification was made.
     pub created_at: DateTime<Utc>,
     /// When it was read.
     pub read_at: Option<DateTime<Utc>>,
@@ -131,12 +132,12 @@ pub struct DeliveryFilter {
 }
 
 /// A mail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable)]
 #[serde(rename_all = "camelCase")]
 pub struct Delivery {
     /// Its id.
     pub id: Uuid,
-    /// Whose; none: the platform's own.
+    /// Whose it is; none: the platform's own.
     pub organisation_id: Option<Uuid>,
     /// The address; none once the person has been deleted.
     pub recipient: Option<String>,

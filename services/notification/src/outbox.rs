@@ -25,7 +25,7 @@ pub struct Claim {
 }
 
 kit::statement! {
-    /// Mails that are due and that nobody else has now, oldest first.
+    /// Mails that are due and that no other sender has claimed, oldest first.
     struct ClaimDue(now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
         -> (Uuid, Uuid, Text, Text, Integer, Timestamptz) =
         "with due as materialized ( \
@@ -38,7 +38,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// What a mail tells, oldest first: the notification of the same id, or those that were rolled up into it.
+    /// The notifications in a mail, oldest first: the notification of the same id, or those that were rolled up into it.
     struct FindItems(organisation_id: Uuid as Uuid, delivery_id: Uuid as Uuid, limit: i64 as BigInt)
         -> (Text, Text, Timestamptz, Text, BigInt) =
         "select n.title, n.body, n.at, n.request_id, count(*) over () from ( \
@@ -49,14 +49,14 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// It was taken by the mail server.
+    /// The mail server took it.
     struct RecordSent(organisation_id: Uuid as Uuid, id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update notification.deliveries set status = 'sent', next_attempt_at = null, sent_at = $3, reason = null, version = version + 1 \
          where organisation_id = $1 and id = $2 and status = 'waiting'"
 }
 
 kit::statement! {
-    /// It wasn't. Only the sender that still has it may say so.
+    /// The mail server didn't. Only the sender that still holds the claim may record it.
     struct RecordFailed<'a>(
         organisation_id: Uuid as Uuid, id: Uuid as Uuid, attempts: i32 as Integer, status: &'a str as Text,
         next_attempt_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, reason: &'a str as Text,
@@ -85,7 +85,7 @@ pub fn claim(
     Ok(rows.into_iter().map(claim).collect())
 }
 
-/// What a claimed mail says.
+/// The content of a claimed mail.
 pub fn letter(connection: &mut PgConnection, claim: &Claim) -> QueryResult<Letter> {
     let limit = i64::try_from(SHOWN_MAX).unwrap_or(i64::MAX);
     let rows: Vec<(String, String, DateTime<Utc>, String, i64)> =

@@ -1,4 +1,4 @@
-//! What nobody needs any more goes, in batches.
+//! Old rows are removed, in batches.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::RunQueryDsl as _;

@@ -1,4 +1,4 @@
-//! From changes to notifications: what is told and how far the feed has been read become true in the same transaction.
+//! From changes to notifications: they, and how far the feed has been read, are committed in the same transaction.
 
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,16 @@ use uuid::Uuid;
 use crate::audience::{self, Recipient, Wanted};
 use crate::cursor::Cursor;
 use crate::feed::{self, Change, Feed};
-use crate::known::{self, Known};
-use crate::telling::{Audience, Telling, tell};
+use crate::lookup::{self, Lookup};
+use crate::message::{Audience, Message};
+use crate::templates;
 
 /// How much one transaction does.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Changes read at once: bounds the memory.
     pub changes: i64,
-    /// People told: bounds the transaction's length. A change with more of them takes several transactions.
+    /// Recipients: bounds the transaction's length. A change with more of them takes several transactions.
     pub recipients: i64,
     /// After this time it ends with the change it is at.
     pub time: Duration,
@@ -32,22 +33,22 @@ impl Default for Limits {
 /// What one step did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Changes done with.
+    /// Changes that are done.
     pub changes: usize,
-    /// Notifications made or found to be there.
-    pub told: i64,
-    /// It pays to go on at once.
+    /// Notifications made, or found to be there already.
+    pub notifications: i64,
+    /// There is more to read at once.
     pub more: bool,
 }
 
-/// Reads the next changes of a feed, tells whoever is to be told, and moves the cursor: all of it or nothing.
+/// Reads the next changes of a feed, makes their notifications, and moves the cursor: all of it or nothing.
 ///
 /// Exactly once, however many instances do it at a time: the cursor is locked and must be where it was when the changes were read.
 /// The changes are read before that, since a lock takes a transaction id, below which this transaction could then see no change.
 pub fn step(connection: &mut PgConnection, feed: Feed, now: DateTime<Utc>, limits: &Limits) -> QueryResult<Progress> {
     connection.transaction(|connection| {
         let mut cursor = Cursor::find(connection, feed, now)?;
-        let changes = feed::read(connection, feed, &cursor, limits.changes)?;
+        let changes = feed::read(connection, feed, (cursor.xid, cursor.id), limits.changes)?;
         if changes.is_empty() {
             return Ok(Progress::default());
         }
@@ -68,17 +69,17 @@ fn work_through(
     limits: &Limits,
 ) -> QueryResult<Progress> {
     let begin = Instant::now();
-    let mut known = Known::look_up(connection, changes)?;
+    let mut lookup = Lookup::of(connection, changes)?;
     let mut progress = Progress::default();
     for change in changes {
-        let left = limits.recipients - progress.told;
+        let left = limits.recipients - progress.notifications;
         if progress.changes > 0 && (left <= 0 || begin.elapsed() > limits.time) {
             break;
         }
         // Each change has a later time than the one before it: lists by time keep the feed's order.
         cursor.updated_at = now.max(cursor.updated_at + TimeDelta::microseconds(1));
-        let told = tell_one(connection, &mut known, change, cursor, left.max(1))?;
-        progress.told += told;
+        let made = notify(connection, &mut lookup, change, cursor, left.max(1))?;
+        progress.notifications += made;
         if cursor.fan_out.is_some() {
             break;
         }
@@ -88,22 +89,22 @@ fn work_through(
     Ok(progress)
 }
 
-/// Tells one change to at most `limit` people, and moves the cursor past it, or to the last of them.
-fn tell_one(
+/// Makes the notifications of one change for at most `limit` people, and moves the cursor past it, or to the last of them.
+fn notify(
     connection: &mut PgConnection,
-    known: &mut Known,
+    lookup: &mut Lookup,
     change: &Change,
     cursor: &mut Cursor,
     limit: i64,
 ) -> QueryResult<i64> {
     let after = cursor.fan_out.take().filter(|(id, _)| *id == change.id).map(|(_, after)| after);
-    known.learn(connection, change)?;
-    if let Some((organisation_id, profile_id)) = known::erased(change) {
+    lookup.learn(connection, change)?;
+    if let Some((organisation_id, profile_id)) = lookup::erased(change) {
         erase(connection, organisation_id, profile_id)?;
     }
-    let actor = known.actor(change);
-    let mut told = 0;
-    if let Some(telling) = tell(change, &known.names, &known.by(&actor)) {
+    let actor = lookup.actor(change);
+    let mut made = 0;
+    if let Some(message) = templates::message(change, &lookup.names, &lookup.by(&actor)) {
         let wanted = Wanted {
             organisation_id: change.organisation_id.unwrap_or_default(),
             at: change.at,
@@ -111,16 +112,16 @@ fn tell_one(
             after: after.unwrap_or_default(),
             limit,
         };
-        let chunk = audience::chunk(connection, &telling.audience, &wanted)?;
-        told = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
-        insert(connection, change, &telling, &chunk.recipients, cursor.updated_at)?;
+        let chunk = audience::chunk(connection, &message.audience, &wanted)?;
+        made = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
+        insert(connection, change, &message, &chunk.recipients, cursor.updated_at)?;
         if let Some(last) = chunk.last {
             cursor.fan_out = Some((change.id, last));
-            return Ok(told);
+            return Ok(made);
         }
     }
     (cursor.xid, cursor.id) = (change.xid, change.id);
-    Ok(told)
+    Ok(made)
 }
 
 kit::statement! {
@@ -152,7 +153,7 @@ kit::statement! {
 fn insert(
     connection: &mut PgConnection,
     change: &Change,
-    telling: &Telling,
+    message: &Message,
     recipients: &[Recipient],
     created_at: DateTime<Utc>,
 ) -> QueryResult<()> {
@@ -161,7 +162,7 @@ fn insert(
     }
     // One by one in this order: ids of the same moment differ by chance alone, and nothing depends on their order.
     let ids: Vec<_> = recipients.iter().map(|_| kit::id::uuid_v7(created_at)).collect();
-    let variants: Vec<_> = recipients.iter().map(|one| Telling::variant(one.how) as i32 + 1).collect();
+    let variants: Vec<_> = recipients.iter().map(|one| Message::variant(one.how) as i32 + 1).collect();
     InsertNotifications {
         organisation_id: change.organisation_id.unwrap_or_default(),
         ids: &ids,
@@ -169,12 +170,12 @@ fn insert(
         variants: &variants,
         emails: &recipients.iter().map(|one| one.email.as_deref()).collect::<Vec<_>>(),
         at_once: &recipients.iter().map(|one| one.at_once).collect::<Vec<_>>(),
-        are_logins: matches!(telling.audience, Audience::Admins | Audience::Login(..)),
+        are_logins: matches!(message.audience, Audience::Admins | Audience::Login(..)),
         feed: change.feed.name(),
         change_id: change.id,
-        kinds: &telling.words.each_ref().map(|words| words.kind),
-        titles: &telling.words.each_ref().map(|words| words.title.as_str()),
-        bodies: &telling.words.each_ref().map(|words| words.body.as_str()),
+        kinds: &message.variants.each_ref().map(|variant| variant.kind),
+        titles: &message.variants.each_ref().map(|variant| variant.title.as_str()),
+        bodies: &message.variants.each_ref().map(|variant| variant.body.as_str()),
         entity_id: &change.entity_id,
         request_id: &change.request_id,
         at: change.at,
@@ -194,7 +195,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// What tells of the person itself goes with it; the rest is told to nobody any more.
+    /// Notifications about the person are deleted with it; the others stay, and nobody reads them any more.
     struct EraseNotifications(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
         "delete from notification.notifications where organisation_id = $1 and profile_id = $2 \
          and kind in ('profileModified', 'notificationSettingsModified')"

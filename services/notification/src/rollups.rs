@@ -24,7 +24,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// How people want to be told. By lists, as the view can't be entered by a join.
+    /// People's notification settings. By lists, as the view can't be entered by a join.
     struct FindContacts<'a>(organisations: &'a [Uuid] as Array<Uuid>, ids: &'a [Uuid] as Array<Uuid>)
         -> (Uuid, Uuid, Text, Text, Text, Nullable<Time>, Nullable<Text>) =
         "select c.organisation_id, c.id, c.email, c.time_zone, c.mode, c.at, c.weekday from published.contacts c \
@@ -59,7 +59,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Nobody is there to be mailed any more.
+    /// The person has been deleted: nothing waits for a mail any more.
     struct EndWaiting<'a>(organisations: &'a [Uuid] as Array<Uuid>, profiles: &'a [Uuid] as Array<Uuid>) =
         "update notification.notifications n set pending = false \
          from unnest($1::uuid[], $2::uuid[]) as d (organisation_id, profile_id) \

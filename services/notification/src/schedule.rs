@@ -1,4 +1,4 @@
-//! When a person wants to be told, as a pure function of their settings, their zone and the time.
+//! When a person's mails are due, as a pure function of their settings, their zone and the time.
 
 use chrono::{DateTime, Datelike, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc, Weekday};
 use chrono_tz::Tz;
@@ -23,7 +23,7 @@ pub enum Schedule {
 }
 
 impl Schedule {
-    /// From the columns of `published.contacts`. What can't be read is instant: told too often is better than never.
+    /// From the columns of `published.contacts`. What can't be read is instant: too many mails are better than none.
     pub fn read(mode: &str, at: Option<NaiveTime>, weekday: Option<&str>) -> Self {
         match (mode, at, weekday.and_then(|day| day.parse().ok())) {
             ("daily", Some(at), _) => Self::Daily { at },

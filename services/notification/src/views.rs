@@ -23,7 +23,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Where and when a person wants to be told.
+    /// A person's address and notification settings.
     published.contacts (organisation_id, id) {
         organisation_id -> Uuid,
         id -> Uuid,
@@ -36,7 +36,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Who wants to be told of what, and from when to when.
+    /// Who watches what, and from when to when.
     published.watchers (organisation_id, kind, target_id, profile_id) {
         organisation_id -> Uuid,
         kind -> Text,

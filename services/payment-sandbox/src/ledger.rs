@@ -217,7 +217,7 @@ impl Ledger {
     }
 }
 
-/// Ordered by time, as Stripe's are not; nobody may rely on it.
+/// Ordered by time, as Stripe's are not; nothing may rely on it.
 fn id(prefix: &str) -> String {
     format!("{prefix}_{}", uuid::Uuid::now_v7().simple())
 }

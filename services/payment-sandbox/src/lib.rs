@@ -41,13 +41,6 @@ pub struct Options {
     pub dials: Dials,
 }
 
-/// Everything a request needs.
-struct Shared {
-    api_key: String,
-    ledger: Ledger,
-    dials: dials::Board,
-}
-
 /// Serves until it is told to stop (SIGINT, SIGTERM).
 pub fn serve(options: Options) -> io::Result<()> {
     actix_web::rt::System::new().block_on(async move {
@@ -58,7 +51,7 @@ pub fn serve(options: Options) -> io::Result<()> {
 }
 
 fn bind(options: &Options) -> io::Result<(actix_web::dev::Server, String)> {
-    let shared = web::Data::new(Shared {
+    let shared = web::Data::new(wire::Shared {
         api_key: options.api_key.clone(),
         ledger: Ledger::open(&options.ledger, !options.no_fsync)?,
         dials: dials::Board::new(options.dials.clone()),

@@ -50,7 +50,7 @@ impl Refusal {
         )
     }
 
-    /// 402: the card says no. `intent` is the PaymentIntent it said no to.
+    /// 402: the card was declined. `intent` is the PaymentIntent that it was declined for.
     pub fn card(code: &str, decline_code: Option<&str>, intent: Option<Value>) -> Self {
         let message = match code {
             "expired_card" => "Your card has expired.",

@@ -10,11 +10,17 @@ use actix_web::{
 use serde_json::{Value, json};
 
 use crate::{
-    Shared,
-    dials::{Dials, Mishap},
-    ledger::{Asked, Form},
+    dials::{Board, Dials, Mishap},
+    ledger::{Asked, Form, Ledger},
     refusal::{Refusal, answer},
 };
+
+/// Everything a request needs.
+pub(crate) struct Shared {
+    pub(crate) api_key: String,
+    pub(crate) ledger: Ledger,
+    pub(crate) dials: Board,
+}
 
 pub(crate) fn routes(cfg: &mut ServiceConfig) {
     cfg.route("/v1/customers", web::post().to(create_customer))

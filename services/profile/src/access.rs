@@ -16,7 +16,7 @@ pub struct Editor;
 
 impl Editor {
     fn of(member: &Member, request: &HttpRequest) -> Result<Self, Error> {
-        // Who doesn't name the own profile isn't told whether the other one exists, or could.
+        // Who doesn't name the own profile must not learn whether the other one exists.
         let asked = request.match_info().get("id").and_then(|id| id.parse::<ProfileId>().ok());
         let own = asked.is_some() && asked == member.profile;
         if own || member.scope == Scope::Admin {

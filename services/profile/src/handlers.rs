@@ -4,14 +4,13 @@ use actix_web::web::Data;
 use kit::auth::{Admin, Member};
 use kit::id::{OrganisationId, ProfileId};
 use kit::reply::{self, Answer};
-use kit::{Batch, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, Routes, call};
+use kit::{Batch, Create, Ctx, Filtered, Idempotency, Ids, IfMatch, Json, Routes, Update, call};
 
 use crate::access::Editor;
 use crate::model::{NewNotificationSettings, NewProfile, Profile, ProfileFilter, ProfilePatch};
-use crate::store::{ProfileKey, Store};
+use crate::store::profiles::ProfileKey;
+use crate::store::{SCHEMA, profiles, settings};
 
-/// Closures name the store by this: a plain `&dyn Store` there would mean one that lives no longer than the borrow.
-type AnyStore = dyn Store;
 type Path = Ids<(OrganisationId, ProfileId)>;
 
 /// Every endpoint of the contract.
@@ -24,25 +23,17 @@ pub fn routes() -> Routes {
         .delete("/organisations/{org}/profiles/{id}", delete_profile)
         .get("/organisations/{org}/profiles/{id}/notification-settings", find_notification_settings)
         .put("/organisations/{org}/profiles/{id}/notification-settings", update_notification_settings)
-        .changes("profile")
+        .changes(SCHEMA)
 }
 
-async fn list_profiles(ctx: Ctx, member: Member, list: Filtered<ProfileFilter>, store: Data<dyn Store>) -> Answer {
-    let prefix = list.filter.prefix()?;
-    let find = move |store: &AnyStore| store.list_profiles(member.organisation, prefix.as_deref(), &list.page);
-    reply::page(&call::read(&ctx, &store, find).await?)
+async fn list_profiles(ctx: Ctx, member: Member, list: Filtered<ProfileFilter>) -> Answer {
+    let (organisation, prefix) = (member.organisation, list.filter.prefix()?);
+    reply::page(&call::read(&ctx, move |c| profiles::list(c, organisation, prefix.as_deref(), &list.page)).await?)
 }
 
-async fn create_profile(
-    ctx: Ctx,
-    admin: Admin,
-    idempotency: Idempotency,
-    new: Json<NewProfile>,
-    store: Data<dyn Store>,
-) -> Answer {
-    let meta = ctx.meta();
-    let create = move |store: &AnyStore| store.create_profile(admin.organisation, new, &idempotency, &meta);
-    call::write(&ctx, &store, create).await
+async fn create_profile(ctx: Ctx, admin: Admin, key: Idempotency, new: Json<NewProfile>) -> Answer {
+    let create = Create::new(&ctx, admin.organisation, key);
+    call::write(&ctx, move |c| profiles::create(c, &create, new)).await
 }
 
 async fn find_profile(ctx: Ctx, _: Member, path: Path, people: Data<Batch<ProfileKey, Profile>>) -> Answer {
@@ -50,29 +41,23 @@ async fn find_profile(ctx: Ctx, _: Member, path: Path, people: Data<Batch<Profil
     reply::with_etag(profile.version, &profile)
 }
 
-async fn update_profile(
-    ctx: Ctx,
-    _: Editor,
-    path: Path,
-    seen: IfMatch,
-    patch: Json<ProfilePatch>,
-    store: Data<dyn Store>,
-) -> Answer {
-    let (Ids((organisation, id)), meta) = (path, ctx.meta());
-    let update = move |store: &AnyStore| store.update_profile(organisation, id, seen, patch, &meta);
-    let profile = call::write(&ctx, &store, update).await?;
+async fn update_profile(ctx: Ctx, _: Editor, path: Path, seen: IfMatch, patch: Json<ProfilePatch>) -> Answer {
+    let Ids((organisation, id)) = path;
+    let update = Update::new(&ctx, organisation, seen);
+    let profile = call::write(&ctx, move |c| profiles::update(c, &update, id, patch)).await?;
     reply::with_etag(profile.version, &profile)
 }
 
-async fn delete_profile(ctx: Ctx, _: Admin, path: Path, seen: IfMatch, store: Data<dyn Store>) -> Answer {
-    let (Ids((organisation, id)), meta) = (path, ctx.meta());
-    call::write(&ctx, &store, move |store| store.delete_profile(organisation, id, seen, &meta)).await?;
+async fn delete_profile(ctx: Ctx, _: Admin, path: Path, seen: IfMatch) -> Answer {
+    let Ids((organisation, id)) = path;
+    let update = Update::new(&ctx, organisation, seen);
+    call::write(&ctx, move |c| profiles::delete(c, &update, id)).await?;
     reply::no_content()
 }
 
-async fn find_notification_settings(ctx: Ctx, _: Member, path: Path, store: Data<dyn Store>) -> Answer {
+async fn find_notification_settings(ctx: Ctx, _: Member, path: Path) -> Answer {
     let Ids((organisation, id)) = path;
-    let settings = call::read(&ctx, &store, move |store| store.find_notification_settings(organisation, id)).await?;
+    let settings = call::read(&ctx, move |c| settings::find(c, organisation, id)).await?;
     reply::with_etag(settings.version, &settings)
 }
 
@@ -82,10 +67,9 @@ async fn update_notification_settings(
     path: Path,
     seen: IfMatch,
     new: Json<NewNotificationSettings>,
-    store: Data<dyn Store>,
 ) -> Answer {
-    let (Ids((organisation, id)), meta) = (path, ctx.meta());
-    let update = move |store: &AnyStore| store.update_notification_settings(organisation, id, seen, new, &meta);
-    let settings = call::write(&ctx, &store, update).await?;
+    let Ids((organisation, id)) = path;
+    let update = Update::new(&ctx, organisation, seen);
+    let settings = call::write(&ctx, move |c| settings::update(c, &update, id, new)).await?;
     reply::with_etag(settings.version, &settings)
 }

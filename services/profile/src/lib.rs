@@ -1,4 +1,4 @@
-//! Profile: the people of each organisation and when they want to be told.
+//! Profile: the people of each organisation and when they want to be notified.
 //!
 //! Owns schema `profile`. Publishes `published.persons`, `contacts`, `head_counts` and `profile_changes`. Reads
 //! `published.organisations` and `published.plans` (how many people a plan allows) and `published.responsibilities`
@@ -11,12 +11,7 @@ mod schema;
 mod store;
 mod views;
 
-use std::sync::Arc;
-
 use kit::{Batch, Boot, NoSettings, Routes, StartError};
-
-pub use model::{NewNotificationSettings, NewProfile, NotificationSettings, Profile, ProfilePatch};
-pub use store::{PgStore, Store};
 
 /// The service, as kit runs it.
 pub struct Service;
@@ -27,10 +22,8 @@ impl kit::Service for Service {
     type Settings = NoSettings;
 
     fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
-        let store: Arc<dyn Store> = Arc::new(PgStore::new(boot.db()));
-        let people = Batch::of(&store, Store::find_profiles);
-        let routes = handlers::routes().data(store).data(people);
-        Ok(routes.ready(readable()))
+        let people = Batch::of(boot.db(), store::profiles::find_all);
+        Ok(handlers::routes().data(people).ready(readable()))
     }
 }
 

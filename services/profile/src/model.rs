@@ -4,10 +4,10 @@ mod settings;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::id::{OrganisationId, ProfileId};
-use kit::reply::{self, Answer};
+use kit::body::present;
+use kit::id::ProfileId;
 use kit::{Error, Invalid, Keyset, Validate};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use settings::{NewNotificationSettings, NotificationSettings};
@@ -43,11 +43,6 @@ impl Profile {
     /// The keys that `docs/contract/changes.yaml` declares for a person.
     pub fn published(&self) -> Value {
         json!({"name": self.name, "jobTitle": self.job_title, "email": self.email, "timeZone": self.time_zone})
-    }
-
-    /// The answer to its creation.
-    pub fn created(&self, organisation: OrganisationId) -> Answer {
-        reply::created(format!("/organisations/{organisation}/profiles/{}", self.id), self.version, self)
     }
 
     /// What it is after a patch; equal to what it was if the patch changes nothing.
@@ -93,9 +88,7 @@ impl NewProfile {
 impl Validate for NewProfile {
     fn validate(&self, invalid: &mut Invalid) {
         invalid.name("name", &self.name, TEXT_MAX);
-        if let Some(job_title) = &self.job_title {
-            invalid.name("jobTitle", job_title, TEXT_MAX);
-        }
+        invalid.optional_name("jobTitle", self.job_title.as_deref(), TEXT_MAX);
         invalid.email("email", &self.email);
         time_zone(invalid, &self.time_zone);
     }
@@ -105,24 +98,20 @@ impl Validate for NewProfile {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct ProfilePatch {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     name: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     job_title: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     email: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     time_zone: Option<String>,
 }
 
 impl Validate for ProfilePatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, TEXT_MAX);
-        }
-        if let Some(Some(job_title)) = &self.job_title {
-            invalid.name("jobTitle", job_title, TEXT_MAX);
-        }
+        invalid.optional_name("name", self.name.as_deref(), TEXT_MAX);
+        invalid.optional_name("jobTitle", self.job_title.as_ref().and_then(|title| title.as_deref()), TEXT_MAX);
         if let Some(email) = &self.email {
             invalid.email("email", email);
         }
@@ -138,11 +127,6 @@ const TEXT_MAX: usize = 200;
 fn time_zone(invalid: &mut Invalid, zone: &str) {
     let known = zone.parse::<chrono_tz::Tz>().is_ok();
     invalid.require(known, "timeZone", "unknown_value", "must be a name of the IANA time zone database");
-}
-
-/// A member that is there: null is then a value that has to fit, and not the same as leaving it out.
-fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Filter of the list of people.

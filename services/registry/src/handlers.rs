@@ -7,9 +7,7 @@ mod sub_domains;
 mod versions;
 mod watches;
 
-use kit::{Ctx, IfMatch, Routes, auth::Member};
-
-use crate::store::{Change, Create};
+use kit::Routes;
 
 /// All endpoints.
 pub fn routes() -> Routes {
@@ -43,14 +41,4 @@ pub fn routes() -> Routes {
         .delete("/organisations/{org}/watches/{watch}", watches::end_watch)
         .get("/organisations/{org}/registry-changes", changes::list_registry_changes)
         .get("/registry-changes", changes::list_all_registry_changes)
-}
-
-/// What a create brings besides its body.
-fn create(ctx: &Ctx, member: &Member, idempotency: kit::Idempotency) -> Create {
-    Create { organisation: member.organisation, meta: ctx.meta(), idempotency }
-}
-
-/// What a change brings besides its body.
-fn change(ctx: &Ctx, member: &Member, if_match: IfMatch) -> Change {
-    Change { organisation: member.organisation, meta: ctx.meta(), if_match }
 }

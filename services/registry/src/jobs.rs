@@ -2,14 +2,12 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::RunQueryDsl;
-use kit::{Clock, Db, Due, Error, Routes};
+use kit::{Clock, Db, Due, Routes};
 
 /// How long watches that ended are kept.
 const KEPT: TimeDelta = TimeDelta::days(30);
 /// How often, by the service's clock: when that is moved, what has become old goes at once.
 const EVERY: TimeDelta = TimeDelta::minutes(10);
-/// Rows per transaction.
-const BATCH: i64 = 1000;
 
 kit::statement! {
     /// Watches that ended long ago: no change that is still in the feed concerns them.
@@ -22,16 +20,10 @@ kit::statement! {
 /// Adds Registry's job.
 pub fn add(routes: Routes, db: Db, clock: Clock) -> Routes {
     let due = Due::every(EVERY);
-    routes.job("*/5 * * * * *", "tidy", move || due.run(&clock, |now| purge(&db, now - KEPT)))
-}
-
-/// Batch after batch, until one isn't full.
-fn purge(db: &Db, until: DateTime<Utc>) -> Result<(), Error> {
-    let batch = BATCH;
-    loop {
-        let removed = db.write(|connection| Ok(PurgeWatches { until, batch }.execute(connection)?))?;
-        if i64::try_from(removed).is_ok_and(|removed| removed < BATCH) {
-            return Ok(());
-        }
-    }
+    routes.job("*/5 * * * * *", "tidy", move || {
+        due.run(&clock, |now| {
+            let until = now - KEPT;
+            kit::in_batches(|batch| db.write(|c| Ok(PurgeWatches { until, batch }.execute(c)?))).map(drop)
+        })
+    })
 }

@@ -14,8 +14,6 @@ mod schema;
 mod store;
 mod views;
 
-use std::sync::Arc;
-
 use kit::{Batch, Boot, NoSettings, Routes, Service, StartError};
 
 /// The service.
@@ -27,9 +25,8 @@ impl Service for Registry {
     type Settings = NoSettings;
 
     fn start(boot: &Boot<NoSettings>) -> Result<Routes, StartError> {
-        let store: Arc<dyn store::Store> = Arc::new(store::PgStore::new(boot.db()));
-        let apis = Batch::of(&store, store::Store::find_apis);
-        let routes = routes().data(store).data(apis).ready(kit::readable!(
+        let apis = Batch::of(boot.db(), store::apis::find_all);
+        let routes = routes().data(apis).ready(kit::readable!(
             schema::domains,
             schema::sub_domains,
             schema::apis,

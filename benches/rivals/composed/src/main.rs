@@ -16,7 +16,7 @@ use actix_web::web::Data;
 use clap::Args;
 use kit::auth::Member;
 use kit::id::{ApiId, OrganisationId};
-use kit::{Answer, Boot, Ctx, Db, Error, Ids, NoQuery, Routes, Service, StartError, call, reply};
+use kit::{Answer, Boot, Ctx, Error, Ids, NoQuery, Routes, Service, StartError, call, reply};
 
 use calls::Neighbours;
 use read::Row;
@@ -37,11 +37,6 @@ struct Settings {
 
 struct Composed;
 
-/// Its own tables, and nothing else.
-struct Store {
-    db: Db,
-}
-
 impl Service for Composed {
     const NAME: &'static str = "registry";
     const CONTRACT: &'static str = include_str!("../../../../docs/contract/registry.yaml");
@@ -55,10 +50,7 @@ impl Service for Composed {
             account: settings.account_url.trim_end_matches('/').to_owned(),
             timeout: Duration::from_millis(settings.call_timeout_ms),
         };
-        Ok(Routes::new()
-            .get("/organisations/{org}/apis/{api}", find_api)
-            .data(Arc::new(Store { db: boot.db() }))
-            .data(Arc::new(neighbours)))
+        Ok(Routes::new().get("/organisations/{org}/apis/{api}", find_api).data(Arc::new(neighbours)))
     }
 }
 
@@ -68,14 +60,11 @@ async fn find_api(
     ids: Ids<(OrganisationId, ApiId)>,
     _: NoQuery,
     request: HttpRequest,
-    store: Data<Store>,
     neighbours: Data<Neighbours>,
 ) -> Answer {
     let (organisation, id) = (member.organisation, ids.0.1);
     let token = request.headers().get("authorization").cloned();
-    let own = call::read(&ctx, &store, move |store: &Store| {
-        store.db.read(|connection| read::own(connection, organisation, id))
-    });
+    let own = call::read(&ctx, move |c| read::own(c, organisation, id));
     let standing = neighbours.standing(organisation, token.as_ref());
     let (own, standing) = futures_util::future::join(own, standing).await;
     if standing? == "frozen" {

@@ -90,14 +90,14 @@ mod row {
 kit::statement! {
     /// Registry's.
     pub struct FindApi(organisation_id: Id as Uuid, id: Id as Uuid) -> (Nullable<Text>, Nullable<row::Api>) =
-        include_str!("../../../src/bench/hot/sql/find_api.sql")
+        include_str!("find_api.sql")
 }
 
 kit::statement! {
     /// Registry's for many.
     pub struct FindApis<'a>(organisation_ids: &'a [Id] as Array<Uuid>, ids: &'a [Id] as Array<Uuid>)
         -> (BigInt, (Nullable<Text>, Nullable<row::Api>)) =
-        include_str!("../../../src/bench/hot/sql/find_apis.sql")
+        include_str!("find_apis.sql")
 }
 
 type Row = (Option<String>, Option<Api>);

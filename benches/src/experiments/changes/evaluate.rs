@@ -12,6 +12,7 @@ use super::scratch::Scratch;
 use super::{log, without};
 use crate::Failure;
 use crate::data::connect;
+use crate::system::copies::copy;
 
 /// What a change does to one service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,16 +84,16 @@ impl Evaluator {
         let (mut things, first) = scratch.begin()?;
         scratch.copy(JUDGED)?;
         let second = scratch.again(&mut things)?;
-        scratch.stop()?;
-        scratch.maintain(&[format!("create database {TABLES} template {JUDGED}")])?;
+        scratch.deployment().stop_services()?;
+        copy(scratch.deployment().database_url()?, JUDGED, TABLES)?;
         let statements = merged(first.read.statements.into_iter().chain(second.read.statements));
-        let url = scratch.url_of(TABLES)?;
+        let url = scratch.deployment().url_of(TABLES)?;
         let mut client = connect(&url)?;
         let views = without::views(&mut client)?;
         without::drop_views(&mut client)?;
         let rewritten =
             statements.iter().map(|one| Statement { sql: without::rewrite(&one.sql, &views), ..one.clone() }).collect();
-        Ok(Self { with_views: (scratch.url_of(JUDGED)?, statements), without_views: (url, rewritten) })
+        Ok(Self { with_views: (scratch.deployment().url_of(JUDGED)?, statements), without_views: (url, rewritten) })
     }
 
     /// Distinct statements of the services, as they are written.

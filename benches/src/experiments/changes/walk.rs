@@ -16,7 +16,7 @@ use ureq::Agent;
 
 pub use things::Things;
 
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 
 const PASSWORD: &str = "correct horse battery staple 1";
 
@@ -46,7 +46,7 @@ impl Answer {
 
 struct Walk<'a> {
     agent: Agent,
-    target: &'a Target,
+    target: &'a Place,
     token: String,
     broken: Vec<Broken>,
     calls: usize,
@@ -54,7 +54,7 @@ struct Walk<'a> {
 }
 
 /// Walks once over everything. `things` of a fresh system are the default; they are what the next walk stands on.
-pub fn walk(target: &Target, things: &mut Things) -> Result<(Vec<Broken>, usize), Failure> {
+pub fn walk(target: &Place, things: &mut Things) -> Result<(Vec<Broken>, usize), Failure> {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(15)))

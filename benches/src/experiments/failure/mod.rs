@@ -23,7 +23,7 @@ use crate::load::schedule::Workload;
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::result::{Measured, ServiceInfo};
-use crate::system::environment::Environment;
+use crate::system::{Deployment, Site};
 pub use breaks::Break;
 pub use outcome::{Answers, FailureMatrix, Row};
 use watch::Watch;
@@ -55,28 +55,28 @@ pub struct Options {
 /// # Errors
 /// When something can't be started, broken or repaired.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<FailureMatrix>, Failure> {
-    let environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+    let deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
     let workload = Workload::parse(crate::load::schedule::MATRIX)
         .map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
     let total: f64 = workload.services.values().map(|of| of.weight).sum();
     let rates: BTreeMap<String, f64> =
         workload.services.iter().map(|(name, of)| (name.clone(), options.rate_per_s * of.weight / total)).collect();
     let plan = json!({ "seconds": options.seconds, "ratePerS": options.rate_per_s, "seed": options.seed });
-    let head = begin(&environment, plan)?;
+    let head = begin(&deployment, plan)?;
     let mut rows = Vec::new();
     for (number, broken) in options.breaks.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         eprintln!("{} for {} s …", broken.title(), options.seconds);
-        let loads = loads(&environment, &workload, &rates, options, number)?;
-        rows.push(break_one(&environment, *broken, options, loads)?);
+        let loads = loads(&deployment, &workload, &rates, options, number)?;
+        rows.push(break_one(&deployment, *broken, options, loads)?);
     }
     Ok(head.with(FailureMatrix { rates_per_s: rates, rows }))
 }
 
 fn loads(
-    environment: &Environment,
+    deployment: &Deployment,
     workload: &Workload,
     rates: &BTreeMap<String, f64>,
     options: &Options,
@@ -85,16 +85,11 @@ fn loads(
     let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
     let duration = BEFORE + Duration::from_secs(options.seconds) + AFTER;
     let seed = schedule_seed(options.seed, number, &Cell::All);
-    cell::loads(environment, workload, &infos, duration, seed)
+    cell::loads(deployment, workload, &infos, duration, seed)
 }
 
 /// Everybody under load; broken and repaired meanwhile.
-fn break_one(
-    environment: &Environment,
-    broken: Break,
-    options: &Options,
-    mut loads: Vec<Load>,
-) -> Result<Row, Failure> {
+fn break_one(deployment: &Deployment, broken: Break, options: &Options, mut loads: Vec<Load>) -> Result<Row, Failure> {
     let watch = Watch::default();
     for load in &mut loads {
         if let Some(answered) = load.answered.take() {
@@ -105,18 +100,18 @@ fn break_one(
     let driving = std::thread::spawn(move || driver::run(&loads, settings));
     std::thread::sleep(BEFORE);
     let from = Instant::now();
-    let held = broken.begin(environment)?;
+    let held = broken.begin(deployment)?;
     std::thread::sleep(Duration::from_secs(options.seconds));
     let repaired = Instant::now();
-    broken.end(environment, held)?;
+    broken.end(deployment, held)?;
     driving
         .join()
         .map_err(|_| Failure::could_not_run("The driver ended early."))?
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let end = Instant::now();
     let mut sums = BTreeMap::new();
-    let acknowledged = environment.written().acknowledged();
-    audit::audit(&mut connect(environment.database_url()?)?, &acknowledged, &mut sums)?;
+    let acknowledged = deployment.written().acknowledged();
+    audit::audit(&mut connect(deployment.database_url()?)?, &acknowledged, &mut sums)?;
     let lost = |name: &str| name.starts_with("acknowledged");
     let sum = |wanted: bool| {
         let of = sums.iter().filter(|(name, _)| lost(name) == wanted);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::Failure;
 use crate::data::Dataset;
 use crate::load::writes::Written;
-use crate::system::site::Site;
+use crate::system::Site;
 use crate::target::{Loaded, TargetFile};
 
 /// A filled target.

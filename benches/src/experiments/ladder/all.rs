@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use schema::Passwords;
+use schema::{DATABASE, Passwords};
 use serde_json::json;
 
 use super::{Effort, Isolation, Ladders, Systems, replicate, result};
@@ -14,9 +14,8 @@ use crate::data::Size;
 use crate::experiments::scenario::{LadderPlan, Played, Scenario, Stage};
 use crate::measure::plan::begin;
 use crate::result::Measured;
-use crate::system::copies::{FilledCluster, copy, could_not, login};
-use crate::system::environment::{Environment, IMAGE};
-use crate::system::services;
+use crate::system::copies::{FilledCluster, as_login, copy};
+use crate::system::{Deployment, image_of, services};
 
 /// The other database.
 const COPY: &str = "govrnanza_copy";
@@ -46,14 +45,14 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Lad
         return Err(Failure::usage("None of these scenarios has a ladder."));
     }
     let seed = options.effort.seed;
-    let mut environment = Environment::start(Size::SMALL, seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(Size::SMALL, seed, options.optimised, stop)?;
     let Effort { replicates, settle_s, seconds, seed } = options.effort;
     let plan = json!({ "replicates": replicates, "settleS": settle_s, "seconds": seconds, "seed": seed });
-    let head = begin(&environment, plan)?;
+    let head = begin(&deployment, plan)?;
     eprintln!("Starting a second cluster with the same rows …");
-    let passwords = Passwords::load(&environment.instance().home().join("passwords")).map_err(could_not)?;
-    let second = FilledCluster::start(&passwords, Size::SMALL, seed, vec![])?;
-    second.trust(environment.database_url()?)?;
+    let passwords = deployment.passwords()?;
+    let second = FilledCluster::start(Some(&passwords), Size::SMALL, seed, vec![])?;
+    second.trust(deployment.database_url()?)?;
     let mut ladders = Vec::new();
     for (scenario, plan) in plans {
         let mut replicates = Vec::new();
@@ -62,8 +61,8 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Lad
                 break;
             }
             eprintln!("{}: replicate {} of {}", plan.title, number + 1, options.effort.replicates);
-            environment.reset()?;
-            let measured = levels(&environment, &second, &passwords, (scenario, plan), options.effort, number)?;
+            deployment.reset()?;
+            let measured = levels(&deployment, &second, &passwords, (scenario, plan), options.effort, number)?;
             replicates.push(measured);
         }
         ladders.push(result(scenario, plan, &replicates));
@@ -72,14 +71,14 @@ pub fn run_all(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Lad
 }
 
 fn levels(
-    environment: &Environment,
+    deployment: &Deployment,
     second: &FilledCluster,
     passwords: &Passwords,
     (scenario, plan): (&Scenario, &LadderPlan),
     effort: Effort,
     number: usize,
 ) -> Result<Vec<(Isolation, Played)>, Failure> {
-    let here = environment.database_url()?;
+    let here = deployment.database_url()?;
     let at = RefCell::new(BTreeMap::<String, String>::new());
     let redirect = |service: &str, database: &str| -> Result<(), Failure> {
         let now = at.borrow().get(service).cloned();
@@ -91,19 +90,18 @@ fn levels(
             .ok_or_else(|| Failure::usage(format!("Unknown service {service}.")))?;
         let mut settings = Vec::new();
         for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
-            let url = login(database, &format!("{service}_{suffix}"), passwords)?;
+            let url = as_login(database, &format!("{service}_{suffix}"), passwords)?;
             settings.push((variable.to_owned(), url));
         }
-        let instance = environment.instance();
-        instance.stop_service(name)?;
-        instance.set_environment(name, settings)?;
-        instance.start_service(name)?;
+        deployment.stop_service(name)?;
+        deployment.set_environment(name, settings)?;
+        deployment.start_service(name)?;
         at.borrow_mut().insert(service.to_owned(), database.to_owned());
         Ok(())
     };
     let systems = Systems {
-        stage: Stage::new(here, Some(environment), environment.processes())?,
-        other_database: copy(here, passwords, IMAGE, COPY)?,
+        stage: Stage::new(here, Some(deployment), deployment.processes())?,
+        other_database: copy(here, &image_of(DATABASE), COPY)?,
         other_cluster: second.url().to_owned(),
         redirect: &redirect,
     };

@@ -17,7 +17,9 @@ pub use isolation::Isolation;
 pub use outcome::{LadderResult, Ladders, LevelResult, StepResult};
 
 use crate::Failure;
-use crate::experiments::scenario::{Arm, LadderPlan, Place, Played, Scenario, Stage, drop_schemas, half, play, sql};
+use crate::experiments::scenario::{
+    Arm, LadderPlan, Played, Scenario, Stage, Workplace, drop_schemas, half, play, sql,
+};
 use crate::load::schedule::stream;
 use crate::measure::sessions::Actor;
 
@@ -95,18 +97,18 @@ pub fn replicate(
 }
 
 /// Where the interfering service runs at this level.
-fn away(systems: &Systems<'_>, level: Isolation) -> Place {
+fn away(systems: &Systems<'_>, level: Isolation) -> Workplace {
     let here = systems.stage.here();
     match level {
         Isolation::Alone | Isolation::Same => here,
         Isolation::OtherCluster => {
-            Place { database_url: systems.other_cluster.clone(), written: Arc::default(), ..here }
+            Workplace { database_url: systems.other_cluster.clone(), written: Arc::default(), ..here }
         }
         Isolation::OtherDatabase => {
-            Place { database_url: systems.other_database.clone(), written: Arc::default(), ..here }
+            Workplace { database_url: systems.other_database.clone(), written: Arc::default(), ..here }
         }
         Isolation::OtherOrganisations => {
-            Place { organisations: Arc::new(half(systems.stage.organisations.len(), false)), ..here }
+            Workplace { organisations: Arc::new(half(systems.stage.organisations.len(), false)), ..here }
         }
     }
 }

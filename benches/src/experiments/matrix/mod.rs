@@ -1,7 +1,6 @@
 //! `lab run`: the interference matrix from nothing.
 
 pub(super) mod progress;
-mod rig;
 mod session;
 
 use std::collections::BTreeMap;
@@ -16,8 +15,7 @@ use crate::measure::knee::Knee;
 use crate::measure::plan::{Options, blank, new_folder, read, read_workload, save};
 use crate::measure::{calibrate, kept};
 use crate::result::{SCHEMA_VERSION, ServiceInfo};
-use crate::system::environment::Environment;
-pub(crate) use rig::Rig;
+use crate::system::Deployment;
 use session::Session;
 
 /// Runs the experiment and returns the folder with `result.json`. Once `stop` is true the running cell
@@ -31,13 +29,13 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
     }
     let workload = read_workload(options)?;
     let rates = options.rates_from.as_deref().map(read).transpose()?;
-    let mut environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(options.size, options.seed, options.optimised, stop)?;
     let running: Vec<String> =
-        environment.services().into_iter().filter(|name| workload.services.contains_key(name)).collect();
+        deployment.services().into_iter().filter(|name| workload.services.contains_key(name)).collect();
     let services = options.preset.services(&running);
     let mut infos = match rates {
         Some(of) => known(of.services, &services)?,
-        None => calibrate::rates(&mut environment, &workload, &services, options)?,
+        None => calibrate::rates(&mut deployment, &workload, &services, options)?,
     };
     let knees = kept::newest::<BTreeMap<String, f64>>(&options.results, KNEES);
     let (knees, _) = knees.unwrap_or_default();
@@ -45,11 +43,11 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
         info.knee_per_s = knees.get(&info.name).copied();
     }
     let folder = new_folder(options)?;
-    let mut result = blank(options, &mut environment, infos, workload, &folder)?;
+    let mut result = blank(options, &mut deployment, infos, workload, &folder)?;
     let tests = kept::newest_tests(&options.results);
     (result.selftest, result.selftest_at) = tests.unwrap_or_default();
     save(&result, &folder)?;
-    Session { environment, result, folder, options: options.clone(), started, before_s: 0.0 }.go_on(stop)
+    Session { deployment, result, folder, options: options.clone(), started, before_s: 0.0 }.go_on(stop)
 }
 
 /// Goes on with a run that ended early, in the same order at the same rates; what is there is kept.
@@ -76,11 +74,11 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     if result.run.complete {
         return Ok(folder.to_owned());
     }
-    let environment = Environment::start(size, options.seed, options.optimised, stop)?;
+    let deployment = Deployment::filled(size, options.seed, options.optimised, stop)?;
     result.run.resumed += 1;
     // Fields of an older version get their new names.
     result.schema_version = SCHEMA_VERSION;
-    Session { environment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
+    Session { deployment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
         .go_on(stop)
 }
 

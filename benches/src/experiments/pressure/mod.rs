@@ -26,7 +26,7 @@ use crate::measure::plan::begin;
 use crate::measure::sessions::Actor;
 use crate::result::Measured;
 use crate::stats::paired_ratio;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// Which pressures, and how often.
 #[derive(Clone, Debug)]
@@ -53,11 +53,11 @@ type Setting = Option<(Pressure, usize)>;
 /// # Errors
 /// When the system can't be started, or the lab's SQL is refused.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Pressures>, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
     let plan = json!({
         "replicates": options.replicates, "seconds": options.seconds, "ratePerS": options.rate_per_s, "seed": options.seed
     });
-    let head = begin(&environment, plan)?;
+    let head = begin(&deployment, plan)?;
     let mut settings: Vec<Setting> = vec![None];
     for &pressure in &options.pressures {
         settings.extend((0..pressure.levels().len()).map(|level| Some((pressure, level))));
@@ -69,9 +69,9 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Pressur
         }
         eprintln!("Replicate {} of {}", number + 1, options.replicates);
         if number > 0 {
-            environment.reset()?;
+            deployment.reset()?;
         }
-        let stage = Stage::new(environment.database_url()?, Some(&environment), environment.processes())?;
+        let stage = Stage::new(deployment.database_url()?, Some(&deployment), deployment.processes())?;
         control_workload::set_up(&stage.database_url)?;
         let seed = options.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
         // Pools, plans and caches are filled first.

@@ -10,7 +10,7 @@ use crate::Failure;
 use crate::data::Size;
 use crate::measure::plan::begin;
 use crate::result::Measured;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -62,18 +62,18 @@ pub fn run_all(
     stop: &Arc<AtomicBool>,
     say: impl Fn(&ScenarioResult),
 ) -> Result<Measured<Scenarios>, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
-    let head = begin(&environment, json!({ "seed": options.seed }))?;
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
+    let head = begin(&deployment, json!({ "seed": options.seed }))?;
     let mut results = Vec::new();
     for (place, scenario) in options.scenarios.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         if place > 0 {
-            environment.reset()?;
+            deployment.reset()?;
         }
-        let url = environment.database_url()?;
-        let stage = Stage::new(url, Some(&environment), environment.processes())?;
+        let url = deployment.database_url()?;
+        let stage = Stage::new(url, Some(&deployment), deployment.processes())?;
         let result = run(&stage, scenario, options.seed)?;
         say(&result);
         results.push(result);

@@ -17,7 +17,7 @@ pub use all::{Options, choose, run_all};
 pub use file::{Arm, Expectation, Gain, Kind, LadderPlan, MalformedScenario, Measure, Scenario, What};
 pub use outcome::{ArmResult, Finding, GainResult, ScenarioResult, Scenarios};
 pub use play::{Played, play, sql};
-pub use stage::{Place, Stage, half};
+pub use stage::{Stage, Workplace, half};
 
 use crate::Failure;
 

@@ -4,12 +4,12 @@ use super::*;
 
 #[test]
 fn a_hash_knows_its_password_and_no_other() {
-    let made = hash(b"correct horse").unwrap();
-    assert!(made.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", made.as_str());
     let mut memory = Memory::default();
-    assert!(memory.compare(b"correct horse", made.as_str()).unwrap());
-    assert!(!memory.compare(b"correct house", made.as_str()).unwrap());
-    assert!(hash(b"correct horse").unwrap() != made, "salted");
+    let made = memory.hash(b"correct horse").unwrap();
+    assert!(made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{made}");
+    assert!(memory.compare(b"correct horse", &made).unwrap());
+    assert!(!memory.compare(b"correct house", &made).unwrap());
+    assert!(memory.hash(b"correct horse").unwrap() != made, "salted");
 }
 
 #[test]
@@ -35,7 +35,7 @@ fn the_memory_is_asked_for_once() {
     let mut memory = Memory::default();
     let first = memory.hash(b"one").unwrap();
     let (place, size) = (memory.0.as_ptr(), memory.0.capacity());
-    assert!(memory.compare(b"one", first.as_str()).unwrap());
+    assert!(memory.compare(b"one", &first).unwrap());
     assert!(memory.hash(b"two").unwrap() != first);
     assert_eq!((memory.0.as_ptr(), memory.0.capacity()), (place, size));
 }
@@ -44,7 +44,8 @@ fn the_memory_is_asked_for_once() {
 fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
     // No thread takes from this queue: what each sees is certain.
     let (queue, jobs) = sync_channel(2);
-    let hasher = Hasher { queue, waiting: Waiting::default(), per_client: 1, nobody: "".into() };
+    let (waiting, max_age, nobody) = (AtOnce::default(), TimeDelta::days(90), "".into());
+    let hasher = Hasher { queue, waiting, per_client: 1, max_age, nobody };
     let mut context = Context::from_waker(Waker::noop());
     let mut first = Box::pin(hasher.hash("ada", "one"));
     assert!(first.as_mut().poll(&mut context).is_pending());
@@ -65,12 +66,12 @@ fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
     drop(jobs.recv().unwrap());
     assert!(!refused("ada"));
     drop(jobs);
-    assert!(hasher.waiting.lock().unwrap().is_empty());
+    assert!(hasher.waiting.is_empty());
 }
 
 #[test]
 fn nobody_matches_nothing() {
-    let hasher = Hasher::start(4, 0).unwrap();
+    let hasher = Hasher::start(4, 0, TimeDelta::days(90)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert!(!runtime.block_on(hasher.matches("ada", "anything", None)).unwrap());
 }

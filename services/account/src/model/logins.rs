@@ -2,27 +2,33 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use kit::body::present;
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{claimed_password, new_password, nullable, present};
+use crate::hashing::Hash;
 
-/// A row of `account.logins` without its hash: only sign-in reads that.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+use super::{claimed_password, new_password};
+
+/// A login without its hash: only sign-in reads that.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[diesel(table_name = crate::schema::logins)]
-pub struct LoginRow {
-    /// None for operators.
+pub struct Login {
+    /// None for operators; not shown.
+    #[serde(skip)]
     pub organisation_id: Option<OrganisationId>,
     /// Its id, a token's `sub`.
     pub id: LoginId,
     /// Unique platform-wide.
     pub email: String,
-    /// `member`, `admin` or `operator`.
-    pub scope: String,
     /// The person who signs in with it.
     pub profile_id: Option<ProfileId>,
+    /// `member`, `admin` or `operator`.
+    pub scope: String,
     /// Since when signing in is refused.
+    #[serde(rename = "disabled", serialize_with = "is_some")]
     pub disabled_at: Option<DateTime<Utc>>,
     /// When the password stops to be enough.
     pub password_expires_at: DateTime<Utc>,
@@ -34,51 +40,32 @@ pub struct LoginRow {
     pub updated_at: DateTime<Utc>,
 }
 
-impl LoginRow {
+impl Login {
+    /// A login to be written, of no organisation and no person yet.
+    pub fn new(email: &str, scope: &str, password: &Hash, now: DateTime<Utc>) -> Self {
+        Self {
+            organisation_id: None,
+            id: LoginId::new(now),
+            email: email.to_owned(),
+            scope: scope.to_owned(),
+            profile_id: None,
+            disabled_at: None,
+            password_expires_at: password.expires_at(now),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// Can this login administrate its organisation?
     pub fn is_working_admin(&self) -> bool {
         self.scope == "admin" && self.disabled_at.is_none()
     }
 }
 
-/// A login as the contract shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Login {
-    /// Its id, a token's `sub`.
-    pub id: LoginId,
-    /// Unique platform-wide.
-    pub email: String,
-    /// The person who signs in with it.
-    pub profile_id: Option<ProfileId>,
-    /// `member` or `admin`.
-    pub scope: String,
-    /// Is signing in refused?
-    pub disabled: bool,
-    /// When the password stops to be enough.
-    pub password_expires_at: DateTime<Utc>,
-    /// The ETag.
-    pub version: i64,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
-impl From<LoginRow> for Login {
-    fn from(row: LoginRow) -> Self {
-        Self {
-            id: row.id,
-            email: row.email,
-            profile_id: row.profile_id,
-            scope: row.scope,
-            disabled: row.disabled_at.is_some(),
-            password_expires_at: row.password_expires_at,
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
+/// Shown as `disabled`: whether, not since when.
+fn is_some<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(at.is_some())
 }
 
 /// A new login of an organisation.
@@ -115,7 +102,7 @@ pub struct LoginPatch {
     #[serde(default, deserialize_with = "present")]
     pub password: Option<String>,
     /// Another person; null unlinks.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "present")]
     pub profile_id: Option<Option<ProfileId>>,
     /// `member` or `admin`.
     #[serde(default, deserialize_with = "present")]
@@ -126,9 +113,9 @@ pub struct LoginPatch {
 }
 
 impl LoginPatch {
-    /// The row as it is to be; the password apart.
-    pub fn apply(&self, row: &LoginRow, now: DateTime<Utc>) -> LoginRow {
-        let mut next = row.clone();
+    /// The login as it is to be; the password apart.
+    pub fn apply(&self, login: &Login, now: DateTime<Utc>) -> Login {
+        let mut next = login.clone();
         if let Some(email) = &self.email {
             next.email.clone_from(email);
         }
@@ -139,9 +126,9 @@ impl LoginPatch {
             next.profile_id = profile_id;
         }
         next.disabled_at = match self.disabled {
-            Some(true) => row.disabled_at.or(Some(now)),
+            Some(true) => login.disabled_at.or(Some(now)),
             Some(false) => None,
-            None => row.disabled_at,
+            None => login.disabled_at,
         };
         next
     }

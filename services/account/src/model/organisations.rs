@@ -2,33 +2,15 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::body::object;
+use kit::body::{object, present};
 use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::{new_password, present};
+use super::new_password;
 
-/// A row of `account.organisations`.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = crate::schema::organisations)]
-pub struct OrganisationRow {
-    /// Its id.
-    pub id: OrganisationId,
-    /// Unique, whatever its case.
-    pub name: String,
-    /// What it subscribes to.
-    pub plan_code: String,
-    /// The ETag.
-    pub version: i64,
-    /// When it signed up.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
-}
-
-/// An organisation as the contract shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An organisation and how it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Organisation {
     /// Its id.
@@ -37,8 +19,9 @@ pub struct Organisation {
     pub name: String,
     /// The plan's code.
     pub plan: String,
-    /// `active`, `overdue` or `frozen`: Billing's word.
-    pub standing: String,
+    /// `active`, `overdue` or `frozen`, in Billing's words; without a row of Billing's it is active.
+    #[serde(serialize_with = "or_active")]
+    pub standing: Option<String>,
     /// The ETag.
     pub version: i64,
     /// When it signed up.
@@ -47,19 +30,8 @@ pub struct Organisation {
     pub updated_at: DateTime<Utc>,
 }
 
-impl Organisation {
-    /// The row with how it stands; no word of Billing's means active.
-    pub fn new(row: OrganisationRow, standing: Option<String>) -> Self {
-        Self {
-            id: row.id,
-            name: row.name,
-            plan: row.plan_code,
-            standing: standing.unwrap_or_else(|| "active".into()),
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
+fn or_active<S: Serializer>(standing: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(standing.as_deref().unwrap_or("active"))
 }
 
 /// A sign-up.
@@ -106,11 +78,6 @@ pub struct OrganisationPatch {
 
 impl Validate for OrganisationPatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, 200);
-        }
-        if let Some(plan) = &self.plan {
-            invalid.name("plan", plan, 40);
-        }
+        invalid.optional_name("name", self.name.as_deref(), 200).optional_name("plan", self.plan.as_deref(), 40);
     }
 }

@@ -1,11 +1,10 @@
 //! Changes of a plan.
 
-use kit::body::present_object;
+use kit::body::{present, present_object};
 use kit::{Invalid, Validate};
 use serde::Deserialize;
 
-use super::plans::{Limits, NewPlan, Plan, PlanRow, UnitPrices, cents, currency, kind, limits, unit_prices};
-use super::present;
+use super::plans::{Limits, Plan, UnitPrices, cents, currency, kind, limits, unit_prices};
 
 /// What of a plan an operator may change; limits and unit prices as a whole.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -32,27 +31,24 @@ pub struct PlanPatch {
 }
 
 impl PlanPatch {
-    /// The row as it is to be.
-    pub fn apply(self, row: &PlanRow) -> PlanRow {
-        let now = Plan::from(row.clone());
-        let next = NewPlan {
-            code: now.code,
+    /// The plan as it is to be.
+    pub fn apply(self, plan: &Plan) -> Plan {
+        let now = plan.clone();
+        Plan {
             name: self.name.unwrap_or(now.name),
             kind: self.kind.unwrap_or(now.kind),
             currency: self.currency.unwrap_or(now.currency),
             monthly_price_cents: self.monthly_price_cents.unwrap_or(now.monthly_price_cents),
             limits: self.limits.unwrap_or(now.limits),
             unit_prices_cents: self.unit_prices_cents.unwrap_or(now.unit_prices_cents),
-        };
-        PlanRow { version: row.version, updated_at: row.updated_at, ..next.row(row.created_at) }
+            ..now
+        }
     }
 }
 
 impl Validate for PlanPatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, 200);
-        }
+        invalid.optional_name("name", self.name.as_deref(), 200);
         if let Some(text) = &self.kind {
             kind(invalid, text);
         }

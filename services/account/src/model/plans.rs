@@ -7,80 +7,54 @@ use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 
 use super::required;
-
-/// A row of `account.plans`.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
-#[diesel(table_name = crate::schema::plans)]
-pub struct PlanRow {
-    /// Its code, for ever.
-    pub code: String,
-    /// For people.
-    pub name: String,
-    /// `fixed` or `payg`.
-    pub kind: String,
-    /// ISO 4217.
-    pub currency: String,
-    /// The fixed price.
-    pub monthly_price_cents: i64,
-    /// Null: no limit.
-    pub api_limit: Option<i32>,
-    /// Null: no limit.
-    pub domain_limit: Option<i32>,
-    /// Null: no limit.
-    pub sub_domain_limit: Option<i32>,
-    /// Null: no limit.
-    pub user_limit: Option<i32>,
-    /// Per API and month.
-    pub api_price_cents: i64,
-    /// Per domain and month.
-    pub domain_price_cents: i64,
-    /// Per sub domain and month.
-    pub sub_domain_price_cents: i64,
-    /// Per user and month.
-    pub user_price_cents: i64,
-    /// The ETag.
-    pub version: i64,
-    /// When it was first offered.
-    pub created_at: DateTime<Utc>,
-    /// When it last changed.
-    pub updated_at: DateTime<Utc>,
-}
+use crate::schema::plans;
 
 /// How much a plan allows; null: no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[diesel(table_name = plans, treat_none_as_null = true, treat_none_as_default_value = false)]
 pub struct Limits {
     /// APIs.
     #[serde(deserialize_with = "required")]
+    #[diesel(column_name = api_limit)]
     pub apis: Option<i32>,
     /// Domains.
     #[serde(deserialize_with = "required")]
+    #[diesel(column_name = domain_limit)]
     pub domains: Option<i32>,
     /// Sub domains.
     #[serde(deserialize_with = "required")]
+    #[diesel(column_name = sub_domain_limit)]
     pub sub_domains: Option<i32>,
     /// People.
     #[serde(deserialize_with = "required")]
+    #[diesel(column_name = user_limit)]
     pub users: Option<i32>,
 }
 
 /// What each thing in use costs per month, in minor units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
+#[diesel(table_name = plans)]
 pub struct UnitPrices {
     /// An API.
+    #[diesel(column_name = api_price_cents)]
     pub api: i64,
     /// A domain.
+    #[diesel(column_name = domain_price_cents)]
     pub domain: i64,
     /// A sub domain.
+    #[diesel(column_name = sub_domain_price_cents)]
     pub sub_domain: i64,
     /// A person.
+    #[diesel(column_name = user_price_cents)]
     pub user: i64,
 }
 
-/// A plan as the contract shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Queryable, Selectable, Insertable, AsChangeset)]
 #[serde(rename_all = "camelCase")]
+#[diesel(table_name = plans, primary_key(code))]
 pub struct Plan {
     /// Its code, for ever.
     pub code: String,
@@ -93,42 +67,18 @@ pub struct Plan {
     /// The fixed price.
     pub monthly_price_cents: i64,
     /// How much it allows.
+    #[diesel(embed)]
     pub limits: Limits,
     /// What each thing costs.
+    #[diesel(embed)]
     pub unit_prices_cents: UnitPrices,
     /// The ETag.
     pub version: i64,
     /// When it was first offered.
+    #[diesel(skip_update)]
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
-}
-
-impl From<PlanRow> for Plan {
-    fn from(row: PlanRow) -> Self {
-        Self {
-            limits: Limits {
-                apis: row.api_limit,
-                domains: row.domain_limit,
-                sub_domains: row.sub_domain_limit,
-                users: row.user_limit,
-            },
-            unit_prices_cents: UnitPrices {
-                api: row.api_price_cents,
-                domain: row.domain_price_cents,
-                sub_domain: row.sub_domain_price_cents,
-                user: row.user_price_cents,
-            },
-            code: row.code,
-            name: row.name,
-            kind: row.kind,
-            currency: row.currency,
-            monthly_price_cents: row.monthly_price_cents,
-            version: row.version,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
 }
 
 /// A new plan.
@@ -154,22 +104,16 @@ pub struct NewPlan {
 }
 
 impl NewPlan {
-    /// The row it becomes.
-    pub fn row(self, now: DateTime<Utc>) -> PlanRow {
-        PlanRow {
+    /// The plan it becomes.
+    pub fn into_plan(self, now: DateTime<Utc>) -> Plan {
+        Plan {
             code: self.code,
             name: self.name,
             kind: self.kind,
             currency: self.currency,
             monthly_price_cents: self.monthly_price_cents,
-            api_limit: self.limits.apis,
-            domain_limit: self.limits.domains,
-            sub_domain_limit: self.limits.sub_domains,
-            user_limit: self.limits.users,
-            api_price_cents: self.unit_prices_cents.api,
-            domain_price_cents: self.unit_prices_cents.domain,
-            sub_domain_price_cents: self.unit_prices_cents.sub_domain,
-            user_price_cents: self.unit_prices_cents.user,
+            limits: self.limits,
+            unit_prices_cents: self.unit_prices_cents,
             version: 1,
             created_at: now,
             updated_at: now,

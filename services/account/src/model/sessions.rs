@@ -1,11 +1,12 @@
 //! Signing in.
 
 use chrono::{DateTime, Utc};
+use kit::body::present;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{claimed_password, new_password, present};
+use super::{claimed_password, new_password};
 
 /// What somebody signs in with.
 #[derive(Clone, Deserialize)]
@@ -22,7 +23,7 @@ pub struct Credentials {
 
 impl Validate for Credentials {
     fn validate(&self, invalid: &mut Invalid) {
-        // Whatever is no address is simply nobody's: only what can't be looked up is refused.
+        // A text that is no address belongs to nobody: only what can't be looked up is refused.
         let length = self.email.chars().count();
         invalid.require((1..=320).contains(&length), "email", "out_of_range", "must have 1 to 320 characters");
         claimed_password(invalid, "password", &self.password);
@@ -33,7 +34,7 @@ impl Validate for Credentials {
     }
 }
 
-/// A session: the token is all there is of it.
+/// A session: nothing is kept of it but its token.
 #[derive(Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Session {

@@ -12,9 +12,9 @@ kit::statement! {
 }
 
 /// 403 unless the caller is an admin still: a token outlives its login's removal, and who was removed must not make a new one.
-pub(super) fn require(connection: &mut PgConnection, meta: &Meta, organisation: OrganisationId) -> Result<(), Error> {
+pub fn require(c: &mut PgConnection, meta: &Meta, organisation: OrganisationId) -> Result<(), Error> {
     let admin = match meta.actor {
-        Some(id) => IsWorkingAdmin { organisation, id }.get_result(connection)?,
+        Some(id) => IsWorkingAdmin { organisation, id }.get_result(c)?,
         None => false,
     };
     if admin { Ok(()) } else { Err(Error::forbidden("this needs an admin of the organisation")) }

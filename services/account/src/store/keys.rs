@@ -19,27 +19,25 @@ kit::statement! {
         "update account.signing_keys set valid_until = $2 where valid_until is null and id <> all($1)"
 }
 
-pub(super) fn list(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<String>, Error> {
+/// The public keys that verify tokens now, as JSON texts.
+pub fn list(c: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<String>, Error> {
     let keys = signing_keys::table
         .filter(signing_keys::valid_until.is_null().or(signing_keys::valid_until.gt(now)))
         .order((signing_keys::valid_from, signing_keys::id))
         .select(signing_keys::public_key)
-        .load(connection)?;
+        .load(c)?;
     Ok(keys)
 }
 
-pub(super) fn publish(
-    connection: &mut PgConnection,
-    keys: &[(String, String)],
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
+/// Publishes these keys (id, JWK) and retires all others, an hour from now: until then their tokens live.
+pub fn publish(c: &mut PgConnection, keys: &[(String, String)], now: DateTime<Utc>) -> Result<(), Error> {
     // In the order of their ids: two processes that start at once must not lock the rows crosswise.
     let mut sorted: Vec<_> = keys.iter().collect();
     sorted.sort();
     for (id, public_key) in sorted {
-        PublishKey { id, public_key, now }.execute(connection)?;
+        PublishKey { id, public_key, now }.execute(c)?;
     }
     let until = now + TimeDelta::seconds(kit::auth::LIFETIME_MAX_SECONDS);
-    RetireOthers { ids: keys.iter().map(|(id, _)| id.clone()).collect(), until }.execute(connection)?;
+    RetireOthers { ids: keys.iter().map(|(id, _)| id.clone()).collect(), until }.execute(c)?;
     Ok(())
 }

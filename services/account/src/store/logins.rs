@@ -1,172 +1,201 @@
 //! Who may sign in.
 
-pub(super) mod sql;
-mod told;
-
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use kit::changes::{Change, record};
 use kit::error::OnConstraint;
-use kit::id::{LoginId, OrganisationId};
-use kit::reply::{self, Reply};
-use kit::{Error, IfMatch, Json, Keyset, Meta, Page, Paged};
-use serde_json::json;
+use kit::id::{LoginId, OrganisationId, ProfileId};
+use kit::reply::{self, Answer};
+use kit::{Create, Error, Json, Keyset, Meta, Page, Paged, Update};
+use serde_json::{Value, json};
 
-use self::sql::{CountOtherAdmins, DeleteLogin, InsertLogin, ListLogins, UpdateLogin, UpdatePassword};
-use self::told::{change, shown, whole};
-use super::{SCHEMA, organisations};
+use super::{SCHEMA, admins, organisations};
 use crate::hashing::Hash;
-use crate::model::{Login, LoginPatch, LoginRow, NewLogin};
+use crate::model::{Login, LoginPatch, NewLogin};
 use crate::schema::logins;
 use crate::views::persons;
 
-pub(super) fn list(
-    connection: &mut PgConnection,
-    organisation: OrganisationId,
-    page: &Page,
-) -> Result<Paged<Login>, Error> {
-    let (after, after_id) =
-        page.after.map_or((DateTime::UNIX_EPOCH, uuid::Uuid::nil()), |place| (place.created_at, place.id));
-    let rows: Vec<LoginRow> = ListLogins { organisation, after, after_id, limit: page.fetch() }.load(connection)?;
-    Ok(page.finish(rows, |row| Keyset::new(row.created_at, row.id)).map(Login::from))
+kit::statement! {
+    /// A page of the organisation's logins: those after a place in the list.
+    struct ListLogins(organisation: OrganisationId as Uuid, after: DateTime<Utc> as Timestamptz, after_id: uuid::Uuid as Uuid, limit: i64 as BigInt)
+        -> (Nullable<Uuid>, Uuid, Text, Nullable<Uuid>, Text, Nullable<Timestamptz>, Timestamptz, BigInt, Timestamptz, Timestamptz) =
+        "select l.organisation_id, l.id, l.email, l.profile_id, l.scope, l.disabled_at, l.password_expires_at, l.version, \
+         l.created_at, l.updated_at from account.logins l \
+         where l.organisation_id = $1 and (l.created_at, l.id) > ($2, $3) order by l.created_at, l.id limit $4"
 }
 
-pub(super) fn find(connection: &mut PgConnection, organisation: OrganisationId, id: LoginId) -> Result<Login, Error> {
+kit::statement! {
+    /// A new login, version 1.
+    struct InsertLogin<'a>(
+        organisation: Option<OrganisationId> as Nullable<Uuid>, id: LoginId as Uuid, email: &'a str as Text,
+        password: &'a str as Text, scope: &'a str as Text, profile: Option<ProfileId> as Nullable<Uuid>,
+        expires_at: DateTime<Utc> as Timestamptz, now: DateTime<Utc> as Timestamptz,
+    ) =
+        "insert into account.logins (organisation_id, id, email, password_hash, scope, profile_id, password_changed_at, \
+         password_expires_at, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $8, $7, 1, $8, $8)"
+}
+
+kit::statement! {
+    /// Everything of a login but its password.
+    struct UpdateLogin<'a>(
+        id: LoginId as Uuid, email: &'a str as Text, scope: &'a str as Text, profile: Option<ProfileId> as Nullable<Uuid>,
+        disabled_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz,
+    ) =
+        "update account.logins set email = $2, scope = $3, profile_id = $4, disabled_at = $5, version = $6, updated_at = $7 \
+         where id = $1"
+}
+
+kit::statement! {
+    /// The password alone.
+    struct UpdatePassword<'a>(
+        id: LoginId as Uuid, password: &'a str as Text, expires_at: DateTime<Utc> as Timestamptz, version: i64 as BigInt,
+        now: DateTime<Utc> as Timestamptz,
+    ) =
+        "update account.logins set password_hash = $2, password_changed_at = $5, password_expires_at = $3, version = $4, \
+         updated_at = $5 where id = $1"
+}
+
+kit::statement! {
+    /// A login, gone.
+    struct DeleteLogin(id: LoginId as Uuid) = "delete from account.logins where id = $1"
+}
+
+kit::statement! {
+    /// How many others can administrate the organisation.
+    struct CountOtherAdmins(organisation: OrganisationId as Uuid, id: LoginId as Uuid) -> BigInt =
+        "select count(*) from account.logins l \
+         where l.organisation_id = $1 and l.id <> $2 and l.scope = 'admin' and l.disabled_at is null"
+}
+
+/// A page of an organisation's logins, oldest first.
+pub fn list(c: &mut PgConnection, organisation: OrganisationId, page: &Page) -> Result<Paged<Login>, Error> {
+    let (after, after_id) = page.place();
+    let rows = ListLogins { organisation, after, after_id, limit: page.fetch() }.load(c)?;
+    Ok(page.finish(rows, |login: &Login| Keyset::new(login.created_at, login.id)))
+}
+
+/// One login of an organisation.
+pub fn find(c: &mut PgConnection, organisation: OrganisationId, id: LoginId) -> Result<Login, Error> {
     let found = logins::table
         .filter(logins::organisation_id.eq(organisation))
         .filter(logins::id.eq(id))
-        .select(LoginRow::as_select())
-        .first(connection)
-        .optional()?;
-    found.map(Login::from).ok_or(Error::NotFound)
-}
-
-fn lock(connection: &mut PgConnection, organisation: OrganisationId, id: LoginId) -> Result<LoginRow, Error> {
-    let found = logins::table
-        .filter(logins::organisation_id.eq(organisation))
-        .filter(logins::id.eq(id))
-        .select(LoginRow::as_select())
-        .for_no_key_update()
-        .first(connection)
+        .select(Login::as_select())
+        .first(c)
         .optional()?;
     found.ok_or(Error::NotFound)
 }
 
-pub(super) fn create(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    organisation: OrganisationId,
-    new: &NewLogin,
-    password: &Hash,
-    expires_at: DateTime<Utc>,
-) -> Result<Reply, Error> {
-    let row = LoginRow {
-        organisation_id: Some(organisation),
-        id: LoginId::new(meta.now),
-        email: new.email.clone(),
-        scope: new.scope.clone(),
-        profile_id: new.profile_id,
-        disabled_at: None,
-        password_expires_at: expires_at,
-        version: 1,
-        created_at: meta.now,
-        updated_at: meta.now,
-    };
-    insert(connection, meta, &row, password)?;
-    let location = format!("/organisations/{organisation}/logins/{}", row.id);
-    reply::created(location, row.version, &Login::from(row))
+/// The login under its lock, if it is the one that an admin of the organisation saw.
+fn locked(c: &mut PgConnection, update: &Update, id: LoginId) -> Result<Login, Error> {
+    admins::require(c, &update.meta, update.organisation)?;
+    let found = logins::table
+        .filter(logins::organisation_id.eq(update.organisation))
+        .filter(logins::id.eq(id))
+        .select(Login::as_select())
+        .for_no_key_update()
+        .first(c)
+        .optional()?;
+    let login: Login = found.ok_or(Error::NotFound)?;
+    update.check(login.version)?;
+    Ok(login)
+}
+
+/// Lets somebody sign in.
+pub fn create(c: &mut PgConnection, create: &Create, new: &NewLogin, password: &Hash) -> Answer {
+    let organisation = create.organisation;
+    admins::require(c, &create.meta, organisation)?;
+    create.once(c, SCHEMA, |c| {
+        let login = Login {
+            organisation_id: Some(organisation),
+            profile_id: new.profile_id,
+            ..Login::new(&new.email, &new.scope, password, create.meta.now)
+        };
+        insert(c, &create.meta, &login, password)?;
+        let location = format!("/organisations/{organisation}/logins/{}", login.id);
+        reply::created(location, login.version, &login)
+    })
 }
 
 /// Writes a new login and its change.
-pub(super) fn insert(connection: &mut PgConnection, meta: &Meta, row: &LoginRow, password: &Hash) -> Result<(), Error> {
+pub fn insert(c: &mut PgConnection, meta: &Meta, login: &Login, password: &Hash) -> Result<(), Error> {
     let insert = InsertLogin {
-        organisation: row.organisation_id,
-        id: row.id,
-        email: &row.email,
+        organisation: login.organisation_id,
+        id: login.id,
+        email: &login.email,
         password: password.as_str(),
-        scope: &row.scope,
-        profile: row.profile_id,
-        expires_at: row.password_expires_at,
+        scope: &login.scope,
+        profile: login.profile_id,
+        expires_at: login.password_expires_at,
         now: meta.now,
     };
-    understood(insert.execute(connection))?;
-    link(connection, row)?;
-    record(connection, SCHEMA, meta, change("LoginCreated", row, None, Some(whole(row))))
+    understood(insert.execute(c))?;
+    link(c, login)?;
+    record(c, SCHEMA, meta, change("LoginCreated", login).after(whole(login)))
 }
 
-pub(super) fn update(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    (organisation, id): (OrganisationId, LoginId),
-    seen: IfMatch,
+/// Changes a login, with a new password if one comes along; the last working admin stays one.
+pub fn update(
+    c: &mut PgConnection,
+    update: &Update,
+    id: LoginId,
     patch: Json<LoginPatch>,
-    password: Option<(&Hash, DateTime<Utc>)>,
+    password: Option<&Hash>,
 ) -> Result<Login, Error> {
-    let before = lock(connection, organisation, id)?;
-    seen.check(before.version)?;
+    let (organisation, meta) = (update.organisation, &update.meta);
+    let before = locked(c, update, id)?;
     let mut after = patch.check()?.apply(&before, meta.now);
     let modified = after != before;
     if !modified && password.is_none() {
-        return Ok(after.into());
+        return Ok(after);
     }
     after.version += 1;
     after.updated_at = meta.now;
     if modified {
         // References (422) before the last admin (409): the contract's order.
-        understood(update_row(&after).execute(connection))?;
+        understood(update_of(&after).execute(c))?;
         if after.profile_id != before.profile_id {
-            link(connection, &after)?;
+            link(c, &after)?;
         }
-        keep_an_admin(connection, organisation, &before, Some(&after))?;
-        let change = change("LoginModified", &after, Some(shown(&before)), Some(shown(&after)));
-        record(connection, SCHEMA, meta, change)?;
+        keep_an_admin(c, organisation, &before, Some(&after))?;
+        let change = change("LoginModified", &after).before(shown(&before)).after(shown(&after));
+        record(c, SCHEMA, meta, change)?;
     }
-    if let Some((hash, expires_at)) = password {
-        write_password(connection, meta, &mut after, hash, expires_at)?;
+    if let Some(password) = password {
+        write_password(c, meta, &mut after, password)?;
     }
-    Ok(after.into())
+    Ok(after)
 }
 
-fn update_row(row: &LoginRow) -> UpdateLogin<'_> {
+fn update_of(login: &Login) -> UpdateLogin<'_> {
     UpdateLogin {
-        id: row.id,
-        email: &row.email,
-        scope: &row.scope,
-        profile: row.profile_id,
-        disabled_at: row.disabled_at,
-        version: row.version,
-        now: row.updated_at,
+        id: login.id,
+        email: &login.email,
+        scope: &login.scope,
+        profile: login.profile_id,
+        disabled_at: login.disabled_at,
+        version: login.version,
+        now: login.updated_at,
     }
 }
 
-/// Writes a password under the login's lock; `row.version` is the version it gets.
-pub(super) fn write_password(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    row: &mut LoginRow,
-    password: &Hash,
-    expires_at: DateTime<Utc>,
-) -> Result<(), Error> {
-    UpdatePassword { id: row.id, password: password.as_str(), expires_at, version: row.version, now: meta.now }
-        .execute(connection)?;
-    let before = json!({"passwordExpiresAt": row.password_expires_at});
-    row.password_expires_at = expires_at;
-    let after = json!({"passwordExpiresAt": row.password_expires_at});
-    record(connection, SCHEMA, meta, change("PasswordModified", row, Some(before), Some(after)))
+/// Writes a password under the login's lock; `login.version` is the version it gets.
+pub fn write_password(c: &mut PgConnection, meta: &Meta, login: &mut Login, password: &Hash) -> Result<(), Error> {
+    let expires_at = password.expires_at(meta.now);
+    UpdatePassword { id: login.id, password: password.as_str(), expires_at, version: login.version, now: meta.now }
+        .execute(c)?;
+    let before = json!({"passwordExpiresAt": login.password_expires_at});
+    login.password_expires_at = expires_at;
+    let after = json!({"passwordExpiresAt": login.password_expires_at});
+    record(c, SCHEMA, meta, change("PasswordModified", login).before(before).after(after))
 }
 
-pub(super) fn delete(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    (organisation, id): (OrganisationId, LoginId),
-    seen: IfMatch,
-) -> Result<(), Error> {
-    let before = lock(connection, organisation, id)?;
-    seen.check(before.version)?;
-    keep_an_admin(connection, organisation, &before, None)?;
-    DeleteLogin { id }.execute(connection)?;
-    let gone = Change { version: before.version + 1, ..change("LoginDeleted", &before, Some(whole(&before)), None) };
-    record(connection, SCHEMA, meta, gone)
+/// Removes a login, but not the last working admin.
+pub fn delete(c: &mut PgConnection, update: &Update, id: LoginId) -> Result<(), Error> {
+    let before = locked(c, update, id)?;
+    keep_an_admin(c, update.organisation, &before, None)?;
+    DeleteLogin { id }.execute(c)?;
+    let gone = Change { version: before.version + 1, ..change("LoginDeleted", &before).before(whole(&before)) };
+    record(c, SCHEMA, &update.meta, gone)
 }
 
 /// Refuses to take the organisation's last working admin away.
@@ -174,16 +203,16 @@ pub(super) fn delete(
 /// The organisation's lock makes it exact: who removes another admin at the same time waits there, and counts again.
 /// The login's own lock is taken first, so that its changes stand in the feed in their order.
 fn keep_an_admin(
-    connection: &mut PgConnection,
+    c: &mut PgConnection,
     organisation: OrganisationId,
-    before: &LoginRow,
-    after: Option<&LoginRow>,
+    before: &Login,
+    after: Option<&Login>,
 ) -> Result<(), Error> {
-    if !before.is_working_admin() || after.is_some_and(LoginRow::is_working_admin) {
+    if !before.is_working_admin() || after.is_some_and(Login::is_working_admin) {
         return Ok(());
     }
-    organisations::lock(connection, organisation)?;
-    let others: i64 = CountOtherAdmins { organisation, id: before.id }.get_result(connection)?;
+    organisations::lock(c, organisation)?;
+    let others: i64 = CountOtherAdmins { organisation, id: before.id }.get_result(c)?;
     if others > 0 {
         return Ok(());
     }
@@ -192,12 +221,12 @@ fn keep_an_admin(
 
 /// Refuses a person who was deleted. After the write: its key has locked the person by then, so a deletion under way
 /// has either ended, and is seen here, or waits for us.
-fn link(connection: &mut PgConnection, row: &LoginRow) -> Result<(), Error> {
-    let (Some(organisation), Some(profile)) = (row.organisation_id, row.profile_id) else {
+fn link(c: &mut PgConnection, login: &Login) -> Result<(), Error> {
+    let (Some(organisation), Some(profile)) = (login.organisation_id, login.profile_id) else {
         return Ok(());
     };
     let there = persons::table.find((organisation, profile)).select(persons::id);
-    let there: bool = diesel::select(diesel::dsl::exists(there)).get_result(connection)?;
+    let there: bool = diesel::select(diesel::dsl::exists(there)).get_result(c)?;
     if there { Ok(()) } else { Err(no_such_person()) }
 }
 
@@ -211,4 +240,21 @@ fn understood(result: QueryResult<usize>) -> Result<(), Error> {
         .on_constraint("logins_email_key", || Error::conflict("email-taken", "another login has this e-mail address"))
         .on_constraint("logins_profile_id_fkey", no_such_person)
         .map(drop)
+}
+
+/// A change of this login, at the version it has now.
+fn change(kind: &'static str, login: &Login) -> Change {
+    Change::of(kind, login.organisation_id, login.id, login.version)
+}
+
+/// The keys of LoginModified.
+fn shown(login: &Login) -> Value {
+    json!({"email": login.email, "scope": login.scope, "profileId": login.profile_id, "disabledAt": login.disabled_at})
+}
+
+/// The keys of LoginCreated and LoginDeleted.
+fn whole(login: &Login) -> Value {
+    let mut keys = shown(login);
+    keys["passwordExpiresAt"] = json!(login.password_expires_at);
+    keys
 }

@@ -1,16 +1,19 @@
 //! The platform's own staff: logins without an organisation.
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::id::LoginId;
 use kit::{Error, Meta};
 
 use super::logins::insert;
-use super::logins::sql::FindScope;
 use crate::hashing::Hash;
-use crate::model::LoginRow;
+use crate::model::Login;
 
-/// What [`super::Store::create_operator`] found or did.
+kit::statement! {
+    /// The scope of whoever has this e-mail.
+    struct FindScope<'a>(email: &'a str as Text) -> Text =
+        "select l.scope from account.logins l where lower(l.email) = lower($1)"
+}
+
+/// What [`create`] found or did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OperatorMade {
     /// There is a new operator.
@@ -21,31 +24,14 @@ pub enum OperatorMade {
     Taken,
 }
 
-pub(super) fn create(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    email: &str,
-    password: &Hash,
-    expires_at: DateTime<Utc>,
-) -> Result<OperatorMade, Error> {
-    let scope = FindScope { email }.get_result::<String>(connection).optional()?;
+/// Makes an operator, for the command line: there is no other way to the first one.
+pub fn create(c: &mut PgConnection, meta: &Meta, email: &str, password: &Hash) -> Result<OperatorMade, Error> {
+    let scope = FindScope { email }.get_result::<String>(c).optional()?;
     match scope.as_deref() {
         Some("operator") => return Ok(OperatorMade::Present),
         Some(_) => return Ok(OperatorMade::Taken),
         None => {}
     }
-    let row = LoginRow {
-        organisation_id: None,
-        id: LoginId::new(meta.now),
-        email: email.into(),
-        scope: "operator".into(),
-        profile_id: None,
-        disabled_at: None,
-        password_expires_at: expires_at,
-        version: 1,
-        created_at: meta.now,
-        updated_at: meta.now,
-    };
-    insert(connection, meta, &row, password)?;
+    insert(c, meta, &Login::new(email, "operator", password, meta.now), password)?;
     Ok(OperatorMade::Created)
 }

@@ -5,164 +5,117 @@ use diesel::prelude::*;
 use kit::batch::{Found, in_order};
 use kit::changes::{Change, record};
 use kit::error::OnConstraint;
-use kit::id::{LoginId, OrganisationId};
-use kit::reply::{self, Reply};
-use kit::{Error, IfMatch, Json, Meta};
+use kit::id::OrganisationId;
+use kit::{Error, Json, Update};
 use serde_json::{Value, json};
 
-use super::{SCHEMA, admins, logins, plans as plan_store};
-use crate::hashing::Hash;
-use crate::model::{LoginRow, NewOrganisation, Organisation, OrganisationPatch, OrganisationRow};
+use super::{SCHEMA, admins};
+use crate::model::{Organisation, OrganisationPatch};
 use crate::schema::{organisations, plans};
 use crate::views::{head_counts, standings, usage};
-
-kit::statement! {
-    struct InsertOrganisation<'a>(id: OrganisationId as Uuid, name: &'a str as Text, plan: &'a str as Text, now: DateTime<Utc> as Timestamptz) =
-        "insert into account.organisations (id, name, plan_code, version, created_at, updated_at) values ($1, $2, $3, 1, $4, $4)"
-}
 
 kit::statement! {
     struct UpdateOrganisation<'a>(id: OrganisationId as Uuid, name: &'a str as Text, plan: &'a str as Text, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz) =
         "update account.organisations set name = $2, plan_code = $3, version = $4, updated_at = $5 where id = $1"
 }
 
-pub(super) fn find(connection: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
+/// One organisation with how it stands.
+pub fn find(c: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
     let found = organisations::table
         .left_join(standings::table.on(standings::organisation_id.eq(organisations::id)))
         .filter(organisations::id.eq(id))
-        .select((OrganisationRow::as_select(), standings::standing.nullable()))
-        .first::<(OrganisationRow, Option<String>)>(connection)
+        .select((
+            organisations::id,
+            organisations::name,
+            organisations::plan_code,
+            standings::standing.nullable(),
+            organisations::version,
+            organisations::created_at,
+            organisations::updated_at,
+        ))
+        .first(c)
         .optional()?;
-    let (row, standing) = found.ok_or(Error::NotFound)?;
-    Ok(Organisation::new(row, standing))
+    found.ok_or(Error::NotFound)
 }
 
 kit::statement! {
     /// Many organisations, each as [`find`] finds it: the n-th id's row says n.
     struct FindOrganisations<'a>(ids: &'a [OrganisationId] as Array<Uuid>)
-        -> (BigInt, (Nullable<(Uuid, Text, Text, BigInt, Timestamptz, Timestamptz)>, Nullable<Text>)) =
-        "select q.n, o.id, o.name, o.plan_code, o.version, o.created_at, o.updated_at, s.standing
+        -> (BigInt, Nullable<(Uuid, Text, Text, Nullable<Text>, BigInt, Timestamptz, Timestamptz)>) =
+        "select q.n, o.id, o.name, o.plan_code, s.standing, o.version, o.created_at, o.updated_at
         from unnest($1::uuid[]) with ordinality q(id, n)
         left join account.organisations o on o.id = q.id
         left join published.standings s on s.organisation_id = o.id"
 }
 
-/// Each organisation as [`find`] finds it, by one statement.
-pub(super) fn find_all(connection: &mut PgConnection, ids: &[OrganisationId]) -> Found<Organisation> {
+/// Organisations, each as [`find`] finds it: one statement, however many.
+pub fn find_all(c: &mut PgConnection, ids: &[OrganisationId]) -> Found<Organisation> {
     if let &[id] = ids {
-        return match find(connection, id) {
+        return match find(c, id) {
             Err(Error::NotFound) => Ok(vec![Err(Error::NotFound)]),
             found => Ok(vec![Ok(found?)]),
         };
     }
-    type Row = (Option<OrganisationRow>, Option<String>);
-    let rows: Vec<(i64, Row)> = FindOrganisations { ids }.load(connection)?;
-    let found = |(row, standing): Row| row.map(|row| Organisation::new(row, standing)).ok_or(Error::NotFound);
-    Ok(in_order(ids.len(), rows)?.into_iter().map(found).collect())
+    let rows: Vec<(i64, Option<Organisation>)> = FindOrganisations { ids }.load(c)?;
+    Ok(in_order(ids.len(), rows)?.into_iter().map(|found| found.ok_or(Error::NotFound)).collect())
 }
 
-/// The row, locked against other changes of it; children may still refer to it meanwhile.
-pub(super) fn lock(connection: &mut PgConnection, id: OrganisationId) -> Result<OrganisationRow, Error> {
+/// Its name, plan and version, locked against other changes of it; children may still refer to it meanwhile.
+pub fn lock(c: &mut PgConnection, id: OrganisationId) -> Result<(String, String, i64), Error> {
     let found = organisations::table
         .filter(organisations::id.eq(id))
-        .select(OrganisationRow::as_select())
+        .select((organisations::name, organisations::plan_code, organisations::version))
         .for_no_key_update()
-        .first(connection)
+        .first(c)
         .optional()?;
     found.ok_or(Error::NotFound)
 }
 
-pub(super) fn create(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    new: &NewOrganisation,
-    password: &Hash,
-    expires_at: DateTime<Utc>,
-) -> Result<Reply, Error> {
-    // Asked before the insert, which would find the taken name (409) before the unknown plan (422). Plans never go.
-    plan_store::find(connection, &new.plan)?.ok_or_else(no_such_plan)?;
-    let id = OrganisationId::new(meta.now);
-    InsertOrganisation { id, name: &new.name, plan: &new.plan, now: meta.now }
-        .execute(connection)
-        .on_constraint("organisations_name_key", name_taken)?;
-    let after = json!({"name": new.name, "plan": new.plan});
-    let change = Change { before: None, ..change("OrganisationCreated", id, 1, Value::Null, after) };
-    record(connection, SCHEMA, meta, change)?;
-    let admin = LoginRow {
-        organisation_id: Some(id),
-        id: LoginId::new(meta.now),
-        email: new.admin.email.clone(),
-        scope: "admin".into(),
-        profile_id: None,
-        disabled_at: None,
-        password_expires_at: expires_at,
-        version: 1,
-        created_at: meta.now,
-        updated_at: meta.now,
-    };
-    logins::insert(connection, meta, &admin, password)?;
-    let organisation = find_written(connection, id)?;
-    reply::created(format!("/organisations/{id}"), organisation.version, &organisation)
-}
-
-pub(super) fn update(
-    connection: &mut PgConnection,
-    meta: &Meta,
-    id: OrganisationId,
-    seen: IfMatch,
-    patch: Json<OrganisationPatch>,
-) -> Result<Organisation, Error> {
-    let before = lock(connection, id)?;
-    admins::require(connection, meta, id)?;
-    seen.check(before.version)?;
+/// Renames it, changes its plan; a plan too small for what is in use is refused.
+pub fn update(c: &mut PgConnection, update: &Update, patch: Json<OrganisationPatch>) -> Result<Organisation, Error> {
+    let (id, meta) = (update.organisation, &update.meta);
+    let (old_name, old_plan, version) = lock(c, id)?;
+    admins::require(c, meta, id)?;
+    update.check(version)?;
     let patch = patch.check()?;
-    let name = patch.name.as_ref().unwrap_or(&before.name);
-    let plan = patch.plan.as_ref().unwrap_or(&before.plan_code);
-    let (renamed, replanned) = (*name != before.name, *plan != before.plan_code);
+    let name = patch.name.as_ref().unwrap_or(&old_name);
+    let plan = patch.plan.as_ref().unwrap_or(&old_plan);
+    let (renamed, replanned) = (*name != old_name, *plan != old_plan);
     if replanned {
-        check_fit(connection, id, plan)?;
+        check_fit(c, id, plan)?;
     }
     if renamed || replanned {
-        let version = before.version + 1;
+        let version = version + 1;
         UpdateOrganisation { id, name, plan, version, now: meta.now }
-            .execute(connection)
+            .execute(c)
             .on_constraint("organisations_name_key", name_taken)?;
         if renamed {
-            let (old, new) = (json!({"name": before.name}), json!({"name": name}));
-            record(connection, SCHEMA, meta, change("OrganisationModified", id, version, old, new))?;
+            let change = Change::of("OrganisationModified", id, id, version);
+            record(c, SCHEMA, meta, change.before(json!({"name": old_name})).after(json!({"name": name})))?;
         }
         if replanned {
-            let (old, new) = (json!({"plan": before.plan_code}), json!({"plan": plan}));
-            record(connection, SCHEMA, meta, change("SubscriptionPlanModified", id, version, old, new))?;
+            let change = Change::of("SubscriptionPlanModified", id, id, version);
+            record(c, SCHEMA, meta, change.before(json!({"plan": old_plan})).after(json!({"plan": plan})))?;
         }
     }
-    find_written(connection, id)
+    find_written(c, id)
 }
 
 /// What was just written is there: that it isn't would be a mistake of ours, not the client's 404.
-fn find_written(connection: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
-    find(connection, id).map_err(|error| match error {
+pub fn find_written(c: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
+    find(c, id).map_err(|error| match error {
         Error::NotFound => Error::internal("an organisation that was just written is not there"),
         other => other,
     })
 }
 
-fn change(kind: &'static str, id: OrganisationId, version: i64, before: Value, after: Value) -> Change {
-    Change {
-        kind,
-        organisation_id: Some(id),
-        entity_id: id.to_string(),
-        version,
-        before: Some(before),
-        after: Some(after),
-    }
-}
-
-fn name_taken() -> Error {
+/// The 409 of a name that another organisation has.
+pub fn name_taken() -> Error {
     Error::conflict("name-taken", "another organisation has this name")
 }
 
-fn no_such_plan() -> Error {
+/// The 422 of an unknown plan.
+pub fn no_such_plan() -> Error {
     Error::invalid("plan", "not_found", "there is no such plan")
 }
 
@@ -171,7 +124,7 @@ type Counts = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
 /// Refuses a plan that allows less than is in use, naming every excess.
 ///
 /// A create that runs at the same time saw the old plan and may pass: Registry can't be made to wait for this (ADR 0004).
-fn check_fit(connection: &mut PgConnection, id: OrganisationId, plan: &str) -> Result<(), Error> {
+fn check_fit(c: &mut PgConnection, id: OrganisationId, plan: &str) -> Result<(), Error> {
     let found = plans::table
         .left_join(usage::table.on(usage::organisation_id.eq(id)))
         .left_join(head_counts::table.on(head_counts::organisation_id.eq(id)))
@@ -185,7 +138,7 @@ fn check_fit(connection: &mut PgConnection, id: OrganisationId, plan: &str) -> R
                 head_counts::users.nullable(),
             ),
         ))
-        .first::<(Counts, Counts)>(connection)
+        .first::<(Counts, Counts)>(c)
         .optional()?;
     let (limits, used) = found.ok_or_else(no_such_plan)?;
     let all = [

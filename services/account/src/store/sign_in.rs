@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::logins;
 use crate::hashing::Hash;
-use crate::model::LoginRow;
+use crate::model::Login;
 
 diesel::define_sql_function! {
     /// As in the unique index of e-mails.
@@ -79,7 +79,7 @@ fn folded(email: &str) -> String {
 #[derive(Clone)]
 pub struct Seen {
     /// The login.
-    pub login: LoginRow,
+    pub login: Login,
     /// Its password's hash.
     pub hash: String,
 }
@@ -121,8 +121,9 @@ impl Failures {
     }
 }
 
-pub(super) fn find_by_email(
-    connection: &mut PgConnection,
+/// Who has this e-mail, and how often signing in has failed lately.
+pub fn find_by_email(
+    c: &mut PgConnection,
     email: &str,
     subjects: &Subjects,
     now: DateTime<Utc>,
@@ -130,14 +131,15 @@ pub(super) fn find_by_email(
     use crate::schema::logins;
     let found = logins::table
         .filter(lower(logins::email).eq(lower(email)))
-        .select((LoginRow::as_select(), logins::password_hash))
-        .first::<(LoginRow, String)>(connection)
+        .select((Login::as_select(), logins::password_hash))
+        .first::<(Login, String)>(c)
         .optional()?;
-    attempts(connection, found, subjects, now)
+    attempts(c, found, subjects, now)
 }
 
-pub(super) fn find_by_id(
-    connection: &mut PgConnection,
+/// Who this login is, and how often signing in has failed lately.
+pub fn find_by_id(
+    c: &mut PgConnection,
     id: LoginId,
     address: &str,
     now: DateTime<Utc>,
@@ -145,70 +147,67 @@ pub(super) fn find_by_id(
     use crate::schema::logins;
     let found = logins::table
         .filter(logins::id.eq(id))
-        .select((LoginRow::as_select(), logins::password_hash))
-        .first::<(LoginRow, String)>(connection)
+        .select((Login::as_select(), logins::password_hash))
+        .first::<(Login, String)>(c)
         .optional()?;
     let email = found.as_ref().map_or("", |(login, _)| login.email.as_str());
     let subjects = Subjects::new(email, address);
-    let attempts = attempts(connection, found, &subjects, now)?;
+    let attempts = attempts(c, found, &subjects, now)?;
     Ok((subjects, attempts))
 }
 
 fn attempts(
-    connection: &mut PgConnection,
-    found: Option<(LoginRow, String)>,
+    c: &mut PgConnection,
+    found: Option<(Login, String)>,
     subjects: &Subjects,
     now: DateTime<Utc>,
 ) -> Result<Attempts, Error> {
-    let rows = ListFailures { subjects: subjects.both(), now }.load(connection)?;
+    let rows = ListFailures { subjects: subjects.both(), now }.load(c)?;
     let seen = found.map(|(login, hash)| Seen { login, hash });
     Ok(Attempts { seen, failures: Failures::new(subjects, rows) })
 }
 
-/// The failures with this one.
-pub(super) fn count_failure(
-    connection: &mut PgConnection,
+/// Counts a failed sign-in: the failures with this one. Judged after the commit: an error before it would undo the count.
+pub fn count_failure(
+    c: &mut PgConnection,
     subjects: &Subjects,
     limits: &Limits,
     now: DateTime<Utc>,
 ) -> Result<Failures, Error> {
-    let rows = CountFailure { subjects: subjects.both(), now, window_ends_at: now + limits.window }.load(connection)?;
+    let rows = CountFailure { subjects: subjects.both(), now, window_ends_at: now + limits.window }.load(c)?;
     Ok(Failures::new(subjects, rows))
 }
 
+/// Lets a right password pass and forgets the login's failures, unless there were too many of them meanwhile.
+///
 /// Looks again after the hashing: of guesses made at the same time, those beyond the limit learn nothing, not even the right one.
-pub(super) fn admit(
-    connection: &mut PgConnection,
-    subjects: &Subjects,
-    limits: &Limits,
-    now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let rows = ListFailures { subjects: subjects.both(), now }.load(connection)?;
+pub fn admit(c: &mut PgConnection, subjects: &Subjects, limits: &Limits, now: DateTime<Utc>) -> Result<(), Error> {
+    let rows = ListFailures { subjects: subjects.both(), now }.load(c)?;
     let failures = Failures::new(subjects, rows);
     failures.within(limits, 0, now)?;
     // The address's stay: who owns one login must not earn guesses at others by signing in.
     if failures.login.is_some() {
-        ForgetFailures { subject: &subjects.login }.execute(connection)?;
+        ForgetFailures { subject: &subjects.login }.execute(c)?;
     }
     Ok(())
 }
 
-pub(super) fn set_password(
-    connection: &mut PgConnection,
+/// Replaces the password whose hash was seen; false if it is another one by now, or the login is gone or disabled.
+pub fn set_password(
+    c: &mut PgConnection,
     meta: &Meta,
     id: LoginId,
     seen: &str,
     password: &Hash,
-    expires_at: DateTime<Utc>,
 ) -> Result<bool, Error> {
     use crate::schema::logins as table;
     let locked =
-        table::table.filter(table::id.eq(id)).select((LoginRow::as_select(), table::password_hash)).for_no_key_update();
-    let found = locked.first::<(LoginRow, String)>(connection).optional()?;
+        table::table.filter(table::id.eq(id)).select((Login::as_select(), table::password_hash)).for_no_key_update();
+    let found = locked.first::<(Login, String)>(c).optional()?;
     let Some((mut login, _)) = found.filter(|(login, hash)| hash == seen && login.disabled_at.is_none()) else {
         return Ok(false);
     };
     login.version += 1;
-    logins::write_password(connection, meta, &mut login, password, expires_at)?;
+    logins::write_password(c, meta, &mut login, password)?;
     Ok(true)
 }

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::{PASSWORD, Signed, email, sign_up, unique};
-use crate::assert::{changes, eventually, keys, problem, problem_at, problem_of, same};
-use crate::{Case, World};
+use super::signed::{Signed, email, sign_in, sign_up, token};
+use crate::assert::{changes, eventually, has_members, problem, problem_at, problem_of, same};
+use crate::session::{PASSWORD, unique};
+use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "organisations: signing up makes the organisation and its first admin", run: signing_up },
@@ -21,12 +22,12 @@ fn signing_up(world: &World) {
     let made = api.post("/organisations").json(&sign_up(&name, &email)).send().expect(201);
     let body = made.json();
     let expected = ["createdAt", "id", "name", "plan", "standing", "updatedAt", "version"];
-    assert_eq!(keys(&body), expected);
+    has_members(&body, &expected);
     assert_eq!((&body["name"], &body["plan"]), (&json!(name), &json!("free")));
     assert_eq!(body["standing"], "active");
     let location = format!("/api/v1/organisations/{}", made.id());
     assert_eq!(made.header("location"), Some(location.as_str()));
-    let token = super::token(&super::sign_in(&api, &email, PASSWORD).expect(200));
+    let token = token(&sign_in(&api, &email, PASSWORD).expect(200));
     let found = api.raw("GET", &location).token(&token).send().expect(200);
     same(&found.json(), &body);
     assert_eq!(found.etag(), made.etag());

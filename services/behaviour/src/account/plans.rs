@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Signed, unique};
+use super::signed::Signed;
 use crate::assert::{pages, problem, problem_at, problem_of, same};
-use crate::{Case, World};
+use crate::session::unique;
+use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "plans: the built-in ones are there for everybody to read", run: built_in },

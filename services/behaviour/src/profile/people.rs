@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{create, new};
-use crate::assert::{keys, pages, problem, problem_at, problem_of};
-use crate::world::{Case, World};
+use crate::assert::{has_members, pages, problem, problem_at, problem_of};
+use crate::http::{Response, encode};
+use crate::world::{Case, Tenant, World};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "profiles: created, read, changed, deleted", run: life },
@@ -14,12 +14,20 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "profiles: pages of every size hold everybody once", run: paged },
 ];
 
+pub(super) fn new(name: &str, email: &str) -> Value {
+    json!({"name": name, "jobTitle": "Analyst", "email": email, "timeZone": "Europe/Zurich"})
+}
+
+pub(super) fn create(world: &World, tenant: &Tenant, body: &Value) -> Response {
+    world.profile().post(&tenant.path("/profiles")).token(&tenant.admin_token).json(body).send()
+}
+
 fn life(world: &World) {
     let (tenant, api) = (world.tenant("team"), world.profile());
     let created = create(world, &tenant, &new("Grace Hopper", "grace@life.example")).expect(201);
     let person = created.json();
     let members = ["createdAt", "email", "id", "jobTitle", "name", "timeZone", "updatedAt", "version"];
-    assert_eq!(keys(&person), members);
+    has_members(&person, &members);
     assert_eq!((&person["name"], &person["version"]), (&json!("Grace Hopper"), &json!(1)));
     assert_eq!(created.id().get_version_num(), 7);
     let path = tenant.path(&format!("/profiles/{}", created.id()));
@@ -108,7 +116,7 @@ fn prefixes(world: &World) {
         create(world, &tenant, &new(name, &format!("{n}@prefixes.example"))).expect(201);
     }
     let found = |q: &str| {
-        let path = format!("{}?q={}", tenant.path("/profiles"), crate::http::encode(q));
+        let path = format!("{}?q={}", tenant.path("/profiles"), encode(q));
         let items = pages(&world.profile(), &path, &tenant.member_token, 1);
         items.iter().map(|item| item["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
     };

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{create, new};
+use super::people::{create, new};
 use crate::assert::{problem, problem_at, problem_of};
 use crate::world::{Case, World};
 

@@ -1,4 +1,4 @@
-//! When a person wants to be told.
+//! Notification settings.
 
 use serde_json::json;
 

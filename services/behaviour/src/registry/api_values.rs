@@ -1,10 +1,11 @@
 //! APIs: what can't be taken.
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::Desk;
+use super::desk::Desk;
 use crate::assert::problem_at;
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {

@@ -1,10 +1,11 @@
 //! Sub domains.
 
+use serde_json::json;
 use uuid::Uuid;
 
-use super::{Desk, names};
-use crate::assert::{keys, problem, problem_at, problem_of, same};
-use crate::{Case, World, json};
+use super::desk::{Desk, names};
+use crate::assert::{has_members, problem, problem_at, problem_of, same};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
@@ -31,7 +32,7 @@ fn made(world: &World) {
     same(&made.json(), &read.json());
     assert_eq!(made.etag(), read.etag());
     let all = ["createdAt", "description", "domain", "id", "name", "updatedAt", "version"];
-    assert_eq!(keys(&read.json()), all);
+    has_members(&read.json(), &all);
     same(&read.json()["domain"], &json!({"id": domain, "name": "Payments"}));
     same(&desk.get(&list).expect(200).json()["items"], &json!([read.json()]));
     let nowhere = format!("/domains/{}/sub-domains", Uuid::now_v7());

@@ -1,8 +1,10 @@
 //! Tags in use.
 
-use super::Desk;
+use serde_json::{Value, json};
+
+use super::desk::Desk;
 use crate::assert::{pages, problem_at, same};
-use crate::{Case, World, json};
+use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
@@ -16,7 +18,7 @@ fn counted(world: &World) {
     let desk = Desk::new(world, "team");
     let (_, place) = desk.place();
     same(&desk.get("/tags").expect(200).json(), &json!({"items": [], "nextCursor": null}));
-    let make = |name: &str, tags: crate::Value| {
+    let make = |name: &str, tags: Value| {
         let body = json!({"name": name, "subDomainId": place, "tags": tags});
         desk.post("/apis", &body).expect(201).id()
     };

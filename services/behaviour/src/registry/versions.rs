@@ -1,10 +1,11 @@
 //! Versions of an API and their life.
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::Desk;
-use crate::assert::{keys, pages, problem, problem_at, problem_of, same};
-use crate::{Case, World, json};
+use super::desk::Desk;
+use crate::assert::{has_members, pages, problem, problem_at, problem_of, same};
+use crate::world::{Case, World};
 
 const STATES: [(&str, &[&str]); 7] = [
     ("inception", &["development", "cancelled"]),
@@ -48,7 +49,7 @@ fn made(world: &World) {
     same(&list["items"][1], &made.json());
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
     let all = ["createdAt", "major", "minor", "status", "updatedAt", "version"];
-    assert_eq!(keys(&made.json()), all);
+    has_members(&made.json(), &all);
     let again = desk.post(&format!("{path}/versions"), &json!({"major": 1, "minor": 10}));
     problem_of(&again, 409, "version-exists");
     problem_at(&desk.post(&format!("{path}/versions"), &json!({"major": -1, "minor": 0})), 422, "major");
@@ -124,7 +125,7 @@ fn guarded(world: &World) {
     let desk = Desk::new(world, "team");
     let path = api(&desk);
     let status = format!("{path}/versions/0.1/status");
-    let put = |etag: Option<&str>, body: &crate::Value| {
+    let put = |etag: Option<&str>, body: &Value| {
         let call = desk.call("PUT", &status).json(body);
         match etag {
             Some(etag) => call.if_match(etag).send(),

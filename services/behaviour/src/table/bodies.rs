@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, Table};
+use super::Table;
+use super::contract::Operation;
 use crate::assert::{names_field, problem, problem_at};
 use crate::http::{Call, Response};
 

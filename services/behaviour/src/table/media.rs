@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::Table;
 use super::bodies::JSON;
-use super::{Operation, Table};
+use super::contract::Operation;
 use crate::assert::problem;
 
 impl Table<'_> {

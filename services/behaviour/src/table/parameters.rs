@@ -1,6 +1,7 @@
 //! Parameters: garbage in the path or the query is a 4xx, and the query's is named.
 
-use super::{Operation, Parameter, Table};
+use super::Table;
+use super::contract::{Operation, Parameter};
 use crate::assert::{problem, problem_at};
 use crate::http::Call;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Operation, Table};
+use super::Table;
+use super::contract::Operation;
 use crate::assert::complete_problem;
 use crate::http::Response;
 

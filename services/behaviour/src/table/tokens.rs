@@ -1,6 +1,7 @@
 //! Tokens: none or garbage is 401, one without the right 403, both before anything is said about the request.
 
-use super::{Operation, Table};
+use super::Table;
+use super::contract::Operation;
 use crate::assert::problem;
 
 /// No token at all, and such as nobody signed. The last is a JWT of algorithm `none` with scope `operator`.

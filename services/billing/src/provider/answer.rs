@@ -30,7 +30,7 @@ impl Card {
     }
 }
 
-/// The provider's no to a card.
+/// A card that the provider refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     /// `expired_card`, `insufficient_funds`, `resource_missing`, …
@@ -38,7 +38,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// The decline code says more than `card_declined`.
+    /// The decline code is more precise than `card_declined`.
     pub(super) fn read(body: &Value) -> Self {
         Self { code: code(&body["error"]).unwrap_or_else(|| "refused".to_owned()) }
     }
@@ -63,7 +63,7 @@ pub enum Outcome {
         /// Why.
         code: String,
     },
-    /// Nobody knows yet; why, for the log.
+    /// Not known yet; why, for the log.
     Unknown(String),
 }
 
@@ -73,7 +73,7 @@ impl Outcome {
         Self::Failed { payment_id: None, code: "no_payment_method".to_owned() }
     }
 
-    /// Reads an answer to a charge. Only what the provider says of *this charge* counts as a failure: a wrong key of
+    /// Reads an answer to a charge. Only a statement about *this charge* counts as a failure: a wrong key of
     /// ours, too many requests or its own trouble must not make an organisation overdue.
     pub(super) fn read(status: u16, body: &Value) -> Self {
         let error = &body["error"];

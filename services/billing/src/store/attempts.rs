@@ -1,13 +1,24 @@
 //! Attempts at charging: begun and committed before the provider is asked, ended when its answer is known.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::id::{InvoiceId, OrganisationId};
-use kit::{Error, Idempotency, Meta, Reply, reply};
+use kit::{Error, Idempotency, Meta, Reply};
 
-use super::{Begun, SCHEMA, invoices, standings};
+use super::changes::SCHEMA;
+use super::standings;
+use crate::dunning::Terms;
 use crate::model::Started;
+
+/// What a payment by hand begins with.
+#[derive(Debug)]
+pub enum Begun {
+    /// The request was answered before.
+    Before(Reply),
+    /// The provider is to be asked.
+    Ask(Started),
+}
 
 type Row = (Uuid, Uuid, Integer, Integer, Nullable<Text>, Nullable<Text>, BigInt, Text);
 
@@ -85,10 +96,10 @@ kit::statement! {
 /// Begins an attempt for each of up to `limit` invoices whose time has come. Empty: nothing is due.
 ///
 /// The second answer is how many were due: one with an attempt open already is left to that.
-pub(super) fn start_due(
+pub fn start_due(
     connection: &mut PgConnection,
     limit: i64,
-    pause: TimeDelta,
+    terms: Terms,
     meta: &Meta,
 ) -> Result<(Vec<Started>, usize), Error> {
     let due: Vec<(OrganisationId, InvoiceId)> = LockDue { now: meta.now, limit }.load(connection)?;
@@ -96,37 +107,37 @@ pub(super) fn start_due(
         return Ok((Vec::new(), 0));
     }
     let (organisation_ids, invoice_ids): (Vec<_>, Vec<_>) = due.into_iter().unzip();
-    Ok((start(connection, &organisation_ids, &invoice_ids, pause, meta)?, invoice_ids.len()))
+    Ok((start(connection, &organisation_ids, &invoice_ids, terms, meta)?, invoice_ids.len()))
 }
 
 fn start(
     connection: &mut PgConnection,
     organisation_ids: &[OrganisationId],
     invoice_ids: &[InvoiceId],
-    pause: TimeDelta,
+    terms: Terms,
     meta: &Meta,
 ) -> Result<Vec<Started>, Error> {
     standings::ensure(connection, organisation_ids, meta.now)?;
-    let (now, ask_at) = (meta.now, meta.now + pause);
+    let (now, ask_at) = (meta.now, meta.now + terms.ask_again);
     Ok(StartAttempts { organisation_ids, invoice_ids, now, ask_at }.load(connection)?)
 }
 
 /// Up to `limit` attempts that are to be asked again.
-pub(super) fn ask_again(
+pub fn ask_again(
     connection: &mut PgConnection,
     limit: i64,
-    pause: TimeDelta,
+    terms: Terms,
     now: DateTime<Utc>,
 ) -> Result<Vec<Started>, Error> {
-    Ok(AskAgain { now, limit, pause_ms: pause.num_milliseconds() }.load(connection)?)
+    Ok(AskAgain { now, limit, pause_ms: terms.ask_again.num_milliseconds() }.load(connection)?)
 }
 
 /// Begins a payment by hand, or joins the attempt that is open: two at once would be two charges.
-pub(super) fn begin_payment(
+pub fn begin_payment(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     id: InvoiceId,
-    pause: TimeDelta,
+    terms: Terms,
     idempotency: &Idempotency,
     meta: &Meta,
 ) -> Result<Begun, Error> {
@@ -147,27 +158,6 @@ pub(super) fn begin_payment(
     if !has_card {
         return Err(Error::conflict("no-payment-method", "there is no card to pay with"));
     }
-    let started = start(connection, &[organisation_id], &[id], pause, meta)?.pop();
+    let started = start(connection, &[organisation_id], &[id], terms, meta)?.pop();
     started.map(Begun::Ask).ok_or_else(|| Error::internal("a payment was not begun"))
-}
-
-/// The answer to a payment by hand whose outcome is known: the invoice, or why the money didn't come.
-///
-/// The outer result is the database's; a refusal must not roll back the failure it tells of.
-pub(super) fn answer(
-    connection: &mut PgConnection,
-    attempt: &Started,
-    idempotency: &Idempotency,
-    meta: &Meta,
-) -> Result<Result<Reply, Error>, Error> {
-    let invoice = invoices::find(connection, attempt.organisation_id, attempt.invoice_id)?;
-    if invoice.status == "paid" {
-        let kept = kit::idempotency::once(connection, SCHEMA, idempotency, meta, |_| {
-            reply::with_etag(invoice.version, &invoice)
-        });
-        return Ok(Ok(kept?));
-    }
-    let tried = invoice.attempts.into_iter().find(|tried| tried.number == attempt.number);
-    let code = tried.and_then(|tried| tried.failure_code).unwrap_or_else(|| "declined".to_owned());
-    Ok(Err(Error::conflict("payment-declined", "the payment was declined").with("code", code)))
 }

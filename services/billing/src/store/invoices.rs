@@ -1,4 +1,4 @@
-//! Invoices, usage and standings, read.
+//! Invoices and usage, read.
 
 use chrono::{DateTime, Utc};
 use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
@@ -7,7 +7,7 @@ use kit::id::{InvoiceId, OrganisationId};
 use kit::{Error, Keyset, Page, Paged};
 use serde_json::Value;
 
-use crate::model::{Invoice, Line, Standing, Usage};
+use crate::model::{Invoice, Line, Usage};
 use crate::period::Period;
 
 /// An invoice with its lines and attempts in one statement, so that they are of one moment.
@@ -75,12 +75,6 @@ kit::statement! {
          where o.id = $1"
 }
 
-kit::statement! {
-    /// How an organisation stands.
-    struct FindStanding(organisation_id: OrganisationId as Uuid) -> (Text, Nullable<Timestamptz>, Nullable<Timestamptz>, BigInt) =
-        "select s.standing, s.overdue_since, s.frozen_at, s.version from billing.standings s where s.organisation_id = $1"
-}
-
 fn invoice(values: Values) -> Result<Invoice, Error> {
     let (id, period, currency, amount_cents, status, issued_at) = values.0;
     let (next_attempt_at, overdue_at, paid_at, version, created_at, updated_at) = values.1;
@@ -105,17 +99,13 @@ fn invoice(values: Values) -> Result<Invoice, Error> {
 }
 
 /// One invoice of an organisation.
-pub(super) fn find(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    id: InvoiceId,
-) -> Result<Invoice, Error> {
+pub fn find(connection: &mut PgConnection, organisation_id: OrganisationId, id: InvoiceId) -> Result<Invoice, Error> {
     let row: Option<Values> = FindInvoice { organisation_id, id }.get_result(connection).optional()?;
     invoice(row.ok_or(Error::NotFound)?)
 }
 
 /// A page of an organisation's invoices.
-pub(super) fn list(
+pub fn list(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     page: &Page,
@@ -130,7 +120,7 @@ pub(super) fn list(
 }
 
 /// What the running period costs up to now.
-pub(super) fn usage(
+pub fn usage(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     now: DateTime<Utc>,
@@ -155,10 +145,4 @@ pub(super) fn usage(
     };
     let amount_cents = lines.iter().map(|line| line.amount_cents).sum();
     Ok(Usage { period: Period::of(now).to_string(), plan, currency, amount_cents, lines })
-}
-
-/// How an organisation stands; without a row: active.
-pub(super) fn standing(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<Standing, Error> {
-    let row: Option<Standing> = FindStanding { organisation_id }.get_result(connection).optional()?;
-    Ok(row.unwrap_or_else(|| Standing { standing: "active".into(), overdue_since: None, frozen_at: None, version: 0 }))
 }

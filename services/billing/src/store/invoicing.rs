@@ -5,6 +5,9 @@ use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::id::{InvoiceId, OrganisationId, RunId};
 use kit::{Error, Meta};
 
+use super::changes;
+use crate::dunning::Terms;
+
 kit::statement! {
     /// A run whose invoices are being written, locked: how far they are.
     struct LockRun(id: RunId as Uuid) -> Nullable<Uuid> =
@@ -25,7 +28,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Invoices, their lines and what is told of them. A zero amount is paid as it is written; the others are told now
+    /// Invoices, their lines and changes. A zero amount is paid as it is written; the others are announced now
     /// and charged when the notice is over.
     struct WriteInvoices<'a>(
         run_id: RunId as Uuid,
@@ -80,18 +83,18 @@ kit::statement! {
 }
 
 /// Writes up to `limit` invoices of a run, under the run's lock; how many. None: all are written.
-pub(super) fn write_batch(
+pub fn write_batch(
     connection: &mut PgConnection,
     run_id: RunId,
     limit: i64,
-    first_attempt_at: DateTime<Utc>,
+    terms: Terms,
     meta: &Meta,
 ) -> Result<usize, Error> {
     let locked: Option<Option<OrganisationId>> = LockRun { id: run_id }.get_result(connection).optional()?;
     let Some(up_to) = locked else { return Ok(0) };
     let after = up_to.unwrap_or(OrganisationId(uuid::Uuid::nil()));
     let organisation_ids: Vec<OrganisationId> = NextItems { run_id, after, limit }.load(connection)?;
-    let now = meta.now;
+    let (now, first_attempt_at) = (meta.now, terms.first_attempt(meta.now));
     let Some(last) = organisation_ids.last().copied() else {
         SetCharging { id: run_id, now }.execute(connection)?;
         return Ok(0);
@@ -103,8 +106,8 @@ pub(super) fn write_batch(
         invoice_ids: &invoice_ids,
         now,
         first_attempt_at,
-        now_text: &super::text(now),
-        first_attempt_text: &super::text(first_attempt_at),
+        now_text: &changes::text(now),
+        first_attempt_text: &changes::text(first_attempt_at),
         request_id: &meta.request_id,
         last,
     }

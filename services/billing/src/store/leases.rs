@@ -8,7 +8,7 @@ use kit::Error;
 use uuid::Uuid;
 
 kit::statement! {
-    /// Takes the lease or keeps it; no row: somebody else has it.
+    /// Takes the lease or keeps it; no row: another instance has it.
     ///
     /// By the database's clock, not the service's: the instances share it, and moving days must not move who leads.
     struct Hold<'a>(name: &'a str as Text, holder: Uuid as Uuid, lease_ms: i64 as BigInt) -> Uuid =
@@ -19,6 +19,6 @@ kit::statement! {
 }
 
 /// True: `holder` has the lease for the time given, from now on.
-pub(super) fn hold(connection: &mut PgConnection, name: &str, holder: Uuid, lease_ms: i64) -> Result<bool, Error> {
+pub fn hold(connection: &mut PgConnection, name: &str, holder: Uuid, lease_ms: i64) -> Result<bool, Error> {
     Ok(Hold { name, holder, lease_ms }.get_result::<Uuid>(connection).optional()?.is_some())
 }

@@ -4,13 +4,15 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::Queryable;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel::{PgConnection, RunQueryDsl};
-use kit::changes::{Change, record};
+use kit::changes::Change;
+use kit::error::Busy;
 use kit::id::{InvoiceId, OrganisationId};
-use kit::{Error, Meta};
+use kit::{Error, Idempotency, Meta, Reply, reply};
 use serde_json::{Value, json};
 
-use super::{SCHEMA, standings};
-use crate::dunning::{Days, next_attempt};
+use super::changes::{SCHEMA, record, text};
+use super::{invoices, standings};
+use crate::dunning::{Terms, next_attempt};
 use crate::model::Started;
 use crate::provider::Outcome;
 
@@ -39,14 +41,14 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The money is there.
+    /// The invoice is paid.
     struct SetPaid(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update billing.invoices set status = 'paid', paid_at = $3, next_attempt_at = null, version = version + 1, updated_at = $3 \
          where organisation_id = $1 and id = $2"
 }
 
 kit::statement! {
-    /// It isn't.
+    /// The charge failed.
     struct SetFailed<'a>(
         organisation_id: OrganisationId as Uuid,
         id: InvoiceId as Uuid,
@@ -84,13 +86,13 @@ impl Locked {
     }
 }
 
-/// Writes down how an attempt ended, and what follows from it. Nothing where it has an end already, or where the outcome
+/// Records how an attempt ended, and what follows from it. Nothing where it has an end already, or where the outcome
 /// isn't known.
-pub(super) fn record_outcome(
+pub fn record_outcome(
     connection: &mut PgConnection,
     attempt: &Started,
     outcome: &Outcome,
-    days: Days,
+    terms: Terms,
     meta: &Meta,
 ) -> Result<(), Error> {
     let (name, payment_id, code) = match outcome {
@@ -120,8 +122,35 @@ pub(super) fn record_outcome(
         // Another instance's clock may run behind the one that began it; a retry must not come due twice for that.
         Some(code) => step.failed(code, now.max(*started_at))?,
     }
-    standings::settle(connection, organisation_id, standing, days, meta)?;
+    standings::settle(connection, organisation_id, standing, terms, meta)?;
     Ok(())
+}
+
+/// Records how a payment by hand ended, and answers it.
+///
+/// The outer result is the database's; a refusal must not roll back the failure that it reports.
+pub fn end_payment(
+    connection: &mut PgConnection,
+    attempt: &Started,
+    outcome: &Outcome,
+    terms: Terms,
+    idempotency: &Idempotency,
+    meta: &Meta,
+) -> Result<Result<Reply, Error>, Error> {
+    if let Outcome::Unknown(_) = outcome {
+        return Err(Error::Busy(Busy::Elsewhere));
+    }
+    record_outcome(connection, attempt, outcome, terms, meta)?;
+    let invoice = invoices::find(connection, attempt.organisation_id, attempt.invoice_id)?;
+    if invoice.status == "paid" {
+        let kept = kit::idempotency::once(connection, SCHEMA, idempotency, meta, |_| {
+            reply::with_etag(invoice.version, &invoice)
+        });
+        return Ok(Ok(kept?));
+    }
+    let tried = invoice.attempts.into_iter().find(|tried| tried.number == attempt.number);
+    let code = tried.and_then(|tried| tried.failure_code).unwrap_or_else(|| "declined".to_owned());
+    Ok(Err(Error::conflict("payment-declined", "the payment was declined").with("code", code)))
 }
 
 /// One step of one invoice, under its lock.
@@ -138,9 +167,9 @@ impl Step<'_> {
         let now = self.meta.now;
         SetPaid { organisation_id: self.organisation_id, id: self.id, now }.execute(self.connection)?;
         let before = self.invoice.keys(&self.invoice.status, json!({ "paidAt": null }));
-        let after = self.invoice.keys("paid", json!({ "paidAt": super::text(now) }));
+        let after = self.invoice.keys("paid", json!({ "paidAt": text(now) }));
         let change = self.change("InvoicePaid", before, after);
-        record(self.connection, SCHEMA, self.meta, change)
+        record(self.connection, self.meta, change)
     }
 
     fn failed(self, code: &str, failed_at: DateTime<Utc>) -> Result<(), Error> {
@@ -159,16 +188,16 @@ impl Step<'_> {
         }
         .execute(self.connection)?;
         let before = self.invoice.keys(&self.invoice.status, json!({ "failureCode": null, "nextAttemptAt": null }));
-        let after = self.invoice.keys(status, json!({ "failureCode": code, "nextAttemptAt": next.map(super::text) }));
+        let after = self.invoice.keys(status, json!({ "failureCode": code, "nextAttemptAt": next.map(text) }));
         let change = self.change("PaymentFailed", before, after);
-        record(self.connection, SCHEMA, self.meta, change)?;
+        record(self.connection, self.meta, change)?;
         if status == self.invoice.status || status == "open" {
             return Ok(());
         }
         let before = self.invoice.keys(&self.invoice.status, json!({ "overdueAt": null }));
-        let after = self.invoice.keys(status, json!({ "overdueAt": overdue_at.map(super::text) }));
+        let after = self.invoice.keys(status, json!({ "overdueAt": overdue_at.map(text) }));
         let change = self.change("PaymentOverdue", before, after);
-        record(self.connection, SCHEMA, self.meta, change)
+        record(self.connection, self.meta, change)
     }
 
     fn change(&self, kind: &'static str, before: Value, after: Value) -> Change {

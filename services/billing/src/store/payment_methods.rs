@@ -41,8 +41,8 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The first card of an organisation.
-    struct InsertCard<'a>(
+    /// The first card of an organisation, or another one in place of it. No row: the first, but somebody else's came first.
+    struct StoreCard<'a>(
         organisation_id: OrganisationId as Uuid,
         customer_id: &'a str as Text,
         token: &'a str as Text,
@@ -51,27 +51,14 @@ kit::statement! {
         expiry_month: i32 as Integer,
         expiry_year: i32 as Integer,
         now: chrono::DateTime<chrono::Utc> as Timestamptz,
+        first: bool as Bool,
     ) -> Row = concat!(
         "insert into billing.payment_methods as m (organisation_id, customer_id, token, brand, last_four, expiry_month, \
-         expiry_year, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) returning ",
-        columns!()
-    )
-}
-
-kit::statement! {
-    /// Another card instead of the one before.
-    struct ReplaceCard<'a>(
-        organisation_id: OrganisationId as Uuid,
-        customer_id: &'a str as Text,
-        token: &'a str as Text,
-        brand: &'a str as Text,
-        last_four: &'a str as Text,
-        expiry_month: i32 as Integer,
-        expiry_year: i32 as Integer,
-        now: chrono::DateTime<chrono::Utc> as Timestamptz,
-    ) -> Row = concat!(
-        "update billing.payment_methods m set customer_id = $2, token = $3, brand = $4, last_four = $5, expiry_month = $6, \
-         expiry_year = $7, version = m.version + 1, updated_at = $8 where m.organisation_id = $1 returning ",
+         expiry_year, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, 1, $8, $8) \
+         on conflict (organisation_id) do update set customer_id = excluded.customer_id, token = excluded.token, \
+         brand = excluded.brand, last_four = excluded.last_four, expiry_month = excluded.expiry_month, \
+         expiry_year = excluded.expiry_year, version = m.version + 1, updated_at = excluded.updated_at \
+         where not $9 returning ",
         columns!()
     )
 }
@@ -83,15 +70,12 @@ kit::statement! {
 }
 
 /// The card, if there is one.
-pub(super) fn find(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-) -> Result<Option<StoredCard>, Error> {
+pub fn find(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<Option<StoredCard>, Error> {
     Ok(FindCard { organisation_id }.get_result(connection).optional()?)
 }
 
 /// Keeps a card that the provider has taken. True: it is the first one.
-pub(super) fn set(
+pub fn set(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     seen: Option<IfMatch>,
@@ -104,22 +88,19 @@ pub(super) fn set(
     let before: Option<StoredCard> = LockCard { organisation_id }.get_result(connection).optional()?;
     check_seen(before.as_ref(), seen)?;
     let first = before.is_none();
-    let stored: Result<StoredCard, _> = if first {
-        InsertCard { organisation_id, customer_id, token, brand, last_four, expiry_month, expiry_year, now }
-            .get_result(connection)
-    } else {
-        ReplaceCard { organisation_id, customer_id, token, brand, last_four, expiry_month, expiry_year, now }
-            .get_result(connection)
-    };
-    let stored = stored
-        // Somebody else's first card came in between: it would have had to be seen.
-        .on_constraint("payment_methods_pkey", || Error::PreconditionRequired)
+    let store =
+        StoreCard { organisation_id, customer_id, token, brand, last_four, expiry_month, expiry_year, now, first };
+    let stored: Option<StoredCard> = store
+        .get_result(connection)
+        .optional()
         .on_constraint("payment_methods_organisation_id_fkey", || Error::NotFound)?;
+    // Somebody else's first card came in between: it would have had to be seen.
+    let stored = stored.ok_or(Error::PreconditionRequired)?;
     Ok((stored.shown, first))
 }
 
 /// Forgets the card; what it was.
-pub(super) fn delete(
+pub fn delete(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     seen: IfMatch,

@@ -7,7 +7,7 @@ use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::id::RunId;
 use kit::{Error, Idempotency, Keyset, Meta, Page, Paged, Reply, reply};
 
-use super::SCHEMA;
+use super::changes::SCHEMA;
 use crate::model::Run;
 use crate::period::Period;
 
@@ -113,7 +113,7 @@ kit::statement! {
 }
 
 /// 202 with a new run, or 200 with the one there is.
-pub(super) fn create(
+pub fn create(
     connection: &mut PgConnection,
     period: Period,
     idempotency: &Idempotency,
@@ -136,12 +136,12 @@ pub(super) fn create(
 }
 
 /// One run.
-pub(super) fn find(connection: &mut PgConnection, id: RunId) -> Result<Run, Error> {
+pub fn find(connection: &mut PgConnection, id: RunId) -> Result<Run, Error> {
     FindRun { id }.get_result(connection).optional()?.ok_or(Error::NotFound)
 }
 
 /// A page of the runs.
-pub(super) fn list(connection: &mut PgConnection, page: &Page) -> Result<Paged<Run>, Error> {
+pub fn list(connection: &mut PgConnection, page: &Page) -> Result<Paged<Run>, Error> {
     let limit = page.fetch();
     let runs: Vec<Run> = match page.after {
         None => FirstRuns { limit }.load(connection)?,
@@ -151,15 +151,15 @@ pub(super) fn list(connection: &mut PgConnection, page: &Page) -> Result<Paged<R
 }
 
 /// Runs that are not done, the oldest period first.
-pub(super) fn unfinished(connection: &mut PgConnection) -> Result<Vec<Run>, Error> {
+pub fn unfinished(connection: &mut PgConnection) -> Result<Vec<Run>, Error> {
     Ok(UnfinishedRuns {}.load(connection)?)
 }
 
-/// How many months are made up for when nobody was there to start their runs.
+/// How many missed months are billed later, when no instance ran to start their runs.
 const MISSED_MAX: usize = 12;
 
 /// Begins the last month's run if it is time, and those of months missed since the one before it. True: one was begun.
-pub(super) fn start_due(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, Error> {
+pub fn start_due(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<bool, Error> {
     let last = Period::last_due(now);
     let first = (0..MISSED_MAX).fold(last, |period, _| period.before());
     let latest: Option<String> =
@@ -189,7 +189,7 @@ pub fn take_snapshot(connection: &mut PgConnection, id: RunId, now: DateTime<Utc
 }
 
 /// The run is over once every invoice has had an answer.
-pub(super) fn end_charging(connection: &mut PgConnection, id: RunId, now: DateTime<Utc>) -> Result<(), Error> {
+pub fn end_charging(connection: &mut PgConnection, id: RunId, now: DateTime<Utc>) -> Result<(), Error> {
     SetDone { id, now }.execute(connection)?;
     Ok(())
 }

@@ -6,14 +6,15 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::Queryable;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
-use diesel::{PgConnection, RunQueryDsl};
-use kit::changes::{Change, record};
+use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
+use kit::changes::Change;
 use kit::id::OrganisationId;
 use kit::{Error, Meta};
 use serde_json::{Value, json};
 
-use super::SCHEMA;
-use crate::dunning::{Days, Standing};
+use super::changes::{record, text};
+use crate::dunning::{Standing, Terms};
+use crate::model;
 
 kit::statement! {
     /// The organisations' rows, so that there is one to lock.
@@ -21,6 +22,12 @@ kit::statement! {
         "insert into billing.standings (organisation_id, standing, version, updated_at) \
          select t.id, 'active', 1, $2 from (select distinct id from unnest($1) as t (id)) t order by t.id \
          on conflict (organisation_id) do nothing"
+}
+
+kit::statement! {
+    /// How an organisation stands.
+    struct FindStanding(organisation_id: OrganisationId as Uuid) -> (Text, Nullable<Timestamptz>, Nullable<Timestamptz>, BigInt) =
+        "select s.standing, s.overdue_since, s.frozen_at, s.version from billing.standings s where s.organisation_id = $1"
 }
 
 type Row = (Text, Nullable<Timestamptz>, Nullable<Timestamptz>, Nullable<Timestamptz>, BigInt);
@@ -74,10 +81,21 @@ impl Stored {
     fn keys(&self) -> Value {
         json!({
             "standing": self.standing,
-            "overdueSince": self.overdue_since.map(super::text),
-            "frozenAt": self.frozen_at.map(super::text),
+            "overdueSince": self.overdue_since.map(text),
+            "frozenAt": self.frozen_at.map(text),
         })
     }
+}
+
+/// How an organisation stands; without a row: active.
+pub fn find(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<model::Standing, Error> {
+    let row: Option<model::Standing> = FindStanding { organisation_id }.get_result(connection).optional()?;
+    Ok(row.unwrap_or_else(|| model::Standing {
+        standing: "active".into(),
+        overdue_since: None,
+        frozen_at: None,
+        version: 0,
+    }))
 }
 
 /// Makes sure that there are rows to lock.
@@ -100,11 +118,11 @@ pub(super) fn settle(
     connection: &mut PgConnection,
     organisation_id: OrganisationId,
     before: Stored,
-    days: Days,
+    terms: Terms,
     meta: &Meta,
 ) -> Result<Standing, Error> {
     let (overdue_since, first_failed_at) = FindOverdue { organisation_id }.get_result(connection)?;
-    let standing = days.standing(first_failed_at, meta.now);
+    let standing = terms.standing(first_failed_at, meta.now);
     let frozen_at = (standing == Standing::Frozen).then(|| before.frozen_at.unwrap_or(meta.now));
     let version = before.version + 1;
     let after = Stored { standing: standing.name().to_owned(), overdue_since, first_failed_at, frozen_at, version };
@@ -123,14 +141,14 @@ pub(super) fn settle(
     let kind = match (before.frozen_at, after.frozen_at) {
         (None, Some(_)) => "OrganisationFrozen",
         (Some(_), None) => "OrganisationUnfrozen",
-        // Overdue or no longer so: the invoice's own change has told it.
+        // Overdue or no longer so: the invoice's own change says it.
         _ => return Ok(standing),
     };
-    tell(connection, kind, organisation_id, &before, &after, meta)?;
+    record_change(connection, kind, organisation_id, &before, &after, meta)?;
     Ok(standing)
 }
 
-fn tell(
+fn record_change(
     connection: &mut PgConnection,
     kind: &'static str,
     organisation_id: OrganisationId,
@@ -146,18 +164,18 @@ fn tell(
         before: Some(before.keys()),
         after: Some(after.keys()),
     };
-    record(connection, SCHEMA, meta, change)
+    record(connection, meta, change)
 }
 
 /// Freezes up to `limit` organisations whose grace period has ended; how many.
-pub(super) fn freeze_due(connection: &mut PgConnection, days: Days, limit: i64, meta: &Meta) -> Result<usize, Error> {
-    let grace_ended = days.grace_ended(meta.now);
+pub fn freeze_due(connection: &mut PgConnection, terms: Terms, limit: i64, meta: &Meta) -> Result<usize, Error> {
+    let grace_ended = terms.grace_ended(meta.now);
     let due: Vec<OrganisationId> = LockFreezes { grace_ended, limit }.load(connection)?;
     let mut frozen = 0;
     for organisation_id in due {
         // The lock is held; read again, for what was locked may have changed since it was chosen.
         let before = lock(connection, organisation_id)?;
-        let after = settle(connection, organisation_id, before, days, meta)?;
+        let after = settle(connection, organisation_id, before, terms, meta)?;
         frozen += usize::from(after == Standing::Frozen);
     }
     Ok(frozen)

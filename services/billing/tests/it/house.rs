@@ -1,16 +1,13 @@
 //! One test's own house: a database, the sandbox, the service, and the work, which is done when the test says so.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use behaviour::{Api, Call, Fixture, Tenant, Urls, Value, World, json};
 use billing::Settings;
-use billing::dunning::Days;
 use billing::period::Period;
 use billing::provider::Provider;
-use billing::store::PgStore;
 use billing::work::Work;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 use diesel::query_dsl::LoadQuery;
@@ -52,6 +49,14 @@ pub fn sandbox(folder: &std::path::Path) -> payment_sandbox::Running {
         dials: Dials::default(),
     })
     .unwrap()
+}
+
+/// Moves the clock in this file to (within a second of) `time`. Moved into place whole: a service that reads a file half
+/// written takes the system's time.
+pub fn set_clock(file: &std::path::Path, time: DateTime<Utc>) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, (time - Utc::now()).num_seconds().to_string()).unwrap();
+    std::fs::rename(new, file).unwrap();
 }
 
 /// The fields are dropped in this order, the database last.
@@ -113,8 +118,7 @@ impl House {
 
     /// Moves the service's clock to (within a second of) `time`.
     pub fn go_to(&self, time: DateTime<Utc>) {
-        let offset = (time - Utc::now()).num_seconds();
-        std::fs::write(self.folder.path().join("clock"), format!("{offset}\n")).unwrap();
+        set_clock(&self.folder.path().join("clock"), time);
     }
 
     /// Does everything that is due at `time`.
@@ -219,20 +223,13 @@ impl House {
 }
 
 fn work(db: &TestDb, settings: &Settings) -> Work {
-    let (read, write) = (db.url("billing_reader"), db.url("billing_writer"));
-    Work::new(store(&read, &write, settings), provider(settings), settings)
+    let provider = Provider::new(&settings.stripe_api_base, "sk_test_sandbox", settings.provider_timeout());
+    Work::new(pools(db), Arc::new(provider), settings)
 }
 
-/// A store of its own.
-pub fn store(read: &str, write: &str, settings: &Settings) -> PgStore {
-    let days = Days { notice: settings.notice_days, freeze: settings.freeze_days };
-    let pause = TimeDelta::milliseconds(settings.ask_again_ms);
-    PgStore::new(database("billing", read, write), days, pause)
-}
-
-fn provider(settings: &Settings) -> Arc<Provider> {
-    let timeout = Duration::from_millis(settings.provider_timeout_ms);
-    Arc::new(Provider::new(&settings.stripe_api_base, "sk_test_sandbox", timeout))
+/// The service's two pools, for a test that calls what the service calls.
+pub fn pools(db: &TestDb) -> kit::Db {
+    database("billing", &db.url("billing_reader"), &db.url("billing_writer"))
 }
 
 /// What a sandbox charged.

@@ -7,12 +7,12 @@ use std::time::Instant;
 
 use behaviour::{Tenant, World, json};
 use billing::period::Period;
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use kit::Clock;
 
 use crate::fixture::SqlFixture;
-use crate::house::{ledger, this_month};
+use crate::house::{ledger, set_clock, this_month};
 use crate::siege::Siege;
 
 kit::statement! {
@@ -109,7 +109,7 @@ fn month(seed: u64, points: usize, organisations: usize) {
     // One month, and further ones as long as points are left.
     while periods.is_empty() || siege.points > 0 {
         let time = period.run_at();
-        std::fs::write(&siege.place.clock, (time - Utc::now()).num_seconds().to_string()).unwrap();
+        set_clock(&siege.place.clock, time);
         siege.order(&world, period);
         periods.push(period);
         for day in [0, 3, 4, 6, 10, 17] {

@@ -2,6 +2,13 @@
 
 use behaviour::assert::{keys, names_field, problem, problem_of};
 use behaviour::{Response, Tenant, Value, json};
+use billing::provider::Card;
+use billing::store::payment_methods;
+use chrono::Utc;
+use diesel::PgConnection;
+use diesel::connection::SimpleConnection as _;
+use kit::Error;
+use kit::id::OrganisationId;
 
 use crate::house::House;
 
@@ -112,4 +119,41 @@ fn the_provider_away_is_no_refusal() {
     assert_eq!(house.rows::<_, Row>(Stored {}), []);
     house.dials(json!({}));
     put(&house, &tenant, &json!({ "paymentMethodToken": "pm_card_visa" })).expect(201);
+}
+
+kit::statement! {
+    /// Whether somebody waits for a lock.
+    struct SomebodyWaits() -> Bool =
+        "select exists (select from pg_catalog.pg_stat_activity a \
+         where a.datname = pg_catalog.current_database() and a.wait_event_type = 'Lock')"
+}
+
+/// Two requests that both saw no card: the second must not replace a card that it has not seen.
+#[test]
+fn of_two_first_cards_at_once_the_second_is_refused() {
+    let house = House::new();
+    let tenant = house.world.tenant("team");
+    let card = Card {
+        token: "pm_x".into(),
+        brand: "visa".into(),
+        last_four: "4242".into(),
+        expiry_month: 12,
+        expiry_year: 2099,
+    };
+    let meta = kit::Meta { actor: None, request_id: "test".into(), now: Utc::now() };
+    let set = |connection: &mut PgConnection| {
+        payment_methods::set(connection, OrganisationId(tenant.org), None, "cus_x", &card, &meta)
+    };
+    let [mut one, mut two] = ["billing_writer"; 2].map(|role| house.db.connect(role));
+    one.batch_execute("begin").unwrap();
+    assert!(set(&mut one).unwrap().1, "the first card");
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| set(&mut two));
+        while !house.rows::<_, bool>(SomebodyWaits {})[0] {
+            assert!(!second.is_finished(), "it doesn't wait for the first");
+            std::thread::yield_now();
+        }
+        one.batch_execute("commit").unwrap();
+        assert!(matches!(second.join().unwrap(), Err(Error::PreconditionRequired)));
+    });
 }

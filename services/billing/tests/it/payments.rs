@@ -3,9 +3,10 @@
 use behaviour::assert::problem_of;
 use behaviour::{Tenant, Value, json};
 use billing::provider::Outcome;
+use billing::store::{attempts, outcomes};
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::house::{House, settings, store, this_month};
+use crate::house::{House, pools, settings, this_month};
 
 /// A tenant on `team` with an invoice that is due at the time returned.
 fn owing(house: &House, token: Option<&str>) -> (Tenant, String, DateTime<Utc>) {
@@ -146,15 +147,14 @@ kit::statement! {
 fn an_answer_is_written_down_once() {
     let house = House::new();
     let (tenant, id, due) = owing(&house, Some("pm_card_visa"));
-    let (read, write) = (house.db.url("billing_reader"), house.db.url("billing_writer"));
-    let store = store(&read, &write, &settings(&house.sandbox.url));
+    let (db, terms) = (pools(&house.db), settings(&house.sandbox.url).terms());
     let meta = kit::Meta { actor: None, request_id: "test".into(), now: due };
-    let (started, _) = store.start_due_attempts(10, &meta).unwrap();
+    let (started, _) = db.write(|c| attempts::start_due(c, 10, terms, &meta)).unwrap();
     let payment_id = "pi_test".to_owned();
     let paid = Outcome::Paid { payment_id };
     let failed = Outcome::no_payment_method();
     for outcome in [&paid, &paid, &failed] {
-        store.record_outcome(&started[0], outcome, &meta).unwrap();
+        db.write(|c| outcomes::record_outcome(c, &started[0], outcome, terms, &meta)).unwrap();
     }
     let shown = invoice(&house, &tenant);
     assert_eq!((&shown["status"], attempts(&shown)), (&json!("paid"), vec![(1, "succeeded".into(), None)]));

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use behaviour::{Value, World, json};
 use billing::period::Period;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use schema::testing::TestCluster;
 
-use crate::house::sandbox;
+use crate::house::{sandbox, set_clock};
 use crate::process::{Place, Process};
 
 /// SplitMix64.
@@ -102,8 +102,7 @@ impl Siege {
 
     /// Lets the work that is due at `time` be done, with mishaps in between.
     pub fn until_idle(&mut self, time: DateTime<Utc>) {
-        let offset = (time - Utc::now()).num_seconds() + 1;
-        std::fs::write(&self.place.clock, offset.to_string()).unwrap();
+        set_clock(&self.place.clock, time + TimeDelta::seconds(1));
         let mut connection = self.connect().unwrap();
         let deadline = Instant::now() + Duration::from_secs(120);
         let mut next = Self::progress(&mut connection) + self.seed.next(3) as i64;

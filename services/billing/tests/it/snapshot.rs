@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use behaviour::Tenant;
-use billing::store::take_snapshot;
+use billing::store::runs::take_snapshot;
 use diesel::PgConnection;
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;

@@ -4,26 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{LoginId, OrganisationId, ProfileId};
 
-/// What a login may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Reads everything of the organisation, writes Registry data and the own profile.
-    Member,
-    /// Does the rest within the organisation.
-    Admin,
-    /// The platform's own staff; belongs to no organisation.
-    Operator,
-}
-
-impl Scope {
-    /// As it stands in tokens and tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::Admin => "admin",
-            Self::Operator => "operator",
-        }
+crate::words! {
+    /// What a login may do.
+    pub enum Scope {
+        /// Reads everything of the organisation, writes Registry data and the own profile.
+        Member = "member",
+        /// Does the rest within the organisation.
+        Admin = "admin",
+        /// The platform's own staff; belongs to no organisation.
+        Operator = "operator",
     }
 }
 

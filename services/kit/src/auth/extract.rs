@@ -56,7 +56,7 @@ pub struct Operator {
     pub login: LoginId,
 }
 
-/// What became of the request's token; read by the extractors, which so never wait.
+/// The result of checking the request's token; the extractors read it, and so never wait.
 #[derive(Clone)]
 struct Authentication(Result<Caller, Error>);
 

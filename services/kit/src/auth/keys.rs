@@ -18,11 +18,11 @@ use crate::{Clock, Error};
 const REREAD: Duration = Duration::from_secs(1);
 /// A key that was withdrawn stops being believed after this long.
 const REFRESH: Duration = Duration::from_secs(60);
-/// Longer key ids are nobody's.
+/// The longest key id that is looked up.
 const KID_MAX: usize = 128;
 /// Key ids that are remembered as absent.
 const ABSENT_MAX: usize = 1024;
-/// A token from a machine whose clock is ahead.
+/// How far ahead the clock of the machine that signs may be.
 const LEEWAY_SECONDS: i64 = 2;
 
 crate::statement! {
@@ -59,7 +59,7 @@ type Set = Arc<KeySet>;
 struct Asked {
     /// When last, with an answer or without: the pace.
     tried: Option<Instant>,
-    /// When a request last asked and had its answer, and which: whoever waited meanwhile has the same.
+    /// When a request last asked and had its answer, and which: requests that waited meanwhile get the same.
     answered: Option<(Instant, Result<(), Error>)>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Keys {
     verified: Verified,
     /// Held while asking, so that only one asks.
     asked: tokio::sync::Mutex<Asked>,
-    /// Key ids that were looked for in vain, and when: whoever sends one again is refused at once for a while.
+    /// Unknown key ids, and when they were looked up: sent again, one is refused at once for a while.
     absent: Mutex<HashMap<String, Instant>>,
 }
 
@@ -89,7 +89,7 @@ impl Keys {
         })
     }
 
-    /// The claims of a valid token; 401 for any other, 503 where that can't be told.
+    /// The claims of a valid token; 401 for any other, 503 where that can't be found out.
     pub async fn verify(self: &Arc<Self>, token: &str) -> Result<Claims, Error> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| Error::Unauthorized)?;
         let kid = header.kid.filter(|kid| kid.len() <= KID_MAX).ok_or(Error::Unauthorized)?;
@@ -99,7 +99,7 @@ impl Keys {
         } else {
             set = self.reread(&kid).await?;
         }
-        // A kid is the client's text: nothing but its absence from the set is made of it.
+        // A kid is text from the client: it is looked up here, and used for nothing else.
         let key = set.keys.get(&kid).ok_or(Error::Unauthorized)?;
         let claims = match self.verified.get(set.generation, token) {
             Some(claims) => claims,
@@ -130,12 +130,12 @@ impl Keys {
         validation.set_required_spec_claims(&["exp", "aud", "iss", "sub"]);
         let decoded = jsonwebtoken::decode::<Claims>(token, &key.decoding, &validation);
         let claims = decoded.map_err(|_| Error::Unauthorized)?.claims;
-        // Operators have no organisation, all others have one: a token that says otherwise is nobody's.
+        // Operators have no organisation, all others have one: a token that says otherwise is invalid.
         let whose = (claims.scope == super::Scope::Operator) == claims.org.is_none();
         if whose { Ok(claims) } else { Err(Error::Unauthorized) }
     }
 
-    /// Is it their time, by the service's clock?
+    /// Are the key and the token valid now, by the service's clock?
     fn timely(&self, key: &Key, claims: &Claims) -> bool {
         let now = self.clock.now();
         let seconds = now.timestamp();
@@ -155,7 +155,7 @@ impl Keys {
         if self.set().keys.contains_key(kid) {
             return Ok(self.set());
         }
-        // Somebody else read while this one waited in line, or couldn't.
+        // Another request read while this one waited, or failed to.
         if let Some((_, answer)) = asked.answered.as_ref().filter(|(at, _)| *at >= came) {
             return answer.clone().map(|()| self.set());
         }

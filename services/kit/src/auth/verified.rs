@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 
 use super::Claims;
 
-/// Beyond this many the memory starts anew: it is a memory of the last minutes, not of everybody.
+/// Beyond this many the cache is emptied: it is for the tokens of the last minutes, not for all.
 const MOST: usize = 4096;
 
 /// Verified tokens and their claims, for one generation of keys. Times are checked on every use, not here.
@@ -21,7 +21,7 @@ impl Verified {
         if known.0 == generation { known.1.get(token).cloned() } else { None }
     }
 
-    /// Remembers a token; one that was verified with keys that are gone by now is not.
+    /// Remembers a token, unless it was verified with keys that have been replaced since.
     pub fn put(&self, generation: u64, token: &str, claims: &Claims) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if generation < known.0 {

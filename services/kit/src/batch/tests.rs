@@ -17,7 +17,7 @@ struct Scene {
     go: mpsc::Sender<()>,
 }
 
-type Asked = oneshot::Receiver<(Result<u32, Error>, Spent)>;
+type Asked = oneshot::Receiver<(Result<u32, Error>, Timing)>;
 
 impl Scene {
     /// With room for `max` waiting requests.
@@ -28,8 +28,8 @@ impl Scene {
     fn on(threads: u32, max: usize, patience: Duration) -> Self {
         let (tell, asked) = mpsc::channel();
         let (go, gate) = mpsc::channel();
-        let gate = Arc::new(Mutex::new(gate));
-        let batch = Batch::of(&gate, move |gate, keys: &[u32]| {
+        let gate = Mutex::new(gate);
+        let batch = Batch::with(move |keys: &[u32]| {
             tell.send(keys.to_vec()).unwrap();
             gate.lock().unwrap().recv().unwrap();
             match keys {

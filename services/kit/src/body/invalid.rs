@@ -4,10 +4,12 @@ use std::ops::RangeInclusive;
 
 use crate::error::{Error, FieldError};
 
-/// What a body checks about itself, field by field; references to other rows are the store's to check.
+/// What a body checks about itself, field by field; references to other rows are checked where it is written.
 pub trait Validate {
-    /// Adds an error for every field whose value can't be taken.
-    fn validate(&self, invalid: &mut Invalid);
+    /// Adds an error for every field whose value can't be taken; by default every value can.
+    fn validate(&self, invalid: &mut Invalid) {
+        let _ = invalid;
+    }
 
     /// Refuses what must not even be read, given the body as it came: its values are quoted in no answer then (422).
     fn screen(body: &[u8]) -> Option<FieldError> {
@@ -66,6 +68,14 @@ impl Invalid {
             self.add(field, "invalid_format", "must be one line without white space at its ends");
         }
         self
+    }
+
+    /// The same for a name that may be absent.
+    pub fn optional_name(&mut self, field: &str, name: Option<&str>, max: usize) -> &mut Self {
+        match name {
+            Some(name) => self.name(field, name, max),
+            None => self,
+        }
     }
 
     /// An e-mail address, as far as a look at it can tell: only a mail that arrives proves more.

@@ -1,4 +1,5 @@
-//! Objects in objects: serde reads a struct from a list as well, by position, which no contract offers.
+//! Members that may be left out, and objects in objects: serde reads a struct from a list as well, by position, which no
+//! contract offers.
 
 use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -18,6 +19,13 @@ pub fn nullable_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D)
     Ok(Option::<Object<T>>::deserialize(value)?.map(|object| object.0))
 }
 
+/// For `#[serde(default, deserialize_with = "kit::body::present")]` on an `Option`: `Some` whenever the member stands in the body.
+///
+/// On `Option<String>` a null is then a wrong type (400); on `Option<Option<String>>` it is `Some(None)`.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -26,7 +34,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// Whatever is asked for, members are given.
+/// Reads an object, whatever type is asked for.
 struct Members<D>(D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Members<D> {

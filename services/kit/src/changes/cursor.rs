@@ -67,7 +67,7 @@ impl FromRequest for After {
         ready(query::pairs(request.query_string()).and_then(|mut parameters| {
             let limit = page::take_limit(&mut parameters)?;
             let after = page::take(&mut parameters, "after");
-            page::no_others(&parameters)?;
+            query::no_others(&parameters)?;
             Ok(Self { limit, after })
         }))
     }

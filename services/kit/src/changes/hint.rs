@@ -14,18 +14,18 @@ const EVERY: Duration = Duration::from_millis(100);
 /// The end that a commit touches. One place in the channel is enough: many commits are one hint.
 pub(crate) fn channel() -> (impl Fn() + Send + Sync + 'static, Receiver<()>) {
     let (sender, receiver): (SyncSender<()>, _) = sync_channel(1);
-    let told = move || {
+    let committed = move || {
         // Full: a hint is already on its way. Closed: the service is stopping.
         let _ = sender.try_send(());
     };
-    (told, receiver)
+    (committed, receiver)
 }
 
-/// Sends `notify <service>_changes` for the commits told, until the service's `Db` is gone.
-pub(crate) fn start(service: &'static str, lane: Lane, db: &Db, told: Receiver<()>) -> std::io::Result<()> {
+/// Sends `notify <service>_changes` for each reported commit, until the service's `Db` is gone.
+pub(crate) fn start(service: &'static str, lane: Lane, db: &Db, committed: Receiver<()>) -> std::io::Result<()> {
     let db = db.downgrade();
     let send = move || {
-        while told.recv().is_ok() {
+        while committed.recv().is_ok() {
             let Some(db) = db.upgrade() else { return };
             let work = move || {
                 db.write_unbound(|connection| Ok(connection.batch_execute(&format!("notify {service}_changes"))?))

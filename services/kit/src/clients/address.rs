@@ -17,7 +17,7 @@ impl Networks {
 
     /// The client behind `peer`. `forwarded` are the values of `X-Forwarded-For`, each proxy's own entry last: they are
     /// believed from the right for as long as trusted proxies wrote them, and what a client put in front is never read.
-    pub(super) fn client<'a>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
+    pub(crate) fn client<'a>(&self, peer: IpAddr, forwarded: impl DoubleEndedIterator<Item = &'a str>) -> IpAddr {
         let mut client = peer;
         for entry in forwarded.rev().flat_map(|value| value.rsplit(',')) {
             if !self.contain(client) {
@@ -65,7 +65,7 @@ impl FromStr for Networks {
 }
 
 /// An address as what is counted: an IPv6 host owns its /64.
-pub(super) fn subject(address: IpAddr) -> String {
+pub(crate) fn subject(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => {

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::spent::{self, Spent};
+use super::timing::{self, Timing};
 use crate::error::{Busy, Error};
 
 /// What becomes of a job when its turn comes.
 pub(crate) enum Turn {
     /// It runs, after so long a wait.
     Run(Duration),
-    /// It waited too long: whoever sent it would be told too late.
+    /// It waited too long: its answer would come too late.
     Late,
 }
 
@@ -34,7 +34,7 @@ struct Job {
 struct Queue {
     jobs: VecDeque<Job>,
     closed: bool,
-    /// Threads that wait for a job: where there is none, nobody is to be woken, which would be a system call.
+    /// Threads that wait for a job: where none waits, none is woken, which saves a system call.
     idle: usize,
 }
 
@@ -48,7 +48,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// No code that can panic runs under this lock, so a poisoned one still holds a whole queue.
+    /// No code that can panic runs under this lock, so the queue in a poisoned one is complete.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -81,6 +81,13 @@ pub struct Lane {
     threads: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
+/// The two ways to the database.
+#[derive(Clone)]
+pub(crate) struct Lanes {
+    pub read: Lane,
+    pub write: Lane,
+}
+
 impl Lane {
     /// Starts `threads` threads named `name-1`, … A job that waited longer than `patience` is refused when its turn comes.
     pub(crate) fn start(name: &str, threads: u32, max: usize, patience: Duration) -> std::io::Result<Self> {
@@ -103,7 +110,7 @@ impl Lane {
     /// Runs `work` on one of the threads. A full queue is a 503 at once; a panic is a 500 and costs no thread.
     ///
     /// The job is queued by the call, not by the first poll. If the future is dropped before the job's turn it never runs.
-    pub fn run<T, F>(&self, work: F) -> impl Future<Output = (Result<T, Error>, Spent)> + use<T, F>
+    pub fn run<T, F>(&self, work: F) -> impl Future<Output = (Result<T, Error>, Timing)> + use<T, F>
     where
         T: Send + 'static,
         F: FnOnce() -> Result<T, Error> + Send + 'static,
@@ -119,14 +126,14 @@ impl Lane {
         }));
         async move {
             if !queued {
-                return (Err(Error::Busy(Busy::Queue)), Spent::default());
+                return (Err(Error::Busy(Busy::Queue)), Timing::default());
             }
             // A job that was thrown away at shutdown.
-            answer.await.unwrap_or((Err(Error::Busy(Busy::Queue)), Spent::default()))
+            answer.await.unwrap_or((Err(Error::Busy(Busy::Queue)), Timing::default()))
         }
     }
 
-    /// Runs `work` some time and tells nobody; false if the queue is full.
+    /// Runs `work` at some time; nobody gets its result. False if the queue is full.
     pub(crate) fn detach(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> bool {
         self.push(Box::new(move |turn| {
             if let (Err(error), _) = perform(turn, work) {
@@ -198,14 +205,14 @@ impl Lane {
 }
 
 /// Does a turn's work on this thread, and counts where its time went. A panic is an error.
-pub(crate) fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Spent) {
+pub(crate) fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Timing) {
     let Turn::Run(queue) = turn else {
-        return (Err(Error::Busy(Busy::Queue)), Spent::default());
+        return (Err(Error::Busy(Busy::Queue)), Timing::default());
     };
-    spent::start();
+    timing::start();
     // What the closure owned is gone with it, and a connection it held is dropped by the pool: nothing half done is seen.
     let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
-    (result, Spent { queue, ..spent::end() })
+    (result, Timing { queue, ..timing::end() })
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -14,7 +14,7 @@ diesel::define_sql_function!(fn pg_backend_pid() -> diesel::sql_types::Integer);
 /// What all connections of one pool share.
 #[derive(Default)]
 pub(super) struct Health {
-    /// Moves when any statement finds its connection closed: every older connection is then thrown away unasked.
+    /// Moves when any statement finds its connection closed: every older connection is then closed without a test.
     pub generation: AtomicU64,
     /// Since when every attempt to connect has failed; none while they succeed.
     pub down_since: Mutex<Option<Instant>>,
@@ -86,7 +86,7 @@ impl Manager {
     }
 }
 
-/// What each session of a service is told first, those outside the pools as well: whose it is, and to keep its plans.
+/// The first settings of each session of a service, also outside the pools: its name, and that plans are kept.
 ///
 /// Planning costs ten times what running costs (speed of the hot path): the generic plan of a cached statement is taken at
 /// once instead of after five tries, and whatever the server thinks of it (from 18 on it planned feeds anew each time).
@@ -116,7 +116,7 @@ impl r2d2::ManageConnection for Manager {
         session
     }
 
-    /// Sends nothing: a question per checkout costs as much as the statement it protects.
+    /// Sends nothing: a round trip per checkout costs as much as the statement it protects.
     fn is_valid(&self, session: &mut Session) -> Result<(), PoolError> {
         if session.generation == self.health.generation.load(Ordering::SeqCst) {
             Ok(())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use diesel::PgConnection;
 
 use super::manager::{Health, Manager, Session};
-use super::spent::{SessionId, spend_db, spend_pool};
+use super::timing::{self, SessionId};
 use crate::error::{Busy, Error};
 
 type Connection = r2d2::PooledConnection<Manager>;
@@ -55,7 +55,7 @@ impl Side {
             }
         };
         let waited = start.elapsed();
-        spend_pool(waited);
+        timing::add_pool(waited);
         self.waited_micros.fetch_add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         connection
     }
@@ -66,7 +66,7 @@ impl Side {
     }
 
     /// Runs `work`, counts its time as the database's, and condemns all connections if this one is found dead.
-    pub(super) fn spend<T>(
+    pub(super) fn run<T>(
         &self,
         connection: &mut Connection,
         work: impl FnOnce(&mut PgConnection) -> Result<T, Error>,
@@ -75,7 +75,7 @@ impl Side {
         let session: &mut Session = connection;
         let result = work(session);
         let (role, pid) = (self.role, session.pid());
-        spend_db(start.elapsed(), SessionId { role, pid });
+        timing::add_db(start.elapsed(), SessionId { role, pid });
         if matches!(result, Err(Error::Busy(Busy::Closed))) {
             // Only from this session's own generation: its siblings that fail later must not condemn the new ones.
             let old = session.generation();
@@ -87,7 +87,7 @@ impl Side {
     /// Checks out and runs.
     pub(super) fn with<T>(&self, work: &mut impl FnMut(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
         let mut connection = self.checkout()?;
-        self.spend(&mut connection, work)
+        self.run(&mut connection, work)
     }
 
     /// Connections there are, and those of them that are free.
@@ -102,7 +102,7 @@ impl Side {
     }
 }
 
-/// r2d2 tells here of attempts that failed; condemned connections are no news.
+/// r2d2 reports failed attempts here; connections that were condemned are left out.
 #[derive(Debug)]
 struct Report {
     service: &'static str,

@@ -1,10 +1,10 @@
 //! One operation on the page.
 
-use std::fmt::Write;
-
+use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{anchor, escape, inline, members, paragraphs, resolve, schema, text};
+use super::schema;
+use super::text::{anchor, inline, joined, list, members, paragraphs, resolve, table, text};
 
 /// An operation with the path it belongs to.
 pub(super) struct Operation<'a> {
@@ -38,95 +38,71 @@ pub(super) fn by_tag(contract: &Value) -> Vec<(String, Vec<Operation<'_>>)> {
     tags
 }
 
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
-}
-
 impl Operation<'_> {
-    pub(super) fn html(&self, contract: &Value) -> String {
+    pub(super) fn html(&self, contract: &Value) -> Markup {
         let id = match text(self.value, "/operationId") {
             "" => format!("{}-{}", self.method, self.path),
             id => id.to_owned(),
         };
-        let mut html = String::new();
-        let _ = write!(
-            html,
-            "<details id=\"{}\"><summary><code><span class=\"m\">{}</span> {}</code> {}",
-            anchor(&id),
-            self.method,
-            escape(self.path),
-            inline(text(self.value, "/summary")),
-        );
-        match text(self.value, "/x-scope") {
-            "" => {}
-            scope => {
-                let _ = write!(html, " <span class=\"s\">{}</span>", escape(scope));
+        let scope = text(self.value, "/x-scope");
+        html! {
+            details id=(anchor(&id)) {
+                summary {
+                    code { span .m { (self.method) } " " (self.path) }
+                    " " (inline(text(self.value, "/summary")))
+                    @if !scope.is_empty() { " " span .s { (scope) } }
+                }
+                (paragraphs(text(self.value, "/description")))
+                p { code { (id) } }
+                (self.parameters(contract))
+                @if let Some(body) = self.value.get("requestBody").map(|body| resolve(contract, body)) {
+                    h4 { "Body" }
+                    (paragraphs(text(body, "/description")))
+                    @for (media_type, content) in members(body.get("content")) {
+                        p { (schema::kind(&content["schema"])) " " code { (media_type) } }
+                        (schema::fields(&content["schema"]))
+                    }
+                }
+                (self.responses(contract))
             }
         }
-        let _ = write!(
-            html,
-            "</summary>{}<p><code>{}</code></p>",
-            paragraphs(text(self.value, "/description")),
-            escape(&id)
-        );
-        html.push_str(&self.parameters(contract));
-        if let Some(body) = self.value.get("requestBody") {
-            let body = resolve(contract, body);
-            let _ = write!(html, "<h4>Body</h4>{}", paragraphs(text(body, "/description")));
-            for (media_type, content) in members(body.get("content")) {
-                let _ = write!(html, "<p>{} <code>{}</code></p>", schema::kind(&content["schema"]), escape(media_type));
-                html.push_str(&schema::fields(&content["schema"]));
-            }
-        }
-        html.push_str(&self.responses(contract));
-        html.push_str("</details>");
-        html
     }
 
-    fn parameters(&self, contract: &Value) -> String {
+    fn parameters(&self, contract: &Value) -> Markup {
         let all = self.common.iter().chain(list(self.value, "/parameters"));
-        let mut rows = String::new();
-        for parameter in all.map(|parameter| resolve(contract, parameter)) {
-            let required = if parameter["required"] == true { ", required" } else { "" };
-            let _ = write!(
-                rows,
-                "<tr><td><code>{}</code></td><td>{}{required}</td><td>{}</td><td>{}</td></tr>",
-                escape(text(parameter, "/name")),
-                escape(text(parameter, "/in")),
-                schema::kind(&parameter["schema"]),
-                inline(text(parameter, "/description")),
-            );
+        let row = |parameter: &Value| {
+            html! {
+                td { code { (text(parameter, "/name")) } }
+                td { (text(parameter, "/in")) @if parameter["required"] == true { ", required" } }
+                td { (schema::kind(&parameter["schema"])) }
+                td { (inline(text(parameter, "/description"))) }
+            }
+        };
+        let rows: Vec<_> = all.map(|parameter| row(resolve(contract, parameter))).collect();
+        html! {
+            @if !rows.is_empty() { h4 { "Parameters" } }
+            (table(&["Name", "In", "Type", ""], &rows))
         }
-        table("Parameters", &["Name", "In", "Type", ""], &rows)
     }
 
-    fn responses(&self, contract: &Value) -> String {
-        let mut rows = String::new();
-        for (status, response) in members(self.value.get("responses")) {
-            let response = resolve(contract, response);
-            let body: Vec<_> =
-                members(response.get("content")).map(|(_, content)| schema::kind(&content["schema"])).collect();
-            let headers: Vec<_> = members(response.get("headers")).map(|(name, _)| escape(name)).collect();
-            let headers =
-                if headers.is_empty() { String::new() } else { format!(" <small>({})</small>", headers.join(", ")) };
-            let _ = write!(
-                rows,
-                "<tr><td>{}</td><td>{}</td><td>{}{headers}</td></tr>",
-                escape(status),
-                body.join(", "),
-                inline(text(response, "/description")),
-            );
+    fn responses(&self, contract: &Value) -> Markup {
+        let row = |status: &str, response: &Value| {
+            let bodies = members(response.get("content")).map(|(_, content)| schema::kind(&content["schema"]));
+            let headers: Vec<_> = members(response.get("headers")).map(|(name, _)| name.as_str()).collect();
+            html! {
+                td { (status) }
+                td { (joined(bodies, ", ")) }
+                td {
+                    (inline(text(response, "/description")))
+                    @if !headers.is_empty() { " " small { "(" (headers.join(", ")) ")" } }
+                }
+            }
+        };
+        let responses = members(self.value.get("responses"));
+        let rows: Vec<_> = responses.map(|(status, response)| row(status, resolve(contract, response))).collect();
+        html! {
+            @if !rows.is_empty() { h4 { "Answers" } }
+            (table(&["Status", "Body", ""], &rows))
         }
-        table("Answers", &["Status", "Body", ""], &rows)
     }
-}
-
-fn table(title: &str, heads: &[&str], rows: &str) -> String {
-    if rows.is_empty() {
-        return String::new();
-    }
-    let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{head}</th>")).collect();
-    format!(
-        "<h4>{title}</h4><div class=\"t\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
 }

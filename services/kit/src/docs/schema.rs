@@ -1,53 +1,47 @@
 //! Schemas on the page.
 
-use std::fmt::Write;
-
+use maud::{Markup, html};
 use serde_json::Value;
 
-use super::{anchor, escape, inline, members, paragraphs, text};
+use super::text::{anchor, inline, joined, list, members, paragraphs, table, text};
 
 /// One named schema with its fields.
-pub(super) fn section(name: &str, schema: &Value) -> String {
-    format!(
-        "<h3 id=\"schema-{}\">{}</h3>{}<p>{}</p>{}",
-        anchor(name),
-        escape(name),
-        paragraphs(text(schema, "/description")),
-        kind(schema),
-        fields(schema)
-    )
+pub(super) fn section(name: &str, schema: &Value) -> Markup {
+    html! {
+        h3 id={ "schema-" (anchor(name)) } { (name) }
+        (paragraphs(text(schema, "/description")))
+        p { (kind(schema)) }
+        (fields(schema))
+    }
 }
 
 /// A schema in a few words: a link to a named one, else its type, format and bounds.
-pub(super) fn kind(schema: &Value) -> String {
+pub(super) fn kind(schema: &Value) -> Markup {
     if let Some(name) = text(schema, "/$ref").rsplit('/').next().filter(|name| !name.is_empty()) {
-        return format!("<a href=\"#schema-{}\">{}</a>", anchor(name), escape(name));
+        return html! { a href={ "#schema-" (anchor(name)) } { (name) } };
     }
     for (key, between) in [("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")] {
         if let Some(parts) = schema[key].as_array() {
-            return parts.iter().map(kind).collect::<Vec<_>>().join(between);
+            return joined(parts.iter().map(kind), between);
         }
     }
+    let code = |value: &Value| html! { code { (plain(value)) } };
     if let Some(values) = schema["enum"].as_array() {
-        let values: Vec<_> = values.iter().map(|value| format!("<code>{}</code>", escape(&plain(value)))).collect();
-        return values.join(" · ");
+        return joined(values.iter().map(code), " · ");
     }
     if let Some(value) = schema.get("const") {
-        return format!("<code>{}</code>", escape(&plain(value)));
+        return code(value);
     }
     let name = match &schema["type"] {
         Value::Array(types) => types.iter().map(plain).collect::<Vec<_>>().join(" or "),
         Value::String(name) if name == "array" => {
-            return format!("list of {}{}", kind(&schema["items"]), bounds(schema));
+            return html! { "list of " (kind(&schema["items"])) (bounds(schema)) };
         }
         Value::String(name) => name.clone(),
         _ => "any".to_owned(),
     };
-    let format = match text(schema, "/format") {
-        "" => String::new(),
-        format => format!(" ({})", escape(format)),
-    };
-    format!("{}{format}{}", escape(&name), bounds(schema))
+    let format = text(schema, "/format");
+    html! { (name) @if !format.is_empty() { " (" (format) ")" } (bounds(schema)) }
 }
 
 fn plain(value: &Value) -> String {
@@ -65,32 +59,21 @@ fn bounds(schema: &Value) -> String {
         ("default", "default", ""),
         ("pattern", "pattern", ""),
     ];
-    let mut text = String::new();
-    for (key, before, after) in names {
-        if let Some(value) = schema.get(key) {
-            let _ = write!(text, ", {before} {}{after}", escape(&plain(value)));
-        }
-    }
-    text
+    let given = names.into_iter().filter_map(|(key, before, after)| Some((before, schema.get(key)?, after)));
+    given.map(|(before, value, after)| format!(", {before} {}{after}", plain(value))).collect()
 }
 
 /// The table of an object's fields; nothing for anything else.
-pub(super) fn fields(schema: &Value) -> String {
-    let required = schema["required"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut rows = String::new();
-    for (name, field) in members(schema.get("properties")) {
-        let must = if required.iter().any(|other| other == name) { "required" } else { "" };
-        let _ = write!(
-            rows,
-            "<tr><td><code>{}</code></td><td>{}</td><td>{must}</td><td>{}</td></tr>",
-            escape(name),
-            kind(field),
-            inline(text(field, "/description")),
-        );
-    }
-    if rows.is_empty() {
-        return rows;
-    }
-    let heads = "<th scope=\"col\">Field</th><th scope=\"col\">Type</th><th></th><th></th>";
-    format!("<div class=\"t\"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>")
+pub(super) fn fields(schema: &Value) -> Markup {
+    let required = list(schema, "/required");
+    let row = |(name, field): (&String, &Value)| {
+        html! {
+            td { code { (name) } }
+            td { (kind(field)) }
+            td { @if required.iter().any(|other| other == name) { "required" } }
+            td { (inline(text(field, "/description"))) }
+        }
+    };
+    let rows: Vec<_> = members(schema.get("properties")).map(row).collect();
+    table(&["Field", "Type", "", ""], &rows)
 }

@@ -1,4 +1,4 @@
-//! The only place that reads Postgres's messages. diesel doesn't expose SQLSTATE, so the text it is:
+//! The only place that reads Postgres's messages. diesel doesn't expose SQLSTATE, so only the text is left:
 //! the logins' `lc_messages` is pinned to `C`, and the table below is tested line by line.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
@@ -37,10 +37,16 @@ const BUSY: &[(&str, Busy)] = &[
     ("canceling statement due to user request", Busy::Statement),
 ];
 
+impl From<DieselError> for Error {
+    fn from(error: DieselError) -> Self {
+        classify(error)
+    }
+}
+
 /// Sorts a failure of the database by what can be done about it.
 ///
-/// A constraint that failed stays an internal error that carries the constraint's name, until a store says
-/// what it means ([`super::OnConstraint`]): an unforeseen one is a hole in the store.
+/// A constraint that failed stays an internal error that carries the constraint's name, until the code that
+/// wrote says what it means ([`super::OnConstraint`]): an unforeseen one is a bug.
 /// There is deliberately no `NotFound → 404`: a row of ours that is missing isn't the client's mistake.
 pub fn classify(error: DieselError) -> Error {
     let DieselError::DatabaseError(kind, info) = &error else {
@@ -55,7 +61,7 @@ pub fn classify(error: DieselError) -> Error {
         return Error::Invalid(vec![FieldError::new("", "nul", "text must not hold the character NUL")]);
     }
     if lower.contains("permission denied") {
-        return internal(format!("{message} (a hole in db-roles.sql: this login lacks a right its code needs)"));
+        return internal(format!("{message} (a right is missing in db-roles.sql: this login's code needs it)"));
     }
     Error::Internal(Fault {
         cause: format!("{kind:?}: {message}{}", info.details().map(|_| " (with detail)").unwrap_or_default()),

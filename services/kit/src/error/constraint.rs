@@ -1,4 +1,4 @@
-//! Constraints translated by their name, where the store knows what they mean.
+//! Constraints translated by their name, where the code that writes knows what they mean.
 
 use diesel::result::Error as DieselError;
 

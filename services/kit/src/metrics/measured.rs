@@ -6,7 +6,7 @@ use diesel::PgConnection;
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use crate::Error;
-use crate::app::App;
+use crate::db::{Db, Lane};
 
 /// The values of one gauge, each with the values of its labels.
 pub type Values = Vec<(Vec<String>, f64)>;
@@ -34,14 +34,16 @@ impl Measured {
     }
 }
 
-/// All of them as text. One that can't be read now is left out: whoever watches sees that it is missing.
-pub(super) async fn text(app: &App) -> Result<String, prometheus::Error> {
-    let labels = [("service".to_owned(), app.name.to_owned())].into();
-    let registry = Registry::new_custom(None, Some(labels))?;
-    for gauge in &app.measured {
-        let (db, read) = (app.db.clone(), Arc::clone(&gauge.read));
-        let work = move || db.read(|connection| read(connection));
-        match app.lanes.read.run(work).await.0 {
+/// All of them as text. One that can't be read now is left out: monitoring sees that it is missing.
+pub(super) async fn text(
+    registry: Registry,
+    db: &Db,
+    lane: &Lane,
+    measured: &[Measured],
+) -> Result<String, prometheus::Error> {
+    for gauge in measured {
+        let (db, read) = (db.clone(), Arc::clone(&gauge.read));
+        match lane.run(move || db.read(|c| read(c))).await.0 {
             Ok(values) => {
                 let vec = GaugeVec::new(Opts::new(gauge.name, gauge.help), gauge.labels)?;
                 for (labels, value) in values {

@@ -42,7 +42,7 @@ fn a_cursor_leads_back_to_its_place_and_nowhere_else() {
     assert!(page("/a", "tag=x&cursor=").is_err(), "empty");
 }
 
-/// Anybody can make one: whom it belongs to stands in it, and no secret.
+/// Anybody can build a cursor: it names its list and holds no secret.
 #[test]
 fn a_cursor_to_a_time_that_postgres_does_not_know_is_refused() {
     let list = page("/a", "").unwrap();

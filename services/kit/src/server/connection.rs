@@ -1,4 +1,4 @@
-//! A connection that is cut when its client dawdles. actix limits how long the first request's head may take; a client
+//! A connection that is closed when its client is too slow. actix limits how long the first request's head may take; a client
 //! that sends its second one byte by byte, or never takes its answers, would hold the connection for ever.
 
 use std::cell::Cell;
@@ -66,13 +66,13 @@ pub(super) struct Connection {
     io: TcpStream,
     pulse: Pulse,
     waits: Waits,
-    /// How many requests had begun when it was looked last.
+    /// How many requests had begun at the last look.
     known: u64,
     /// Whether some of a head has arrived and the rest is awaited.
     heading: bool,
     coming: Deadline,
     taking: Deadline,
-    /// Among those of its address; free when the connection ends.
+    /// Counted among those of its address until the connection ends.
     _place: Option<Place>,
 }
 

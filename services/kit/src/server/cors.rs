@@ -1,4 +1,4 @@
-//! Pages of other origins: let in only where `CORS_ORIGINS` names them, and never with credentials of the browser's own.
+//! Pages of other origins: allowed only where `CORS_ORIGINS` names them, and never with the browser's own credentials.
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
@@ -12,18 +12,18 @@ const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 const TAKEN: &str = "Authorization, Content-Type, If-Match, Idempotency-Key, X-Request-Id";
 const SHOWN: &str = "ETag, Location, Retry-After, Server-Timing, X-Request-Id";
 
-/// The origin of a request, if it is one that is let in.
+/// The origin of a request, if it is allowed.
 pub(super) fn origin(request: &ServiceRequest, origins: &Origins) -> Option<HeaderValue> {
     let origin = request.headers().get(header::ORIGIN)?;
     origin.to_str().is_ok_and(|text| origins.allow(text)).then(|| origin.clone())
 }
 
-/// A browser's question before the real request.
+/// A browser's preflight, sent before the real request.
 pub(super) fn is_preflight(request: &ServiceRequest) -> bool {
     request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// The answer to it. What is asked for isn't looked at: the list is the same for all.
+/// The answer to a preflight: the same list whatever it asks for.
 pub(super) fn preflight(request: ServiceRequest) -> ServiceResponse<BoxBody> {
     let answer = HttpResponse::NoContent()
         .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, METHODS))

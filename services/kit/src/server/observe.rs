@@ -15,7 +15,7 @@ use super::connection::{Pulse, UnderWay};
 use super::cors;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::ctx::{Stamp, Timing};
+use crate::ctx::{RequestTiming, Stamp};
 use crate::error::{Error, problem_response};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,7 +53,7 @@ pub(super) async fn observe<B: MessageBody + 'static>(
         return Err(Error::internal("the server was built without its app").into());
     };
     let _in_flight = InFlight::new(&app, &request);
-    let stamp = Stamp { request_id: request_id(&request), timing: Arc::new(Timing::new()) };
+    let stamp = Stamp { request_id: request_id(&request), timing: Arc::new(RequestTiming::new()) };
     request.extensions_mut().insert(stamp.clone());
     let origin = cors::origin(&request, &app.clients.cors_origins);
     let response = if origin.is_some() && cors::is_preflight(&request) {

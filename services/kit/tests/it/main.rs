@@ -4,6 +4,7 @@
 
 mod auth;
 mod bodies;
+mod built_in;
 mod changes;
 mod clients;
 mod feed_order;
@@ -11,7 +12,6 @@ mod http;
 mod idempotency;
 mod jobs;
 mod overload;
-mod own;
 mod process;
 mod restart;
 mod sample;

@@ -4,15 +4,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use actix_web::web::Data;
+use diesel::PgConnection;
 use kit::Common;
 use kit::auth::{Admin, Member, Operator, Scope};
 use kit::id::{LoginId, OrganisationId};
 use kit::testing::{Running, Signer, common, spawn_with};
-use kit::{Answer, Boot, Ctx, Error, Idempotency, Ids, IfMatch, Json, Page, Query, Routes, StartError, call, reply};
+use kit::{Answer, Boot, Ctx, Db, Idempotency, Ids, IfMatch, Json, Page, Query, Routes, StartError, call, reply};
 use schema::testing::TestDb;
 
 use crate::http::{self, json};
-use crate::store::{NewOrganisation, SCHEMA, Store};
+use crate::store::{self, NewOrganisation, SCHEMA};
 
 /// The gate of the next service that starts, if a test wants to hold it.
 #[derive(clap::Args, Clone)]
@@ -51,7 +52,6 @@ impl kit::Service for Sample {
     type Settings = Settings;
 
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
-        let store = Store { db: boot.db(), gate: Arc::clone(&boot.settings().gate) };
         let mut probes = kit::readable!(organisations, standings);
         if boot.settings().broken {
             probes.extend(kit::readable!(broken));
@@ -64,7 +64,11 @@ impl kit::Service for Sample {
             ticks.fetch_add(1, Ordering::SeqCst);
             Ok(())
         };
-        Ok(routes().data(Arc::new(store)).ready(probes).job("* * * * * *", "tick", tick))
+        Ok(routes().data(Arc::clone(&boot.settings().gate)).data(Arc::new(boot.db())).ready(probes).job(
+            "* * * * * *",
+            "tick",
+            tick,
+        ))
     }
 }
 
@@ -83,30 +87,23 @@ pub fn routes() -> Routes {
         .changes(SCHEMA)
 }
 
-async fn create(ctx: Ctx, key: Idempotency, new: Json<NewOrganisation>, store: Data<Store>) -> Answer {
+async fn create(ctx: Ctx, key: Idempotency, new: Json<NewOrganisation>) -> Answer {
     let meta = ctx.meta();
-    call::write(&ctx, &store, move |store| store.create(&meta, new, &key)).await
+    call::write(&ctx, move |c| store::create(c, &meta, &key, new)).await
 }
 
-async fn list(ctx: Ctx, page: Page, store: Data<Store>) -> Answer {
-    reply::page(&call::read(&ctx, &store, move |store| store.list(page)).await?)
+async fn list(ctx: Ctx, page: Page) -> Answer {
+    reply::page(&call::read(&ctx, move |c| store::list(c, &page)).await?)
 }
 
-async fn find(ctx: Ctx, member: Member, store: Data<Store>) -> Answer {
-    let found = call::read(&ctx, &store, move |store| store.find(member.organisation)).await?;
+async fn find(ctx: Ctx, member: Member) -> Answer {
+    let found = call::read(&ctx, move |c| store::find(c, member.organisation)).await?;
     reply::with_etag(found.version, &found)
 }
 
-async fn rename(
-    ctx: Ctx,
-    _: Admin,
-    ids: Ids<OrganisationId>,
-    seen: IfMatch,
-    new: Json<NewOrganisation>,
-    store: Data<Store>,
-) -> Answer {
+async fn rename(ctx: Ctx, _: Admin, ids: Ids<OrganisationId>, seen: IfMatch, new: Json<NewOrganisation>) -> Answer {
     let meta = ctx.meta();
-    let now = call::write(&ctx, &store, move |store| store.rename(&meta, ids.0, seen, new)).await?;
+    let now = call::write(&ctx, move |c| store::rename(c, &meta, ids.0, seen, new)).await?;
     reply::with_etag(now.version, &now)
 }
 
@@ -120,19 +117,25 @@ async fn number(number: Query<Number>) -> Answer {
     reply::ok(&number.0.n)
 }
 
-async fn wait(ctx: Ctx, store: Data<Store>) -> Answer {
-    call::read(&ctx, &store, Store::wait).await?;
+/// Holds a thread until the test opens the gate, twice: once to say it is here, once to go on.
+async fn wait(ctx: Ctx, gate: Data<Barrier>) -> Answer {
+    let wait = move |_: &mut PgConnection| {
+        gate.wait();
+        gate.wait();
+        Ok(())
+    };
+    call::read(&ctx, wait).await?;
     reply::no_content()
 }
 
-async fn panic(ctx: Ctx, store: Data<Store>) -> Answer {
+async fn panic(ctx: Ctx) -> Answer {
     let meta = ctx.meta();
-    call::write(&ctx, &store, move |store| store.panic(&meta)).await?;
+    call::write(&ctx, move |c| store::panic(c, &meta)).await?;
     reply::no_content()
 }
 
-async fn forbidden(ctx: Ctx, store: Data<Store>) -> Answer {
-    call::write(&ctx, &store, Store::forbidden).await?;
+async fn forbidden(ctx: Ctx) -> Answer {
+    call::write(&ctx, store::forbidden).await?;
     reply::no_content()
 }
 
@@ -140,8 +143,8 @@ async fn operators(_: Operator, _: Json<NewOrganisation>) -> Answer {
     reply::no_content()
 }
 
-async fn on_the_loop(store: Data<Store>) -> Result<kit::Reply, Error> {
-    reply::ok(&store.list(Page::first(1))?)
+async fn on_the_loop(db: Data<Db>) -> Answer {
+    reply::ok(&db.read(|c| store::list(c, &Page::first(1)))?)
 }
 
 /// The sample with a database and a signer.

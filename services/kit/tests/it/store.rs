@@ -1,12 +1,10 @@
 //! The sample's store: organisations of `account`, enough of them to try everything kit does.
 
-use std::sync::{Arc, Barrier};
-
 use chrono::{DateTime, Utc};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::changes::{self, Change};
 use kit::id::OrganisationId;
-use kit::{Db, Error, Idempotency, IfMatch, Invalid, Json, Keyset, Meta, OnConstraint, Page, Paged, Reply, Validate};
+use kit::{Answer, Error, Idempotency, IfMatch, Invalid, Json, Keyset, Meta, OnConstraint, Page, Paged, Validate};
 use kit::{idempotency, reply};
 use serde::{Deserialize, Serialize};
 
@@ -67,85 +65,57 @@ fn organisation((id, name, version, created_at): Row) -> Organisation {
     Organisation { id, name, version, created_at }
 }
 
-/// A gate that a test holds closed, to keep database threads busy without sleeping.
-pub type Gate = Arc<Barrier>;
-
-pub struct Store {
-    pub db: Db,
-    pub gate: Gate,
+pub fn find(c: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
+    let row = FindOrganisation { id }.get_result::<Row>(c).optional()?;
+    row.map(organisation).ok_or(Error::NotFound)
 }
 
-impl Store {
-    pub fn find(&self, id: OrganisationId) -> Result<Organisation, Error> {
-        self.db.read(|connection| {
-            let row = FindOrganisation { id }.get_result::<Row>(connection).optional()?;
-            row.map(organisation).ok_or(Error::NotFound)
-        })
-    }
-
-    pub fn list(&self, page: Page) -> Result<Paged<Organisation>, Error> {
-        self.db.read(|connection| {
-            let (at, id) = (page.after.map(|place| place.created_at), page.after.map(|place| place.id));
-            let rows = ListOrganisations { at, id, limit: page.fetch() }.load::<Row>(connection)?;
-            Ok(page.finish(rows, |row| Keyset::new(row.3, row.0)).map(organisation))
-        })
-    }
-
-    pub fn create(&self, meta: &Meta, new: Json<NewOrganisation>, key: &Idempotency) -> Result<Reply, Error> {
-        self.db.write(|connection| {
-            idempotency::once(connection, SCHEMA, key, meta, |connection| insert(connection, meta, new))
-        })
-    }
-
-    pub fn rename(
-        &self,
-        meta: &Meta,
-        id: OrganisationId,
-        seen: IfMatch,
-        new: Json<NewOrganisation>,
-    ) -> Result<Organisation, Error> {
-        self.db.write(|connection| {
-            let version = LockOrganisation { id }.get_result::<i64>(connection).optional()?.ok_or(Error::NotFound)?;
-            seen.check(version)?;
-            let new = new.check()?;
-            RenameOrganisation { id, name: &new.name, now: meta.now }
-                .execute(connection)
-                .on_constraint("organisations_name_key", || Error::conflict("name-taken", "the name is taken"))?;
-            record(connection, meta, "OrganisationModified", id, version + 1, &new.name)?;
-            Ok(organisation(FindOrganisation { id }.get_result::<Row>(connection)?))
-        })
-    }
-
-    /// Holds a thread until the test opens the gate, twice: once to say it is here, once to go on.
-    pub fn wait(&self) -> Result<(), Error> {
-        self.gate.wait();
-        self.gate.wait();
-        Ok(())
-    }
-
-    /// Leaves a transaction open by a panic.
-    pub fn panic(&self, meta: &Meta) -> Result<(), Error> {
-        self.db.write(|connection| {
-            InsertOrganisation { name: "never", id: OrganisationId::new(meta.now), now: meta.now }
-                .execute(connection)?;
-            panic!("as a mistake of ours would")
-        })
-    }
-
-    /// A right that no login has.
-    pub fn forbidden(&self) -> Result<(), Error> {
-        use diesel::connection::SimpleConnection;
-        self.db.write(|connection| Ok(connection.batch_execute("delete from account.plans")?))
-    }
+pub fn list(c: &mut PgConnection, page: &Page) -> Result<Paged<Organisation>, Error> {
+    let (at, id) = (page.after.map(|place| place.created_at), page.after.map(|place| place.id));
+    let rows = ListOrganisations { at, id, limit: page.fetch() }.load::<Row>(c)?;
+    Ok(page.finish(rows, |row| Keyset::new(row.3, row.0)).map(organisation))
 }
 
-fn insert(connection: &mut PgConnection, meta: &Meta, new: Json<NewOrganisation>) -> Result<Reply, Error> {
+pub fn create(c: &mut PgConnection, meta: &Meta, key: &Idempotency, new: Json<NewOrganisation>) -> Answer {
+    idempotency::once(c, SCHEMA, key, meta, |c| insert(c, meta, new))
+}
+
+pub fn rename(
+    c: &mut PgConnection,
+    meta: &Meta,
+    id: OrganisationId,
+    seen: IfMatch,
+    new: Json<NewOrganisation>,
+) -> Result<Organisation, Error> {
+    let version = LockOrganisation { id }.get_result::<i64>(c).optional()?.ok_or(Error::NotFound)?;
+    seen.check(version)?;
+    let new = new.check()?;
+    RenameOrganisation { id, name: &new.name, now: meta.now }
+        .execute(c)
+        .on_constraint("organisations_name_key", || Error::conflict("name-taken", "the name is taken"))?;
+    record(c, meta, "OrganisationModified", id, version + 1, &new.name)?;
+    Ok(organisation(FindOrganisation { id }.get_result::<Row>(c)?))
+}
+
+/// Leaves a transaction open by a panic.
+pub fn panic(c: &mut PgConnection, meta: &Meta) -> Result<(), Error> {
+    InsertOrganisation { name: "never", id: OrganisationId::new(meta.now), now: meta.now }.execute(c)?;
+    panic!("as a mistake of ours would")
+}
+
+/// A right that no login has.
+pub fn forbidden(c: &mut PgConnection) -> Result<(), Error> {
+    use diesel::connection::SimpleConnection;
+    Ok(c.batch_execute("delete from account.plans")?)
+}
+
+fn insert(c: &mut PgConnection, meta: &Meta, new: Json<NewOrganisation>) -> Answer {
     let new = new.check()?;
     let id = OrganisationId::new(meta.now);
     InsertOrganisation { name: &new.name, id, now: meta.now }
-        .execute(connection)
+        .execute(c)
         .on_constraint("organisations_name_key", || Error::conflict("name-taken", "the name is taken"))?;
-    record(connection, meta, "OrganisationCreated", id, 1, &new.name)?;
+    record(c, meta, "OrganisationCreated", id, 1, &new.name)?;
     if new.fail {
         return Err(Error::conflict("failed", "as asked"));
     }
@@ -154,20 +124,13 @@ fn insert(connection: &mut PgConnection, meta: &Meta, new: Json<NewOrganisation>
 }
 
 fn record(
-    connection: &mut PgConnection,
+    c: &mut PgConnection,
     meta: &Meta,
     kind: &'static str,
     id: OrganisationId,
     version: i64,
     name: &str,
 ) -> Result<(), Error> {
-    let change = Change {
-        kind,
-        organisation_id: Some(id),
-        entity_id: id.to_string(),
-        version,
-        before: None,
-        after: Some(serde_json::json!({ "name": name })),
-    };
-    changes::record(connection, SCHEMA, meta, change)
+    let change = Change::of(kind, id, id, version).after(serde_json::json!({ "name": name }));
+    changes::record(c, SCHEMA, meta, change)
 }

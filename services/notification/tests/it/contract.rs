@@ -31,11 +31,7 @@ fn every_kind_that_is_told_is_declared() {
         .iter()
         .map(|kind| kind.as_str().unwrap())
         .collect();
-    let source = concat!(
-        include_str!("../../src/story.rs"),
-        include_str!("../../src/story/others.rs"),
-        include_str!("../../src/reminders.rs")
-    );
+    let source = concat!(include_str!("../../src/templates.rs"), include_str!("../../src/reminders.rs"));
     for kind in &declared {
         assert!(
             source.contains(&format!("\"{kind}\"")) || source.contains(&format!("'{kind}'")),
@@ -62,11 +58,7 @@ fn every_kind_of_the_feeds_is_known() {
         "WatchCreated",
         "WatchEnded",
     ];
-    let source = concat!(
-        include_str!("../../src/story.rs"),
-        include_str!("../../src/story/others.rs"),
-        include_str!("../../src/telling.rs")
-    );
+    let source = include_str!("../../src/templates.rs");
     for service in ["account", "profile", "registry", "billing"] {
         for kind in changes[service]["kinds"].as_object().unwrap().keys() {
             let told = source.contains(&format!("\"{kind}\"")) || kind == "NotificationSettingsModified";

@@ -171,19 +171,19 @@ fn another_instance_takes_over_within_five_seconds() {
         });
     };
     // Who has the lock; the feed itself may be held back by transactions of other tests on this cluster.
-    let leader_pid = "select coalesce((select min(l.pid) from pg_locks l join pg_database d on d.oid = l.database \
+    let poller_pid = "select coalesce((select min(l.pid) from pg_locks l join pg_database d on d.oid = l.database \
         where d.datname = current_database() and l.locktype = 'advisory' and l.granted), 0)";
-    let mut leader = here.child(&[]);
+    let mut poller = here.child(&[]);
     tell(1);
-    let first = here.count(leader_pid);
+    let first = here.count(poller_pid);
     let _follower = here.child(&[]);
     // A reader and two senders each.
     let sessions = "select count(*) from pg_stat_activity where usename = 'notification_writer' \
         and datname = current_database()";
     until("both are connected", || here.count(sessions) >= 6);
-    leader.kill();
+    poller.kill();
     let begin = Instant::now();
-    until("the other has the lock", || ![0, first].contains(&here.count(leader_pid)));
+    until("the other has the lock", || ![0, first].contains(&here.count(poller_pid)));
     let took = begin.elapsed();
     println!("taken over after {took:?}");
     assert!(took < Duration::from_secs(5), "{took:?}");

@@ -130,7 +130,10 @@ impl Here {
     /// Moves the service's clock to a time.
     pub fn set_clock(&self, to: DateTime<Utc>) {
         let seconds = (to - Utc::now()).num_milliseconds() as f64 / 1000.0;
-        fs::write(self.clock.path(), format!("{:+}", seconds.ceil() as i64)).unwrap();
+        // Moved into place whole: a service that reads a file half written takes the system's time.
+        let new = self.clock.path().with_extension("new");
+        fs::write(&new, format!("{:+}", seconds.ceil() as i64)).unwrap();
+        fs::rename(new, self.clock.path()).unwrap();
     }
 
     pub fn unique(&self) -> u32 {

@@ -1,14 +1,13 @@
-//! When a person wants to be told: rows, requests, responses.
+//! When a person wants to be notified: rows, requests, responses.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::prelude::*;
+use kit::body::present;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::given;
-
-/// When a person wants to be told.
+/// When a person wants to be notified.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationSettings {
@@ -57,35 +56,15 @@ fn time_of_day(text: &str) -> Option<NaiveTime> {
     (clock_face(time) == text).then_some(time)
 }
 
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($variant:ident $word:literal),+ }) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        enum $name {
-            $($variant),+
-        }
-
-        impl $name {
-            /// As it stands in the table.
-            fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-    };
-}
-
-words! {
+kit::words! {
     /// How often.
-    Mode { Instant "instant", Daily "daily", Weekly "weekly" }
+    enum Mode { Instant = "instant", Daily = "daily", Weekly = "weekly" }
 }
-words! {
+kit::words! {
     /// A day of the week.
-    Day {
-        Monday "monday", Tuesday "tuesday", Wednesday "wednesday", Thursday "thursday", Friday "friday",
-        Saturday "saturday", Sunday "sunday"
+    enum Day {
+        Monday = "monday", Tuesday = "tuesday", Wednesday = "wednesday", Thursday = "thursday", Friday = "friday",
+        Saturday = "saturday", Sunday = "sunday"
     }
 }
 
@@ -94,9 +73,9 @@ words! {
 #[serde(deny_unknown_fields)]
 pub struct NewNotificationSettings {
     mode: Mode,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     at: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "present")]
     day: Option<Day>,
 }
 

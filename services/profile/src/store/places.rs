@@ -44,38 +44,38 @@ kit::statement! {
 }
 
 /// Takes a place for one more person: 404 without the organisation, 409 without a place.
-pub(super) fn take(connection: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
-    let (plan, limit, taken) = try_to_take(connection, organisation)?;
+pub fn take(c: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
+    let (plan, limit, taken) = try_to_take(c, organisation)?;
     if taken.is_some() {
         return Ok(());
     }
     // No counter yet, or no place: only a counter that exists and stands at its limit says which.
-    StartCounting { organisation_id: organisation }.execute(connection)?;
-    let (_, _, taken) = try_to_take(connection, organisation)?;
+    StartCounting { organisation_id: organisation }.execute(c)?;
+    let (_, _, taken) = try_to_take(c, organisation)?;
     if taken.is_some() {
         return Ok(());
     }
-    let (used,): (i32,) = CountUsers { organisation_id: organisation }.get_result(connection)?;
+    let (used,): (i32,) = CountUsers { organisation_id: organisation }.get_result(c)?;
     Err(Error::plan_limit("users", &plan, limit.map_or(i64::MAX, i64::from), i64::from(used)))
 }
 
 type Attempt = (String, Option<i32>, Option<i32>);
 
-fn try_to_take(connection: &mut PgConnection, organisation: OrganisationId) -> Result<Attempt, Error> {
-    TakePlace { organisation_id: organisation }.get_result(connection).optional()?.ok_or(Error::NotFound)
+fn try_to_take(c: &mut PgConnection, organisation: OrganisationId) -> Result<Attempt, Error> {
+    TakePlace { organisation_id: organisation }.get_result(c).optional()?.ok_or(Error::NotFound)
 }
 
 /// Gives a place back.
-pub(super) fn give_back(connection: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
-    match (GivePlaceBack { organisation_id: organisation }).execute(connection)? {
+pub fn give_back(c: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
+    match (GivePlaceBack { organisation_id: organisation }).execute(c)? {
         1 => Ok(()),
         _ => Err(Error::internal(format!("people of {organisation} were never counted"))),
     }
 }
 
 /// 404 without the organisation.
-pub(super) fn organisation_exists(connection: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
+pub fn organisation_exists(c: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
     let found: Option<(OrganisationId,)> =
-        FindOrganisation { organisation_id: organisation }.get_result(connection).optional()?;
+        FindOrganisation { organisation_id: organisation }.get_result(c).optional()?;
     found.map(drop).ok_or(Error::NotFound)
 }

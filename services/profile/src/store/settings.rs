@@ -1,12 +1,12 @@
-//! When people want to be told.
+//! When people want to be notified.
 
 use chrono::{DateTime, NaiveTime, Utc};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::changes::{Change, record};
 use kit::id::{OrganisationId, ProfileId};
-use kit::{Error, IfMatch, Json, Meta};
+use kit::{Error, Json, Update};
 
-use super::{SCHEMA, profiles::change};
+use super::SCHEMA;
 use crate::model::{NewNotificationSettings, NotificationSettings};
 
 kit::statement! {
@@ -39,48 +39,34 @@ kit::statement! {
         where organisation_id = $1 and profile_id = $2"
 }
 
-/// A person's settings.
-pub(super) fn find(
-    connection: &mut PgConnection,
+/// When a person wants to be notified.
+pub fn find(
+    c: &mut PgConnection,
     organisation_id: OrganisationId,
     profile_id: ProfileId,
 ) -> Result<NotificationSettings, Error> {
-    FindSettings { organisation_id, profile_id }.get_result(connection).optional()?.ok_or(Error::NotFound)
+    FindSettings { organisation_id, profile_id }.get_result(c).optional()?.ok_or(Error::NotFound)
 }
 
-/// Other settings.
-pub(super) fn update(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
+/// Sets when a person wants to be notified; writes nothing where nothing differs.
+pub fn update(
+    c: &mut PgConnection,
+    update: &Update,
     profile_id: ProfileId,
-    seen: IfMatch,
     new: Json<NewNotificationSettings>,
-    meta: &Meta,
 ) -> Result<NotificationSettings, Error> {
-    let locked: Option<NotificationSettings> =
-        LockSettings { organisation_id, profile_id }.get_result(connection).optional()?;
+    let (organisation_id, now) = (update.organisation, update.meta.now);
+    let locked = LockSettings { organisation_id, profile_id }.get_result::<NotificationSettings>(c).optional()?;
     let before = locked.ok_or(Error::NotFound)?;
-    seen.check(before.version)?;
+    update.check(before.version)?;
     let after = before.replaced(new.check()?);
     if after == before {
         return Ok(before);
     }
-    let after = NotificationSettings { version: before.version + 1, updated_at: meta.now, ..after };
-    let update = UpdateSettings {
-        organisation_id,
-        profile_id,
-        mode: &after.mode,
-        at: after.at,
-        weekday: after.weekday.as_deref(),
-        version: after.version,
-        now: after.updated_at,
-    };
-    update.execute(connection)?;
-    let change = Change {
-        before: Some(before.published()),
-        after: Some(after.published()),
-        ..change("NotificationSettingsModified", organisation_id, profile_id, after.version)
-    };
-    record(connection, SCHEMA, meta, change)?;
+    let after = NotificationSettings { version: before.version + 1, updated_at: now, ..after };
+    let (mode, at, weekday, version) = (after.mode.as_str(), after.at, after.weekday.as_deref(), after.version);
+    UpdateSettings { organisation_id, profile_id, mode, at, weekday, version, now }.execute(c)?;
+    let change = Change::of("NotificationSettingsModified", organisation_id, profile_id, version);
+    record(c, SCHEMA, &update.meta, change.before(before.published()).after(after.published()))?;
     Ok(after)
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use diesel::Queryable;
-use kit::body::nullable_object;
+use kit::body::{nullable_object, present};
 use kit::id::{ApiId, ProfileId, SubDomainId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::patch::{or_present, present};
+use super::patch::or_present;
 use super::{DESCRIPTION_MAX, NAME_MAX, NewVersion, Person, Reference, Status, TITLE_MAX, VersionSummary};
 
 /// The most tags an API may have.
@@ -197,9 +197,7 @@ pub struct ApiPatch {
 
 impl Validate for ApiPatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, NAME_MAX);
-        }
+        invalid.optional_name("name", self.name.as_deref(), NAME_MAX);
         let text = |text: &Option<Option<String>>| text.clone().flatten();
         invalid.optional_text("title", text(&self.title).as_deref(), 0..=TITLE_MAX);
         invalid.optional_text("description", text(&self.description).as_deref(), 0..=DESCRIPTION_MAX);
@@ -227,6 +225,4 @@ pub struct ApiMove {
     pub sub_domain_id: SubDomainId,
 }
 
-impl Validate for ApiMove {
-    fn validate(&self, _: &mut Invalid) {}
-}
+impl Validate for ApiMove {}

@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use diesel::Queryable;
+use kit::body::present;
 use kit::id::{DomainId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::patch::{or_present, present};
+use super::patch::or_present;
 use super::{DESCRIPTION_MAX, NAME_MAX, Person};
 
 /// A domain.
@@ -93,9 +94,7 @@ pub struct DomainPatch {
 
 impl Validate for DomainPatch {
     fn validate(&self, invalid: &mut Invalid) {
-        if let Some(name) = &self.name {
-            invalid.name("name", name, NAME_MAX);
-        }
+        invalid.optional_name("name", self.name.as_deref(), NAME_MAX);
         let description = self.description.as_ref().and_then(|text| text.as_deref());
         invalid.optional_text("description", description, 0..=DESCRIPTION_MAX);
     }

@@ -85,9 +85,7 @@ pub struct NewStatus {
     pub status: Status,
 }
 
-impl Validate for NewStatus {
-    fn validate(&self, _: &mut Invalid) {}
-}
+impl Validate for NewStatus {}
 
 /// `major.minor`, a segment of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +97,8 @@ pub struct Number {
 }
 
 impl Segment for Number {
-    /// Only the shortest form, so that each version has one URL. A number beyond all that can be made is read as one that
-    /// never was: that version isn't found.
+    /// Only the shortest form, so that each version has one URL. A number out of range is read as -1,
+    /// which no version has: it isn't found.
     fn parse(text: &str) -> Result<Self, &'static str> {
         let number = |part: &str| {
             let digits = (1..=10).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());

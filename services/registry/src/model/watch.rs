@@ -1,53 +1,22 @@
-//! Watches: what a person wants to be told of.
+//! Watches: what a person wants to be notified of.
 
 use chrono::{DateTime, Utc};
 use diesel::Queryable;
-use diesel::deserialize::{self, FromSql, FromSqlRow};
-use diesel::expression::AsExpression;
-use diesel::pg::{Pg, PgValue};
-use diesel::serialize::{self, Output, ToSql};
-use diesel::sql_types::Text;
+use kit::Validate;
 use kit::id::{ProfileId, WatchId};
-use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What kind of thing is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, AsExpression, FromSqlRow)]
-#[serde(rename_all = "camelCase")]
-#[diesel(sql_type = Text)]
-pub enum Target {
-    /// An API.
-    Api,
-    /// A domain.
-    Domain,
-    /// A sub domain.
-    SubDomain,
-}
-
-impl Target {
-    /// As it is written, in JSON and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Domain => "domain",
-            Self::SubDomain => "subDomain",
-        }
-    }
-}
-
-impl FromSql<Text, Pg> for Target {
-    fn from_sql(bytes: PgValue<'_>) -> deserialize::Result<Self> {
-        let text = <String as FromSql<Text, Pg>>::from_sql(bytes)?;
-        let known = [Self::Api, Self::Domain, Self::SubDomain].into_iter().find(|kind| kind.as_str() == text);
-        known.ok_or_else(|| format!("unknown kind {text}").into())
-    }
-}
-
-impl ToSql<Text, Pg> for Target {
-    fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
-        <str as ToSql<Text, Pg>>::to_sql(self.as_str(), out)
+kit::words! {
+    /// What kind of thing is watched.
+    pub enum Target {
+        /// An API.
+        Api = "api",
+        /// A domain.
+        Domain = "domain",
+        /// A sub domain.
+        SubDomain = "subDomain",
     }
 }
 
@@ -82,6 +51,4 @@ pub struct NewWatch {
     pub target_id: Uuid,
 }
 
-impl Validate for NewWatch {
-    fn validate(&self, _: &mut Invalid) {}
-}
+impl Validate for NewWatch {}

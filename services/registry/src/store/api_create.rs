@@ -1,18 +1,18 @@
-//! APIs, made: counted, inserted with tags, first version and change by one statement, which so holds the counter's row
-//! for as short as can be: two more round trips, the reading back and the commit.
+//! Creating an API: counted, inserted with tags, first version and change by one statement, so that the counter's row is
+//! locked as briefly as possible: for two more round trips, the reading back and the commit.
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};
 use kit::id::{ApiId, LoginId, OrganisationId, ProfileId};
-use kit::reply::Answer;
-use kit::{Error, Idempotency, Json};
+use kit::reply::{self, Answer};
+use kit::{Create, Error, Json};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::api_writes::{nowhere, owned, written};
 use super::limits::{Reservation, Resource, counted, reservation, row};
-use super::{Create, SCHEMA, Shape, standing};
-use crate::model::{Api, NewApi, NewVersion};
+use super::{SCHEMA, standing};
+use crate::model::{NewApi, NewVersion};
 
 kit::statement! {
     /// Counts one more API if the plan allows it, and makes it: with its tags, its first version and its change.
@@ -48,25 +48,20 @@ kit::statement! {
     )
 }
 
-pub(super) fn create(
-    connection: &mut PgConnection,
-    create: &Create,
-    body: Json<NewApi>,
-    shape: Shape<'_, Api>,
-) -> Answer {
-    if body.peek().is_none() || create.idempotency != Idempotency::none() {
-        standing::check(connection, create.organisation)?;
-    }
+/// Makes an API with its first version, within the plan.
+pub fn create(c: &mut PgConnection, create: &Create, body: Json<NewApi>) -> Answer {
+    let organisation = create.organisation;
+    standing::check_early(c, create, &body)?;
     let new = body.check()?;
-    kit::idempotency::once(connection, SCHEMA, &create.idempotency, &create.meta, |connection| {
+    create.once(c, SCHEMA, |c| {
         let id = ApiId::new(create.meta.now);
-        insert(connection, create, id, &new)?;
-        let (business, technical) = (new.business_owner_id, new.technical_owner_id);
-        shape(&owned(connection, create.organisation, id, business, technical)?)
+        insert(c, create, id, &new)?;
+        let made = owned(c, organisation, id, new.business_owner_id, new.technical_owner_id)?;
+        reply::created(format!("/organisations/{organisation}/apis/{id}"), made.version, &made)
     })
 }
 
-fn insert(connection: &mut PgConnection, create: &Create, id: ApiId, new: &NewApi) -> Result<(), Error> {
+fn insert(c: &mut PgConnection, create: &Create, id: ApiId, new: &NewApi) -> Result<(), Error> {
     let NewVersion { major, minor } = new.version.unwrap_or(NewVersion::FIRST);
     let after = new.change();
     let statement = CreateApi {
@@ -86,10 +81,10 @@ fn insert(connection: &mut PgConnection, create: &Create, id: ApiId, new: &NewAp
         request_id: &create.meta.request_id,
         after: &after,
     };
-    let attempt = |connection: &mut PgConnection| -> Result<Reservation, Error> {
-        written(statement.clone().get_result(connection).map_err(Error::from))
+    let attempt = |c: &mut PgConnection| -> Result<Reservation, Error> {
+        written(statement.clone().get_result(c).map_err(Error::from))
     };
-    Resource::Apis.reserve(connection, create.organisation, attempt, nowhere)?;
+    Resource::Apis.reserve(c, create.organisation, attempt, nowhere)?;
     kit::changes::recorded();
     Ok(())
 }

@@ -107,12 +107,13 @@ impl Query for ListApis<'_> {
 
 impl<Connection> RunQueryDsl<Connection> for ListApis<'_> {}
 
-pub(super) fn list(
-    connection: &mut PgConnection,
+/// APIs, by creation, narrowed by a filter.
+pub fn list(
+    c: &mut PgConnection,
     organisation: OrganisationId,
     filter: &ApiFilter,
     page: &Page,
 ) -> Result<Paged<Api>, Error> {
-    let rows = ListApis { organisation, filter, after: page.after, limit: page.fetch() }.load(connection)?;
+    let rows = ListApis { organisation, filter, after: page.after, limit: page.fetch() }.load(c)?;
     Ok(page.finish(items(rows)?, |api: &Api| Keyset::new(api.created_at, api.id)))
 }

@@ -1,13 +1,14 @@
-//! APIs, changed.
+//! Changing and deleting APIs.
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};
+use kit::changes::{Change, record};
 use kit::error::OnConstraint;
 use kit::id::{ApiId, OrganisationId, ProfileId, SubDomainId};
-use kit::{Error, Json};
+use kit::{Error, Json, Update};
 
 use super::limits::Resource;
-use super::{Change, apis, owners, pg, watches};
+use super::{SCHEMA, apis, owners, watches};
 use crate::model::{Api, ApiMove, ApiPatch, Asked, Target};
 
 kit::statement! {
@@ -41,15 +42,9 @@ kit::statement! {
         "delete from registry.apis where organisation_id = $1 and id = $2"
 }
 
-pub(super) fn update(
-    connection: &mut PgConnection,
-    change: &Change,
-    id: ApiId,
-    body: Json<ApiPatch>,
-) -> Result<Api, Error> {
-    let organisation = change.organisation;
-    let before = apis::locked(connection, organisation, id)?;
-    change.if_match.check(before.version)?;
+/// Changes an API, or nothing where the patch says what is there.
+pub fn update(c: &mut PgConnection, update: &Update, id: ApiId, body: Json<ApiPatch>) -> Result<Api, Error> {
+    let before = locked(c, update, id)?;
     let (old, new) = (before.fields(), before.patched(&body.check()?));
     if new == old {
         return Ok(before);
@@ -57,79 +52,75 @@ pub(super) fn update(
     // Only who is new: who owns already can't be deleted meanwhile.
     let business = new.business_owner_id.filter(|_| new.business_owner_id != old.business_owner_id);
     let technical = new.technical_owner_id.filter(|_| new.technical_owner_id != old.technical_owner_id);
-    owners::check(connection, organisation, business, technical)?;
-    rewrite(connection, change, id, &new)?;
-    let after = owned(connection, organisation, id, business, technical)?;
-    let (was, is) = (before.change(), after.change());
-    pg::record(connection, &change.meta, organisation, "ApiModified", id.0, after.version, Some(was), Some(is))?;
-    Ok(after)
+    owners::check(c, update.organisation, business, technical)?;
+    rewrite(c, update, id, &new)?;
+    let after = owned(c, update.organisation, id, business, technical)?;
+    changed(c, update, "ApiModified", &before, after)
 }
 
-fn rewrite(connection: &mut PgConnection, change: &Change, id: ApiId, new: &Asked) -> Result<(), Error> {
+fn rewrite(c: &mut PgConnection, update: &Update, id: ApiId, new: &Asked) -> Result<(), Error> {
     let tags: Vec<&str> = new.tags.iter().map(String::as_str).collect();
-    let update = UpdateApi {
-        organisation_id: change.organisation,
+    let statement = UpdateApi {
+        organisation_id: update.organisation,
         id,
         name: &new.name,
         title: new.title.as_deref(),
         description: new.description.as_deref(),
         business_owner_id: new.business_owner_id,
         technical_owner_id: new.technical_owner_id,
-        now: change.meta.now,
+        now: update.meta.now,
         tags: &tags,
     };
-    written(update.execute(connection).map_err(Error::from)).map(drop)
+    written(statement.execute(c).map_err(Error::from)).map(drop)
 }
 
-pub(super) fn relocate(
-    connection: &mut PgConnection,
-    change: &Change,
-    id: ApiId,
-    body: Json<ApiMove>,
-) -> Result<Api, Error> {
-    let organisation = change.organisation;
-    let before = apis::locked(connection, organisation, id)?;
-    change.if_match.check(before.version)?;
+/// Puts an API into another sub domain.
+pub fn relocate(c: &mut PgConnection, update: &Update, id: ApiId, body: Json<ApiMove>) -> Result<Api, Error> {
+    let before = locked(c, update, id)?;
     let ApiMove { sub_domain_id } = body.check()?;
     if sub_domain_id.0 == before.sub_domain.id {
         return Ok(before);
     }
-    let relocate = MoveApi { organisation_id: organisation, id, sub_domain_id, now: change.meta.now };
-    written(relocate.execute(connection).map_err(Error::from))?;
-    let after = apis::find(connection, organisation, id)?;
-    let (was, is) = (before.change(), after.change());
-    pg::record(connection, &change.meta, organisation, "ApiMoved", id.0, after.version, Some(was), Some(is))?;
+    let statement = MoveApi { organisation_id: update.organisation, id, sub_domain_id, now: update.meta.now };
+    written(statement.execute(c).map_err(Error::from))?;
+    let after = apis::find(c, update.organisation, id)?;
+    changed(c, update, "ApiMoved", &before, after)
+}
+
+/// Deletes an API with its versions and tags and ends its watches.
+pub fn delete(c: &mut PgConnection, update: &Update, id: ApiId) -> Result<(), Error> {
+    let organisation_id = update.organisation;
+    let before = locked(c, update, id)?;
+    Resource::Apis.release(c, organisation_id)?;
+    DeleteApi { organisation_id, id }.execute(c)?;
+    let change = Change::of("ApiDeleted", organisation_id, id, before.version + 1).before(before.change());
+    record(c, SCHEMA, &update.meta, change)?;
+    watches::end_all(c, organisation_id, &update.meta, Target::Api, id.0)
+}
+
+/// The API as it is under its lock, if it is the one the client saw.
+fn locked(c: &mut PgConnection, update: &Update, id: ApiId) -> Result<Api, Error> {
+    let api = apis::locked(c, update.organisation, id)?;
+    update.check(api.version)?;
+    Ok(api)
+}
+
+/// The API as it is now, its change recorded.
+fn changed(c: &mut PgConnection, update: &Update, kind: &'static str, before: &Api, after: Api) -> Result<Api, Error> {
+    let change = Change::of(kind, update.organisation, after.id, after.version);
+    record(c, SCHEMA, &update.meta, change.before(before.change()).after(after.change()))?;
     Ok(after)
 }
 
-pub(super) fn delete(connection: &mut PgConnection, change: &Change, id: ApiId) -> Result<(), Error> {
-    let organisation = change.organisation;
-    let before = apis::locked(connection, organisation, id)?;
-    change.if_match.check(before.version)?;
-    Resource::Apis.release(connection, organisation)?;
-    DeleteApi { organisation_id: organisation, id }.execute(connection)?;
-    pg::record(
-        connection,
-        &change.meta,
-        organisation,
-        "ApiDeleted",
-        id.0,
-        before.version + 1,
-        Some(before.change()),
-        None,
-    )?;
-    watches::end_all(connection, organisation, &change.meta, Target::Api, id.0)
-}
-
 /// The API as written, if the people who are to own it are still there: see [`owners`].
-pub(super) fn owned(
-    connection: &mut PgConnection,
+pub fn owned(
+    c: &mut PgConnection,
     organisation: OrganisationId,
     id: ApiId,
     business: Option<ProfileId>,
     technical: Option<ProfileId>,
 ) -> Result<Api, Error> {
-    let api = apis::find(connection, organisation, id)?;
+    let api = apis::find(c, organisation, id)?;
     owners::require(&[
         ("businessOwnerId", business.is_none() || api.business_owner.is_some()),
         ("technicalOwnerId", technical.is_none() || api.technical_owner.is_some()),
@@ -138,7 +129,7 @@ pub(super) fn owned(
 }
 
 /// What the constraints of an API mean.
-pub(super) fn written<T>(result: Result<T, Error>) -> Result<T, Error> {
+pub fn written<T>(result: Result<T, Error>) -> Result<T, Error> {
     result
         .on_constraint("apis_name_key", || Error::conflict("name-taken", "the organisation has an API of this name"))
         .on_constraint("apis_sub_domain_id_fkey", nowhere)
@@ -148,6 +139,6 @@ pub(super) fn written<T>(result: Result<T, Error>) -> Result<T, Error> {
         .on_constraint("api_tags_tag_check", || Error::invalid("tags", "not_lower_case", "must be lower case"))
 }
 
-pub(super) fn nowhere() -> Error {
+pub fn nowhere() -> Error {
     Error::invalid("subDomainId", "not_found", "must be a sub domain of the organisation")
 }

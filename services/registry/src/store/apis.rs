@@ -1,13 +1,15 @@
-//! APIs, read.
+//! Reading APIs by id.
 
 use diesel::{PgConnection, RunQueryDsl};
 use kit::Error;
 use kit::batch::{Found, in_order};
 use kit::id::{ApiId, OrganisationId};
 
-use super::ApiKey;
 use super::standing::{Standing, found};
 use crate::model::Api;
+
+/// What an API is found by.
+pub type ApiKey = (OrganisationId, ApiId);
 
 /// The columns of an API `a` in sub domain `s` and domain `d` with its owners `b` and `t`, in the order of [`Api`]'s fields.
 macro_rules! api_columns {
@@ -114,25 +116,26 @@ kit::statement! {
         ) a on true"
 }
 
-pub(super) fn find(connection: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Api, Error> {
-    found(FindApi { organisation_id, id }.get_result(connection)?)
+/// One API with everything that belongs to it.
+pub fn find(c: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Api, Error> {
+    found(FindApi { organisation_id, id }.get_result(c)?)
 }
 
-/// Each API as [`find`] finds it, by one statement.
-pub(super) fn find_all(connection: &mut PgConnection, keys: &[ApiKey]) -> Found<Api> {
+/// APIs of any organisations, each as [`find`] finds it: one statement, however many.
+pub fn find_all(c: &mut PgConnection, keys: &[ApiKey]) -> Found<Api> {
     if let &[(organisation_id, id)] = keys {
         let alone = FindApi { organisation_id, id };
-        return Ok(vec![found(alone.get_result(connection)?)]);
+        return Ok(vec![found(alone.get_result(c)?)]);
     }
     let (organisation_ids, ids): (Vec<_>, Vec<_>) = keys.iter().copied().unzip();
     let shared = FindApis { organisation_ids: &organisation_ids, ids: &ids };
-    let rows: Vec<(i64, Standing<Option<Api>>)> = shared.load(connection)?;
+    let rows: Vec<(i64, Standing<Option<Api>>)> = shared.load(c)?;
     Ok(in_order(keys.len(), rows)?.into_iter().map(found).collect())
 }
 
 /// The API as it is under its lock. Read in a statement after the lock's own, whose snapshot may be older than the
 /// transaction that was waited for: its versions and tags would be.
-pub(super) fn locked(connection: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Api, Error> {
-    let _version: i64 = found(LockApi { organisation_id, id }.get_result(connection)?)?;
-    find(connection, organisation_id, id)
+pub fn locked(c: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) -> Result<Api, Error> {
+    let _version: i64 = found(LockApi { organisation_id, id }.get_result(c)?)?;
+    find(c, organisation_id, id)
 }

@@ -7,6 +7,7 @@ use kit::changes::{Item, Items, Place};
 use kit::id::{LoginId, OrganisationId};
 use serde_json::Value;
 
+use super::SCHEMA;
 use super::standing::{Standing, items};
 
 kit::statement! {
@@ -29,20 +30,15 @@ kit::statement! {
 
 type Row = (String, i64, String, String, i64, Option<LoginId>, String, DateTime<Utc>, Option<Value>, Option<Value>);
 
-pub(super) fn list(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    after: Place,
-    limit: i64,
-) -> Result<Items, Error> {
+/// The feed of one organisation.
+pub fn list(c: &mut PgConnection, organisation_id: OrganisationId, after: Place, limit: i64) -> Result<Items, Error> {
     let xid = after.xid.to_string();
-    let rows: Vec<Standing<Option<Row>>> =
-        ListChanges { organisation_id, xid: &xid, id: after.id, limit }.load(connection)?;
+    let rows: Vec<Standing<Option<Row>>> = ListChanges { organisation_id, xid: &xid, id: after.id, limit }.load(c)?;
     let mut end = after;
     let mut found = Vec::with_capacity(rows.len());
     for (xid, id, kind, entity_id, version, actor_id, request_id, at, before, after) in items(rows)? {
         end = Place { xid: xid.parse().map_err(Error::internal)?, id };
         found.push(Item { kind, entity_id, version, actor_id, request_id, at, before, after });
     }
-    Ok(Items { items: found, next: end.encode(super::SCHEMA) })
+    Ok(Items { items: found, next: end.encode(SCHEMA) })
 }

@@ -132,16 +132,16 @@ impl Resource {
     /// deletes, so that no two transactions wait for each other.
     pub fn reserve(
         self,
-        connection: &mut PgConnection,
+        c: &mut PgConnection,
         organisation_id: OrganisationId,
         attempt: impl Fn(&mut PgConnection) -> Result<Reservation, Error>,
         missing: impl FnOnce() -> Error,
     ) -> Result<(), Error> {
-        let mut tried = attempt(connection)?;
+        let mut tried = attempt(c)?;
         if !tried.counted && tried.used.is_none() {
             // Only a row that exists can be at its limit. Another create may be making it: this waits for that one.
-            CreateUsage { organisation_id }.execute(connection)?;
-            tried = attempt(connection)?;
+            CreateUsage { organisation_id }.execute(c)?;
+            tried = attempt(c)?;
         }
         unfrozen((tried.standing, ()))?;
         if tried.counted {
@@ -159,10 +159,10 @@ impl Resource {
     }
 
     /// Counts one less. Before the row itself goes: the counter is the first lock of creates, and so of deletes.
-    pub fn release(self, connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<(), Error> {
+    pub fn release(self, c: &mut PgConnection, organisation_id: OrganisationId) -> Result<(), Error> {
         let one = |resource| i32::from(self == resource);
         let (apis, domains, sub_domains) = (one(Self::Apis), one(Self::Domains), one(Self::SubDomains));
-        let released = Release { organisation_id, apis, domains, sub_domains }.execute(connection)?;
+        let released = Release { organisation_id, apis, domains, sub_domains }.execute(c)?;
         if released == 1 { Ok(()) } else { Err(Error::internal("something is deleted that was never counted")) }
     }
 }

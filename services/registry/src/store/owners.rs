@@ -10,7 +10,7 @@ use kit::error::FieldError;
 use kit::id::{OrganisationId, ProfileId};
 
 kit::statement! {
-    /// Whether two people are there; nobody is always there.
+    /// Whether two people are there; true where none is named.
     pub struct FindPersons(organisation_id: OrganisationId as Uuid, business: Option<ProfileId> as Nullable<Uuid>, technical: Option<ProfileId> as Nullable<Uuid>)
         -> (Bool, Bool) =
         "select
@@ -31,15 +31,15 @@ pub fn require(owners: &[Owner]) -> Result<(), Error> {
     if missing.is_empty() { Ok(()) } else { Err(Error::Invalid(missing)) }
 }
 
-/// The 422 of an owner whom not even a tombstone is left of: the foreign key knew it.
+/// The 422 of an owner without even a tombstone, whom the foreign key refuses.
 pub fn unknown(field: &'static str) -> Error {
     Error::invalid(field, "not_found", "must be a person of the organisation")
 }
 
 /// 422 unless the people who are to own something are there, asked before anything is written: so a 422 comes before
-/// the 409 of a name. That they stay is what the module says, not this.
+/// the 409 of a name. That they stay is ensured otherwise: see the module.
 pub fn check(
-    connection: &mut PgConnection,
+    c: &mut PgConnection,
     organisation_id: OrganisationId,
     business: Option<ProfileId>,
     technical: Option<ProfileId>,
@@ -47,6 +47,6 @@ pub fn check(
     if business.is_none() && technical.is_none() {
         return Ok(());
     }
-    let (first, second) = FindPersons { organisation_id, business, technical }.get_result(connection)?;
+    let (first, second) = FindPersons { organisation_id, business, technical }.get_result(c)?;
     require(&[("businessOwnerId", first), ("technicalOwnerId", second)])
 }

@@ -1,8 +1,8 @@
 //! Frozen organisations: a column of every statement, so that it costs no statement of its own.
 
 use diesel::{PgConnection, RunQueryDsl};
-use kit::Error;
 use kit::id::OrganisationId;
+use kit::{Create, Error, Json};
 
 kit::statement! {
     /// How an organisation stands; no row of Billing's: active.
@@ -36,8 +36,20 @@ pub fn items<T>(rows: Vec<Standing<Option<T>>>) -> Result<Vec<T>, Error> {
     rows.into_iter().filter_map(|row| unfrozen(row).transpose()).collect()
 }
 
-/// 402 for a frozen organisation; for requests that are refused or repeated before any other statement says so.
-pub fn check(connection: &mut PgConnection, organisation_id: OrganisationId) -> Result<(), Error> {
-    let (standing,): (Option<String>,) = FindStanding { organisation_id }.get_result(connection)?;
+/// A row of a list within something: also whether that is there.
+type Within<T> = (Option<String>, bool, Option<T>);
+
+/// The rows of a list within something, or 402, or 404 where that isn't there.
+pub fn items_within<T>(rows: Vec<Within<T>>) -> Result<Vec<T>, Error> {
+    let found = |(standing, there, item): Within<T>| found((standing, there.then_some(item))).transpose();
+    rows.into_iter().filter_map(found).collect()
+}
+
+/// 402 for a frozen organisation, of a create that is refused or repeated before any other statement says so.
+pub fn check_early<T>(c: &mut PgConnection, create: &Create, body: &Json<T>) -> Result<(), Error> {
+    if body.peek().is_some() && !create.may_be_repeat() {
+        return Ok(());
+    }
+    let (standing,): (Option<String>,) = FindStanding { organisation_id: create.organisation }.get_result(c)?;
     unfrozen((standing, ()))
 }

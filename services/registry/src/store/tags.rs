@@ -27,11 +27,7 @@ kit::statement! {
         order by g.tag collate "C""#
 }
 
-pub(super) fn list(
-    connection: &mut PgConnection,
-    organisation_id: OrganisationId,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<Tag>, Error> {
-    items(ListTags { organisation_id, after, limit: limit + 1 }.load(connection)?)
+/// Tags in use after `after`, by name: up to `limit` and one more.
+pub fn list(c: &mut PgConnection, organisation_id: OrganisationId, after: &str, limit: i64) -> Result<Vec<Tag>, Error> {
+    items(ListTags { organisation_id, after, limit: limit + 1 }.load(c)?)
 }
