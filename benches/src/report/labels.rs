@@ -1,8 +1,19 @@
-//! What is waited for, in words and colours.
+//! Names of metrics and causes for people, and the classes that colour them.
 
 use schema::blame::Cause;
 
-use crate::result::{Resource, What};
+use crate::result::{Metric, Resource, What};
+
+/// What a metric is called, and what one of its ratios compares.
+pub fn metric(of: Metric) -> (&'static str, &'static str) {
+    match of {
+        Metric::OneIn20 => ("above own p95", "share of requests slower than the service's own p95 when alone"),
+        Metric::P50 => ("median", "median response time"),
+        Metric::P95 => ("p95", "95th percentile of the response time"),
+        Metric::OneIn100 => ("above own p99", "share of requests slower than the service's own p99 when alone"),
+        Metric::P99 => ("p99", "99th percentile of the response time"),
+    }
+}
 
 /// A lock.
 pub fn cause(cause: Cause) -> &'static str {
@@ -10,7 +21,7 @@ pub fn cause(cause: Cause) -> &'static str {
         Cause::Row => "a row changed by an open transaction",
         Cause::TupleQueue => "the queue for a hot row",
         Cause::Relation => "a lock on a relation",
-        Cause::BehindDdl => "queueing behind a DDL statement",
+        Cause::BehindDdl => "the queue behind a DDL statement",
         Cause::Advisory => "an advisory lock",
         Cause::Extend => "extending a relation",
         Cause::VirtualTransaction => "a snapshot still in use",
@@ -28,7 +39,7 @@ pub fn cause_class(cause: Cause) -> &'static str {
     }
 }
 
-/// Something without an owner.
+/// A shared resource.
 pub fn resource(resource: Resource) -> &'static str {
     match resource {
         Resource::RunQueue => "a processor",
@@ -51,14 +62,21 @@ pub fn resource_class(resource: Resource) -> &'static str {
 /// What took longer, for a sentence that goes on with "by …".
 pub fn what(what: What) -> &'static str {
     match what {
-        What::Lock(lock) => cause(lock),
+        What::Lock(Cause::Row) => "waiting for a row locked",
+        What::Lock(Cause::TupleQueue) => "queueing for a hot row held",
+        What::Lock(Cause::Relation) => "waiting for a relation locked",
+        What::Lock(Cause::BehindDdl) => "queueing behind a DDL statement",
+        What::Lock(Cause::Advisory) => "waiting for an advisory lock held",
+        What::Lock(Cause::Extend) => "waiting for a relation that is extended",
+        What::Lock(Cause::VirtualTransaction) => "waiting for a snapshot used",
+        What::Lock(Cause::Other) => "waiting for another lock held",
         What::Resource(Resource::RunQueue) => "waiting for a processor used",
         What::Resource(Resource::DataIo) => "waiting for data files used",
         What::Resource(Resource::Wal) => "waiting for the write-ahead log used",
-        What::Resource(Resource::LightweightLock) => "lightweight locks, split by work",
-        What::Driver => "the driver's own wait for a processor used",
-        What::OnCpu => "more work for the same requests",
-        What::PoolWait => "waiting for a connection of its own",
+        What::Resource(Resource::LightweightLock) => "waiting for lightweight locks, split by CPU use",
+        What::Driver => "the load driver waiting for a processor used",
+        What::OnCpu => "more CPU time for the same requests",
+        What::PoolWait => "waiting for a connection of its own pool",
         What::ThreadWait => "waiting for a database thread of its own",
     }
 }

@@ -1,13 +1,13 @@
-//! What each dial does.
+//! What each kind of pressure does.
 
 use crate::measure::sessions::Actor;
 
 /// One kind of pressure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
-pub enum Dial {
+pub enum Pressure {
     /// Rows of the five most popular organisations are held, in every service's tables, again and again.
     Rowlock,
-    /// Each service's busiest table is held against everybody, once a second: what queueing behind a DDL statement is like.
+    /// Each service's busiest table is locked exclusively, once a second: like queueing behind a DDL statement.
     Ddlqueue,
     /// A snapshot is held while a hot row is updated.
     XminHold,
@@ -25,7 +25,7 @@ const GRANTS: [&str; 2] = [
      notification.notifications to {role}",
 ];
 
-impl Dial {
+impl Pressure {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Rowlock, Self::Ddlqueue, Self::XminHold, Self::Conn];
 
@@ -70,7 +70,7 @@ impl Dial {
             Self::Ddlqueue => vec![ddlqueue(level)],
             Self::XminHold => xmin_hold(level),
             Self::Conn => {
-                let mut taken = Actor::session("dial", "lab_dial", &[], &["select 1"]);
+                let mut taken = Actor::session("pressure", "lab_pressure", &[], &["select 1"]);
                 taken.sessions = level as u32;
                 // Once, and then they idle.
                 taken.every_ms = Some(3_600_000.0);
@@ -113,7 +113,7 @@ fn xmin_hold(per_s: f64) -> Vec<Actor> {
 
 fn repeated(script: &[String], every_ms: f64) -> Actor {
     let steps: Vec<&str> = script.iter().map(String::as_str).collect();
-    let mut actor = Actor::session("dial", "lab_dial", &GRANTS, &steps);
+    let mut actor = Actor::session("pressure", "lab_pressure", &GRANTS, &steps);
     actor.every_ms = Some(every_ms);
     actor
 }

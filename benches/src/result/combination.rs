@@ -1,4 +1,4 @@
-//! In whose company a service is in a cell: the arms that are compared.
+//! What runs at the same time as a service in a cell: the combinations that are compared.
 
 use crate::design::Cell;
 
@@ -6,11 +6,11 @@ use crate::design::Cell;
 pub const ALONE: &str = "alone";
 /// By itself once more.
 pub const AGAIN: &str = "alone again";
-/// By itself, with nobody watching.
+/// By itself, unobserved.
 pub const UNWATCHED: &str = "unwatched";
 
-/// Name of the arm that `service` is in.
-pub fn beside(cell: &Cell, service: &str) -> String {
+/// What runs while `service` is measured: another service, `all`, or one of the three above.
+pub fn while_running(cell: &Cell, service: &str) -> String {
     match cell {
         Cell::Alone { .. } => ALONE.into(),
         Cell::Null { .. } => AGAIN.into(),
@@ -21,7 +21,7 @@ pub fn beside(cell: &Cell, service: &str) -> String {
     }
 }
 
-/// Whether somebody else is at work in this arm.
-pub fn is_company(arm: &str) -> bool {
-    !matches!(arm, ALONE | AGAIN | UNWATCHED)
+/// Whether another service is under load, too.
+pub fn others_run(combination: &str) -> bool {
+    !matches!(combination, ALONE | AGAIN | UNWATCHED)
 }

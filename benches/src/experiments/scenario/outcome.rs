@@ -1,11 +1,29 @@
-//! What scenarios showed, as a result file keeps it.
+//! What scenarios showed.
 
 use std::collections::BTreeMap;
 
 use schema::blame::Entry;
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::file::Kind;
+use crate::result::text::capital;
+use crate::result::{Outcome, Table};
+
+/// What scenarios showed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Scenarios {
+    /// In the order they ran.
+    pub scenarios: Vec<ScenarioResult>,
+}
+
+impl Scenarios {
+    /// Whether each of them showed what it must.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.scenarios.iter().all(|one| one.passed)
+    }
+}
 
 /// One scenario's outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +39,7 @@ pub struct ScenarioResult {
     pub passed: bool,
     /// In the order they ran.
     pub arms: Vec<ArmResult>,
-    /// What remedies won.
+    /// What remedies gained.
     pub gains: Vec<GainResult>,
 }
 
@@ -39,7 +57,7 @@ pub struct ArmResult {
     pub actors: Vec<Actor>,
     /// Who waited for whom, largest first.
     pub ledger: Vec<Entry>,
-    /// What its checks said.
+    /// Results of its checks.
     pub checks: BTreeMap<String, f64>,
     /// Its expectations, in the file's order.
     pub findings: Vec<Finding>,
@@ -79,7 +97,7 @@ pub struct Finding {
     pub held: bool,
 }
 
-/// What a remedy won.
+/// What a remedy gained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GainResult {
@@ -87,24 +105,23 @@ pub struct GainResult {
     pub says: String,
     /// Of what.
     pub what: String,
-    /// The arm with the harm.
+    /// The arm with the problem.
     pub from_arm: String,
     /// The arm with the remedy.
     pub to_arm: String,
-    /// With the harm.
+    /// With the problem.
     pub from: f64,
     /// With the remedy.
     pub to: f64,
     /// `from` in units of `to`; 1000 where nothing is left.
     pub factor: f64,
-    /// Whether it won as much as it must.
+    /// Whether it gained as much as it must.
     pub held: bool,
 }
 
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mark = if self.held { "ok    " } else { "FAILED" };
-        write!(f, "{mark} {} = {:.3}", self.what, self.value)?;
+        write!(f, "{} {} = {:.3}", mark(self.held), self.what, self.value)?;
         match (self.at_least, self.at_most) {
             (Some(least), Some(most)) => write!(f, " (wanted {least} to {most})"),
             (Some(least), None) => write!(f, " (wanted at least {least})"),
@@ -114,41 +131,59 @@ impl std::fmt::Display for Finding {
     }
 }
 
-impl std::fmt::Display for ScenarioResult {
-    /// For people.
+fn mark(held: bool) -> char {
+    if held { '✓' } else { '✗' }
+}
+
+impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let verdict = if self.passed { "as expected" } else { "NOT AS EXPECTED" };
-        writeln!(f, "{} {}: {verdict}\n  {}", self.id, self.title, self.lesson)?;
+        let ms = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |ms| format!("{ms:.1}"));
+        let [p50, p95, longest] = [self.p50_ms, self.p95_ms, self.longest_ms].map(ms);
+        write!(f, "{}: {} good; median {p50} ms, p95 {p95} ms, longest {longest} ms", self.name, self.good)?;
+        self.errors.iter().try_for_each(|(code, count)| write!(f, "; {count} × {code}"))
+    }
+}
+
+impl ScenarioResult {
+    /// Its arms with everything seen, and the gains below.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let mut table = Table::new(&["arm", "what it is", "seen"], &[], &[]).titled(format!(
+            "{} {} {}: {}",
+            mark(self.passed),
+            self.id,
+            self.title,
+            self.lesson
+        ));
         for arm in &self.arms {
-            writeln!(f, "  {} ({})", arm.name, serde_json::json!(arm.kind).as_str().unwrap_or_default())?;
-            for actor in &arm.actors {
-                let ms = |value: Option<f64>| value.map_or_else(|| "–".into(), |ms| format!("{ms:.1}"));
-                write!(
-                    f,
-                    "    {:<14} {:>6} good, ms: median {}, p95 {}, longest {}",
-                    actor.name,
-                    actor.good,
-                    ms(actor.p50_ms),
-                    ms(actor.p95_ms),
-                    ms(actor.longest_ms)
-                )?;
-                for (code, count) in &actor.errors {
-                    write!(f, ", {count} × {code}")?;
-                }
-                writeln!(f)?;
-            }
-            for finding in &arm.findings {
-                writeln!(f, "    {finding}")?;
-            }
+            let kind = serde_json::json!(arm.kind).as_str().unwrap_or_default().to_owned();
+            let seen = arm.findings.iter().map(Finding::to_string).chain(arm.actors.iter().map(Actor::to_string));
+            table.row([arm.name.clone(), kind, seen.collect::<Vec<_>>().join("\n")]);
         }
-        for gain in &self.gains {
-            let mark = if gain.held { "ok    " } else { "FAILED" };
-            writeln!(
-                f,
-                "  {mark} {}: {} from {:.3} to {:.3}, ×{:.1} less",
-                gain.says, gain.what, gain.from, gain.to, gain.factor
-            )?;
+        let gain = |of: &GainResult| {
+            format!(
+                "{} {}: {} from {:.3} to {:.3}, {:.1}× lower",
+                mark(of.held),
+                capital(&of.says),
+                of.what,
+                of.from,
+                of.to,
+                of.factor
+            )
+        };
+        table.notes.extend(self.gains.iter().map(gain));
+        table
+    }
+}
+
+impl<P> Outcome<P> for Scenarios {
+    fn tables(&self, _: &P) -> Vec<Table> {
+        let mut tables: Vec<Table> = self.scenarios.iter().map(ScenarioResult::table).collect();
+        let failed: Vec<&str> = self.scenarios.iter().filter(|one| !one.passed).map(|one| &*one.id).collect();
+        if let Some(last) = tables.last_mut() {
+            last.notes.push(format!("{} of {} passed.", self.scenarios.len() - failed.len(), self.scenarios.len()));
+            last.notes.extend((!failed.is_empty()).then(|| format!("Failed: {}.", failed.join(", "))));
         }
-        Ok(())
+        tables
     }
 }

@@ -1,10 +1,11 @@
-//! `asides.schema.json` says what the lab's types read and write.
+//! `attachments.schema.json` says what the lab's types read and write.
 
 use std::path::Path;
 
-use lab::bench;
-use lab::experiments::{composed, failure, ladder, pressure, scenario, schema_change};
-use lab::result::attachments;
+use lab::bench::normalisation;
+use lab::experiments::paired::Plan;
+use lab::experiments::{article, composed, failure, ladder, pressure, scenario, schema_change};
+use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,7 +16,7 @@ use crate::json_schema::errors;
 const ROUNDS: usize = 8;
 
 fn schema() -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("asides.schema.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("attachments.schema.json");
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
@@ -92,12 +93,12 @@ fn kept(root: &Value, of: &Value, file: &str) {
 
 #[test]
 fn types_and_schema_agree() {
-    agree::<scenario::Scenarios>(attachments::SCENARIOS);
-    agree::<ladder::Ladders>(attachments::LADDER);
-    agree::<pressure::Dials>(attachments::DIALS);
-    agree::<schema_change::SchemaChanges>(attachments::SCHEMA_CHANGE);
-    agree::<failure::FailureMatrix>(attachments::FAILURE);
-    agree::<composed::Outcome>(attachments::RIVAL);
-    agree::<bench::normalisation::Outcome>(attachments::NORMALISATION);
-    agree::<lab::experiments::article::Figures>(attachments::ARTICLE);
+    agree::<Measured<scenario::Scenarios>>(attachments::SCENARIOS);
+    agree::<Measured<ladder::Ladders>>(attachments::LADDER);
+    agree::<Measured<pressure::Pressures>>(attachments::PRESSURE);
+    agree::<Measured<schema_change::SchemaChanges>>(attachments::SCHEMA_CHANGE);
+    agree::<Measured<failure::FailureMatrix>>(attachments::FAILURE);
+    agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
+    agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
+    agree::<Measured<article::Figures, article::Options>>(attachments::ARTICLE);
 }

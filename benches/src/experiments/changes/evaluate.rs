@@ -49,7 +49,7 @@ pub struct World {
 /// One change in both worlds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Weighed {
+pub struct Evaluated {
     /// `02-split-name`.
     pub name: String,
     /// In a sentence.
@@ -68,8 +68,8 @@ pub struct Weighed {
     pub without_views: World,
 }
 
-/// What changes are weighed on: two databases that nobody is connected to, and the statements of all services.
-pub struct Scales {
+/// What changes are evaluated on: two databases that nobody is connected to, and the statements of all services.
+pub struct Evaluator {
     with_views: (String, Vec<Statement>),
     without_views: (String, Vec<Statement>),
 }
@@ -78,7 +78,7 @@ pub struct Scales {
 const JUDGED: &str = "govrnanza_judged";
 const TABLES: &str = "govrnanza_tables";
 
-impl Scales {
+impl Evaluator {
     /// Records what the services run, and makes both databases.
     pub fn new(scratch: &Scratch) -> Result<Self, Failure> {
         let (mut things, first) = scratch.begin()?;
@@ -104,13 +104,13 @@ impl Scales {
     }
 
     /// Tries a change out in both.
-    pub fn weigh(&self, change: &Change, queue: bool) -> Result<Weighed, Failure> {
+    pub fn evaluate(&self, change: &Change, queue: bool) -> Result<Evaluated, Failure> {
         let mut with_views = world(change, &change.sql, &self.with_views, queue)?;
         with_views.consent.extend(change.meaning.iter().cloned());
         let mut without_views = world(change, &change.without_views, &self.without_views, queue)?;
         // Whoever reads the table meets the new meaning, too.
         without_views.consent.extend(change.meaning.iter().cloned());
-        Ok(Weighed {
+        Ok(Evaluated {
             name: change.name.clone(),
             title: change.title.clone(),
             owner: change.owner.clone(),
