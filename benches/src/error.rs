@@ -40,3 +40,14 @@ impl From<schema::Error> for Failure {
         if error.code() == 2 { Self::Usage(sentence) } else { Self::CouldNotRun(sentence) }
     }
 }
+
+impl From<behaviour::Failed> for Failure {
+    fn from(failed: behaviour::Failed) -> Self {
+        match failed {
+            behaviour::Failed::NoService(name) => {
+                Self::usage(format!("The target names no {name}, which its data needs: add its base URL."))
+            }
+            other => Self::could_not_run(format!("{other}.")),
+        }
+    }
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use behaviour::Failed;
 use serde::Serialize;
 
 /// What became of one row.
@@ -14,6 +15,35 @@ pub enum Outcome {
     Present,
     /// It can't go in, for this reason.
     Refused(String),
+}
+
+/// Why a step wasn't done.
+#[derive(Clone, Debug)]
+pub enum Stopped {
+    /// A service doesn't answer: the import ends, and can be run again.
+    Gone(String),
+    /// A service says no, in its own words: the import goes on with the next.
+    Refused(String),
+}
+
+impl Stopped {
+    /// Says what was being done in front of a refusal.
+    pub fn doing(what: impl Into<String>) -> impl FnOnce(Failed) -> Self {
+        let what = what.into();
+        move |failed| match failed.into() {
+            Self::Refused(reason) => Self::Refused(format!("{what}: {reason}")),
+            gone => gone,
+        }
+    }
+}
+
+impl From<Failed> for Stopped {
+    fn from(failed: Failed) -> Self {
+        match failed.answer() {
+            Some(answer) => Self::Refused(answer.reason()),
+            None => Self::Gone(failed.to_string()),
+        }
+    }
 }
 
 /// How many went in, and which didn't.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -175,7 +176,8 @@ pub fn sentence(status: ExitStatus) -> String {
 
 /// A process that runs while a deployment does and isn't part of it: another instance of a service, or a rival of it.
 pub struct Further {
-    _process: Process,
+    process: Process,
+    address: SocketAddr,
     url: String,
 }
 
@@ -186,12 +188,22 @@ impl Further {
         plan.env.push(("LISTEN".to_owned(), address.to_string()));
         let (mut process, url) = (plan.start()?, format!("http://{address}"));
         process.wait_ready(plan.name, &format!("{url}/readyz"), &Patience::of(READY_WITHIN), || ())?;
-        Ok(Self { _process: process, url })
+        Ok(Self { process, address, url })
     }
 
     /// Its base URL.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use behaviour::{Client, Services};
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
@@ -149,17 +150,26 @@ impl TargetFile {
         Ok(target)
     }
 
-    /// Where a service's rows are written.
-    #[must_use]
-    pub fn writes(&self, service: &str) -> Option<&str> {
-        let at = self.load_at.get(service);
-        at.or_else(|| self.services.get(service)).map(String::as_str)
-    }
-
     /// How long a request is waited for.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
+    }
+
+    /// How it is asked through the contract: reads and writes where they are answered, with its headers.
+    #[must_use]
+    pub fn contract(&self) -> Services {
+        let target = self.clone();
+        let headers = move |token: &str, org: Option<&str>| target.filled(token, org.unwrap_or_default()).collect();
+        let client = Client::with_timeout(self.timeout()).authorized(headers);
+        let (urls, writes) = (self.services.iter().collect(), self.load_at.iter().collect());
+        Services { client, urls, writes, ..Services::default() }
+    }
+
+    /// The same where rows are written, for reads, too.
+    #[must_use]
+    pub fn written(&self) -> Services {
+        Services { urls: self.services.iter().chain(&self.load_at).collect(), ..self.contract() }
     }
 
     /// The headers with a session's values filled in.
@@ -167,10 +177,8 @@ impl TargetFile {
     /// # Errors
     /// Which header can't stand in a request.
     pub fn headers_for(&self, token: &str, organisation: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-        self.headers
-            .iter()
-            .map(|(name, template)| {
-                let value = template.replace("{token}", token).replace("{organisation}", organisation);
+        self.filled(token, organisation)
+            .map(|(name, value)| {
                 let header = HeaderName::from_bytes(name.as_bytes())
                     .map_err(|_| format!("headers.{name} is no header's name"))?;
                 let value =
@@ -178,6 +186,12 @@ impl TargetFile {
                 Ok((header, value))
             })
             .collect()
+    }
+
+    fn filled(&self, token: &str, organisation: &str) -> impl Iterator<Item = (String, String)> {
+        self.headers.iter().map(move |(name, template)| {
+            (name.clone(), template.replace("{token}", token).replace("{organisation}", organisation))
+        })
     }
 }
 
@@ -198,8 +212,8 @@ mod tests {
         let text = "[services]\nregistry = \"http://r:1/\"\nprofile = \"https://gateway/x\"";
         let target = TargetFile::parse(text).unwrap();
         assert_eq!(target.services["registry"], "http://r:1");
-        assert_eq!(target.writes("registry"), Some("http://r:1"));
-        assert_eq!(target.writes("billing"), None);
+        assert_eq!(target.written().urls.get("registry"), Some("http://r:1"));
+        assert_eq!(target.written().urls.get("billing"), None);
         assert_eq!(target.timeout(), Duration::from_secs(10));
         let headers = target.headers_for("abc", "o").unwrap();
         assert_eq!(headers[0].0, "authorization");
@@ -232,7 +246,8 @@ mod tests {
             registry = 17
         "#;
         let target = TargetFile::parse(text).unwrap();
-        assert_eq!(target.writes("registry"), Some("http://w:1"));
+        assert_eq!(target.written().urls.get("registry"), Some("http://w:1"));
+        assert_eq!(target.contract().api("registry").unwrap().base(), "http://r:1");
         assert_eq!(target.postgres[0].roles["app"], "registry");
         let headers = target.headers_for("abc", "o1").unwrap();
         assert_eq!(headers[1].1, "o1");

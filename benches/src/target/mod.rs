@@ -3,9 +3,7 @@
 //! `target.toml` needs base URLs and nothing more (level B0). Answers with `Server-Timing` tell where the time went (B1), a
 //! login with `pg_monitor` who waited for whom (B2), process ids on this machine what everybody used (B3).
 
-mod access;
 mod audit;
-pub mod client;
 mod file;
 mod load;
 pub mod probe;
