@@ -51,7 +51,7 @@ pub struct Organisation {
 }
 
 /// All organisations, most popular first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Dataset {
     /// By popularity rank.
     pub organisations: Vec<Organisation>,

@@ -16,7 +16,7 @@ use std::time::Duration;
 use behaviour::{Patience, Services};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 use catalogue::Row;
 use importer::Importer;
 use mapping::Tenant;
@@ -31,7 +31,7 @@ const MET: Patience = Patience { absent: Duration::from_secs(20), ..NOT_MET };
 
 /// Imports rows. `threads` organisations are worked on at a time: enough to keep two cores busy with password hashes,
 /// too few to slow others down.
-pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<Summary, Failure> {
+pub fn run(rows: &[Row], target: &Place, seed: &str, threads: usize) -> Result<Summary, Failure> {
     for needed in ["account", "profile", "registry"] {
         target.url(needed)?;
     }

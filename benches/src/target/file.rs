@@ -8,7 +8,7 @@ use behaviour::{Client, Services};
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 
 /// Another system under test: where it is and how it is called. Only `services` is needed; unknown fields are refused, so that a
 /// misspelt one can't silently change what is measured.
@@ -89,7 +89,7 @@ impl TargetFile {
         if Path::new(given).extension().is_some_and(|end| end == "toml") {
             return Self::read(Path::new(given));
         }
-        let known = Target::find(Some(given), Path::new(""))?;
+        let known = Place::find(Some(given), Path::new(""))?;
         Ok(Self {
             label: unnamed(),
             services: known.services,
@@ -128,7 +128,7 @@ impl TargetFile {
         for (table, urls) in [("services", &mut target.services), ("load-at", &mut target.load_at)] {
             for (name, url) in urls {
                 service(table, name, &known)?;
-                if !crate::addresses::is_url(url) || url::Url::parse(url).is_err() {
+                if !crate::place::is_url(url) || url::Url::parse(url).is_err() {
                     return Err(format!("{table}.{name} = {url:?} isn't an http URL"));
                 }
                 *url = url.trim_end_matches('/').to_owned();

@@ -13,7 +13,7 @@ use crate::support::{Load, breakable, sub_domain, unique, until, world};
 #[test]
 fn busy_while_it_is_away_and_nothing_lost() {
     let system = breakable();
-    let target = system.up.target().clone();
+    let target = system.up.place().clone();
     let world = world(&target);
     let tenant = world.tenant("enterprise");
     let sub = sub_domain(&world.registry(), tenant.org, &tenant.admin_token);

@@ -129,7 +129,7 @@ fn what_a_target_lacks_is_said_first() {
     assert!(used("people") + used("profile") > 0.0, "its process tells what it used");
 }
 
-/// The rival keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
+/// The composed read keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
 #[test]
 fn the_composed_read_stands_beside_ours_as_anybodys() {
     // First the one, then the other: two that start at once may be given the same free ports.
@@ -156,7 +156,7 @@ fn the_composed_read_stands_beside_ours_as_anybodys() {
     }
     // Three replicates carry no number, but there is a line for each: the same was asked of both.
     let alone = |line: &&Line| line.service == "registry" && line.what == What::Alone;
-    assert!(found.besides[0].lines.iter().any(|line| alone(&line)), "{found:?}");
+    assert!(found.others[0].lines.iter().any(|line| alone(&line)), "{found:?}");
     assert!(options.folder.join("three-calls/result.json").is_file());
 }
 
@@ -208,7 +208,7 @@ fn a_stopped_profile_costs_nobody_else_an_answer() {
         optimised: false,
     };
     let matrix = failure::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
-    let row = &matrix.rows[0];
+    let row = &matrix.outcome.rows[0];
     assert_eq!(row.services.len(), 5);
     for (name, of) in &row.services {
         assert!(of.all > 0, "{name}");

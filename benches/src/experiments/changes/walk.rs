@@ -10,7 +10,7 @@ use behaviour::requests::{ENTER, MAKE, REST, Request, Sender};
 use behaviour::{Client, PASSWORD, Services, Value, unique};
 use uuid::Uuid;
 
-use crate::{Failure, Operator, Target};
+use crate::{Failure, Operator, Place};
 
 /// A request that a service failed at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ struct Walk<'a> {
 }
 
 /// Walks once over everything; what failed, and how many requests there were.
-pub fn walk(target: &Target, things: &mut Things) -> Result<(Vec<Broken>, usize), Failure> {
+pub fn walk(target: &Place, things: &mut Things) -> Result<(Vec<Broken>, usize), Failure> {
     let client = Client::with_timeout(Duration::from_secs(15));
     let services = Services { client, ..Services::new(target.services.iter().collect()) };
     let operator = target.operator.as_ref().ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
