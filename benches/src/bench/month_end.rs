@@ -182,7 +182,7 @@ impl Bench<'_> {
         let operator = place.operator.as_ref().ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
         let services = Services::new(place.services.iter().collect());
         let operator = Session::log_in(&services, &operator.email, &operator.password)?;
-        operator.make("billing", "/billing-runs", &json!({ "period": period }))?;
+        operator.post("billing", "/billing-runs", &json!({ "period": period }))?.check(202)?;
         Ok(())
     }
 
