@@ -22,9 +22,7 @@ reference: install-deps
 	.ci/reference $(ARGS)
 
 test: install-deps
-	cargo test --workspace
-	BATCH_MAX=64 cargo test --workspace --test it -- suite::
-	BATCH_MAX=1 cargo test --workspace --test it -- suite::
+	.ci/tests
 
 fuzz: install-deps
 	.ci/fuzz/run $(ARGS)

@@ -12,7 +12,7 @@ use crate::session::Session;
 /// The services that have a feed.
 const FEEDS: [&str; 4] = ["account", "profile", "registry", "billing"];
 
-/// What became of one feed.
+/// The result for one feed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Feed {
     /// Whose.

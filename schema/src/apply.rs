@@ -1,23 +1,19 @@
-//! `dba apply`: roles and schemas, tables, what owners and publishers need, keys across services, views, all other rights. In this order, for any
-//! simpler one is a circle: a key needs a right on a table, which needs its migration; a right on a view needs the view, which needs its publisher's right.
-
-use std::time::{Duration, Instant};
+//! `dba apply`: roles and schemas, tables, rights of owners and publishers, keys across services, views, all other rights. In this order, because each
+//! step needs the one before: a key needs a right on a table, which needs its migration; a right on a view needs the view, which needs its publisher's right.
 
 use serde::Serialize;
 
-use crate::bootstrap::{accepts, create_roles};
-use crate::embedded::Script;
+use crate::attributes::unwanted;
+use crate::bootstrap::{self, BootstrapOptions, accepts, create_roles};
+use crate::cluster::Cluster;
+use crate::embedded::{ADMINISTRATOR, MIGRATIONS, SERVICES, Script};
 use crate::error::{Error, Result};
 use crate::migrate::Migrator;
 use crate::passwords::Passwords;
-use crate::powers::strays;
 use crate::reconcile::{Scope, reconcile};
 use crate::roles::{LOGINS, RolesFile};
-use crate::session::{Session, identifier, literal};
+use crate::session::{Session, identifier, literal, literals};
 use crate::{keys, views};
-
-/// One apply at a time in a database.
-const LOCK: i64 = 0x676f_7672_0002;
 
 /// How.
 #[derive(Debug, Clone)]
@@ -28,7 +24,7 @@ pub struct ApplyOptions {
     pub connection_limits: bool,
     /// Passwords to set where they differ; none: they stay.
     pub passwords: Option<Passwords>,
-    /// How long a statement may wait for a lock. All later readers of the table wait behind it, so: not long, and then again.
+    /// How long a statement may wait for a lock. All later readers of the table wait behind it, so it waits briefly, and is tried again.
     pub lock_timeout_ms: u32,
     /// How often a statement is tried that didn't get its lock.
     pub tries: u32,
@@ -47,7 +43,7 @@ impl Default for ApplyOptions {
             lock_timeout_ms: 250,
             tries: 40,
             roles: RolesFile::default(),
-            migrations: crate::MIGRATIONS,
+            migrations: MIGRATIONS,
         }
     }
 }
@@ -65,12 +61,12 @@ pub struct Report {
     pub rights: Vec<String>,
     /// Logins whose password was set.
     pub passwords: Vec<String>,
-    /// What only `dba bootstrap` can put right.
+    /// What only `dba bootstrap` can fix.
     pub findings: Vec<String>,
 }
 
 impl Report {
-    /// Was everything as it should be?
+    /// Was there nothing to change?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -83,10 +79,10 @@ pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
         if error.sqlstate() != Some("42501") {
             return error;
         }
-        // The usual reason is nothing that the statement says: what it is about belongs to somebody else.
+        // The usual reason: the object has a wrong owner.
         match crate::drift::wrong_owners(admin_url, &options.roles) {
             Ok(owners) if !owners.is_empty() => Error::Unavailable(format!(
-                "{}; a superuser has to put that right first, then apply again ({error})",
+                "{}; a superuser has to fix that first, then run apply again ({error})",
                 owners.join("; ")
             )),
             _ => error,
@@ -94,42 +90,52 @@ pub fn apply(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     })
 }
 
+/// From nothing: bootstraps a database in this cluster and applies everything. Returns the administrator's URL in it.
+pub fn install(cluster: &Cluster, database: &str, passwords: &Passwords, options: &ApplyOptions) -> Result<String> {
+    let bootstrap =
+        BootstrapOptions { database: database.to_owned(), roles: options.roles.clone(), ..BootstrapOptions::default() };
+    bootstrap::run(cluster.url(), passwords, &bootstrap)?;
+    let url = cluster.admin_url(passwords, database);
+    apply(&url, &ApplyOptions { passwords: Some(passwords.clone()), ..options.clone() })?;
+    Ok(url)
+}
+
 fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     let mut session = Session::connect(admin_url)?;
     let who: String = session.value("select current_user::text")?;
-    if session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
+    if session.is_superuser()? {
         return Err(Error::Usage(format!(
-            "{who} is a superuser: run apply as govrnanza_admin, so that what it makes belongs to whom it should"
+            "{who} is a superuser: run apply as govrnanza_admin, so that new objects get the right owner"
         )));
     }
     session.run(
         &format!("set client_min_messages = warning; set lock_timeout = {}", options.lock_timeout_ms),
         "preparing",
     )?;
-    exclusive(&mut session)?;
+    session.exclusive()?;
     let managed = options.roles.managed();
     let mut report = Report::default();
     let database: String = session.value("select current_database()::text")?;
-    let mut patience = Patience { tries: options.tries };
+    let tries = options.tries;
 
-    patience.with(&mut session, |session| {
+    session.patiently(tries, |session| {
         session.transaction(|session| create_roles(session, &options.roles.section("roles", &database)))
     })?;
     let mut migrator = Migrator::connect(admin_url, options.lock_timeout_ms)?;
     for script in migrator.pending(options.migrations)? {
-        patience.with(&mut session, |session| migrator.run(script, session, &managed))?;
+        session.patiently(tries, |session| migrator.run(script, session, &managed))?;
         report.migrations.push(script.name.to_owned());
     }
     let limits = options.connection_limits;
     let foundation = Scope { sections: &["roles", "foundation"], revoke: false, connection_limits: limits };
-    report.rights = patience.with(&mut session, |session| reconcile(session, &options.roles, &who, foundation))?;
+    report.rights = session.patiently(tries, |session| reconcile(session, &options.roles, &who, foundation))?;
     for step in keys::plan(&mut session, !options.without_cross_keys)? {
-        patience.with(&mut session, |session| session.run(&step, &step))?;
+        session.patiently(tries, |session| session.run(&step, &step))?;
         report.keys.push(step);
     }
-    report.views = patience.with(&mut session, views::publish)?;
+    report.views = session.patiently(tries, views::publish)?;
     let all = Scope { sections: &["roles", "foundation", "services"], revoke: true, connection_limits: limits };
-    report.rights.extend(patience.with(&mut session, |session| reconcile(session, &options.roles, &who, all))?);
+    report.rights.extend(session.patiently(tries, |session| reconcile(session, &options.roles, &who, all))?);
     if let Some(passwords) = &options.passwords {
         report.passwords = set_passwords(&mut session, admin_url, passwords, &database)?;
     }
@@ -137,59 +143,9 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     Ok(report)
 }
 
-/// Waits for another apply to end: by asking again, for a session that waits in the server would hold a snapshot meanwhile.
-pub(crate) fn exclusive(session: &mut Session) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(120);
-    while Instant::now() < deadline {
-        if session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK})"))? {
-            return Ok(());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Err(Error::Unavailable("another apply has been at work in this database for two minutes".to_owned()))
-}
-
-/// Tries again what only came at a bad moment.
-struct Patience {
-    tries: u32,
-}
-
-impl Patience {
-    fn with<T>(&mut self, session: &mut Session, mut work: impl FnMut(&mut Session) -> Result<T>) -> Result<T> {
-        let mut tried = 0;
-        loop {
-            let error = match work(session) {
-                Err(error) if error.passes() => error,
-                done => return done,
-            };
-            // A statement that fails outside `transaction` leaves the session within one.
-            session.roll_back();
-            tried += 1;
-            if tried >= self.tries {
-                let blockers = blockers(session).unwrap_or_default();
-                return Err(Error::Unavailable(format!(
-                    "gave up after {tried} tries, for others hold what it needs ({blockers}): {error}"
-                )));
-            }
-            // Room for those who wait, growing: 50, 100, … 1000 ms.
-            std::thread::sleep(Duration::from_millis(u64::from(tried.min(20)) * 50));
-        }
-    }
-}
-
-/// Sessions that hold locks on relations of this database.
-fn blockers(session: &mut Session) -> Result<String> {
-    let found = session.texts(
-        "select distinct format('pid %s, %s', a.pid, coalesce(a.usename, 'a background process')) from pg_locks l join pg_stat_activity a using (pid)
-         where l.granted and l.locktype = 'relation' and l.relation >= 16384 and l.pid <> pg_backend_pid()
-             and l.database = (select oid from pg_database where datname = current_database())",
-    )?;
-    Ok(if found.is_empty() { "they have gone meanwhile".to_owned() } else { found.join("; ") })
-}
-
 fn set_passwords(session: &mut Session, admin_url: &str, passwords: &Passwords, database: &str) -> Result<Vec<String>> {
     let mut set = Vec::new();
-    for role in LOGINS.iter().filter(|role| **role != "govrnanza_admin") {
+    for role in LOGINS.iter().filter(|role| **role != ADMINISTRATOR) {
         if accepts(admin_url, role, passwords, database) {
             continue;
         }
@@ -202,24 +158,23 @@ fn set_passwords(session: &mut Session, admin_url: &str, passwords: &Passwords, 
     Ok(set)
 }
 
-/// What a superuser must still do: a login that came after the bootstrap, an object that belongs to a stranger.
+/// What a superuser must still do: a login that was added after the bootstrap, an object of an unknown owner.
 fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
     let managed = file.managed();
     let mut owners = managed.clone();
-    owners.push("govrnanza_admin".to_owned());
-    let list: Vec<_> = owners.iter().map(|role| literal(role)).collect();
-    let schemas: Vec<_> = crate::SERVICES.iter().chain(&["published", "dba"]).map(|name| literal(name)).collect();
+    owners.push(ADMINISTRATOR.to_owned());
+    let schemas = [SERVICES, &["published", "dba"]].concat();
     let mut found = session.texts(&format!(
         "select format('%I.%I belongs to %I: give it to its service''s owner', n.nspname, c.relname, r.rolname)
          from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles r on r.oid = c.relowner
          where n.nspname in ({}) and c.relkind in ('r', 'v', 'm', 'f', 'p', 'S') and r.rolname not in ({})
              and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')",
-        schemas.join(", "),
-        list.join(", ")
+        literals(&schemas),
+        literals(&owners)
     ))?;
-    let strays = strays(session, file)?;
-    found.extend(strays.iter().map(|stray| format!("only a superuser may `{stray}`: run `dba bootstrap` again")));
-    // What bootstrap noted.
+    let unwanted = unwanted(session, file)?;
+    found.extend(unwanted.iter().map(|revoke| format!("only a superuser may `{revoke}`: run `dba bootstrap` again")));
+    // Noted by bootstrap.
     let noted = "select coalesce(obj_description('dba'::regnamespace, 'pg_namespace') = 'managed', false)";
     if session.value::<bool>(noted)? {
         return Ok(found);
@@ -228,7 +183,7 @@ fn unfinished(session: &mut Session, file: &RolesFile) -> Result<Vec<String>> {
         "select format('%I has no temp_file_limit: run `dba bootstrap` again', r.rolname) from pg_roles r
          where r.rolcanlogin and r.rolname in ({}) and not exists (
              select from pg_db_role_setting s where s.setrole = r.oid and s.setdatabase = 0 and array_to_string(s.setconfig, ',') like '%temp_file_limit=%')",
-        managed.iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ")
+        literals(&managed)
     ))?);
     Ok(found)
 }

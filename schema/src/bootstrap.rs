@@ -1,8 +1,9 @@
-//! Once, as superuser: the database, its administrator, and what nobody else may do.
+//! `dba bootstrap`: once, as superuser: the database, its administrator, and what only a superuser may do.
 
+use crate::attributes::unwanted;
+use crate::embedded::{ADMINISTRATOR, DATABASE};
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
-use crate::powers::strays;
 use crate::roles::{RolesFile, Statement};
 use crate::session::{Session, identifier, literal};
 
@@ -14,7 +15,7 @@ const LOCK: i64 = 0x676f_7672_0001;
 pub struct BootstrapOptions {
     /// Name of the database.
     pub database: String,
-    /// On a server that doesn't let its superuser do everything: what can't be enforced is listed, not an error.
+    /// For a managed server, whose administrator is no real superuser: what can't be enforced is listed, not an error.
     pub managed: bool,
     /// Who may do what.
     pub roles: RolesFile,
@@ -22,7 +23,7 @@ pub struct BootstrapOptions {
 
 impl Default for BootstrapOptions {
     fn default() -> Self {
-        Self { database: crate::DATABASE.to_owned(), managed: false, roles: RolesFile::default() }
+        Self { database: DATABASE.to_owned(), managed: false, roles: RolesFile::default() }
     }
 }
 
@@ -34,19 +35,19 @@ pub fn bootstrap(superuser_url: &str, passwords: &Passwords) -> Result<Vec<Strin
 /// The same with options. Returns what can't be enforced on this server: empty, but for `managed`.
 pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOptions) -> Result<Vec<String>> {
     let mut session = Session::connect(superuser_url)?;
-    if !options.managed && !session.value::<bool>("select rolsuper from pg_roles where rolname = current_user")? {
+    if !options.managed && !session.is_superuser()? {
         return Err(Error::Usage(
-            "bootstrap needs a superuser; on a managed server that has none for you, add --managed".to_owned(),
+            "bootstrap needs a superuser; on a managed server, where you can't be superuser, add --managed".to_owned(),
         ));
     }
     session.run(&format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"), "waiting for another bootstrap")?;
     session.transaction(|session| {
         create_roles(session, &options.roles.section("administrator", &options.database))?;
-        let admin = "govrnanza_admin";
-        let password =
-            passwords.verifier(admin).map(|secret| format!("alter role {admin} password {}", literal(&secret)));
-        if password.is_some() && !accepts(superuser_url, admin, passwords, "postgres") {
-            session.run(&password.unwrap_or_default(), "setting the administrator's password")?;
+        if let Some(secret) = passwords.verifier(ADMINISTRATOR)
+            && !accepts(superuser_url, ADMINISTRATOR, passwords, "postgres")
+        {
+            let sql = format!("alter role {ADMINISTRATOR} password {}", literal(&secret));
+            session.run(&sql, "setting the administrator's password")?;
         }
         Ok(())
     })?;
@@ -67,7 +68,7 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         session.run("reset role", "reset role")
     })?;
     if options.managed {
-        // So that `dba apply` doesn't ask for ever for what can't be had here.
+        // So that `dba apply` doesn't report again and again what can't be enforced here.
         inside.run(
             "set role govrnanza_admin; comment on schema dba is 'managed'; reset role",
             "noting that the server is managed",
@@ -87,7 +88,7 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
                 fresh.push(role);
             }
         } else {
-            // Settings and memberships of roles that were there already are the reconciliation's business.
+            // Settings and memberships of existing roles are reconciled later.
             let subject = statement.sql.split_whitespace().nth(if statement.sql.starts_with("grant ") { 1 } else { 2 });
             let schema = statement.sql.starts_with("create schema ");
             if schema || subject.is_some_and(|subject| fresh.contains(&subject)) {
@@ -98,7 +99,7 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
     Ok(())
 }
 
-/// Does this login get in with the password we have? (A full house, 53300, is found out after the password.)
+/// Does this login accept the password we have? (53300, too many connections, is reported after the password was checked.)
 pub(crate) fn accepts(url: &str, role: &str, passwords: &Passwords, database: &str) -> bool {
     let (Ok(mut config), Some(password)) = (crate::session::config(url), passwords.get(role)) else {
         return false;
@@ -106,7 +107,7 @@ pub(crate) fn accepts(url: &str, role: &str, passwords: &Passwords, database: &s
     config.user(role).password(password).dbname(database);
     match config.connect(postgres::NoTls) {
         Ok(_) => true,
-        // Past the password: the house is full, or the database isn't for this login.
+        // The password was accepted: too many connections, or no right to connect to the database.
         Err(error) => error.code().is_some_and(|code| !code.code().starts_with("28")),
     }
 }
@@ -118,8 +119,8 @@ fn superuser_part(session: &mut Session, options: &BootstrapOptions) -> Result<V
     session.run("set client_min_messages = warning", "quiet")?;
     session.transaction(|session| {
         if !options.managed {
-            for stray in strays(session, &options.roles)? {
-                session.run(&stray, &stray)?;
+            for revoke in unwanted(session, &options.roles)? {
+                session.run(&revoke, &revoke)?;
             }
         }
         for statement in options.roles.section("superuser", &options.database) {

@@ -1,15 +1,15 @@
-//! A Postgres without asking: found where one is running, else started from the binaries at hand.
+//! A Postgres server without setup: the one that is running, else one started from the installed binaries.
 //!
 //! `DATABASE_URL` given: that one is used and nothing is started. Else a private cluster on a free port of 127.0.0.1 and a socket, its data in
 //! `$GOVRNANZA_HOME`, else `/var/lib/govrnanza` as root, else `$XDG_DATA_HOME/govrnanza`, else `~/.local/share/govrnanza`. Its folder:
 //!
 //! ```text
-//! lock            held while somebody looks, starts or stops
+//! lock            held while a process searches, starts or stops the server
 //! superuser       password of the superuser `postgres`, mode 0600
-//! postgres/data   the data folder      postgres/run   the socket      postgres/log   what the server says
+//! postgres/data   the data folder      postgres/run   the socket      postgres/log   the server's log
 //! ```
 //!
-//! A cluster whose starter was killed is found by its `postmaster.pid` and used again. A data folder is made beside its place and moved there when it is
+//! A cluster whose starter was killed is found by its `postmaster.pid` and used again. A data folder is made next to its final place and moved there when it is
 //! complete, so a half-made one is never opened, and a complete one is never overwritten.
 
 use std::fs::{self, File, OpenOptions};
@@ -17,7 +17,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::embedded::ADMINISTRATOR;
 use crate::error::{Doing, Error, Result};
+use crate::passwords::Passwords;
 use crate::session::Session;
 
 pub mod account;
@@ -25,7 +27,6 @@ pub mod binaries;
 mod folder;
 mod options;
 pub mod postmaster;
-pub mod tools;
 mod watchdog;
 
 use account::Account;
@@ -34,7 +35,7 @@ use folder::{configure, free_port, is_free, make_data_folder, socket_folder, sup
 pub use options::{ClusterOptions, Life, home};
 use postmaster::Postmaster;
 
-/// A running server, and the way to it as superuser.
+/// A running server, and its superuser's URL.
 #[derive(Debug)]
 pub struct Cluster {
     url: String,
@@ -148,7 +149,7 @@ impl Cluster {
                         watchdog: None,
                     });
                 }
-                // Somebody took the port between our look and postgres's.
+                // Another process took the port after we found it free.
                 Err(error) if attempt < 4 && error.to_string().contains("could not create any TCP/IP sockets") => {}
                 Err(error) => return Err(error),
             }
@@ -177,6 +178,19 @@ impl Cluster {
         format!("postgresql://{role}:{password}@{host}:{port}/{database}")
     }
 
+    /// URL of the administrator in a database of this server.
+    #[must_use]
+    pub fn admin_url(&self, passwords: &Passwords, database: &str) -> String {
+        self.url_of(ADMINISTRATOR, passwords.get(ADMINISTRATOR).unwrap_or_default(), database)
+    }
+
+    /// URL of the superuser in a database of this server.
+    #[must_use]
+    pub fn superuser_url(&self, database: &str) -> String {
+        let (server, _) = self.url.rsplit_once('/').unwrap_or_default();
+        format!("{server}/{database}")
+    }
+
     /// Did this value start the server (and didn't find it running)?
     #[must_use]
     pub fn started(&self) -> bool {
@@ -195,7 +209,7 @@ impl Cluster {
         self.port
     }
 
-    /// Stops the server, whoever started it; one that `DATABASE_URL` named is left alone.
+    /// Stops the server, also one that another process started; one named by `DATABASE_URL` is left running.
     pub fn stop(&mut self) -> Result<()> {
         let Some(home) = &self.home else {
             return Ok(());
@@ -237,7 +251,7 @@ impl Drop for Cluster {
             return;
         };
         if let Some(home) = &self.home {
-            // The watchdog would do it too, if nobody ended the watchdog; what fails here it tries once more.
+            // The watchdog, if it still runs, tries again what fails here.
             let _ = Postmaster::stop(&home.join("postgres/data"), self.server.take());
         }
         leash.release();

@@ -1,4 +1,4 @@
-//! A copy of a database on the same server, for what must not be tried on the real one.
+//! A copy of a database on the same server, for trials.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 
 use postgres::{Config, NoTls};
 
-use crate::cluster::tools::client_tool;
+use crate::cluster::binaries::client_tool;
+use crate::counters;
 use crate::error::{Doing, Error, Result};
-use crate::record::COUNTERS;
 use crate::session::{Session, config, identifier, uncounted};
 
-/// Copies that there are, each with the URL of its original, for whoever is interrupted. Locked while one is being made.
+/// Existing copies, each with the URL of its original, to drop them on an interrupt. Locked while one is being made.
 static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 fn there() -> MutexGuard<'static, BTreeMap<String, String>> {
     THERE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Drops every copy of this process, one that is just being made included: before it ends by a signal, which drops no values. None can be made any more.
+/// Drops every copy of this process, also one that is being made, before the process ends by a signal. No copy can be made afterwards.
 pub fn drop_all() {
     let there = there();
     for (name, original) in there.iter() {
@@ -35,12 +35,12 @@ fn drop_database(original: &str, name: &str) {
         session.run(&format!("drop database if exists {name} with (force)"), "dropping the copy")
     });
     if let Err(error) = gone {
-        eprintln!("dba: {name} is left: {error}");
+        eprintln!("dba: the copy {name} could not be dropped: {error}");
     }
 }
 
-/// Takes what the server has counted of a copy out of `pg_stat_statements`, where our sessions couldn't keep out of it and we may: nobody asks for it again,
-/// and it would push out statements of services. The functions are where the extension is, which is the original.
+/// Removes the counters of a copy from `pg_stat_statements`, where our sessions were counted and we may reset: they are of no use, and would replace
+/// statements of services. The functions are where the extension is: in the original.
 fn forget(session: &mut Session, original: &str, name: &str) {
     let counted = "select coalesce(current_setting('pg_stat_statements.track', true), 'none') <> 'none'";
     if !session.value(counted).unwrap_or(false) {
@@ -49,22 +49,22 @@ fn forget(session: &mut Session, original: &str, name: &str) {
     let Ok(mut session) = Session::connect_uncounted(original) else {
         return;
     };
-    for schema in session.texts(COUNTERS).unwrap_or_default() {
+    for schema in session.texts(counters::SCHEMA).unwrap_or_default() {
         let sql = format!("select {schema}.pg_stat_statements_reset(0, oid, 0) from pg_database where datname = $1");
-        // Not everybody may; it was worth trying.
+        // Not every role has the right; then they stay.
         let _ = session.client.execute(&sql, &[&name]);
     }
 }
 
 /// A session where databases are made and dropped from.
 fn maintenance(original: &str) -> Result<Session> {
-    Session::connect_uncounted(&beside(original, "postgres")?)
+    Session::connect_uncounted(&other_database(original, "postgres")?)
 }
 
 /// URL of another database of the same server, for the same login.
-fn beside(url: &str, database: &str) -> Result<String> {
+fn other_database(url: &str, database: &str) -> Result<String> {
     let (server, tail) =
-        url.rsplit_once('/').ok_or_else(|| Error::Usage("want a URL: postgresql://user@host/database".into()))?;
+        url.rsplit_once('/').ok_or_else(|| Error::Usage("expected a URL: postgresql://user@host/database".into()))?;
     let options = tail.find('?').map_or("", |at| &tail[at..]);
     Ok(format!("{server}/{database}{options}"))
 }
@@ -75,17 +75,17 @@ pub struct Copy {
     original: String,
     name: String,
     url: String,
-    /// In words, for people: how it was made, and what that did to others.
+    /// How it was made, in words.
     pub how: &'static str,
-    /// What making it took.
+    /// How long that took.
     pub took: Duration,
 }
 
 impl Copy {
-    /// Copies its files, which needs nobody to be connected; `purpose` becomes part of its name.
+    /// Copies its files, which is only possible while no session is connected; `purpose` becomes part of its name.
     ///
     /// # Errors
-    /// Where somebody is connected, or we may not make databases.
+    /// Where a session is connected, or we may not create databases.
     pub fn of(url: &str, purpose: &str) -> Result<Self> {
         let started = Instant::now();
         let mut copy = Self::named(url, purpose)?;
@@ -96,11 +96,11 @@ impl Copy {
         Ok(copy)
     }
 
-    /// Copies its files if nobody is connected, else what `pg_dump` reads, which takes longer and keeps a snapshot open meanwhile. Without `rows`:
-    /// structure and rights alone.
+    /// Copies its files if no session is connected, else what `pg_dump` reads, which takes longer and keeps a snapshot open meanwhile. Without `rows`:
+    /// structure and rights only.
     ///
     /// # Errors
-    /// Where neither goes.
+    /// Where neither is possible.
     pub fn of_busy(url: &str, purpose: &str, rows: bool) -> Result<Self> {
         let busy: i64 = Session::connect_uncounted(url)?.value("select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'")?;
         if busy == 0 && rows {
@@ -110,7 +110,7 @@ impl Copy {
         let mut copy = Self::named(url, purpose)?;
         let rights = database_rights(url)?;
         let how = if rows {
-            "pg_dump and pg_restore, for somebody is connected: every row read once, in one snapshot"
+            "pg_dump and pg_restore, because sessions are connected: every row read once, in one snapshot"
         } else {
             "pg_dump and pg_restore of the structure alone"
         };
@@ -134,7 +134,7 @@ impl Copy {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("dba_{purpose}_{}_{number}", std::process::id());
-        Ok(Self { original: url.to_owned(), url: beside(url, &name)?, name, how: "", took: Duration::ZERO })
+        Ok(Self { original: url.to_owned(), url: other_database(url, &name)?, name, how: "", took: Duration::ZERO })
     }
 
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {
@@ -152,7 +152,7 @@ impl Copy {
     }
 }
 
-/// Rights on the database itself, which no copy carries; `%s` for its name.
+/// Rights on the database itself, which a copy doesn't have; `%s` for its name.
 fn database_rights(url: &str) -> Result<Vec<String>> {
     Session::connect_uncounted(url)?.texts(
         "select format('grant %s on database %%s to %s', a.privilege_type, case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
@@ -162,9 +162,9 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
 
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
 fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
-    let what = "copying a database that somebody is connected to";
+    let what = "copying a database while sessions are connected";
     let [dump, restore] =
-        tools(from).map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect everybody")))?;
+        tools(from).map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect all sessions")))?;
     let mut dump = program(&dump, from)?;
     dump.args(["--format=custom", "--compress=0"]);
     if !rows {
@@ -185,7 +185,7 @@ fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
     }
     let words = String::from_utf8_lossy(&said.stderr);
     Err(Error::Unavailable(format!(
-        "pg_dump and pg_restore made no copy: {}",
+        "pg_dump and pg_restore failed: {}",
         words.lines().next().unwrap_or("pg_dump failed")
     )))
 }
@@ -225,7 +225,7 @@ fn options(config: &Config) -> String {
     let given = config.get_options().map(str::to_owned);
     let given = given.unwrap_or_else(|| std::env::var("PGOPTIONS").unwrap_or_default());
     let mut quiet = config.clone();
-    // Nobody may connect at all with an option that is refused: so it is tried.
+    // A refused option prevents the connection: so it is tried first.
     match quiet.options(&uncounted(&given)).connect(NoTls) {
         Ok(_) => uncounted(&given),
         Err(_) => given,

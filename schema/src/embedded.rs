@@ -1,7 +1,16 @@
-//! What the build script put into the binary.
+//! What is Govrnanza's own: its names, and the SQL that the build script put into the binary. All else here works on any database.
 
 #[cfg(feature = "testing")]
 use sha2::{Digest, Sha256};
+
+/// The services that own tables; each is a schema of this name.
+pub const SERVICES: &[&str] = &["account", "profile", "registry", "billing", "notification"];
+
+/// The name of the product's database.
+pub const DATABASE: &str = "govrnanza";
+
+/// The role that owns the database and runs `dba apply`.
+pub const ADMINISTRATOR: &str = "govrnanza_admin";
 
 /// One migration: both directions, as text.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +24,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// The service whose tables it makes: the word after the stamp.
+    /// The service whose tables it changes: the word after the stamp.
     #[must_use]
     pub fn service(&self) -> &'static str {
         self.name.split('_').nth(1).unwrap_or_default()

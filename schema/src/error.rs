@@ -1,6 +1,9 @@
-//! What can go wrong, sorted by what a person does about it.
+//! What can go wrong, grouped by what the user can do about it.
+
+use std::path::Path;
 
 use postgres::error::SqlState;
+use serde::de::DeserializeOwned;
 
 /// Result of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -8,13 +11,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 /// Why something was not done. `Display` is one sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The catalogue isn't as it should be, and the tool may not change that.
+    /// The database isn't as declared, or a check failed.
     #[error("{0}")]
     Finding(String),
-    /// Asked for wrongly.
+    /// Usage error or bad input.
     #[error("{0}")]
     Usage(String),
-    /// The surroundings don't allow it: no Postgres, no rights, no answer.
+    /// It could not run: no Postgres, no rights, no answer.
     #[error("{0}")]
     Unavailable(String),
     /// Postgres refused a statement.
@@ -46,7 +49,7 @@ impl Error {
         }
     }
 
-    /// Would the same attempt succeed once somebody else has finished? Lock timeouts and deadlocks, and two sessions that changed the same row of the catalogue.
+    /// Would the same attempt succeed once another session has finished? Lock timeouts, deadlocks, and concurrent changes of one row of the catalogue.
     #[must_use]
     pub fn passes(&self) -> bool {
         match self {
@@ -72,6 +75,21 @@ impl Error {
     }
 }
 
+/// Reads a file that the user named.
+pub fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))
+}
+
+/// Reads TOML; an error names the line and the key.
+pub(crate) fn from_toml<T: DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))
+}
+
+/// Reads a file of TOML that the user named.
+pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    from_toml(&read_text(path)?).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+}
+
 /// What Postgres said, in one line.
 pub(crate) fn describe(error: &postgres::Error) -> String {
     match error.as_db_error() {
@@ -83,9 +101,9 @@ pub(crate) fn describe(error: &postgres::Error) -> String {
     }
 }
 
-/// Adds what was being done to an error of Postgres.
+/// Adds to an error what was being done.
 pub(crate) trait Doing<T> {
-    /// `doing` completes "could not: …".
+    /// `doing` goes before the error: "reading rights: …".
     fn doing(self, doing: impl Into<String>) -> Result<T>;
 }
 

@@ -166,7 +166,7 @@ fn comment(out: &mut String, indent: &str, text: Option<&str>) {
 pub fn rewrite(url: &str, root: &Path, check: bool) -> Result<Vec<String>> {
     let mut session = Session::connect(url)?;
     let mut changed = Vec::new();
-    for service in crate::SERVICES {
+    for service in crate::embedded::SERVICES {
         let file = root.join("services").join(service).join("src/schema.rs");
         let wanted = schema_rs(&mut session, service)?;
         if fs::read_to_string(&file).is_ok_and(|have| have == wanted) {

@@ -1,4 +1,4 @@
-//! Foreign keys into other services' tables: declared, like views; a line deleted is a key dropped.
+//! Foreign keys into other services' tables: declared, like views; deleting a line drops the key.
 
 use crate::embedded::CROSS_KEYS;
 use crate::error::{Doing, Error, Result};
@@ -39,7 +39,7 @@ pub fn declared() -> Result<Vec<Key>> {
                 }),
                 _ => {
                     return Err(Error::Usage(format!(
-                        "cross-keys/{service}.sql, line {}: only `alter table … add constraint … foreign key …` may stand here",
+                        "cross-keys/{service}.sql, line {}: only `alter table … add constraint … foreign key …` is allowed here",
                         statement.line
                     )));
                 }
@@ -49,8 +49,8 @@ pub fn declared() -> Result<Vec<Key>> {
     Ok(keys)
 }
 
-/// Statements that lead to the declared keys (to none: `wanted` false). Each is a transaction of its own: adding takes its locks without
-/// looking at a row (`not valid`), the check of old rows comes after and blocks no one.
+/// Statements that lead to the declared keys (to none: `wanted` false). Each is a transaction of its own: adding a key takes its locks without reading
+/// rows (`not valid`); existing rows are validated afterwards, which blocks nobody.
 pub fn plan(session: &mut Session, wanted: bool) -> Result<Vec<String>> {
     let declared = if wanted { declared()? } else { Vec::new() };
     let existing = existing(session)?;
@@ -94,7 +94,7 @@ fn existing(session: &mut Session) -> Result<Vec<Existing>> {
          join pg_class f on f.oid = k.confrelid
          where k.contype = 'f' and c.relnamespace <> f.relnamespace and n.nspname = any ($1)
          order by 2, 3",
-        &[&crate::SERVICES],
+        &[&crate::embedded::SERVICES],
     );
     let rows = rows.doing("reading keys across services")?;
     let all = rows.iter().map(|row| Existing {
@@ -107,7 +107,7 @@ fn existing(session: &mut Session) -> Result<Vec<Existing>> {
     Ok(all.collect())
 }
 
-/// Postgres writes a key in its own way; spaces and case apart, ours reads the same.
+/// Postgres prints a key in its own style; without spaces and case it equals ours.
 fn plain(definition: &str) -> String {
     let mut text: String = definition.to_lowercase().chars().filter(|c| !c.is_whitespace()).collect();
     if let Some(short) = text.strip_suffix("notvalid") {

@@ -6,27 +6,29 @@
 mod after_restore;
 pub mod apply;
 pub mod attack;
+mod attributes;
 pub mod blame;
 pub mod bootstrap;
 pub mod cluster;
 pub mod copy;
+mod counters;
 pub mod coupling;
 pub mod drift;
+pub mod effective_rights;
 mod embedded;
 mod error;
 pub mod generate;
 pub mod impact;
 mod keys;
 pub mod migrate;
-mod near;
 mod passwords;
-mod powers;
-pub mod reach;
 pub mod reconcile;
 pub mod record;
 pub mod roles;
 pub mod session;
 pub mod state;
+mod suggest;
+pub mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod views;
@@ -34,12 +36,6 @@ mod views;
 pub use after_restore::{Feed, after_restore};
 pub use apply::{ApplyOptions, Report, apply};
 pub use bootstrap::bootstrap;
-pub use embedded::{CROSS_KEYS, MIGRATIONS, ROLES, Script, VIEWS};
-pub use error::{Error, Result};
+pub use embedded::{ADMINISTRATOR, CROSS_KEYS, DATABASE, MIGRATIONS, ROLES, SERVICES, Script, VIEWS};
+pub use error::{Error, Result, read_text};
 pub use passwords::Passwords;
-
-/// The services that own tables; each is a schema of this name.
-pub const SERVICES: &[&str] = &["account", "profile", "registry", "billing", "notification"];
-
-/// The name of the product's database.
-pub const DATABASE: &str = "govrnanza";

@@ -6,7 +6,7 @@ use diesel::pg::Pg;
 use diesel::{Connection as _, PgConnection};
 use diesel_migrations::MigrationHarness as _;
 
-use crate::embedded::{MIGRATIONS, Script, VIEWS};
+use crate::embedded::{ADMINISTRATOR, Script, VIEWS};
 use crate::error::{Error, Result};
 use crate::session::{Session, identifier};
 use crate::state::{State, statements};
@@ -18,7 +18,7 @@ struct Owned<'a> {
     around: Option<&'a Around>,
 }
 
-/// Views of a service that stand on what a migration alters: dropped before it, made again after it, with their rights.
+/// Views of a service that depend on what a migration alters: dropped before it, created again after it, with their rights.
 struct Around {
     before: String,
     after: String,
@@ -94,17 +94,17 @@ impl Migrator {
         Ok(Self { conn })
     }
 
-    /// Those not yet run, oldest first.
+    /// Migrations that were not yet run, oldest first.
     pub fn pending(&mut self, scripts: &'static [Script]) -> Result<Vec<&'static Script>> {
         let ran = self.conn.applied_migrations().map_err(|error| failed("history", error.as_ref()))?;
         let ran: Vec<String> = ran.iter().map(ToString::to_string).collect();
         Ok(scripts.iter().filter(|script| !ran.contains(&script.version())).collect())
     }
 
-    /// Runs one. Where a view stands on what it alters, the service's views are taken away and made again in the same transaction.
+    /// Runs one. Where a view depends on what it alters, the service's views are dropped and created again in the same transaction.
     pub fn run(&mut self, script: &Script, session: &mut Session, managed: &[String]) -> Result<()> {
         match self.forward(script, None) {
-            Err(Error::Migration { message, .. }) if stands_on(&message) => {
+            Err(Error::Migration { message, .. }) if in_the_way(&message) => {
                 let around = around(script.service(), session, managed)?;
                 self.forward(script, Some(&around))
             }
@@ -124,28 +124,22 @@ impl Migrator {
     }
 }
 
-/// Every migration there is.
-#[must_use]
-pub fn scripts() -> &'static [Script] {
-    MIGRATIONS
-}
-
 fn failed(name: &str, error: &(dyn std::error::Error + Send + Sync)) -> Error {
     Error::Migration { name: name.to_owned(), message: error.to_string() }
 }
 
-fn stands_on(message: &str) -> bool {
+fn in_the_way(message: &str) -> bool {
     message.contains("used by a view or rule") || message.contains("because other objects depend on it")
 }
 
-/// Taking away all views of a service is simpler than finding out which ones are in the way, and just as unseen.
+/// Dropping all views of a service is simpler than finding those in the way, and other sessions don't see it either.
 fn around(service: &str, session: &mut Session, managed: &[String]) -> Result<Around> {
     let publisher = identifier(&format!("{service}_publisher"));
     let views = session.texts(&format!(
         "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
          where c.relkind = 'v' and c.relowner = to_regrole('{publisher}')"
     ))?;
-    let state = State::read(session, managed, "govrnanza_admin")?;
+    let state = State::read(session, managed, ADMINISTRATOR)?;
     let rights = state.given().filter(|right| views.contains(&right.object));
     let declared = VIEWS.iter().find(|(name, _)| *name == service).map(|(_, sql)| *sql).unwrap_or_default();
     let before = format!("set local role {publisher}; drop view {}; reset role;", views.join(", "));

@@ -54,13 +54,13 @@ impl Passwords {
         self.0.get(role).map(String::as_str)
     }
 
-    /// What `alter role … password` takes instead of the password itself, which then stands in no log of the server.
+    /// What `alter role … password` takes instead of the password itself, which then is in no log of the server.
     pub(crate) fn verifier(&self, role: &str) -> Option<String> {
         self.get(role).map(|password| postgres_protocol::password::scram_sha_256(password.as_bytes()))
     }
 }
 
-/// A new password: 32 letters and digits, so that it stands in a URL as it is.
+/// A new password: 32 letters and digits, which need no escaping in a URL.
 #[must_use]
 pub fn generate() -> String {
     rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect()

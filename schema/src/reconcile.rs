@@ -1,9 +1,9 @@
 //! Makes the catalogue equal to `db-roles.sql`, with the fewest grants and revokes, in one transaction.
 //!
-//! The file isn't parsed for what it means: Postgres says. Behind a savepoint everything the file could give is taken away, the file is run as
-//! it stands, and what results is read: *desired*. After the rollback to the savepoint the same reading gives *actual*. Only the difference is
-//! executed, grants before revokes, and read once more before the commit. What a savepoint hid nobody else saw, so no one is ever without a
-//! right that it keeps.
+//! The meaning of the file is not parsed: Postgres interprets it. Behind a savepoint everything that the file could give is revoked, the file is run
+//! as it is, and the result is read: the *desired* state. After the rollback to the savepoint the same query reads the *actual* state. Only the difference
+//! is executed, grants before revokes, and checked once more before the commit. Other sessions never see the steps in between, so no role is ever
+//! without a right that it keeps.
 
 use crate::error::{Error, Result};
 use crate::roles::RolesFile;
@@ -13,18 +13,18 @@ use crate::state::{Right, State, grantee, statements};
 /// Settings whose value is a list of quoted names.
 const LISTS: &[&str] = &["search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"];
 
-/// How to make it so.
+/// What to reconcile.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// Sections whose rights are looked at.
+    /// Sections of the file.
     pub sections: &'a [&'a str],
-    /// Also take away what the file doesn't give? Not before all sections can be run.
+    /// Also revoke what the file doesn't give? Only when all sections can be run.
     pub revoke: bool,
     /// Are connection limits wanted? Test clusters have none: they count over all databases.
     pub connection_limits: bool,
 }
 
-/// Makes it so. Returns what was executed; empty: it was so already.
+/// Makes the catalogue equal to the file. Returns what was executed; empty: nothing differed.
 pub fn reconcile(
     session: &mut Session,
     file: &RolesFile,
@@ -35,7 +35,7 @@ pub fn reconcile(
     session.transaction(|session| {
         let desired = desired(session, file, &managed, administrator, scope)?;
         let mut done = Vec::new();
-        // A revoke on a table takes the columns' rights with it: whatever that cost is given back in the next round, still unseen by anybody.
+        // A revoke on a table revokes the columns' rights, too: the next round grants them again, before anybody sees it.
         for _ in 0..3 {
             let actual = State::read(session, &managed, administrator)?;
             let steps = difference(&desired, &actual, scope.revoke);
@@ -49,14 +49,11 @@ pub fn reconcile(
         }
         let actual = State::read(session, &managed, administrator)?;
         let left = difference(&desired, &actual, scope.revoke);
-        Err(Error::Finding(format!(
-            "db-roles.sql can't be reached by its administrator; still missing: {}",
-            left.join(" ")
-        )))
+        Err(Error::Finding(format!("the administrator can't apply db-roles.sql; still missing: {}", left.join(" "))))
     })
 }
 
-/// What the catalogue would hold if the file were all there is.
+/// The desired state: what the catalogue would hold if the file were all that was ever run.
 pub fn desired(
     session: &mut Session,
     file: &RolesFile,
@@ -64,39 +61,29 @@ pub fn desired(
     administrator: &str,
     scope: Scope<'_>,
 ) -> Result<State> {
-    session.run("savepoint desired", "savepoint")?;
-    let wanted = wanted(session, file, managed, administrator, scope);
-    if wanted.is_ok() {
-        session.run("rollback to savepoint desired; release savepoint desired", "rollback to savepoint")?;
-    }
-    wanted
-}
-
-fn wanted(
-    session: &mut Session,
-    file: &RolesFile,
-    managed: &[String],
-    administrator: &str,
-    scope: Scope<'_>,
-) -> Result<State> {
-    let database: String = session.value("select current_database()::text")?;
-    let before = State::read(session, managed, administrator)?;
-    // Behind the savepoint only: taking everything needs no order and no economy.
-    session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
-    for section in scope.sections {
-        for statement in file.section(section, &database) {
-            session.run(&statement.altering(), &format!("db-roles.sql, line {}", statement.line))?;
+    session.discarding(|session| {
+        let database: String = session.value("select current_database()::text")?;
+        let before = State::read(session, managed, administrator)?;
+        // Revoking everything needs no order and no economy: no other session sees it.
+        session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
+        for section in scope.sections {
+            for statement in file.section(section, &database) {
+                session.run(&statement.altering(), &format!("db-roles.sql, line {}", statement.line))?;
+            }
         }
-    }
-    if !scope.connection_limits {
-        let all: Vec<_> =
-            managed.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect();
-        session.run(&all.concat(), "lifting connection limits")?;
-    }
-    State::read(session, managed, administrator)
+        if !scope.connection_limits {
+            session.run(&no_connection_limits(managed), "lifting connection limits")?;
+        }
+        State::read(session, managed, administrator)
+    })
 }
 
-/// Takes every right and every setting from everyone, and gives owners theirs.
+/// Test clusters have none: they count over all databases.
+pub(crate) fn no_connection_limits(roles: &[String]) -> String {
+    roles.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect()
+}
+
+/// Revokes every right, resets every setting, and gives owners theirs.
 pub(crate) fn take_all(state: &State) -> String {
     let mut sql = String::new();
     let owns = state.rights.iter().filter(|right| right.kind != "default" && right.column.is_empty());
@@ -124,7 +111,7 @@ pub(crate) fn take_all(state: &State) -> String {
     sql
 }
 
-/// Default privileges as a role has them that never changed any: everything to itself, and to PUBLIC what Postgres gives.
+/// Postgres's own default privileges: everything to the owner, and what PUBLIC gets.
 fn defaults(state: &State) -> String {
     let mut owners: Vec<_> =
         state.rights.iter().filter(|right| right.kind == "default").map(|right| &right.owner).collect();

@@ -1,14 +1,15 @@
-//! Statements recorded while something ran: what `pg_stat_statements` counts after it, less what it counted before. Nothing is reset.
+//! Statements recorded while a command ran: the counters of `pg_stat_statements` after it minus those before. Nothing is reset.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use postgres::{Client, NoTls};
+use postgres::NoTls;
 use serde::{Deserialize, Serialize};
 
+use crate::counters;
 use crate::error::{Doing, Error, Result};
 use crate::impact::Statement;
-use crate::session::config;
+use crate::session::{config, value};
 
 /// What was recorded; as JSON the file that `dba record` writes and `dba impact --statements` reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,9 +17,9 @@ use crate::session::config;
 pub struct Recording {
     /// Of this form: 1.
     pub version: u32,
-    /// What was run meanwhile: words of a command line.
+    /// The command: words of a command line.
     pub command: Vec<String>,
-    /// Statements thrown out meanwhile because there were too many: some may be missing if this isn't 0.
+    /// How often `pg_stat_statements` removed statements meanwhile because it was full: if not 0, some may be missing.
     pub evictions: i64,
     /// Statements, by role.
     pub statements: Vec<Statement>,
@@ -30,7 +31,8 @@ impl Recording {
     /// # Errors
     /// [`Error::Usage`] where it isn't one.
     pub fn load(path: &Path) -> Result<Self> {
-        let refuse = |what: String| Error::Usage(format!("{} is no recording: {what}", path.display()));
+        let refuse =
+            |what: String| Error::Usage(format!("{} is not a recording of dba record: {what}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let read: Self = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         match read.version {
@@ -40,14 +42,11 @@ impl Recording {
     }
 }
 
-/// A look at the counters.
+/// The counters at one moment.
 pub struct Counted {
     calls: BTreeMap<(String, String), i64>,
     evictions: i64,
 }
-
-/// The schema that the extension is in.
-pub(crate) const COUNTERS: &str = "select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'";
 
 impl Counted {
     /// Reads them: of the database of `url`, or of all. Statements of superusers are left out. Where the extension isn't in the database, it is made in a
@@ -58,41 +57,20 @@ impl Counted {
     pub fn read(url: &str, every_database: bool) -> Result<Self> {
         let mut client = config(url)?.connect(NoTls).doing("connecting to read pg_stat_statements")?;
         client.batch_execute("begin").doing("reading pg_stat_statements")?;
-        let schema = match client.query_opt(COUNTERS, &[]).doing("looking for pg_stat_statements")? {
+        let schema = match client.query_opt(counters::SCHEMA, &[]).doing("looking for pg_stat_statements")? {
             Some(row) => row.get(0),
             None => {
                 let make = "create schema dba_record; create extension pg_stat_statements schema dba_record";
                 client
                     .batch_execute(make)
-                    .doing("this database has no pg_stat_statements, and it can't be made for a moment")?;
+                    .doing("this database has no pg_stat_statements, and it can't be created temporarily")?;
                 "dba_record".to_owned()
             }
         };
-        let counted = Self::of(&mut client, &schema, every_database)?;
+        let calls = counters::read(&mut client, &schema, every_database)?;
+        let evictions = value(&mut client, &format!("select dealloc from {schema}.pg_stat_statements_info"))?;
         client.batch_execute("rollback").doing("reading pg_stat_statements")?;
-        Ok(counted)
-    }
-
-    fn of(client: &mut Client, schema: &str, every_database: bool) -> Result<Self> {
-        let doing = "reading pg_stat_statements";
-        let sql = format!(
-            "select r.rolname::text, s.query, sum(s.calls)::bigint, (select dealloc from {schema}.pg_stat_statements_info)
-             from {schema}.pg_stat_statements s join pg_roles r on r.oid = s.userid
-             where not r.rolsuper and s.query is not null and ($1 or s.dbid = (select oid from pg_database where datname = current_database()))
-             group by 1, 2"
-        );
-        let mut counted = Self { calls: BTreeMap::new(), evictions: 0 };
-        for row in client.query(&sql, &[&every_database]).doing(doing)? {
-            let (role, sql): (String, String) = (row.get(0), row.get(1));
-            if sql == "<insufficient privilege>" {
-                return Err(Error::Unavailable(format!(
-                    "the statements of {role} are hidden from this role: connect as a member of pg_read_all_stats, or as superuser"
-                )));
-            }
-            counted.calls.insert((role, sql), row.get(2));
-            counted.evictions = row.get(3);
-        }
-        Ok(counted)
+        Ok(Self { calls: calls.into_iter().map(|one| ((one.role, one.sql), one.calls)).collect(), evictions })
     }
 
     /// What was run from `self` to `after`, by roles and texts.
@@ -100,7 +78,7 @@ impl Counted {
     pub fn until(&self, after: &Self, command: &[String]) -> Recording {
         let more = |key: &(String, String), calls: i64| {
             let before = self.calls.get(key).copied().unwrap_or(0);
-            // Somebody reset the counters meanwhile: what is there now came since.
+            // The counters were reset meanwhile: all of this was counted since then.
             u64::try_from(if calls < before { calls } else { calls - before }).unwrap_or(0)
         };
         let statements = after.calls.iter().filter_map(|(key, calls)| {

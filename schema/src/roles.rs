@@ -1,9 +1,9 @@
-//! `db-roles.sql`, read no further than it must be: sections, statements, and which roles it makes. What a statement *means* is left to Postgres.
+//! `db-roles.sql`, parsed as little as possible: sections, statements, and which roles it creates. What a statement *means* is left to Postgres.
 
 use std::path::Path;
 
-use crate::ROLES;
-use crate::error::{Error, Result};
+use crate::embedded::{DATABASE, ROLES};
+use crate::error::{Error, Result, read_text};
 use crate::session::identifier;
 
 /// Everyone who can log in.
@@ -49,7 +49,7 @@ impl Statement {
         }
     }
 
-    /// Does it speak of the database as such, whose rights a clone doesn't carry?
+    /// Is it about rights on the database itself, which a clone doesn't have?
     #[must_use]
     pub fn of_database(&self, database: &str) -> bool {
         self.sql.contains(&format!(" on database {} ", identifier(database)))
@@ -80,13 +80,12 @@ impl RolesFile {
     /// # Errors
     /// [`Error::Usage`] where it can't be read, or makes no role: then there is nothing to compare.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
+        let text = read_text(path)?;
         let sections = text.lines().any(|line| line.starts_with("-- == "));
         let file = Self::new(if sections { text } else { format!("-- == roles ==\n{text}") });
         if file.managed().is_empty() && file.administrator().is_empty() {
             return Err(Error::Usage(format!(
-                "{} makes no role: want `create role …`, in small letters, under no section or under `-- == roles ==`",
+                "{} creates no role: expected `create role …`, in lower case, without sections or in section `-- == roles ==`",
                 path.display()
             )));
         }
@@ -99,7 +98,7 @@ impl RolesFile {
         &self.text
     }
 
-    /// Statements of the named section, in order, speaking of `database` instead of `govrnanza`.
+    /// Statements of the named section, in order, with `database` instead of `govrnanza`.
     #[must_use]
     pub fn section(&self, name: &str, database: &str) -> Vec<Statement> {
         let header = format!("-- == {name} ==");
@@ -121,7 +120,7 @@ impl RolesFile {
             }
         }
         let mut found = statements(&inside, first.unwrap_or_default() + 1);
-        if database != crate::DATABASE {
+        if database != DATABASE {
             for statement in &mut found {
                 let there = format!(" on database {} ", identifier(database));
                 statement.sql = statement.sql.replace(" on database govrnanza ", &there);
@@ -136,10 +135,10 @@ impl RolesFile {
         ["roles", "foundation", "services"].iter().flat_map(|name| self.section(name, database)).collect()
     }
 
-    /// Who runs `dba apply`; empty where the file names nobody.
+    /// The role that runs `dba apply`; empty where the file names none.
     #[must_use]
     pub fn administrator(&self) -> String {
-        let section = self.section("administrator", crate::DATABASE);
+        let section = self.section("administrator", DATABASE);
         let first = section.iter().find_map(Statement::creates_role);
         first.unwrap_or_default().to_owned()
     }
@@ -147,12 +146,12 @@ impl RolesFile {
     /// Roles that `dba apply` manages: those the file makes, the administrator itself apart.
     #[must_use]
     pub fn managed(&self) -> Vec<String> {
-        let section = self.section("roles", crate::DATABASE);
+        let section = self.section("roles", DATABASE);
         section.iter().filter_map(|statement| statement.creates_role().map(str::to_owned)).collect()
     }
 }
 
-/// Cuts SQL at its semicolons, leaving comments out. Knows comments (nested ones, too), quotes and dollar quotes, nothing else.
+/// Splits SQL at its semicolons, without comments. Knows comments (nested ones, too), quotes and dollar quotes, nothing else.
 #[must_use]
 pub fn statements(sql: &str, first_line: usize) -> Vec<Statement> {
     let mut found: Vec<Statement> = Vec::new();

@@ -1,16 +1,19 @@
-//! A connection that takes warnings seriously.
+//! A connection that treats warnings as errors.
 
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::error::DbError;
 use postgres::{Client, Config, NoTls};
 
 use crate::error::{Doing, Error, Result};
 
-/// Postgres answers a GRANT that does nothing with a warning alone (01007, 01006): read here as an error, for a right that was believed to be
-/// given, or taken, is worse than a failure.
+/// One `dba apply` at a time in a database.
+const APPLY_LOCK: i64 = 0x676f_7672_0002;
+
+/// Postgres answers a GRANT that has no effect with a warning only (01007, 01006). Here it is an error: a right that is wrongly believed to be
+/// granted or revoked is worse than a failure.
 pub struct Session {
     /// The connection.
     pub client: Client,
@@ -58,7 +61,7 @@ impl Session {
         match warnings.first() {
             None => Ok(()),
             Some(warning) => Err(Error::Finding(format!(
-                "{doing}: Postgres only warned, \"{}\" [{}], which means that nothing was done",
+                "{doing}: Postgres only warned, \"{}\" [{}], which means that it had no effect",
                 warning.message(),
                 warning.code().code()
             ))),
@@ -74,15 +77,69 @@ impl Session {
                 Ok(value)
             }
             Err(error) => {
-                // The first error is the one to tell; a failed rollback ends with the connection.
-                let _ = self.client.batch_execute("rollback");
-                self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.roll_back();
                 Err(error)
             }
         }
     }
 
-    /// Ends a transaction that failed, if there is one. The first error is the one to tell: a failed rollback ends with the connection.
+    /// Runs `work` behind a savepoint and rolls back to it: no other session sees what `work` changed. Only within a transaction; an error of
+    /// `work` leaves that transaction aborted.
+    pub fn discarding<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.run("savepoint discarding", "savepoint")?;
+        let value = work(self)?;
+        self.run("rollback to savepoint discarding; release savepoint discarding", "rollback to savepoint")?;
+        Ok(value)
+    }
+
+    /// Runs `work` again when it failed only because of another session (lock timeout, deadlock): at most `tries` times.
+    pub fn patiently<T>(&mut self, tries: u32, mut work: impl FnMut(&mut Self) -> Result<T>) -> Result<T> {
+        let mut tried = 0;
+        loop {
+            let error = match work(self) {
+                Err(error) if error.passes() => error,
+                done => return done,
+            };
+            // A statement that fails outside `transaction` leaves the session within one.
+            self.roll_back();
+            tried += 1;
+            if tried >= tries {
+                let blockers = self.blockers().unwrap_or_default();
+                return Err(Error::Unavailable(format!(
+                    "gave up after {tried} tries, because other sessions hold the locks that it needs ({blockers}): {error}"
+                )));
+            }
+            // Time for those who wait, growing: 50, 100, … 1000 ms.
+            std::thread::sleep(Duration::from_millis(u64::from(tried.min(20)) * 50));
+        }
+    }
+
+    /// Waits until no other `dba apply` runs in this database. Asks again and again, because a session that waits in the server would hold a
+    /// snapshot meanwhile. Held until the connection ends.
+    pub fn exclusive(&mut self) -> Result<()> {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while Instant::now() < deadline {
+            if self.value::<bool>(&format!("select pg_try_advisory_lock({APPLY_LOCK})"))? {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Err(Error::Unavailable(
+            "another apply has been running in this database for two minutes: wait for it, then try again".to_owned(),
+        ))
+    }
+
+    /// Sessions that hold locks on relations of this database.
+    fn blockers(&mut self) -> Result<String> {
+        let found = self.texts(
+            "select distinct format('pid %s, %s', a.pid, coalesce(a.usename, 'a background process')) from pg_locks l join pg_stat_activity a using (pid)
+             where l.granted and l.locktype = 'relation' and l.relation >= 16384 and l.pid <> pg_backend_pid()
+                 and l.database = (select oid from pg_database where datname = current_database())",
+        )?;
+        Ok(if found.is_empty() { "they have ended meanwhile".to_owned() } else { found.join("; ") })
+    }
+
+    /// Ends a transaction that failed, if there is one. The first error is the one to report: a failed rollback ends with the connection.
     pub fn roll_back(&mut self) {
         let _ = self.client.batch_execute("rollback");
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -90,7 +147,12 @@ impl Session {
 
     /// One value of one row.
     pub fn value<T: for<'a> postgres::types::FromSql<'a>>(&mut self, sql: &str) -> Result<T> {
-        self.client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
+        value(&mut self.client, sql)
+    }
+
+    /// Is the role of this session a superuser?
+    pub fn is_superuser(&mut self) -> Result<bool> {
+        self.value("select rolsuper from pg_roles where rolname = current_user")
     }
 
     /// First column, as text, of every row.
@@ -100,12 +162,17 @@ impl Session {
     }
 }
 
-/// Reads a libpq URL.
-pub fn config(url: &str) -> Result<Config> {
-    Config::from_str(url).map_err(|error| Error::Usage(format!("this is no database URL: {error}")))
+/// One value of one row.
+pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> Result<T> {
+    client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
 }
 
-/// Option of a session that `pg_stat_statements` counts nothing of.
+/// Reads a libpq URL.
+pub fn config(url: &str) -> Result<Config> {
+    Config::from_str(url).map_err(|error| Error::Usage(format!("not a database URL: {error}")))
+}
+
+/// Option of a session that `pg_stat_statements` doesn't count.
 const UNCOUNTED: &str = "-c pg_stat_statements.track=none";
 
 /// These options of a session, and that it isn't counted.
@@ -114,8 +181,8 @@ pub fn uncounted(options: &str) -> String {
     format!("{options} {UNCOUNTED}").trim_start().to_owned()
 }
 
-/// Connects so that `pg_stat_statements` counts nothing of the session: it holds so many statements and no more, and ours would push out those of services.
-/// Superusers may say so, and whom they let; anybody else, and who comes through a pooler that takes no options, is counted as ever.
+/// Connects so that `pg_stat_statements` counts nothing of the session: its room is limited, and our statements would replace those of services.
+/// Only superusers, and roles that they allow, can set this. Other roles, and connections through a pooler that refuses options, are counted.
 pub fn connect_uncounted(config: &Config) -> std::result::Result<Client, postgres::Error> {
     let mut quiet = config.clone();
     quiet.options(&uncounted(config.get_options().unwrap_or_default()));
@@ -139,6 +206,11 @@ pub fn identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
+}
+
+/// Literals, quoted, for `in (…)`.
+pub fn literals<T: AsRef<str>>(texts: &[T]) -> String {
+    texts.iter().map(|text| literal(text.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// A literal, quoted.

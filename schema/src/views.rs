@@ -1,4 +1,4 @@
-//! What each service publishes: declared, made by its publisher, replaced only where it differs (replacing locks out every reader).
+//! Published views: declared, created by their publisher, replaced only where they differ (replacing blocks every reader).
 
 use crate::embedded::VIEWS;
 use crate::error::{Doing, Result};
@@ -18,14 +18,15 @@ pub fn publish(session: &mut Session) -> Result<Vec<String>> {
 }
 
 fn publish_one(session: &mut Session, publisher: &str, sql: &str) -> Result<Vec<String>> {
-    // Postgres says what the declaration comes to: it is made in a schema that nobody will ever see.
-    session.run(
-        &format!("savepoint declared; create schema scratch; grant create, usage on schema scratch to {publisher}; set local role {publisher};"),
-        "making room to compare views",
-    )?;
-    session.run(&sql.replace("view published.", "view scratch."), "reading the declared views")?;
-    let declared = shapes(session, "scratch", publisher)?;
-    session.run("rollback to savepoint declared; release savepoint declared;", "rollback to savepoint")?;
+    // Postgres normalises the declaration: it is created in a schema that no other session sees.
+    let declared = session.discarding(|session| {
+        session.run(
+            &format!("create schema scratch; grant create, usage on schema scratch to {publisher}; set local role {publisher};"),
+            "making room to compare views",
+        )?;
+        session.run(&sql.replace("view published.", "view scratch."), "reading the declared views")?;
+        shapes(session, "scratch", publisher)
+    })?;
     let existing = shapes(session, "published", publisher)?;
     if declared == existing {
         return Ok(Vec::new());

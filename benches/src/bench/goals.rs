@@ -48,7 +48,7 @@ const ALONE: &str = "registry, no batching";
 /// The goals of all benches whose outcomes are in this folder.
 #[must_use]
 pub fn lines(folder: &Path) -> Vec<Line> {
-    let of = |name: &str| attachments::read::<Value>(folder, &format!("{name}.json"));
+    let of = |name: &str| attachments::read::<Value, Value>(folder, &format!("{name}.json")).map(|kept| kept.outcome);
     let mut all = Vec::new();
     all.extend(of("read").iter().flat_map(read));
     all.extend(of("rivals").iter().flat_map(rivals));

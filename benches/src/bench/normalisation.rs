@@ -12,17 +12,15 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::data::{Size, connect, failed};
 use crate::experiments::paired::{self, Arm, Comparison, Plan};
+use crate::measure::plan::begin;
+use crate::result::{Measured, Table};
 use crate::system::Deployment;
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
-    /// RFC 3339.
-    pub at: String,
-    /// PostgreSQL's version.
-    pub server: String,
-    /// Local tables first: the price is views ÷ tables.
+    /// Local tables first: the tax is views ÷ tables.
     pub comparison: Comparison,
 }
 
@@ -61,8 +59,9 @@ fn stand(url: &str, tables: bool) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When something can't be started or the copies can't be made.
-pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
+pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
     let deployment = Deployment::filled(Size::SMALL, plan.seed, optimised, stop)?;
+    let head = begin(&deployment, plan)?;
     let url = deployment.database_url()?.to_owned();
     let mut client = connect(&url)?;
     for statement in COPY.split(';') {
@@ -76,20 +75,11 @@ pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcom
     let arm = |name, prepare| Arm { name, site: &deployment, prepare };
     let comparison = paired::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
     stand(&url, false)?;
-    Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        server: deployment.postgres_info()?.version,
-        comparison,
-    })
+    Ok(head.with(Outcome { comparison }))
 }
 
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "The read of one API with others' data as local tables, compared with the views (PostgreSQL {}).",
-            self.server
-        )?;
-        write!(f, "{}", self.comparison)
+impl crate::result::Outcome<Plan> for Outcome {
+    fn tables(&self, plan: &Plan) -> Vec<Table> {
+        vec![self.comparison.table(plan)]
     }
 }

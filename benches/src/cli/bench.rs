@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::experiment::interruptible;
+use super::common::interruptible;
 use crate::Failure;
 use crate::bench::{hot, month_end, normalisation, notify};
 use crate::result::attachments;

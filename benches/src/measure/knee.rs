@@ -85,7 +85,7 @@ impl fmt::Display for Knee {
     }
 }
 
-/// Raises the rate of each of these services (none: of all), nobody else at work, until its p95 is twice the first step's or
+/// Raises the rate of each of these services (none: of all), with no other load, until its p95 is twice the first step's or
 /// less than 99 % is answered well.
 pub fn knee(
     options: &Options,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::data::Size;
 use crate::design::{Cell, Preset};
 use crate::load::schedule::{MATRIX, Workload, Zipf};
-use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
+use crate::result::{Measured, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
 use crate::system::{BATCH_MAX, Deployment, Site};
 use crate::{Failure, observe};
 
@@ -104,6 +104,14 @@ pub(crate) fn blank(
         selftest_at: None,
         freshness: None,
     })
+}
+
+/// The head of an outcome that is measured from now on, at this system, by these options.
+///
+/// # Errors
+/// When the server can't be asked.
+pub fn begin<P>(deployment: &Deployment, plan: P) -> Result<Measured<(), P>, Failure> {
+    Ok(Measured::begin(observe::machine(), Some(deployment.postgres_info()?), plan))
 }
 
 /// The skew of a data set's organisations.

@@ -11,7 +11,6 @@ mod states;
 
 pub use activity::StateLoop;
 pub use cpu::{CpuClock, Machine, machine};
-pub use meter::DRIVER;
 pub use statements::{Statements, statements_schema};
 
 use std::collections::BTreeMap;

@@ -108,7 +108,7 @@ impl Repeatable {
 /// Both estimates of every ordered pair's median.
 fn pairs(first: &Matrix, second: &Matrix) -> Vec<(Estimate, Estimate)> {
     let same = |one: &Entry, other: &Entry| {
-        one.victim == other.victim && one.aggressor == other.aggressor && one.metric == other.metric
+        one.service == other.service && one.while_running == other.while_running && one.metric == other.metric
     };
     let of = first.entries.iter().filter(|entry| entry.metric == Metric::P50);
     of.filter_map(|entry| {

@@ -10,14 +10,12 @@ use behaviour::table::operations;
 use lab::system::gateway;
 use lab::system::gateway::{Gateway, Limit};
 use lab::system::{Deployment, Options};
+use schema::testing::needs;
 
 use crate::support::{suites, urls, world};
 
 fn up() -> Option<Deployment> {
-    if gateway::program().is_none() {
-        println!("skipped: nginx isn't installed (apt-get install nginx-light)");
-        return None;
-    }
+    needs(gateway::program().ok_or("nginx isn't installed"))?;
     let options = Options { ephemeral: true, gateway: true, instances: 2, ..Options::default() };
     Some(Deployment::start(&options, |_| {}).unwrap())
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use behaviour::json;
 use lab::system::{Deployment, Options};
+use schema::testing::needs;
 use url::Url;
 
 use crate::sql;
@@ -110,10 +111,7 @@ fn urls(up: &Deployment, name: &'static str) -> [Url; 2] {
 
 #[test]
 fn the_suites_pass_with_a_pooler_between() {
-    let Some((program, version)) = program() else {
-        println!("skipped: PgBouncer isn't installed (apt-get install pgbouncer)");
-        return;
-    };
+    let Some((program, version)) = needs(program().ok_or("PgBouncer isn't installed")) else { return };
     let transactions = version >= (1, 21);
     let mode = if transactions { "transaction" } else { "session" };
     println!("PgBouncer {version:?} in {mode} mode");

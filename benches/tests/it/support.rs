@@ -134,10 +134,10 @@ pub fn urls(target: &Place) -> Urls {
     }
 }
 
-/// Waits until `condition` holds; panics with `what` after half a minute.
+/// Waits until `condition` holds; panics with `what` after two minutes: on a busy machine all takes longer.
 #[track_caller]
 pub fn until(what: &str, condition: impl FnMut() -> bool) -> Duration {
-    until_within(what, Duration::from_secs(30), condition)
+    until_within(what, Duration::from_secs(120), condition)
 }
 
 /// The same with another patience.

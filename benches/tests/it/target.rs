@@ -60,10 +60,7 @@ fn a_black_box_needs_base_urls_alone() {
     assert_eq!(result.counted().count(), 12);
     for cell in &result.cells {
         assert!(cell.roles.is_empty(), "a black box tells of no roles");
-        for of in &cell.services {
-            assert!(of.offered > 0);
-            assert_eq!(of.good().unwrap(), of.offered, "{cell:?}");
-        }
+        crate::measure::all_are_accounted_for(cell);
     }
     assert_eq!(result.correctness.len(), 3);
     assert!(result.correctness.values().all(|count| *count == 0), "{:?}", result.correctness);
@@ -132,7 +129,7 @@ fn what_a_target_lacks_is_said_first() {
     assert!(used("people") + used("profile") > 0.0, "its process tells what it used");
 }
 
-/// The rival keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
+/// The composed read keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
 #[test]
 fn the_composed_read_stands_beside_ours_as_anybodys() {
     // First the one, then the other: two that start at once may be given the same free ports.
@@ -159,7 +156,7 @@ fn the_composed_read_stands_beside_ours_as_anybodys() {
     }
     // Three replicates carry no number, but there is a line for each: the same was asked of both.
     let alone = |line: &&Line| line.service == "registry" && line.what == What::Alone;
-    assert!(found.besides[0].lines.iter().any(|line| alone(&line)), "{found:?}");
+    assert!(found.others[0].lines.iter().any(|line| alone(&line)), "{found:?}");
     assert!(options.folder.join("three-calls/result.json").is_file());
 }
 
@@ -211,7 +208,7 @@ fn a_stopped_profile_costs_nobody_else_an_answer() {
         optimised: false,
     };
     let matrix = failure::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
-    let row = &matrix.rows[0];
+    let row = &matrix.outcome.rows[0];
     assert_eq!(row.services.len(), 5);
     for (name, of) in &row.services {
         assert!(of.all > 0, "{name}");

@@ -1,7 +1,7 @@
-//! A hole for each way that is closed: planted, it must turn the same attack red, or the attack proves nothing.
+//! A hole for each attack: when it is planted, the attack must find it; otherwise the attack proves nothing.
 
-/// Attack, and what opens its way for `{login}`; with a mark of tables or views, for each. Only what nobody has in the normal state, for it is taken
-/// away again by turning each `grant … to` into `revoke … from`.
+/// Attack, and the statements that let it succeed for `{login}`; with a mark of tables or views, for each of them. Only what no role has in the normal
+/// state, because each `grant … to` is undone as `revoke … from`.
 pub const HOLES: &[(&str, &str)] = &[
     ("read a foreign table", "grant usage on schema {place} to {login}; grant select on {table} to {login}"),
     ("write a foreign table", "grant usage on schema {place} to {login}; grant insert on {table} to {login}"),
@@ -91,7 +91,7 @@ pub const HOLES: &[(&str, &str)] = &[
     ("a schema", "grant create on database {database} to {login}"),
 ];
 
-/// Closed by a setting of the server (`max_prepared_transactions = 0`), which nobody can plant without a restart.
+/// Prevented by a setting of the server (`max_prepared_transactions = 0`), so a hole can't be planted without a restart.
 pub const NO_HOLE: &[&str] = &["prepared transaction"];
 
 /// The statements that close a hole again.

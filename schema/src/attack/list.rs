@@ -1,22 +1,22 @@
-//! The ways, as data. Numbers are those of the list in `docs/DBA.md`.
+//! The attacks, as data. Numbers are those of the list in `docs/DBA.md`.
 
-/// One way to try. Marks stand for what the catalogue and the roles file say, and each statement is tried for each of them:
-/// `{table}` (with `{column}`) somebody else's table, `{view}` a view that is shown, `{hidden}` one not given to this login, `{own}` a table it
+/// One attack. A mark stands for objects from the catalogue and the roles file, and the statement is tried for each of them:
+/// `{table}` (with `{column}`) a table of another service, `{view}` a published view, `{hidden}` one not granted to this login, `{own}` a table it
 /// works on, `{sequence}`, `{schema}`, `{role}` each other role. `{self}`, `{database}`, `{statistics}` (where pg_stat_statements is) and
 /// `{target}` (another login's process) stand for one thing.
 #[derive(Debug, Clone, Copy)]
 pub struct Attack {
-    /// In the list of ways.
+    /// In the list of attacks.
     pub number: &'static str,
     /// Unique.
     pub name: &'static str,
     /// What is run, in a transaction that is rolled back.
     pub sql: &'static str,
-    /// SQLSTATEs, any of which will do; empty: accepted, it succeeds. `?`: allowed to whoever may write the table.
+    /// SQLSTATEs, one of which is expected; empty: it succeeds, which is accepted. `?`: allowed to logins that may write the table.
     pub refused: &'static str,
 }
 
-/// Those that leave something behind where they succeed, or stand in everybody's way while they are tried: only on a copy.
+/// Those that leave something behind where they succeed, or block other sessions while they run: only on a copy.
 pub const DESTRUCTIVE: &[&str] = &[
     "lock a view and what is under it",
     "lock a foreign table",
@@ -43,7 +43,7 @@ pub const ATTACKS: &[Attack] = &[
     attack("1", "write a foreign table", "insert into {table} default values", "42501"),
     attack("1", "change a foreign table", "update {table} set {column} = {column}", "42501"),
     attack("1", "delete from a foreign table", "delete from {table}", "42501"),
-    // A union or a join can't be written through in any case: 55000.
+    // A union or a join is never updatable: 55000.
     attack("2", "insert through a view", "insert into {view} default values", "42501 55000"),
     attack("2", "update through a view", "update {view} set {column} = {column}", "42501 55000"),
     attack("2", "delete through a view", "delete from {view}", "42501 55000"),
@@ -128,7 +128,7 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack("51", "table in public", "create table public.t (id int)", "3F000"),
     attack("51", "a schema", "create schema s", "42501"),
-    // What can't be closed.
+    // What can't be prevented.
     attack(
         "41",
         "accepted: no timeout",

@@ -1,6 +1,6 @@
-//! `dba roles attack`: every way across the boundary, tried as the real logins.
+//! `dba roles attack`: attempts to break the rules of the roles file, as the real logins.
 //!
-//! What is refused must be refused, with its SQLSTATE; what can't be closed and is accepted must succeed, so that nobody believes otherwise. Each
+//! What is refused must be refused, with its SQLSTATE; what can't be prevented and is accepted must succeed, so that the list stays true. Each
 //! statement runs in a transaction that is rolled back. [`self_test`] plants the hole of each and must see the same attack get through.
 
 pub mod holes;
@@ -17,7 +17,7 @@ use crate::session::{Session, config};
 pub use list::{ATTACKS, Attack, DESTRUCTIVE};
 pub use targets::Targets;
 
-/// The way to the server: as superuser, and as each login.
+/// Access to the server: as superuser, and as each login.
 pub struct Field<'a> {
     /// The superuser's URL, of the database attacked.
     pub superuser: &'a str,
@@ -52,7 +52,7 @@ impl Which {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tried {
-    /// Its number in the list of ways.
+    /// Its number in the list of attacks.
     pub number: &'static str,
     /// What it is.
     pub name: &'static str,
@@ -79,7 +79,7 @@ pub fn run(field: &Field<'_>, which: Which) -> Result<(Vec<Tried>, Vec<String>)>
             without.push(login.clone());
             continue;
         }
-        let mut client = intruder(field, login)?;
+        let mut client = attacker(field, login)?;
         for attack in ATTACKS.iter().filter(|attack| which.has(attack)) {
             all.push(one(field, &targets, attack, login, &mut client)?);
         }
@@ -93,10 +93,10 @@ pub fn run(field: &Field<'_>, which: Which) -> Result<(Vec<Tried>, Vec<String>)>
 }
 
 fn one(field: &Field<'_>, targets: &Targets, attack: &Attack, login: &str, client: &mut Client) -> Result<Tried> {
-    // A session of somebody else's to aim at, while it is aimed at.
+    // A session of another login as target, for as long as it is needed.
     let other = targets.logins.iter().find(|other| *other != login && (field.password)(other).is_some());
     let mut victim = match (attack.sql.contains("{target}"), other) {
-        (true, Some(other)) => Some(intruder(field, other)?),
+        (true, Some(other)) => Some(attacker(field, other)?),
         _ => None,
     };
     let pid: i32 = match &mut victim {
@@ -123,7 +123,7 @@ fn one(field: &Field<'_>, targets: &Targets, attack: &Attack, login: &str, clien
 
 fn as_expected(attack: &Attack, writes: bool, got: Option<&str>) -> bool {
     match got {
-        // Whoever may delete from a table may lock it: its own writer.
+        // A login that may delete from a table may lock it: its own writer.
         None => attack.refused.is_empty() || (attack.refused.ends_with('?') && writes),
         Some(state) => attack.refused.contains(state),
     }
@@ -142,8 +142,8 @@ fn attempt(client: &mut Client, sql: &str) -> Result<Option<String>> {
     Ok(Some(state))
 }
 
-/// A session of somebody who means harm: the reader's default of read-only transactions is the first thing to go.
-fn intruder(field: &Field<'_>, login: &str) -> Result<Client> {
+/// An attacker's session: the first thing that an attacker switches off is the reader's default of read-only transactions.
+fn attacker(field: &Field<'_>, login: &str) -> Result<Client> {
     let mut config: Config = config(field.superuser)?;
     config.user(login).application_name("dba attack");
     if let Some(password) = (field.password)(login) {
@@ -154,7 +154,7 @@ fn intruder(field: &Field<'_>, login: &str) -> Result<Client> {
         .batch_execute(
             "set default_transaction_read_only = off; set statement_timeout = '20s'; set lock_timeout = '2s'",
         )
-        .doing("making an intruder's session")?;
+        .doing("preparing an attacker's session")?;
     Ok(client)
 }
 
@@ -166,7 +166,7 @@ pub struct Planted {
     pub name: &'static str,
     /// What was planted.
     pub hole: String,
-    /// Statements that got through it. 0: the attack proves nothing.
+    /// Statements that succeeded through it. 0: the attack proves nothing.
     pub through: usize,
 }
 
@@ -180,11 +180,11 @@ pub fn self_test(field: &Field<'_>, login: &str) -> Result<Vec<Planted>> {
     let mut all = Vec::new();
     for (name, hole) in holes::HOLES {
         let Some(attack) = ATTACKS.iter().find(|attack| attack.name == *name) else {
-            return Err(Error::Finding(format!("there is a hole for `{name}`, and no such attack")));
+            return Err(Error::Finding(format!("unknown attack `{name}` in the list of holes")));
         };
         let planted = targets.holes(attack, hole, login);
         superuser.run(&planted.join("; "), &format!("planting a hole for `{name}`"))?;
-        let mut client = intruder(field, login)?;
+        let mut client = attacker(field, login)?;
         let tried = one(field, &targets, attack, login, &mut client);
         let closed: Vec<_> = planted.iter().map(|hole| holes::close(hole)).collect();
         superuser.run(&closed.join("; "), &format!("closing the hole for `{name}`"))?;

@@ -1,11 +1,12 @@
-//! What there is to attack: from the catalogue and the roles file, so the list fits any database.
+//! The objects to attack: from the catalogue and the roles file, so the list fits any database.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::Attack;
+use crate::counters;
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
-use crate::session::{Session, identifier, literal};
+use crate::session::{Session, identifier, literal, literals};
 
 /// A table or a view.
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ struct Relation {
     bases: String,
 }
 
-/// Everything that a mark can stand for.
+/// All objects that a mark can stand for.
 #[derive(Debug, Clone)]
 pub struct Targets {
     relations: Vec<Relation>,
@@ -32,7 +33,7 @@ pub struct Targets {
     statistics: String,
     /// What the file gives: login to object to "may write".
     given: BTreeMap<String, BTreeMap<String, bool>>,
-    /// Logins that are members of nothing: those there is a wall around.
+    /// Logins that are members of no role: those that are attacked with.
     pub logins: Vec<String>,
 }
 
@@ -61,7 +62,7 @@ impl Targets {
             bases: row.get(5),
         });
         let relations = relations.collect();
-        let list = roles.iter().map(|role| literal(role)).collect::<Vec<_>>().join(", ");
+        let list = literals(&roles);
         let sequences = session.client.query(
             &format!("select format('%I', n.nspname), format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
                  join pg_roles p on p.oid = n.nspowner where c.relkind = 'S' and p.rolname in ({list}) order by 2"), &[]).doing("reading sequences")?;
@@ -69,7 +70,7 @@ impl Targets {
         let logins = session.texts(&format!(
             "select r.rolname::text from pg_roles r where r.rolcanlogin and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
         let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and r.rolname in ({list}) order by 1 limit 1"))?;
-        let statistics = session.texts("select format('%I', n.nspname) from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_stat_statements'")?;
+        let statistics = session.texts(counters::SCHEMA)?;
         let superuser: String = session.value("select rolname::text from pg_roles where oid = 10")?;
         let database: String = session.value("select format('%I', current_database())")?;
         let (given, members) = given(file);
@@ -166,7 +167,7 @@ fn given(file: &RolesFile) -> (Given, BTreeSet<String>) {
     let mut given = Given::new();
     let mut members = BTreeSet::new();
     for section in ["roles", "superuser", "foundation", "services"] {
-        for statement in file.section(section, crate::DATABASE) {
+        for statement in file.section(section, crate::embedded::DATABASE) {
             let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
             let Some((what, to)) = sql.strip_prefix("grant ").and_then(|rest| rest.rsplit_once(" to ")) else {
                 continue;

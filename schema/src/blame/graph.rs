@@ -1,4 +1,4 @@
-//! One sample of the waits-for graph, and the walk to its roots.
+//! One sample of the wait-for graph, and the walk to the root blockers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ pub struct Waiter {
     pub relation: Option<u32>,
     /// When it began to wait, server clock, microseconds; null for an instant after it began.
     pub wait_start_us: Option<i64>,
-    /// `pg_blocking_pids`: who holds what it wants, or stands before it in the queue. 0 is a prepared transaction.
+    /// `pg_blocking_pids`: the direct blockers, which hold a conflicting lock or wait for one before it. 0 is a prepared transaction.
     pub blockers: Vec<i32>,
 }
 
@@ -40,7 +40,7 @@ pub enum Cause {
     TupleQueue,
     /// A lock on a relation held in a conflicting mode.
     Relation,
-    /// A relation lock that nobody holds against us: we queue behind one who waits for it, typically a DDL statement.
+    /// A relation lock that no session holds in a conflicting mode: it queues behind a session that waits for it, typically a DDL statement.
     BehindDdl,
     /// An advisory lock.
     Advisory,
@@ -53,8 +53,8 @@ pub enum Cause {
 }
 
 impl Sample {
-    /// The roots that `pid` waits for in the end: blockers that wait for nobody themselves. Where the walk meets only a
-    /// cycle (a deadlock not yet detected), the direct blockers stand in.
+    /// The root blockers of `pid`: blockers that don't wait themselves. Where there is only a cycle (a deadlock that is not
+    /// yet detected), the direct blockers.
     #[must_use]
     pub fn roots(&self, pid: i32) -> BTreeSet<i32> {
         let mut roots = BTreeSet::new();
@@ -74,7 +74,7 @@ impl Sample {
         if roots.is_empty() { self.blockers(pid).iter().copied().collect() } else { roots }
     }
 
-    /// Whom `pid` is told to wait for; empty when it doesn't wait.
+    /// The direct blockers of `pid`; empty when it doesn't wait.
     #[must_use]
     pub fn blockers(&self, pid: i32) -> &[i32] {
         self.waiters.get(&pid).map_or(&[], |waiter| &waiter.blockers)

@@ -1,4 +1,4 @@
-//! The ledger: waited seconds by who waited, for whom, and why.
+//! The ledger: waited seconds by waiting role, blockers and cause.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::graph::{Cause, Sample, Waiter};
 
 /// Names a backend's role by its process id.
 pub trait Roles {
-    /// The role of `pid`, or something like `pid 4711` where it has gone.
+    /// The role of `pid`, or `pid 4711` where that backend has ended.
     fn role(&self, pid: i32) -> String;
 }
 
@@ -26,11 +26,11 @@ impl Roles for BTreeMap<i32, String> {
 pub struct Entry {
     /// Role that waited.
     pub waiting: String,
-    /// Role it was told to wait for.
+    /// Role of the direct blocker.
     pub direct: String,
-    /// Role at the end of the walk: who really holds.
+    /// Role of the root blocker, which doesn't wait itself.
     pub root: String,
-    /// What about.
+    /// Why.
     pub cause: Cause,
     /// Seconds waited, from `waitstart` to the midpoint of the two samples between which the wait ended. Several blockers
     /// or roots share a moment in equal parts.
@@ -82,7 +82,7 @@ impl Ledger {
         Self::default()
     }
 
-    /// Books one sample. The time before the first sample is not booked: the ledger speaks of what it watched.
+    /// Adds one sample. Time before the first sample is not counted.
     pub fn observe(&mut self, sample: &Sample, roles: &impl Roles) {
         let previous = self.last_us.unwrap_or(sample.at_us);
         let gap = (sample.at_us - previous).max(0);
@@ -116,7 +116,7 @@ impl Ledger {
     }
 
     /// Seconds that the counting estimator (each waiter seen counts one whole gap) gives beyond the booked ones: waits
-    /// shorter than a gap, never seen by their start. An estimate, never below 0, attributed to nobody.
+    /// shorter than a gap, whose start was never seen. An estimate, never below 0, attributed to no role.
     #[must_use]
     pub fn short_wait_remainder_s(&self) -> f64 {
         let booked: f64 = self.sums.values().map(|sums| sums.us).sum();
@@ -134,7 +134,7 @@ impl Ledger {
         self.open.clear();
     }
 
-    /// Books the last stretch of waits that are no longer there, or that are other waits of the same backend now.
+    /// Adds the last stretch of waits that have ended, also when the same backend waits again.
     fn close_ended(&mut self, sample: &Sample, previous: i64, gap: i64) {
         let ended: Vec<i32> = self
             .open
@@ -155,7 +155,7 @@ impl Ledger {
         }
     }
 
-    /// Books the stretch since the previous sample (or the wait's start) to those it waits for now.
+    /// Adds the stretch since the previous sample (or the wait's start) for its present blockers.
     fn extend(&mut self, sample: &Sample, waiter: &Waiter, previous: i64, roles: &impl Roles) {
         let keys = keys(sample, waiter, roles);
         let first_sample = self.last_us.is_none();
@@ -208,4 +208,83 @@ fn keys(sample: &Sample, waiter: &Waiter, roles: &impl Roles) -> Vec<Key> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn roles() -> BTreeMap<i32, String> {
+        [(10, "account"), (11, "registry"), (12, "registry")].map(|(pid, role)| (pid, role.to_owned())).into()
+    }
+
+    fn sample(at_ms: i64, waits: &[(i32, i64, &[i32])]) -> Sample {
+        let waiters = waits.iter().map(|&(pid, start_ms, blockers)| {
+            let waiter = Waiter {
+                pid,
+                lock_type: "transactionid".into(),
+                mode: "ShareLock".into(),
+                relation: None,
+                wait_start_us: Some(start_ms * 1000),
+                blockers: blockers.to_vec(),
+            };
+            (pid, waiter)
+        });
+        Sample { at_us: at_ms * 1000, waiters: waiters.collect() }
+    }
+
+    #[test]
+    fn books_from_the_start_to_the_midpoint() {
+        let mut ledger = Ledger::new();
+        ledger.observe(&sample(0, &[]), &roles());
+        ledger.observe(&sample(20, &[(11, 5, &[10])]), &roles());
+        ledger.observe(&sample(40, &[(11, 5, &[10])]), &roles());
+        ledger.observe(&sample(60, &[]), &roles());
+        let entries = ledger.entries();
+        assert_eq!(entries.len(), 1);
+        // 5 → 40 seen, and half of the gap to 60.
+        assert!((entries[0].seconds - 0.045).abs() < 1e-9, "{entries:?}");
+        assert_eq!(
+            (entries[0].waiting.as_str(), entries[0].root.as_str(), entries[0].waits),
+            ("registry", "account", 1)
+        );
+        assert!((entries[0].sd_seconds - 0.02 / 12_f64.sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_second_wait_of_the_same_backend_is_another_wait() {
+        let mut ledger = Ledger::new();
+        ledger.observe(&sample(0, &[]), &roles());
+        ledger.observe(&sample(20, &[(11, 10, &[10])]), &roles());
+        ledger.observe(&sample(40, &[(11, 35, &[10])]), &roles());
+        ledger.observe(&sample(60, &[]), &roles());
+        let entries = ledger.entries();
+        // 10 → 30 (midpoint of 20 and 40), then 35 → 50.
+        assert!((entries[0].seconds - 0.035).abs() < 1e-9, "{entries:?}");
+        assert_eq!(entries[0].waits, 2);
+    }
+
+    #[test]
+    fn direct_and_root_are_both_kept() {
+        let mut ledger = Ledger::new();
+        ledger.observe(&sample(0, &[]), &roles());
+        ledger.observe(&sample(10, &[(11, 0, &[10]), (12, 0, &[11])]), &roles());
+        let second = ledger.entries().into_iter().find(|entry| entry.direct == "registry").expect("12 waits for 11");
+        assert_eq!((second.root.as_str(), second.seconds), ("account", 0.01));
+    }
+
+    #[test]
+    fn nothing_waiting_nothing_booked() {
+        let mut ledger = Ledger::new();
+        (0..100).for_each(|i| ledger.observe(&sample(i * 20, &[]), &roles()));
+        assert!(ledger.entries().is_empty());
+        assert_eq!(ledger.short_wait_remainder_s(), 0.0);
+    }
+
+    #[test]
+    fn two_blockers_share_a_moment() {
+        let mut ledger = Ledger::new();
+        ledger.observe(&sample(0, &[]), &roles());
+        ledger.observe(&sample(10, &[(11, 0, &[10, 99])]), &roles());
+        let seconds: Vec<f64> = ledger.entries().iter().map(|entry| entry.seconds).collect();
+        assert_eq!(seconds, [0.005, 0.005]);
+        assert!(ledger.entries().iter().any(|entry| entry.direct == "pid 99"));
+    }
+}

@@ -1,13 +1,14 @@
-//! Asks Postgres who waits, read-only.
+//! Reads from Postgres who waits.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use postgres::{Client, Row, Statement};
+use postgres::{Client, Row};
+use serde::Serialize;
 
 use super::graph::{Sample, Waiter};
 use super::ledger::Roles;
-use crate::error::{Error, Result};
+use crate::error::{Doing, Result};
 
 /// `application_name` of the sampling session; the lab leaves it out of every count.
 pub const APPLICATION_NAME: &str = "govrnanza-observer";
@@ -38,10 +39,21 @@ pub struct Backend {
     pub database: String,
 }
 
+/// The latest statement of a root blocker.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Statement {
+    /// Whose.
+    pub role: String,
+    /// `active`, `idle in transaction`, …
+    pub state: String,
+    /// Its latest statement, shortened.
+    pub statement: String,
+}
+
 /// Samples the waiters over one connection.
 pub struct Sampler {
     client: Client,
-    waiters: Statement,
+    waiters: postgres::Statement,
     backends: BTreeMap<i32, Backend>,
     refreshed: Option<Instant>,
 }
@@ -57,8 +69,8 @@ impl Sampler {
             .batch_execute(&format!(
                 "set application_name = '{APPLICATION_NAME}'; set default_transaction_read_only = on"
             ))
-            .map_err(|source| failed("setting up the sampling session", source))?;
-        let waiters = client.prepare(WAITERS).map_err(|source| failed("preparing the lock loop", source))?;
+            .doing("setting up the sampling session")?;
+        let waiters = client.prepare(WAITERS).doing("preparing the lock loop")?;
         Ok(Self { client, waiters, backends: BTreeMap::new(), refreshed: None })
     }
 
@@ -67,8 +79,8 @@ impl Sampler {
     /// # Errors
     /// [`Error::Database`] when the connection is gone.
     pub fn sample(&mut self) -> Result<Sample> {
-        let rows = self.client.query(&self.waiters, &[]).map_err(|source| failed("sampling pg_locks", source))?;
-        // One row even when nobody waits, for the server's clock.
+        let rows = self.client.query(&self.waiters, &[]).doing("sampling pg_locks")?;
+        // One row even when no session waits, for the server's clock.
         let at_us = rows.first().map_or(0, |row| us(row.get("now")));
         let waiters: BTreeMap<i32, Waiter> =
             rows.iter().filter_map(waiter).map(|waiter| (waiter.pid, waiter)).collect();
@@ -93,10 +105,8 @@ impl Sampler {
     /// # Errors
     /// [`Error::Database`] when the connection is gone.
     pub fn own_pid(&mut self) -> Result<i32> {
-        let row = self
-            .client
-            .query_one("select pg_catalog.pg_backend_pid()", &[])
-            .map_err(|source| failed("asking for the own process id", source))?;
+        let row =
+            self.client.query_one("select pg_catalog.pg_backend_pid()", &[]).doing("asking for the own process id")?;
         Ok(row.get(0))
     }
 
@@ -104,7 +114,7 @@ impl Sampler {
     ///
     /// # Errors
     /// [`Error::Database`] when the connection is gone.
-    pub fn statements(&mut self, pids: &[i32]) -> Result<Vec<(i32, super::watch::Statement)>> {
+    pub fn statements(&mut self, pids: &[i32]) -> Result<Vec<(i32, Statement)>> {
         let rows = self
             .client
             .query(
@@ -112,17 +122,17 @@ impl Sampler {
                  from pg_catalog.pg_stat_activity where pid = any ($1)",
                 &[&pids],
             )
-            .map_err(|source| failed("reading statements", source))?;
+            .doing("reading statements")?;
         let all = rows.iter().map(|row| {
-            let statement = super::watch::Statement { role: row.get(1), state: row.get(2), statement: row.get(3) };
+            let statement = Statement { role: row.get(1), state: row.get(2), statement: row.get(3) };
             (row.get(0), statement)
         });
         Ok(all.collect())
     }
 
     fn refresh(&mut self) -> Result<()> {
-        let rows = self.client.query(BACKENDS, &[]).map_err(|source| failed("reading pg_stat_activity", source))?;
-        // Those gone stay known: a blocker may end between the two statements, and its waits are booked afterwards.
+        let rows = self.client.query(BACKENDS, &[]).doing("reading pg_stat_activity")?;
+        // Backends that ended stay known: a blocker may end between the two statements, and its waits are added afterwards.
         for row in rows {
             let text = |column: &str| row.get::<_, Option<String>>(column).unwrap_or_default();
             let backend =
@@ -157,8 +167,4 @@ fn waiter(row: &Row) -> Option<Waiter> {
 /// Microseconds since the Unix epoch; 0 for a clock set before it.
 fn us(at: SystemTime) -> i64 {
     at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as i64)
-}
-
-fn failed(doing: &str, source: postgres::Error) -> Error {
-    Error::Database { doing: doing.to_owned(), source: Box::new(source) }
 }

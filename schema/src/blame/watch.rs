@@ -7,16 +7,16 @@ use postgres::NoTls;
 use rand::Rng as _;
 use serde::Serialize;
 
-use super::graph::Sample;
+use super::graph::{Cause, Sample};
 use super::ledger::{Entry, Ledger};
-use super::sample::Sampler;
+use super::sample::{Sampler, Statement};
 use crate::error::{Doing, Result};
 use crate::session::config;
 
 /// Mean gap between two samples.
 const GAP_MS: u64 = 20;
 
-/// What was seen.
+/// The result.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Watched {
@@ -32,7 +32,7 @@ pub struct Watched {
     pub by_application: Vec<Entry>,
     /// Estimated waits too short to be seen from their start.
     pub short_waits_seconds: f64,
-    /// What those at the root were running when last seen waited for, where visible.
+    /// What the root blockers were running when they were last seen, where visible.
     pub statements: Vec<Statement>,
     /// Percent of a core that watching cost: this process, and its backend where it is on this machine.
     pub own_cost_percent: f64,
@@ -41,33 +41,22 @@ pub struct Watched {
     pub blind: Option<String>,
 }
 
-/// What somebody at the root of a wait was doing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Statement {
-    /// Whose.
-    pub role: String,
-    /// `active`, `idle in transaction`, …
-    pub state: String,
-    /// Its latest statement, shortened.
-    pub statement: String,
-}
-
 /// One wait that goes on now.
 #[derive(Debug, Clone)]
 pub struct Now {
     /// Who waits, role and application.
     pub waiting: (String, String),
-    /// For whom directly.
+    /// The direct blocker.
     pub direct: (String, String),
-    /// For whom in the end.
+    /// The root blocker.
     pub root: (String, String),
-    /// What about, as in [`Entry`].
+    /// The cause, as in [`Entry`].
     pub cause: String,
     /// Since how many seconds.
     pub seconds: f64,
 }
 
-/// Watches until `until` says stop, or `time` has passed. `live` is told, once a second, what waits at that moment.
+/// Watches until `stop` returns true, or `time` has passed. `live` gets, once a second, the waits of that moment.
 ///
 /// # Errors
 /// Where the database can't be asked.
@@ -94,8 +83,8 @@ pub fn watch(url: &str, time: Duration, mut live: impl FnMut(&[Now]), stop: impl
             if !now.is_empty() {
                 let pids = sample.waiters.keys().flat_map(|pid| sample.roots(*pid)).collect::<Vec<_>>();
                 for (pid, statement) in sampler.statements(&pids)? {
-                    // Idle by now, it may have let go since the sample: what it was seen doing before says more. Alone
-                    // it still counts, for a session can hold advisory locks while idle.
+                    // An idle session may have released its lock since the sample: its statement seen before is more useful. It counts
+                    // if there is no other, because a session can hold advisory locks while idle.
                     if statement.state == "idle" {
                         statements.entry(pid).or_insert(statement);
                     } else {
@@ -104,7 +93,7 @@ pub fn watch(url: &str, time: Duration, mut live: impl FnMut(&[Now]), stop: impl
                 }
             }
         }
-        // Jittered, so that it can't beat with a load of fixed rate.
+        // Jittered, so that it doesn't resonate with a load of fixed rate.
         std::thread::sleep(Duration::from_millis(rand::rng().random_range(GAP_MS / 2..=GAP_MS * 3 / 2)));
     }
     let seconds = started.elapsed().as_secs_f64();
@@ -120,7 +109,7 @@ pub fn watch(url: &str, time: Duration, mut live: impl FnMut(&[Now]), stop: impl
         statements: statements.into_values().collect::<std::collections::BTreeSet<_>>().into_iter().collect(),
         own_cost_percent: (cpu_s(pid) - cost) / seconds.max(0.001) * 100.0,
         blind: (!sees).then(|| {
-            "this login is no member of pg_monitor: of others it sees neither statements nor when a wait began"
+            "this login is not a member of pg_monitor: of other roles it sees neither statements nor when a wait began"
                 .to_owned()
         }),
     })
@@ -156,7 +145,7 @@ fn now(sample: &Sample, sampler: &Sampler) -> Vec<Now> {
 
 /// A cause as JSON names it.
 #[must_use]
-pub fn cause(cause: super::Cause) -> String {
+pub fn cause(cause: Cause) -> String {
     serde_json::to_value(cause).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
@@ -173,7 +162,7 @@ fn cpu_s(backend: i32) -> f64 {
         (ticks(11) + ticks(12)) / 100.0
     };
     let process = of("/proc/self/stat".to_owned());
-    // Another machine's process id may be somebody else's here.
+    // The process id of another machine may belong to any process here.
     let path = format!("/proc/{backend}/stat");
     let ours = std::fs::read_to_string(&path).is_ok_and(|text| text.contains("(postgres)"));
     process + if ours { of(path) } else { 0.0 }

@@ -3,49 +3,61 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use schema::coupling::gate::{Budgets, gate};
+use schema::coupling::gate::{Budgets, Verdict, gate};
 use schema::coupling::render::{html::html, mermaid::mermaid, text};
 use schema::coupling::{JsonKeys, Options, Owners, Report, diff, look, statements};
 use schema::session::Session;
 use schema::{Error, Result};
 use serde_json::json;
 
-use super::args::Format;
+use super::outcome::Outcome;
+use super::place::superuser_url;
 
-/// Who depends on whom, to the column: what is granted, what of it is used, and what a change would reach. Changes nothing.
+/// Which service depends on which, down to the column: what is granted, what of it
+/// is used, and what a change would affect. Changes nothing.
 ///
-/// What has been run since the server's counters were reset:  dba coupling
-/// As a page with the graph:                                  dba coupling --html coupling.html
-/// Without traffic, from the statements in your repository:   dba coupling --statements queries/ --no-run
-/// What is granted alone, and the catalogue:                  dba coupling static
-/// Another database, whose names say nothing:                 dba coupling --database-url … --owners map.toml
-/// Has it grown?                                              dba coupling diff BASE.json
-/// In CI:                                                     dba coupling gate BASE.json --budgets budgets.toml
+///   dba coupling                                      what was run since the counters were reset
+///   dba coupling --html coupling.html                 as a page with the graph
+///   dba coupling --statements queries/ --no-run       without traffic, from SQL in a repository
+///   dba coupling static                               only what is granted, and the catalogue
+///   dba coupling --database-url … --owners map.toml   another database
+///   dba coupling diff BASE.json                       has it grown?
+///   dba coupling gate BASE.json --budgets FILE        in CI
 ///
-/// Whose is it? What the map says of an object, its schema or its owner; else the owner's name without an ending like _owner, _reader, _app; else,
-/// where one role owns everything, the schema. Superusers, who may make roles, and the database's owner are nobody's.
+/// The service of an object is what the map says of the object, its schema or its
+/// owner; else the owner's name without an ending like _owner, _reader, _app; else,
+/// where one role owns everything, the schema. Superusers, roles with CREATEROLE,
+/// and the database's owner belong to no service.
 ///
 ///   ignore = ["backup"]              # map.toml
 ///   [services.sales]
-///   roles = ["sales_team", "till"]   # logins whose statements are its own, owners whose objects are
+///   roles = ["sales_team", "till"]   # logins that run its statements, owners of its objects
 ///   schemas = ["sales"]
 ///   objects = ["public.orders"]
 ///
-/// What does a statement use? Postgres says so: the statement becomes the body of a temporary function, in a transaction that is rolled back, over the
-/// role's own search path. What can't be resolved so (truncate, copy, lock, functions whose body is text) is listed as unknown, and lowers the coverage.
-/// Statements inside functions are counted by the server only with pg_stat_statements.track = all. Keys of JSON columns that are declared (--json-keys)
-/// count as columns, used wherever their column is: SQL doesn't say which of them is taken out.
+/// What a statement uses is asked of Postgres: the statement becomes the body of a
+/// temporary function, in a transaction that is rolled back, with the role's own
+/// search path. What can't be resolved this way (truncate, copy, lock, functions
+/// whose body is text) is listed as unknown, and lowers the coverage. Statements
+/// inside functions are counted by the server only with pg_stat_statements.track =
+/// all. Declared keys of JSON columns (--json-keys) count as columns, used wherever
+/// their column is used: SQL doesn't say which keys are read.
 ///
-/// Ca is the number of services that depend on a service, Ce of those it depends on, instability I = Ce / (Ca + Ce) [Martin 1994]. E columns are
-/// exposed to others, U of them used. Coupling factor, in [0, 1]: pairs (a, b) of services where a depends on b, of the n(n-1) there could be
-/// [COF of MOOD, Brito e Abreu 1995, with services for classes]. Propagation cost, in [0, 1]: the same over the transitive closure, each service
-/// reaching itself, of n² [MacCormack, Rusnak, Baldwin 2006]: what share of the system a change of a service picked at random can reach.
+/// Ca is the number of services that depend on a service, Ce of those it depends
+/// on, instability I = Ce / (Ca + Ce) [Martin 1994]. E columns are exposed to
+/// others, U of them are used. Coupling factor, in [0, 1]: pairs (a, b) of services
+/// where a depends on b, of the n(n-1) there could be [COF of MOOD, Brito e Abreu
+/// 1995, with services for classes]. Propagation cost, in [0, 1]: the same over the
+/// transitive closure, each service reaching itself, of n² [MacCormack, Rusnak,
+/// Baldwin 2006]: what share of the system a change of a service picked at random
+/// can reach.
 ///
-/// Exit codes: 0 done, or the gate passed; 1 diff found a difference, or the gate something new; 2 asked for wrongly; 3 could not run, or nothing was
+/// Exit codes: 0 done, or the gate passed; 1 diff found a difference, or the gate
+/// found something new; 2 usage error or bad input; 3 could not run, or nothing was
 /// analysed.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment, args_conflicts_with_subcommands = true)]
-pub(in crate::cli) struct Coupling {
+pub struct Coupling {
     #[command(subcommand)]
     command: Option<CouplingCommand>,
     #[command(flatten)]
@@ -56,23 +68,25 @@ pub(in crate::cli) struct Coupling {
 
 #[derive(Debug, Subcommand)]
 enum CouplingCommand {
-    /// Without any statement: what is granted, views down to the tables' columns, keys, triggers, functions, sequences.
+    /// Without any statement: what is granted, views down to the columns of tables, keys, triggers, functions, sequences.
     Static {
         #[command(flatten)]
         what: What,
         #[command(flatten)]
         to: Outputs,
     },
-    /// What has come and gone since a report was written with --format json. Calls per second don't count.
+    /// What is new and what is gone since a report was written with --format json. Calls per second are not compared.
     Diff {
         /// The report.
         base: PathBuf,
         #[command(flatten)]
         what: What,
     },
-    /// Exit code 1 if there is an edge, a column, a key or a right to write that the base doesn't have, or a budget is exceeded.
+    /// Exit code 1 if there is an edge, a column, a key or a right to write that the
+    /// base doesn't have, or a budget is exceeded.
     ///
-    /// The budgets, each of them optional (here with what holds without the file, and two that then aren't looked at):
+    /// The budgets, each of them optional (here with the defaults; the last two are not
+    /// checked by default):
     ///
     ///   max_write_edges = 0
     ///   min_coverage_percent = 99.0
@@ -93,23 +107,23 @@ enum CouplingCommand {
 
 #[derive(Debug, Args)]
 struct What {
-    /// URL of the database, best as superuser: others see neither everybody's statements nor every schema. Without it: the private cluster's.
+    /// URL of the database, best as superuser: other roles see neither all statements nor all schemas. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// What belongs to whom.
+    /// Which objects and roles belong to which service.
     #[arg(long, value_name = "FILE")]
     owners: Option<PathBuf>,
     /// Keys of JSON columns that count as columns: TOML, `[[json]]` with `columns = ["schema.view.column"]` and `keys = ["a", "b"]`.
     #[arg(long, value_name = "FILE")]
     json_keys: Option<PathBuf>,
-    /// A file of SQL or a folder of them: statements that count as declared. Whose they are says a line `-- role: NAME` before them, else the name of
-    /// the file or folder.
+    /// A file of SQL or a folder of them: statements that count as declared. Their role comes from a line `-- role: NAME` before them, else from the name
+    /// of the file or folder.
     #[arg(long, value_name = "PATH")]
     statements: Vec<PathBuf>,
-    /// Leave out what the server has counted.
+    /// Without the statements that the server has counted.
     #[arg(long)]
     no_run: bool,
-    /// A report written before, in place of a database.
+    /// A report that was written before, instead of a database.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["database_url", "owners", "json_keys", "statements", "no_run"])]
     report: Option<PathBuf>,
 }
@@ -124,13 +138,13 @@ struct Outputs {
     mermaid: Option<PathBuf>,
 }
 
-/// Looks and tells.
-pub(in crate::cli) fn run(args: &Coupling, format: Format) -> Result<()> {
+/// Analyses, compares or gates.
+pub fn run(args: &Coupling) -> Result<Outcome> {
     match &args.command {
-        None => tell(&report(&args.what, true)?, &args.to, format),
-        Some(CouplingCommand::Static { what, to }) => tell(&report(what, false)?, to, format),
-        Some(CouplingCommand::Diff { base, what }) => compare(base, what, format),
-        Some(CouplingCommand::Gate { base, budgets, what }) => judge(base, budgets.as_deref(), what, format),
+        None => analyse(&args.what, true, &args.to),
+        Some(CouplingCommand::Static { what, to }) => analyse(what, false, to),
+        Some(CouplingCommand::Diff { base, what }) => compare(base, what),
+        Some(CouplingCommand::Gate { base, budgets, what }) => judge(base, budgets.as_deref(), what),
     }
 }
 
@@ -138,14 +152,7 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
     if let Some(file) = &what.report {
         return diff::read(file);
     }
-    let url = match &what.database_url {
-        Some(url) => url.clone(),
-        None => {
-            let (cluster, _) = super::private(None)?;
-            let (server, _) = cluster.url().rsplit_once('/').unwrap_or_default();
-            format!("{server}/{}", schema::DATABASE)
-        }
-    };
+    let url = superuser_url(what.database_url.as_deref())?;
     let mut options = Options { run: with_statements && !what.no_run, ..Options::default() };
     if let Some(file) = &what.owners {
         options.owners = Owners::read(file)?;
@@ -163,51 +170,41 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
     look(&mut session.client, &options)
 }
 
-fn tell(report: &Report, to: &Outputs, format: Format) -> Result<()> {
+fn analyse(what: &What, with_statements: bool, to: &Outputs) -> Result<Outcome> {
+    let report = report(what, with_statements)?;
     let files = [(&to.html, html as fn(&Report) -> String), (&to.mermaid, mermaid)];
     for (file, render) in files {
         if let Some(file) = file {
-            std::fs::write(file, render(report))
+            std::fs::write(file, render(&report))
                 .map_err(|error| Error::Unavailable(format!("can't write {}: {error}", file.display())))?;
         }
     }
-    match format {
-        Format::Text => super::print_line(text::text(report)),
-        Format::Json => super::print_line(serde_json::to_string_pretty(report).unwrap_or_default()),
-    }
-    Ok(())
+    // It is kept in repositories, where a diff is read line by line.
+    let json = serde_json::to_string_pretty(&report).unwrap_or_default();
+    Ok(Outcome { text: text::text(&report), json, ..Outcome::default() })
 }
 
-fn compare(base: &Path, what: &What, format: Format) -> Result<()> {
+fn compare(base: &Path, what: &What) -> Result<Outcome> {
     let found = diff::diff(&diff::read(base)?, &report(what, true)?);
-    super::print(format, &text::changes(&found), &json!({ "version": 1, "new": found.new, "gone": found.gone }));
-    match found.new.len() + found.gone.len() {
-        0 => Ok(()),
-        n => Err(Error::Finding(format!("{n} difference(s)"))),
-    }
+    let value = json!({ "version": 1, "new": found.new, "gone": found.gone });
+    let count = found.new.len() + found.gone.len();
+    Ok(Outcome::new(text::changes(&found), &value).with_findings(count, "difference(s)"))
 }
 
-fn judge(base: &Path, budgets: Option<&Path>, what: &What, format: Format) -> Result<()> {
+fn judge(base: &Path, budgets: Option<&Path>, what: &What) -> Result<Outcome> {
     let base = diff::read(base)?;
     let budgets = budgets.map(Budgets::read).transpose()?.unwrap_or_default();
-    let verdict = gate(&base, &report(what, true)?, &budgets)?;
-    let mut lines = verdict.findings.clone();
+    let Verdict { findings, diff } = gate(&base, &report(what, true)?, &budgets)?;
+    let mut lines = findings.clone();
     lines.extend(
-        verdict
-            .diff
-            .gone
-            .iter()
-            .map(|change| format!("note: not there any more, the base may shrink: {}: {}", change.what, change.thing)),
+        diff.gone.iter().map(|change| {
+            format!("note: only in the base, which may be written anew: {}: {}", change.what, change.thing)
+        }),
     );
-    if verdict.findings.is_empty() {
+    if findings.is_empty() {
         lines.push("passed: coupling has not grown".to_owned());
     }
-    let value = json!({ "version": 1, "passed": verdict.findings.is_empty(), "findings": verdict.findings, "gone": verdict.diff.gone });
-    super::print(format, &lines.join("\n"), &value);
-    match verdict.findings.len() {
-        0 => Ok(()),
-        n => Err(Error::Finding(format!(
-            "{n} finding(s); if they are meant, write the report anew (--format json) and have it reviewed"
-        ))),
-    }
+    let value = json!({ "version": 1, "passed": findings.is_empty(), "findings": findings, "gone": diff.gone });
+    let advice = "finding(s); if they are intended, write the report again (--format json) and have it reviewed";
+    Ok(Outcome::new(lines.join("\n"), &value).with_findings(findings.len(), advice))
 }

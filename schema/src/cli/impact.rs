@@ -11,64 +11,76 @@ use schema::record::Recording;
 use schema::session::Session;
 use schema::{Error, Result};
 
-use super::args::Format;
+use super::outcome::Outcome;
+use super::{interrupt, place::superuser_url};
 
-mod told;
+mod text;
 
-/// What a change does to everybody who uses the database, tried out before it is made.
+/// The effect of a change of the database on every service that uses it, tried
+/// before the change is made.
 ///
 ///   dba impact 'alter table billing.invoices rename column paid_at to settled_at'
 ///   dba impact -f migration.sql --as billing_owner --statements statements.json
 ///   dba impact 'alter table registry.apis alter column name set not null' --queue
 ///
-/// On a clone, each statement of each service is prepared as its own role; the change runs in a transaction; the statements are planned again, those
-/// prepared before it and anew; all is rolled back and the clone dropped. Locks, rewrites, scans and errors are what Postgres itself reports.
+/// On a clone, each statement of each service is prepared as its own role; the
+/// change runs in a transaction; each statement is planned again, where it was
+/// prepared before the change and freshly prepared; all is rolled back and the
+/// clone dropped. Locks, rewrites, scans and errors are those that Postgres itself
+/// reports.
 ///
-/// Verdicts, the worse the later:
-///   SAFE           nothing is noticed
-///   SLOWER         the planner thinks it dearer (--slower-from), or no index helps any more
-///   BLOCKS n ms    waits so long for the change's locks (--blocks-from-ms), or in the queue behind it (--queue)
-///   LOSES-GRANT    refused with 42501 from then on
+/// Verdicts, from harmless to broken:
+///   SAFE           no effect
+///   SLOWER         the planner estimates a higher cost (--slower-from), or no index helps any more
+///   BLOCKS n ms    waits for the change's locks, or in the queue behind it (--queue)
+///   LOSES-GRANT    refused with 42501 after the change
 ///   BREAKS-CACHED  fails on connections that prepared it before the change, until they are closed
-///   BREAKS         fails, or gives its reader columns that it wasn't written for
+///   BREAKS         fails, or returns columns that its reader was not written for
 ///
-/// Statements come from --statements, else from pg_stat_statements. With no values known they are planned, not run: what depends on values (CHECK, foreign
-/// and unique keys, bodies of triggers) isn't seen. Nor are bodies of functions kept as text: who calls such a one is listed.
-/// Where the server has forgotten statements, or nothing is known of a service that logs in, a warning says so.
+/// Statements come from --statements, else from pg_stat_statements. Statements
+/// without known values are planned, not run: what depends on values (CHECK,
+/// foreign and unique keys, bodies of triggers) is not seen. Bodies of functions
+/// that Postgres keeps as text are not seen either: statements that call such a
+/// function are listed. A warning says where the server has removed statements, or
+/// where a service logs in and none of its statements is known.
 ///
-/// The clone is a copy of the database's files if nobody is connected, else what pg_dump reads: it takes the room of the database and the time to read
-/// it. --on live needs no room, but everybody who meets the change's locks waits until all statements are judged, and a rewrite that is rolled back has
-/// still written the whole table, and its WAL.
+/// The clone is a copy of the database's files if no session is connected, else
+/// what pg_dump reads: it needs the disk space of the database and the time to read
+/// it. --on live needs no space, but other sessions wait for the change's locks
+/// until all statements are judged, and a rewrite that is rolled back has still
+/// written the whole table and its WAL.
 ///
-/// Exit codes: 0 all SAFE or SLOWER, 1 worse, or the change is refused, 2 asked for wrongly, 3 could not run, or no statement could be judged.
+/// Exit codes: 0 all SAFE or SLOWER, 1 a worse verdict, or Postgres refuses the
+/// change, 2 usage error or bad input, 3 could not run, or no statement could be
+/// judged.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(in crate::cli) struct Impact {
+pub struct Impact {
     /// The change: one or more statements.
     #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
     sql: Option<String>,
     /// The change, in a file.
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Who makes the change: what it makes will be that role's. Without: whoever connects.
+    /// The role that makes the change, and owns what it creates. Without: the connecting role.
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<String>,
     /// URL of a superuser in the database. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// A recording (.json), a file of SQL, or a folder of such; may be given several times. In SQL, `-- role: NAME` or the file's name says whose it is.
+    /// A recording (.json), a file of SQL, or a folder of SQL files; may be given several times. In SQL, `-- role: NAME` or the file's name tells the role.
     #[arg(long, value_name = "FILE|DIR")]
     statements: Vec<PathBuf>,
-    /// Service of a role, where its name doesn't begin with that of a schema: app7=sales; may be given several times.
+    /// Service of a role whose name doesn't begin with a schema's name: app7=sales; may be given several times.
     #[arg(long, value_name = "ROLE=SERVICE")]
     service: Vec<String>,
     /// Where to try it.
     #[arg(long, value_enum, default_value = "clone")]
     on: Where,
-    /// With --on live: yes, others may have to wait.
+    /// With --on live: accept that other sessions may have to wait.
     #[arg(long)]
     accept_locks: bool,
-    /// Measure how long each service waits while somebody's open transaction keeps the change waiting, and it everybody else.
+    /// Measure how long each service waits while an open transaction makes the change wait, and the change makes the services wait.
     #[arg(long)]
     queue: bool,
     /// With --queue: how long that transaction stays open.
@@ -77,19 +89,19 @@ pub(in crate::cli) struct Impact {
     /// With --queue: how long the change waits, unless it sets its own lock_timeout.
     #[arg(long, value_name = "MS", default_value_t = 250)]
     lock_timeout_ms: u64,
-    /// With --queue: statements of each service per second.
+    /// With --queue: statements per second of each service.
     #[arg(long, value_name = "N", default_value_t = 20.0)]
     rate: f64,
-    /// Copy the structure alone: needs pg_dump, and says nothing about plans, rewrites and scans of real tables.
+    /// Copy the structure only: needs pg_dump, and shows no plans, rewrites and scans of real tables.
     #[arg(long)]
     without_data: bool,
-    /// Clients read columns by name and as text: a changed type doesn't disturb them.
+    /// Clients read columns by name and as text: a changed type doesn't break them.
     #[arg(long)]
     untyped_clients: bool,
-    /// SLOWER from this ratio of estimated costs on.
+    /// SLOWER from this ratio of estimated costs.
     #[arg(long, value_name = "RATIO", default_value_t = 1.5)]
     slower_from: f64,
-    /// BLOCKS from this many milliseconds on.
+    /// BLOCKS from this many milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 100)]
     blocks_from_ms: u64,
 }
@@ -100,34 +112,32 @@ enum Where {
     Live,
 }
 
-/// Tries and tells.
-pub(in crate::cli) fn run(args: &Impact, format: Format) -> Result<()> {
+/// Tries the change and reports.
+pub fn run(args: &Impact) -> Result<Outcome> {
     let change = change(args)?;
     let options = options(args)?;
     if options.on == On::Live && !args.accept_locks {
         return Err(Error::Usage(
-            "--on live takes the change's locks in the database itself, and a rewrite that is rolled back has still written the whole table and its WAL: say --accept-locks if that may be".into(),
+            "--on live takes the change's locks in the database itself, and a rewrite that is rolled back has still written the whole table and its WAL: add --accept-locks to accept that".into(),
         ));
     }
-    let url = super::superuser_url(args.database_url.as_deref())?;
+    let url = superuser_url(args.database_url.as_deref())?;
     let (statements, evictions) = statements(args, &url)?;
-    super::drop_copies_when_interrupted();
+    interrupt::drop_copies();
     let mut impact = impact::analyse(&url, &change, &statements, &options)?;
-    impact.forgotten(evictions);
-    let value = serde_json::to_value(&impact).unwrap_or_default();
-    super::print(format, &told::told(&impact), &value);
-    match (&impact.refused, impact.exit_code()) {
-        (Some(_), _) => Err(Error::Finding("Postgres refuses the change".into())),
-        (None, 0) => Ok(()),
-        (None, _) => Err(Error::Finding(format!("the worst: {}", impact.verdict))),
-    }
+    impact.note_evictions(evictions);
+    let finding = match (&impact.refused, impact.exit_code()) {
+        (Some(_), _) => Some("Postgres refuses the change".to_owned()),
+        (None, 0) => None,
+        (None, _) => Some(format!("the worst verdict is {}", impact.verdict)),
+    };
+    Ok(Outcome { finding, ..Outcome::new(text::text(&impact), &impact) })
 }
 
 fn change(args: &Impact) -> Result<Change> {
     let sql = match (&args.sql, &args.file) {
         (Some(sql), _) => sql.clone(),
-        (None, Some(file)) => std::fs::read_to_string(file)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", file.display())))?,
+        (None, Some(file)) => schema::read_text(file)?,
         (None, None) => String::new(),
     };
     let change = Change::new(&sql);
@@ -141,16 +151,16 @@ fn options(args: &Impact) -> Result<Options> {
     let mut services = BTreeMap::new();
     for pair in &args.service {
         let (role, service) =
-            pair.split_once('=').ok_or_else(|| Error::Usage(format!("--service {pair}: want ROLE=SERVICE")))?;
+            pair.split_once('=').ok_or_else(|| Error::Usage(format!("--service {pair}: expected ROLE=SERVICE")))?;
         services.insert(role.to_owned(), service.to_owned());
     }
     let positive = args.rate.is_finite() && args.rate > 0.0 && args.rate <= 10_000.0;
     if !positive {
-        return Err(Error::Usage("--rate: want a number above 0, at most 10000".into()));
+        return Err(Error::Usage("--rate: expected a number above 0, at most 10000".into()));
     }
-    // Of NaN nothing is dearer, so nothing would be SLOWER.
+    // No cost is higher than NaN, so no statement would be SLOWER.
     if !(args.slower_from.is_finite() && args.slower_from > 0.0) {
-        return Err(Error::Usage("--slower-from: want a number above 0".into()));
+        return Err(Error::Usage("--slower-from: expected a number above 0".into()));
     }
     Ok(Options {
         on: match args.on {
@@ -170,7 +180,7 @@ fn options(args: &Impact) -> Result<Options> {
     })
 }
 
-/// What services run, and how often whoever counted it has thrown statements out.
+/// The statements of the services, and how often pg_stat_statements removed some.
 fn statements(args: &Impact, url: &str) -> Result<(Vec<Statement>, i64)> {
     let mut session = Session::connect_uncounted(url)?;
     if args.statements.is_empty() {

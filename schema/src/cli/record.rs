@@ -8,27 +8,32 @@ use schema::record::Counted;
 use schema::{Error, Result};
 use serde_json::json;
 
-use super::args::Format;
+use super::outcome::Outcome;
+use super::place::superuser_url;
 
-/// Records which statements each role runs while a command runs, for `dba impact --statements FILE`.
+/// Records which statements each role runs while a command runs, for `dba impact
+/// --statements FILE`.
 ///
 ///   dba record --out statements.json --every-database -- cargo test -p billing
-///   dba impact 'alter table billing.invoices drop column amount_cents' --statements statements.json
+///   dba impact -f migration.sql --statements statements.json
 ///
-/// Counts with pg_stat_statements: what it shows after the command less what it showed before. Nothing is reset, and others who use the server meanwhile are
-/// recorded, too. Superusers are not. Tests that make databases of their own need --every-database.
+/// Counts with pg_stat_statements: the counters after the command minus those
+/// before it. Nothing is reset. Statements that others run on the server meanwhile
+/// are recorded, too; those of superusers are not. Tests that make databases of
+/// their own need --every-database.
 ///
-/// Exit codes: 0 recorded, 1 recorded, but the command failed, 2 asked for wrongly, 3 could not run, or nothing was recorded.
+/// Exit codes: 0 recorded, 1 recorded, but the command failed, 2 usage error, 3
+/// could not run, or nothing was recorded.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
-pub(in crate::cli) struct Record {
+pub struct Record {
     /// URL of a member of pg_read_all_stats, or a superuser. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// Where to write it, as JSON.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Of all databases of the server, also of those dropped meanwhile.
+    /// Record all databases of the server, those dropped meanwhile included.
     #[arg(long)]
     every_database: bool,
     /// What to run.
@@ -37,12 +42,12 @@ pub(in crate::cli) struct Record {
 }
 
 /// Runs the command and writes what was recorded.
-pub(in crate::cli) fn run(args: &Record, format: Format) -> Result<()> {
-    let url = super::superuser_url(args.database_url.as_deref())?;
+pub fn run(args: &Record) -> Result<Outcome> {
+    let url = superuser_url(args.database_url.as_deref())?;
     let (program, rest) = args
         .command
         .split_first()
-        .ok_or_else(|| Error::Usage("say what to run: dba record --out FILE -- COMMAND".into()))?;
+        .ok_or_else(|| Error::Usage("no command given: dba record --out FILE -- COMMAND".into()))?;
     let before = Counted::read(&url, args.every_database)?;
     let status = Command::new(program)
         .args(rest)
@@ -56,20 +61,14 @@ pub(in crate::cli) fn run(args: &Record, format: Format) -> Result<()> {
     let text = serde_json::to_string_pretty(&recording).unwrap_or_default();
     std::fs::write(&args.out, text + "\n")
         .map_err(|error| Error::Usage(format!("can't write {}: {error}", args.out.display())))?;
-    let mut told = format!("{statements} statements recorded in {}", args.out.display());
+    let mut lines = vec![format!("{statements} statements recorded in {}", args.out.display())];
     if recording.evictions > 0 {
-        told.push_str(&format!(
-            "\nnote: {} were thrown out meanwhile for want of room; raise pg_stat_statements.max",
+        lines.push(format!(
+            "note: pg_stat_statements removed statements {} times meanwhile because it was full; raise pg_stat_statements.max",
             recording.evictions
         ));
     }
-    super::print(
-        format,
-        &told,
-        &json!({ "version": 1, "file": args.out, "statements": statements, "evictions": recording.evictions }),
-    );
-    if status.success() {
-        return Ok(());
-    }
-    Err(Error::Finding(format!("the command failed: {status}")))
+    let value = json!({ "version": 1, "file": args.out, "statements": statements, "evictions": recording.evictions });
+    let finding = (!status.success()).then(|| format!("the command failed: {status}"));
+    Ok(Outcome { finding, ..Outcome::new(lines.join("\n"), &value) })
 }

@@ -1,4 +1,4 @@
-//! As whom Postgres runs: it refuses root.
+//! The user that Postgres runs as: it refuses root.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -17,7 +17,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Whom to drop to: nobody where we aren't root; else `postgres`, else `nobody`.
+    /// The user to switch to: none where we aren't root; else `postgres`, else `nobody`.
     pub fn to_drop_to() -> Result<Option<Self>> {
         if !rustix::process::geteuid().is_root() {
             return Ok(None);

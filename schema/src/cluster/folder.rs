@@ -7,9 +7,9 @@ use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::ClusterOptions;
 use super::account::Account;
 use super::binaries::Binaries;
+use super::options::ClusterOptions;
 use crate::error::{Doing, Error, Result};
 use crate::passwords;
 
@@ -70,7 +70,7 @@ pub(super) fn make_data_folder(
     Err(Error::Unavailable(format!("initdb failed: {}", said.lines().last().unwrap_or_default())))
 }
 
-/// A file of its own beside `postgresql.conf`, so that `alter system` still has the last word.
+/// A file next to `postgresql.conf`, so that `alter system` still takes precedence.
 pub(super) fn configure(
     data: &Path,
     binaries: &Binaries,
@@ -91,7 +91,7 @@ pub(super) fn configure(
         lines.push("shared_preload_libraries = 'pg_stat_statements'".to_owned());
         lines.push("pg_stat_statements.track_planning = on".to_owned());
         if options.careless {
-            // Many databases of many tests at once: with the usual 5,000 places, statements would be let go while counted.
+            // Many databases of many tests at once: with the default of 5,000 entries, statements would be removed while they are counted.
             lines.push("pg_stat_statements.max = 50000".to_owned());
         }
     }

@@ -7,7 +7,7 @@ use crate::error::{Doing, Error, Result};
 /// How long a cluster lives that we start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Life {
-    /// Until somebody stops it.
+    /// Until it is stopped.
     Lasting,
     /// As long as the value of type [`Cluster`](super::Cluster); folder and all. A watchdog sees to it should this process be killed.
     Ephemeral,
@@ -24,14 +24,14 @@ pub struct ClusterOptions {
     pub home: Option<PathBuf>,
     /// How long it lives.
     pub life: Life,
-    /// Faster and forgetful: no fsync. For data that nobody misses.
+    /// Faster, without fsync. For data that may be lost.
     pub careless: bool,
     /// More settings, as lines of `postgresql.conf`.
     pub settings: Vec<String>,
 }
 
 impl ClusterOptions {
-    /// What the environment says: `DATABASE_URL`, `GOVRNANZA_HOME`.
+    /// From the environment: `DATABASE_URL`, `GOVRNANZA_HOME`.
     #[must_use]
     pub fn from_env() -> Self {
         let database_url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
@@ -56,5 +56,5 @@ pub fn home() -> Result<PathBuf> {
     }
     let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
     data.map(|data| data.join("govrnanza"))
-        .ok_or_else(|| Error::Usage("no place for data: set GOVRNANZA_HOME".to_owned()))
+        .ok_or_else(|| Error::Usage("no folder for data is known: set GOVRNANZA_HOME".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! The server process, as `postmaster.pid` tells of it.
+//! The server process, read from `postmaster.pid`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ pub struct Postmaster {
 }
 
 impl Postmaster {
-    /// What the file says, whether or not the process still lives.
+    /// The content of the file, whether or not the process still exists.
     #[must_use]
     pub fn read(data: &Path) -> Option<Self> {
         let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
@@ -67,7 +67,7 @@ impl Postmaster {
             let deadline = Instant::now() + Duration::from_secs(seconds);
             while Instant::now() < deadline {
                 let gone = match child.as_mut() {
-                    // Ours: it is a zombie, and looks alive, until we have looked at it.
+                    // A child of ours stays a zombie, and seems alive, until we wait for it.
                     Some(child) => child.try_wait().is_ok_and(|ended| ended.is_some()),
                     None => Self::alive(data).is_none_or(|now| now.pid != found.pid),
                 };

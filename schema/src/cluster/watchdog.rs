@@ -1,4 +1,4 @@
-//! Who stops a cluster when its starter no longer can. Both are a few lines of sh: they must outlive this process, whatever binary it is.
+//! Watchdogs, which stop a cluster when its starter no longer can. Both are a few lines of sh: they must outlive this process.
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::postmaster::lives;
 use crate::error::{Doing, Result};
 
-/// Waits for the end of its input, which comes when this process ends in whatever way; then stops the server and removes the folder.
+/// Waits for the end of its input, which comes when this process ends for any reason; then stops the server and removes the folder.
 const LEASH: &str = r#"
 read -r _
 pid=$(head -n 1 "$1/postgres/data/postmaster.pid" 2>/dev/null)
@@ -23,7 +23,7 @@ rm -rf "$1"
 "#;
 
 /// Looks every two seconds whether a process of `users/` lives; after a minute without, stops the server and removes its folder.
-/// `stopping` closes the gap between the last look and the end: who comes then, waits (see `register`).
+/// `stopping` closes the gap between the last check and the end: a process that comes then waits (see `register`).
 const WATCH: &str = r#"
 idle=0
 used() {
@@ -81,7 +81,7 @@ impl Leash {
     }
 }
 
-/// Tells the watchdog of a shared cluster that this process uses it; waits for one that is just ending.
+/// Registers this process as a user of the shared cluster; waits for a watchdog that is just ending.
 pub fn register(home: &Path) -> Result<()> {
     let users = home.join("users");
     let mine = users.join(std::process::id().to_string());
@@ -101,7 +101,7 @@ pub fn register(home: &Path) -> Result<()> {
     }
 }
 
-/// Sees to it that the shared cluster of this folder has a watchdog.
+/// Makes sure that the shared cluster of this folder has a watchdog.
 pub fn watch(home: &Path) -> Result<()> {
     let file = home.join("watchdog");
     let alive = fs::read_to_string(&file).ok().and_then(|pid| pid.trim().parse().ok()).is_some_and(lives);

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::report::{Kind, List, Report, VERSION};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, read_text};
 
-/// What has come and what has gone.
+/// What is new and what is gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Diff {
     /// Not in the base.
@@ -28,9 +28,8 @@ pub struct Change {
 
 /// Reads a report written before.
 pub fn read(path: &Path) -> Result<Report> {
-    let bad = |error: String| Error::Usage(format!("{} is no report of dba coupling: {error}", path.display()));
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
+    let bad = |error: String| Error::Usage(format!("{} is not a report of dba coupling: {error}", path.display()));
+    let text = read_text(path)?;
     let report: Report = serde_json::from_str(&text).map_err(|error| bad(error.to_string()))?;
     if report.version != VERSION {
         return Err(bad(format!("its version is {}, this tool's {VERSION}", report.version)));
@@ -90,7 +89,7 @@ pub fn kind(kind: Kind) -> &'static str {
         Kind::ViewOver => "has views over",
         Kind::Trigger => "triggers functions of",
         Kind::Call => "calls functions of",
-        Kind::Sequence => "draws from sequences of",
+        Kind::Sequence => "uses sequences of",
         Kind::Channel => "listens to",
     }
 }

@@ -1,4 +1,4 @@
-//! Coupling may shrink; for it to grow somebody has to say so, in the base or in the budgets.
+//! The gate: coupling may shrink; growth must be accepted, in the base or in the budgets.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,21 +7,21 @@ use serde::Deserialize;
 
 use super::diff::{Diff, diff};
 use super::report::{Kind, Report};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, read_toml};
 
 /// What is allowed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budgets {
-    /// Columns of a service that others may read and nobody reads, at most; none: not looked at.
+    /// Columns of a service that others may read and nobody reads, at most; none: not checked.
     pub max_unused_columns: Option<usize>,
-    /// Ways in which a service writes what is another's, over all services, at most.
+    /// Ways in which a service writes tables of another, over all services, at most.
     pub max_write_edges: usize,
     /// Per cent of calls (or of statements, where none was run) that must be resolved.
     pub min_coverage_percent: f64,
-    /// Dependencies that must not be: `billing -> notification`, `* -> notification`.
+    /// Forbidden dependencies: `billing -> notification`, `* -> notification`.
     pub forbidden: Vec<String>,
-    /// The only foreign keys between services that may be, as `schema.table -> schema.table`; none: not looked at.
+    /// The only foreign keys between services that are allowed, as `schema.table -> schema.table`; none: not checked.
     pub keys: Option<BTreeSet<String>>,
 }
 
@@ -46,13 +46,10 @@ impl Budgets {
     /// keys = ["billing.invoices -> account.organisations"]
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
-        let budgets: Self = toml::from_str(&text)
-            .map_err(|error| Error::Usage(format!("{}: {}", path.display(), error.to_string().replace('\n', " "))))?;
+        let budgets: Self = read_toml(path)?;
         match budgets.forbidden.iter().find(|rule| pair(rule).is_none()) {
             None => Ok(budgets),
-            Some(rule) => Err(Error::Usage(format!("{}: `{rule}` is no `service -> service`", path.display()))),
+            Some(rule) => Err(Error::Usage(format!("{}: expected `service -> service`, got `{rule}`", path.display()))),
         }
     }
 }
@@ -70,7 +67,7 @@ pub struct Verdict {
     pub diff: Diff,
 }
 
-/// Compares with the base and the budgets. Where nothing was looked at there is no verdict, but an error.
+/// Compares with the base and the budgets. Without any statement there is no verdict, but an error.
 pub fn gate(base: &Report, now: &Report, budgets: &Budgets) -> Result<Verdict> {
     let Some(covered) = now.coverage.percent() else {
         return Err(Error::Unavailable(
@@ -82,13 +79,13 @@ pub fn gate(base: &Report, now: &Report, budgets: &Budgets) -> Result<Verdict> {
         diff.new.iter().map(|change| format!("new {}: {}", change.what, change.thing)).collect();
     if covered < budgets.min_coverage_percent {
         findings.push(format!(
-            "only {covered:.2} % of the calls are resolved, {} % are asked for",
+            "only {covered:.2} % of the calls are resolved, {} % are required",
             budgets.min_coverage_percent
         ));
     }
     if let Some(window) = now.window.as_ref().filter(|window| window.evictions > 0) {
         findings.push(format!(
-            "the server has thrown out statements {} times: raise pg_stat_statements.max",
+            "pg_stat_statements removed statements {} times because it was full: raise pg_stat_statements.max",
             window.evictions
         ));
     }

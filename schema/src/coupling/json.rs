@@ -1,11 +1,11 @@
-//! Keys of JSON columns that count as columns: a JSON column between services would else hide what it carries.
+//! Keys of JSON columns that count as columns: without them a JSON column between services would hide what it contains.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, from_toml, read_toml};
 
 /// Declared keys, by column.
 #[derive(Debug, Clone, Default)]
@@ -33,14 +33,15 @@ impl JsonKeys {
     /// keys = ["price", "currency"]
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
-        Self::parse(&text).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+        read_toml(path).map(Self::of)
     }
 
     /// The same from text.
     pub fn parse(text: &str) -> Result<Self> {
-        let file: File = toml::from_str(text).map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))?;
+        from_toml(text).map(Self::of)
+    }
+
+    fn of(file: File) -> Self {
         let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for entry in file.json {
             for column in entry.columns {
@@ -51,7 +52,7 @@ impl JsonKeys {
             keys.sort();
             keys.dedup();
         }
-        Ok(Self(all))
+        Self(all)
     }
 
     /// By column: `schema.relation.column`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::catalogue::{Catalogue, Place};
 
 impl Catalogue {
-    /// Tables' columns that an output column shows, or is computed from, through however many views; and the views on the way.
+    /// Tables' columns that an output column shows or is computed from, through any number of views.
     pub(super) fn shows(&self, place: Place) -> BTreeSet<Place> {
         self.follow(place, &mut BTreeSet::new())
     }
@@ -24,7 +24,7 @@ impl Catalogue {
         }
     }
 
-    /// Tables' columns that decide which rows a view has: named by its rule, or those below, but shown by none of its columns as they are.
+    /// Tables' columns that decide which rows a view has: used by its rule or by views below, but not shown unchanged by one of its columns.
     pub(super) fn behind(&self, view: u32) -> BTreeSet<Place> {
         let Some(rule) = self.rules.get(&view) else {
             return BTreeSet::new();

@@ -1,13 +1,13 @@
-//! The report's lists, from what was gathered.
+//! The lists of the report.
 
 use std::collections::BTreeSet;
 
+use super::builder::ReportBuilder;
 use super::catalogue::Place;
 use super::report::{Blast, Column, Key, Lineage, List, Origin, WriteRight};
 use super::statements::Source;
-use super::weave::Weaver;
 
-impl Weaver<'_> {
+impl ReportBuilder<'_> {
     /// Granted or used, each with its list.
     pub(super) fn columns(&self) -> Vec<Column> {
         let mut granted = BTreeSet::new();
@@ -61,7 +61,7 @@ impl Weaver<'_> {
         rights.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Of the views that others may read.
+    /// The origin of each column of the views that others may read.
     pub(super) fn lineage(&self) -> Vec<Lineage> {
         let views: BTreeSet<_> = self
             .catalogue

@@ -1,4 +1,4 @@
-//! Numbers of services, computed from the report's edges and columns.
+//! Figures of services, computed from the report's edges and columns.
 
 use std::collections::{BTreeMap, BTreeSet};
 

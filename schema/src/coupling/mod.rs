@@ -1,7 +1,7 @@
-//! Who depends on whom, to the column: `dba coupling`.
+//! `dba coupling`: which service depends on which, down to the column.
 //!
-//! Nothing here knows a table's name. What belongs to whom comes from a map, from roles' names or from schemas ([`owners`]); which columns a statement
-//! touches says Postgres ([`resolve`]), for statements that the server has counted or that stand in files ([`statements`]).
+//! No table's name is built in. The service of an object comes from a map, from roles' names or from schemas ([`owners`]); which columns a statement uses
+//! is asked of Postgres ([`resolve`]), for statements that the server has counted or that are in files ([`statements`]).
 
 use std::collections::BTreeSet;
 
@@ -9,24 +9,23 @@ use postgres::Client;
 
 use crate::error::{Doing, Result};
 
+mod builder;
 mod catalogue;
 pub mod diff;
 pub mod gate;
 pub mod json;
 mod lineage;
-mod links;
 mod lists;
 mod metrics;
 pub mod owners;
-mod parameters;
-mod queries;
+pub(crate) mod parameters;
 pub mod render;
 pub mod report;
 pub mod resolve;
-mod sql;
+mod resolved;
+pub(crate) mod sql;
 pub mod statements;
 mod tree;
-mod weave;
 
 pub use json::JsonKeys;
 pub use owners::Owners;
@@ -35,10 +34,10 @@ pub use report::Report;
 use resolve::Resolver;
 use statements::Statement;
 
-/// What to look at.
+/// What to analyse.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What belongs to whom.
+    /// Which objects and roles belong to which service.
     pub owners: Owners,
     /// Keys of JSON columns that count as columns.
     pub json: JsonKeys,
@@ -48,7 +47,7 @@ pub struct Options {
     pub run: bool,
 }
 
-/// Looks. Changes nothing: statements are resolved in transactions that are rolled back, and never run.
+/// Analyses the database. Changes nothing: statements are resolved in transactions that are rolled back, and never run.
 ///
 /// The connection's role must see the others' statements and schemas, and be allowed temporary objects: a superuser, best.
 pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
@@ -65,7 +64,7 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
         .query_one("select current_database()::text, current_setting('server_version_num')::int / 10000", &[])
         .map(|row| (row.get(0), row.get(1)))
         .doing("asking for the server's version")?;
-    let mut weaver = weave::Weaver::new(&catalogue, &options.json, window.is_some());
+    let mut weaver = builder::ReportBuilder::new(&catalogue, &options.json, window.is_some());
     let mut resolver = Resolver::new(client)?;
     for statement in &statements {
         if let Some(service) = catalogue.roles.get(&statement.role) {

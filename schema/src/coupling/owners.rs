@@ -1,13 +1,13 @@
-//! Whose is it? What of a database belongs to which service.
+//! Which objects and roles belong to which service.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Result, from_toml, read_toml};
 
-/// Rules from a file, or none: then names decide.
+/// Rules from a file; without rules, names decide.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Owners {
@@ -26,38 +26,23 @@ struct Belongings {
     /// Logins that run its statements, and roles whose objects are its own.
     #[serde(default)]
     roles: BTreeSet<String>,
-    /// Schemas whose objects are its own, whoever owns them.
+    /// Schemas whose objects are its own, with any owner.
     #[serde(default)]
     schemas: BTreeSet<String>,
-    /// `schema.name` of objects that are its own, wherever they stand.
+    /// `schema.name` of objects that are its own, in any schema.
     #[serde(default)]
     objects: BTreeSet<String>,
 }
 
-/// What names end or begin with that says what a role is for, not whose it is.
-const ENDINGS: &[&str] = &[
-    "_owner",
-    "_publisher",
-    "_reader",
-    "_writer",
-    "_read",
-    "_write",
-    "_ro",
-    "_rw",
-    "_api",
-    "_app",
-    "_login",
-    "_user",
-    "_team",
-    "_service",
-    "_svc",
-];
+/// Endings of names that tell the purpose of a role, not its service.
+const ENDINGS: &str = "owner publisher reader writer read write ro rw api app login user team service svc";
 
 /// The part of a role's name that it shares with the other roles of its service: `sales` of `sales_reader` or `svc_sales`.
 #[must_use]
 pub fn stem(role: &str) -> &str {
     let role = role.strip_prefix("svc_").unwrap_or(role);
-    ENDINGS.iter().find_map(|ending| role.strip_suffix(ending)).filter(|stem| !stem.is_empty()).unwrap_or(role)
+    let purpose = |ending| role.strip_suffix(ending)?.strip_suffix('_');
+    ENDINGS.split(' ').find_map(purpose).filter(|stem| !stem.is_empty()).unwrap_or(role)
 }
 
 impl Owners {
@@ -71,18 +56,16 @@ impl Owners {
     /// objects = ["public.orders"]
     /// ```
     pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", path.display())))?;
-        Self::parse(&text).map_err(|error| Error::Usage(format!("{}: {error}", path.display())))
+        read_toml(path)
     }
 
     /// The same from text.
     pub fn parse(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|error| Error::Usage(error.to_string().replace('\n', " ")))
+        from_toml(text)
     }
 
-    /// The service of an object: by the map (the object, its schema, its owner), else by its owner's name. Where that says nothing, because one
-    /// role owns everything or an administrator owns this, by its schema.
+    /// The service of an object: by the map (the object, its schema, its owner), else by its owner's name, else (one role owns everything, or an
+    /// administrator owns this) by its schema.
     pub(super) fn of_object(&self, object: &str, schema: &str, owner: Option<&str>) -> String {
         let rules: [&dyn Fn(&Belongings) -> bool; 3] =
             [&|one| one.objects.contains(object), &|one| one.schemas.contains(schema), &|one| {
@@ -94,7 +77,7 @@ impl Owners {
             .map_or_else(|| owner.map_or(schema, stem).to_owned(), |(service, _)| service.clone())
     }
 
-    /// The service of a role; none if it is nobody's.
+    /// The service of a role; none if it belongs to no service.
     pub(super) fn of_role(&self, role: &str) -> Option<String> {
         if self.ignore.contains(role) {
             return None;

@@ -1,4 +1,4 @@
-//! What types parameters have. A client may have said so when it sent the statement; of that the server keeps nothing with the statement's text.
+//! Types of parameters. A client may have declared them with the statement, but the server doesn't keep that with the statement's text.
 
 use postgres::error::ErrorPosition;
 use postgres::types::Type;
@@ -6,7 +6,7 @@ use postgres::{Client, Statement};
 
 type Result<T> = std::result::Result<T, postgres::Error>;
 
-/// Tried in this order where the statement leaves open what a parameter is. Which columns a statement names doesn't depend on it.
+/// Tried in this order where the statement leaves the type of a parameter open. Which columns a statement uses doesn't depend on it.
 const CANDIDATES: [Type; 17] = [
     Type::TEXT,
     Type::INT4,

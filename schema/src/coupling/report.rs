@@ -19,23 +19,23 @@ pub struct Report {
     pub server: i32,
     /// What calls were counted over; none if only files were looked at.
     pub window: Option<Window>,
-    /// How much of what was run or declared is understood.
+    /// How much of what was run or declared is resolved.
     pub coverage: Coverage,
     /// The whole in single numbers.
     pub index: Index,
     /// By name.
     pub services: Vec<Service>,
-    /// Who depends on whom, and how: by pair and kind.
+    /// Which service depends on which, and how: by pair and kind.
     pub edges: Vec<Edge>,
     /// Every column of one service that another may read or does read.
     pub columns: Vec<Column>,
     /// Foreign keys between services.
     pub keys: Vec<Key>,
-    /// Rights to write what is another's. Should be empty.
+    /// Rights to write tables of another service. Should be empty.
     pub write_rights: Vec<WriteRight>,
     /// Views that others read, to the columns of tables.
     pub lineage: Vec<Lineage>,
-    /// What a change of a table's column touches beyond its owner; widest first.
+    /// Which other services depend on a table's column; most first.
     pub blast: Vec<Blast>,
 }
 
@@ -59,7 +59,7 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Per cent of the calls that are resolved; of the statements, where nothing was run. `None` if there was nothing.
+    /// Per cent of the calls that are resolved; of the statements, where nothing was run. `None` without any statement.
     #[must_use]
     pub fn percent(&self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "a share")]
@@ -73,7 +73,7 @@ impl Coverage {
     }
 }
 
-/// A statement that isn't, or not wholly, understood.
+/// A statement that isn't completely resolved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unknown {
@@ -92,7 +92,7 @@ pub struct Unknown {
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     /// Pairs (a, b) of services where a depends on b, of all n(n-1) there could be. `COF` of Brito e Abreu's MOOD metrics (ECOOP 1995), with services
-    /// for classes. 0: nobody knows anybody; 1: everybody depends on everybody.
+    /// for classes. 0: no dependency at all; 1: every service depends on every other.
     pub coupling_factor: f64,
     /// The same over the transitive closure, each service reaching itself: the share of the system that a change of a service picked at random can
     /// reach. Propagation cost of MacCormack, Rusnak and Baldwin (Management Science 52(7), 2006).
@@ -111,17 +111,17 @@ pub struct Service {
     pub afferent: usize,
     /// Ce: services that it depends on.
     pub efferent: usize,
-    /// Ce / (Ca + Ce), Martin 1994: 0 stable (others lean on it), 1 instable (it leans on others). None if it stands alone.
+    /// Ce / (Ca + Ce), Martin 1994: 0 stable (others depend on it), 1 unstable (it depends on others). None without any dependency.
     pub instability: Option<f64>,
     /// E: columns of its own that others may read.
     pub exposed: usize,
     /// U: of those, columns that others do read.
     pub used: usize,
-    /// E without U: what the contract could shrink by.
+    /// E without U: columns that could be removed from the contract.
     pub unused: Vec<String>,
     /// Foreign keys from or to other services.
     pub cross_keys: usize,
-    /// Ways in which it writes what is another's.
+    /// Ways in which it writes tables of another service.
     pub write_edges: usize,
 }
 
@@ -145,7 +145,7 @@ pub enum Kind {
     Trigger,
     /// Calls a function of it.
     Call,
-    /// Draws from a sequence of it.
+    /// Uses a sequence of it.
     Sequence,
     /// Listens to a channel that it notifies.
     Channel,
@@ -183,9 +183,9 @@ pub struct Column {
     pub column: String,
     /// May it?
     pub granted: bool,
-    /// From where the use is known; none: not used.
+    /// How the use is known; none: not used.
     pub used: Option<Source>,
-    /// Which of the lists it stands in.
+    /// The list that it belongs to.
     pub list: List,
 }
 
@@ -197,9 +197,9 @@ pub enum List {
     Used,
     /// Granted and never used.
     NeverUsed,
-    /// Run and not declared: no statement in the files says so, where the service has any there; else no grant does.
+    /// Run and not declared: no statement of the files reads it, if the service has files; else it isn't granted.
     NotDeclared,
-    /// Granted and declared, but no statement that the server counted reads it: the code that says so may be dead, or rare.
+    /// Granted and declared, but no statement that the server counted reads it: that code may be dead, or rare.
     NeverRun,
     /// Declared and not granted: it would be refused.
     Refused,
@@ -227,7 +227,7 @@ pub struct Key {
     pub indexed: bool,
 }
 
-/// A right to write what is another's.
+/// A right to write a table of another service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WriteRight {
@@ -263,7 +263,7 @@ pub struct Origin {
     pub from: Vec<String>,
 }
 
-/// A table's column, and whom a change of it touches.
+/// A table's column, and the services that depend on it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Blast {
@@ -271,7 +271,7 @@ pub struct Blast {
     pub column: String,
     /// Whose it is.
     pub owner: String,
-    /// Other services whose statements reach it.
+    /// Other services whose statements use it, directly or through views.
     pub services: Vec<String>,
     /// Those statements.
     pub statements: usize,

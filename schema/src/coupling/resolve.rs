@@ -8,67 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use postgres::Client;
 use postgres::types::Type;
 
-pub(crate) use super::parameters::prepared;
-pub(crate) use super::sql::{typed_literals, without_tables};
+use super::parameters::prepared;
+pub use super::resolved::{Resolved, Use};
+use super::sql::{typed_literals, without_tables};
 use super::tree::{self, Needs};
 use crate::error::{Doing, Result};
 use crate::session::literal;
-
-/// What a statement does with one table, view or sequence.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Use {
-    /// Columns whose values matter: shown, compared, returned.
-    pub read: BTreeSet<String>,
-    /// Columns inserted or updated.
-    pub written: BTreeSet<String>,
-    /// Its rows are inserted, updated or deleted.
-    pub writes: bool,
-    /// Its rows are locked (`for update` and the like).
-    pub locks: bool,
-}
-
-/// What a statement does.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Resolved {
-    /// By relation, `schema.name`, quoted where it must be.
-    pub uses: BTreeMap<String, Use>,
-    /// Functions called, other than the system's and those of extensions: `schema.name`.
-    pub functions: BTreeSet<String>,
-    /// Channels it listens to.
-    pub listens: BTreeSet<String>,
-    /// Channels it notifies.
-    pub notifies: BTreeSet<String>,
-    /// It controls the session (`begin`, `set`, `listen`, …) or defines something (`create view`, `grant`, …), and uses no column: what was defined stands
-    /// in the catalogue.
-    pub control: bool,
-    /// Why this isn't all of it. Empty: it is.
-    pub unknown: Vec<String>,
-}
-
-impl Resolved {
-    /// `schema.table.column` of everything read.
-    pub fn reads(&self) -> impl Iterator<Item = String> {
-        columns(&self.uses, |one| &one.read)
-    }
-
-    /// `schema.table.column` of everything written.
-    pub fn writes(&self) -> impl Iterator<Item = String> {
-        columns(&self.uses, |one| &one.written)
-    }
-}
-
-fn columns(
-    uses: &BTreeMap<String, Use>,
-    which: impl Fn(&Use) -> &BTreeSet<String> + Copy,
-) -> impl Iterator<Item = String> {
-    uses.iter().flat_map(move |(relation, one)| which(one).iter().map(move |column| format!("{relation}.{column}")))
-}
-
-/// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
-/// `usage` on the schemas (a superuser has both). Nothing is run, and nothing is left.
-pub fn columns_of(client: &mut Client, role: &str, sql: &str) -> Result<Resolved> {
-    Resolver::new(client)?.resolve(role, sql)
-}
 
 /// Resolves many statements: reads the catalogue once.
 pub struct Resolver<'a> {
@@ -122,7 +67,8 @@ impl<'a> Resolver<'a> {
         Ok(Self { client, relations, paths: HashMap::new() })
     }
 
-    /// Resolves one statement as this role would run it; see [`columns_of`].
+    /// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
+    /// `usage` on the schemas (a superuser has both). Nothing is run, and nothing is left.
     pub fn resolve(&mut self, role: &str, sql: &str) -> Result<Resolved> {
         if let Some(done) = without_tables(sql) {
             return Ok(done);

@@ -1,6 +1,6 @@
-//! As much as is to be known of a statement's text before Postgres is asked: its first word, and literals that its counters have cut out.
+//! What is read from a statement's text before Postgres is asked: its first word, and literals that pg_stat_statements replaced.
 
-use super::resolve::Resolved;
+use super::resolved::Resolved;
 
 /// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
 pub(crate) fn typed_literals(sql: &str) -> String {
@@ -57,56 +57,25 @@ fn after_comments(sql: &str) -> &str {
     }
 }
 
-/// Statements that no function's body can hold: those that touch no table are known for it, the others unknown.
+/// Statements that a function's body can't contain: those that use no table are resolved, the others unknown.
 pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
-    const CONTROL: &[&str] = &[
-        "",
-        "begin",
-        "start",
-        "commit",
-        "end",
-        "rollback",
-        "abort",
-        "savepoint",
-        "release",
-        "set",
-        "reset",
-        "show",
-        "discard",
-        "deallocate",
-        "listen",
-        "unlisten",
-        "notify",
-        "close",
-        "fetch",
-        "move",
-        "checkpoint",
-        "alter",
-        "drop",
-        "grant",
-        "revoke",
-        "comment",
-        "vacuum",
-        "analyze",
-        "cluster",
-        "reindex",
-        "reassign",
-        "security",
-    ];
-    const UTILITY: &[&str] =
-        &["truncate", "lock", "copy", "refresh", "call", "do", "execute", "prepare", "explain", "declare", "import"];
+    const CONTROL: &str = "begin start commit end rollback abort savepoint release set reset show discard deallocate listen \
+        unlisten notify close fetch move checkpoint alter drop grant revoke comment vacuum analyze cluster \
+        reindex reassign security";
+    const UTILITY: &str = "truncate lock copy refresh call do execute prepare explain declare import";
+    let is_in = |words: &str, first: &str| words.split(' ').any(|word| word == first);
     let mut words = after_comments(sql)
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"' || c == '$'))
         .filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_ascii_lowercase();
     let defines = first == "create" && !fills(words.clone());
-    if UTILITY.contains(&first.as_str()) || first == "create" && !defines {
+    if is_in(UTILITY, &first) || first == "create" && !defines {
         return Some(Resolved {
             unknown: vec![format!("{} is a utility statement", first.to_uppercase())],
             ..Resolved::default()
         });
     }
-    if !CONTROL.contains(&first.as_str()) && !defines {
+    if !(first.is_empty() || is_in(CONTROL, &first) || defines) {
         return None;
     }
     let mut done = Resolved { control: true, ..Resolved::default() };

@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Doing, Error, Result};
+use crate::counters::{self, Counter};
+use crate::error::{Doing, Error, Result, read_text};
 use crate::roles;
 
 /// Where a statement is known from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// It stands in a file.
+    /// It is in a file.
     Declared,
     /// The server has run it.
     Run,
@@ -54,7 +55,7 @@ pub struct Window {
     pub seconds: f64,
     /// When that was.
     pub reset_at: String,
-    /// How often rarely run statements were thrown out to make room; what they did is not seen.
+    /// How often rare statements were removed to make room; what they used is missing.
     pub evictions: i64,
     /// `pg_stat_statements.track`: `all` counts what runs inside functions, too.
     pub track: String,
@@ -80,30 +81,15 @@ pub fn from_pg_stat_statements(client: &mut Client) -> Result<Option<(Vec<Statem
     if track.is_empty() {
         return Ok(None);
     }
-    let sql = format!(
-        "select r.rolname::text, s.query, sum(s.calls)::bigint, sum(s.rows)::bigint, sum(s.total_exec_time)::float8
-         from {schema}.pg_stat_statements s join pg_catalog.pg_roles r on r.oid = s.userid
-         where s.dbid = (select oid from pg_catalog.pg_database where datname = current_database()) and not r.rolsuper and s.query is not null
-         group by 1, 2 order by 1, 2"
-    );
-    let rows = client.query(&sql, &[]).doing(doing)?;
-    let statements: Vec<_> = rows
-        .iter()
-        .map(|row| Statement {
-            role: row.get(0),
-            sql: row.get(1),
-            calls: row.get(2),
-            rows: row.get(3),
-            milliseconds: row.get(4),
-            source: Source::Run,
-        })
-        .collect();
-    if let Some(hidden) = statements.iter().find(|one| one.sql == "<insufficient privilege>") {
-        return Err(Error::Unavailable(format!(
-            "the statements of {} are hidden from this role: connect as a member of pg_read_all_stats, or as superuser",
-            hidden.role
-        )));
-    }
+    let of_counter = |one: Counter| Statement {
+        role: one.role,
+        sql: one.sql,
+        calls: one.calls,
+        rows: one.rows,
+        milliseconds: one.milliseconds,
+        source: Source::Run,
+    };
+    let statements = counters::read(client, &schema, false)?.into_iter().map(of_counter).collect();
     let mut window = Window { track, ..Window::default() };
     if info {
         let sql = format!(
@@ -117,14 +103,13 @@ pub fn from_pg_stat_statements(client: &mut Client) -> Result<Option<(Vec<Statem
     Ok(Some((statements, window)))
 }
 
-/// Statements from files: `path` is a file or a folder of `.sql` files, looked through however deep.
+/// Statements from files: `path` is a file or a folder of `.sql` files, searched recursively.
 ///
-/// Whose they are says a line `-- role: NAME` before them, else the file's name or that of the folder it is in, whichever is in `roles`.
+/// Their role comes from a line `-- role: NAME` before them, else from the name of the file or of a folder above it, if that is one of `roles`.
 pub fn from_files(path: &Path, roles: &[String]) -> Result<Vec<Statement>> {
     let mut found = Vec::new();
     for file in files(path)? {
-        let text = fs::read_to_string(&file)
-            .map_err(|error| Error::Usage(format!("can't read {}: {error}", file.display())))?;
+        let text = read_text(&file)?;
         let names = file.ancestors().filter_map(|part| part.file_stem()?.to_str());
         let mut role = names.into_iter().find(|name| roles.iter().any(|role| role == name)).map(str::to_owned);
         for part in parts(&text) {
@@ -134,7 +119,7 @@ pub fn from_files(path: &Path, roles: &[String]) -> Result<Vec<Statement>> {
             for statement in roles::statements(part.text, part.line) {
                 let Some(role) = &role else {
                     return Err(Error::Usage(format!(
-                        "{}, line {}: whose statement is this? Name the file or its folder for a role of the server, or write `-- role: NAME` before it",
+                        "{}, line {}: unknown role of the statement: name the file or its folder after a role of the server, or write `-- role: NAME` before it",
                         file.display(),
                         statement.line
                     )));

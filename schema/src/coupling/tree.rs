@@ -1,4 +1,4 @@
-//! What Postgres writes down of a statement that it has analysed (`pg_node_tree`): not the statement's structure, only the rights it needs.
+//! Parses the text form of an analysed statement (`pg_node_tree`): not its structure, only the rights that it needs.
 //!
 //! For each relation that a statement names, the server notes which columns are read, inserted and updated, to check rights later. That list is
 //! column-exact for every kind of statement, MERGE included, where `pg_depend` misses columns; but it is only written as text. The fields are the
@@ -22,7 +22,7 @@ pub(super) struct Needs {
 /// An attribute's number is stored with this added, so that the system's own are not negative (`FirstLowInvalidHeapAttributeNumber`).
 const OFFSET: i16 = 7;
 
-/// Every relation on which the analysed statement needs a right. A relation named twice stands twice.
+/// Every relation on which the analysed statement needs a right. A relation used twice is returned twice.
 pub(super) fn needs(tree: &str) -> Vec<Needs> {
     let mut found = Vec::new();
     let mut relation = 0;

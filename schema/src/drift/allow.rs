@@ -1,4 +1,6 @@
-//! The allow-list: findings that somebody decided to live with, why, and until when.
+//! The allow-list: accepted findings, why, and until when.
+
+use chrono::NaiveDate;
 
 use crate::error::{Error, Result};
 
@@ -13,63 +15,36 @@ pub struct Allowed {
     pub reason: String,
 }
 
-/// Reads a list. Empty lines and lines beginning with `#` say nothing.
+/// Reads a list. Empty lines and lines that begin with `#` are skipped.
 ///
 /// # Errors
-/// [`Error::Usage`] for a line without a reason or a day of the calendar.
+/// [`Error::Usage`] for a line without a reason or without a valid date.
 pub fn parse(text: &str) -> Result<Vec<Allowed>> {
     let mut all = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
+    for (line, number) in text.lines().map(str::trim).zip(1..) {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let entry = line.split_once(' ').and_then(|(until, rest)| {
-            let (key, reason) = rest.rsplit_once(" -- ")?;
-            let dated = until.len() == 10
-                && until.split('-').map(str::len).eq([4, 2, 2])
-                && until.chars().all(|c| c.is_ascii_digit() || c == '-');
-            (dated && !reason.trim().is_empty()).then(|| Allowed {
-                until: until.to_owned(),
-                key: key.trim().to_owned(),
-                reason: reason.trim().to_owned(),
-            })
-        });
-        match entry {
-            Some(entry) if is_day(&entry.until) => all.push(entry),
-            Some(entry) => {
-                return Err(Error::Usage(format!(
-                    "allow-list, line {}: {} is no day of the calendar",
-                    number + 1,
-                    entry.until
-                )));
-            }
-            None => {
-                return Err(Error::Usage(format!(
-                    "allow-list, line {}: want `YYYY-MM-DD key -- reason`, each part required",
-                    number + 1
-                )));
-            }
+        let wrong = |what: String| Error::Usage(format!("allow-list, line {number}: {what}"));
+        let parts = line.split_once(' ').and_then(|(until, rest)| Some((until, rest.rsplit_once(" -- ")?)));
+        let Some((until, (key, reason))) =
+            parts.filter(|(until, (_, reason))| dated(until) && !reason.trim().is_empty())
+        else {
+            return Err(wrong("expected `YYYY-MM-DD key -- reason`, each part required".to_owned()));
+        };
+        // Dates are compared as text, so a date that never comes would allow the finding for ever.
+        if NaiveDate::parse_from_str(until, "%Y-%m-%d").is_err() {
+            return Err(wrong(format!("{until} is not a date of the calendar")));
         }
+        let [until, key, reason] = [until, key, reason].map(|part| part.trim().to_owned());
+        all.push(Allowed { until, key, reason });
     }
     Ok(all)
 }
 
-/// Is `YYYY-MM-DD` in the calendar? Days are compared as text, so one that never comes would allow for ever.
-fn is_day(text: &str) -> bool {
-    let numbers: Vec<u32> = text.split('-').flat_map(str::parse).collect();
-    let [year, month, day] = numbers[..] else {
-        return false;
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 if leap => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => 0,
-    };
-    (1..=last).contains(&day)
+/// Does it have the form `YYYY-MM-DD`?
+fn dated(text: &str) -> bool {
+    text.split('-').map(str::len).eq([4, 2, 2]) && text.chars().all(|c| c.is_ascii_digit() || c == '-')
 }
 
 #[cfg(test)]
@@ -88,11 +63,12 @@ mod tests {
 
     #[test]
     fn a_day_is_one_of_the_calendar() {
+        let parsed = |day: &str| parse(&format!("{day} key -- why"));
         for day in ["2027-01-31", "2028-02-29", "2000-02-29", "2027-12-31"] {
-            assert!(is_day(day), "{day}");
+            assert!(parsed(day).is_ok(), "{day}");
         }
         for day in ["2027-13-45", "2027-02-29", "2100-02-29", "2027-04-31", "2027-00-01", "2027-01-00"] {
-            assert!(!is_day(day), "{day}");
+            assert!(parsed(day).is_err(), "{day}");
         }
     }
 }

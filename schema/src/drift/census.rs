@@ -1,4 +1,4 @@
-//! Everything that `db-roles.sql` speaks of, read from the catalogue: the same shape for what is wanted and for what is.
+//! Everything that `db-roles.sql` decides, read from the catalogue: the same type for the desired and for the actual state.
 //!
 //! Wider than [`State`](crate::state::State), which `dba apply` keeps: also the superuser's objects, parameters, languages, other databases, the
 //! administrator itself, and settings of everybody. The list of privileges is the server's own (`aclexplode`), so a new one is seen, not overlooked.
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Doing, Result};
 use crate::session::Session;
-use crate::state::Right;
+use crate::state::{OBJECTS, Right};
 
 /// What is compared.
 #[derive(Debug, Clone, Default)]
@@ -24,87 +24,20 @@ pub struct Census {
     pub facts: BTreeSet<(String, String)>,
 }
 
-/// How somebody is a member.
+/// Options of a membership.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Membership {
-    /// May let others in.
+    /// May add other members.
     pub admin: bool,
-    /// Has the group's rights as its own. Before 16 that is the member's own attribute: none.
+    /// Inherits the group's rights. Before 16 that is an attribute of the member: none.
     pub inherit: Option<bool>,
-    /// May `set role`. Before 16 everybody may: none.
+    /// May `set role`. Before 16 every member may: none.
     pub set: Option<bool>,
-    /// Who gave the option to inherit: from 16 on each grantor's grant stands for itself.
+    /// Who granted the option to inherit: from 16 on each grantor's grant is separate.
     pub inherit_by: Vec<String>,
-    /// Who gave the option to `set role`.
+    /// Who granted the option to `set role`.
     pub set_by: Vec<String>,
 }
-
-/// Every object that has an ACL: `acl` as it is, `init` as it was before anybody changed it.
-pub(crate) const OBJECTS: &str = r#"
-with object (kind, name, col, owner, acl, init, place) as (
-    select 'database', format('%I', d.datname), '', d.datdba, coalesce(d.datacl, acldefault('d', d.datdba)), acldefault('d', d.datdba), null::oid
-    from pg_database d left join pg_roles w on w.oid = d.datdba
-    where d.datname = current_database() or (d.datallowconn and w.rolsuper)
-    union all
-    select 'schema', format('%I', n.nspname), '', n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)),
-        coalesce(i.initprivs, acldefault('n', n.nspowner)), n.oid
-    from pg_namespace n left join pg_init_privs i on i.classoid = 'pg_namespace'::regclass and i.objoid = n.oid
-    where n.nspname !~ '^pg_(toast|temp)'
-    union all
-    select case c.relkind when 'S' then 'sequence' else 'table' end, format('%I.%I', n.nspname, c.relname), '', c.relowner,
-        coalesce(c.relacl, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)),
-        coalesce(i.initprivs, acldefault(case c.relkind when 'S' then 's' else 'r' end::"char", c.relowner)), n.oid
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    left join pg_init_privs i on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = 0
-    where c.relkind in ('r', 'v', 'm', 'f', 'p', 'S') and c.relpersistence <> 't'
-    union all
-    select 'table', format('%I.%I', n.nspname, c.relname), a.attname, c.relowner, a.attacl, i.initprivs, n.oid
-    from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-    left join pg_init_privs i on i.classoid = 'pg_class'::regclass and i.objoid = c.oid and i.objsubid = a.attnum
-    where a.attacl is not null and not a.attisdropped
-    union all
-    select 'routine', p.oid::regprocedure::text, '', p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)),
-        coalesce(i.initprivs, acldefault('f', p.proowner)), p.pronamespace
-    from pg_proc p left join pg_init_privs i on i.classoid = 'pg_proc'::regclass and i.objoid = p.oid
-    union all
-    select 'type', format('%I.%I', n.nspname, t.typname), '', t.typowner, coalesce(t.typacl, acldefault('T', t.typowner)),
-        coalesce(i.initprivs, acldefault('T', t.typowner)), n.oid
-    from pg_type t join pg_namespace n on n.oid = t.typnamespace
-    left join pg_init_privs i on i.classoid = 'pg_type'::regclass and i.objoid = t.oid
-    where t.typelem = 0 and (t.typtype in ('d', 'e', 'r', 'b') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
-    union all
-    select 'language', format('%I', l.lanname), '', l.lanowner, coalesce(l.lanacl, acldefault('l', l.lanowner)),
-        coalesce(i.initprivs, acldefault('l', l.lanowner)), null
-    from pg_language l left join pg_init_privs i on i.classoid = 'pg_language'::regclass and i.objoid = l.oid
-    where l.lanpltrusted
-    union all
-    select 'parameter', p.parname, '', 10, p.paracl, null, null from pg_parameter_acl p
-    union all
-    select 'tablespace', format('%I', s.spcname), '', s.spcowner, coalesce(s.spcacl, acldefault('t', s.spcowner)), acldefault('t', s.spcowner), null
-    from pg_tablespace s
-    union all
-    select 'foreign data wrapper', format('%I', f.fdwname), '', f.fdwowner, coalesce(f.fdwacl, acldefault('F', f.fdwowner)), acldefault('F', f.fdwowner), null
-    from pg_foreign_data_wrapper f
-    union all
-    select 'foreign server', format('%I', s.srvname), '', s.srvowner, coalesce(s.srvacl, acldefault('S', s.srvowner)), acldefault('S', s.srvowner), null
-    from pg_foreign_server s
-    union all
-    select 'large object', l.oid::text, '', l.lomowner, coalesce(l.lomacl, acldefault('L', l.lomowner)), acldefault('L', l.lomowner), null
-    from pg_largeobject_metadata l
-    union all
-    select 'default', k.name, coalesce(n.nspname, ''), r.oid,
-        case when s.nsp = 0 then coalesce(d.defaclacl, acldefault(k.kind, r.oid)) else d.defaclacl end, null, null
-    from pg_roles r
-    cross join (values ('r', 'r'::"char", 'tables'), ('S', 's', 'sequences'), ('f', 'f', 'routines'), ('T', 'T', 'types'), ('n', 'n', 'schemas')) k (objtype, kind, name)
-    cross join lateral (
-        select 0::oid union all select e.defaclnamespace from pg_default_acl e
-        where e.defaclrole = r.oid and e.defaclobjtype::text = k.objtype and e.defaclnamespace <> 0
-    ) s (nsp)
-    left join pg_default_acl d on d.defaclrole = r.oid and d.defaclobjtype::text = k.objtype and d.defaclnamespace = s.nsp
-    left join pg_namespace n on n.oid = s.nsp
-    where not r.rolsuper and r.rolname !~ '^pg_'
-)
-"#;
 
 const RIGHTS: &str = "
 select o.kind, o.name, o.col::text, w.rolname::text, coalesce(g.rolname::text, case a.grantee when 0 then 'public' else 'role ' || a.grantee end),
@@ -132,8 +65,8 @@ select coalesce(r.rolname::text, 'all'), coalesce(d.datname::text, ''), unnest(s
 left join pg_roles r on r.oid = s.setrole left join pg_database d on d.oid = s.setdatabase
 where (s.setrole = 0 or r.rolname = any ($1)) and (s.setdatabase = 0 or d.datname = current_database())";
 
-/// From 16 on the maker of a role is given it by the bootstrap superuser, with ADMIN and nothing else: that is no membership one could use, and its ADMIN goes with
-/// being allowed to make roles.
+/// From 16 on the creator of a role gets a membership in it from the bootstrap superuser, with ADMIN only. That membership gives no rights, and its ADMIN
+/// belongs to CREATEROLE.
 const MEMBERS: &str = "
 with given as (
     select a.roleid, a.member, a.grantor, a.admin_option, (to_jsonb(a) ->> 'inherit_option')::bool as inherit, (to_jsonb(a) ->> 'set_option')::bool as set
@@ -147,8 +80,8 @@ where (m.rolname = any ($1) or g.rolname = any ($1))
     and not (a.admin_option and coalesce(a.set, true) is false and coalesce(a.inherit, true) is false)
 group by 1, 2";
 
-/// Of tables of these roles: row security that is on or forced, triggers that don't fire. A foreign key is two triggers of the system: switched off by a superuser, it
-/// holds no more, and nobody is told.
+/// Of tables of these roles: row security that is on or forced, triggers that don't fire. A foreign key is two system triggers: if a superuser disables them,
+/// the key is not checked any more, without any warning.
 const FACTS: &str = "
 select format('%I.%I', n.nspname, c.relname), f.fact
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles w on w.oid = c.relowner
@@ -161,7 +94,7 @@ cross join lateral (
 where w.rolname = any ($1) and c.relkind in ('r', 'p')";
 
 impl Census {
-    /// Reads it for these roles: what they own, what they may, what they are.
+    /// Reads it for these roles: their objects, rights and attributes.
     pub fn read(session: &mut Session, roles: &[String]) -> Result<Self> {
         let mut census = Self { rights: rights(session, roles, "o.acl")?, ..Self::default() };
         for row in session.client.query(ATTRIBUTES, &[&roles]).doing("reading attributes of roles")? {
@@ -190,7 +123,7 @@ impl Census {
     }
 }
 
-/// Rights as they would be, had nobody ever granted or revoked anything: what `initdb` and extensions gave.
+/// The initial rights, as `initdb` and extensions gave them.
 pub fn initial(session: &mut Session, roles: &[String]) -> Result<BTreeSet<Right>> {
     rights(session, roles, "o.init")
 }
@@ -198,14 +131,5 @@ pub fn initial(session: &mut Session, roles: &[String]) -> Result<BTreeSet<Right
 fn rights(session: &mut Session, roles: &[String], chosen: &str) -> Result<BTreeSet<Right>> {
     let sql = format!("{OBJECTS}{}", RIGHTS.replace("CHOSEN", chosen));
     let rows = session.client.query(&sql, &[&roles]).doing("reading rights")?;
-    let read = rows.iter().map(|row| Right {
-        kind: row.get(0),
-        object: row.get(1),
-        column: row.get(2),
-        owner: row.get(3),
-        grantee: row.get(4),
-        privilege: row.get(5),
-        grantable: row.get(6),
-    });
-    Ok(read.collect())
+    Ok(rows.iter().map(Right::from).collect())
 }

@@ -1,10 +1,10 @@
-//! Two censuses, and the statements between them.
+//! Compares the desired with the actual state, and writes the statements between them.
 
 use std::collections::BTreeMap;
 
 use super::census::Census;
 use super::finding::{By, Finding};
-use super::{Look, POWERS};
+use super::look::{Look, POWERS};
 use crate::error::Result;
 use crate::reconcile::setting;
 use crate::session::{Session, identifier};
@@ -28,7 +28,7 @@ fn rights(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
     for right in wanted.rights.difference(&is.rights).filter(seen) {
         let option = Right { grantable: !right.grantable, ..right.clone() };
         if !right.grantable && is.rights.contains(&option) {
-            // It is there, and may even be passed on: told below.
+            // It exists, even with grant option: reported below.
             continue;
         }
         let fix = statements("grant", std::iter::once(right)).concat();
@@ -68,7 +68,7 @@ fn of_right(look: &Look<'_>, verb: &str, right: &Right, fix: String, rank: u8) -
     let what = match verb {
         "missing" => "the file gives it, the database doesn't",
         "extra" => "the database gives it, the file doesn't",
-        _ => "may be passed on to others, which the file doesn't say",
+        _ => "has the grant option, which the file doesn't give",
     };
     Finding {
         key: format!("{verb} right {} {} {object}", right.grantee, right.privilege),
@@ -88,7 +88,7 @@ fn attributes(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             None => "false",
         };
         // Without a superuser the administrator isn't looked at.
-        if want == value || (!look.superuser && role == look.administrator) {
+        if want == value || (!look.superuser && *role == look.administrator) {
             continue;
         }
         let set = match (name.as_str(), want) {
@@ -157,13 +157,13 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
         let Some(have) = is.members.get(pair) else {
             if look.existing.contains(&pair.0) && look.existing.contains(&pair.1) {
                 let fix = format!("grant {group} to {member};");
-                add("missing member", pair, "the file says so", fix);
+                add("missing member", pair, "the file grants it, the database doesn't", fix);
             }
             continue;
         };
         if have.admin && !want.admin {
             let fix = format!("revoke admin option for {group} from {member} cascade;");
-            let what = "may let others in (admin option)";
+            let what = "has the admin option, which the file doesn't give";
             add("member option", pair, what, fix);
         }
         for (name, is, should, by) in
@@ -188,7 +188,7 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
         add(
             "extra member",
             pair,
-            "the file doesn't say so",
+            "the database grants it, the file doesn't",
             format!("revoke {} from {} cascade;", identifier(&pair.1), identifier(&pair.0)),
         );
     }
@@ -208,16 +208,19 @@ fn facts(wanted: &Census, is: &Census) -> Vec<Finding> {
         Some(trigger) => of(
             one,
             "table with",
-            "it doesn't fire; of a foreign key: nothing is checked any more",
+            "it doesn't fire; if it belongs to a foreign key, that key is not checked any more",
             format!("enable {trigger}"),
         ),
-        None => {
-            of(one, "extra", "rows are hidden from everybody but the owner, and the file doesn't say so", off(&one.1))
-        }
+        None => of(
+            one,
+            "extra",
+            "rows are hidden from everybody but the owner, and the file doesn't enable it",
+            off(&one.1),
+        ),
     });
     let missing = wanted.facts.difference(&is.facts).map(|one| {
         let change = if one.1.starts_with("force") { one.1.clone() } else { format!("enable {}", one.1) };
-        of(one, "missing", "the file says so, and rows are hidden from nobody", change)
+        of(one, "missing", "the file enables it, but it is off: rows are hidden from nobody", change)
     });
     extra.chain(missing).collect()
 }

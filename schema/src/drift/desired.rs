@@ -1,28 +1,23 @@
-//! What the catalogue would hold if the roles file were all there is; read behind a savepoint that is rolled back.
+//! The desired state: what the catalogue would hold if the roles file were all that was ever run. Read behind a savepoint that is rolled back.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::census::{Census, Membership, initial};
 use super::finding::{By, Finding};
-use super::{Look, POWERS};
+use super::look::{Look, POWERS, SECTIONS};
 use crate::error::{Error, Result};
-use crate::reconcile::take_all;
+use crate::reconcile::{no_connection_limits, take_all};
 use crate::roles::Statement;
 use crate::session::{Session, identifier};
 use crate::state::{Right, State, statements};
 
-/// The wanted census, and statements of the file that can't be run.
+/// The desired census, and findings for statements of the file that can't be run.
 pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
-    session.run("savepoint desired", "savepoint")?;
-    let read = wanted(session, look, owners);
-    if read.is_ok() {
-        session.run("rollback to savepoint desired; release savepoint desired", "rollback to savepoint")?;
-    }
-    let (mut census, findings) = read?;
+    let (mut census, findings) = session.discarding(|session| wanted(session, look, owners))?;
     census.members = memberships(look, &census);
     census.facts = facts(look);
     if !look.superuser {
-        // Nobody but a superuser can take these away to see what is given.
+        // Only a superuser can revoke these to see what the file gives.
         for ((_, name), value) in &mut census.attributes {
             if POWERS.contains(&name.as_str()) {
                 *value = "false".into();
@@ -33,7 +28,7 @@ pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]
     Ok((census, findings))
 }
 
-/// Is it a right on something that has a wrong owner?
+/// Is it a right on an object that has a wrong owner?
 pub(super) fn misplaced(owners: &[Finding], right: &Right) -> bool {
     owners.iter().any(|finding| finding.key.ends_with(&format!(" {}", right.object)))
 }
@@ -52,7 +47,7 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
                 session.run(&statement.sql, "making a role, to see what it is given")?;
                 findings.push(Finding {
                     key: format!("missing role {}", statement.creates_role().unwrap_or_default()),
-                    what: format!("line {} makes it, and it isn't there", statement.line),
+                    what: format!("line {} creates it, but it doesn't exist", statement.line),
                     fix: Some(format!("{};", statement.sql)),
                     by: if *section == "administrator" { By::Superuser } else { By::Apply },
                     rank: 1,
@@ -60,9 +55,9 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
             }
         }
     }
-    let mut before = State::read(session, &look.managed, look.administrator)?;
+    let mut before = State::read(session, &look.managed, &look.administrator)?;
     if !look.superuser {
-        // What has a wrong owner stays as it is: that owner may not even be let into its schema.
+        // Objects with a wrong owner are left out: that owner may not even have usage on their schema.
         before.rights.retain(|right| !misplaced(owners, right));
     }
     session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
@@ -78,16 +73,14 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
         }
     }
     if !look.connection_limits {
-        let lift: String =
-            look.roles.iter().map(|role| format!("alter role {} connection limit -1;", identifier(role))).collect();
-        session.run(&lift, "lifting connection limits")?;
+        session.run(&no_connection_limits(&look.roles), "lifting connection limits")?;
     }
     Ok((Census::read(session, &look.roles)?, findings))
 }
 
-/// A statement that can't be run is a finding, not the end: something it names is missing, or isn't whose it should be.
+/// A statement that can't be run is a finding, not an error: an object that it names is missing, or has a wrong owner.
 fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Finding>> {
-    // One line of 400 may take a role that the lines after it need: whoever fails leaves the role it had taken.
+    // `set local role` of an earlier line stays in force when this one fails.
     session.run("savepoint one", "savepoint")?;
     match session.run(&statement.altering(), &statement.sql) {
         Ok(()) => {
@@ -115,7 +108,7 @@ fn take_more(look: &Look<'_>) -> String {
     let powers = "nosuperuser nocreatedb nocreaterole noreplication nobypassrls";
     let mut sql: String = look.roles.iter().map(|role| format!("alter role {} {powers};", identifier(role))).collect();
     if !look.administrator.is_empty() {
-        let admin = identifier(look.administrator);
+        let admin = identifier(&look.administrator);
         sql.push_str(&format!("alter role {admin} nologin inherit connection limit -1 valid until 'infinity'; alter role {admin} reset all;"));
         sql.push_str(&format!("alter role {admin} in database {} reset all;", identifier(&look.database)));
     }
@@ -124,12 +117,12 @@ fn take_more(look: &Look<'_>) -> String {
     sql
 }
 
-/// The superuser's own objects: back to what they were. Other databases keep what isn't given to our roles, for they aren't ours.
+/// The superuser's objects get their initial rights back. Other databases are not ours: only rights of our roles are revoked there.
 fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -> String {
     let here = identifier(&look.database);
     let system = |right: &&Right| !look.roles.contains(&right.owner);
     let give = wanted.difference(is).filter(system).filter(|right| right.kind != "database" || right.object == here);
-    // What PUBLIC may read of information_schema, `initdb` gives without a note of it.
+    // Rights of PUBLIC on information_schema are given by `initdb` but not noted in pg_init_privs.
     let standard =
         |right: &&Right| right.grantee == "public" && right.object.split('.').next() == Some("information_schema");
     let take = is
@@ -140,11 +133,11 @@ fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -
     statements("grant", give).concat() + &statements("revoke", take).concat()
 }
 
-/// `grant a, b to c`: pairs of member and group. What isn't said of 16's options is what a grant gives: to inherit as the member does, and to `set role`.
+/// `grant a, b to c`: pairs of member and group. Options that are not written have their defaults: inherit as the member's attribute says, `set role` allowed.
 fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), Membership> {
     let mut pairs = BTreeMap::new();
-    // Also what a superuser runs: who is a member of what needs no superuser to be known.
-    for section in super::SECTIONS {
+    // The superuser's sections, too: memberships can be read without being superuser.
+    for section in SECTIONS {
         for statement in look.file.section(section, &look.database) {
             let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
             let Some((groups, rest)) = sql.strip_prefix("grant ").and_then(|rest| rest.split_once(" to ")) else {
@@ -178,10 +171,10 @@ fn memberships(look: &Look<'_>, census: &Census) -> BTreeMap<(String, String), M
     pairs
 }
 
-/// Row security that the file itself switches on: `alter table a.b enable row level security`. Triggers always fire.
+/// Row security that the file itself enables: `alter table a.b enable row level security`. Triggers must always fire.
 fn facts(look: &Look<'_>) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
-    for section in super::SECTIONS {
+    for section in SECTIONS {
         for statement in look.file.section(section, &look.database) {
             let words: Vec<_> = statement.sql.split_whitespace().collect();
             let ["alter", "table", table, rest @ ..] = words.as_slice() else {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Who may put it right.
+/// Who can fix it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum By {
@@ -10,7 +10,7 @@ pub enum By {
     Apply,
     /// A superuser alone: `dba bootstrap`, or `dba roles apply` as one.
     Superuser,
-    /// Somebody has to decide.
+    /// A person has to decide.
     Person,
 }
 
@@ -22,12 +22,12 @@ pub struct Finding {
     pub key: String,
     /// In words.
     pub what: String,
-    /// The statement that puts it right.
+    /// The statement that fixes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
     /// Who may.
     pub by: By,
-    /// Order of the fixes: owners, then what is given, then what is taken.
+    /// Order of the fixes: owners, then grants, then revokes.
     #[serde(skip)]
     pub rank: u8,
 }

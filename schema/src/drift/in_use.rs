@@ -1,25 +1,25 @@
-//! What somebody uses isn't taken away unasked.
+//! Rights that are in use are not revoked without --force.
 
-use super::{By, Finding};
+use super::finding::{By, Finding};
 use crate::coupling::statements::from_pg_stat_statements;
 use crate::error::Result;
 use crate::impact::{self, Change, Options, Statement, Verdict};
 use crate::session::Session;
 
-/// What is known of the use of rights that are to be taken away.
+/// What is known about the use of rights that are to be revoked.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct InUse {
     /// Statements that would be refused from then on, with the role that runs them.
     pub used: Vec<String>,
-    /// Why nothing is known; nothing is said where nothing is to be taken.
+    /// Why the use is unknown. `None` also where no right is to be revoked.
     pub unknown: Option<String>,
 }
 
-/// Which statements, of those the server has counted since its counters were reset, would be refused once the findings are put right. They are tried on a
-/// clone without data. Rights on databases, parameters and roles aren't looked at: a clone has none of its own.
+/// Which statements, of those that pg_stat_statements has counted, would be refused once the findings are fixed. They are tried on a clone without data.
+/// Rights on databases, parameters and roles are not checked: a clone has none of its own.
 ///
 /// # Errors
-/// Where the database can't be read; a trial that fails is told as unknown.
+/// Where the database can't be read; a trial that fails gives `unknown`.
 pub fn in_use(url: &str, findings: &[Finding]) -> Result<InUse> {
     let fixes = findings.iter().filter(|finding| finding.by != By::Person);
     let takes: Vec<&str> = fixes

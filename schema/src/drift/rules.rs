@@ -1,9 +1,9 @@
-//! What a roles file says of objects without naming it: whose they are, and that no unknown ones are among them.
+//! Rules that hold without being written in the roles file: owners of objects, no unknown objects, options of views and functions.
 
 use super::finding::{By, Finding};
-use crate::error::Result;
+use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
-use crate::session::{Session, identifier, literal};
+use crate::session::{Session, identifier, literal, literals};
 
 /// Objects in schemas of ours that extensions didn't bring, with their schema's owner.
 const OURS: &str = "
@@ -33,7 +33,7 @@ fn schemas(file: &RolesFile, database: &str) -> Vec<(String, String)> {
     named.collect()
 }
 
-/// Owners that aren't who they should be. Put right before anything else is looked at: rights are read by owner.
+/// Objects with a wrong owner. Fixed before anything else is checked, because rights are read by owner.
 pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, roles: &[String]) -> Result<Vec<Finding>> {
     let database: String = session.value("select current_database()::text")?;
     let mut wanted: Vec<(String, String, String, String)> = Vec::new();
@@ -54,7 +54,7 @@ pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, role
         .filter(|(_, _, wanted, is)| wanted != is)
         .map(|(kind, name, wanted, is)| owner(&kind, &name, &is, &wanted))
         .collect();
-    // In a schema of its own everything is its owner's; elsewhere, of somebody who may create there and can't log in.
+    // In a service's schema everything belongs to the schema's owner; elsewhere to a role that may create there and can't log in.
     let rows = session.client.query(
         &format!(
             "{}select o.kind, o.name, w.rolname::text, n.rolname::text
@@ -66,7 +66,7 @@ pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, role
         ),
         &[&roles],
     );
-    for row in crate::error::Doing::doing(rows, "reading owners")? {
+    for row in rows.doing("reading owners")? {
         let (kind, name, is, place): (String, String, String, String) =
             (row.get(0), row.get(1), row.get(2), row.get(3));
         let wanted = if kind.ends_with("view") && place == administrator {
@@ -79,9 +79,8 @@ pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, role
     Ok(found)
 }
 
-/// Whose view this should be: the one who owns nothing but views, and reads the tables of this one.
+/// The right owner of a view: the role that owns views only, and may read the tables of this view.
 fn publisher(session: &mut Session, view: &str, roles: &[String]) -> Result<Option<String>> {
-    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
     let found = session.texts(&format!(
         "select r.rolname::text from pg_roles r where r.rolname in ({}) and not r.rolcanlogin
              and not exists (select from pg_namespace n where n.nspowner = r.oid)
@@ -89,15 +88,14 @@ fn publisher(session: &mut Session, view: &str, roles: &[String]) -> Result<Opti
              and d.refclassid = 'pg_class'::regclass and d.refobjsubid > 0
              join pg_class c on c.oid = d.refobjid join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
              where w.ev_class = {}::regclass and c.oid <> w.ev_class and has_column_privilege(r.oid, c.oid, a.attnum, 'SELECT')) desc limit 1",
-        list.join(", "),
+        literals(roles),
         literal(view)
     ))?;
     Ok(found.into_iter().next())
 }
 
 fn ours(roles: &[String]) -> String {
-    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
-    OURS.replace("ROLES", &list.join(", "))
+    OURS.replace("ROLES", &literals(roles))
 }
 
 fn owner(kind: &str, name: &str, is: &str, wanted: &str) -> Finding {
@@ -110,7 +108,7 @@ fn owner(kind: &str, name: &str, is: &str, wanted: &str) -> Finding {
     }
 }
 
-/// Objects that the file gives to nobody, options of views, options of functions. A union is taken for several facts, not for a filter.
+/// Objects on which the file gives nobody a right, options of views, options of functions. The `where` of a union is not taken for a filter.
 pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     let rows = session.client.query(
@@ -122,11 +120,11 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         ),
         &[&known],
     );
-    for row in crate::error::Doing::doing(rows, "looking for unknown objects")? {
+    for row in rows.doing("looking for unknown objects")? {
         let (kind, name): (String, String) = (row.get(0), row.get(1));
         found.push(Finding {
             key: format!("extra {kind} {name}"),
-            what: "stands in a schema of ours, and the roles file gives it to nobody".into(),
+            what: "is in a schema of the roles file, which gives nobody a right on it".into(),
             fix: None,
             by: By::Person,
             rank: 9,
@@ -141,7 +139,7 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         ),
         &[],
     );
-    for row in crate::error::Doing::doing(views, "reading options of views")? {
+    for row in views.doing("reading options of views")? {
         let (name, owner): (String, String) = (row.get(0), row.get(1));
         let (invoker, barrier) =
             (row.get::<_, Option<bool>>(2) == Some(true), row.get::<_, Option<bool>>(3) == Some(true));
@@ -158,7 +156,7 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         if invoker {
             add(
                 "security_invoker",
-                "runs with its reader's rights, who then needs the tables",
+                "runs with the rights of its reader, who then needs rights on the tables",
                 "reset (security_invoker)",
             );
         }
@@ -175,16 +173,15 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
 }
 
 fn functions(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
-    let list: Vec<_> = roles.iter().map(|role| literal(role)).collect();
     let names = session.texts(&format!(
         "select p.oid::regprocedure::text from pg_proc p join pg_roles w on w.oid = p.proowner
          where w.rolname in ({}) and p.prosecdef and not coalesce(array_to_string(p.proconfig, ' ') ~ 'search_path=[^=]*pg_temp\"?$', false)
              and p.prosqlbody is null and p.pronamespace <> 'pg_catalog'::regnamespace order by 1",
-        list.join(", ")
+        literals(roles)
     ))?;
     let found = names.into_iter().map(|name| Finding {
         key: format!("function option {name} search_path"),
-        what: "runs as its owner (security definer) without `set search_path = …, pg_temp`: who can make a temporary table runs code as the owner".into(),
+        what: "runs as its owner (security definer) without `set search_path = …, pg_temp`: a login that can create a temporary table can run code as the owner".into(),
         fix: None,
         by: By::Person,
         rank: 9,

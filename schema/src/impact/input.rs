@@ -1,4 +1,4 @@
-//! What is asked: a change, the statements it may hurt, where to try it.
+//! The input: a change, the statements that it may break, where to try it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::roles;
 pub struct Change {
     /// Without semicolons. `begin` and `commit` are left out: what is tried is one transaction anyway, and never committed.
     pub statements: Vec<String>,
-    /// The role that runs it (`set role`), for it becomes the owner of what is made anew. Without: whoever connects.
+    /// The role that runs it (`set role`): it becomes the owner of new objects. Without: the connecting role.
     pub role: Option<String>,
 }
 
@@ -26,14 +26,14 @@ impl Change {
         Self { statements, role: None }
     }
 
-    /// Is there anything to be tried, and may it be, there?
+    /// Refuses a change that is empty or can't be tried there.
     pub(super) fn check(&self, options: &Options) -> Result<()> {
         if self.statements.is_empty() {
-            return Err(Error::Usage("the change holds no statement".into()));
+            return Err(Error::Usage("the change contains no statement".into()));
         }
         if options.on == On::Live && options.queue.is_some() {
             return Err(Error::Usage(
-                "a queue is only measured on a clone: on a live database everybody would stand in it".into(),
+                "a queue is only measured on a clone: on a live database the services would really wait".into(),
             ));
         }
         for sql in &self.statements {
@@ -41,18 +41,18 @@ impl Change {
             let word = first_word(&lower);
             if word == "copy" {
                 return Err(Error::Usage(
-                    "a change that says `copy` can't be tried: it moves data in or out of the server".into(),
+                    "a change with `copy` can't be tried: it moves data in or out of the server".into(),
                 ));
             }
             if ["rollback", "abort", "prepare"].contains(&word) {
                 return Err(Error::Usage(format!(
-                    "a change that says `{word}` can't be tried: it is rolled back as a whole anyway"
+                    "a change with `{word}` can't be tried: the change is rolled back as a whole anyway"
                 )));
             }
-            // Set by a function or a block, it would be in force before we could set it back.
+            // Set by a function or a block, it would take effect before we could set it back.
             if options.on == On::Live && lower.contains("lock_timeout") && word != "set" {
                 return Err(Error::Usage(
-                    "on a live database the lock timeout is ours: leave it out of the change".into(),
+                    "on a live database dba sets the lock timeout itself: remove it from the change".into(),
                 ));
             }
         }
@@ -67,7 +67,7 @@ impl Change {
     }
 }
 
-/// Up to the first character that ends a word: `commit/**/and chain` is a commit, too. Comments before it are gone already.
+/// Up to the first character that ends a word: `commit/**/and chain` is a commit, too. Comments before it were removed already.
 pub(super) fn first_word(sql: &str) -> &str {
     let end = sql.find(|c: char| !c.is_ascii_alphabetic());
     &sql[..end.unwrap_or(sql.len())]
@@ -108,12 +108,12 @@ impl From<crate::coupling::statements::Statement> for Statement {
 pub enum On {
     /// On a copy that is dropped afterwards.
     Clone,
-    /// In the database itself, in a transaction that is rolled back, with a lock timeout of at most [`LIVE_LOCK_TIMEOUT`]. Everybody waits who meets its
-    /// locks, and a rolled-back rewrite has still written the whole table, and its WAL.
+    /// In the database itself, in a transaction that is rolled back, with a lock timeout of at most [`LIVE_LOCK_TIMEOUT`]. Other sessions wait for its
+    /// locks, and a rewrite that is rolled back has still written the whole table and its WAL.
     Live,
 }
 
-/// No statement on a live database waits longer for a lock than this, for everybody who comes later waits behind it.
+/// No statement on a live database waits longer for a lock than this, because all later statements wait behind it.
 pub const LIVE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How.
@@ -125,7 +125,7 @@ pub struct Options {
     pub services: BTreeMap<String, String>,
     /// The clone holds the data, too (else structure and rights alone: cheaper, and nothing is said about rewrites, scans and plans).
     pub data: bool,
-    /// Clients that name the types of parameters and read columns by type (diesel, sqlx, JDBC): a changed type breaks them although Postgres is content.
+    /// Clients that name the types of parameters and read columns by type (diesel, sqlx, JDBC): a changed type breaks them although Postgres accepts it.
     pub typed_clients: bool,
     /// A plan is slower from this ratio of estimated costs on.
     pub slower_from: f64,
@@ -149,7 +149,7 @@ impl Default for Options {
     }
 }
 
-/// Of the experiment: somebody has read (or written) what the change must lock, and leaves the transaction open.
+/// The experiment: a transaction has read (or written) what the change must lock, and stays open.
 #[derive(Debug, Clone, Copy)]
 pub struct QueueOptions {
     /// How long that transaction stays open.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use postgres::Client;
+use postgres::types::Type;
 
 use super::input::{On, Options, Statement};
 use super::locks::{self, Held, Map};
@@ -12,7 +13,8 @@ use super::report::{Failure, Skipped, StatementImpact};
 use super::rights::Strict;
 use super::shape::{Shape, differs, shape_of};
 use super::verdict::Verdict;
-use crate::coupling::resolve::{prepared, typed_literals, without_tables};
+use crate::coupling::parameters::prepared;
+use crate::coupling::sql::{typed_literals, without_tables};
 use crate::error::Result;
 use crate::session::literal;
 
@@ -26,7 +28,7 @@ pub(super) struct Subject<'a> {
     shape: Shape,
     plan: Plan,
     name: String,
-    /// With its values it does, before the change.
+    /// It also runs with its values, before the change.
     runs: bool,
 }
 
@@ -36,13 +38,10 @@ impl Subject<'_> {
         if self.shape.parameters.is_empty() {
             return String::new();
         }
+        // Quoted in any case: a schema may be named like a keyword.
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-        let types: Vec<_> = self
-            .shape
-            .parameters
-            .iter()
-            .map(|kind| format!("{}.{}", quoted(kind.schema()), quoted(kind.name())))
-            .collect();
+        let name = |kind: &Type| format!("{}.{}", quoted(kind.schema()), quoted(kind.name()));
+        let types: Vec<_> = self.shape.parameters.iter().map(name).collect();
         format!("({})", types.join(", "))
     }
 
@@ -55,7 +54,7 @@ impl Subject<'_> {
     }
 }
 
-/// What judging needs to know of all of them.
+/// What is needed to judge all of them.
 pub(super) struct Context<'a> {
     pub(super) options: &'a Options,
     pub(super) settings: &'a BTreeMap<String, Settings>,
@@ -144,7 +143,7 @@ fn call(name: &str, values: &[Option<String>]) -> String {
     format!("execute {name}({})", list.join(", "))
 }
 
-/// Really runs it, deferred constraints and all.
+/// Executes it, deferred constraints included.
 fn run(client: &mut Client, role: &str, call: &str) -> std::result::Result<(), postgres::Error> {
     client.batch_execute(&format!("{role} {call}; reset role; set constraints all immediate"))
 }
@@ -230,7 +229,7 @@ fn verdict(impact: &StatementImpact, misread: bool, slower: bool, waits_ms: u64,
     }
 }
 
-/// Rights that are looked at when a statement is run, not when it is planned: sequences, and row level security that lets no row in.
+/// Rights that are checked when a statement is executed, not when it is planned: sequences, and row level security that accepts no row.
 fn refused_when_run(client: &mut Client, plan: &Plan) -> std::result::Result<Option<Failure>, postgres::Error> {
     let denied = |message: String| Failure { sqlstate: "42501".into(), message, detail: None };
     for sequence in &plan.sequences {
@@ -242,13 +241,13 @@ fn refused_when_run(client: &mut Client, plan: &Plan) -> std::result::Result<Opt
     let inserts = plan.writes.iter().filter(|write| write.insert);
     for table in inserts.map(|write| &write.table) {
         if client.query_one(SHUT, &[table])?.get(0) {
-            return Ok(Some(denied(format!("row level security of {table} lets no row in"))));
+            return Ok(Some(denied(format!("row level security of {table} accepts no row"))));
         }
     }
     Ok(None)
 }
 
-/// Does row level security bind this role, and no policy for it let rows in?
+/// Does row level security apply to this role, and no policy allow it to insert?
 const SHUT: &str = "
 select exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname || '.' || c.relname = $1 and row_security_active(c.oid) and not exists (

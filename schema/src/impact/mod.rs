@@ -1,16 +1,18 @@
-//! `dba impact`: what a change of the database does to everybody who uses it, tried out before it is made.
+//! `dba impact`: the effect of a change of the database on every statement that uses it, tried before it is made.
 //!
-//! Nothing is parsed and nothing is guessed by rules: on a clone, every statement of every service is prepared as its own role, the change is run, and the
-//! statements are planned again, both those prepared before it and anew. Then all is rolled back. What is reported is what Postgres said: SQLSTATEs, locks,
-//! rewrites, rows scanned.
+//! The change is not parsed, and there are no rules that guess: on a clone, every statement of every service is prepared as its own role, the change is
+//! run, and the statements are planned again: those prepared before it, and freshly prepared ones. Then all is rolled back. What is reported comes from
+//! Postgres: SQLSTATEs, locks, rewrites, rows scanned.
 //!
-//! What planning can't find is looked at apart: NOT NULL against what an insert leaves out, sequences against rights. What depends on values (CHECK, unique
-//! and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
+//! What planning can't find is checked separately: columns that are NOT NULL and that an insert leaves out, rights on sequences. What depends on values
+//! (CHECK, unique and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
-mod alone;
+mod coverage;
 mod input;
 mod judge;
 mod locks;
+mod opaque;
+mod outside_clone;
 mod plan;
 mod probe;
 mod queue;
@@ -18,9 +20,7 @@ mod report;
 mod rights;
 mod services;
 mod shape;
-mod silence;
 mod steps;
-mod unseen;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -36,8 +36,8 @@ pub use verdict::Verdict;
 
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
-use crate::near::unknown;
-use crate::session::Session;
+use crate::session::{Session, value};
+use crate::suggest::unknown;
 use judge::{Context, Subject};
 use probe::Probe;
 use rights::{Rights, Strict};
@@ -45,12 +45,12 @@ use steps::Ran;
 
 const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
-/// Tries `change` out in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and become the
+/// Tries `change` in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and `set role` to the
 /// others. Nothing is left behind.
 ///
 /// # Errors
-/// [`Error::Unavailable`] where nothing could be judged: no statement at all, or none that works before the change; where no clone can be made; where a live
-/// database is too busy to give its locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] where there is no change, or one that can't be tried there.
+/// [`Error::Unavailable`] where nothing could be judged (no statement, or none that works before the change), where no clone can be made, and where a live
+/// database is too busy to get the locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] for an empty change, and one that can't be tried there.
 pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
     let mut session = Session::connect_uncounted(url)?;
@@ -59,12 +59,12 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     }
     if statements.is_empty() {
         return Err(Error::Unavailable(
-            "no statement of any service is known, so nothing can be said: give --statements, or let pg_stat_statements count".into(),
+            "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
     let settings = probe::settings(&mut session)?;
     let schemas = session.texts(SCHEMAS)?;
-    let logins = session.texts(silence::LOGINS)?;
+    let logins = session.texts(coverage::LOGINS)?;
     drop(session);
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
@@ -74,30 +74,26 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let here = copy.as_ref().map_or(url, Copy::url);
     let mut probe = Probe::connect(here)?;
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
-    let context = Context {
-        options,
-        settings: &settings,
-        map: &map,
-        pid: steps::one(&mut probe.client, "select pg_backend_pid()")?,
-    };
+    let context =
+        Context { options, settings: &settings, map: &map, pid: value(&mut probe.client, "select pg_backend_pid()")? };
     probe.run("begin")?;
     let (subjects, skipped) = judge::prepare(&mut probe, &context, statements, service)?;
     probe.run("rollback")?;
     if subjects.is_empty() {
         let why = skipped.first().map_or("", |one| one.why.as_str());
         return Err(Error::Unavailable(format!(
-            "none of {} statements can be judged, for none can be planned before the change: {why}",
+            "none of {} statements can be judged, because none can be planned before the change: {why}",
             statements.len()
         )));
     }
     let place = place(&mut probe, options.on, copy.as_ref())?;
     let mut trial = Trial { probe, context, change, url: here };
     let tried = trial.run(&subjects, place, service)?;
-    let mut impact = Impact { skipped, unseen: unseen::called(url, statements)?, ..tried };
-    impact.silent(&logins, &schemas, &options.services);
+    let mut impact = Impact { skipped, opaque: opaque::called(url, statements)?, ..tried };
+    impact.note_unjudged(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
-        // What couldn't be rolled back must not be there when it is tried again.
+        // A change that was committed must not be there when it is tried again.
         let again = match impact.place.transaction {
             true => None,
             false => Some(Copy::of_busy(url, "impact", options.data)?),
@@ -109,7 +105,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     Ok(impact)
 }
 
-/// Refuses a role that there isn't, before a clone is made for it.
+/// Refuses an unknown role, before a clone is made for it.
 fn check_role(session: &mut Session, role: &str) -> Result<()> {
     let known = session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
     if known.iter().any(|one| one == role) {
@@ -134,11 +130,11 @@ impl Trial<'_> {
         self.probe.run("begin")?;
         let began = Instant::now();
         let mut ran = steps::in_transaction(&mut self.probe, self.change, map, on)?;
-        let alone = |refused: &Refused| refused.failure.sqlstate == steps::NO_TRANSACTION;
+        let alone = |refused: &Refused| refused.failure.sqlstate == outside_clone::NO_TRANSACTION;
         if ran.refused.as_ref().is_some_and(alone) {
             if on == On::Live {
                 return Err(Error::Usage(
-                    "the change can't be rolled back, for a statement of it runs in no transaction: try it on a clone"
+                    "the change can't be rolled back, because one of its statements can't run in a transaction: try it on a clone"
                         .into(),
                 ));
             }
@@ -158,7 +154,7 @@ impl Trial<'_> {
         let lost = rights.lost(&Rights::read(&mut self.probe.client)?, service);
         self.probe.run("rollback")?;
         if on == On::Live {
-            // Whoever met them waited while all statements were judged, too.
+            // Other sessions waited for its locks also while the statements were judged.
             place.held_ms = began.elapsed().as_secs_f64().mul_add(1e3, 1.0) as u64;
             let words = format!("; its locks were held {} ms", place.held_ms);
             place.how.push_str(&words);
@@ -175,7 +171,7 @@ impl Trial<'_> {
             services,
             analysed: subjects.len(),
             skipped: Vec::new(),
-            unseen: Vec::new(),
+            opaque: Vec::new(),
             warnings: Vec::new(),
             queue: None,
         })
@@ -202,11 +198,11 @@ impl Trial<'_> {
 }
 
 fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
-    let bytes: i64 = steps::one(&mut probe.client, "select pg_database_size(current_database())")?;
+    let bytes: i64 = value(&mut probe.client, "select pg_database_size(current_database())")?;
     let most = LIVE_LOCK_TIMEOUT.as_millis();
     Ok(Place {
         on,
-        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {most} ms; what a rolled-back rewrite wrote to disk and WAL stays written until vacuum, checkpoint and archive have dealt with it"), |copy| copy.how.to_owned()),
+        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {most} ms; the disk space and WAL of a rewrite that was rolled back stay in use until vacuum, checkpoint and archiving"), |copy| copy.how.to_owned()),
         clone_ms: copy.map_or(0, |copy| u64::try_from(copy.took.as_millis()).unwrap_or(u64::MAX)),
         clone_bytes: if copy.is_some() { bytes } else { 0 },
         held_ms: 0,
@@ -214,7 +210,7 @@ fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
     })
 }
 
-/// How long a statement that comes just after the lock it can't share waits, with nobody else in the way.
+/// How long a statement waits that arrives just after a lock that conflicts with its own, if no other session is in the way.
 fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
     let mut longest: f64 = 0.0;
     for (relation, wants) in &subject.wants {

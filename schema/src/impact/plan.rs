@@ -1,4 +1,4 @@
-//! What a plan tells.
+//! What is read from a plan.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use serde_json::Value;
 pub(super) struct Plan {
     pub(super) cost: f64,
     pub(super) indexes: BTreeSet<String>,
-    /// Tables read from end to end although that was made dear: no index helps, however many rows there are.
+    /// Tables that are still scanned from end to end when sequential scans are disabled: no index helps, whatever the number of rows.
     pub(super) unhelped: BTreeSet<String>,
-    /// Tables whose rows it makes or changes.
+    /// Tables that it inserts into or updates.
     pub(super) writes: Vec<Write>,
     /// Sequences that defaults take from.
     pub(super) sequences: BTreeSet<String>,
@@ -28,7 +28,7 @@ pub(super) struct Write {
 }
 
 impl Plan {
-    /// Plans a prepared statement, as whoever the session is. `nulls`: `null, null, …`, one for each parameter.
+    /// Plans a prepared statement as the session's current role, with `parameters` nulls.
     pub(super) fn of(client: &mut Client, name: &str, parameters: usize) -> Result<Self, postgres::Error> {
         let values = vec!["null"; parameters].join(", ");
         let call = if parameters == 0 { name.to_owned() } else { format!("{name}({values})") };
@@ -81,7 +81,7 @@ impl Plan {
         }
     }
 
-    /// How this plan is worse than the one before: in words, and is it worth a word?
+    /// How this plan is worse than the one before: in words, and whether it counts as slower.
     pub(super) fn worse_than(&self, before: &Self, ratio: f64) -> (Vec<String>, bool) {
         let dearer = self.cost > before.cost * ratio && self.cost > before.cost + 1.0;
         let unhelped: Vec<_> = self.unhelped.difference(&before.unhelped).collect();

@@ -1,4 +1,4 @@
-//! A connection that tries things out: behind savepoints, as other roles, listening to what the server says.
+//! A connection that runs statements behind savepoints and as other roles, and keeps the server's notices.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,7 +46,7 @@ impl Probe {
         match done {
             Ok(value) => Ok(Ok(value)),
             Err(error) => match failure(error)? {
-                // On a live database somebody else's locks; nothing that the change did.
+                // On a live database: locks of other sessions, not an effect of the change.
                 busy if ["55P03", "57014"].contains(&busy.sqlstate.as_str()) => {
                     Err(Error::Unavailable(format!("the database is busy: {}", busy.message)))
                 }
@@ -55,7 +55,7 @@ impl Probe {
         }
     }
 
-    /// What the server said since it was asked last.
+    /// Notices of the server since the last call.
     pub(super) fn said(&mut self) -> Vec<String> {
         let said = std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner));
         let mut lines = Vec::new();
@@ -71,7 +71,7 @@ impl Probe {
     }
 }
 
-/// Of all that is said at DEBUG1, what tells of work on tables.
+/// The messages at DEBUG1 that report work on tables.
 fn of_work(message: &str) -> bool {
     ["rewriting table", "verifying table", "validating foreign key", "building index"]
         .iter()
@@ -81,7 +81,7 @@ fn of_work(message: &str) -> bool {
 /// SQL that makes the session a role's, until the transaction or savepoint ends.
 pub(super) fn becoming<'a>(role: &str, settings: impl Iterator<Item = &'a (String, String)>) -> String {
     let mut sql = String::new();
-    // Before it is that role: it may not be allowed a `do` block.
+    // Before the role is set: it may not have the right to run a `do` block.
     for (name, value) in settings {
         sql.push_str(&format!(
             "do $dba$ begin perform set_config({}, {}, true); exception when others then null; end $dba$;",
@@ -92,7 +92,7 @@ pub(super) fn becoming<'a>(role: &str, settings: impl Iterator<Item = &'a (Strin
     sql + &format!("set local role {};", identifier(role))
 }
 
-/// What Postgres said; the error itself where it said nothing, for then the connection is lost.
+/// Postgres's refusal; the error itself where Postgres sent none, because then the connection is lost.
 pub(super) fn failure(error: postgres::Error) -> Result<Failure> {
     let Some(said) = error.as_db_error() else {
         return Err(error).doing("trying it out");

@@ -1,7 +1,7 @@
-//! The queue behind a change that waits: measured on the clone, with every service arriving at its rate.
+//! The queue behind a change that waits: measured on the clone, with statements of every service arriving at a given rate.
 //!
-//! Somebody has read (or written) what the change must lock, and leaves the transaction open. The change waits for that, at most its lock_timeout; and
-//! everybody who wants a lock that the change couldn't share waits behind it. Who waits is asked of pg_locks, not concluded from how long something took.
+//! A transaction has read (or written) what the change must lock, and stays open. The change waits for it, at most its lock_timeout; statements whose
+//! locks conflict with those of the change wait behind it. Who waits is read from pg_locks, not concluded from durations.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -15,12 +15,12 @@ use super::judge::Subject;
 use super::probe::{Settings, becoming};
 use super::report::{Impact, Queue, Waited};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier};
+use crate::session::{config, connect_uncounted, identifier, value};
 
 /// Sessions of each service: so many of its statements can wait at once.
 const SESSIONS: usize = 4;
 
-/// Between two looks at pg_locks.
+/// Between two readings of pg_locks.
 const LOOK: Duration = Duration::from_millis(3);
 
 /// One statement that arrived.
@@ -101,7 +101,7 @@ fn connect(url: &str) -> Result<Client> {
     connect_uncounted(&config).doing("connecting to measure the queue")
 }
 
-/// What must be held for the change to wait: the least that its locks can't share. SQL, and words.
+/// What must be held for the change to wait: the weakest locks that conflict with its own. SQL, and words.
 fn holds(impact: &Impact) -> Vec<(String, String)> {
     let locks = impact.steps.iter().flat_map(|step| &step.locks);
     let mut holds = Vec::new();
@@ -122,14 +122,14 @@ fn holds(impact: &Impact) -> Vec<(String, String)> {
     holds
 }
 
-/// Waits for its locks and is rolled back, or committed statement by statement where it can't be. Did it give up?
+/// Waits for its locks and is rolled back, or committed statement by statement where it can't be rolled back. Did it give up?
 fn run_change(client: &mut Client, change: &Change, options: QueueOptions) -> Result<bool> {
     let timeout = options.lock_timeout.as_millis();
     let role = change.role.as_ref().map_or(String::new(), |role| format!("set role {};", identifier(role)));
     client.batch_execute(&format!("set lock_timeout = {timeout}; {role} begin")).doing("beginning the change")?;
     for sql in &change.statements {
         let mut done = client.execute(sql.as_str(), &[]);
-        if done.as_ref().is_err_and(|error| state(error) == super::steps::NO_TRANSACTION) {
+        if done.as_ref().is_err_and(|error| state(error) == super::outside_clone::NO_TRANSACTION) {
             client.batch_execute("rollback").doing("rolling back")?;
             done = client.execute(sql.as_str(), &[]);
         }
@@ -161,7 +161,7 @@ fn watch(client: &mut Client, seen: &Seen, stop: &AtomicBool) {
     }
 }
 
-/// Statements in turn, each when it is due, until told to stop.
+/// Runs the statements in turn, each when it is due, until `stop` is set.
 fn work(
     client: &mut Client,
     subjects: &[&Subject<'_>],
@@ -171,7 +171,7 @@ fn work(
     stop: &AtomicBool,
 ) -> Vec<Arrival> {
     let mut list = Vec::new();
-    let Ok(pid) = super::steps::one(client, "select pg_backend_pid()") else {
+    let Ok(pid) = value(client, "select pg_backend_pid()") else {
         return list;
     };
     let turns = subjects.iter().cycle().skip(number).step_by(SESSIONS);

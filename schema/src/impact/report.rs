@@ -1,11 +1,11 @@
-//! What is answered.
+//! The result of an analysis.
 
 use serde::{Deserialize, Serialize};
 
 use super::input::{On, Options};
 use super::verdict::Verdict;
 
-/// What a change does, and to whom.
+/// What a change does, and to which services.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Impact {
@@ -13,40 +13,40 @@ pub struct Impact {
     pub version: u32,
     /// The worst of all services.
     pub verdict: Verdict,
-    /// Postgres refuses the change itself: nothing happens to anybody.
+    /// Postgres refuses the change itself, so no service is affected.
     pub refused: Option<Refused>,
-    /// Where it was tried, and what that took.
+    /// Where it was tried, and what that cost.
     pub place: Place,
     /// Statement by statement, what the change did.
     pub steps: Vec<Step>,
-    /// Rights that ended with it, of roles that aren't owners.
+    /// Rights that are lost, of roles that aren't owners.
     pub rights_lost: Vec<RightLost>,
     /// Service by service, in order of their names.
     pub services: Vec<ServiceImpact>,
     /// Statements judged.
     pub analysed: usize,
-    /// Statements that weren't, and why: they failed before the change, too.
+    /// Statements that were not judged, and why: they fail before the change, too.
     pub skipped: Vec<Skipped>,
-    /// Statements that were planned and not run, though they call functions whose bodies no plan shows: SAFE says nothing of those bodies.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unseen: Vec<Skipped>,
-    /// What the verdict doesn't speak of: statements that were forgotten, services of which none is known.
+    /// Statements that call opaque functions and were planned, not run: SAFE says nothing about the bodies of those functions.
+    #[serde(default, alias = "unseen", skip_serializing_if = "Vec::is_empty")]
+    pub opaque: Vec<Skipped>,
+    /// What the verdict doesn't cover: statements that the server no longer knows, services without any known statement.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// Which locks of the change stand in the way of which statements.
+    /// Which locks of the change conflict with which statements.
     pub conflicts: Vec<Conflict>,
     /// The queue behind it, where that was measured.
     pub queue: Option<Queue>,
 }
 
 impl Impact {
-    /// Of the command line: 1 where the change is refused or somebody suffers more than a slower plan.
+    /// Of the command line: 1 where the change is refused or a verdict is worse than SLOWER.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         if self.refused.is_some() { 1 } else { self.verdict.exit_code() }
     }
 
-    /// Takes in what the queue showed: whoever waited there long enough is blocked, if nothing worse happens to it.
+    /// Adds the queue: a service that waited there long enough is at least BLOCKS.
     pub(super) fn blocked_by(&mut self, queue: Queue, options: &Options) {
         for waited in &queue.services {
             let long = u128::from(waited.max_ms) >= options.blocks_from.as_millis();
@@ -101,9 +101,9 @@ pub struct Place {
     pub clone_ms: u64,
     /// Bytes of the clone.
     pub clone_bytes: i64,
-    /// Milliseconds from the change's first statement to the end of its last; live: to the rollback, for so long waited who met its locks.
+    /// Milliseconds from the change's first statement to the end of its last; live: to the rollback, because others waited for its locks until then.
     pub held_ms: u64,
-    /// False where a statement can't run in a transaction: it was run, and the clone thrown away.
+    /// False where a statement can't run in a transaction: it was committed, and the clone dropped.
     pub transaction: bool,
 }
 
@@ -115,13 +115,13 @@ pub struct Step {
     pub sql: String,
     /// How long it took, milliseconds; of the clone, not of a busy system.
     pub ms: f64,
-    /// Locks on what was there before, that the statements before it hadn't taken: the strongest of each object.
+    /// Locks on objects that existed before, and that earlier statements of the change didn't take: the strongest of each object.
     pub locks: Vec<Lock>,
-    /// Relations that were written anew.
+    /// Relations that were rewritten.
     pub rewrites: Vec<String>,
     /// Tables of which rows were read, and how many.
     pub scans: Vec<Scan>,
-    /// What the server said of its work: `rewriting table …`, `verifying table …`, `building index …`, `drop cascades to …`.
+    /// Messages of the server about its work: `rewriting table …`, `verifying table …`, `building index …`, `drop cascades to …`.
     pub said: Vec<String>,
 }
 
@@ -149,7 +149,7 @@ pub struct Scan {
     pub rows: i64,
 }
 
-/// A right that ended.
+/// A right that is lost.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RightLost {
@@ -161,7 +161,7 @@ pub struct RightLost {
     pub privilege: String,
     /// On what, by the name it had before.
     pub object: String,
-    /// Because that is gone.
+    /// Because that was dropped.
     pub dropped: bool,
 }
 
@@ -189,7 +189,7 @@ pub struct StatementImpact {
     pub sql: String,
     /// How often it was seen.
     pub calls: u64,
-    /// How bad.
+    /// The verdict.
     pub verdict: Verdict,
     /// Prepared before the change, run after it.
     pub cached: Option<Failure>,
@@ -227,7 +227,7 @@ pub struct Conflict {
     pub change: String,
     /// Wanted by the service's statements: the strongest.
     pub wanted: String,
-    /// How many of its statements want it.
+    /// Number of its statements that want it.
     pub statements: usize,
 }
 
@@ -235,7 +235,7 @@ pub struct Conflict {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Queue {
-    /// What somebody held: `AccessShareLock on billing.invoices`.
+    /// What the open transaction has read or written: `billing.invoices read`.
     pub held: Vec<String>,
     /// For how long, milliseconds.
     pub hold_ms: u64,
@@ -259,7 +259,7 @@ pub struct Waited {
     pub blocked: usize,
     /// Those that gave up: their role's own lock or statement timeout.
     pub failed: usize,
-    /// Milliseconds that they waited, together.
+    /// Milliseconds that they waited, summed.
     pub blocked_ms: u64,
     /// 99th percentile over all that arrived, milliseconds waited.
     pub p99_ms: u64,

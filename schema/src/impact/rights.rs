@@ -1,4 +1,4 @@
-//! Rights, NOT NULLs and constraints before and after: what of the catalogue decides about statements and isn't seen by planning them.
+//! Rights, NOT NULL and constraints before and after: what the catalogue decides about statements and planning doesn't show.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,7 +44,7 @@ impl Rights {
         ))
     }
 
-    /// What is no longer there: neither on the same thing, whatever its name, nor on another of its name.
+    /// Rights that no longer exist: neither on the same object, whatever its name, nor on another object of that name.
     pub(super) fn lost(&self, after: &Self, service: impl Fn(&str) -> String) -> Vec<RightLost> {
         let things: BTreeSet<_> = after
             .0
@@ -71,7 +71,7 @@ impl Rights {
     }
 }
 
-/// A column that takes no NULL.
+/// A column that is NOT NULL.
 struct Column {
     name: String,
     kind: String,
@@ -83,13 +83,13 @@ const UNPROVEN: &str = "
 select k.oid, n.nspname || '.' || c.relname, format('alter table %I.%I validate constraint %I', n.nspname, c.relname, k.conname) from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
 where not k.convalidated and k.contype in ('c', 'f') and c.relkind in ('r', 'p')";
 
-/// Columns that take no NULL, by table and number; constraints that nobody has held the rows against.
+/// NOT NULL columns, by table and number; constraints that are not validated.
 #[derive(Default)]
 pub(super) struct Strict {
     columns: BTreeMap<String, BTreeMap<usize, Column>>,
-    /// OID; table, and SQL that holds its rows against it.
+    /// OID; table, and SQL that validates it.
     unproven: BTreeMap<u32, (String, String)>,
-    /// Of those unproven, what the rows that are there say: by table.
+    /// Those that existing rows violate: by table.
     refuted: BTreeMap<String, Failure>,
 }
 
@@ -113,26 +113,26 @@ impl Strict {
         Ok(all)
     }
 
-    /// Holds the rows that are there against every constraint that is `not valid` since the change: what wrote such rows will be refused, if it goes on.
+    /// Validates every constraint that is `not valid` since the change: statements that wrote rows that violate it will be refused.
     pub(super) fn hold_rows(&mut self, before: &Self, probe: &mut Probe) -> Result<()> {
         for (constraint, (table, sql)) in &self.unproven {
             if before.unproven.contains_key(constraint) {
                 continue;
             }
             if let Err(mut failure) = probe.tried(|client| client.batch_execute(sql))? {
-                failure.message.push_str("; what writes such rows is refused");
+                failure.message.push_str("; statements that write such rows are refused");
                 self.refuted.insert(table.clone(), failure);
             }
         }
         Ok(())
     }
 
-    /// What refuses this write, and planning doesn't find.
+    /// A refusal of this write that planning doesn't find.
     pub(super) fn refuses(&self, before: &Self, write: &Write) -> Option<Failure> {
         self.null(before, write).or_else(|| self.refuted.get(&write.table).cloned())
     }
 
-    /// 23502 that planning doesn't find: the statement leaves a column out, or writes NULL to it, that takes none since the change.
+    /// 23502 that planning doesn't find: the statement leaves out a column, or writes NULL to it, that is NOT NULL since the change.
     fn null(&self, before: &Self, write: &Write) -> Option<Failure> {
         let columns = self.columns.get(&write.table)?;
         let newly =
@@ -140,7 +140,7 @@ impl Strict {
         let mut strict = columns.iter().filter(|(_, column)| !column.filled);
         let (_, column) = strict.find(|(number, column)| {
             if write.insert {
-                // Whether it takes none since the change, or has lost its default.
+                // It is NOT NULL since the change, or has lost its default.
                 let expression = write.expressions.get(*number - 1);
                 expression.is_some_and(|expression| expression.starts_with("NULL::"))
             } else {
@@ -150,7 +150,7 @@ impl Strict {
         })?;
         Some(Failure {
             sqlstate: "23502".into(),
-            message: format!("it writes NULL to column {} of {}, which takes none", column.name, write.table),
+            message: format!("it writes NULL to column {} of {}, which is NOT NULL", column.name, write.table),
             detail: None,
         })
     }

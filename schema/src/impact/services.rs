@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::report::{ServiceImpact, StatementImpact};
 use super::verdict::Verdict;
 
-/// The service of a role: as `map` says; else the longest schema that the role is named for (`registry_reader` is of `registry`); else the role itself.
+/// The service of a role: from `map`; else the longest schema that the role is named after (`registry_reader`: `registry`); else the role itself.
 #[must_use]
 pub fn service_of(role: &str, schemas: &[String], map: &BTreeMap<String, String>) -> String {
     if let Some(service) = map.get(role) {
@@ -20,7 +20,7 @@ pub fn service_of(role: &str, schemas: &[String], map: &BTreeMap<String, String>
     named_for.cloned().unwrap_or_else(|| role.to_owned())
 }
 
-/// The worst of each service, and what of its statements suffers.
+/// The worst verdict of each service, and its statements that are affected.
 pub(super) fn by_service(judged: Vec<(String, Option<StatementImpact>)>) -> Vec<ServiceImpact> {
     let mut services: BTreeMap<String, ServiceImpact> = BTreeMap::new();
     for (service, impact) in judged {

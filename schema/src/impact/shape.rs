@@ -1,4 +1,4 @@
-//! What a statement takes and gives, as its client sees it.
+//! Parameters and columns of a statement, as its client sees them.
 
 use postgres::types::Type;
 

@@ -1,4 +1,4 @@
-//! Runs the change and watches it.
+//! Runs the change and observes it.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use postgres::Client;
 
-use super::alone;
 use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
 use super::locks::{self, Held, Map};
+use super::outside_clone;
 use super::probe::{Probe, failure};
 use super::report::{Refused, Scan, Step};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier};
+use crate::session::{config, connect_uncounted, identifier, value};
 
-/// What came of it.
+/// The result of running it.
 #[derive(Debug, Default)]
 pub(super) struct Ran {
     pub(super) steps: Vec<Step>,
@@ -44,13 +44,10 @@ impl Ran {
     }
 }
 
-/// 25001: can't run inside a transaction block.
-pub(super) const NO_TRANSACTION: &str = "25001";
-
 /// Runs it in the transaction that the probe is in.
 pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: On) -> Result<Ran> {
     let mut ran = Ran::default();
-    let pid: i32 = one(&mut probe.client, "select pg_backend_pid()")?;
+    let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
     if let Some(role) = &change.role {
         probe.run(&format!("set local role {}", identifier(role)))?;
     }
@@ -74,7 +71,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
             let failure = failure(error)?;
             if on == On::Live && failure.sqlstate == "55P03" {
                 return Err(Error::Unavailable(format!(
-                    "somebody holds what the change must lock, and it waited no longer than {} ms; nothing was changed: {sql}",
+                    "another session holds a lock that the change needs, and it waited {} ms at most; nothing was changed: {sql}",
                     LIVE_LOCK_TIMEOUT.as_millis()
                 )));
             }
@@ -108,7 +105,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
 /// Runs it statement by statement, each committed: on a clone that is thrown away. Locks are those seen from outside while it ran.
 pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &str) -> Result<Ran> {
     let mut ran = Ran::default();
-    let pid: i32 = one(&mut probe.client, "select pg_backend_pid()")?;
+    let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
     if let Some(role) = &change.role {
         probe.run(&format!("set role {}", identifier(role)))?;
     }
@@ -121,7 +118,7 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         std::thread::scope(|scope| {
             let observer = scope.spawn(|| watch(url, pid, map, &stop));
             let started = Instant::now();
-            done = alone::execute(&mut probe.client, sql);
+            done = outside_clone::execute(&mut probe.client, sql);
             ms = started.elapsed().as_secs_f64() * 1e3;
             stop.store(true, Ordering::Relaxed);
             seen = observer.join().unwrap_or_else(|_| Err(Error::Unavailable("the observer of locks ended".into())));
@@ -175,7 +172,7 @@ fn step(sql: &str, ms: f64, said: Vec<String>) -> Step {
     }
 }
 
-/// Relations whose file is another one; a view has none.
+/// Relations whose file has changed; a view has none.
 fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
     let mut names: Vec<_> = is
         .iter()
@@ -205,8 +202,4 @@ fn scanned_since(before: &BTreeMap<u32, i64>, after: &BTreeMap<u32, i64>, is: &M
         .filter(|(relation, rows)| read(relation, rows) > 0)
         .filter_map(|(relation, rows)| Some(Scan { table: is.get(relation)?.name.clone(), rows: read(relation, rows) }))
         .collect()
-}
-
-pub(super) fn one<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: &str) -> Result<T> {
-    client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
 }

@@ -1,4 +1,4 @@
-//! How bad it is.
+//! Verdicts, from harmless to broken.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub enum Verdict {
     /// Nothing is noticed.
     #[default]
     Safe,
-    /// The planner thinks it dearer by a factor, or has lost an index that it used.
+    /// The planner estimates a higher cost, or no index helps any more.
     Slower,
     /// Waits this many milliseconds behind the change, then goes on.
     Blocks {
@@ -20,9 +20,9 @@ pub enum Verdict {
     },
     /// Refused with 42501 from then on.
     LosesGrant,
-    /// Fails where it was prepared before the change, until that connection ends; prepared anew it works.
+    /// Fails on connections that prepared it before the change, until they are closed; freshly prepared it works.
     BreaksCached,
-    /// Fails however it is prepared, or gives another shape of row than its reader was written for.
+    /// Fails, or returns other columns than its reader was written for.
     Breaks,
 }
 
@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Verdict {
             return Ok(found);
         }
         let ms = text.strip_prefix("BLOCKS ").and_then(|rest| rest.strip_suffix(" ms")).and_then(|ms| ms.parse().ok());
-        ms.map(|ms| Self::Blocks { ms }).ok_or_else(|| D::Error::custom(format!("{text} is no verdict")))
+        ms.map(|ms| Self::Blocks { ms }).ok_or_else(|| D::Error::custom(format!("unknown verdict {text}")))
     }
 }
 

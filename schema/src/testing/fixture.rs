@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use postgres::types::ToSql;
 
-use super::TestDb;
+use super::db::TestDb;
 use crate::session::Session;
 
 /// Writes rows into a [`TestDb`]; one connection for each login, made when it is first needed.
@@ -74,7 +74,7 @@ impl Rows {
         );
     }
 
-    /// How an organisation stands with its invoices: `active`, `overdue` or `frozen`.
+    /// Payment status of an organisation: `active`, `overdue` or `frozen`.
     pub fn standing(&self, organisation: &str, standing: &str) {
         self.write(
             "billing_writer",

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::build;
-use crate::apply::ApplyOptions;
+use crate::apply::{ApplyOptions, install};
 use crate::cluster::{Cluster, ClusterOptions};
+use crate::embedded::DATABASE;
 use crate::error::Result;
 use crate::passwords::Passwords;
 
@@ -35,7 +35,7 @@ impl TestCluster {
     #[must_use]
     pub fn ephemeral() -> Self {
         let cluster = Self::bare();
-        if let Err(error) = build(&cluster.cluster, crate::DATABASE, &cluster.passwords, &ApplyOptions::default()) {
+        if let Err(error) = install(&cluster.cluster, DATABASE, &cluster.passwords, &ApplyOptions::default()) {
             panic!("no database in a cluster of my own: {error}");
         }
         cluster
@@ -45,8 +45,7 @@ impl TestCluster {
     #[must_use]
     pub fn url(&self, database: &str, role: &str) -> String {
         if role == "superuser" {
-            let (server, _) = self.cluster.url().rsplit_once('/').unwrap_or_default();
-            return format!("{server}/{database}");
+            return self.cluster.superuser_url(database);
         }
         self.cluster.url_of(role, self.passwords.get(role).unwrap_or_default(), database)
     }

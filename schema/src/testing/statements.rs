@@ -1,6 +1,6 @@
 //! What a service has sent to its database, from `pg_stat_statements`.
 
-use super::TestDb;
+use super::db::TestDb;
 use crate::session::Session;
 
 /// Fewer calls than these prove nothing.
@@ -20,7 +20,7 @@ pub struct Statement {
 }
 
 impl TestDb {
-    /// All that the reader and the writer of a service have sent to this database so far. The server may have let go of some.
+    /// Statements that the reader and the writer of a service have sent to this database so far. The server may have removed some.
     #[must_use]
     pub fn statements(&self, service: &str) -> Vec<Statement> {
         let roles = ["reader", "writer"].map(|side| format!("{service}_{side}"));

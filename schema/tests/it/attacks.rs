@@ -1,4 +1,4 @@
-//! Ways across the boundary: the list of the crate (`dba roles attack`), tried as the real logins, and what a list of statements can't say.
+//! The attacks of the crate (`dba roles attack`), run as the real logins, and those that a list of statements can't express.
 
 use postgres::Client;
 use schema::attack::{self, Field, Which};
@@ -7,8 +7,8 @@ use schema::testing::TestDb;
 
 use crate::support::{attempt, connect};
 
-/// A session of somebody who means harm: the reader's default of read-only transactions is the first thing to go.
-pub fn intruder(url: &str) -> Client {
+/// An attacker's session: the first thing that an attacker switches off is the reader's default of read-only transactions.
+pub fn attacker(url: &str) -> Client {
     let mut client = connect(url);
     client.batch_execute("set default_transaction_read_only = off; set statement_timeout = '20s'").unwrap();
     client
@@ -115,7 +115,7 @@ fn a_publisher_can_show_no_more_than_its_columns() {
              grant select on published.leak to registry_reader; reset role",
         )
         .unwrap();
-    let mut reader = intruder(&db.url("registry_reader"));
+    let mut reader = attacker(&db.url("registry_reader"));
     assert_eq!(attempt(&mut reader, "select * from published.leak"), Err("42501".into()));
     // The control: with the column given, the same view is read.
     superuser.batch_execute("grant select (password_hash) on account.logins to account_publisher").unwrap();
@@ -134,12 +134,12 @@ fn a_definer_function_is_nobodys_by_default() {
         )
         .unwrap();
     for login in ["registry_reader", "billing_writer", "account_reader"] {
-        let mut client = intruder(&db.url(login));
+        let mut client = attacker(&db.url(login));
         assert_eq!(attempt(&mut client, "select account.secrets()"), Err("42501".into()), "{login}");
         assert_eq!(attempt(&mut client, "select published.answer()"), Err("42501".into()), "{login}");
     }
     superuser.batch_execute("grant execute on function published.answer() to registry_reader").unwrap();
-    assert_eq!(attempt(&mut intruder(&db.url("registry_reader")), "select published.answer()"), Ok(()));
+    assert_eq!(attempt(&mut attacker(&db.url("registry_reader")), "select published.answer()"), Ok(()));
 }
 
 /// 38: trying is enough for "one at a time"; waiting would hold a connection.
@@ -147,11 +147,11 @@ fn a_definer_function_is_nobodys_by_default() {
 fn who_may_take_advisory_locks_may_not_wait_for_them() {
     let db = TestDb::new();
     for login in ["billing_writer", "notification_writer"] {
-        let mut client = intruder(&db.url(login));
+        let mut client = attacker(&db.url(login));
         assert_eq!(attempt(&mut client, "select pg_catalog.pg_try_advisory_xact_lock(1)"), Ok(()), "{login} needs it");
     }
     assert_eq!(
-        attempt(&mut intruder(&db.url("registry_writer")), "select pg_catalog.pg_try_advisory_xact_lock(1)"),
+        attempt(&mut attacker(&db.url("registry_writer")), "select pg_catalog.pg_try_advisory_xact_lock(1)"),
         Err("42501".into())
     );
 }

@@ -189,7 +189,7 @@ fn the_gate_lets_nothing_new_through() {
         ..Budgets::default()
     };
     let said = gate(&base, &base, &strict).unwrap().findings.join("\n");
-    for rule in ["never used", "`* -> shop` forbids", "is not allowed", "% are asked for"] {
+    for rule in ["never used", "`* -> shop` forbids", "is not allowed", "% are required"] {
         assert!(said.contains(rule), "{rule}: {said}");
     }
     let nothing = Options { declared: Vec::new(), ..options() };

@@ -1,4 +1,4 @@
-//! Rights that somebody uses aren't taken away unasked.
+//! Rights that are in use are revoked only with --force.
 
 use std::process::{Command, Output};
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use schema::migrate::{Migrator, scripts};
+use schema::migrate::Migrator;
 use schema::roles::RolesFile;
 use schema::session::Session;
 use schema::testing::{TestDb, dump_program};
@@ -25,9 +25,9 @@ fn every_down_undoes_its_up() {
     let managed = RolesFile::default().managed();
     let mut session = Session::connect(&db.url("govrnanza_admin")).unwrap();
     let mut migrator = Migrator::connect(&db.url("govrnanza_admin"), 1000).unwrap();
-    assert_eq!(migrator.pending(scripts()).unwrap().len(), scripts().len());
+    assert_eq!(migrator.pending(schema::MIGRATIONS).unwrap().len(), schema::MIGRATIONS.len());
     let mut before = dump(&program, &db);
-    for script in scripts() {
+    for script in schema::MIGRATIONS {
         migrator.run(script, &mut session, &managed).unwrap();
         let up = dump(&program, &db);
         assert_ne!(up, before, "{} does nothing", script.name);
@@ -37,16 +37,16 @@ fn every_down_undoes_its_up() {
         assert_eq!(dump(&program, &db), up, "{}: not the same the second time", script.name);
         before = up;
     }
-    assert!(migrator.pending(scripts()).unwrap().is_empty());
-    for script in scripts().iter().rev() {
+    assert!(migrator.pending(schema::MIGRATIONS).unwrap().is_empty());
+    for script in schema::MIGRATIONS.iter().rev() {
         migrator.revert(script).unwrap();
     }
-    assert_eq!(migrator.pending(scripts()).unwrap().len(), scripts().len());
+    assert_eq!(migrator.pending(schema::MIGRATIONS).unwrap().len(), schema::MIGRATIONS.len());
 }
 
 #[test]
 fn names_say_whose_they_are() {
-    for script in scripts() {
+    for script in schema::MIGRATIONS {
         assert!(schema::SERVICES.contains(&script.service()), "{}", script.name);
         let foreign = schema::SERVICES.iter().filter(|service| **service != script.service());
         for other in foreign {

@@ -2,7 +2,7 @@
 
 use schema::attack::{self, Field, Which};
 use schema::drift::{self, Options};
-use schema::reach;
+use schema::effective_rights;
 use schema::roles::RolesFile;
 use schema::session::Session;
 use schema::testing::TestCluster;
@@ -53,8 +53,8 @@ fn the_tools_know_none_of_our_names() {
     assert_eq!(keys, ["extra right sales_app SELECT table stock.items"]);
     drift::converge(&url, &options, &[]).unwrap();
 
-    let found = reach::read(&mut Session::connect(&url).unwrap()).unwrap();
-    let (_, columns) = reach::explain(&found, "stock_app", "sales.orders");
+    let found = effective_rights::read(&mut Session::connect(&url).unwrap()).unwrap();
+    let (_, columns) = effective_rights::explain(&found, "stock_app", "sales.orders");
     assert_eq!(columns.len(), 1);
     assert_eq!(columns[0].column, "sales.orders.price");
 

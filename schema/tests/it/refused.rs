@@ -1,4 +1,4 @@
-//! What is asked for wrongly isn't answered: exit code 2, and one sentence that says what there is.
+//! Bad input is refused: exit code 2, and one sentence that says what is known.
 
 use schema::testing::TestDb;
 
@@ -16,7 +16,7 @@ fn refused(db: &TestDb, words: &[&str], parts: &[&str]) {
 }
 
 #[test]
-fn names_that_there_are_not() {
+fn unknown_names() {
     let db = TestDb::new();
     let explain = |object: &str, parts: &[&str]| {
         refused(&db, &["roles", "explain", "registry_reader", object], parts);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::args::AllArgs;
 use crate::Failure;
 use crate::bench::{goals, hot, month_end, notify};
-use crate::cli::print_line;
+use crate::cli::common::print_line;
 use crate::result::attachments;
 
 /// An outcome as JSON and as text.

@@ -7,8 +7,7 @@ use serde::Serialize;
 
 use crate::Failure;
 use crate::bench::hot;
-use crate::cli::Format;
-use crate::cli::failure::{Common, PlanArgs, keep_and_say};
+use crate::cli::common::{Common, Format, PlanArgs, keep_and_print};
 
 /// Where the outcome goes.
 #[derive(Clone, Debug, Args)]
@@ -25,7 +24,7 @@ impl Output {
     /// Prints it and keeps it where a folder was given.
     pub fn put<T: Serialize + std::fmt::Display>(&self, name: &str, outcome: &T) -> Result<(), Failure> {
         let file = format!("{name}.json");
-        keep_and_say(self.save.as_deref(), self.format, &file, outcome)
+        keep_and_print(self.save.as_deref(), self.format, &file, outcome)
     }
 }
 

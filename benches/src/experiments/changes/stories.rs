@@ -84,7 +84,7 @@ fn timed<T>(steps: &mut Vec<Step>, work: impl FnOnce() -> Result<(T, String), Fa
 const REPLAYED: i64 = 20_000;
 
 /// All three, on the scratch system, with the source tree at `root`. The system is put back first.
-pub fn tell(scratch: &Scratch, root: &Path) -> Result<Vec<Story>, Failure> {
+pub fn price(scratch: &Scratch, root: &Path) -> Result<Vec<Story>, Failure> {
     scratch.begin()?;
     Ok(vec![one_more_column(scratch, root)?, replay(scratch)?, sixth_service(scratch, root)?])
 }

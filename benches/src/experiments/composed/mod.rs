@@ -1,4 +1,4 @@
-//! `lab rival`: the same read by another architecture, at the same absolute rate on the same machine and data.
+//! `lab composed`: the same read by another architecture, at the same absolute rate on the same machine and data.
 
 mod target;
 
@@ -11,6 +11,9 @@ use crate::Failure;
 use crate::data::Size;
 use crate::experiments::paired::{self, Arm, Comparison, Plan, Redirected, good};
 use crate::load::driver::ServiceRecord;
+use crate::measure::plan::begin;
+use crate::result::text::capital;
+use crate::result::{Measured, Table};
 use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
 use crate::system::{Deployment, Site, binaries};
@@ -34,11 +37,7 @@ pub struct Away {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
-    /// RFC 3339.
-    pub at: String,
-    /// Which rival.
-    pub rival: String,
-    /// Latency side by side: ours first.
+    /// Latency compared: ours first.
     pub comparison: Comparison,
     /// What happens to both while a neighbour is stopped.
     pub away: Vec<Away>,
@@ -62,13 +61,14 @@ const COMPOSED: Service = Service { name: "composed", package: "composed", port:
 const OURS: &str = "one statement";
 const THEIRS: &str = "three calls";
 
-/// Starts everything and the rival, drives both in turn, then both while Profile and Account are stopped.
+/// Starts everything and the composed Registry, drives both in turn, then both while Profile and Account are stopped.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
-pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
+pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
     let plan = options.plan;
     let deployment = Deployment::filled(Size::SMALL, plan.seed, options.optimised, stop)?;
+    let head = begin(&deployment, plan)?;
     let rival = start(&deployment, options.optimised, stop)?;
     alike(&deployment, rival.url())?;
     let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
@@ -85,12 +85,7 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Fa
             away.push(without(stopped, options, &deployment, &theirs)?);
         }
     }
-    Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        rival: "composed".into(),
-        comparison,
-        away,
-    })
+    Ok(head.with(Outcome { comparison, away }))
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
@@ -152,20 +147,17 @@ fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Re
     })
 }
 
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "The read of one API: {OURS} over five services' tables, beside {THEIRS}.")?;
-        write!(f, "{}", self.comparison)?;
-        for away in &self.away {
-            writeln!(
-                f,
-                "While {} is stopped for {} s: {OURS} {:.2} % good, {THEIRS} {:.2} %.",
-                away.stopped,
-                away.seconds,
-                away.ours * 100.0,
-                away.rivals * 100.0
-            )?;
-        }
-        Ok(())
+impl crate::result::Outcome<Plan> for Outcome {
+    fn tables(&self, plan: &Plan) -> Vec<Table> {
+        let mut table = self.comparison.table(plan);
+        table.notes.extend(self.away.iter().map(|away| {
+            let [ours, theirs] = [away.ours, away.rivals].map(|share| share * 100.0);
+            format!(
+                "While {} is stopped for {} s: {OURS} {ours:.2} % good answers, {THEIRS} {theirs:.2} %.",
+                capital(&away.stopped),
+                away.seconds
+            )
+        }));
+        vec![table]
     }
 }

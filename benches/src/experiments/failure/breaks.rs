@@ -1,4 +1,4 @@
-//! What is broken, and how it is mended.
+//! What is broken, and how it is repaired.
 
 use postgres::Client;
 
@@ -16,11 +16,11 @@ pub enum Break {
     Postgres,
     /// Somebody takes every connection that the server has left. No login of the system may: each is limited.
     Connections,
-    /// A transaction of Registry's stands still with the counter of the busiest organisation locked.
+    /// A transaction of Registry's is paused with the counter of the busiest organisation locked.
     Paused,
 }
 
-/// What mends it when dropped in time: sessions that are held open, nothing else.
+/// What repairs it when dropped in time: sessions that are held open, nothing else.
 pub struct Held(Vec<Client>);
 
 impl Break {
@@ -67,7 +67,7 @@ impl Break {
         Ok(Held(Vec::new()))
     }
 
-    /// Mends it; returns when what was stopped is ready again.
+    /// Repairs it; returns when what was stopped is ready again.
     pub fn end(self, deployment: &Deployment, held: Held) -> Result<(), Failure> {
         drop(held.0);
         match self {
@@ -87,7 +87,7 @@ fn take_all(url: &str) -> Result<Held, Failure> {
     Ok(Held(held))
 }
 
-/// Its login's own time-out ends it, if the outage is longer than that.
+/// Its login's own time-out ends it, if the failure lasts longer than that.
 fn pause(deployment: &Deployment) -> Result<Held, Failure> {
     let busiest = deployment.data().organisations.first().map(|of| of.id);
     let mut client = connect(&deployment.login_url("registry_writer")?)?;

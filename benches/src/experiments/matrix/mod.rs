@@ -14,12 +14,9 @@ use crate::data::Size;
 use crate::measure::knee::Knee;
 use crate::measure::plan::{Options, blank, new_folder, read, read_workload, save};
 use crate::measure::{calibrate, kept};
-use crate::result::ServiceInfo;
+use crate::result::{SCHEMA_VERSION, ServiceInfo};
 use crate::system::Deployment;
 use session::Session;
-
-/// Part of all blocks that may be run again.
-const RERUNS_MAX: f64 = 0.2;
 
 /// Runs the experiment and returns the folder with `result.json`. Once `stop` is true the running cell
 /// is finished, what there is is analysed, and the result says that it isn't complete.
@@ -79,6 +76,8 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     }
     let deployment = Deployment::filled(size, options.seed, options.optimised, stop)?;
     result.run.resumed += 1;
+    // Fields of an older version get their new names.
+    result.schema_version = SCHEMA_VERSION;
     Session { deployment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
         .go_on(stop)
 }
@@ -86,7 +85,7 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
 /// Name of the file in a results folder that holds, by service, the rate above which it bends on this machine.
 const KNEES: &str = "knees.json";
 
-/// Keeps knees for the runs to come in this results folder, beside those of other services.
+/// Keeps knees for the runs to come in this results folder, with those of other services.
 ///
 /// # Errors
 /// When the file can't be written.

@@ -1,10 +1,9 @@
-//! A run under way: every cell that is missing, in the order of the seed.
+//! A run that has begun: every cell that is missing, in the order of the seed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::RERUNS_MAX;
 use super::progress::Progress;
 use crate::Failure;
 use crate::data::connect;
@@ -14,7 +13,10 @@ use crate::measure::{audit, canary, cell, freshness};
 use crate::result::{CellResult, ResultFile};
 use crate::system::{Deployment, Site};
 
-/// A run under way.
+/// Part of all cells that may be run again.
+const RERUNS_MAX: f64 = 0.2;
+
+/// A run that has begun.
 pub(super) struct Session {
     pub(super) deployment: Deployment,
     pub(super) result: ResultFile,
@@ -75,10 +77,10 @@ impl Session {
         self.result.counted().any(same)
     }
 
-    /// Runs a cell; where it is doubted and the time allows, once more. The second one counts, whatever became of it; the
+    /// Runs a cell; where it is suspect and the time allows, once more. The second one counts, whatever became of it; the
     /// first one stays in the file.
     fn cell(&mut self, cell: &Cell, replicate: usize, place: usize, total: usize) -> Result<(), Failure> {
-        // Above capacity every block is doubted, and another one would be.
+        // Above capacity every measurement is suspect, and another one would be.
         let again_max = match self.options.preset.claims_ratios() {
             true => (total as f64 * RERUNS_MAX) as u64,
             false => 0,
@@ -88,7 +90,7 @@ impl Session {
             let (mut done, at) =
                 cell::run(&mut self.deployment, &mut self.result, &workload, cell, (replicate, place), &self.options)?;
             done.started_s = self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
-            let again = attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
+            let again = attempt == 0 && !done.warnings.is_empty() && self.result.run.reruns < again_max;
             done.valid = !again;
             self.result.cells.push(done);
             self.result.run.reruns += u64::from(again);

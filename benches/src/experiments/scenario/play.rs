@@ -1,4 +1,4 @@
-//! One arm: its logins are made, everybody acts at the same time while the lab watches, and all is put back.
+//! One arm: its logins are made, all actors run at the same time while the lab observes, and all is restored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ pub struct Played {
     pub rounds: BTreeMap<String, Rounds>,
     /// What the lab saw meanwhile.
     pub seen: Seen,
-    /// What its checks said.
+    /// Results of its checks.
     pub checks: BTreeMap<String, f64>,
 }
 

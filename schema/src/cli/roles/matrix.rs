@@ -2,70 +2,69 @@
 
 use clap::Args;
 use schema::Result;
-use schema::reach;
+use schema::effective_rights::{self, Privilege, ReadableColumn};
 use schema::session::Session;
+use schema::table::table;
 use serde_json::json;
 
-use super::Where;
-use crate::cli::args::Format;
+use crate::cli::outcome::Outcome;
+use crate::cli::place::Place;
 
 #[derive(Debug, Args)]
-pub(super) struct Matrix {
+pub struct Matrix {
     #[command(flatten)]
-    place: Where,
+    place: Place,
     /// This role alone; `public` is everybody.
     #[arg(long)]
     role: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Explain {
+pub struct Explain {
     #[command(flatten)]
-    place: Where,
+    place: Place,
     /// The login or group.
     role: String,
     /// `sales.orders`, `sales.orders.price`, `schema sales`, `sales` and all that is in it.
     object: String,
 }
 
-pub(super) fn run(args: &Matrix, format: Format) -> Result<()> {
+pub fn run(args: &Matrix) -> Result<Outcome> {
     let mut session = Session::connect(&args.place.url()?)?;
-    // Rights of PUBLIC are everybody's, and nobody's of that name.
+    // Rights of PUBLIC are everybody's, and no role has that name.
     if let Some(role) = args.role.as_deref().filter(|role| *role != "public") {
-        reach::check_role(&mut session, role)?;
+        effective_rights::check_role(&mut session, role)?;
     }
-    let mut reach = reach::read(&mut session)?;
+    let mut found = effective_rights::read(&mut session)?;
     if let Some(role) = &args.role {
-        reach.rights.retain(|can| can.role == *role);
-        reach.columns.retain(|column| column.role == *role);
+        found.rights.retain(|right| right.role == *role);
+        found.columns.retain(|column| column.role == *role);
     }
-    let text = ["# Rights: role, object, privilege, why".to_owned()]
-        .into_iter()
-        .chain(reach.rights.iter().map(|can| format!("{}  {}  {}  {}", can.role, can.object, can.privilege, can.why)))
-        .chain(["\n# Columns that can be read: role, column, why".to_owned()])
-        .chain(reach.columns.iter().map(|column| format!("{}  {}  {}", column.role, column.column, column.why)));
-    let text: Vec<_> = text.collect();
-    crate::cli::print(
-        format,
-        &text.join("\n"),
-        &json!({ "version": 1, "rights": reach.rights, "columns": reach.columns }),
-    );
-    Ok(())
+    let rights = table(&["role", "object", "privilege", "why"], found.rights.iter().map(right));
+    let columns = table(&["role", "column", "why"], found.columns.iter().map(column));
+    let text = format!("# Rights\n{rights}\n\n# Columns that can be read\n{columns}");
+    Ok(Outcome::new(text, &json!({ "version": 1, "rights": found.rights, "columns": found.columns })))
 }
 
-pub(super) fn explain(args: &Explain, format: Format) -> Result<()> {
-    let url = args.place.url()?;
-    let mut session = Session::connect(&url)?;
-    reach::check_role(&mut session, &args.role)?;
-    reach::check_object(&mut session, &args.object)?;
-    let reach = reach::read(&mut session)?;
-    let (rights, columns) = reach::explain(&reach, &args.role, &args.object);
+fn right(one: &Privilege) -> Vec<String> {
+    [&one.role, &one.object, &one.privilege, &one.why].map(Clone::clone).to_vec()
+}
+
+fn column(one: &ReadableColumn) -> Vec<String> {
+    [&one.role, &one.column, &one.why].map(Clone::clone).to_vec()
+}
+
+pub fn explain(args: &Explain) -> Result<Outcome> {
+    let mut session = Session::connect(&args.place.url()?)?;
+    effective_rights::check_role(&mut session, &args.role)?;
+    effective_rights::check_object(&mut session, &args.object)?;
+    let found = effective_rights::read(&mut session)?;
+    let (rights, columns) = effective_rights::explain(&found, &args.role, &args.object);
     let mut lines: Vec<String> =
-        rights.iter().map(|can| format!("{} on {}: {}", can.privilege, can.object, can.why)).collect();
+        rights.iter().map(|right| format!("{} on {}: {}", right.privilege, right.object, right.why)).collect();
     lines.extend(columns.iter().map(|column| format!("reads {}: {}", column.column, column.why)));
     if lines.is_empty() {
-        lines.push(format!("{} can't reach {}", args.role, args.object));
+        lines.push(format!("{} has no access to {}", args.role, args.object));
     }
-    crate::cli::print(format, &lines.join("\n"), &json!({ "version": 1, "rights": rights, "columns": columns }));
-    Ok(())
+    Ok(Outcome::new(lines.join("\n"), &json!({ "version": 1, "rights": rights, "columns": columns })))
 }

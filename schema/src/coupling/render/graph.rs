@@ -1,10 +1,10 @@
-//! The graph as SVG: services on an ellipse, an arrow from who depends to whom it depends on.
+//! The graph as SVG: services on an ellipse, an arrow from each service to those that it depends on.
 
 use std::f64::consts::TAU;
-use std::fmt::Write as _;
 
-use super::super::report::{Kind, Report};
-use super::html::escape;
+use maud::{Markup, html};
+
+use super::super::report::{Kind, Report, Service};
 use super::{Pair, by_relation, pairs};
 
 const WIDTH: f64 = 760.0;
@@ -17,7 +17,7 @@ struct Point {
 }
 
 /// The graph. An arrow's width grows with the logarithm of calls per second, or, where nothing was counted, of columns.
-pub(super) fn svg(report: &Report) -> String {
+pub(super) fn svg(report: &Report) -> Markup {
     let count = report.services.len();
     #[expect(clippy::cast_precision_loss, reason = "a few services")]
     let n = count.max(1) as f64;
@@ -31,7 +31,6 @@ pub(super) fn svg(report: &Report) -> String {
         }
     };
     let of = |name: &str| report.services.iter().position(|service| service.name == name).map(place);
-    let mut out = format!("<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"Who depends on whom\">");
     let pairs = pairs(report);
     let weight = |pair: &Pair| {
         if report.window.is_some() {
@@ -41,47 +40,43 @@ pub(super) fn svg(report: &Report) -> String {
         }
     };
     let most = pairs.values().map(weight).fold(f64::MIN_POSITIVE, f64::max);
-    for (at, ((from, to), pair)) in pairs.iter().enumerate() {
-        if let (Some(start), Some(end)) = (of(from), of(to)) {
-            // Over three decades: a tenth of a thousandth is still seen.
-            let share = (1.0 + 999.0 * weight(pair) / most).log10() / 3.0;
-            arrow(&mut out, at, (from, to), pair, (start, end), 1.5 + 7.0 * share);
-        }
-    }
-    for (at, service) in report.services.iter().enumerate() {
-        let Point { x, y } = place(at);
-        let _ = write!(
-            out,
-            "<g class=\"node\"><title>{} roles: {}</title><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{}\" height=\"{}\" rx=\"9\"/>\
-             <text x=\"{x:.1}\" y=\"{:.1}\">{}</text><text class=\"sub\" x=\"{x:.1}\" y=\"{:.1}\">{} of {} used</text></g>",
-            escape(&service.name),
-            escape(&service.roles.join(", ")),
-            x - NODE.0 / 2.0,
-            y - NODE.1 / 2.0,
-            NODE.0,
-            NODE.1,
-            y - 4.0,
-            escape(&service.name),
-            y + 20.0,
-            service.used,
-            service.exposed
-        );
-    }
+    // Over three decades: a thousandth of the widest is still seen.
+    let width = |pair: &Pair| 1.5 + 7.0 * (1.0 + 999.0 * weight(pair) / most).log10() / 3.0;
     let wide = if report.window.is_some() {
         "calls per second, logarithmic"
     } else {
-        "columns, logarithmic: nothing was counted"
+        "columns, logarithmic, because nothing was counted"
     };
-    let _ = write!(
-        out,
-        "</svg><p>Width of an arrow: {wide}. Red and dashed: writes what is another's. Dotted: no column goes along it. In a box: columns that others may \
-         read, and how many of them are read.</p>"
-    );
-    out
+    html! {
+        svg viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label="Dependencies between services" {
+            @for (at, ((from, to), pair)) in pairs.iter().enumerate() {
+                @if let (Some(start), Some(end)) = (of(from), of(to)) {
+                    (arrow(at, (from, to), pair, (start, end), width(pair)))
+                }
+            }
+            @for (at, service) in report.services.iter().enumerate() { (node(service, place(at))) }
+        }
+        p {
+            "Width of an arrow: " (wide) ". Red and dashed: writes tables of another service. Dotted: no column is read. In a box: columns that others \
+             may read, and how many of them are read."
+        }
+    }
 }
 
-/// A bent line from rim to rim, so that there and back don't cover each other.
-fn arrow(out: &mut String, at: usize, names: (&str, &str), pair: &Pair, ends: (Point, Point), width: f64) {
+fn node(service: &Service, at: Point) -> Markup {
+    let number = |value: f64| format!("{value:.1}");
+    html! {
+        g .node {
+            title { (service.name) " roles: " (service.roles.join(", ")) }
+            rect x=(number(at.x - NODE.0 / 2.0)) y=(number(at.y - NODE.1 / 2.0)) width=(NODE.0) height=(NODE.1) rx="9" {}
+            text x=(number(at.x)) y=(number(at.y - 4.0)) { (service.name) }
+            text .sub x=(number(at.x)) y=(number(at.y + 20.0)) { (service.used) " of " (service.exposed) " used" }
+        }
+    }
+}
+
+/// A bent line from box to box, so that the two directions don't cover each other.
+fn arrow(at: usize, names: (&str, &str), pair: &Pair, ends: (Point, Point), width: f64) -> Markup {
     let (from, to) = ends;
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     let length = dx.hypot(dy).max(1.0);
@@ -98,21 +93,17 @@ fn arrow(out: &mut String, at: usize, names: (&str, &str), pair: &Pair, ends: (P
         _ if pair.columns.is_empty() => " static",
         _ => "",
     };
-    let _ = write!(
-        out,
-        "<g class=\"edge{class}\" tabindex=\"0\" data-pair=\"pair{at}\"><title>{} → {}, {:.2} calls/s\n{}</title><path class=\"hit\" d=\"{path}\"/>\
-         <path class=\"line\" stroke-width=\"{width:.1}\" d=\"{path}\"/><path class=\"head\" d=\"M{:.1} {:.1}L{:.1} {:.1}L{:.1} {:.1}Z\"/></g>",
-        escape(names.0),
-        escape(names.1),
-        pair.calls_per_second,
-        escape(&tooltip.join("\n")),
-        tip.x,
-        tip.y,
-        neck.x - uy * half,
-        neck.y + ux * half,
-        neck.x + uy * half,
-        neck.y - ux * half,
-    );
+    let side = |half: f64| Point { x: neck.x - uy * half, y: neck.y + ux * half };
+    let corners = [tip, side(half), side(-half)];
+    let [tip, left, right] = corners.map(|corner| format!("{:.1} {:.1}", corner.x, corner.y));
+    html! {
+        g class=(format!("edge{class}")) tabindex="0" data-pair=(format!("pair{at}")) {
+            title { (names.0) " → " (names.1) ", " (format!("{:.2}", pair.calls_per_second)) " calls/s\n" (tooltip.join("\n")) }
+            path .hit d=(path) {}
+            path .line stroke-width=(format!("{width:.1}")) d=(path) {}
+            path .head d=(format!("M{tip}L{left}L{right}Z")) {}
+        }
+    }
 }
 
 fn unit(from: Point, to: Point) -> (f64, f64) {

@@ -1,6 +1,6 @@
 //! The report as one page that needs nothing else.
 
-use std::fmt::Write as _;
+use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
 use super::super::report::{List, Report};
 use super::{by_relation, graph, pairs, text};
@@ -8,167 +8,165 @@ use super::{by_relation, graph, pairs, text};
 const CSS: &str = include_str!("page.css");
 const JS: &str = include_str!("page.js");
 
-/// The page: graph, numbers of services, lists.
+/// Rows of the table of columns that others depend on; the JSON has all.
+const WIDEST: usize = 30;
+
+/// The page: graph, figures of services, lists.
 #[must_use]
 pub fn html(report: &Report) -> String {
-    let mut out = String::new();
-    let title = escape(&format!("Coupling of {}", report.database));
-    let _ = write!(
-        out,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><style>{CSS}</style></head><body><h1>{title}</h1>"
-    );
-    head(&mut out, report);
-    out.push_str(&graph::svg(report));
-    out.push_str(
-        "<div id=\"shown\" aria-live=\"polite\"><p>Point at an arrow, or tap it: which columns go along it.</p></div>",
-    );
-    services(&mut out, report);
-    pair_list(&mut out, report);
-    list(&mut out, report, List::NeverUsed, "Granted and never used", "What the contract can shrink by.");
-    list(&mut out, report, List::NotDeclared, "Run and not declared", "");
-    list(&mut out, report, List::NeverRun, "Declared and never run", "Dead code, or rare.");
-    list(&mut out, report, List::Refused, "Declared and not granted", "Would be refused.");
-    keys(&mut out, report);
-    blast(&mut out, report);
-    unknown(&mut out, report);
-    let _ = writeln!(out, "<script>{JS}</script></body></html>");
-    out
+    let title = format!("Coupling of {}", report.database);
+    let page = markup! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) }
+                style { (PreEscaped(CSS)) }
+            }
+            body {
+                h1 { (title) }
+                @for line in text::heading(report).lines() { p { (line) } }
+                (graph::svg(report))
+                div #shown aria-live="polite" { p { "Point at an arrow, or tap it, to see the columns that are read." } }
+                (services(report))
+                (dependencies(report))
+                (list(report, List::NeverUsed, "Granted and never used", "These columns can be removed from the contract."))
+                (list(report, List::NotDeclared, "Run and not declared", ""))
+                (list(report, List::NeverRun, "Declared and never run", "Dead code, or rare."))
+                (list(report, List::Refused, "Declared and not granted", "Would be refused."))
+                (keys(report))
+                (widest(report))
+                (unknown(report))
+                script { (PreEscaped(JS)) }
+            }
+        }
+    };
+    page.into_string()
 }
 
-fn head(out: &mut String, report: &Report) {
-    let lines = text::heading(report);
-    lines.lines().for_each(|line| {
-        let _ = write!(out, "<p>{}</p>", escape(line));
-    });
-}
-
-fn services(out: &mut String, report: &Report) {
-    out.push_str(
-        "<h2>Services</h2><p>Ca: who depends on it. Ce: on whom it depends. I = Ce / (Ca + Ce): 0 others lean on it, 1 it leans on others.</p>\
-         <div class=\"wide\"><table><tr><th>service<th class=\"n\">Ca<th class=\"n\">Ce<th class=\"n\">I<th class=\"n\">exposed<th class=\"n\">used\
-         <th class=\"n\">cross keys<th class=\"n\">writes</tr>",
-    );
-    for one in &report.services {
-        let instability = one.instability.map_or("–".to_owned(), |value| format!("{value:.2}"));
-        let _ = write!(
-            out,
-            "<tr><td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{instability}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}</tr>",
-            escape(&one.name),
-            one.afferent,
-            one.efferent,
-            one.exposed,
-            one.used,
-            one.cross_keys,
-            one.write_edges
-        );
-    }
-    out.push_str("</table></div>");
-}
-
-fn pair_list(out: &mut String, report: &Report) {
-    out.push_str("<h2>Who depends on whom</h2>");
-    for (at, ((from, to), pair)) in pairs(report).into_iter().enumerate() {
-        let often = report.window.as_ref().map_or(String::new(), |_| format!(", {:.2} calls/s", pair.calls_per_second));
-        let _ = write!(
-            out,
-            "<details id=\"pair{at}\"><summary>{} → {}: {} columns{often}</summary>",
-            escape(from),
-            escape(to),
-            pair.columns.len()
-        );
-        items(out, pair.ways.into_iter());
-        items(out, by_relation(pair.columns.iter().map(|column| column.column.as_str())).into_iter());
-        out.push_str("</details>");
+/// A table with headings, where `>` means numbers; it scrolls by itself where the screen is narrow.
+fn table(headings: &[&str], rows: &Markup) -> Markup {
+    markup! {
+        div .wide {
+            table {
+                tr {
+                    @for heading in headings { th class=[heading.starts_with('>').then_some("n")] { (heading.trim_start_matches('>')) } }
+                }
+                (rows)
+            }
+        }
     }
 }
 
-fn items(out: &mut String, lines: impl Iterator<Item = String>) {
-    out.push_str("<ul>");
-    lines.for_each(|line| {
-        let _ = write!(out, "<li>{}", escape(&line));
-    });
-    out.push_str("</ul>");
+fn services(report: &Report) -> Markup {
+    let rows = markup! {
+        @for one in &report.services {
+            tr {
+                td { (one.name) }
+                td .n { (one.afferent) }
+                td .n { (one.efferent) }
+                td .n { (one.instability.map_or("–".to_owned(), |value| format!("{value:.2}"))) }
+                @for count in [one.exposed, one.used, one.cross_keys, one.write_edges] { td .n { (count) } }
+            }
+        }
+    };
+    markup! {
+        h2 { "Services" }
+        p { "Ca: services that depend on it. Ce: services that it depends on. I = Ce / (Ca + Ce): 0, others depend on it; 1, it depends on others." }
+        (table(&["service", ">Ca", ">Ce", ">I", ">exposed", ">used", ">cross keys", ">writes"], &rows))
+    }
 }
 
-fn list(out: &mut String, report: &Report, which: List, title: &str, note: &str) {
+fn dependencies(report: &Report) -> Markup {
+    markup! {
+        h2 { "Dependencies between services" }
+        @for (at, ((from, to), pair)) in pairs(report).into_iter().enumerate() {
+            details id=(format!("pair{at}")) {
+                summary {
+                    (from) " → " (to) ": " (pair.columns.len()) " columns"
+                    @if report.window.is_some() { ", " (format!("{:.2}", pair.calls_per_second)) " calls/s" }
+                }
+                (items(&pair.ways))
+                (items(&by_relation(pair.columns.iter().map(|column| column.column.as_str()))))
+            }
+        }
+    }
+}
+
+fn items(lines: &[String]) -> Markup {
+    markup! { ul { @for line in lines { li { (line) } } } }
+}
+
+fn list(report: &Report, which: List, title: &str, note: &str) -> Markup {
     let columns: Vec<_> = report.columns.iter().filter(|column| column.list == which).collect();
-    if columns.is_empty() && which != List::NeverUsed {
-        return;
-    }
-    let _ = write!(out, "<h2>{title} ({})</h2><p>{note}</p>", columns.len());
     let mut pairs: Vec<_> = columns.iter().map(|column| (&column.from, &column.to)).collect();
     pairs.sort();
     pairs.dedup();
-    for (from, to) in pairs {
-        let own = columns.iter().filter(|column| (&column.from, &column.to) == (from, to));
-        let _ = write!(out, "<details open><summary>{} → {}</summary>", escape(from), escape(to));
-        items(out, by_relation(own.map(|column| column.column.as_str())).into_iter());
-        out.push_str("</details>");
+    markup! {
+        @if !columns.is_empty() || which == List::NeverUsed {
+            h2 { (title) " (" (columns.len()) ")" }
+            p { (note) }
+            @for (from, to) in pairs {
+                @let own = columns.iter().filter(|column| (&column.from, &column.to) == (from, to));
+                details open {
+                    summary { (from) " → " (to) }
+                    (items(&by_relation(own.map(|column| column.column.as_str()))))
+                }
+            }
+        }
     }
 }
 
-fn keys(out: &mut String, report: &Report) {
-    if report.keys.is_empty() {
-        return;
-    }
-    let _ = write!(
-        out,
-        "<h2>Foreign keys between services ({})</h2><div class=\"wide\"><table><tr><th>child<th>parent<th>on delete<th>index</tr>",
-        report.keys.len()
-    );
-    for key in &report.keys {
-        let index = if key.indexed { "yes" } else { "no" };
-        let _ = write!(
-            out,
-            "<tr><td><code>{}</code><td><code>{}</code><td>{}<td>{index}</tr>",
-            escape(&key.child),
-            escape(&key.parent),
-            escape(&key.on_delete)
-        );
-    }
-    out.push_str("</table></div>");
-}
-
-fn blast(out: &mut String, report: &Report) {
-    const WIDEST: usize = 30;
-    let _ = write!(
-        out,
-        "<h2>Columns whose change reaches furthest ({} of {})</h2><div class=\"wide\"><table><tr><th>column<th>services<th class=\"n\">statements<th class=\"n\">calls/s</tr>",
-        report.blast.len().min(WIDEST),
-        report.blast.len()
-    );
-    for one in report.blast.iter().take(WIDEST) {
-        let _ = write!(
-            out,
-            "<tr><td><code>{}</code><td>{}<td class=\"n\">{}<td class=\"n\">{:.2}</tr>",
-            escape(&one.column),
-            escape(&one.services.join(", ")),
-            one.statements,
-            one.calls_per_second
-        );
-    }
-    out.push_str("</table></div>");
-}
-
-fn unknown(out: &mut String, report: &Report) {
-    if report.coverage.unknown.is_empty() {
-        return;
-    }
-    let _ = write!(out, "<h2>Not resolved ({})</h2>", report.coverage.unknown.len());
-    for one in &report.coverage.unknown {
-        let _ = write!(
-            out,
-            "<details><summary>{}, {} calls: {}</summary><code>{}</code></details>",
-            escape(&one.role),
-            one.calls,
-            escape(&one.why),
-            escape(&one.sql)
-        );
+fn keys(report: &Report) -> Markup {
+    let rows = markup! {
+        @for key in &report.keys {
+            tr {
+                td { code { (key.child) } }
+                td { code { (key.parent) } }
+                td { (key.on_delete) }
+                td { (if key.indexed { "yes" } else { "no" }) }
+            }
+        }
+    };
+    markup! {
+        @if !report.keys.is_empty() {
+            h2 { "Foreign keys between services (" (report.keys.len()) ")" }
+            (table(&["child", "parent", "on delete", "index"], &rows))
+        }
     }
 }
 
-/// Text within HTML or an attribute.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+fn widest(report: &Report) -> Markup {
+    let shown = report.blast.iter().take(WIDEST);
+    let rows = markup! {
+        @for one in shown.clone() {
+            tr {
+                td { code { (one.column) } }
+                td { (one.services.join(", ")) }
+                td .n { (one.statements) }
+                td .n { (format!("{:.2}", one.calls_per_second)) }
+            }
+        }
+    };
+    markup! {
+        h2 { "Columns that most others depend on (" (shown.len()) " of " (report.blast.len()) ")" }
+        (table(&["column", "services", ">statements", ">calls/s"], &rows))
+    }
+}
+
+fn unknown(report: &Report) -> Markup {
+    let unknown = &report.coverage.unknown;
+    markup! {
+        @if !unknown.is_empty() {
+            h2 { "Not resolved (" (unknown.len()) ")" }
+            @for one in unknown {
+                details {
+                    summary { (one.role) ", " (one.calls) " calls: " (one.why) }
+                    code { (one.sql) }
+                }
+            }
+        }
+    }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::super::diff::{Diff, kind};
+use super::super::diff::{Change, Diff, kind};
 use super::super::report::{List, Report};
 use super::by_relation;
+use crate::table::table;
 
-/// Blast radii shown; the JSON has all.
+/// Rows of the table of columns that others depend on; the JSON has all.
 const WIDEST: usize = 12;
 
 /// Unknown statements shown; the JSON has all.
@@ -21,7 +22,7 @@ pub fn text(report: &Report) -> String {
     services(&mut out, report);
     edges(&mut out, report);
     list(&mut out, report, List::Used, "granted and used");
-    list(&mut out, report, List::NeverUsed, "granted and never used: what the contract can shrink by");
+    list(&mut out, report, List::NeverUsed, "granted and never used: these columns can be removed from the contract");
     list(&mut out, report, List::NotDeclared, "run and not declared");
     list(&mut out, report, List::NeverRun, "declared and never run");
     list(&mut out, report, List::Refused, "declared and not granted: would be refused");
@@ -53,14 +54,14 @@ fn coverage(out: &mut String, report: &Report) {
     let Some(percent) = coverage.percent() else {
         let _ = writeln!(
             out,
-            "no statement was seen: what is used isn't known, only what is granted and declared in the catalogue"
+            "no statement was seen: it is unknown what is used, and known what is granted and what the catalogue declares"
         );
         return;
     };
     let of = if coverage.calls > 0 { format!("of {} calls", coverage.calls) } else { "of the statements".to_owned() };
     let _ = writeln!(
         out,
-        "coverage: {percent:.2} % {of} resolved, {} of {} statements; {} calls that control sessions or define things use no column",
+        "coverage: {percent:.2} % {of} resolved, {} of {} statements; {} calls that control sessions or change definitions use no column",
         coverage.resolved_statements, coverage.statements, coverage.control_calls
     );
     if let Some(window) = &report.window {
@@ -68,12 +69,12 @@ fn coverage(out: &mut String, report: &Report) {
         if window.evictions > 0 {
             let _ = write!(
                 out,
-                "; rare statements were thrown out {} times, and what they did is missing here",
+                "; pg_stat_statements removed rare statements {} times because it was full: what they used is missing here",
                 window.evictions
             );
         }
         if window.track == "all" {
-            let _ = write!(out, "; what runs inside functions is counted beside its caller");
+            let _ = write!(out, "; statements inside functions are counted in addition to their caller");
         }
         out.push('\n');
     }
@@ -93,23 +94,28 @@ fn unknown(out: &mut String, report: &Report) {
 }
 
 fn services(out: &mut String, report: &Report) {
-    let wide = report.services.iter().map(|service| service.name.len()).max().unwrap_or(7).max(7);
-    let _ = writeln!(out, "\n{:wide$}  Ca  Ce     I  exposed  used   U/E  cross keys  writes", "service");
-    for one in &report.services {
-        let instability = one.instability.map_or("-".to_owned(), |value| format!("{value:.2}"));
+    let two = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+    let rows = report.services.iter().map(|one| {
         #[expect(clippy::cast_precision_loss, reason = "a share of few")]
-        let share =
-            if one.exposed == 0 { "-".to_owned() } else { format!("{:.2}", one.used as f64 / one.exposed as f64) };
-        let _ = writeln!(
-            out,
-            "{:wide$}  {:>2}  {:>2}  {instability:>4}  {:>7}  {:>4}  {share:>4}  {:>10}  {:>6}",
-            one.name, one.afferent, one.efferent, one.exposed, one.used, one.cross_keys, one.write_edges
-        );
-    }
+        let share = (one.exposed > 0).then(|| one.used as f64 / one.exposed as f64);
+        vec![
+            one.name.clone(),
+            one.afferent.to_string(),
+            one.efferent.to_string(),
+            two(one.instability),
+            one.exposed.to_string(),
+            one.used.to_string(),
+            two(share),
+            one.cross_keys.to_string(),
+            one.write_edges.to_string(),
+        ]
+    });
+    let headings = ["service", ">Ca", ">Ce", ">I", ">exposed", ">used", ">used/exposed", ">cross keys", ">writes"];
+    let _ = writeln!(out, "\n{}", table(&headings, rows));
 }
 
 fn edges(out: &mut String, report: &Report) {
-    out.push_str("\n# Who depends on whom\n");
+    out.push_str("\n# Dependencies between services\n");
     for edge in &report.edges {
         let often = match (edge.statements, report.window.is_some()) {
             (0, _) => String::new(),
@@ -139,7 +145,7 @@ fn list(out: &mut String, report: &Report, which: List, title: &str) {
 
 fn rest(out: &mut String, report: &Report) {
     if !report.write_rights.is_empty() {
-        out.push_str("\n# Rights to write what is another's\n");
+        out.push_str("\n# Rights to write tables of another service\n");
         for right in &report.write_rights {
             let _ = writeln!(out, "{} may write {} of {}", right.from, right.object, right.to);
         }
@@ -155,28 +161,19 @@ fn rest(out: &mut String, report: &Report) {
             );
         }
     }
-    let _ = writeln!(
-        out,
-        "\n# Columns whose change reaches furthest ({} of {})",
-        report.blast.len().min(WIDEST),
-        report.blast.len()
-    );
-    for one in report.blast.iter().take(WIDEST) {
-        let _ = writeln!(
-            out,
-            "{}  {}: {} statements, {:.2}/s",
-            one.column,
-            one.services.join(", "),
-            one.statements,
-            one.calls_per_second
-        );
-    }
+    let shown = report.blast.iter().take(WIDEST);
+    let _ = writeln!(out, "\n# Columns that most others depend on ({} of {})", shown.len(), report.blast.len());
+    let rows = shown.map(|one| {
+        let calls = format!("{:.2}", one.calls_per_second);
+        vec![one.column.clone(), one.statements.to_string(), calls, one.services.join(", ")]
+    });
+    let _ = writeln!(out, "{}", table(&["column", ">statements", ">calls/s", "services"], rows));
 }
 
 /// A comparison, in lines.
 #[must_use]
 pub fn changes(diff: &Diff) -> String {
-    let lines = |sign: char, changes: &[super::super::diff::Change]| -> Vec<String> {
+    let lines = |sign: char, changes: &[Change]| -> Vec<String> {
         changes.iter().map(|change| format!("{sign} {}: {}", change.what, change.thing)).collect()
     };
     let all = [lines('+', &diff.new), lines('-', &diff.gone)].concat();

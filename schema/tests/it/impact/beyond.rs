@@ -65,7 +65,7 @@ fn what_belongs_to_the_whole_server_is_not_tried_where_it_would_be_committed() {
 }
 
 #[test]
-fn copy_and_comments_alone_are_asked_for_wrongly() {
+fn copy_and_comments_alone_are_refused() {
     let shop = Shop::new();
     for sql in ["copy stock.items from stdin", "/* nothing */", "-- nothing", ";;"] {
         let tried = analyse(&shop.url(), &Change::new(sql), &statement(), &Options::default());
@@ -74,7 +74,7 @@ fn copy_and_comments_alone_are_asked_for_wrongly() {
 }
 
 #[test]
-fn a_body_that_no_plan_shows_is_spoken_of() {
+fn an_opaque_body_is_listed() {
     let shop = Shop::new();
     connect(&shop.url())
         .batch_execute("create function stock.gold() returns bigint language plpgsql as 'begin return (select count(tier) from stock.items); end'")
@@ -87,9 +87,9 @@ fn a_body_that_no_plan_shows_is_spoken_of() {
         analyse(&shop.url(), &change, &statements, &Options::default()).unwrap()
     };
     let planned = tried(None);
-    assert_eq!(planned.unseen[0].why, "calls stock.gold, whose body (plpgsql) Postgres keeps as text");
+    assert_eq!(planned.opaque[0].why, "calls stock.gold, whose body (plpgsql) Postgres keeps as text");
     let run = tried(Some(Vec::new()));
-    assert!(run.unseen.is_empty());
+    assert!(run.opaque.is_empty());
     assert_eq!(run.verdict, schema::impact::Verdict::Breaks);
 }
 

@@ -78,7 +78,7 @@ fn asked(shop: &Shop) -> (String, Impact) {
 }
 
 #[test]
-fn silence_is_not_safety() {
+fn an_unjudged_service_is_not_called_safe() {
     if dump_program().is_none() {
         return;
     }
@@ -94,7 +94,7 @@ fn silence_is_not_safety() {
     for _ in 0..50 {
         sales.query("select name from items where id = $1", &[&7]).unwrap();
     }
-    let silent = "nothing judged for ledger, stock: silence isn't safety";
+    let silent = "no statement was judged for ledger, stock: that does not mean safe";
     let (text, impact) = asked(&shop);
     assert!(text.contains(&format!("warning: {silent}\n")), "{text}");
     assert_eq!(impact.warnings, [silent]);
@@ -104,10 +104,10 @@ fn silence_is_not_safety() {
         sales.batch_execute(&format!("select {}", vec!["1"; n].join(", "))).unwrap();
     }
     let (text, impact) = asked(&shop);
-    assert!(text.contains("warning: statements may have been forgotten"), "{text}");
+    assert!(text.contains("warning: statements may be missing"), "{text}");
     assert!(
         impact.warnings.len() == 2
-            && impact.warnings[1].contains("may have been forgotten")
+            && impact.warnings[1].contains("statements may be missing")
             && text.ends_with("verdict: SAFE\n"),
         "{impact:#?}"
     );

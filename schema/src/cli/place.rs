@@ -1,0 +1,87 @@
+//! Which database is meant, and the passwords of its logins.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use schema::cluster::{self, Cluster, ClusterOptions};
+use schema::roles::RolesFile;
+use schema::{ApplyOptions, DATABASE, Error, Passwords, Result, apply};
+
+/// The private cluster, and the passwords kept with it.
+pub fn private(passwords: Option<&Path>) -> Result<(Cluster, Passwords)> {
+    let home = cluster::home()?;
+    let cluster = Cluster::running(&home).ok_or_else(|| {
+        Error::Unavailable(format!(
+            "no cluster runs in {}: `dba cluster start` starts one, or name a server with --database-url",
+            home.display()
+        ))
+    })?;
+    let passwords = passwords.map_or_else(|| Passwords::load(&home.join("passwords")), Passwords::load)?;
+    Ok((cluster, passwords))
+}
+
+/// The URL given, else the superuser's of our database in the private cluster.
+pub fn superuser_url(given: Option<&str>) -> Result<String> {
+    match given {
+        Some(url) => Ok(url.to_owned()),
+        None => Ok(private(None)?.0.superuser_url(DATABASE)),
+    }
+}
+
+/// The URL given, else the one of the private cluster; with the passwords.
+pub fn with_passwords(
+    given: Option<&str>,
+    file: Option<&Path>,
+    of_private: impl Fn(&Cluster, &Passwords) -> String,
+) -> Result<(String, Passwords)> {
+    let Some(url) = given else {
+        let (cluster, passwords) = private(file)?;
+        return Ok((of_private(&cluster, &passwords), passwords));
+    };
+    let passwords = match file {
+        Some(file) => Passwords::load(file),
+        None => {
+            let home = cluster::home()?;
+            std::fs::create_dir_all(&home)
+                .map_err(|error| Error::Unavailable(format!("can't make {}: {error}", home.display())))?;
+            Passwords::load(&home.join("passwords"))
+        }
+    };
+    Ok((url.to_owned(), passwords?))
+}
+
+/// A server of its own with our database in it, until the value is dropped; and the passwords of its logins.
+pub fn temporary() -> Result<(Cluster, Passwords)> {
+    let cluster = Cluster::find_or_start(&ClusterOptions::ephemeral())?;
+    let folder = cluster.home().map(PathBuf::from).unwrap_or_default();
+    let passwords = Passwords::load(&folder.join("passwords"))?;
+    apply::install(&cluster, DATABASE, &passwords, &ApplyOptions::default())?;
+    Ok((cluster, passwords))
+}
+
+/// The database and the roles file of `dba roles`.
+#[derive(Debug, Args)]
+pub struct Place {
+    /// URL of the database. As superuser everything is checked; as the administrator, what that one can see. Without it: the private cluster's superuser.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// The roles file; without it, the one built in.
+    #[arg(long, value_name = "FILE")]
+    roles: Option<PathBuf>,
+}
+
+impl Place {
+    pub fn url(&self) -> Result<String> {
+        superuser_url(self.database_url.as_deref())
+    }
+
+    pub fn file(&self) -> Result<RolesFile> {
+        self.roles.as_deref().map_or_else(|| Ok(RolesFile::default()), RolesFile::load)
+    }
+}
+
+/// Those of the private cluster, if this machine has one. None are made.
+pub fn known_passwords() -> Result<Option<Passwords>> {
+    let file = cluster::home()?.join("passwords");
+    if file.exists() { Ok(Some(Passwords::load(&file)?)) } else { Ok(None) }
+}

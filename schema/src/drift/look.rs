@@ -1,0 +1,65 @@
+//! What a comparison needs to know of the file and the server.
+
+use std::collections::BTreeSet;
+
+use crate::error::Result;
+use crate::roles::RolesFile;
+use crate::session::Session;
+
+/// In the order in which they are run.
+pub(super) const SECTIONS: [&str; 5] = ["administrator", "roles", "superuser", "foundation", "services"];
+
+/// Attributes that only a superuser gives or takes.
+pub(super) const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];
+
+/// Options of a check.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Who may do what.
+    pub file: RolesFile,
+    /// Compare connection limits? Test clusters have none.
+    pub connection_limits: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { file: RolesFile::default(), connection_limits: true }
+    }
+}
+
+/// One look.
+pub(super) struct Look<'a> {
+    pub(super) file: &'a RolesFile,
+    pub(super) administrator: String,
+    pub(super) managed: Vec<String>,
+    /// Managed, and the administrator.
+    pub(super) roles: Vec<String>,
+    /// Roles there are.
+    pub(super) existing: BTreeSet<String>,
+    pub(super) database: String,
+    pub(super) superuser: bool,
+    pub(super) sections: Vec<&'static str>,
+    pub(super) connection_limits: bool,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(session: &mut Session, options: &'a Options) -> Result<Self> {
+        let (administrator, managed) = (options.file.administrator(), options.file.managed());
+        let superuser = session.is_superuser()?;
+        let mut roles = managed.clone();
+        // The file of another team may name no administrator.
+        roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
+        let of_superuser = ["administrator", "superuser"];
+        Ok(Self {
+            file: &options.file,
+            administrator,
+            managed,
+            roles,
+            existing: session.texts("select rolname::text from pg_roles")?.into_iter().collect(),
+            database: session.value("select current_database()::text")?,
+            superuser,
+            sections: SECTIONS.into_iter().filter(|name| superuser || !of_superuser.contains(name)).collect(),
+            connection_limits: options.connection_limits,
+        })
+    }
+}
