@@ -41,7 +41,6 @@ enum Command {
     Knee(knee::KneeArgs),
     /// Print ids, tokens and URLs of a running system as JSON, for k6, wrk and others.
     Export(knee::ExportArgs),
-    /// Check that the lab measures correctly, on this machine, now.
     Selftest(experiment::SelftestArgs),
     /// Analyse a stored result again, from its histograms.
     Analyse(experiment::AnalyseArgs),
@@ -67,7 +66,6 @@ enum Command {
     ArticleFigures(article::ArticleArgs),
     /// Measure what one kind of request costs, compared with the least that it could cost.
     Bench(bench::BenchArgs),
-    /// Evaluate 24 schema changes: which services must deploy together, with published views and without.
     Changes(changes::ChangesArgs),
     /// Import a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),

@@ -41,7 +41,7 @@ enum What {
     Overload(OverloadArgs),
     /// The same requests on larger and larger data.
     Growth(GrowthArgs),
-    /// What keys across services, a second login and the change feed cost a statement (ADRs 0001 to 0003).
+    /// What foreign keys across services, a second login and the feed of changes cost (ADRs 0001 to 0003).
     Decisions(DecisionsArgs),
     /// Billing's monthly run compared with one bare insert of the same rows.
     MonthEnd(MonthEndArgs),

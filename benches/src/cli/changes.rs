@@ -10,8 +10,9 @@ use crate::Failure;
 use crate::experiments::changes::{self, Options, catalogue};
 use crate::result::Outcome as _;
 
-/// Evaluates the catalogue of schema changes (benches/changes/*.sql): for each, which services must deploy together with it, with the published views
-/// and without them; what its owner gains, what the others lose, which teams must agree.
+/// Evaluate 24 schema changes: which services must deploy together, with published views and without.
+///
+/// The changes are benches/changes/*.sql. For each the outcome also shows what its owner gains, what the others lose, and which teams must agree.
 ///
 /// A system is started for this purpose; the changes are tried against every statement that the five services run when each operation is called once. Exit code 1
 /// where `--verify` finds that something broke that was evaluated as safe, or that too much of what was evaluated as breaking goes on working.

@@ -35,8 +35,8 @@ pub(super) struct FailureArgs {
 #[command(after_help = "\
 Example: an API read by three HTTP calls compared with one statement, and both while Profile and Account are stopped (about 3 min):
   lab composed --save results/reference
-Example: the same two measured like another team's systems, through the contract alone at the same rates (`lab run --target … --allow-partial`
-twice, then `lab compare`; about 7 min), both results and compare.html kept in a folder:
+Example: the same two measured like another team's systems, through the contract alone, and then
+compared (about 7 min); both results and compare.html are saved in a folder:
   lab composed --as-target results/composed")]
 pub(super) struct ComposedArgs {
     /// As in `lab rival composed`, how this was typed before

@@ -147,7 +147,8 @@ pub(super) fn press(args: &PressureArgs) -> Result<ExitCode, Failure> {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each change of the catalogue, while all services are under load and a report holds every table: as it is, and with lock_timeout.
+Each change of the catalogue, while all services are under load and a report reads every table:
+once as written, once with lock_timeout.
 Example: a few, by number or name:
   lab schema-change 01 08 12 13
 Example: all of them (about 6 min), kept with a run's result:
