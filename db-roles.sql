@@ -460,6 +460,7 @@ grant select on published.signing_keys to profile_reader, profile_writer; -- tok
 grant select on published.signing_keys to registry_reader, registry_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to billing_reader, billing_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to notification_reader, notification_writer; -- tokens are checked without asking Account
+grant select on published.account_changes to billing_reader, billing_writer; -- plan and prices as they were when a month ended
 grant select on published.account_changes to notification_reader, notification_writer; -- account settings, logins and passwords that changed
 reset role;
 

@@ -36,7 +36,7 @@ fn the_writer_writes_its_own_tables_and_the_reader_reads_them() {
         ] {
             run(&db, role, &format!("select * from billing.{table}")).unwrap();
         }
-        for view in ["organisations", "plans", "usage", "head_counts", "signing_keys"] {
+        for view in ["organisations", "plans", "account_changes", "usage", "head_counts", "signing_keys"] {
             run(&db, role, &format!("select * from published.{view}")).unwrap();
         }
     }
