@@ -58,7 +58,7 @@ fn others_tables_and_views_that_are_not_granted_are_closed() {
             let why = format!("permission denied for schema {schema}");
             refused(&db, role, &format!("select * from {schema}.changes"), &why);
         }
-        for view in ["login_contacts", "persons", "contacts", "watchers", "responsibilities", "account_changes"] {
+        for view in ["login_contacts", "persons", "contacts", "watchers", "responsibilities", "profile_changes"] {
             let why = format!("permission denied for view {view}");
             refused(&db, role, &format!("select * from published.{view}"), &why);
         }
