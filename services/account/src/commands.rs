@@ -52,7 +52,7 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
         return Err(StartError::Usage(all.join("; ")));
     }
     let failed = |error: kit::Error| StartError::Failed(format!("the operator can't be made: {error}"));
-    let hash = hashing::hash(password.as_bytes(), boot.settings().password_max_age()).map_err(failed)?;
+    let hash = hashing::hash(password, boot.settings().password_max_age()).map_err(failed)?;
     let meta = Meta::of_job("create-operator", &boot.clock());
     match boot.db().write(|c| operators::create(c, &meta, email, &hash)).map_err(failed)? {
         OperatorMade::Created => println!("{email} is an operator now"),

@@ -5,6 +5,7 @@ mod invalid;
 mod json;
 mod nul;
 mod object;
+mod rewrite;
 mod text;
 
 pub use invalid::{Invalid, Validate};

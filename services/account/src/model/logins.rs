@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::hashing::Hash;
 
-use super::{claimed_password, new_password};
+use super::{PASSWORDS, another_password, claimed_password, new_password};
 
 /// A login without its hash: only sign-in reads that.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
@@ -85,6 +85,8 @@ pub struct NewLogin {
 
 impl Validate for NewLogin {
     fn validate(&self, invalid: &mut Invalid) {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
         invalid.email("email", &self.email);
         new_password(invalid, "password", &self.password);
         scope(invalid, &self.scope);
@@ -136,6 +138,8 @@ impl LoginPatch {
 
 impl Validate for LoginPatch {
     fn validate(&self, invalid: &mut Invalid) {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
         if let Some(email) = &self.email {
             invalid.email("email", email);
         }
@@ -165,8 +169,10 @@ pub struct PasswordChange {
 
 impl Validate for PasswordChange {
     fn validate(&self, invalid: &mut Invalid) {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
         claimed_password(invalid, "current", &self.current);
         new_password(invalid, "new", &self.new);
-        invalid.require(self.new != self.current, "new", "unchanged", "must differ from the current one");
+        another_password(invalid, "new", &self.new, &self.current);
     }
 }

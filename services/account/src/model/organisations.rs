@@ -7,7 +7,7 @@ use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::new_password;
+use super::{PASSWORDS, new_password};
 
 /// An organisation and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
@@ -58,6 +58,8 @@ pub struct FirstAdmin {
 }
 
 impl Validate for NewOrganisation {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
     fn validate(&self, invalid: &mut Invalid) {
         invalid.name("name", &self.name, 200).name("plan", &self.plan, 40).email("admin.email", &self.admin.email);
         new_password(invalid, "admin.password", &self.admin.password);

@@ -6,7 +6,7 @@ use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{claimed_password, new_password};
+use super::{PASSWORDS, another_password, claimed_password, new_password};
 
 /// What somebody signs in with.
 #[derive(Clone, Deserialize)]
@@ -23,13 +23,15 @@ pub struct Credentials {
 
 impl Validate for Credentials {
     fn validate(&self, invalid: &mut Invalid) {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
         // A text that is no address belongs to nobody: only what can't be looked up is refused.
         let length = self.email.chars().count();
         invalid.require((1..=320).contains(&length), "email", "out_of_range", "must have 1 to 320 characters");
         claimed_password(invalid, "password", &self.password);
         if let Some(new) = &self.new_password {
             new_password(invalid, "newPassword", new);
-            invalid.require(*new != self.password, "newPassword", "unchanged", "must differ from the current one");
+            another_password(invalid, "newPassword", new, &self.password);
         }
     }
 }

@@ -6,6 +6,9 @@ use crate::error::{Error, FieldError};
 
 /// What a body checks about itself, field by field; references to other rows are checked where it is written.
 pub trait Validate {
+    /// Members whose texts are kept as they were typed, at whatever depth: passwords. All others are brought to NFC.
+    const AS_TYPED: &'static [&'static str] = &[];
+
     /// Adds an error for every field whose value can't be taken; by default every value can.
     fn validate(&self, invalid: &mut Invalid) {
         let _ = invalid;

@@ -20,7 +20,9 @@ pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
     // Every path has its own 405.
     macro_rules! get {
         ($path:expr, $handler:path) => {
-            config.service(web::resource($path).route(answering(&Method::GET).to($handler)).default_service(web::to(other)))
+            config.service(
+                web::resource($path).route(answering(&Method::GET).to($handler)).default_service(web::to(other)),
+            )
         };
     }
     get!("/healthz", healthz);
