@@ -44,6 +44,8 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
     let read = std::io::stdin().lock().read_line(&mut password);
     read.map_err(|error| StartError::Failed(format!("standard input can't be read: {error}")))?;
     let password = password.trim_end_matches(['\n', '\r']);
+    let stored = kit::email::stored(email);
+    let email = stored.as_deref().unwrap_or(email);
     let mut invalid = Invalid::default();
     invalid.email("--email", email);
     new_password(&mut invalid, "the password on standard input", password);

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::body::present;
+use kit::body::{email, present, present_email};
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
@@ -73,6 +73,7 @@ fn is_some<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewLogin {
     /// Unique platform-wide.
+    #[serde(deserialize_with = "email")]
     pub email: String,
     /// Hashed before anything else happens to it.
     pub password: String,
@@ -84,9 +85,9 @@ pub struct NewLogin {
 }
 
 impl Validate for NewLogin {
-    fn validate(&self, invalid: &mut Invalid) {
     const AS_TYPED: &'static [&'static str] = PASSWORDS;
 
+    fn validate(&self, invalid: &mut Invalid) {
         invalid.email("email", &self.email);
         new_password(invalid, "password", &self.password);
         scope(invalid, &self.scope);
@@ -98,7 +99,7 @@ impl Validate for NewLogin {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LoginPatch {
     /// Another address.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_email")]
     pub email: Option<String>,
     /// A new password, for who has forgotten theirs.
     #[serde(default, deserialize_with = "present")]
@@ -137,9 +138,9 @@ impl LoginPatch {
 }
 
 impl Validate for LoginPatch {
-    fn validate(&self, invalid: &mut Invalid) {
     const AS_TYPED: &'static [&'static str] = PASSWORDS;
 
+    fn validate(&self, invalid: &mut Invalid) {
         if let Some(email) = &self.email {
             invalid.email("email", email);
         }
@@ -168,9 +169,9 @@ pub struct PasswordChange {
 }
 
 impl Validate for PasswordChange {
-    fn validate(&self, invalid: &mut Invalid) {
     const AS_TYPED: &'static [&'static str] = PASSWORDS;
 
+    fn validate(&self, invalid: &mut Invalid) {
         claimed_password(invalid, "current", &self.current);
         new_password(invalid, "new", &self.new);
         another_password(invalid, "new", &self.new, &self.current);

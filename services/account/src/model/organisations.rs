@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
-use kit::body::{object, present};
+use kit::body::{email, object, present};
 use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
@@ -97,6 +97,7 @@ pub struct NewOrganisation {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FirstAdmin {
     /// Unique platform-wide.
+    #[serde(deserialize_with = "email")]
     pub email: String,
     /// Hashed before anything else happens to it.
     pub password: String,

@@ -1,7 +1,7 @@
 //! Signing in.
 
 use chrono::{DateTime, Utc};
-use kit::body::present;
+use kit::body::{email, present};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use super::{PASSWORDS, another_password, claimed_password, new_password};
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Credentials {
     /// Any case.
+    #[serde(deserialize_with = "email")]
     pub email: String,
     /// The password.
     pub password: String,
@@ -22,9 +23,9 @@ pub struct Credentials {
 }
 
 impl Validate for Credentials {
-    fn validate(&self, invalid: &mut Invalid) {
     const AS_TYPED: &'static [&'static str] = PASSWORDS;
 
+    fn validate(&self, invalid: &mut Invalid) {
         // A text that is no address belongs to nobody: only what can't be looked up is refused.
         let length = self.email.chars().count();
         invalid.require((1..=320).contains(&length), "email", "out_of_range", "must have 1 to 320 characters");

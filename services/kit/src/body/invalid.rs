@@ -81,9 +81,9 @@ impl Invalid {
         }
     }
 
-    /// An e-mail address, as far as a look at it can tell: only a mail that arrives proves more.
+    /// An e-mail address in its stored form ([`super::email`] reads it so): only a mail that arrives proves more.
     pub fn email(&mut self, field: &str, email: &str) -> &mut Self {
-        if !super::text::is_email(email) {
+        if crate::email::stored(email).as_deref() != Some(email) {
             self.add(field, "invalid_format", "must be an e-mail address");
         }
         self
