@@ -1,8 +1,9 @@
-//! The command line: what can be typed, and what the shell is told at the end.
+//! The command line: what can be typed, and the exit code.
 
 mod article;
 mod bench;
 mod changes;
+pub(crate) mod common;
 mod compare;
 mod experiment;
 mod failure;
@@ -12,10 +13,11 @@ mod scenario;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::system::{self, clock};
-use crate::{Failure, Target, import};
+use crate::{Failure, Place, import};
+use common::{Format, home_for, print_line};
 
 /// The lab of Govrnanza: start the system, fill it, move its time.
 ///
@@ -31,52 +33,46 @@ struct Cli {
 enum Command {
     /// Start everything on this machine and keep it running until Ctrl-C.
     Up(UpArgs),
-    /// Measure who harms whom, on a system made for it: ends with a report.
+    /// Measure which service slows which, on a system made for it: ends with a report.
     Run(experiment::RunArgs),
-    /// Go on with a run that ended early: what is there is kept.
+    /// Continue a run that ended early.
     Resume(experiment::ResumeArgs),
     /// Raise one service's rate until its p95 doubles.
     Knee(knee::KneeArgs),
     /// Print ids, tokens and URLs of a running system as JSON, for k6, wrk and others.
     Export(knee::ExportArgs),
-    /// Check that the lab measures what it says it does, on this machine, now.
+    /// Check that the lab measures correctly, on this machine, now.
     Selftest(experiment::SelftestArgs),
-    /// Compute an old result again from the histograms it stores.
+    /// Analyse an old result again from its histograms.
     Analyse(experiment::AnalyseArgs),
-    /// Ask a target of yours whether it keeps the contract: about forty requests.
+    /// Check whether a target keeps the contract: about forty requests.
     Probe(compare::ProbeArgs),
-    /// Put two or more results side by side, with a verdict for every measure.
+    /// Compare two or more results, with a verdict for every metric.
     Compare(compare::CompareArgs),
-    /// Break one part after the other: what every service answers meanwhile.
+    /// Break one part after the other: how every service answers meanwhile.
     Failure(failure::FailureArgs),
-    /// Play known harms of a shared database, their controls and their remedies.
+    /// Play known problems of a shared database, their controls and their remedies.
     Scenario(scenario::ScenarioArgs),
-    /// Move an aggressor away from its victim step by step: what another architecture would buy.
+    /// Move an interfering service away from the one that it slows, level by level: what another architecture would gain.
     Ladder(scenario::LadderArgs),
     /// Put one kind of pressure after another on all services: how much each of them feels it.
-    Dials(scenario::DialArgs),
-    /// Change the schema while the services are at work: who waits, with and without lock_timeout.
+    #[command(alias = "dials")]
+    Pressure(scenario::PressureArgs),
+    /// Change the schema under load: which services wait, with and without lock_timeout.
     SchemaChange(scenario::SchemaChangeArgs),
-    /// Measure the same read by another architecture.
-    Rival(failure::RivalArgs),
-    /// Measure what the article says of synchronous calls, beside what is exact.
+    /// Measure the same read composed of three HTTP calls, compared with the one statement.
+    #[command(alias = "rival")]
+    Composed(failure::ComposedArgs),
+    /// Measure what "API Series Part 7: Inter-Service Communication Overview" (Jack Vanlightly) says of synchronous calls.
     ArticleFigures(article::ArticleArgs),
-    /// Measure what one thing costs, beside the least it could cost.
+    /// Measure what one thing costs, compared with the least it could cost.
     Bench(bench::BenchArgs),
-    /// Weigh 24 schema changes: who must deploy together, with published views and without.
+    /// Evaluate 24 schema changes: which services must deploy together, with published views and without.
     Changes(changes::ChangesArgs),
-    /// Take a catalogue of APIs (JSON Lines) into the running services.
+    /// Import a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
     /// Move the time of all running services: +31d, -2h, reset, show.
     Clock(ClockArgs),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs: one line on standard output, and nothing else.
-    Json,
 }
 
 #[derive(Debug, Args)]
@@ -99,7 +95,7 @@ struct UpArgs {
     /// Run services built with optimisation, for load
     #[arg(long)]
     release: bool,
-    /// How to say where everything is
+    /// How to print where everything is
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -117,7 +113,7 @@ struct ImportArgs {
     /// How many organisations are worked on at a time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     threads: u8,
-    /// How to say what went in
+    /// How to print what was imported
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -146,13 +142,13 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare_files(&args),
         Command::Failure(args) => failure::fail(&args),
         Command::Scenario(args) => scenario::play(&args),
-        Command::Ladder(args) => scenario::climb(&args),
-        Command::Dials(args) => scenario::turn(&args),
+        Command::Ladder(args) => scenario::ladder(&args),
+        Command::Pressure(args) => scenario::press(&args),
         Command::SchemaChange(args) => scenario::change(&args),
-        Command::Rival(args) => failure::measure_rival(&args),
+        Command::Composed(args) => failure::measure_composed(&args),
         Command::ArticleFigures(args) => article::figures(&args),
         Command::Bench(args) => bench::measure(&args),
-        Command::Changes(args) => changes::weigh(&args),
+        Command::Changes(args) => changes::evaluate(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),
     };
@@ -164,14 +160,13 @@ pub fn main() -> ExitCode {
 
 fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
     let options = system::Options {
-        home: None,
         ephemeral: args.ephemeral,
         port_base: args.port_base,
         logs: args.logs,
         gateway: args.gateway || args.instances > 1,
         instances: args.instances,
         release: args.release,
-        batch_max: None,
+        ..system::Options::default()
     };
     let died = system::run(&options, args.format == Format::Json)?;
     Ok(ExitCode::from(u8::from(died > 0)))
@@ -179,7 +174,7 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
 
 fn take_in(args: &ImportArgs) -> Result<ExitCode, Failure> {
     let rows = import::catalogue::read(&args.file)?;
-    let target = Target::find(args.target.as_deref(), &home_for(args.target.as_deref())?)?;
+    let target = Place::find(args.target.as_deref(), &home_for(args.target.as_deref())?)?;
     let summary = import::run(&rows, &target, &args.seed, args.threads.into())?;
     match args.format {
         Format::Text => print_line(&summary),
@@ -193,17 +188,6 @@ fn move_clock(args: &ClockArgs) -> Result<ExitCode, Failure> {
     let ahead = clock::run(args.movement, &up_json)?;
     print_line(clock::describe(ahead));
     Ok(ExitCode::SUCCESS)
-}
-
-/// A line on standard output. Whoever reads it may have heard enough (`| head`): that is no failure.
-pub(crate) fn print_line(text: impl std::fmt::Display) {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-/// Only asked for where it matters: a machine without a home folder can still name its target.
-fn home_for(target: Option<&str>) -> Result<PathBuf, Failure> {
-    target.map_or_else(system::Home::usual, |_| Ok(PathBuf::new()))
 }
 
 #[cfg(test)]

@@ -32,3 +32,22 @@ impl Failure {
         })
     }
 }
+
+/// An error of `dba` ends a command of `lab` in the same way.
+impl From<schema::Error> for Failure {
+    fn from(error: schema::Error) -> Self {
+        let sentence = format!("{error}.");
+        if error.code() == 2 { Self::Usage(sentence) } else { Self::CouldNotRun(sentence) }
+    }
+}
+
+impl From<behaviour::Failed> for Failure {
+    fn from(failed: behaviour::Failed) -> Self {
+        match failed {
+            behaviour::Failed::NoService(name) => {
+                Self::usage(format!("The target names no {name}, which its data needs: add its base URL."))
+            }
+            other => Self::could_not_run(format!("{other}.")),
+        }
+    }
+}

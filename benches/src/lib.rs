@@ -4,8 +4,8 @@
 //!
 //! The modules stand in the order of their layers: each uses only what stands above it in this file (`tests/tidy` holds that).
 
-mod addresses;
 mod error;
+mod place;
 
 pub mod stats;
 
@@ -39,5 +39,5 @@ pub mod report;
 
 pub mod cli;
 
-pub use addresses::{Operator, Target, UP_JSON};
 pub use error::Failure;
+pub use place::{Operator, Place, UP_JSON};

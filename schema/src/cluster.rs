@@ -54,7 +54,7 @@ impl Cluster {
             return Ok(Self { url: url.clone(), home: None, port: 0, started: false, server: None, watchdog: None });
         }
         let home = match (options.life, &options.home) {
-            (Life::Ephemeral, _) => {
+            (Life::Ephemeral, None) => {
                 let folder =
                     tempfile::Builder::new().prefix("govrnanza-").tempdir().doing("making a temporary folder")?;
                 folder.keep()

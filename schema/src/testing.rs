@@ -2,9 +2,11 @@
 
 mod db;
 pub mod fixture;
+mod needs;
 mod own;
 mod statements;
 
 pub use db::{TestDb, dump_program};
+pub use needs::needs;
 pub use own::TestCluster;
 pub use statements::Statement;

@@ -2,12 +2,12 @@
 // Registry's read behind node's own HTTP server and pg.
 
 import cluster from "node:cluster";
-import { readFileSync } from "node:fs";
 import http from "node:http";
 import { availableParallelism } from "node:os";
 import pg from "pg";
 
-const text = readFileSync(new URL("../../src/bench/hot/sql/find_api.sql", import.meta.url), "utf8");
+// Registry's own, from whoever starts this.
+const text = process.env.STATEMENT;
 const path = /^\/api\/v1\/organisations\/([0-9a-f-]{36})\/apis\/([0-9a-f-]{36})$/;
 
 const person = (row, at) => row[at] === null ? null : { id: row[at], name: row[at + 1], jobTitle: row[at + 2] };
@@ -32,7 +32,7 @@ function serve() {
   const [host, port] = process.env.LISTEN.split(":");
   http.createServer(async (request, response) => {
     const ids = path.exec(request.url);
-    if (!ids) return response.writeHead(404).end();
+    if (!ids) return response.writeHead(request.url === "/readyz" ? 200 : 404).end();
     try {
       const found = await pool.query({ name: "find-api", text, values: [ids[1], ids[2]], rowMode: "array" });
       const row = found.rows[0];

@@ -1,22 +1,23 @@
-//! `lab bench month-end`: Billing's monthly run for many organisations, beside one bare `insert … select` of the same rows.
+//! `lab bench month-end`: Billing's monthly run for many organisations, compared with one bare `insert … select` of the same rows.
 
-mod observer;
+mod bare;
+mod organisations;
 mod rounds;
-mod town;
+mod transactions;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use behaviour::{Services, Session};
 use postgres::Client;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::Failure;
 use crate::data::{connect, failed};
-use crate::system::{Instance, Options, clock};
-use observer::Observer;
+use crate::observe::process::peak_memory_mib;
+use crate::system::{Deployment, Options, clock};
 pub use rounds::Outcome;
+use transactions::LongestTransaction;
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -28,13 +29,15 @@ pub struct Settings {
     pub latency_ms: u32,
     /// Whether the invoices are also charged.
     pub charge: bool,
+    /// Services as they are built for load.
+    pub release: bool,
 }
 
 /// What was seen.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Measured {
-    /// As asked for.
+pub struct Round {
+    /// How it was measured.
     pub settings: Settings,
     /// PostgreSQL's version.
     pub server: String,
@@ -46,23 +49,23 @@ pub struct Measured {
     pub invoicing_ms: f64,
     /// The same rows by one `insert … select` into tables with the same keys and indexes.
     pub bare_ms: f64,
-    /// `invoicing_ms / bare_ms`: at most 2 is wanted.
+    /// `invoicing_ms / bare_ms`: the goal is at most 2.
     pub ratio: f64,
     /// `(snapshot_ms + invoicing_ms) / bare_ms`.
     pub ratio_with_snapshot: f64,
     /// Rows written: invoices, lines and changes.
     pub rows: i64,
-    /// The longest statement of Billing's logins: at most 2000 is wanted.
+    /// The longest statement of Billing's logins: the goal is at most 2000.
     pub statement_ms_max: f64,
-    /// The longest transaction seen of Billing's logins, looked for every few milliseconds: at most 5000 is wanted.
+    /// The longest transaction seen of Billing's logins, looked for every few milliseconds: the goal is at most 5000.
     pub transaction_ms_max: f64,
-    /// The most memory that the service has held, in MiB: less than 200 is wanted.
+    /// The most memory that Billing has held, in MiB: the goal is less than 200.
     pub memory_mib_max: f64,
     /// Charges, and how many of them in a second.
     pub charges: Option<(i64, f64)>,
 }
 
-impl Measured {
+impl Round {
     fn is_good(&self) -> bool {
         self.ratio <= 2.0
             && self.statement_ms_max <= 2000.0
@@ -72,63 +75,66 @@ impl Measured {
 }
 
 /// Bills the month so many months back on a system that runs: how long snapshot and invoices took.
-pub fn bill(instance: &Instance, client: Client, back: u32) -> Result<Duration, Failure> {
-    let settings = Settings { organisations: 0, latency_ms: 0, charge: false };
-    let mut bench = Bench { instance, client, settings };
+pub fn bill(deployment: &Deployment, client: Client, back: u32) -> Result<Duration, Failure> {
+    let settings = Settings { organisations: 0, latency_ms: 0, charge: false, release: true };
+    let mut bench = Bench { deployment, client, settings };
     bench.sql("select dba.pg_stat_statements_reset()")?;
-    let (snapshot, invoicing) = bench.invoice(&town::period(back))?;
+    let (snapshot, invoicing) = bench.invoice(&organisations::period(back))?;
     Ok(snapshot + invoicing)
 }
 
 /// So many rounds, one after the other.
-pub fn run(settings: Settings, rounds: u32, say: impl Fn(&str) + Send + Clone + 'static) -> Result<Outcome, Failure> {
-    let rounds = (0..rounds).map(|_| round(settings, say.clone()));
+pub fn run(
+    settings: Settings,
+    rounds: u32,
+    report: impl Fn(&str) + Send + Clone + 'static,
+) -> Result<Outcome, Failure> {
+    let rounds = (0..rounds).map(|_| round(settings, report.clone()));
     Ok(Outcome::of(rounds.collect::<Result<_, _>>()?))
 }
 
 /// Brings a system up, fills it, runs a month, and takes it down again.
-fn round(settings: Settings, say: impl Fn(&str) + Send + Clone + 'static) -> Result<Measured, Failure> {
-    let options = Options { ephemeral: true, release: true, ..Options::default() };
-    let stop = Arc::new(AtomicBool::new(false));
-    let instance = Instance::start(&options, &stop, say.clone())?;
-    let url = instance.target().database_url.clone();
+fn round(settings: Settings, report: impl Fn(&str) + Send + Clone + 'static) -> Result<Round, Failure> {
+    let options = Options { ephemeral: true, release: settings.release, ..Options::default() };
+    let deployment = Deployment::start(&options, report.clone())?;
+    let url = deployment.place().database_url.clone();
     let url = url.ok_or_else(|| Failure::could_not_run("The database has no superuser's URL."))?;
     let mut client = connect(&url)?;
-    say(&format!("Making {} organisations …", settings.organisations));
-    let period = town::make(&mut client, &instance, settings)?;
-    let mut bench = Bench { instance: &instance, client, settings };
-    bench.measure(&url, &period, &say)
+    report(&format!("Making {} organisations …", settings.organisations));
+    let period = organisations::make(&mut client, &deployment, settings)?;
+    let mut bench = Bench { deployment: &deployment, client, settings };
+    bench.measure(&url, &period, &report)
 }
 
 struct Bench<'a> {
-    instance: &'a Instance,
+    deployment: &'a Deployment,
     client: Client,
     settings: Settings,
 }
 
 impl Bench<'_> {
-    fn measure(&mut self, url: &str, period: &str, say: &dyn Fn(&str)) -> Result<Measured, Failure> {
+    fn measure(&mut self, url: &str, period: &str, report: &dyn Fn(&str)) -> Result<Round, Failure> {
         self.sql("select dba.pg_stat_statements_reset()")?;
         // A benchmark begins with what a run would find: known statistics, and nothing left to write.
         self.sql("analyze")?;
         self.sql("checkpoint")?;
-        let observer = Observer::start(url)?;
-        say("Running the month …");
+        let longest = LongestTransaction::start(url)?;
+        report("Running the month …");
         let (snapshot, invoicing) = self.invoice(period)?;
         let charges = if self.settings.charge {
-            say("Charging …");
+            report("Charging …");
             Some(self.charge(period)?)
         } else {
             None
         };
-        let transaction = observer.stop()?;
+        let transaction = longest.stop()?;
         let memory_mib_max = self.memory()?;
         let statement_ms_max = self.number(
             "select coalesce(max(s.max_exec_time), 0) from dba.pg_stat_statements s \
              join pg_catalog.pg_roles r on r.oid = s.userid where r.rolname like 'billing%'",
         )?;
-        say("Writing the same rows barely …");
-        let (bare, rows) = town::write_barely(&mut self.client)?;
+        report("Writing the same rows by one statement …");
+        let (bare, rows) = bare::write(&mut self.client)?;
         let millis = |time: Duration| time.as_secs_f64() * 1000.0;
         let (snapshot_ms, invoicing_ms, bare_ms) = (millis(snapshot), millis(invoicing), millis(bare));
         let server: String = self
@@ -136,7 +142,7 @@ impl Bench<'_> {
             .query_one("show server_version", &[])
             .map_err(|error| failed("asking for the version", &error))?
             .get(0);
-        Ok(Measured {
+        Ok(Round {
             settings: self.settings,
             server,
             processors: std::thread::available_parallelism().map_or(0, usize::from),
@@ -172,21 +178,18 @@ impl Bench<'_> {
     }
 
     fn order(&self, period: &str) -> Result<(), Failure> {
-        let target = self.instance.target();
-        let operator = target.operator.as_ref();
-        let operator = operator.ok_or_else(|| Failure::could_not_run("There is no operator."))?;
-        let sign_in = json!({ "email": operator.email, "password": operator.password });
-        let session = town::post(&format!("{}/api/v1/sessions", target.url("account")?), None, &sign_in)?;
-        let token = session["token"].as_str().unwrap_or_default();
-        let url = format!("{}/api/v1/billing-runs", target.url("billing")?);
-        town::post(&url, Some(token), &json!({ "period": period }))?;
+        let place = self.deployment.place();
+        let operator = place.operator.as_ref().ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
+        let services = Services::new(place.services.iter().collect());
+        let operator = Session::log_in(&services, &operator.email, &operator.password)?;
+        operator.post("billing", "/billing-runs", &json!({ "period": period }))?.check(202)?;
         Ok(())
     }
 
     /// Lets three days pass, and follows the charges: how many, and how many in a second.
     fn charge(&mut self, period: &str) -> Result<(i64, f64), Failure> {
         let begun = Instant::now();
-        clock::run(clock::Move::By(3 * 86_400 + 60), self.instance.up_json())?;
+        clock::run(clock::Move::By(3 * 86_400 + 60), self.deployment.up_json())?;
         let done = format!("select exists (select from billing.runs where period = '{period}' and status = 'done')");
         self.wait(&done, begun)?;
         let seconds = begun.elapsed().as_secs_f64();
@@ -214,11 +217,8 @@ impl Bench<'_> {
     /// The most the service has held, as the kernel says.
     fn memory(&self) -> Result<f64, Failure> {
         let gone = || Failure::could_not_run("Billing is not running.");
-        let id = self.instance.process_id("billing").ok_or_else(gone)?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status")).map_err(|_| gone())?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<f64>().ok());
-        kib.map(|kib| kib / 1024.0).ok_or_else(gone)
+        let id = self.deployment.process_id("billing").ok_or_else(gone)?;
+        Ok(peak_memory_mib(id))
     }
 
     fn number(&mut self, sql: &str) -> Result<f64, Failure> {

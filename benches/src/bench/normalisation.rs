@@ -1,4 +1,4 @@
-//! `lab bench normalisation`: what it costs to read others' tables through views, beside local copies of them.
+//! `lab bench normalisation`: what it costs to read others' tables through views, compared with local copies of them.
 //!
 //! A team that denormalises would keep `persons` and `standings` as tables of its own, fed from a log. Here both are
 //! copied once, and stand in the views' place under the views' names: the same statement runs untouched. Nothing feeds
@@ -12,16 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::data::{Size, connect, failed};
 use crate::experiments::paired::{self, Arm, Comparison, Plan};
-use crate::system::environment::Environment;
+use crate::measure::plan::begin;
+use crate::result::{Measured, Table};
+use crate::system::Deployment;
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
-    /// RFC 3339.
-    pub at: String,
-    /// PostgreSQL's version.
-    pub server: String,
     /// Local tables first: the tax is views ÷ tables.
     pub comparison: Comparison,
 }
@@ -61,9 +59,10 @@ fn stand(url: &str, tables: bool) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When something can't be started or the copies can't be made.
-pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
-    let environment = Environment::start(Size::SMALL, plan.seed, optimised, stop)?;
-    let url = environment.database_url()?.to_owned();
+pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
+    let deployment = Deployment::filled(Size::SMALL, plan.seed, optimised, stop)?;
+    let head = begin(&deployment, plan)?;
+    let url = deployment.database_url()?.to_owned();
     let mut client = connect(&url)?;
     for statement in COPY.split(';') {
         client.batch_execute(statement).map_err(|error| failed("copying what is published", &error))?;
@@ -71,25 +70,16 @@ pub fn run(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Outcom
     let (tables, views) = (|| stand(&url, true), || stand(&url, false));
     for prepare in [&tables as &dyn Fn() -> Result<(), Failure>, &views] {
         prepare()?;
-        paired::drive(&environment, plan.rate_per_s, 1, plan.seed)?;
+        paired::drive(&deployment, plan.rate_per_s, 1, plan.seed)?;
     }
-    let arm = |name, prepare| Arm { name, site: &environment, prepare };
+    let arm = |name, prepare| Arm { name, site: &deployment, prepare };
     let comparison = paired::compare(plan, [arm("local tables", &tables), arm("views", &views)])?;
     stand(&url, false)?;
-    Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        server: environment.postgres_info()?.version,
-        comparison,
-    })
+    Ok(head.with(Outcome { comparison }))
 }
 
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "The read of one API with others' data as local tables, beside the views (PostgreSQL {}).",
-            self.server
-        )?;
-        write!(f, "{}", self.comparison)
+impl crate::result::Outcome<Plan> for Outcome {
+    fn tables(&self, plan: &Plan) -> Vec<Table> {
+        vec![self.comparison.table(plan)]
     }
 }

@@ -1,23 +1,21 @@
 //! `lab bench notify`: how long it takes from a change's commit to the mail about it, and what a transaction held open elsewhere does to that.
 
 mod bare;
-mod scene;
+mod changes;
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::spread::Spread;
 use super::yardstick::Cell;
 use crate::observe::machine;
-use crate::result::Machine;
+use crate::result::{Machine, Table};
+use crate::stats::{Histogram, Median};
 use crate::{Failure, system};
-use scene::Scene;
+use changes::Changes;
 
 /// How long is measured, and at what rate.
 #[derive(Clone, Copy, Debug)]
@@ -79,19 +77,20 @@ impl Outcome {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "From a change's commit to the mail about it, in milliseconds:\n")?;
-        writeln!(f, "  {:<34}{:>8}{:>8}{:>10}{:>10}{:>10}", "", "changes", "mails", "p50", "p99", "max")?;
-        for part in &self.parts {
-            writeln!(
-                f,
-                "  {:<34}{:>8}{:>8}{:>10.0}{:>10.0}{:>10.0}",
-                part.name, part.changes, part.mails, part.p50_ms, part.p99_ms, part.max_ms
-            )?;
-        }
+        let row = |part: &Part| {
+            let ms = |value: f64| format!("{value:.0}");
+            let counts = [part.changes, part.mails].map(|count| count.to_string());
+            let [changes, mails] = counts;
+            [part.name.to_owned(), changes, mails, ms(part.p50_ms), ms(part.p99_ms), ms(part.max_ms)]
+        };
+        let table = Table::new(&[""], &["changes", "mails", "p50", "p99", "max"], &[])
+            .titled("From a change's commit to the mail about it, in milliseconds:\n")
+            .rows(self.parts.iter().map(row));
+        write!(f, "{table}")?;
         let [p50, p99] = self.bare_ms;
         writeln!(
             f,
-            "\n{}: p50 {p50:.1}, p99 {p99:.1}; its p50 by ours {:.2}",
+            "\n{}: p50 {p50:.1}, p99 {p99:.1}; its p50 ÷ ours {:.2}",
             self.yardstick, self.cells[0].ratio_to_yardstick.median
         )?;
         write!(f, "Everything held back was mailed {:.0} ms after the transaction's end.", self.recovered_after_ms)
@@ -102,41 +101,37 @@ impl std::fmt::Display for Outcome {
 pub fn run(options: &Options) -> Result<Outcome, Failure> {
     let up_options =
         system::Options { ephemeral: true, port_base: 0, release: options.release, ..system::Options::default() };
-    let instance = system::Instance::start(&up_options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
-    let mut scene = Scene::new(instance.target())?;
-    let bare = sorted(bare::delays(&instance, &scene.database)?);
+    let deployment = system::Deployment::start(&up_options, |news| eprintln!("{news}"))?;
+    let mut changes = Changes::new(deployment.place())?;
+    let bare = bare::delays(&deployment)?;
     eprintln!("Changing an API {} times a second …", options.rate);
-    let quiet = scene.change_for(options, options.seconds)?;
+    let quiet = changes.make_for(options, options.seconds)?;
     let hold = Duration::from_secs(options.hold);
-    let url = scene.database.clone();
+    let mut client = deployment.superuser()?;
     eprintln!("The same, with a transaction held open for {} s …", options.hold);
     let holder = thread::spawn(move || {
-        let held = || -> Result<DateTime<Utc>, postgres::Error> {
-            let mut client = postgres::Client::connect(&url, postgres::NoTls)?;
-            client.batch_execute("begin; select pg_current_xact_id()")?;
-            thread::sleep(hold);
-            client.batch_execute("rollback")?;
-            Ok(Utc::now())
-        };
-        held().map_err(|error| failed(&error))
+        client.batch_execute("begin; select pg_current_xact_id()")?;
+        thread::sleep(hold);
+        client.batch_execute("rollback")?;
+        Ok::<_, postgres::Error>(Utc::now())
     });
-    let held = scene.change_for(options, options.hold)?;
-    let released =
-        holder.join().map_err(|_| Failure::could_not_run("The thread that held a transaction is gone."))??;
-    scene.wait_for_all()?;
-    let after = scene.change_for(options, options.seconds)?;
-    scene.wait_for_all()?;
-    let arrived = scene.arrived()?;
+    let held = changes.make_for(options, options.hold)?;
+    let released = holder.join().map_err(|_| Failure::could_not_run("The thread that held a transaction is gone."))?;
+    let released = released.map_err(|error| failed(&error))?;
+    changes.wait_for_all()?;
+    let after = changes.make_for(options, options.seconds)?;
+    changes.wait_for_all()?;
+    let arrived = changes.arrived()?;
     let last_held = held.keys().filter_map(|number| arrived.get(number)).max().copied().unwrap_or(released);
     let quiet = part("nothing else going on", &quiet, &arrived);
-    let bare_ms = [at(&bare, 0.5), at(&bare, 0.99)];
+    let bare_ms = [0.5, 0.99].map(|quantile| ms(&bare, quantile));
     let cell = Cell {
         arm: "notification, commit to mail",
         connections: 1,
         requests_per_second: f64::from(options.rate),
         ratio_to_pgbench: None,
         ratio_to_pgbench_best: None,
-        ratio_to_yardstick: Spread::of(&[bare_ms[0] / quiet.p50_ms]),
+        ratio_to_yardstick: Median::of([bare_ms[0] / quiet.p50_ms]),
         p50_ms: quiet.p50_ms,
         p99_ms: quiet.p99_ms,
     };
@@ -151,7 +146,7 @@ pub fn run(options: &Options) -> Result<Outcome, Failure> {
             part("a transaction held open elsewhere", &held, &arrived),
             part("after its end", &after, &arrived),
         ],
-        recovered_after_ms: millis(last_held - released).max(0.0),
+        recovered_after_ms: (last_held - released).as_seconds_f64().max(0.0) * 1000.0,
     })
 }
 
@@ -159,35 +154,27 @@ fn failed(error: &dyn std::fmt::Display) -> Failure {
     Failure::could_not_run(format!("The benchmark can't go on: {error}."))
 }
 
-fn millis(time: chrono::TimeDelta) -> f64 {
-    time.num_microseconds().unwrap_or(i64::MAX) as f64 / 1000.0
-}
-
 /// By the number of the change: when it was answered, or when its mail came.
 type Times = HashMap<u64, DateTime<Utc>>;
 
 fn part(name: &'static str, made: &Times, arrived: &Times) -> Part {
-    let delay =
-        |(number, made): (&u64, &DateTime<Utc>)| arrived.get(number).map(|arrived| millis(*arrived - *made).max(0.0));
-    let delays = sorted(made.iter().filter_map(delay).collect());
+    let mut delays = Histogram::new();
+    for (number, made) in made {
+        if let Some(arrived) = arrived.get(number) {
+            delays.record_us((*arrived - *made).num_microseconds().unwrap_or(i64::MAX).max(0) as u64);
+        }
+    }
     Part {
         name,
         changes: made.len(),
-        mails: delays.len(),
-        p50_ms: at(&delays, 0.5),
-        p99_ms: at(&delays, 0.99),
-        max_ms: at(&delays, 1.0),
+        mails: delays.count() as usize,
+        p50_ms: ms(&delays, 0.5),
+        p99_ms: ms(&delays, 0.99),
+        max_ms: ms(&delays, 1.0),
     }
 }
 
-fn sorted(mut values: Vec<f64>) -> Vec<f64> {
-    values.sort_by(f64::total_cmp);
-    values
-}
-
-/// The value below which such a share of the sorted ones lies.
-fn at(sorted: &[f64], share: f64) -> f64 {
-    let index = (sorted.len() as f64 * share) as usize;
-    let last = sorted.len().saturating_sub(1);
-    sorted.get(index.min(last)).copied().unwrap_or(f64::NAN)
+/// Milliseconds at a quantile.
+fn ms(delays: &Histogram, quantile: f64) -> f64 {
+    delays.quantile_us(quantile).map_or(f64::NAN, |us| us as f64 / 1000.0)
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::spread::Spread;
+use crate::stats::Median;
 
 /// In the shape of the others, with what doesn't apply left empty.
 #[derive(Clone, Debug, Serialize)]
@@ -19,7 +19,7 @@ pub struct Cell {
     /// None.
     pub ratio_to_pgbench_best: Option<f64>,
     /// Speed by that of the outcome's yardstick.
-    pub ratio_to_yardstick: Spread,
+    pub ratio_to_yardstick: Median,
     /// Half took less.
     pub p50_ms: f64,
     /// All but one of a hundred.

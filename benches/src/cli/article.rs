@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::failure::Common;
+use super::common::{Common, positive};
 use crate::Failure;
 use crate::experiments::article::{self, Options};
 use crate::result::attachments;
@@ -13,16 +13,16 @@ use crate::result::attachments;
 #[command(mut_arg("unoptimised", |arg| arg.hide(true)))]
 #[command(after_help = "\
 Stubs answer by the article's quantiles (mean 100 ms, p95 250, p99 500, p99.9 5000) and fail 1 time in 200.
-Example, with every call's fate shared, as behind one database:
+Example, where all calls of a page are slow or fail together, as behind one database:
   lab article-figures --correlation 1")]
 pub(super) struct ArticleArgs {
     /// Pages of each kind
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     pages: u64,
     /// Delays are so many times shorter than the article's
-    #[arg(long, default_value_t = 10.0, value_name = "N", value_parser = super::failure::positive)]
+    #[arg(long, default_value_t = 10.0, value_name = "N", value_parser = positive)]
     scale: f64,
-    /// Probability with which a call shares its page's fate: 0 as the article assumes, 1 as behind one database
+    /// Probability that a call is slow or fails together with the others of its page: 0 as the article assumes, 1 as behind one database
     #[arg(long, default_value_t = 0.0, value_name = "0..1", value_parser = probability)]
     correlation: f64,
     /// Users who ask at the same time

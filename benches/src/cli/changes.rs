@@ -5,41 +5,42 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Format, print_line};
+use super::common::{Format, print_line};
 use crate::Failure;
 use crate::experiments::changes::{self, Options, catalogue};
+use crate::result::Outcome as _;
 
-/// Weighs the catalogue of schema changes (benches/changes/*.sql): for each, which services must deploy together with it, with the published views in between
-/// and without them; what its owner gains, what the others lose, who must consent.
+/// Evaluates the catalogue of schema changes (benches/changes/*.sql): for each, which services must deploy together with it, with the published views in between
+/// and without them; what its owner gains, what the others lose, which teams must consent.
 ///
 /// Everything is done on a system made for it, against every statement that the five services run in one walk over all operations. Exit code 1 where
-/// `--verify` finds that something broke that had been called safe, or too much called broken that goes on.
+/// `--verify` finds that something broke that was evaluated as safe, or too much evaluated as breaking that goes on.
 #[derive(Debug, Args)]
 pub(super) struct ChangesArgs {
     /// Only these, by number or name [default: all]
     #[arg(value_name = "CHANGE")]
     changes: Vec<String>,
-    /// Make each change under the five running services, too, and compare what breaks with what was said
+    /// Also make each change under the five running services, and compare what breaks with the evaluation
     #[arg(long)]
     verify: bool,
     /// Measure how long each service's statements wait behind each change, while it waits for a reader (half a second)
     #[arg(long)]
     queue: bool,
-    /// Tell what three wishes cost here: one more column, 48 hours again, a sixth service
+    /// Measure what three wishes cost here: one more column, 48 hours again, a sixth service
     #[arg(long)]
     stories: bool,
     /// List the changes, and do nothing
     #[arg(long, conflicts_with_all = ["verify", "queue", "stories"])]
     list: bool,
-    /// Write the outcome here, too, as JSON without times: to be kept and compared
+    /// Also write the outcome here, as JSON without times: to be kept and compared
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-pub(super) fn weigh(args: &ChangesArgs) -> Result<ExitCode, Failure> {
+pub(super) fn evaluate(args: &ChangesArgs) -> Result<ExitCode, Failure> {
     let changes = catalogue::chosen(&args.changes)?;
     if args.list {
         for change in &changes {
@@ -49,8 +50,9 @@ pub(super) fn weigh(args: &ChangesArgs) -> Result<ExitCode, Failure> {
     }
     let options = Options { verify: args.verify, queue: args.queue, stories: args.stories };
     let outcome = changes::run(&changes, options, |line| eprintln!("{line}"))?;
+    let text: Vec<String> = outcome.tables(&()).iter().map(ToString::to_string).collect();
     match args.format {
-        Format::Text => print_line(outcome.to_string().trim_end()),
+        Format::Text => print_line(text.join("\n").trim_end()),
         Format::Json => print_line(serde_json::to_string(&outcome).unwrap_or_default()),
     }
     let good = outcome.agreement.as_ref().is_none_or(changes::outcome::Agreement::is_good);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::{Format, print_line};
+use super::common::{Format, print_line};
 use crate::result::ResultFile;
 use crate::target::{TargetFile, probe};
 use crate::{Failure, compare};
@@ -20,12 +20,12 @@ pub(super) struct ProbeArgs {
     /// target.toml, up.json or base URLs
     #[arg(long)]
     target: String,
-    /// How to say what was found
+    /// How to print the findings
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// Asks a target forty-odd things.
+/// Asks a target about forty things.
 pub(super) fn probe_target(args: &ProbeArgs) -> Result<ExitCode, Failure> {
     let report = probe::probe(&TargetFile::find(&args.target)?)?;
     match args.format {
@@ -37,7 +37,7 @@ pub(super) fn probe_target(args: &ProbeArgs) -> Result<ExitCode, Failure> {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example, your system beside ours at the same rates:
+Example, your system compared with ours at the same rates:
   lab run --target ours.toml --preset quick
   lab run --target yours.toml --preset quick --rates-from results/<ours>/result.json
   lab compare results/<ours>/result.json results/<yours>/result.json --report side-by-side.html
@@ -50,12 +50,12 @@ pub(super) struct CompareArgs {
     /// Write a page too
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
 
-/// Puts results side by side.
+/// Compares results.
 pub(super) fn compare_files(args: &CompareArgs) -> Result<ExitCode, Failure> {
     let results =
         args.files.iter().map(|file| ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}."))));

@@ -4,13 +4,10 @@ use crate::experiments::foreign;
 use crate::measure::plan::Options;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::{Format, print_line};
-use crate::data::Size;
+use super::common::{Data, Format, interruptible, print_line};
 use crate::design::Preset;
 use crate::experiments::matrix;
 use crate::result::ResultFile;
@@ -22,28 +19,6 @@ mod threshold;
 
 pub(super) use selftest::{SelftestArgs, test_itself};
 use threshold::Threshold;
-
-/// How many rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Data {
-    /// 300 APIs of 10 organisations: to try a target.
-    Tiny,
-    /// 10,000 APIs of 100 organisations.
-    Small,
-    /// 100,000 APIs of 1,000 organisations.
-    Large,
-}
-
-impl Data {
-    /// As the data set knows it.
-    pub(super) fn size(self) -> Size {
-        match self {
-            Self::Tiny => Size::TINY,
-            Self::Small => Size::SMALL,
-            Self::Large => Size::LARGE,
-        }
-    }
-}
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -77,10 +52,10 @@ pub(super) struct RunArgs {
     /// Size of the data set
     #[arg(long, value_enum, default_value = "small")]
     data: Data,
-    /// End with exit code 1 where a resolved ratio is above a bound (one that isn't resolved is said, and passes), such as `registry<-billing.oneIn20>2` (repeatable)
-    #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
+    /// End with exit code 1 where the slowdown of a service while another one runs is above a bound, such as `registry<-billing.oneIn20>2` (repeatable; with insufficient data it is reported, and passes)
+    #[arg(long, value_name = "SERVICE<-OTHER.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -90,9 +65,9 @@ pub(super) struct ResumeArgs {
     /// The folder of a run that ended early
     folder: PathBuf,
     /// As for `lab run`
-    #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
+    #[arg(long, value_name = "SERVICE<-OTHER.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -105,9 +80,9 @@ pub(super) struct AnalyseArgs {
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// As for `lab run`
-    #[arg(long, value_name = "VICTIM<-AGGRESSOR.METRIC>RATIO")]
+    #[arg(long, value_name = "SERVICE<-OTHER.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -140,11 +115,11 @@ pub(super) fn resume_experiment(args: &ResumeArgs) -> Result<ExitCode, Failure> 
     end(matrix::resume(&args.folder, &interruptible()?)?, args.format, &args.fail_on)
 }
 
-/// Says what a run's folder holds.
+/// Prints what a run's folder holds.
 fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCode, Failure> {
     let result = read(&folder.join("result.json"))?;
     report::write(&result, &folder.join("report.html"))?;
-    say(&result, format);
+    print(&result, format);
     if format == Format::Text {
         print_line(format_args!(
             "What the words mean: docs/LAB.md. The report: {}",
@@ -154,17 +129,9 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
             print_line(format_args!("To go on: lab resume {}", folder.display()));
         }
     }
-    judge(&result, fail_on)
-}
-
-/// True from Ctrl-C or SIGTERM on.
-pub(super) fn interruptible() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
-        signal_hook::flag::register(signal, Arc::clone(&stop))
-            .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
-    }
-    Ok(stop)
+    let code = evaluate(&result, fail_on)?;
+    // Interrupted: what is missing could not run, whatever the rest says.
+    Ok(if result.run.complete { code } else { ExitCode::from(3) })
 }
 
 /// Recomputes an old result from what it stores.
@@ -178,15 +145,15 @@ pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
     if let Some(file) = &args.report {
         report::write(&result, file)?;
     }
-    say(&result, args.format);
-    judge(&result, &args.fail_on)
+    print(&result, args.format);
+    evaluate(&result, &args.fail_on)
 }
 
 fn read(file: &std::path::Path) -> Result<ResultFile, Failure> {
     ResultFile::read(file).map_err(|error| Failure::usage(format!("{error}.")))
 }
 
-fn say(result: &ResultFile, format: Format) {
+fn print(result: &ResultFile, format: Format) {
     match format {
         Format::Text => print_line(report::text(result)),
         Format::Json => {
@@ -201,7 +168,7 @@ fn say(result: &ResultFile, format: Format) {
     }
 }
 
-fn judge(result: &ResultFile, thresholds: &[Threshold]) -> Result<ExitCode, Failure> {
+fn evaluate(result: &ResultFile, thresholds: &[Threshold]) -> Result<ExitCode, Failure> {
     if let Some(matrix) = &result.matrix {
         for threshold in thresholds {
             if let Some(why) = threshold.unanswered(matrix)? {

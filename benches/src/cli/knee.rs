@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::experiment::{Data, interruptible};
-use super::{Format, print_line};
+use super::common::{Data, Format, home_for, interruptible, print_line};
 use crate::Failure;
 use crate::experiments::matrix;
 use crate::system::export;
@@ -36,7 +35,7 @@ pub(super) struct KneeArgs {
     /// Load services that are built without optimisation: only to try the lab itself
     #[arg(long)]
     unoptimised: bool,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -60,7 +59,7 @@ pub(super) struct ExportArgs {
     organisations: usize,
 }
 
-/// Ramps services, one by one, until each bends.
+/// Raises the rate of services, one by one, until each reaches its knee.
 pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
     let options = Options {
         preset: crate::design::Preset::Quick,
@@ -92,7 +91,7 @@ pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
 
 /// Prints ids, tokens and URLs.
 pub(super) fn export_ids(args: &ExportArgs) -> Result<ExitCode, Failure> {
-    let up_json = crate::system::clock::up_json(args.target.as_deref(), &super::home_for(args.target.as_deref())?);
+    let up_json = crate::system::clock::up_json(args.target.as_deref(), &home_for(args.target.as_deref())?);
     let fill = args.generate.then(|| (args.data.size(), args.seed));
     let exported = export::export(&up_json, fill, args.organisations)?;
     print_line(&exported);

@@ -1,17 +1,15 @@
-//! `lab scenario`, `lab ladder`, `lab dials`, `lab schema-change`: through what the harm comes, and what helps.
+//! `lab scenario`, `lab ladder`, `lab pressure`, `lab schema-change`: what the interference comes from, and what helps.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::experiment::interruptible;
-use super::failure::Common;
-use super::print_line;
+use super::common::{Common, interruptible, positive, print_line};
 use crate::Failure;
 use crate::experiments::{changes, ladder, pressure, scenario, schema_change};
 use crate::result::attachments;
 
-/// Play known harms of a shared database, their controls and their remedies.
+/// Play known problems of a shared database, their controls and their remedies.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
     #[command(subcommand)]
@@ -20,9 +18,9 @@ pub(super) struct ScenarioArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Say which there are.
+    /// List them.
     List,
-    /// Play some, and fail where one doesn't show what it must.
+    /// Play some, and fail where one doesn't show what it is known for.
     Run(RunArgs),
 }
 
@@ -30,7 +28,7 @@ enum What {
 #[command(after_help = "\
 Example: foreign keys and the queue behind an ALTER, about 40 s:
   lab scenario run S4 S8
-Example: all of them, their verdicts kept beside a run's result (about 4 min):
+Example: all of them, the outcome kept with a run's result (about 4 min):
   lab scenario run all --save results/reference
 Exit code 1 where a scenario's signature is absent.")]
 struct RunArgs {
@@ -62,35 +60,36 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     };
     let stop = interruptible()?;
     let played = scenario::run_all(&options, &stop, |one| {
-        let verdict = if one.passed { "as expected" } else { "NOT AS EXPECTED" };
+        let verdict = if one.passed { "passed" } else { "FAILED" };
         eprintln!("{:4} {verdict}", one.id);
     })?;
     args.common.end_if_whole(attachments::SCENARIOS, &played, &stop)?;
-    Ok(ExitCode::from(u8::from(!played.passed())))
+    Ok(ExitCode::from(u8::from(!played.outcome.passed())))
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The rungs: L0 alone, L1 the aggressor in a second cluster, L2 in another database, L3 at other organisations, L4 at the same.
-Example: Billing → Registry and Registry → Account (7 min; with the usual six replicates 10), kept beside a run's result:
+The isolation levels: L0 alone, L1 the interfering service in a second cluster, L2 in another database, L3 at other organisations,
+L4 at the same.
+Example: Billing → Registry and Registry → Account (7 min; with the usual six replicates 10), kept with a run's result:
   lab ladder S1 S2 --replicates 4 --save results/reference
-Exit code 1 where a step makes the victim faster beyond chance, or where it waits for rows across databases.")]
+Exit code 1 where a step makes the slowed service significantly faster, or where it waits for rows across databases.")]
 pub(super) struct LadderArgs {
     /// Scenarios with a ladder, or .toml files
     #[arg(value_name = "SCENARIO", default_values_t = ["S1".to_owned(), "S2".to_owned()])]
     names: Vec<String>,
-    /// How often every rung is measured
+    /// How often every level is measured
     #[arg(long, default_value_t = 6, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     replicates: u32,
-    /// Seconds that a rung is measured in a replicate
-    #[arg(long, default_value_t = 4.0, value_name = "S", value_parser = super::failure::positive)]
+    /// Seconds that a level is measured in a replicate
+    #[arg(long, default_value_t = 4.0, value_name = "S", value_parser = positive)]
     seconds: f64,
     #[command(flatten)]
     common: Common,
 }
 
-/// Climbs.
-pub(super) fn climb(args: &LadderArgs) -> Result<ExitCode, Failure> {
+/// Measures ladders.
+pub(super) fn ladder(args: &LadderArgs) -> Result<ExitCode, Failure> {
     let options = ladder::Options {
         scenarios: scenario::choose(&args.names)?,
         effort: ladder::Effort {
@@ -102,38 +101,38 @@ pub(super) fn climb(args: &LadderArgs) -> Result<ExitCode, Failure> {
         optimised: !args.common.unoptimised,
     };
     let stop = interruptible()?;
-    let climbed = ladder::run_all(&options, &stop)?;
-    args.common.end_if_whole(attachments::LADDER, &climbed, &stop)?;
-    let sound = climbed.ladders.iter().all(ladder::LadderResult::sound);
+    let ladders = ladder::run_all(&options, &stop)?;
+    args.common.end_if_whole(attachments::LADDER, &ladders, &stop)?;
+    let sound = ladders.outcome.ladders.iter().all(ladder::LadderResult::sound);
     Ok(ExitCode::from(u8::from(!sound)))
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-All services at work, and one pressure after another: rowlock, ddlqueue, xmin-hold, conn, three levels each.
+All services under load, and one pressure after another: rowlock, ddlqueue, xmin-hold, conn, three levels each.
 Example, four replicates (about 5 min):
-  lab dials --save results/reference")]
-pub(super) struct DialArgs {
+  lab pressure --save results/reference")]
+pub(super) struct PressureArgs {
     /// Only these (repeatable) [default: all]
-    #[arg(long, value_enum, value_name = "DIAL")]
-    only: Vec<pressure::Dial>,
+    #[arg(long, value_enum, value_name = "PRESSURE")]
+    only: Vec<pressure::Pressure>,
     /// How often every level is measured
     #[arg(long, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     replicates: u32,
     /// Seconds of each level in a replicate
-    #[arg(long, default_value_t = 4.0, value_name = "S", value_parser = super::failure::positive)]
+    #[arg(long, default_value_t = 4.0, value_name = "S", value_parser = positive)]
     seconds: f64,
     /// Requests per second of all services together
-    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = super::failure::positive)]
+    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = positive)]
     rate: f64,
     #[command(flatten)]
     common: Common,
 }
 
-/// Turns the dials.
-pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
+/// Applies pressure.
+pub(super) fn press(args: &PressureArgs) -> Result<ExitCode, Failure> {
     let options = pressure::Options {
-        dials: if args.only.is_empty() { pressure::Dial::ALL.to_vec() } else { args.only.clone() },
+        pressures: if args.only.is_empty() { pressure::Pressure::ALL.to_vec() } else { args.only.clone() },
         replicates: args.replicates as usize,
         seconds: args.seconds,
         rate_per_s: args.rate,
@@ -141,24 +140,24 @@ pub(super) fn turn(args: &DialArgs) -> Result<ExitCode, Failure> {
         optimised: !args.common.unoptimised,
     };
     let stop = interruptible()?;
-    let dials = pressure::run(&options, &stop)?;
-    args.common.end_if_whole(attachments::DIALS, &dials, &stop)?;
+    let pressures = pressure::run(&options, &stop)?;
+    args.common.end_if_whole(attachments::PRESSURE, &pressures, &stop)?;
     Ok(ExitCode::SUCCESS)
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each change of the catalogue, while everybody is at work and a report holds every table: as it is, and with lock_timeout.
+Each change of the catalogue, while all services are under load and a report holds every table: as it is, and with lock_timeout.
 Example: a few, by number or name:
   lab schema-change 01 08 12 13
-Example: all of them (about 6 min), kept beside a run's result:
+Example: all of them (about 6 min), kept with a run's result:
   lab schema-change --save results/reference")]
 pub(super) struct SchemaChangeArgs {
     /// Numbers or names of the catalogue's changes [default: all]
     #[arg(value_name = "CHANGE")]
     names: Vec<String>,
     /// Requests per second of all services together
-    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = super::failure::positive)]
+    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = positive)]
     rate: f64,
     #[command(flatten)]
     common: Common,

@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Line, Verdict, What, broken};
-use crate::Failure;
-use crate::result::{ALONE, Arm, Metric, ResultFile, arms, is_company, pooled, tail_count};
-use crate::stats::{holm, welch_ratio};
+use super::outcome::{Line, What};
+use crate::result::{ALONE, Arm, Metric, ResultFile, Verdict, arms, others_run, pooled, tail_count};
+use crate::stats::{MalformedHistogram, holm, welch_ratio};
 
-pub(super) fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, Failure> {
-    let arms = [base, other].map(|of| arms(&of.cells).map_err(broken));
-    let [one, two] = arms;
-    let (one, two) = (one?, two?);
+pub(super) fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, MalformedHistogram> {
+    let (one, two) = (arms(&base.cells)?, arms(&other.cells)?);
     let mut lines = Vec::new();
     for ((service, arm), first) in &one {
         let key = |arm: &str| (service.clone(), arm.to_owned());
@@ -20,16 +17,16 @@ pub(super) fn lines(base: &ResultFile, other: &ResultFile) -> Result<Vec<Line>, 
         let what = match arm.as_str() {
             ALONE => What::Alone,
             "all" => What::Together,
-            _ => What::Harm,
+            _ => What::Interference,
         };
-        if what != What::Harm {
+        if what != What::Interference {
             for metric in [Metric::P50, Metric::P95, Metric::P99] {
                 lines.push(speed(what, service, metric, first, second));
             }
         }
-        if let (true, Some(alone), Some(others)) = (is_company(arm), one.get(&key(ALONE)), two.get(&key(ALONE))) {
+        if let (true, Some(alone), Some(others)) = (others_run(arm), one.get(&key(ALONE)), two.get(&key(ALONE))) {
             for metric in [Metric::OneIn20, Metric::P50] {
-                lines.push(harm((service, arm), metric, [alone, first], [others, second]));
+                lines.push(interference((service, arm), metric, [alone, first], [others, second]));
             }
         }
     }
@@ -49,7 +46,7 @@ fn geometric(values: &[f64]) -> Option<f64> {
 
 /// Whether both sides carry the metric at all; judged further once all lines are known.
 fn line(
-    (what, service, beside): (What, &str, Option<&str>),
+    (what, service, others): (What, &str, Option<&str>),
     metric: Metric,
     values: [Vec<f64>; 2],
     tail_n: u64,
@@ -60,12 +57,12 @@ fn line(
     Line {
         what,
         service: service.into(),
-        beside: beside.map(str::to_owned),
+        while_running: others.map(str::to_owned),
         metric,
         values: [geometric(&values[0]), geometric(&values[1])],
         estimate,
         p_adjusted: None,
-        verdict: if carried { Verdict::Open } else { Verdict::NotResolved },
+        verdict: if carried { Verdict::Inconclusive } else { Verdict::InsufficientData },
     }
 }
 
@@ -79,7 +76,7 @@ pub(super) fn speed(what: What, service: &str, metric: Metric, first: &Arm, seco
 }
 
 /// Each run's own ratios, formed inside its replicates, against its own threshold.
-pub(super) fn harm((service, beside): (&str, &str), metric: Metric, base: [&Arm; 2], other: [&Arm; 2]) -> Line {
+pub(super) fn interference((service, others): (&str, &str), metric: Metric, base: [&Arm; 2], other: [&Arm; 2]) -> Line {
     let of = |[alone, together]: [&Arm; 2]| -> Vec<f64> {
         let threshold = pooled(alone).quantile_us(1.0 - metric.tail()).unwrap_or(0);
         let value = |arm: &Arm, replicate| metric.value(arm.get(replicate)?, threshold);
@@ -88,7 +85,7 @@ pub(super) fn harm((service, beside): (&str, &str), metric: Metric, base: [&Arm;
     };
     let arms = [base[0], base[1], other[0], other[1]];
     let tail_n = arms.map(|arm| tail_count(arm, metric)).into_iter().min().unwrap_or(0);
-    let about = (What::Harm, service, Some(beside));
+    let about = (What::Interference, service, Some(others));
     line(about, metric, [of(base), of(other)], tail_n)
 }
 
@@ -96,7 +93,7 @@ pub(super) fn harm((service, beside): (&str, &str), metric: Metric, base: [&Arm;
 pub(super) fn judge(lines: &mut [Line], detectable: &dyn Fn(Metric) -> f64) {
     let mut families: BTreeMap<(What, Metric), Vec<usize>> = BTreeMap::new();
     for (index, line) in lines.iter().enumerate() {
-        if line.verdict != Verdict::NotResolved {
+        if line.verdict != Verdict::InsufficientData {
             families.entry((line.what, line.metric)).or_default().push(index);
         }
     }
@@ -105,18 +102,7 @@ pub(super) fn judge(lines: &mut [Line], detectable: &dyn Fn(Metric) -> f64) {
         for (index, p) in members.into_iter().zip(holm(&p)) {
             let line = &mut lines[index];
             line.p_adjusted = Some(p);
-            if let Some(of) = line.estimate {
-                let mde = detectable(metric);
-                line.verdict = if of.low >= 1.0 / mde && of.high <= mde {
-                    Verdict::NothingShown
-                } else if p >= 0.05 {
-                    Verdict::Open
-                } else if of.ratio < 1.0 {
-                    Verdict::Better
-                } else {
-                    Verdict::Worse
-                };
-            }
+            line.verdict = Verdict::of(line.estimate, p, Some(detectable(metric)));
         }
     }
 }

@@ -2,11 +2,11 @@ use std::path::Path;
 
 use rand::Rng as _;
 
-use super::lines::{harm, judge, speed};
+use super::lines::{interference, judge, speed};
 use super::*;
 use crate::design::Preset;
 use crate::load::schedule::stream;
-use crate::result::{Arm, TargetInfo};
+use crate::result::{Arm, Metric, TargetInfo, Verdict};
 use crate::stats::Histogram;
 
 /// A real one.
@@ -46,14 +46,14 @@ fn what_may_not_differ_is_refused_by_name() {
 }
 
 #[test]
-fn one_result_beside_itself_shows_nothing() {
+fn one_result_compared_with_itself_shows_nothing() {
     let base = reference();
     let mut broken = base.clone();
     broken.correctness.insert("plan limits exceeded".into(), 3);
     let both = [base, broken];
     let found = compare(&both).unwrap();
-    assert!(found.besides[0].lines.len() > 50);
-    for line in &found.besides[0].lines {
+    assert!(found.others[0].lines.len() > 50);
+    for line in &found.others[0].lines {
         assert!(!matches!(line.verdict, Verdict::Better | Verdict::Worse), "{line:?}");
         if let Some(of) = line.estimate {
             assert_eq!(of.ratio, 1.0, "{line:?}");
@@ -77,7 +77,7 @@ fn arm(mean_us: f64, replicates: usize, seed: u64) -> Arm {
 }
 
 #[test]
-fn a_verdict_needs_a_difference_beyond_chance_and_beyond_the_machine() {
+fn a_verdict_needs_a_significant_difference_larger_than_the_machines_noise() {
     let verdict = |mean_us: f64, metric: Metric, detectable: f64| {
         let of = (What::Alone, "registry");
         let mut lines = [speed(of.0, of.1, metric, &arm(1000.0, 4, 1), &arm(mean_us, 4, 2))];
@@ -86,17 +86,17 @@ fn a_verdict_needs_a_difference_beyond_chance_and_beyond_the_machine() {
     };
     assert_eq!(verdict(2000.0, Metric::P50, 1.1), Verdict::Worse);
     assert_eq!(verdict(500.0, Metric::P50, 1.1), Verdict::Better);
-    assert_eq!(verdict(1000.0, Metric::P50, 1.2), Verdict::NothingShown);
-    assert_eq!(verdict(1000.0, Metric::P50, 1.0), Verdict::Open);
-    assert_eq!(verdict(2000.0, Metric::P99, 1.1), Verdict::NotResolved, "p99 needs 20 replicates");
+    assert_eq!(verdict(1000.0, Metric::P50, 1.2), Verdict::WithinNoise);
+    assert_eq!(verdict(1000.0, Metric::P50, 1.0), Verdict::Inconclusive);
+    assert_eq!(verdict(2000.0, Metric::P99, 1.1), Verdict::InsufficientData, "p99 needs 20 replicates");
 }
 
-/// Twice as slow alone and together: no more harm than before, though every answer takes longer.
+/// Twice as slow alone and together: no more interference than before, though every answer takes longer.
 #[test]
-fn harm_is_each_runs_own_ratio() {
+fn interference_is_each_runs_own_ratio() {
     let base = [arm(1000.0, 6, 1), arm(3000.0, 6, 2)];
     let other = [arm(2000.0, 6, 3), arm(6000.0, 6, 4)];
-    let found = harm(("registry", "billing"), Metric::P50, [&base[0], &base[1]], [&other[0], &other[1]]);
+    let found = interference(("registry", "billing"), Metric::P50, [&base[0], &base[1]], [&other[0], &other[1]]);
     let of = found.estimate.unwrap();
     assert!(of.low < 1.0 && of.high > 1.0 && (of.ratio - 1.0).abs() < 0.15, "{found:?}");
     let value = found.values[0].unwrap();

@@ -29,14 +29,14 @@ impl Size {
     pub const LARGE: Self = Self { apis: 100_000, organisations: 1_000 };
 }
 
-/// One organisation's rows, by ordinal, and what opens them.
+/// One organisation's ids, by ordinal, and the token that gives access to them.
 #[derive(Clone, Debug)]
 pub struct Organisation {
     /// Its id.
     pub id: Uuid,
-    /// `Bearer …` of one of its admins, who is the person `profiles[0]`.
+    /// `Bearer …` of one of its admins, who is the person `profiles[0]` where the login is linked to one.
     pub token: HeaderValue,
-    /// What else a target wants in every request; for ours nothing.
+    /// Further headers of every request; our own services need none.
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// Ids of its APIs.
     pub apis: Vec<Uuid>,
@@ -51,7 +51,7 @@ pub struct Organisation {
 }
 
 /// All organisations, most popular first.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Dataset {
     /// By popularity rank.
     pub organisations: Vec<Organisation>,
@@ -119,8 +119,39 @@ pub fn connect(url: &str) -> Result<Client, Failure> {
     Client::connect(url, NoTls).map_err(|error| failed("connecting to the database", &error))
 }
 
-/// A sentence of what Postgres refused.
+/// A sentence that says what failed and Postgres' reason.
 pub fn failed(doing: &str, error: &postgres::Error) -> Failure {
     let cause = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
     Failure::could_not_run(format!("{doing}: {cause}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use schema::testing::TestDb;
+    use schema::testing::fixture::Rows;
+
+    use super::*;
+
+    /// An Ed25519 key of nobody: 32 zeros.
+    const KEY: &str = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+-----END PRIVATE KEY-----";
+
+    /// A public sign-up makes a login without a person.
+    #[test]
+    fn an_organisation_whose_admin_is_no_person_yet_is_read() {
+        let db = TestDb::new();
+        let (org, login) = (Uuid::now_v7(), Uuid::now_v7());
+        let rows = Rows::new(&db);
+        rows.organisation(&org.to_string(), "Signed up", "free");
+        rows.login(Some(&org.to_string()), &login.to_string(), "admin@signed-up.example", "admin", None);
+        let mut client = connect(&db.url("superuser")).unwrap();
+        client
+            .execute("insert into account.signing_keys (id, public_key, valid_from) values ('k', '{}', now())", &[])
+            .unwrap();
+        let data = load(&mut client, KEY).unwrap();
+        let [of] = data.organisations.as_slice() else { panic!("{data:?}") };
+        assert_eq!((of.id, of.profiles.len()), (org, 0));
+        assert!(of.token.to_str().unwrap().starts_with("Bearer "));
+    }
 }

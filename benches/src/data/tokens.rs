@@ -16,7 +16,8 @@ struct Claims {
     aud: &'static str,
     sub: Uuid,
     org: Uuid,
-    profile: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Uuid>,
     scope: &'static str,
     iat: u64,
     exp: u64,
@@ -42,8 +43,8 @@ impl Mint {
         Ok(Self { key, header, now_s })
     }
 
-    /// `Bearer …` of an admin.
-    pub fn admin(&self, organisation: Uuid, login: Uuid, profile: Uuid) -> Result<HeaderValue, Failure> {
+    /// `Bearer …` of an admin; no profile where nobody has linked the login to a person yet.
+    pub fn admin(&self, organisation: Uuid, login: Uuid, profile: Option<Uuid>) -> Result<HeaderValue, Failure> {
         let claims = Claims {
             iss: "govrnanza",
             aud: "govrnanza",

@@ -1,59 +1,29 @@
-//! `lab run --target target.toml`: the same cells at somebody else's system, through its contract.
+//! `lab run --target target.toml`: the same cells at another team's system, through the contract.
 //!
-//! Nothing is started, stopped or put back. Every replicate meets what the ones before left, in all its cells alike.
+//! Nothing is started, stopped or reset. Every replicate starts with what the ones before left, the same in all its cells.
 
 mod plan;
 mod session;
+mod site;
 mod watch;
 
 use crate::measure::kept as kept_files;
 use crate::result::contract;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Instant;
 
 use crate::Failure;
-use crate::data::Dataset;
 use crate::load::schedule::Workload;
-use crate::load::writes::Written;
 use crate::measure::plan::{Options, new_folder, read_workload};
 use crate::result::TargetInfo;
-use crate::system::site::Site;
-use crate::target::{self, Loaded, TargetFile, probe};
+use crate::target::{self, TargetFile, probe};
 use plan::{blank, kept, rates, refusal};
 use session::Session;
+use site::Foreign;
 
 const CONTRACT: &str = include_str!("../target/workload.toml");
-
-/// A filled target.
-struct Foreign {
-    target: TargetFile,
-    loaded: Loaded,
-    data: Arc<Dataset>,
-    signed_in: Instant,
-    written: Arc<Written>,
-    salts: AtomicU32,
-}
-
-impl Site for Foreign {
-    fn url(&self, service: &str) -> Result<&str, Failure> {
-        let url = self.target.services.get(service).map(String::as_str);
-        url.ok_or_else(|| Failure::usage(format!("The target names no {service}.")))
-    }
-
-    fn data(&self) -> &Arc<Dataset> {
-        &self.data
-    }
-
-    fn written(&self) -> &Arc<Written> {
-        &self.written
-    }
-
-    fn salt(&self) -> u32 {
-        self.salts.fetch_add(1, Ordering::Relaxed)
-    }
-}
 
 /// Probes the target, fills it, runs every cell and returns the folder with `result.json`, `report.html` and the mix that
 /// was really asked for (`workload.toml`).

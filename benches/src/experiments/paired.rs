@@ -1,16 +1,14 @@
-//! Two ways of answering the same requests, measured in turn: what a rival or a remedy is compared with.
+//! Two ways of answering the same requests, measured in turn: how two architectures, or a remedy, are compared.
 //!
 //! Every replicate sends the same arrivals to each arm, one after the other in an order drawn from the seed, so that
 //! drift of the machine falls on both; the ratio is formed inside the replicate (paired t on log ratios).
 
 mod outcome;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::seq::SliceRandom;
-use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::data::Dataset;
@@ -22,23 +20,9 @@ use crate::measure::cell::loads;
 use crate::measure::plan::schedule_seed;
 use crate::result::{Arm as Replicates, Metric, ServiceInfo, estimate, pooled, tail_count};
 use crate::stats::paired_ratio;
-use crate::system::site::Site;
+use crate::system::Site;
 pub(crate) use outcome::name;
-pub use outcome::{Comparison, Ratio, Side};
-
-/// How a comparison is run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Plan {
-    /// Requests per second, the same in each arm.
-    pub rate_per_s: f64,
-    /// Seconds that each arm is measured in a replicate.
-    pub seconds: u64,
-    /// How often.
-    pub replicates: usize,
-    /// Seed of data and requests.
-    pub seed: u64,
-}
+pub use outcome::{Comparison, Plan, Ratio, Side};
 
 /// One way of answering.
 pub struct Arm<'a> {
@@ -90,13 +74,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Sends one read's requests to an arm for `seconds`, the first half second unrecorded.
 pub(crate) fn drive(site: &dyn Site, rate_per_s: f64, seconds: u64, seed: u64) -> Result<ServiceRecord, Failure> {
-    let info = ServiceInfo {
-        name: "registry".into(),
-        rate_per_s,
-        cpu_s_per_request: 0.0,
-        knee_per_s: None,
-        endpoints: BTreeMap::new(),
-    };
+    let info = ServiceInfo::at("registry", rate_per_s);
     let duration = SETTLE + Duration::from_secs(seconds);
     let loads = loads(site, &one_read(), &[info], duration, seed)?;
     let settings = Settings { settle: SETTLE, ..Settings::default() };
@@ -129,7 +107,7 @@ pub fn compare(plan: Plan, arms: [Arm<'_>; 2]) -> Result<Comparison, Failure> {
             records[arm].push(record);
         }
     }
-    Ok(weigh(plan, [arms[0].name, arms[1].name], &records))
+    Ok(evaluate([arms[0].name, arms[1].name], &records))
 }
 
 /// Good answers of a record.
@@ -138,7 +116,7 @@ pub(crate) fn good(record: &ServiceRecord) -> u64 {
     of.filter(|(outcome, _)| outcome.is_good()).map(|(_, histogram)| histogram.count()).sum()
 }
 
-fn weigh(plan: Plan, names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Comparison {
+fn evaluate(names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Comparison {
     let timeout = Settings::default().timeout;
     let arms: [Replicates; 2] = [0, 1].map(|arm| {
         let of = records[arm].iter().enumerate();
@@ -167,7 +145,7 @@ fn weigh(plan: Plan, names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Com
             let (replicates, tail) = metric.needs();
             let tail_n = tail_count(&arms[0], metric).min(tail_count(&arms[1], metric));
             let enough = estimate.is_some_and(|estimate| estimate.replicates >= replicates);
-            Ratio { metric: name(metric), estimate, resolved: enough && tail_n >= tail }
+            Ratio { metric: name(metric), estimate, enough_data: enough && tail_n >= tail }
         })
         .collect();
     let of = |arm: usize| records[arm].iter().map(|record| db_ms(record).unwrap_or(0.0));
@@ -176,9 +154,9 @@ fn weigh(plan: Plan, names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Com
     ratios.push(Ratio {
         metric: "db".into(),
         estimate: db,
-        resolved: db.is_some_and(|estimate| estimate.replicates >= 4),
+        enough_data: db.is_some_and(|estimate| estimate.replicates >= 4),
     });
-    Comparison { plan, sides: [side(0), side(1)], ratios }
+    Comparison { sides: [side(0), side(1)], ratios }
 }
 
 fn db_ms(record: &ServiceRecord) -> Option<f64> {
@@ -215,15 +193,15 @@ mod tests {
         let first: Vec<_> = [1000, 2000, 3000, 4000].map(|us| record(us, 0.2)).into();
         let second: Vec<_> =
             [(3000, 0.1), (6000, 0.1), (9000, 0.1), (12_040, 0.1004)].map(|(us, db_ms)| record(us, db_ms)).into();
-        let found = weigh(plan, ["one", "other"], &[first, second]);
+        let found = evaluate(["one", "other"], &[first, second]);
         let ratio = |metric: &str| {
             let of = found.ratios.iter().find(|ratio| ratio.metric == metric);
-            of.and_then(|ratio| ratio.estimate.filter(|_| ratio.resolved))
+            of.and_then(|ratio| ratio.estimate.filter(|_| ratio.enough_data))
         };
         let p50 = ratio("p50").unwrap();
         assert!((p50.ratio - 3.0).abs() < 0.01 && p50.low > 2.9, "{p50:?}");
         assert!((ratio("db").unwrap().ratio - 0.5).abs() < 0.001);
         assert_eq!(ratio("p99"), None, "four replicates don't carry it");
-        assert!(found.to_string().contains("not resolved"));
+        assert!(found.table(&plan).to_string().contains("insufficient data"));
     }
 }

@@ -1,19 +1,23 @@
-//! `lab schema-change`: each change of the catalogue while the services are at work and somebody's report holds every table,
-//! once plainly and once with `lock_timeout` and another try: who waits how long, and whose requests fail.
+//! `lab schema-change`: each change of the catalogue while the services are under load and a report holds every table, once
+//! plainly and once with `lock_timeout` and retries: which services wait how long, and whose requests fail.
 
-mod section;
+mod outcome;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use serde_json::json;
+
 use crate::Failure;
 use crate::data::Size;
 use crate::experiments::changes::catalogue::Change;
-use crate::system::environment::Environment;
-pub use section::{Effect, Harm, SchemaChanges, Underway};
+use crate::system::Deployment;
+pub use outcome::{Effect, SchemaChange, SchemaChanges, Waits};
 
 use crate::experiments::scenario::{Arm, Played, Stage, play};
+use crate::measure::plan::begin;
 use crate::measure::sessions::{Actor, Step};
+use crate::result::Measured;
 
 /// How long it goes on.
 const SECONDS: f64 = 3.5;
@@ -45,19 +49,20 @@ pub struct Options {
 ///
 /// # Errors
 /// When the system can't be started or put back.
-pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<SchemaChanges, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<SchemaChanges>, Failure> {
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
+    let head = begin(&deployment, json!({ "ratePerS": options.rate_per_s, "seed": options.seed }))?;
     let mut changes = Vec::new();
     for change in &options.changes {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         eprintln!("{}: {}", change.name, change.title);
-        let plain = effect(&environment, options, change, false)?;
-        environment.reset()?;
-        let careful = effect(&environment, options, change, true)?;
-        environment.reset()?;
-        changes.push(Underway {
+        let plain = effect(&deployment, options, change, false)?;
+        deployment.reset()?;
+        let careful = effect(&deployment, options, change, true)?;
+        deployment.reset()?;
+        changes.push(SchemaChange {
             name: change.name.clone(),
             title: change.title.clone(),
             owner: change.owner.clone(),
@@ -65,20 +70,20 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<SchemaChanges, F
             careful,
         });
     }
-    Ok(SchemaChanges { version: 1, changes })
+    Ok(head.with(SchemaChanges { changes }))
 }
 
-fn effect(environment: &Environment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
-    let stage = Stage::new(environment.database_url()?, Some(environment), environment.processes())?;
+fn effect(deployment: &Deployment, options: &Options, change: &Change, careful: bool) -> Result<Effect, Failure> {
+    let stage = Stage::new(deployment.database_url()?, Some(deployment), deployment.processes())?;
     let mut actors =
         Actor::everybody(options.rate_per_s).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     actors.extend([report(), migration(change, careful)]);
     let arm = Arm::of(&change.name, actors);
     let played = play(&stage, &arm, SECONDS, options.seed, &|_| Some(stage.here()))?;
-    Ok(harm(environment, &played))
+    Ok(waits(deployment, &played))
 }
 
-/// Somebody's transaction that has read every table and isn't over.
+/// A transaction that has read every table and is still open.
 fn report() -> Actor {
     let schemas = "account, profile, registry, billing, notification";
     let hold = format!(r"\sleep {REPORT_MS} ms");
@@ -110,7 +115,7 @@ fn migration(change: &Change, careful: bool) -> Actor {
     } else {
         statements(&change.sql)
     };
-    // In a transaction of its own a timeout must be said again each time.
+    // In a transaction of its own a timeout must be set again each time.
     if careful && change.transaction {
         script.insert(1, format!("set local lock_timeout = '{LOCK_TIMEOUT_MS}ms'"));
     }
@@ -136,24 +141,24 @@ fn statements(sql: &str) -> Vec<String> {
     each.map(|one| one.replace("set local role", "set role")).collect()
 }
 
-fn harm(environment: &Environment, played: &Played) -> Effect {
+fn waits(deployment: &Deployment, played: &Played) -> Effect {
     let of = |name: String| {
         let rounds = played.rounds.get(&name).cloned().unwrap_or_default();
         let lines = played.seen.ledger.entries.iter().filter(|entry| entry.waiting == name);
-        let harm = Harm {
+        let waits = Waits {
             // The sum of nothing is -0.
             blocked_s: lines.map(|entry| entry.seconds).sum::<f64>().abs(),
             failed: rounds.failed(),
             requests: rounds.times.count(),
             longest_ms: rounds.times.quantile_us(1.0).unwrap_or(0) as f64 / 1000.0,
         };
-        (name, harm)
+        (name, waits)
     };
     let migration = played.rounds.get("migration").cloned().unwrap_or_default();
     Effect {
         applied: migration.good > 0,
         refused: migration.errors,
-        services: environment.services().into_iter().map(of).collect(),
+        services: deployment.services().into_iter().map(of).collect(),
     }
 }
 

@@ -1,13 +1,11 @@
 //! `lab import`: a catalogue of APIs into the running services, through the public HTTP contract alone.
 
 pub mod catalogue;
-mod client;
 mod importer;
 pub mod mapping;
 mod organisation;
 mod people;
 mod plans;
-mod session;
 mod summary;
 
 use std::collections::VecDeque;
@@ -15,25 +13,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use behaviour::{Patience, Services};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 use catalogue::Row;
-use client::{Client, Unreachable};
 use importer::Importer;
 use mapping::Tenant;
 use people::Seed;
 use plans::Plans;
-use session::Services;
 pub use summary::{Refused, Summary};
 
+/// For the first requests: a service that doesn't answer within two seconds isn't running.
+const NOT_MET: Patience = Patience { busy: Duration::from_secs(120), absent: Duration::from_secs(2) };
+/// For all others: a restart takes less than this.
+const MET: Patience = Patience { absent: Duration::from_secs(20), ..NOT_MET };
+
 /// Imports rows. `threads` organisations are worked on at a time: enough to keep two cores busy with password hashes,
-/// too few to crowd anybody else out.
-pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<Summary, Failure> {
-    let services = Services::of(target)?;
-    let client = Client::new();
-    let plans = Plans::fetch(&client, &services)?;
-    let importer = Importer { client, services, plans, seed: Seed::new(seed) };
+/// too few to slow others down.
+pub fn run(rows: &[Row], target: &Place, seed: &str, threads: usize) -> Result<Summary, Failure> {
+    for needed in ["account", "profile", "registry"] {
+        target.url(needed)?;
+    }
+    let mut services = Services { patience: NOT_MET, ..Services::new(target.services.iter().collect()) };
+    let plans = Plans::fetch(&services)?;
+    services.patience = MET;
+    let billed = target.services.contains_key("billing");
+    let importer = Importer { services, billed, plans, seed: Seed::new(seed) };
     let progress = progress(rows.len());
     let work = Work {
         tenants: Mutex::new(mapping::tenants(rows).into()),
@@ -51,7 +57,7 @@ pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<
     let mut summary = work.summary.into_inner().unwrap_or_else(PoisonError::into_inner);
     summary.refused.sort();
     match gone {
-        Some(Unreachable(why)) => Err(Failure::could_not_run(format!(
+        Some(why) => Err(Failure::could_not_run(format!(
             "{why}; {} imported and {} present already until then: run it again to go on.",
             summary.imported, summary.present
         ))),
@@ -63,7 +69,7 @@ pub fn run(rows: &[Row], target: &Target, seed: &str, threads: usize) -> Result<
 struct Work {
     tenants: Mutex<VecDeque<Tenant>>,
     summary: Mutex<Summary>,
-    gone: Mutex<Option<Unreachable>>,
+    gone: Mutex<Option<String>>,
     stop: AtomicBool,
 }
 
@@ -77,9 +83,9 @@ impl Work {
                 locked(&self.summary).add(&api.name, outcome);
                 progress.inc(1);
             });
-            if let Err(unreachable) = result {
+            if let Err(why) = result {
                 self.stop.store(true, Ordering::Relaxed);
-                locked(&self.gone).get_or_insert(unreachable);
+                locked(&self.gone).get_or_insert(why);
             }
         }
     }

@@ -1,12 +1,11 @@
-//! Which plan holds how much, and which is the best that will do.
+//! The built-in plans, and which is the best for an organisation.
 
 use std::collections::BTreeSet;
 
+use behaviour::Services;
 use serde_json::Value;
 
-use super::client::{Client, Request, Unreachable};
 use super::mapping::Tenant;
-use super::session::Services;
 use crate::Failure;
 
 /// The built-in plans. Others that somebody offers are left alone: an import means the same everywhere.
@@ -73,23 +72,18 @@ struct Plan {
 
 impl Plans {
     /// Asks Account, where an operator may have changed the limits.
-    pub fn fetch(client: &Client, services: &Services) -> Result<Self, Failure> {
-        let mut plans = Vec::new();
-        for code in BUILT_IN {
-            let url = format!("{}/plans/{code}", services.account);
-            let request = Request { method: "GET", url: &url, token: None, if_match: None, body: None };
-            let answer = client.send(request).map_err(|Unreachable(why)| Failure::could_not_run(format!("{why}.")))?;
-            if answer.status != 200 {
-                return Err(Failure::could_not_run(format!("Account doesn't tell plan {code} ({}).", answer.reason())));
-            }
-            plans.push(Plan {
+    pub fn fetch(services: &Services) -> Result<Self, Failure> {
+        let account = services.api("account")?;
+        let plan = |code: &&str| {
+            let body = account.get(&format!("/plans/{code}")).send_patiently(services.patience)?.check(200)?.value();
+            Ok(Plan {
                 code: (*code).to_owned(),
-                limits: answer.body["limits"].clone(),
-                monthly_price_cents: answer.body["monthlyPriceCents"].as_u64().unwrap_or(0),
-                unit_prices_cents: answer.body["unitPricesCents"].clone(),
-            });
-        }
-        Ok(Self(plans))
+                limits: body["limits"].clone(),
+                monthly_price_cents: body["monthlyPriceCents"].as_u64().unwrap_or(0),
+                unit_prices_cents: body["unitPricesCents"].clone(),
+            })
+        };
+        BUILT_IN.iter().map(plan).collect::<Result<_, Failure>>().map(Self)
     }
 
     /// The smallest with a fixed price that holds it (the largest where none does, so that what fits still goes in); by

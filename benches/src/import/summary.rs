@@ -1,22 +1,52 @@
-//! What an import says at its end.
+//! The result of an import.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use behaviour::Failed;
 use serde::Serialize;
 
-/// What became of one row.
+/// The outcome of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was created now.
     Imported,
     /// It was there.
     Present,
-    /// It can't go in, for this reason.
+    /// It was refused, for this reason.
     Refused(String),
 }
 
-/// How many went in, and which didn't.
+/// Why a step wasn't done.
+#[derive(Clone, Debug)]
+pub enum Stopped {
+    /// A service doesn't answer: the import ends, and can be run again.
+    Gone(String),
+    /// A service says no, in its own words: the import goes on with the next.
+    Refused(String),
+}
+
+impl Stopped {
+    /// Puts in front of a refusal what was being done.
+    pub fn doing(what: impl Into<String>) -> impl FnOnce(Failed) -> Self {
+        let what = what.into();
+        move |failed| match failed.into() {
+            Self::Refused(reason) => Self::Refused(format!("{what}: {reason}")),
+            gone => gone,
+        }
+    }
+}
+
+impl From<Failed> for Stopped {
+    fn from(failed: Failed) -> Self {
+        match failed.answer() {
+            Some(answer) => Self::Refused(answer.reason()),
+            None => Self::Gone(failed.to_string()),
+        }
+    }
+}
+
+/// How many rows were imported, and which were refused.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Created by this run.
@@ -27,7 +57,7 @@ pub struct Summary {
     pub refused: Vec<Refused>,
 }
 
-/// A row that didn't go in.
+/// A refused row.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Refused {
     /// The row's id.

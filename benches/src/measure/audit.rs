@@ -13,7 +13,7 @@ use crate::load::writes::Acknowledged;
 use crate::{Failure, observe};
 use invariants::{INVARIANTS, WRITTEN_BY_OTHERS};
 
-/// How long Notification gets to read what was written last; what it hasn't told then counts.
+/// How long Notification gets to read what was written last; notifications missing after that count.
 const READING_MAX: Duration = Duration::from_secs(30);
 /// The audit whose count falls to 0 once it has.
 const UNREAD: &str = "changes that Notification hasn't read";

@@ -10,7 +10,7 @@ use crate::load::schedule::Workload;
 use crate::measure::plan::{Options, schedule_seed};
 use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// Requests per second while costs are measured: low enough that nothing queues.
 const PROBE_PER_S: f64 = 80.0;
@@ -21,7 +21,7 @@ const RATE_MIN_PER_S: f64 = 5.0;
 /// scales the workload's weights so that all together use `options.utilisation` of the processors. The same absolute
 /// rates stand in every cell.
 pub fn rates(
-    environment: &mut Environment,
+    deployment: &mut Deployment,
     workload: &Workload,
     services: &[String],
     options: &Options,
@@ -41,8 +41,8 @@ pub fn rates(
             endpoints: of.endpoints.iter().map(|endpoint| (endpoint.name.clone(), endpoint.share)).collect(),
         };
         // Once to warm up, once to measure.
-        drive(environment, workload, &info, each / 3, options)?;
-        info.cpu_s_per_request = drive(environment, workload, &info, each * 2 / 3, options)?;
+        drive(deployment, workload, &info, each / 3, options)?;
+        info.cpu_s_per_request = drive(deployment, workload, &info, each * 2 / 3, options)?;
         infos.push(info);
     }
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) as f64;
@@ -61,7 +61,7 @@ pub fn rates(
 
 /// Drives one service alone; processor seconds of the whole machine per request.
 fn drive(
-    environment: &Environment,
+    deployment: &Deployment,
     workload: &Workload,
     info: &ServiceInfo,
     duration: Duration,
@@ -70,10 +70,10 @@ fn drive(
     let cell = Cell::Alone { service: info.name.clone() };
     // A replicate of its own number, so that calibration repeats no request of the experiment.
     let seed = schedule_seed(options.seed, usize::from(u16::MAX), &cell);
-    let loads = loads(environment, workload, std::slice::from_ref(info), duration, seed)?;
+    let loads = loads(deployment, workload, std::slice::from_ref(info), duration, seed)?;
     let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
-    let processes = environment.processes();
-    let observer = Observer::start(environment.database_url()?, &processes)?;
+    let processes = deployment.processes();
+    let observer = Observer::start(deployment.database_url()?, &processes)?;
     let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();

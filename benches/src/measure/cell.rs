@@ -1,4 +1,4 @@
-//! One cell: drive, watch, drain, judge.
+//! One cell: drive, observe, drain, warn.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,94 +9,88 @@ use crate::design::Cell;
 use crate::load::driver::{self, Answered, Load, ServiceRecord, Settings};
 use crate::load::operations::calls;
 use crate::load::schedule::{Workload, hash, poisson};
-use crate::measure::bystander::Bystander;
+use crate::measure::control_workload::ControlWorkload;
 use crate::measure::plan::{Options, endpoint_names, schedule_seed, skew};
 use crate::observe::{CpuClock, Observer};
-use crate::result::{CellResult, ResultFile, ServiceInfo, ServiceResult};
-use crate::system::environment::Environment;
-use crate::system::site::Site;
+use crate::result::{CellResult, ResultFile, ServiceInfo, ServiceResult, Warning};
+use crate::system::{Deployment, Site};
 
-/// The driver's own lateness above which a cell is doubted.
+/// The driver's own lateness above which a measurement is suspect.
 const LAG_P99_MAX_US: u64 = 1000;
-/// Foreign use of the machine above which a cell is doubted, share of one core.
+/// Foreign use of the machine above which a measurement is suspect, share of one core.
 const FOREIGN_MAX: f64 = 0.05;
-/// Stolen by the hypervisor above which a cell is doubted, share of one core.
+/// Stolen by the hypervisor above which a measurement is suspect, share of one core.
 const STOLEN_MAX: f64 = 0.01;
-/// The observers' cost above which a cell is doubted, share of one core.
+/// The observers' cost above which a measurement is suspect, share of one core.
 const OBSERVER_MAX: f64 = 0.05;
 /// How long a cell may take to come to rest.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
-/// Runs one cell and adds nothing to the result but, once, the workload's hash. Doubts are noted, never hidden.
+/// Runs one cell and adds nothing to the result but, once, the workload's hash. Warnings are noted, never hidden.
 pub fn run(
-    environment: &mut Environment,
+    deployment: &mut Deployment,
     result: &mut ResultFile,
     workload: &Workload,
     cell: &Cell,
     (replicate, order): (usize, usize),
     options: &Options,
 ) -> Result<(CellResult, Instant), Failure> {
-    let names: Vec<String> = result.services.iter().map(|service| service.name.clone()).collect();
-    let members: Vec<ServiceInfo> = result
-        .services
-        .iter()
-        .filter(|service| cell.members(&names).contains(&service.name.as_str()))
-        .cloned()
-        .collect();
+    let members = result.members(cell);
     let seed = schedule_seed(options.seed, replicate, cell);
     let settings = Settings { settle: options.preset.settle(), ..Settings::default() };
     let duration = settings.settle + options.preset.measure();
-    let loads = loads(environment, workload, &members, duration, seed)?;
+    let loads = loads(deployment, workload, &members, duration, seed)?;
     if matches!(cell, Cell::All) && replicate == 0 {
         result.run.workload_hash = hash(loads.iter().map(|load| load.arrivals.as_slice()));
     }
-    let rested = rest(environment)?;
+    let rested = rest(deployment)?;
     let started = Instant::now();
-    let processes = environment.processes();
+    let processes = deployment.processes();
     let watched = !matches!(cell, Cell::Unwatched { .. });
-    // Its table is made before anybody watches, and dropped after.
-    let bystander = Bystander::start(environment.database_url()?, duration)?;
+    // Its table is made before observing begins, and dropped after it.
+    let control = ControlWorkload::start(deployment.database_url()?, duration)?;
     let observer = if watched {
-        Observer::start(environment.database_url()?, &processes)?
+        Observer::start(deployment.database_url()?, &processes)?
     } else {
-        Observer::blind(environment.database_url()?)?
+        Observer::blind(deployment.database_url()?)?
     };
     let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
     let seen = observer.finish()?;
-    let bystander = bystander.finish()?;
+    let control = control.finish()?;
     let postgres: f64 = seen.roles.values().map(|role| role.cpu_s).sum::<f64>() / machine.seconds;
     let watching_s = seen.observer_threads_s + seen.observer_backends_s;
     let observer_cpu = watching_s / machine.seconds;
     // The observing threads are part of this process already.
     let known = machine.services + machine.own + postgres + seen.observer_backends_s / machine.seconds;
     let foreign_cpu = (machine.busy - known).max(0.0);
-    let mut doubts = doubts(&records);
-    let mut doubt = |yes: bool, why: String| {
-        if yes {
-            doubts.push(why)
-        }
-    };
-    doubt(!rested, "the system had not come to rest before".into());
-    // What Postgres uses isn't known where nobody watches, so neither is what others use.
-    doubt(watched && foreign_cpu > FOREIGN_MAX, format!("{:.0} % of a core was used by others", foreign_cpu * 100.0));
-    doubt(machine.stolen > STOLEN_MAX, format!("{:.0} % of a core was stolen", machine.stolen * 100.0));
-    doubt(observer_cpu > OBSERVER_MAX, format!("watching took {:.1} % of a core", observer_cpu * 100.0));
+    let mut warnings = driver_late(&records);
+    warnings.extend(
+        [
+            (!rested).then_some(Warning::NotAtRest),
+            // What Postgres uses is unknown where nobody observes, so is what others use.
+            (watched && foreign_cpu > FOREIGN_MAX).then_some(Warning::ForeignCpu { share: foreign_cpu }),
+            (machine.stolen > STOLEN_MAX).then_some(Warning::Stolen { share: machine.stolen }),
+            (observer_cpu > OBSERVER_MAX).then_some(Warning::ObserverCpu { share: observer_cpu }),
+        ]
+        .into_iter()
+        .flatten(),
+    );
     let cell = CellResult {
         cell: cell.clone(),
         replicate,
         order,
         started_s: 0.0,
         valid: true,
-        doubts,
+        warnings,
         services: records.iter().map(ServiceResult::new).collect(),
         roles: seen.roles,
         ledger: seen.ledger,
         observer_cpu,
         driver_cpu: machine.own - seen.observer_threads_s / machine.seconds,
         foreign_cpu,
-        bystander: Some(bystander.encode()),
+        control_workload: Some(control.encode()),
     };
     Ok((cell, started))
 }
@@ -133,18 +127,19 @@ fn answered(site: &dyn Site) -> Answered {
     Arc::new(move |answer| written.answered(answer))
 }
 
-pub(crate) fn doubts(records: &[ServiceRecord]) -> Vec<String> {
+/// A warning for each service whose requests the driver sent late.
+pub(crate) fn driver_late(records: &[ServiceRecord]) -> Vec<Warning> {
     let late = records.iter().filter_map(|record| {
-        let p99 = record.lag_summary().p99_us;
-        (p99 > LAG_P99_MAX_US)
-            .then(|| format!("the driver sent {}'s requests late: p99 {:.1} ms", record.service, p99 as f64 / 1000.0))
+        let p99_us = record.lag_summary().p99_us;
+        let service = || record.service.clone();
+        (p99_us > LAG_P99_MAX_US).then(|| Warning::DriverLate { service: service(), p99_ms: p99_us as f64 / 1000.0 })
     });
     late.collect()
 }
 
 /// Waits until no other session works and no autovacuum runs; false when that took too long.
-fn rest(environment: &Environment) -> Result<bool, Failure> {
-    let mut client = connect(environment.database_url()?)?;
+fn rest(deployment: &Deployment) -> Result<bool, Failure> {
+    let mut client = connect(deployment.database_url()?)?;
     let busy = "select count(*) from pg_catalog.pg_stat_activity where pid <> pg_catalog.pg_backend_pid()
         and (backend_type = 'autovacuum worker' or backend_type = 'client backend' and state <> 'idle')";
     let deadline = Instant::now() + DRAIN_MAX;

@@ -1,5 +1,5 @@
 //! How soon one service's change takes effect in another one: a freeze by Billing in Registry's answers, a rename by
-//! Profile in the owners that Registry shows. Nobody else is at work. A freeze is written as Billing's own role does, so
+//! Profile in the owners that Registry shows. There is no other load. A freeze is written as Billing's own role does, so
 //! where the database isn't ours only the rename is tried.
 
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::data::{Organisation, connect, failed};
 use crate::result::{Delay, Freshness};
-use crate::system::site::Site;
+use crate::system::Site;
 
 /// Later than this a change counts as never seen.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub fn measure(site: &dyn Site, database_url: Option<&str>, tries: usize) -> Result<Freshness, Failure> {
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build().into();
-    // The least popular organisation: nobody else's rows are hot in it.
+    // The least popular organisation: it has no other hot rows.
     let of =
         site.data().organisations.last().ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
     let probe = Probe { site, agent, of };

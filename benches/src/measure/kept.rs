@@ -51,10 +51,10 @@ fn this_machine() -> String {
     format!("{} × {}, {} bytes, {}", machine.cpus, machine.model, machine.memory_bytes, machine.kernel)
 }
 
-/// Name of the file in a results folder that says what the tests said last on this machine.
+/// Name of the file in a results folder with the last outcome of the tests on this machine.
 const SELFTEST: &str = "selftest.json";
 
-/// Keeps the outcome for the runs to come in this results folder, beside what other tests said before.
+/// Keeps the outcome for the runs to come in this results folder, with the last outcomes of other tests.
 ///
 /// # Errors
 /// When it can't be written.
@@ -71,7 +71,7 @@ pub fn keep_tests(results: &Path, tests: &[SelfTest]) -> Result<(), Failure> {
     keep(results, SELFTEST, &all)
 }
 
-/// What the tests said last on this very machine, and when; nothing where they never ran or ran elsewhere.
+/// The last outcome of the tests on this very machine, and when; nothing where they never ran or ran elsewhere.
 #[must_use]
 pub fn newest_tests(results: &Path) -> Option<(Vec<SelfTest>, Option<String>)> {
     let (tests, at) = newest(results, SELFTEST)?;

@@ -14,7 +14,7 @@ use crate::load::schedule::Workload;
 use crate::measure::plan::{Options, read_workload};
 use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
-use crate::system::environment::Environment;
+use crate::system::Deployment;
 
 /// Where the ramp begins.
 const FIRST_PER_S: f64 = 50.0;
@@ -85,7 +85,7 @@ impl fmt::Display for Knee {
     }
 }
 
-/// Raises the rate of each of these services (none: of all), nobody else at work, until its p95 is twice the first step's or
+/// Raises the rate of each of these services (none: of all), with no other load, until its p95 is twice the first step's or
 /// less than 99 % is answered well.
 pub fn knee(
     options: &Options,
@@ -99,16 +99,16 @@ pub fn knee(
         return Err(Failure::usage(format!("The workload has no {unknown}; it has {}.", known.join(", "))));
     }
     let services = if services.is_empty() { &known } else { services };
-    let environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
+    let deployment = Deployment::filled(options.size, options.seed, options.optimised, stop)?;
     let ramped = services.iter().map(|service| {
         eprintln!("Raising {service}'s rate …");
-        ramp(&environment, &workload, service, options.seed, stop, &say)
+        ramp(&deployment, &workload, service, options.seed, stop, &say)
     });
     ramped.collect()
 }
 
 fn ramp(
-    environment: &Environment,
+    deployment: &Deployment,
     workload: &Workload,
     service: &str,
     seed: u64,
@@ -119,9 +119,9 @@ fn ramp(
     let mut rate = FIRST_PER_S;
     let mut found = false;
     // The first rate runs once for nothing: caches and connections are made.
-    step(environment, workload, service, rate, seed)?;
+    step(deployment, workload, service, rate, seed)?;
     while steps.len() < STEPS && !stop.load(Ordering::Relaxed) {
-        let next = step(environment, workload, service, rate, seed + steps.len() as u64)?;
+        let next = step(deployment, workload, service, rate, seed + steps.len() as u64)?;
         say(&next);
         found = steps.first().is_some_and(|first| next.p95_ms > 2.0 * first.p95_ms || next.good < 0.99);
         steps.push(next);
@@ -142,7 +142,7 @@ fn ramp(
 }
 
 fn step(
-    environment: &Environment,
+    deployment: &Deployment,
     workload: &Workload,
     service: &str,
     rate_per_s: f64,
@@ -150,10 +150,10 @@ fn step(
 ) -> Result<Step, Failure> {
     let info = ServiceInfo::at(service, rate_per_s);
     let settings = Settings { settle: SETTLE, ..Settings::default() };
-    let loads = loads(environment, workload, &[info], SETTLE + MEASURE, seed)?;
+    let loads = loads(deployment, workload, &[info], SETTLE + MEASURE, seed)?;
     let sent: usize = loads.iter().map(|load| load.arrivals.len()).sum();
-    let processes = environment.processes();
-    let observer = Observer::start(environment.database_url()?, &processes)?;
+    let processes = deployment.processes();
+    let observer = Observer::start(deployment.database_url()?, &processes)?;
     let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();

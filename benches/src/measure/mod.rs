@@ -1,10 +1,10 @@
 //! Measuring one cell of a run, and what every experiment needs around it: rates, knees, sessions of SQL, audits, the plan.
 
 pub mod audit;
-pub mod bystander;
 pub mod calibrate;
 pub mod canary;
 pub mod cell;
+pub mod control_workload;
 pub mod freshness;
 pub mod kept;
 pub mod knee;

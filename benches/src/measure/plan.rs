@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::data::Size;
 use crate::design::{Cell, Preset};
 use crate::load::schedule::{MATRIX, Workload, Zipf};
-use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
-use crate::system::environment::{self, Environment};
-use crate::system::site::Site;
+use crate::result::{Measured, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
+use crate::system::{BATCH_MAX, Deployment, Site};
 use crate::{Failure, observe};
 
 /// What to run.
@@ -69,7 +68,7 @@ pub(crate) fn new_folder(options: &Options) -> Result<PathBuf, Failure> {
 
 pub(crate) fn blank(
     options: &Options,
-    environment: &mut Environment,
+    deployment: &mut Deployment,
     services: Vec<ServiceInfo>,
     workload: Workload,
     folder: &Path,
@@ -85,7 +84,7 @@ pub(crate) fn blank(
             preset: options.preset,
             seed: options.seed,
             data_apis: options.size.apis,
-            batch_max: environment::BATCH_MAX,
+            batch_max: BATCH_MAX,
             workload_hash: String::new(),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             complete: false,
@@ -95,7 +94,7 @@ pub(crate) fn blank(
             workload,
         },
         machine: observe::machine(),
-        postgres: Some(environment.postgres_info()?),
+        postgres: Some(deployment.postgres_info()?),
         target: Some(TargetInfo::ours()),
         services,
         cells: Vec::new(),
@@ -105,6 +104,14 @@ pub(crate) fn blank(
         selftest_at: None,
         freshness: None,
     })
+}
+
+/// The head of an outcome that is measured from now on, at this system, by these options.
+///
+/// # Errors
+/// When the server can't be asked.
+pub fn begin<P>(deployment: &Deployment, plan: P) -> Result<Measured<(), P>, Failure> {
+    Ok(Measured::begin(observe::machine(), Some(deployment.postgres_info()?), plan))
 }
 
 /// The skew of a data set's organisations.

@@ -10,10 +10,9 @@ use super::cpu::{CpuTimes, busy_s, schedstat, threads};
 use super::statements;
 use super::states::{Activity, States};
 use crate::Failure;
-use crate::result::{Resource, RoleCost};
+use crate::result::{DRIVER, Resource, RoleCost};
 
 /// This process.
-pub const DRIVER: &str = "driver";
 /// Everything on the machine that is none of ours.
 pub const FOREIGN: &str = "others";
 

@@ -5,12 +5,12 @@ mod apportion;
 pub(crate) mod cpu;
 mod locks;
 mod meter;
+pub mod process;
 mod statements;
 mod states;
 
 pub use activity::StateLoop;
 pub use cpu::{CpuClock, Machine, machine};
-pub use meter::DRIVER;
 pub use statements::{Statements, statements_schema};
 
 use std::collections::BTreeMap;

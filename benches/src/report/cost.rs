@@ -1,40 +1,40 @@
-//! What 1,000 requests of each service cost the machine in each company, beside how fast they were.
+//! What 1,000 requests of each service cost the machine in each combination, with how fast they were.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
-use super::{capital, escape, services};
-use crate::result::{ALONE, CellResult, ResultFile, RoleCost, beside};
+use super::html::{details, plain_table, section};
+use crate::result::text::{capital, others};
+use crate::result::{ALONE, CENSORED_US, CellResult, ResultFile, RoleCost, Table, while_running};
 use crate::stats::Histogram;
 
-const HEAD: &str = "<div class=\"scroll\"><table><tr><th>service</th><th>beside</th><th>requests/s</th><th>median ms</th><th>database CPU s</th>\
-     <th>process CPU s</th><th>run queue s</th><th>statements</th><th>buffers</th><th>WAL kB</th></tr>\n";
+const NUMBERS: [&str; 8] =
+    ["requests/s", "median ms", "database CPU s", "process CPU s", "run queue s", "statements", "buffers", "WAL kB"];
 
-/// Two rows a service: alone, and with everybody at work; and every company, folded away.
-pub fn section(result: &ResultFile) -> String {
-    let mut out = String::from(
-        "<section><h2>Cost beside speed</h2><p>Of the service's own process and database sessions, for 1,000 requests.</p>",
-    );
-    out.push_str(HEAD);
-    let row = |out: &mut String, service: &str, company: &str| {
-        out.push_str(&row(result, service, company).unwrap_or_default());
-    };
-    for service in services(result) {
-        row(&mut out, service, ALONE);
-        row(&mut out, service, "all");
-    }
-    out.push_str("</table></div><details><summary>In every company</summary>");
-    out.push_str(HEAD);
-    for service in services(result) {
-        row(&mut out, service, ALONE);
-        for other in services(result).into_iter().filter(|other| *other != service) {
-            row(&mut out, service, other);
+/// Two rows a service: alone, and with all under load; and every combination, folded away.
+pub fn cost(result: &ResultFile) -> Markup {
+    let names = result.service_names();
+    let table = |combinations: &dyn Fn(&String) -> Vec<String>| {
+        let mut table = Table::new(&["service", "while running"], &NUMBERS, &[]);
+        for service in &names {
+            let rows = combinations(service).into_iter().filter_map(|others| row(result, service, &others));
+            table.rows.extend(rows.map(Vec::from));
         }
-        row(&mut out, service, "all");
-    }
-    out + "</table></div></details></section>\n" + &correctness(result)
+        plain_table(&table)
+    };
+    let both = |_: &String| vec![ALONE.to_owned(), "all".to_owned()];
+    let every = |service: &String| {
+        let pairs = names.iter().filter(|other| *other != service).cloned();
+        [ALONE.to_owned()].into_iter().chain(pairs).chain(["all".to_owned()]).collect()
+    };
+    let body = html! {
+        p { "Of the service's own process and database sessions." }
+        (table(&both))
+        (details("In every combination", &table(&every)))
+    };
+    html! { (section("cost", "Resource cost per 1,000 requests", &body)) (correctness(result)) }
 }
 
-/// Everything of one service in one company.
+/// Everything of one service in one combination.
 #[derive(Default)]
 struct Sum {
     cost: RoleCost,
@@ -44,48 +44,40 @@ struct Sum {
     responses: Histogram,
 }
 
-fn row(result: &ResultFile, service: &str, company: &str) -> Option<String> {
+fn row(result: &ResultFile, service: &str, combination: &str) -> Option<[String; 10]> {
     let mut sum = Sum::default();
     for cell in result.counted() {
-        sum.add(cell, service, company);
-    }
-    if sum.driven == 0 {
-        return None;
+        sum.add(cell, service, combination);
     }
     let per = |value: f64| value / sum.driven as f64 * 1000.0;
     let cost = &sum.cost;
-    let name = match company {
-        ALONE => "nobody",
-        "all" => "everybody",
-        other => other,
-    };
-    Some(format!(
-        "<tr><td>{}</td><td>{}</td><td class=\"n\">{:.0}</td><td class=\"n\">{:.2}</td><td class=\"n\">{:.3}</td><td class=\"n\">{:.3}</td>\
-         <td class=\"n\">{:.3}</td><td class=\"n\">{:.0}</td><td class=\"n\">{:.0}</td><td class=\"n\">{:.0}</td></tr>\n",
-        escape(&capital(service)),
-        escape(name),
-        sum.offered as f64 / sum.seconds.max(1e-9),
-        sum.responses.quantile_us(0.5).unwrap_or(0) as f64 / 1000.0,
-        per(cost.cpu_s),
-        per(cost.process_cpu_s),
-        per(cost.run_queue_s + cost.process_run_queue_s),
-        per(cost.calls as f64),
-        per((cost.blocks_hit + cost.blocks_read) as f64),
-        per(cost.wal_bytes / 1000.0),
-    ))
+    (sum.driven > 0).then(|| {
+        [
+            capital(service),
+            others(combination),
+            format!("{:.0}", sum.offered as f64 / sum.seconds.max(1e-9)),
+            format!("{:.2}", sum.responses.quantile_us(0.5).unwrap_or(0) as f64 / 1000.0),
+            format!("{:.3}", per(cost.cpu_s)),
+            format!("{:.3}", per(cost.process_cpu_s)),
+            format!("{:.3}", per(cost.run_queue_s + cost.process_run_queue_s)),
+            format!("{:.0}", per(cost.calls as f64)),
+            format!("{:.0}", per((cost.blocks_hit + cost.blocks_read) as f64)),
+            format!("{:.0}", per(cost.wal_bytes / 1000.0)),
+        ]
+    })
 }
 
 impl Sum {
-    fn add(&mut self, cell: &CellResult, service: &str, company: &str) {
+    fn add(&mut self, cell: &CellResult, service: &str, combination: &str) {
         let of = cell.services.iter().find(|of| of.name == service);
-        let Some(of) = of.filter(|_| beside(&cell.cell, service) == company) else {
+        let Some(of) = of.filter(|_| while_running(&cell.cell, service) == combination) else {
             return;
         };
-        // Files of the first version don't tell what was driven before the measured part.
+        // Files of the first labs don't tell what was driven before the measured part.
         self.driven += of.driven.max(of.offered);
         self.offered += of.offered;
         self.seconds += of.measured_s;
-        if let Ok(responses) = of.responses(crate::result::CENSORED_US) {
+        if let Ok(responses) = of.responses(CENSORED_US) {
             self.responses.add(&responses);
         }
         if let Some(cost) = cell.roles.get(service) {
@@ -101,13 +93,14 @@ impl Sum {
     }
 }
 
-fn correctness(result: &ResultFile) -> String {
-    let mut out = String::from(
-        "<section><h2>Correctness</h2><p>Counted in the database after each replicate; all must be 0.</p><ul class=\"audits\">",
-    );
-    for (name, violations) in &result.correctness {
-        let mark = if *violations == 0 { "✓" } else { "✗" };
-        let _ = write!(out, "<li>{mark} {}: {violations}</li>", escape(name));
-    }
-    out + "</ul></section>\n"
+fn correctness(result: &ResultFile) -> Markup {
+    let body = html! {
+        p { "Counted in the database after each replicate; all must be 0." }
+        ul.audits {
+            @for (name, violations) in &result.correctness {
+                li { (if *violations == 0 { "✓" } else { "✗" }) " " (name) ": " (violations) }
+            }
+        }
+    };
+    section("correctness", "Correctness", &body)
 }

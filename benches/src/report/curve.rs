@@ -1,12 +1,16 @@
-//! How much each quantile of a service's response time grows in company, with the band of the replicates.
+//! How much each quantile of a service's response time grows while another one runs, with the band of the replicates.
 
-use std::fmt::Write;
+use maud::{Markup, html};
 
+use super::html::{points, px};
 use crate::result::Arm;
+use crate::result::text::interval;
 use crate::stats::{Estimate, Histogram, paired_ratio};
 
 /// Quantiles that are asked for; the high ones only where enough requests lie beyond them.
 const QUANTILES: [f64; 14] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999];
+/// Not every label has room.
+const LABELLED: [f64; 5] = [0.05, 0.5, 0.9, 0.99, 0.999];
 /// Requests beyond a quantile, pooled over the smaller arm, below which it isn't drawn.
 const BEYOND_MIN: f64 = 100.0;
 /// The scale ends here: an eighth and eightfold.
@@ -29,50 +33,30 @@ pub fn ratios(alone: &Arm, together: &Arm) -> Vec<(f64, Estimate)> {
 }
 
 /// The picture: quantiles evenly spaced, ratios on a logarithmic scale around 1.
-pub fn draw(ratios: &[(f64, Estimate)]) -> String {
+pub fn draw(ratios: &[(f64, Estimate)]) -> Markup {
     if ratios.len() < 2 {
-        return "<p class=\"legend\">Too few requests for a curve.</p>".into();
+        return html! { p.legend { "Too few requests for a curve." } };
     }
-    let x = |index: usize| 34.0 + index as f64 * 156.0 / (ratios.len() - 1) as f64;
+    let x = |place: usize| 34.0 + place as f64 * 156.0 / (ratios.len() - 1) as f64;
     let y = |ratio: f64| 60.0 - ratio.log2().clamp(-SCALE, SCALE) / SCALE * 50.0;
-    let mut out = String::from("<svg viewBox=\"0 0 200 130\" role=\"img\">");
-    for (ratio, label) in [(4.0, "×4"), (2.0, "×2"), (1.0, "×1"), (0.5, "×½")] {
-        let _ = write!(
-            out,
-            "<line x1=\"30\" x2=\"194\" y1=\"{0:.1}\" y2=\"{0:.1}\" class=\"axis\"/><text x=\"26\" y=\"{1:.1}\" text-anchor=\"end\">{label}</text>",
-            y(ratio),
-            y(ratio) + 3.0
-        );
-    }
-    let there = ratios.iter().enumerate().map(|(i, (_, of))| (x(i), y(of.high)));
-    let back = ratios.iter().enumerate().rev().map(|(i, (_, of))| (x(i), y(of.low)));
-    let band: Vec<String> = there.chain(back).map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-    let line: Vec<String> =
-        ratios.iter().enumerate().map(|(i, (_, of))| format!("{:.1},{:.1}", x(i), y(of.ratio))).collect();
-    let _ = write!(
-        out,
-        "<polygon points=\"{}\" class=\"band\"/><polyline points=\"{}\" class=\"curve\"/>",
-        band.join(" "),
-        line.join(" ")
-    );
-    for (index, (q, of)) in ratios.iter().enumerate() {
-        // Not every label has room.
-        let named = [0.05, 0.5, 0.9, 0.99, 0.999].contains(q);
-        let _ = write!(
-            out,
-            "<circle cx=\"{0:.1}\" cy=\"{1:.1}\" r=\"2\"><title>p{2}: ×{3:.2} ({4:.2}–{5:.2})</title></circle>",
-            x(index),
-            y(of.ratio),
-            q * 100.0,
-            of.ratio,
-            of.low,
-            of.high
-        );
-        if named {
-            let _ = write!(out, "<text x=\"{:.1}\" y=\"126\" text-anchor=\"middle\">p{}</text>", x(index), q * 100.0);
+    let line = |of: fn(&Estimate) -> f64| ratios.iter().enumerate().map(move |(i, (_, at))| (x(i), y(of(at))));
+    let band = line(|of| of.high).chain(line(|of| of.low).rev());
+    html! {
+        svg viewBox="0 0 200 130" role="img" {
+            @for (ratio, label) in [(4.0, "×4"), (2.0, "×2"), (1.0, "×1"), (0.5, "×½")] {
+                line.axis x1="30" x2="194" y1=(px(y(ratio))) y2=(px(y(ratio))) {}
+                text x="26" y=(px(y(ratio) + 3.0)) text-anchor="end" { (label) }
+            }
+            polygon.band points=(points(band)) {}
+            polyline.curve points=(points(line(|of| of.ratio))) {}
+            @for (place, (q, of)) in ratios.iter().enumerate() {
+                circle cx=(px(x(place))) cy=(px(y(of.ratio))) r="2" { title { "p" (q * 100.0) ": " (interval(*of)) } }
+                @if LABELLED.contains(q) {
+                    text x=(px(x(place))) y="126" text-anchor="middle" { "p" (q * 100.0) }
+                }
+            }
         }
     }
-    out + "</svg>"
 }
 
 #[cfg(test)]
@@ -95,6 +79,6 @@ mod tests {
         assert!(found.iter().all(|(_, of)| (of.ratio - 2.0).abs() < 0.01), "{found:?}");
         // A thousandth of two thousand requests is two: not drawn.
         assert_eq!(found.last().map(|(q, _)| *q), Some(0.95));
-        assert!(draw(&found).contains("polyline") && draw(&[]).contains("Too few"));
+        assert!(draw(&found).into_string().contains("polyline") && draw(&[]).into_string().contains("Too few"));
     }
 }

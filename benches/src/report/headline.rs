@@ -1,12 +1,13 @@
-//! Three sentences that a tired person understands: who suffers, why, and how far to trust it. Then the small print.
+//! Three sentences that a tired person understands: which service is slowed most, why, and how far to trust it. Then details.
 
-use super::{Verdict, capital, closure, ratio, verdict};
-use crate::result::{Entry, Matrix, Metric, ResultFile};
+use super::closure;
+use crate::result::text::{capital, interval, ratio};
+use crate::result::{Entry, Matrix, Metric, ResultFile, Verdict};
 
 /// How many of the sentences are the headline.
 pub const SENTENCES: usize = 3;
 
-/// The sentences, most important first; those after the third are small print.
+/// The sentences, most important first; those after the third are details.
 #[must_use]
 pub fn headline(result: &ResultFile) -> Vec<String> {
     let Some(matrix) = &result.matrix else {
@@ -17,80 +18,84 @@ pub fn headline(result: &ResultFile) -> Vec<String> {
     }
     let worst = worst(matrix);
     let mut sentences = vec![
-        suffers(matrix, worst),
-        worst.map_or_else(|| everybody(matrix), |entry| because(matrix, entry)),
+        slowed(matrix, worst),
+        worst.map_or_else(|| with_all(matrix), |entry| because(matrix, entry)),
         trust(result, matrix),
     ];
     sentences.push(count(matrix));
-    sentences.extend(worst.map(|_| everybody(matrix)));
-    sentences.extend(doubted(result));
+    sentences.extend(worst.map(|_| with_all(matrix)));
+    sentences.extend(suspect(result));
     sentences.extend(unfinished(result));
     sentences
 }
 
 /// Ordered pairs of the headline metric.
 fn pairs(matrix: &Matrix) -> impl Iterator<Item = &Entry> {
-    matrix.entries.iter().filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor != "all")
+    matrix.entries.iter().filter(|entry| entry.metric == Metric::OneIn20 && entry.while_running != "all")
+}
+
+fn largest<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<&'a Entry> {
+    let ratio = |entry: &Entry| entry.estimate.map_or(0.0, |estimate| estimate.ratio);
+    entries.max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
 }
 
 fn worst(matrix: &Matrix) -> Option<&Entry> {
-    let harmed = pairs(matrix).filter(|entry| verdict(entry, matrix) == Verdict::Harmed);
-    harmed.max_by(|a, b| {
-        let of = |entry: &Entry| entry.estimate.map_or(0.0, |estimate| estimate.ratio);
-        of(a).total_cmp(&of(b))
-    })
+    largest(pairs(matrix).filter(|entry| matrix.verdict(entry) == Verdict::Worse))
 }
 
-fn suffers(matrix: &Matrix, worst: Option<&Entry>) -> String {
+/// `requests above Registry's own p95 rise from 5 % to 16 %`: the ratio of the headline metric, as shares.
+pub fn rise(service: &str, ratio: f64) -> String {
+    format!("requests above {}'s own p95 rise from 5 % to {:.0} %", capital(service), (5.0 * ratio).min(100.0))
+}
+
+fn slowed(matrix: &Matrix, worst: Option<&Entry>) -> String {
     match worst.and_then(|entry| Some((entry, entry.estimate?))) {
         Some((entry, estimate)) => format!(
-            "{victim} suffers most beside {other}: an answer as slow as {victim}'s slowest 1 in 20 comes 1 in {:.1} times there ({}, 95 % interval {}–{}).",
-            20.0 / estimate.ratio,
-            ratio(estimate.ratio),
-            ratio(estimate.low),
-            ratio(estimate.high),
-            victim = capital(&entry.victim),
-            other = capital(&entry.aggressor),
+            "{} slows {} most: {} while it runs ({}, 95 % interval).",
+            capital(&entry.while_running),
+            capital(&entry.service),
+            rise(&entry.service, estimate.ratio),
+            interval(estimate)
         ),
-        None if pairs(matrix).any(|entry| entry.resolved) => {
-            "No service alone was shown to harm another one at these rates.".into()
+        None if pairs(matrix).any(|entry| entry.enough_data) => {
+            "At these rates no single service slows another one significantly.".into()
         }
-        None => "This run is too short to say who harms whom: it shows that everything runs.".into(),
+        None => {
+            "Insufficient data: this run is too short to say which service slows which. It shows that everything runs."
+                .into()
+        }
     }
 }
 
 /// Why the worst pair's answers take longer.
 fn because(matrix: &Matrix, entry: &Entry) -> String {
-    let same = |of: &&crate::result::Closure| of.victim == entry.victim && of.aggressor == entry.aggressor;
-    let found = matrix.closures.iter().find(same);
+    let found = matrix.closure(&entry.service, &entry.while_running);
     let (parts, explained) = found.map_or((None, None), |of| (closure::parts(of), of.explained));
     match (parts, explained) {
         (Some(parts), _) => format!("The extra time: {parts}."),
         (None, Some(share)) => {
-            format!("Why can't be told: what was seen inside accounts for {:.0} % of the extra time.", share * 100.0)
+            format!(
+                "The cause is inconclusive: what was observed accounts for {:.0} % of the extra time.",
+                share * 100.0
+            )
         }
-        (None, None) => "Why can't be told: on average its answers took no longer than chance allows.".into(),
+        (None, None) => "No cause is named: on average its answers did not take significantly longer.".into(),
     }
 }
 
-fn everybody(matrix: &Matrix) -> String {
+fn with_all(matrix: &Matrix) -> String {
     let all = matrix
         .entries
         .iter()
-        .filter(|entry| entry.metric == Metric::OneIn20 && entry.aggressor == "all" && entry.resolved);
-    let most = all.filter_map(|entry| Some((entry, entry.estimate?.ratio))).max_by(|a, b| a.1.total_cmp(&b.1));
-    match most {
-        Some((entry, most)) if verdict(entry, matrix) == Verdict::Harmed => format!(
-            "With all of them at work, answers as slow as {}'s slowest 1 in 20 come 1 in {:.1} times, the largest change, and more than chance.",
-            capital(&entry.victim),
-            20.0 / most
+        .filter(|entry| entry.metric == Metric::OneIn20 && entry.while_running == "all" && entry.enough_data);
+    match largest(all).and_then(|entry| Some((entry, entry.estimate?))) {
+        Some((entry, of)) => format!(
+            "With all services under load the largest change is {}'s: {} ({}).",
+            capital(&entry.service),
+            rise(&entry.service, of.ratio),
+            if matrix.verdict(entry).is_significant() { "significant" } else { "not significant" }
         ),
-        Some((entry, most)) => format!(
-            "Not even with all of them at work: answers as slow as {}'s slowest 1 in 20 came 1 in {:.1} times, the largest change, and that may be chance.",
-            capital(&entry.victim),
-            20.0 / most
-        ),
-        None => "With all of them at work nothing can be said either.".into(),
+        None => "With all services under load: insufficient data.".into(),
     }
 }
 
@@ -99,9 +104,10 @@ fn trust(result: &ResultFile, matrix: &Matrix) -> String {
     let of = |metric| matrix.detectable.get(&metric).map(|effect| ratio(*effect));
     let seen = match (of(Metric::P50), of(Metric::OneIn20)) {
         (Some(p50), Some(share)) => format!(
-            "Identical systems differed today by up to {p50} in the median and {share} in how often answers are slow, so smaller effects can't be seen"
+            "Noise: identical systems differed by up to {p50} in the median and {share} in the share of requests above the own p95; \
+             smaller effects can't be detected"
         ),
-        _ => "No null cells ran, so it isn't known what this machine could have shown".into(),
+        _ => "No null cells ran, so this machine's noise is unknown".into(),
     };
     format!("{seen}; {}.", held(result))
 }
@@ -116,46 +122,46 @@ fn held(result: &ResultFile) -> String {
 }
 
 fn count(matrix: &Matrix) -> String {
-    let of = |wanted| pairs(matrix).filter(|entry| verdict(entry, matrix) == wanted).count();
+    let of = |wanted| pairs(matrix).filter(|entry| matrix.verdict(entry) == wanted).count();
     format!(
-        "Of {} ordered pairs (one suffers, one acts), {} are harmed beyond chance, {} differ no more than identical systems did, {} may be harm or chance, {} have too little data.",
+        "Of {} ordered pairs (A while B runs), {} are significantly slower, {} within noise, {} inconclusive, {} have insufficient data.",
         pairs(matrix).count(),
-        of(Verdict::Harmed),
-        of(Verdict::NothingShown) + of(Verdict::Better),
-        of(Verdict::Open),
-        of(Verdict::NotResolved),
+        of(Verdict::Worse),
+        of(Verdict::WithinNoise) + of(Verdict::Better),
+        of(Verdict::Inconclusive),
+        of(Verdict::InsufficientData),
     )
 }
 
-/// Whether the machine was good enough, in a sentence; none where every block was.
-fn doubted(result: &ResultFile) -> Option<String> {
-    let doubted = result.counted().filter(|cell| !cell.doubts.is_empty()).count();
+/// Whether the machine was good enough, in a sentence; none where every measurement was.
+fn suspect(result: &ResultFile) -> Option<String> {
+    let suspect = result.counted().filter(|cell| !cell.warnings.is_empty()).count();
     let all = result.counted().count();
-    (doubted > 0).then(|| {
+    (suspect > 0).then(|| {
         format!(
-            "{doubted} of {all} measurements (blocks) are doubted, {} were run again: the machine was not quiet, so take the numbers with care. Under \"Every pair\" stands why, for each.",
+            "{suspect} of {all} measurements are suspect, {} were repeated: the machine was not quiet. \"Every pair\" ends with the reasons.",
             result.run.reruns
         )
     })
 }
 
 fn unfinished(result: &ResultFile) -> Option<String> {
-    (!result.run.complete).then(|| "The run was ended early, so this is what there is.".to_owned())
+    (!result.run.complete).then(|| "The run ended early, so some combinations are missing.".to_owned())
 }
 
 fn above_capacity(result: &ResultFile, matrix: &Matrix) -> Vec<String> {
-    let worst = matrix.growth.iter().filter(|of| of.beside == "all").max_by(|a, b| a.per_s.total_cmp(&b.per_s));
-    let mut sentences = vec![worst.map_or_else(
-        || "No cell with everybody at work has run yet.".to_owned(),
+    let all = matrix.growth.iter().filter(|of| of.while_running == "all");
+    let mut sentences = vec![all.max_by(|a, b| a.per_s.total_cmp(&b.per_s)).map_or_else(
+        || "No cell with all services under load has run yet.".to_owned(),
         |of| {
             format!(
-                "Driven above what this machine can do, {} falls behind most: each second {:.0} more of its requests stand without an answer.",
+                "Driven above what this machine can do, {} falls behind most: {:.0} more of its requests are unanswered after each second.",
                 capital(&of.service),
                 of.per_s
             )
         },
     )];
-    sentences.push("No latency is claimed: above capacity it only tells how long the run was.".into());
+    sentences.push("No latency is claimed: above capacity it depends on how long the run lasts.".into());
     sentences.push(format!("Meanwhile {}.", held(result)));
     sentences.extend(unfinished(result));
     sentences

@@ -1,53 +1,51 @@
-//! Waited seconds by who waited, for whom and why; and what everybody's sessions did.
+//! Seconds waited by which service, for which and why; and what all sessions did.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
+use maud::{Markup, html};
+
+use super::html::{details, key, plain_table, section, tabs};
+use super::labels::{cause, cause_class, resource, resource_class};
 use super::sankey::{Flow, sankey};
-use super::words::{cause, cause_class, resource, resource_class};
-use super::{capital, escape};
 use crate::design::Cell;
-use crate::result::{CellResult, ResultFile};
+use crate::result::text::capital;
+use crate::result::{CellResult, ResultFile, Table};
 
 /// Lines shown at the most.
 const LINES: usize = 20;
 /// Seconds of lock waits below which another tab is shown first.
 const LOCKED_LEAST: f64 = 0.5;
 
-/// (waiting, blamed, colour, words) with seconds and, where they were counted, waits.
-type Sums<'a> = BTreeMap<(&'a str, &'a str, &'static str, &'static str), (f64, Option<u64>)>;
+/// (waiting, blamed, colour, words).
+type Key<'a> = (&'a str, &'a str, &'static str, &'static str);
+/// Seconds and, where they were counted, waits.
+type Sums<'a> = BTreeMap<Key<'a>, (f64, Option<u64>)>;
 
-/// The ledger of all cells in which services ran together: locks by who held them, by who stood before, and what has no
-/// owner by who used it. The three are never added up.
-pub fn section(result: &ResultFile) -> String {
+/// The ledger of all cells in which services ran together: locks by root and by direct blocker, and shared resources by
+/// usage. The three are never added up.
+pub fn ledger(result: &ResultFile) -> Markup {
     let together: Vec<&CellResult> =
         result.counted().filter(|cell| matches!(cell.cell, Cell::Pair { .. } | Cell::All)).collect();
     let remainder: f64 = together.iter().map(|cell| cell.ledger.short_wait_remainder_s).sum();
     let (root, direct, used) = (locks(&together, true), locks(&together, false), used(&together));
-    // Where hardly anything was locked, what has no owner is the story.
+    // Where hardly anything was locked, shared resources are the story.
     let locked: f64 = root.values().map(|(seconds, _)| seconds).sum();
     let shown = if locked < LOCKED_LEAST { 2 } else { 0 };
-    let checked = |tab: usize| if tab == shown { " checked" } else { "" };
-    let mut out = format!(
-        "<section class=\"tabs\"><h2>Who waited for whom</h2>\n<input type=\"radio\" name=\"blame\" id=\"b0\"{}>\
-         <label for=\"b0\">locks: who held it</label><input type=\"radio\" name=\"blame\" id=\"b1\"{}><label for=\"b1\">locks: who stood before</label>\
-         <input type=\"radio\" name=\"blame\" id=\"b2\"{}><label for=\"b2\">no owner: who used it</label>\n",
-        checked(0),
-        checked(1),
-        checked(2),
-    );
-    let none = "Nobody was seen waiting for a lock.";
-    out.push_str(&tab("Locks, by who held them", &root, none));
-    out.push_str(&tab("Locks, by who stood before", &direct, none));
-    out.push_str(&tab("No owner, by who used it", &used, "Nobody was seen waiting."));
-    let _ = writeln!(
-        out,
-        "<p class=\"legend\">Who waited stands on the left, for whom on the right, all cells with company together. Locks are observed every \
-         20 ms; waits too short to be seen add an estimated {remainder:.2} s of nobody in particular. What has no owner is a model: split over \
-         everybody by what they used in the same second; one's own part is one's own doing. The matrix is the measured effect, this only explains it.</p></section>"
-    );
-    out.push_str(&activity(result));
-    out
+    let none = "No wait for a lock was observed.";
+    let all = [
+        ("locks: root blocker", tab("Locks, by root blocker", &root, none)),
+        ("locks: direct blocker", tab("Locks, by direct blocker", &direct, none)),
+        ("shared resources, by usage", tab("Shared resources, by usage", &used, "No wait was observed.")),
+    ];
+    let below = html! {
+        p.legend {
+            "Left: the waiting service, right: the one it waited for, all cells with several services together. Locks are observed \
+             every 20 ms; shorter waits add an estimated " (format!("{remainder:.2}")) " s that are attributed to nobody. Waits for \
+             shared resources are a model: split over all by their usage in the same second, a service's own part is its own. The \
+             matrix is the measured effect, this only explains it."
+        }
+    };
+    html! { (tabs("ledger", "Which service waited for which", shown, &all, &below)) (activity(result)) }
 }
 
 fn locks<'a>(cells: &[&'a CellResult], root: bool) -> Sums<'a> {
@@ -71,44 +69,43 @@ fn used<'a>(cells: &[&'a CellResult]) -> Sums<'a> {
     sums
 }
 
-fn tab(title: &str, sums: &Sums<'_>, nothing: &str) -> String {
+fn tab(title: &str, sums: &Sums<'_>, nothing: &str) -> Markup {
     let flows: Vec<Flow> = sums
         .iter()
         .map(|((waiting, blamed, class, what), (seconds, _))| Flow { waiting, blamed, class, what, seconds: *seconds })
         .collect();
-    format!("<div class=\"tab\"><p class=\"paper\">{title}:</p>{}{}</div>\n", sankey(&flows, nothing), table(sums))
+    html! {
+        div.tab {
+            p.paper { (title) ":" }
+            (sankey(&flows, nothing))
+            @if !sums.is_empty() { (details("As a table", &plain_table(&table(sums)))) }
+        }
+    }
 }
 
-fn table(sums: &Sums<'_>) -> String {
+fn table(sums: &Sums<'_>) -> Table {
     let mut lines: Vec<_> = sums.iter().collect();
     lines.sort_by(|a, b| b.1.0.total_cmp(&a.1.0));
-    if lines.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from(
-        "<details><summary>As a table</summary><div class=\"scroll\"><table><tr><th>waited</th><th>for</th><th>because of</th>\
-         <th>seconds</th><th>waits</th></tr>\n",
-    );
-    for ((waiting, blamed, _, what), (seconds, waits)) in lines.into_iter().take(LINES) {
+    let row = |(&(waiting, blamed, _, what), &(seconds, waits)): (&Key<'_>, &(f64, Option<u64>))| {
         // Below thirty waits a sum is a range rather than a number.
         let about = if waits.is_some_and(|waits| waits < 30) { "≈ " } else { "" };
-        let blamed = if waiting == blamed { "itself" } else { blamed };
-        let _ = writeln!(
-            out,
-            "<tr><td>{}</td><td>{}</td><td>{what}</td><td class=\"n\">{about}{seconds:.2}</td><td class=\"n\">{}</td></tr>",
-            escape(&capital(waiting)),
-            escape(&capital(blamed)),
+        [
+            capital(waiting),
+            if waiting == blamed { "itself".to_owned() } else { capital(blamed) },
+            what.to_owned(),
+            format!("{about}{seconds:.2}"),
             waits.map_or_else(|| "–".to_owned(), |waits| waits.to_string()),
-        );
-    }
-    out + "</table></div></details>"
+        ]
+    };
+    let rows = lines.into_iter().take(LINES).map(row);
+    Table::new(&["waiting", "for", "cause"], &["seconds", "waits"], &[]).rows(rows)
 }
 
-/// Mean active sessions by service and wait class, everybody at work.
-fn activity(result: &ResultFile) -> String {
+/// Mean active sessions by service and wait class, all under load.
+fn activity(result: &ResultFile) -> Markup {
     let all: Vec<&CellResult> = result.counted().filter(|cell| cell.cell == Cell::All).collect();
     if all.is_empty() {
-        return String::new();
+        return Markup::default();
     }
     let mut sums: BTreeMap<&str, BTreeMap<&str, f64>> = BTreeMap::new();
     for (service, classes) in all.iter().flat_map(|cell| &cell.ledger.activity) {
@@ -117,24 +114,31 @@ fn activity(result: &ResultFile) -> String {
         }
     }
     let most = sums.values().map(|classes| classes.values().sum::<f64>()).fold(1e-9, f64::max);
-    let mut out = String::from(
-        "<section><h2>What the sessions did</h2><p>Average active sessions with everybody at work, by what they waited for.</p>\
-         <div class=\"scroll\"><table>\n",
-    );
-    for (service, classes) in &sums {
-        let _ = write!(out, "<tr><th scope=\"row\">{}</th><td><div class=\"stack\">", escape(&capital(service)));
-        for (class, sessions) in classes {
-            let _ = write!(
-                out,
-                "<span class=\"class-{}\" style=\"width:{:.1}%\" title=\"{} {sessions:.3}\"></span>",
-                escape(&class.to_lowercase()),
-                sessions / most * 100.0,
-                escape(class)
-            );
+    let body = html! {
+        p { "Average active sessions with all services under load, by what they waited for." }
+        div.scroll {
+            table {
+                @for (service, classes) in &sums {
+                    tr {
+                        th scope="row" { (capital(service)) }
+                        td {
+                            div.stack {
+                                @for (class, sessions) in classes {
+                                    span class={ "class-" (class.to_lowercase()) }
+                                        style=(format!("width:{:.1}%", sessions / most * 100.0))
+                                        title=(format!("{class} {sessions:.3}")) {}
+                                }
+                            }
+                        }
+                        td.n { (format!("{:.3}", classes.values().sum::<f64>())) }
+                    }
+                }
+            }
         }
-        let _ = writeln!(out, "</div></td><td class=\"n\">{:.3}</td></tr>", classes.values().sum::<f64>());
-    }
-    out + "</table></div><p class=\"legend\"><span class=\"key class-cpu\">CPU</span> <span class=\"key class-lock\">Lock</span> \
-           <span class=\"key class-lwlock\">LWLock</span> <span class=\"key class-io\">IO</span> <span class=\"key class-wal\">WAL</span> <span class=\"key class-client\">Client</span> \
-           <span class=\"key class-ipc\">other</span></p></section>\n"
+        p.legend {
+            (key("class-cpu", "CPU")) (key("class-lock", "Lock")) (key("class-lwlock", "LWLock")) (key("class-io", "IO"))
+            (key("class-wal", "WAL")) (key("class-client", "Client")) (key("class-ipc", "other"))
+        }
+    };
+    section("activity", "What the sessions did", &body)
 }

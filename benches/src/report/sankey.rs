@@ -1,9 +1,11 @@
-//! Who waited for whom as ribbons, as wide as the seconds are many: who waited on the left, who is blamed on the right.
+//! Which service waited for which as ribbons, as wide as the seconds are many: waiting on the left, blamed on the right.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
-use super::{capital, escape};
+use maud::{Markup, html};
+
+use super::html::{key, px};
+use crate::result::text::capital;
 
 /// Seconds that one waited for another.
 pub struct Flow<'a> {
@@ -29,40 +31,25 @@ const GAP: f64 = 16.0;
 const LEAST: f64 = 0.004;
 
 /// The picture with its legend; a sentence where there is nothing to draw.
-pub fn sankey(flows: &[Flow<'_>], nothing: &str) -> String {
+pub fn sankey(flows: &[Flow<'_>], nothing: &str) -> Markup {
     let total: f64 = flows.iter().map(|flow| flow.seconds).sum();
     if total <= 0.0 {
-        return format!("<p>{}</p>", escape(nothing));
+        return html! { p { (nothing) } };
     }
     let mut drawn: Vec<&Flow> = flows.iter().filter(|flow| flow.seconds >= LEAST * total).collect();
     drawn.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
     let scale = (HEIGHT / total).min(SECOND);
     let (mut left, left_end) = places(&drawn, |flow| flow.waiting, scale);
     let (mut right, right_end) = places(&drawn, |flow| flow.blamed, scale);
-    let mut out = format!(
-        "<svg class=\"sankey\" viewBox=\"0 0 {WIDTH} {:.0}\" role=\"img\" aria-label=\"who waited for whom\">",
-        left_end.max(right_end)
-    );
-    for (places, x, anchor) in [(&left, LEFT - 6.0, "end"), (&right, RIGHT + 6.0, "start")] {
-        for (name, place) in places {
-            let bar = if anchor == "end" { LEFT - 4.0 } else { RIGHT };
-            let _ = write!(
-                out,
-                "<rect x=\"{bar:.1}\" y=\"{:.1}\" width=\"4\" height=\"{:.1}\" class=\"fill-{name}\"/>\
-                 <text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{} {}</text>",
-                place.top,
-                place.height.max(1.0),
-                place.top + place.height / 2.0 + 4.0,
-                escape(&capital(name)),
-                seconds(place.height / scale),
-                name = escape(name),
-            );
+    let height = format!("{:.0}", left_end.max(right_end));
+    html! {
+        svg.sankey viewBox={ "0 0 " (WIDTH) " " (height) } role="img" aria-label="which service waited for which" {
+            @for (name, place) in &left { (party(name, place, scale, LEFT - 4.0, LEFT - 6.0, "end")) }
+            @for (name, place) in &right { (party(name, place, scale, RIGHT, RIGHT + 6.0, "start")) }
+            @for flow in &drawn { (ribbon(flow, scale, &mut left, &mut right)) }
         }
+        (legend(&drawn))
     }
-    for flow in &drawn {
-        out.push_str(&ribbon(flow, scale, &mut left, &mut right));
-    }
-    out + "</svg>" + &legend(&drawn)
 }
 
 /// Where a party stands, and how much of it has been connected.
@@ -84,14 +71,22 @@ fn places<'a>(flows: &[&Flow<'a>], of: impl Fn(&Flow<'a>) -> &'a str, scale: f64
     let mut places = BTreeMap::new();
     for (name, seconds) in order {
         let height = seconds * scale;
-        let place = Place { top, height, used: 0.0 };
-        places.insert(name, place);
+        places.insert(name, Place { top, height, used: 0.0 });
         top += height + GAP;
     }
     (places, top)
 }
 
-fn ribbon(flow: &Flow<'_>, scale: f64, left: &mut BTreeMap<&str, Place>, right: &mut BTreeMap<&str, Place>) -> String {
+fn party(name: &str, place: &Place, scale: f64, bar: f64, text: f64, anchor: &str) -> Markup {
+    html! {
+        rect x=(px(bar)) y=(px(place.top)) width="4" height=(px(place.height.max(1.0))) class={ "fill-" (name) } {}
+        text x=(px(text)) y=(px(place.top + place.height / 2.0 + 4.0)) text-anchor=(anchor) {
+            (capital(name)) " " (seconds(place.height / scale))
+        }
+    }
+}
+
+fn ribbon(flow: &Flow<'_>, scale: f64, left: &mut BTreeMap<&str, Place>, right: &mut BTreeMap<&str, Place>) -> Markup {
     let height = flow.seconds * scale;
     let take = |places: &mut BTreeMap<&str, Place>, name: &str| {
         places.get_mut(name).map_or(0.0, |place| {
@@ -103,27 +98,24 @@ fn ribbon(flow: &Flow<'_>, scale: f64, left: &mut BTreeMap<&str, Place>, right: 
     let (from, to) = (take(left, flow.waiting), take(right, flow.blamed));
     let middle = WIDTH / 2.0;
     let (from_end, to_end) = (from + height, to + height);
-    format!(
-        "<path class=\"ribbon fill-{}\" d=\"M{LEFT:.1} {from:.1}C{middle:.1} {from:.1} {middle:.1} {to:.1} {RIGHT:.1} {to:.1}\
-         V{to_end:.1}C{middle:.1} {to_end:.1} {middle:.1} {from_end:.1} {LEFT:.1} {from_end:.1}Z\">\
-         <title>{} waited {} for {}: {}</title></path>",
-        flow.class,
-        escape(&capital(flow.waiting)),
-        seconds(flow.seconds),
-        escape(&capital(flow.blamed)),
-        escape(flow.what),
-    )
+    let path = format!(
+        "M{LEFT:.1} {from:.1}C{middle:.1} {from:.1} {middle:.1} {to:.1} {RIGHT:.1} {to:.1}\
+         V{to_end:.1}C{middle:.1} {to_end:.1} {middle:.1} {from_end:.1} {LEFT:.1} {from_end:.1}Z"
+    );
+    html! {
+        path class={ "ribbon fill-" (flow.class) } d=(path) {
+            title {
+                (capital(flow.waiting)) " waited " (seconds(flow.seconds)) " for " (capital(flow.blamed)) ": " (flow.what)
+            }
+        }
+    }
 }
 
-fn legend(flows: &[&Flow<'_>]) -> String {
+fn legend(flows: &[&Flow<'_>]) -> Markup {
     let mut kinds: Vec<(&str, &str)> = flows.iter().map(|flow| (flow.class, flow.what)).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    let mut out = String::from("<p class=\"legend\">");
-    for (class, what) in kinds {
-        let _ = write!(out, "<span class=\"key fill-{class}\">{}</span> ", escape(what));
-    }
-    out + "</p>"
+    html! { p.legend { @for (class, what) in kinds { (key(&format!("fill-{class}"), what)) } } }
 }
 
 /// For people.
@@ -142,9 +134,10 @@ mod tests {
     #[test]
     fn each_side_adds_up_and_nothing_is_nothing() {
         let flow = |waiting, blamed, seconds| Flow { waiting, blamed, class: "row", what: "a row", seconds };
-        let svg = sankey(&[flow("registry", "billing", 2.0), flow("profile", "billing", 1.0)], "nobody");
+        let flows = [flow("registry", "billing", 2.0), flow("profile", "billing", 1.0)];
+        let svg = sankey(&flows, "nobody").into_string();
         assert_eq!(svg.matches("class=\"ribbon").count(), 2);
         assert!(svg.contains("Billing 3.0 s") && svg.contains("Registry 2.0 s"), "{svg}");
-        assert_eq!(sankey(&[], "nobody waited"), "<p>nobody waited</p>");
+        assert_eq!(sankey(&[], "nobody waited").into_string(), "<p>nobody waited</p>");
     }
 }

@@ -1,14 +1,18 @@
 //! For teams who compare: each trait of a good service, our figure, where it comes from, the remedy inside this
-//! architecture, and the way out of it. `docs/COMPARE.md` says the same at length.
+//! architecture, and the migration path out of it. `docs/COMPARE.md` says the same at length.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::path::Path;
 
-use super::{capital, escape};
+use maud::{Markup, html};
+
+use super::headline::rise;
+use super::html::{plain_table, section};
 use crate::bench::normalisation;
 use crate::experiments::failure::FailureMatrix;
-use crate::result::{Metric, ResultFile, attachments};
+use crate::experiments::paired::Plan;
+use crate::result::text::interval;
+use crate::result::{Measured, Metric, ResultFile, Table, attachments};
 
 /// What each service publishes, by its owner.
 const VIEWS: [(&str, &str); 5] = [
@@ -21,39 +25,35 @@ const VIEWS: [(&str, &str); 5] = [
 
 const GRANTS: &str = include_str!("../../../db-roles.sql");
 
-const NOT_YET: &str = "not measured beside this run";
+const NOT_YET: &str = "not measured with this run";
 
 struct Trait {
     name: &'static str,
     figure: String,
     source: &'static str,
     remedy: &'static str,
-    way_out: &'static str,
+    migration: &'static str,
 }
 
 /// The table.
-pub fn section(result: &ResultFile, folder: &Path) -> String {
-    let mut out = String::from(
-        "<section id=\"traits\"><h2>For teams who compare</h2><p>Each trait of a good service, what was measured of ours, and what to do \
-         about it: inside this architecture, or out of it.</p><div class=\"scroll\"><table>\
-         <tr><th>trait</th><th>measured</th><th>comes from</th><th>remedy here</th><th>the way out</th></tr>\n",
-    );
-    for one in traits(result, folder) {
-        let _ = writeln!(
-            out,
-            "<tr><th scope=\"row\">{}</th><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td></tr>",
-            escape(one.name),
-            escape(&one.figure),
-            escape(one.source),
-            escape(one.remedy),
-            escape(one.way_out)
-        );
-    }
-    out + "</table></div></section>\n"
+pub fn traits(result: &ResultFile, folder: &Path) -> Markup {
+    let row = |of: Trait| {
+        [of.name.to_owned(), of.figure, of.source.to_owned(), of.remedy.to_owned(), of.migration.to_owned()]
+    };
+    let table = Table::new(&["trait", "measured", "measured by", "remedy here", "migration path"], &[], &[])
+        .rows(six(result, folder).map(row));
+    let body = html! {
+        p {
+            "Each trait of a good service, what was measured of ours, and what to do about it: inside this architecture, or out of it."
+        }
+        (plain_table(&table))
+    };
+    section("traits", "For teams who compare", &body)
 }
 
-fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
-    let failures: Option<FailureMatrix> = attachments::read(folder, attachments::FAILURE);
+fn six(result: &ResultFile, folder: &Path) -> [Trait; 6] {
+    let failures: Option<Measured<FailureMatrix>> = attachments::read(folder, attachments::FAILURE);
+    let failures = failures.map(|of| of.outcome);
     let foreign = "tables that another service's role may write";
     let writable = result.correctness.get(foreign);
     let (grants, pairs) = edges();
@@ -70,42 +70,42 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
             },
             source: "lab run, db-roles.sql",
             remedy: "one grant line with its reason for each view; a changed meaning is a second view",
-            way_out: "each published view becomes an event or an endpoint of its owner",
+            migration: "each published view becomes an event or an endpoint of its owner",
         },
         Trait {
             name: "Independent unit",
             figure: failures.as_ref().and_then(others_while_stopped).unwrap_or_else(|| NOT_YET.into()),
             source: "lab failure",
             remedy: "no service calls another; each starts, stops and migrates alone",
-            way_out: "nothing to do: it is so",
+            migration: "nothing to do: it is so",
         },
         Trait {
             name: "Loosely coupled",
-            figure: worst_company(result),
+            figure: worst_slowdown(result),
             source: "lab run",
             remedy: "connection and statement limits per role, smaller transactions, the scenarios' remedies",
-            way_out: "cut the edge with the most harm first: its reader gets a copy fed from the feed",
+            migration: "cut the edge with the most interference first: its reader gets a copy fed from the change feed",
         },
         Trait {
             name: "Decentralised data",
-            figure: failures.as_ref().and_then(common_fate).unwrap_or_else(|| NOT_YET.into()) + &tax(folder),
+            figure: failures.as_ref().and_then(shared_failure).unwrap_or_else(|| NOT_YET.into()) + &tax(folder),
             source: "lab failure, lab bench normalisation, lab ladder",
-            remedy: "a standby that takes over; one common fate stays",
-            way_out: "a database for each service whose edges are cut; the ladder says what that buys",
+            remedy: "a standby that takes over; one single point of failure stays",
+            migration: "a database for each service whose edges are cut; the ladder says what that gains",
         },
         Trait {
             name: "Controlled failures",
             figure: failures.as_ref().map_or_else(|| NOT_YET.into(), soundness),
             source: "lab failure",
-            remedy: "time-outs, limits and 503 with Retry-After at every border",
-            way_out: "nothing to do for the caller; a copy adds staleness that must be shown",
+            remedy: "time-outs, limits and 503 with Retry-After at every service",
+            migration: "nothing to do for the caller; a copy adds staleness that must be shown",
         },
         Trait {
             name: "Stateless",
             figure: failures.as_ref().and_then(comes_back).unwrap_or_else(|| NOT_YET.into()),
             source: "lab failure",
             remedy: "all state is in the database, keys and idempotency answers too",
-            way_out: "nothing to do: it is so",
+            migration: "nothing to do: it is so",
         },
     ]
 }
@@ -113,8 +113,8 @@ fn traits(result: &ResultFile, folder: &Path) -> [Trait; 6] {
 /// Grants on others' views, and pairs of (reader, owner) they make.
 fn edges() -> (usize, usize) {
     let owner = |view: &str| {
-        let stands_in = |text: &str| text.contains(&format!("view published.{view} "));
-        VIEWS.iter().find(|(_, text)| stands_in(text)).map(|(name, _)| *name)
+        let is_listed = |text: &str| text.contains(&format!("view published.{view} "));
+        VIEWS.iter().find(|(_, text)| is_listed(text)).map(|(name, _)| *name)
     };
     let grants = GRANTS.lines().filter_map(|line| {
         let (view, rest) = line.strip_prefix("grant select on published.")?.split_once(" to ")?;
@@ -135,34 +135,30 @@ fn others_while_stopped(of: &FailureMatrix) -> Option<String> {
     let others = rows.iter().flat_map(|row| row.services.iter().filter(|(name, _)| **name != row.broken));
     let least = others.map(|(_, answers)| answers.share()).min_by(f64::total_cmp)?;
     Some(format!(
-        "{} services stopped in turn: every other one answers at least {:.2} % well meanwhile",
+        "{} services stopped in turn: every other one gives at least {:.2} % good answers meanwhile",
         rows.len(),
         least * 100.0
     ))
 }
 
-fn worst_company(result: &ResultFile) -> String {
+fn worst_slowdown(result: &ResultFile) -> String {
     let Some(matrix) = &result.matrix else {
         return NOT_YET.into();
     };
-    let company = matrix
+    let all = matrix
         .entries
         .iter()
-        .filter(|entry| entry.aggressor == "all" && entry.metric == Metric::OneIn20 && entry.resolved);
-    let worst = company.filter_map(|entry| Some((entry, entry.estimate?)));
-    let Some((entry, of)) = worst.max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio)) else {
-        return "not resolved by this much data".into();
-    };
-    format!(
-        "beside all others {}'s slow answers are ×{:.2} as frequent ({:.2}–{:.2}), the most of all",
-        capital(&entry.victim),
-        of.ratio,
-        of.low,
-        of.high
+        .filter(|entry| entry.while_running == "all" && entry.metric == Metric::OneIn20 && entry.enough_data);
+    let worst = all.filter_map(|entry| Some((entry, entry.estimate?))).max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio));
+    worst.map_or_else(
+        || "insufficient data".into(),
+        |(entry, of)| {
+            format!("while all others run, {} ({}), the most of all", rise(&entry.service, of.ratio), interval(of))
+        },
     )
 }
 
-fn common_fate(of: &FailureMatrix) -> Option<String> {
+fn shared_failure(of: &FailureMatrix) -> Option<String> {
     let row = of.rows.iter().find(|row| row.broken == "postgres")?;
     Some(format!(
         "while Postgres is stopped, four services or more are down {:.0} % of the time",
@@ -171,11 +167,12 @@ fn common_fate(of: &FailureMatrix) -> Option<String> {
 }
 
 fn tax(folder: &Path) -> String {
-    let outcome: Option<normalisation::Outcome> = attachments::read(folder, attachments::NORMALISATION);
-    let ratio =
-        outcome.and_then(|of| of.comparison.ratios.into_iter().find(|ratio| ratio.metric == "p50" && ratio.resolved));
+    let kept: Option<Measured<normalisation::Outcome, Plan>> = attachments::read(folder, attachments::NORMALISATION);
+    let ratio = kept.and_then(|of| {
+        of.outcome.comparison.ratios.into_iter().find(|ratio| ratio.metric == "p50" && ratio.enough_data)
+    });
     ratio.map_or_else(String::new, |ratio| {
-        format!("; the read through views takes {} of that with local copies (median)", ratio.text())
+        format!("; median of the read through views ÷ with local copies: {}", ratio.text())
     })
 }
 
@@ -185,14 +182,14 @@ fn soundness(of: &FailureMatrix) -> String {
     format!("{} parts broken in turn: {lost} acknowledged writes lost, {broken} other violations", of.rows.len())
 }
 
-/// The longest that a stopped service took to answer well again, its own start included.
+/// The longest that a stopped service took until its answers were good again, its own start included.
 fn comes_back(of: &FailureMatrix) -> Option<String> {
     let rows = of.rows.iter().filter(|row| is_service(&row.broken));
     let back = rows.map(|row| row.services.get(&row.broken)?.recovered_ms);
     let all: Vec<u64> = back.collect::<Option<_>>()?;
     let longest = all.iter().max()?;
     Some(format!(
-        "a stopped service answers well at most {:.1} s after the order to start it",
+        "a stopped service gives good answers at most {:.1} s after the order to start it",
         *longest as f64 / 1000.0
     ))
 }

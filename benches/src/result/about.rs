@@ -122,7 +122,7 @@ pub struct TargetInfo {
 }
 
 impl TargetInfo {
-    /// Our own system, which is started for a run and tells everything.
+    /// Our own system, which is started for a run and can be observed completely.
     #[must_use]
     pub fn ours() -> Self {
         Self {

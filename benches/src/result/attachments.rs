@@ -1,26 +1,27 @@
-//! Outcomes that stand beside a `result.json` in its folder: the failure matrix, a rival, the article's figures. The report
-//! of that folder shows those that are there.
+//! Outcomes that are kept in the folder of a `result.json`: the failure matrix, the composed read, the article's figures.
+//! The report of that folder shows those that are there.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::measured::Measured;
 use crate::Failure;
 
 /// The failure matrix.
 pub const FAILURE: &str = "failure.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
-/// Pressure dials.
-pub const DIALS: &str = "dials.json";
+/// Pressure.
+pub const PRESSURE: &str = "pressure.json";
 /// Schema changes under load.
 pub const SCHEMA_CHANGE: &str = "schema-change.json";
 /// Isolation ladders.
 pub const LADDER: &str = "ladder.json";
-/// A rival beside the one statement.
-pub const RIVAL: &str = "rival-composed.json";
-/// Views beside local tables.
+/// The read that is composed of three calls, compared with the one statement.
+pub const COMPOSED: &str = "composed.json";
+/// Views compared with local tables.
 pub const NORMALISATION: &str = "normalisation.json";
 /// The article's figures.
 pub const ARTICLE: &str = "article-figures.json";
@@ -40,7 +41,7 @@ pub fn folder(text: &str) -> Result<PathBuf, String> {
 /// Writes one, whole or not at all, and makes the folder where it is missing.
 ///
 /// # Errors
-/// When it can't be written; what stood there before still does.
+/// When it can't be written; then what was there before still is.
 pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), Failure> {
     let file = folder.join(name);
     std::fs::create_dir_all(folder)
@@ -49,10 +50,10 @@ pub fn write(folder: &Path, name: &str, outcome: &impl Serialize) -> Result<(), 
         .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 
-/// Puts a text in the place of a file in one step: whoever reads it meets the old one or the new one.
+/// Puts a text in the place of a file in one step: a reader gets either the old or the new one.
 ///
 /// # Errors
-/// Of the file system; then the old one stands.
+/// Of the file system; then the old one is still there.
 pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     let mut new = file.as_os_str().to_owned();
     new.push(".new");
@@ -63,14 +64,21 @@ pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
     written
 }
 
-/// Reads one; none where there is none, or none of this shape.
+/// Reads one, also by the name that older labs gave it; none where there is none, or none of this shape.
 #[must_use]
-pub fn read<T: DeserializeOwned>(folder: &Path, name: &str) -> Option<T> {
-    serde_json::from_str(&std::fs::read_to_string(folder.join(name)).ok()?).ok()
+pub fn read<T: DeserializeOwned, P: DeserializeOwned>(folder: &Path, name: &str) -> Option<Measured<T, P>> {
+    let formerly = match name {
+        PRESSURE => "dials.json",
+        COMPOSED => "rival-composed.json",
+        _ => name,
+    };
+    [name, formerly].iter().find_map(|name| Measured::read(&std::fs::read_to_string(folder.join(name)).ok()?))
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -89,9 +97,11 @@ mod tests {
     #[test]
     fn what_can_not_be_written_leaves_what_was_there() {
         let home = tempfile::tempdir().unwrap();
-        write(home.path(), "a.json", &1).unwrap();
+        let head = Measured::begin(Default::default(), None, json!({"seed": 1}));
+        let measured = |outcome: u8| head.clone().with(outcome);
+        write(home.path(), "a.json", &measured(1)).unwrap();
         std::fs::create_dir(home.path().join("a.json.new")).unwrap();
-        assert!(write(home.path(), "a.json", &2).is_err());
-        assert_eq!(read(home.path(), "a.json"), Some(1));
+        assert!(write(home.path(), "a.json", &measured(2)).is_err());
+        assert_eq!(read(home.path(), "a.json"), Some(measured(1)));
     }
 }

@@ -5,9 +5,13 @@ use std::collections::BTreeMap;
 use schema::blame::Entry as LedgerEntry;
 use serde::{Deserialize, Serialize};
 
+use super::warning::{self, Warning};
 use crate::design::Cell;
 use crate::load::driver::{Outcome, ServiceRecord};
 use crate::stats::{Histogram, MalformedHistogram};
+
+/// Party that is the lab's own load driver.
+pub const DRIVER: &str = "driver";
 
 /// One cell of one replicate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,25 +25,26 @@ pub struct CellResult {
     pub order: usize,
     /// Seconds since the run's start.
     pub started_s: f64,
-    /// Whether it counts: a doubted block that was run again doesn't, the one in its place does, whatever became of it.
+    /// Whether it counts: a suspect cell that was run again doesn't, the one in its place does, whatever became of it.
     pub valid: bool,
-    /// Gates that it didn't pass.
-    pub doubts: Vec<String>,
+    /// Why the measurement is suspect; empty where it isn't.
+    #[serde(alias = "doubts", deserialize_with = "warning::read")]
+    pub warnings: Vec<Warning>,
     /// By service.
     pub services: Vec<ServiceResult>,
     /// By role, reader and writer folded to the service; empty for a black box.
     pub roles: BTreeMap<String, RoleCost>,
     /// Who waited for whom.
     pub ledger: LedgerResult,
-    /// CPU of the observers, share of one core.
+    /// CPU of the observers, share of one core; 0 where nobody observed.
     pub observer_cpu: f64,
     /// CPU of the driver, share of one core.
     pub driver_cpu: f64,
     /// CPU that neither Postgres, nor services, driver or observers used, share of one core.
     pub foreign_cpu: f64,
-    /// How long the bystander's rounds took, as `response` of a service; none where nobody stood by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bystander: Option<String>,
+    /// How long the rounds of the control workload took, as `response` of a service; none where it didn't run.
+    #[serde(default, alias = "bystander", skip_serializing_if = "Option::is_none")]
+    pub control_workload: Option<String>,
 }
 
 /// The lock ledger of a cell.
@@ -48,20 +53,20 @@ pub struct CellResult {
 pub struct LedgerResult {
     /// Lines, largest first.
     pub entries: Vec<LedgerEntry>,
-    /// Estimated seconds of waits too short to be seen, of nobody in particular.
+    /// Estimated seconds of waits too short to be observed, attributed to nobody.
     pub short_wait_remainder_s: f64,
     /// Average active sessions by role and wait class (`CPU` where none, `WAL` for every wait for the log): mean number over
     /// the cell.
     pub activity: BTreeMap<String, BTreeMap<String, f64>>,
     /// The same second by second.
     pub timeline: Vec<BTreeMap<String, BTreeMap<String, f64>>>,
-    /// Waits for what has no owner, split over everybody who used it at the time: a model, not an observation.
+    /// Waits for shared resources, split over all who used them at the time: a model, not an observation.
     pub apportioned: Vec<Apportioned>,
     /// Samples of the lock loop.
     pub samples: u64,
 }
 
-/// What is waited for without anybody holding it.
+/// A shared resource, which is waited for without anybody holding it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Resource {
@@ -82,7 +87,7 @@ pub enum Resource {
 pub struct Apportioned {
     /// A service (its process and its backends), `driver` or `background`.
     pub waiting: String,
-    /// Likewise, or `others`, or `unknown` where nobody was seen to use it; the waiting one itself where that is its own
+    /// Likewise, or `others`, or `unknown` where no user was observed; the waiting one itself where that is its own
     /// doing.
     pub blamed: String,
     /// For what.

@@ -1,4 +1,4 @@
-//! The closure check: does the ledger account for the time that answers took longer in company?
+//! The closure check: does the ledger account for the time that answers took longer while others ran?
 //!
 //! Both sides are formed inside a replicate, per request: extra mean latency of the good answers on one side; extra ledger
 //! seconds on the other, by what was waited for and who is blamed. The matrix stays the measured effect, the ledger
@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use schema::blame::Cause as LockCause;
 use serde::{Deserialize, Serialize};
 
-use super::arms::{ALONE, beside, is_company};
-use super::cell::{CellResult, Resource, ServiceResult};
+use super::cell::{CellResult, DRIVER, Resource, ServiceResult};
+use super::combination::{ALONE, others_run, while_running};
 use crate::stats::{Difference, MalformedHistogram, paired_difference};
 
 /// Shares of the extra time between which the ledger is believed.
@@ -32,11 +32,11 @@ pub enum Method {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum What {
-    /// A lock somebody held.
+    /// A lock that another session held.
     Lock(LockCause),
     /// Something without an owner.
     Resource(Resource),
-    /// The driver's own wait for a processor, which stands in every latency.
+    /// The driver's own wait for a processor, which is part of every latency.
     Driver,
     /// Work: the same requests took more time on a processor.
     OnCpu,
@@ -54,20 +54,22 @@ pub struct ClosureLine {
     pub method: Method,
     /// What took longer.
     pub what: What,
-    /// Who is blamed; the victim itself where it is its own doing.
+    /// Who is blamed; the service itself where it is its own doing.
     pub blamed: String,
     /// Together − alone, milliseconds per request, mean over the replicates.
     pub extra_ms: f64,
 }
 
-/// The check of one victim beside one other, or all.
+/// The check of one service while another one, or all, are under load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Closure {
     /// Whose answers.
-    pub victim: String,
-    /// Beside whom: a service, or `all`.
-    pub aggressor: String,
+    #[serde(alias = "victim")]
+    pub service: String,
+    /// What else was under load: a service, or `all`.
+    #[serde(alias = "aggressor")]
+    pub while_running: String,
     /// Extra mean latency of its good answers, milliseconds, with its 95 % interval; null below two replicates.
     pub extra_ms: Option<Difference>,
     /// What the ledger adds, largest first.
@@ -83,29 +85,29 @@ type Lines = BTreeMap<Key, f64>;
 /// (mean latency of good answers in ms, ledger in ms per request) by replicate.
 type Arm = BTreeMap<usize, (f64, Lines)>;
 
-/// Every victim in every company.
+/// Every service in every combination.
 pub fn closures(cells: &[CellResult]) -> Result<Vec<Closure>, MalformedHistogram> {
     let mut arms: BTreeMap<(String, String), Arm> = BTreeMap::new();
     // Where nobody watched there is no ledger to check.
     for cell in cells.iter().filter(|cell| cell.valid && cell.ledger.samples > 0) {
         for of in &cell.services {
             if let Some(mean_ms) = of.good_mean_ms()? {
-                let arm = (of.name.clone(), beside(&cell.cell, &of.name));
+                let arm = (of.name.clone(), while_running(&cell.cell, &of.name));
                 let one = (mean_ms, lines(cell, of));
                 arms.entry(arm).or_default().insert(cell.replicate, one);
             }
         }
     }
-    let company = arms.iter().filter(|((_, other), _)| is_company(other));
-    Ok(company
-        .filter_map(|((victim, other), together)| {
-            let alone = arms.get(&(victim.clone(), ALONE.to_owned()))?;
-            Some(closure(victim, other, alone, together))
+    let combinations = arms.iter().filter(|((_, other), _)| others_run(other));
+    Ok(combinations
+        .filter_map(|((service, other), together)| {
+            let alone = arms.get(&(service.clone(), ALONE.to_owned()))?;
+            Some(closure(service, other, alone, together))
         })
         .collect())
 }
 
-fn closure(victim: &str, aggressor: &str, alone: &Arm, together: &Arm) -> Closure {
+fn closure(service: &str, while_running: &str, alone: &Arm, together: &Arm) -> Closure {
     let pairs: Vec<_> =
         alone.iter().filter_map(|(replicate, before)| Some((before, together.get(replicate)?))).collect();
     let means: Vec<(f64, f64)> = pairs.iter().map(|(before, after)| (before.0, after.0)).collect();
@@ -127,8 +129,8 @@ fn closure(victim: &str, aggressor: &str, alone: &Arm, together: &Arm) -> Closur
     let sum: f64 = lines.iter().map(|line| line.extra_ms).sum();
     let explained = extra_ms.filter(|extra| extra.low > 0.0).map(|extra| sum / extra.mean);
     Closure {
-        victim: victim.to_owned(),
-        aggressor: aggressor.to_owned(),
+        service: service.to_owned(),
+        while_running: while_running.to_owned(),
         extra_ms,
         lines,
         explained,
@@ -136,37 +138,37 @@ fn closure(victim: &str, aggressor: &str, alone: &Arm, together: &Arm) -> Closur
     }
 }
 
-/// A victim's ledger in one cell, milliseconds per request of it.
+/// A service's ledger in one cell, milliseconds per request of it.
 fn lines(cell: &CellResult, of: &ServiceResult) -> Lines {
-    let victim = of.name.as_str();
+    let service = of.name.as_str();
     // What was driven before the measured part waited too; older files don't tell how much that was.
     let requests = of.driven.max(of.offered).max(1) as f64;
     let mut lines = Lines::new();
     let mut add = |method, what, blamed: &str, ms: f64| {
         *lines.entry((method, what, blamed.to_owned())).or_default() += ms;
     };
-    for entry in cell.ledger.entries.iter().filter(|entry| entry.waiting == victim) {
+    for entry in cell.ledger.entries.iter().filter(|entry| entry.waiting == service) {
         let ms = entry.seconds * 1000.0 / requests;
         add(Method::Direct, What::Lock(entry.cause), &entry.root, ms);
     }
-    let everybody: u64 = cell.services.iter().map(|of| of.driven.max(of.offered)).sum();
+    let requests_of_all: u64 = cell.services.iter().map(|of| of.driven.max(of.offered)).sum();
     for line in &cell.ledger.apportioned {
-        if line.waiting == victim {
+        if line.waiting == service {
             let ms = line.seconds * 1000.0 / requests;
             add(Method::Apportioned, What::Resource(line.resource), &line.blamed, ms);
-        } else if line.waiting == crate::observe::DRIVER {
-            // Everybody's requests wait alike for the driver.
-            let ms = line.seconds * 1000.0 / everybody.max(1) as f64;
+        } else if line.waiting == DRIVER {
+            // All requests wait alike for the driver.
+            let ms = line.seconds * 1000.0 / requests_of_all.max(1) as f64;
             add(Method::Apportioned, What::Driver, &line.blamed, ms);
         }
     }
-    if let Some(cost) = cell.roles.get(victim) {
+    if let Some(cost) = cell.roles.get(service) {
         let ms = (cost.cpu_s + cost.process_cpu_s) * 1000.0 / requests;
-        add(Method::Local, What::OnCpu, victim, ms);
+        add(Method::Local, What::OnCpu, service, ms);
     }
     if let Some([queue, pool, ..]) = of.server_timing_ms {
-        add(Method::Local, What::ThreadWait, victim, queue);
-        add(Method::Local, What::PoolWait, victim, pool);
+        add(Method::Local, What::ThreadWait, service, queue);
+        add(Method::Local, What::PoolWait, service, pool);
     }
     lines
 }

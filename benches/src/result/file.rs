@@ -1,4 +1,4 @@
-//! Shapes of `result.json`, schema version 1. `benches/result.schema.json` says the same as JSON Schema.
+//! Shapes of `result.json`, schema version 2; files of version 1, which had other names for a few fields, are read too. `benches/result.schema.json` says the same as JSON Schema.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::about::{Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo};
 use super::cell::CellResult;
 use super::matrix::{Matrix, analyse};
-use crate::design::Preset;
+use crate::design::{Cell, Preset};
 use crate::load::schedule::Workload;
 use crate::stats::MalformedHistogram;
 
 /// Version of the shapes in this file.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A whole result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,11 +38,11 @@ pub struct ResultFile {
     pub matrix: Option<Matrix>,
     /// Violations of what must always hold, by name, counted in the database after the run. All expected 0.
     pub correctness: BTreeMap<String, i64>,
-    /// What the lab's own tests said on this machine.
+    /// Outcome of the lab's own tests on this machine.
     pub selftest: Vec<SelfTest>,
-    /// When they said so, RFC 3339; null where they were never run here.
+    /// When they ran, RFC 3339; null where they were never run here.
     pub selftest_at: Option<String>,
-    /// How soon one service's change takes effect in another one, nobody else at work.
+    /// How soon one service's change takes effect in another one, with no other load.
     pub freshness: Option<Freshness>,
 }
 
@@ -64,7 +64,7 @@ pub struct Run {
     pub seed: u64,
     /// APIs in the data set.
     pub data_apis: u64,
-    /// Requests per statement at the most: 1 unless said.
+    /// Requests per statement at most; usually 1.
     pub batch_max: u32,
     /// SHA-256 over the schedules' ordinals.
     pub workload_hash: String,
@@ -74,7 +74,7 @@ pub struct Run {
     pub complete: bool,
     /// Whether the services were built for load.
     pub optimised: bool,
-    /// Doubted blocks that were run again.
+    /// Suspect cells that were run again.
     pub reruns: u64,
     /// How often the run was resumed after it had ended early.
     pub resumed: u64,
@@ -94,7 +94,7 @@ pub enum MalformedResult {
         source: std::io::Error,
     },
     /// Not of this shape.
-    #[error("{path} is no result of schema version {SCHEMA_VERSION}: {source}")]
+    #[error("{path} is no result of schema version 1 to {SCHEMA_VERSION}: {source}")]
     Shape {
         /// The file.
         path: String,
@@ -111,6 +111,14 @@ impl ResultFile {
     #[must_use]
     pub fn service_names(&self) -> Vec<String> {
         self.services.iter().map(|of| of.name.clone()).collect()
+    }
+
+    /// The services under load in a cell.
+    #[must_use]
+    pub fn members(&self, cell: &Cell) -> Vec<ServiceInfo> {
+        let names = self.service_names();
+        let wanted = cell.members(&names);
+        self.services.iter().filter(|of| wanted.contains(&of.name.as_str())).cloned().collect()
     }
 
     /// Whether the matrix in the file is this one to the digit. Both are compared as the file writes them, for reading a
@@ -130,14 +138,14 @@ impl ResultFile {
         let mut matrix = analyse(&self.cells)?;
         if !self.run.preset.claims_ratios() {
             for entry in &mut matrix.entries {
-                entry.resolved = false;
+                entry.enough_data = false;
                 entry.p_adjusted = None;
             }
         }
         Ok(matrix)
     }
 
-    /// The blocks that count.
+    /// The cells that count.
     pub fn counted(&self) -> impl Iterator<Item = &CellResult> {
         self.cells.iter().filter(|cell| cell.valid)
     }
@@ -160,5 +168,47 @@ impl ResultFile {
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string(self).map_err(std::io::Error::other)?;
         crate::result::attachments::replace(path, &text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::result::Warning;
+
+    fn rename(of: &mut Value, names: &[(&str, &str)]) {
+        let fields = of.as_object_mut().unwrap();
+        for (new, old) in names {
+            if let Some(value) = fields.remove(*new) {
+                fields.insert((*old).to_owned(), value);
+            }
+        }
+    }
+
+    #[test]
+    fn files_of_version_1_are_read() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json");
+        let mut new = ResultFile::read(&file).unwrap();
+        let mut old = json!(new);
+        for cell in old["cells"].as_array_mut().unwrap() {
+            let sentences: Vec<&str> = cell["warnings"].as_array().unwrap().iter().map(|_| "late").collect();
+            cell["warnings"] = json!(sentences);
+            rename(cell, &[("warnings", "doubts"), ("controlWorkload", "bystander")]);
+        }
+        for part in ["entries", "nulls", "unwatched", "closures"] {
+            let names = [("service", "victim"), ("whileRunning", "aggressor"), ("enoughData", "resolved")];
+            old["matrix"][part].as_array_mut().unwrap().iter_mut().for_each(|of| rename(of, &names));
+        }
+        let growth = old["matrix"]["growth"].as_array_mut().unwrap();
+        growth.iter_mut().for_each(|of| rename(of, &[("whileRunning", "beside")]));
+        for warning in new.cells.iter_mut().flat_map(|cell| &mut cell.warnings) {
+            *warning = Warning::Other { text: "late".into() };
+        }
+        assert!(new.cells.iter().any(|cell| !cell.warnings.is_empty()));
+        // Through text, as a file is.
+        let read: ResultFile = serde_json::from_str(&old.to_string()).unwrap();
+        assert_eq!(json!(read), json!(new));
     }
 }

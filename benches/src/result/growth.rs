@@ -1,20 +1,21 @@
-//! How fast unanswered requests pile up: what can be said above capacity, where no percentile means anything.
+//! How fast unanswered requests pile up: the only measure above capacity, where no percentile means anything.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::arms::beside;
 use super::cell::CellResult;
+use super::combination::while_running;
 
-/// One service in one arm.
+/// One service in one combination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Growth {
     /// Whose requests.
     pub service: String,
-    /// `alone`, beside whom, or `all`.
-    pub beside: String,
+    /// What else was under load: `alone`, a service, or `all`.
+    #[serde(alias = "beside")]
+    pub while_running: String,
     /// Unanswered requests that are added in a second, mean over the replicates. About 0 below capacity.
     pub per_s: f64,
     /// Least and most over the replicates.
@@ -29,16 +30,16 @@ pub fn growths(cells: &[CellResult]) -> Vec<Growth> {
     for cell in cells.iter().filter(|cell| cell.valid) {
         for of in &cell.services {
             if let Some(slope) = slope(&of.backlog) {
-                let arm = (of.name.clone(), beside(&cell.cell, &of.name));
+                let arm = (of.name.clone(), while_running(&cell.cell, &of.name));
                 slopes.entry(arm).or_default().push(slope);
             }
         }
     }
     slopes
         .into_iter()
-        .map(|((service, beside), slopes)| Growth {
+        .map(|((service, while_running), slopes)| Growth {
             service,
-            beside,
+            while_running,
             per_s: slopes.iter().sum::<f64>() / slopes.len() as f64,
             range_per_s: [
                 slopes.iter().copied().fold(f64::INFINITY, f64::min),

@@ -1,13 +1,14 @@
-//! The interference matrix: how much each service's answers worsen beside each other one.
+//! The interference matrix: how much slower each service gets while another one is under load.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::arms::{AGAIN, ALONE, UNWATCHED, beside, is_company};
 use super::cell::CellResult;
 use super::closure::{Closure, closures};
+use super::combination::{AGAIN, ALONE, UNWATCHED, others_run, while_running};
 use super::growth::{Growth, growths};
+use super::verdict::Verdict;
 use crate::stats::{Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio};
 
 /// What is compared. Each is a ratio together ÷ alone.
@@ -67,17 +68,20 @@ impl Metric {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Entry {
     /// Whose answers.
-    pub victim: String,
-    /// Beside whom: a service, or `all`.
-    pub aggressor: String,
+    #[serde(alias = "victim")]
+    pub service: String,
+    /// What else was under load: a service, or `all`.
+    #[serde(alias = "aggressor")]
+    pub while_running: String,
     /// What of them.
     pub metric: Metric,
     /// The ratio with its interval; null where there are fewer than two replicates of both arms.
     pub estimate: Option<Estimate>,
     /// Holm-adjusted over the ordered pairs of this metric.
     pub p_adjusted: Option<f64>,
-    /// Whether the data can carry the number at all.
-    pub resolved: bool,
+    /// Whether there is enough data to say anything of the ratio.
+    #[serde(alias = "resolved")]
+    pub enough_data: bool,
     /// Requests of the tail, pooled, in the smaller arm.
     pub tail_n: u64,
 }
@@ -90,11 +94,11 @@ pub struct Matrix {
     pub entries: Vec<Entry>,
     /// Identical systems compared: each service's null cell against its alone cell.
     pub nulls: Vec<Entry>,
-    /// The same service with nobody watching ÷ watched: below 1 is what watching costs. Long presets alone.
+    /// The same service unobserved ÷ observed: below 1 is what observing costs. Long presets alone.
     pub unwatched: Vec<Entry>,
     /// Minimum detectable effect of each metric, as a ratio, from `nulls`.
     pub detectable: BTreeMap<Metric, f64>,
-    /// Whether the ledger accounts for what was measured, of every victim in every company.
+    /// Whether the ledger accounts for what was measured, of every service in every combination.
     #[serde(default)]
     pub closures: Vec<Closure>,
     /// How fast unanswered requests pile up.
@@ -102,12 +106,41 @@ pub struct Matrix {
     pub growth: Vec<Growth>,
 }
 
+impl Matrix {
+    /// The entry of one combination and metric.
+    #[must_use]
+    pub fn entry(&self, service: &str, while_running: &str, metric: Metric) -> Option<&Entry> {
+        let is = |of: &&Entry| of.service == service && of.while_running == while_running && of.metric == metric;
+        self.entries.iter().find(is)
+    }
+
+    /// What can be said of an entry.
+    #[must_use]
+    pub fn verdict(&self, entry: &Entry) -> Verdict {
+        let p = entry.p_adjusted.or(entry.estimate.map(|of| of.p)).unwrap_or(1.0);
+        let detectable = self.detectable.get(&entry.metric).copied();
+        Verdict::of(entry.estimate.filter(|_| entry.enough_data), p, detectable)
+    }
+
+    /// Whether there is enough data for any entry of this metric.
+    #[must_use]
+    pub fn has(&self, metric: Metric) -> bool {
+        self.entries.iter().any(|entry| entry.metric == metric && entry.enough_data)
+    }
+
+    /// What the ledger says of one combination.
+    #[must_use]
+    pub fn closure(&self, service: &str, while_running: &str) -> Option<&Closure> {
+        self.closures.iter().find(|of| of.service == service && of.while_running == while_running)
+    }
+}
+
 /// Failures count as this slow, microseconds.
 pub const CENSORED_US: u64 = 10_000_000;
 
 /// Response times of one service in one arm, by replicate.
 pub(crate) type Arm = BTreeMap<usize, Histogram>;
-/// All of them, by service and company.
+/// All of them, by service and by what ran meanwhile.
 pub(crate) type Arms = BTreeMap<(String, String), Arm>;
 
 /// Computes the matrix from the cells alone, so that an old file gives the same numbers again. Cells marked invalid are
@@ -119,7 +152,7 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
     let arms = arms(cells)?;
     let mut matrix = Matrix { closures: closures(cells)?, growth: growths(cells), ..Matrix::default() };
     for metric in Metric::ALL {
-        let mut entries = compare(&arms, metric, is_company);
+        let mut entries = compare(&arms, metric, others_run);
         adjust(&mut entries);
         let nulls = compare(&arms, metric, |arm| arm == AGAIN);
         let estimates: Vec<Estimate> = nulls.iter().filter_map(|null| null.estimate).collect();
@@ -134,13 +167,13 @@ pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
     Ok(matrix)
 }
 
-/// Response times by service and by whom it stood beside; cells marked invalid are left out.
+/// Response times by service and by what ran meanwhile; cells marked invalid are left out.
 pub(crate) fn arms(cells: &[CellResult]) -> Result<Arms, MalformedHistogram> {
     let mut arms = Arms::new();
     for cell in cells.iter().filter(|cell| cell.valid) {
         for service in &cell.services {
             let histogram = service.responses(CENSORED_US)?;
-            arms.entry((service.name.clone(), beside(&cell.cell, &service.name)))
+            arms.entry((service.name.clone(), while_running(&cell.cell, &service.name)))
                 .or_default()
                 .insert(cell.replicate, histogram);
         }
@@ -150,21 +183,21 @@ pub(crate) fn arms(cells: &[CellResult]) -> Result<Arms, MalformedHistogram> {
 
 fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
     arms.iter()
-        .filter(|((_, aggressor), _)| wanted(aggressor))
-        .filter_map(|((victim, aggressor), together)| {
-            let alone = arms.get(&(victim.clone(), ALONE.to_owned()))?;
+        .filter(|((_, others), _)| wanted(others))
+        .filter_map(|((service, others), together)| {
+            let alone = arms.get(&(service.clone(), ALONE.to_owned()))?;
             let (alone, together) = in_pairs(alone, together);
             let estimate = estimate(&alone, &together, metric);
             let tail_n = tail_count(&alone, metric).min(tail_count(&together, metric));
             let (replicates, tail) = metric.needs();
-            let resolved = tail_n >= tail && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
+            let enough_data = tail_n >= tail && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
             Some(Entry {
-                victim: victim.clone(),
-                aggressor: aggressor.clone(),
+                service: service.clone(),
+                while_running: others.clone(),
                 metric,
                 estimate,
                 p_adjusted: None,
-                resolved,
+                enough_data,
                 tail_n,
             })
         })
@@ -208,7 +241,7 @@ pub(crate) fn tail_count(arm: &Arm, metric: Metric) -> u64 {
 /// Holm over the ordered pairs; `all` is not one of them and keeps its own p-value.
 fn adjust(entries: &mut [Entry]) {
     let mut family: Vec<&mut Entry> =
-        entries.iter_mut().filter(|entry| entry.resolved && entry.aggressor != "all").collect();
+        entries.iter_mut().filter(|entry| entry.enough_data && entry.while_running != "all").collect();
     let p_values: Vec<f64> = family.iter().filter_map(|entry| entry.estimate.map(|estimate| estimate.p)).collect();
     for (entry, p) in family.iter_mut().zip(holm(&p_values)) {
         entry.p_adjusted = Some(p);

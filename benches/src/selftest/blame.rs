@@ -5,9 +5,9 @@ use std::time::Duration;
 use schema::blame::{Cause, Entry};
 
 use super::injected::{
-    AGGRESSOR, MIGRATION, VICTIM, Watch, as_role, in_background, inject, overlap, set_up, wait_for_waiters,
+    HOLDER, MIGRATION, WAITER, Watch, as_role, in_background, inject, overlap, set_up, wait_for_waiters,
 };
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::failed;
 use crate::result::SelfTest;
@@ -17,7 +17,7 @@ const WAITS_MIN: usize = 90;
 /// Half width of the truth's own bounds above which this machine can't resolve the test.
 const BOUNDS_MAX: f64 = 0.15;
 
-/// V1: one role holds a row for 40 ms again and again, another one updates it. Truth is the overlap of [victim sent,
+/// V1: one role holds a row for 40 ms again and again, another one updates it. Truth is the overlap of [waiter sent,
 /// done] with [lock surely held] (lower bound) and with [lock possibly held] (upper bound).
 pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
     set_up(url)?;
@@ -28,9 +28,8 @@ pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
         let (lower, upper) = overlap(&held, &waited);
         let middle = f64::midpoint(lower, upper);
         let on = |pair: bool| -> f64 {
-            let matching = |entry: &&Entry| {
-                (entry.waiting == VICTIM && entry.root == AGGRESSOR && entry.cause == Cause::Row) == pair
-            };
+            let matching =
+                |entry: &&Entry| (entry.waiting == WAITER && entry.root == HOLDER && entry.cause == Cause::Row) == pair;
             entries.iter().filter(matching).map(|entry| entry.seconds).sum()
         };
         let (right, elsewhere) = (on(true), on(false));
@@ -49,20 +48,19 @@ pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
     Ok(outcome("V1", None, format!("{found}; the truth's bounds are too wide on this machine now")))
 }
 
-/// V2: three victims queue for one row. The root must be the holder for at least 95 % of the time; the direct blocker is
-/// often a fellow victim.
+/// V2: three waiters queue for one row. The root must be the holder for at least 95 % of the time; the direct blocker is
+/// often a fellow waiter.
 pub fn hot_row(url: &str) -> Result<SelfTest, Failure> {
     set_up(url)?;
     let (_, _, entries) = inject(url, 3, Duration::from_millis(60))?;
     let of = |wanted: &dyn Fn(&Entry) -> bool| -> f64 {
-        entries.iter().filter(|entry| entry.waiting == VICTIM && wanted(entry)).map(|entry| entry.seconds).sum()
+        entries.iter().filter(|entry| entry.waiting == WAITER && wanted(entry)).map(|entry| entry.seconds).sum()
     };
     // Victims hold the row for an instant after one another; that is theirs, and small.
-    let (total, root, direct) =
-        (of(&|_| true), of(&|entry| entry.root == AGGRESSOR), of(&|entry| entry.direct == AGGRESSOR));
+    let (total, root, direct) = (of(&|_| true), of(&|entry| entry.root == HOLDER), of(&|entry| entry.direct == HOLDER));
     let pass = total > 0.0 && root >= 0.95 * total && direct < root;
     let found = format!(
-        "hot row with three victims: the holder is root of {:.0} % and direct blocker of {:.0} % of {total:.1} s",
+        "hot row with three waiters: the holder is root of {:.0} % and direct blocker of {:.0} % of {total:.1} s",
         root / total * 100.0,
         direct / total * 100.0
     );
@@ -73,10 +71,10 @@ pub fn hot_row(url: &str) -> Result<SelfTest, Failure> {
 pub fn ddl_queue(url: &str) -> Result<SelfTest, Failure> {
     set_up(url)?;
     let watching = Watch::start(url)?;
-    let mut reader = as_role(url, AGGRESSOR)?;
+    let mut reader = as_role(url, HOLDER)?;
     let failed = |error| failed("queueing behind a DDL statement", &error);
     reader.batch_execute("begin; select from lab_rows").map_err(failed)?;
-    let (migration, queued) = (as_role(url, MIGRATION)?, as_role(url, VICTIM)?);
+    let (migration, queued) = (as_role(url, MIGRATION)?, as_role(url, WAITER)?);
     let altering = in_background(migration, "alter table lab_rows add column x int");
     wait_for_waiters(url, 1)?;
     let reading = in_background(queued, "select from lab_rows");
@@ -86,12 +84,12 @@ pub fn ddl_queue(url: &str) -> Result<SelfTest, Failure> {
     reader.batch_execute("commit").map_err(failed)?;
     let _ = (altering.join(), reading.join());
     let entries = watching.finish()?;
-    let victim: Vec<&Entry> = entries.iter().filter(|entry| entry.waiting == VICTIM).collect();
-    let pass = !victim.is_empty()
-        && victim
+    let waiter: Vec<&Entry> = entries.iter().filter(|entry| entry.waiting == WAITER).collect();
+    let pass = !waiter.is_empty()
+        && waiter
             .iter()
-            .all(|entry| entry.root == AGGRESSOR && entry.direct == MIGRATION && entry.cause == Cause::BehindDdl);
-    let words: Vec<String> = victim
+            .all(|entry| entry.root == HOLDER && entry.direct == MIGRATION && entry.cause == Cause::BehindDdl);
+    let words: Vec<String> = waiter
         .iter()
         .map(|entry| format!("root {}, direct {}, {:?}, {:.2} s", entry.root, entry.direct, entry.cause, entry.seconds))
         .collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::outcome::outcome;
+use super::shared::outcome;
 use super::stub::{Law, Stub};
 use crate::Failure;
 use crate::load::driver::{self, Call, Load, Method, ServiceRecord, Settings};
@@ -101,8 +101,10 @@ fn drive(law: Law, rate_per_s: f64, duration: Duration, settings: Settings) -> R
         endpoints: vec![Endpoint { name: "stub".into(), share: 1.0 }],
     };
     let arrivals = poisson(&workload, "stub", rate_per_s, duration.as_nanos() as u64, &Zipf::new(1, 1.0), 11);
-    let url: hyper::Uri =
-        stub.url().parse().map_err(|error| Failure::could_not_run(format!("The stub's URL is none: {error}.")))?;
+    let url: hyper::Uri = stub
+        .url()
+        .parse()
+        .map_err(|error| Failure::could_not_run(format!("The stub's URL can't be read: {error}.")))?;
     let call = move |_: &Arrival| Call {
         method: Method::GET,
         url: url.clone(),
@@ -131,6 +133,6 @@ fn compare(law: Law, measured: &Histogram) -> (bool, String) {
         .collect();
     let pass = ratios.values().all(|ratio| (ratio - 1.0).abs() <= TOLERANCE);
     let words: Vec<String> =
-        QUANTILES.iter().map(|(_, name)| format!("{name} {:.3} of the truth", ratios[name])).collect();
+        QUANTILES.iter().map(|(_, name)| format!("{name} {:.3} of the expected value", ratios[name])).collect();
     (pass, words.join(", "))
 }

@@ -13,16 +13,16 @@ use crate::data::{connect, failed};
 
 const SET_UP: &str = "
     drop table if exists lab_rows;
-    do $$ begin create role lab_aggressor; exception when duplicate_object then null; end $$;
-    do $$ begin create role lab_victim; exception when duplicate_object then null; end $$;
+    do $$ begin create role lab_holder; exception when duplicate_object then null; end $$;
+    do $$ begin create role lab_waiter; exception when duplicate_object then null; end $$;
     do $$ begin create role lab_migration; exception when duplicate_object then null; end $$;
     create table lab_rows (id int primary key, n int);
     insert into lab_rows values (1, 0);
     alter table lab_rows owner to lab_migration;
-    grant select, update on lab_rows to lab_aggressor, lab_victim";
+    grant select, update on lab_rows to lab_holder, lab_waiter";
 
-pub(super) const AGGRESSOR: &str = "lab_aggressor";
-pub(super) const VICTIM: &str = "lab_victim";
+pub(super) const HOLDER: &str = "lab_holder";
+pub(super) const WAITER: &str = "lab_waiter";
 pub(super) const MIGRATION: &str = "lab_migration";
 
 /// An interval on this process's clock with its uncertain ends: begun between the first two, ended between the others.
@@ -35,22 +35,22 @@ pub(super) struct Held {
 
 pub(super) type Injected = (Vec<Held>, Vec<(Instant, Instant)>, Vec<Entry>);
 
-/// Holds the row `hold` long, some 120 times, while `victims` update it; what was held, what the victims' updates took,
+/// Holds the row `hold` long, some 120 times, while `waiters` update it; what was held, what the waiters' updates took,
 /// and what the ledger says.
-pub(super) fn inject(url: &str, victims: usize, hold: Duration) -> Result<Injected, Failure> {
+pub(super) fn inject(url: &str, waiters: usize, hold: Duration) -> Result<Injected, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let watching = Watch::start(url)?;
-    let updating: Vec<_> = (0..victims)
+    let updating: Vec<_> = (0..waiters)
         .map(|_| {
-            let (client, stop) = (as_role(url, VICTIM)?, Arc::clone(&stop));
+            let (client, stop) = (as_role(url, WAITER)?, Arc::clone(&stop));
             Ok(std::thread::spawn(move || update_until(client, &stop)))
         })
         .collect::<Result<_, Failure>>()?;
-    let mut holder = as_role(url, AGGRESSOR)?;
+    let mut holder = as_role(url, HOLDER)?;
     let mut held = Vec::new();
     for round in 0..120_u64 {
         held.push(hold_once(&mut holder, hold)?);
-        // Gaps of changing length, so that neither sampling nor victims fall into step.
+        // Gaps of changing length, so that neither sampling nor waiters fall into step.
         std::thread::sleep(Duration::from_millis(60 + round * 37 % 80));
     }
     stop.store(true, Ordering::Relaxed);
@@ -142,7 +142,7 @@ pub(super) fn as_role(url: &str, role: &str) -> Result<Client, Failure> {
         .batch_execute(&format!("alter role {role} login password '{password}'"))
         .map_err(|error| failed("making a login", &error))?;
     let mut as_role = url::Url::parse(url)
-        .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))?;
+        .map_err(|error| Failure::could_not_run(format!("The database's URL can't be read: {error}.")))?;
     let _ = as_role.set_username(role);
     let _ = as_role.set_password(Some(password));
     connect(as_role.as_str())

@@ -1,11 +1,11 @@
 //! V9 and V11: the right cause comes first in the ledger, and the isolation ladder rises.
 
-use schema::{DATABASE, Passwords};
+use schema::DATABASE;
 
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::Size;
-use crate::experiments::ladder::{Effort, Grounds, replicate, result};
+use crate::experiments::ladder::{Effort, Systems, replicate, result};
 use crate::experiments::scenario::{Played, Scenario, Stage, choose, drop_schemas, play, sql};
 use crate::result::{Resource, SelfTest};
 use crate::system::copies::{FilledCluster, copy};
@@ -23,8 +23,6 @@ const CONTROL_MAX: f64 = 0.1;
 
 /// Two clusters with the product's database; the first has few buffers and connections, so that they are soon used up.
 pub struct Clusters {
-    passwords: Passwords,
-    _folder: tempfile::TempDir,
     first: FilledCluster,
     second: FilledCluster,
 }
@@ -32,16 +30,10 @@ pub struct Clusters {
 impl Clusters {
     /// Starts both.
     pub fn start() -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()
-            .map_err(|error| Failure::could_not_run(format!("No temporary folder can be made: {error}.")))?;
-        let passwords = Passwords::load(&folder.path().join("passwords"))
-            .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
         let few = ["shared_buffers = '16MB'", "max_connections = 40"].map(str::to_owned);
         Ok(Self {
-            first: FilledCluster::start(&passwords, SIZE, SEED, few.to_vec())?,
-            second: FilledCluster::start(&passwords, SIZE, SEED, vec![])?,
-            passwords,
-            _folder: folder,
+            first: FilledCluster::start(None, SIZE, SEED, few.to_vec())?,
+            second: FilledCluster::start(None, SIZE, SEED, vec![])?,
         })
     }
 
@@ -74,26 +66,26 @@ impl Clusters {
     /// V11: S2's shared row, from nothing shared to everything.
     pub fn ladder(&self) -> Result<SelfTest, Failure> {
         let scenario = choose(&["S2".to_owned()])?.remove(0);
-        let rungs = scenario
+        let plan = scenario
             .ladders
             .iter()
-            .find(|rungs| rungs.arm == "one shared row")
+            .find(|plan| plan.arm == "one shared row")
             .ok_or_else(|| Failure::could_not_run("S2 has no such ladder."))?;
-        let grounds = Grounds {
+        let systems = Systems {
             stage: Stage::new(self.first.url(), None, vec![])?,
-            other_database: copy(self.first.url(), &self.passwords, DATABASE, "govrnanza_copy")?,
+            other_database: copy(self.first.url(), DATABASE, "govrnanza_copy")?,
             other_cluster: self.second.url().to_owned(),
             redirect: &|_, _| Ok(()),
         };
         let effort = Effort { replicates: 4, settle_s: 0.3, seconds: 1.5, seed: SEED };
         let replicates = (0..effort.replicates)
-            .map(|number| replicate(&grounds, &scenario, rungs, effort, number))
+            .map(|number| replicate(&systems, &scenario, plan, effort, number))
             .collect::<Result<Vec<_>, Failure>>()?;
-        let ladder = result(&scenario, rungs, &replicates);
+        let ladder = result(&scenario, plan, &replicates);
         let medians: Vec<String> =
-            ladder.rungs.iter().map(|of| format!("{} {:.1}", of.rung.short(), of.p50_ms)).collect();
+            ladder.levels.iter().map(|of| format!("{} {:.1}", of.level.short(), of.p50_ms)).collect();
         let found = format!(
-            "isolation ladder of S2, the victim's median in ms: {}; waits for rows on L2: {}",
+            "isolation ladder of S2, the slowed service's median in ms: {}; waits for rows on L2: {}",
             medians.join(", "),
             if ladder.no_row_waits_across { "none" } else { "SOME" }
         );

@@ -2,7 +2,7 @@
 
 use postgres::Client;
 
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::result::SelfTest;

@@ -9,13 +9,11 @@ mod injected;
 mod isolation;
 mod keys;
 mod nulls;
-
 mod others;
-mod outcome;
 mod processors;
 mod repeats;
+mod shared;
 mod stub;
-mod system;
 mod twin;
 mod watching;
 
@@ -27,7 +25,9 @@ use std::sync::atomic::AtomicBool;
 use schema::cluster::{Cluster, ClusterOptions};
 
 use crate::Failure;
+use crate::data::Size;
 use crate::result::SelfTest;
+use crate::system::Deployment;
 
 /// What can be tested, in the order it is: the short ones, and those that need the whole system and minutes.
 pub const SHORT: [&str; 10] = ["V1", "V2", "V3", "V4", "V8", "V6", "V7", "V9", "V11", "ceiling"];
@@ -56,7 +56,7 @@ impl Options {
     }
 }
 
-/// Runs what is wanted; each outcome is told to `say` as soon as it is there.
+/// Runs what is wanted; each outcome goes to `say` as soon as it is known.
 ///
 /// # Errors
 /// When Postgres or the services can't be started; a test that fails is a result.
@@ -88,10 +88,10 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&SelfTest)) -
         note(driver::ceiling()?);
     }
     if wants("V5") {
-        let system = system::System::start(options.optimised, stop)?;
-        note(nulls::false_alarms(&system, options.nulls, stop)?);
-        note(twin::idle(&system, stop)?);
-        note(watching::on_and_off(&system, stop)?);
+        let deployment = Deployment::filled(Size::SMALL, 1, options.optimised, stop)?;
+        note(nulls::false_alarms(&deployment, options.nulls, stop)?);
+        note(twin::idle(&deployment, stop)?);
+        note(watching::on_and_off(&deployment, stop)?);
     }
     if wants("V10") || wants("V12") {
         repeats::run(options.optimised, &wants, stop)?.into_iter().for_each(note);
@@ -101,8 +101,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&SelfTest)) -
 
 /// The ledger's tests, on a throw-away Postgres.
 fn on_a_cluster(wants: &dyn Fn(&'static str) -> bool, note: &mut dyn FnMut(SelfTest)) -> Result<(), Failure> {
-    let cluster = Cluster::find_or_start(&ClusterOptions { careless: false, ..ClusterOptions::ephemeral() })
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let cluster = Cluster::find_or_start(&ClusterOptions { careless: false, ..ClusterOptions::ephemeral() })?;
     let url = cluster.url();
     type Test = fn(&str) -> Result<SelfTest, Failure>;
     let tests: [(&str, Test); 5] = [
@@ -110,7 +109,7 @@ fn on_a_cluster(wants: &dyn Fn(&'static str) -> bool, note: &mut dyn FnMut(SelfT
         ("V2", blame::hot_row),
         ("V3", blame::ddl_queue),
         ("V4", keys::truth_table),
-        ("V8", processors::bubble),
+        ("V8", processors::heavy_and_light),
     ];
     for (_, test) in tests.into_iter().filter(|(id, _)| wants(id)) {
         note(test(url)?);

@@ -6,12 +6,12 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::Rng as _;
 
-use super::outcome::outcome;
-use super::system::{System, stopped};
+use super::shared::{median_us, outcome, stopped};
 use crate::Failure;
 use crate::load::schedule::stream;
 use crate::result::SelfTest;
 use crate::stats::{Estimate, holm, paired_ratio, share_at_most};
+use crate::system::Deployment;
 
 /// As many as the lab's smallest claim needs.
 const REPLICATES: usize = 4;
@@ -29,8 +29,8 @@ const FAMILY: usize = 20;
 
 /// `nulls` comparisons of a service with itself, each of fresh cells: same requests, random order, nothing changed. A false
 /// alarm is an interval of the ratio of medians that excludes 1.
-pub fn false_alarms(system: &System, nulls: u32, stop: &AtomicBool) -> Result<SelfTest, Failure> {
-    let services = system.services();
+pub fn false_alarms(deployment: &Deployment, nulls: u32, stop: &AtomicBool) -> Result<SelfTest, Failure> {
+    let services = deployment.services();
     let bar = ProgressBar::new(u64::from(nulls));
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} comparisons · {eta} left") {
         bar.set_style(style);
@@ -42,7 +42,7 @@ pub fn false_alarms(system: &System, nulls: u32, stop: &AtomicBool) -> Result<Se
         let mut pairs = Vec::new();
         for replicate in 0..REPLICATES {
             let seed = number * REPLICATES + replicate;
-            let one = || system.median_us(service, RATE_PER_S, MEASURE, seed);
+            let one = || median_us(deployment, service, RATE_PER_S, MEASURE, seed);
             let (first, second) = (one()?, one()?);
             // Which of the two is called "alone" is chance, so that neither drift nor what the first one left behind
             // leans to a side.

@@ -5,36 +5,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::injected::as_role;
-use super::outcome::outcome;
+use super::shared::outcome;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::observe::StateLoop;
 use crate::result::{Resource, SelfTest};
 
-const BUBBLE: &str = "lab_aggressor";
-const VICTIM: &str = "lab_victim";
+const HEAVY: &str = "lab_heavy";
+const LIGHT: &str = "lab_light";
 /// How long both compute.
 const DURATION: Duration = Duration::from_secs(6);
-/// Part of what is blamed on others that must be on the bubble.
+/// Part of what is blamed on others that must be on the heavy role.
 const RIGHT_MIN: f64 = 0.9;
 /// Part of it on others than us above which this machine can't resolve the test now.
 const FOREIGN_MAX: f64 = 0.05;
 
 /// One role burns every processor, another one computes a little now and then: its waiting must be blamed on the first.
-pub fn bubble(url: &str) -> Result<SelfTest, Failure> {
+pub fn heavy_and_light(url: &str) -> Result<SelfTest, Failure> {
     connect(url)?
         .batch_execute(
-            "do $$ begin create role lab_aggressor; exception when duplicate_object then null; end $$;
-             do $$ begin create role lab_victim; exception when duplicate_object then null; end $$",
+            "do $$ begin create role lab_heavy; exception when duplicate_object then null; end $$;
+             do $$ begin create role lab_light; exception when duplicate_object then null; end $$",
         )
         .map_err(|error| failed("setting up the processors' test", &error))?;
     let stop = Arc::new(AtomicBool::new(false));
     let burning = std::thread::available_parallelism().map_or(1, std::num::NonZero::get) + 1;
     let mut threads = Vec::new();
     for _ in 0..burning {
-        threads.push(compute(url, BUBBLE, 200_000, Duration::ZERO, &stop)?);
+        threads.push(compute(url, HEAVY, 200_000, Duration::ZERO, &stop)?);
     }
-    threads.push(compute(url, VICTIM, 5_000, Duration::from_millis(5), &stop)?);
+    threads.push(compute(url, LIGHT, 5_000, Duration::from_millis(5), &stop)?);
     let watching = StateLoop::start(url, &[])?;
     std::thread::sleep(DURATION);
     let states = watching.finish()?;
@@ -47,14 +47,14 @@ pub fn bubble(url: &str) -> Result<SelfTest, Failure> {
         lines
             .iter()
             .filter(|line| line.resource == Resource::RunQueue)
-            .filter(|line| line.waiting == VICTIM && line.blamed != VICTIM && on(&line.blamed))
+            .filter(|line| line.waiting == LIGHT && line.blamed != LIGHT && on(&line.blamed))
             .map(|line| line.seconds)
             .sum()
     };
-    let (total, right, foreign) = (sum(&|_| true), sum(&|blamed| blamed == BUBBLE), sum(&|blamed| blamed == "others"));
+    let (total, right, foreign) = (sum(&|_| true), sum(&|blamed| blamed == HEAVY), sum(&|blamed| blamed == "others"));
     let share = |part: f64| part / total.max(1e-9);
     let found = format!(
-        "processor bubble: {:.2} s in the run queue, {:.0} % of it blamed on the bubble, {:.0} % on what isn't ours",
+        "processor load: {:.2} s in the run queue, {:.0} % of it blamed on the heavy role, {:.0} % on what isn't ours",
         total,
         share(right) * 100.0,
         share(foreign) * 100.0

@@ -1,13 +1,18 @@
-//! V10: the same experiment twice says the same. V12: so it does in reversed order.
+//! V10: the same experiment twice gives the same result. V12: so it does in reversed order.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::outcome::outcome;
+use super::shared::{outcome, stopped};
 use crate::Failure;
-use crate::experiments::matrix::Rig;
-use crate::result::{Entry, Matrix, Metric, SelfTest};
+use crate::data::Size;
+use crate::design::{Cell, Preset, cells, order};
+use crate::measure::plan::{Options, blank, read_workload};
+use crate::measure::{calibrate, cell};
+use crate::result::{Entry, Matrix, Metric, ResultFile, SelfTest, analyse};
 use crate::stats::{Estimate, holm, spearman};
+use crate::system::Deployment;
 
 /// As many as the lab's smallest claim needs.
 const REPLICATES: usize = 4;
@@ -22,15 +27,15 @@ pub fn run(
     wants: &dyn Fn(&'static str) -> bool,
     stop: &Arc<AtomicBool>,
 ) -> Result<Vec<SelfTest>, Failure> {
-    let mut rig = Rig::start(optimised, stop)?;
-    let first = rig.matrix(REPLICATES, false, stop)?;
+    let mut repeatable = Repeatable::start(optimised, stop)?;
+    let first = repeatable.matrix(REPLICATES, false, stop)?;
     let mut tests = Vec::new();
     if wants("V10") {
-        let again = rig.matrix(REPLICATES, false, stop)?;
+        let again = repeatable.matrix(REPLICATES, false, stop)?;
         tests.push(repeated(&pairs(&first, &again)));
     }
     if wants("V12") {
-        let reversed = rig.matrix(REPLICATES, true, stop)?;
+        let reversed = repeatable.matrix(REPLICATES, true, stop)?;
         let detectable = |matrix: &Matrix| matrix.detectable.get(&Metric::P50).copied();
         let mde = detectable(&first).into_iter().chain(detectable(&reversed));
         tests.push(turned_round(&pairs(&first, &reversed), mde.fold(1.0, f64::max)));
@@ -38,10 +43,72 @@ pub fn run(
     Ok(tests)
 }
 
+/// The system, and the rates it is driven at.
+struct Repeatable {
+    deployment: Deployment,
+    /// Its `cells` are those of the experiment under way.
+    result: ResultFile,
+    options: Options,
+}
+
+impl Repeatable {
+    /// Starts the system and finds the rates.
+    fn start(optimised: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
+        // Smoke's cells are the shortest; its services are two, so those are chosen here.
+        let options = Options {
+            preset: Preset::Smoke,
+            seed: 1,
+            results: PathBuf::new(),
+            workload: None,
+            utilisation: Preset::Smoke.utilisation(),
+            size: Size::SMALL,
+            optimised,
+            rates_from: None,
+        };
+        let workload = read_workload(&options)?;
+        let mut deployment = Deployment::filled(options.size, options.seed, optimised, stop)?;
+        let mut services = deployment.services();
+        services.retain(|name| workload.services.contains_key(name));
+        let long = Options { preset: Preset::Quick, ..options.clone() };
+        let infos = calibrate::rates(&mut deployment, &workload, &services, &long)?;
+        let result = blank(&options, &mut deployment, infos, workload, Path::new(""))?;
+        Ok(Self { deployment, result, options })
+    }
+
+    /// The matrix of all pairs with a null cell of Registry, `replicates` times, in the order of the seed or the reverse of it.
+    fn matrix(&mut self, replicates: usize, reversed: bool, stop: &AtomicBool) -> Result<Matrix, Failure> {
+        let names = self.result.service_names();
+        let mut all = cells(&names, &["registry".to_owned()], &[]);
+        all.retain(|cell| *cell != Cell::All);
+        let mut done = Vec::new();
+        for replicate in 0..replicates {
+            self.deployment.reset()?;
+            let mut ordered = order(&all, self.options.seed, replicate);
+            if reversed {
+                ordered.reverse();
+            }
+            for (place, one) in ordered.iter().enumerate() {
+                stopped(stop)?;
+                let workload = self.result.run.workload.clone();
+                let (measured, _) = cell::run(
+                    &mut self.deployment,
+                    &mut self.result,
+                    &workload,
+                    one,
+                    (replicate, place),
+                    &self.options,
+                )?;
+                done.push(measured);
+            }
+        }
+        analyse(&done).map_err(|error| Failure::could_not_run(format!("{error}.")))
+    }
+}
+
 /// Both estimates of every ordered pair's median.
 fn pairs(first: &Matrix, second: &Matrix) -> Vec<(Estimate, Estimate)> {
     let same = |one: &Entry, other: &Entry| {
-        one.victim == other.victim && one.aggressor == other.aggressor && one.metric == other.metric
+        one.service == other.service && one.while_running == other.while_running && one.metric == other.metric
     };
     let of = first.entries.iter().filter(|entry| entry.metric == Metric::P50);
     of.filter_map(|entry| {
@@ -104,7 +171,7 @@ fn turned_round(pairs: &[(Estimate, Estimate)], mde: f64) -> SelfTest {
     let changed = holm(&p).into_iter().filter(|p| *p < 0.05).count();
     let most = pairs.iter().map(|(a, b)| (a.ratio / b.ratio).ln().abs().exp()).fold(1.0, f64::max);
     let found = format!(
-        "the same cells in reversed order: {changed} of {} medians changed beyond chance; the largest change ×{most:.2}, identical systems differ by up to ×{mde:.2}",
+        "the same cells in reversed order: {changed} of {} medians changed significantly (p < 0.05, Holm); the largest change ×{most:.2}, identical systems differ by up to ×{mde:.2}",
         pairs.len()
     );
     outcome("V12", Some(changed == 0), found)

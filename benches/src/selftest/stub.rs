@@ -1,4 +1,4 @@
-//! A server whose delays follow a known law, exactly: the driver's truth.
+//! A server whose delays follow a known law, exactly, which the driver's figures are compared with.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

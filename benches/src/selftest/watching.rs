@@ -3,12 +3,12 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use super::outcome::outcome;
-use super::system::{System, stopped};
+use super::shared::{median_us, outcome, stopped};
 use crate::Failure;
 use crate::observe::Observer;
 use crate::result::SelfTest;
 use crate::stats::paired_ratio;
+use crate::system::Deployment;
 
 const SERVICE: &str = "registry";
 const REPLICATES: usize = 12;
@@ -18,15 +18,15 @@ const RATE_PER_S: f64 = 200.0;
 const COST_MAX: f64 = 0.03;
 
 /// Registry watched ÷ not watched, in turns.
-pub fn on_and_off(system: &System, stop: &AtomicBool) -> Result<SelfTest, Failure> {
-    let median = |number| system.median_us(SERVICE, RATE_PER_S, MEASURE, number);
+pub fn on_and_off(deployment: &Deployment, stop: &AtomicBool) -> Result<SelfTest, Failure> {
+    let median = |number| median_us(deployment, SERVICE, RATE_PER_S, MEASURE, number);
     let (mut pairs, mut cost_s, mut watched_s) = (Vec::new(), 0.0, 0.0);
     for replicate in 0..REPLICATES {
         stopped(stop)?;
         let number = 200_000 + replicate;
         let before = (replicate % 2 == 0).then(|| median(number)).transpose()?;
-        let processes = system.environment.processes();
-        let observer = Observer::start(system.environment.database_url()?, &processes)?;
+        let processes = deployment.processes();
+        let observer = Observer::start(deployment.database_url()?, &processes)?;
         let began = Instant::now();
         let watched = median(number)?;
         watched_s += began.elapsed().as_secs_f64();

@@ -6,6 +6,7 @@
 mod binomial;
 mod histogram;
 mod holm;
+mod median;
 mod paired;
 mod rank;
 mod welch;
@@ -13,6 +14,7 @@ mod welch;
 pub use binomial::share_at_most;
 pub use histogram::{Histogram, MalformedHistogram};
 pub use holm::holm;
+pub use median::Median;
 pub use paired::{Difference, Estimate, minimum_detectable_effect, paired_difference, paired_ratio};
 pub use rank::spearman;
 pub use welch::welch_ratio;

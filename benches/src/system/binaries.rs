@@ -1,33 +1,44 @@
-//! Where the services' binaries are: beside our own, or built now.
+//! Where the services' binaries are: in the folder of this program, or built now.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime};
 
+use super::patience::Patience;
 use super::services::Service;
 use crate::Failure;
 
+/// A cold build on a slow machine takes many minutes.
+const BUILD_WITHIN: Duration = Duration::from_secs(3600);
+
 /// The folder that holds all of these services' binaries, up to date. In a source tree, what is missing or older than its
-/// sources is built first, so that one never looks at yesterday's program; elsewhere they stand beside `lab`.
-pub fn folder(services: &[Service], release: bool, say: &dyn Fn(&str)) -> Result<PathBuf, Failure> {
+/// sources is built first, so that nobody runs an outdated program; elsewhere they stand in the folder of `lab`.
+pub fn folder(
+    services: &[Service],
+    release: bool,
+    stop: &Arc<AtomicBool>,
+    say: &dyn Fn(&str),
+) -> Result<PathBuf, Failure> {
     let exe = std::env::current_exe()
         .map_err(|error| Failure::could_not_run(format!("The folder of this program is unknown: {error}.")))?;
-    let beside = own_folder(&exe);
-    let Some(tree) = source_tree(&beside).or_else(|| source_tree(&std::env::current_dir().ok()?)) else {
+    let own = own_folder(&exe);
+    let Some(tree) = source_tree(&own).or_else(|| source_tree(&std::env::current_dir().ok()?)) else {
         let missing: Vec<&str> =
-            services.iter().filter(|one| !beside.join(one.package).is_file()).map(|one| one.name).collect();
+            services.iter().filter(|one| !own.join(one.package).is_file()).map(|one| one.name).collect();
         return if missing.is_empty() {
-            Ok(beside)
+            Ok(own)
         } else {
             Err(Failure::could_not_run(format!(
                 "The programs of {} are missing in {}, and there is no source tree to build them from.",
                 missing.join(", "),
-                beside.display()
+                own.display()
             )))
         };
     };
-    let built = if release { sibling(&beside, "release") } else { beside };
+    let built = if release { sibling(&own, "release") } else { own };
     let wanted: Vec<&str> = services
         .iter()
         .filter(|one| stale(&built.join(one.package), &tree, one.package))
@@ -35,7 +46,7 @@ pub fn folder(services: &[Service], release: bool, say: &dyn Fn(&str)) -> Result
         .collect();
     if !wanted.is_empty() {
         say(&format!("Building {} …", wanted.join(", ")));
-        build(&tree, &built, &wanted)?;
+        build(&tree, &built, &wanted, stop)?;
     }
     Ok(built)
 }
@@ -94,7 +105,7 @@ pub fn cargo() -> Command {
     cargo
 }
 
-fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
+fn build(tree: &Path, into: &Path, packages: &[&str], stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let mut cargo = cargo();
     cargo.current_dir(tree).args(["build", "--workspace"]).stdin(Stdio::null());
     if !std::io::stderr().is_terminal() {
@@ -112,9 +123,11 @@ fn build(tree: &Path, into: &Path, packages: &[&str]) -> Result<(), Failure> {
     }
     // Standard output is for the one line alone.
     cargo.stdout(std::io::stderr());
-    let status = cargo.status().map_err(|error| {
+    let mut building = cargo.spawn().map_err(|error| {
         Failure::could_not_run(format!("cargo can't be run to build {}: {error}.", packages.join(", ")))
     })?;
+    let late = || format!("Building {} took more than an hour.", packages.join(", "));
+    let status = Patience::new(BUILD_WITHIN, stop).end_of(&mut building, late)?;
     if !status.success() {
         return Err(Failure::could_not_run(format!("Building {} failed: see above.", packages.join(", "))));
     }
@@ -141,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_the_program_even_in_tests() {
+    fn in_the_folder_of_the_program_even_in_tests() {
         assert_eq!(own_folder(Path::new("/t/debug/lab")), Path::new("/t/debug"));
         assert_eq!(own_folder(Path::new("/t/debug/deps/it-1234")), Path::new("/t/debug"));
         assert_eq!(sibling(Path::new("/t/debug"), "release"), Path::new("/t/release"));
@@ -157,7 +170,7 @@ mod tests {
         assert!(stale(&binary, tree.path(), "x"), "not there");
         std::fs::write(&binary, "").unwrap();
         let set = |file: &Path, seconds| {
-            let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
             std::fs::File::options().write(true).open(file).unwrap().set_modified(time).unwrap();
         };
         set(&main, 4_000_000_000);

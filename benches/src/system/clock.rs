@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::addresses::Target;
+use crate::place::Place;
 use crate::result::attachments;
 use crate::{Failure, UP_JSON};
 
@@ -51,10 +51,10 @@ impl std::str::FromStr for Move {
 
 /// Where the clock is after the move: seconds ahead of the system's.
 pub fn run(movement: Move, up_json: &Path) -> Result<i64, Failure> {
-    // Not the file beside it: it may be a copy, and nobody reads a clock there.
-    let file = Target::from_file(up_json)?.clock_file.ok_or_else(|| {
+    // Not a file in the same folder: this one may be a copy, and no service reads a clock there.
+    let file = Place::from_file(up_json)?.clock_file.ok_or_else(|| {
         Failure::could_not_run(format!(
-            "{} names no clock, so there is none to move: it is what `lab up` writes that does.",
+            "{} has no clock file, so its clock can't be moved: use the up.json of a running `lab up`.",
             up_json.display()
         ))
     })?;
@@ -72,13 +72,13 @@ pub fn run(movement: Move, up_json: &Path) -> Result<i64, Failure> {
     Ok(seconds)
 }
 
-/// The time on the clock, where it is one that the services and the database can tell.
+/// The time on the clock, where services and database can express it.
 pub fn time(ahead: i64) -> Option<DateTime<Utc>> {
     let time = Utc::now().checked_add_signed(TimeDelta::try_seconds(ahead)?)?;
     (time.timestamp() >= 0 && time.timestamp() < 253_402_300_800).then_some(time)
 }
 
-/// In a person's words.
+/// As a sentence.
 pub fn describe(ahead: i64) -> String {
     let now = time(ahead).map_or_else(|| "an impossible time".to_owned(), |time| time.format("%F %T UTC").to_string());
     match ahead {
@@ -97,7 +97,7 @@ pub fn describe(ahead: i64) -> String {
 fn read(file: &Path) -> Result<i64, Failure> {
     match fs::read_to_string(file) {
         Ok(text) => text.trim().parse().map_err(|_| {
-            Failure::could_not_run(format!("{} holds no number: `lab clock reset` mends it.", file.display()))
+            Failure::could_not_run(format!("{} holds no number: `lab clock reset` repairs it.", file.display()))
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(Failure::could_not_run(format!("{} can't be read: {error}.", file.display()))),

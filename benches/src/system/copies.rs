@@ -1,5 +1,7 @@
 //! The same rows elsewhere: in a second cluster, and in another database of the first.
 
+use std::path::Path;
+
 use schema::cluster::{Cluster, ClusterOptions};
 use schema::{ApplyOptions, DATABASE, Passwords};
 
@@ -14,19 +16,23 @@ pub struct FilledCluster {
 }
 
 impl FilledCluster {
-    /// Starts it: logins with these passwords, rows of this seed; `settings` are further lines of `postgresql.conf`.
+    /// Starts it with rows of this seed, and logins with these passwords or with its own; `settings` are further lines of
+    /// `postgresql.conf`.
     ///
     /// # Errors
     /// When it can't be started or filled.
-    pub fn start(passwords: &Passwords, size: Size, seed: u64, settings: Vec<String>) -> Result<Self, Failure> {
-        let cluster =
-            Cluster::find_or_start(&ClusterOptions { careless: false, settings, ..ClusterOptions::ephemeral() })
-                .map_err(could_not)?;
-        schema::bootstrap(cluster.url(), passwords).map_err(could_not)?;
-        let admin = "govrnanza_admin";
-        let password = passwords.get(admin).unwrap_or_default();
-        grant(&cluster.url_of(admin, password, DATABASE), passwords)?;
-        let url = superuser(cluster.url(), DATABASE)?;
+    pub fn start(passwords: Option<&Passwords>, size: Size, seed: u64, settings: Vec<String>) -> Result<Self, Failure> {
+        let options = ClusterOptions { careless: false, settings, ..ClusterOptions::ephemeral() };
+        let cluster = Cluster::find_or_start(&options)?;
+        let passwords = match (passwords, cluster.home()) {
+            (Some(passwords), _) => passwords.clone(),
+            // They go with its folder, also where this process is killed.
+            (None, home) => Passwords::load(&home.unwrap_or(Path::new("")).join("passwords"))?,
+        };
+        schema::bootstrap(cluster.url(), &passwords)?;
+        let url = in_database(cluster.url(), DATABASE)?;
+        let admin = as_login(&url, "govrnanza_admin", &passwords)?;
+        schema::apply(&admin, &ApplyOptions { passwords: Some(passwords), ..ApplyOptions::default() })?;
         data::generate(&mut connect(&url)?, size, seed)?;
         Ok(Self { _cluster: cluster, url })
     }
@@ -58,51 +64,40 @@ impl FilledCluster {
     }
 }
 
-/// Database-level grants and whatever else isn't as `db-roles.sql` says: a copy carries none of them.
-pub fn grant(admin_url: &str, passwords: &Passwords) -> Result<(), Failure> {
-    let options = ApplyOptions { passwords: Some(passwords.clone()), ..ApplyOptions::default() };
-    schema::apply(admin_url, &options).map_err(could_not)?;
-    Ok(())
-}
-
-/// Makes `copy` a copy of the database `image`, with its grants.
-pub fn copy(superuser_url: &str, passwords: &Passwords, image: &str, copy: &str) -> Result<String, Failure> {
-    let mut client = connect(&superuser(superuser_url, "postgres")?)?;
-    for sql in [
+/// Makes the database `copy` with the rows of `of`, to which nobody may be connected. Owner and rights are given anew: a copy
+/// doesn't have them by itself. Its URL as superuser.
+pub fn copy(superuser_url: &str, of: &str, copy: &str) -> Result<String, Failure> {
+    let mut client = connect(&in_database(superuser_url, "postgres")?)?;
+    let roles = schema::roles::RolesFile::default();
+    let rights = roles.applied(copy).into_iter().filter(|right| right.of_database(copy)).map(|right| right.sql);
+    let make = [
         format!("drop database if exists {copy} with (force)"),
-        format!("create database {copy} template {image}"),
-        format!("alter database {copy} owner to govrnanza_admin"),
-    ] {
-        client.batch_execute(&sql).map_err(|error| failed("copying the database", &error))?;
+        format!("create database {copy} template {of} owner govrnanza_admin"),
+    ];
+    for sql in make.into_iter().chain(rights) {
+        client.batch_execute(&sql).map_err(|error| failed(&format!("copying {of} to {copy}"), &error))?;
     }
-    let url = superuser(superuser_url, copy)?;
-    grant(&login(&url, "govrnanza_admin", passwords)?, passwords)?;
-    Ok(url)
+    in_database(superuser_url, copy)
 }
 
-/// Another database of the same server, as superuser.
+/// Another database of the same server, as the same login.
 ///
 /// # Errors
-/// When the URL is none.
-pub fn superuser(superuser_url: &str, database: &str) -> Result<String, Failure> {
-    let mut url = parsed(superuser_url)?;
+/// When the URL can't be read.
+pub fn in_database(url: &str, database: &str) -> Result<String, Failure> {
+    let mut url = parsed(url)?;
     url.set_path(database);
     Ok(url.into())
 }
 
 /// The same database as a login of the product.
-pub fn login(superuser_url: &str, role: &str, passwords: &Passwords) -> Result<String, Failure> {
-    let mut url = parsed(superuser_url)?;
+pub fn as_login(url: &str, role: &str, passwords: &Passwords) -> Result<String, Failure> {
+    let mut url = parsed(url)?;
     let _ = url.set_username(role);
     let _ = url.set_password(passwords.get(role));
     Ok(url.into())
 }
 
 fn parsed(url: &str) -> Result<url::Url, Failure> {
-    url::Url::parse(url).map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))
-}
-
-/// The failure that a cluster could not be made or reached.
-pub fn could_not(error: schema::Error) -> Failure {
-    Failure::could_not_run(format!("{error}."))
+    url::Url::parse(url).map_err(|error| Failure::could_not_run(format!("The database's URL can't be read: {error}.")))
 }

@@ -3,15 +3,28 @@
 use std::fs;
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use schema::cluster::{Cluster, ClusterOptions, Life};
+use schema::cluster::{Cluster, ClusterOptions};
 use schema::{ApplyOptions, DATABASE, Passwords};
 
+use super::copies::in_database;
+use super::patience::Patience;
 use crate::Failure;
 
 /// How often it is looked whether the database still takes connections.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a server that runs already may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// How long ours may take to start, the first time with making its folder.
+const START_WITHIN: Duration = Duration::from_secs(120);
+/// How long a start that is no longer wanted may take to come to its end, so that the server is stopped in order.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long tables, views and grants may take.
+const PREPARE_WITHIN: Duration = Duration::from_secs(300);
 
 /// A server, the passwords of its logins, and whether it is ours to stop.
 pub struct Database {
@@ -26,29 +39,40 @@ pub struct Database {
     missed: bool,
 }
 
-/// The home folder of everybody who says nothing else.
-pub fn home() -> Result<PathBuf, String> {
-    schema::cluster::home().map_err(|error| format!("{error}."))
-}
-
-fn failed(error: schema::Error) -> Failure {
-    let sentence = format!("{error}.");
-    if error.code() == 2 { Failure::usage(sentence) } else { Failure::could_not_run(sentence) }
-}
-
 impl Database {
     /// `DATABASE_URL` where it is set, else the cluster of the home folder, else, where throw-away is wanted, one of its own.
-    pub fn start(home: &Path, ephemeral: bool) -> Result<Self, Failure> {
+    pub fn start(home: &Path, ephemeral: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
         let mut options = ClusterOptions::from_env();
         if ephemeral {
             // As careful as a lasting one: what is measured on it is worth nothing otherwise.
             options = ClusterOptions { careless: false, ..ClusterOptions::ephemeral() };
-        } else {
-            options.life = Life::Lasting;
-            options.home = Some(home.to_owned());
         }
-        let cluster = Cluster::find_or_start(&options).map_err(failed)?;
-        let passwords = Passwords::load(&home.join("passwords")).map_err(failed)?;
+        // A throw-away one, too: its watchdog then removes passwords and logs with it.
+        options.home = Some(home.to_owned());
+        let home = home.to_owned();
+        match options.database_url {
+            Some(_) => {
+                let late = || {
+                    format!(
+                        "The server of DATABASE_URL hasn't answered within {} s: check the address, or unset DATABASE_URL to have one \
+                         started here.",
+                        ANSWER_WITHIN.as_secs()
+                    )
+                };
+                Patience::new(ANSWER_WITHIN, stop).call(late, Duration::ZERO, move || Self::open(&home, options))
+            }
+            None => {
+                let log = home.join("postgres/log");
+                let late =
+                    || format!("Postgres isn't ready within {} s: see {}.", START_WITHIN.as_secs(), log.display());
+                Patience::new(START_WITHIN, stop).call(late, STOP_WITHIN, move || Self::open(&home, options))
+            }
+        }
+    }
+
+    fn open(home: &Path, options: ClusterOptions) -> Result<Self, Failure> {
+        let cluster = Cluster::find_or_start(&options)?;
+        let passwords = Passwords::load(&home.join("passwords"))?;
         let mark = home.join("up.database");
         let server = server_id(&cluster);
         let marked = fs::read_to_string(&mark).is_ok_and(|mark| Some(mark) == server);
@@ -61,29 +85,36 @@ impl Database {
     }
 
     /// Roles, tables, keys, views and grants as this program knows them.
-    pub fn prepare(&self) -> Result<(), Failure> {
-        schema::bootstrap(self.cluster.url(), &self.passwords).map_err(failed)?;
-        let options = ApplyOptions { passwords: Some(self.passwords.clone()), ..ApplyOptions::default() };
-        schema::apply(&self.login_url("govrnanza_admin")?, &options).map_err(failed)?;
-        Ok(())
+    pub fn prepare(&self, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+        let (superuser, passwords) = (self.cluster.url().to_owned(), self.passwords.clone());
+        let admin = self.login_url("govrnanza_admin")?;
+        let late = || {
+            format!(
+                "The schema isn't up to date within {} s: does somebody hold a lock in it?",
+                PREPARE_WITHIN.as_secs()
+            )
+        };
+        Patience::new(PREPARE_WITHIN, stop).call(late, Duration::ZERO, move || {
+            schema::bootstrap(&superuser, &passwords)?;
+            schema::apply(&admin, &ApplyOptions { passwords: Some(passwords), ..ApplyOptions::default() })?;
+            Ok(())
+        })
     }
 
     /// The product's database as a login.
     pub fn login_url(&self, role: &str) -> Result<String, Failure> {
         let password = self.passwords.get(role);
-        let password = password.ok_or_else(|| Failure::could_not_run(format!("There is no password of {role}.")))?;
+        let password =
+            password.ok_or_else(|| Failure::could_not_run(format!("The password of {role} isn't found.")))?;
         Ok(self.cluster.url_of(role, password, DATABASE))
     }
 
     /// The product's database as the superuser.
     pub fn product_url(&self) -> Result<String, Failure> {
-        let mut url = url::Url::parse(self.cluster.url())
-            .map_err(|error| Failure::usage(format!("DATABASE_URL must be a URL: {error}.")))?;
-        url.set_path(DATABASE);
-        Ok(url.into())
+        in_database(self.cluster.url(), DATABASE)
     }
 
-    /// Why it no longer takes connections, told once, and only of what we started.
+    /// Why it no longer takes connections, reported once, and only of what we started.
     pub fn died(&mut self) -> Option<String> {
         if !self.ours || self.paused || self.looked.elapsed() < LOOK {
             return None;
@@ -99,7 +130,7 @@ impl Database {
     /// Stops it for a while.
     pub fn pause(&mut self) -> Result<(), Failure> {
         self.paused = true;
-        self.cluster.stop().map_err(failed)
+        Ok(self.cluster.stop()?)
     }
 
     /// Starts it again where it was; one that runs is left alone.
@@ -107,7 +138,7 @@ impl Database {
         if !self.paused {
             return Ok(());
         }
-        self.cluster.start_again(&self.options).map_err(failed)?;
+        self.cluster.start_again(&self.options)?;
         self.paused = false;
         if let (true, Some(server)) = (self.ours, server_id(&self.cluster)) {
             let _ = fs::write(&self.mark, server);

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::data::{self, Size, connect};
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 
 /// The document: base URLs, one ready request for each operation that reads, and for each organisation its ids and a
 /// token. With `fill` an empty system gets the lab's data set first.
@@ -13,11 +13,12 @@ use crate::{Failure, Target};
 /// # Errors
 /// When nothing runs there, its database or key can't be read, or it isn't empty though `fill` asks for it.
 pub fn export(up_json: &Path, fill: Option<(Size, u64)>, organisations: usize) -> Result<Value, Failure> {
-    let target = Target::find(Some(&up_json.display().to_string()), Path::new(""))?;
-    let url = target
-        .database_url
-        .as_deref()
-        .ok_or_else(|| Failure::usage("That system doesn't tell its database, so its ids can't be read."))?;
+    let target = Place::find(Some(&up_json.display().to_string()), Path::new(""))?;
+    let url = target.database_url.as_deref().ok_or_else(|| {
+        Failure::usage(
+            "The database of that system is unknown, so its ids can't be read: use the up.json of a running `lab up`.",
+        )
+    })?;
     let mut client = connect(url)?;
     if let Some((size, seed)) = fill {
         let organisations: i64 = client
@@ -56,7 +57,7 @@ pub fn export(up_json: &Path, fill: Option<(Size, u64)>, organisations: usize) -
 }
 
 /// Ready to be fetched with the organisation's token.
-fn urls(target: &Target, of: &data::Organisation) -> Vec<String> {
+fn urls(target: &Place, of: &data::Organisation) -> Vec<String> {
     let url = |service: &str, path: String| {
         let base = target.services.get(service)?;
         Some(format!("{base}/api/v1/organisations/{}{path}", of.id))

@@ -1,12 +1,15 @@
-//! One origin for the five services: nginx, with the very file that `docs/deploy` gives to whoever runs them for real.
+//! One origin for the five services: nginx, with the same file that `docs/deploy` offers for production.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use super::process::{Plan, Process};
+use super::patience::Patience;
+use super::process::{Plan, Process, sentence};
 use super::services::{self, Kind, Service};
 use crate::Failure;
 
@@ -22,13 +25,14 @@ pub const PORT: Service = Service { name: "gateway", package: "nginx", port: 9, 
 pub enum Limit {
     /// As many as the deployed file says.
     AsDeployed,
-    /// Any number: the lab is one address; the greeting says so.
+    /// Any number: the lab is one address; `lab up` prints so.
     Lifted,
 }
 
 /// A running nginx; dropping it ends it.
 pub struct Gateway {
-    process: Option<Process>,
+    process: Process,
+    is_reported: bool,
 }
 
 /// Where nginx is, if it is installed: Debian keeps it where only root's path leads.
@@ -47,6 +51,7 @@ impl Gateway {
         home: &Path,
         log: PathBuf,
         limit: Limit,
+        stop: &Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
         let program = program().ok_or_else(|| {
             Failure::could_not_run(
@@ -59,39 +64,17 @@ impl Gateway {
         let start = format!("#!/bin/sh\nexec '{}' -c '{}'\n", program.display(), conf.display());
         write(&script, &start, 0o700)?;
         let plan = Plan { name: PORT.name, binary: script, env: Vec::new(), log };
-        let mut gateway = Self { process: Some(plan.start()?) };
-        gateway.wait_ready(&urls[PORT.name])?;
-        Ok(gateway)
+        let mut process = plan.start()?;
+        let url = format!("{}/registry/openapi.json", urls[PORT.name]);
+        process.wait_ready("nginx", &url, &Patience::new(READY_WITHIN, stop), || ())?;
+        Ok(Self { process, is_reported: false })
     }
 
-    fn wait_ready(&mut self, url: &str) -> Result<(), Failure> {
-        let deadline = Instant::now() + READY_WITHIN;
-        while ureq::get(format!("{url}/registry/openapi.json")).call().is_err() {
-            if let Some(how) = self.ended() {
-                return Err(Failure::could_not_run(format!("nginx died: {how}")));
-            }
-            if Instant::now() > deadline {
-                return Err(Failure::could_not_run("nginx doesn't answer."));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    /// How it ended, told once.
+    /// How it ended, reported once.
     pub fn ended(&mut self) -> Option<String> {
-        let status = self.process.as_mut()?.ended()?;
-        let last_lines = self.process.take()?.last_lines();
-        Some(format!("{}\n{last_lines}", super::supervisor::sentence(status)))
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        if let Some(process) = self.process.take() {
-            process.ask_to_end();
-            process.wait();
-        }
+        let status = self.process.ended().filter(|_| !self.is_reported)?;
+        self.is_reported = true;
+        Some(format!("{}\n{}", sentence(status), self.process.last_lines()))
     }
 }
 

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tempfile::TempDir;
 
-use crate::{Failure, Operator, Target, UP_JSON};
+use crate::{Failure, Operator, UP_JSON};
 
 const LOCK: &str = "up.lock";
 const THROW_AWAY: &str = "govrnanza-up-";
@@ -31,9 +31,9 @@ pub struct Home {
 }
 
 impl Home {
-    /// The home folder of everybody who says nothing else.
+    /// The usual home folder: `GOVRNANZA_HOME`, or where this platform keeps data.
     pub fn usual() -> Result<PathBuf, Failure> {
-        super::database::home().map_err(Failure::could_not_run)
+        Ok(schema::cluster::home()?)
     }
 
     /// Takes a folder for this process alone.
@@ -41,7 +41,8 @@ impl Home {
         Self::open(path.to_owned(), None)
     }
 
-    /// A folder that is gone when this is, or when the next one is made if this process is killed.
+    /// A folder that is removed with this value; where this process is killed, by the watchdog of the database in it, or at the latest when
+    /// the next one is made.
     pub fn throw_away() -> Result<Self, Failure> {
         sweep();
         let folder = tempfile::Builder::new()
@@ -80,7 +81,7 @@ impl Home {
         &self.path
     }
 
-    /// The file that moves the clock of all services; without it they tell the system's time.
+    /// The file that moves the clock of all services; without it they show the system's time.
     pub fn clock_file(&self) -> PathBuf {
         self.path.join("clock")
     }
@@ -150,7 +151,7 @@ fn private(file: &Path, truncate: bool) -> Result<File, Failure> {
 fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| Failure::could_not_run("The system gives no randomness."))?;
+    filled.map_err(|_| Failure::could_not_run("The operating system gave no random bytes."))?;
     Ok(bytes)
 }
 
@@ -170,11 +171,6 @@ fn sweep() {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-}
-
-/// The one line, for scripts.
-pub fn line(target: &Target) -> Result<String, Failure> {
-    serde_json::to_string(target).map_err(|error| Failure::could_not_run(format!("{error}.")))
 }
 
 #[cfg(test)]

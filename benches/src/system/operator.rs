@@ -1,31 +1,71 @@
 //! The first login of the platform's own staff, which only Account's own program can make.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use super::supervisor::Supervisor;
+use super::patience::Patience;
+use super::process::{Plan, die_with_us};
 use crate::{Failure, Operator};
 
-/// Makes the login, or leaves it where an earlier run has made it.
-pub fn ensure(supervisor: &Supervisor, operator: &Operator) -> Result<(), Failure> {
+/// How long the program may take: it hashes a password and writes a row.
+const WITHIN: Duration = Duration::from_secs(60);
+
+/// Makes the login by the program of this plan, or leaves it where an earlier run has made it.
+pub fn ensure(account: &Plan, operator: &Operator, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
     let failed = |why: String| Failure::could_not_run(format!("The operator's login can't be made: {why}"));
-    let account = supervisor.plan("account").ok_or_else(|| failed("there is no account service.".into()))?;
-    let mut child = Command::new(&account.binary)
+    let mut command = Command::new(&account.binary);
+    command
         .args(["create-operator", "--email", &operator.email])
         .envs(account.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("{error}.")))?;
+        // Ctrl-C is for us alone.
+        .process_group(0);
+    die_with_us(&mut command);
+    let mut child = command.spawn().map_err(|error| failed(format!("{error}.")))?;
     if let Some(mut input) = child.stdin.take() {
-        // It may end before it reads: then its own words tell why.
+        // It may end before it reads: then what it printed says why.
         let _ = writeln!(input, "{}", operator.password);
     }
-    let output = child.wait_with_output().map_err(|error| failed(format!("{error}.")))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    match output.status.code() {
-        Some(0) => Ok(()),
-        _ => Err(failed(said.trim().lines().last().unwrap_or("it said nothing").to_owned())),
+    let late =
+        || format!("`account create-operator` hasn't ended within {} s: is the database busy?", WITHIN.as_secs());
+    let status = Patience::new(WITHIN, stop).end_of(&mut child, late)?;
+    let mut said = String::new();
+    if let Some(mut output) = child.stderr.take() {
+        let _ = output.read_to_string(&mut said);
+    }
+    if status.success() { Ok(()) } else { Err(failed(reason(&said))) }
+}
+
+/// Why the program ended, of all that it printed. A setting is named as the option that it is a default of
+/// (`--write-limit-per-token`), so its variable is added where it is set.
+fn reason(said: &str) -> String {
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let Some(error) = lines.iter().find_map(|line| line.strip_prefix("error: ")) else {
+        return lines.last().copied().unwrap_or("it printed nothing").to_owned();
+    };
+    let option = error.split_once("'--").map(|(_, rest)| rest.split(['\'', ' ']).next().unwrap_or_default());
+    let variable = option.map(|option| option.to_uppercase().replace('-', "_"));
+    match variable.filter(|name| std::env::var_os(name).is_some()) {
+        Some(name) => format!("{error} (set in the environment as {name})"),
+        None => error.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_is_the_line_that_says_it() {
+        let clap = "error: invalid value 'x' for '--path <N>': invalid digit\n\nFor more information, try '--help'.\n";
+        assert_eq!(reason(clap), "invalid value 'x' for '--path <N>': invalid digit (set in the environment as PATH)");
+        assert_eq!(reason("one\nThe database is away.\n"), "The database is away.");
+        assert_eq!(reason(""), "it printed nothing");
     }
 }

@@ -1,6 +1,6 @@
 //! Which port each process gets.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 use super::services::Service;
 use crate::Failure;
@@ -20,13 +20,19 @@ pub fn choose(base: u16, services: &[Service]) -> Result<Vec<u16>, Failure> {
         let listener = if port == 0 { free() } else { TcpListener::bind(("127.0.0.1", port)) };
         held.push(listener.map_err(|error| {
             Failure::could_not_run(format!(
-                "Port {port} for {} can't be had ({error}): stop what listens there, or choose others with --port-base.",
+                "Port {port} for {} isn't free ({error}): stop what listens there, or choose others with --port-base.",
                 service.name
             ))
         })?);
     }
     let ports: Result<Vec<u16>, _> = held.iter().map(|held| held.local_addr().map(|address| address.port())).collect();
-    ports.map_err(|error| Failure::could_not_run(format!("No free port is to be had: {error}.")))
+    ports.map_err(|error| Failure::could_not_run(format!("No free port was found: {error}.")))
+}
+
+/// A free one for a further process.
+pub fn free_address() -> Result<SocketAddr, Failure> {
+    let address = free().and_then(|held| held.local_addr());
+    address.map_err(|error| Failure::could_not_run(format!("No free port was found: {error}.")))
 }
 
 /// Below those that the system gives to outgoing connections (32768 and up, usually), or one of a service that was started

@@ -1,19 +1,27 @@
-//! One supervised process: its log file, its end, and that it never outlives us.
+//! One process: its log file, when it is ready, its end, and that it never outlives us.
 
 use std::fs;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use ureq::Agent;
 
+use super::patience::Patience;
+use super::ports;
 use crate::Failure;
 
 /// How long a service may take to finish its requests: a little more than it gives itself.
 const GRACE: Duration = Duration::from_secs(12);
+/// How long one may take to be ready: a busy machine is slow, a broken service dies sooner.
+pub const READY_WITHIN: Duration = Duration::from_secs(60);
+/// How long one question whether it is ready may take.
+const ASK_WITHIN: Duration = Duration::from_secs(2);
 /// How much of a log's end is shown when a process died.
 const LAST_LINES: usize = 10;
 
@@ -30,7 +38,7 @@ pub struct Plan {
     pub log: PathBuf,
 }
 
-/// A running process.
+/// A running process; it is asked to end when this is dropped, and ended where that takes too long.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -61,7 +69,7 @@ impl Plan {
 /// Asks the kernel to end the process when we are gone, however that happens.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std offers no other way to do something between fork and exec")]
-fn die_with_us(command: &mut Command) {
+pub(super) fn die_with_us(command: &mut Command) {
     use rustix::process::{getppid, set_parent_process_death_signal};
     let parent = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw);
     let set = move || {
@@ -75,7 +83,7 @@ fn die_with_us(command: &mut Command) {
 
 /// Other systems know no such signal; there, what a killed `lab up` leaves behind is found by its taken ports.
 #[cfg(not(target_os = "linux"))]
-fn die_with_us(_: &mut Command) {}
+pub(super) fn die_with_us(_: &mut Command) {}
 
 impl Process {
     /// Its process id.
@@ -96,8 +104,54 @@ impl Process {
         }
     }
 
-    /// Waits for it to end, and ends it where it takes too long.
-    pub fn wait(mut self) {
+    /// Asks it to end and waits for that.
+    pub fn wait(self) {
+        drop(self);
+    }
+
+    /// Waits until this URL answers: with 200, or with 404 where a program knows no such path; `looking` is called meanwhile.
+    pub fn wait_ready(
+        &mut self,
+        name: &str,
+        url: &str,
+        patience: &Patience,
+        mut looking: impl FnMut(),
+    ) -> Result<(), Failure> {
+        let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ASK_WITHIN));
+        let agent = config.max_idle_connections(0).build().new_agent();
+        loop {
+            looking();
+            let last = match agent.get(url).call() {
+                Ok(answer) if [200, 404].contains(&answer.status().as_u16()) => return Ok(()),
+                Ok(mut answer) => {
+                    let body = answer.body_mut().read_to_string().unwrap_or_default();
+                    format!("{} {}", answer.status(), body.trim())
+                }
+                Err(error) => error.to_string(),
+            };
+            if let Some(status) = self.ended() {
+                return Err(Failure::could_not_run(format!(
+                    "{name} died before it was ready ({}); its last lines:\n{}",
+                    sentence(status),
+                    self.last_lines()
+                )));
+            }
+            patience.wait(|| format!("{name} isn't ready in time; its last answer: {last}"))?;
+        }
+    }
+
+    /// The last lines it wrote.
+    pub fn last_lines(&self) -> String {
+        last_lines(&self.log)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_some() {
+            return;
+        }
+        self.ask_to_end();
         let asked = Instant::now();
         while self.ended().is_none() {
             if asked.elapsed() > GRACE {
@@ -108,10 +162,48 @@ impl Process {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
 
-    /// The last lines it wrote.
-    pub fn last_lines(&self) -> String {
-        last_lines(&self.log)
+/// How a process ended, in words.
+pub fn sentence(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt as _;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (_, Some(signal)) => format!("signal {signal}"),
+        _ => status.to_string(),
+    }
+}
+
+/// A process that runs while a deployment does and isn't part of it: another instance of a service, or a rival of it.
+pub struct Further {
+    process: Process,
+    address: SocketAddr,
+    url: String,
+}
+
+impl Further {
+    /// Starts it on a free port (`LISTEN`) and waits until it is ready.
+    pub fn start(mut plan: Plan) -> Result<Self, Failure> {
+        let address = ports::free_address()?;
+        plan.env.push(("LISTEN".to_owned(), address.to_string()));
+        let (mut process, url) = (plan.start()?, format!("http://{address}"));
+        process.wait_ready(plan.name, &format!("{url}/readyz"), &Patience::of(READY_WITHIN), || ())?;
+        Ok(Self { process, address, url })
+    }
+
+    /// Its base URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 

@@ -1,4 +1,30 @@
-//! What `lab up` starts: data. A service that is built gets its line here and is supervised from then on.
+//! What `lab up` starts, as data: a line for each process.
+
+use schema::DATABASE;
+
+/// How the services get at each other's data: who fills `published.<noun>`. It decides which processes run on which databases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Architecture {
+    /// Five services on one database: `published.<noun>` are views on each other's tables.
+    #[default]
+    SharedDatabase,
+}
+
+impl Architecture {
+    /// Its processes, in the order they start.
+    pub fn processes(self) -> &'static [Service] {
+        match self {
+            Self::SharedDatabase => SERVICES,
+        }
+    }
+
+    /// The databases that hold the product's data.
+    pub fn databases(self) -> &'static [&'static str] {
+        match self {
+            Self::SharedDatabase => &[DATABASE],
+        }
+    }
+}
 
 /// One process.
 #[derive(Clone, Copy, Debug)]
@@ -74,9 +100,9 @@ pub const SERVICES: &[Service] = &[
 ];
 
 /// All that is started where there are so many of each service: the second account is `account-2`, ten ports further.
-pub fn with_instances(instances: u16) -> Vec<Service> {
+pub fn with_instances(processes: &[Service], instances: u16) -> Vec<Service> {
     let more = (1..instances).flat_map(|n| {
-        let services = SERVICES.iter().filter(|one| one.kind == Kind::Service);
+        let services = processes.iter().filter(|one| one.kind == Kind::Service);
         services.map(move |one| Service {
             // A few names, once for each start: never given back.
             name: Box::leak(format!("{}-{}", one.name, n + 1).into_boxed_str()),
@@ -84,7 +110,7 @@ pub fn with_instances(instances: u16) -> Vec<Service> {
             ..*one
         })
     });
-    SERVICES.iter().copied().chain(more).collect()
+    processes.iter().copied().chain(more).collect()
 }
 
 /// Whether this is the service itself or a further instance of it.

@@ -7,7 +7,7 @@ use super::database::Database;
 use super::services::{Kind, Service};
 use crate::Failure;
 
-/// What is switched off here, unless the environment says otherwise.
+/// Limits that are switched off here, unless they are set in the environment.
 pub const LIMITS: [&str; 5] = [
     "WRITE_LIMIT_PER_TOKEN",
     "WRITE_LIMIT_PER_ADDRESS",
@@ -33,7 +33,7 @@ pub fn of(
         }
     }
     if service.kind == Kind::Service {
-        // The lab is one address with a few tokens that write as fast as they can; the greeting says so.
+        // The lab is one address with a few tokens that write as fast as they can; `lab up` prints so.
         let off = LIMITS.iter().filter(|name| std::env::var_os(name).is_none());
         settings.extend(off.map(|name| ((*name).to_owned(), "0".to_owned())));
         if urls.contains_key(super::gateway::PORT.name) {
@@ -49,7 +49,7 @@ pub fn of(
 }
 
 fn fill(value: &str, urls: &BTreeMap<&'static str, String>, signing_key: &str, home: &Path) -> Result<String, Failure> {
-    let unknown = || Failure::could_not_run(format!("The table of services names {value}, which is nothing it knows."));
+    let unknown = || Failure::could_not_run(format!("Unknown placeholder in the table of services: {value}."));
     let Some((before, rest)) = value.split_once('{') else {
         return Ok(value.to_owned());
     };

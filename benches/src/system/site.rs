@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use super::environment::Environment;
 use crate::Failure;
 use crate::data::Dataset;
 use crate::load::writes::Written;
 
-/// A filled system under load, ours or somebody else's.
+/// A filled system under load: a deployment of ours, or somebody else's.
 pub trait Site {
     /// Base URL of a service.
     ///
     /// # Errors
-    /// When there is none of this name.
+    /// When the service isn't found.
     fn url(&self, service: &str) -> Result<&str, Failure>;
     /// Which id each ordinal of a schedule has, and what opens it.
     fn data(&self) -> &Arc<Dataset>;
@@ -20,22 +19,4 @@ pub trait Site {
     fn written(&self) -> &Arc<Written>;
     /// Another number each time, for what must be new in each cell.
     fn salt(&self) -> u32;
-}
-
-impl Site for Environment {
-    fn url(&self, service: &str) -> Result<&str, Failure> {
-        self.url(service)
-    }
-
-    fn data(&self) -> &Arc<Dataset> {
-        self.data()
-    }
-
-    fn written(&self) -> &Arc<Written> {
-        self.written()
-    }
-
-    fn salt(&self) -> u32 {
-        self.salt()
-    }
 }

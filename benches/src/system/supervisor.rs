@@ -2,24 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ureq::Agent;
-
+use super::patience::Patience;
 use super::process::{Follower, Plan, Process};
 use super::services::Service;
 use crate::Failure;
 
 /// How often everything is looked at.
 pub const TICK: Duration = Duration::from_millis(100);
-/// How long a service may take to be ready: a busy machine is slow, a broken service dies sooner.
-const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// All processes that are supervised.
 pub struct Supervisor {
     entries: Vec<Entry>,
-    agent: Agent,
     logs: bool,
 }
 
@@ -33,12 +28,7 @@ struct Entry {
 impl Supervisor {
     /// With nothing to supervise yet; `logs`: what they log is shown.
     pub fn new(logs: bool) -> Self {
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(Duration::from_secs(5)))
-            .max_idle_connections(0)
-            .build();
-        Self { entries: Vec::new(), agent: config.new_agent(), logs }
+        Self { entries: Vec::new(), logs }
     }
 
     /// A service to supervise; its log of an earlier run is put aside.
@@ -65,27 +55,23 @@ impl Supervisor {
     }
 
     /// Starts all at once and waits until each is ready.
-    pub fn start_all(&mut self, stop: &AtomicBool) -> Result<(), Failure> {
+    pub fn start_all(&mut self, patience: &Patience) -> Result<(), Failure> {
         for entry in &mut self.entries {
             entry.start(self.logs)?;
         }
-        let deadline = Instant::now() + READY_WITHIN;
-        for entry in &mut self.entries {
-            entry.wait_ready(&self.agent, deadline, stop)?;
-        }
-        Ok(())
+        self.entries.iter_mut().try_for_each(|entry| entry.wait_ready(patience))
     }
 
     /// Starts one that isn't running and waits until it is ready.
-    pub fn start(&mut self, name: &str, stop: &AtomicBool) -> Result<(), Failure> {
+    pub fn start(&mut self, name: &str, patience: &Patience) -> Result<(), Failure> {
         let logs = self.logs;
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.plan.name == name) else {
-            return Err(Failure::usage(format!("There is no service {name}.")));
+            return Err(Failure::usage(format!("Unknown service {name}.")));
         };
         if entry.process.as_mut().is_none_or(|process| process.ended().is_some()) {
             entry.start(logs)?;
         }
-        entry.wait_ready(&self.agent, Instant::now() + READY_WITHIN, stop)
+        entry.wait_ready(patience)
     }
 
     /// Other values for some of its settings, from its next start on.
@@ -100,10 +86,7 @@ impl Supervisor {
     /// Stops one.
     pub fn stop(&mut self, name: &str) {
         let found = self.entries.iter_mut().find(|entry| entry.plan.name == name);
-        if let Some(process) = found.and_then(|entry| entry.process.take()) {
-            process.ask_to_end();
-            process.wait();
-        }
+        drop(found.and_then(|entry| entry.process.take()));
     }
 
     /// Asks all, then waits for all: as long as the slowest takes.
@@ -160,43 +143,20 @@ impl Entry {
         Some((status, process.last_lines()))
     }
 
-    fn wait_ready(&mut self, agent: &Agent, deadline: Instant, stop: &AtomicBool) -> Result<(), Failure> {
-        let name = self.plan.name;
-        let ready = format!("{}/readyz", self.url);
-        loop {
-            self.show_log();
-            let last = match agent.get(&ready).call() {
-                Ok(answer) if answer.status() == 200 => return Ok(()),
-                Ok(mut answer) => {
-                    let body = answer.body_mut().read_to_string().unwrap_or_default();
-                    format!("{} {}", answer.status(), body.trim())
-                }
-                Err(error) => error.to_string(),
-            };
-            if let Some((status, last_lines)) = self.end() {
-                self.process = None;
-                let how = sentence(status);
-                return Err(Failure::could_not_run(format!(
-                    "{name} died before it was ready ({how}); its last lines:\n{last_lines}"
-                )));
+    fn wait_ready(&mut self, patience: &Patience) -> Result<(), Failure> {
+        let Some(process) = &mut self.process else {
+            return Ok(());
+        };
+        let url = format!("{}/readyz", self.url);
+        let done = process.wait_ready(self.plan.name, &url, patience, || {
+            if let Some(follower) = &mut self.follower {
+                follower.show();
             }
-            if stop.load(Ordering::Relaxed) {
-                return Err(Failure::could_not_run("Stopped before everything was up."));
-            }
-            if Instant::now() > deadline {
-                return Err(Failure::could_not_run(format!("{name} isn't ready after a minute; it last said: {last}")));
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        });
+        if done.is_err() && process.ended().is_some() {
+            // That it died is told by this error.
+            self.process = None;
         }
-    }
-}
-
-/// How a process ended, in words.
-pub fn sentence(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt as _;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (_, Some(signal)) => format!("signal {signal}"),
-        _ => status.to_string(),
+        done
     }
 }

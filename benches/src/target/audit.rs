@@ -1,17 +1,17 @@
-//! What every architecture must keep, looked at through the contract alone, after the load.
+//! Invariants of every architecture, checked through the contract alone, after the load.
 
 use std::collections::{BTreeMap, HashMap};
 
+use behaviour::{Api, Response, Services};
 use uuid::Uuid;
 
 use super::TargetFile;
-use super::client::{Ask, Client};
 use crate::Failure;
 use crate::data::{Dataset, Organisation};
 use crate::load::writes::Acknowledged;
 
 /// Adds this replicate's violations to `sums`: creations and changes that were acknowledged and aren't there, and rows
-/// that stand in a list twice. All are expected 0.
+/// that appear twice in a list. All are expected 0.
 ///
 /// # Errors
 /// When a list can't be read.
@@ -21,21 +21,18 @@ pub fn audit(
     acknowledged: &Acknowledged,
     sums: &mut BTreeMap<String, i64>,
 ) -> Result<(), Failure> {
-    let client = Client::new(target.timeout());
+    let services = target.written();
     let mut versions: HashMap<Uuid, i64> = HashMap::new();
     let mut twice = 0;
     for of in &data.organisations {
         for (service, path) in [("registry", "/apis"), ("profile", "/profiles")] {
-            let Some(base) = target.writes(service) else {
-                continue;
-            };
-            let url = format!("{base}/api/v1/organisations/{}{path}", of.id);
-            twice += list(&client, of, &url, &mut versions)?;
+            if let Ok(api) = services.api(service) {
+                twice += list(&services, &api, of, path, &mut versions)?;
+            }
         }
-        if let Some(base) = target.writes("account") {
-            let url = format!("{base}/api/v1/organisations/{}", of.id);
-            let found = get(&client, of, &url)?;
-            versions.insert(of.id, found.body["version"].as_i64().unwrap_or(0));
+        if let Ok(api) = services.api("account") {
+            let found = get(&services, &api, of, "")?.value();
+            versions.insert(of.id, found["version"].as_i64().unwrap_or(0));
         }
     }
     let created = acknowledged.created.iter();
@@ -53,24 +50,31 @@ pub fn audit(
 }
 
 /// Every page of a list; how many rows came a second time.
-fn list(client: &Client, of: &Organisation, url: &str, versions: &mut HashMap<Uuid, i64>) -> Result<usize, Failure> {
+fn list(
+    services: &Services,
+    api: &Api,
+    of: &Organisation,
+    path: &str,
+    versions: &mut HashMap<Uuid, i64>,
+) -> Result<usize, Failure> {
     let mut twice = 0;
-    let mut page = format!("{url}?limit=200");
+    let mut page = format!("{path}?limit=200");
     loop {
-        let found = get(client, of, &page)?;
-        for item in found.items() {
+        let found = get(services, api, of, &page)?.value();
+        for item in found["items"].as_array().into_iter().flatten() {
             let id = item["id"].as_str().and_then(|id| Uuid::parse_str(id).ok());
             let known = versions.insert(id.unwrap_or_default(), item["version"].as_i64().unwrap_or(0));
             twice += usize::from(known.is_some());
         }
-        match found.text("nextCursor") {
-            "" => return Ok(twice),
-            cursor => page = format!("{url}?limit=200&cursor={cursor}"),
+        match found["nextCursor"].as_str() {
+            None => return Ok(twice),
+            Some(cursor) => page = format!("{path}?limit=200&cursor={cursor}"),
         }
     }
 }
 
-fn get(client: &Client, of: &Organisation, url: &str) -> Result<super::client::Answer, Failure> {
-    let ask = Ask { method: "GET", url, headers: &of.headers, if_match: None, body: None };
-    client.insist(ask, 200)
+fn get(services: &Services, api: &Api, of: &Organisation, path: &str) -> Result<Response, Failure> {
+    let headers = of.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()));
+    let call = api.get(&format!("/organisations/{}{path}", of.id)).headers(headers);
+    Ok(call.send_patiently(services.patience)?.check(200)?)
 }

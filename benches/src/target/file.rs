@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use behaviour::{Client, Services};
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::{Failure, Target};
+use crate::{Failure, Place};
 
-/// Where somebody else's system is and what it wants. Only `services` is needed; unknown fields are refused, so that a
+/// Another system under test: where it is and how it is called. Only `services` is needed; unknown fields are refused, so that a
 /// misspelt one can't silently change what is measured.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TargetFile {
-    /// What its team calls it.
+    /// Its name in reports.
     #[serde(default = "unnamed")]
     pub label: String,
     /// Base URL of each service, without `/api/v1`; those that are missing are not driven.
@@ -36,7 +37,7 @@ pub struct TargetFile {
     /// Requests per second of each service; without them `--rates-from`, or 100 in all by the workload's weights.
     #[serde(default)]
     pub rates: BTreeMap<String, f64>,
-    /// A login of an organisation that is frozen: only so can the probe ask for a 402.
+    /// A login of an organisation that is frozen: without one the probe can't ask for a 402.
     pub frozen: Option<Frozen>,
     /// Level B2: its databases.
     #[serde(default)]
@@ -50,7 +51,7 @@ pub struct TargetFile {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Frozen {
-    /// Of one who may read.
+    /// The login's e-mail address; it may read.
     pub email: String,
     /// In clear: this is a system made for measuring.
     pub password: String,
@@ -80,7 +81,7 @@ fn ten_seconds() -> u64 {
 }
 
 impl TargetFile {
-    /// What `--target` says: such a file, or an `up.json`, or base URLs.
+    /// The value of `--target`: such a file, an `up.json`, or base URLs.
     ///
     /// # Errors
     /// A sentence that names what is wrong with it.
@@ -88,7 +89,7 @@ impl TargetFile {
         if Path::new(given).extension().is_some_and(|end| end == "toml") {
             return Self::read(Path::new(given));
         }
-        let known = Target::find(Some(given), Path::new(""))?;
+        let known = Place::find(Some(given), Path::new(""))?;
         Ok(Self {
             label: unnamed(),
             services: known.services,
@@ -127,8 +128,8 @@ impl TargetFile {
         for (table, urls) in [("services", &mut target.services), ("load-at", &mut target.load_at)] {
             for (name, url) in urls {
                 service(table, name, &known)?;
-                if !crate::addresses::is_url(url) || url::Url::parse(url).is_err() {
-                    return Err(format!("{table}.{name} = {url:?} is no http URL"));
+                if !crate::place::is_url(url) || url::Url::parse(url).is_err() {
+                    return Err(format!("{table}.{name} = {url:?} isn't an http URL"));
                 }
                 *url = url.trim_end_matches('/').to_owned();
             }
@@ -149,17 +150,26 @@ impl TargetFile {
         Ok(target)
     }
 
-    /// Where a service's rows are written.
-    #[must_use]
-    pub fn writes(&self, service: &str) -> Option<&str> {
-        let at = self.load_at.get(service);
-        at.or_else(|| self.services.get(service)).map(String::as_str)
-    }
-
     /// How long a request is waited for.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
+    }
+
+    /// How it is asked through the contract: reads and writes where they are answered, with its headers.
+    #[must_use]
+    pub fn contract(&self) -> Services {
+        let target = self.clone();
+        let headers = move |token: &str, org: Option<&str>| target.filled(token, org.unwrap_or_default()).collect();
+        let client = Client::with_timeout(self.timeout()).authorized(headers);
+        let (urls, writes) = (self.services.iter().collect(), self.load_at.iter().collect());
+        Services { client, urls, writes, ..Services::default() }
+    }
+
+    /// The same where rows are written, for reads, too.
+    #[must_use]
+    pub fn written(&self) -> Services {
+        Services { urls: self.services.iter().chain(&self.load_at).collect(), ..self.contract() }
     }
 
     /// The headers with a session's values filled in.
@@ -167,17 +177,21 @@ impl TargetFile {
     /// # Errors
     /// Which header can't stand in a request.
     pub fn headers_for(&self, token: &str, organisation: &str) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
-        self.headers
-            .iter()
-            .map(|(name, template)| {
-                let value = template.replace("{token}", token).replace("{organisation}", organisation);
+        self.filled(token, organisation)
+            .map(|(name, value)| {
                 let header = HeaderName::from_bytes(name.as_bytes())
-                    .map_err(|_| format!("headers.{name} is no header's name"))?;
+                    .map_err(|_| format!("headers.{name} isn't a valid header name"))?;
                 let value =
-                    HeaderValue::from_str(&value).map_err(|_| format!("headers.{name} is no header's value"))?;
+                    HeaderValue::from_str(&value).map_err(|_| format!("headers.{name} has an invalid value"))?;
                 Ok((header, value))
             })
             .collect()
+    }
+
+    fn filled(&self, token: &str, organisation: &str) -> impl Iterator<Item = (String, String)> {
+        self.headers.iter().map(move |(name, template)| {
+            (name.clone(), template.replace("{token}", token).replace("{organisation}", organisation))
+        })
     }
 }
 
@@ -185,7 +199,7 @@ fn service(table: &str, name: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&name) {
         Ok(())
     } else {
-        Err(format!("{table}.{name} is no service: there are {}", known.join(", ")))
+        Err(format!("{table}.{name}: unknown service; expected one of {}", known.join(", ")))
     }
 }
 
@@ -198,8 +212,8 @@ mod tests {
         let text = "[services]\nregistry = \"http://r:1/\"\nprofile = \"https://gateway/x\"";
         let target = TargetFile::parse(text).unwrap();
         assert_eq!(target.services["registry"], "http://r:1");
-        assert_eq!(target.writes("registry"), Some("http://r:1"));
-        assert_eq!(target.writes("billing"), None);
+        assert_eq!(target.written().urls.get("registry"), Some("http://r:1"));
+        assert_eq!(target.written().urls.get("billing"), None);
         assert_eq!(target.timeout(), Duration::from_secs(10));
         let headers = target.headers_for("abc", "o").unwrap();
         assert_eq!(headers[0].0, "authorization");
@@ -207,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_may_be_said() {
+    fn every_entry_is_read() {
         let text = r#"
             label = "composed"
             timeout-ms = 500
@@ -232,14 +246,15 @@ mod tests {
             registry = 17
         "#;
         let target = TargetFile::parse(text).unwrap();
-        assert_eq!(target.writes("registry"), Some("http://w:1"));
+        assert_eq!(target.written().urls.get("registry"), Some("http://w:1"));
+        assert_eq!(target.contract().api("registry").unwrap().base(), "http://r:1");
         assert_eq!(target.postgres[0].roles["app"], "registry");
         let headers = target.headers_for("abc", "o1").unwrap();
         assert_eq!(headers[1].1, "o1");
     }
 
     #[test]
-    fn what_it_doesnt_know_is_refused() {
+    fn unknown_and_invalid_entries_are_refused() {
         let with = |more: &str| format!("{more}\n[services]\nregistry = \"http://r\"\n");
         for (bad, named) in [
             (with("labell = \"x\""), "labell"),

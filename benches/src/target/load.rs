@@ -1,16 +1,14 @@
-//! The data set through the contract: public POSTs alone, of the same shape as `dataset/generate.sql` makes by SQL.
+//! The data set through the contract: public POSTs alone, of the same shape as `data/generate.sql` makes by SQL.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hyper::header::HeaderValue;
+use behaviour::{Client, PASSWORD, Services, Session, unique};
+use hyper::header::{HeaderName, HeaderValue};
 use rand::Rng as _;
-use serde_json::{Value, json};
-use uuid::Uuid;
+use serde_json::json;
 
 use super::TargetFile;
-use super::access::{api, headers, sign_in};
-use super::client::{Ask, Client};
 use crate::Failure;
 use crate::data::{Dataset, Organisation, Size};
 use crate::load::schedule::stream;
@@ -21,41 +19,35 @@ const THREADS: usize = 4;
 const PEOPLE: usize = 20;
 const DOMAINS: usize = 5;
 const SUB_DOMAINS: usize = 20;
-/// Long enough for anybody's rules; these logins live as long as the measurement.
-const PASSWORD: &str = "a password for measuring 1";
-
 /// What was loaded.
 pub struct Loaded {
     /// Which ids there are.
     pub data: Arc<Dataset>,
     /// Each organisation's admin, in the order of `data`.
-    emails: Vec<String>,
+    admins: Vec<Session>,
 }
 
-/// Makes new organisations and fills them. Names carry a number of their own, so that a target that can't be emptied can
-/// be measured again.
+/// Makes new organisations and fills them. Names are new in each run, so that a target that can't be emptied can be
+/// measured again.
 ///
 /// # Errors
-/// When something the contract promises is refused.
+/// When the target refuses what the contract promises.
 pub fn load(target: &TargetFile, size: Size, seed: u64) -> Result<Loaded, Failure> {
-    let client = Client::new(target.timeout());
     if let Some(url) = &target.reset {
-        let ask = Ask { method: "POST", url, headers: &[], if_match: None, body: None };
-        let status = client.ask(ask).status;
+        let status = Client::with_timeout(target.timeout()).api(url).raw("POST", "").try_send()?.status;
         if !(200..300).contains(&status) {
             return Err(Failure::could_not_run(format!(
                 "The target wasn't emptied: {url} was answered with {status}."
             )));
         }
     }
-    let run = Uuid::now_v7().simple().to_string();
-    let loader = Loader { target, client, run: run.get(20..).unwrap_or_default().to_owned(), seed };
+    let loader = Loader { target, services: target.written(), run: unique(), seed };
     let sizes = sizes(size);
     eprintln!("Loading {} APIs of {} organisations through the contract …", sizes.iter().sum::<usize>(), sizes.len());
     let made = loader.all(&sizes)?;
     std::thread::sleep(std::time::Duration::from_millis(target.visible_after_ms));
-    let (organisations, emails) = made.into_iter().unzip();
-    Ok(Loaded { data: Arc::new(Dataset { organisations }), emails })
+    let (organisations, admins) = made.into_iter().unzip();
+    Ok(Loaded { data: Arc::new(Dataset { organisations }), admins })
 }
 
 /// APIs of each organisation: the k-th has a share proportional to 1/k^0.8, and five at least.
@@ -68,28 +60,34 @@ fn sizes(size: Size) -> Vec<usize> {
 /// The same rows with new tokens, which don't last for ever.
 ///
 /// # Errors
-/// When somebody isn't let in any more.
+/// When a login is refused now.
 pub fn sign_in_again(target: &TargetFile, loaded: &Loaded) -> Result<Arc<Dataset>, Failure> {
-    let client = Client::new(target.timeout());
     let mut data = (*loaded.data).clone();
-    for (of, email) in data.organisations.iter_mut().zip(&loaded.emails) {
-        let token = sign_in(&client, target, email, PASSWORD)?;
-        of.headers = headers(target, &token, &of.id.to_string())?.into();
+    for (of, admin) in data.organisations.iter_mut().zip(&loaded.admins) {
+        admin.renew()?;
+        of.headers = headers(target, admin)?;
     }
     Ok(Arc::new(data))
 }
 
+/// What a request of this login carries.
+fn headers(target: &TargetFile, login: &Session) -> Result<Arc<[(HeaderName, HeaderValue)]>, Failure> {
+    let organisation = login.org.unwrap_or_default().to_string();
+    let headers = target.headers_for(&login.token(), &organisation);
+    Ok(headers.map_err(|reason| Failure::usage(format!("The target's {reason}.")))?.into())
+}
+
 struct Loader<'a> {
     target: &'a TargetFile,
-    client: Client,
+    services: Services,
     run: String,
     seed: u64,
 }
 
 impl Loader<'_> {
-    fn all(&self, sizes: &[usize]) -> Result<Vec<(Organisation, String)>, Failure> {
+    fn all(&self, sizes: &[usize]) -> Result<Vec<(Organisation, Session)>, Failure> {
         let next = AtomicUsize::new(0);
-        let made: Mutex<Vec<Option<(Organisation, String)>>> = Mutex::new(vec![None; sizes.len()]);
+        let made: Mutex<Vec<Option<(Organisation, Session)>>> = Mutex::new(vec![None; sizes.len()]);
         let refused: Mutex<Option<Failure>> = Mutex::new(None);
         let work = || {
             loop {
@@ -125,49 +123,35 @@ impl Loader<'_> {
         }
     }
 
-    fn organisation(&self, number: usize, apis: usize) -> Result<(Organisation, String), Failure> {
-        let account = api(self.target, "account")?;
+    fn organisation(&self, number: usize, apis: usize) -> Result<(Organisation, Session), Failure> {
+        let host = format!("o{number}.{}.example", self.run);
         let name = format!("Lab {} {number}", self.run);
-        let email = format!("admin@o{number}.{}.example", self.run);
-        let body = json!({"name": name, "plan": "enterprise", "admin": {"email": email, "password": PASSWORD}});
-        let url = format!("{account}/organisations");
-        let ask = Ask::post(&url, &body);
-        let id = id_of(&self.client.insist(ask, 201)?.body)?;
-        let token = sign_in(&self.client, self.target, &email, PASSWORD)?;
-        let headers = headers(self.target, &token, &id.to_string())?;
+        let admin = Session::sign_up(&self.services, &name, "enterprise", &format!("admin@{host}"), PASSWORD)?;
         let mut of = Organisation {
-            id,
+            id: admin.org.unwrap_or_default(),
             token: HeaderValue::from_static(""),
-            headers: headers.into(),
+            headers: headers(self.target, &admin)?,
             apis: Vec::new(),
             sub_domains: Vec::new(),
             profiles: Vec::new(),
             invoices: Vec::new(),
             notifications: Vec::new(),
         };
-        if self.target.writes("profile").is_some() {
+        if self.services.api("profile").is_ok() {
             for p in 1..=PEOPLE {
-                let email = format!("person{p}@o{number}.{}.example", self.run);
-                let body = json!({"name": format!("Person {p}"), "jobTitle": "Engineer", "email": email, "timeZone": "Europe/Berlin"});
-                of.profiles.push(self.make(&of, "profile", "/profiles", &body)?);
+                of.profiles.push(admin.person(&format!("Person {p}"), &format!("person{p}@{host}"))?);
             }
         }
-        if self.target.writes("registry").is_some() {
-            self.registry(&mut of, number, apis)?;
+        if self.services.api("registry").is_ok() {
+            self.registry(&admin, &mut of, number, apis)?;
         }
-        Ok((of, email))
+        Ok((of, admin))
     }
 
-    fn registry(&self, of: &mut Organisation, number: usize, apis: usize) -> Result<(), Failure> {
-        let mut domains = Vec::new();
-        for d in 1..=DOMAINS {
-            let body = json!({"name": format!("Domain {d}")});
-            domains.push(self.make(of, "registry", "/domains", &body)?);
-        }
+    fn registry(&self, admin: &Session, of: &mut Organisation, number: usize, apis: usize) -> Result<(), Failure> {
+        let domains = (1..=DOMAINS).map(|d| admin.domain(&format!("Domain {d}"))).collect::<Result<Vec<_>, _>>()?;
         for s in 1..=SUB_DOMAINS {
-            let path = format!("/domains/{}/sub-domains", domains[s % DOMAINS]);
-            let body = json!({"name": format!("Sub domain {s}")});
-            of.sub_domains.push(self.make(of, "registry", &path, &body)?);
+            of.sub_domains.push(admin.sub_domain(domains[s % DOMAINS], &format!("Sub domain {s}"))?);
         }
         let mut random = stream(self.seed, &format!("tags {number}"));
         for a in 1..=apis {
@@ -182,21 +166,10 @@ impl Loader<'_> {
                 "technicalOwnerId": owner(a + 7),
                 "tags": [format!("tag-{tag}"), format!("tag-{}", (tag + 1) % 40)],
             });
-            of.apis.push(self.make(of, "registry", "/apis", &body)?);
+            of.apis.push(admin.make("registry", "/apis", &body)?);
         }
         Ok(())
     }
-
-    fn make(&self, of: &Organisation, service: &str, path: &str, body: &Value) -> Result<Uuid, Failure> {
-        let url = format!("{}/organisations/{}{path}", api(self.target, service)?, of.id);
-        let ask = Ask { method: "POST", url: &url, headers: &of.headers, if_match: None, body: Some(body) };
-        id_of(&self.client.insist(ask, 201)?.body)
-    }
-}
-
-fn id_of(body: &Value) -> Result<Uuid, Failure> {
-    let id = body["id"].as_str().and_then(|text| Uuid::parse_str(text).ok());
-    id.ok_or_else(|| Failure::could_not_run(format!("An answer to a POST holds no id: {body}.")))
 }
 
 #[cfg(test)]

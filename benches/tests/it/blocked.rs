@@ -11,7 +11,7 @@ use crate::support::{breakable, until, world};
 #[test]
 fn a_blocked_session_leads_to_its_request() {
     let system = breakable();
-    let target = system.up.target();
+    let target = system.up.place();
     let world = world(target);
     let tenant = world.tenant("team");
     let path = tenant.path("");

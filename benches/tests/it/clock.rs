@@ -9,7 +9,7 @@ use crate::support::{LAB, breakable, world};
 #[test]
 fn moves_all_services() {
     let system = breakable();
-    let world = world(system.up.target());
+    let world = world(system.up.place());
     let tenant = world.tenant("team");
     let up_json = system.up.up_json().to_str().unwrap().to_owned();
     let clock = |movement: &str| {

@@ -4,11 +4,9 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use behaviour::World;
-use lab::system::{Instance, Options};
+use lab::system::{Deployment, Options};
 use postgres::{Client, NoTls};
 use schema::coupling::gate::{Budgets, gate};
 use schema::coupling::report::{List, Report};
@@ -20,7 +18,7 @@ use crate::support::world;
 
 /// Every operation, and what the services do by themselves when time passes. Whether the cases pass is for the services'
 /// own tests to judge; some can't here, where everybody writes changes that Notification tells of.
-fn do_everything(up: &Instance, world: &World) {
+fn do_everything(up: &Deployment, world: &World) {
     let suites = [
         behaviour::account::suite(),
         behaviour::profile::suite(),
@@ -87,12 +85,12 @@ fn declared(views: &str) -> BTreeSet<String> {
 #[test]
 fn the_services_depend_on_each_other_no_more_than_the_reference_says() {
     let options = Options { ephemeral: true, ..Options::default() };
-    let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
-    let world = world(up.target());
+    let up = Deployment::start(&options, |_| {}).unwrap();
+    let world = world(up.place());
     do_everything(&up, &world);
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let url = up.target().database_url.as_deref().unwrap();
+    let url = up.place().database_url.as_deref().unwrap();
     let mut client = Client::connect(url, NoTls).unwrap();
     let seen = schema::coupling::Options {
         run: true,

@@ -12,7 +12,7 @@ use crate::support::{Load, breakable, sub_domain, unique, until, world};
 #[test]
 fn counters_equal_what_they_count_after_a_kill_under_load() {
     let system = breakable();
-    let target = system.up.target().clone();
+    let target = system.up.place().clone();
     let world = world(&target);
     let tenant = world.tenant("enterprise");
     let sub = sub_domain(&world.registry(), tenant.org, &tenant.admin_token);

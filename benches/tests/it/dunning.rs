@@ -1,13 +1,10 @@
 //! From a month's end to a freeze and back, by real runs over the contract alone: what Billing decides, Account shows and
 //! Registry enforces.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
 use behaviour::{World, json};
 use lab::system::clock;
 use lab::system::clock::Move;
-use lab::system::{Instance, Options};
+use lab::system::{Deployment, Options};
 
 use crate::support::{unique, until, world};
 
@@ -58,12 +55,12 @@ impl<'a> Admin<'a> {
 #[test]
 fn who_does_not_pay_is_frozen_and_who_pays_is_not() {
     let options = Options { ephemeral: true, ..Options::default() };
-    let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
-    pay_or_freeze(&up, &world(up.target()));
+    let up = Deployment::start(&options, |_| {}).unwrap();
+    pay_or_freeze(&up, &world(up.place()));
 }
 
 /// A month ends: one is invoiced and charged, the other frozen, until it pays.
-pub fn pay_or_freeze(up: &Instance, world: &World) {
+pub fn pay_or_freeze(up: &Deployment, world: &World) {
     let on = |days: i64| clock::run(Move::By(days * DAY), up.up_json()).unwrap();
     let owing = Admin::sign_up(world, "team");
     let paying = Admin::sign_up(world, "team");

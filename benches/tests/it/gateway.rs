@@ -4,32 +4,28 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use behaviour::assert::eventually;
 use behaviour::table::operations;
 use lab::system::gateway;
 use lab::system::gateway::{Gateway, Limit};
-use lab::system::{Instance, Options};
+use lab::system::{Deployment, Options};
+use schema::testing::needs;
 
 use crate::support::{suites, urls, world};
 
-fn up() -> Option<Instance> {
-    if gateway::program().is_none() {
-        println!("skipped: nginx isn't installed (apt-get install nginx-light)");
-        return None;
-    }
+fn up() -> Option<Deployment> {
+    needs(gateway::program().ok_or("nginx isn't installed"))?;
     let options = Options { ephemeral: true, gateway: true, instances: 2, ..Options::default() };
-    let stop = Arc::new(AtomicBool::new(false));
-    Some(Instance::start(&options, &stop, |_| {}).unwrap())
+    Some(Deployment::start(&options, |_| {}).unwrap())
 }
 
 #[test]
 fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
     let Some(up) = up() else { return };
-    let direct = world(up.target());
-    let origin = up.target().gateway.clone().unwrap();
-    let mut behind = up.target().clone();
+    let direct = world(up.place());
+    let origin = up.place().gateway.clone().unwrap();
+    let mut behind = up.place().clone();
     behind.services.values_mut().for_each(|url| url.clone_from(&origin));
     let gateway = world(&behind);
     // Each path leads to its own service: without a token an endpoint of another would be a 404.
@@ -62,7 +58,7 @@ fn the_suites_pass_through_one_origin_with_two_instances_of_each_service() {
 }
 
 /// What nginx refuses by itself is a problem document, like everything else.
-fn refusals(up: &Instance, origin: &str) {
+fn refusals(up: &Deployment, origin: &str) {
     let head = "Host: x\r\nConnection: close\r\n";
     let of = |request: String| problem_of(origin, &request);
     let get = "GET /api/v1/plans";
@@ -85,14 +81,14 @@ fn refusals(up: &Instance, origin: &str) {
 
 /// As many requests at once as one address may have under way (`limit_conn`), their bodies awaited: one more is refused
 /// until they end.
-fn too_many(up: &Instance) {
+fn too_many(up: &Deployment) {
     let folder = tempfile::tempdir().unwrap();
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut urls: BTreeMap<&str, String> =
-        lab::system::services::names().map(|name| (name, up.target().services[name].clone())).collect();
+        lab::system::services::names().map(|name| (name, up.place().services[name].clone())).collect();
     urls.insert(gateway::PORT.name, format!("http://{address}"));
     let log = folder.path().join("log");
-    let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed).unwrap();
+    let _nginx = Gateway::start(&urls, folder.path(), log, Limit::AsDeployed, &Arc::default()).unwrap();
     let ask = || {
         let mut stream = TcpStream::connect(address).unwrap();
         let get = "GET /api/v1/plans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the message")]
 
-mod asides;
+mod attachments;
 mod bad_tokens;
 mod blocked;
 mod changes;
@@ -27,6 +27,7 @@ mod rotation;
 mod scenario;
 mod secrets;
 mod sql;
+mod starting;
 mod stopped;
 mod support;
 mod target;

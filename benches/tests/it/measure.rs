@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use lab::result::ResultFile;
+use lab::result::{CellResult, ResultFile};
+use lab::stats::Histogram;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{LAB, end_with_thread, lab, lines, until_within};
@@ -13,8 +14,9 @@ use crate::support::{LAB, end_with_thread, lab, lines, until_within};
 /// Services not built for load, so that no test waits for that; nothing here depends on their speed.
 const SMOKE: [&str; 5] = ["run", "--preset", "smoke", "--unoptimised", "--results"];
 
-/// What a killed or interrupted run may take until its first cells stand in the file.
-const PATIENCE: Duration = Duration::from_secs(400);
+/// What a killed or interrupted run may take until its first cells are in the file: far more than it needs, on a busy
+/// machine as well.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 fn only_folder(results: &Path) -> Option<PathBuf> {
     let mut inside = std::fs::read_dir(results).ok()?.flatten();
@@ -28,13 +30,11 @@ fn result_in(results: &Path) -> Option<ResultFile> {
 fn whole(folder: &Path) -> ResultFile {
     let result = ResultFile::read(&folder.join("result.json")).unwrap();
     assert!(result.run.complete);
-    // Two alone, one pair, one null cell, three times; doubted ones that were run again stand beside.
+    // Two alone, one pair, one null cell, three times; suspect ones that were run again are kept, too.
     assert_eq!(result.counted().count(), 12);
     assert_eq!(result.cells.len() as u64, 12 + result.run.reruns);
     for cell in &result.cells {
-        for of in &cell.services {
-            assert!(of.offered > 0 && of.good().unwrap() > 0, "{cell:?}");
-        }
+        all_are_accounted_for(cell);
         assert!(cell.ledger.samples > 0 && !cell.ledger.timeline.is_empty());
     }
     for (name, violations) in &result.correctness {
@@ -45,9 +45,18 @@ fn whole(folder: &Path) -> ResultFile {
     assert!(freshness.freeze.is_some() && freshness.rename.is_some());
     assert!(result.holds(&result.analyse().unwrap()));
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
-    assert!(report.contains("who harms whom") && report.ends_with("</html>\n"));
+    assert!(report.contains("who slows whom") && report.ends_with("</html>\n"));
     assert!(!report.contains("http://") && !report.contains("https://"), "no network");
     result
+}
+
+/// Each request that was due came to something. To what is no matter of a test: a busy machine answers late, or not at all.
+pub fn all_are_accounted_for(cell: &CellResult) {
+    for of in &cell.services {
+        let counts = of.response.values().map(|text| Histogram::decode(text).unwrap().count());
+        assert!(of.offered > 0, "{cell:?}");
+        assert_eq!(counts.sum::<u64>(), of.offered, "{cell:?}");
+    }
 }
 
 /// Interrupted, killed and resumed, it ends with the same whole result as one that nobody touched: what was finished is
@@ -61,7 +70,7 @@ fn a_run_survives_ctrl_c_and_kill_9() {
         |least: usize| move |results: &Path| result_in(results).is_some_and(|result| result.cells.len() >= least);
 
     let first = interrupt(&mut command, Signal::INT, results.path(), cells(2));
-    assert_eq!(first, Some(0), "Ctrl-C is a clean end");
+    assert_eq!(first, Some(3), "what is missing could not run");
     let folder = only_folder(results.path()).unwrap();
     let kept = result_in(results.path()).unwrap();
     assert!(!kept.run.complete && kept.matrix.is_some());
@@ -78,7 +87,7 @@ fn a_run_survives_ctrl_c_and_kill_9() {
     assert_eq!(status.code(), Some(0));
     let result = whole(&folder);
     let kept_ones = |result: &ResultFile| -> Vec<_> {
-        let of = |cell: &lab::result::CellResult| {
+        let of = |cell: &CellResult| {
             let histograms: Vec<_> = cell.services.iter().map(|of| of.response.clone()).collect();
             (cell.cell.clone(), cell.replicate, cell.order, cell.valid, histograms)
         };

@@ -30,8 +30,8 @@ const ADDITIONS: &[(&str, &str, &str)] = &[
 #[test]
 fn running_services_stay_ready_and_pass_their_suites() {
     let system = breakable();
-    let world = world(system.up.target());
-    let mut database = sql::connect(system.up.target());
+    let world = world(system.up.place());
+    let mut database = sql::connect(system.up.place());
     let processes = || -> Vec<_> { lab::system::services::names().map(|name| system.up.process_id(name)).collect() };
     let before = processes();
     let suites = suites();

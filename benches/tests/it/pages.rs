@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use schema::testing::needs;
+
 use crate::support::shared;
 
 fn chromium() -> Option<PathBuf> {
@@ -62,10 +64,7 @@ fn control(browser: &Path) {
 
 #[test]
 fn contract_and_report_open_without_errors_and_ask_nobody() {
-    let Some(browser) = chromium() else {
-        println!("skipped: there is no Chromium");
-        return;
-    };
+    let Some(browser) = needs(chromium().ok_or("Chromium isn't installed")) else { return };
     control(&browser);
     let report = "/results/reference/quick/report.html";
     let mut pages = vec![(format!("file://{}{report}", env!("CARGO_MANIFEST_DIR")), "<svg")];

@@ -5,11 +5,10 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
-use lab::system::{Instance, Options};
+use lab::system::{Deployment, Options};
+use schema::testing::needs;
 use url::Url;
 
 use crate::sql;
@@ -100,7 +99,7 @@ impl Drop for Pooler {
 }
 
 /// Where a service's logins go now: the reader's and the writer's.
-fn urls(up: &Instance, name: &'static str) -> [Url; 2] {
+fn urls(up: &Deployment, name: &'static str) -> [Url; 2] {
     let id = up.process_id(name).unwrap();
     let environ = fs::read(format!("/proc/{id}/environ")).unwrap();
     let environ = String::from_utf8_lossy(&environ).into_owned();
@@ -112,15 +111,12 @@ fn urls(up: &Instance, name: &'static str) -> [Url; 2] {
 
 #[test]
 fn the_suites_pass_with_a_pooler_between() {
-    let Some((program, version)) = program() else {
-        println!("skipped: PgBouncer isn't installed (apt-get install pgbouncer)");
-        return;
-    };
+    let Some((program, version)) = needs(program().ok_or("PgBouncer isn't installed")) else { return };
     let transactions = version >= (1, 21);
     let mode = if transactions { "transaction" } else { "session" };
     println!("PgBouncer {version:?} in {mode} mode");
     let options = Options { ephemeral: true, ..Options::default() };
-    let up = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |_| {}).unwrap();
+    let up = Deployment::start(&options, |_| {}).unwrap();
     let names: Vec<&'static str> = lab::system::services::names().collect();
     let direct: Vec<[Url; 2]> = names.iter().map(|name| urls(&up, name)).collect();
     let pooler = Pooler::start(&program, transactions, direct.as_flattened());
@@ -138,14 +134,14 @@ fn the_suites_pass_with_a_pooler_between() {
         up.set_environment(name, settings.collect()).unwrap();
         up.start_service(name).unwrap();
     }
-    let world = world(up.target());
+    let world = world(up.place());
     for suite in suites() {
         behaviour::run(&world, &suite);
     }
     // The boundary is the login: each came through as itself, under its service's name.
     let who = "select usename || ' ' || application_name as line from pg_stat_activity \
                where application_name in ('account', 'profile', 'registry', 'billing') group by 1 order by 1";
-    let seen = sql::lines(&mut sql::connect(up.target()), who);
+    let seen = sql::lines(&mut sql::connect(up.place()), who);
     for name in names.iter().filter(|name| **name != "notification") {
         for side in ["reader", "writer"] {
             let line = format!("{name}_{side} {name}");

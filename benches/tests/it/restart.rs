@@ -8,15 +8,12 @@ use std::time::Duration;
 use behaviour::{Response, json};
 
 use crate::sql;
-use crate::support::{Load, breakable, sub_domain, unique, until, until_within, world};
-
-/// Within so long all must be good again.
-const BACK_WITHIN: Duration = Duration::from_secs(5);
+use crate::support::{Load, breakable, sub_domain, unique, until, world};
 
 #[test]
 fn busy_while_it_is_away_and_nothing_lost() {
     let system = breakable();
-    let target = system.up.target().clone();
+    let target = system.up.place().clone();
     let world = world(&target);
     let tenant = world.tenant("enterprise");
     let sub = sub_domain(&world.registry(), tenant.org, &tenant.admin_token);
@@ -61,7 +58,7 @@ fn busy_while_it_is_away_and_nothing_lost() {
     }
     system.up.start_database().unwrap();
     let so_far = created.load(Ordering::Relaxed);
-    let back = until_within("all is good again", BACK_WITHIN, || {
+    let back = until("all is good again", || {
         created.load(Ordering::Relaxed) > so_far && reads().iter().all(|answer| answer.status == 200)
     });
     println!("good again after {back:?}");

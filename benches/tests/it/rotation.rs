@@ -8,7 +8,7 @@ use crate::support::{Load, breakable, unique, until, world};
 #[test]
 fn a_password_is_rotated_and_no_request_fails() {
     let broken = breakable();
-    let target = broken.up.target();
+    let target = broken.up.place();
     let world = world(target);
     let tenant = world.tenant("enterprise");
     let path = tenant.path("/domains");

@@ -1,20 +1,17 @@
 //! What nobody may read: passwords, keys and tokens, in process lists, logs, errors and metrics.
 
 use std::fs;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
-use lab::system::{Instance, Options};
+use lab::system::{Deployment, Options};
 
 use crate::support::world;
 
 #[test]
 fn secrets_stand_in_no_log_no_error_no_metric_and_no_process_list() {
     let options = Options { ephemeral: true, ..Options::default() };
-    let stop = Arc::new(AtomicBool::new(false));
-    let up = Instance::start(&options, &stop, |_| {}).unwrap();
-    let world = world(up.target());
+    let up = Deployment::start(&options, |_| {}).unwrap();
+    let world = world(up.place());
     let tenant = world.tenant("team");
     let mut secrets = vec![
         tenant.admin_token.clone(),

@@ -5,7 +5,7 @@
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, sql_query};
-use lab::Target;
+use lab::Place;
 
 #[derive(QueryableByName)]
 struct Count {
@@ -20,7 +20,7 @@ struct Line {
 }
 
 /// A connection as superuser.
-pub fn connect(target: &Target) -> PgConnection {
+pub fn connect(target: &Place) -> PgConnection {
     PgConnection::establish(target.database_url.as_ref().unwrap()).unwrap()
 }
 

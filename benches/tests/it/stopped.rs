@@ -7,7 +7,7 @@ use crate::support::{breakable, unique, world};
 #[test]
 fn the_others_go_on_while_one_is_stopped() {
     let system = breakable();
-    let world = world(system.up.target());
+    let world = world(system.up.place());
     let tenant = world.tenant("team");
     let services: Vec<&str> = lab::system::services::names().collect();
     for stopped in &services {
@@ -44,7 +44,7 @@ fn the_others_go_on_while_one_is_stopped() {
 #[test]
 fn tokens_are_checked_without_account_even_by_a_fresh_process() {
     let system = breakable();
-    let world = world(system.up.target());
+    let world = world(system.up.place());
     let tenant = world.tenant("free");
     system.up.stop_service("account").unwrap();
     system.up.stop_service("registry").unwrap();

@@ -10,17 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use behaviour::{Api, HttpFixture, Urls, World, json};
-use lab::Target;
-use lab::system::{Instance, Options};
+use lab::Place;
+use lab::system::{Deployment, Options};
 
 /// The binary under test.
 pub const LAB: &str = env!("CARGO_BIN_EXE_lab");
 
 /// A `lab up --ephemeral --port-base 0 --format json` that all tests share which leave it whole. It ends with this process.
-pub fn shared() -> &'static Target {
-    static SHARED: OnceLock<Target> = OnceLock::new();
+pub fn shared() -> &'static Place {
+    static SHARED: OnceLock<Place> = OnceLock::new();
     SHARED.get_or_init(|| {
-        let (answer, answered) = mpsc::channel::<Target>();
+        let (answer, answered) = mpsc::channel::<Place>();
         // The system ends a child so marked when the thread that made it ends: this one stays until the process ends.
         std::thread::spawn(move || {
             let (mut child, target) =
@@ -40,7 +40,7 @@ pub fn lab(arguments: &[&str]) -> Command {
 }
 
 /// Starts `lab up --format json` and waits for its line.
-pub fn start_json(command: &mut Command) -> (Child, Target) {
+pub fn start_json(command: &mut Command) -> (Child, Place) {
     end_with_thread(command);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
@@ -74,7 +74,7 @@ pub fn breakable() -> MutexGuard<'static, Broken> {
 
 /// A system whose parts can be stopped.
 pub struct Broken {
-    pub up: Instance,
+    pub up: Deployment,
     news: Arc<Mutex<Vec<String>>>,
 }
 
@@ -83,8 +83,7 @@ impl Broken {
         let news = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&news);
         let options = Options { ephemeral: true, ..Options::default() };
-        let stop = Arc::new(AtomicBool::new(false));
-        let up = Instance::start(&options, &stop, move |text| heard.lock().unwrap().push(text.to_owned())).unwrap();
+        let up = Deployment::start(&options, move |text| heard.lock().unwrap().push(text.to_owned())).unwrap();
         Self { up, news }
     }
 
@@ -103,7 +102,7 @@ impl Broken {
 }
 
 /// The suites' world on a running system.
-pub fn world(target: &Target) -> World {
+pub fn world(target: &Place) -> World {
     let urls = urls(target);
     let operator = target.operator.as_ref().unwrap();
     let database = target.database_url.clone().unwrap();
@@ -124,21 +123,14 @@ pub fn suites() -> [Vec<behaviour::Case>; 5] {
     ]
 }
 
-pub fn urls(target: &Target) -> Urls {
-    let url = |name: &str| target.services.get(name).cloned();
-    Urls {
-        account: url("account"),
-        profile: url("profile"),
-        registry: url("registry"),
-        billing: url("billing"),
-        notification: url("notification"),
-    }
+pub fn urls(target: &Place) -> Urls {
+    target.services.iter().collect()
 }
 
-/// Waits until `condition` holds; panics with `what` after half a minute.
+/// Waits until `condition` holds; panics with `what` after two minutes: on a busy machine all takes longer.
 #[track_caller]
 pub fn until(what: &str, condition: impl FnMut() -> bool) -> Duration {
-    until_within(what, Duration::from_secs(30), condition)
+    until_within(what, Duration::from_secs(120), condition)
 }
 
 /// The same with another patience.

@@ -50,7 +50,7 @@ fn a_home_is_kept_locked_and_found_again() {
     };
     let (mut first, target) = start_json(&mut up());
     let written = fs::read_to_string(home.join("up.json")).unwrap();
-    assert_eq!(serde_json::from_str::<lab::Target>(&written).unwrap(), target, "the same line");
+    assert_eq!(serde_json::from_str::<lab::Place>(&written).unwrap(), target, "the same line");
     for secret in ["up.json", "signing-key.pem", "operator-password", "passwords"] {
         let mode = fs::metadata(home.join(secret)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{secret}");

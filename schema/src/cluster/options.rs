@@ -20,7 +20,7 @@ pub enum Life {
 pub struct ClusterOptions {
     /// A superuser of a running server: used as it is.
     pub database_url: Option<String>,
-    /// Folder of the cluster; ignored by [`Life::Ephemeral`].
+    /// Folder of the cluster; by [`Life::Ephemeral`] it is removed in the end with all that it holds, and made where none is given.
     pub home: Option<PathBuf>,
     /// How long it lives.
     pub life: Life,

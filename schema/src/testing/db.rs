@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::passwords::Passwords;
 use crate::roles::RolesFile;
 use crate::session::Session;
+use crate::testing::needs::needs;
 
 /// One builder of a template at a time, over all processes: taken in the maintenance database, for advisory locks are per database.
 const LOCK: i64 = 0x676f_7672_0003;
@@ -102,11 +103,10 @@ fn maintenance<T>(work: impl FnOnce(&mut Session) -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// The path of a `pg_dump` that can read the tests' server; without one, prints that the test is skipped.
+/// The path of a `pg_dump` that can read the tests' server; see [`needs`].
 #[must_use]
 pub fn dump_program() -> Option<PathBuf> {
-    let found = maintenance(|session| client_tool("pg_dump", session));
-    found.map_err(|error| println!("skipped: {error}")).ok()
+    needs(maintenance(|session| client_tool("pg_dump", session)))
 }
 
 /// A database of its own, with all tables, views, keys and rights, and no rows but the built-in plans. Dropped with the value.

@@ -104,6 +104,15 @@ pub fn same(left: &Value, right: &Value) {
     assert_eq!(left, right, "\n left: {left:#}\nright: {right:#}");
 }
 
+/// Panics unless the JSON object has these members and no others; names those that are missing and those that are too many.
+#[track_caller]
+pub fn has_members(object: &Value, expected: &[&str]) {
+    let found = keys(object);
+    let missing: Vec<_> = expected.iter().filter(|name| found.iter().all(|other| other != *name)).collect();
+    let more: Vec<_> = found.iter().filter(|name| !expected.contains(&name.as_str())).collect();
+    assert!(missing.is_empty() && more.is_empty(), "missing members: {missing:?}, unknown ones: {more:?}: {object}");
+}
+
 /// The keys of a JSON object, sorted.
 #[track_caller]
 pub fn keys(object: &Value) -> Vec<String> {

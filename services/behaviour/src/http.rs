@@ -10,15 +10,12 @@ pub use crate::response::{Failed, Response};
 
 /// Headers for a token, given the organisation that the path names.
 type Authorize = dyn Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync;
-/// Called with method, URL and status of every answer; status 0: none came.
-type Observe = dyn Fn(&str, &str, u16) + Send + Sync;
 
 /// Sends requests; cheap to clone, usable from many threads.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
     authorize: Arc<Authorize>,
-    observe: Option<Arc<Observe>>,
 }
 
 /// How long a request is repeated.
@@ -28,6 +25,13 @@ pub struct Patience {
     pub busy: Duration,
     /// While no answer comes at all.
     pub absent: Duration,
+}
+
+/// A caller that makes many things at once is limited at times (429), and tries again; a service that is away is an error at once.
+impl Default for Patience {
+    fn default() -> Self {
+        Self { busy: Duration::from_secs(120), absent: Duration::ZERO }
+    }
 }
 
 impl Default for Client {
@@ -57,7 +61,7 @@ impl Client {
             .timeout_global(Some(timeout))
             .build();
         let bearer = |token: &str, _: Option<&str>| vec![("authorization".to_owned(), format!("Bearer {token}"))];
-        Self { agent: config.new_agent(), authorize: Arc::new(bearer), observe: None }
+        Self { agent: config.new_agent(), authorize: Arc::new(bearer) }
     }
 
     /// With other headers than `Authorization: Bearer …` for a token, given the organisation that the path names.
@@ -67,13 +71,6 @@ impl Client {
         headers: impl Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
         self.authorize = Arc::new(headers);
-        self
-    }
-
-    /// Calls this with every answer: method, URL, status; status 0 where none came.
-    #[must_use]
-    pub fn observed(mut self, observe: impl Fn(&str, &str, u16) + Send + Sync + 'static) -> Self {
-        self.observe = Some(Arc::new(observe));
         self
     }
 
@@ -182,6 +179,11 @@ impl Call {
         self.header("idempotency-key", key)
     }
 
+    /// With all these headers.
+    pub fn headers<'a>(self, headers: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        headers.into_iter().fold(self, |call, (name, value)| call.header(name, value))
+    }
+
     /// With any header.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -208,11 +210,8 @@ impl Call {
 
     /// Sends the request; an error is a missing answer, never a status.
     pub fn try_send(self) -> Result<Response, Failed> {
-        let answer = self.once();
-        if let Some(observe) = &self.client.observe {
-            observe(&self.method, &self.url, answer.as_ref().map_or(0, |answer| answer.status));
-        }
-        answer.map_err(|why| Failed(format!("{} {}: no answer: {why}", self.method, self.url)))
+        let origin = || self.url.find("/api/").map_or(self.url.as_str(), |end| &self.url[..end]);
+        self.once().map_err(|why| Failed::NoAnswer(format!("{} doesn't answer: {why}", origin())))
     }
 
     /// Sends the request until the answer is neither 429 nor 503, or until there is no patience left.
@@ -237,29 +236,24 @@ impl Call {
         }
     }
 
-    fn once(&self) -> Result<Response, String> {
+    fn once(&self) -> Result<Response, ureq::Error> {
         let mut request = ureq::http::Request::builder().method(self.method.as_str()).uri(&self.url);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let answer = match &self.body {
-            Some(body) => self.client.agent.run(request.body(body.as_slice()).map_err(text)?),
-            None => self.client.agent.run(request.body(()).map_err(text)?),
+        let mut answer = match &self.body {
+            Some(body) => self.client.agent.run(request.body(body.as_slice())?)?,
+            None => self.client.agent.run(request.body(())?)?,
         };
-        let mut answer = answer.map_err(text)?;
         let headers = answer
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec().map_err(text)?;
+        let body = answer.body_mut().with_config().limit(64 << 20).read_to_vec()?;
         Ok(Response { method: self.method.clone(), url: self.url.clone(), status, headers, body })
     }
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 /// Percent-encodes everything but unreserved characters.

@@ -1,14 +1,11 @@
 //! A fixture that uses the public contract alone.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::http::Failed;
 use crate::services::{Services, Urls};
-use crate::session::{PASSWORD, Session, token};
+use crate::session::{PASSWORD, Session, person, token, unique};
 use crate::world::{Fixture, Tenant};
 
 /// Sets an organisation's standing by whatever means the caller has.
@@ -19,8 +16,7 @@ pub struct HttpFixture {
     services: Services,
     operator: Option<(String, String)>,
     set_standing: Option<SetStanding>,
-    run: String,
-    count: AtomicU64,
+    frozen: Option<(String, String)>,
 }
 
 impl HttpFixture {
@@ -31,15 +27,7 @@ impl HttpFixture {
 
     /// A fixture over these services.
     pub fn over(services: Services) -> Self {
-        // Names are unique platform-wide, and a fixture may meet what an earlier run has left.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            services,
-            operator: None,
-            set_standing: None,
-            run: format!("{:x}-{:x}", now.as_nanos(), std::process::id()),
-            count: AtomicU64::new(0),
-        }
+        Self { services, operator: None, set_standing: None, frozen: None }
     }
 
     /// With the credentials of an operator.
@@ -56,36 +44,38 @@ impl HttpFixture {
         self
     }
 
+    /// With the credentials of a login of a frozen organisation.
+    #[must_use]
+    pub fn with_frozen(mut self, email: &str, password: &str) -> Self {
+        self.frozen = Some((email.to_owned(), password.to_owned()));
+        self
+    }
+
     /// An organisation on a plan, with an admin and a member, each a login linked to a profile.
     pub fn try_tenant(&self, plan: &str) -> Result<Tenant, Failed> {
-        let unique = self.unique();
+        let unique = unique();
         let name = format!("Tenant {unique}");
         let (admin, member) = (format!("admin-{unique}@fixture.example"), format!("member-{unique}@fixture.example"));
         let session = Session::sign_up(&self.services, &name, plan, &admin, PASSWORD)?;
         let admin_profile = session.person("Ada Admin", &admin)?;
         let member_profile = session.person("Mel Member", &member)?;
         // The organisation's only login: the one that signed it up.
-        let logins = session.call("account", "GET", "/logins")?.try_send()?.check(200)?.value();
+        let logins = session.get("account", "/logins")?.check(200)?.value();
         let path = format!("/logins/{}", logins["items"][0]["id"].as_str().unwrap_or_default());
-        let login = session.call("account", "GET", &path)?.try_send()?.check(200)?;
-        let link = session.call("account", "PATCH", &path)?.if_match(login.header("etag").unwrap_or_default());
-        link.json(&json!({"profileId": admin_profile})).try_send()?.check(200)?;
+        let login = session.patch("account", &path, &json!({"profileId": admin_profile}))?.check(200)?;
         let member_login = session.login(&member, PASSWORD, "member", Some(member_profile))?;
+        // Again: the first token was made before the login had a profile.
+        session.renew()?;
         Ok(Tenant {
-            org: session.org,
+            org: session.org.unwrap_or_default(),
             name,
-            // Again: the first token was made before the login had a profile.
-            admin_token: token(&self.services, &admin, PASSWORD)?,
+            admin_token: session.token(),
             admin_login: login.find_id()?,
             admin_profile,
             member_token: token(&self.services, &member, PASSWORD)?,
             member_login,
             member_profile,
         })
-    }
-
-    fn unique(&self) -> String {
-        format!("{}-{}", self.run, self.count.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -95,10 +85,10 @@ impl Fixture for HttpFixture {
     }
 
     fn profile(&self, tenant: &Tenant) -> Uuid {
-        let (services, token) = (self.services.clone(), tenant.admin_token.clone());
-        let admin = Session { services, org: tenant.org, token };
-        let email = format!("{}@fixture.example", self.unique());
-        admin.person("Pat Person", &email).unwrap_or_else(|why| panic!("no person could be made: {why}"))
+        let body = person("Pat Person", &format!("{}@fixture.example", unique()));
+        let profiles =
+            self.services.api("profile").unwrap_or_else(|why| panic!("{why}")).post(&tenant.path("/profiles"));
+        profiles.token(&tenant.admin_token).json(&body).send().expect(201).id()
     }
 
     fn operator_token(&self) -> String {
@@ -112,5 +102,12 @@ impl Fixture for HttpFixture {
 
     fn set_standing(&self, org: Uuid, standing: &str) {
         self.set_standing.as_ref().expect("this fixture cannot set standings")(org, standing);
+    }
+
+    fn frozen(&self) -> Option<(Uuid, String)> {
+        let (email, password) = self.frozen.as_ref()?;
+        let session = Session::log_in(&self.services, email, password);
+        let session = session.unwrap_or_else(|why| panic!("the frozen login can't log in: {why}"));
+        Some((session.org.expect("the token says which organisation is frozen"), session.token()))
     }
 }

@@ -7,6 +7,7 @@
 //! * [`http`]: the client; whatever is answered is an answer. [`assert`] adds the forms that panic
 //! * [`Session`]: signs up, logs in, makes people and places
 //! * [`cases`]: every behaviour of every service, as [`Case`]s; a module per service has them as `suite()`
+//! * [`requests`]: every operation once, as a list
 //! * [`table`]: what holds for every operation of a contract, driven by the service's own `/openapi.json`
 
 #![expect(
@@ -23,6 +24,7 @@ mod http_fixture;
 pub mod notification;
 pub mod profile;
 pub mod registry;
+pub mod requests;
 mod response;
 mod services;
 mod session;
@@ -34,7 +36,7 @@ pub use http::{Api, Call, Client, Patience};
 pub use http_fixture::HttpFixture;
 pub use response::{Failed, Response};
 pub use services::{Services, Urls};
-pub use session::{PASSWORD, Session, token};
+pub use session::{PASSWORD, Session, token, unique};
 pub use suites::cases;
 pub use world::{Case, Fixture, Tenant, World, run};
 

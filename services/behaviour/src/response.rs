@@ -1,19 +1,34 @@
-//! What is answered: an answer of any status, or what went wrong.
+//! Answers, and why one isn't what was asked for. Nothing here panics.
 
 use serde_json::Value;
 use uuid::Uuid;
 
-/// What went wrong, in a sentence without a full stop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failed(pub String);
-
-impl std::fmt::Display for Failed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Why something wasn't done; as text a sentence without its full stop.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failed {
+    /// The service has no base URL here.
+    #[error("the service {0} takes no part: it has no URL")]
+    NoService(String),
+    /// Nobody answered.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// The answer is another one than was expected.
+    #[error("{} {} was answered with {}", .0.method, .0.url, .0.reason())]
+    Refused(Box<Response>),
+    /// The answer lacks a member that it must have.
+    #[error("{} {} was answered with {} but without {:?}: {}", .1.method, .1.url, .1.status, .0, .1.start(160))]
+    Lacks(&'static str, Box<Response>),
 }
 
-impl std::error::Error for Failed {}
+impl Failed {
+    /// The answer where one came.
+    pub fn answer(&self) -> Option<&Response> {
+        match self {
+            Self::Refused(answer) | Self::Lacks(_, answer) => Some(answer),
+            _ => None,
+        }
+    }
+}
 
 /// An answer, of whatever status.
 #[derive(Debug, Clone)]
@@ -36,9 +51,9 @@ impl Response {
         self.headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
-    /// This answer, if the status is this one; else what came instead.
+    /// This answer, if the status is this one.
     pub fn check(self, status: u16) -> Result<Self, Failed> {
-        if self.status == status { Ok(self) } else { Err(Failed(format!("expected {status}: {}", self.describe()))) }
+        if self.status == status { Ok(self) } else { Err(Failed::Refused(Box::new(self))) }
     }
 
     /// The body as JSON; null where it isn't JSON.
@@ -46,15 +61,32 @@ impl Response {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
+    /// A text member of the body.
+    pub fn member(&self, name: &str) -> Option<String> {
+        Some(self.value().get(name)?.as_str()?.to_owned())
+    }
+
     /// `id` of the resource in the body.
     pub fn find_id(&self) -> Result<Uuid, Failed> {
-        let id = self.value()["id"].as_str().and_then(|id| id.parse().ok());
-        id.ok_or_else(|| Failed(format!("no id: {}", self.describe())))
+        let id = self.member("id").and_then(|id| id.parse().ok());
+        id.ok_or_else(|| Failed::Lacks("id", Box::new(self.clone())))
     }
 
     /// Whether it is a problem of this type: `plan-limit-reached`.
     pub fn is_problem(&self, slug: &str) -> bool {
-        self.value()["type"].as_str().is_some_and(|name| name.rsplit('/').next() == Some(slug))
+        self.member("type").is_some_and(|name| name.rsplit('/').next() == Some(slug))
+    }
+
+    /// The status and the service's own words on why not.
+    pub fn reason(&self) -> String {
+        let words = self.member("detail").or_else(|| self.member("title"));
+        let words = words.unwrap_or_else(|| format!("no reason given: {}", self.start(160)));
+        let mut reason = format!("{}: {words}", self.status);
+        for error in self.value()["errors"].as_array().into_iter().flatten() {
+            let member = |name: &str| error[name].as_str().unwrap_or("?");
+            reason += &format!(" [{}: {}]", member("field"), member("message"));
+        }
+        reason
     }
 
     /// The body as text.
@@ -64,8 +96,10 @@ impl Response {
 
     /// Request line, status and body, for messages.
     pub fn describe(&self) -> String {
-        let text = self.text();
-        let short: String = text.chars().take(2000).collect();
-        format!("{} {} → {} {short}", self.method, self.url, self.status)
+        format!("{} {} → {} {}", self.method, self.url, self.status, self.start(2000))
+    }
+
+    fn start(&self, characters: usize) -> String {
+        self.text().chars().take(characters).collect()
     }
 }

@@ -1,28 +1,33 @@
 //! Making tenants through the contract alone: signing up, logging in, people, logins, places. Nothing here panics.
 
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::http::{Call, Failed, Patience};
+use crate::http::{Call, Failed, Response};
 use crate::services::Services;
 
 /// Long enough for every target's rules.
 pub const PASSWORD: &str = "correct horse battery staple 1";
 
-/// A caller that makes many things at once is limited at times (429), and tries again.
-const PATIENCE: Patience = Patience { busy: Duration::from_secs(120), absent: Duration::ZERO };
+/// A text that nothing else has: names are unique platform-wide, and what an earlier run made stays.
+pub fn unique() -> String {
+    format!("a{}", Uuid::now_v7().simple())
+}
 
-/// A login at work: its calls carry its token and go below its organisation.
+/// A login at work: what it sends carries its token and goes below its organisation.
 #[derive(Clone)]
 pub struct Session {
     /// Where the services are.
     pub services: Services,
-    /// The organisation.
-    pub org: Uuid,
-    /// The token; it lasts as long as the service lets it.
-    pub token: String,
+    /// The organisation; none for an operator.
+    pub org: Option<Uuid>,
+    email: String,
+    password: String,
+    token: Arc<RwLock<String>>,
 }
 
 impl Session {
@@ -30,30 +35,93 @@ impl Session {
     pub fn sign_up(services: &Services, name: &str, plan: &str, email: &str, password: &str) -> Result<Self, Failed> {
         let body = json!({"name": name, "plan": plan, "admin": {"email": email, "password": password}});
         let call = services.api("account")?.post("/organisations").json(&body);
-        let org = call.send_patiently(PATIENCE)?.check(201)?.find_id()?;
-        Self::log_in(services, org, email, password)
+        let org = call.send_patiently(services.patience)?.check(201)?.find_id()?;
+        let login = Self::log_in(services, email, password)?;
+        Ok(Self { org: Some(org), ..login })
     }
 
-    /// Logs in to an organisation.
-    pub fn log_in(services: &Services, org: Uuid, email: &str, password: &str) -> Result<Self, Failed> {
-        Ok(Self { services: services.clone(), org, token: token(services, email, password)? })
+    /// Logs in; the token says to which organisation.
+    pub fn log_in(services: &Services, email: &str, password: &str) -> Result<Self, Failed> {
+        let token = token(services, email, password)?;
+        Ok(Self {
+            services: services.clone(),
+            org: organisation_of(&token),
+            email: email.to_owned(),
+            password: password.to_owned(),
+            token: Arc::new(RwLock::new(token)),
+        })
     }
 
-    /// A call to a path below the organisation: `session.call("registry", "GET", "/apis")`.
+    /// Logs in again, for a new token.
+    pub fn renew(&self) -> Result<(), Failed> {
+        let token = token(&self.services, &self.email, &self.password)?;
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        Ok(())
+    }
+
+    /// The token; it lasts as long as the service lets it.
+    pub fn token(&self) -> String {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A request to a path below the organisation, for [`Session::send`]: `session.call("registry", "GET", "/apis")`.
     pub fn call(&self, service: &str, method: &str, path: &str) -> Result<Call, Failed> {
-        let path = format!("/organisations/{}{path}", self.org);
-        Ok(self.services.api(service)?.request(method, &path).token(&self.token))
+        let organisation = self.org.map(|org| format!("/organisations/{org}")).unwrap_or_default();
+        Ok(self.services.api(service)?.request(method, &format!("{organisation}{path}")))
+    }
+
+    /// Sends a request with the token, and with a new one where that has run out: much to do, a clock that was moved.
+    pub fn send(&self, call: Call) -> Result<Response, Failed> {
+        let answer = call.clone().token(&self.token()).send_patiently(self.services.patience)?;
+        if answer.status != 401 {
+            return Ok(answer);
+        }
+        self.renew()?;
+        call.token(&self.token()).send_patiently(self.services.patience)
+    }
+
+    /// The answer to a GET.
+    pub fn get(&self, service: &str, path: &str) -> Result<Response, Failed> {
+        self.send(self.call(service, "GET", path)?)
+    }
+
+    /// The answer to a POST.
+    pub fn post(&self, service: &str, path: &str, body: &Value) -> Result<Response, Failed> {
+        self.send(self.call(service, "POST", path)?.json(body))
+    }
+
+    /// The answer to a PATCH with the ETag that the resource has now.
+    pub fn patch(&self, service: &str, path: &str, body: &Value) -> Result<Response, Failed> {
+        let read = self.get(service, path)?.check(200)?;
+        let etag = read.header("etag").unwrap_or_default();
+        self.send(self.call(service, "PATCH", path)?.if_match(etag).json(body))
+    }
+
+    /// Every item of a list.
+    pub fn all(&self, service: &str, path: &str) -> Result<Vec<Value>, Failed> {
+        let (mut items, mut cursor) = (Vec::new(), None);
+        loop {
+            let call = self.call(service, "GET", path)?.query("limit", "200");
+            let call = cursor.iter().fold(call, |call, cursor: &String| call.query("cursor", cursor));
+            let page = self.send(call)?.check(200)?;
+            if let Some(Value::Array(more)) = page.value().get_mut("items").map(Value::take) {
+                items.extend(more);
+            }
+            cursor = page.member("nextCursor");
+            if cursor.is_none() {
+                return Ok(items);
+            }
+        }
     }
 
     /// Makes something by a POST; its id.
     pub fn make(&self, service: &str, path: &str, body: &Value) -> Result<Uuid, Failed> {
-        self.call(service, "POST", path)?.json(body).send_patiently(PATIENCE)?.check(201)?.find_id()
+        self.post(service, path, body)?.check(201)?.find_id()
     }
 
     /// Makes a person.
     pub fn person(&self, name: &str, email: &str) -> Result<Uuid, Failed> {
-        let body = json!({"name": name, "jobTitle": "Engineer", "email": email, "timeZone": "Europe/Zurich"});
-        self.make("profile", "/profiles", &body)
+        self.make("profile", "/profiles", &person(name, email))
     }
 
     /// Makes a login of a scope (`member`, `admin`), linked to a person.
@@ -78,10 +146,22 @@ impl Session {
     }
 }
 
+/// The body that makes a person.
+pub(crate) fn person(name: &str, email: &str) -> Value {
+    json!({"name": name, "jobTitle": "Engineer", "email": email, "timeZone": "Europe/Zurich"})
+}
+
 /// The token of a login: of an organisation's, or of an operator.
 pub fn token(services: &Services, email: &str, password: &str) -> Result<String, Failed> {
     let body = json!({"email": email, "password": password});
-    let answer = services.api("account")?.post("/sessions").json(&body).send_patiently(PATIENCE)?.check(200)?;
-    let token = answer.value()["token"].as_str().map(str::to_owned);
-    token.ok_or_else(|| Failed(format!("no token: {}", answer.describe())))
+    let call = services.api("account")?.post("/sessions").json(&body);
+    let answer = call.send_patiently(services.patience)?.check(200)?;
+    answer.member("token").ok_or_else(|| Failed::Lacks("token", Box::new(answer)))
+}
+
+/// The claim `org`. Not verified: that is for the services, here it only says where to ask.
+fn organisation_of(token: &str) -> Option<Uuid> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    claims.get("org")?.as_str()?.parse().ok()
 }

@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use uuid::Uuid;
 
-use crate::http::{Api, Failed};
+use crate::http::Api;
 use crate::services::{Services, Urls};
 
 /// The services and the means to populate them.
@@ -118,6 +118,13 @@ pub trait Fixture: Send + Sync {
 
     /// Sets how an organisation stands with its invoices: `active`, `overdue` or `frozen`.
     fn set_standing(&self, org: Uuid, standing: &str);
+
+    /// A frozen organisation and the token of one of its logins, where there can be one.
+    fn frozen(&self) -> Option<(Uuid, String)> {
+        let tenant = self.can_set_standing().then(|| self.tenant("team"))?;
+        self.set_standing(tenant.org, "frozen");
+        Some((tenant.org, tenant.member_token))
+    }
 }
 
 /// One behaviour: a name and assertions that panic where it is not shown.
@@ -136,7 +143,7 @@ thread_local! {
 
 impl Case {
     /// Runs the assertions; an error is the first that failed, and where it stands.
-    pub fn check(&self, world: &World) -> Result<(), Failed> {
+    pub fn check(&self, world: &World) -> Result<(), String> {
         static HOOK: Once = Once::new();
         HOOK.call_once(|| {
             let before = take_hook();
@@ -149,7 +156,7 @@ impl Case {
         CAUGHT.set(Some(String::new()));
         let result = catch_unwind(AssertUnwindSafe(|| (self.run)(world)));
         let caught = CAUGHT.take().unwrap_or_default();
-        result.map_err(|_| Failed(caught))
+        result.map_err(|_| caught)
     }
 }
 

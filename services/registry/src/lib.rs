@@ -45,6 +45,12 @@ impl Service for Registry {
     }
 }
 
+/// The read of APIs alone, for the comparison of ways to the database (`benches/rivals/shapes`).
+pub mod read {
+    pub use crate::model::Api;
+    pub use crate::store::apis::{ApiKey, find_all};
+}
+
 /// Every endpoint: a test compares them with the contract.
 pub fn routes() -> Routes {
     handlers::routes()

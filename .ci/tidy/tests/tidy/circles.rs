@@ -26,8 +26,7 @@ pub fn circles(arrows: &BTreeSet<Arrow>) -> Vec<Vec<&Arrow>> {
     circles
 }
 
-/// Without the uses of a file by what it is the parent of: whether that is a circle is a matter of taste, which
-/// `no_circles` decides; the rest is none.
+/// Without the uses of a file by what it is the parent of, near or far.
 pub fn beside_parents(arrows: &BTreeSet<Arrow>) -> BTreeSet<Arrow> {
     let is_child = |arrow: &&Arrow| {
         let folder = ["mod.rs", "lib.rs", "main.rs"].iter().find_map(|name| arrow.to.strip_suffix(name));

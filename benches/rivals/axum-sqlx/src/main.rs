@@ -1,5 +1,7 @@
 //! Registry's read behind axum and sqlx.
 
+use std::sync::LazyLock;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +13,8 @@ use sqlx::postgres::{PgPool, PgPoolOptions, PgRow};
 use sqlx::{Executor as _, Row as _};
 use uuid::Uuid;
 
-const SQL: &str = include_str!("../../../src/bench/hot/sql/find_api.sql");
+/// Registry's own, from whoever starts this.
+static SQL: LazyLock<String> = LazyLock::new(|| std::env::var("STATEMENT").unwrap_or_default());
 
 /// An API as Registry shows it.
 #[derive(Serialize)]
@@ -83,7 +86,7 @@ fn api(row: &PgRow) -> Result<Option<Api>, sqlx::Error> {
 }
 
 async fn find_api(State(pool): State<PgPool>, Path((org, id)): Path<(Uuid, Uuid)>) -> Response {
-    let row = sqlx::query(SQL).bind(org).bind(id).fetch_one(&pool).await;
+    let row = sqlx::query(&SQL).bind(org).bind(id).fetch_one(&pool).await;
     let found = row.and_then(|row| {
         let standing: Option<&str> = row.try_get(0)?;
         Ok((standing == Some("frozen"), api(&row)?))
@@ -116,7 +119,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         })
         .connect(&std::env::var("DATABASE_READ_URL")?)
         .await?;
-    let routes = Router::new().route("/api/v1/organisations/{org}/apis/{id}", get(find_api)).with_state(pool);
+    let routes = Router::new()
+        .route("/readyz", get(StatusCode::OK))
+        .route("/api/v1/organisations/{org}/apis/{id}", get(find_api))
+        .with_state(pool);
     let listener = tokio::net::TcpListener::bind(std::env::var("LISTEN")?).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);

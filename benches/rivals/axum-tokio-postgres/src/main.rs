@@ -14,7 +14,6 @@ use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, NoTls, Row, Statement};
 use uuid::Uuid;
 
-const SQL: &str = include_str!("../../../src/bench/hot/sql/find_api.sql");
 const CONNECTIONS: usize = 4;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -160,16 +159,21 @@ async fn find_api(State(pool): State<Arc<Pool>>, Path((org, id)): Path<(Uuid, Uu
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let url = std::env::var("DATABASE_READ_URL")?;
+    // Registry's own, from whoever starts this.
+    let sql = std::env::var("STATEMENT")?;
     let mut clients = Vec::new();
     for _ in 0..CONNECTIONS {
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
         tokio::spawn(connection);
         client.batch_execute("set plan_cache_mode = force_generic_plan").await?;
-        let statement = client.prepare(SQL).await?;
+        let statement = client.prepare(&sql).await?;
         clients.push((client, statement));
     }
     let pool = Arc::new(Pool { clients, next: AtomicUsize::new(0) });
-    let routes = Router::new().route("/api/v1/organisations/{org}/apis/{id}", get(find_api)).with_state(pool);
+    let routes = Router::new()
+        .route("/readyz", get(StatusCode::OK))
+        .route("/api/v1/organisations/{org}/apis/{id}", get(find_api))
+        .with_state(pool);
     let listener = tokio::net::TcpListener::bind(std::env::var("LISTEN")?).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |stream| {
         let _ = stream.set_nodelay(true);

@@ -2,21 +2,20 @@
 //!
 //! `SHAPE` is `threads` (own threads behind a queue), `block` (`web::block`) or `inline` (on the event loop, which then waits
 //! for the database: not for a product); `BATCH_MAX` is how many keys share a statement. All take their connections from an
-//! r2d2 pool, send Registry's own statements and leave out what Registry does besides: tokens, log, counts, deadlines.
-//! `lab bench shapes` builds it and measures all of them beside each other; nothing else does.
+//! r2d2 pool, read by Registry's own function and leave out what Registry does besides: tokens, log, counts, deadlines.
+//! `lab bench shapes` builds it and compares all of them; nothing else does.
 
 mod rows;
 mod ways;
 
-use std::error::Error;
 use std::sync::Arc;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
 use diesel::{PgConnection, connection::SimpleConnection as _};
+use kit::Error;
 use uuid::Uuid;
 
-use rows::Answer;
 use ways::Way;
 
 /// Connections, whatever the shape: twice the processors was best in every one.
@@ -33,16 +32,17 @@ impl CustomizeConnection<PgConnection, diesel::r2d2::Error> for Planned {
 }
 
 async fn find_api(way: web::Data<Way>, ids: web::Path<(Uuid, Uuid)>) -> HttpResponse {
-    match way.find(ids.into_inner()).await {
-        Answer::Found(api) => HttpResponse::Ok().insert_header(("etag", format!("\"{}\"", api.version))).json(api),
-        Answer::Frozen => HttpResponse::PaymentRequired().finish(),
-        Answer::Missing => HttpResponse::NotFound().finish(),
-        Answer::Failed => HttpResponse::ServiceUnavailable().finish(),
+    let (organisation, id) = ids.into_inner();
+    match way.find((organisation.into(), id.into())).await {
+        Some(Ok(api)) => HttpResponse::Ok().insert_header(("etag", format!("\"{}\"", api.version))).json(api),
+        Some(Err(Error::PaymentRequired { .. })) => HttpResponse::PaymentRequired().finish(),
+        Some(Err(Error::NotFound)) => HttpResponse::NotFound().finish(),
+        _ => HttpResponse::ServiceUnavailable().finish(),
     }
 }
 
 #[actix_web::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let setting = |name: &str| std::env::var(name).map_err(|error| format!("{name}: {error}"));
     let (shape, max) = (setting("SHAPE")?, setting("BATCH_MAX")?.parse()?);
     let pool = Pool::builder()
@@ -60,7 +60,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let workers = if shape == "inline" { 4 } else { 2 };
     let way = web::Data::from(Arc::new(way));
     HttpServer::new(move || {
-        App::new().app_data(way.clone()).route("/api/v1/organisations/{org}/apis/{id}", web::get().to(find_api))
+        App::new()
+            .app_data(way.clone())
+            .route("/readyz", web::get().to(HttpResponse::Ok))
+            .route("/api/v1/organisations/{org}/apis/{id}", web::get().to(find_api))
     })
     .workers(workers)
     .bind(setting("LISTEN")?)?

@@ -8,10 +8,10 @@ use actix_web::{rt, web};
 use tokio::sync::oneshot::{Sender, channel};
 
 use super::CONNECTIONS;
-use super::rows::{Answer, Connections, Key, find};
+use super::rows::{Answer, ApiKey, Connections, find};
 
 /// A key and who waits for it.
-type Waiting = (Key, Sender<Answer>);
+type Waiting = (ApiKey, Sender<Answer>);
 
 /// How a read reaches the database.
 pub struct Way {
@@ -77,7 +77,7 @@ impl Way {
     }
 
     /// What stands under this key.
-    pub async fn find(&self, key: Key) -> Answer {
+    pub async fn find(&self, key: ApiKey) -> Answer {
         let (sender, answer) = channel();
         match &self.shape {
             Shape::Inline if self.max == 1 => return first(find(&self.pool, &[key])),
@@ -86,7 +86,7 @@ impl Way {
                 let pool = self.pool.clone();
                 #[expect(clippy::disallowed_methods, reason = "what kit's way is compared with")]
                 let found = web::block(move || first(find(&pool, &[key]))).await;
-                return found.unwrap_or(Answer::Failed);
+                return found.unwrap_or_default();
             }
             Shape::Block(queue) => self.lend(queue, (key, sender)),
             Shape::Threads(queue) => {
@@ -99,7 +99,7 @@ impl Way {
                 }
             }
         }
-        answer.await.unwrap_or(Answer::Failed)
+        answer.await.unwrap_or_default()
     }
 
     /// The first key of a turn of the event loop has the others follow it, and answers all.
@@ -166,7 +166,7 @@ fn take(state: &mut State, max: usize) -> Vec<Waiting> {
 }
 
 fn answer(pool: &Connections, taken: Vec<Waiting>) {
-    let keys: Vec<Key> = taken.iter().map(|(key, _)| *key).collect();
+    let keys: Vec<ApiKey> = taken.iter().map(|(key, _)| *key).collect();
     for ((_, sender), found) in taken.into_iter().zip(find(pool, &keys)) {
         // Nobody waits any more: the answer is dropped.
         let _ = sender.send(found);
@@ -174,5 +174,5 @@ fn answer(pool: &Connections, taken: Vec<Waiting>) {
 }
 
 fn first(mut answers: Vec<Answer>) -> Answer {
-    answers.pop().unwrap_or(Answer::Failed)
+    answers.pop().flatten()
 }

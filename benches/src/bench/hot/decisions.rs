@@ -1,23 +1,27 @@
-//! `lab bench decisions`: what three decisions of the design cost a statement (docs/adr/0001 to 0003), each beside doing
+//! `lab bench decisions`: what three decisions of the design cost a statement (docs/adr/0001 to 0003), with each of them and
 //! without.
 //!
 //! pgbench runs the service's statement as the service's login. With and without take turns, the first of a round being the
 //! other one in the next; a ratio is formed inside its round.
 
+use std::time::Duration;
+
 use schema::ApplyOptions;
 use serde::Serialize;
 
-use super::load::Kind;
-use super::proc::private_mib;
+use super::requests::{Kind, READER, WRITER};
+use super::rounds::median;
 use super::scripts::{self, Script};
-use super::spread;
-use super::stage::{SEED, Stage};
-use super::yardstick::{READER, WRITER, Yardstick};
+use super::statements::Recorder;
+use super::system::System;
+use super::turn::turn;
+use super::yardstick::Yardstick;
 use crate::Failure;
-use crate::bench::spread::Spread;
 use crate::data::{Size, failed};
-use crate::observe::cpu::machine;
-use crate::result::{Machine, PostgresInfo};
+use crate::observe::machine;
+use crate::observe::process::private_mib;
+use crate::result::{Machine, PostgresInfo, Table};
+use crate::stats::Median;
 
 /// How it is measured.
 #[derive(Clone, Debug)]
@@ -43,11 +47,11 @@ pub struct Price {
     /// What pays for it.
     pub statement: &'static str,
     /// Statements in a second with it.
-    pub with_per_s: Spread,
+    pub with_per_s: Median,
     /// Without it.
-    pub without_per_s: Spread,
+    pub without_per_s: Median,
     /// With ÷ without; below 1 is the price.
-    pub ratio: Spread,
+    pub ratio: Median,
 }
 
 /// What came out.
@@ -75,7 +79,7 @@ pub struct Outcome {
     /// Sessions of Registry's second pool, the readers'.
     pub reader_sessions: usize,
     /// Memory that belongs to one of them alone after a second of load, in MiB; none where /proc doesn't say.
-    pub reader_session_mib: Option<Spread>,
+    pub reader_session_mib: Option<Median>,
 }
 
 /// One side of a comparison: statements in a second.
@@ -90,27 +94,30 @@ struct Pair<'a> {
 
 /// Starts a system, measures, and takes it down.
 pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
-    let stage = Stage::start(plan.size, plan.release)?;
-    let (reader_sessions, reader_session_mib) = second_pool(&stage)?;
-    let of = |name, login, scripts: &[Script]| Yardstick::of(&stage, name, login, scripts);
-    let (read, create) =
-        (scripts::scripts(Kind::Read, plan.size, SEED), scripts::scripts(Kind::Create, plan.size, SEED));
+    let system = System::start(plan.size, plan.release)?;
+    let (reader_sessions, reader_session_mib) = second_pool(&system)?;
+    let of = |name, login, scripts: &[Script]| Yardstick::of(&system, name, login, scripts);
+    let mut recorder = Recorder::start(&system)?;
+    let read = scripts::scripts(&mut recorder, Kind::Read, plan.size)?;
+    let create = scripts::scripts(&mut recorder, Kind::Create, plan.size)?;
+    drop(recorder);
+    let without_change = create.iter().map(scripts::without_change).collect::<Result<Vec<_>, _>>()?;
     let reader = of("read-by-reader", READER, &read)?;
     let writer = of("read-by-writer", WRITER, &read)?;
-    let create_told = of("create", WRITER, &create)?;
-    let create_untold = of("create-untold", WRITER, &create.into_iter().map(scripts::untold).collect::<Vec<_>>())?;
+    let create_with = of("create", WRITER, &create)?;
+    let create_without_change = of("create-without-change", WRITER, &without_change)?;
     let run = |yardstick: &Yardstick| Ok(yardstick.run(plan.clients, plan.seconds)?.per_s);
     let without_keys = || {
-        cross_keys(&stage, false)?;
-        let seen = run(&create_told);
-        cross_keys(&stage, true)?;
+        cross_keys(&system, false)?;
+        let seen = run(&create_with);
+        cross_keys(&system, true)?;
         seen
     };
     let pairs = [
         Pair {
             decision: "0001 keys into other services' tables",
             statement: "create an API",
-            sides: [&|| run(&create_told), &without_keys],
+            sides: [&|| run(&create_with), &without_keys],
         },
         Pair {
             decision: "0002 reads by a login that can't write",
@@ -120,13 +127,13 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
         Pair {
             decision: "0003 a row for the change feed",
             statement: "create an API",
-            sides: [&|| run(&create_told), &|| run(&create_untold)],
+            sides: [&|| run(&create_with), &|| run(&create_without_change)],
         },
     ];
     Ok(Outcome {
         at: crate::measure::kept::now(),
         machine: machine(),
-        postgres: stage.server()?,
+        postgres: system.deployment.postgres_info()?,
         apis: plan.size.apis,
         organisations: plan.size.organisations,
         rounds: plan.rounds,
@@ -155,22 +162,22 @@ fn prices(pairs: &[Pair], rounds: u32) -> Result<Vec<Price>, Failure> {
     let price = |(pair, seen): (&Pair, &Vec<[f64; 2]>)| Price {
         decision: pair.decision,
         statement: pair.statement,
-        with_per_s: spread(seen, |[with, _]| *with),
-        without_per_s: spread(seen, |[_, without]| *without),
-        ratio: spread(seen, |[with, without]| with / without),
+        with_per_s: median(seen, |[with, _]| *with),
+        without_per_s: median(seen, |[_, without]| *without),
+        ratio: median(seen, |[with, without]| with / without),
     };
     Ok(pairs.iter().zip(&seen).map(price).collect())
 }
 
 /// Makes or drops the keys as `dba apply` does, with and without `--without-cross-keys`.
-fn cross_keys(stage: &Stage, wanted: bool) -> Result<(), Failure> {
+fn cross_keys(system: &System, wanted: bool) -> Result<(), Failure> {
     let options = ApplyOptions {
         without_cross_keys: !wanted,
         // Raised for pgbench's clients.
         connection_limits: false,
         ..ApplyOptions::default()
     };
-    let report = schema::apply(&stage.login_url("govrnanza_admin")?, &options)
+    let report = schema::apply(&system.deployment.login_url("govrnanza_admin")?, &options)
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     if report.keys.is_empty() {
         return Err(Failure::could_not_run("No key across services was made or dropped: there is nothing to compare."));
@@ -179,19 +186,22 @@ fn cross_keys(stage: &Stage, wanted: bool) -> Result<(), Failure> {
 }
 
 /// The readers' sessions that one more Registry opens, and what one holds alone after a second of reads.
-fn second_pool(stage: &Stage) -> Result<(usize, Option<Spread>), Failure> {
-    let before = readers(stage)?;
-    let arm = stage.registry("registry", &[])?;
-    super::turn(stage, &arm, Kind::Read, 16, std::time::Duration::from_secs(1))?;
-    let mut own = readers(stage)?;
+fn second_pool(system: &System) -> Result<(usize, Option<Median>), Failure> {
+    let before = readers(system)?;
+    let arm = system.registry("registry", &[])?;
+    turn(system, &arm, Kind::Read, 16, Duration::from_secs(1))?;
+    let mut own = readers(system)?;
     own.retain(|pid| !before.contains(pid));
     let held: Option<Vec<f64>> = own.iter().map(|pid| private_mib(*pid)).collect();
-    Ok((own.len(), held.map(|held| Spread::of(&held))))
+    Ok((own.len(), held.map(Median::of)))
 }
 
 /// Process ids.
-fn readers(stage: &Stage) -> Result<Vec<i32>, Failure> {
-    let rows = stage.superuser()?.query("select pid from pg_catalog.pg_stat_activity where usename = $1", &[&READER]);
+fn readers(system: &System) -> Result<Vec<i32>, Failure> {
+    let rows = system
+        .deployment
+        .superuser()?
+        .query("select pid from pg_catalog.pg_stat_activity where usename = $1", &[&READER]);
     let rows = rows.map_err(|error| failed("looking for Registry's sessions", &error))?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
@@ -210,19 +220,19 @@ impl std::fmt::Display for Outcome {
             self.postgres.version,
             self.machine.cpus
         )?;
-        writeln!(f, "{:<40}{:<16}{:>9}{:>11}  with ÷ without", "", "", "with /s", "without /s")?;
-        for price in &self.prices {
-            let Spread { median, low, high } = price.ratio;
-            writeln!(
-                f,
-                "{:<40}{:<16}{:>9.0}{:>11.0}  {median:.2} [{low:.2}, {high:.2}]",
-                price.decision, price.statement, price.with_per_s.median, price.without_per_s.median
-            )?;
-        }
+        let row = |price: &Price| {
+            let per_s = |of: Median| format!("{:.0}", of.median);
+            let words = [price.decision, price.statement].map(str::to_owned);
+            let [decision, statement] = words;
+            [decision, statement, per_s(price.with_per_s), per_s(price.without_per_s), price.ratio.to_string()]
+        };
+        let numbers = ["with /s", "without /s", "with ÷ without"];
+        let table = Table::new(&["decision", "statement"], &numbers, &[]).rows(self.prices.iter().map(row));
+        write!(f, "{table}")?;
         write!(f, "\n0002: the second pool has {} sessions", self.reader_sessions)?;
         match self.reader_session_mib {
             Some(of) => {
-                write!(f, " of {:.1} MiB [{:.1}, {:.1}] each, which nobody shares.", of.median, of.low, of.high)
+                write!(f, " of {of:.1} MiB each, which no other process shares.")
             }
             None => write!(f, "; what each holds can't be read here."),
         }

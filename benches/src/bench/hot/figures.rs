@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::load::Kind;
-use crate::bench::spread::Spread;
-use crate::result::{Machine, PostgresInfo};
+use super::requests::Kind;
+use super::system::Cpu;
+use crate::result::{Machine, PostgresInfo, Table};
+use crate::stats::Median;
 
 /// One arm at one number of connections.
 #[derive(Clone, Debug, Serialize)]
@@ -17,15 +18,15 @@ pub struct Cell {
     /// Good answers in a second.
     pub requests_per_second: f64,
     /// Its interval.
-    pub requests_per_second_interval: Spread,
+    pub requests_per_second_interval: Median,
     /// Against pgbench with as many clients, in the same round.
     pub ratio_to_pgbench: f64,
     /// Its interval.
-    pub ratio_to_pgbench_interval: Spread,
+    pub ratio_to_pgbench_interval: Median,
     /// Against the best of pgbench at any number of clients, in the same round.
     pub ratio_to_pgbench_best: f64,
     /// Its interval.
-    pub ratio_to_pgbench_best_interval: Spread,
+    pub ratio_to_pgbench_best_interval: Median,
     /// Against pgbench with the statement of many keys and as many clients, where it ran.
     pub ratio_to_pgbench_batched: Option<f64>,
     /// Against the best of that at any number of clients.
@@ -33,26 +34,15 @@ pub struct Cell {
     /// The first arm's requests per second by this one's, in the same round; none for the first.
     pub ratio_of_first: Option<f64>,
     /// Its interval.
-    pub ratio_of_first_interval: Option<Spread>,
+    pub ratio_of_first_interval: Option<Median>,
     /// Half of the good answers came sooner.
     pub p50_ms: f64,
     /// All but one of a hundred.
     pub p99_ms: f64,
     /// Microseconds of processor per good answer: Postgres, the service, the driver.
-    pub cpu_us: CpuUs,
+    pub cpu_us: Cpu,
     /// Answers that weren't good, of all rounds.
     pub failed: u64,
-}
-
-/// Microseconds of processor per good answer.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct CpuUs {
-    /// All of Postgres's processes.
-    pub postgres: f64,
-    /// The service.
-    pub service: f64,
-    /// The thread that asks.
-    pub driver: f64,
 }
 
 /// pgbench at one number of clients.
@@ -64,7 +54,7 @@ pub struct Pgbench {
     /// Keys in each statement.
     pub keys: u32,
     /// Keys in a second.
-    pub per_second: Spread,
+    pub per_second: Median,
     /// Mean milliseconds of a statement, the rounds' median.
     pub mean_ms: f64,
 }
@@ -117,7 +107,7 @@ pub struct Outcome {
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let built = if self.optimised { "" } else { "; built for development: no figure is worth anything" };
+        let built = if self.optimised { "" } else { "; services built without optimisation: only a trial" };
         writeln!(
             f,
             "{:?}: {} APIs of {} organisations; {} rounds of {} s; PostgreSQL {}, {} processors{built}.",
@@ -140,55 +130,51 @@ impl std::fmt::Display for Outcome {
                 memory.peak_mib
             )?;
         }
-        writeln!(f, "\n{:<22}{:>6}{:>10}  {:<18}{:>9}", "pgbench -M prepared", "", "per s", "[interval]", "mean ms")?;
-        for one in &self.pgbench {
-            let keys = if one.keys > 1 { format!("{} keys each", one.keys) } else { String::new() };
-            let Spread { median, low, high } = one.per_second;
-            writeln!(
-                f,
-                "{keys:<22}{:>6}{median:>10.0}  {:<18}{:>9.2}",
-                one.clients,
-                format!("[{low:.0}, {high:.0}]"),
-                one.mean_ms
-            )?;
-        }
-        write(f, &self.cells)
+        writeln!(f, "\n{}", yardstick(&self.pgbench))?;
+        write!(f, "{}", table(&self.cells))
     }
 }
 
+fn yardstick(all: &[Pgbench]) -> Table {
+    let row = |one: &Pgbench| {
+        let keys = if one.keys > 1 { format!("{} keys each", one.keys) } else { String::new() };
+        [keys, one.clients.to_string(), format!("{:.0}", one.per_second), format!("{:.2}", one.mean_ms)]
+    };
+    Table::new(&["pgbench -M prepared"], &["clients", "per s", "mean ms"], &[]).rows(all.iter().map(row))
+}
+
 /// Cells for people, one line each.
-pub fn write(f: &mut std::fmt::Formatter<'_>, cells: &[Cell]) -> std::fmt::Result {
-    writeln!(
-        f,
-        "\n{:<26}{:>6}{:>9}  {:<16}{:<18}{:<18}{:<13}{:>7}{:>8}  µs Postgres/service/driver",
-        "", "conns", "req/s", "[interval]", "÷ pgbench", "÷ its best", "÷ keys, best", "p50 ms", "p99 ms"
-    )?;
-    for cell in cells {
-        let per_s = cell.requests_per_second_interval;
-        let ratio = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
-        let short = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |of| format!("{of:.2}"));
-        let batched =
-            format!("{}, {}", short(cell.ratio_to_pgbench_batched), short(cell.ratio_to_pgbench_batched_best));
-        let CpuUs { postgres, service, driver } = cell.cpu_us;
-        let mut more = String::new();
-        if let Some(first) = cell.ratio_of_first_interval {
-            more += &format!("  first ÷ this {}", ratio(first));
-        }
-        if cell.failed > 0 {
-            more += &format!("  {} failed", cell.failed);
-        }
-        writeln!(
-            f,
-            "{:<26}{:>6}{:>9.0}  {:<16}{:<18}{:<18}{batched:<13}{:>7.2}{:>8.2}  {postgres:.0}/{service:.0}/{driver:.0}{more}",
-            cell.arm,
-            cell.connections,
-            per_s.median,
-            format!("[{:.0}, {:.0}]", per_s.low, per_s.high),
-            ratio(cell.ratio_to_pgbench_interval),
-            ratio(cell.ratio_to_pgbench_best_interval),
-            cell.p50_ms,
-            cell.p99_ms
-        )?;
-    }
-    Ok(())
+pub fn table(cells: &[Cell]) -> Table {
+    let short = |of: Option<f64>| of.map_or_else(|| "-".to_owned(), |of| format!("{of:.2}"));
+    let row = |cell: &Cell| {
+        let Cpu { postgres, service, driver } = cell.cpu_us;
+        [
+            cell.arm.clone(),
+            cell.connections.to_string(),
+            format!("{:.0}", cell.requests_per_second_interval),
+            cell.ratio_to_pgbench_interval.to_string(),
+            cell.ratio_to_pgbench_best_interval.to_string(),
+            format!("{}, {}", short(cell.ratio_to_pgbench_batched), short(cell.ratio_to_pgbench_batched_best)),
+            format!("{:.2}", cell.p50_ms),
+            format!("{:.2}", cell.p99_ms),
+            format!("{postgres:.0}/{service:.0}/{driver:.0}"),
+            cell.ratio_of_first_interval.map_or_else(String::new, |ratio| ratio.to_string()),
+            cell.failed.to_string(),
+        ]
+    };
+    let numbers = [
+        "conns",
+        "requests/s",
+        "÷ pgbench",
+        "÷ its best",
+        "÷ keys, best",
+        "p50 ms",
+        "p99 ms",
+        "processor µs",
+        "first ÷ this",
+        "failed",
+    ];
+    Table::new(&[""], &numbers, &[])
+        .rows(cells.iter().map(row))
+        .note("processor µs: per answer, of Postgres/the service/the driver.")
 }

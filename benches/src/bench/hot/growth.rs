@@ -3,19 +3,23 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
 
 use super::figures::{Cell, Memory};
-use super::load::{Kind, Requests};
-use super::stage::{Arm, Stage};
-use super::yardstick::{self, Yardstick};
-use super::{Rounds, spread, turn};
+use super::requests::Kind;
+use super::rounds::{Rounds, median};
+use super::scripts::scripts;
+use super::statements::Recorder;
+use super::system::{Arm, System};
+use super::turn::{alone, ask, turn};
+use super::yardstick::Yardstick;
 use crate::Failure;
 use crate::bench::month_end;
-use crate::bench::spread::Spread;
-use crate::data::Size;
-use crate::observe::cpu::machine;
+use crate::data::{Size, failed};
+use crate::load::driver::Call;
+use crate::observe::machine;
 use crate::result::{Machine, PostgresInfo};
+use crate::stats::Median;
+use crate::system::Site;
 
 /// Items of a page.
 const PAGE: u32 = 5;
@@ -48,17 +52,17 @@ pub struct Row {
     /// Seconds that making the data and starting everything took.
     pub made_in_s: f64,
     /// Milliseconds of one API's read, one connection: the rounds' medians of p50.
-    pub read_p50_ms: Spread,
+    pub read_p50_ms: Median,
     /// Read, list and create beside pgbench.
     pub cells: Vec<Cell>,
     /// Milliseconds of the first page of five of the largest organisation.
-    pub first_page_p50_ms: Spread,
+    pub first_page_p50_ms: Median,
     /// Of the ten-thousandth, where there is one.
-    pub deep_page_p50_ms: Option<Spread>,
+    pub deep_page_p50_ms: Option<Median>,
     /// The one by the other, in each round.
-    pub deep_by_first_page: Option<Spread>,
+    pub deep_by_first_page: Option<Median>,
     /// Milliseconds of a month's invoices for all organisations, snapshot included.
-    pub month_end_ms: Spread,
+    pub month_end_ms: Median,
     /// What Registry held.
     pub memory: Memory,
 }
@@ -80,20 +84,18 @@ pub struct Outcome {
     /// Seconds of each cell.
     pub seconds: u64,
     /// p50 of the read at 1,000,000 APIs by that at 100,000; the interval is as wide as theirs allow.
-    pub read_p50_million_by_hundred_thousand: Option<Spread>,
+    pub read_p50_million_by_hundred_thousand: Option<Median>,
     /// Smallest first, as asked for.
     pub rows: Vec<Row>,
 }
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let ratio = |of: Option<Spread>| {
-            of.map_or_else(|| "-".to_owned(), |of| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high))
-        };
+        let or_none = |of: Option<Median>| of.map_or_else(|| "none".to_owned(), |of| of.to_string());
         for row in &self.rows {
             writeln!(
                 f,
-                "{} APIs of {} organisations, {} MiB, made in {:.0} s; Registry {:.0} MiB at rest, {:.0} MiB at most",
+                "{} APIs of {} organisations, {} MiB, made in {:.0} s; Registry {:.0} MiB at rest, {:.0} MiB at most\n",
                 row.apis,
                 row.organisations,
                 row.database_bytes >> 20,
@@ -101,20 +103,17 @@ impl std::fmt::Display for Outcome {
                 row.memory.rest_mib,
                 row.memory.peak_mib
             )?;
-            super::figures::write(f, &row.cells)?;
-            let deep = row.deep_page_p50_ms.map(|deep| deep.median);
+            write!(f, "{}", super::figures::table(&row.cells))?;
+            let deep = row.deep_page_p50_ms.map_or_else(|| "none".to_owned(), |ms| format!("p50 {:.3} ms", ms.median));
             writeln!(
                 f,
-                "page 1: p50 {:.3} ms; page 10,000: {}; ratio {}; month-end {:.0} ms [{:.0}, {:.0}]\n",
+                "page 1: p50 {:.3} ms; page 10,000: {deep}; ratio {}; month-end {:.0} ms\n",
                 row.first_page_p50_ms.median,
-                deep.map_or_else(|| "none".to_owned(), |ms| format!("p50 {ms:.3} ms")),
-                ratio(row.deep_by_first_page),
-                row.month_end_ms.median,
-                row.month_end_ms.low,
-                row.month_end_ms.high
+                or_none(row.deep_by_first_page),
+                row.month_end_ms
             )?;
         }
-        write!(f, "read p50 at 1,000,000 ÷ at 100,000: {}", ratio(self.read_p50_million_by_hundred_thousand))
+        write!(f, "read p50 at 1,000,000 ÷ at 100,000: {}", or_none(self.read_p50_million_by_hundred_thousand))
     }
 }
 
@@ -130,7 +129,7 @@ pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let at = |apis| rows.iter().find(|row: &&Row| row.apis == apis);
     let growth = at(1_000_000).zip(at(100_000)).map(|(much, less)| {
         let (much, less) = (much.read_p50_ms, less.read_p50_ms);
-        Spread { median: much.median / less.median, low: much.low / less.high, high: much.high / less.low }
+        Median { median: much.median / less.median, low: much.low / less.high, high: much.high / less.low }
     });
     Ok(Outcome {
         at: crate::measure::kept::now(),
@@ -149,88 +148,94 @@ const CELLS: [(Kind, &[usize]); 3] = [(Kind::Read, &[1, 16]), (Kind::List, &[1])
 
 fn measure(plan: &Plan, size: Size) -> Result<(Row, PostgresInfo), Failure> {
     let begun = Instant::now();
-    let stage = Stage::start(size, plan.release)?;
-    let arm = stage.registry("registry", &[])?;
+    let system = System::start(size, plan.release)?;
+    let arm = system.registry("registry", &[])?;
     let made_in_s = begun.elapsed().as_secs_f64();
     let length = Duration::from_secs(plan.seconds);
-    let deep = deep_cursor(&stage, &arm)?;
+    let deep = deep_cursor(&system, &arm)?;
     eprintln!("Warming up …");
-    turn(&stage, &arm, Kind::Read, 16, Duration::from_secs(5))?;
+    turn(&system, &arm, Kind::Read, 16, Duration::from_secs(5))?;
+    let mut recorder = Recorder::start(&system)?;
     let yardsticks = CELLS
         .iter()
-        .map(|(kind, _)| {
-            let scripts = super::scripts::scripts(*kind, size, super::SEED);
-            Yardstick::of(&stage, kind.name(), yardstick::login(*kind), &scripts)
-        })
+        .map(|(kind, _)| Yardstick::of(&system, kind.name(), kind.login(), &scripts(&mut recorder, *kind, size)?))
         .collect::<Result<Vec<_>, _>>()?;
-    let mut rounds: [Rounds; CELLS.len()] = Default::default();
-    let (mut first, mut far) = (Vec::new(), Vec::new());
+    drop(recorder);
+    let mut seen = Seen::default();
     for round in 0..plan.rounds {
         eprintln!("Round {} of {} …", round + 1, plan.rounds);
-        for (((kind, connections), yardstick), rounds) in CELLS.iter().zip(&yardsticks).zip(&mut rounds) {
+        for (((kind, connections), yardstick), rounds) in CELLS.iter().zip(&yardsticks).zip(&mut seen.rounds) {
             for &connections in *connections {
-                rounds.served(0, connections, turn(&stage, &arm, *kind, connections, length)?);
-                rounds.yard(1, connections, yardstick.run(connections, plan.seconds)?);
+                rounds.served(0, connections, turn(&system, &arm, *kind, connections, length)?);
+                rounds.yardstick(1, connections, yardstick.run(connections, plan.seconds)?);
             }
         }
-        first.push(page(&stage, &arm, None, length)?);
+        seen.first_page_ms.push(page(&system, &arm, None, length)?);
         if let Some(cursor) = &deep {
-            far.push(page(&stage, &arm, Some(cursor), length)?);
+            seen.deep_page_ms.push(page(&system, &arm, Some(cursor), length)?);
         }
     }
-    let alone = rounds[0].arms.get(&(0, 1)).map_or(&[][..], Vec::as_slice);
-    let read_p50_ms = spread(alone, |turn| turn.p50_ms);
-    let mut cells = Vec::new();
-    for ((kind, _), rounds) in CELLS.iter().zip(&rounds) {
-        for mut cell in rounds.cells(std::slice::from_ref(&arm)) {
-            cell.arm = format!("registry, {}", kind.name());
-            cells.push(cell);
-        }
-    }
-    let pages: Vec<f64> = far.iter().zip(&first).map(|(far, first)| far / first).collect();
-    let some = |values: &[f64]| (!values.is_empty()).then(|| Spread::of(values));
-    let bytes = stage
+    let bytes = system
+        .deployment
         .superuser()?
         .query_one("select pg_database_size(current_database())", &[])
-        .map_err(|error| crate::data::failed("asking for the size", &error))?;
+        .map_err(|error| failed("reading the database's size", &error))?;
+    let ratios = seen.deep_page_ms.iter().zip(&seen.first_page_ms).map(|(deep, first)| deep / first);
     let row = Row {
         apis: size.apis,
         organisations: size.organisations,
         database_bytes: bytes.get(0),
         made_in_s,
-        read_p50_ms,
-        cells,
-        first_page_p50_ms: Spread::of(&first),
-        deep_page_p50_ms: some(&far),
-        deep_by_first_page: some(&pages),
+        read_p50_ms: median(seen.rounds[0].of(0, 1), |turn| turn.p50_ms),
+        cells: seen.cells(&arm),
+        first_page_p50_ms: Median::of(seen.first_page_ms.iter().copied()),
+        deep_page_p50_ms: deep.is_some().then(|| Median::of(seen.deep_page_ms.iter().copied())),
+        deep_by_first_page: deep.is_some().then(|| Median::of(ratios)),
         memory: super::held(&arm),
-        month_end_ms: Spread::of(&months(&stage, plan.rounds)?),
+        month_end_ms: Median::of(months(&system, plan.rounds)?),
     };
-    Ok((row, stage.server()?))
+    Ok((row, system.deployment.postgres_info()?))
+}
+
+/// What the rounds of one size showed.
+#[derive(Default)]
+struct Seen {
+    rounds: [Rounds; CELLS.len()],
+    first_page_ms: Vec<f64>,
+    deep_page_ms: Vec<f64>,
+}
+
+impl Seen {
+    fn cells(&self, arm: &Arm) -> Vec<Cell> {
+        let mut all = Vec::new();
+        for ((kind, _), rounds) in CELLS.iter().zip(&self.rounds) {
+            let named = |cell| Cell { arm: format!("registry, {}", kind.name()), ..cell };
+            all.extend(rounds.cells(std::slice::from_ref(arm)).into_iter().map(named));
+        }
+        all
+    }
+}
+
+/// So many APIs of the largest organisation, from the place that a cursor marks on.
+fn list(system: &System, arm: &Arm, limit: u32, cursor: Option<&str>) -> Result<Call, Failure> {
+    let of = &system.deployment.data().organisations[0];
+    let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
+    let url = format!("{}/api/v1/organisations/{}/apis?limit={limit}{after}", arm.url(), of.id);
+    let url = url.parse().map_err(|error| Failure::could_not_run(format!("{url} is no URL: {error}.")))?;
+    Ok(Call::get(url, Some(of.token.clone())))
 }
 
 /// Milliseconds at p50 of one page of the largest organisation.
-fn page(stage: &Stage, arm: &Arm, cursor: Option<&str>, length: Duration) -> Result<f64, Failure> {
-    let of = &stage.data().organisations[0];
-    let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-    let path = format!("/apis?limit={PAGE}{after}");
-    let mut ask = |out: &mut Vec<u8>| Requests::get(out, of, &path);
-    super::closed::run(arm.address, 1, Duration::from_millis(300), length, &mut ask, (&mut || (), &mut || ()))
-        .map(|seen| seen.ms(0.5))
-        .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))
+fn page(system: &System, arm: &Arm, cursor: Option<&str>, length: Duration) -> Result<f64, Failure> {
+    let call = list(system, arm, PAGE, cursor)?;
+    Ok(alone(arm, length, &mut || call.clone())?.ms(0.5))
 }
 
 /// Walks down the largest organisation's list; none where it is too short.
-fn deep_cursor(stage: &Stage, arm: &Arm) -> Result<Option<String>, Failure> {
-    let of = &stage.data().organisations[0];
-    let base = format!("http://{}/api/v1/organisations/{}/apis?limit=200", arm.address, of.id);
-    let token = of.token.to_str().unwrap_or_default();
+fn deep_cursor(system: &System, arm: &Arm) -> Result<Option<String>, Failure> {
     let mut cursor: Option<String> = None;
     for _ in 0..PAGE * (DEEP - 1) / 200 {
-        let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
-        let failed = |error: ureq::Error| Failure::could_not_run(format!("Walking down a list: {error}."));
-        let mut answer = ureq::get(format!("{base}{after}")).header("authorization", token).call().map_err(failed)?;
-        let body: Value = answer.body_mut().read_json().map_err(failed)?;
+        let body = ask(&list(system, arm, 200, cursor.as_deref())?)?;
         let Some(next) = body["nextCursor"].as_str() else {
             return Ok(None);
         };
@@ -240,12 +245,11 @@ fn deep_cursor(stage: &Stage, arm: &Arm) -> Result<Option<String>, Failure> {
 }
 
 /// Starts Billing and has it bill so many months, at most five: milliseconds of each, snapshot and invoices.
-fn months(stage: &Stage, most: u32) -> Result<Vec<f64>, Failure> {
-    let instance = stage.environment.instance();
-    instance.start_service("billing")?;
-    // The newest two are left out: the last month's run may begin by itstage.
+fn months(system: &System, most: u32) -> Result<Vec<f64>, Failure> {
+    system.deployment.start_service("billing")?;
+    // The newest two are left out: the last month's run may begin by itself.
     let months = (2..2 + most.min(5)).map(|back| {
-        let taken = month_end::bill(instance, stage.superuser()?, back)?;
+        let taken = month_end::bill(&system.deployment, system.deployment.superuser()?, back)?;
         Ok(taken.as_secs_f64() * 1000.0)
     });
     months.collect()

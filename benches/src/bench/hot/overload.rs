@@ -1,6 +1,6 @@
-//! `lab bench overload`: three times what Registry can do, for a minute, at moments of the driver's own.
+//! `lab bench overload`: three times the load that Registry can answer, for a minute, open loop.
 //!
-//! On something that the driver can send far more of than Registry can answer, so that the driver isn't what is measured.
+//! Of requests that the driver can send far more of than Registry can answer, so that the driver isn't what is measured.
 
 mod relay;
 mod send;
@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::closed;
-use super::load::{Kind, Requests};
-use super::stage::{Arm, Stage};
+use super::requests::Kind;
+use super::system::{Arm, System};
+use super::turn::{alone, requests, turn};
 use crate::data::Size;
 use crate::load::driver::Outcome as Answered;
-use crate::observe::cpu::machine;
-use crate::result::Machine;
+use crate::observe::machine;
+use crate::result::{Machine, Table};
 use crate::{Failure, selftest};
 use send::part;
 
-/// What there is too much of.
+/// Which requests there are too many of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
@@ -36,7 +36,7 @@ impl On {
     fn kind(self) -> Kind {
         match self {
             Self::SlowRead => Kind::Read,
-            Self::CreateOne => Kind::CreateHot,
+            Self::CreateOne => Kind::CreateOne,
         }
     }
 
@@ -55,14 +55,15 @@ impl On {
         }
     }
 
-    fn registry(self, stage: &Stage, wait_ms: u64) -> Result<Arm, Failure> {
+    fn registry(self, system: &System, wait_ms: u64) -> Result<Arm, Failure> {
         let wait = ("POOL_WAIT_MS", wait_ms.to_string());
         if self == Self::CreateOne {
-            return stage.registry("registry", &[wait]);
+            return system.registry("registry", &[wait]);
         }
         let one = |name| (name, "1".to_owned());
         let settings = [wait, one("POOL_READ_SIZE"), one("BATCH_MAX")];
-        stage.registry_by("registry", &settings, |url| relay::start(url, Self::SLOW))
+        let slow = relay::start(&system.deployment.login_url("registry_reader")?, Self::SLOW)?;
+        system.registry_reading_at("registry", &settings, &slow)
     }
 }
 
@@ -94,8 +95,8 @@ pub struct Part {
     pub goodput_per_s: f64,
     /// Refused (503 or 429), all in all.
     pub refused: u64,
-    /// Of these, how many said when to come again (`Retry-After`).
-    pub told_when: u64,
+    /// How many of these carried `Retry-After`.
+    pub with_retry_after: u64,
     /// How late the driver itself was, 99th percentile.
     pub driver_late_ms: f64,
     /// Neither: broken connections, time-outs, those the driver shed.
@@ -126,15 +127,15 @@ pub struct Outcome {
     pub calm: Part,
     /// Overload.
     pub overload: Part,
-    /// Overload's goodput by the knee: at least 0.9 wanted.
+    /// Overload's goodput by the knee: the goal is at least 0.9.
     pub goodput_of_knee: f64,
-    /// Overload's p99 of what was accepted by the calm p99: at most 10 wanted.
+    /// Overload's p99 of what was accepted by the calm p99: the goal is at most 10.
     pub p99_of_calm: f64,
-    /// What the service held in the last tenth by what it held in the first: at most 1.1 wanted.
+    /// What the service held in the last tenth by what it held in the first: the goal is at most 1.1.
     pub memory_growth: f64,
     /// The most it has held.
     pub peak_mib: f64,
-    /// From the last request of the overload until one connection is served again as in calm times: at most 5 wanted.
+    /// From the last request of the overload until one connection is served again as in calm times: the goal is at most 5.
     pub recovered_after_s: f64,
     /// Requests per second that the driver itself can send in time, against a stub.
     pub driver_ceiling_per_s: f64,
@@ -148,18 +149,18 @@ impl Outcome {
         format!("overload-{:.0}", self.plan.times)
     }
 
-    /// From ten times the knee on a goodput of 0.8 is enough.
-    fn goodput_wanted(&self) -> f64 {
+    /// From ten times the knee on, a goodput of 0.8 of it is enough.
+    fn goodput_goal(&self) -> f64 {
         if self.plan.times >= 10.0 { 0.8 } else { 0.9 }
     }
 
-    /// Whether everything is within what is wanted.
+    /// Whether every goal is reached.
     pub fn is_good(&self) -> bool {
-        self.goodput_of_knee >= self.goodput_wanted()
+        self.goodput_of_knee >= self.goodput_goal()
             && self.p99_of_calm <= 10.0
             && self.memory_growth <= 1.1
             && self.recovered_after_s <= 5.0
-            && self.overload.told_when == self.overload.refused
+            && self.overload.with_retry_after == self.overload.refused
             && self.overload.lost == 0
             && self.below_a_tenth
     }
@@ -169,57 +170,44 @@ impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(
             f,
-            "{}; POOL_WAIT_MS={}; {} processors; the knee is at {:.0} per second.\n\n\
-             {:<12}{:>10}{:>10}{:>10}{:>10}{:>8}{:>9}{:>9}  MiB",
+            "{}; POOL_WAIT_MS={}; {} processors; the knee is at {:.0} per second.\n",
             self.plan.on.words(),
             self.plan.wait_ms,
             self.machine.cpus,
-            self.knee_per_s,
-            "",
-            "offered/s",
-            "sent/s",
-            "good/s",
-            "refused",
-            "lost",
-            "p50 ms",
-            "p99 ms"
+            self.knee_per_s
         )?;
-        for (name, part) in [("calm", &self.calm), ("overload", &self.overload)] {
+        let row = |(name, part): (&str, &Part)| {
             let memory: Vec<_> = part.memory_mib.iter().map(|mib| format!("{mib:.0}")).collect();
-            writeln!(
-                f,
-                "{name:<12}{:>10.0}{:>10.0}{:>10.0}{:>10}{:>8}{:>9.1}{:>9.1}  {}",
-                part.offered_per_s,
-                part.sent_per_s,
-                part.goodput_per_s,
-                part.refused,
-                part.lost,
-                part.p50_ms,
-                part.p99_ms,
-                memory.join(" ")
-            )?;
-        }
+            [
+                name.to_owned(),
+                format!("{:.0}", part.offered_per_s),
+                format!("{:.0}", part.sent_per_s),
+                format!("{:.0}", part.goodput_per_s),
+                part.refused.to_string(),
+                part.lost.to_string(),
+                format!("{:.1}", part.p50_ms),
+                format!("{:.1}", part.p99_ms),
+                memory.join(" "),
+            ]
+        };
+        let numbers = ["offered/s", "sent/s", "good/s", "refused", "lost", "p50 ms", "p99 ms"];
+        let parts = [("calm", &self.calm), ("overload", &self.overload)].map(row);
+        write!(f, "{}", Table::new(&[""], &numbers, &["MiB"]).rows(parts))?;
         let of = &self.overload;
-        write!(
-            f,
-            "\ngoodput of the knee       {:>6.2}   at least {} wanted\n\
-             p99 of the calm p99       {:>6.1}   at most 10 wanted\n\
-             memory, end by begin      {:>6.2}   at most 1.1 wanted; {:.0} MiB at most\n\
-             recovered after           {:>6.1} s at most 5 wanted\n\
-             refusals with Retry-After {} of {}\n\
-             driver                    {:.0} per second is its ceiling, ten times the knee or more: {}; late by {:.2} ms (p99)",
-            self.goodput_of_knee,
-            self.goodput_wanted(),
-            self.p99_of_calm,
-            self.memory_growth,
-            self.peak_mib,
-            self.recovered_after_s,
-            of.told_when,
-            of.refused,
-            self.driver_ceiling_per_s,
-            if self.below_a_tenth { "yes" } else { "no" },
-            of.driver_late_ms
-        )
+        let row = |figure: &str, measured: String, goal: &str| [figure.to_owned(), measured, goal.to_owned()];
+        let goodput = format!("at least {}", self.goodput_goal());
+        let driver = format!("{:.2} ms late (p99)", of.driver_late_ms);
+        let table = Table::new(&[""], &["measured"], &["goal"]).rows([
+            row("goodput ÷ knee", format!("{:.2}", self.goodput_of_knee), &goodput),
+            row("p99 ÷ calm p99", format!("{:.1}", self.p99_of_calm), "at most 10"),
+            row("memory, last tenth ÷ first", format!("{:.2}", self.memory_growth), "at most 1.1"),
+            row("memory at most, MiB", format!("{:.0}", self.peak_mib), ""),
+            row("recovered after, s", format!("{:.1}", self.recovered_after_s), "at most 5"),
+            row("refusals with Retry-After", format!("{} of {}", of.with_retry_after, of.refused), "all"),
+            row("driver's ceiling, requests/s", format!("{:.0}", self.driver_ceiling_per_s), "ten times the knee"),
+            row("driver's delay", driver, ""),
+        ]);
+        write!(f, "\n{table}")
     }
 }
 
@@ -229,16 +217,16 @@ const CLIENTS: usize = 8;
 /// Starts a system, finds the knee, and goes beyond.
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
     let ceiling = selftest::driver_ceiling()?;
-    let stage = Stage::start(Size::SMALL, plan.release)?;
+    let system = System::start(Size::SMALL, plan.release)?;
     let on = plan.on;
-    let arm = on.registry(&stage, plan.wait_ms)?;
-    super::turn(&stage, &arm, on.kind(), CLIENTS, Duration::from_secs(2))?;
-    let knee = super::turn(&stage, &arm, on.kind(), CLIENTS, Duration::from_secs(6))?.per_s;
+    let arm = on.registry(&system, plan.wait_ms)?;
+    turn(&system, &arm, on.kind(), CLIENTS, Duration::from_secs(2))?;
+    let knee = turn(&system, &arm, on.kind(), CLIENTS, Duration::from_secs(6))?.per_s;
     eprintln!("The knee is at {knee:.0} per second. Calm …");
-    let calm = part(&stage, &arm, on, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
+    let calm = part(&system, &arm, on, knee / 2.0, plan.seconds.clamp(5, 15))?.0;
     eprintln!("Overload …");
-    let (overload, ended) = part(&stage, &arm, on, knee * plan.times, plan.seconds)?;
-    let recovered = recovery(&stage, &arm, on, ended, calm.p99_ms)?;
+    let (overload, ended) = part(&system, &arm, on, knee * plan.times, plan.seconds)?;
+    let recovered = recovery(&system, &arm, on, ended, calm.p99_ms)?;
     let (first, last) = (overload.memory_mib.first(), overload.memory_mib.last());
     let memory_growth = last.zip(first).map_or(f64::NAN, |(last, first)| last / first);
     Ok(Outcome {
@@ -260,19 +248,11 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
 
 /// Seconds since `ended` at which the first half second began in which one connection was served without a failure and, at
 /// p99, as in calm times; half a minute at most.
-fn recovery(stage: &Stage, arm: &Arm, on: On, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
+fn recovery(system: &System, arm: &Arm, on: On, ended: Instant, calm_ms: f64) -> Result<f64, Failure> {
     loop {
         let since = ended.elapsed().as_secs_f64();
-        let mut requests = Requests::new(stage.data(), on.kind(), stage.salt());
-        let seen = closed::run(
-            arm.address,
-            1,
-            Duration::ZERO,
-            Duration::from_millis(500),
-            &mut |out| requests.next(out),
-            (&mut || (), &mut || ()),
-        )
-        .map_err(|error| Failure::could_not_run(format!("The driver can't run: {error}.")))?;
+        let mut requests = requests(system, arm, on.kind())?;
+        let seen = alone(arm, Duration::from_millis(500), &mut || requests.next())?;
         let calm = seen.latency.count() > 0 && seen.ms(0.99) <= calm_ms;
         if calm && seen.failed() == 0 || since > 30.0 {
             return Ok(since);

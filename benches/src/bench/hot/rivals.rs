@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::figures::Outcome;
-use super::stage::{Arm, Stage};
+use super::requests::READER;
+use super::statements::Recorder;
+use super::system::{Arm, System};
 use super::{Plan, measure, registries};
 use crate::Failure;
 use crate::system::binaries::cargo;
@@ -18,14 +20,14 @@ const RUST: [&str; 2] = ["axum-tokio-postgres", "axum-sqlx"];
 pub fn run(plan: &Plan) -> Result<Outcome, Failure> {
     let tree = tree()?;
     let built = build(&tree)?;
-    let stage = Stage::start(plan.size, plan.release)?;
-    let mut arms = registries(&stage, plan)?;
-    for name in RUST {
-        arms.push(start(&stage, name, built.join(name), &[])?);
+    let system = System::start(plan.size, plan.release)?;
+    let mut arms = registries(&system, plan)?;
+    let statement = Recorder::start(&system)?.find()?.text;
+    let node = ("node-pg", tree.join(FOLDER).join("node-pg/main.js"));
+    for (name, program) in RUST.map(|name| (name, built.join(name))).into_iter().chain([node]) {
+        arms.push(start(&system, name, program, vec![("STATEMENT".to_owned(), statement.clone())], &[])?);
     }
-    let node = tree.join(FOLDER).join("node-pg/main.js");
-    arms.push(start(&stage, "node-pg", node, &[])?);
-    measure(&stage, plan, arms)
+    measure(&system, plan, arms)
 }
 
 /// The read's ways to the database in one small program, each alone and sharing statements, beside Registry.
@@ -40,22 +42,27 @@ pub fn shapes(plan: &Plan) -> Result<Outcome, Failure> {
         .arg(tree.join("target"));
     done("shapes", &mut cargo)?;
     let binary = tree.join("target/release/shapes");
-    let stage = Stage::start(plan.size, plan.release)?;
-    let mut arms = registries(&stage, plan)?;
+    let system = System::start(plan.size, plan.release)?;
+    let mut arms = registries(&system, plan)?;
     for shape in ["threads", "block", "inline"] {
         for max in [32, 1] {
             let name = format!("{shape}, {max} at once");
             let settings = [("SHAPE", shape.to_owned()), ("BATCH_MAX", max.to_string())];
-            arms.push(start(&stage, &name, binary.clone(), &settings)?);
+            arms.push(start(&system, &name, binary.clone(), Vec::new(), &settings)?);
         }
     }
-    measure(&stage, plan, arms)
+    measure(&system, plan, arms)
 }
 
-fn start(stage: &Stage, name: &str, binary: PathBuf, settings: &[(&str, String)]) -> Result<Arm, Failure> {
-    let url = stage.login_url("registry_reader")?;
-    let env = vec![("DATABASE_READ_URL".to_owned(), url)];
-    stage.start_arm(name, binary, env, settings)
+fn start(
+    system: &System,
+    name: &str,
+    binary: PathBuf,
+    mut env: Vec<(String, String)>,
+    settings: &[(&str, String)],
+) -> Result<Arm, Failure> {
+    env.push(("DATABASE_READ_URL".to_owned(), system.deployment.login_url(READER)?));
+    system.start_arm(name, binary, env, settings)
 }
 
 /// The source tree that this is run in.

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::Measured;
-use crate::bench::spread::Spread;
+use super::Round;
 use crate::bench::yardstick::Cell;
 use crate::observe::machine;
-use crate::result::Machine;
+use crate::result::{Machine, Table};
+use crate::stats::Median;
 
 /// All rounds.
 #[derive(Clone, Debug, Serialize)]
@@ -19,19 +19,19 @@ pub struct Outcome {
     /// On what.
     pub machine: Machine,
     /// Each on a system of its own.
-    pub rounds: Vec<Measured>,
-    /// Of their ratios: at most 2 is wanted.
-    pub ratio: Spread,
+    pub rounds: Vec<Round>,
+    /// Of their ratios: the goal is at most 2.
+    pub ratio: Median,
     /// With the snapshot.
-    pub ratio_with_snapshot: Spread,
+    pub ratio_with_snapshot: Median,
     /// In the shape of the other benches.
     pub cells: [Cell; 1],
 }
 
 impl Outcome {
-    pub(super) fn of(rounds: Vec<Measured>) -> Self {
-        let spread = |value: &dyn Fn(&Measured) -> f64| Spread::of(&rounds.iter().map(value).collect::<Vec<_>>());
-        let taken = |one: &Measured| one.snapshot_ms + one.invoicing_ms;
+    pub(super) fn of(rounds: Vec<Round>) -> Self {
+        let spread = |value: &dyn Fn(&Round) -> f64| Median::of(rounds.iter().map(value));
+        let taken = |one: &Round| one.snapshot_ms + one.invoicing_ms;
         let cell = Cell {
             arm: "billing, a month's invoices",
             connections: 1,
@@ -53,58 +53,46 @@ impl Outcome {
         }
     }
 
-    /// Whether everything is within what is wanted, in each round.
+    /// Whether each round reaches every goal.
     pub fn is_good(&self) -> bool {
-        self.rounds.iter().all(Measured::is_good)
+        self.rounds.iter().all(Round::is_good)
     }
 }
 
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for round in &self.rounds {
-            writeln!(f, "{}", round.describe())?;
+            writeln!(f, "{}", round.table())?;
         }
-        let text = |of: Spread| format!("{:.2} [{:.2}, {:.2}]", of.median, of.low, of.high);
-        write!(
-            f,
-            "ratio over {} rounds: {}; with the snapshot {}",
-            self.rounds.len(),
-            text(self.ratio),
-            text(self.ratio_with_snapshot)
-        )
+        let Self { rounds, ratio, ratio_with_snapshot, .. } = self;
+        write!(f, "ratio over {} rounds: {ratio}; with the snapshot {ratio_with_snapshot}", rounds.len())
     }
 }
 
-impl Measured {
+impl Round {
     /// For people.
-    fn describe(&self) -> String {
-        let charges = self
-            .charges
-            .map_or_else(|| "not measured".to_owned(), |(count, each)| format!("{count}, {each:.0} per second"));
-        format!(
-            "Month-end: {} organisations, a quarter pay-as-you-go; sandbox answers in {} ms; PostgreSQL {}, {} processors.\n\
-             \n\
-             snapshot             {:>9.0} ms\n\
-             invoices written     {:>9.0} ms   {} rows\n\
-             bare insert … select {:>9.0} ms   the same rows, the same indexes and keys\n\
-             ratio                {:>9.2}      at most 2 wanted ({:.2} with the snapshot)\n\
-             longest statement    {:>9.0} ms   at most 2000 wanted\n\
-             longest transaction  {:>9.0} ms   at most 5000 wanted\n\
-             memory of Billing    {:>9.0} MiB  less than 200 wanted\n\
-             charges              {charges}\n",
-            self.settings.organisations,
-            self.settings.latency_ms,
-            self.server,
-            self.processors,
-            self.snapshot_ms,
-            self.invoicing_ms,
-            self.rows,
-            self.bare_ms,
-            self.ratio,
-            self.ratio_with_snapshot,
-            self.statement_ms_max,
-            self.transaction_ms_max,
-            self.memory_mib_max,
-        )
+    fn table(&self) -> Table {
+        let figure = |name: &str, value: f64, digits: usize, unit: &str, more: &str| {
+            [name.to_owned(), format!("{value:.digits$}"), unit.to_owned(), more.to_owned()]
+        };
+        let ratio = format!("goal: at most 2 ({:.2} with the snapshot)", self.ratio_with_snapshot);
+        let mut table = Table::new(&[""], &["measured"], &["", ""])
+            .titled(format!(
+                "Month-end: {} organisations, a quarter pay-as-you-go; sandbox answers in {} ms; PostgreSQL {}, {} processors.\n",
+                self.settings.organisations, self.settings.latency_ms, self.server, self.processors
+            ))
+            .rows([
+                figure("snapshot", self.snapshot_ms, 0, "ms", ""),
+                figure("invoices written", self.invoicing_ms, 0, "ms", &format!("{} rows", self.rows)),
+                figure("bare insert … select", self.bare_ms, 0, "ms", "the same rows, the same indexes and keys"),
+                figure("ratio", self.ratio, 2, "", &ratio),
+                figure("longest statement", self.statement_ms_max, 0, "ms", "goal: at most 2000"),
+                figure("longest transaction", self.transaction_ms_max, 0, "ms", "goal: at most 5000"),
+                figure("memory of Billing", self.memory_mib_max, 0, "MiB", "goal: less than 200"),
+            ]);
+        if let Some((count, per_s)) = self.charges {
+            table = table.rows([figure("charges", per_s, 0, "per second", &format!("{count} charges"))]);
+        }
+        table
     }
 }

@@ -4,47 +4,37 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use postgres::NoTls;
 use postgres::fallible_iterator::FallibleIterator as _;
 
 use super::failed;
 use crate::Failure;
-use crate::system::Instance;
+use crate::observe::process::variable;
+use crate::stats::Histogram;
+use crate::system::Deployment;
 
 /// How often: enough for a 99th percentile.
 const TIMES: u32 = 200;
 
-/// Milliseconds of each.
-pub(super) fn delays(instance: &Instance, database: &str) -> Result<Vec<f64>, Failure> {
+/// How long each took.
+pub(super) fn delays(deployment: &Deployment) -> Result<Histogram, Failure> {
     let doing = |error: postgres::Error| failed(&error);
-    let mut listening = postgres::Client::connect(database, NoTls).map_err(doing)?;
-    let mut telling = postgres::Client::connect(database, NoTls).map_err(doing)?;
-    listening.batch_execute("listen bench").map_err(doing)?;
-    let tell = telling.prepare("notify bench").map_err(doing)?;
-    let mut mails = Mails::connect(&smtp_port(instance)?)?;
-    let mut all = Vec::new();
+    let (mut listener, mut sender) = (deployment.superuser()?, deployment.superuser()?);
+    listener.batch_execute("listen bench").map_err(doing)?;
+    let notify = sender.prepare("notify bench").map_err(doing)?;
+    let port = deployment.process_id("notification").and_then(|id| variable(id, "SMTP_PORT"));
+    let mut mails = Mails::connect(&port.ok_or_else(|| failed(&"Notification's mail server is unknown"))?)?;
+    let mut all = Histogram::new();
     for number in 0..TIMES {
         let begun = Instant::now();
-        telling.execute(&tell, &[]).map_err(doing)?;
-        let heard = listening.notifications().timeout_iter(Duration::from_secs(5)).next().map_err(doing)?;
+        sender.execute(&notify, &[]).map_err(doing)?;
+        let heard = listener.notifications().timeout_iter(Duration::from_secs(5)).next().map_err(doing)?;
         if heard.is_none() {
             return Err(failed(&"a notification didn't come within 5 s"));
         }
         mails.send(number)?;
-        all.push(begun.elapsed().as_secs_f64() * 1000.0);
+        all.record_us(begun.elapsed().as_micros() as u64);
     }
     Ok(all)
-}
-
-/// Where Notification hands its mails over.
-fn smtp_port(instance: &Instance) -> Result<String, Failure> {
-    let id = instance.process_id("notification");
-    let environ = id.and_then(|id| std::fs::read(format!("/proc/{id}/environ")).ok());
-    let text = String::from_utf8_lossy(&environ.unwrap_or_default()).into_owned();
-    text.split('\0')
-        .find_map(|one| one.strip_prefix("SMTP_PORT="))
-        .map(str::to_owned)
-        .ok_or_else(|| failed(&"Notification's mail server can't be told"))
 }
 
 /// An SMTP session.
@@ -59,18 +49,18 @@ impl Mails {
         let stream = BufReader::new(stream.map_err(|error| failed(&error))?);
         let mut session = Self { stream };
         session.answer()?;
-        session.say("EHLO bench.example")?;
+        session.command("EHLO bench.example")?;
         Ok(session)
     }
 
     fn send(&mut self, number: u32) -> Result<(), Failure> {
-        self.say("MAIL FROM:<bench@bench.example>")?;
-        self.say("RCPT TO:<nobody@bench.example>")?;
-        self.say("DATA")?;
-        self.say(&format!("Message-ID: <bare-{number}@bench.example>\r\nSubject: bare\r\n\r\nA mail.\r\n."))
+        self.command("MAIL FROM:<bench@bench.example>")?;
+        self.command("RCPT TO:<nobody@bench.example>")?;
+        self.command("DATA")?;
+        self.command(&format!("Message-ID: <bare-{number}@bench.example>\r\nSubject: bare\r\n\r\nA mail.\r\n."))
     }
 
-    fn say(&mut self, line: &str) -> Result<(), Failure> {
+    fn command(&mut self, line: &str) -> Result<(), Failure> {
         let written = self.stream.get_mut().write_all(format!("{line}\r\n").as_bytes());
         written.map_err(|error| failed(&error))?;
         self.answer()
@@ -84,7 +74,7 @@ impl Mails {
             match (line.as_bytes().first(), line.as_bytes().get(3)) {
                 (Some(b'2' | b'3'), Some(b'-')) => {}
                 (Some(b'2' | b'3'), Some(_)) => return Ok(()),
-                _ => return Err(failed(&format!("the mail sink says {line:?}"))),
+                _ => return Err(failed(&format!("the mail sink answered {line:?}"))),
             }
         }
     }

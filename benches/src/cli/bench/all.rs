@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::args::AllArgs;
 use crate::Failure;
-use crate::bench::{asked, hot, month_end, notify};
-use crate::cli::print_line;
+use crate::bench::{goals, hot, month_end, notify};
+use crate::cli::common::print_line;
 use crate::result::attachments;
 
 /// An outcome as JSON and as text.
@@ -24,7 +24,7 @@ const STEPS: [(&str, Step); 13] = [
     ("shapes", |args| kept(hot::rivals::shapes(&few(args)))),
     ("list", |args| kept(hot::run(&plan(args, hot::Kind::List)))),
     ("create", |args| kept(hot::run(&plan(args, hot::Kind::Create)))),
-    ("create-one", |args| kept(hot::run(&plan(args, hot::Kind::CreateHot)))),
+    ("create-one", |args| kept(hot::run(&plan(args, hot::Kind::CreateOne)))),
     ("mixed", |args| kept(hot::run(&plan(args, hot::Kind::Mixed)))),
     ("overload-3", |args| overload(args, 3.0, 60)),
     ("overload-10", |args| overload(args, 10.0, 30)),
@@ -40,7 +40,7 @@ pub(super) fn measure(args: &AllArgs) -> Result<ExitCode, Failure> {
     if let Some(name) = args.only.iter().find(unknown) {
         let known: Vec<&str> = STEPS.iter().map(|(name, _)| *name).collect();
         let known = known.join(", ");
-        return Err(Failure::usage(format!("--only {name}: there are {known}.")));
+        return Err(Failure::usage(format!("--only {name}: unknown bench; known are {known}.")));
     }
     let mut failed = Vec::new();
     for (name, step) in STEPS {
@@ -51,7 +51,7 @@ pub(super) fn measure(args: &AllArgs) -> Result<ExitCode, Failure> {
         match step(args) {
             Ok((outcome, text)) => {
                 attachments::write(&args.save, &format!("{name}.json"), &outcome)?;
-                tell(&args.save, name, &text)?;
+                write_readme(&args.save, name, &text)?;
                 print_line(format!("{name}\n\n{text}\n"));
             }
             Err(failure) => {
@@ -60,7 +60,7 @@ pub(super) fn measure(args: &AllArgs) -> Result<ExitCode, Failure> {
             }
         }
     }
-    print_line(asked::table(&args.save));
+    print_line(goals::table(&args.save));
     if failed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
@@ -123,8 +123,12 @@ fn decisions(args: &AllArgs) -> Result<Kept, Failure> {
 }
 
 fn month_end(args: &AllArgs) -> Result<Kept, Failure> {
-    let settings =
-        month_end::Settings { organisations: if args.brief { 500 } else { 20_000 }, latency_ms: 1, charge: false };
+    let settings = month_end::Settings {
+        organisations: if args.brief { 500 } else { 20_000 },
+        latency_ms: 1,
+        charge: false,
+        release: !args.debug,
+    };
     kept(month_end::run(settings, args.rounds, |line| {
         eprintln!("{line}");
     }))
@@ -135,11 +139,11 @@ fn notify(args: &AllArgs) -> Result<Kept, Failure> {
     kept(notify::run(&notify::Options { rate: 50, seconds, hold, release: !args.debug }))
 }
 
-/// Puts a bench's text into README.md, in place of an earlier one, and the table of what was asked anew.
-fn tell(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
+/// Puts a bench's text into README.md, in place of an earlier one, and the table of the goals anew.
+fn write_readme(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let file = folder.join("README.md");
     let old = std::fs::read_to_string(&file).unwrap_or_default();
-    let all = readme(&old, &asked::table(folder), name, text);
+    let all = readme(&old, &goals::table(folder), name, text);
     std::fs::write(&file, all)
         .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }

@@ -6,8 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::interruptible;
-use crate::cli::{Format, print_line};
+use crate::cli::common::{Format, interruptible, print_line};
 use crate::{Failure, selftest};
 
 /// Check that the lab measures what it says it does, on this machine, now.
@@ -36,7 +35,7 @@ pub struct SelftestArgs {
     /// The results folder
     #[arg(long, default_value = "results", value_name = "DIR")]
     results: PathBuf,
-    /// How to say what came out
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }

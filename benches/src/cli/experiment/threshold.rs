@@ -6,11 +6,11 @@ use std::str::FromStr;
 use crate::Failure;
 use crate::result::{Entry, Matrix, Metric};
 
-/// `victim<-aggressor.metric>ratio`.
+/// `service<-other.metric>ratio`: the slowdown of a service while another one runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
-    victim: String,
-    aggressor: String,
+    service: String,
+    while_running: String,
     metric: Metric,
     ratio: f64,
 }
@@ -21,47 +21,56 @@ impl FromStr for Threshold {
     fn from_str(text: &str) -> Result<Self, String> {
         let shape = "it must look like registry<-billing.oneIn20>2 (metrics: oneIn20, p50, p95, oneIn100, p99)";
         let parts = || {
-            let (victim, rest) = text.split_once("<-")?;
+            let (service, rest) = text.split_once("<-")?;
             let (pair, ratio) = rest.split_once('>')?;
-            let (aggressor, metric) = pair.rsplit_once('.')?;
+            let (others, metric) = pair.rsplit_once('.')?;
             let metric = serde_json::from_value(serde_json::Value::String(metric.to_owned())).ok()?;
             let ratio = ratio.trim().parse().ok().filter(|ratio: &f64| ratio.is_finite())?;
-            Some(Self { victim: victim.trim().to_owned(), aggressor: aggressor.trim().to_owned(), metric, ratio })
+            Some(Self { service: service.trim().to_owned(), while_running: others.trim().to_owned(), metric, ratio })
         };
         parts().ok_or_else(|| shape.to_owned())
     }
 }
 
 impl Threshold {
-    /// Why the matrix can't say whether it is broken: a sentence. A pair it doesn't have at all is a mistake of whoever asks.
+    /// Why the matrix can't say whether it is broken: a sentence. A pair that was not measured at all is a usage error.
     pub fn unanswered(&self, matrix: &Matrix) -> Result<Option<String>, Failure> {
-        let pair = |entry: &&Entry| entry.victim == self.victim && entry.aggressor == self.aggressor;
-        let Some(known) = matrix.entries.iter().find(pair) else {
-            let pairs = matrix.entries.iter().map(|entry| format!("{}<-{}", entry.victim, entry.aggressor));
+        let pair = |entry: &&Entry| entry.service == self.service && entry.while_running == self.while_running;
+        if !matrix.entries.iter().any(|entry| pair(&entry)) {
+            let pairs = matrix.entries.iter().map(|entry| format!("{}<-{}", entry.service, entry.while_running));
             let pairs: Vec<String> = pairs.collect::<BTreeSet<_>>().into_iter().collect();
             return Err(Failure::usage(format!(
-                "--fail-on: nobody measured {}<-{}; there are {}.",
-                self.victim,
-                self.aggressor,
+                "--fail-on: {}<-{} was not measured; there are {}.",
+                self.service,
+                self.while_running,
                 pairs.join(", ")
             )));
-        };
-        let resolved = matrix.entries.iter().filter(pair).any(|entry| entry.metric == self.metric && entry.resolved);
-        let (victim, aggressor) = (&known.victim, &known.aggressor);
-        Ok((!resolved)
-            .then(|| format!("--fail-on: this run is too short to tell {victim} beside {aggressor} at that metric.")))
+        }
+        let enough_data =
+            matrix.entries.iter().filter(pair).any(|entry| entry.metric == self.metric && entry.enough_data);
+        Ok((!enough_data).then(|| format!("--fail-on: insufficient data for {} at that metric.", self.pair())))
     }
 
-    /// A sentence, where the matrix resolves this cell and its whole interval lies above the bound.
+    /// A sentence, where there is enough data and the whole interval lies above the bound.
     pub fn broken_by(&self, matrix: &Matrix) -> Option<String> {
         let entry = matrix.entries.iter().find(|entry| {
-            entry.victim == self.victim && entry.aggressor == self.aggressor && entry.metric == self.metric
+            entry.service == self.service && entry.while_running == self.while_running && entry.metric == self.metric
         })?;
-        let estimate = entry.estimate.filter(|estimate| entry.resolved && estimate.low > self.ratio)?;
+        let estimate = entry.estimate.filter(|estimate| entry.enough_data && estimate.low > self.ratio)?;
         Some(format!(
-            "{} beside {}: {:.2} (95 % interval from {:.2}) is above {}.",
-            self.victim, self.aggressor, estimate.ratio, estimate.low, self.ratio
+            "{}: {:.2} (95 % interval from {:.2}) is above {}.",
+            self.pair(),
+            estimate.ratio,
+            estimate.low,
+            self.ratio
         ))
+    }
+
+    fn pair(&self) -> String {
+        match self.while_running.as_str() {
+            "all" => format!("{} while all others run", self.service),
+            other => format!("{} while {other} runs", self.service),
+        }
     }
 }
 
@@ -70,22 +79,22 @@ mod tests {
     use super::*;
     use crate::stats::Estimate;
 
-    fn matrix(low: f64, resolved: bool) -> Matrix {
+    fn matrix(low: f64, enough_data: bool) -> Matrix {
         let estimate = Some(Estimate { ratio: low * 1.1, low, high: low * 1.2, p: 0.01, replicates: 4 });
         let entry = Entry {
-            victim: "registry".into(),
-            aggressor: "billing".into(),
+            service: "registry".into(),
+            while_running: "billing".into(),
             metric: Metric::OneIn20,
             estimate,
             p_adjusted: Some(0.01),
-            resolved,
+            enough_data,
             tail_n: 200,
         };
         Matrix { entries: vec![entry], ..Matrix::default() }
     }
 
     #[test]
-    fn only_a_resolved_interval_above_the_bound_breaks_it() {
+    fn only_a_whole_interval_above_the_bound_breaks_it() {
         let threshold: Threshold = "registry<-billing.oneIn20>2".parse().unwrap();
         assert!(threshold.broken_by(&matrix(2.1, true)).is_some());
         assert!(threshold.broken_by(&matrix(1.9, true)).is_none());

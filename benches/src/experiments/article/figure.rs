@@ -2,8 +2,24 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
 use super::law::YEAR_H;
+use crate::result::{Outcome, Table};
+
+/// What is run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Options {
+    /// Pages of each kind.
+    pub pages: u64,
+    /// Delays are so many times shorter than the article's.
+    pub scale: f64,
+    /// Probability with which a call takes part in its page's common fate.
+    pub correlation: f64,
+    /// Users at the same time.
+    pub users: u32,
+    /// What chance derives from.
+    pub seed: u64,
+}
 
 /// One figure: what the article says, what is exact, what was measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,16 +57,12 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Figures {
-    /// RFC 3339.
-    pub at: String,
-    /// As asked for.
-    pub options: Options,
     /// In the order of the article.
     pub figures: Vec<Figure>,
 }
 
 /// What the article gets wrong, in a sentence.
-pub const SLIP: &str = "The article's 88 h 53 min a year belong to 98.985 %: three services at 99.5 % are down 130.7 h. Its 1/33 and 1/16 are \
+const SLIP: &str = "The article's 88 h 53 min a year belong to 98.985 %: three services at 99.5 % are down 130.7 h. Its 1/33 and 1/16 are \
 3 % and 6 % of the time, the sums of the parts; exactly it is 1/33.7 and 1/17.1.";
 
 /// Wilson's interval of a share at 95 % (J. Am. Stat. Assoc. 22, 1927).
@@ -67,7 +79,7 @@ impl Figure {
     #[must_use]
     pub fn write(&self, value: f64) -> String {
         match self.kind {
-            // Of so many pages nobody can say less.
+            // So few cannot be measured with this many pages.
             Kind::OneIn if value > 1e-9 => format!("1/{:.1}", 1.0 / value),
             Kind::OneIn => "never".into(),
             Kind::Uptime => format!("{:.2} % ({:.1} h down)", value * 100.0, (1.0 - value) * YEAR_H),
@@ -91,22 +103,18 @@ impl Figure {
     }
 }
 
-impl std::fmt::Display for Figures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Options { pages, scale, correlation, .. } = self.options;
-        writeln!(f, "{pages} pages of each kind, delays 1:{scale:.0}, correlation {correlation}.\n")?;
-        writeln!(f, "{:52}{:34}{:24}measured (95 %)", "", "the article", "exactly")?;
-        for figure in &self.figures {
-            writeln!(
-                f,
-                "{:52}{:34}{:24}{}",
-                figure.quantity,
-                figure.article,
-                figure.write(figure.exact),
-                figure.measured_text()
-            )?;
-        }
-        writeln!(f, "\n{SLIP}")
+impl Outcome<Options> for Figures {
+    fn tables(&self, plan: &Options) -> Vec<Table> {
+        let row = |of: &Figure| [of.quantity.clone(), of.article.clone(), of.write(of.exact), of.measured_text()];
+        let Options { pages, scale, correlation, .. } = plan;
+        vec![
+            Table::new(&["", "the article", "exactly", "measured (95 % interval)"], &[], &[])
+                .titled(format!(
+                    "{pages} pages of each kind at stubs with the article's own quantiles, delays 1:{scale:.0}, correlation {correlation}"
+                ))
+                .rows(self.figures.iter().map(row))
+                .note(SLIP),
+        ]
     }
 }
 

@@ -1,8 +1,9 @@
-//! `lab article-figures`: what the article says of synchronous calls, on paper and measured.
+//! `lab article-figures`: what "API Series Part 7: Inter-Service Communication Overview" by Jack Vanlightly (the article)
+//! says of synchronous calls, on paper and measured.
 //!
 //! Stubs take their time by the article's own law; pages call 1, 3, 6 or 10 of them over real HTTP. Delays are scaled, so
-//! that a run takes minutes. Independence is an assumption of the article's arithmetic, and a dial here: a shared database
-//! is the case in which all calls have one fate.
+//! that a run takes minutes. Independence is an assumption of the article's arithmetic, and an option here: a shared database
+//! is the case in which all calls fail or are slow together.
 
 mod figure;
 pub mod law;
@@ -11,30 +12,13 @@ mod stub;
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::Failure;
+use crate::result::Measured;
+use crate::{Failure, observe};
 use figure::wilson;
-pub use figure::{Figure, Figures, Kind, SLIP};
+pub use figure::{Figure, Figures, Kind, Options};
 use law::{any_of, delay_ms, slowest_ms};
 use pages::{Page, Shape};
 use stub::{Behaviour, uniform};
-
-/// What is run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Options {
-    /// Pages of each kind.
-    pub pages: u64,
-    /// Delays are so many times shorter than the article's.
-    pub scale: f64,
-    /// Probability with which a call takes part in its page's common fate.
-    pub correlation: f64,
-    /// Users at the same time.
-    pub users: u32,
-    /// What chance derives from.
-    pub seed: u64,
-}
 
 const SLOW_MS: f64 = 500.0;
 const STUCK_MS: f64 = 5000.0;
@@ -46,7 +30,8 @@ const SESSION: usize = 50;
 ///
 /// # Errors
 /// When stubs can't be started.
-pub fn run(options: Options) -> Result<Figures, Failure> {
+pub fn run(options: Options) -> Result<Measured<Figures, Options>, Failure> {
+    let head = Measured::begin(observe::machine(), None, options);
     let behaviour =
         |fails| Behaviour { fails, correlation: options.correlation, scale: options.scale, seed: options.seed };
     let make = |calls, parallel, fails| {
@@ -75,7 +60,7 @@ pub fn run(options: Options) -> Result<Figures, Failure> {
     sums.sort_unstable_by(f64::total_cmp);
     let at = |q: f64| sums[((sums.len() as f64 * q) as usize).min(sums.len() - 1)];
     figures.extend(bench.quantiles("3 calls one after the other", &made, at));
-    Ok(Figures { at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true), options, figures })
+    Ok(head.with(Figures { figures }))
 }
 
 struct Bench {

@@ -1,24 +1,24 @@
-//! What `lab changes` answers, as JSON and in sums.
+//! The outcome of `lab changes`, as JSON and in sums.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use schema::impact::Verdict;
 use serde::{Deserialize, Serialize};
 
+use super::evaluate::{Evaluated, World};
 use super::stories::Story;
 use super::verify::Reality;
-use super::weigh::{Weighed, World};
 
 /// Everything. Its JSON is `benches/results/reference/changes.json`, and what the report embeds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Outcome {
+pub struct Report {
     /// Of this form: 1.
     pub version: u32,
-    /// Distinct statements of the five services that changes were weighed against.
+    /// Distinct statements of the five services that changes were evaluated against.
     pub statements: usize,
     /// Change by change.
-    pub changes: Vec<Weighed>,
+    pub changes: Vec<Evaluated>,
     /// Sums where readers read published views.
     pub with_views: Sums,
     /// Sums where readers read tables.
@@ -38,7 +38,7 @@ pub struct Sums {
     pub deployments: usize,
     /// The largest coordination number.
     pub most: usize,
-    /// Changes that their owner can't make alone, because somebody else breaks, gives something or must agree on a meaning.
+    /// Changes that their owner can't make alone, because another service breaks, gives something or must agree on a meaning.
     pub not_alone: usize,
     /// Seconds that each service's statements waited, together; empty where that wasn't measured.
     pub blocked_s: BTreeMap<String, f64>,
@@ -62,7 +62,7 @@ impl Sums {
     }
 }
 
-/// What `impact` said of each pair of change and service, beside what happened.
+/// What `impact` predicts for each pair of change and service, compared with what happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agreement {
@@ -70,29 +70,29 @@ pub struct Agreement {
     pub pairs: usize,
     /// Pairs in which something really broke.
     pub broke: usize,
-    /// Said to be safe, and it broke: `02-split-name registry: 42703`. Must be empty.
+    /// Evaluated as safe, and it broke: `02-split-name registry: 42703`. Must be empty.
     pub false_safe: Vec<String>,
-    /// Said to break, and nothing happened.
+    /// Evaluated as breaking, and nothing happened.
     pub false_breaks: Vec<String>,
     /// What really broke, by change and service.
     pub reality: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
 }
 
-/// At the most this share of pairs may be said to break while nothing happens.
+/// At the most this share of pairs may be evaluated as breaking while nothing happens.
 const FALSE_BREAKS_MAX: f64 = 0.05;
 
 impl Agreement {
     /// Compares.
-    pub fn of(tried: &[(&Weighed, Reality)]) -> Self {
+    pub fn of(tried: &[(&Evaluated, Reality)]) -> Self {
         let mut agreement = Self::default();
-        for (weighed, reality) in tried {
-            for (service, effect) in &weighed.with_views.services {
+        for (evaluated, reality) in tried {
+            for (service, effect) in &evaluated.with_views.services {
                 let broke = reality.broke.get(service);
                 let said = effect.verdict >= Verdict::LosesGrant;
                 let how = || {
                     let words = broke.unwrap_or(&effect.how);
                     let words: Vec<_> = words.iter().map(String::as_str).collect();
-                    format!("{} {service}: {}", weighed.name, words.join(", "))
+                    format!("{} {service}: {}", evaluated.name, words.join(", "))
                 };
                 agreement.pairs += 1;
                 agreement.broke += usize::from(broke.is_some());
@@ -103,7 +103,7 @@ impl Agreement {
                 }
             }
             if !reality.broke.is_empty() {
-                agreement.reality.insert(weighed.name.clone(), reality.broke.clone());
+                agreement.reality.insert(evaluated.name.clone(), reality.broke.clone());
             }
         }
         agreement
@@ -120,9 +120,9 @@ impl Agreement {
     }
 }
 
-impl Outcome {
-    /// Of what was weighed and tried.
-    pub fn of(statements: usize, changes: Vec<Weighed>, agreement: Option<Agreement>, stories: Vec<Story>) -> Self {
+impl Report {
+    /// Of what was evaluated and tried.
+    pub fn of(statements: usize, changes: Vec<Evaluated>, agreement: Option<Agreement>, stories: Vec<Story>) -> Self {
         Self {
             version: 1,
             statements,
@@ -134,7 +134,7 @@ impl Outcome {
         }
     }
 
-    /// Without what a busy machine changes: how long somebody waited, how long a story took.
+    /// Without what a busy machine changes: how long statements waited, how long a wish took.
     pub fn structure(mut self) -> Self {
         for world in self.changes.iter_mut().flat_map(|one| [&mut one.with_views, &mut one.without_views]) {
             for effect in world.services.values_mut() {
@@ -157,16 +157,16 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiments::changes::weigh::Effect;
+    use crate::experiments::changes::evaluate::Effect;
 
-    fn weighed(verdict: Verdict) -> Weighed {
+    fn evaluated(verdict: Verdict) -> Evaluated {
         let effect = Effect { verdict, broken: 0, how: BTreeSet::from(["42703".to_owned()]), blocked_s: Some(1.5) };
         let world = World {
             services: BTreeMap::from([("billing".to_owned(), effect)]),
             deploy_together: BTreeSet::from(["billing".to_owned()]),
             ..World::default()
         };
-        Weighed {
+        Evaluated {
             name: "x".into(),
             title: String::new(),
             owner: "account".into(),
@@ -184,7 +184,7 @@ mod tests {
             broke: BTreeMap::from([("billing".to_owned(), BTreeSet::from(["500 GET /x".to_owned()]))]),
             ..Reality::default()
         };
-        let (safe, breaks) = (weighed(Verdict::Safe), weighed(Verdict::BreaksCached));
+        let (safe, breaks) = (evaluated(Verdict::Safe), evaluated(Verdict::BreaksCached));
         let good = Agreement::of(&[(&safe, Reality::default()), (&breaks, broke.clone())]);
         assert!(good.is_good() && good.pairs == 2 && good.broke == 1, "{good:?}");
         let bad = Agreement::of(&[(&safe, broke), (&breaks, Reality::default())]);
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_structure_has_no_times() {
-        let outcome = Outcome::of(1, vec![weighed(Verdict::Blocks { ms: 7 })], None, Vec::new());
+        let outcome = Report::of(1, vec![evaluated(Verdict::Blocks { ms: 7 })], None, Vec::new());
         assert_eq!(outcome.with_views.blocked_s.get("billing"), Some(&1.5));
         let structure = outcome.structure();
         assert!(structure.with_views.blocked_s.is_empty());

@@ -3,24 +3,19 @@
 mod seen;
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use postgres::Client;
 use schema::DATABASE;
 
 use super::log;
 use super::walk::{Broken, Things, walk};
-use crate::data::{connect, failed};
+use crate::Failure;
+use crate::data::failed;
 use crate::system::clock::{self, Move};
-use crate::system::{self, Instance, services};
-use crate::{Failure, Target};
+use crate::system::copies::copy;
+use crate::system::{Deployment, Options, services};
 use seen::ours;
 pub use seen::{Seen, service_of};
-
-/// What every change starts from: what a first walk has left, and the clock is at the day when invoices and reminders are due.
-const IMAGE: &str = "govrnanza_image";
 
 /// From sign-up until a month's invoices are due and passwords (90 days) are about to end: reminders go out from 14 days before.
 const LATER: i64 = 80 * 86_400;
@@ -29,10 +24,11 @@ const AFTERWARDS: i64 = 8 * 86_400;
 /// Until the feeds are read and the mails are out.
 const SETTLE: Duration = Duration::from_secs(4);
 
-/// The system.
+/// The system. Every change starts from its image: what a first walk has left, and the clock is at the day when invoices
+/// and reminders are due.
 pub struct Scratch {
-    instance: Instance,
-    /// What the server says.
+    deployment: Deployment,
+    /// The server's log.
     log: PathBuf,
     /// What the first walk made.
     first: Things,
@@ -47,10 +43,10 @@ struct Mark {
 impl Scratch {
     /// Starts everything, walks once, and keeps an image of what is there then.
     pub fn start() -> Result<Self, Failure> {
-        let options = system::Options { ephemeral: true, port_base: 0, ..system::Options::default() };
-        let instance = Instance::start(&options, &Arc::new(AtomicBool::new(false)), |news| eprintln!("{news}"))?;
-        let mut scratch = Self { instance, log: PathBuf::new(), first: Things::default() };
-        let mut superuser = scratch.superuser()?;
+        let options = Options { ephemeral: true, ..Options::default() };
+        let deployment = Deployment::start(&options, |news| eprintln!("{news}"))?;
+        let mut scratch = Self { deployment, log: PathBuf::new(), first: Things::default() };
+        let mut superuser = scratch.deployment.superuser()?;
         let folder =
             superuser.query_one("show data_directory", &[]).map_err(|error| failed("finding the log", &error))?;
         scratch.log = PathBuf::from(folder.get::<_, String>(0)).with_file_name("log");
@@ -63,7 +59,7 @@ impl Scratch {
         // Nobody may be connected to what an image is made of.
         drop(superuser);
         let mut things = Things::default();
-        let (broken, _) = walk(scratch.target(), &mut things)?;
+        let (broken, _) = walk(scratch.deployment.place(), &mut things)?;
         if let Some(first) = broken.first() {
             return Err(Failure::could_not_run(format!(
                 "{} failed ({}) on the unchanged system.",
@@ -72,46 +68,28 @@ impl Scratch {
         }
         scratch.settle("")?;
         scratch.first = things;
-        scratch.stop()?;
-        scratch.maintain(&[format!("create database {IMAGE} template {DATABASE}")])?;
-        clock::run(Move::By(LATER), scratch.instance.up_json())?;
+        scratch.deployment.stop_services()?;
+        scratch.deployment.keep_image()?;
+        clock::run(Move::By(LATER), scratch.deployment.up_json())?;
         Ok(scratch)
     }
 
-    /// Where its services are.
-    pub fn target(&self) -> &Target {
-        self.instance.target()
-    }
-
-    /// The server as its superuser, in this database.
-    pub fn url_of(&self, database: &str) -> Result<String, Failure> {
-        let url = self.target().database_url.as_deref().unwrap_or_default();
-        let mut url = url::Url::parse(url)
-            .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))?;
-        url.set_path(database);
-        Ok(url.into())
-    }
-
-    /// The product's database as superuser.
-    pub fn superuser(&self) -> Result<Client, Failure> {
-        connect(&self.url_of(DATABASE)?)
+    /// What runs.
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     /// Everything as it was after the first walk, services newly started, and walked over once: their caches are full.
     pub fn begin(&self) -> Result<(Things, Seen), Failure> {
-        self.stop()?;
-        self.maintain(&[
-            format!("drop database if exists {DATABASE} with (force)"),
-            format!("create database {DATABASE} template {IMAGE} owner govrnanza_admin"),
-        ])?;
-        self.grant()?;
-        clock::run(Move::Reset, self.instance.up_json())?;
-        clock::run(Move::By(LATER), self.instance.up_json())?;
+        self.deployment.stop_services()?;
+        self.deployment.restore_image()?;
+        clock::run(Move::Reset, self.deployment.up_json())?;
+        clock::run(Move::By(LATER), self.deployment.up_json())?;
         let mark = self.mark();
-        self.start_all()?;
+        self.deployment.start_services()?;
         let mut things = self.first.clone();
-        let (broken, calls) = walk(self.target(), &mut things)?;
-        // The month's run was due while nobody ran: Billing makes up for it.
+        let (broken, calls) = walk(self.deployment.place(), &mut things)?;
+        // The month's run was due while nobody ran: Billing catches up.
         self.settle("union all select 1 where not exists (select from billing.invoices)")?;
         let seen = self.since(&mark, broken, calls)?;
         Ok((things, seen))
@@ -120,60 +98,23 @@ impl Scratch {
     /// Walks again, after a change, and moves the clock on.
     pub fn again(&self, things: &mut Things) -> Result<Seen, Failure> {
         let mark = self.mark();
-        let (broken, calls) = walk(self.target(), things)?;
+        let (broken, calls) = walk(self.deployment.place(), things)?;
         self.settle("")?;
-        clock::run(Move::By(AFTERWARDS), self.instance.up_json())?;
+        clock::run(Move::By(AFTERWARDS), self.deployment.up_json())?;
         self.settle("")?;
         self.since(&mark, broken, calls)
     }
 
     /// Copies the database as it is now.
     pub fn copy(&self, name: &str) -> Result<(), Failure> {
-        self.stop()?;
-        self.maintain(&[format!("create database {name} template {DATABASE}")])?;
-        self.start_all()
-    }
-
-    /// The product's database, as superuser.
-    pub fn product_url(&self) -> Result<String, Failure> {
-        self.url_of(DATABASE)
-    }
-
-    /// Starts one service.
-    pub fn start_service(&self, name: &'static str) -> Result<(), Failure> {
-        self.instance.start_service(name)
-    }
-
-    /// Starts those that don't run.
-    pub fn start_all(&self) -> Result<(), Failure> {
-        services::names().try_for_each(|name| self.instance.start_service(name))
-    }
-
-    /// Stops the services; the database stays.
-    pub fn stop(&self) -> Result<(), Failure> {
-        services::names().try_for_each(|name| match self.instance.process_id(name) {
-            Some(_) => self.instance.stop_service(name),
-            None => Ok(()),
-        })
-    }
-
-    /// Statements of the superuser in the maintenance database.
-    pub fn maintain(&self, statements: &[String]) -> Result<(), Failure> {
-        let mut client = connect(&self.url_of("postgres")?)?;
-        statements.iter().try_for_each(|one| client.batch_execute(one).map_err(|error| failed(one, &error)))
-    }
-
-    /// A copy carries no rights on the database itself.
-    fn grant(&self) -> Result<(), Failure> {
-        let file = schema::roles::RolesFile::default();
-        let rights: Vec<String> =
-            file.applied(DATABASE).iter().filter(|one| one.of_database(DATABASE)).map(|one| one.sql.clone()).collect();
-        self.maintain(&rights)
+        self.deployment.stop_services()?;
+        copy(self.deployment.database_url()?, DATABASE, name)?;
+        self.deployment.start_services()
     }
 
     /// Until every feed is read to its end, no mail waits, and `more` (a further part of that union) is empty; or for a while, where that can't be.
     fn settle(&self, more: &str) -> Result<(), Failure> {
-        let mut client = self.superuser()?;
+        let mut client = self.deployment.superuser()?;
         let unread: Vec<String> = ["account", "profile", "registry", "billing"]
             .iter()
             .map(|feed| format!("select 1 from {feed}.changes c where not exists (select from notification.feed_cursors f where f.feed = '{feed}' and (f.xid, f.id) >= (c.xid, c.id))"))
@@ -195,7 +136,7 @@ impl Scratch {
     }
 
     fn service_log(&self, name: &str) -> String {
-        let file = self.instance.home().join("logs").join(format!("{name}.log"));
+        let file = self.deployment.home().join("logs").join(format!("{name}.log"));
         std::fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 

@@ -84,7 +84,7 @@ fn timed<T>(steps: &mut Vec<Step>, work: impl FnOnce() -> Result<(T, String), Fa
 const REPLAYED: i64 = 20_000;
 
 /// All three, on the scratch system, with the source tree at `root`. The system is put back first.
-pub fn tell(scratch: &Scratch, root: &Path) -> Result<Vec<Story>, Failure> {
+pub fn price(scratch: &Scratch, root: &Path) -> Result<Vec<Story>, Failure> {
     scratch.begin()?;
     Ok(vec![one_more_column(scratch, root)?, replay(scratch)?, sixth_service(scratch, root)?])
 }
@@ -119,14 +119,14 @@ fn one_more_column(scratch: &Scratch, root: &Path) -> Result<Story, Failure> {
     let mut here = Vec::new();
     timed(&mut here, || {
         let sql = edited.text("schema/views/profile.sql")?;
-        let mut client = scratch.superuser()?;
+        let mut client = scratch.deployment().superuser()?;
         client
             .batch_execute(&format!("begin; set local role profile_publisher; {sql}; commit"))
             .map_err(|error| failed("publishing one more column", &error))?;
         Ok(((), "the edited view is put in place, under the running services".to_owned()))
     })?;
     timed(&mut here, || {
-        let mut client = scratch.superuser()?;
+        let mut client = scratch.deployment().superuser()?;
         let rows = client
             .batch_execute("begin; set local role registry_reader")
             .and_then(|()| client.query("select p.name, p.time_zone from published.persons p", &[]))
@@ -156,8 +156,8 @@ fn one_more_column(scratch: &Scratch, root: &Path) -> Result<Story, Failure> {
 
 fn replay(scratch: &Scratch) -> Result<Story, Failure> {
     let mut here = Vec::new();
-    scratch.stop()?;
-    let mut client = scratch.superuser()?;
+    scratch.deployment().stop_services()?;
+    let mut client = scratch.deployment().superuser()?;
     client
         .batch_execute(&format!(
             "insert into registry.changes (at, kind, organisation_id, entity_id, version, request_id, before, after)
@@ -174,7 +174,7 @@ fn replay(scratch: &Scratch) -> Result<Story, Failure> {
     });
     let rate = timed(&mut here, || {
         let started = Instant::now();
-        scratch.start_service("notification")?;
+        scratch.deployment().start_service("notification")?;
         let unread = "select count(*) from registry.changes c, notification.feed_cursors f where f.feed = 'registry' and (c.xid, c.id) > (f.xid, f.id)";
         loop {
             let left: i64 =
@@ -197,7 +197,7 @@ fn replay(scratch: &Scratch) -> Result<Story, Failure> {
         seconds: Some(48.0 * 36_000.0 / rate),
         extrapolated: true,
     });
-    scratch.start_all()?;
+    scratch.deployment().start_services()?;
     Ok(Story {
         id: "replay".into(),
         title: "48 hours of changes must be worked through again".into(),

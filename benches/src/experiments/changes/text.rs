@@ -1,122 +1,114 @@
 //! The outcome for people.
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::fmt::{Display, Formatter};
 
-use super::outcome::{Agreement, Outcome, Sums};
+use super::evaluate::{Evaluated, World};
+use super::outcome::{Agreement, Report, Sums};
 use super::stories::Story;
-use super::weigh::{Weighed, World};
+use crate::result::text::capital;
+use crate::result::{Outcome, Table};
 
-impl Display for Outcome {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "Who must deploy together with a change, against {} statements of five services\n",
-            self.statements
-        )?;
-        writeln!(f, "  {:<28}{:<14}{:<34}without them (tables are read)", "change", "owner", "with published views")?;
-        for change in &self.changes {
-            write!(f, "  {:<28}{:<14}", change.name, change.owner)?;
-            writeln!(f, "{:<34}{}", cell(&change.with_views), cell(&change.without_views))?;
-        }
-        writeln!(f)?;
-        self.sums(f)?;
-        writeln!(f, "\nThe owner's gain, the others' loss, who must consent")?;
-        self.changes.iter().try_for_each(|change| consent(f, change))?;
-        if let Some(agreement) = &self.agreement {
-            write!(f, "\n{agreement}")?;
-        }
-        for story in &self.stories {
-            write!(f, "\n{story}")?;
-        }
-        Ok(())
+impl<P> Outcome<P> for Report {
+    fn tables(&self, _: &P) -> Vec<Table> {
+        let mut tables = vec![self.coupling(), self.reasons()];
+        tables.extend(self.stories.iter().map(Story::table));
+        tables
     }
 }
 
-impl Outcome {
-    fn sums(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let count = self.changes.len();
-        let (with, without) = (&self.with_views, &self.without_views);
-        let mut line = |what: &str, value: &dyn Fn(&Sums) -> String| {
-            writeln!(f, "  {what:<44}{:<32}{}", value(with), value(without))
+impl Report {
+    /// Which services must deploy together, change by change.
+    #[must_use]
+    pub fn coupling(&self) -> Table {
+        let row = |of: &Evaluated| {
+            let (with, without) = (together(&of.with_views), together(&of.without_views));
+            [of.title.clone(), capital(&of.owner), with, without, names(&of.with_views.consent)]
         };
-        line("services that deploy together, all changes", &|sums| sums.deployments.to_string())?;
-        line("at the most", &|sums| sums.most.to_string())?;
-        line("an owner can't do alone", &|sums| format!("{} of {count}", sums.not_alone))?;
-        let services: BTreeSet<&String> = with.blocked_s.keys().chain(without.blocked_s.keys()).collect();
+        let mut table =
+            Table::new(&["change", "owner", "deploy together, with views", "without views", "must consent"], &[], &[])
+                .titled(format!(
+                    "Which services must deploy together with a change, against {} statements of five services",
+                    self.statements
+                ))
+                .rows(self.changes.iter().map(row));
+        let all = format!("all {} changes", self.changes.len());
+        let mut sum = |what: &str, value: &dyn Fn(&Sums) -> String| {
+            let (with, without) = (value(&self.with_views), value(&self.without_views));
+            table.row([format!("{all}: {what}"), String::new(), with, without, String::new()]);
+        };
+        sum("deployments together", &|sums| sums.deployments.to_string());
+        sum("at most for one change", &|sums| sums.most.to_string());
+        sum("impossible for the owner alone", &|sums| sums.not_alone.to_string());
+        let services: BTreeSet<&String> =
+            self.with_views.blocked_s.keys().chain(self.without_views.blocked_s.keys()).collect();
         for service in services {
-            let seconds =
-                |sums: &Sums| sums.blocked_s.get(service).map_or_else(String::new, |seconds| format!("{seconds:.1} s"));
-            line(&format!("blocked: {service}"), &seconds)?;
+            let seconds = |sums: &Sums| sums.blocked_s.get(service).map_or_else(String::new, |s| format!("{s:.1} s"));
+            sum(&format!("blocked: {}", capital(service)), &seconds);
         }
-        Ok(())
+        table.notes.extend(self.agreement.iter().flat_map(Agreement::sentences));
+        table
+    }
+
+    fn reasons(&self) -> Table {
+        let row = |of: &Evaluated| [of.title.clone(), of.gain.clone(), of.loss.clone()];
+        Table::new(&["change", "gain of the owner", "loss of the others"], &[], &[]).rows(self.changes.iter().map(row))
     }
 }
 
-/// `3 account billing registry`, `0 –`.
-fn cell(world: &World) -> String {
+/// `3: Account, Billing, Registry`.
+fn together(world: &World) -> String {
     match (&world.refused, world.deploy_together.len()) {
         (Some(_), _) => "refused".to_owned(),
-        (None, 0) => "0 –".to_owned(),
-        (None, count) => format!("{count} {}", list(&world.deploy_together)),
+        (None, 0) => "0".to_owned(),
+        (None, count) => format!("{count}: {}", names(&world.deploy_together)),
     }
 }
 
-fn list(names: &BTreeSet<String>) -> String {
-    // Five names don't fit beside one another: the first letters of a name tell it.
-    let names: Vec<&str> = names.iter().map(|name| name.get(..4).filter(|_| names.len() > 2).unwrap_or(name)).collect();
-    names.join(" ")
+fn names(services: &BTreeSet<String>) -> String {
+    let names: Vec<String> = services.iter().map(|name| capital(name)).collect();
+    names.join(", ")
 }
 
-fn consent(f: &mut Formatter<'_>, change: &Weighed) -> fmt::Result {
-    let names: Vec<&str> = change.with_views.consent.iter().map(String::as_str).collect();
-    let who = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
-    writeln!(f, "  {}: {}\n    gain {}  loss {}  consent: {who}", change.name, change.title, change.gain, change.loss)
-}
-
-impl Display for Agreement {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "Beside what really happens under five running services: {} pairs of change and service, {} broke; false SAFE {}, false BREAKS {} ({:.1} %)",
+impl Agreement {
+    fn sentences(&self) -> Vec<String> {
+        let mut sentences = vec![format!(
+            "Each change was also made under the five running services: of {} pairs of change and service {} broke; {} of them were \
+             evaluated as safe, and {} ({:.1} %) were evaluated as breaking but went on.",
             self.pairs,
             self.broke,
             self.false_safe.len(),
             self.false_breaks.len(),
             self.false_breaks_share() * 100.0
-        )?;
-        for (what, lines) in
-            [("called safe, and broke", &self.false_safe), ("called broken, and went on", &self.false_breaks)]
-        {
-            lines.iter().try_for_each(|line| writeln!(f, "  {what}: {line}"))?;
-        }
-        Ok(())
+        )];
+        let mut list = |what: &str, lines: &[String]| {
+            sentences.extend((!lines.is_empty()).then(|| format!("{what}: {}.", lines.join("; "))));
+        };
+        list("Evaluated as safe, and broke", &self.false_safe);
+        list("Evaluated as breaking, and went on", &self.false_breaks);
+        sentences
     }
 }
 
-impl Display for Story {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.title)?;
-        writeln!(
-            f,
-            "  here: {} files touched, {} deployments, {:.1} s measured",
-            self.files.len(),
-            self.deployments,
-            self.seconds()
-        )?;
-        for step in &self.here {
+impl Story {
+    /// What was done here, and what is estimated for other architectures.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        let step = |step: &super::stories::Step| {
             let how = if step.extrapolated { ", extrapolated" } else { "" };
             let seconds = step.seconds.map_or_else(String::new, |seconds| format!(" ({seconds:.2} s{how})"));
-            writeln!(f, "    {}{seconds}", step.what)?;
-        }
-        for other in &self.elsewhere {
-            writeln!(
-                f,
-                "  {} (estimate): {} files, {} deployments, {} minutes: {}",
-                other.architecture, other.files, other.deployments, other.minutes, other.why
-            )?;
-        }
-        Ok(())
+            format!("{}{seconds}", step.what)
+        };
+        let steps: Vec<String> = self.here.iter().map(step).collect();
+        let row = |name: String, files: usize, deployments: usize, how: String| {
+            [name, files.to_string(), deployments.to_string(), how]
+        };
+        let elsewhere = self.elsewhere.iter().map(|of| {
+            let how = format!("about {} minutes: {}", of.minutes, of.why);
+            row(format!("{}, estimate", of.architecture), of.files, of.deployments, how)
+        });
+        Table::new(&["architecture"], &["files", "deployments"], &["how"])
+            .titled(self.title.clone())
+            .rows([row("here, done".to_owned(), self.files.len(), self.deployments, steps.join("; "))])
+            .rows(elsewhere)
     }
 }

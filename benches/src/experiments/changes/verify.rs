@@ -50,7 +50,7 @@ fn statements(seen: &Seen) -> BTreeMap<String, usize> {
 
 /// As `dba apply` makes it: a lock that isn't to be had is asked for again.
 fn make(scratch: &Scratch, change: &Change) -> Result<(), Failure> {
-    let mut client = scratch.superuser()?;
+    let mut client = scratch.deployment().superuser()?;
     let sql = if change.transaction {
         format!("set lock_timeout = '250ms'; begin; {}; commit", change.sql.trim_end().trim_end_matches(';'))
     } else {

@@ -1,12 +1,9 @@
-//! `lab rival`: the same read by another architecture, at the same absolute rate on the same machine and data.
+//! `lab composed`: the same read by another architecture, at the same absolute rate on the same machine and data.
 
-mod process;
 mod target;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +11,12 @@ use crate::Failure;
 use crate::data::Size;
 use crate::experiments::paired::{self, Arm, Comparison, Plan, Redirected, good};
 use crate::load::driver::ServiceRecord;
-use crate::system::environment::Environment;
-use crate::system::site::Site;
-use process::Rival;
+use crate::measure::plan::begin;
+use crate::result::text::capital;
+use crate::result::{Measured, Table};
+use crate::system::process::{self, Further};
+use crate::system::services::{Kind, Service};
+use crate::system::{Deployment, Site, binaries};
 pub use target::{AsTarget, as_target};
 
 /// What is asked of one while a neighbour is away.
@@ -37,11 +37,7 @@ pub struct Away {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
-    /// RFC 3339.
-    pub at: String,
-    /// Which rival.
-    pub rival: String,
-    /// Latency side by side: ours first.
+    /// Latency compared: ours first.
     pub comparison: Comparison,
     /// What happens to both while a neighbour is stopped.
     pub away: Vec<Away>,
@@ -58,44 +54,43 @@ pub struct Options {
     pub optimised: bool,
 }
 
+/// How the rival is built and started: like one of ours, but not by `lab up`.
+const COMPOSED: Service = Service { name: "composed", package: "composed", port: 0, kind: Kind::StandIn, env: &[] };
+
 /// Our name in the comparison, and the rival's.
 const OURS: &str = "one statement";
 const THEIRS: &str = "three calls";
 
-/// Starts everything and the rival beside it, drives both in turn, then both while Profile and Account are stopped.
+/// Starts everything and the composed Registry, drives both in turn, then both while Profile and Account are stopped.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
-pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Outcome, Failure> {
+pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
     let plan = options.plan;
-    let environment = Environment::start(Size::SMALL, plan.seed, options.optimised, stop)?;
-    let rival = Rival::start(&environment, options.optimised)?;
-    alike(&environment, rival.url())?;
-    let theirs = Redirected { site: &environment, service: "registry", url: rival.url() };
+    let deployment = Deployment::filled(Size::SMALL, plan.seed, options.optimised, stop)?;
+    let head = begin(&deployment, plan)?;
+    let rival = start(&deployment, options.optimised, stop)?;
+    alike(&deployment, rival.url())?;
+    let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
     // Both warm before anything counts: connections, caches, plans.
-    for site in [&environment as &dyn Site, &theirs] {
+    for site in [&deployment as &dyn Site, &theirs] {
         paired::drive(site, plan.rate_per_s, 1, plan.seed)?;
     }
     let nothing = || Ok(());
     let arm = |name, site| Arm { name, site, prepare: &nothing };
-    let comparison = paired::compare(plan, [arm(OURS, &environment), arm(THEIRS, &theirs)])?;
+    let comparison = paired::compare(plan, [arm(OURS, &deployment), arm(THEIRS, &theirs)])?;
     let mut away = Vec::new();
     for stopped in ["profile", "account"] {
         if options.stop_s > 0 {
-            away.push(without(stopped, options, &environment, &theirs)?);
+            away.push(without(stopped, options, &deployment, &theirs)?);
         }
     }
-    Ok(Outcome {
-        at: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-        rival: "composed".into(),
-        comparison,
-        away,
-    })
+    Ok(head.with(Outcome { comparison, away }))
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
-fn alike(environment: &Environment, rival: &str) -> Result<(), Failure> {
-    let data = environment.data();
+fn alike(deployment: &Deployment, rival: &str) -> Result<(), Failure> {
+    let data = deployment.data();
     let of = data.organisations.first();
     let of = of.ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
     let ask = |base: &str, api| {
@@ -108,7 +103,7 @@ fn alike(environment: &Environment, rival: &str) -> Result<(), Failure> {
             .map_err(|error| Failure::could_not_run(format!("{url}: {error}.")))
     };
     for api in of.apis.iter().take(20) {
-        let (ours, theirs) = (ask(environment.url("registry")?, api)?, ask(rival, api)?);
+        let (ours, theirs) = (ask(deployment.url("registry")?, api)?, ask(rival, api)?);
         if ours != theirs {
             return Err(Failure::could_not_run(format!(
                 "The rival answers otherwise, so it is no rival: {ours} and {theirs}."
@@ -121,49 +116,48 @@ fn alike(environment: &Environment, rival: &str) -> Result<(), Failure> {
 fn without(
     stopped: &'static str,
     options: &Options,
-    ours: &Environment,
+    ours: &Deployment,
     theirs: &Redirected<'_>,
 ) -> Result<Away, Failure> {
     let rate = options.plan.rate_per_s;
     eprintln!("Both while {stopped} is stopped …");
-    ours.instance().stop_service(stopped)?;
+    ours.stop_service(stopped)?;
     let share = |record: &ServiceRecord| good(record) as f64 / record.offered.max(1) as f64;
     let seed = options.plan.seed + 1;
     let one = paired::drive(ours, rate, options.stop_s, seed).map(|record| share(&record));
     let other = paired::drive(theirs, rate, options.stop_s, seed).map(|record| share(&record));
-    ours.instance().start_service(stopped)?;
+    ours.start_service(stopped)?;
     Ok(Away { stopped: stopped.into(), seconds: options.stop_s, ours: one?, rivals: other? })
 }
 
-/// Waits until a base URL is ready.
-fn wait_ready(url: &str, log: &Path) -> Result<(), Failure> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while ureq::get(format!("{url}/readyz")).call().is_err() {
-        if Instant::now() > deadline {
-            return Err(Failure::could_not_run(format!(
-                "The rival isn't ready within a minute: see {}.",
-                log.display()
-            )));
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
+/// Builds the rival where that is needed and starts it, as Registry's own logins and with the same pool.
+fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Further, Failure> {
+    let folder = binaries::folder(&[COMPOSED], optimised, stop, &|news| eprintln!("{news}"))?;
+    let setting = |name: &str, value: String| (name.to_owned(), value);
+    Further::start(process::Plan {
+        name: COMPOSED.name,
+        binary: folder.join(COMPOSED.package),
+        env: vec![
+            setting("DATABASE_READ_URL", deployment.login_url("registry_reader")?),
+            setting("DATABASE_WRITE_URL", deployment.login_url("registry_writer")?),
+            setting("PROFILE_URL", deployment.url("profile")?.to_owned()),
+            setting("ACCOUNT_URL", deployment.url("account")?.to_owned()),
+        ],
+        log: deployment.home().join("logs/composed.log"),
+    })
 }
 
-impl std::fmt::Display for Outcome {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "The read of one API: {OURS} over five services' tables, beside {THEIRS}.")?;
-        write!(f, "{}", self.comparison)?;
-        for away in &self.away {
-            writeln!(
-                f,
-                "While {} is stopped for {} s: {OURS} {:.2} % good, {THEIRS} {:.2} %.",
-                away.stopped,
-                away.seconds,
-                away.ours * 100.0,
-                away.rivals * 100.0
-            )?;
-        }
-        Ok(())
+impl crate::result::Outcome<Plan> for Outcome {
+    fn tables(&self, plan: &Plan) -> Vec<Table> {
+        let mut table = self.comparison.table(plan);
+        table.notes.extend(self.away.iter().map(|away| {
+            let [ours, theirs] = [away.ours, away.rivals].map(|share| share * 100.0);
+            format!(
+                "While {} is stopped for {} s: {OURS} {ours:.2} % good answers, {THEIRS} {theirs:.2} %.",
+                capital(&away.stopped),
+                away.seconds
+            )
+        }));
+        vec![table]
     }
 }

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::process::Rival;
-use super::{OURS, THEIRS};
+use super::{OURS, THEIRS, start};
 use crate::Failure;
 use crate::compare::{self, Comparison};
 use crate::data::Size;
@@ -14,7 +13,7 @@ use crate::design::Preset;
 use crate::experiments::foreign;
 use crate::measure::plan::Options;
 use crate::result::ResultFile;
-use crate::system::environment::Environment;
+use crate::system::{Deployment, Site};
 use crate::target::TargetFile;
 
 /// How both are driven.
@@ -40,16 +39,16 @@ const DRIVEN: [&str; 3] = ["account", "profile", "registry"];
 /// # Errors
 /// When something can't be built, started, filled or compared.
 pub fn as_target(options: &AsTarget, stop: &Arc<AtomicBool>) -> Result<(Comparison, [ResultFile; 2]), Failure> {
-    let mut environment = Environment::start(Size::TINY, options.seed, options.optimised, stop)?;
-    let rival = Rival::start(&environment, options.optimised)?;
-    let mut target = target(&environment, THEIRS)?;
+    let mut deployment = Deployment::filled(Size::TINY, options.seed, options.optimised, stop)?;
+    let rival = start(&deployment, options.optimised, stop)?;
+    let mut target = target(&deployment, THEIRS)?;
     let instead = target.services.insert("registry".into(), rival.url().into());
     target.load_at = instead.map(|url| ("registry".to_owned(), url)).into_iter().collect();
     let theirs = drive(options, &target, None, stop)?;
     drop(rival);
     // What was posted for the one would be more to search for the other.
-    environment.reset()?;
-    let ours = drive(options, &self::target(&environment, OURS)?, Some(&theirs), stop)?;
+    deployment.reset()?;
+    let ours = drive(options, &self::target(&deployment, OURS)?, Some(&theirs), stop)?;
     let read = |folder: &Path| {
         ResultFile::read(&folder.join("result.json")).map_err(|error| Failure::could_not_run(format!("{error}.")))
     };
@@ -57,8 +56,8 @@ pub fn as_target(options: &AsTarget, stop: &Arc<AtomicBool>) -> Result<(Comparis
     Ok((compare::compare(&results)?, results))
 }
 
-fn target(environment: &Environment, label: &str) -> Result<TargetFile, Failure> {
-    let urls = DRIVEN.map(|name| Ok(format!("{name}={}", environment.url(name)?)));
+fn target(deployment: &Deployment, label: &str) -> Result<TargetFile, Failure> {
+    let urls = DRIVEN.map(|name| Ok(format!("{name}={}", deployment.url(name)?)));
     let urls: Vec<String> = urls.into_iter().collect::<Result<_, Failure>>()?;
     Ok(TargetFile { label: label.into(), ..TargetFile::find(&urls.join(","))? })
 }

@@ -1,11 +1,11 @@
-//! What is broken, and how it is mended.
+//! What is broken, and how it is repaired.
 
 use postgres::Client;
 
 use crate::Failure;
 use crate::data::{connect, failed};
-use crate::system::environment::Environment;
 use crate::system::services;
+use crate::system::{Deployment, Site};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +16,11 @@ pub enum Break {
     Postgres,
     /// Somebody takes every connection that the server has left. No login of the system may: each is limited.
     Connections,
-    /// A transaction of Registry's stands still with the counter of the busiest organisation locked.
+    /// A transaction of Registry's is paused with the counter of the busiest organisation locked.
     Paused,
 }
 
-/// What mends it when dropped in time: sessions that are held open, nothing else.
+/// What repairs it when dropped in time: sessions that are held open, nothing else.
 pub struct Held(Vec<Client>);
 
 impl Break {
@@ -57,22 +57,22 @@ impl Break {
     }
 
     /// Breaks it.
-    pub fn begin(self, environment: &Environment) -> Result<Held, Failure> {
+    pub fn begin(self, deployment: &Deployment) -> Result<Held, Failure> {
         match self {
-            Self::Service(name) => environment.instance().stop_service(name)?,
-            Self::Postgres => environment.instance().stop_database()?,
-            Self::Connections => return take_all(environment.database_url()?),
-            Self::Paused => return pause(environment),
+            Self::Service(name) => deployment.stop_service(name)?,
+            Self::Postgres => deployment.stop_database()?,
+            Self::Connections => return take_all(deployment.database_url()?),
+            Self::Paused => return pause(deployment),
         }
         Ok(Held(Vec::new()))
     }
 
-    /// Mends it; returns when what was stopped is ready again.
-    pub fn end(self, environment: &Environment, held: Held) -> Result<(), Failure> {
+    /// Repairs it; returns when what was stopped is ready again.
+    pub fn end(self, deployment: &Deployment, held: Held) -> Result<(), Failure> {
         drop(held.0);
         match self {
-            Self::Service(name) => environment.instance().start_service(name),
-            Self::Postgres => environment.instance().start_database(),
+            Self::Service(name) => deployment.start_service(name),
+            Self::Postgres => deployment.start_database(),
             Self::Connections | Self::Paused => Ok(()),
         }
     }
@@ -87,10 +87,10 @@ fn take_all(url: &str) -> Result<Held, Failure> {
     Ok(Held(held))
 }
 
-/// Its login's own time-out ends it, if the outage is longer than that.
-fn pause(environment: &Environment) -> Result<Held, Failure> {
-    let busiest = environment.data().organisations.first().map(|of| of.id);
-    let mut client = connect(&environment.login_url("registry_writer")?)?;
+/// Its login's own time-out ends it, if the failure lasts longer than that.
+fn pause(deployment: &Deployment) -> Result<Held, Failure> {
+    let busiest = deployment.data().organisations.first().map(|of| of.id);
+    let mut client = connect(&deployment.login_url("registry_writer")?)?;
     client
         .batch_execute(&format!(
             "begin; update registry.usage set apis = apis where organisation_id = '{}'",

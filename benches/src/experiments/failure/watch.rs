@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Answers, DOWN};
+use super::outcome::Answers;
 use crate::load::driver::{Answer, Answered, Outcome};
+
+/// A service counts as down while less than this part of its answers is good.
+const DOWN: f64 = 0.5;
 
 /// Ends of calls: when, and whether good.
 #[derive(Clone, Debug, Default)]
@@ -28,9 +31,9 @@ impl Watch {
     }
 
     /// What each service answered between two moments, and how soon after the second one it answered well for good.
-    pub fn answers(&self, from: Instant, mended: Instant, end: Instant) -> BTreeMap<String, Answers> {
+    pub fn answers(&self, from: Instant, repaired: Instant, end: Instant) -> BTreeMap<String, Answers> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().map(|(service, calls)| (service.clone(), answers(calls, from, mended, end))).collect()
+        all.iter().map(|(service, calls)| (service.clone(), answers(calls, from, repaired, end))).collect()
     }
 
     /// Part of the time between two moments in which four services or more were down, looked at in tenths of a second.
@@ -68,19 +71,19 @@ fn is_down(calls: &[(Instant, bool)], from: Instant, to: Instant) -> bool {
     (good as f64) < DOWN * all as f64
 }
 
-fn answers(calls: &[(Instant, bool)], from: Instant, mended: Instant, end: Instant) -> Answers {
-    let all = within(calls, from, mended).count() as u64;
-    let good = within(calls, from, mended).filter(|(_, well)| *well).count() as u64;
-    let last_bad = within(calls, mended, end).filter(|(_, well)| !well).last();
+fn answers(calls: &[(Instant, bool)], from: Instant, repaired: Instant, end: Instant) -> Answers {
+    let all = within(calls, from, repaired).count() as u64;
+    let good = within(calls, from, repaired).filter(|(_, well)| *well).count() as u64;
+    let last_bad = within(calls, repaired, end).filter(|(_, well)| !well).last();
     let quiet = Duration::from_secs(1);
     Answers {
         all,
         good,
-        // A failure within the last second: nobody knows how long it would have gone on.
+        // A failure within the last second: how long it would have lasted is unknown.
         recovered_ms: match last_bad {
             None => Some(0),
             Some((at, _)) if *at + quiet > end => None,
-            Some((at, _)) => Some((*at - mended).as_millis() as u64),
+            Some((at, _)) => Some((*at - repaired).as_millis() as u64),
         },
     }
 }

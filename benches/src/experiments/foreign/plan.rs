@@ -9,7 +9,7 @@ use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
 use crate::target::{TargetFile, probe};
 use crate::{Failure, observe};
 
-/// Requests per second of all services together, where nobody says anything else.
+/// Requests per second of all services together, unless something else is given.
 const RATE_PER_S: f64 = 100.0;
 
 pub(super) fn refusal(missing: &[String]) -> String {

@@ -1,10 +1,10 @@
-//! A run at a target under way.
+//! A run at a target that has begun.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::Foreign;
+use super::site::Foreign;
 use super::watch::Watch;
 use crate::design::{Cell, order};
 use crate::experiments::matrix::progress::Progress;
@@ -12,7 +12,7 @@ use crate::load::driver::{self, Settings};
 use crate::load::schedule::hash;
 use crate::measure::plan::{Options, save, schedule_seed};
 use crate::measure::{canary, cell, freshness};
-use crate::result::{CellResult, ResultFile, ServiceInfo, ServiceResult};
+use crate::result::{CellResult, ResultFile, ServiceResult};
 use crate::{Failure, target};
 
 /// Tokens live for an hour at most; a replicate begins with young ones.
@@ -30,7 +30,7 @@ impl Session {
     pub(super) fn go_on(mut self, stop: &AtomicBool) -> Result<PathBuf, Failure> {
         let preset = self.options.preset;
         let names = self.result.service_names();
-        // Whether watching costs anything can't be told where nothing is watched.
+        // What observing costs can't be measured where nothing is observed.
         let all: Vec<Cell> =
             preset.cells(&names).into_iter().filter(|cell| !matches!(cell, Cell::Unwatched { .. })).collect();
         let progress = Progress::new(all.len() * preset.replicates(), 0, preset);
@@ -89,10 +89,7 @@ impl Session {
     }
 
     fn cell(&mut self, cell: &Cell, (replicate, place): (usize, usize)) -> Result<CellResult, Failure> {
-        let names = self.result.service_names();
-        let wanted = cell.members(&names);
-        let members: Vec<ServiceInfo> =
-            self.result.services.iter().filter(|of| wanted.contains(&of.name.as_str())).cloned().collect();
+        let members = self.result.members(cell);
         let settings = Settings {
             settle: self.options.preset.settle(),
             timeout: self.site.target.timeout(),
@@ -114,15 +111,15 @@ impl Session {
             order: place,
             started_s,
             valid: true,
-            doubts: cell::doubts(&records),
+            warnings: cell::driver_late(&records),
             services: records.iter().map(ServiceResult::new).collect(),
             roles: seen.roles,
             ledger: seen.ledger,
             observer_cpu: seen.observer_cpu,
             driver_cpu: seen.driver_cpu,
-            // Who else is at work there isn't known.
+            // Other load there is unknown.
             foreign_cpu: 0.0,
-            bystander: None,
+            control_workload: None,
         })
     }
 

@@ -1,9 +1,10 @@
-//! The isolation ladder: the same requests of the same aggressor, moved away from its victim step by step. What each step
-//! takes away of the harm says through what it came: the machine, the engine, the database or the data. It answers "what
-//! would a database per service buy us?" without writing another architecture.
+//! `lab ladder`: the same requests of the same interfering service, moved away from the one that it slows, one isolation
+//! level after another. What each level removes of the slowdown says what it came from: the machine, the engine, the database
+//! or the data. It answers "what would a database per service gain?" without writing another architecture.
 
 mod all;
-mod section;
+mod isolation;
+mod outcome;
 mod split;
 
 use std::sync::Arc;
@@ -11,64 +12,20 @@ use std::sync::Arc;
 use rand::seq::SliceRandom;
 
 pub use crate::system::copies::{FilledCluster, copy};
-pub use all::{Ladders, Options, run_all};
-pub use section::{LadderResult, RungResult, StepResult};
+pub use all::{Options, run_all};
+pub use isolation::Isolation;
+pub use outcome::{LadderResult, Ladders, LevelResult, StepResult};
 
 use crate::Failure;
-use crate::experiments::scenario::{Arm, Place, Played, Rungs, Scenario, Stage, drop_schemas, half, play, sql};
+use crate::experiments::scenario::{
+    Arm, LadderPlan, Played, Scenario, Stage, Workplace, drop_schemas, half, play, sql,
+};
 use crate::load::schedule::stream;
 use crate::measure::sessions::Actor;
-use serde::{Deserialize, Serialize};
 
-/// Where the aggressor is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rung {
-    /// L0: nowhere.
-    Alone,
-    /// L1: in a second cluster on this machine; processors, disk and page cache are shared.
-    OtherCluster,
-    /// L2: in another database of this cluster; write-ahead log, buffers, checkpoints and process array, too.
-    OtherDatabase,
-    /// L3: in this database, at other organisations; relation locks, the horizon of old versions, index pages, too.
-    OtherOrganisations,
-    /// L4: in this database, at the same organisations; row locks and hot rows, too.
-    Same,
-}
-
-impl Rung {
-    /// From nothing shared to everything.
-    pub const ALL: [Self; 5] =
-        [Self::Alone, Self::OtherCluster, Self::OtherDatabase, Self::OtherOrganisations, Self::Same];
-
-    /// Such as `L2`.
-    #[must_use]
-    pub fn short(self) -> &'static str {
-        match self {
-            Self::Alone => "L0",
-            Self::OtherCluster => "L1",
-            Self::OtherDatabase => "L2",
-            Self::OtherOrganisations => "L3",
-            Self::Same => "L4",
-        }
-    }
-
-    /// For people.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Alone => "alone",
-            Self::OtherCluster => "beside it in a second cluster",
-            Self::OtherDatabase => "in another database",
-            Self::OtherOrganisations => "same database, other organisations",
-            Self::Same => "same organisations",
-        }
-    }
-}
-
-/// What a ladder stands on.
-pub struct Grounds<'a> {
-    /// The victim's place, and the aggressor's on the upper rungs.
+/// The systems that a ladder needs.
+pub struct Systems<'a> {
+    /// Where the slowed service runs, and the interfering one at L3 and L4.
     pub stage: Stage<'a>,
     /// The same rows in another database of the same cluster, as superuser.
     pub other_database: String,
@@ -84,9 +41,9 @@ pub type Redirect<'a> = &'a dyn Fn(&str, &str) -> Result<(), Failure>;
 /// How often and how long.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Independent observations of each rung.
+    /// Independent observations of each level.
     pub replicates: usize,
-    /// Seconds that a rung runs before it is measured.
+    /// Seconds that a level runs before it is measured.
     pub settle_s: f64,
     /// Seconds that it is measured.
     pub seconds: f64,
@@ -94,44 +51,44 @@ pub struct Effort {
     pub seed: u64,
 }
 
-/// One replicate: every rung once, in an order drawn from the seed.
+/// One replicate: every level once, in an order drawn from the seed.
 ///
 /// # Errors
 /// When the scenario's SQL is refused, or a service can't be moved.
 pub fn replicate(
-    grounds: &Grounds<'_>,
+    systems: &Systems<'_>,
     scenario: &Scenario,
-    rungs: &Rungs,
+    plan: &LadderPlan,
     effort: Effort,
     number: usize,
-) -> Result<Vec<(Rung, Played)>, Failure> {
-    let arm = scenario.arm(&rungs.arm).ok_or_else(|| Failure::usage(format!("There is no arm {}.", rungs.arm)))?;
-    let here = &grounds.stage.database_url;
-    let databases = [here, &grounds.other_database, &grounds.other_cluster];
+) -> Result<Vec<(Isolation, Played)>, Failure> {
+    let arm = scenario.arm(&plan.arm).ok_or_else(|| Failure::usage(format!("Unknown arm {}.", plan.arm)))?;
+    let here = &systems.stage.database_url;
+    let databases = [here, &systems.other_database, &systems.other_cluster];
     for url in databases {
-        sql(url, &grounds.stage, &scenario.setup, "setting up")?;
+        sql(url, &systems.stage, &scenario.setup, "setting up")?;
     }
-    let mut order = Rung::ALL;
+    let mut order = Isolation::ALL;
     order.shuffle(&mut stream(effort.seed, &format!("ladder {number}")));
     let seed = effort.seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
     let mut played = Vec::new();
-    for rung in order {
-        let away = away(grounds, rung);
-        for service in aggressors(arm, rungs) {
-            (grounds.redirect)(service, &away.database_url)?;
+    for level in order {
+        let away = away(systems, level);
+        for service in interfering(arm, plan) {
+            (systems.redirect)(service, &away.database_url)?;
         }
-        let place = |actor: &Actor| match (rungs.victims.contains(&actor.name), rung) {
-            (true, _) => Some(grounds.stage.here()),
-            (false, Rung::Alone) => None,
+        let place = |actor: &Actor| match (plan.slowed.contains(&actor.name), level) {
+            (true, _) => Some(systems.stage.here()),
+            (false, Isolation::Alone) => None,
             (false, _) => Some(away.clone()),
         };
         // Pools, plans and caches of whoever was just moved are filled first; other requests, so that no name is taken.
-        play(&grounds.stage, arm, effort.settle_s, seed.wrapping_add(1 << 40), &place)?;
-        let one = play(&grounds.stage, arm, effort.seconds, seed, &place)?;
-        played.push((rung, one));
+        play(&systems.stage, arm, effort.settle_s, seed.wrapping_add(1 << 40), &place)?;
+        let one = play(&systems.stage, arm, effort.seconds, seed, &place)?;
+        played.push((level, one));
     }
-    for service in aggressors(arm, rungs) {
-        (grounds.redirect)(service, here)?;
+    for service in interfering(arm, plan) {
+        (systems.redirect)(service, here)?;
     }
     for url in databases {
         drop_schemas(url)?;
@@ -139,26 +96,30 @@ pub fn replicate(
     Ok(played)
 }
 
-/// Where the aggressor is on this rung.
-fn away(grounds: &Grounds<'_>, rung: Rung) -> Place {
-    let here = grounds.stage.here();
-    match rung {
-        Rung::Alone | Rung::Same => here,
-        Rung::OtherCluster => Place { database_url: grounds.other_cluster.clone(), written: Arc::default(), ..here },
-        Rung::OtherDatabase => Place { database_url: grounds.other_database.clone(), written: Arc::default(), ..here },
-        Rung::OtherOrganisations => {
-            Place { organisations: Arc::new(half(grounds.stage.organisations.len(), false)), ..here }
+/// Where the interfering service runs at this level.
+fn away(systems: &Systems<'_>, level: Isolation) -> Workplace {
+    let here = systems.stage.here();
+    match level {
+        Isolation::Alone | Isolation::Same => here,
+        Isolation::OtherCluster => {
+            Workplace { database_url: systems.other_cluster.clone(), written: Arc::default(), ..here }
+        }
+        Isolation::OtherDatabase => {
+            Workplace { database_url: systems.other_database.clone(), written: Arc::default(), ..here }
+        }
+        Isolation::OtherOrganisations => {
+            Workplace { organisations: Arc::new(half(systems.stage.organisations.len(), false)), ..here }
         }
     }
 }
 
-fn aggressors<'a>(arm: &'a Arm, rungs: &Rungs) -> Vec<&'a str> {
-    let others = arm.actors.iter().filter(|actor| !rungs.victims.contains(&actor.name));
+fn interfering<'a>(arm: &'a Arm, plan: &LadderPlan) -> Vec<&'a str> {
+    let others = arm.actors.iter().filter(|actor| !plan.slowed.contains(&actor.name));
     others.filter_map(|actor| actor.service.as_deref()).collect()
 }
 
-/// The split of a ladder's harm, from its replicates.
+/// How a ladder's slowdown is split, from its replicates.
 #[must_use]
-pub fn result(scenario: &Scenario, rungs: &Rungs, replicates: &[Vec<(Rung, Played)>]) -> LadderResult {
-    split::result(scenario, rungs, replicates)
+pub fn result(scenario: &Scenario, plan: &LadderPlan, replicates: &[Vec<(Isolation, Played)>]) -> LadderResult {
+    split::result(scenario, plan, replicates)
 }

@@ -1,28 +1,28 @@
-//! How a ladder's harm is split: ratios between rungs, formed inside each replicate.
+//! How a ladder's slowdown is split: ratios between levels, formed inside each replicate.
 
 use schema::blame::Cause;
 
-use super::Rung;
-use super::section::{LadderResult, RungResult, StepResult};
-use crate::experiments::scenario::{Played, Rungs, Scenario};
+use super::isolation::Isolation;
+use super::outcome::{LadderResult, LevelResult, StepResult};
+use crate::experiments::scenario::{LadderPlan, Played, Scenario};
 use crate::measure::sessions::Actor;
 use crate::observe::service_of;
 use crate::stats::{Estimate, Histogram, holm, paired_ratio};
 
-/// Name, lower rung, higher rung. The first four are the split, the others answer what isolation would buy.
-const STEPS: [(&str, Rung, Rung); 6] = [
-    ("machine", Rung::Alone, Rung::OtherCluster),
-    ("engine", Rung::OtherCluster, Rung::OtherDatabase),
-    ("database", Rung::OtherDatabase, Rung::OtherOrganisations),
-    ("data", Rung::OtherOrganisations, Rung::Same),
-    ("a database per service", Rung::OtherDatabase, Rung::Same),
-    ("a cluster per service", Rung::OtherCluster, Rung::Same),
+/// Name, lower level, higher level. The first four are the split, the others answer what isolation would gain.
+const STEPS: [(&str, Isolation, Isolation); 6] = [
+    ("machine", Isolation::Alone, Isolation::OtherCluster),
+    ("engine", Isolation::OtherCluster, Isolation::OtherDatabase),
+    ("database", Isolation::OtherDatabase, Isolation::OtherOrganisations),
+    ("data", Isolation::OtherOrganisations, Isolation::Same),
+    ("a database per service", Isolation::OtherDatabase, Isolation::Same),
+    ("a cluster per service", Isolation::OtherCluster, Isolation::Same),
 ];
 
 /// Steps that are the split.
 const SPLIT: usize = 4;
 
-/// What one rung of one replicate gave.
+/// What one level of one replicate gave.
 #[derive(Clone, Copy, Debug, Default)]
 struct Point {
     p50_ms: f64,
@@ -31,44 +31,44 @@ struct Point {
     row_waits: f64,
 }
 
-pub fn result(scenario: &Scenario, rungs: &Rungs, replicates: &[Vec<(Rung, Played)>]) -> LadderResult {
-    let actors = scenario.arm(&rungs.arm).map_or(&[][..], |arm| &arm.actors);
-    let points: Vec<Vec<(Rung, Point)>> = replicates
+pub fn result(scenario: &Scenario, plan: &LadderPlan, replicates: &[Vec<(Isolation, Played)>]) -> LadderResult {
+    let actors = scenario.arm(&plan.arm).map_or(&[][..], |arm| &arm.actors);
+    let points: Vec<Vec<(Isolation, Point)>> = replicates
         .iter()
-        .map(|of| of.iter().map(|(rung, played)| (*rung, point(actors, rungs, played))).collect())
+        .map(|of| of.iter().map(|(level, played)| (*level, point(actors, plan, played))).collect())
         .collect();
     let steps: Vec<StepResult> = STEPS.iter().map(|step| self::step(step, &points)).collect();
-    let results: Vec<RungResult> = Rung::ALL.iter().map(|rung| self::rung(*rung, &points)).collect();
+    let results: Vec<LevelResult> = Isolation::ALL.iter().map(|level| self::level(*level, &points)).collect();
     LadderResult {
-        title: rungs.title.clone(),
+        title: plan.title.clone(),
         scenario: scenario.id.clone(),
-        arm: rungs.arm.clone(),
+        arm: plan.arm.clone(),
         replicates: replicates.len(),
         monotone: monotone(&steps),
-        no_row_waits_across: results.iter().all(|of| of.rung != Rung::OtherDatabase || of.row_waits == 0.0),
-        rungs: results,
+        no_row_waits_across: results.iter().all(|of| of.level != Isolation::OtherDatabase || of.row_waits == 0.0),
+        levels: results,
         steps,
     }
 }
 
-fn point(actors: &[Actor], rungs: &Rungs, played: &Played) -> Point {
+fn point(actors: &[Actor], plan: &LadderPlan, played: &Played) -> Point {
     let party = |actor: &Actor| {
         let name = actor.role.as_deref().or(actor.service.as_deref());
         service_of(name.unwrap_or_default()).to_owned()
     };
-    let (victims, others): (Vec<&Actor>, Vec<&Actor>) =
-        actors.iter().partition(|actor| rungs.victims.contains(&actor.name));
+    let (slowed, others): (Vec<&Actor>, Vec<&Actor>) =
+        actors.iter().partition(|actor| plan.slowed.contains(&actor.name));
     let is_of = |side: &[&Actor], role: &String| side.iter().any(|actor| party(actor) == *role);
     let mut times = Histogram::new();
     let (mut good, mut bad) = (0, 0);
-    for rounds in victims.iter().filter_map(|actor| played.rounds.get(&actor.name)) {
+    for rounds in slowed.iter().filter_map(|actor| played.rounds.get(&actor.name)) {
         times.add(&rounds.times);
         good += rounds.good;
         bad += rounds.failed();
     }
     let waits = played.seen.ledger.entries.iter().filter(|entry| {
         matches!(entry.cause, Cause::Row | Cause::TupleQueue)
-            && is_of(&victims, &entry.waiting)
+            && is_of(&slowed, &entry.waiting)
             && is_of(&others, &entry.root)
     });
     let ms = |q: f64| times.quantile_us(q).unwrap_or(0) as f64 / 1000.0;
@@ -81,11 +81,11 @@ fn point(actors: &[Actor], rungs: &Rungs, played: &Played) -> Point {
     }
 }
 
-fn at(of: &[(Rung, Point)], rung: Rung) -> Option<Point> {
-    of.iter().find(|(is, _)| *is == rung).map(|(_, point)| *point)
+fn at(of: &[(Isolation, Point)], level: Isolation) -> Option<Point> {
+    of.iter().find(|(is, _)| *is == level).map(|(_, point)| *point)
 }
 
-fn step((name, from, to): &(&str, Rung, Rung), points: &[Vec<(Rung, Point)>]) -> StepResult {
+fn step((name, from, to): &(&str, Isolation, Isolation), points: &[Vec<(Isolation, Point)>]) -> StepResult {
     let estimate = |value: fn(Point) -> f64| {
         let pairs: Vec<(f64, f64)> =
             points.iter().filter_map(|of| Some((value(at(of, *from)?), value(at(of, *to)?)))).collect();
@@ -100,12 +100,12 @@ fn step((name, from, to): &(&str, Rung, Rung), points: &[Vec<(Rung, Point)>]) ->
     }
 }
 
-fn rung(rung: Rung, points: &[Vec<(Rung, Point)>]) -> RungResult {
-    let of: Vec<Point> = points.iter().filter_map(|of| at(of, rung)).collect();
+fn level(level: Isolation, points: &[Vec<(Isolation, Point)>]) -> LevelResult {
+    let of: Vec<Point> = points.iter().filter_map(|of| at(of, level)).collect();
     let count = of.len().max(1) as f64;
     let mean = |value: fn(&Point) -> f64| of.iter().map(value).sum::<f64>() / count;
-    RungResult {
-        rung,
+    LevelResult {
+        level,
         p50_ms: mean(|point| point.p50_ms.max(1e-6).ln()).exp(),
         p95_ms: mean(|point| point.p95_ms.max(1e-6).ln()).exp(),
         failed: mean(|point| point.failed),
@@ -113,7 +113,7 @@ fn rung(rung: Rung, points: &[Vec<(Rung, Point)>]) -> RungResult {
     }
 }
 
-/// Whether no step of the split is below 1 beyond chance, in the median or in the 95th percentile: each family of four
+/// Whether no step of the split is significantly below 1, in the median or in the 95th percentile: each family of four
 /// adjusted after Holm.
 fn monotone(steps: &[StepResult]) -> bool {
     let falls = |of: fn(&StepResult) -> Option<Estimate>| {
@@ -128,10 +128,11 @@ fn monotone(steps: &[StepResult]) -> bool {
 mod tests {
     use super::*;
 
-    fn points(values: &[[f64; 5]]) -> Vec<Vec<(Rung, Point)>> {
+    fn points(values: &[[f64; 5]]) -> Vec<Vec<(Isolation, Point)>> {
         let of = |values: &[f64; 5]| {
-            let point = |(rung, &p95_ms): (&Rung, &f64)| (*rung, Point { p50_ms: p95_ms, p95_ms, ..Point::default() });
-            Rung::ALL.iter().zip(values).map(point).collect()
+            let point =
+                |(level, &p95_ms): (&Isolation, &f64)| (*level, Point { p50_ms: p95_ms, p95_ms, ..Point::default() });
+            Isolation::ALL.iter().zip(values).map(point).collect()
         };
         values.iter().map(of).collect()
     }
@@ -154,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_down_beyond_chance_is_not_monotone() {
+    fn a_significant_step_down_is_not_monotone() {
         let down = points(&[
             [1.0, 2.0, 1.0, 1.0, 1.0],
             [1.0, 2.1, 1.04, 1.0, 1.0],

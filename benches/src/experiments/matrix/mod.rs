@@ -1,7 +1,6 @@
 //! `lab run`: the interference matrix from nothing.
 
 pub(super) mod progress;
-mod rig;
 mod session;
 
 use std::collections::BTreeMap;
@@ -15,13 +14,9 @@ use crate::data::Size;
 use crate::measure::knee::Knee;
 use crate::measure::plan::{Options, blank, new_folder, read, read_workload, save};
 use crate::measure::{calibrate, kept};
-use crate::result::ServiceInfo;
-use crate::system::environment::Environment;
-pub(crate) use rig::Rig;
+use crate::result::{SCHEMA_VERSION, ServiceInfo};
+use crate::system::Deployment;
 use session::Session;
-
-/// Part of all blocks that may be run again.
-const RERUNS_MAX: f64 = 0.2;
 
 /// Runs the experiment and returns the folder with `result.json`. Once `stop` is true the running cell
 /// is finished, what there is is analysed, and the result says that it isn't complete.
@@ -34,13 +29,13 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
     }
     let workload = read_workload(options)?;
     let rates = options.rates_from.as_deref().map(read).transpose()?;
-    let mut environment = Environment::start(options.size, options.seed, options.optimised, stop)?;
+    let mut deployment = Deployment::filled(options.size, options.seed, options.optimised, stop)?;
     let running: Vec<String> =
-        environment.services().into_iter().filter(|name| workload.services.contains_key(name)).collect();
+        deployment.services().into_iter().filter(|name| workload.services.contains_key(name)).collect();
     let services = options.preset.services(&running);
     let mut infos = match rates {
         Some(of) => known(of.services, &services)?,
-        None => calibrate::rates(&mut environment, &workload, &services, options)?,
+        None => calibrate::rates(&mut deployment, &workload, &services, options)?,
     };
     let knees = kept::newest::<BTreeMap<String, f64>>(&options.results, KNEES);
     let (knees, _) = knees.unwrap_or_default();
@@ -48,11 +43,11 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
         info.knee_per_s = knees.get(&info.name).copied();
     }
     let folder = new_folder(options)?;
-    let mut result = blank(options, &mut environment, infos, workload, &folder)?;
+    let mut result = blank(options, &mut deployment, infos, workload, &folder)?;
     let tests = kept::newest_tests(&options.results);
     (result.selftest, result.selftest_at) = tests.unwrap_or_default();
     save(&result, &folder)?;
-    Session { environment, result, folder, options: options.clone(), started, before_s: 0.0 }.go_on(stop)
+    Session { deployment, result, folder, options: options.clone(), started, before_s: 0.0 }.go_on(stop)
 }
 
 /// Goes on with a run that ended early, in the same order at the same rates; what is there is kept.
@@ -79,16 +74,18 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     if result.run.complete {
         return Ok(folder.to_owned());
     }
-    let environment = Environment::start(size, options.seed, options.optimised, stop)?;
+    let deployment = Deployment::filled(size, options.seed, options.optimised, stop)?;
     result.run.resumed += 1;
-    Session { environment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
+    // Fields of an older version get their new names.
+    result.schema_version = SCHEMA_VERSION;
+    Session { deployment, before_s: result.run.duration_s, result, folder: folder.to_owned(), options, started }
         .go_on(stop)
 }
 
 /// Name of the file in a results folder that holds, by service, the rate above which it bends on this machine.
 const KNEES: &str = "knees.json";
 
-/// Keeps knees for the runs to come in this results folder, beside those of other services.
+/// Keeps knees for the runs to come in this results folder, with those of other services.
 ///
 /// # Errors
 /// When the file can't be written.

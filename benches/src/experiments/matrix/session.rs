@@ -1,10 +1,9 @@
-//! A run under way: every cell that is missing, in the order of the seed.
+//! A run that has begun: every cell that is missing, in the order of the seed.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::RERUNS_MAX;
 use super::progress::Progress;
 use crate::Failure;
 use crate::data::connect;
@@ -12,11 +11,14 @@ use crate::design::{Cell, order};
 use crate::measure::plan::{Options, save};
 use crate::measure::{audit, canary, cell, freshness};
 use crate::result::{CellResult, ResultFile};
-use crate::system::environment::Environment;
+use crate::system::{Deployment, Site};
 
-/// A run under way.
+/// Part of all cells that may be run again.
+const RERUNS_MAX: f64 = 0.2;
+
+/// A run that has begun.
 pub(super) struct Session {
-    pub(super) environment: Environment,
+    pub(super) deployment: Deployment,
     pub(super) result: ResultFile,
     pub(super) folder: PathBuf,
     pub(super) options: Options,
@@ -42,7 +44,7 @@ impl Session {
             if missing.is_empty() || stop.load(Ordering::Relaxed) {
                 continue;
             }
-            self.environment.reset()?;
+            self.deployment.reset()?;
             canary::measure(&mut self.result.machine);
             for (place, cell) in missing {
                 if stop.load(Ordering::Relaxed) {
@@ -55,9 +57,9 @@ impl Session {
             self.audit()?;
         }
         if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
-            let environment = &self.environment;
-            let url = Some(environment.database_url()?);
-            let measured = freshness::measure(environment, url, preset.freshness_tries())?;
+            let deployment = &self.deployment;
+            let url = Some(deployment.database_url()?);
+            let measured = freshness::measure(deployment, url, preset.freshness_tries())?;
             let entry = self.result.correctness.entry("writes accepted though frozen".into());
             *entry.or_default() += measured.served_though_frozen as i64;
             self.result.freshness = Some(measured);
@@ -75,10 +77,10 @@ impl Session {
         self.result.counted().any(same)
     }
 
-    /// Runs a cell; where it is doubted and the time allows, once more. The second one counts, whatever became of it; the
+    /// Runs a cell; where it is suspect and the time allows, once more. The second one counts, whatever became of it; the
     /// first one stays in the file.
     fn cell(&mut self, cell: &Cell, replicate: usize, place: usize, total: usize) -> Result<(), Failure> {
-        // Above capacity every block is doubted, and another one would be.
+        // Above capacity every measurement is suspect, and another one would be.
         let again_max = match self.options.preset.claims_ratios() {
             true => (total as f64 * RERUNS_MAX) as u64,
             false => 0,
@@ -86,9 +88,9 @@ impl Session {
         for attempt in 0..2 {
             let workload = self.result.run.workload.clone();
             let (mut done, at) =
-                cell::run(&mut self.environment, &mut self.result, &workload, cell, (replicate, place), &self.options)?;
+                cell::run(&mut self.deployment, &mut self.result, &workload, cell, (replicate, place), &self.options)?;
             done.started_s = self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
-            let again = attempt == 0 && !done.doubts.is_empty() && self.result.run.reruns < again_max;
+            let again = attempt == 0 && !done.warnings.is_empty() && self.result.run.reruns < again_max;
             done.valid = !again;
             self.result.cells.push(done);
             self.result.run.reruns += u64::from(again);
@@ -102,8 +104,8 @@ impl Session {
 
     /// What must always hold is counted before the data is put back.
     fn audit(&mut self) -> Result<(), Failure> {
-        let mut client = connect(self.environment.database_url()?)?;
-        let acknowledged = self.environment.written().acknowledged();
+        let mut client = connect(self.deployment.database_url()?)?;
+        let acknowledged = self.deployment.written().acknowledged();
         audit::audit(&mut client, &acknowledged, &mut self.result.correctness)?;
         self.save()
     }

@@ -1,10 +1,24 @@
-//! What came out of two arms, and how it is written.
+//! Two ways of answering, compared: the plan and the outcome.
 
 use serde::{Deserialize, Serialize};
 
-use super::Plan;
-use crate::result::Metric;
+use crate::result::text::interval_or_none;
+use crate::result::{Metric, Table};
 use crate::stats::Estimate;
+
+/// How a comparison is run.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// Requests per second, the same in each arm.
+    pub rate_per_s: f64,
+    /// Seconds that each arm is measured in a replicate.
+    pub seconds: u64,
+    /// How often.
+    pub replicates: usize,
+    /// Seed of data and requests.
+    pub seed: u64,
+}
 
 /// One arm's sums.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,63 +48,60 @@ pub struct Ratio {
     pub metric: String,
     /// With its 95 % interval.
     pub estimate: Option<Estimate>,
-    /// Whether this much data can carry it.
-    pub resolved: bool,
+    /// Whether there is enough data to say anything of it.
+    #[serde(alias = "resolved")]
+    pub enough_data: bool,
 }
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Comparison {
-    /// How it was run.
-    pub plan: Plan,
     /// The first one is the base.
     pub sides: [Side; 2],
     /// Each as second ÷ first.
     pub ratios: Vec<Ratio>,
 }
 
-/// As it stands in JSON.
+/// Its name in JSON.
 pub(crate) fn name(metric: Metric) -> String {
     serde_json::to_value(metric).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-impl std::fmt::Display for Comparison {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Plan { rate_per_s, seconds, replicates, .. } = self.plan;
-        writeln!(f, "{rate_per_s:.0} reads/s to each in turn, {replicates} times {seconds} s.\n")?;
-        writeln!(
-            f,
-            "{:28}{:>10}{:>10}{:>10}{:>10}{:>12}",
-            "", "median ms", "p95 ms", "p99 ms", "good %", "own SQL ms"
-        )?;
-        for side in &self.sides {
-            let db = side.db_ms.map_or_else(|| "not told".into(), |ms| format!("{ms:.3}"));
-            writeln!(
-                f,
-                "{:28}{:>10.2}{:>10.2}{:>10.2}{:>10.2}{db:>12}",
-                side.name,
-                side.p50_ms,
-                side.p95_ms,
-                side.p99_ms,
-                side.good * 100.0
-            )?;
-        }
-        writeln!(f, "\n{} ÷ {}:", self.sides[1].name, self.sides[0].name)?;
-        for ratio in &self.ratios {
-            writeln!(f, "  {:10}{}", ratio.metric, ratio.text())?;
-        }
-        Ok(())
+impl Comparison {
+    /// Both sides, and the ratios.
+    #[must_use]
+    pub fn table(&self, plan: &Plan) -> Table {
+        let Plan { rate_per_s, seconds, replicates, .. } = plan;
+        let row = |side: &Side| {
+            let sql = side.db_ms.map_or_else(|| "not known".to_owned(), |ms| format!("{ms:.3}"));
+            let [p50, p95, p99] = [side.p50_ms, side.p95_ms, side.p99_ms].map(|ms| format!("{ms:.2}"));
+            [side.name.clone(), p50, p95, p99, format!("{:.2} %", side.good * 100.0), sql]
+        };
+        let ratios: Vec<String> =
+            self.ratios.iter().map(|ratio| format!("{} {}", ratio.label(), ratio.text())).collect();
+        Table::new(&["read of one API"], &["median ms", "p95 ms", "p99 ms", "good answers", "own SQL ms"], &[])
+            .titled(format!("{rate_per_s:.0} reads per second to each in turn, {replicates} times {seconds} s"))
+            .rows(self.sides.iter().map(row))
+            .note(format!("{} ÷ {}: {}.", self.sides[1].name, self.sides[0].name, ratios.join(", ")))
     }
 }
 
 impl Ratio {
-    /// The ratio with its interval, or that there is none.
+    /// What it compares.
+    fn label(&self) -> &str {
+        match self.metric.as_str() {
+            "oneIn20" => "share of requests above the first one's p95",
+            "oneIn100" => "share of requests above the first one's p99",
+            "p50" => "median",
+            "db" => "own SQL",
+            other => other,
+        }
+    }
+
+    /// The ratio with its interval, or that there is too little data for one.
     #[must_use]
     pub fn text(&self) -> String {
-        match self.estimate.filter(|_| self.resolved) {
-            Some(of) => format!("×{:.2} ({:.2}–{:.2})", of.ratio, of.low, of.high),
-            None => "not resolved".into(),
-        }
+        interval_or_none(self.estimate.filter(|_| self.enough_data))
     }
 }

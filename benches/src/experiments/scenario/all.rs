@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde::{Deserialize, Serialize};
+use serde_json::json;
 
-use super::{ALL, Scenario, ScenarioResult, Stage, run};
+use super::{ALL, Scenario, ScenarioResult, Scenarios, Stage, run};
 use crate::Failure;
 use crate::data::Size;
-use crate::system::environment::Environment;
+use crate::measure::plan::begin;
+use crate::result::Measured;
+use crate::system::Deployment;
 
 /// What to play.
 #[derive(Clone, Debug)]
@@ -19,35 +21,6 @@ pub struct Options {
     pub seed: u64,
     /// Services as they are built for load.
     pub optimised: bool,
-}
-
-/// What they showed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Scenarios {
-    /// Of this shape.
-    pub version: u32,
-    /// In the order they ran.
-    pub scenarios: Vec<ScenarioResult>,
-}
-
-impl Scenarios {
-    /// Whether each of them showed what it must.
-    #[must_use]
-    pub fn passed(&self) -> bool {
-        self.scenarios.iter().all(|one| one.passed)
-    }
-}
-
-impl std::fmt::Display for Scenarios {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.scenarios.iter().try_for_each(|one| writeln!(f, "{one}"))?;
-        let failed: Vec<&str> = self.scenarios.iter().filter(|one| !one.passed).map(|one| &*one.id).collect();
-        match failed.as_slice() {
-            [] => writeln!(f, "All {} showed what they must.", self.scenarios.len()),
-            ids => writeln!(f, "Not as expected: {}.", ids.join(", ")),
-        }
-    }
 }
 
 /// Scenarios by id (`S4`, whatever the case), by the path of a TOML file, or `all`.
@@ -72,7 +45,7 @@ pub fn choose(names: &[String]) -> Result<Vec<Scenario>, Failure> {
         } else {
             let known: Vec<&str> = ALL.iter().map(|(id, _)| *id).collect();
             return Err(Failure::usage(format!(
-                "There is no scenario {name:?}; there are {}, all, or the path of a .toml file.",
+                "Unknown scenario {name:?}: expected {}, all, or the path of a .toml file.",
                 known.join(", ")
             )));
         }
@@ -84,21 +57,26 @@ pub fn choose(names: &[String]) -> Result<Vec<Scenario>, Failure> {
 ///
 /// # Errors
 /// When the system can't be started, or a scenario's SQL is refused.
-pub fn run_all(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&ScenarioResult)) -> Result<Scenarios, Failure> {
-    let mut environment = Environment::start(Size::SMALL, options.seed, options.optimised, stop)?;
+pub fn run_all(
+    options: &Options,
+    stop: &Arc<AtomicBool>,
+    say: impl Fn(&ScenarioResult),
+) -> Result<Measured<Scenarios>, Failure> {
+    let mut deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
+    let head = begin(&deployment, json!({ "seed": options.seed }))?;
     let mut results = Vec::new();
     for (place, scenario) in options.scenarios.iter().enumerate() {
         if stop.load(Ordering::Relaxed) {
             break;
         }
         if place > 0 {
-            environment.reset()?;
+            deployment.reset()?;
         }
-        let url = environment.database_url()?;
-        let stage = Stage::new(url, Some(&environment), environment.processes())?;
+        let url = deployment.database_url()?;
+        let stage = Stage::new(url, Some(&deployment), deployment.processes())?;
         let result = run(&stage, scenario, options.seed)?;
         say(&result);
         results.push(result);
     }
-    Ok(Scenarios { version: 1, scenarios: results })
+    Ok(head.with(Scenarios { scenarios: results }))
 }

@@ -32,9 +32,9 @@ pub struct Scenario {
     /// What a remedy wins, between two arms.
     #[serde(default, rename = "gain")]
     pub gains: Vec<Gain>,
-    /// What of it goes up the isolation ladder.
+    /// What of it is measured at every isolation level.
     #[serde(default, rename = "ladder")]
-    pub ladders: Vec<Rungs>,
+    pub ladders: Vec<LadderPlan>,
 }
 
 /// One arrangement.
@@ -87,11 +87,11 @@ impl Arm {
 pub enum Kind {
     /// Nothing must happen here: what is compared with.
     Control,
-    /// The harm, as it is usually written: SQL of the lab, never the product's.
+    /// The problem, as it is usually written: SQL of the lab, never the product's.
     Naive,
     /// What this product does.
     Ours,
-    /// Another way out of the harm.
+    /// Another solution.
     Remedy,
 }
 
@@ -113,7 +113,7 @@ pub struct Measure {
     pub direct: Option<String>,
     /// What about.
     pub cause: Option<Cause>,
-    /// For what without an owner.
+    /// For which shared resource.
     pub resource: Option<Resource>,
     /// Name of a check.
     pub check: Option<String>,
@@ -167,7 +167,7 @@ pub struct Gain {
     pub says: String,
     /// Of what.
     pub measure: Measure,
-    /// The arm with the harm.
+    /// The arm with the problem.
     pub from: String,
     /// The arm with the remedy.
     pub to: String,
@@ -175,16 +175,17 @@ pub struct Gain {
     pub at_least: f64,
 }
 
-/// Which arm goes up the ladder, and who in it is harmed by whom.
+/// Which arm is measured at every isolation level, and which of its actors are slowed by the others.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Rungs {
+pub struct LadderPlan {
     /// Such as `Billing → Registry`.
     pub title: String,
     /// The arm.
     pub arm: String,
-    /// Actors that are measured.
-    pub victims: Vec<String>,
+    /// Actors whose slowdown is measured; the others are moved away.
+    #[serde(alias = "victims")]
+    pub slowed: Vec<String>,
 }
 
 /// A scenario that can't be used, and why.

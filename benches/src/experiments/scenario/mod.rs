@@ -1,4 +1,4 @@
-//! Scenarios: known ways in which services that share a database harm one another, each with what must be seen, a control
+//! Scenarios: known ways in which services that share a database slow or break one another, each with what must be seen, a control
 //! in which nothing must be seen, and a remedy whose gain is measured.
 //!
 //! An arm's actors are sessions of logins `lab_*` that run SQL, or requests to the services. The naive variants are SQL that
@@ -6,18 +6,18 @@
 
 mod all;
 mod file;
+mod outcome;
 mod play;
-mod section;
 mod stage;
 mod verdict;
 
 pub use crate::measure::sessions::Step;
 pub use crate::measure::sessions::{Rounds, Session};
-pub use all::{Options, Scenarios, choose, run_all};
-pub use file::{Arm, Expectation, Gain, Kind, MalformedScenario, Measure, Rungs, Scenario, What};
+pub use all::{Options, choose, run_all};
+pub use file::{Arm, Expectation, Gain, Kind, LadderPlan, MalformedScenario, Measure, Scenario, What};
+pub use outcome::{ArmResult, Finding, GainResult, ScenarioResult, Scenarios};
 pub use play::{Played, play, sql};
-pub use section::{ArmResult, Finding, GainResult, ScenarioResult};
-pub use stage::{Place, Stage, half};
+pub use stage::{Stage, Workplace, half};
 
 use crate::Failure;
 
@@ -34,7 +34,7 @@ pub const ALL: &[(&str, &str)] = &[
     ("PD", include_str!("../../../scenarios/20-plan-downgrade.toml")),
 ];
 
-/// Plays all arms of a scenario, one after another, and judges.
+/// Plays all arms of a scenario, one after another, and evaluates.
 ///
 /// # Errors
 /// When its SQL is refused. A signature that is absent is a result.
@@ -55,16 +55,16 @@ pub fn run(stage: &Stage<'_>, scenario: &Scenario, seed: u64) -> Result<Scenario
     })
 }
 
-type Outcome = (Vec<ArmResult>, Vec<(String, Played)>);
+type Arms = (Vec<ArmResult>, Vec<(String, Played)>);
 
-fn arms(stage: &Stage<'_>, scenario: &Scenario, seed: u64) -> Result<Outcome, Failure> {
+fn arms(stage: &Stage<'_>, scenario: &Scenario, seed: u64) -> Result<Arms, Failure> {
     let mut results = Vec::new();
     let mut played: Vec<(String, Played)> = Vec::new();
     for arm in &scenario.arms {
         let seconds = arm.seconds.unwrap_or(scenario.seconds);
         let here = stage.here();
         let one = play(stage, arm, seconds, seed, &|_| Some(here.clone()))?;
-        results.push(verdict::judge(arm, &one, &played));
+        results.push(verdict::evaluate(arm, &one, &played));
         played.push((arm.name.clone(), one));
     }
     Ok((results, played))
@@ -100,8 +100,8 @@ mod tests {
             let scenario = Scenario::parse(text).unwrap_or_else(|error| panic!("{id}: {error}"));
             assert_eq!(scenario.id, *id);
             let kinds: Vec<Kind> = scenario.arms.iter().map(|arm| arm.kind).collect();
-            assert!(kinds.contains(&Kind::Naive), "{id} shows no harm");
-            assert!(kinds.iter().any(|kind| matches!(kind, Kind::Ours | Kind::Remedy)), "{id} shows no way out");
+            assert!(kinds.contains(&Kind::Naive), "{id} shows no problem");
+            assert!(kinds.iter().any(|kind| matches!(kind, Kind::Ours | Kind::Remedy)), "{id} shows no solution");
         }
     }
 }

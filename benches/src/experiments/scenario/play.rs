@@ -1,4 +1,4 @@
-//! One arm: its logins are made, everybody acts at the same time while the lab watches, and all is put back.
+//! One arm: its logins are made, all actors run at the same time while the lab observes, and all is restored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Arm;
-use super::stage::{Place, Stage, hot};
+use super::stage::{Stage, Workplace, hot};
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::load::driver::{self, Load, Outcome, ServiceRecord, Settings};
@@ -29,7 +29,7 @@ pub struct Played {
     pub rounds: BTreeMap<String, Rounds>,
     /// What the lab saw meanwhile.
     pub seen: Seen,
-    /// What its checks said.
+    /// Results of its checks.
     pub checks: BTreeMap<String, f64>,
 }
 
@@ -42,9 +42,9 @@ pub fn play(
     arm: &Arm,
     seconds: f64,
     seed: u64,
-    place: &dyn Fn(&Actor) -> Option<Place>,
+    place: &dyn Fn(&Actor) -> Option<Workplace>,
 ) -> Result<Played, Failure> {
-    let actors: Vec<(&Actor, Place)> = arm.actors.iter().filter_map(|actor| Some((actor, place(actor)?))).collect();
+    let actors: Vec<(&Actor, Workplace)> = arm.actors.iter().filter_map(|actor| Some((actor, place(actor)?))).collect();
     let databases: BTreeSet<&str> =
         actors.iter().map(|(_, place)| place.database_url.as_str()).chain([stage.database_url.as_str()]).collect();
     let prepared = prepare(stage, arm, &actors, &databases);
@@ -62,7 +62,7 @@ pub fn play(
 fn prepare(
     stage: &Stage<'_>,
     arm: &Arm,
-    actors: &[(&Actor, Place)],
+    actors: &[(&Actor, Workplace)],
     databases: &BTreeSet<&str>,
 ) -> Result<(), Failure> {
     for url in databases {
@@ -88,7 +88,13 @@ fn filled(stage: &Stage<'_>, text: &str) -> String {
     text.replace("{orgs}", &orgs).replace("{org}", &org)
 }
 
-fn act(stage: &Stage<'_>, arm: &Arm, seconds: f64, seed: u64, actors: &[(&Actor, Place)]) -> Result<Played, Failure> {
+fn act(
+    stage: &Stage<'_>,
+    arm: &Arm,
+    seconds: f64,
+    seed: u64,
+    actors: &[(&Actor, Workplace)],
+) -> Result<Played, Failure> {
     let length = Duration::from_secs_f64(seconds);
     let mut sessions = Vec::new();
     let mut loads = Vec::new();
@@ -132,7 +138,7 @@ fn act(stage: &Stage<'_>, arm: &Arm, seconds: f64, seed: u64, actors: &[(&Actor,
 }
 
 /// The requests of an actor that asks a service, those for one organisation all of its place's hot one.
-fn load(stage: &Stage<'_>, actor: &Actor, place: &Place, length: Duration, seed: u64) -> Result<Load, Failure> {
+fn load(stage: &Stage<'_>, actor: &Actor, place: &Workplace, length: Duration, seed: u64) -> Result<Load, Failure> {
     let site =
         stage.site.ok_or_else(|| Failure::usage("This scenario asks services, and none run here.".to_owned()))?;
     let service = actor.service.clone().unwrap_or_default();

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::load::writes::Written;
-use crate::system::site::Site;
+use crate::system::Site;
 
 /// Which of an arm's hot organisations is used: far enough down the skewed sizes that its neighbour is about as large.
 const HOT: usize = 10;
@@ -26,7 +26,7 @@ pub struct Stage<'a> {
 
 /// Where one actor's work goes.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct Workplace {
     /// The database that its sessions log in to, as superuser.
     pub database_url: String,
     /// Ordinals of the organisations that it touches.
@@ -53,8 +53,8 @@ impl<'a> Stage<'a> {
 
     /// Everybody at the same place: this database, one half of the organisations.
     #[must_use]
-    pub fn here(&self) -> Place {
-        Place {
+    pub fn here(&self) -> Workplace {
+        Workplace {
             database_url: self.database_url.clone(),
             organisations: Arc::new(half(self.organisations.len(), true)),
             written: self.site.map(|site| Arc::clone(site.written())).unwrap_or_default(),
@@ -63,7 +63,7 @@ impl<'a> Stage<'a> {
 
     /// The hot organisation of a place and all of them, as a script names them.
     #[must_use]
-    pub fn names(&self, place: &Place) -> (String, String) {
+    pub fn names(&self, place: &Workplace) -> (String, String) {
         let id = |&ordinal: &usize| self.organisations.get(ordinal).copied().unwrap_or_default();
         let all: Vec<String> = place.organisations.iter().map(|ordinal| format!("'{}'", id(ordinal))).collect();
         (id(&hot(place)).to_string(), all.join(","))
@@ -72,7 +72,7 @@ impl<'a> Stage<'a> {
 
 /// The ordinal of a place's hot organisation.
 #[must_use]
-pub fn hot(place: &Place) -> usize {
+pub fn hot(place: &Workplace) -> usize {
     let of = &place.organisations;
     of.get(HOT.min(of.len().saturating_sub(1))).copied().unwrap_or(0)
 }
@@ -99,7 +99,7 @@ mod tests {
         assert!(hot(&place(a)).abs_diff(hot(&place(b))) <= 2);
     }
 
-    fn place(organisations: Vec<usize>) -> Place {
-        Place { database_url: String::new(), organisations: Arc::new(organisations), written: Arc::default() }
+    fn place(organisations: Vec<usize>) -> Workplace {
+        Workplace { database_url: String::new(), organisations: Arc::new(organisations), written: Arc::default() }
     }
 }

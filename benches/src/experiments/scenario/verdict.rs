@@ -1,7 +1,7 @@
 //! Whether an arm showed what its scenario says it must.
 
+use super::outcome::{Actor as ActorResult, ArmResult, Finding, GainResult};
 use super::play::Played;
-use super::section::{Actor as ActorResult, ArmResult, Finding, GainResult};
 use super::{Arm, Expectation, Gain, Measure, What};
 
 /// The number that an arm gives.
@@ -83,8 +83,8 @@ pub fn describe(measure: &Measure) -> String {
     words.join(" ")
 }
 
-/// What an arm showed, judged; `before` are the arms that ran already.
-pub fn judge(arm: &Arm, played: &Played, before: &[(String, Played)]) -> ArmResult {
+/// What an arm showed, evaluated; `before` are the arms that ran already.
+pub fn evaluate(arm: &Arm, played: &Played, before: &[(String, Played)]) -> ArmResult {
     let finding = |expectation: &Expectation| finding(expectation, played, before);
     ArmResult {
         name: arm.name.clone(),
@@ -130,7 +130,7 @@ fn finding(expectation: &Expectation, played: &Played, before: &[(String, Played
     }
 }
 
-/// What a remedy won. Nothing left counts as a thousandth of what there was, so that a harm that is gone stays a number.
+/// What a remedy gained. Nothing left counts as a thousandth of what there was, so that a problem that is gone stays a number.
 pub fn gain(gain: &Gain, arms: &[(String, Played)]) -> GainResult {
     let of = |name: &String| {
         let arm = arms.iter().find(|(of, _)| of == name);

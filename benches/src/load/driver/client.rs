@@ -39,6 +39,15 @@ pub struct Call {
     pub of: Option<Uuid>,
 }
 
+impl Call {
+    /// Reads what stands at this URL.
+    #[must_use]
+    pub fn get(url: hyper::Uri, authorization: Option<HeaderValue>) -> Self {
+        let (method, headers) = (Method::GET, Arc::default());
+        Self { method, url, authorization, headers, if_match: None, body: None, of: None }
+    }
+}
+
 type Http = Client<HttpConnector, Full<Bytes>>;
 
 /// Runs until the pacer has hung up and the last request is finished.

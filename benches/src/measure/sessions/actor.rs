@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::step::Step;
 use crate::load::schedule::{Endpoint, MATRIX, MalformedWorkload, ServiceWorkload, Workload};
 
-/// Somebody at work: sessions that run a script again and again, or requests to a service.
+/// An actor: sessions that run a script again and again, or requests to a service.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Actor {

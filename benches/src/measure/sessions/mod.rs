@@ -1,4 +1,4 @@
-//! Sessions that run SQL as logins of their own beside a load: who acts, its login, its steps.
+//! Sessions that run SQL as logins of their own during a load: actors, their logins, their steps.
 
 mod actor;
 mod login;

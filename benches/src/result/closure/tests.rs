@@ -8,12 +8,12 @@ use crate::stats::Histogram;
 
 const REQUESTS: u64 = 100;
 
-/// `victim`, answering in `ms` milliseconds each time, with this ledger.
+/// `slowed`, answering in `ms` milliseconds each time, with this ledger.
 fn cell(cell: Cell, replicate: usize, ms: u64, ledger: LedgerResult, cpu_s: f64) -> CellResult {
     let mut histogram = Histogram::new();
     (0..REQUESTS).for_each(|_| histogram.record_us(ms * 1000));
     let of = ServiceResult {
-        name: "victim".into(),
+        name: "slowed".into(),
         offered: REQUESTS,
         driven: REQUESTS,
         measured_s: 1.0,
@@ -31,27 +31,27 @@ fn cell(cell: Cell, replicate: usize, ms: u64, ledger: LedgerResult, cpu_s: f64)
         order: 0,
         started_s: 0.0,
         valid: true,
-        doubts: vec![],
+        warnings: vec![],
         services: vec![of],
-        roles: [("victim".to_owned(), cost)].into(),
+        roles: [("slowed".to_owned(), cost)].into(),
         ledger,
         observer_cpu: 0.0,
         driver_cpu: 0.0,
         foreign_cpu: 0.0,
-        bystander: None,
+        control_workload: None,
     }
 }
 
 fn ledger(row_s: f64, queued_s: f64, own_s: f64) -> LedgerResult {
     let apportioned = |blamed: &str, seconds| Apportioned {
-        waiting: "victim".into(),
+        waiting: "slowed".into(),
         blamed: blamed.into(),
         resource: Resource::RunQueue,
         seconds,
     };
     let entry = LedgerEntry {
-        waiting: "victim".into(),
-        direct: "victim".into(),
+        waiting: "slowed".into(),
+        direct: "slowed".into(),
         root: "other".into(),
         cause: LockCause::Row,
         seconds: row_s,
@@ -60,15 +60,15 @@ fn ledger(row_s: f64, queued_s: f64, own_s: f64) -> LedgerResult {
     };
     LedgerResult {
         entries: vec![entry],
-        apportioned: vec![apportioned("other", queued_s), apportioned("victim", own_s)],
+        apportioned: vec![apportioned("other", queued_s), apportioned("slowed", own_s)],
         samples: 50,
         ..LedgerResult::default()
     }
 }
 
 fn check(together_ms: u64, row_s: f64) -> Closure {
-    let alone = Cell::Alone { service: "victim".into() };
-    let pair = Cell::Pair { first: "other".into(), second: "victim".into() };
+    let alone = Cell::Alone { service: "slowed".into() };
+    let pair = Cell::Pair { first: "other".into(), second: "slowed".into() };
     let cells: Vec<CellResult> = (0..4)
         .flat_map(|replicate| {
             // Each replicate has its own speed, so that there is an interval.
@@ -80,7 +80,7 @@ fn check(together_ms: u64, row_s: f64) -> Closure {
         })
         .collect();
     let closures = closures(&cells).unwrap();
-    assert_eq!(closures.len(), 1, "alone is no company: {closures:?}");
+    assert_eq!(closures.len(), 1, "alone is no combination: {closures:?}");
     closures.into_iter().next().unwrap()
 }
 
@@ -97,7 +97,7 @@ fn a_ledger_that_accounts_for_the_time_holds() {
     );
     assert!((first.extra_ms - 6.0).abs() < 1e-9);
     // One's own part stands apart from the other's.
-    let own = |line: &&ClosureLine| line.blamed == "victim" && line.method == Method::Apportioned;
+    let own = |line: &&ClosureLine| line.blamed == "slowed" && line.method == Method::Apportioned;
     let own: Vec<_> = found.lines.iter().filter(own).collect();
     assert!(own.len() == 1 && (own[0].extra_ms - 1.0).abs() < 1e-9, "{own:?}");
 }

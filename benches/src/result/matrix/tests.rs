@@ -32,18 +32,18 @@ fn cell(cell: Cell, replicate: usize, services: Vec<ServiceResult>) -> CellResul
         order: 0,
         started_s: 0.0,
         valid: true,
-        doubts: vec![],
+        warnings: vec![],
         services,
         roles: BTreeMap::new(),
         ledger: LedgerResult::default(),
         observer_cpu: 0.0,
         driver_cpu: 0.0,
         foreign_cpu: 0.0,
-        bystander: None,
+        control_workload: None,
     }
 }
 
-/// `a` is twice as slow beside `b`; `b` doesn't mind; `a` again is `a`. Every replicate has its own speed.
+/// `a` is twice as slow while `b` runs; `b` doesn't mind; `a` again is `a`. Every replicate has its own speed.
 fn planted(replicates: usize) -> Vec<CellResult> {
     (0..replicates)
         .flat_map(|r| {
@@ -63,8 +63,8 @@ fn planted(replicates: usize) -> Vec<CellResult> {
         .collect()
 }
 
-fn find(entries: &[Entry], victim: &str, metric: Metric) -> Entry {
-    entries.iter().find(|entry| entry.victim == victim && entry.metric == metric).expect("planted").clone()
+fn find(entries: &[Entry], service: &str, metric: Metric) -> Entry {
+    entries.iter().find(|entry| entry.service == service && entry.metric == metric).expect("planted").clone()
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn finds_a_planted_effect_and_nothing_else() {
     let matrix = analyse(&planted(8)).expect("whole histograms");
     let harmed = find(&matrix.entries, "a", Metric::P50);
     let ratio = harmed.estimate.expect("eight replicates");
-    assert!(harmed.resolved && ratio.low < 2.0 && 2.0 < ratio.high && ratio.low > 1.8, "{ratio:?}");
+    assert!(harmed.enough_data && ratio.low < 2.0 && 2.0 < ratio.high && ratio.low > 1.8, "{ratio:?}");
     assert!(harmed.p_adjusted.expect("in the family") < 0.01);
     let unharmed = find(&matrix.entries, "b", Metric::P50).estimate.expect("eight replicates");
     assert!((0.93..1.07).contains(&unharmed.ratio), "{unharmed:?}");
@@ -85,9 +85,9 @@ fn finds_a_planted_effect_and_nothing_else() {
 #[test]
 fn claims_nothing_that_the_data_cannot_carry() {
     let few = analyse(&planted(3)).expect("whole histograms");
-    assert!(few.entries.iter().all(|entry| !entry.resolved && entry.p_adjusted.is_none()));
+    assert!(few.entries.iter().all(|entry| !entry.enough_data && entry.p_adjusted.is_none()));
     let eight = analyse(&planted(8)).expect("whole histograms");
-    assert!(!find(&eight.entries, "a", Metric::P99).resolved, "p99 needs twenty replicates");
+    assert!(!find(&eight.entries, "a", Metric::P99).enough_data, "p99 needs twenty replicates");
 }
 
 #[test]

@@ -102,12 +102,12 @@ fn of_queue(queue: &Queue) -> Vec<String> {
     }
     let end = if queue.gave_up { "gave up" } else { "continued" };
     let mut lines = vec![format!(
-        "queue: an open transaction ({} ms) has {}; the change waited {} ms and {end}",
+        "queue: behind an open transaction of {} ms ({}), the change waited {} ms and {end}",
         queue.hold_ms,
         queue.held.join(", "),
         queue.change_waited_ms
     )];
-    let headings = ["   ", "service", ">arrived", ">blocked", ">failed", ">blocked ms", ">p99 ms", ">longest ms"];
+    let headings = ["  ", "service", ">arrived", ">blocked", ">failed", ">blocked ms", ">p99 ms", ">longest ms"];
     lines.push(table(
         &headings,
         queue.services.iter().map(|one| {

@@ -30,7 +30,7 @@ fn the_queue_is_the_holders_and_nobody_elses() {
     let impact = ask("set lock_timeout = '300ms'; create index more_idx on stock.moves (amount)");
     let measured = impact.queue.as_ref().unwrap();
     assert_eq!(measured.held, ["stock.moves written"]);
-    assert!(measured.gave_up && measured.change_waited_ms < 1500, "{measured:#?}");
+    assert!(measured.gave_up, "{measured:#?}");
     let impact = ask("comment on table stock.items is 'more'");
     assert!(impact.queue.unwrap().held.is_empty());
 }

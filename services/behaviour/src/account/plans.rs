@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::signed::{Signed, unique};
+use super::signed::Signed;
 use crate::assert::{pages, problem, problem_at, problem_of, same};
+use crate::session::unique;
 use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[

@@ -1,15 +1,11 @@
 //! An organisation that has just signed up, at work in Account.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::http::{Api, Response};
+use crate::session::{PASSWORD, unique};
 use crate::world::World;
-
-pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 /// An organisation that has just signed up, and its only login.
 pub(super) struct Signed {
@@ -71,14 +67,6 @@ pub(super) fn sign_in(api: &Api, email: &str, password: &str) -> Response {
 pub(super) fn token(session: &Response) -> String {
     let token = session.json()["token"].as_str().map(str::to_owned);
     token.expect("a session has a token")
-}
-
-/// A name that no other run has used: names are unique platform-wide, and what a run made stays.
-pub(super) fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!("a{:x}-{count}", now.expect("past 1970").as_nanos())
 }
 
 pub(super) fn email() -> String {

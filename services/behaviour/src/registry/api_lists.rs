@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::desk::{Desk, names};
-use crate::assert::{pages, problem_at};
+use crate::assert::{pages, problem_at, same};
 use crate::world::{Case, World};
 
 /// The cases.
@@ -94,6 +94,8 @@ fn paged(world: &World) {
         assert_eq!(names, made, "limit={limit}");
     }
     let first = desk.get("/apis?limit=2").expect(200).json();
+    let one = format!("/apis/{}", first["items"][0]["id"].as_str().unwrap_or_default());
+    same(&first["items"][0], &desk.get(&one).expect(200).json());
     let cursor = first["nextCursor"].as_str().unwrap_or_default().to_owned();
     let ask = |path: &str| desk.call("GET", path).query("cursor", &cursor).send();
     problem_at(&ask("/domains"), 400, "cursor");

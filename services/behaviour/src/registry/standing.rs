@@ -10,6 +10,7 @@ use crate::world::{Case, World};
 pub fn cases() -> Vec<Case> {
     vec![
         Case { name: "standing: a frozen organisation gets 402 for everything, at once, until it is not", run: frozen },
+        Case { name: "standing: who is frozen gets 402, also for what isn't there", run: who_is_frozen },
         Case { name: "standing: an overdue one goes on", run: overdue },
     ]
 }
@@ -94,6 +95,16 @@ fn frozen(world: &World) {
     }
     for path in READS {
         assert_ne!(desk.get(&fill(path)).status, 402, "{path}");
+    }
+}
+
+fn who_is_frozen(world: &World) {
+    let Some((org, token)) = world.fixture.frozen() else {
+        return;
+    };
+    for path in ["/apis".to_owned(), format!("/apis/{}", Uuid::now_v7())] {
+        let call = world.registry().get(&format!("/organisations/{org}{path}")).token(&token);
+        problem_of(&call.send(), 402, "organisation-frozen");
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::desk::Desk;
-use crate::assert::{keys, pages, problem, problem_at, problem_of, same};
+use crate::assert::{has_members, pages, problem, problem_at, problem_of, same};
 use crate::world::{Case, World};
 
 const STATES: [(&str, &[&str]); 7] = [
@@ -49,7 +49,7 @@ fn made(world: &World) {
     same(&list["items"][1], &made.json());
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
     let all = ["createdAt", "major", "minor", "status", "updatedAt", "version"];
-    assert_eq!(keys(&made.json()), all);
+    has_members(&made.json(), &all);
     let again = desk.post(&format!("{path}/versions"), &json!({"major": 1, "minor": 10}));
     problem_of(&again, 409, "version-exists");
     problem_at(&desk.post(&format!("{path}/versions"), &json!({"major": -1, "minor": 0})), 422, "major");

@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::desk::Desk;
-use crate::assert::{keys, pages, problem, problem_at, same};
+use crate::assert::{has_members, pages, problem, problem_at, same};
 use crate::world::{Case, World};
 
 /// The cases.
@@ -25,7 +25,7 @@ fn made(world: &World) {
     let mut made = Vec::new();
     for (kind, target) in [("api", api), ("domain", domain), ("subDomain", sub_domain)] {
         let watch = desk.post("/watches", &json!({"kind": kind, "targetId": target})).expect(201).json();
-        assert_eq!(keys(&watch), ["createdAt", "id", "kind", "targetId", "version"]);
+        has_members(&watch, &["createdAt", "id", "kind", "targetId", "version"]);
         assert_eq!((&watch["kind"], &watch["targetId"]), (&json!(kind), &json!(target)));
         made.push(watch);
     }

@@ -59,8 +59,8 @@ fn bodies() {
 fn raw(url: &str, request: &str) -> String {
     let (address, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap();
     let mut connection = TcpStream::connect(address).unwrap();
-    // Well below the time that a body may take.
-    let patience = Some(Duration::from_secs(5));
+    // Below the time that a body may take.
+    let patience = Some(Duration::from_secs(12));
     connection.set_read_timeout(patience).unwrap();
     let request = request.replace("PATH", &format!("/{path}"));
     connection.write_all(request.as_bytes()).unwrap();

@@ -45,7 +45,7 @@ pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&[u8
         .http_status_as_error(false)
         .allow_non_standard_methods(true)
         .proxy(None)
-        .timeout_global(Some(Duration::from_secs(30)))
+        .timeout_global(Some(Duration::from_secs(60)))
         .build()
         .into();
     let mut request = ureq::http::Request::builder().method(method).uri(url);
@@ -72,7 +72,7 @@ pub fn json(method: &str, url: &str, headers: &[(&str, &str)], body: &Value) -> 
     send(method, url, &all, Some(body.to_string().as_bytes()))
 }
 
-/// Waits until `condition` gives something, 20 s at most.
+/// Waits until `condition` gives something, a minute at most: on a busy machine all takes longer.
 #[track_caller]
 pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -80,7 +80,7 @@ pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(start.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
-        std::thread::yield_now();
+        assert!(start.elapsed() < Duration::from_secs(60), "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
     }
 }

@@ -82,14 +82,11 @@ fn a_database_that_is_away_is_503_until_it_is_back() {
     assert_eq!(get(&format!("{}/readyz", world.service.url), &[]).status, 503);
     assert_eq!(get(&format!("{}/healthz", world.service.url), &[]).status, 200);
     allow(&mut superuser, true);
-    let back = std::time::Instant::now();
     until("a 200", || (world.find(organisation).status == 200).then_some(()));
-    assert!(back.elapsed().as_secs_f64() < 5.0, "{:?}", back.elapsed());
     let made = send_json("POST", &world.url("/organisations"), &[], &json!({ "name": "back" }));
     assert!(made.status == 201 || made.status == 503, "{}", made.text());
     until("a write", || {
         let made = send_json("POST", &world.url("/organisations"), &[], &json!({ "name": "back again" }));
         (made.status == 201).then_some(())
     });
-    assert!(back.elapsed().as_secs_f64() < 5.0, "{:?}", back.elapsed());
 }

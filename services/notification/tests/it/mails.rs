@@ -1,7 +1,5 @@
 //! Mail servers as they are: away, slow, and with opinions about single recipients.
 
-use std::time::{Duration, Instant};
-
 use behaviour::{Value, json};
 use chrono::Utc;
 use kit::auth::Scope;
@@ -115,16 +113,17 @@ fn nobody_listening_is_the_same() {
 #[test]
 fn a_slow_recipient_does_not_hold_up_the_others() {
     let scene = Scene::new(12);
-    let slow = [(scene.address(0), 3000)].into();
+    let slow = [(scene.address(0), 8000)].into();
     scene.here.sink.set_dials(Dials { slow, ..Dials::default() });
     let mut settings = scene.here.settings();
     settings.mail_senders = 3;
+    // The slow one is no failure.
+    (settings.smtp_timeout_seconds, settings.mail_lease_seconds) = (60, 120);
     let service = scene.here.start_with(settings);
     scene.change("a");
-    let begin = Instant::now();
     // Those claimed together with the slow one wait for it: three at most.
     until("most others have theirs", || scene.count("sent") >= 8);
-    assert!(begin.elapsed() < Duration::from_millis(2500), "{:?}", begin.elapsed());
+    assert!(scene.count("sent") < 12, "the slow one is still under way");
     let api = scene.here.world(&service.url).notification();
     api.root("/readyz").send().expect(200);
     until("all have theirs", || scene.count("sent") == 12);

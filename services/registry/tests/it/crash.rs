@@ -39,7 +39,7 @@ fn start(db: &TestDb) -> (Child, String) {
             }
         }
     });
-    let url = receiver.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
+    let url = receiver.recv_timeout(std::time::Duration::from_secs(60)).unwrap();
     (child, url)
 }
 

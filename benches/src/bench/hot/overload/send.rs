@@ -1,4 +1,4 @@
-//! A part of it: so much a second, whatever becomes of it.
+//! A part of it: requests at a fixed rate, whatever becomes of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 
 use super::{Answered, On, Part};
 use crate::Failure;
-use crate::bench::hot::stage::{Arm, Stage};
+use crate::bench::hot::system::{Arm, System};
 use crate::load::driver::{self, Load, ServiceRecord};
 use crate::load::operations;
 use crate::load::schedule::Arrival;
 use crate::stats::Histogram;
+use crate::system::Site;
 
-/// Sends at a fixed rate, whatever becomes of it; and when the last one was sent.
-pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
+/// Sends at a fixed rate, whatever becomes of it; also when the last request was to be sent.
+pub(super) fn part(system: &System, arm: &Arm, on: On, rate: f64, seconds: u64) -> Result<(Part, Instant), Failure> {
     let settle = Duration::from_secs(1);
     let count = (rate * (seconds + 1) as f64) as u64;
     let arrivals = (0..count)
@@ -28,22 +29,27 @@ pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) ->
     let endpoints = vec![on.operation().to_owned()];
     let call = operations::calls(
         "registry",
-        &format!("http://{}", arm.address),
+        arm.url(),
         &endpoints,
-        stage.data(),
+        system.deployment.data(),
         &Arc::default(),
-        stage.salt() as u32,
+        system.deployment.salt(),
     )?;
-    // Of all that was sent, the settling second included: what isn't told when is what counts.
-    let untold = Arc::new(AtomicU64::new(0));
-    let silent = Arc::clone(&untold);
-    let tells: driver::Answered = Arc::new(move |answer: &driver::Answer<'_>| {
+    // Refusals without `Retry-After` of all that was sent, the settling second included.
+    let without = Arc::new(AtomicU64::new(0));
+    let count = Arc::clone(&without);
+    let answered: driver::Answered = Arc::new(move |answer: &driver::Answer<'_>| {
         if matches!(answer.status, 429 | 503) && !answer.retry_after {
-            silent.fetch_add(1, Ordering::Relaxed);
+            count.fetch_add(1, Ordering::Relaxed);
         }
     });
-    let load =
-        Load { service: "registry".to_owned(), endpoints, arrivals: Arc::new(arrivals), call, answered: Some(tells) };
+    let load = Load {
+        service: "registry".to_owned(),
+        endpoints,
+        arrivals: Arc::new(arrivals),
+        call,
+        answered: Some(answered),
+    };
     let settings = driver::Settings { settle, ..driver::Settings::default() };
     let ends = Instant::now() + settle + Duration::from_secs(seconds);
     let (records, memory_mib) = std::thread::scope(|scope| {
@@ -61,11 +67,11 @@ pub(super) fn part(stage: &Stage, arm: &Arm, on: On, rate: f64, seconds: u64) ->
     });
     let records = records.map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let record = records.first().ok_or_else(|| Failure::could_not_run("Nothing was sent."))?;
-    let untold = untold.load(Ordering::Relaxed);
-    Ok((described(record, untold, memory_mib), ends))
+    let without = without.load(Ordering::Relaxed);
+    Ok((described(record, without, memory_mib), ends))
 }
 
-fn described(record: &ServiceRecord, untold: u64, memory_mib: Vec<f64>) -> Part {
+fn described(record: &ServiceRecord, without: u64, memory_mib: Vec<f64>) -> Part {
     let none = Histogram::new();
     let good = record.response.get(&Answered::Ok).unwrap_or(&none);
     let count = |outcome| record.response.get(&outcome).map_or(0, Histogram::count);
@@ -78,7 +84,7 @@ fn described(record: &ServiceRecord, untold: u64, memory_mib: Vec<f64>) -> Part 
         sent_per_s: per_s(record.offered - shed),
         goodput_per_s: per_s(good.count()),
         refused,
-        told_when: refused.saturating_sub(untold),
+        with_retry_after: refused.saturating_sub(without),
         driver_late_ms: record.lag_summary().p99_us as f64 / 1000.0,
         lost: record.offered - good.count() - refused,
         outcomes: record.response.iter().map(|(outcome, seen)| (*outcome, seen.count())).collect(),

@@ -1,4 +1,4 @@
-//! What the server's log and the walk told.
+//! What the server's log and the walk showed.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ pub struct Seen {
     pub broken: Vec<Broken>,
     /// Requests made.
     pub calls: usize,
-    /// What the database's log says.
+    /// What stands in the database's log.
     pub read: Read,
     /// Services that logged an error of their own.
     pub complained: BTreeSet<String>,

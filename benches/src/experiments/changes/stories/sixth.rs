@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use schema::DATABASE;
+
 use super::{Story, estimate, timed};
 use crate::Failure;
-use crate::data::{connect, failed};
+use crate::data::failed;
 use crate::experiments::changes::edits::{self, Edit};
 use crate::experiments::changes::scratch::Scratch;
 
@@ -62,7 +64,7 @@ pub(super) fn sixth_service(scratch: &Scratch, root: &Path) -> Result<Story, Fai
             file: schema::roles::RolesFile::new(edited.text("db-roles.sql")?),
             ..schema::drift::Options::default()
         };
-        let url = scratch.product_url()?;
+        let url = scratch.deployment().url_of(DATABASE)?;
         let (done, left) = schema::drift::converge(&url, &options, &[])
             .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
         let missing = left.findings.iter().find(|finding| finding.key.contains("search_reader"));
@@ -77,7 +79,7 @@ pub(super) fn sixth_service(scratch: &Scratch, root: &Path) -> Result<Story, Fai
         }
     })?;
     timed(&mut here, || {
-        let mut client = connect(&scratch.product_url()?)?;
+        let mut client = scratch.deployment().superuser()?;
         let rows = client
             .batch_execute("begin; set local role search_reader")
             .and_then(|()| client.query(EVERYBODYS, &[]))

@@ -1,6 +1,6 @@
 //! What a scenario's file must hold beyond its shape.
 
-use super::{Arm, Measure, Rungs, Scenario, What};
+use super::{Arm, LadderPlan, Measure, Scenario, What};
 
 impl Scenario {
     pub(super) fn check(&self) -> Result<(), String> {
@@ -25,17 +25,17 @@ impl Scenario {
             let arm = self.arm(name).ok_or_else(|| format!("there is no arm {name}"))?;
             measure.check(arm)?;
         }
-        self.ladders.iter().try_for_each(|rungs| rungs.check(self))
+        self.ladders.iter().try_for_each(|ladder| ladder.check(self))
     }
 }
 
-impl Rungs {
+impl LadderPlan {
     pub(super) fn check(&self, of: &Scenario) -> Result<(), String> {
         let arm = of.arm(&self.arm).ok_or_else(|| format!("there is no arm {}", self.arm))?;
         let known = |name: &&String| arm.actors.iter().any(|actor| actor.name == **name);
-        match self.victims.iter().find(|name| !known(name)) {
+        match self.slowed.iter().find(|name| !known(name)) {
             Some(name) => Err(format!("arm {} has no actor {name}", arm.name)),
-            None if self.victims.is_empty() => Err("a ladder needs a victim".into()),
+            None if self.slowed.is_empty() => Err("a ladder needs an actor in `slowed`".into()),
             None => Ok(()),
         }
     }

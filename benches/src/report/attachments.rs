@@ -1,0 +1,62 @@
+//! What else was measured and is kept in the same folder: the failure matrix, the composed read, the normalisation tax, the
+//! article's figures. What is missing is named with the command that makes it.
+
+use std::path::Path;
+
+use maud::{Markup, html};
+use serde::de::DeserializeOwned;
+
+use super::html::{section, table};
+use crate::bench::normalisation;
+use crate::experiments::article;
+use crate::experiments::composed;
+use crate::experiments::failure::FailureMatrix;
+use crate::experiments::paired::Plan;
+use crate::result::{Measured, Outcome, attachments};
+
+/// All of them.
+pub fn attachments(folder: &Path) -> Markup {
+    let failure = |of: &Measured<FailureMatrix>| {
+        html! {
+            (tables(of))
+            p.legend {
+                "Fewer dependencies, one single point of failure: no service takes another one down, and the database takes all down. A \
+                 chain of calls fails more often, a part at a time."
+            }
+        }
+    };
+    let normalisation = |of: &Measured<normalisation::Outcome, Plan>| {
+        html! {
+            (tables(of))
+            p.legend { "Nothing feeds the copies here: what keeping them fresh costs comes on top, on the other side." }
+        }
+    };
+    let composed = |of: &Measured<composed::Outcome, Plan>| tables(of);
+    let article = |of: &Measured<article::Figures, article::Options>| tables(of);
+    let article_title =
+        "The article's figures (\"API Series Part 7: Inter-Service Communication Overview\", Jack Vanlightly)";
+    html! {
+        (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
+        (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
+        (found(folder, attachments::NORMALISATION, "The normalisation tax", "bench normalisation", normalisation))
+        (found(folder, attachments::ARTICLE, article_title, "article-figures", article))
+    }
+}
+
+/// The section of one file in the folder; where that is missing, the command that makes it.
+pub fn found<T: DeserializeOwned, P: DeserializeOwned>(
+    folder: &Path,
+    file: &str,
+    title: &str,
+    command: &str,
+    show: impl Fn(&Measured<T, P>) -> Markup,
+) -> Markup {
+    let kept = attachments::read(folder, file);
+    let missing = || html! { p { "Not measured with this run: " code { "lab " (command) " --save FOLDER" } "." } };
+    section(file.trim_end_matches(".json"), title, &kept.map_or_else(missing, |of| show(&of)))
+}
+
+/// Its tables, as the terminal prints them.
+pub fn tables<T: Outcome<P>, P>(of: &Measured<T, P>) -> Markup {
+    html! { @for one in of.tables() { (table(&one)) } }
+}

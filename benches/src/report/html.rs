@@ -1,0 +1,107 @@
+//! What every page is made of: frame, sections, tables, the parts of pictures.
+
+use std::fmt::Display;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::result::Table;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A whole file that needs no network.
+pub fn page(title: &str, style: &str, body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
+            }
+            body { main { (body) } }
+        }
+    };
+    page.into_string() + "\n"
+}
+
+/// A section with its heading.
+pub fn section(id: &str, title: &str, body: &Markup) -> Markup {
+    html! { section id=(id) { h2 { (title) } (body) } "\n" }
+}
+
+/// One tab of several is shown at a time, without script; (label, content) of each.
+pub fn tabs(id: &str, title: &str, shown: usize, tabs: &[(&str, Markup)], below: &Markup) -> Markup {
+    html! {
+        section.tabs id=(id) {
+            h2 { (title) }
+            @for (place, (label, _)) in tabs.iter().enumerate() {
+                input type="radio" name=(id) id={ (id) (place) } checked[place == shown];
+                label for={ (id) (place) } { (label) }
+            }
+            @for (_, tab) in tabs { (tab) }
+            (below)
+        }
+        "\n"
+    }
+}
+
+/// Folded away until asked for.
+pub fn details(summary: impl Display, body: &Markup) -> Markup {
+    html! { details { summary { (summary.to_string()) } (body) } "\n" }
+}
+
+/// A table with what stands above and below it.
+pub fn table(of: &Table) -> Markup {
+    html! {
+        @if !of.title.is_empty() { p { (of.title) } }
+        (plain_table(of))
+        @for note in &of.notes { p.legend { (note) } }
+    }
+}
+
+/// The table alone; its first column names the rows.
+pub fn plain_table(of: &Table) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                tr { @for name in &of.head { th { (name) } } }
+                @for row in &of.rows {
+                    "\n"
+                    tr {
+                        @for (place, text) in row.iter().enumerate() {
+                            @if place == 0 { th scope="row" { (text) } }
+                            @else { td class=[class(text, of.numbers.contains(&place))] { (lines(text)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn class(text: &str, is_number: bool) -> Option<&str> {
+    match text {
+        "better" | "worse" => Some(text),
+        _ => is_number.then_some("n"),
+    }
+}
+
+fn lines(text: &str) -> Markup {
+    html! { @for (place, line) in text.lines().enumerate() { @if place > 0 { br; } (line) } }
+}
+
+/// A square of a colour with what it stands for.
+pub fn key(class: &str, text: &str) -> Markup {
+    html! { span class={ "key " (class) } { (text) } " " }
+}
+
+/// A length or place in a picture.
+pub fn px(value: f64) -> String {
+    format!("{value:.1}")
+}
+
+/// Places of a line or area in a picture.
+pub fn points(of: impl IntoIterator<Item = (f64, f64)>) -> String {
+    of.into_iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect::<Vec<_>>().join(" ")
+}

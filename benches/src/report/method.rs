@@ -1,0 +1,81 @@
+//! How it was measured: the rules, what observing cost, the lab's own tests, the settings.
+
+use maud::{Markup, html};
+
+use super::html::section;
+use crate::result::text::{capital, interval};
+use crate::result::{Metric, ResultFile};
+
+/// What observing may cost, share of one core.
+pub const OBSERVING_MAX: f64 = 0.03;
+
+/// Mean and highest share of a core that observing took, where cells were observed.
+pub fn observing(result: &ResultFile) -> (f64, f64) {
+    let shares: Vec<f64> = result.counted().map(|cell| cell.observer_cpu).filter(|share| *share > 0.0).collect();
+    let most = shares.iter().copied().fold(0.0, f64::max);
+    (shares.iter().sum::<f64>() / shares.len().max(1) as f64, most)
+}
+
+/// The section.
+pub fn method(result: &ResultFile) -> Markup {
+    let body = html! {
+        ul {
+            li {
+                "Open loop: every request is sent at its intended moment, and its time counts from there, so a stall can't hide the \
+                 requests behind it. A failure counts as slow as the time-out."
+            }
+            li {
+                "Rates are the same in every cell; each replicate runs every cell once in random order, and begins from the same data \
+                 with services restarted. Arrivals, rows and bodies are the same in every cell of a replicate."
+            }
+            li {
+                "The replicate is the unit: paired t on log ratios, adjusted after Holm over the ordered pairs; significant means \
+                 p < 0.05. A ratio without enough data is not printed."
+            }
+            li {
+                "Driver, services and Postgres share this machine. Ratios, shares and causes are roughly the same elsewhere, absolute \
+                 numbers are not."
+            }
+        }
+        (cost_of_observing(result))
+        h3 { "The lab's own tests" }
+        p { @if let Some(at) = &result.selftest_at { "On this machine, " (at) "." } }
+        @if result.selftest.is_empty() {
+            p { "Not run with this result: " code { "lab selftest" } "." }
+        } @else {
+            ul {
+                @for test in &result.selftest {
+                    li { (match test.pass { Some(true) => "✓", Some(false) => "✗", None => "–" }) " " (test.id) ": " (test.found) }
+                }
+            }
+        }
+        (settings(result))
+    };
+    section("method", "How it was measured", &body)
+}
+
+/// What observing cost the processors, and where it was tried, the answers.
+fn cost_of_observing(result: &ResultFile) -> Markup {
+    let (mean, most) = observing(result);
+    let unobserved = result.matrix.iter().flat_map(|matrix| &matrix.unwatched);
+    let medians = unobserved.filter(|entry| entry.metric == Metric::P50 && entry.enough_data);
+    html! {
+        p { (format!("Observing took {:.1} % of a core on average, {:.1} % at most.", mean * 100.0, most * 100.0)) }
+        @for (entry, estimate) in medians.filter_map(|entry| Some((entry, entry.estimate?))) {
+            p { (capital(&entry.service)) " unobserved ÷ observed: median " (interval(estimate)) ", 95 % interval." }
+        }
+    }
+}
+
+fn settings(result: &ResultFile) -> Markup {
+    html! {
+        details {
+            summary { "Settings" }
+            p {
+                "Seed " (result.run.seed) ", workload " (result.run.workload_hash.get(..12).unwrap_or("–")) ", batching "
+                (result.run.batch_max) ". " code { "lab " (result.run.command) }
+            }
+            ul { @for (name, value) in result.postgres.iter().flat_map(|info| &info.settings) { li { (name) " = " (value) } } }
+        }
+    }
+}

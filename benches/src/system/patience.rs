@@ -1,0 +1,135 @@
+//! How long a start waits for one thing, and what ends it earlier.
+
+use std::process::{Child, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+
+/// How often it is looked whether to go on waiting.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Until a deadline, or until the whole start shall end.
+#[derive(Clone, Debug)]
+pub struct Patience {
+    stop: Arc<AtomicBool>,
+    until: Instant,
+}
+
+impl Patience {
+    /// For so long from now on, unless `stop` becomes true.
+    pub fn new(within: Duration, stop: &Arc<AtomicBool>) -> Self {
+        Self { stop: Arc::clone(stop), until: Instant::now() + within }
+    }
+
+    /// For so long, whatever happens.
+    pub fn of(within: Duration) -> Self {
+        Self::new(within, &Arc::default())
+    }
+
+    /// A short while.
+    ///
+    /// # Errors
+    /// When it was stopped, or with what `late` says when the deadline is over.
+    pub fn wait(&self, late: impl FnOnce() -> String) -> Result<(), Failure> {
+        self.check(late)?;
+        std::thread::sleep(TICK);
+        Ok(())
+    }
+
+    fn check(&self, late: impl FnOnce() -> String) -> Result<(), Failure> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Failure::could_not_run("Stopped before everything was up."));
+        }
+        if Instant::now() > self.until {
+            return Err(Failure::could_not_run(late()));
+        }
+        Ok(())
+    }
+
+    /// Does what can't be interrupted, on a thread of its own. Where that takes too long it may still come to an end within
+    /// `grace`, so that what it has started is stopped in order; after that it is left alone.
+    ///
+    /// # Errors
+    /// As for [`Self::wait`].
+    pub fn call<T: Send + 'static>(
+        &self,
+        late: impl Fn() -> String,
+        grace: Duration,
+        work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (answer, answered) = mpsc::channel();
+        std::thread::spawn(move || {
+            // Nobody waits any more: then it is dropped here, which stops it.
+            let _ = answer.send(work());
+        });
+        loop {
+            match answered.recv_timeout(TICK) {
+                Ok(done) => return done,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Failure::could_not_run("A thread of the start ended early."));
+                }
+            }
+            if let Err(over) = self.check(&late) {
+                let _ = answered.recv_timeout(grace);
+                return Err(over);
+            }
+        }
+    }
+
+    /// Waits for a child's end, and ends it where that takes too long.
+    ///
+    /// # Errors
+    /// As for [`Self::wait`]; or when it can't be waited for.
+    pub fn end_of(&self, child: &mut Child, late: impl Fn() -> String) -> Result<ExitStatus, Failure> {
+        loop {
+            let ended = child
+                .try_wait()
+                .map_err(|error| Failure::could_not_run(format!("A child can't be waited for: {error}.")))?;
+            if let Some(status) = ended {
+                return Ok(status);
+            }
+            if let Err(over) = self.wait(&late) {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(over);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn late() -> String {
+        "late".into()
+    }
+
+    #[test]
+    fn what_hangs_is_left_at_the_deadline_or_when_stopped() {
+        let (_held, never) = mpsc::channel::<()>();
+        let hang = move || never.recv().map_err(|_| Failure::could_not_run("not held"));
+        let over = Patience::of(TICK).call(late, Duration::ZERO, hang).unwrap_err();
+        assert_eq!(over.to_string(), "late");
+        let stop = Arc::new(AtomicBool::new(true));
+        let (_held, never) = mpsc::channel::<()>();
+        let hang = move || never.recv().map_err(|_| Failure::could_not_run("not held"));
+        let over = Patience::new(Duration::from_secs(60), &stop).call(late, Duration::ZERO, hang).unwrap_err();
+        assert!(over.to_string().starts_with("Stopped"), "{over}");
+    }
+
+    #[test]
+    fn a_child_that_hangs_is_ended() {
+        let mut child = Command::new("sleep").arg("600").spawn().unwrap();
+        assert_eq!(Patience::of(TICK).end_of(&mut child, late).unwrap_err().to_string(), "late");
+        assert!(child.try_wait().unwrap().is_some(), "waited for");
+        let mut child = Command::new("true").spawn().unwrap();
+        assert!(Patience::of(Duration::from_secs(60)).end_of(&mut child, late).unwrap().success());
+    }
+}

@@ -1,0 +1,233 @@
+//! What is started for a deployment, and the one thread that starts it, watches over it and stops it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+
+use super::database::Database;
+use super::gateway::{self, Gateway};
+use super::home::Home;
+use super::patience::Patience;
+use super::process::{Plan, READY_WITHIN, sentence};
+use super::services::{Architecture, Kind, names, with_instances};
+use super::supervisor::{Supervisor, TICK};
+use super::{binaries, operator, ports, settings};
+use crate::{Failure, Place};
+
+/// What to start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Which processes on which databases.
+    pub architecture: Architecture,
+    /// Another home folder than the usual one.
+    pub home: Option<PathBuf>,
+    /// A cluster and a home of its own, gone afterwards.
+    pub ephemeral: bool,
+    /// Ports from here on; 0 for free ones.
+    pub port_base: u16,
+    /// Show what the services log.
+    pub logs: bool,
+    /// nginx in front of the services.
+    pub gateway: bool,
+    /// How many of each service; 0 is one.
+    pub instances: u16,
+    /// Services as they are built for load.
+    pub release: bool,
+    /// Reads that may share a statement (`BATCH_MAX`), where it isn't what services do by themselves.
+    pub batch_max: Option<u32>,
+    /// Once it is true, a start that goes on ends.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// What can be asked of the thread; each with a place for the answer.
+pub(super) enum Command {
+    /// SIGTERM to a service, and wait for its end.
+    Stop(&'static str, Sender<()>),
+    /// Start a service that isn't running, and wait until it is ready.
+    Start(&'static str, Sender<Result<(), Failure>>),
+    /// How a service is started.
+    Plan(&'static str, Sender<Option<Plan>>),
+    /// The process id of a running service.
+    Id(&'static str, Sender<Option<u32>>),
+    /// Other settings for a service, from its next start on.
+    Environment(&'static str, Vec<(String, String)>, Sender<()>),
+    /// Stop the database that was started here; the services stay.
+    StopDatabase(Sender<Result<(), Failure>>),
+    /// Start it again.
+    StartDatabase(Sender<Result<(), Failure>>),
+}
+
+/// The thread; when this is dropped it stops what it started, and nothing else.
+pub(super) struct Running {
+    commands: Option<Sender<Command>>,
+    thread: Option<JoinHandle<usize>>,
+}
+
+/// Where it is, the file that names it for others, and the folder of logs and secrets.
+pub(super) type Started = (Place, PathBuf, PathBuf);
+
+impl Running {
+    /// Returns when all is ready. What happens on the way and later (a service that died) goes to `say`.
+    pub(super) fn start(options: Options, say: impl Fn(&str) + Send + 'static) -> Result<(Self, Started), Failure> {
+        let (commands, received) = mpsc::channel();
+        let (ready, started) = mpsc::channel();
+        // Everything is started by this one thread, because the kernel ends a child when the thread that made it ends.
+        let thread = std::thread::spawn(move || match Up::bring(&options, &say) {
+            Ok((mut up, up_json)) => {
+                let _ = ready.send(Ok((up.place.clone(), up_json, up.home.path().to_owned())));
+                up.watch(&received, &say)
+            }
+            Err(failure) => {
+                let _ = ready.send(Err(failure));
+                0
+            }
+        });
+        let running = Self { commands: Some(commands), thread: Some(thread) };
+        let started = started.recv().map_err(|_| Failure::could_not_run("The supervising thread is gone."))??;
+        Ok((running, started))
+    }
+
+    /// Asks the thread and waits for its answer.
+    pub(super) fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, Failure> {
+        let (answer, answered) = mpsc::channel();
+        let gone = || Failure::could_not_run("Everything is being stopped.");
+        let commands = self.commands.as_ref().ok_or_else(gone)?;
+        commands.send(command(answer)).map_err(|_| gone())?;
+        answered.recv().map_err(|_| gone())
+    }
+
+    /// Stops everything; how many processes had died unasked.
+    pub(super) fn end(&mut self) -> usize {
+        self.commands = None;
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the thread owns. They end in this order: each service still has its database while it finishes.
+struct Up {
+    gateway: Option<Gateway>,
+    supervisor: Supervisor,
+    database: Database,
+    home: Home,
+    place: Place,
+}
+
+impl Up {
+    /// Starts everything and waits until it is ready; with the file that names it for others.
+    fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
+        let mut services = with_instances(options.architecture.processes(), options.instances);
+        if options.gateway {
+            services.push(gateway::PORT);
+        }
+        let home = match (&options.home, options.ephemeral) {
+            (_, true) => Home::throw_away()?,
+            (Some(folder), false) => Home::take(folder)?,
+            (None, false) => Home::take(&Home::usual()?)?,
+        };
+        let processes: Vec<_> = services.iter().copied().filter(|service| service.kind != Kind::Port).collect();
+        let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
+        let ports = ports::choose(options.port_base, &services)?;
+        say("Starting the database …");
+        let database = Database::start(home.path(), options.ephemeral, &options.stop)?;
+        database.prepare(&options.stop)?;
+        let at =
+            |(service, port): (&super::services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
+        let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
+        let mut supervisor = Supervisor::new(options.logs);
+        let signing_key = home.signing_key()?;
+        for service in &processes {
+            let mut settings = settings::of(service, &urls, &database, &signing_key, &home.clock_file())?;
+            let shared = options.batch_max.map(|max| max.to_string());
+            settings.extend(shared.map(|max| ("BATCH_MAX".to_owned(), max)));
+            supervisor.add(service, &folder, settings, home.log_file(service.name), &urls[service.name])?;
+        }
+        let operator = home.operator()?;
+        if let Some(account) = supervisor.plan("account") {
+            operator::ensure(account, &operator, &options.stop)?;
+        }
+        say("Starting the services …");
+        supervisor.start_all(&Patience::new(READY_WITHIN, &options.stop))?;
+        let gateway = match options.gateway {
+            true => {
+                let (log, limit) = (home.log_file("gateway"), gateway::Limit::Lifted);
+                Some(Gateway::start(&urls, home.path(), log, limit, &options.stop)?)
+            }
+            false => None,
+        };
+        let url = |name: &str| urls.get(name).cloned();
+        let place = Place {
+            services: names().filter_map(|name| Some((name.to_owned(), url(name)?))).collect(),
+            database_url: Some(database.product_url()?),
+            operator: Some(operator),
+            mailbox: url("mail-sink"),
+            gateway: url(gateway::PORT.name),
+            payments: url("payment-sandbox"),
+            clock_file: Some(home.clock_file()),
+        };
+        let up_json = home.announce(&place.line()?)?;
+        Ok((Self { gateway, supervisor, database, home, place }, up_json))
+    }
+
+    /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
+    fn watch(&mut self, commands: &Receiver<Command>, say: &dyn Fn(&str)) -> usize {
+        let mut died = 0;
+        loop {
+            match commands.recv_timeout(TICK) {
+                Ok(command) => self.obey(command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return died,
+            }
+            for (name, status, last_lines) in self.supervisor.died() {
+                died += 1;
+                let how = sentence(status);
+                say(&format!("{name} died ({how}), the others go on; its last lines:\n{last_lines}"));
+            }
+            if let Some(how) = self.gateway.as_mut().and_then(Gateway::ended) {
+                died += 1;
+                say(&format!("The gateway died, the services go on: {how}"));
+            }
+            if let Some(how) = self.database.died() {
+                died += 1;
+                say(&format!("The database died ({how}); the services answer 503 until it is back."));
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        // The one who asked may be gone; then nobody needs the answer.
+        match command {
+            Command::Stop(name, answer) => {
+                self.supervisor.stop(name);
+                let _ = answer.send(());
+            }
+            Command::Start(name, answer) => {
+                let _ = answer.send(self.supervisor.start(name, &Patience::of(READY_WITHIN)));
+            }
+            Command::Plan(name, answer) => {
+                let _ = answer.send(self.supervisor.plan(name).cloned());
+            }
+            Command::Id(name, answer) => {
+                let _ = answer.send(self.supervisor.process_id(name));
+            }
+            Command::Environment(name, settings, answer) => {
+                self.supervisor.set_environment(name, settings);
+                let _ = answer.send(());
+            }
+            Command::StopDatabase(answer) => {
+                let _ = answer.send(self.database.pause());
+            }
+            Command::StartDatabase(answer) => {
+                let _ = answer.send(self.database.resume());
+            }
+        }
+    }
+}
