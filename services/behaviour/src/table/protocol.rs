@@ -56,10 +56,10 @@ impl Table<'_> {
         assert!(head.body.is_empty(), "{}", head.describe());
         // Ids and times are each answer's own, and so is the length of a body that holds them.
         let own = ["x-request-id", "server-timing", "date"];
-        let sized = get.status >= 400 || path == "/metrics";
-        let kept = |name: &str| !own.contains(&name) && !(sized && name == "content-length");
+        let length_is_own = get.status >= 400 || path == "/metrics";
+        let differs = |name: &str| own.contains(&name) || length_is_own && name == "content-length";
         let headers = |answer: &Response| -> Vec<_> {
-            let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| kept(name)).cloned().collect();
+            let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| !differs(name)).cloned().collect();
             headers.sort();
             headers
         };
