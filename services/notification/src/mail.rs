@@ -69,8 +69,9 @@ impl Sender {
 
 /// The mail, or why there can be none.
 pub fn compose(sender: &Sender, letter: &Letter) -> Result<Message, String> {
-    let to: Address =
-        letter.recipient.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
+    // The same function decided when it was typed; what was stored before there was one gets its form here.
+    let address = kit::email::stored(&letter.recipient).ok_or("not an address that mail can be sent to")?;
+    let to: Address = address.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
     let builder = Message::builder()
         .from(sender.from.clone())
         .to(Mailbox::new(None, to))
@@ -134,7 +135,7 @@ fn html(letter: &Letter) -> String {
 mod tests {
     use super::*;
 
-    fn written(title: &str, recipient: &str) -> Result<String, String> {
+    fn made(title: &str, recipient: &str) -> Result<Message, String> {
         let sender = Sender {
             from: "Govrnanza <no-reply@govrnanza.example>".parse().unwrap(),
             unsubscribe: Some("mailto:u@govrnanza.example".into()),
@@ -153,7 +154,11 @@ mod tests {
             items: vec![item],
             more: 3,
         };
-        compose(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
+        compose(&sender, &letter)
+    }
+
+    fn written(title: &str, recipient: &str) -> Result<String, String> {
+        made(title, recipient).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
     }
 
     #[test]
@@ -166,6 +171,17 @@ mod tests {
             assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
             assert!(head.contains("Message-ID: <00000000-0000-0000-0000-000000000000@govrnanza.example>"), "{head}");
             assert!(head.contains("List-Unsubscribe: <mailto:u@govrnanza.example>"), "{head}");
+        }
+    }
+
+    #[test]
+    fn domains_are_sent_in_ascii() {
+        for (typed, sent) in [
+            ("ada@müller.example", "ada@xn--mller-kva.example"),
+            ("ada@xn--mller-kva.example", "ada@xn--mller-kva.example"),
+            ("jürgen@müller.example", "jürgen@xn--mller-kva.example"),
+        ] {
+            assert_eq!(made("x", typed).unwrap().envelope().to()[0].to_string(), sent);
         }
     }
 
