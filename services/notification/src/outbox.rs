@@ -89,6 +89,8 @@ pub fn release(connection: &mut PgConnection, claims: &[Claim], now: DateTime<Ut
     .map(drop)
 }
 
+type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>);
+
 /// Claims mails that are due until `now + lease`.
 pub fn claim(
     connection: &mut PgConnection,
@@ -96,8 +98,7 @@ pub fn claim(
     lease: TimeDelta,
     limit: i64,
 ) -> QueryResult<Vec<Claim>> {
-    let rows: Vec<(Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>)> =
-        ClaimDue { now, lease: now + lease, limit }.load(connection)?;
+    let rows: Vec<ClaimRow> = ClaimDue { now, lease: now + lease, limit }.load(connection)?;
     let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from)| Claim {
         organisation_id,
         id,
