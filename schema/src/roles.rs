@@ -36,11 +36,33 @@ pub struct Statement {
 impl Statement {
     /// The role that this statement makes.
     #[must_use]
-    pub fn creates_role(&self) -> Option<&str> {
-        self.sql.strip_prefix("create role ")?.split_whitespace().next()
+    pub fn creates_role(&self) -> Option<String> {
+        match words(&self.sql).as_slice() {
+            [create, kind, name, ..] if create == "create" && ["role", "user", "group"].contains(&kind.as_str()) => {
+                (name != "mapping").then(|| name.clone())
+            }
+            _ => None,
+        }
     }
 
-    /// The same for a role that exists.
+    /// The schema that this statement makes, and its owner where it names one.
+    #[must_use]
+    pub fn creates_schema(&self) -> Option<(String, Option<String>)> {
+        let all = words(&self.sql);
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let rest = match all.as_slice() {
+            ["create", "schema", "if", "not", "exists", rest @ ..] | ["create", "schema", rest @ ..] => rest,
+            _ => return None,
+        };
+        match rest {
+            ["authorization", owner, ..] => Some(((*owner).to_owned(), Some((*owner).to_owned()))),
+            [name, "authorization", owner, ..] => Some(((*name).to_owned(), Some((*owner).to_owned()))),
+            [name, ..] => Some(((*name).to_owned(), None)),
+            [] => None,
+        }
+    }
+
+    /// The same for a role that exists, for the embedded file: `create role x …` becomes `alter role x …`.
     #[must_use]
     pub fn altering(&self) -> String {
         match self.creates_role() {
@@ -83,9 +105,11 @@ impl RolesFile {
         let text = read_text(path)?;
         let sections = text.lines().any(|line| line.starts_with("-- == "));
         let file = Self::new(if sections { text } else { format!("-- == roles ==\n{text}") });
-        if file.managed().is_empty() && file.administrator().is_empty() {
+        let block = |statement: &Statement| words(&statement.sql).first().is_some_and(|word| word == "do");
+        let blocks = file.section("roles", DATABASE).iter().any(block);
+        if file.managed().is_empty() && file.administrator().is_empty() && !blocks {
             return Err(Error::Usage(format!(
-                "{} creates no role: expected `create role …`, in lower case, without sections or in section `-- == roles ==`",
+                "{} creates no role: expected `create role …`, without sections or in section `-- == roles ==`",
                 path.display()
             )));
         }
@@ -115,7 +139,10 @@ impl RolesFile {
                     first = Some(line);
                 }
             } else if first.is_some() {
-                inside.push_str(text);
+                // `pg_dumpall` writes these for psql.
+                if !(text.starts_with("\\restrict ") || text.starts_with("\\unrestrict ")) {
+                    inside.push_str(text);
+                }
                 inside.push('\n');
             }
         }
@@ -139,16 +166,53 @@ impl RolesFile {
     #[must_use]
     pub fn administrator(&self) -> String {
         let section = self.section("administrator", DATABASE);
-        let first = section.iter().find_map(Statement::creates_role);
-        first.unwrap_or_default().to_owned()
+        section.iter().find_map(Statement::creates_role).unwrap_or_default()
     }
 
     /// Roles that `dba apply` manages: those the file makes, the administrator itself apart.
     #[must_use]
     pub fn managed(&self) -> Vec<String> {
         let section = self.section("roles", DATABASE);
-        section.iter().filter_map(|statement| statement.creates_role().map(str::to_owned)).collect()
+        section.iter().filter_map(Statement::creates_role).collect()
     }
+}
+
+/// Words of a statement, names as the catalogue has them: in lower case where they aren't quoted, without their quotes otherwise. Strings and signs are one
+/// word each.
+#[must_use]
+pub fn words(sql: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = sql.trim_start();
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            '"' | '\'' => quoted(rest, c),
+            c if c.is_alphanumeric() || c == '_' => {
+                rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len())
+            }
+            c => c.len_utf8(),
+        };
+        let word = &rest[..length];
+        found.push(match c {
+            '"' => word.trim_matches('"').replace("\"\"", "\""),
+            '\'' => word.to_owned(),
+            _ => word.to_lowercase(),
+        });
+        rest = rest[length..].trim_start();
+    }
+    found
+}
+
+/// Bytes of the quoted text that `text` begins with; a doubled quote stands for one.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut at = 1;
+    while let Some(end) = text[at..].find(quote) {
+        at += end + 1;
+        if !text[at..].starts_with(quote) {
+            return at;
+        }
+        at += 1;
+    }
+    text.len()
 }
 
 /// Splits SQL at its semicolons, without comments. Knows comments (nested ones, too), quotes and dollar quotes, nothing else.

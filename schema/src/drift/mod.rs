@@ -10,6 +10,7 @@ mod desired;
 mod finding;
 mod in_use;
 mod look;
+mod rehearsal;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -119,12 +120,25 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     // Rights are granted by owners: with a wrong owner all of them would differ. This round fixes the owner, the next one sees the rest.
     wanted.rights.retain(|right| !desired::misplaced(&findings, right));
     is.rights.retain(|right| !desired::misplaced(&findings, right));
-    findings.extend(unrunnable);
     findings.extend(compare::compare(session, &look, &wanted, &is)?);
+    spare(&mut findings, &unrunnable);
+    findings.extend(unrunnable);
     findings.extend(rules::objects(session, &look.roles, &known.into_iter().collect::<Vec<_>>())?);
     findings.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
     let not_looked_at = (!look.superuser).then(|| {
         "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser to check them".to_owned()
     });
     Ok(Seen { findings, not_looked_at })
+}
+
+/// Nothing is taken away while a statement of the file can't be run: it may be the one that gives it.
+fn spare(findings: &mut [Finding], unrunnable: &[Finding]) {
+    let Some(first) = unrunnable.iter().find(|finding| finding.fix.is_none()) else {
+        return;
+    };
+    for finding in findings.iter_mut().filter(|finding| finding.takes()) {
+        finding.fix = None;
+        finding.by = By::Person;
+        finding.what = format!("{}; not taken away while a statement of the file can't be run: {}", finding.what, first.what);
+    }
 }
