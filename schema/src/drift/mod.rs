@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::roles::RolesFile;
 use crate::session::Session;
+use crate::state::Right;
 
 use census::Census;
 pub use finding::{By, Finding};
@@ -90,6 +91,23 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
     })
 }
 
+/// What the file gives: rights, and memberships as member and group. Changes nothing; the session is in no transaction.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn given(session: &mut Session, file: &RolesFile) -> Result<(BTreeSet<Right>, BTreeSet<(String, String)>)> {
+    let options = Options { file: file.clone(), ..Options::default() };
+    session.patiently(TRIES, |session| {
+        session.run("begin; set local client_min_messages = warning; set local lock_timeout = '2s'; set local search_path = ''", "begin")?;
+        let read = Look::new(session, &options).and_then(|look| {
+            let owners = rules::owners(session, look.file, &look.administrator, &look.roles)?;
+            Ok(desired::desired(session, &look, &owners)?.0)
+        });
+        session.roll_back();
+        read.map(|census| (census.rights, census.members.into_keys().collect()))
+    })
+}
+
 /// Objects with a wrong owner, each with the statement that fixes it.
 pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
     let administrator = file.administrator();
@@ -104,7 +122,7 @@ pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
 }
 
 fn open(url: &str) -> Result<Session> {
-    let mut session = Session::connect(url)?;
+    let mut session = Session::connect_uncounted(url)?;
     session.run("set client_min_messages = warning; set lock_timeout = '2s'; set search_path = ''", "preparing")?;
     session.exclusive()?;
     Ok(session)

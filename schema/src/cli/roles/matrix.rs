@@ -30,7 +30,7 @@ pub struct Explain {
 }
 
 pub fn run(args: &Matrix) -> Result<Outcome> {
-    let mut session = Session::connect(&args.place.url()?)?;
+    let mut session = Session::connect_uncounted(&args.place.url()?)?;
     // Rights of PUBLIC are everybody's, and no role has that name.
     if let Some(role) = args.role.as_deref().filter(|role| *role != "public") {
         effective_rights::check_role(&mut session, role)?;
@@ -55,7 +55,7 @@ fn column(one: &ReadableColumn) -> Vec<String> {
 }
 
 pub fn explain(args: &Explain) -> Result<Outcome> {
-    let mut session = Session::connect(&args.place.url()?)?;
+    let mut session = Session::connect_uncounted(&args.place.url()?)?;
     effective_rights::check_role(&mut session, &args.role)?;
     effective_rights::check_object(&mut session, &args.object)?;
     let found = effective_rights::read(&mut session)?;
