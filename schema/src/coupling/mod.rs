@@ -25,7 +25,7 @@ pub mod resolve;
 mod resolved;
 pub(crate) mod sql;
 pub mod statements;
-mod tree;
+pub(crate) mod tree;
 
 pub use json::JsonKeys;
 pub use owners::Owners;

@@ -25,6 +25,7 @@ pub use finding::{By, Finding};
 pub use in_use::{InUse, in_use};
 use look::Look;
 pub use look::Options;
+pub(crate) use rules::view_option;
 
 /// Roles belong to all databases of a cluster, and the administrator of another one may be changing them.
 const TRIES: u32 = 20;
