@@ -11,6 +11,7 @@ use crate::error::{Doing, Result};
 
 mod builder;
 mod catalogue;
+mod definitions;
 pub mod diff;
 pub mod gate;
 pub mod json;

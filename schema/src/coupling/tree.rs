@@ -86,7 +86,8 @@ pub(crate) fn origins(rule: &str) -> Vec<(u32, i16)> {
                 } else if let Some(junk) = field.strip_prefix("resjunk ")
                     && junk.starts_with("false")
                 {
-                    found.push((table, column));
+                    // A whole row is computed of all its columns.
+                    found.push(if column == 0 { (0, 0) } else { (table, column) });
                 }
             }
             _ => {}

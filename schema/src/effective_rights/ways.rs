@@ -406,7 +406,8 @@ impl Ways {
         let reader = if view.invoker { role } else { view.owner.as_str() };
         // Of some columns: their origins; a computed one may be made of any.
         let shown = |place: &Place| match some {
-            None => Some(Access::Reads),
+            // One that only filters isn't shown; whoever sees the rows may infer it.
+            None => Some(if view.body.origins.iter().any(|origin| origin == place || *origin == (0, 0)) { Access::Reads } else { Access::May }),
             Some(some) => {
                 let origins: Vec<Place> = view.columns.keys().zip(&view.body.origins).filter(|(number, _)| some.contains(*number)).map(|(_, origin)| *origin).collect();
                 let exactly = origins.contains(place).then_some(Access::Reads);
@@ -430,7 +431,9 @@ impl Ways {
             }
             let (rows, what) = if copy { (Access::Reads, "") } else { self.rows(reader, place.0) };
             let access = if rows == Access::Not { Access::Not } else { access };
-            let why = if copy {
+            let why = if some.is_none() && access == Access::May {
+                format!("decides which rows {chain} shows, so it may be inferred")
+            } else if copy {
                 format!("(a copy of it) through the materialized view {chain}")
             } else {
                 format!("through {chain}, which reads as {reader}{what}")
