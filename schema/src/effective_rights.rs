@@ -102,7 +102,11 @@ pub fn of(session: &mut Session, roles: &[String]) -> Result<EffectiveRights> {
         }
         let reason = |table: &str, column: &str| -> Vec<String> {
             let objects = [format!("table {table}"), format!("table {table}.{column}")];
-            objects.iter().flat_map(|object| selects.get(object.as_str()).into_iter().flatten()).map(|why| (*why).to_owned()).collect()
+            objects
+                .iter()
+                .flat_map(|object| selects.get(object.as_str()).into_iter().flatten())
+                .map(|why| (*why).to_owned())
+                .collect()
         };
         found.columns.extend(ways.of(session, role, &reason)?);
         // A right of PUBLIC is listed once.
@@ -210,8 +214,13 @@ pub fn answer(
     let open = names::readable_view_columns(session, role, bare)?;
     let given = |column: &&String| {
         let select = |right: &&Privilege| right.privilege == "SELECT";
-        let on = |right: &&&Privilege| right.object.strip_prefix("table ").is_some_and(|name| name == column.as_str() || column.rsplit_once('.').is_some_and(|(table, _)| table == name));
-        open.view && (open.columns.contains(*column) || rights.iter().filter(|right| select(right)).any(|right| on(&right)))
+        let on = |right: &&&Privilege| {
+            right.object.strip_prefix("table ").is_some_and(|name| {
+                name == column.as_str() || column.rsplit_once('.').is_some_and(|(table, _)| table == name)
+            })
+        };
+        open.view
+            && (open.columns.contains(*column) || rights.iter().filter(|right| select(right)).any(|right| on(&right)))
     };
     reads.extend(all.iter().filter(given).map(String::as_str));
     let whys: BTreeSet<&str> =
@@ -222,7 +231,9 @@ pub fn answer(
         return Ok(match (own.as_slice(), reads.len()) {
             ([], 0) if may.is_empty() => format!("{role} has no access to {object}"),
             ([], 0) => format!("{object} may be reachable: {}", whys.into_iter().collect::<Vec<_>>().join("; ")),
-            (own, count) => format!("{role} has access to {object}: {}; reads {count} columns of tables in it", own.join(", ")),
+            (own, count) => {
+                format!("{role} has access to {object}: {}; reads {count} columns of tables in it", own.join(", "))
+            }
         });
     }
     Ok(match (reads.len(), may.len()) {

@@ -25,7 +25,6 @@ pub(super) fn undo(name: &str) -> Option<&'static str> {
     match name {
         "prepared transaction" => Some("rollback prepared 'dba_attack'"),
         "replicate" => Some("select pg_catalog.pg_drop_replication_slot('dba_attack')"),
-        "advisory lock" => Some("select pg_catalog.pg_advisory_unlock_all()"),
         _ => None,
     }
 }
@@ -61,7 +60,12 @@ pub const ATTACKS: &[Attack] = &[
     attack("23", "make a role", "create role intruder", "42501"),
     attack("23", "become a superuser", "alter role {self} superuser", "42501"),
     attack("23", "make databases", "alter role {self} createdb", "42501"),
-    attack("24", "replicate", "select pg_catalog.pg_create_logical_replication_slot('dba_attack', 'pgoutput')", "42501"),
+    attack(
+        "24",
+        "replicate",
+        "select pg_catalog.pg_create_logical_replication_slot('dba_attack', 'pgoutput')",
+        "42501",
+    ),
     attack("24", "publish", "create publication p", "42501"),
     attack("25", "change an own table", "alter table {own} add column x int", "42501"),
     attack("25", "drop an own table", "drop table {own}", "42501"),

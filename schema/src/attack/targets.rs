@@ -78,7 +78,8 @@ impl Targets {
         let database: String = session.value("select format('%I', current_database())")?;
         let (given, groups) = given(session, file)?;
         // A predefined role can do what no right says.
-        let beyond = |login: &String| groups.get(login).is_some_and(|all| all.iter().any(|group| group.starts_with("pg_")));
+        let beyond =
+            |login: &String| groups.get(login).is_some_and(|all| all.iter().any(|group| group.starts_with("pg_")));
         roles.push(superuser);
         Ok(Self {
             relations,
@@ -157,7 +158,10 @@ impl Targets {
             let sequences = self.sequences.iter().filter(|(place, _)| !hole || !own.contains(place));
             sequences.map(|(place, name)| sql.replace("{sequence}", name).replace("{place}", place)).collect()
         } else if mark("{role}") {
-            let others = self.roles.iter().filter(|role| *role != login && !self.groups.get(login).is_some_and(|all| all.contains(*role)));
+            let others = self
+                .roles
+                .iter()
+                .filter(|role| *role != login && !self.groups.get(login).is_some_and(|all| all.contains(*role)));
             others.map(|role| sql.replace("{role}", &identifier(role))).collect()
         } else if mark("{schema}") {
             self.schemas.iter().map(|schema| sql.replace("{schema}", schema).replace("{place}", schema)).collect()

@@ -254,7 +254,9 @@ impl Catalogue {
             let columns: Vec<i32> = row.get(3);
             let uses = relations.into_iter().zip(columns);
             let over = row.get::<_, Vec<u32>>(2).into_iter().collect();
-            let uses = uses.filter_map(|(relation, column)| Some((relation, i16::try_from(column).ok().filter(|column| *column > 0)?)));
+            let uses = uses.filter_map(|(relation, column)| {
+                Some((relation, i16::try_from(column).ok().filter(|column| *column > 0)?))
+            });
             let mut uses: BTreeSet<Place> = uses.collect();
             // 0 is the whole row.
             for need in tree::needs(&action).into_iter().filter(|need| need.selected.contains(&0)) {

@@ -94,7 +94,12 @@ pub(super) fn read<'a>(
         if from.1 != to.1 {
             let column: i32 = row.get(10);
             let oid: u32 = row.get(9);
-            let every = || catalogue.relations.get(&oid).map_or_else(Vec::new, |one| one.columns.keys().map(|column| (oid, *column)).collect());
+            let every = || {
+                catalogue
+                    .relations
+                    .get(&oid)
+                    .map_or_else(Vec::new, |one| one.columns.keys().map(|column| (oid, *column)).collect())
+            };
             let reads = match (row.get::<_, bool>(8), i16::try_from(column).unwrap_or_default()) {
                 (false, _) => Vec::new(),
                 (true, 0) => every(),
@@ -120,7 +125,10 @@ pub(super) fn read<'a>(
         let columns = named.into_iter().flat_map(|(oid, one)| {
             let every = text.contains('*');
             let columns = one.columns.iter();
-            columns.filter(|(_, name)| every || all.contains(&name.trim_matches('"').to_lowercase())).map(|(number, _)| (*oid, *number)).collect::<Vec<_>>()
+            columns
+                .filter(|(_, name)| every || all.contains(&name.trim_matches('"').to_lowercase()))
+                .map(|(number, _)| (*oid, *number))
+                .collect::<Vec<_>>()
         });
         bodies.push(TextBody { names: columns.collect(), name, service, language: row.get(3) });
     }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::census::{Census, Membership, initial};
 use super::finding::{By, Finding};
 use super::look::{Look, POWERS, SECTIONS};
+use super::rehearsal::ends_transaction;
 use crate::error::{Error, Result};
 use crate::reconcile::{no_connection_limits, take_all};
 use crate::roles::{Statement, words};
-use super::rehearsal::ends_transaction;
 use crate::session::{Session, identifier, literal};
 use crate::state::{Right, State, statements};
 
@@ -128,7 +128,8 @@ fn settled(session: &mut Session, look: &Look<'_>, statement: &Statement) -> Res
         return Ok(look.superuser || look.rehearsal.created.contains(&role));
     }
     if let Some((schema, _)) = statement.creates_schema() {
-        return session.value(&format!("select exists (select from pg_namespace where nspname = {})", literal(&schema)));
+        return session
+            .value(&format!("select exists (select from pg_namespace where nspname = {})", literal(&schema)));
     }
     Ok(ends_transaction(&statement.sql))
 }

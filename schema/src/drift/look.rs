@@ -51,7 +51,12 @@ impl<'a> Look<'a> {
         let superuser = session.is_superuser()?;
         let rehearsal = rehearse(session, &options.file)?;
         managed.retain(|role| !rehearsal.kept.contains(role));
-        let named: Vec<String> = rehearsal.created.iter().filter(|role| **role != administrator && !managed.contains(role)).cloned().collect();
+        let named: Vec<String> = rehearsal
+            .created
+            .iter()
+            .filter(|role| **role != administrator && !managed.contains(role))
+            .cloned()
+            .collect();
         managed.extend(named);
         let mut roles = managed.clone();
         // The file of another team may name no administrator.

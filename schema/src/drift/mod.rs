@@ -99,7 +99,10 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
 pub(crate) fn given(session: &mut Session, file: &RolesFile) -> Result<(BTreeSet<Right>, BTreeSet<(String, String)>)> {
     let options = Options { file: file.clone(), ..Options::default() };
     session.patiently(TRIES, |session| {
-        session.run("begin; set local client_min_messages = warning; set local lock_timeout = '2s'; set local search_path = ''", "begin")?;
+        session.run(
+            "begin; set local client_min_messages = warning; set local lock_timeout = '2s'; set local search_path = ''",
+            "begin",
+        )?;
         let read = Look::new(session, &options).and_then(|look| {
             let owners = rules::owners(session, look.file, &look.administrator, &look.roles)?;
             Ok(desired::desired(session, &look, &owners)?.0)
@@ -158,6 +161,7 @@ fn spare(findings: &mut [Finding], unrunnable: &[Finding]) {
     for finding in findings.iter_mut().filter(|finding| finding.takes()) {
         finding.fix = None;
         finding.by = By::Person;
-        finding.what = format!("{}; not taken away while a statement of the file can't be run: {}", finding.what, first.what);
+        finding.what =
+            format!("{}; not taken away while a statement of the file can't be run: {}", finding.what, first.what);
     }
 }

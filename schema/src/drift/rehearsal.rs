@@ -58,7 +58,8 @@ fn one(session: &mut Session, statement: &Statement, there: &BTreeSet<String>, f
     let all = words(&statement.sql);
     let word = |at: usize| all.get(at).map(String::as_str).unwrap_or_default();
     if let Some(role) = statement.creates_role() {
-        let away = if there.contains(&role) && !found.created.contains(&role) { vec![role.clone()] } else { Vec::new() };
+        let away =
+            if there.contains(&role) && !found.created.contains(&role) { vec![role.clone()] } else { Vec::new() };
         if attempt(session, &statement.sql, &away)? {
             found.created.insert(role);
         } else if !away.is_empty() {
@@ -70,7 +71,8 @@ fn one(session: &mut Session, statement: &Statement, there: &BTreeSet<String>, f
         ("do", _) => {
             // Such a block creates a role only if it is missing.
             let text = statement.sql.to_lowercase();
-            let named = there.iter().filter(|role| text.contains(&role.to_lowercase()) && !found.created.contains(*role));
+            let named =
+                there.iter().filter(|role| text.contains(&role.to_lowercase()) && !found.created.contains(*role));
             let away: Vec<String> = named.cloned().collect();
             let before = names(session)?;
             if !attempt(session, &statement.sql, &away)? {

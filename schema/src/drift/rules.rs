@@ -24,7 +24,9 @@ object as (
 /// The schemas that the file makes for an owner: schema and owner.
 fn schemas(file: &RolesFile, database: &str) -> Vec<(String, String)> {
     let all = file.section("roles", database);
-    all.iter().filter_map(|statement| statement.creates_schema().and_then(|(schema, owner)| Some((schema, owner?)))).collect()
+    all.iter()
+        .filter_map(|statement| statement.creates_schema().and_then(|(schema, owner)| Some((schema, owner?))))
+        .collect()
 }
 
 /// Objects with a wrong owner. Fixed before anything else is checked, because rights are read by owner.
@@ -192,7 +194,13 @@ fn policies(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
             (_, true) => "its check is `true`: any row may be written",
             _ => continue,
         };
-        found.push(Finding { key: format!("open policy {name} of {table}"), what: what.into(), fix: None, by: By::Person, rank: 9 });
+        found.push(Finding {
+            key: format!("open policy {name} of {table}"),
+            what: what.into(),
+            fix: None,
+            by: By::Person,
+            rank: 9,
+        });
     }
     Ok(found)
 }
@@ -227,7 +235,9 @@ fn functions(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
         let who = if row.get(3) { "everybody (PUBLIC)" } else { "others" };
         found.push(Finding {
             key: format!("definer function {name}"),
-            what: format!("runs as {owner}{kind}, and may be called by {who}: what it shows is beyond the rights of this file"),
+            what: format!(
+                "runs as {owner}{kind}, and may be called by {who}: what it shows is beyond the rights of this file"
+            ),
             fix: None,
             by: By::Person,
             rank: 9,

@@ -220,7 +220,8 @@ impl Ways {
         reason: &dyn Fn(&str, &str) -> Vec<String>,
     ) -> Result<Vec<ReadableColumn>> {
         let identities = self.identities(role);
-        let mut owners: BTreeSet<String> = self.relations.values().filter(|one| one.is_view()).map(|one| one.owner.clone()).collect();
+        let mut owners: BTreeSet<String> =
+            self.relations.values().filter(|one| one.is_view()).map(|one| one.owner.clone()).collect();
         owners.extend(self.functions.values().filter(|one| one.definer).map(|one| one.owner.clone()));
         owners.extend(identities.iter().map(|(name, _)| name.clone()));
         for name in owners {
@@ -257,7 +258,11 @@ impl Ways {
             for (group, sets, admin) in self.groups.get(&name).into_iter().flatten() {
                 if (*sets || *admin) && seen.insert(group.clone()) {
                     let superuser = if self.is_superuser(group) { ", a superuser" } else { "" };
-                    let how = if *sets { "may set role" } else { "has the admin option, so may make itself a full member of" };
+                    let how = if *sets {
+                        "may set role"
+                    } else {
+                        "has the admin option, so may make itself a full member of"
+                    };
                     found.push((group.clone(), so_far(format!("{how} {group}{superuser}"))));
                 }
             }
@@ -327,7 +332,10 @@ impl Ways {
                 }
                 for reason in reasons {
                     let (access, why) = if closed {
-                        (Access::Not, format!("has SELECT ({reason}), but no USAGE on schema {}: can't", relation.schema))
+                        (
+                            Access::Not,
+                            format!("has SELECT ({reason}), but no USAGE on schema {}: can't", relation.schema),
+                        )
                     } else {
                         let (access, rows) = self.rows(role, *oid);
                         let may = if access == Access::Reads { "may read" } else { "has SELECT on" };
@@ -373,7 +381,12 @@ impl Ways {
                 for (child, one) in self.relations.iter().filter(|(_, one)| one.parents.contains(&at)) {
                     if seen.insert(*child) {
                         open.push(*child);
-                        self.beside(found, (*child, one), name, format!("through its parent {}: {why}", self.relations[&place.0].name));
+                        self.beside(
+                            found,
+                            (*child, one),
+                            name,
+                            format!("through its parent {}: {why}", self.relations[&place.0].name),
+                        );
                     }
                 }
             }
@@ -382,7 +395,12 @@ impl Ways {
                 for parent in self.relations.get(&at).into_iter().flat_map(|one| &one.parents) {
                     if let Some(one) = self.relations.get(parent).filter(|_| seen.insert(*parent)) {
                         open.push(*parent);
-                        self.beside(found, (*parent, one), name, format!("a part of its rows, through {}: {why}", self.relations[&place.0].name));
+                        self.beside(
+                            found,
+                            (*parent, one),
+                            name,
+                            format!("a part of its rows, through {}: {why}", self.relations[&place.0].name),
+                        );
                     }
                 }
             }
@@ -398,7 +416,15 @@ impl Ways {
     }
 
     /// What a view or a materialized view shows to this reader, of all its columns or of some.
-    fn view(&self, found: &mut Vec<Way>, role: &str, oid: u32, some: Option<&BTreeSet<i16>>, chain: &str, seen: &mut BTreeSet<u32>) {
+    fn view(
+        &self,
+        found: &mut Vec<Way>,
+        role: &str,
+        oid: u32,
+        some: Option<&BTreeSet<i16>>,
+        chain: &str,
+        seen: &mut BTreeSet<u32>,
+    ) {
         let Some(view) = self.relations.get(&oid).filter(|_| seen.insert(oid)) else {
             return;
         };
@@ -407,9 +433,19 @@ impl Ways {
         // Of some columns: their origins; a computed one may be made of any.
         let shown = |place: &Place| match some {
             // One that only filters isn't shown; whoever sees the rows may infer it.
-            None => Some(if view.body.origins.iter().any(|origin| origin == place || *origin == (0, 0)) { Access::Reads } else { Access::May }),
+            None => Some(if view.body.origins.iter().any(|origin| origin == place || *origin == (0, 0)) {
+                Access::Reads
+            } else {
+                Access::May
+            }),
             Some(some) => {
-                let origins: Vec<Place> = view.columns.keys().zip(&view.body.origins).filter(|(number, _)| some.contains(*number)).map(|(_, origin)| *origin).collect();
+                let origins: Vec<Place> = view
+                    .columns
+                    .keys()
+                    .zip(&view.body.origins)
+                    .filter(|(number, _)| some.contains(*number))
+                    .map(|(_, origin)| *origin)
+                    .collect();
                 let exactly = origins.contains(place).then_some(Access::Reads);
                 exactly.or_else(|| origins.contains(&(0, 0)).then_some(Access::May))
             }
@@ -460,7 +496,8 @@ impl Ways {
         let may = self.may(owner);
         let Some(body) = &function.body else {
             let why = format!("through {chain}{}, which runs as {owner} and whose body isn't known", function.name);
-            let tables = may.columns.iter().filter(|place| self.relations.get(&place.0).is_some_and(|one| one.kind != 'v'));
+            let tables =
+                may.columns.iter().filter(|place| self.relations.get(&place.0).is_some_and(|one| one.kind != 'v'));
             found.extend(tables.map(|place| Way { place: *place, access: Access::May, why: why.clone() }));
             return;
         };
@@ -469,7 +506,14 @@ impl Ways {
             match self.relations.get(&place.0) {
                 Some(one) if one.is_view() => {
                     let some = BTreeSet::from([place.1]);
-                    self.view(found, owner, place.0, Some(&some), &format!("{chain}function {} → {}", function.name, one.name), &mut BTreeSet::new());
+                    self.view(
+                        found,
+                        owner,
+                        place.0,
+                        Some(&some),
+                        &format!("{chain}function {} → {}", function.name, one.name),
+                        &mut BTreeSet::new(),
+                    );
                     if one.kind == 'm' {
                         self.add(found, *place, Access::Reads, why);
                     }
