@@ -92,11 +92,14 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
     })
 }
 
+/// Rights, and memberships as member and group.
+pub(crate) type Given = (BTreeSet<Right>, BTreeSet<(String, String)>);
+
 /// What the file gives: rights, and memberships as member and group. Changes nothing; the session is in no transaction.
 ///
 /// # Errors
 /// As [`check`].
-pub(crate) fn given(session: &mut Session, file: &RolesFile) -> Result<(BTreeSet<Right>, BTreeSet<(String, String)>)> {
+pub(crate) fn given(session: &mut Session, file: &RolesFile) -> Result<Given> {
     let options = Options { file: file.clone(), ..Options::default() };
     session.patiently(TRIES, |session| {
         session.run(

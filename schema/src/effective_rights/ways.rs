@@ -6,80 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Access, ReadableColumn};
-use crate::coupling::tree;
-use crate::drift::view_option;
-use crate::error::{Doing, Result};
+use crate::error::Result;
 use crate::session::Session;
 
-/// Number of a column within its relation.
-type Place = (u32, i16);
+mod bodies;
+mod catalogue;
 
-/// What a stored body reads and calls.
-#[derive(Default)]
-struct Body {
-    uses: Vec<Place>,
-    /// Of each output column of a view; (0, 0): computed.
-    origins: Vec<Place>,
-    calls: Vec<u32>,
-}
+pub(super) use catalogue::Ways;
+use catalogue::{May, Place, Relation};
 
-struct Relation {
-    name: String,
-    schema: String,
-    kind: char,
-    owner: String,
-    /// Runs with its reader's rights.
-    invoker: bool,
-    /// Row level security: on, and for the owner, too.
-    rows: (bool, bool),
-    columns: BTreeMap<i16, String>,
-    body: Body,
-    parents: Vec<u32>,
-}
-
-impl Relation {
-    fn is_view(&self) -> bool {
-        matches!(self.kind, 'v' | 'm')
-    }
-}
-
-struct Function {
-    name: String,
-    schema: String,
-    owner: String,
-    definer: bool,
-    /// None: its text is opaque.
-    body: Option<Body>,
-}
-
-struct Role {
-    superuser: bool,
-    create_role: bool,
-    bypasses: bool,
-}
-
-/// What Postgres says that one role may.
-#[derive(Default)]
-struct May {
-    columns: BTreeSet<Place>,
-    schemas: BTreeSet<String>,
-    functions: BTreeSet<u32>,
-    /// Tables of which some policy shows it rows.
-    policies: BTreeSet<u32>,
-    /// Roles whose owner's privileges it has.
-    is: BTreeSet<String>,
-}
-
-/// Everything that decides.
-pub(super) struct Ways {
-    before_16: bool,
-    relations: BTreeMap<u32, Relation>,
-    functions: BTreeMap<u32, Function>,
-    roles: BTreeMap<String, Role>,
-    /// By member: group, may it `set role`, may it make itself a member.
-    groups: BTreeMap<String, Vec<(String, bool, bool)>>,
-    may: BTreeMap<String, May>,
-}
+/// Which rights give a relation, or one of its columns.
+type Reason<'a> = &'a dyn Fn(&str, &str) -> Vec<String>;
 
 /// One way to one column.
 struct Way {
@@ -88,137 +25,9 @@ struct Way {
     why: String,
 }
 
-const RELATIONS: &str = "
-select c.oid, format('%I.%I', n.nspname, c.relname), n.nspname::text, c.relkind::text, w.rolname::text, INVOKER, c.relrowsecurity, c.relforcerowsecurity,
-    coalesce((select array_agg(a.attnum order by a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '{}'),
-    coalesce((select array_agg(format('%I', a.attname) order by a.attnum) from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped), '{}'),
-    (select r.ev_action::text from pg_rewrite r where r.ev_class = c.oid and r.rulename = '_RETURN'),
-    array(select d.refobjid from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass
-        where r.ev_class = c.oid and r.rulename = '_RETURN'),
-    array(select i.inhparent from pg_inherits i where i.inhrelid = c.oid)
-from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles w on w.oid = c.relowner
-where c.relkind in ('r', 'p', 'f', 'm', 'v') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
-
-const FUNCTIONS: &str = "
-select p.oid, format('%I.%I', n.nspname, p.proname), n.nspname::text, w.rolname::text, p.prosecdef, p.prosqlbody::text,
-    array(select d.refobjid from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass)
-from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles w on w.oid = p.proowner
-where n.nspname not in ('pg_catalog', 'information_schema') and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
-    and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')";
-
-const MEMBERS: &str = "
-select m.rolname::text, g.rolname::text, coalesce((to_jsonb(a) ->> 'set_option')::bool, true), a.admin_option
-from pg_auth_members a join pg_roles m on m.oid = a.member join pg_roles g on g.oid = a.roleid";
-
-/// Of one role: columns, schemas, functions, tables with a policy, roles that it has the rights of.
-const MAY: [&str; 5] = [
-    "select c.oid, a.attnum from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-     where c.relkind in ('r', 'p', 'f', 'm', 'v') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
-         and has_column_privilege($1, c.oid, a.attnum, 'SELECT')",
-    "select n.nspname::text from pg_namespace n where has_schema_privilege($1, n.oid, 'USAGE')",
-    "select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema') and has_function_privilege($1, p.oid, 'EXECUTE')",
-    "select p.polrelid from pg_policy p where p.polpermissive and p.polcmd in ('r', '*')
-         and exists (select from unnest(p.polroles) r(oid) where r.oid = 0 or pg_has_role($1, r.oid, 'USAGE'))",
-    "select r.rolname::text from pg_roles r where pg_has_role($1, r.oid, 'USAGE')",
-];
-
-fn body(tree: &str, calls: Vec<u32>, relations: &dyn Fn(u32) -> Vec<i16>) -> Body {
-    let mut uses = Vec::new();
-    for need in tree::needs(tree) {
-        for column in need.selected {
-            // 0 is the whole row.
-            let all = if column == 0 { relations(need.relation) } else { vec![column] };
-            uses.extend(all.into_iter().map(|column| (need.relation, column)));
-        }
-    }
-    uses.sort_unstable();
-    uses.dedup();
-    Body { uses, origins: tree::origins(tree), calls }
-}
-
 impl Ways {
-    pub(super) fn read(session: &mut Session) -> Result<Self> {
-        let before_16 = session.value::<i32>("select current_setting('server_version_num')::int")? < 160_000;
-        let mut all = Self {
-            before_16,
-            relations: BTreeMap::new(),
-            functions: BTreeMap::new(),
-            roles: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            may: BTreeMap::new(),
-        };
-        let mut query = |sql: &str, what: &str| session.client.query(sql, &[]).doing(format!("reading {what}"));
-        let mut bodies = Vec::new();
-        for row in query(&RELATIONS.replace("INVOKER", &view_option("security_invoker")), "tables and views")? {
-            let (numbers, names): (Vec<i16>, Vec<String>) = (row.get(8), row.get(9));
-            let kind: String = row.get(3);
-            let relation = Relation {
-                name: row.get(1),
-                schema: row.get(2),
-                kind: kind.chars().next().unwrap_or('r'),
-                owner: row.get(4),
-                invoker: row.get(5),
-                rows: (row.get(6), row.get(7)),
-                columns: numbers.into_iter().zip(names).collect(),
-                body: Body::default(),
-                parents: row.get(12),
-            };
-            if let Some(text) = row.get::<_, Option<String>>(10) {
-                bodies.push((row.get::<_, u32>(0), text, row.get::<_, Vec<u32>>(11)));
-            }
-            all.relations.insert(row.get(0), relation);
-        }
-        for (oid, text, calls) in bodies {
-            let body = body(&text, calls, &|oid| all.numbers(oid));
-            if let Some(relation) = all.relations.get_mut(&oid) {
-                relation.body = body;
-            }
-        }
-        for row in query(FUNCTIONS, "functions")? {
-            let text: Option<String> = row.get(5);
-            let body = text.map(|text| body(&text, row.get(6), &|oid| all.numbers(oid)));
-            let function =
-                Function { name: row.get(1), schema: row.get(2), owner: row.get(3), definer: row.get(4), body };
-            all.functions.insert(row.get(0), function);
-        }
-        for row in query("select rolname::text, rolsuper, rolcreaterole, rolbypassrls from pg_roles", "roles")? {
-            let role = Role { superuser: row.get(1), create_role: row.get(2), bypasses: row.get(3) };
-            all.roles.insert(row.get(0), role);
-        }
-        for row in query(MEMBERS, "memberships")? {
-            all.groups.entry(row.get(0)).or_default().push((row.get(1), row.get(2), row.get(3)));
-        }
-        Ok(all)
-    }
-
-    fn numbers(&self, relation: u32) -> Vec<i16> {
-        self.relations.get(&relation).map_or_else(Vec::new, |one| one.columns.keys().copied().collect())
-    }
-
-    /// Asks Postgres once for each role.
-    fn ask(&mut self, session: &mut Session, role: &str) -> Result<()> {
-        if self.may.contains_key(role) {
-            return Ok(());
-        }
-        let mut rows = |sql: &str| session.client.query(sql, &[&role]).doing(format!("asking what {role} may"));
-        let may = May {
-            columns: rows(MAY[0])?.iter().map(|row| (row.get(0), row.get(1))).collect(),
-            schemas: rows(MAY[1])?.iter().map(|row| row.get(0)).collect(),
-            functions: rows(MAY[2])?.iter().map(|row| row.get(0)).collect(),
-            policies: rows(MAY[3])?.iter().map(|row| row.get(0)).collect(),
-            is: rows(MAY[4])?.iter().map(|row| row.get(0)).collect(),
-        };
-        self.may.insert(role.to_owned(), may);
-        Ok(())
-    }
-
     /// Every way of this role to a table's column. `reason` says which right gives it a relation or one of its columns.
-    pub(super) fn of(
-        &mut self,
-        session: &mut Session,
-        role: &str,
-        reason: &dyn Fn(&str, &str) -> Vec<String>,
-    ) -> Result<Vec<ReadableColumn>> {
+    pub(super) fn of(&mut self, session: &mut Session, role: &str, reason: Reason<'_>) -> Result<Vec<ReadableColumn>> {
         let identities = self.identities(role);
         let mut owners: BTreeSet<String> =
             self.relations.values().filter(|one| one.is_view()).map(|one| one.owner.clone()).collect();
@@ -312,7 +121,7 @@ impl Ways {
         }
     }
 
-    fn ways(&self, role: &str, reason: Option<&dyn Fn(&str, &str) -> Vec<String>>) -> Vec<Way> {
+    fn ways(&self, role: &str, reason: Option<Reason<'_>>) -> Vec<Way> {
         let mut found = Vec::new();
         let may = self.may(role);
         let mut granted: BTreeMap<u32, BTreeSet<i16>> = BTreeMap::new();
@@ -412,120 +221,6 @@ impl Ways {
     fn beside(&self, found: &mut Vec<Way>, (oid, one): (u32, &Relation), column: &str, why: String) {
         if let Some(number) = one.columns.iter().find(|(_, name)| *name == column).map(|(number, _)| *number) {
             found.push(Way { place: (oid, number), access: Access::Reads, why });
-        }
-    }
-
-    /// What a view or a materialized view shows to this reader, of all its columns or of some.
-    fn view(
-        &self,
-        found: &mut Vec<Way>,
-        role: &str,
-        oid: u32,
-        some: Option<&BTreeSet<i16>>,
-        chain: &str,
-        seen: &mut BTreeSet<u32>,
-    ) {
-        let Some(view) = self.relations.get(&oid).filter(|_| seen.insert(oid)) else {
-            return;
-        };
-        let copy = view.kind == 'm';
-        let reader = if view.invoker { role } else { view.owner.as_str() };
-        // Of some columns: their origins; a computed one may be made of any.
-        let shown = |place: &Place| match some {
-            // One that only filters isn't shown; whoever sees the rows may infer it.
-            None => Some(if view.body.origins.iter().any(|origin| origin == place || *origin == (0, 0)) {
-                Access::Reads
-            } else {
-                Access::May
-            }),
-            Some(some) => {
-                let origins: Vec<Place> = view
-                    .columns
-                    .keys()
-                    .zip(&view.body.origins)
-                    .filter(|(number, _)| some.contains(*number))
-                    .map(|(_, origin)| *origin)
-                    .collect();
-                let exactly = origins.contains(place).then_some(Access::Reads);
-                exactly.or_else(|| origins.contains(&(0, 0)).then_some(Access::May))
-            }
-        };
-        let mut inner: BTreeMap<u32, BTreeSet<i16>> = BTreeMap::new();
-        for place in &view.body.uses {
-            let Some(access) = shown(place) else {
-                continue;
-            };
-            if !copy && !self.may(reader).columns.contains(place) {
-                continue;
-            }
-            let Some(base) = self.relations.get(&place.0) else {
-                continue;
-            };
-            if base.kind == 'v' {
-                inner.entry(place.0).or_default().insert(place.1);
-                continue;
-            }
-            let (rows, what) = if copy { (Access::Reads, "") } else { self.rows(reader, place.0) };
-            let access = if rows == Access::Not { Access::Not } else { access };
-            let why = if some.is_none() && access == Access::May {
-                format!("decides which rows {chain} shows, so it may be inferred")
-            } else if copy {
-                format!("(a copy of it) through the materialized view {chain}")
-            } else {
-                format!("through {chain}, which reads as {reader}{what}")
-            };
-            self.add(found, *place, access, why);
-        }
-        for (below, columns) in inner {
-            let one = &self.relations[&below];
-            let some = (columns.len() < one.columns.len()).then_some(&columns);
-            self.view(found, reader, below, some, &format!("{chain} → {}", one.name), seen);
-        }
-        for function in view.body.calls.iter().filter(|oid| copy || self.may(role).functions.contains(*oid)) {
-            self.function(found, *function, &format!("{chain} and "), &mut BTreeSet::new());
-        }
-        seen.remove(&oid);
-    }
-
-    /// What a function that runs as its owner may show.
-    fn function(&self, found: &mut Vec<Way>, oid: u32, chain: &str, seen: &mut BTreeSet<u32>) {
-        let Some(function) = self.functions.get(&oid).filter(|one| one.definer && seen.insert(oid)) else {
-            return;
-        };
-        let owner = function.owner.as_str();
-        let may = self.may(owner);
-        let Some(body) = &function.body else {
-            let why = format!("through {chain}{}, which runs as {owner} and whose body isn't known", function.name);
-            let tables =
-                may.columns.iter().filter(|place| self.relations.get(&place.0).is_some_and(|one| one.kind != 'v'));
-            found.extend(tables.map(|place| Way { place: *place, access: Access::May, why: why.clone() }));
-            return;
-        };
-        for place in body.uses.iter().filter(|place| may.columns.contains(place)) {
-            let why = format!("through {chain}function {}, which runs as {owner}", function.name);
-            match self.relations.get(&place.0) {
-                Some(one) if one.is_view() => {
-                    let some = BTreeSet::from([place.1]);
-                    self.view(
-                        found,
-                        owner,
-                        place.0,
-                        Some(&some),
-                        &format!("{chain}function {} → {}", function.name, one.name),
-                        &mut BTreeSet::new(),
-                    );
-                    if one.kind == 'm' {
-                        self.add(found, *place, Access::Reads, why);
-                    }
-                }
-                _ => {
-                    let (access, rows) = self.rows(owner, place.0);
-                    self.add(found, *place, access, format!("{why}{rows}"));
-                }
-            }
-        }
-        for inner in body.calls.iter().filter(|oid| may.functions.contains(*oid)) {
-            self.function(found, *inner, &format!("{chain}function {} and ", function.name), seen);
         }
     }
 }
