@@ -65,25 +65,25 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
         What::Mixed(args) => measure_hot(args, hot::Kind::Mixed),
         What::Rivals(args) => {
             let outcome = hot::rivals::run(&args.plan(hot::Kind::Read))?;
-            done(args.output.put("rivals", &outcome))
+            done(args.run.output.put("rivals", &outcome))
         }
         What::Shapes(args) => {
             let outcome = hot::rivals::shapes(&args.plan(hot::Kind::Read))?;
-            done(args.output.put("shapes", &outcome))
+            done(args.run.output.put("shapes", &outcome))
         }
         What::Overload(args) => {
             let outcome = hot::overload::run(args.plan()?)?;
-            args.output.put(&outcome.name(), &outcome)?;
+            args.run.output.put(&outcome.name(), &outcome)?;
             Ok(verdict(outcome.is_good()))
         }
-        What::Growth(args) => done(args.output.put("growth", &hot::growth::run(&args.plan())?)),
-        What::Decisions(args) => done(args.output.put("decisions", &hot::decisions::run(&args.plan())?)),
+        What::Growth(args) => done(args.run.output.put("growth", &hot::growth::run(&args.plan())?)),
+        What::Decisions(args) => done(args.run.output.put("decisions", &hot::decisions::run(&args.plan())?)),
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),
         What::Paired(args) => {
             let outcome = hot::paired::run(&args.plan())?;
-            args.output.put("paired", &outcome)?;
+            args.run.output.put("paired", &outcome)?;
             Ok(verdict(outcome.is_good()))
         }
         What::All(args) => all::measure(args),
@@ -100,7 +100,7 @@ fn verdict(good: bool) -> ExitCode {
 
 fn measure_hot(args: &HotArgs, kind: hot::Kind) -> Result<ExitCode, Failure> {
     let outcome = hot::run(&args.plan(kind))?;
-    done(args.output.put(kind.name(), &outcome))
+    done(args.run.output.put(kind.name(), &outcome))
 }
 
 fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> {
@@ -112,9 +112,9 @@ fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> 
 }
 
 fn measure_notify(args: &NotifyArgs) -> Result<ExitCode, Failure> {
-    let options = notify::Options { rate: args.rate, seconds: args.seconds, hold: args.hold, release: !args.debug };
+    let options = notify::Options { rate: args.rate, seconds: args.seconds, hold: args.hold, release: !args.run.debug };
     let outcome = notify::run(&options)?;
-    args.output.put("notify", &outcome)?;
+    args.run.output.put("notify", &outcome)?;
     Ok(verdict(outcome.complete()))
 }
 
@@ -123,9 +123,9 @@ fn measure_month_end(args: &MonthEndArgs) -> Result<ExitCode, Failure> {
         organisations: args.organisations,
         latency_ms: args.latency_ms,
         charge: !args.invoices_only,
-        release: !args.debug,
+        release: !args.run.debug,
     };
     let outcome = month_end::run(settings, args.rounds, |line| eprintln!("{line}"))?;
-    args.output.put("month-end", &outcome)?;
+    args.run.output.put("month-end", &outcome)?;
     Ok(verdict(outcome.is_good()))
 }

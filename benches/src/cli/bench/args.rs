@@ -28,6 +28,16 @@ impl Output {
     }
 }
 
+/// What every bench takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Run {
+    /// Run services as they are built for development
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// Requests per second compared with pgbench.
 #[derive(Clone, Debug, Args)]
 pub(super) struct HotArgs {
@@ -46,11 +56,8 @@ pub(super) struct HotArgs {
     /// BATCH_MAX of each Registry that is compared
     #[arg(long, value_delimiter = ',', default_value = "32,1", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub batch_max: Vec<u32>,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl HotArgs {
@@ -62,7 +69,7 @@ impl HotArgs {
             seconds: self.seconds,
             connections: self.connections.iter().map(|&n| n.into()).collect(),
             batch_max: self.batch_max.clone(),
-            release: !self.debug,
+            release: !self.run.debug,
         }
     }
 }
@@ -92,11 +99,8 @@ pub(super) struct OverloadArgs {
     /// POOL_WAIT_MS: how long a request may wait before it is refused
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub wait_ms: u64,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl OverloadArgs {
@@ -109,7 +113,7 @@ impl OverloadArgs {
             seconds: self.seconds,
             times: self.times,
             wait_ms: self.wait_ms,
-            release: !self.debug,
+            release: !self.run.debug,
         })
     }
 }
@@ -126,16 +130,18 @@ pub(super) struct GrowthArgs {
     /// Seconds of each cell
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl GrowthArgs {
     pub fn plan(&self) -> hot::growth::Plan {
-        hot::growth::Plan { apis: self.apis.clone(), rounds: self.rounds, seconds: self.seconds, release: !self.debug }
+        hot::growth::Plan {
+            apis: self.apis.clone(),
+            rounds: self.rounds,
+            seconds: self.seconds,
+            release: !self.run.debug,
+        }
     }
 }
 
@@ -154,11 +160,8 @@ pub(super) struct DecisionsArgs {
     /// pgbench's clients
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=90))]
     pub clients: u16,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl DecisionsArgs {
@@ -168,7 +171,7 @@ impl DecisionsArgs {
             rounds: self.rounds,
             seconds: self.seconds,
             clients: self.clients.into(),
-            release: !self.debug,
+            release: !self.run.debug,
         }
     }
 }
@@ -204,11 +207,8 @@ pub(super) struct PairedArgs {
     /// Stop when every ratio's 95 % interval is at most this wide to either side
     #[arg(long, default_value_t = 0.04, value_parser = share)]
     pub within: f64,
-    /// Run the other services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -227,7 +227,7 @@ impl PairedArgs {
             seconds: self.seconds,
             rounds: self.rounds,
             within: self.within,
-            release: !self.debug,
+            release: !self.run.debug,
         }
     }
 }
@@ -253,11 +253,8 @@ pub(super) struct NotifyArgs {
     /// Seconds for which a transaction is held open
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub hold: u64,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 /// Invoices.
@@ -275,11 +272,8 @@ pub(super) struct MonthEndArgs {
     /// Leave out the charges, which take longest
     #[arg(long)]
     pub invoices_only: bool,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 /// All benches.
