@@ -108,6 +108,14 @@ set role maker;\ngrant select on shop.items, shop.low, shop.own to app;\nreset r
     let found = keys(&url, file);
     assert!(found.contains(&"open policy mine of shop.items".to_owned()), "{found:?}");
     assert!(found.contains(&"definer function public.peek()".to_owned()), "{found:?}");
+    // What a superuser makes from now on.
+    client.batch_execute("alter default privileges in schema shop grant select on tables to app; alter default privileges revoke execute on routines from public").unwrap();
+    let found = keys(&url, file);
+    let superuser = texts(&mut client, "select rolname::text from pg_roles where oid = 10").remove(0);
+    assert!(found.contains(&format!("extra right app SELECT default tables of {superuser} in shop")), "{found:?}");
+    assert!(found.contains(&format!("missing right public EXECUTE default routines of {superuser}")), "{found:?}");
+    let (_, left) = drift::converge(&url, &options(file), &[]).unwrap();
+    assert!(left.findings.iter().all(|one| !one.key.contains(" default ")), "{left:?}");
 }
 
 /// Each way, told and true: what is said to be read can be read by the login, and the rest can't.
