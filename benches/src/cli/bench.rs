@@ -16,7 +16,7 @@ use args::{
     PairedArgs,
 };
 
-/// What one operation costs, compared with the least that it could cost.
+/// Measure what one kind of request costs, compared with the least that it could cost.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     #[command(subcommand)]
@@ -31,17 +31,17 @@ enum What {
     List(HotArgs),
     /// A new API: across all organisations or, with --one, into one organisation.
     Create(CreateArgs),
-    /// Eighty reads, fifteen lists and five creates of a hundred.
+    /// A mix: of a hundred requests eighty reads, fifteen lists and five creates.
     Mixed(HotArgs),
     /// The read behind axum and tokio-postgres, axum and sqlx, node and pg: built here and compared with Registry.
     Rivals(HotArgs),
-    /// The read's ways to the database in one small program: own threads, web::block and inline, with and without sharing.
+    /// Ways from a request to the database, for the read, in one small program: own threads, web::block and inline, with and without sharing.
     Shapes(HotArgs),
     /// Three times the load that Registry can answer, for a minute: how many requests are still answered, and how fast.
     Overload(OverloadArgs),
     /// The same requests on larger and larger data.
     Growth(GrowthArgs),
-    /// What keys across services, a second login and the change feed cost a statement (ADRs 0001 to 0003).
+    /// What foreign keys across services, a second login and the feed of changes cost (ADRs 0001 to 0003).
     Decisions(DecisionsArgs),
     /// Billing's monthly run compared with one bare insert of the same rows.
     MonthEnd(MonthEndArgs),
@@ -51,7 +51,7 @@ enum What {
     Normalisation(NormalisationArgs),
     /// Two builds of Registry in turn on one database: whether the second one is slower than the first.
     Paired(PairedArgs),
-    /// All benches in order, kept in a folder with their goals.
+    /// All benches one after another, saved in a folder with their goals.
     All(AllArgs),
 }
 

@@ -90,7 +90,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Everything but GET goes to this base URL: for a service that only answers reads.
+    /// Everything but GET and HEAD goes to this base URL: for a service that only answers reads.
     #[must_use]
     pub fn writing_to(self, base: &str) -> Self {
         Self { writes: base.trim_end_matches('/').to_owned(), ..self }
@@ -111,7 +111,7 @@ impl Api {
         Call {
             client: self.client.clone(),
             method: method.to_owned(),
-            url: format!("{}{path}", if method == "GET" { &self.base } else { &self.writes }),
+            url: format!("{}{path}", if matches!(method, "GET" | "HEAD") { &self.base } else { &self.writes }),
             headers: Vec::new(),
             body: None,
         }
