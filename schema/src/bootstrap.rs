@@ -83,7 +83,7 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
     for statement in section {
         let place = format!("db-roles.sql, line {}", statement.line);
         if let Some(role) = statement.creates_role() {
-            if session.value::<bool>(&format!("select to_regrole({}) is null", literal(&identifier(role))))? {
+            if session.value::<bool>(&format!("select to_regrole({}) is null", literal(&identifier(&role))))? {
                 session.run(&statement.sql, &place)?;
                 fresh.push(role);
             }
@@ -91,7 +91,7 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
             // Settings and memberships of existing roles are reconciled later.
             let subject = statement.sql.split_whitespace().nth(if statement.sql.starts_with("grant ") { 1 } else { 2 });
             let schema = statement.sql.starts_with("create schema ");
-            if schema || subject.is_some_and(|subject| fresh.contains(&subject)) {
+            if schema || subject.is_some_and(|subject| fresh.iter().any(|role| role == subject)) {
                 session.run(&statement.sql, &place)?;
             }
         }

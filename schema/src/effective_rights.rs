@@ -9,8 +9,10 @@ use crate::session::Session;
 use crate::state::OBJECTS;
 
 mod names;
+mod ways;
 
 pub use names::{check_object, check_role};
+use ways::Ways;
 
 /// One privilege of one role, and one reason for it. Several reasons: several of these.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,13 +27,27 @@ pub struct Privilege {
     pub why: String,
 }
 
-/// A column of a table that a role can read.
+/// Does a way lead to the column?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    /// It does.
+    Reads,
+    /// It may: what lies between can't be judged, such as the body of a function.
+    May,
+    /// It looks so, but something is in the way.
+    Not,
+}
+
+/// A column of a table, and a way of a role to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ReadableColumn {
     /// The role.
     pub role: String,
     /// `sales.orders.price`.
     pub column: String,
+    /// Does it?
+    pub access: Access,
     /// In words: a right on the table, or the views between.
     pub why: String,
 }
@@ -57,28 +73,6 @@ const MEMBERS: &str = "
 select m.rolname::text, g.rolname::text, coalesce((to_jsonb(a) ->> 'inherit_option')::bool, m.rolinherit), coalesce((to_jsonb(a) ->> 'set_option')::bool, true)
 from pg_auth_members a join pg_roles m on m.oid = a.member join pg_roles g on g.oid = a.roleid";
 
-/// What views read: view, its owner, does it run with its reader's rights, relation, is that a view, column.
-const VIEWS: &str = "
-select format('%I.%I', vn.nspname, v.relname), w.rolname::text, coalesce(array_to_string(v.reloptions, ',') like '%security_invoker=true%', false),
-    format('%I.%I', bn.nspname, b.relname), b.relkind = 'v', format('%I', a.attname)
-from pg_class v join pg_namespace vn on vn.oid = v.relnamespace join pg_roles w on w.oid = v.relowner join pg_rewrite r on r.ev_class = v.oid
-join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass and d.refobjid <> v.oid and d.refobjsubid > 0
-join pg_class b on b.oid = d.refobjid join pg_namespace bn on bn.oid = b.relnamespace
-join pg_attribute a on a.attrelid = b.oid and a.attnum = d.refobjsubid
-where v.relkind = 'v' and vn.nspname not in ('pg_catalog', 'information_schema') and bn.nspname not in ('pg_catalog', 'information_schema')";
-
-const COLUMNS: &str = "
-select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
-join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-where c.relkind in ('r', 'p', 'f', 'm') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_toast'";
-
-struct View {
-    owner: String,
-    invoker: bool,
-    /// Relation, is a view, column.
-    uses: Vec<(String, bool, String)>,
-}
-
 /// What of the catalogue decides about access.
 #[derive(Default)]
 struct Catalogue {
@@ -86,20 +80,35 @@ struct Catalogue {
     given: BTreeMap<String, Vec<Privilege>>,
     /// By member: group, does it inherit, may it `set role`.
     groups: BTreeMap<String, Vec<(String, bool, bool)>>,
-    views: BTreeMap<String, View>,
-    /// Columns by table.
-    columns: BTreeMap<String, Vec<String>>,
 }
 
 /// Reads them. Any login may: everybody can read the catalogue.
 pub fn read(session: &mut Session) -> Result<EffectiveRights> {
-    let catalogue = Catalogue::read(session)?;
     let roles =
         session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' and not rolsuper order by 1")?;
+    of(session, &roles)
+}
+
+/// Those of these roles, and of PUBLIC.
+pub fn of(session: &mut Session, roles: &[String]) -> Result<EffectiveRights> {
+    let catalogue = Catalogue::read(session)?;
+    let mut ways = Ways::read(session)?;
     let mut found = EffectiveRights::default();
-    for role in &roles {
+    for role in roles {
         let rights = catalogue.rights(role);
-        found.columns.extend(catalogue.readable(role, &rights));
+        let mut selects: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for right in rights.iter().filter(|right| right.privilege == "SELECT") {
+            selects.entry(right.object.as_str()).or_default().push(&right.why);
+        }
+        let reason = |table: &str, column: &str| -> Vec<String> {
+            let objects = [format!("table {table}"), format!("table {table}.{column}")];
+            objects
+                .iter()
+                .flat_map(|object| selects.get(object.as_str()).into_iter().flatten())
+                .map(|why| (*why).to_owned())
+                .collect()
+        };
+        found.columns.extend(ways.of(session, role, &reason)?);
         // A right of PUBLIC is listed once.
         found.rights.extend(rights.into_iter().filter(|right| !right.why.starts_with(OF_PUBLIC)));
     }
@@ -131,14 +140,6 @@ impl Catalogue {
         for row in query(MEMBERS, "memberships")? {
             all.groups.entry(row.get(0)).or_default().push((row.get(1), row.get(2), row.get(3)));
         }
-        for row in query(VIEWS, "views")? {
-            let view = || View { owner: row.get(1), invoker: row.get(2), uses: Vec::new() };
-            let view = all.views.entry(row.get(0)).or_insert_with(view);
-            view.uses.push((row.get(3), row.get(4), row.get(5)));
-        }
-        for row in query(COLUMNS, "columns")? {
-            all.columns.entry(row.get(0)).or_default().push(row.get(1));
-        }
         Ok(all)
     }
 
@@ -168,51 +169,6 @@ impl Catalogue {
         }
         all
     }
-
-    /// Columns of tables that a role with these rights can read: by a right on them, or through a view whose owner may read them.
-    fn readable(&self, role: &str, rights: &[Privilege]) -> Vec<ReadableColumn> {
-        let mut found = Vec::new();
-        let mut add = |column: String, why: String| found.push(ReadableColumn { role: role.to_owned(), column, why });
-        for one in rights.iter().filter(|one| one.privilege == "SELECT") {
-            let Some(object) = one.object.strip_prefix("table ") else {
-                continue;
-            };
-            if let Some(all) = self.columns.get(object) {
-                for column in all {
-                    add(format!("{object}.{column}"), format!("may read the table: {}", one.why));
-                }
-            } else if object.matches('.').count() > 1 {
-                add(object.to_owned(), format!("may read the column: {}", one.why));
-            }
-            // Each view runs with its owner's rights (`security_invoker`: with its reader's), and reads what that role may.
-            let mut open = vec![(object.to_owned(), object.to_owned())];
-            let mut seen = BTreeSet::new();
-            while let Some((name, chain)) = open.pop() {
-                let Some(view) = self.views.get(&name).filter(|_| seen.insert(name.clone())) else {
-                    continue;
-                };
-                let reader = if view.invoker { role } else { view.owner.as_str() };
-                let may = self.rights(reader);
-                for (relation, is_view, column) in &view.uses {
-                    let whole = format!("table {relation}");
-                    let part = format!("{whole}.{column}");
-                    let selects = |right: &Privilege| {
-                        right.privilege == "SELECT" && (right.object == whole || right.object == part)
-                    };
-                    if !may.iter().any(selects) {
-                        continue;
-                    }
-                    if *is_view {
-                        open.push((relation.clone(), format!("{chain} → {relation}")));
-                    } else {
-                        let why = format!("through {chain}, which reads as {reader} ({})", one.why);
-                        add(format!("{relation}.{column}"), why);
-                    }
-                }
-            }
-        }
-        found
-    }
 }
 
 /// The part about this role (PUBLIC included) and an object: a table, one of its columns, or the table of a column.
@@ -235,4 +191,55 @@ pub fn explain<'a>(
         column.role == role && (column.column == object || column.column.starts_with(&format!("{object}.")))
     });
     (rights.collect(), columns.collect())
+}
+
+/// What the question comes to, in one sentence: can this role read that table or column, or what else can it do with that object?
+///
+/// # Errors
+/// Where Postgres can't be asked.
+pub fn answer(
+    session: &mut Session,
+    role: &str,
+    object: &str,
+    rights: &[&Privilege],
+    columns: &[&ReadableColumn],
+) -> Result<String> {
+    let bare = object.strip_prefix("table ").unwrap_or(object);
+    let all = names::columns_of(session, bare)?;
+    let reached = |access: Access| -> BTreeSet<&str> {
+        columns.iter().filter(|one| one.access == access).map(|one| one.column.as_str()).collect()
+    };
+    let (mut reads, may) = (reached(Access::Reads), reached(Access::May));
+    // Of a view's own columns no way is listed: a right on it is the way.
+    let open = names::readable_view_columns(session, role, bare)?;
+    let given = |column: &&String| {
+        let select = |right: &&Privilege| right.privilege == "SELECT";
+        let on = |right: &&&Privilege| {
+            right.object.strip_prefix("table ").is_some_and(|name| {
+                name == column.as_str() || column.rsplit_once('.').is_some_and(|(table, _)| table == name)
+            })
+        };
+        open.view
+            && (open.columns.contains(*column) || rights.iter().filter(|right| select(right)).any(|right| on(&right)))
+    };
+    reads.extend(all.iter().filter(given).map(String::as_str));
+    let whys: BTreeSet<&str> =
+        columns.iter().filter(|one| one.access == Access::May).map(|one| one.why.as_str()).collect();
+    if all.is_empty() {
+        let own: BTreeSet<&str> = rights.iter().map(|right| right.privilege.as_str()).collect();
+        let own: Vec<_> = own.into_iter().collect();
+        return Ok(match (own.as_slice(), reads.len()) {
+            ([], 0) if may.is_empty() => format!("{role} has no access to {object}"),
+            ([], 0) => format!("{object} may be reachable: {}", whys.into_iter().collect::<Vec<_>>().join("; ")),
+            (own, count) => {
+                format!("{role} has access to {object}: {}; reads {count} columns of tables in it", own.join(", "))
+            }
+        });
+    }
+    Ok(match (reads.len(), may.len()) {
+        (0, 0) => format!("{role} can't read {object}"),
+        (0, _) => format!("{object} may be reachable: {}", whys.into_iter().collect::<Vec<_>>().join("; ")),
+        (count, _) if count >= all.len() => format!("{role} can read {object}"),
+        (count, _) => format!("{role} can read {count} of {} columns of {object}", all.len()),
+    })
 }

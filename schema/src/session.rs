@@ -57,6 +57,16 @@ impl Session {
     /// Runs one or more statements; a warning is an error. `doing` names them for the reader of an error.
     pub fn run(&mut self, sql: &str, doing: &str) -> Result<()> {
         self.client.batch_execute(sql).doing(doing)?;
+        self.warned(doing)
+    }
+
+    /// Runs exactly one statement: Postgres refuses more than one. For the text of others.
+    pub fn run_one(&mut self, sql: &str, doing: &str) -> Result<()> {
+        self.client.execute(sql, &[]).doing(doing)?;
+        self.warned(doing)
+    }
+
+    fn warned(&mut self, doing: &str) -> Result<()> {
         let warnings = std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner));
         match warnings.first() {
             None => Ok(()),
@@ -201,10 +211,24 @@ fn connecting(config: &Config, source: postgres::Error) -> Error {
     Error::Unavailable(format!("can't reach Postgres for {database} as {who}: {source}"))
 }
 
+/// Keywords of Postgres that are quoted as names, as `quote_ident` does: all that `pg_get_keywords()` doesn't call unreserved.
+const KEYWORDS: &str = "
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast char character check coalesce
+    collate collation column concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user dec decimal default deferrable desc distinct do else end except exists extract false fetch float for foreign
+    freeze from full grant greatest group grouping having ilike in initially inner inout int integer intersect interval into is isnull join lateral
+    leading least left like limit localtime localtimestamp national natural nchar none normalize not notnull null nullif numeric offset on only or
+    order out outer overlaps overlay placing position precision primary real references returning right row select session_user setof similar
+    smallint some substring symmetric table tablesample then time timestamp to trailing treat trim true union unique user using values varchar
+    variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize
+    xmltable
+";
+
 /// An identifier, quoted where it must be.
 pub fn identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let plain = plain && !KEYWORDS.split_whitespace().any(|word| word == name);
     if plain { name.to_owned() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 

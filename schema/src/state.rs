@@ -119,7 +119,7 @@ with object (kind, name, col, owner, acl, init, place) as (
     from pg_largeobject_metadata l
     union all
     select 'default', k.name, coalesce(n.nspname, ''), r.oid,
-        case when s.nsp = 0 then coalesce(d.defaclacl, acldefault(k.kind, r.oid)) else d.defaclacl end, null, null
+        case when s.nsp = 0 then coalesce(d.defaclacl, acldefault(k.kind, r.oid)) else d.defaclacl end, case when r.rolsuper and s.nsp = 0 then acldefault(k.kind, r.oid) end, null
     from pg_roles r
     cross join (values ('r', 'r'::"char", 'tables'), ('S', 's', 'sequences'), ('f', 'f', 'routines'), ('T', 'T', 'types'), ('n', 'n', 'schemas')) k (objtype, kind, name)
     cross join lateral (
@@ -128,7 +128,7 @@ with object (kind, name, col, owner, acl, init, place) as (
     ) s (nsp)
     left join pg_default_acl d on d.defaclrole = r.oid and d.defaclobjtype::text = k.objtype and d.defaclnamespace = s.nsp
     left join pg_namespace n on n.oid = s.nsp
-    where not r.rolsuper and r.rolname !~ '^pg_'
+    where r.rolname !~ '^pg_'
 )
 "#;
 

@@ -16,38 +16,30 @@ pub struct Attack {
     pub refused: &'static str,
 }
 
-/// Those that leave something behind where they succeed, or block other sessions while they run: only on a copy.
-pub const DESTRUCTIVE: &[&str] = &[
-    "lock a view and what is under it",
-    "lock a foreign table",
-    "lock an own table out",
-    "truncate a foreign table",
-    "truncate an own table",
-    "take numbers of a sequence",
-    "set a sequence",
-    "replicate",
-    "drop an own table",
-    "write a file",
-    "all advisory locks",
-    "end another's session",
-    "prepared transaction",
-];
-
 const fn attack(number: &'static str, name: &'static str, sql: &'static str, refused: &'static str) -> Attack {
     Attack { number, name, sql, refused }
 }
 
-/// All of them.
+/// What a rollback doesn't undo where the attack of this name succeeds, and what does.
+pub(super) fn undo(name: &str) -> Option<&'static str> {
+    match name {
+        "prepared transaction" => Some("rollback prepared 'dba_attack'"),
+        "replicate" => Some("select pg_catalog.pg_drop_replication_slot('dba_attack')"),
+        _ => None,
+    }
+}
+
+/// All of them. Writing is only explained: Postgres asks for the same rights, and no row, lock of a row, sequence or trigger is touched where it succeeds.
 pub const ATTACKS: &[Attack] = &[
-    attack("1", "read a foreign table", "select * from {table}", "42501"),
-    attack("1", "write a foreign table", "insert into {table} default values", "42501"),
-    attack("1", "change a foreign table", "update {table} set {column} = {column}", "42501"),
-    attack("1", "delete from a foreign table", "delete from {table}", "42501"),
+    attack("1", "read a foreign table", "select * from {table} limit 1", "42501"),
+    attack("1", "write a foreign table", "explain insert into {table} default values", "42501"),
+    attack("1", "change a foreign table", "explain update {table} set {column} = {column}", "42501"),
+    attack("1", "delete from a foreign table", "explain delete from {table}", "42501"),
     // A union or a join is never updatable: 55000.
-    attack("2", "insert through a view", "insert into {view} default values", "42501 55000"),
-    attack("2", "update through a view", "update {view} set {column} = {column}", "42501 55000"),
-    attack("2", "delete through a view", "delete from {view}", "42501 55000"),
-    attack("2", "read a view not granted", "select * from {hidden}", "42501"),
+    attack("2", "insert through a view", "explain insert into {view} default values", "42501 55000"),
+    attack("2", "update through a view", "explain update {view} set {column} = {column}", "42501 55000"),
+    attack("2", "delete through a view", "explain delete from {view}", "42501 55000"),
+    attack("2", "read a view not granted", "select * from {hidden} limit 1", "42501"),
     attack("3 37", "lock a view and what is under it", "lock table {view} in access exclusive mode", "42501"),
     attack("3 37", "lock a foreign table", "lock table {table} in access exclusive mode", "42501"),
     attack(
@@ -68,7 +60,12 @@ pub const ATTACKS: &[Attack] = &[
     attack("23", "make a role", "create role intruder", "42501"),
     attack("23", "become a superuser", "alter role {self} superuser", "42501"),
     attack("23", "make databases", "alter role {self} createdb", "42501"),
-    attack("24", "replicate", "select pg_catalog.pg_create_logical_replication_slot('s', 'pgoutput')", "42501"),
+    attack(
+        "24",
+        "replicate",
+        "select pg_catalog.pg_create_logical_replication_slot('dba_attack', 'pgoutput')",
+        "42501",
+    ),
     attack("24", "publish", "create publication p", "42501"),
     attack("25", "change an own table", "alter table {own} add column x int", "42501"),
     attack("25", "drop an own table", "drop table {own}", "42501"),
@@ -117,7 +114,7 @@ pub const ATTACKS: &[Attack] = &[
     ),
     attack("43", "anonymous code", "do $$ begin null; end $$", "42501"),
     attack("44", "end another's session", "select pg_catalog.pg_terminate_backend({target})", "42501"),
-    attack("46", "prepared transaction", "select 1; prepare transaction 'p'", "55000"),
+    attack("46", "prepared transaction", "select 1; prepare transaction 'dba_attack'", "55000"),
     attack("51 7", "table in any schema", "create table {schema}.t (id int)", "42501"),
     attack("51 7", "view in any schema", "create view {schema}.v as select 1 as one", "42501"),
     attack(

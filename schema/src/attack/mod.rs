@@ -14,7 +14,7 @@ use crate::error::{Doing, Error, Result};
 use crate::roles::RolesFile;
 use crate::session::{Session, config};
 
-pub use list::{ATTACKS, Attack, DESTRUCTIVE};
+pub use list::{ATTACKS, Attack};
 pub use targets::Targets;
 
 /// Access to the server: as superuser, and as each login.
@@ -25,27 +25,6 @@ pub struct Field<'a> {
     pub file: &'a RolesFile,
     /// The login's password.
     pub password: &'a dyn Fn(&str) -> Option<String>,
-}
-
-/// Which of the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// All.
-    All,
-    /// Those that leave nothing behind, even where they succeed.
-    Harmless,
-    /// The others: on a copy.
-    Destructive,
-}
-
-impl Which {
-    fn has(self, attack: &Attack) -> bool {
-        match self {
-            Self::All => true,
-            Self::Harmless => !DESTRUCTIVE.contains(&attack.name),
-            Self::Destructive => DESTRUCTIVE.contains(&attack.name),
-        }
-    }
 }
 
 /// One attack by one login.
@@ -66,21 +45,25 @@ pub struct Tried {
     pub otherwise: Vec<(String, String)>,
 }
 
-/// Tries them all. Logins without a password are named second.
+/// Tries them all; best on a copy, because where locks and sequences are open to a login they are taken. Logins without a password are named second.
 ///
 /// # Errors
 /// Where Postgres can't be reached, or a login can't get in.
-pub fn run(field: &Field<'_>, which: Which) -> Result<(Vec<Tried>, Vec<String>)> {
+pub fn run(field: &Field<'_>) -> Result<(Vec<Tried>, Vec<String>)> {
     let mut superuser = Session::connect(field.superuser)?;
     let targets = Targets::read(&mut superuser, field.file)?;
     let (mut all, mut without) = (Vec::new(), Vec::new());
     for login in &targets.logins {
-        if (field.password)(login).is_none() {
-            without.push(login.clone());
-            continue;
-        }
-        let mut client = attacker(field, login)?;
-        for attack in ATTACKS.iter().filter(|attack| which.has(attack)) {
+        let mut client = match attacker(field, login) {
+            Ok(client) => client,
+            // Without a password a login may get in all the same: by its certificate, or because the server trusts it.
+            Err(_) if (field.password)(login).is_none() => {
+                without.push(login.clone());
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        for attack in ATTACKS {
             all.push(one(field, &targets, attack, login, &mut client)?);
         }
     }
@@ -94,16 +77,16 @@ pub fn run(field: &Field<'_>, which: Which) -> Result<(Vec<Tried>, Vec<String>)>
 
 fn one(field: &Field<'_>, targets: &Targets, attack: &Attack, login: &str, client: &mut Client) -> Result<Tried> {
     // A session of another login as target, for as long as it is needed.
-    let other = targets.logins.iter().find(|other| *other != login && (field.password)(other).is_some());
-    let mut victim = match (attack.sql.contains("{target}"), other) {
-        (true, Some(other)) => Some(attacker(field, other)?),
-        _ => None,
-    };
+    let mut others = targets.logins.iter().filter(|other| *other != login);
+    let wanted = attack.sql.contains("{target}");
+    let mut victim = if wanted { others.find_map(|other| attacker(field, other).ok()) } else { None };
     let pid: i32 = match &mut victim {
         Some(victim) => victim.query_one("select pg_backend_pid()", &[]).doing("asking for a process id")?.get(0),
         None => 0,
     };
-    let statements = targets.expand(attack, login, &pid.to_string());
+    // Without another login's session there is nothing to end.
+    let statements =
+        if wanted && victim.is_none() { Vec::new() } else { targets.expand(attack, login, &pid.to_string()) };
     let mut tried = Tried {
         number: attack.number,
         name: attack.name,
@@ -114,6 +97,9 @@ fn one(field: &Field<'_>, targets: &Targets, attack: &Attack, login: &str, clien
     };
     for sql in statements {
         let got = attempt(client, &sql)?;
+        if let (None, Some(undo)) = (&got, list::undo(attack.name)) {
+            client.batch_execute(undo).doing(format!("undoing the attack `{}`", attack.name))?;
+        }
         if !as_expected(attack, targets.writes(login, &sql), got.as_deref()) {
             tried.otherwise.push((sql, got.unwrap_or_else(|| "it succeeded".into())));
         }

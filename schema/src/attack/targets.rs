@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::list::Attack;
 use crate::counters;
+use crate::drift;
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
 use crate::session::{Session, identifier, literal, literals};
@@ -33,7 +34,9 @@ pub struct Targets {
     statistics: String,
     /// What the file gives: login to object to "may write".
     given: BTreeMap<String, BTreeMap<String, bool>>,
-    /// Logins that are members of no role: those that are attacked with.
+    /// The roles that each is a member of by the file, also through others.
+    groups: Groups,
+    /// Logins that are members of no predefined role: those that are attacked with.
     pub logins: Vec<String>,
 }
 
@@ -68,12 +71,15 @@ impl Targets {
                  join pg_roles p on p.oid = n.nspowner where c.relkind = 'S' and p.rolname in ({list}) order by 2"), &[]).doing("reading sequences")?;
         let schemas = session.texts(&format!("select format('%I', n.nspname) from pg_namespace n join pg_roles p on p.oid = n.nspowner where p.rolname in ({list}) order by 1"))?;
         let logins = session.texts(&format!(
-            "select r.rolname::text from pg_roles r where r.rolcanlogin and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
-        let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and r.rolname in ({list}) order by 1 limit 1"))?;
+            "select r.rolname::text from pg_roles r where r.rolcanlogin and not r.rolsuper and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
+        let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and not r.rolsuper and r.rolname in ({list}) order by 1 limit 1"))?;
         let statistics = session.texts(counters::SCHEMA)?;
         let superuser: String = session.value("select rolname::text from pg_roles where oid = 10")?;
         let database: String = session.value("select format('%I', current_database())")?;
-        let (given, members) = given(file);
+        let (given, groups) = given(session, file)?;
+        // A predefined role can do what no right says.
+        let beyond =
+            |login: &String| groups.get(login).is_some_and(|all| all.iter().any(|group| group.starts_with("pg_")));
         roles.push(superuser);
         Ok(Self {
             relations,
@@ -84,7 +90,8 @@ impl Targets {
             database,
             statistics: statistics.first().cloned().unwrap_or_default(),
             given,
-            logins: logins.into_iter().filter(|login| !members.contains(login)).collect(),
+            logins: logins.into_iter().filter(|login| !beyond(login)).collect(),
+            groups,
         })
     }
 
@@ -132,7 +139,8 @@ impl Targets {
                     .replace("{place}", &relation.place)
                     .replace("{viewer}", &identifier(&relation.owner))
             };
-            relations.iter().map(one).collect()
+            let nameless = |relation: &&&Relation| !(sql.contains("{column}") && relation.column.is_empty());
+            relations.iter().filter(nameless).map(one).collect()
         };
         let tables = self.relations.iter().filter(|relation| !relation.view);
         let views = self.relations.iter().filter(|relation| relation.view);
@@ -150,7 +158,10 @@ impl Targets {
             let sequences = self.sequences.iter().filter(|(place, _)| !hole || !own.contains(place));
             sequences.map(|(place, name)| sql.replace("{sequence}", name).replace("{place}", place)).collect()
         } else if mark("{role}") {
-            let others = self.roles.iter().filter(|role| *role != login);
+            let others = self
+                .roles
+                .iter()
+                .filter(|role| *role != login && !self.groups.get(login).is_some_and(|all| all.contains(*role)));
             others.map(|role| sql.replace("{role}", &identifier(role))).collect()
         } else if mark("{schema}") {
             self.schemas.iter().map(|schema| sql.replace("{schema}", schema).replace("{place}", schema)).collect()
@@ -161,30 +172,38 @@ impl Targets {
 }
 
 type Given = BTreeMap<String, BTreeMap<String, bool>>;
+type Groups = BTreeMap<String, BTreeSet<String>>;
 
-/// Tables and views that the file gives to each role, and roles that it makes members of something.
-fn given(file: &RolesFile) -> (Given, BTreeSet<String>) {
-    let mut given = Given::new();
-    let mut members = BTreeSet::new();
-    for section in ["roles", "superuser", "foundation", "services"] {
-        for statement in file.section(section, crate::embedded::DATABASE) {
-            let sql = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ");
-            let Some((what, to)) = sql.strip_prefix("grant ").and_then(|rest| rest.rsplit_once(" to ")) else {
-                continue;
-            };
-            let roles = to.split(" with ").next().unwrap_or_default().split(", ");
-            let Some((privileges, objects)) = what.rsplit_once(" on ") else {
-                members.extend(roles.map(str::to_owned));
-                continue;
-            };
-            let writes = ["insert", "update", "delete", "all"].iter().any(|word| privileges.contains(word));
-            for role in roles {
-                for object in objects.trim_start_matches("table ").split(", ") {
-                    let entry = given.entry(role.trim_matches('"').to_owned()).or_default();
-                    *entry.entry(object.to_owned()).or_default() |= writes;
-                }
-            }
-        }
+/// Tables and views that the file gives to each role, also through the roles that it is a member of; and those roles. Postgres tells: see [`drift::given`].
+fn given(session: &mut Session, file: &RolesFile) -> Result<(Given, Groups)> {
+    let (rights, members) = drift::given(session, file)?;
+    let mut direct = Given::new();
+    for right in rights.iter().filter(|right| right.kind == "table") {
+        let writes = ["INSERT", "UPDATE", "DELETE", "TRUNCATE"].contains(&right.privilege.as_str());
+        *direct.entry(right.grantee.clone()).or_default().entry(right.object.clone()).or_default() |= writes;
     }
-    (given, members)
+    let mut groups = Groups::new();
+    for (member, group) in &members {
+        groups.entry(member.clone()).or_default().insert(group.clone());
+    }
+    let all: BTreeSet<String> = direct.keys().chain(groups.keys()).cloned().chain(file.managed()).collect();
+    let mut given = Given::new();
+    let mut closed = Groups::new();
+    for role in all {
+        let mut open = vec![role.clone(), "public".to_owned()];
+        let mut seen = BTreeSet::new();
+        while let Some(at) = open.pop() {
+            if !seen.insert(at.clone()) {
+                continue;
+            }
+            for (object, writes) in direct.get(&at).into_iter().flatten() {
+                *given.entry(role.clone()).or_default().entry(object.clone()).or_default() |= writes;
+            }
+            open.extend(groups.get(&at).into_iter().flatten().cloned());
+        }
+        seen.remove(&role);
+        seen.remove("public");
+        closed.insert(role, seen);
+    }
+    Ok((given, closed))
 }

@@ -179,6 +179,9 @@ fn analyse(what: &What, with_statements: bool, to: &Outputs) -> Result<Outcome> 
                 .map_err(|error| Error::Unavailable(format!("can't write {}: {error}", file.display())))?;
         }
     }
+    if report.services.len() < 2 {
+        eprintln!("dba: fewer than two services were found: say whose the schemas and roles are with --owners FILE");
+    }
     // It is kept in repositories, where a diff is read line by line.
     let json = serde_json::to_string_pretty(&report).unwrap_or_default();
     Ok(Outcome { text: text::text(&report), json, ..Outcome::default() })

@@ -150,6 +150,7 @@ impl<'a> ReportBuilder<'a> {
     /// The report, without the figures that are computed from it.
     pub(super) fn finish(mut self, seconds: f64) -> Report {
         self.links();
+        self.definitions();
         self.keys();
         let columns = self.columns();
         let rate = |calls: i64| rate(calls, seconds);
@@ -190,7 +191,7 @@ impl<'a> ReportBuilder<'a> {
         let catalogue = self.catalogue;
         for (view, rule) in &catalogue.rules {
             let view = &catalogue.relations[view];
-            for below in rule.uses.iter().filter_map(|(relation, _)| catalogue.relations.get(relation)) {
+            for below in rule.over.iter().filter_map(|relation| catalogue.relations.get(relation)) {
                 self.strand(
                     &view.service,
                     &below.service,
@@ -210,6 +211,37 @@ impl<'a> ReportBuilder<'a> {
         for (name, [listening, notifying]) in std::mem::take(&mut self.channels) {
             for (from, to) in listening.iter().flat_map(|from| notifying.iter().map(move |to| (from, to))) {
                 self.strand(from, to, Kind::Channel, name.clone());
+            }
+        }
+    }
+
+    /// Objects made with another service's; the columns that a service's own views, policies, rules and bodies read count as used.
+    fn definitions(&mut self) {
+        let catalogue = self.catalogue;
+        let mut read: Vec<(&str, Place)> = Vec::new();
+        for (view, rule) in &catalogue.rules {
+            read.extend(rule.uses.iter().map(|place| (catalogue.relations[view].service.as_str(), *place)));
+        }
+        for one in &catalogue.definitions {
+            self.strand(&one.from.1, &one.to.1, Kind::Definition, format!("{} with {}", one.from.0, one.to.0));
+            read.extend(one.reads.iter().map(|place| (one.from.1.as_str(), *place)));
+        }
+        for body in &catalogue.bodies {
+            read.extend(body.names.iter().map(|place| (body.service.as_str(), *place)));
+            self.coverage.unknown.push(Unknown {
+                role: body.service.clone(),
+                sql: format!("function {}", body.name),
+                calls: 0,
+                why: format!("its body ({}) is kept as text: what it uses isn't known", body.language),
+            });
+        }
+        for (service, place) in read {
+            if let Some(relation) = catalogue.relations.get(&place.0).filter(|one| one.service != service)
+                && let Some(column) = relation.columns.get(&place.1)
+            {
+                for column in self.json.with_keys(format!("{}.{column}", relation.name)) {
+                    self.used.entry((service.to_owned(), relation.service.clone(), column)).or_insert(Source::Both);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, Row};
 
+use super::definitions::{self, Definition, TextBody};
 use super::owners::Owners;
 use super::tree;
 use crate::error::{Doing, Result};
@@ -61,6 +62,8 @@ pub(super) struct Rule {
     pub(super) origins: Vec<Place>,
     /// Columns that it names anywhere.
     pub(super) uses: BTreeSet<Place>,
+    /// Relations that it names, also where no column is read.
+    pub(super) over: BTreeSet<u32>,
 }
 
 /// A dependency without a statement: trigger, default, function in a view.
@@ -85,6 +88,10 @@ pub(super) struct Catalogue {
     pub(super) keys: Vec<ForeignKey>,
     pub(super) rules: BTreeMap<u32, Rule>,
     pub(super) links: Vec<Link>,
+    /// What objects of one service are made with of another's.
+    pub(super) definitions: Vec<Definition>,
+    /// Bodies kept as text that may use another service.
+    pub(super) bodies: Vec<TextBody>,
     /// Service of each function that isn't the system's: `schema.name`.
     pub(super) functions: BTreeMap<String, String>,
 }
@@ -130,7 +137,7 @@ const RULES: &str = "
 select r.ev_class, r.ev_action::text, array_agg(d.refobjid), array_agg(d.refobjsubid)
 from pg_catalog.pg_rewrite r join pg_catalog.pg_class v on v.oid = r.ev_class and v.relkind in ('v', 'm')
 join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass
-    and d.refobjid <> v.oid and d.refobjsubid > 0
+    and d.refobjid <> v.oid
 where r.ev_type = '1' and r.ev_class = any($1) group by r.oid, r.ev_class, r.ev_action::text";
 
 /// Triggers' functions, sequences in defaults, functions in views, defaults and checks.
@@ -181,6 +188,7 @@ impl Catalogue {
         all.read_keys(client)?;
         all.read_rules(client)?;
         all.read_links(client)?;
+        (all.definitions, all.bodies) = definitions::read(client, &all, owners, &owner)?;
         Ok(all)
     }
 
@@ -245,8 +253,17 @@ impl Catalogue {
             let relations: Vec<u32> = row.get(2);
             let columns: Vec<i32> = row.get(3);
             let uses = relations.into_iter().zip(columns);
-            let uses = uses.filter_map(|(relation, column)| Some((relation, i16::try_from(column).ok()?)));
-            self.rules.insert(view, Rule { origins: tree::origins(&action), uses: uses.collect() });
+            let over = row.get::<_, Vec<u32>>(2).into_iter().collect();
+            let uses = uses.filter_map(|(relation, column)| {
+                Some((relation, i16::try_from(column).ok().filter(|column| *column > 0)?))
+            });
+            let mut uses: BTreeSet<Place> = uses.collect();
+            // 0 is the whole row.
+            for need in tree::needs(&action).into_iter().filter(|need| need.selected.contains(&0)) {
+                let columns = self.relations.get(&need.relation).into_iter().flat_map(|one| one.columns.keys());
+                uses.extend(columns.map(|column| (need.relation, *column)));
+            }
+            self.rules.insert(view, Rule { origins: tree::origins(&action), uses, over });
         }
         Ok(())
     }

@@ -90,6 +90,7 @@ pub fn kind(kind: Kind) -> &'static str {
         Kind::Trigger => "triggers functions of",
         Kind::Call => "calls functions of",
         Kind::Sequence => "uses sequences of",
+        Kind::Definition => "is defined with objects of",
         Kind::Channel => "listens to",
     }
 }

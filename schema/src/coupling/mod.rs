@@ -11,6 +11,7 @@ use crate::error::{Doing, Result};
 
 mod builder;
 mod catalogue;
+mod definitions;
 pub mod diff;
 pub mod gate;
 pub mod json;
@@ -25,7 +26,7 @@ pub mod resolve;
 mod resolved;
 pub(crate) mod sql;
 pub mod statements;
-mod tree;
+pub(crate) mod tree;
 
 pub use json::JsonKeys;
 pub use owners::Owners;

@@ -149,6 +149,8 @@ pub enum Kind {
     Sequence,
     /// Listens to a channel that it notifies.
     Channel,
+    /// Has an object that is made with one of it: a type, a parent, a function in an index, a policy, a rule, a body.
+    Definition,
 }
 
 /// `from` depends on `to`.

@@ -6,24 +6,24 @@
 
 /// Rights that a statement needs on one relation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// Oid of the relation.
-    pub(super) relation: u32,
+    pub(crate) relation: u32,
     /// As in an ACL: 1 insert, 2 select, 4 update or `for update`, 8 delete, 16 truncate.
-    pub(super) rights: u32,
+    pub(crate) rights: u32,
     /// Numbers of the columns read; 0: the whole row.
-    pub(super) selected: Vec<i16>,
+    pub(crate) selected: Vec<i16>,
     /// Numbers of the columns inserted.
-    pub(super) inserted: Vec<i16>,
+    pub(crate) inserted: Vec<i16>,
     /// Numbers of the columns updated.
-    pub(super) updated: Vec<i16>,
+    pub(crate) updated: Vec<i16>,
 }
 
 /// An attribute's number is stored with this added, so that the system's own are not negative (`FirstLowInvalidHeapAttributeNumber`).
 const OFFSET: i16 = 7;
 
 /// Every relation on which the analysed statement needs a right. A relation used twice is returned twice.
-pub(super) fn needs(tree: &str) -> Vec<Needs> {
+pub(crate) fn needs(tree: &str) -> Vec<Needs> {
     let mut found = Vec::new();
     let mut relation = 0;
     let mut fields = tree.split(" :").skip(1);
@@ -64,7 +64,7 @@ fn columns(field: &str) -> Vec<i16> {
 }
 
 /// Where each output column of a view's rule comes from: table and column number as the server noted them, (0, 0) if it is computed.
-pub(super) fn origins(rule: &str) -> Vec<(u32, i16)> {
+pub(crate) fn origins(rule: &str) -> Vec<(u32, i16)> {
     let Some(list) = outermost_targets(rule) else {
         return Vec::new();
     };
@@ -86,7 +86,8 @@ pub(super) fn origins(rule: &str) -> Vec<(u32, i16)> {
                 } else if let Some(junk) = field.strip_prefix("resjunk ")
                     && junk.starts_with("false")
                 {
-                    found.push((table, column));
+                    // A whole row is computed of all its columns.
+                    found.push(if column == 0 { (0, 0) } else { (table, column) });
                 }
             }
             _ => {}

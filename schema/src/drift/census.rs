@@ -77,7 +77,7 @@ select m.rolname::text, g.rolname::text,
     coalesce(array_agg(w.rolname::text) filter (where a.inherit), '{}'), coalesce(array_agg(w.rolname::text) filter (where a.set), '{}')
 from given a join pg_roles m on m.oid = a.member join pg_roles g on g.oid = a.roleid left join pg_roles w on w.oid = a.grantor
 where (m.rolname = any ($1) or g.rolname = any ($1))
-    and not (a.admin_option and coalesce(a.set, true) is false and coalesce(a.inherit, true) is false)
+    and not (a.admin_option and a.grantor = 10 and m.rolcreaterole and coalesce(a.set, true) is false and coalesce(a.inherit, true) is false)
 group by 1, 2";
 
 /// Of tables of these roles: row security that is on or forced, triggers that don't fire. A foreign key is two system triggers: if a superuser disables them,

@@ -5,17 +5,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::census::{Census, Membership, initial};
 use super::finding::{By, Finding};
 use super::look::{Look, POWERS, SECTIONS};
+use super::rehearsal::ends_transaction;
 use crate::error::{Error, Result};
 use crate::reconcile::{no_connection_limits, take_all};
-use crate::roles::Statement;
-use crate::session::{Session, identifier};
+use crate::roles::{Statement, words};
+use crate::session::{Session, identifier, literal};
 use crate::state::{Right, State, statements};
 
 /// The desired census, and findings for statements of the file that can't be run.
 pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
     let (mut census, findings) = session.discarding(|session| wanted(session, look, owners))?;
-    census.members = memberships(look, &census);
+    let attributes = std::mem::take(&mut census.attributes);
+    census.attributes = look.rehearsal.attributes.clone();
+    if !look.superuser {
+        // A role that this login can't make anew keeps what it has.
+        for (key, value) in attributes {
+            census.attributes.entry(key).or_insert(value);
+        }
+    }
+    census.members = if look.superuser { look.rehearsal.members.clone() } else { memberships(look, &census) };
     census.facts = facts(look);
+    if !look.connection_limits {
+        for ((_, name), value) in &mut census.attributes {
+            if name == "connection limit" {
+                *value = "-1".into();
+            }
+        }
+    }
     if !look.superuser {
         // Only a superuser can revoke these to see what the file gives.
         for ((_, name), value) in &mut census.attributes {
@@ -42,11 +58,10 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
     let mut findings = Vec::new();
     for section in &look.sections {
         for statement in look.file.section(section, &look.database) {
-            let known = statement.creates_role().is_some_and(|role| look.existing.contains(role));
-            if statement.creates_role().is_some() && !known {
-                session.run(&statement.sql, "making a role, to see what it is given")?;
+            if let Some(role) = statement.creates_role().filter(|role| !look.existing.contains(role)) {
+                session.run_one(&statement.sql, "making a role, to see what it is given")?;
                 findings.push(Finding {
-                    key: format!("missing role {}", statement.creates_role().unwrap_or_default()),
+                    key: format!("missing role {role}"),
                     what: format!("line {} creates it, but it doesn't exist", statement.line),
                     fix: Some(format!("{};", statement.sql)),
                     by: if *section == "administrator" { By::Superuser } else { By::Apply },
@@ -55,6 +70,7 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
             }
         }
     }
+    findings.extend(made_by_blocks(session, look)?);
     let mut before = State::read(session, &look.managed, &look.administrator)?;
     if !look.superuser {
         // Objects with a wrong owner are left out: that owner may not even have usage on their schema.
@@ -69,20 +85,60 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
     }
     for section in &look.sections {
         for statement in look.file.section(section, &look.database) {
-            findings.extend(run_one(session, &statement)?);
+            if !settled(session, look, &statement)? {
+                findings.extend(run_one(session, &statement)?);
+            }
         }
     }
+    session.run("reset role; reset session authorization", "becoming oneself again")?;
     if !look.connection_limits {
         session.run(&no_connection_limits(&look.roles), "lifting connection limits")?;
     }
     Ok((Census::read(session, &look.roles)?, findings))
 }
 
+/// Roles that only a `do` block of the file makes.
+fn made_by_blocks(session: &mut Session, look: &Look<'_>) -> Result<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for section in &look.sections {
+        for statement in look.file.section(section, &look.database) {
+            let there = session.texts("select rolname::text from pg_roles")?;
+            let missing = look.rehearsal.created.iter().any(|role| !there.contains(role));
+            if !missing || words(&statement.sql).first().is_none_or(|word| word != "do") {
+                continue;
+            }
+            findings.extend(run_one(session, &statement)?);
+            let after = session.texts("select rolname::text from pg_roles")?;
+            findings.extend(after.iter().filter(|role| !there.contains(role)).map(|role| Finding {
+                key: format!("missing role {role}"),
+                what: format!("line {} creates it, but it doesn't exist", statement.line),
+                fix: Some(format!("{};", statement.sql)),
+                by: By::Apply,
+                rank: 1,
+            }));
+        }
+    }
+    Ok(findings)
+}
+
+/// Nothing to run: a role that exists by now (what the statement makes of it was rehearsed), a schema that exists, the begin and end of a transaction.
+fn settled(session: &mut Session, look: &Look<'_>, statement: &Statement) -> Result<bool> {
+    if let Some(role) = statement.creates_role() {
+        // Where this login couldn't rehearse it, its attributes are given to the existing role.
+        return Ok(look.superuser || look.rehearsal.created.contains(&role));
+    }
+    if let Some((schema, _)) = statement.creates_schema() {
+        return session
+            .value(&format!("select exists (select from pg_namespace where nspname = {})", literal(&schema)));
+    }
+    Ok(ends_transaction(&statement.sql))
+}
+
 /// A statement that can't be run is a finding, not an error: an object that it names is missing, or has a wrong owner.
 fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Finding>> {
     // `set local role` of an earlier line stays in force when this one fails.
     session.run("savepoint one", "savepoint")?;
-    match session.run(&statement.altering(), &statement.sql) {
+    match session.run_one(&statement.altering(), &statement.sql) {
         Ok(()) => {
             session.run("release savepoint one", "release savepoint")?;
             Ok(None)
@@ -176,14 +232,19 @@ fn facts(look: &Look<'_>) -> BTreeSet<(String, String)> {
     let mut found = BTreeSet::new();
     for section in SECTIONS {
         for statement in look.file.section(section, &look.database) {
-            let words: Vec<_> = statement.sql.split_whitespace().collect();
-            let ["alter", "table", table, rest @ ..] = words.as_slice() else {
+            let all = words(&statement.sql);
+            let all: Vec<&str> = all.iter().map(String::as_str).collect();
+            let all = all.strip_prefix(&["alter", "table"]).unwrap_or_default();
+            let all = all.strip_prefix(&["if", "exists"]).unwrap_or(all);
+            let all = all.strip_prefix(&["only"]).unwrap_or(all);
+            let [schema, ".", table, rest @ ..] = all else {
                 continue;
             };
-            let fact = rest.join(" ").to_lowercase();
+            let table = format!("{}.{}", identifier(schema), identifier(table));
+            let fact = rest.join(" ");
             let fact = fact.strip_prefix("enable ").unwrap_or(&fact);
             if fact.ends_with("row level security") {
-                found.insert(((*table).to_owned(), fact.to_owned()));
+                found.insert((table, fact.to_owned()));
             }
         }
     }

@@ -31,3 +31,11 @@ pub struct Finding {
     #[serde(skip)]
     pub rank: u8,
 }
+
+impl Finding {
+    /// Would its fix take something away?
+    pub(super) fn takes(&self) -> bool {
+        let taking = ["extra ", "grant option ", "member ", "attribute ", "setting "];
+        taking.iter().any(|start| self.key.starts_with(start))
+    }
+}

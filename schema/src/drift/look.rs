@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::rehearsal::{Rehearsal, rehearse};
 use crate::error::Result;
 use crate::roles::RolesFile;
 use crate::session::Session;
@@ -40,12 +41,23 @@ pub(super) struct Look<'a> {
     pub(super) superuser: bool,
     pub(super) sections: Vec<&'static str>,
     pub(super) connection_limits: bool,
+    /// What the file makes of roles.
+    pub(super) rehearsal: Rehearsal,
 }
 
 impl<'a> Look<'a> {
     pub(super) fn new(session: &mut Session, options: &'a Options) -> Result<Self> {
-        let (administrator, managed) = (options.file.administrator(), options.file.managed());
+        let (administrator, mut managed) = (options.file.administrator(), options.file.managed());
         let superuser = session.is_superuser()?;
+        let rehearsal = rehearse(session, &options.file)?;
+        managed.retain(|role| !rehearsal.kept.contains(role));
+        let named: Vec<String> = rehearsal
+            .created
+            .iter()
+            .filter(|role| **role != administrator && !managed.contains(role))
+            .cloned()
+            .collect();
+        managed.extend(named);
         let mut roles = managed.clone();
         // The file of another team may name no administrator.
         roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
@@ -60,6 +72,7 @@ impl<'a> Look<'a> {
             superuser,
             sections: SECTIONS.into_iter().filter(|name| superuser || !of_superuser.contains(name)).collect(),
             connection_limits: options.connection_limits,
+            rehearsal,
         })
     }
 }

@@ -10,6 +10,7 @@ mod desired;
 mod finding;
 mod in_use;
 mod look;
+mod rehearsal;
 mod rules;
 
 use std::collections::BTreeSet;
@@ -17,12 +18,14 @@ use std::collections::BTreeSet;
 use crate::error::{Error, Result};
 use crate::roles::RolesFile;
 use crate::session::Session;
+use crate::state::Right;
 
 use census::Census;
 pub use finding::{By, Finding};
 pub use in_use::{InUse, in_use};
 use look::Look;
 pub use look::Options;
+pub(crate) use rules::view_option;
 
 /// Roles belong to all databases of a cluster, and the administrator of another one may be changing them.
 const TRIES: u32 = 20;
@@ -89,6 +92,29 @@ pub fn converge(url: &str, options: &Options, skip: &[String]) -> Result<(Vec<St
     })
 }
 
+/// Rights, and memberships as member and group.
+pub(crate) type Given = (BTreeSet<Right>, BTreeSet<(String, String)>);
+
+/// What the file gives: rights, and memberships as member and group. Changes nothing; the session is in no transaction.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn given(session: &mut Session, file: &RolesFile) -> Result<Given> {
+    let options = Options { file: file.clone(), ..Options::default() };
+    session.patiently(TRIES, |session| {
+        session.run(
+            "begin; set local client_min_messages = warning; set local lock_timeout = '2s'; set local search_path = ''",
+            "begin",
+        )?;
+        let read = Look::new(session, &options).and_then(|look| {
+            let owners = rules::owners(session, look.file, &look.administrator, &look.roles)?;
+            Ok(desired::desired(session, &look, &owners)?.0)
+        });
+        session.roll_back();
+        read.map(|census| (census.rights, census.members.into_keys().collect()))
+    })
+}
+
 /// Objects with a wrong owner, each with the statement that fixes it.
 pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
     let administrator = file.administrator();
@@ -103,7 +129,7 @@ pub(crate) fn wrong_owners(url: &str, file: &RolesFile) -> Result<Vec<String>> {
 }
 
 fn open(url: &str) -> Result<Session> {
-    let mut session = Session::connect(url)?;
+    let mut session = Session::connect_uncounted(url)?;
     session.run("set client_min_messages = warning; set lock_timeout = '2s'; set search_path = ''", "preparing")?;
     session.exclusive()?;
     Ok(session)
@@ -119,12 +145,26 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     // Rights are granted by owners: with a wrong owner all of them would differ. This round fixes the owner, the next one sees the rest.
     wanted.rights.retain(|right| !desired::misplaced(&findings, right));
     is.rights.retain(|right| !desired::misplaced(&findings, right));
-    findings.extend(unrunnable);
     findings.extend(compare::compare(session, &look, &wanted, &is)?);
+    spare(&mut findings, &unrunnable);
+    findings.extend(unrunnable);
     findings.extend(rules::objects(session, &look.roles, &known.into_iter().collect::<Vec<_>>())?);
     findings.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
     let not_looked_at = (!look.superuser).then(|| {
         "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser to check them".to_owned()
     });
     Ok(Seen { findings, not_looked_at })
+}
+
+/// Nothing is taken away while a statement of the file can't be run: it may be the one that gives it.
+fn spare(findings: &mut [Finding], unrunnable: &[Finding]) {
+    let Some(first) = unrunnable.iter().find(|finding| finding.fix.is_none()) else {
+        return;
+    };
+    for finding in findings.iter_mut().filter(|finding| finding.takes()) {
+        finding.fix = None;
+        finding.by = By::Person;
+        finding.what =
+            format!("{}; not taken away while a statement of the file can't be run: {}", finding.what, first.what);
+    }
 }

@@ -21,16 +21,12 @@ object as (
 )
 ";
 
-/// The statements `create schema … authorization …` of the file: schema and owner.
+/// The schemas that the file makes for an owner: schema and owner.
 fn schemas(file: &RolesFile, database: &str) -> Vec<(String, String)> {
     let all = file.section("roles", database);
-    let named = all.iter().filter_map(|statement| {
-        let words: Vec<_> = statement.sql.split_whitespace().collect();
-        let at = words.iter().position(|word| *word == "authorization")?;
-        let schema = statement.sql.starts_with("create schema ");
-        (schema && at > 0 && at + 1 < words.len()).then(|| (words[at - 1].to_owned(), words[at + 1].to_owned()))
-    });
-    named.collect()
+    all.iter()
+        .filter_map(|statement| statement.creates_schema().and_then(|(schema, owner)| Some((schema, owner?))))
+        .collect()
 }
 
 /// Objects with a wrong owner. Fixed before anything else is checked, because rights are read by owner.
@@ -132,17 +128,18 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
     }
     let views = session.client.query(
         &format!(
-            "{}select o.name, w.rolname::text, c.reloptions::text like '%security_invoker=true%', c.reloptions::text like '%security_barrier=true%',
+            "{}select o.name, w.rolname::text, INVOKER, BARRIER,
                  pg_get_viewdef(c.oid) ~* '\\mwhere\\M' and pg_get_viewdef(c.oid) !~* '\\munion\\M'
              from object o join pg_class c on c.oid = o.oid and o.class = 'pg_class'::regclass join pg_roles w on w.oid = c.relowner where o.kind = 'view' order by 1",
             ours(roles)
-        ),
+        )
+        .replace("INVOKER", &view_option("security_invoker"))
+        .replace("BARRIER", &view_option("security_barrier")),
         &[],
     );
     for row in views.doing("reading options of views")? {
         let (name, owner): (String, String) = (row.get(0), row.get(1));
-        let (invoker, barrier) =
-            (row.get::<_, Option<bool>>(2) == Some(true), row.get::<_, Option<bool>>(3) == Some(true));
+        let (invoker, barrier) = (row.get::<_, bool>(2), row.get::<_, bool>(3));
         let owner = identifier(&owner);
         let mut add = |option: &str, what: &str, change: &str| {
             found.push(Finding {
@@ -169,6 +166,42 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         }
     }
     found.extend(functions(session, roles)?);
+    found.extend(policies(session, roles)?);
+    Ok(found)
+}
+
+/// SQL that says whether the view `c` has this option. Postgres keeps the spelling: `true`, `on`, `yes`, `1`, `T`.
+pub(crate) fn view_option(option: &str) -> String {
+    format!(
+        "exists (select from pg_catalog.pg_options_to_table(c.reloptions) o (name, value) where o.name = '{option}' and pg_catalog.lower(o.value) in ('true', 'tru', 'tr', 't', 'on', 'yes', 'ye', 'y', '1'))"
+    )
+}
+
+/// Policies that let everybody see or write every row, on tables of these roles. A table with row security is meant to hide rows.
+fn policies(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
+    let rows = session.client.query(
+        "select quote_ident(p.polname), format('%I.%I', n.nspname, c.relname), coalesce(pg_get_expr(p.polqual, p.polrelid), '') = 'true',
+             coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') = 'true'
+         from pg_policy p join pg_class c on c.oid = p.polrelid join pg_namespace n on n.oid = c.relnamespace join pg_roles w on w.oid = c.relowner
+         where w.rolname = any ($1) and p.polpermissive order by 2, 1",
+        &[&roles],
+    );
+    let mut found = Vec::new();
+    for row in rows.doing("reading policies")? {
+        let (name, table): (String, String) = (row.get(0), row.get(1));
+        let what = match (row.get(2), row.get(3)) {
+            (true, _) => "its condition is `true`: it hides no row",
+            (_, true) => "its check is `true`: any row may be written",
+            _ => continue,
+        };
+        found.push(Finding {
+            key: format!("open policy {name} of {table}"),
+            what: what.into(),
+            fix: None,
+            by: By::Person,
+            rank: 9,
+        });
+    }
     Ok(found)
 }
 
@@ -179,12 +212,36 @@ fn functions(session: &mut Session, roles: &[String]) -> Result<Vec<Finding>> {
              and p.prosqlbody is null and p.pronamespace <> 'pg_catalog'::regnamespace order by 1",
         literals(roles)
     ))?;
-    let found = names.into_iter().map(|name| Finding {
+    let mut found: Vec<Finding> = names.into_iter().map(|name| Finding {
         key: format!("function option {name} search_path"),
         what: "runs as its owner (security definer) without `set search_path = …, pg_temp`: a login that can create a temporary table can run code as the owner".into(),
         fix: None,
         by: By::Person,
         rank: 9,
-    });
-    Ok(found.collect())
+    }).collect();
+    // Of roles beyond the file: a superuser's function reads everything.
+    let rows = session.client.query(
+        "select p.oid::regprocedure::text, w.rolname::text, w.rolsuper,
+             exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.grantee = 0 and a.privilege_type = 'EXECUTE')
+         from pg_proc p join pg_roles w on w.oid = p.proowner join pg_namespace n on n.oid = p.pronamespace
+         where p.prosecdef and w.rolname <> all ($1) and n.nspname not in ('pg_catalog', 'information_schema') and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+             and exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner)
+             and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e') order by 1",
+        &[&roles],
+    );
+    for row in rows.doing("reading functions that run as their owner")? {
+        let (name, owner): (String, String) = (row.get(0), row.get(1));
+        let kind = if row.get(2) { ", a superuser" } else { ", a role that the file doesn't make" };
+        let who = if row.get(3) { "everybody (PUBLIC)" } else { "others" };
+        found.push(Finding {
+            key: format!("definer function {name}"),
+            what: format!(
+                "runs as {owner}{kind}, and may be called by {who}: what it shows is beyond the rights of this file"
+            ),
+            fix: None,
+            by: By::Person,
+            rank: 9,
+        });
+    }
+    Ok(found)
 }

@@ -87,3 +87,34 @@ fn pairs(session: &mut Session, sql: &str) -> Result<Vec<(String, String)>> {
     let rows = session.client.query(sql, &[]).doing("reading names")?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
+
+/// The columns of this table or view, or the one column that is named.
+pub(super) fn columns_of(session: &mut Session, object: &str) -> Result<Vec<String>> {
+    let all = pairs(session, COLUMNS)?;
+    let of = all.into_iter().map(|(table, column)| (format!("{table}.{column}"), table));
+    Ok(of.filter(|(column, table)| column == object || table == object).map(|(column, _)| column).collect())
+}
+
+/// What Postgres lets a role read of a view.
+pub(super) struct ViewColumns {
+    /// Is it one, or a column of one?
+    pub(super) view: bool,
+    /// `schema.view.column` of each that it may read.
+    pub(super) columns: Vec<String>,
+}
+
+/// Asks Postgres.
+pub(super) fn readable_view_columns(session: &mut Session, role: &str, object: &str) -> Result<ViewColumns> {
+    let sql = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname), has_column_privilege($1, c.oid, a.attnum, 'SELECT') and has_schema_privilege($1, n.oid, 'USAGE')
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped where c.relkind = 'v'";
+    let rows = session.client.query(sql, &[&role]).doing("asking about views")?;
+    let of = rows.iter().map(|row| (row.get::<_, String>(0), row.get::<_, String>(1), row.get::<_, bool>(2)));
+    let here: Vec<_> = of
+        .map(|(view, column, may)| (format!("{view}.{column}"), view, may))
+        .filter(|(column, view, _)| column == object || view == object)
+        .collect();
+    Ok(ViewColumns {
+        view: !here.is_empty(),
+        columns: here.into_iter().filter(|(.., may)| *may).map(|(column, ..)| column).collect(),
+    })
+}

@@ -1,7 +1,7 @@
 //! The attacks of the crate (`dba roles attack`), run as the real logins, and those that a list of statements can't express.
 
 use postgres::Client;
-use schema::attack::{self, Field, Which};
+use schema::attack::{self, Field};
 use schema::roles::{LOGINS, RolesFile};
 use schema::testing::TestDb;
 
@@ -26,7 +26,7 @@ fn every_way_that_can_be_closed_is_closed() {
     let db = TestDb::new();
     let file = RolesFile::default();
     let field = Field { superuser: &db.url("superuser"), file: &file, password: &|login| password(&db.url(login)) };
-    let (tried, without) = attack::run(&field, Which::All).unwrap();
+    let (tried, without) = attack::run(&field).unwrap();
     let open: Vec<_> = tried
         .iter()
         .filter(|one| !one.otherwise.is_empty())

@@ -1,7 +1,7 @@
 //! An attack that is refused proves something only if it would succeed through the hole: each is planted, and the same attack must get through. In
 //! a cluster of its own, for some holes are in roles.
 
-use schema::attack::{self, ATTACKS, Field, Which, holes};
+use schema::attack::{self, ATTACKS, Field, holes};
 use schema::drift::{self, Options};
 use schema::roles::RolesFile;
 use schema::testing::TestCluster;
@@ -23,7 +23,7 @@ fn every_attack_gets_through_its_hole() {
         assert!(has || holes::NO_HOLE.contains(&attack.name), "{} has no hole", attack.name);
     }
     // It cleans up after itself.
-    let (tried, _) = attack::run(&field, Which::All).unwrap();
+    let (tried, _) = attack::run(&field).unwrap();
     let open: Vec<_> = tried.iter().filter(|one| !one.otherwise.is_empty()).collect();
     assert!(open.is_empty(), "{open:#?}");
     assert_eq!(drift::check(&url, &Options::default()).unwrap().findings, vec![]);
@@ -51,7 +51,7 @@ fn one_apply_closes_all_holes() {
     superuser.batch_execute("drop schema public").unwrap();
     let field =
         Field { superuser: &url, file: &file, password: &|login| cluster.passwords().get(login).map(str::to_owned) };
-    let (tried, _) = attack::run(&field, Which::All).unwrap();
+    let (tried, _) = attack::run(&field).unwrap();
     let open: Vec<_> = tried.iter().filter(|one| !one.otherwise.is_empty()).collect();
     assert!(open.is_empty(), "{open:#?}");
 }

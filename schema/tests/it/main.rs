@@ -9,6 +9,7 @@ mod catalog;
 mod cluster;
 mod coupling;
 mod effective_rights;
+mod foreign;
 mod grants;
 mod holes;
 mod impact;

@@ -1,6 +1,6 @@
 //! A database that isn't ours: other names, other owners, a roles file without sections.
 
-use schema::attack::{self, Field, Which};
+use schema::attack::{self, Field};
 use schema::drift::{self, Options};
 use schema::effective_rights;
 use schema::roles::RolesFile;
@@ -65,7 +65,7 @@ fn the_tools_know_none_of_our_names() {
         file: &file,
         password: &|login| Some(if login == "sales_app" { "a" } else { "b" }.to_owned()),
     };
-    let (tried, _) = attack::run(&field, Which::All).unwrap();
+    let (tried, _) = attack::run(&field).unwrap();
     let open = |name: &str| tried.iter().filter(|one| one.name == name).any(|one| !one.otherwise.is_empty());
     assert!(!open("read a foreign table") && !open("update through a view"));
     assert!(open("advisory lock") && open("temporary table"));

@@ -1,7 +1,7 @@
 //! `dba roles attack`.
 
 use clap::Args;
-use schema::attack::{self, Field, Planted, Tried, Which};
+use schema::attack::{self, Field, Planted, Tried};
 use schema::copy::Copy;
 use schema::roles::RolesFile;
 use schema::session::Session;
@@ -16,10 +16,9 @@ use crate::cli::place::{Place, known_passwords, temporary};
 /// Try to break every rule of the roles file, as the real logins. Exit code 1 if an
 /// attack succeeds.
 ///
-/// Each attack runs in a transaction that is rolled back. Those that would leave
-/// something behind, or block other sessions, are tried on a copy of the database,
-/// which can only be made while nobody is connected; otherwise a note says that
-/// they were not tried.
+/// Everything is tried on a copy of the database, which is dropped at the end, each
+/// attack in a transaction that is rolled back; pg_stat_statements doesn't count
+/// them. The copy holds the rows if nobody is connected, else the structure alone.
 ///
 /// Passwords: `DBA_PASSWORD_<LOGIN>`, else `GOVRNANZA_PASSWORD_<LOGIN>`, else the
 /// private cluster's file.
@@ -47,30 +46,33 @@ pub fn run(args: &Attack) -> Result<Outcome> {
         return self_test();
     }
     let (url, file, passwords) = (args.place.url()?, args.place.file()?, known_passwords()?);
-    if !Session::connect(&url)?.is_superuser()? {
+    if !Session::connect_uncounted(&url)?.is_superuser()? {
         return Err(Error::Usage(
             "attack needs a superuser's URL, to find what can be attacked; the attacks themselves run as the logins"
                 .into(),
         ));
     }
     let secret = password(passwords.as_ref());
-    let (mut tried, without) =
-        attack::run(&Field { superuser: &url, file: &file, password: &secret }, Which::Harmless)?;
-    let mut notes: Vec<String> =
-        without.iter().map(|login| format!("{login} was not tried: its password is unknown")).collect();
     interrupt::drop_copies();
-    match Copy::of(&url, "attack") {
-        Ok(copy) => tried.extend(
-            attack::run(&Field { superuser: copy.url(), file: &file, password: &secret }, Which::Destructive)?.0,
-        ),
-        Err(error) => notes.push(format!(
-            "{} attacks were not tried, because they need a copy of the database: {error}",
-            attack::DESTRUCTIVE.len()
-        )),
-    }
+    let copy = Copy::of(&url, "attack").or_else(|_| Copy::of_busy(&url, "attack", false))?;
+    uncounted(copy.url())?;
+    let field = Field { superuser: copy.url(), file: &file, password: &secret };
+    let (tried, without) = attack::run(&field)?;
+    let notes: Vec<String> =
+        without.iter().map(|login| format!("{login} was not tried: its password is unknown")).collect();
     let open = tried.iter().filter(|one| !one.otherwise.is_empty()).count();
     let outcome = Outcome::new(text(&tried, &notes), &json!({ "version": 1, "tried": tried, "notes": notes }));
     Ok(outcome.with_findings(open, "attack(s) did not end as expected"))
+}
+
+/// The logins can't switch `pg_stat_statements` off: the copy does, for all its sessions, and takes the setting with it when it is dropped.
+fn uncounted(copy: &str) -> Result<()> {
+    let mut session = Session::connect_uncounted(copy)?;
+    let name: String = session.value("select format('%I', current_database())")?;
+    session.run(
+        &format!("alter database {name} set pg_stat_statements.track = none"),
+        "keeping the attacks out of pg_stat_statements",
+    )
 }
 
 /// One line for each attack; then those that did not end as expected.
@@ -84,7 +86,12 @@ fn text(tried: &[Tried], notes: &[String]) -> String {
             attack.number.to_owned(),
             attack.name.to_owned(),
             of.first()?.expected.to_owned(),
-            if open { "OPEN" } else { "as expected" }.to_owned(),
+            match (open, statements) {
+                (true, _) => "OPEN",
+                (_, 0) => "not tried: nothing here to try it on",
+                _ => "as expected",
+            }
+            .to_owned(),
             of.len().to_string(),
             statements.to_string(),
         ])

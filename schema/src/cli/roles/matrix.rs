@@ -2,7 +2,7 @@
 
 use clap::Args;
 use schema::Result;
-use schema::effective_rights::{self, Privilege, ReadableColumn};
+use schema::effective_rights::{self, Access, Privilege, ReadableColumn};
 use schema::session::Session;
 use schema::table::table;
 use serde_json::json;
@@ -30,7 +30,7 @@ pub struct Explain {
 }
 
 pub fn run(args: &Matrix) -> Result<Outcome> {
-    let mut session = Session::connect(&args.place.url()?)?;
+    let mut session = Session::connect_uncounted(&args.place.url()?)?;
     // Rights of PUBLIC are everybody's, and no role has that name.
     if let Some(role) = args.role.as_deref().filter(|role| *role != "public") {
         effective_rights::check_role(&mut session, role)?;
@@ -41,7 +41,12 @@ pub fn run(args: &Matrix) -> Result<Outcome> {
         found.columns.retain(|column| column.role == *role);
     }
     let rights = table(&["role", "object", "privilege", "why"], found.rights.iter().map(right));
-    let columns = table(&["role", "column", "why"], found.columns.iter().map(column));
+    // A function whose body isn't known stands in one row for all that its owner may read.
+    let (maybe, columns): (Vec<_>, Vec<_>) = found.columns.iter().partition(|one| one.access == Access::May);
+    let maybe: std::collections::BTreeSet<_> = maybe.iter().map(|one| (&one.role, &one.why)).collect();
+    let unknown = maybe.into_iter().map(|(role, why)| vec![role.clone(), "may be reachable".to_owned(), why.clone()]);
+    let columns = columns.into_iter().filter(|one| one.access == Access::Reads).map(column);
+    let columns = table(&["role", "column", "why"], columns.chain(unknown));
     let text = format!("# Rights\n{rights}\n\n# Columns that can be read\n{columns}");
     Ok(Outcome::new(text, &json!({ "version": 1, "rights": found.rights, "columns": found.columns })))
 }
@@ -55,16 +60,20 @@ fn column(one: &ReadableColumn) -> Vec<String> {
 }
 
 pub fn explain(args: &Explain) -> Result<Outcome> {
-    let mut session = Session::connect(&args.place.url()?)?;
+    let mut session = Session::connect_uncounted(&args.place.url()?)?;
     effective_rights::check_role(&mut session, &args.role)?;
     effective_rights::check_object(&mut session, &args.object)?;
-    let found = effective_rights::read(&mut session)?;
+    let found = effective_rights::of(&mut session, std::slice::from_ref(&args.role))?;
     let (rights, columns) = effective_rights::explain(&found, &args.role, &args.object);
     let mut lines: Vec<String> =
         rights.iter().map(|right| format!("{} on {}: {}", right.privilege, right.object, right.why)).collect();
-    lines.extend(columns.iter().map(|column| format!("reads {}: {}", column.column, column.why)));
-    if lines.is_empty() {
-        lines.push(format!("{} has no access to {}", args.role, args.object));
-    }
-    Ok(Outcome::new(lines.join("\n"), &json!({ "version": 1, "rights": rights, "columns": columns })))
+    lines.extend(columns.iter().map(|column| match column.access {
+        Access::Reads => format!("reads {}: {}", column.column, column.why),
+        Access::May => format!("may be reachable: {}: {}", column.column, column.why),
+        Access::Not => format!("can't reach {}: {}", column.column, column.why),
+    }));
+    let answer = effective_rights::answer(&mut session, &args.role, &args.object, &rights, &columns)?;
+    lines.push(answer.clone());
+    let value = json!({ "version": 1, "rights": rights, "columns": columns, "answer": answer });
+    Ok(Outcome::new(lines.join("\n"), &value))
 }
