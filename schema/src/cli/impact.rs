@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use schema::coupling::statements::{from_files, from_pg_stat_statements};
-use schema::impact::{self, Change, On, Options, QueueOptions, Statement};
+use schema::impact::{self, Change, On, Options, QueueOptions, Reason, Statement};
 use schema::record::Recording;
 use schema::session::Session;
 use schema::{Error, Result};
@@ -33,15 +33,15 @@ mod text;
 ///   SAFE           no effect
 ///   SLOWER         the planner estimates a higher cost (--slower-from), or no index helps any more
 ///   BLOCKS n ms    waits for the change's locks, or in the queue behind it (--queue)
+///   UNKNOWN        could not be judged; says why, and --allow-unknown accepts it
 ///   LOSES-GRANT    refused with 42501 after the change
 ///   BREAKS-CACHED  fails on connections that prepared it before the change, until they are closed
-///   BREAKS         fails, or returns columns that its reader was not written for
+///   BREAKS         fails, returns columns that its reader was not written for, or returns or writes other rows
+///   REFUSED        Postgres refuses the change itself: nothing was judged
 ///
-/// Statements come from --statements, else from pg_stat_statements. Statements
-/// without known values are planned, not run: what depends on values (CHECK,
-/// foreign and unique keys, bodies of triggers) is not seen. Bodies of functions
-/// that Postgres keeps as text are not seen either: statements that call such a
-/// function are listed. A warning says where the server has removed statements, or
+/// Statements come from --statements, else from pg_stat_statements. On the clone
+/// they are also executed before and after, with their values or with some of rows
+/// that are there; what can't be executed is UNKNOWN. A warning says where the server has removed statements, or
 /// where a service logs in and none of its statements is known.
 ///
 /// The clone is a copy of the database's files if no session is connected, else
@@ -98,6 +98,12 @@ pub struct Impact {
     /// Clients read columns by name and as text: a changed type doesn't break them.
     #[arg(long)]
     untyped_clients: bool,
+    /// Accept that statements could not be judged for this reason; may be given several times: utility, not-planned, not-executed, body, dynamic-sql, other-rows.
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    allow_unknown: Vec<Reason>,
+    /// How the change is run: as one transaction, or each statement committed, as psql does it.
+    #[arg(long, value_enum, default_value = "whole")]
+    transaction: Transaction,
     /// SLOWER from this ratio of estimated costs.
     #[arg(long, value_name = "RATIO", default_value_t = 1.5)]
     slower_from: f64,
@@ -110,6 +116,18 @@ pub struct Impact {
 enum Where {
     Clone,
     Live,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Transaction {
+    Whole,
+    PerStatement,
+}
+
+fn reason(text: &str) -> std::result::Result<Reason, String> {
+    let all = Reason::ALL.map(|one| one.to_string());
+    let found = Reason::ALL.into_iter().find(|one| one.to_string() == text);
+    found.ok_or_else(|| format!("expected one of {}", all.join(", ")))
 }
 
 /// Tries the change and reports.
@@ -140,7 +158,8 @@ fn change(args: &Impact) -> Result<Change> {
         (None, Some(file)) => schema::read_text(file)?,
         (None, None) => String::new(),
     };
-    let change = Change::new(&sql);
+    let mut change = Change::new(&sql);
+    change.per_statement = args.transaction == Transaction::PerStatement;
     Ok(match &args.role {
         Some(role) => change.by(role),
         None => change,
@@ -170,6 +189,7 @@ fn options(args: &Impact) -> Result<Options> {
         services,
         data: !args.without_data,
         typed_clients: !args.untyped_clients,
+        allowed: args.allow_unknown.iter().copied().collect(),
         slower_from: args.slower_from,
         blocks_from: Duration::from_millis(args.blocks_from_ms),
         queue: args.queue.then(|| QueueOptions {

@@ -28,10 +28,10 @@ pub(super) struct Write {
 }
 
 impl Plan {
-    /// Plans a prepared statement as the session's current role, with `parameters` nulls.
-    pub(super) fn of(client: &mut Client, name: &str, parameters: usize) -> Result<Self, postgres::Error> {
-        let values = vec!["null"; parameters].join(", ");
-        let call = if parameters == 0 { name.to_owned() } else { format!("{name}({values})") };
+    /// Plans a prepared statement as the session's current role, with these parameters, as SQL.
+    pub(super) fn of(client: &mut Client, name: &str, parameters: &[String]) -> Result<Self, postgres::Error> {
+        let values = parameters.join(", ");
+        let call = if parameters.is_empty() { name.to_owned() } else { format!("{name}({values})") };
         client.batch_execute("set local plan_cache_mode = force_generic_plan")?;
         let mut plan = Self::default();
         let usual = explain(client, &format!("explain (format json, verbose) execute {call}"))?;

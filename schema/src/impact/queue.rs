@@ -186,7 +186,7 @@ fn work(
             "begin; {become_role} prepare dba_q {} as {}; explain execute dba_q{}; rollback; deallocate dba_q",
             subject.parameter_list(),
             subject.sql,
-            subject.nulls()
+            subject.arguments()
         );
         let failed = client.batch_execute(&sql).is_err();
         list.push(Arrival { pid, due, ended: Instant::now(), failed });
