@@ -98,12 +98,12 @@ pub struct Impact {
     /// Clients read columns by name and as text: a changed type doesn't break them.
     #[arg(long)]
     untyped_clients: bool,
-    /// Accept that statements could not be judged for this reason; may be given several times: utility, not-planned, not-executed, body, dynamic-sql, other-rows.
+    /// Accept that statements could not be judged for this reason; may be given several times: utility, not-planned, not-executed, body, dynamic-sql, values, other-rows.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     allow_unknown: Vec<Reason>,
-    /// How the change is run: as one transaction, or each statement committed, as psql does it.
-    #[arg(long, value_enum, default_value = "whole")]
-    transaction: Transaction,
+    /// How the change is run: as one transaction (the default, unless the file says otherwise), or each statement committed, as psql does it.
+    #[arg(long, value_enum)]
+    transaction: Option<Transaction>,
     /// SLOWER from this ratio of estimated costs.
     #[arg(long, value_name = "RATIO", default_value_t = 1.5)]
     slower_from: f64,
@@ -132,7 +132,7 @@ fn reason(text: &str) -> std::result::Result<Reason, String> {
 
 /// Tries the change and reports.
 pub fn run(args: &Impact) -> Result<Outcome> {
-    let change = change(args)?;
+    let (change, notes) = change(args)?;
     let options = options(args)?;
     if options.on == On::Live && !args.accept_locks {
         return Err(Error::Usage(
@@ -144,6 +144,15 @@ pub fn run(args: &Impact) -> Result<Outcome> {
     interrupt::drop_copies();
     let mut impact = impact::analyse(&url, &change, &statements, &options)?;
     impact.note_evictions(evictions);
+    impact.warnings.extend(notes);
+    if let Some(refused) = &impact.refused
+        && impact.place.transaction
+        && refused.failure.sqlstate == "55P04"
+    {
+        impact.warnings.push(
+            "it was tried as one transaction: a new value of an enum can only be used once it is committed; if each statement is committed, as psql does it, add --transaction per-statement".into(),
+        );
+    }
     let finding = match (&impact.refused, impact.exit_code()) {
         (Some(_), _) => Some("Postgres refuses the change".to_owned()),
         (None, 0) => None,
@@ -152,18 +161,21 @@ pub fn run(args: &Impact) -> Result<Outcome> {
     Ok(Outcome { finding, ..Outcome::new(text::text(&impact), &impact) })
 }
 
-fn change(args: &Impact) -> Result<Change> {
+fn change(args: &Impact) -> Result<(Change, Vec<String>)> {
     let sql = match (&args.sql, &args.file) {
         (Some(sql), _) => sql.clone(),
         (None, Some(file)) => schema::read_text(file)?,
         (None, None) => String::new(),
     };
-    let mut change = Change::new(&sql);
-    change.per_statement = args.transaction == Transaction::PerStatement;
-    Ok(match &args.role {
+    let (mut change, notes) = Change::of_file(&sql)?;
+    if let Some(way) = args.transaction {
+        change.per_statement = way == Transaction::PerStatement;
+    }
+    let change = match &args.role {
         Some(role) => change.by(role),
         None => change,
-    })
+    };
+    Ok((change, notes))
 }
 
 fn options(args: &Impact) -> Result<Options> {

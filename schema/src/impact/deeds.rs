@@ -31,6 +31,13 @@ pub(super) struct Deed {
     pub(super) functions: BTreeSet<u32>,
 }
 
+impl Deed {
+    /// Tables that it wrote to.
+    pub(super) fn written(&self) -> impl Iterator<Item = u32> {
+        self.writes.keys().copied()
+    }
+}
+
 /// What was written to a table; to a partition: to the table it is part of.
 #[derive(Debug, Clone, Default)]
 struct Written {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::change_file;
 use super::unknown::Reason;
 use crate::error::{Error, Result};
 use crate::roles;
@@ -24,9 +25,21 @@ impl Change {
     /// Reads SQL: a statement, or a migration file.
     #[must_use]
     pub fn new(sql: &str) -> Self {
-        let statements =
-            roles::statements(sql, 1).into_iter().map(|one| one.sql).filter(|sql| !brackets(sql)).collect();
+        let split = roles::statements(sql, 1).into_iter().map(|one| one.sql);
+        let statements = change_file::whole(split).into_iter().filter(|sql| !brackets(sql)).collect();
         Self { statements, role: None, per_statement: false }
+    }
+
+    /// Reads a file as psql, dbmate, goose and sql-migrate take it: of up and down, the part upwards; psql's own lines are left out. Also returns notes of what
+    /// was left out.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where a line of psql's or a variable would change what is run.
+    pub fn of_file(text: &str) -> Result<(Self, Vec<String>)> {
+        let read = change_file::read(text)?;
+        let mut change = Self::new(&read.sql);
+        change.per_statement = read.per_statement;
+        Ok((change, read.notes))
     }
 
     /// Refuses a change that is empty or can't be tried there.

@@ -7,6 +7,7 @@
 //! What planning can't find is checked separately: columns that are NOT NULL and that an insert leaves out, rights on sequences. What depends on values
 //! (CHECK, unique and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
+mod change_file;
 mod coverage;
 mod deeds;
 mod input;
@@ -229,6 +230,7 @@ impl Trial<'_> {
             bodies: &before.bodies,
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
+            guards: &before.guards.changed(&is.guards),
             writes_rows: unknown::writes_rows(&self.change.statements),
             touches: tables_alone.then(|| ran.held.keys().copied().chain(before.firing.iter().copied()).collect()),
         };
@@ -246,6 +248,7 @@ impl Trial<'_> {
 struct Before {
     shut_out: BTreeMap<String, Failure>,
     objects: unknown::Objects,
+    guards: unknown::Guards,
     bodies: unknown::Bodies,
     tables: BTreeSet<u32>,
     /// Tables whose statements run bodies.
@@ -258,6 +261,7 @@ impl Before {
         Ok(Self {
             shut_out: probe::shut_out(client, database)?,
             objects: unknown::Objects::read(client)?,
+            guards: unknown::Guards::read(client)?,
             bodies: unknown::Bodies::read(client)?,
             tables: deeds::tables(client)?,
             firing: client.query(unknown::FIRING, &[]).doing("reading triggers")?.iter().map(|row| row.get(0)).collect(),

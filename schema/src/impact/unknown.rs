@@ -23,14 +23,23 @@ pub enum Reason {
     Body,
     /// A function that it calls puts SQL together while it runs.
     DynamicSql,
+    /// The change adds or changes what accepts or shows rows by their values, and the statement's values are not known.
+    Values,
     /// The change writes rows itself, and the statement returns or writes other ones since: that may be meant so.
     OtherRows,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Utility, Self::NotPlanned, Self::NotExecuted, Self::Body, Self::DynamicSql, Self::OtherRows];
+    pub const ALL: [Self; 7] = [
+        Self::Utility,
+        Self::NotPlanned,
+        Self::NotExecuted,
+        Self::Body,
+        Self::DynamicSql,
+        Self::Values,
+        Self::OtherRows,
+    ];
 }
 
 impl fmt::Display for Reason {
@@ -41,6 +50,7 @@ impl fmt::Display for Reason {
             Self::NotExecuted => "not-executed",
             Self::Body => "body",
             Self::DynamicSql => "dynamic-sql",
+            Self::Values => "values",
             Self::OtherRows => "other-rows",
         })
     }
@@ -124,6 +134,39 @@ impl Bodies {
             let why = format!("the body of {name} names {named}, which the change concerns, and does other things with other values");
             Some(Unknown { reason: Reason::Body, why })
         })
+    }
+}
+
+/// What accepts or shows rows by their values, by table and name: what it is, whether readers meet it, too.
+pub(super) struct Guards(BTreeMap<(u32, String), (String, bool)>);
+
+/// Existing columns' types and NOT NULL are in it, too: a value may no longer fit.
+const GUARDS: &str = "
+select conrelid, 'constraint ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384
+union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_indexdef(indexrelid), false from pg_index
+where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
+union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
+union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
+union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
+union all select pg_partition_root(oid)::oid, 'partition ' || relname, pg_get_expr(relpartbound, oid), true from pg_class where relispartition and relkind in ('r', 'f')
+union all select attrelid, 'column ' || attnum, concat_ws(' ', atttypid, atttypmod, case when attnotnull then 'not null' end,
+    (select concat_ws(' ', typnotnull, string_agg(pg_get_constraintdef(k.oid), ' ' order by conname)) from pg_type t left join pg_constraint k on k.contypid = t.oid where t.oid = atttypid and typtype = 'd' group by typnotnull)), false
+from pg_attribute join pg_class c on c.oid = attrelid where attrelid >= 16384 and attnum > 0 and not attisdropped and relkind in ('r', 'p')";
+
+impl Guards {
+    pub(super) fn read(client: &mut Client) -> Result<Self> {
+        let rows = client.query(GUARDS, &[]).doing("reading constraints and policies")?;
+        Ok(Self(rows.iter().map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)))).collect()))
+    }
+
+    /// Those that are new or other afterwards: table, name, whether readers meet it. A new column has none: nobody writes it yet.
+    pub(super) fn changed(&self, after: &Self) -> Vec<(u32, String, bool)> {
+        let new = after.0.iter().filter(|(key, (is, _))| match self.0.get(*key) {
+            Some((was, _)) => was != is,
+            None => !key.1.starts_with("column "),
+        });
+        let gone = self.0.iter().filter(|(key, (_, reads))| *reads && !after.0.contains_key(*key));
+        new.chain(gone).map(|((table, name), (_, reads))| (*table, name.clone(), *reads)).collect()
     }
 }
 
