@@ -76,7 +76,8 @@ fn variable(bare: &str) -> Option<String> {
         }
         match chars.get(at + 1) {
             Some(c) if is_name(c) => {
-                let name: String = chars[at..].iter().take_while(|c| is_name(c) || **c == ':' || c.is_ascii_digit()).collect();
+                let name: String =
+                    chars[at..].iter().take_while(|c| is_name(c) || **c == ':' || c.is_ascii_digit()).collect();
                 return Some(name);
             }
             Some('\'' | '"') => return Some(chars[at..].iter().take(24).collect::<String>().trim().to_owned()),
@@ -141,7 +142,8 @@ fn is_open(text: &str) -> bool {
     if opened > closed {
         return true;
     }
-    let words: Vec<_> = bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        bare.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty()).collect();
     if !words.windows(2).any(|two| two == ["begin", "atomic"]) {
         return false;
     }

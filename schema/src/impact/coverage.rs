@@ -35,7 +35,8 @@ impl Impact {
             let name = service(&one.role);
             let at = self.services.iter().position(|known| known.service >= name).unwrap_or(self.services.len());
             if self.services.get(at).is_none_or(|known| known.service != name) {
-                let empty = ServiceImpact { service: name, verdict: Verdict::Safe, analysed: 0, statements: Vec::new() };
+                let empty =
+                    ServiceImpact { service: name, verdict: Verdict::Safe, analysed: 0, statements: Vec::new() };
                 self.services.insert(at, empty);
             }
             let of = &mut self.services[at];

@@ -5,8 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use postgres::Client;
 
-use super::locks::{self, Held};
 use super::judge::Context;
+use super::locks::{self, Held};
 use super::probe::{Probe, failure};
 use super::report::Failure;
 use super::samples::{Values, texts};
@@ -120,7 +120,12 @@ fn hash(value: &impl Hash) -> u64 {
 }
 
 /// The rows that this savepoint has made: those of a transaction after `mark`.
-fn written_to(client: &mut Client, table: u32, counts: [i64; 3], mark: i64) -> std::result::Result<Written, postgres::Error> {
+fn written_to(
+    client: &mut Client,
+    table: u32,
+    counts: [i64; 3],
+    mark: i64,
+) -> std::result::Result<Written, postgres::Error> {
     let row = client.query_one(
         "select (select format('%I.%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = $1), coalesce((select sum(pg_relation_size(relid)) from pg_partition_tree($1::oid::regclass)), pg_relation_size($1::oid))::bigint",
         &[&table],
@@ -135,7 +140,12 @@ fn written_to(client: &mut Client, table: u32, counts: [i64; 3], mark: i64) -> s
     )?;
     let sums: Vec<_> = columns
         .iter()
-        .map(|row| format!("sum(hashtextextended(coalesce(\"{}\"::text, 'null'), 7)::numeric)", row.get::<_, String>(1).replace('"', "\"\"")))
+        .map(|row| {
+            format!(
+                "sum(hashtextextended(coalesce(\"{}\"::text, 'null'), 7)::numeric)",
+                row.get::<_, String>(1).replace('"', "\"\"")
+            )
+        })
         .collect();
     if sums.is_empty() {
         return Ok(written);
@@ -162,7 +172,13 @@ pub(super) struct Sample {
 impl Sample {
     /// How the statement differs after the change, in words. `shapes`: its columns before and after; `rows`: which rows it returns is decided by its plan
     /// (a LIMIT without an order) and that plan is another.
-    pub(super) fn differs(&self, after: &Deed, shapes: (&Shape, &Shape), any_rows: bool, known: &BTreeSet<u32>) -> Vec<String> {
+    pub(super) fn differs(
+        &self,
+        after: &Deed,
+        shapes: (&Shape, &Shape),
+        any_rows: bool,
+        known: &BTreeSet<u32>,
+    ) -> Vec<String> {
         let (first, second) = (&self.first, &self.second);
         let mut words = Vec::new();
         if first.rows == second.rows && first.rows != after.rows {

@@ -54,7 +54,8 @@ impl Change {
         }
         if options.on == On::Live && self.per_statement {
             return Err(Error::Usage(
-                "on a live database nothing is committed: leave out --transaction per-statement, or try it on a clone".into(),
+                "on a live database nothing is committed: leave out --transaction per-statement, or try it on a clone"
+                    .into(),
             ));
         }
         for sql in &self.statements {

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::Client;
 use postgres::types::{Kind, Type};
 
+use super::deeds::{self, Sample};
 use super::input::{On, Options, Statement};
 use super::locks::{self, Held, Map};
 use super::plan::Plan;
-use super::deeds::{self, Sample};
 use super::probe::{Probe, Settings, becoming};
 use super::report::{Failure, Skipped, StatementImpact};
 use super::rights::Strict;
@@ -214,7 +214,9 @@ fn sample(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, s
             subject.wants.entry(*relation).or_default().extend(modes);
         }
         subject.samples.push(Sample { values, first, ..Sample::default() });
-        if subject.samples.len() == KEPT && !subject.shape.parameters.iter().any(|kind| matches!(kind.kind(), Kind::Enum(_))) {
+        if subject.samples.len() == KEPT
+            && !subject.shape.parameters.iter().any(|kind| matches!(kind.kind(), Kind::Enum(_)))
+        {
             break;
         }
     }
@@ -328,16 +330,22 @@ pub(super) fn judge(
             }
         }
     }
-    if let (None, None, Some(out)) = (&impact.fresh, change.shut_out.0.get(&statement.role), change.shut_out.1.get(&statement.role)) {
+    if let (None, None, Some(out)) =
+        (&impact.fresh, change.shut_out.0.get(&statement.role), change.shut_out.1.get(&statement.role))
+    {
         impact.fresh = Some(out.clone());
     }
     if subject.samples.is_empty() && impact.unknown.is_none() && touched(subject, change) {
-        let why = format!("planned and not executed, because no values are known with which it works: {}", subject.why_not);
+        let why =
+            format!("planned and not executed, because no values are known with which it works: {}", subject.why_not);
         impact.unknown = Some(Unknown { reason: Reason::NotExecuted, why });
     }
     let unsure = statement.values.is_none() && !subject.shape.parameters.is_empty() && impact.unknown.is_none();
     if let Some(name) = guarded(subject, change).filter(|_| unsure) {
-        let why = format!("whether {name}, which the change makes or alters, lets it pass depends on its values: {} were tried", subject.samples.len());
+        let why = format!(
+            "whether {name}, which the change makes or alters, lets it pass depends on its values: {} were tried",
+            subject.samples.len()
+        );
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
     }
     if change.writes_rows && !impact.rows.is_empty() {
@@ -410,7 +418,9 @@ fn verdict(impact: &StatementImpact, misread: bool, slower: bool, waits_ms: u64,
         (Some(failure), _) if !refused(failure) => Verdict::Breaks,
         (Some(_), _) => Verdict::LosesGrant,
         (None, _) if misread => Verdict::Breaks,
-        (None, _) if !impact.rows.is_empty() && impact.unknown.as_ref().is_none_or(|one| one.reason != Reason::OtherRows) => {
+        (None, _)
+            if !impact.rows.is_empty() && impact.unknown.as_ref().is_none_or(|one| one.reason != Reason::OtherRows) =>
+        {
             Verdict::Breaks
         }
         (None, Some(_)) => Verdict::BreaksCached,

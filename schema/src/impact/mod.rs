@@ -97,7 +97,8 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
         )));
     }
     let place = place(&mut probe, options.on, copy.as_ref())?;
-    let unseen: Vec<_> = subjects.iter().filter(|one| one.samples.is_empty()).map(|one| one.statement.clone()).collect();
+    let unseen: Vec<_> =
+        subjects.iter().filter(|one| one.samples.is_empty()).map(|one| one.statement.clone()).collect();
     let mut trial = Trial { probe, context, change, url: here, database: &database, login: &login };
     let tried = trial.run(&subjects, place, service)?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
@@ -145,7 +146,8 @@ impl Trial<'_> {
         let strict = Strict::read(&mut self.probe.client)?;
         let before = Before::read(&mut self.probe, self.database)?;
         let runs_it = self.change.role.as_deref().unwrap_or(self.login);
-        let found = |(name, _): &&(String, String)| !name.ends_with("_timeout") && name != "default_transaction_read_only";
+        let found =
+            |(name, _): &&(String, String)| !name.ends_with("_timeout") && name != "default_transaction_read_only";
         let set: Vec<_> = self.context.settings.get(runs_it).into_iter().flatten().filter(found).cloned().collect();
         self.probe.run("begin")?;
         let began = Instant::now();
@@ -264,7 +266,12 @@ impl Before {
             guards: unknown::Guards::read(client)?,
             bodies: unknown::Bodies::read(client)?,
             tables: deeds::tables(client)?,
-            firing: client.query(unknown::FIRING, &[]).doing("reading triggers")?.iter().map(|row| row.get(0)).collect(),
+            firing: client
+                .query(unknown::FIRING, &[])
+                .doing("reading triggers")?
+                .iter()
+                .map(|row| row.get(0))
+                .collect(),
         })
     }
 }
@@ -303,7 +310,10 @@ fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -> Vec<Confl
                 continue;
             };
             let pairs = held.keys().flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
-            let Some((mode, wanted)) = pairs.filter(|(mode, wanted)| locks::conflict(*mode, *wanted)).max_by_key(|(mode, wanted)| (*wanted, *mode)) else {
+            let Some((mode, wanted)) = pairs
+                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted))
+                .max_by_key(|(mode, wanted)| (*wanted, *mode))
+            else {
                 continue;
             };
             let Some(object) = map.get(relation) else {

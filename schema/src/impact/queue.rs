@@ -56,9 +56,13 @@ pub(super) fn measure(
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     let arrived: Mutex<BTreeMap<&str, Vec<Arrival>>> = Mutex::default();
     let mut workers = Vec::new();
-    let free: i64 = value(&mut holder, "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*) from pg_stat_activity where backend_type = 'client backend'")?;
+    let free: i64 = value(
+        &mut holder,
+        "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*) from pg_stat_activity where backend_type = 'client backend'",
+    )?;
     // Some are left to others.
-    let most = usize::try_from(free / 2).unwrap_or(0).clamp(services.len(), SESSIONS.max(services.len())) / services.len().max(1);
+    let most = usize::try_from(free / 2).unwrap_or(0).clamp(services.len(), SESSIONS.max(services.len()))
+        / services.len().max(1);
     let next: BTreeMap<&str, AtomicU32> = services.keys().map(|service| (*service, AtomicU32::new(0))).collect();
     let wanted = (options.rate * options.hold.as_secs_f64()).ceil() as usize + 1;
     for (service, of) in &services {

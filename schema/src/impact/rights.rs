@@ -43,10 +43,8 @@ union all select 'pg_attribute'::regclass, attrelid, attnum::int from pg_attribu
 impl Rights {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
         let rows = client.query(RIGHTS, &[]).doing("reading rights")?;
-        let held = rows
-            .iter()
-            .map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3), row.get(4), row.get(5)))
-            .collect();
+        let held =
+            rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3), row.get(4), row.get(5))).collect();
         let rows = client.query(THERE, &[]).doing("reading objects")?;
         Ok(Self { held, there: rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect() })
     }

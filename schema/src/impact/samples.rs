@@ -158,7 +158,14 @@ impl Samples {
         Source::Anywhere
     }
 
-    fn value(&mut self, probe: &mut Probe, kind: &Type, source: &Source, turn: usize, fresh: bool) -> Result<Option<String>> {
+    fn value(
+        &mut self,
+        probe: &mut Probe,
+        kind: &Type,
+        source: &Source,
+        turn: usize,
+        fresh: bool,
+    ) -> Result<Option<String>> {
         let array = |value: String| match kind.kind() {
             Kind::Array(_) => format!("{{\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\"")),
             _ => value,
@@ -198,7 +205,10 @@ impl Samples {
             let list = list.join(", ");
             let sql = if table.kind == "p" {
                 // Of each partition, the default one, too.
-                format!("select {list} from (select *, row_number() over (partition by tableoid) as dba_number from {}) rows where dba_number <= 2 limit 16", table.sql)
+                format!(
+                    "select {list} from (select *, row_number() over (partition by tableoid) as dba_number from {}) rows where dba_number <= 2 limit 16",
+                    table.sql
+                )
             } else {
                 format!("select {list} from (select *, row_number() over () as dba_number, count(*) over () as dba_count from (select * from {} limit 2000) some) rows
                     where dba_number in (1, 2, dba_count / 2, dba_count)", table.sql)
@@ -210,7 +220,10 @@ impl Samples {
 }
 
 /// Column names and rows of a query, as text.
-pub(super) fn texts(client: &mut Client, sql: &str) -> std::result::Result<(Vec<String>, Vec<Values>), postgres::Error> {
+pub(super) fn texts(
+    client: &mut Client,
+    sql: &str,
+) -> std::result::Result<(Vec<String>, Vec<Values>), postgres::Error> {
     let (mut names, mut rows) = (Vec::new(), Vec::new());
     for message in client.simple_query(sql)? {
         match message {
@@ -257,7 +270,8 @@ fn tokens(sql: &str) -> Vec<String> {
 
 /// The column that the parameter at this place is compared with, or that is set to it.
 fn compared(tokens: &[String], at: usize) -> Option<String> {
-    const OPERATORS: [&str; 14] = ["=", "<>", "!=", "<", ">", "<=", ">=", "like", "ilike", "in", "~", "~*", "between", "@>"];
+    const OPERATORS: [&str; 14] =
+        ["=", "<>", "!=", "<", ">", "<=", ">=", "like", "ilike", "in", "~", "~*", "between", "@>"];
     let word = |token: &String| token.starts_with(|c: char| c.is_alphabetic() || c == '_').then(|| token.clone());
     let mut back = at;
     while back > 0 {

@@ -131,7 +131,9 @@ impl Bodies {
             }
             let branches = ["if", "case", "loop", "when", "exception"].iter().any(|word| words.contains(*word));
             let named = changed.iter().find(|name| words.contains(*name)).filter(|_| branches)?;
-            let why = format!("the body of {name} names {named}, which the change concerns, and does other things with other values");
+            let why = format!(
+                "the body of {name} names {named}, which the change concerns, and does other things with other values"
+            );
             Some(Unknown { reason: Reason::Body, why })
         })
     }
