@@ -206,11 +206,11 @@ impl Samples {
             let sql = if table.kind == "p" {
                 // Of each partition, the default one, too.
                 format!(
-                    "select {list} from (select *, row_number() over (partition by tableoid) as dba_number from {}) rows where dba_number <= 2 limit 16",
+                    "select {list} from (select *, row_number() over (partition by tableoid) as dba_number from {}) sampled where dba_number <= 2 limit 16",
                     table.sql
                 )
             } else {
-                format!("select {list} from (select *, row_number() over () as dba_number, count(*) over () as dba_count from (select * from {} limit 2000) some) rows
+                format!("select {list} from (select *, row_number() over () as dba_number, count(*) over () as dba_count from (select * from {} limit 2000) few) sampled
                     where dba_number in (1, 2, dba_count / 2, dba_count)", table.sql)
             };
             table.rows = Some(probe.tried(|client| texts(client, &sql))?.map(|(_, rows)| rows).unwrap_or_default());
