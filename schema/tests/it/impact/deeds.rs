@@ -96,7 +96,7 @@ fn executed_and_not_only_planned() {
     let (_cluster, url) = made();
     for (change, sql, class, reason) in CASES {
         let impact = analyse(&url, &Change::new(change), &[statement(sql)], &Options::default()).unwrap();
-        let said = format!("{impact:?}");
+        let said = serde_json::to_string(&impact).unwrap();
         assert!(
             impact.verdict.class() == class && said.to_lowercase().contains(&reason.to_lowercase()),
             "{change}: {impact:#?}"
