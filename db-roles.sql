@@ -308,7 +308,7 @@ grant usage on schema registry to registry_publisher;
 grant select (organisation_id, id, business_owner_id, technical_owner_id) on registry.apis to registry_publisher;
 grant select (organisation_id, id, business_owner_id) on registry.domains to registry_publisher;
 grant select (organisation_id, apis, domains, sub_domains) on registry.usage to registry_publisher;
-grant select (organisation_id, kind, target_id, profile_id, created_at, ended_at) on registry.watches to registry_publisher;
+grant select (organisation_id, kind, target_id, profile_id, created_at, ended_at, created_xid, ended_xid) on registry.watches to registry_publisher;
 grant select (id, xid, at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) on registry.changes to registry_publisher;
 reset role;
 set local role billing_owner;
@@ -390,7 +390,7 @@ grant select, insert, delete on registry.api_tags to registry_writer;
 grant select on registry.usage to registry_reader;
 grant select, insert, update (apis, domains, sub_domains) on registry.usage to registry_writer;
 grant select on registry.watches to registry_reader;
-grant select, insert, update (ended_at), delete on registry.watches to registry_writer;
+grant select, insert, update (ended_at, ended_xid), delete on registry.watches to registry_writer;
 grant select on registry.changes to registry_reader;
 grant select, insert, delete on registry.changes to registry_writer;
 grant select on registry.idempotency_keys to registry_reader;
@@ -428,7 +428,7 @@ grant select, insert, update (xid, id, fan_out_id, fan_out_after, updated_at) on
 grant select on notification.notifications to notification_reader;
 grant select, insert, update (read_at, pending, delivery_id), delete on notification.notifications to notification_writer;
 grant select on notification.deliveries to notification_reader;
-grant select, insert, update (recipient, subject, status, attempts, next_attempt_at, reason, version, sent_at), delete on notification.deliveries to notification_writer;
+grant select, insert, update (recipient, subject, status, attempts, next_attempt_at, reason, version, sent_at, sent_again_at), delete on notification.deliveries to notification_writer;
 grant select on notification.rollups to notification_reader;
 grant select, insert, update (last_at), delete on notification.rollups to notification_writer;
 grant select on notification.reminders to notification_reader;
@@ -460,6 +460,7 @@ grant select on published.signing_keys to profile_reader, profile_writer; -- tok
 grant select on published.signing_keys to registry_reader, registry_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to billing_reader, billing_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to notification_reader, notification_writer; -- tokens are checked without asking Account
+grant select on published.account_changes to billing_reader, billing_writer; -- plan and prices as they were when a month ended
 grant select on published.account_changes to notification_reader, notification_writer; -- account settings, logins and passwords that changed
 reset role;
 

@@ -19,9 +19,9 @@ use crate::system::{self, clock};
 use crate::{Failure, Place, import};
 use common::{Format, home_for, print_line};
 
-/// The lab of Govrnanza: start the system, fill it, move its time.
+/// The lab of Govrnanza: start the system, fill it, move its clock, and measure how its services slow each other.
 ///
-/// Exit codes: 0 done, 1 a finding (a row was refused, a service died), 2 wrong usage or bad input, 3 could not run.
+/// Exit codes: 0 done, 1 a finding or a failed check (a row was refused, a service died), 2 usage error or bad input, 3 could not run.
 #[derive(Debug, Parser)]
 #[command(name = "lab", version)]
 struct Cli {
@@ -33,7 +33,7 @@ struct Cli {
 enum Command {
     /// Start everything on this machine and keep it running until Ctrl-C.
     Up(UpArgs),
-    /// Measure which service slows which, on a system made for it: ends with a report.
+    /// Measure which service slows which, on a system started for this purpose, and write a report.
     Run(experiment::RunArgs),
     /// Continue a run that ended early.
     Resume(experiment::ResumeArgs),
@@ -41,33 +41,31 @@ enum Command {
     Knee(knee::KneeArgs),
     /// Print ids, tokens and URLs of a running system as JSON, for k6, wrk and others.
     Export(knee::ExportArgs),
-    /// Check that the lab measures correctly, on this machine, now.
     Selftest(experiment::SelftestArgs),
-    /// Analyse an old result again from its histograms.
+    /// Analyse a stored result again, from its histograms.
     Analyse(experiment::AnalyseArgs),
-    /// Check whether a target keeps the contract: about forty requests.
+    /// Check with about forty requests whether a target keeps the contract.
     Probe(compare::ProbeArgs),
     /// Compare two or more results, with a verdict for every metric.
     Compare(compare::CompareArgs),
-    /// Break one part after the other: how every service answers meanwhile.
+    /// Stop one part after the other, and measure how every service answers meanwhile.
     Failure(failure::FailureArgs),
-    /// Play known problems of a shared database, their controls and their remedies.
+    /// Run known problems of a shared database, each with its control and its remedies.
     Scenario(scenario::ScenarioArgs),
     /// Move an interfering service away from the one that it slows, level by level: what another architecture would gain.
     Ladder(scenario::LadderArgs),
-    /// Put one kind of pressure after another on all services: how much each of them feels it.
+    /// Apply one kind of pressure on the database after another, and measure how much it slows each service.
     #[command(alias = "dials")]
     Pressure(scenario::PressureArgs),
-    /// Change the schema under load: which services wait, with and without lock_timeout.
+    /// Change the schema under load, and measure which services wait, with and without lock_timeout.
     SchemaChange(scenario::SchemaChangeArgs),
-    /// Measure the same read composed of three HTTP calls, compared with the one statement.
+    /// Compare a read composed of three HTTP calls with the same read as one statement.
     #[command(alias = "rival")]
     Composed(failure::ComposedArgs),
     /// Measure what "API Series Part 7: Inter-Service Communication Overview" (Jack Vanlightly) says of synchronous calls.
     ArticleFigures(article::ArticleArgs),
-    /// Measure what one thing costs, compared with the least it could cost.
+    /// Measure what one kind of request costs, compared with the least that it could cost.
     Bench(bench::BenchArgs),
-    /// Evaluate 24 schema changes: which services must deploy together, with published views and without.
     Changes(changes::ChangesArgs),
     /// Import a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
@@ -86,7 +84,7 @@ struct UpArgs {
     /// Put nginx in front: one origin for all services
     #[arg(long)]
     gateway: bool,
-    /// How many of each service; more than one needs --gateway
+    /// Instances of each service; more than one turns on --gateway
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3), value_name = "N")]
     instances: u16,
     /// Show on standard error what the services log
@@ -95,7 +93,7 @@ struct UpArgs {
     /// Run services built with optimisation, for load
     #[arg(long)]
     release: bool,
-    /// How to print where everything is
+    /// How to print the URLs
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 }
@@ -107,10 +105,10 @@ struct ImportArgs {
     /// An up.json, one origin of all services, or account=URL,profile=URL,registry=URL [default: what `lab up` runs]
     #[arg(long)]
     target: Option<String>,
-    /// What generated people and passwords derive from: the same for the same file
+    /// Seed of generated people and passwords: the same seed and file give the same ones
     #[arg(long, default_value = "1")]
     seed: String,
-    /// How many organisations are worked on at a time
+    /// How many organisations are imported at a time
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=32))]
     threads: u8,
     /// How to print what was imported
@@ -120,7 +118,7 @@ struct ImportArgs {
 
 #[derive(Debug, Args)]
 struct ClockArgs {
-    /// +31d, -2h (s, m, h, d, w; from where the clock is), reset, or show
+    /// +31d, -2h (s, m, h, d, w; relative to the services' present time), reset, or show
     #[arg(allow_hyphen_values = true, value_name = "MOVE")]
     movement: clock::Move,
     /// The up.json of the system to move [default: what `lab up` runs]

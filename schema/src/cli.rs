@@ -37,12 +37,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start, stop or look at the private Postgres; with DATABASE_URL set there is nothing to start.
+    /// Start, stop or look at the private Postgres. With DATABASE_URL set no private one is needed.
     #[command(subcommand)]
     Cluster(cluster::Cluster),
-    /// Once, as superuser: the database, its administrator, and what only a superuser can do.
+    /// Make the database and its administrator, and do what only a superuser can: once, as superuser.
     Bootstrap(database::Bootstrap),
-    /// As govrnanza_admin, whenever something changed: roles, tables, keys, views, rights. Idempotent, and safe while the services run.
+    /// Make roles, tables, keys, views and rights as declared: as govrnanza_admin, whenever a declaration changed. Idempotent, and safe while the services run.
     Apply(database::Apply),
     // No doc comments on these: they would replace the long texts of their own.
     Roles(roles::Roles),
@@ -52,7 +52,7 @@ enum Command {
     Record(record::Record),
     /// Rewrite `services/<service>/src/schema.rs` from the database.
     Schema(database::Schema),
-    /// Once, after the database was restored from a dump into another cluster and before the services start: makes the feeds readable there.
+    /// Make the feeds readable after the database was restored from a dump into another cluster: once, before the services start.
     AfterRestore(database::AfterRestore),
 }
 

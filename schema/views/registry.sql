@@ -16,9 +16,10 @@ create or replace view published.responsibilities as
 comment on view published.responsibilities is 'Who owns what; a person who owns an API in both roles stands here twice.';
 
 create or replace view published.watchers as
-    select w.organisation_id, w.kind, w.target_id, w.profile_id, w.created_at, w.ended_at
+    select w.organisation_id, w.kind, w.target_id, w.profile_id, w.created_at, w.ended_at,
+        w.created_xid, w.ended_xid
     from registry.watches w;
-comment on view published.watchers is 'Who wants to be told of what, and from when to when.';
+comment on view published.watchers is 'Who wants to be told of what: of changes whose xid in registry_changes lies between created_xid and ended_xid. A copy of both gives both its own positions.';
 
 create or replace view published.registry_changes as
     select c.id, c.xid, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after

@@ -36,7 +36,7 @@ pub struct Settings {
 /// What was seen.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Measured {
+pub struct Round {
     /// How it was measured.
     pub settings: Settings,
     /// PostgreSQL's version.
@@ -65,7 +65,7 @@ pub struct Measured {
     pub charges: Option<(i64, f64)>,
 }
 
-impl Measured {
+impl Round {
     fn is_good(&self) -> bool {
         self.ratio <= 2.0
             && self.statement_ms_max <= 2000.0
@@ -94,7 +94,7 @@ pub fn run(
 }
 
 /// Brings a system up, fills it, runs a month, and takes it down again.
-fn round(settings: Settings, report: impl Fn(&str) + Send + Clone + 'static) -> Result<Measured, Failure> {
+fn round(settings: Settings, report: impl Fn(&str) + Send + Clone + 'static) -> Result<Round, Failure> {
     let options = Options { ephemeral: true, release: settings.release, ..Options::default() };
     let deployment = Deployment::start(&options, report.clone())?;
     let url = deployment.place().database_url.clone();
@@ -113,7 +113,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn measure(&mut self, url: &str, period: &str, report: &dyn Fn(&str)) -> Result<Measured, Failure> {
+    fn measure(&mut self, url: &str, period: &str, report: &dyn Fn(&str)) -> Result<Round, Failure> {
         self.sql("select dba.pg_stat_statements_reset()")?;
         // A benchmark begins with what a run would find: known statistics, and nothing left to write.
         self.sql("analyze")?;
@@ -142,7 +142,7 @@ impl Bench<'_> {
             .query_one("show server_version", &[])
             .map_err(|error| failed("asking for the version", &error))?
             .get(0);
-        Ok(Measured {
+        Ok(Round {
             settings: self.settings,
             server,
             processors: std::thread::available_parallelism().map_or(0, usize::from),
@@ -182,7 +182,7 @@ impl Bench<'_> {
         let operator = place.operator.as_ref().ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
         let services = Services::new(place.services.iter().collect());
         let operator = Session::log_in(&services, &operator.email, &operator.password)?;
-        operator.make("billing", "/billing-runs", &json!({ "period": period }))?;
+        operator.post("billing", "/billing-runs", &json!({ "period": period }))?.check(202)?;
         Ok(())
     }
 

@@ -19,13 +19,13 @@ pub(super) struct ArticleArgs {
     /// Pages of each kind
     #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u64).range(100..=10_000_000))]
     pages: u64,
-    /// Delays are so many times shorter than the article's
+    /// Divide the article's delays by this number
     #[arg(long, default_value_t = 10.0, value_name = "N", value_parser = positive)]
     scale: f64,
     /// Probability that a call is slow or fails together with the others of its page: 0 as the article assumes, 1 as behind one database
     #[arg(long, default_value_t = 0.0, value_name = "0..1", value_parser = probability)]
     correlation: f64,
-    /// Users who ask at the same time
+    /// Simulated users who load pages at the same time
     #[arg(long, default_value_t = 48, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     users: u32,
     #[command(flatten)]

@@ -16,7 +16,7 @@ use args::{
     PairedArgs,
 };
 
-/// What one operation costs, compared with the least that it could cost.
+/// Measure what one kind of request costs, compared with the least that it could cost.
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
     #[command(subcommand)]
@@ -31,17 +31,17 @@ enum What {
     List(HotArgs),
     /// A new API: across all organisations or, with --one, into one organisation.
     Create(CreateArgs),
-    /// Eighty reads, fifteen lists and five creates of a hundred.
+    /// A mix: of a hundred requests eighty reads, fifteen lists and five creates.
     Mixed(HotArgs),
     /// The read behind axum and tokio-postgres, axum and sqlx, node and pg: built here and compared with Registry.
     Rivals(HotArgs),
-    /// The read's ways to the database in one small program: own threads, web::block and inline, with and without sharing.
+    /// Ways from a request to the database, for the read, in one small program: own threads, web::block and inline, with and without sharing.
     Shapes(HotArgs),
     /// Three times the load that Registry can answer, for a minute: how many requests are still answered, and how fast.
     Overload(OverloadArgs),
     /// The same requests on larger and larger data.
     Growth(GrowthArgs),
-    /// What keys across services, a second login and the change feed cost a statement (ADRs 0001 to 0003).
+    /// What foreign keys across services, a second login and the feed of changes cost (ADRs 0001 to 0003).
     Decisions(DecisionsArgs),
     /// Billing's monthly run compared with one bare insert of the same rows.
     MonthEnd(MonthEndArgs),
@@ -51,7 +51,7 @@ enum What {
     Normalisation(NormalisationArgs),
     /// Two builds of Registry in turn on one database: whether the second one is slower than the first.
     Paired(PairedArgs),
-    /// All benches in order, kept in a folder with their goals.
+    /// All benches one after another, saved in a folder with their goals.
     All(AllArgs),
 }
 
@@ -65,25 +65,25 @@ pub(super) fn measure(args: &BenchArgs) -> Result<ExitCode, Failure> {
         What::Mixed(args) => measure_hot(args, hot::Kind::Mixed),
         What::Rivals(args) => {
             let outcome = hot::rivals::run(&args.plan(hot::Kind::Read))?;
-            done(args.output.put("rivals", &outcome))
+            done(args.run.output.put("rivals", &outcome))
         }
         What::Shapes(args) => {
             let outcome = hot::rivals::shapes(&args.plan(hot::Kind::Read))?;
-            done(args.output.put("shapes", &outcome))
+            done(args.run.output.put("shapes", &outcome))
         }
         What::Overload(args) => {
             let outcome = hot::overload::run(args.plan()?)?;
-            args.output.put(&outcome.name(), &outcome)?;
+            args.run.output.put(&outcome.name(), &outcome)?;
             Ok(verdict(outcome.is_good()))
         }
-        What::Growth(args) => done(args.output.put("growth", &hot::growth::run(&args.plan())?)),
-        What::Decisions(args) => done(args.output.put("decisions", &hot::decisions::run(&args.plan())?)),
+        What::Growth(args) => done(args.run.output.put("growth", &hot::growth::run(&args.plan())?)),
+        What::Decisions(args) => done(args.run.output.put("decisions", &hot::decisions::run(&args.plan())?)),
         What::MonthEnd(args) => measure_month_end(args),
         What::Notify(args) => measure_notify(args),
         What::Normalisation(args) => measure_normalisation(args),
         What::Paired(args) => {
             let outcome = hot::paired::run(&args.plan())?;
-            args.output.put("paired", &outcome)?;
+            args.run.output.put("paired", &outcome)?;
             Ok(verdict(outcome.is_good()))
         }
         What::All(args) => all::measure(args),
@@ -100,7 +100,7 @@ fn verdict(good: bool) -> ExitCode {
 
 fn measure_hot(args: &HotArgs, kind: hot::Kind) -> Result<ExitCode, Failure> {
     let outcome = hot::run(&args.plan(kind))?;
-    done(args.output.put(kind.name(), &outcome))
+    done(args.run.output.put(kind.name(), &outcome))
 }
 
 fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> {
@@ -112,9 +112,9 @@ fn measure_normalisation(args: &NormalisationArgs) -> Result<ExitCode, Failure> 
 }
 
 fn measure_notify(args: &NotifyArgs) -> Result<ExitCode, Failure> {
-    let options = notify::Options { rate: args.rate, seconds: args.seconds, hold: args.hold, release: !args.debug };
+    let options = notify::Options { rate: args.rate, seconds: args.seconds, hold: args.hold, release: !args.run.debug };
     let outcome = notify::run(&options)?;
-    args.output.put("notify", &outcome)?;
+    args.run.output.put("notify", &outcome)?;
     Ok(verdict(outcome.complete()))
 }
 
@@ -123,9 +123,9 @@ fn measure_month_end(args: &MonthEndArgs) -> Result<ExitCode, Failure> {
         organisations: args.organisations,
         latency_ms: args.latency_ms,
         charge: !args.invoices_only,
-        release: !args.debug,
+        release: !args.run.debug,
     };
     let outcome = month_end::run(settings, args.rounds, |line| eprintln!("{line}"))?;
-    args.output.put("month-end", &outcome)?;
+    args.run.output.put("month-end", &outcome)?;
     Ok(verdict(outcome.is_good()))
 }

@@ -10,14 +10,15 @@ use crate::Failure;
 use crate::experiments::changes::{self, Options, catalogue};
 use crate::result::Outcome as _;
 
-/// Evaluates the catalogue of schema changes (benches/changes/*.sql): for each, which services must deploy together with it, with the published views in between
-/// and without them; what its owner gains, what the others lose, which teams must consent.
+/// Evaluate 24 schema changes: which services must deploy together, with published views and without.
 ///
-/// Everything is done on a system made for it, against every statement that the five services run in one walk over all operations. Exit code 1 where
-/// `--verify` finds that something broke that was evaluated as safe, or too much evaluated as breaking that goes on.
+/// The changes are benches/changes/*.sql. For each the outcome also shows what its owner gains, what the others lose, and which teams must agree.
+///
+/// A system is started for this purpose; the changes are tried against every statement that the five services run when each operation is called once. Exit code 1
+/// where `--verify` finds that something broke that was evaluated as safe, or that too much of what was evaluated as breaking goes on working.
 #[derive(Debug, Args)]
 pub(super) struct ChangesArgs {
-    /// Only these, by number or name [default: all]
+    /// Only these changes, by number or name [default: all]
     #[arg(value_name = "CHANGE")]
     changes: Vec<String>,
     /// Also make each change under the five running services, and compare what breaks with the evaluation
@@ -26,13 +27,13 @@ pub(super) struct ChangesArgs {
     /// Measure how long each service's statements wait behind each change, while it waits for a reader (half a second)
     #[arg(long)]
     queue: bool,
-    /// Measure what three wishes cost here: one more column, 48 hours again, a sixth service
+    /// Measure three common tasks: publish one more column, read 48 hours of changes again, add a sixth service
     #[arg(long)]
     stories: bool,
-    /// List the changes, and do nothing
+    /// Only list the changes
     #[arg(long, conflicts_with_all = ["verify", "queue", "stories"])]
     list: bool,
-    /// Also write the outcome here, as JSON without times: to be kept and compared
+    /// Also write the outcome to this file, as JSON without durations, so that two can be compared
     #[arg(long, value_name = "FILE")]
     reference: Option<PathBuf>,
     /// How to print the outcome

@@ -51,7 +51,7 @@ pub(crate) struct PlanArgs {
     /// Seconds that each is measured in a replicate
     #[arg(long, default_value_t = 6, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// How often: the median needs 4, p95 needs 8, p99 needs 20
+    /// How often each is measured: the median needs 4, p95 needs 8, p99 needs 20
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     replicates: u32,
 }
@@ -59,7 +59,7 @@ pub(crate) struct PlanArgs {
 /// What all of them take.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Keep the outcome in this folder: its report shows it from then on
+    /// Save the outcome in this folder; reports that are written there afterwards show it
     #[arg(long, value_name = "DIR", value_parser = attachments::folder)]
     pub(crate) save: Option<PathBuf>,
     /// Seed of the data and the requests

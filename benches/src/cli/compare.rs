@@ -15,7 +15,7 @@ use crate::{Failure, compare};
 #[command(after_help = "\
 A target is target.toml (benches/data/target.toml shows all of it), an up.json, or base URLs:
   lab probe --target account=http://localhost:8103,profile=http://localhost:8102,registry=http://localhost:8101
-Exit code 1 where something isn't as the contract says.")]
+Exit code 1 where an answer differs from the contract.")]
 pub(super) struct ProbeArgs {
     /// target.toml, up.json or base URLs
     #[arg(long)]
@@ -42,12 +42,12 @@ Example, your system compared with ours at the same rates:
   lab run --target yours.toml --preset quick --rates-from results/<ours>/result.json
   lab compare results/<ours>/result.json results/<yours>/result.json --report side-by-side.html
 Results that differ in contract, rates, data or preset are refused (exit code 2).
-Exit code 1 where one violates something that must always hold.")]
+Exit code 1 where a result has a violation (such as a lost write).")]
 pub(super) struct CompareArgs {
     /// The base, and one or more others
     #[arg(required = true, num_args = 2.., value_name = "RESULT")]
     files: Vec<PathBuf>,
-    /// Write a page too
+    /// Also write an HTML page to this file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How to print the outcome

@@ -22,19 +22,19 @@ use threshold::Threshold;
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// How much to run, and so how much can be claimed
+    /// How much to measure, and so what can be concluded
     #[arg(long, value_enum, default_value = "demo")]
     preset: Preset,
     /// Seed of the data, the requests and the order of cells
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Folder that gets a folder for this run
+    /// Results folder; the run makes a new folder in it
     #[arg(long, default_value = "results", value_name = "DIR", value_parser = crate::result::attachments::folder)]
     results: PathBuf,
     /// Another mix of requests (TOML, see benches/scenarios/00-matrix.toml)
     #[arg(long, value_name = "FILE")]
     workload: Option<PathBuf>,
-    /// Part of the machine's processors that all services together are driven to [default: 0.6; stress: 1.5]
+    /// Share of the machine's processors that all services together should use [default: 0.6; stress: 1.5]
     #[arg(long, value_name = "PART", value_parser = part)]
     utilisation: Option<f64>,
     /// Use the absolute rates of another run's result.json, as a comparison needs
@@ -46,7 +46,7 @@ pub(super) struct RunArgs {
     /// Measure a system that runs already: target.toml, up.json or base URLs (account=http://…,registry=http://…)
     #[arg(long, value_name = "TARGET", conflicts_with = "unoptimised")]
     target: Option<String>,
-    /// Measure a target that lacks something of the contract: its share goes to the rest, and the result says so
+    /// Measure a target that lacks a part of the contract: other requests are sent in place of the missing ones, and the result notes it
     #[arg(long, requires = "target")]
     allow_partial: bool,
     /// Size of the data set
@@ -76,7 +76,7 @@ pub(super) struct ResumeArgs {
 pub(super) struct AnalyseArgs {
     /// A result.json
     file: PathBuf,
-    /// Write the report here too
+    /// Also write the report to this file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// As for `lab run`

@@ -16,12 +16,12 @@ use crate::{Failure, report};
 #[command(after_help = "\
 Example: each service and Postgres stopped for 20 s in turn, connections used up, a transaction paused (about 5 min):
   lab failure --save results/reference
-Exit code 1 where an acknowledged write is missing or something that must always hold doesn't.")]
+Exit code 1 where an acknowledged write is missing or an audit finds a violation.")]
 pub(super) struct FailureArgs {
-    /// Seconds that each part stays broken
+    /// Seconds for which each part is stopped
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// Only these: a service's name, postgres, connections, paused-transaction (repeatable) [default: all in turn]
+    /// Only these failures: a service's name, postgres, connections, paused-transaction (repeatable) [default: all in turn]
     #[arg(long, value_name = "PART", value_parser = part)]
     only: Vec<Break>,
     /// Requests per second of all services together
@@ -35,20 +35,20 @@ pub(super) struct FailureArgs {
 #[command(after_help = "\
 Example: an API read by three HTTP calls compared with one statement, and both while Profile and Account are stopped (about 3 min):
   lab composed --save results/reference
-Example: the same two as any team's systems, through the contract alone at the same rates (`lab run --target … --allow-partial`
-twice, then `lab compare`; about 7 min), both results and compare.html kept in a folder:
+Example: the same two measured like another team's systems, through the contract alone, and then
+compared (about 7 min); both results and compare.html are saved in a folder:
   lab composed --as-target results/composed")]
 pub(super) struct ComposedArgs {
     /// As in `lab rival composed`, how this was typed before
     #[arg(hide = true, value_parser = ["composed"])]
     formerly: Option<String>,
-    /// Seconds that each neighbour is stopped while both are asked; 0 leaves that out
+    /// Seconds for which Profile, then Account, is stopped while both ways are under load; 0 leaves that out
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
     stop_seconds: u64,
-    /// Instead: drive both through the contract alone, compare, and keep results and page in this folder
+    /// Instead measure both through the contract alone, compare them, and save results and page in this folder
     #[arg(long, value_name = "DIR", value_parser = attachments::folder, conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
     as_target: Option<PathBuf>,
-    /// With --as-target: how much to run
+    /// With --as-target: how much to measure
     #[arg(long, value_enum, default_value = "demo", requires = "as_target")]
     preset: Preset,
     /// With --as-target: size of the data set that is posted to each

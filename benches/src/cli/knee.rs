@@ -17,7 +17,7 @@ pub(super) struct KneeArgs {
     /// Which services [default: all]
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// Keep what was found in the results folder, for the result files to come
+    /// Save what was found in the results folder: result files that are written there afterwards include it
     #[arg(long)]
     save: bool,
     /// The results folder
@@ -54,7 +54,7 @@ pub(super) struct ExportArgs {
     /// Seed of that data set
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Organisations at the most, most popular first
+    /// At most so many organisations, most popular first
     #[arg(long, default_value_t = 100)]
     organisations: usize,
 }

@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::experiments::{changes, ladder, pressure, scenario, schema_change};
 use crate::result::attachments;
 
-/// Play known problems of a shared database, their controls and their remedies.
+/// Run known problems of a shared database, each with its control and its remedies.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
     #[command(subcommand)]
@@ -18,9 +18,9 @@ pub(super) struct ScenarioArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// List them.
+    /// List the scenarios, with what each one shows.
     List,
-    /// Play some, and fail where one doesn't show what it is known for.
+    /// Run scenarios; exit code 1 where one doesn't show what is expected.
     Run(RunArgs),
 }
 
@@ -30,7 +30,7 @@ Example: foreign keys and the queue behind an ALTER, about 40 s:
   lab scenario run S4 S8
 Example: all of them, the outcome kept with a run's result (about 4 min):
   lab scenario run all --save results/reference
-Exit code 1 where a scenario's signature is absent.")]
+Exit code 1 where a scenario doesn't show what its file expects.")]
 struct RunArgs {
     /// Ids such as S4, `all`, or .toml files
     #[arg(required = true, value_name = "SCENARIO")]
@@ -69,8 +69,8 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The isolation levels: L0 alone, L1 the interfering service in a second cluster, L2 in another database, L3 at other organisations,
-L4 at the same.
+The isolation levels: L0 alone, L1 the interfering service in a second cluster, L2 in another database, L3 in the same
+database at other organisations, L4 at the same organisations.
 Example: Billing → Registry and Registry → Account (7 min; with the usual six replicates 10), kept with a run's result:
   lab ladder S1 S2 --replicates 4 --save results/reference
 Exit code 1 where a step makes the slowed service significantly faster, or where it waits for rows across databases.")]
@@ -113,7 +113,7 @@ All services under load, and one pressure after another: rowlock, ddlqueue, xmin
 Example, four replicates (about 5 min):
   lab pressure --save results/reference")]
 pub(super) struct PressureArgs {
-    /// Only these (repeatable) [default: all]
+    /// Only these kinds of pressure (repeatable) [default: all]
     #[arg(long, value_enum, value_name = "PRESSURE")]
     only: Vec<pressure::Pressure>,
     /// How often every level is measured
@@ -147,7 +147,8 @@ pub(super) fn press(args: &PressureArgs) -> Result<ExitCode, Failure> {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each change of the catalogue, while all services are under load and a report holds every table: as it is, and with lock_timeout.
+Each change of the catalogue, while all services are under load and a report reads every table:
+once as written, once with lock_timeout.
 Example: a few, by number or name:
   lab schema-change 01 08 12 13
 Example: all of them (about 6 min), kept with a run's result:

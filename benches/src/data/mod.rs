@@ -29,14 +29,14 @@ impl Size {
     pub const LARGE: Self = Self { apis: 100_000, organisations: 1_000 };
 }
 
-/// One organisation's rows, by ordinal, and what opens them.
+/// One organisation's ids, by ordinal, and the token that gives access to them.
 #[derive(Clone, Debug)]
 pub struct Organisation {
     /// Its id.
     pub id: Uuid,
-    /// `Bearer …` of one of its admins, who is the person `profiles[0]`.
+    /// `Bearer …` of one of its admins, who is the person `profiles[0]` where the login is linked to one.
     pub token: HeaderValue,
-    /// What else a target wants in every request; for ours nothing.
+    /// Further headers of every request; our own services need none.
     pub headers: Arc<[(HeaderName, HeaderValue)]>,
     /// Ids of its APIs.
     pub apis: Vec<Uuid>,
@@ -119,7 +119,7 @@ pub fn connect(url: &str) -> Result<Client, Failure> {
     Client::connect(url, NoTls).map_err(|error| failed("connecting to the database", &error))
 }
 
-/// A sentence of what Postgres refused.
+/// A sentence that says what failed and Postgres' reason.
 pub fn failed(doing: &str, error: &postgres::Error) -> Failure {
     let cause = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
     Failure::could_not_run(format!("{doing}: {cause}."))

@@ -11,18 +11,18 @@ use super::{Cell, cells};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
-    /// Two services, three short blocks, below a minute: shows that everything runs, claims nothing.
+    /// Two services, three short blocks, below a minute: only shows that everything runs.
     Smoke,
-    /// 17 cells × 4 s × 4 replicates, about seven minutes: claims the median and the 1-in-20 share.
+    /// 17 cells × 4 s × 4 replicates, about seven minutes: enough for the median and the share of requests above the own p95.
     Demo,
-    /// 19 cells × 8 s × 4 replicates, about thirteen minutes: claims the median and the 1-in-20 share, and what watching costs.
+    /// 19 cells × 8 s × 4 replicates, about thirteen minutes: enough for the same, and for what observing costs.
     Quick,
-    /// 23 cells × 30 s × 10 replicates, about two and a half hours: claims p95 and the 1-in-100 share too.
+    /// 23 cells × 30 s × 10 replicates, about two and a half hours: also enough for p95 and the share above the own p99.
     Standard,
-    /// As standard with 20 replicates, overnight: claims p99 too.
+    /// As standard with 20 replicates, overnight: also enough for p99.
     Full,
-    /// 6 cells × 10 s × 2 replicates above the machine's capacity, about four minutes: claims no percentile, only how fast
-    /// unanswered requests pile up.
+    /// 6 cells × 10 s × 2 replicates above the machine's capacity, about four minutes: shows no percentile, only how fast
+    /// the number of unanswered requests grows.
     Stress,
 }
 

@@ -10,19 +10,22 @@ use super::summary::{Outcome, Stopped};
 
 /// What all organisations share.
 pub struct Importer {
-    /// Where to.
+    /// The services imported into.
     pub services: Services,
-    /// Whether there is a Billing that wants cards.
+    /// Whether there is a Billing, which wants a card.
     pub billed: bool,
-    /// What there is to subscribe to.
+    /// The plans to choose from.
     pub plans: Plans,
     /// Where people and passwords come from.
     pub seed: Seed,
 }
 
 impl Importer {
-    /// Takes one provider in and says of each API what became of it. Whatever is there already is found by its name, so
-    /// a run that was cut off is simply run again. An error is a service that doesn't answer.
+    /// Imports one provider and reports the outcome of each API. What exists already is found by its name, so an interrupted
+    /// run is simply repeated.
+    ///
+    /// # Errors
+    /// A sentence without full stop, when a service doesn't answer.
     pub fn import(&self, tenant: &Tenant, mut done: impl FnMut(&Api, Outcome)) -> Result<(), String> {
         let mut organisation = match self.enter(tenant) {
             Ok(organisation) => organisation,
@@ -58,7 +61,7 @@ impl Importer {
         Ok(organisation)
     }
 
-    /// Signs the provider up, or in where it is signed up already.
+    /// Signs the provider up, or logs in where it has signed up already; whether it had.
     fn sign_up(&self, tenant: &Tenant, plan: &str) -> Result<(Session, bool), Stopped> {
         let (email, password) = (admin_email(&tenant.name), self.seed.password(&tenant.name));
         match Session::sign_up(&self.services, &tenant.name, plan, &email, &password) {

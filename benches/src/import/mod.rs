@@ -24,13 +24,13 @@ use people::Seed;
 use plans::Plans;
 pub use summary::{Refused, Summary};
 
-/// The first request: who isn't there within two seconds isn't started.
+/// For the first requests: a service that doesn't answer within two seconds isn't running.
 const NOT_MET: Patience = Patience { busy: Duration::from_secs(120), absent: Duration::from_secs(2) };
-/// All others: a restart takes less.
+/// For all others: a restart takes less than this.
 const MET: Patience = Patience { absent: Duration::from_secs(20), ..NOT_MET };
 
 /// Imports rows. `threads` organisations are worked on at a time: enough to keep two cores busy with password hashes,
-/// too few to crowd anybody else out.
+/// too few to slow others down.
 pub fn run(rows: &[Row], target: &Place, seed: &str, threads: usize) -> Result<Summary, Failure> {
     for needed in ["account", "profile", "registry"] {
         target.url(needed)?;

@@ -1,4 +1,4 @@
-//! One provider's organisation: its people, domains, sub domains and APIs; what is there already is left as it is.
+//! One provider's organisation: its people, domains, sub domains and APIs; what exists already is left as it is.
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,8 +45,9 @@ impl<'a> Organisation<'a> {
         let all = |service: &str, path: &str| {
             self.admin.all(service, path).map_err(Stopped::doing(format!("reading {} of {}", path, self.tenant.name)))
         };
-        let mut known = Known::default();
-        known.people = all("profile", "/profiles")?.iter().filter_map(|one| pair(one, "email")).collect();
+        let people = all("profile", "/profiles")?;
+        let people = people.iter().filter_map(|one| pair(one, "email")).collect();
+        let mut known = Known { people, ..Known::default() };
         for (name, id) in all("registry", "/domains")?.iter().filter_map(|one| pair(one, "name")) {
             let subs = all("registry", &format!("/domains/{id}/sub-domains"))?;
             let named = subs.iter().filter_map(|one| pair(one, "name"));
@@ -111,7 +112,7 @@ impl<'a> Organisation<'a> {
         Ok(())
     }
 
-    /// Creates an API and what it stands in, where they aren't there yet.
+    /// Creates an API, its domain and its sub domain, where they don't exist yet.
     pub fn add(&mut self, api: &Api) -> Result<Outcome, Stopped> {
         let name = api.name.to_lowercase();
         if self.known.apis.contains(&name) {
@@ -178,7 +179,7 @@ impl<'a> Organisation<'a> {
         Ok(named.find(|(other, _)| *other == name.to_lowercase()).map(|(_, id)| id).ok_or(reason))
     }
 
-    /// One of the organisation's people, the same for the same thing; null while there is nobody.
+    /// One of the organisation's people, always the same one for the same words; none while there are no people.
     fn owner(&self, of: &[&str]) -> Option<Uuid> {
         let people = self.seed.people(&self.tenant.name, Needs::people(self.tenant.apis.len()));
         let there: Vec<Uuid> = people.iter().filter_map(|one| self.known.people.get(&one.email)).copied().collect();

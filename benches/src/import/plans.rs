@@ -1,4 +1,4 @@
-//! Which plan holds how much, and which is the best that will do.
+//! The built-in plans, and which is the best for an organisation.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What an import says at its end.
+//! The result of an import.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::fmt;
 use behaviour::Failed;
 use serde::Serialize;
 
-/// What became of one row.
+/// The outcome of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It was created now.
     Imported,
     /// It was there.
     Present,
-    /// It can't go in, for this reason.
+    /// It was refused, for this reason.
     Refused(String),
 }
 
@@ -27,7 +27,7 @@ pub enum Stopped {
 }
 
 impl Stopped {
-    /// Says what was being done in front of a refusal.
+    /// Puts in front of a refusal what was being done.
     pub fn doing(what: impl Into<String>) -> impl FnOnce(Failed) -> Self {
         let what = what.into();
         move |failed| match failed.into() {
@@ -46,7 +46,7 @@ impl From<Failed> for Stopped {
     }
 }
 
-/// How many went in, and which didn't.
+/// How many rows were imported, and which were refused.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
     /// Created by this run.
@@ -57,7 +57,7 @@ pub struct Summary {
     pub refused: Vec<Refused>,
 }
 
-/// A row that didn't go in.
+/// A refused row.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Refused {
     /// The row's id.

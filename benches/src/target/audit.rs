@@ -1,4 +1,4 @@
-//! What every architecture must keep, looked at through the contract alone, after the load.
+//! Invariants of every architecture, checked through the contract alone, after the load.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,7 +11,7 @@ use crate::data::{Dataset, Organisation};
 use crate::load::writes::Acknowledged;
 
 /// Adds this replicate's violations to `sums`: creations and changes that were acknowledged and aren't there, and rows
-/// that stand in a list twice. All are expected 0.
+/// that appear twice in a list. All are expected 0.
 ///
 /// # Errors
 /// When a list can't be read.

@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 use crate::{Failure, Place};
 
-/// Where somebody else's system is and what it wants. Only `services` is needed; unknown fields are refused, so that a
+/// Another system under test: where it is and how it is called. Only `services` is needed; unknown fields are refused, so that a
 /// misspelt one can't silently change what is measured.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TargetFile {
-    /// What its team calls it.
+    /// Its name in reports.
     #[serde(default = "unnamed")]
     pub label: String,
     /// Base URL of each service, without `/api/v1`; those that are missing are not driven.
@@ -37,7 +37,7 @@ pub struct TargetFile {
     /// Requests per second of each service; without them `--rates-from`, or 100 in all by the workload's weights.
     #[serde(default)]
     pub rates: BTreeMap<String, f64>,
-    /// A login of an organisation that is frozen: only so can the probe ask for a 402.
+    /// A login of an organisation that is frozen: without one the probe can't ask for a 402.
     pub frozen: Option<Frozen>,
     /// Level B2: its databases.
     #[serde(default)]
@@ -51,7 +51,7 @@ pub struct TargetFile {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Frozen {
-    /// Of one who may read.
+    /// The login's e-mail address; it may read.
     pub email: String,
     /// In clear: this is a system made for measuring.
     pub password: String,
@@ -81,7 +81,7 @@ fn ten_seconds() -> u64 {
 }
 
 impl TargetFile {
-    /// What `--target` says: such a file, or an `up.json`, or base URLs.
+    /// The value of `--target`: such a file, an `up.json`, or base URLs.
     ///
     /// # Errors
     /// A sentence that names what is wrong with it.
@@ -129,7 +129,7 @@ impl TargetFile {
             for (name, url) in urls {
                 service(table, name, &known)?;
                 if !crate::place::is_url(url) || url::Url::parse(url).is_err() {
-                    return Err(format!("{table}.{name} = {url:?} is no http URL"));
+                    return Err(format!("{table}.{name} = {url:?} isn't an http URL"));
                 }
                 *url = url.trim_end_matches('/').to_owned();
             }
@@ -180,9 +180,9 @@ impl TargetFile {
         self.filled(token, organisation)
             .map(|(name, value)| {
                 let header = HeaderName::from_bytes(name.as_bytes())
-                    .map_err(|_| format!("headers.{name} is no header's name"))?;
+                    .map_err(|_| format!("headers.{name} isn't a valid header name"))?;
                 let value =
-                    HeaderValue::from_str(&value).map_err(|_| format!("headers.{name} is no header's value"))?;
+                    HeaderValue::from_str(&value).map_err(|_| format!("headers.{name} has an invalid value"))?;
                 Ok((header, value))
             })
             .collect()
@@ -199,7 +199,7 @@ fn service(table: &str, name: &str, known: &[&str]) -> Result<(), String> {
     if known.contains(&name) {
         Ok(())
     } else {
-        Err(format!("{table}.{name} is no service: there are {}", known.join(", ")))
+        Err(format!("{table}.{name}: unknown service; expected one of {}", known.join(", ")))
     }
 }
 
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_may_be_said() {
+    fn every_entry_is_read() {
         let text = r#"
             label = "composed"
             timeout-ms = 500
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_doesnt_know_is_refused() {
+    fn unknown_and_invalid_entries_are_refused() {
         let with = |more: &str| format!("{more}\n[services]\nregistry = \"http://r\"\n");
         for (bad, named) in [
             (with("labell = \"x\""), "labell"),

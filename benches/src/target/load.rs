@@ -27,14 +27,14 @@ pub struct Loaded {
     admins: Vec<Session>,
 }
 
-/// Makes new organisations and fills them. Names carry a number of their own, so that a target that can't be emptied can
-/// be measured again.
+/// Makes new organisations and fills them. Names are new in each run, so that a target that can't be emptied can be
+/// measured again.
 ///
 /// # Errors
-/// When something the contract promises is refused.
+/// When the target refuses what the contract promises.
 pub fn load(target: &TargetFile, size: Size, seed: u64) -> Result<Loaded, Failure> {
     if let Some(url) = &target.reset {
-        let status = Client::new().api(url).raw("POST", "").try_send()?.status;
+        let status = Client::with_timeout(target.timeout()).api(url).raw("POST", "").try_send()?.status;
         if !(200..300).contains(&status) {
             return Err(Failure::could_not_run(format!(
                 "The target wasn't emptied: {url} was answered with {status}."
@@ -60,7 +60,7 @@ fn sizes(size: Size) -> Vec<usize> {
 /// The same rows with new tokens, which don't last for ever.
 ///
 /// # Errors
-/// When somebody isn't let in any more.
+/// When a login is refused now.
 pub fn sign_in_again(target: &TargetFile, loaded: &Loaded) -> Result<Arc<Dataset>, Failure> {
     let mut data = (*loaded.data).clone();
     for (of, admin) in data.organisations.iter_mut().zip(&loaded.admins) {

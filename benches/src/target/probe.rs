@@ -1,4 +1,4 @@
-//! `lab probe`: those cases of the contract that a measurement depends on, and which operation can't be measured without which.
+//! `lab probe`: the cases of the contract that a measurement depends on, and which operations can't be measured without them.
 
 use behaviour::{HttpFixture, PASSWORD, Session, World, unique};
 use serde::Serialize;
@@ -11,9 +11,9 @@ use crate::result::Check;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// In the order they were asked.
+    /// In the order they were run.
     pub checks: Vec<Check>,
-    /// What wasn't asked, and why.
+    /// What wasn't checked, and why.
     pub skipped: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl Report {
         failed.filter_map(|check| Some((check.service.clone(), check.operation.clone()?))).collect()
     }
 
-    /// Whether all is as wanted.
+    /// Whether every check passed.
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.checks.iter().all(|check| check.found.is_none())
@@ -35,19 +35,19 @@ impl Report {
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for check in &self.checks {
-            let mark = if check.found.is_none() { "ok" } else { "NOT" };
-            write!(f, "{mark:4}{:13}{}", check.service, check.wanted)?;
+            let mark = if check.found.is_none() { "ok" } else { "FAIL" };
+            write!(f, "{mark:5}{:13}{}", check.service, check.wanted)?;
             match &check.found {
                 Some(found) => writeln!(f, ": {found}")?,
                 None => writeln!(f)?,
             }
         }
         for skipped in &self.skipped {
-            writeln!(f, "–   {skipped}")?;
+            writeln!(f, "skip {skipped}")?;
         }
         let bad = self.checks.iter().filter(|check| check.found.is_some());
         let (all, bad) = (self.checks.len(), bad.count());
-        writeln!(f, "{} of {all} as the contract says.", all - bad)
+        writeln!(f, "{} of {all} checks passed.", all - bad)
     }
 }
 
@@ -97,15 +97,15 @@ const FROZEN: &str = "standing: who is frozen gets 402, also for what isn't ther
 /// The operations that write: a service with another URL for that can't be measured with them.
 const WRITES: [&str; 5] = ["rename-organisation", "rename-profile", "create-api", "modify-api", "read-notifications"];
 
-/// Runs them.
+/// Runs the listed cases of the services that the target has.
 ///
 /// # Errors
-/// Where nobody can sign up, so that nothing else can be asked.
+/// When nobody can sign up: then nothing else can be checked.
 pub fn probe(target: &TargetFile) -> Result<Report, Failure> {
     let services = target.contract();
     let (name, email) = (unique(), format!("{}@probe.example", unique()));
     Session::sign_up(&services, &name, "free", &email, PASSWORD).map_err(|why| {
-        Failure::could_not_run(format!("Nobody can sign up at the target, so nothing else can be asked: {why}."))
+        Failure::could_not_run(format!("Nobody can sign up at the target, so nothing else can be checked: {why}."))
     })?;
     let mut report = Report { checks: Vec::new(), skipped: Vec::new() };
     let mut fixture = HttpFixture::over(services.clone());

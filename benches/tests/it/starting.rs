@@ -17,13 +17,16 @@ use crate::support::{end_with_thread, lab, start_json, until_within};
 /// What `lab up` may take to end: less than a person's patience, more than a busy machine's hiccup.
 const SOON: Duration = Duration::from_secs(10);
 
+/// Until `lab up` asks the database: it builds the services first where they are older than their sources.
+const BUILT: Duration = Duration::from_secs(600);
+
 #[test]
 fn a_silent_server_is_no_reason_to_hang() {
     for end in [Signal::INT, Signal::TERM] {
         let (address, silenced) = silent(TcpListener::bind("127.0.0.1:0").unwrap(), None);
         let home = OwnHome::new();
         let child = up(&home, &format!("postgresql://postgres:x@{address}/postgres"));
-        silenced.recv_timeout(SOON).expect("`lab up` connects");
+        silenced.recv_timeout(BUILT).expect("`lab up` connects");
         assert_ends(child, end);
     }
 }
@@ -35,7 +38,7 @@ fn a_hanging_create_operator_is_ended_too() {
     let (address, silenced) = silent(TcpListener::bind("127.0.0.1:0").unwrap(), Some(server));
     let home = OwnHome::new();
     let child = up(&home, &cluster.url().replace(&server.to_string(), &address.to_string()));
-    silenced.recv_timeout(Duration::from_secs(120)).expect("`account create-operator` runs a statement");
+    silenced.recv_timeout(BUILT).expect("`account create-operator` runs a statement");
     let started = children(child.id());
     assert!(!started.is_empty(), "create-operator runs");
     assert_ends(child, Signal::TERM);

@@ -124,14 +124,7 @@ pub fn suites() -> [Vec<behaviour::Case>; 5] {
 }
 
 pub fn urls(target: &Place) -> Urls {
-    let url = |name: &str| target.services.get(name).cloned();
-    Urls {
-        account: url("account"),
-        profile: url("profile"),
-        registry: url("registry"),
-        billing: url("billing"),
-        notification: url("notification"),
-    }
+    target.services.iter().collect()
 }
 
 /// Waits until `condition` holds; panics with `what` after two minutes: on a busy machine all takes longer.

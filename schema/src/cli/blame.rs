@@ -12,8 +12,8 @@ use schema::{Error, Result};
 use super::outcome::Outcome;
 use super::place::private;
 
-/// Who blocks whom, right now, on any Postgres from 14 on. Changes nothing; costs
-/// some percent of a core, and says how much.
+/// Who blocks whom, right now, on any Postgres from 14 on. Changes nothing; uses
+/// a few percent of a core, and prints how much.
 ///
 /// Something hangs:        dba blame --for 60s
 /// On another server:      dba blame --database-url postgresql://me@host/db --for 10s
@@ -25,11 +25,11 @@ use super::place::private;
 /// transaction keeps it waiting. Causes: row (changed by an open transaction),
 /// tupleQueue (the queue for a hot row), relation (a table lock), behindDdl (in the
 /// queue for a table lock), advisory, extend, virtualTransaction. Without
-/// pg_monitor it sees who waits, but not since when.
+/// the rights of pg_monitor it sees who waits, but not since when.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub struct Blame {
-    /// URL of any database of the server, best of a member of pg_monitor. Without it: the private cluster.
+    /// URL of any database of the server, preferably as a member of pg_monitor. Without it: the private cluster.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// How long to watch: 10s, 500ms, 5m.

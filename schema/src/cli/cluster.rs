@@ -9,15 +9,15 @@ use super::outcome::Outcome;
 
 #[derive(Debug, Subcommand)]
 pub enum Cluster {
-    /// Find the cluster running, else start it; print the superuser's URL.
+    /// Start the cluster unless it runs already; print the superuser's URL.
     Start {
-        /// In a temporary folder, until Ctrl-C; nothing is left.
+        /// Run it in a temporary folder until Ctrl-C, and then delete everything.
         #[arg(long)]
         ephemeral: bool,
     },
     /// Stop it: clients are disconnected, the data stays.
     Stop,
-    /// Does it run, and where? Exit code 1 if it doesn't.
+    /// Print whether it runs, and where. Exit code 1 if it doesn't.
     Status,
 }
 

@@ -14,14 +14,14 @@ use super::outcome::Outcome;
 use super::place::superuser_url;
 
 /// Which service depends on which, down to the column: what is granted, what of it
-/// is used, and what a change would affect. Changes nothing.
+/// is used, and what a change would affect. It changes nothing.
 ///
 ///   dba coupling                                      what was run since the counters were reset
 ///   dba coupling --html coupling.html                 as a page with the graph
 ///   dba coupling --statements queries/ --no-run       without traffic, from SQL in a repository
 ///   dba coupling static                               only what is granted, and the catalogue
 ///   dba coupling --database-url … --owners map.toml   another database
-///   dba coupling diff BASE.json                       has it grown?
+///   dba coupling diff BASE.json                       what has been added or removed since
 ///   dba coupling gate BASE.json --budgets FILE        in CI
 ///
 /// The service of an object is what the map says of the object, its schema or its
@@ -77,7 +77,7 @@ enum CouplingCommand {
     },
     /// What is new and what is gone since a report was written with --format json. Calls per second are not compared.
     Diff {
-        /// The report.
+        /// A report written with --format json.
         base: PathBuf,
         #[command(flatten)]
         what: What,
@@ -97,7 +97,7 @@ enum CouplingCommand {
     Gate {
         /// A report written with --format json.
         base: PathBuf,
-        /// What is allowed.
+        /// The budgets, as TOML.
         #[arg(long, value_name = "FILE")]
         budgets: Option<PathBuf>,
         #[command(flatten)]
@@ -107,7 +107,7 @@ enum CouplingCommand {
 
 #[derive(Debug, Args)]
 struct What {
-    /// URL of the database, best as superuser: other roles see neither all statements nor all schemas. Without it: the private cluster's.
+    /// URL of the database, preferably as superuser: other roles see neither all statements nor all schemas. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// Which objects and roles belong to which service.
@@ -120,20 +120,20 @@ struct What {
     /// of the file or folder.
     #[arg(long, value_name = "PATH")]
     statements: Vec<PathBuf>,
-    /// Without the statements that the server has counted.
+    /// Leave out the statements that the server has counted.
     #[arg(long)]
     no_run: bool,
-    /// A report that was written before, instead of a database.
+    /// Read a report that was written before, instead of a database.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["database_url", "owners", "json_keys", "statements", "no_run"])]
     report: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 struct Outputs {
-    /// Write the page, with the graph.
+    /// Write an HTML page with the graph to this file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the graph for Markdown.
+    /// Write the graph to this file, as a Mermaid diagram for Markdown.
     #[arg(long, value_name = "FILE")]
     mermaid: Option<PathBuf>,
 }

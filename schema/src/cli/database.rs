@@ -17,7 +17,7 @@ pub struct Bootstrap {
     /// A superuser's URL; without it, the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// For servers that give their users fewer rights: list what can't be enforced there, and go on.
+    /// For managed servers, where nobody gets a superuser: list what can't be enforced there, and go on.
     #[arg(long)]
     managed: bool,
     /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
@@ -49,7 +49,7 @@ pub struct Schema {
     /// Any URL that may read the catalogue; without it, an ephemeral cluster is started, filled and removed again.
     #[arg(long)]
     database_url: Option<String>,
-    /// The workspace.
+    /// The folder of the workspace.
     #[arg(long, default_value = ".")]
     root: PathBuf,
     /// Write nothing; exit code 1 if a file differs.

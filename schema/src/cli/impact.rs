@@ -59,10 +59,10 @@ pub struct Impact {
     /// The change: one or more statements.
     #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
     sql: Option<String>,
-    /// The change, in a file.
+    /// A file with the change.
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The role that makes the change, and owns what it creates. Without: the connecting role.
+    /// The role that makes the change, and owns what it creates. Without it: the connecting role.
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<String>,
     /// URL of a superuser in the database. Without it: the private cluster's.
@@ -74,7 +74,7 @@ pub struct Impact {
     /// Service of a role whose name doesn't begin with a schema's name: app7=sales; may be given several times.
     #[arg(long, value_name = "ROLE=SERVICE")]
     service: Vec<String>,
-    /// Where to try it.
+    /// Where to try the change.
     #[arg(long, value_enum, default_value = "clone")]
     on: Where,
     /// With --on live: accept that other sessions may have to wait.
@@ -114,7 +114,9 @@ pub struct Impact {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Where {
+    /// On a clone of the database, which is dropped afterwards.
     Clone,
+    /// In the database itself, in a transaction that is rolled back.
     Live,
 }
 

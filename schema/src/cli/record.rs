@@ -30,13 +30,13 @@ pub struct Record {
     /// URL of a member of pg_read_all_stats, or a superuser. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// Where to write it, as JSON.
+    /// The file to write, as JSON.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Record all databases of the server, those dropped meanwhile included.
     #[arg(long)]
     every_database: bool,
-    /// What to run.
+    /// The command to run.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
 }

@@ -34,7 +34,7 @@ pub struct Roles {
 
 #[derive(Debug, Subcommand)]
 enum RolesCommand {
-    /// How does the database differ from the roles file? Changes nothing.
+    /// Print how the database differs from the roles file. Changes nothing.
     ///
     /// Each finding has a key that stays the same. A finding that you accept goes into
     /// a file, with a last day and a reason:
@@ -42,7 +42,7 @@ enum RolesCommand {
     ///   2027-01-31 extra right reporting SELECT table sales.orders -- until the warehouse replaces it
     #[command(verbatim_doc_comment)]
     Check(Common),
-    /// The statements that would make it equal. Changes nothing.
+    /// Print the statements that would make it equal. Changes nothing.
     Plan(Common),
     /// Make it equal, in one transaction: only the difference, grants before revokes. Without --yes it only plans.
     ///
@@ -50,16 +50,16 @@ enum RolesCommand {
     Apply {
         #[command(flatten)]
         common: Common,
-        /// Do it.
+        /// Make the changes.
         #[arg(long)]
         yes: bool,
-        /// Revoke rights that are in use, too.
+        /// Also revoke rights that are in use.
         #[arg(long)]
         force: bool,
     },
     // Its own text is longer.
     Attack(attack::Attack),
-    /// Role by object by privilege, and why; and which columns of tables each role can reach, through which view.
+    /// Print what each role may do with each object, and why; and which columns of tables each role can read, through which view.
     Matrix(matrix::Matrix),
     /// Why a role can do something with an object: `dba roles explain reporting sales.orders`.
     Explain(matrix::Explain),

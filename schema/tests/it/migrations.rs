@@ -64,3 +64,63 @@ fn names_say_whose_they_are() {
         }
     }
 }
+
+#[test]
+fn texts_in_two_forms_become_one_or_are_left_and_never_stop_a_migration() {
+    let db = TestDb::new();
+    let mut session = Session::connect(&db.url("superuser")).unwrap();
+    let mut migrator = Migrator::connect(&db.url("govrnanza_admin"), 1000).unwrap();
+    let scripts: Vec<_> =
+        schema::MIGRATIONS.iter().filter(|script| script.name.ends_with("_normalize_texts")).collect();
+    assert_eq!(scripts.len(), 3);
+    for script in scripts.iter().rev() {
+        migrator.revert(script).unwrap();
+    }
+    let id = |n: u32| format!("'00000000-0000-0000-0000-{n:012}'");
+    let organisation = |n: u32, name: &str| {
+        format!("insert into account.organisations values ({}, '{name}', 'free', 1, now(), now());", id(n))
+    };
+    let domain = |n: u32, name: &str| {
+        format!("insert into registry.domains values ({}, {}, '{name}', null, null, 1, now(), now());", id(1), id(n))
+    };
+    let person = |n: u32, email: &str| {
+        format!(
+            "insert into profile.profiles values ({}, {}, 'Zoe\u{308}', null, '{email}', 'UTC', null, 1, now(), now());",
+            id(1),
+            id(n)
+        )
+    };
+    let api = format!(
+        "insert into registry.sub_domains values ({org}, {sub}, {domain}, 'e\u{301}', null, 1, now(), now());
+        insert into registry.apis values ({org}, {api}, {sub}, 'e\u{301}', null, null, null, null, 1, now(), now());
+        insert into registry.api_tags values ({org}, {api}, 'e\u{301}'), ({org}, {api}, '\u{e9}'), ({org}, {api}, 'o\u{308}');",
+        org = id(1),
+        domain = id(3),
+        sub = id(5),
+        api = id(6)
+    );
+    let old = [
+        organisation(1, "Cafe\u{301}"),
+        organisation(2, "CAF\u{c9}"),
+        organisation(7, "Noe\u{308}l"),
+        domain(3, "e\u{301}"),
+        domain(4, "o\u{308}"),
+        person(8, "e\u{301}@x.example"),
+        person(9, "\u{e9}@x.example"),
+        api,
+    ];
+    session.run(&old.concat(), "what is stored").unwrap();
+    for script in &scripts {
+        migrator.run(script, &mut session, &RolesFile::default().managed()).unwrap();
+    }
+    let mut texts = |query: &str| session.texts(query).unwrap();
+    assert_eq!(
+        texts("select name from account.organisations order by id"),
+        ["Cafe\u{301}", "CAF\u{c9}", "No\u{eb}l"],
+        "the first stays as it is: the second has its name"
+    );
+    assert_eq!(texts("select name from registry.domains order by id"), ["\u{e9}", "\u{f6}"]);
+    assert_eq!(texts("select name from registry.apis"), ["\u{e9}"]);
+    assert_eq!(texts("select tag from registry.api_tags order by tag collate \"C\""), ["\u{e9}", "\u{f6}"]);
+    assert_eq!(texts("select email from profile.profiles order by id"), ["e\u{301}@x.example", "\u{e9}@x.example"]);
+}

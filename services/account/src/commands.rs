@@ -44,6 +44,8 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
     let read = std::io::stdin().lock().read_line(&mut password);
     read.map_err(|error| StartError::Failed(format!("standard input can't be read: {error}")))?;
     let password = password.trim_end_matches(['\n', '\r']);
+    let stored = kit::email::stored(email);
+    let email = stored.as_deref().unwrap_or(email);
     let mut invalid = Invalid::default();
     invalid.email("--email", email);
     new_password(&mut invalid, "the password on standard input", password);
@@ -52,7 +54,7 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
         return Err(StartError::Usage(all.join("; ")));
     }
     let failed = |error: kit::Error| StartError::Failed(format!("the operator can't be made: {error}"));
-    let hash = hashing::hash(password.as_bytes(), boot.settings().password_max_age()).map_err(failed)?;
+    let hash = hashing::hash(password, boot.settings().password_max_age()).map_err(failed)?;
     let meta = Meta::of_job("create-operator", &boot.clock());
     match boot.db().write(|c| operators::create(c, &meta, email, &hash)).map_err(failed)? {
         OperatorMade::Created => println!("{email} is an operator now"),

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use chrono::{DateTime, TimeDelta, Utc};
-use kit::Error;
 use kit::clients::{AtOnce, Place};
+use kit::{Error, nfc};
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 
@@ -79,7 +79,7 @@ impl Hasher {
         }
         let mut unknown = [0; 32];
         SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;
-        let nobody = Memory::default().hash(&unknown)?.into();
+        let nobody = Memory::default().hash_bytes(&unknown)?.into();
         Ok(Self { queue, waiting: AtOnce::default(), per_client, max_age, nobody })
     }
 
@@ -121,8 +121,8 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
             continue;
         }
         let outcome = match &job.expected {
-            None => memory.hash(job.password.as_bytes()).map(Outcome::Hash),
-            Some(expected) => memory.compare(job.password.as_bytes(), expected).map(Outcome::Matches),
+            None => memory.hash(&job.password).map(Outcome::Hash),
+            Some(expected) => memory.compare(&job.password, expected).map(Outcome::Matches),
         };
         // An error here means that the client has gone.
         let _ = job.answer.send(outcome);
@@ -135,7 +135,7 @@ fn params() -> Result<Params, Error> {
 }
 
 /// Hashes on the current thread: for commands, which serve nobody meanwhile.
-pub fn hash(password: &[u8], max_age: TimeDelta) -> Result<Hash, Error> {
+pub fn hash(password: &str, max_age: TimeDelta) -> Result<Hash, Error> {
     Ok(Hash { text: Memory::default().hash(password)?, max_age })
 }
 
@@ -145,7 +145,18 @@ pub fn hash(password: &[u8], max_age: TimeDelta) -> Result<Hash, Error> {
 struct Memory(Vec<Block>);
 
 impl Memory {
-    fn hash(&mut self, password: &[u8]) -> Result<String, Error> {
+    /// Of the password in NFC: one device sends é as one character, another as two.
+    fn hash(&mut self, password: &str) -> Result<String, Error> {
+        self.hash_bytes(nfc(password).as_bytes())
+    }
+
+    /// In NFC; once more as it was typed where that is another text, for hashes made before passwords were brought to NFC.
+    fn compare(&mut self, password: &str, expected: &str) -> Result<bool, Error> {
+        let same = self.compare_bytes(nfc(password).as_bytes(), expected)?;
+        Ok(same || nfc(password) != password && self.compare_bytes(password.as_bytes(), expected)?)
+    }
+
+    fn hash_bytes(&mut self, password: &[u8]) -> Result<String, Error> {
         let mut random = [0; 16];
         SystemRandom::new().fill(&mut random).map_err(Error::internal)?;
         let salt = SaltString::encode_b64(&random).map_err(Error::internal)?;
@@ -165,7 +176,7 @@ impl Memory {
     }
 
     /// The parameters are the stored hash's own, so hashes outlive a change of ours.
-    fn compare(&mut self, password: &[u8], expected: &str) -> Result<bool, Error> {
+    fn compare_bytes(&mut self, password: &[u8], expected: &str) -> Result<bool, Error> {
         let expected = PasswordHash::new(expected).map_err(Error::internal)?;
         let (Some(salt), Some(output)) = (expected.salt, expected.hash) else {
             return Err(Error::internal("a stored hash without a salt or a hash"));

@@ -10,15 +10,12 @@ pub use crate::response::{Failed, Response};
 
 /// Headers for a token, given the organisation that the path names.
 type Authorize = dyn Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync;
-/// Called with method, URL and status of every answer; status 0: none came.
-type Observe = dyn Fn(&str, &str, u16) + Send + Sync;
 
 /// Sends requests; cheap to clone, usable from many threads.
 #[derive(Clone)]
 pub struct Client {
     agent: ureq::Agent,
     authorize: Arc<Authorize>,
-    observe: Option<Arc<Observe>>,
 }
 
 /// How long a request is repeated.
@@ -64,7 +61,7 @@ impl Client {
             .timeout_global(Some(timeout))
             .build();
         let bearer = |token: &str, _: Option<&str>| vec![("authorization".to_owned(), format!("Bearer {token}"))];
-        Self { agent: config.new_agent(), authorize: Arc::new(bearer), observe: None }
+        Self { agent: config.new_agent(), authorize: Arc::new(bearer) }
     }
 
     /// With other headers than `Authorization: Bearer …` for a token, given the organisation that the path names.
@@ -74,13 +71,6 @@ impl Client {
         headers: impl Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
         self.authorize = Arc::new(headers);
-        self
-    }
-
-    /// Calls this with every answer: method, URL, status; status 0 where none came.
-    #[must_use]
-    pub fn observed(mut self, observe: impl Fn(&str, &str, u16) + Send + Sync + 'static) -> Self {
-        self.observe = Some(Arc::new(observe));
         self
     }
 
@@ -100,7 +90,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// Everything but GET goes to this base URL: for a service that only answers reads.
+    /// Everything but GET and HEAD goes to this base URL: for a service that only answers reads.
     #[must_use]
     pub fn writing_to(self, base: &str) -> Self {
         Self { writes: base.trim_end_matches('/').to_owned(), ..self }
@@ -121,7 +111,7 @@ impl Api {
         Call {
             client: self.client.clone(),
             method: method.to_owned(),
-            url: format!("{}{path}", if method == "GET" { &self.base } else { &self.writes }),
+            url: format!("{}{path}", if matches!(method, "GET" | "HEAD") { &self.base } else { &self.writes }),
             headers: Vec::new(),
             body: None,
         }
@@ -220,12 +210,8 @@ impl Call {
 
     /// Sends the request; an error is a missing answer, never a status.
     pub fn try_send(self) -> Result<Response, Failed> {
-        let answer = self.once();
-        if let Some(observe) = &self.client.observe {
-            observe(&self.method, &self.url, answer.as_ref().map_or(0, |answer| answer.status));
-        }
-        let origin = self.url.find("/api/").map_or(self.url.as_str(), |end| &self.url[..end]);
-        answer.map_err(|why| Failed::NoAnswer(format!("{origin} doesn't answer: {why}")))
+        let origin = || self.url.find("/api/").map_or(self.url.as_str(), |end| &self.url[..end]);
+        self.once().map_err(|why| Failed::NoAnswer(format!("{} doesn't answer: {why}", origin())))
     }
 
     /// Sends the request until the answer is neither 429 nor 503, or until there is no patience left.

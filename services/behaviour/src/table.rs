@@ -63,6 +63,7 @@ impl<'a> Table<'a> {
         self.parameters();
         self.preconditions();
         self.methods();
+        self.heads();
         self.negotiation();
     }
 

@@ -80,6 +80,7 @@ fn probes() -> Vec<kit::Probe> {
         schema::leases,
         views::organisations,
         views::plans,
+        views::account_changes,
         views::head_counts,
         views::usage,
     )

@@ -33,9 +33,14 @@ impl Period {
         Self(self.0.checked_add_months(Months::new(1)).unwrap_or(self.0))
     }
 
+    /// Its first moment.
+    pub fn begin(self) -> DateTime<Utc> {
+        self.0.and_time(chrono::NaiveTime::MIN).and_utc()
+    }
+
     /// The first moment that no longer belongs to it.
     pub fn end(self) -> DateTime<Utc> {
-        self.after().0.and_time(chrono::NaiveTime::MIN).and_utc()
+        self.after().begin()
     }
 
     /// When its run starts by itself: on the 1st at 00:10 UTC.

@@ -34,7 +34,7 @@ pub struct Settings {
     /// how long an instance that died is waited for before another takes over, in milliseconds
     #[arg(long, env = "LEASE_MS", default_value_t = 10_000, value_parser = clap::value_parser!(i64).range(10..=600_000))]
     pub lease_ms: i64,
-    /// days from telling of a payment to charging it
+    /// days from the notice of a payment to charging it
     #[arg(long, env = "NOTICE_DAYS", default_value_t = 3, value_parser = clap::value_parser!(i64).range(0..=90))]
     pub notice_days: i64,
     /// days from the first failed charge to the freeze

@@ -24,6 +24,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use crate::schema::sql_types::Xid8;
+
+    /// Which plan and which prices were in force when a month ended. Account's.
+    published.account_changes (id) {
+        id -> Int8,
+        xid -> Xid8,
+        at -> Timestamptz,
+        kind -> Text,
+        organisation_id -> Nullable<Uuid>,
+        entity_id -> Text,
+        before -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
     /// Pay as you go: users. Profile's.
     published.head_counts (organisation_id) {
         organisation_id -> Uuid,

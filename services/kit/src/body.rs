@@ -5,12 +5,12 @@ mod invalid;
 mod json;
 mod nul;
 mod object;
-mod text;
+mod rewrite;
 
 pub use invalid::{Invalid, Validate};
 pub use json::Json;
 pub(crate) use json::field_error;
-pub use object::{nullable_object, object, present, present_object};
+pub use object::{email, nullable_object, object, present, present_email, present_object};
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ mod feed;
 pub(crate) mod handlers;
 pub(crate) mod hint;
 
-use diesel::sql_types::{BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
+use diesel::sql_types::{Array, BigInt, Jsonb, Nullable, Text, Timestamptz, Uuid};
 use diesel::{PgConnection, RunQueryDsl};
 use serde_json::Value;
 
@@ -82,6 +82,10 @@ pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, 
     Ok(())
 }
 
+/// Kinds that tell how things stood when a month ended: kept as long as a month may still be billed, a year and two months.
+const KEPT_LONG: [&str; 3] = ["SubscriptionPlanModified", "PlanModified", "OrganisationUnfrozen"];
+const KEPT_LONG_MORE: chrono::TimeDelta = chrono::TimeDelta::days(400);
+
 /// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't read yet; how many were removed.
 ///
 /// A feed that was never read has no position, and keeps everything: whoever reads it first loses nothing.
@@ -94,8 +98,13 @@ pub(crate) fn purge(
     let delete: Sql<'_> = Sql::new(
         "delete from {schema}.changes where id in (\
          select c.id from {schema}.changes c join published.feed_cursors f on f.feed = '{schema}' \
-         where c.at < $1 and (c.xid, c.id) <= (f.xid, f.id) order by c.at limit $2)",
+         where c.at < $1 and (c.xid, c.id) <= (f.xid, f.id) and (c.at < $3 or c.kind <> all($4)) order by c.at limit $2)",
         schema,
     );
-    Ok(delete.bind::<Timestamptz, _>(until).bind::<BigInt, _>(batch).execute(connection)?)
+    Ok(delete
+        .bind::<Timestamptz, _>(until)
+        .bind::<BigInt, _>(batch)
+        .bind::<Timestamptz, _>(until - KEPT_LONG_MORE)
+        .bind::<Array<Text>, _>(&KEPT_LONG[..])
+        .execute(connection)?)
 }

@@ -6,8 +6,8 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 
-use crate::Error;
 use crate::body::field_error;
+use crate::{Error, nfc};
 
 /// The query string as a type; derive `Deserialize` with `#[serde(deny_unknown_fields, rename_all = "camelCase")]`.
 ///
@@ -37,13 +37,13 @@ impl FromRequest for NoQuery {
     }
 }
 
-/// The decoded parameters, in their order; each may stand once.
+/// The decoded parameters, in their order, values in NFC as what is stored; each may stand once.
 pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Error> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let name = decode(name, "")?;
-        let value = decode(value, &name)?;
+        let value = nfc(&decode(value, &name)?).into_owned();
         if value.contains('\0') || name.contains('\0') {
             return Err(Error::bad_request(name.replace('\0', "\u{fffd}"), "nul", "must not hold the character NUL"));
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder};
+use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard};
 
 use crate::app::Check;
 use crate::changes::handlers;
@@ -83,7 +83,7 @@ impl Routes {
         H::Output: Responder + 'static,
     {
         let of = method.clone();
-        let attach: Attach = Arc::new(move |resource| resource.route(web::method(of.clone()).to(handler.clone())));
+        let attach: Attach = Arc::new(move |resource| resource.route(answering(&of).to(handler.clone())));
         self.routes.push(Route { method, path, attach });
         self
     }
@@ -140,7 +140,7 @@ impl Routes {
         self
     }
 
-    /// Method and path of every endpoint as in the contract: a test compares the two.
+    /// Method and path of every endpoint as in the contract: a test compares the two. HEAD, which every GET answers, isn't listed.
     pub fn list(&self) -> Vec<(String, String)> {
         self.routes.iter().map(|route| (route.method.to_string(), route.path.clone())).collect()
     }
@@ -151,7 +151,7 @@ impl Routes {
             configure(config);
         }
         for (path, routes) in self.by_path() {
-            let methods: Vec<_> = routes.iter().map(|route| route.method.as_str()).collect();
+            let methods: Vec<_> = routes.iter().map(|route| allowed(&route.method)).collect();
             let allow: Arc<str> = methods.join(", ").into();
             let resource = routes.iter().fold(web::resource(path), |resource, route| (route.attach)(resource));
             let other = move || {
@@ -176,4 +176,17 @@ impl Routes {
         }
         paths
     }
+}
+
+/// A route for this method. What answers GET answers HEAD by the same handler: the connection leaves the body out.
+pub(crate) fn answering(method: &Method) -> actix_web::Route {
+    match *method {
+        Method::GET => web::route().guard(guard::Any(guard::Get()).or(guard::Head())),
+        _ => web::method(method.clone()),
+    }
+}
+
+/// A method as `Allow` lists it.
+pub(crate) fn allowed(method: &Method) -> &str {
+    if method == Method::GET { "GET, HEAD" } else { method.as_str() }
 }

@@ -24,6 +24,10 @@ pub struct Dials {
     pub slow: BTreeMap<String, u64>,
     /// These recipients are refused with this code (4xx: try again, 5xx: never).
     pub refuse: BTreeMap<String, u16>,
+    /// What is answered instead of yes, by step: `connection` (instead of the greeting), `mail`, `rcpt`, `data`, `content`. Lines are parted by `\n`.
+    pub answers: BTreeMap<String, String>,
+    /// Extensions that EHLO doesn't name: `SMTPUTF8`, `8BITMIME`.
+    pub lacks: Vec<String>,
     /// The next so many mails are taken, but the connection is closed instead of saying so.
     pub forget_to_answer: u64,
 }

@@ -58,6 +58,9 @@ impl<'a> Session<'a> {
         if self.shared.dials().down {
             return Ok(());
         }
+        if self.refused("connection")? {
+            return Ok(());
+        }
         self.say("220 mail-sink ESMTP")?;
         while let Some(line) = self.line()? {
             if self.shared.dials().down || self.shared.stopping() {
@@ -65,7 +68,7 @@ impl<'a> Session<'a> {
             }
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" => self.say("250-mail-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 SIZE 16777216")?,
+                "EHLO" => self.ehlo()?,
                 "HELO" | "NOOP" => self.say("250 OK")?,
                 "MAIL" => self.mail(&line)?,
                 "RCPT" => self.rcpt(&line)?,
@@ -85,6 +88,29 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whether this step is answered as a dial says; `550-5.7.1 …` and the like for all lines but the last are made here.
+    fn refused(&mut self, step: &str) -> io::Result<bool> {
+        let dials = self.shared.dials();
+        let Some(answer) = dials.answers.get(step) else { return Ok(false) };
+        let code = answer.get(..3).unwrap_or_default();
+        let lines: Vec<_> = answer.get(4..).unwrap_or_default().split('\n').collect();
+        for (number, line) in lines.iter().enumerate() {
+            let mark = if number + 1 < lines.len() { '-' } else { ' ' };
+            self.say(&format!("{code}{mark}{line}"))?;
+        }
+        Ok(true)
+    }
+
+    fn ehlo(&mut self) -> io::Result<()> {
+        self.say("250-mail-sink")?;
+        for extension in ["8BITMIME", "SMTPUTF8"] {
+            if !self.shared.dials().lacks.iter().any(|lacks| lacks == extension) {
+                self.say(&format!("250-{extension}"))?;
+            }
+        }
+        self.say("250 SIZE 16777216")
+    }
+
     fn reset(&mut self) {
         self.from = None;
         self.to.clear();
@@ -92,6 +118,7 @@ impl<'a> Session<'a> {
 
     fn mail(&mut self, line: &str) -> io::Result<()> {
         match address(line, "MAIL FROM:") {
+            Some(_) if self.refused("mail")? => Ok(()),
             Some(from) if self.from.is_none() => {
                 self.from = Some(from);
                 self.say("250 OK")
@@ -106,6 +133,7 @@ impl<'a> Session<'a> {
             return self.say("503 5.5.1 MAIL first");
         }
         match address(line, "RCPT TO:") {
+            Some(_) if self.refused("rcpt")? => Ok(()),
             Some(to) => match self.shared.dials().refuse.get(&to) {
                 Some(code @ 400..=499) => self.say(&format!("{code} 4.2.1 mailbox busy: {to}")),
                 Some(code) => self.say(&format!("{code} 5.1.1 no such mailbox: {to}")),
@@ -124,11 +152,18 @@ impl<'a> Session<'a> {
             self.say("503 5.5.1 RCPT first")?;
             return Ok(true);
         }
+        if self.refused("data")? {
+            return Ok(true);
+        }
         self.say("354 end with a dot")?;
         let Some(raw) = self.content()? else {
             self.say("552 5.3.4 too big")?;
             return Ok(false);
         };
+        if self.refused("content")? {
+            self.reset();
+            return Ok(true);
+        }
         let dials = self.shared.dials();
         let slowest = self.to.iter().filter_map(|to| dials.slow.get(to)).copied().max().unwrap_or(0);
         let (from, to) = (self.from.take().unwrap_or_default(), std::mem::take(&mut self.to));

@@ -1,6 +1,6 @@
 //! From an audience to recipients with addresses, a chunk at a time, in the order of their ids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
@@ -46,7 +46,9 @@ pub struct Actor {
 pub struct Wanted<'a> {
     /// Recipients are always of this organisation.
     pub organisation_id: Uuid,
-    /// When it happened.
+    /// The transaction that made the change: its position in the feed.
+    pub xid: i64,
+    /// When it happened; only for watches that are older than their positions.
     pub at: DateTime<Utc>,
     /// Left out.
     pub actor: &'a Actor,
@@ -57,17 +59,19 @@ pub struct Wanted<'a> {
 }
 
 kit::statement! {
-    /// Whose watches of these things were open at that time. One that ends with the change it hears of (a deletion) counts.
+    /// Whose watches of these things were open at that position of the feed, whatever the clocks of those who wrote them said. One that
+    /// ends with the change it hears of (a deletion) counts.
     struct FindWatchers<'a>(
         organisation_id: Uuid as Uuid, kinds: &'a [&'a str] as Array<Text>, targets: &'a [Uuid] as Array<Uuid>,
-        hows: &'a [i32] as Array<Integer>, at: DateTime<Utc> as Timestamptz, after: Uuid as Uuid,
+        hows: &'a [i32] as Array<Integer>, xid: &'a str as Text, at: DateTime<Utc> as Timestamptz, after: Uuid as Uuid,
         but: Option<Uuid> as Nullable<Uuid>, limit: i64 as BigInt,
     ) -> (Uuid, Integer) =
         "select w.profile_id, bit_or(t.how) from unnest($2::text[], $3::uuid[], $4::int4[]) as t (kind, target_id, how) \
          join published.watchers w on w.organisation_id = $1 and w.kind = t.kind and w.target_id = t.target_id \
-         where w.created_at <= $5 and (w.ended_at is null or w.ended_at >= $5) \
-         and w.profile_id > $6 and w.profile_id is distinct from $7 \
-         group by w.profile_id order by w.profile_id limit $8"
+         where coalesce(w.created_xid <= $5::xid8, w.created_at <= $6) \
+         and (w.ended_at is null or coalesce(w.ended_xid >= $5::xid8, w.ended_at >= $6)) \
+         and w.profile_id > $7 and w.profile_id is distinct from $8 \
+         group by w.profile_id order by w.profile_id limit $9"
 }
 
 kit::statement! {
@@ -75,6 +79,23 @@ kit::statement! {
     /// but a join would read the whole organisation.
     struct FindPersons<'a>(organisation_id: Uuid as Uuid, ids: &'a [Uuid] as Array<Uuid>) -> Uuid =
         "select p.id from published.persons p where p.organisation_id = $1 and p.id = any($2) order by p.id"
+}
+
+kit::statement! {
+    /// Which of these people can sign in: who is shut out of the organisation is told nothing more of it, and couldn't stop it either.
+    struct FindAdmitted<'a>(organisations: &'a [Uuid] as Array<Uuid>, ids: &'a [Uuid] as Array<Uuid>) -> (Nullable<Uuid>, Nullable<Uuid>) =
+        "select distinct l.organisation_id, l.profile_id from published.login_contacts l \
+         where l.organisation_id = any($1) and l.profile_id = any($2) and l.disabled_at is null"
+}
+
+/// Those of these people (organisation, person) who have a login that isn't disabled.
+pub fn admitted(
+    connection: &mut PgConnection,
+    organisations: &[Uuid],
+    ids: &[Uuid],
+) -> QueryResult<HashSet<(Uuid, Uuid)>> {
+    let rows: Vec<(Option<Uuid>, Option<Uuid>)> = FindAdmitted { organisations, ids }.load(connection)?;
+    Ok(rows.into_iter().filter_map(|(organisation, person)| organisation.zip(person)).collect())
 }
 
 kit::statement! {
@@ -127,6 +148,7 @@ fn watchers(connection: &mut PgConnection, targets: &[Target], wanted: &Wanted<'
         kinds: &kinds,
         targets: &ids,
         hows: &hows,
+        xid: &wanted.xid.to_string(),
         at: wanted.at,
         after: wanted.after,
         but: wanted.actor.profile,
@@ -143,12 +165,14 @@ fn last<T>(rows: &[(Uuid, T)], limit: i64) -> Option<Uuid> {
     rows.last().map(|(id, _)| *id).filter(|_| full)
 }
 
-/// Those of them who are still there.
+/// Those of them who are still there and can sign in.
 fn persons(connection: &mut PgConnection, organisation_id: Uuid, rows: &[(Uuid, i32)]) -> QueryResult<Vec<Recipient>> {
     if rows.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
+    let admitted = admitted(connection, &[organisation_id], &ids)?;
+    let ids: Vec<_> = ids.into_iter().filter(|id| admitted.contains(&(organisation_id, *id))).collect();
     let there: Vec<Uuid> = FindPersons { organisation_id, ids: &ids }.load(connection)?;
     let contacts: Vec<(Uuid, String, String)> = FindContacts { organisation_id, ids: &ids }.load(connection)?;
     let mut contacts: HashMap<_, _> = contacts.into_iter().map(|(id, email, mode)| (id, (email, mode))).collect();

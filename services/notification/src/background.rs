@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use kit::{Clock, StartError};
+use kit::{Clock, Measured, StartError};
 
+use crate::gate::Gate;
 use crate::mailer::Mailer;
 use crate::poller::Poller;
 use crate::settings::Settings;
@@ -18,14 +19,16 @@ const STOP_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Background {
     signals: Arc<Signals>,
+    gate: Arc<Gate>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Background {
     /// Starts the reader and the senders, each with a connection of its own.
     pub fn start(settings: &Settings, url: &str, clock: &Clock, signals: &Arc<Signals>) -> Result<Self, StartError> {
-        let mailer = Mailer::new(settings, clock.clone())?;
-        let mut background = Self { signals: Arc::clone(signals), threads: Vec::new() };
+        let gate = Arc::new(Gate::default());
+        let mailer = Mailer::new(settings, clock.clone(), Arc::clone(&gate))?;
+        let mut background = Self { signals: Arc::clone(signals), gate, threads: Vec::new() };
         let poller = Poller::new(url.to_owned(), clock.clone(), settings.replay_from, Arc::clone(signals));
         background.spawn("feeds".to_owned(), move || poller.run())?;
         for number in 0..settings.mail_senders {
@@ -33,6 +36,14 @@ impl Background {
             background.spawn(format!("mail-{number}"), move || mailer.run(&url, &signals))?;
         }
         Ok(background)
+    }
+
+    /// `mail_server_refusing_seconds`: this instance's senders share what they know.
+    pub fn measured(&self, clock: Clock) -> Measured {
+        let (gate, help) = (Arc::clone(&self.gate), "How long the mail server has taken no mail; 0: it takes them.");
+        Measured::new("mail_server_refusing_seconds", help, &[], move |_| {
+            Ok(vec![(Vec::new(), gate.refusing_seconds(clock.now()))])
+        })
     }
 
     fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl as _};
-use kit::{Error, Keyset, Page, Paged};
+use kit::{Error, FieldError, Keyset, Meta, Page, Paged};
 use uuid::Uuid;
 
 use crate::model::{Delivery, Status};
@@ -34,6 +34,34 @@ kit::statement! {
         status: &'a str as Text,
     ) -> (Uuid, Nullable<Uuid>, Nullable<Text>, Text, Text, Text, Integer, Nullable<Timestamptz>, Nullable<Text>, Timestamptz,
         Nullable<Timestamptz>, BigInt) = list!("d.status = $5 and ")
+}
+
+kit::statement! {
+    /// Those of these mails that were given up and still have an address.
+    struct LockFailed<'a>(ids: &'a [Uuid] as Array<Uuid>) -> Uuid =
+        "select d.id from notification.deliveries d where d.status = 'failed' and d.id = any($1) and d.recipient <> '' \
+         order by d.id for no key update"
+}
+
+kit::statement! {
+    /// They wait again.
+    struct Retry<'a>(ids: &'a [Uuid] as Array<Uuid>, now: DateTime<Utc> as Timestamptz) =
+        "update notification.deliveries set status = 'waiting', next_attempt_at = $2, sent_again_at = $2, version = version + 1 \
+         where status = 'failed' and id = any($1)"
+}
+
+/// Has all of these sent again, or none: one that wasn't given up is invalid.
+pub fn retry(connection: &mut PgConnection, ids: &[Uuid], meta: &Meta) -> Result<(), Error> {
+    let found: Vec<Uuid> = LockFailed { ids }.load(connection)?;
+    let unknown = |(index, _): (usize, &Uuid)| {
+        FieldError::new(format!("ids[{index}]"), "not_found", "is not a mail that was given up")
+    };
+    let missing: Vec<_> = ids.iter().enumerate().filter(|(_, id)| !found.contains(id)).map(unknown).collect();
+    if !missing.is_empty() {
+        return Err(Error::Invalid(missing));
+    }
+    Retry { ids, now: meta.now }.execute(connection)?;
+    Ok(())
 }
 
 /// Mails of all organisations, oldest first; `domain` is the sender's, which Message-IDs end in.

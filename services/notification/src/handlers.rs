@@ -5,7 +5,7 @@ use kit::auth::{Member, Operator};
 use kit::{Answer, Ctx, Filtered, Json, Routes, call, reply};
 
 use crate::mail::Sender;
-use crate::model::{Addressee, DeliveryFilter, NotificationFilter, ReadNotifications};
+use crate::model::{Addressee, DeliveryFilter, NotificationFilter, ReadNotifications, RetryDeliveries};
 use crate::{deliveries, notifications};
 
 /// The contract's endpoints.
@@ -14,6 +14,7 @@ pub fn routes() -> Routes {
         .get("/organisations/{org}/notifications", list_notifications)
         .post("/organisations/{org}/notifications/read", read_notifications)
         .get("/deliveries", list_deliveries)
+        .post("/deliveries/retry", retry_deliveries)
 }
 
 fn addressee(member: &Member) -> Addressee {
@@ -39,4 +40,10 @@ async fn list_deliveries(
 ) -> Answer {
     let status = list.filter.status;
     reply::page(&call::read(&ctx, move |c| deliveries::list(c, status, sender.domain(), &list.page)).await?)
+}
+
+async fn retry_deliveries(ctx: Ctx, _operator: Operator, body: Json<RetryDeliveries>) -> Answer {
+    let (meta, ids) = (ctx.meta(), body.check()?.ids);
+    call::write(&ctx, move |c| deliveries::retry(c, &ids, &meta)).await?;
+    reply::no_content()
 }

@@ -12,7 +12,10 @@ pub mod background;
 pub mod cursor;
 pub mod deliveries;
 pub mod feed;
+pub mod gate;
+pub mod gone;
 pub mod handlers;
+mod headers;
 mod lag;
 pub mod lookup;
 pub mod mail;
@@ -24,6 +27,7 @@ pub mod outbox;
 pub mod poller;
 pub mod purge;
 pub mod reader;
+pub mod refusal;
 pub mod reminders;
 pub mod rollups;
 pub mod schedule;
@@ -31,6 +35,7 @@ mod schema;
 mod session;
 pub mod settings;
 pub mod signals;
+pub mod smtp;
 pub mod templates;
 pub mod text;
 mod views;
@@ -58,6 +63,7 @@ impl Service for NotificationService {
         let signals = Arc::new(Signals::default());
         let sender = boot.settings().sender()?;
         let background = Background::start(boot.settings(), boot.write_url(), &boot.clock(), &signals)?;
+        let refusing = background.measured(boot.clock());
         let (check, db, clock) = (Arc::clone(&signals), boot.db(), boot.clock());
         Ok(handlers::routes()
             .data(Arc::new(sender))
@@ -81,6 +87,7 @@ impl Service for NotificationService {
                 views::billing_changes,
             ))
             .measure(lag::measured(boot.clock()))
+            .measure(refusing)
             // The reading instance does it, once it has read what there is to read.
             .job("0 * * * * *", "roll-ups and reminders", move || {
                 signals.minute.store(true, Ordering::SeqCst);

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::audience::Actor;
@@ -146,10 +145,4 @@ impl Lookup {
         };
         Ok(())
     }
-}
-
-/// The person that a change erased, if it did.
-pub fn erased(change: &Change) -> Option<(Uuid, Uuid)> {
-    let gone = change.kind == "ProfileDeleted" && change.after.as_ref().is_none_or(|after| *after == Value::Null);
-    change.organisation_id.filter(|_| gone).zip(change.entity_id.parse().ok())
 }

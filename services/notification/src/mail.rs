@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use lettre::Message;
 use lettre::address::Address;
-use lettre::message::header::{self, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use maud::{DOCTYPE, html};
 use uuid::Uuid;
 
+use crate::headers::{AutoSubmitted, Subject, Unsubscribe};
 use crate::text::one_line;
 
 /// How every mail ends.
@@ -51,8 +51,8 @@ pub struct Item {
 pub struct Sender {
     /// `From`.
     pub from: Mailbox,
-    /// `List-Unsubscribe`: where the settings are changed. `mailto:` or https.
-    pub unsubscribe: String,
+    /// `List-Unsubscribe`: something that works without signing in; none: no such header. `mailto:` or https.
+    pub unsubscribe: Option<String>,
 }
 
 impl Sender {
@@ -69,19 +69,22 @@ impl Sender {
 
 /// The mail, or why there can be none.
 pub fn compose(sender: &Sender, letter: &Letter) -> Result<Message, String> {
-    let to: Address =
-        letter.recipient.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
-    Message::builder()
+    // The same function decided when it was typed; what was stored before there was one gets its form here.
+    let address = kit::email::stored(&letter.recipient).ok_or("not an address that mail can be sent to")?;
+    let to: Address = address.parse().map_err(|error| format!("not an address that mail can be sent to: {error}"))?;
+    let builder = Message::builder()
         .from(sender.from.clone())
         .to(Mailbox::new(None, to))
         // Titles hold what people typed: in one line nothing of it can become a header field.
-        .subject(one_line(&letter.subject, 250))
+        .header(Subject(one_line(&letter.subject, 250)))
         .message_id(Some(sender.message_id(letter.id)))
         .date(letter.created_at.into())
-        .header(Unsubscribe(format!("<{}>", sender.unsubscribe)))
-        .header(AutoSubmitted)
-        .multipart(MultiPart::alternative_plain_html(plain(letter), html(letter)))
-        .map_err(|error| error.to_string())
+        .header(AutoSubmitted);
+    let builder = match &sender.unsubscribe {
+        Some(uri) => builder.header(Unsubscribe(format!("<{uri}>"))),
+        None => builder,
+    };
+    builder.multipart(MultiPart::alternative_plain_html(plain(letter), html(letter))).map_err(|error| error.to_string())
 }
 
 fn time(at: DateTime<Utc>) -> String {
@@ -128,50 +131,14 @@ fn html(letter: &Letter) -> String {
     page.into_string()
 }
 
-/// RFC 2369.
-#[derive(Clone)]
-struct Unsubscribe(String);
-
-impl header::Header for Unsubscribe {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("List-Unsubscribe")
-    }
-
-    fn parse(value: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self(value.to_owned()))
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), self.0.clone())
-    }
-}
-
-/// RFC 3834: nobody's holiday answer is wanted.
-#[derive(Clone)]
-struct AutoSubmitted;
-
-impl header::Header for AutoSubmitted {
-    fn name() -> HeaderName {
-        HeaderName::new_from_ascii_str("Auto-Submitted")
-    }
-
-    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Self)
-    }
-
-    fn display(&self) -> HeaderValue {
-        HeaderValue::new(Self::name(), "auto-generated".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn written(title: &str, recipient: &str) -> Result<String, String> {
+    fn made(title: &str, recipient: &str) -> Result<Message, String> {
         let sender = Sender {
             from: "Govrnanza <no-reply@govrnanza.example>".parse().unwrap(),
-            unsubscribe: "mailto:u@govrnanza.example".into(),
+            unsubscribe: Some("mailto:u@govrnanza.example".into()),
         };
         let item = Item {
             title: title.into(),
@@ -187,7 +154,11 @@ mod tests {
             items: vec![item],
             more: 3,
         };
-        compose(&sender, &letter).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
+        compose(&sender, &letter)
+    }
+
+    fn written(title: &str, recipient: &str) -> Result<String, String> {
+        made(title, recipient).map(|message| String::from_utf8_lossy(&message.formatted()).into_owned())
     }
 
     #[test]
@@ -200,6 +171,17 @@ mod tests {
             assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
             assert!(head.contains("Message-ID: <00000000-0000-0000-0000-000000000000@govrnanza.example>"), "{head}");
             assert!(head.contains("List-Unsubscribe: <mailto:u@govrnanza.example>"), "{head}");
+        }
+    }
+
+    #[test]
+    fn domains_are_sent_in_ascii() {
+        for (typed, sent) in [
+            ("ada@müller.example", "ada@xn--mller-kva.example"),
+            ("ada@xn--mller-kva.example", "ada@xn--mller-kva.example"),
+            ("jürgen@müller.example", "jürgen@xn--mller-kva.example"),
+        ] {
+            assert_eq!(made("x", typed).unwrap().envelope().to()[0].to_string(), sent);
         }
     }
 
@@ -218,5 +200,37 @@ mod tests {
             written("x", "ada@example.com").unwrap().split("boundary").next(),
             written("x", "ada@example.com").unwrap().split("boundary").next()
         );
+    }
+    fn decoded(title: &str) -> String {
+        let mail = written(title, "ada@example.com").unwrap();
+        mail_parser::MessageParser::default().parse(mail.as_bytes()).unwrap().subject().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn encoded_words_that_people_typed_stay_text() {
+        for title in [
+            "API =?utf-8?q?evil=0d=0aBcc:_x?= was changed",
+            "=?utf-8?q?=E2=80=AE?=",
+            "a =?utf-8?b?ZXZpbA==?= ü =?iso-8859-1?q?=0a?=",
+            "a = ? b  two spaces",
+            "=?",
+        ] {
+            assert_eq!(decoded(title), title);
+        }
+    }
+
+    proptest::proptest! {
+        /// Whatever was typed, another library reads the notification's title from the subject.
+        #[test]
+        fn subjects_say_what_was_typed(parts in proptest::collection::vec(
+            proptest::prop_oneof!["\\PC{0,12}", "[ -~]{0,40}", "=\\?(utf-8|iso-8859-1)\\?[qb]\\?[=0-9a-f_A-Z]{0,12}\\?=", "[ =?_\r\n]{1,6}", ".{0,6}"], 0..8,
+        )) {
+            let title = crate::text::title(&parts.concat());
+            proptest::prop_assume!(!title.is_empty());
+            let mail = written(&title, "ada@example.com").unwrap();
+            let head = mail.split("\r\n\r\n").next().unwrap_or_default();
+            proptest::prop_assert!(head.is_ascii() && head.lines().all(|line| line.len() <= 78), "{}", head);
+            proptest::prop_assert_eq!(decoded(&title), title);
+        }
     }
 }

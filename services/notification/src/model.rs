@@ -100,6 +100,20 @@ impl Validate for ReadNotifications {
     }
 }
 
+/// Which mails are to be sent again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RetryDeliveries {
+    /// Their ids.
+    pub ids: Vec<Uuid>,
+}
+
+impl Validate for RetryDeliveries {
+    fn validate(&self, invalid: &mut Invalid) {
+        invalid.require((1..=200).contains(&self.ids.len()), "ids", "out_of_range", "must hold 1 to 200 ids");
+    }
+}
+
 /// State of a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -22,19 +22,22 @@ pub struct Claim {
     pub attempts: i32,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// From when on it has been tried: when it was made, or when an operator had it sent again.
+    pub tried_from: DateTime<Utc>,
 }
 
 kit::statement! {
     /// Mails that are due and that no other sender has claimed, oldest first.
     struct ClaimDue(now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
-        -> (Uuid, Uuid, Text, Text, Integer, Timestamptz) =
+        -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz) =
         "with due as materialized ( \
              select d.organisation_id, d.id from notification.deliveries d where d.status = 'waiting' and d.next_attempt_at <= $1 \
              order by d.next_attempt_at limit $3 for update skip locked \
          ) \
          update notification.deliveries d set attempts = d.attempts + 1, next_attempt_at = $2, version = d.version + 1 \
          from due where d.organisation_id = due.organisation_id and d.id = due.id \
-         returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at"
+         returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at, \
+             coalesce(d.sent_again_at, d.created_at)"
 }
 
 kit::statement! {
@@ -65,6 +68,29 @@ kit::statement! {
          where organisation_id = $1 and id = $2 and attempts = $3 and status = 'waiting'"
 }
 
+kit::statement! {
+    /// Claimed, and not tried: nobody has to wait for the lease's end.
+    struct Release<'a>(ids: &'a [Uuid] as Array<Uuid>, organisations: &'a [Uuid] as Array<Uuid>, attempts: &'a [i32] as Array<Integer>,
+        now: DateTime<Utc> as Timestamptz) =
+        "update notification.deliveries d set attempts = d.attempts - 1, next_attempt_at = $4, version = d.version + 1 \
+         from unnest($1::uuid[], $2::uuid[], $3::int4[]) as c (id, organisation_id, attempts) \
+         where d.organisation_id = c.organisation_id and d.id = c.id and d.attempts = c.attempts and d.status = 'waiting'"
+}
+
+/// Gives claims back that were not tried.
+pub fn release(connection: &mut PgConnection, claims: &[Claim], now: DateTime<Utc>) -> QueryResult<()> {
+    Release {
+        ids: &claims.iter().map(|claim| claim.id).collect::<Vec<_>>(),
+        organisations: &claims.iter().map(|claim| claim.organisation_id).collect::<Vec<_>>(),
+        attempts: &claims.iter().map(|claim| claim.attempts).collect::<Vec<_>>(),
+        now,
+    }
+    .execute(connection)
+    .map(drop)
+}
+
+type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>);
+
 /// Claims mails that are due until `now + lease`.
 pub fn claim(
     connection: &mut PgConnection,
@@ -72,15 +98,15 @@ pub fn claim(
     lease: TimeDelta,
     limit: i64,
 ) -> QueryResult<Vec<Claim>> {
-    let rows: Vec<(Uuid, Uuid, String, String, i32, DateTime<Utc>)> =
-        ClaimDue { now, lease: now + lease, limit }.load(connection)?;
-    let claim = |(organisation_id, id, recipient, subject, attempts, created_at)| Claim {
+    let rows: Vec<ClaimRow> = ClaimDue { now, lease: now + lease, limit }.load(connection)?;
+    let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from)| Claim {
         organisation_id,
         id,
         recipient,
         subject,
         attempts,
         created_at,
+        tried_from,
     };
     Ok(rows.into_iter().map(claim).collect())
 }

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::audience::{self, Recipient, Wanted};
 use crate::cursor::Cursor;
 use crate::feed::{self, Change, Feed};
-use crate::lookup::{self, Lookup};
+use crate::gone;
+use crate::lookup::Lookup;
 use crate::message::{Audience, Message};
 use crate::templates;
 
@@ -99,14 +100,13 @@ fn notify(
 ) -> QueryResult<i64> {
     let after = cursor.fan_out.take().filter(|(id, _)| *id == change.id).map(|(_, after)| after);
     lookup.learn(connection, change)?;
-    if let Some((organisation_id, profile_id)) = lookup::erased(change) {
-        erase(connection, organisation_id, profile_id)?;
-    }
+    gone::forget(connection, change)?;
     let actor = lookup.actor(change);
     let mut made = 0;
     if let Some(message) = templates::message(change, &lookup.names, &lookup.by(&actor)) {
         let wanted = Wanted {
             organisation_id: change.organisation_id.unwrap_or_default(),
+            xid: change.xid,
             at: change.at,
             actor: &actor,
             after: after.unwrap_or_default(),
@@ -183,34 +183,4 @@ fn insert(
     }
     .execute(connection)
     .map(drop)
-}
-
-kit::statement! {
-    /// Mails to somebody who has been deleted: the address goes, and what waits isn't sent.
-    struct EraseDeliveries(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
-        "update notification.deliveries set recipient = '', version = version + 1, next_attempt_at = null, \
-             reason = case status when 'waiting' then 'the person has been deleted' else reason end, \
-             status = case status when 'waiting' then 'failed' else status end \
-         where organisation_id = $1 and profile_id = $2 and recipient <> ''"
-}
-
-kit::statement! {
-    /// Notifications about the person are deleted with it; the others stay, and nobody reads them any more.
-    struct EraseNotifications(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
-        "delete from notification.notifications where organisation_id = $1 and profile_id = $2 \
-         and kind in ('profileModified', 'notificationSettingsModified')"
-}
-
-kit::statement! {
-    /// Nothing waits for a roll-up any more.
-    struct EndPending(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
-        "update notification.notifications set pending = false where organisation_id = $1 and profile_id = $2 and pending"
-}
-
-/// Somebody has been deleted.
-fn erase(connection: &mut PgConnection, organisation_id: Uuid, profile_id: Uuid) -> QueryResult<()> {
-    EraseDeliveries { organisation_id, profile_id }.execute(connection)?;
-    EraseNotifications { organisation_id, profile_id }.execute(connection)?;
-    EndPending { organisation_id, profile_id }.execute(connection)?;
-    Ok(())
 }

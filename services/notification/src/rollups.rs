@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
+use crate::audience;
 use crate::schedule::{Schedule, zone};
 
 /// People looked at, and mails made, in one transaction.
@@ -59,7 +60,7 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The person has been deleted: nothing waits for a mail any more.
+    /// The person has been deleted or shut out: nothing waits for a mail any more.
     struct EndWaiting<'a>(organisations: &'a [Uuid] as Array<Uuid>, profiles: &'a [Uuid] as Array<Uuid>) =
         "update notification.notifications n set pending = false \
          from unnest($1::uuid[], $2::uuid[]) as d (organisation_id, profile_id) \
@@ -141,5 +142,6 @@ fn contacts(connection: &mut PgConnection, waiting: &[WaitingRow]) -> QueryResul
         let schedule = Schedule::read(&mode, at, weekday.as_deref());
         ((organisation_id, id), Contact { email, time_zone, schedule })
     };
-    Ok(rows.into_iter().map(contact).collect())
+    let admitted = audience::admitted(connection, &organisations, &ids)?;
+    Ok(rows.into_iter().map(contact).filter(|(person, _)| admitted.contains(person)).collect())
 }

@@ -27,6 +27,8 @@ diesel::table! {
         version -> Int8,
         created_at -> Timestamptz,
         sent_at -> Nullable<Timestamptz>,
+        /// When an operator last had it sent again after it was given up: from then on it is tried as long as a new one.
+        sent_again_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -5,13 +5,12 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, ValueEnum};
 use kit::StartError;
-use lettre::SmtpTransport;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 
 use crate::mail::Sender;
+use crate::smtp::Server;
 
 /// How mail is protected on its way to the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -48,7 +47,7 @@ pub struct Settings {
     /// sender of all mails
     #[arg(long, env = "MAIL_FROM", default_value = "Govrnanza <no-reply@govrnanza.example>")]
     pub mail_from: String,
-    /// where people change when they are told (List-Unsubscribe): a mailto: or https: address; default: mailto:unsubscribe@ the sender's domain
+    /// where people end mails without signing in (List-Unsubscribe): a mailto: that somebody reads, or an https: address; default: not said
     #[arg(long, env = "MAIL_UNSUBSCRIBE", value_name = "URI")]
     pub mail_unsubscribe: Option<String>,
     /// mails sent at the same time
@@ -75,18 +74,18 @@ impl Settings {
             self.mail_from.parse().map_err(|error| StartError::Usage(format!("MAIL_FROM: not an address: {error}")))?;
         let unsubscribe = match &self.mail_unsubscribe {
             Some(uri) if uri.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '<' | '>' | ',')) => {
-                uri.clone()
+                Some(uri.clone())
             }
             Some(_) => {
                 return Err(StartError::Usage("MAIL_UNSUBSCRIBE: not a mailto: or https: address".to_owned()));
             }
-            None => format!("mailto:unsubscribe@{}", from.email.domain()),
+            None => None,
         };
         Ok(Sender { from, unsubscribe })
     }
 
     /// The way to the mail server; nothing is connected yet.
-    pub fn transport(&self) -> Result<SmtpTransport, StartError> {
+    pub fn server(&self) -> Result<Server, StartError> {
         let host = self.smtp_host.as_deref().filter(|host| !host.is_empty());
         let host = host.ok_or_else(|| StartError::Usage("SMTP_HOST is missing: the mail server".to_owned()))?;
         let tls = || {
@@ -98,28 +97,25 @@ impl Settings {
             Protection::Tls => Tls::Wrapper(tls()?),
             Protection::None => Tls::None,
         };
-        let builder = SmtpTransport::builder_dangerous(host)
-            .port(self.smtp_port)
-            .tls(tls)
-            .timeout(Some(Duration::from_secs(self.smtp_timeout_seconds)))
-            .pool_config(PoolConfig::new().max_size(self.mail_senders));
-        Ok(match (&self.smtp_user, &self.smtp_password) {
+        let credentials = match (&self.smtp_user, &self.smtp_password) {
             (Some(user), Some(password)) if self.smtp_tls != Protection::None => {
-                builder.credentials(Credentials::new(user.clone(), password.clone())).build()
+                Some(Credentials::new(user.clone(), password.clone()))
             }
             (Some(_), Some(_)) => {
                 return Err(StartError::Usage(
                     "SMTP_PASSWORD: never sent in the clear; set SMTP_TLS to starttls or tls".to_owned(),
                 ));
             }
-            (None, None) => builder.build(),
+            (None, None) => None,
             (Some(_), None) => {
                 return Err(StartError::Usage("SMTP_PASSWORD is missing: SMTP_USER has one".to_owned()));
             }
             (None, Some(_)) => {
                 return Err(StartError::Usage("SMTP_USER is missing: whose password is SMTP_PASSWORD?".to_owned()));
             }
-        })
+        };
+        let timeout = Duration::from_secs(self.smtp_timeout_seconds);
+        Ok(Server { host: host.to_owned(), port: self.smtp_port, tls, credentials, timeout })
     }
 
     /// How long a claimed mail is a sender's own.

@@ -115,10 +115,13 @@ pub fn title(text: &str) -> String {
     one_line(text, TITLE_CHARS_MAX)
 }
 
-/// Without line breaks and other control characters: what people typed can end up in headers of mails.
+/// Without line breaks, other control characters and marks of direction: what people typed can end up in headers of mails.
 pub fn one_line(text: &str, chars_max: usize) -> String {
     let is_break = |letter: char| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}');
-    let clean: String = text.chars().map(|letter| if is_break(letter) { ' ' } else { letter }).collect();
+    // They would turn the rest of the line around, in a subject as in a list.
+    let is_direction = |letter: &char| matches!(letter, '\u{61C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let kept = text.chars().filter(|letter| !is_direction(letter));
+    let clean: String = kept.map(|letter| if is_break(letter) { ' ' } else { letter }).collect();
     let clean = clean.trim();
     match clean.char_indices().nth(chars_max) {
         Some((end, _)) => format!("{}…", clean[..end].trim_end()),
@@ -161,5 +164,6 @@ mod tests {
     fn long_texts_are_cut_between_characters() {
         assert_eq!(one_line(&"ü".repeat(300), 3), "üüü…");
         assert_eq!(one_line(" a\u{2028}b\0 ", 10), "a b");
+        assert_eq!(one_line("a\u{202E}b\u{2069}\u{200F}c", 10), "abc");
     }
 }

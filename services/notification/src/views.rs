@@ -36,7 +36,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Who watches what, and from when to when.
+    use diesel::sql_types::*;
+    use crate::schema::sql_types::Xid8;
+
+    /// Who watches what, and from which position of the feed to which.
     published.watchers (organisation_id, kind, target_id, profile_id) {
         organisation_id -> Uuid,
         kind -> Text,
@@ -44,6 +47,8 @@ diesel::table! {
         profile_id -> Uuid,
         created_at -> Timestamptz,
         ended_at -> Nullable<Timestamptz>,
+        created_xid -> Nullable<Xid8>,
+        ended_xid -> Nullable<Xid8>,
     }
 }
 

@@ -4,7 +4,7 @@ mod settings;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::body::present;
+use kit::body::{email, present, present_email};
 use kit::id::ProfileId;
 use kit::{Error, Invalid, Keyset, Validate};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,7 @@ pub struct NewProfile {
     name: String,
     #[serde(default)]
     job_title: Option<String>,
+    #[serde(deserialize_with = "email")]
     email: String,
     time_zone: String,
 }
@@ -102,7 +103,7 @@ pub struct ProfilePatch {
     name: Option<String>,
     #[serde(default, deserialize_with = "present")]
     job_title: Option<Option<String>>,
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_email")]
     email: Option<String>,
     #[serde(default, deserialize_with = "present")]
     time_zone: Option<String>,

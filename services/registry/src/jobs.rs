@@ -10,10 +10,14 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 const EVERY: TimeDelta = TimeDelta::minutes(10);
 
 kit::statement! {
-    /// Watches that ended long ago: no change that is still in the feed concerns them.
+    /// Watches that ended long ago, and whose end has been read: no change that is still to be told concerns them.
     pub struct PurgeWatches(until: DateTime<Utc> as Timestamptz, batch: i64 as BigInt) =
         "delete from registry.watches where (organisation_id, id) in (
-            select w.organisation_id, w.id from registry.watches w where w.ended_at < $1 order by w.ended_at limit $2
+            select w.organisation_id, w.id from registry.watches w
+            where w.ended_at < $1 and coalesce(
+                w.ended_xid <= coalesce((select f.xid from published.feed_cursors f where f.feed = 'registry'), '0'::xid8), true
+            )
+            order by w.ended_at limit $2
         )"
 }
 

@@ -136,6 +136,9 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::*;
+    use super::sql_types::Xid8;
+
     /// Who wants to be told of changes to what. Ended, not deleted: a change concerns the watches open at its time.
     registry.watches (organisation_id, id) {
         organisation_id -> Uuid,
@@ -147,6 +150,10 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Null: open.
         ended_at -> Nullable<Timestamptz>,
+        /// The transaction that opened it, as in its WatchCreated: changes are told by the feed's order, not by clocks. Null: older than this column.
+        created_xid -> Nullable<Xid8>,
+        /// The transaction that ended it, as in its WatchEnded. Null: open, or ended before there was this column.
+        ended_xid -> Nullable<Xid8>,
     }
 }
 

@@ -24,7 +24,7 @@ use send::part;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum On {
-    /// Reads with a pool of one, none shared, and 5 ms on the way to the database: the wait is all that is scarce
+    /// Reads with one connection, one statement each, and 5 ms on the way to the database: only connections are scarce
     SlowRead,
     /// Creates of one organisation, which wait for each other and so for the disk; processors are scarce, too
     CreateOne,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Measured;
+use super::Round;
 use crate::bench::yardstick::Cell;
 use crate::observe::machine;
 use crate::result::{Machine, Table};
@@ -19,7 +19,7 @@ pub struct Outcome {
     /// On what.
     pub machine: Machine,
     /// Each on a system of its own.
-    pub rounds: Vec<Measured>,
+    pub rounds: Vec<Round>,
     /// Of their ratios: the goal is at most 2.
     pub ratio: Median,
     /// With the snapshot.
@@ -29,9 +29,9 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn of(rounds: Vec<Measured>) -> Self {
-        let spread = |value: &dyn Fn(&Measured) -> f64| Median::of(rounds.iter().map(value));
-        let taken = |one: &Measured| one.snapshot_ms + one.invoicing_ms;
+    pub(super) fn of(rounds: Vec<Round>) -> Self {
+        let spread = |value: &dyn Fn(&Round) -> f64| Median::of(rounds.iter().map(value));
+        let taken = |one: &Round| one.snapshot_ms + one.invoicing_ms;
         let cell = Cell {
             arm: "billing, a month's invoices",
             connections: 1,
@@ -55,7 +55,7 @@ impl Outcome {
 
     /// Whether each round reaches every goal.
     pub fn is_good(&self) -> bool {
-        self.rounds.iter().all(Measured::is_good)
+        self.rounds.iter().all(Round::is_good)
     }
 }
 
@@ -69,7 +69,7 @@ impl std::fmt::Display for Outcome {
     }
 }
 
-impl Measured {
+impl Round {
     /// For people.
     fn table(&self) -> Table {
         let figure = |name: &str, value: f64, digits: usize, unit: &str, more: &str| {

@@ -12,10 +12,10 @@ use crate::cli::common::{Common, Format, PlanArgs, keep_and_print};
 /// Where the outcome goes.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Output {
-    /// Keep the outcome in this folder, as JSON under the bench's name
+    /// Save the outcome in this folder, as JSON under the bench's name
     #[arg(long, value_name = "DIR", value_parser = crate::result::attachments::folder)]
     pub save: Option<PathBuf>,
-    /// How to print it
+    /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     pub format: Format,
 }
@@ -28,29 +28,36 @@ impl Output {
     }
 }
 
+/// What every bench takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Run {
+    /// Run services built without optimisation: only to try the bench itself
+    #[arg(long)]
+    pub debug: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// Requests per second compared with pgbench.
 #[derive(Clone, Debug, Args)]
 pub(super) struct HotArgs {
     /// APIs in the data set: 10000 of 100 organisations, from 100000 on of 1000
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     pub apis: u64,
-    /// Rounds; each cell is measured once in each
+    /// Rounds; in each of them every cell is measured once
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// Seconds of each cell
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// Connections, and clients of pgbench
+    /// Connections to Registry, and clients of pgbench
     #[arg(long, value_delimiter = ',', default_value = "1,4,16,64", value_parser = clap::value_parser!(u16).range(1..=90))]
     pub connections: Vec<u16>,
     /// BATCH_MAX of each Registry that is compared
     #[arg(long, value_delimiter = ',', default_value = "32,1", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub batch_max: Vec<u32>,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl HotArgs {
@@ -62,7 +69,7 @@ impl HotArgs {
             seconds: self.seconds,
             connections: self.connections.iter().map(|&n| n.into()).collect(),
             batch_max: self.batch_max.clone(),
-            release: !self.debug,
+            release: !self.run.debug,
         }
     }
 }
@@ -72,7 +79,7 @@ impl HotArgs {
 pub(super) struct CreateArgs {
     #[command(flatten)]
     pub hot: HotArgs,
-    /// Into one organisation
+    /// Create all APIs in one organisation
     #[arg(long)]
     pub one: bool,
 }
@@ -86,17 +93,14 @@ pub(super) struct OverloadArgs {
     /// Seconds of the overload
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(2..=3600))]
     pub seconds: u64,
-    /// How many times the knee is sent; the goal is a goodput of 0.9 of the knee, from 10 times on 0.8
+    /// How many times the knee (the rate that Registry can just answer) is sent; the goal is 0.9 of the knee in good answers, from 10 times on 0.8
     #[arg(long, default_value_t = 3.0)]
     pub times: f64,
     /// POOL_WAIT_MS: how long a request may wait before it is refused
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     pub wait_ms: u64,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl OverloadArgs {
@@ -109,7 +113,7 @@ impl OverloadArgs {
             seconds: self.seconds,
             times: self.times,
             wait_ms: self.wait_ms,
-            release: !self.debug,
+            release: !self.run.debug,
         })
     }
 }
@@ -120,22 +124,24 @@ pub(super) struct GrowthArgs {
     /// APIs of each data set; 10000000 needs 20 GB of disk
     #[arg(long, value_delimiter = ',', default_value = "10000,100000,1000000", value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     pub apis: Vec<u64>,
-    /// Rounds on each
+    /// Rounds on each data set
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// Seconds of each cell
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl GrowthArgs {
     pub fn plan(&self) -> hot::growth::Plan {
-        hot::growth::Plan { apis: self.apis.clone(), rounds: self.rounds, seconds: self.seconds, release: !self.debug }
+        hot::growth::Plan {
+            apis: self.apis.clone(),
+            rounds: self.rounds,
+            seconds: self.seconds,
+            release: !self.run.debug,
+        }
     }
 }
 
@@ -145,20 +151,17 @@ pub(super) struct DecisionsArgs {
     /// APIs in the data set: 10000 of 100 organisations, from 100000 on of 1000
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1_000..=10_000_000))]
     pub apis: u64,
-    /// Rounds; each statement runs with and without in each
+    /// Rounds; in each of them every statement runs with and without what is compared
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
-    /// Seconds of each
+    /// Seconds of each statement
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub seconds: u64,
-    /// pgbench's clients
+    /// Clients of pgbench
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=90))]
     pub clients: u16,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 impl DecisionsArgs {
@@ -168,7 +171,7 @@ impl DecisionsArgs {
             rounds: self.rounds,
             seconds: self.seconds,
             clients: self.clients.into(),
-            release: !self.debug,
+            release: !self.run.debug,
         }
     }
 }
@@ -189,7 +192,7 @@ pub(super) struct PairedArgs {
     /// Only these requests (repeatable)
     #[arg(long, value_enum, value_name = "KIND", default_values = ["read", "list", "create"])]
     pub only: Vec<hot::Kind>,
-    /// Connections
+    /// Connections to Registry
     #[arg(long, value_delimiter = ',', default_value = "16,64", value_parser = clap::value_parser!(u16).range(1..=90))]
     pub connections: Vec<u16>,
     /// APIs in the data set: 10000 of 100 organisations, from 100000 on of 1000
@@ -204,11 +207,8 @@ pub(super) struct PairedArgs {
     /// Stop when every ratio's 95 % interval is at most this wide to either side
     #[arg(long, default_value_t = 0.04, value_parser = share)]
     pub within: f64,
-    /// Run the other services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -227,7 +227,7 @@ impl PairedArgs {
             seconds: self.seconds,
             rounds: self.rounds,
             within: self.within,
-            release: !self.debug,
+            release: !self.run.debug,
         }
     }
 }
@@ -244,26 +244,23 @@ pub(super) struct NormalisationArgs {
 /// Mails.
 #[derive(Debug, Args)]
 pub(super) struct NotifyArgs {
-    /// Changes in a second
+    /// Changes per second
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub rate: u32,
-    /// Seconds of each quiet part
+    /// Seconds of each part without an open transaction
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub seconds: u64,
     /// Seconds for which a transaction is held open
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=600))]
     pub hold: u64,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 /// Invoices.
 #[derive(Debug, Args)]
 pub(super) struct MonthEndArgs {
-    /// How many organisations are billed; a quarter of them pays as it goes
+    /// How many organisations are billed; a quarter of them is on the pay-as-you-go plan
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
     pub organisations: u32,
     /// Rounds, each on a system of its own
@@ -275,11 +272,8 @@ pub(super) struct MonthEndArgs {
     /// Leave out the charges, which take longest
     #[arg(long)]
     pub invoices_only: bool,
-    /// Run services as they are built for development
-    #[arg(long)]
-    pub debug: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub run: Run,
 }
 
 /// All benches.
@@ -291,7 +285,7 @@ pub(super) struct AllArgs {
     /// Only these (repeatable) [default: all, about 35 minutes]
     #[arg(long, value_name = "BENCH")]
     pub only: Vec<String>,
-    /// Rounds of each
+    /// Rounds of each bench
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub rounds: u32,
     /// Seconds of each cell
@@ -300,7 +294,7 @@ pub(super) struct AllArgs {
     /// Small data and short parts: only to see that everything runs
     #[arg(long)]
     pub brief: bool,
-    /// Run services as they are built for development
+    /// Run services built without optimisation: only to try the bench itself
     #[arg(long)]
     pub debug: bool,
 }

@@ -9,24 +9,24 @@ use clap::Args;
 use crate::cli::common::{Format, interruptible, print_line};
 use crate::{Failure, selftest};
 
-/// Check that the lab measures what it says it does, on this machine, now.
+/// Check that the lab measures correctly, on this machine, now.
 ///
-/// V1–V4 and V8 plant waits and uses and look for them in the ledger; V6, V7 and the ceiling drive a server of known delays.
-/// --long adds, with the whole system: V5 (how often identical systems are called different; an idle twin; watching on
-/// and off), V10 (the same experiment twice) and V12 (reversed order). Exit code 1 when one fails; "noted" is what this
-/// machine can't resolve now.
+/// V1–V4 and V8 cause waits and usage of known size, which the record of waits must show; V6, V7 and the ceiling measure a
+/// server of known delays. --long adds, with the whole system: V5 (how often identical systems are called different; a
+/// second, idle Registry; observing on and off), V10 (the same experiment twice) and V12 (reversed order). Exit code 1 when
+/// one fails; "noted" is one that this machine is too noisy to decide now.
 #[derive(Debug, Args)]
 pub struct SelftestArgs {
     /// Only these, such as V5 or V1,V10
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = known)]
     only: Vec<String>,
-    /// V5, V10 and V12 too: about half an hour
+    /// Also run V5, V10 and V12: about half an hour
     #[arg(long)]
     long: bool,
-    /// Comparisons of V5 between identical systems: 200 take about a quarter of an hour, fewer are noted, not judged
+    /// Comparisons of V5 between identical systems: 200 take about a quarter of an hour; with fewer V5 is noted, neither passed nor failed
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     nulls: u32,
-    /// Keep the outcome in the results folder, for the result files to come
+    /// Save the outcome in the results folder: result files that are written there afterwards include it
     #[arg(long)]
     save: bool,
     /// Load services that are built without optimisation: only to try the lab itself

@@ -53,7 +53,7 @@ pub fn walk(target: &Place, things: &mut Things) -> Result<(Vec<Broken>, usize),
         walk.things.admin = format!("{}@walk.example", walk.salt);
     }
     walk.all(ENTER);
-    if walk.things.kept.get("org").is_none() {
+    if !walk.things.kept.contains_key("org") {
         return Err(Failure::could_not_run("Nobody can sign up on the fresh system."));
     }
     // A fresh system gets a store of what later walks delete.

@@ -9,9 +9,9 @@ pub enum Pressure {
     Rowlock,
     /// Each service's busiest table is locked exclusively, once a second: like queueing behind a DDL statement.
     Ddlqueue,
-    /// A snapshot is held while a hot row is updated.
+    /// A snapshot is held while one row is updated again and again: old row versions pile up.
     XminHold,
-    /// Connections are taken.
+    /// Connections are taken, so that fewer are left for the services.
     Conn,
 }
 

@@ -1,7 +1,7 @@
 -- Pairs of a change of Registry and a person who watched what it concerns that don't have exactly one notification, and
 -- notifications of persons that no such pair asks for. Told by the change's own row and the watches, not by Notification's code.
 with targets as (
-    select c.id, c.organisation_id, c.at, c.actor_id, t.kind, t.target_id
+    select c.id, c.xid, c.organisation_id, c.at, c.actor_id, t.kind, t.target_id
     from registry.changes c
     cross join lateral (values
         (case when c.kind ~ '^(Api|Version)' then 'api' when c.kind ~ '^SubDomain' then 'subDomain' else 'domain' end, c.entity_id),
@@ -10,10 +10,14 @@ with targets as (
     ) t (kind, target_id)
     where c.kind ~ '^(Api|Version|SubDomain|Domain)' and c.kind <> 'DomainCreated' and t.target_id is not null
 ), expected as (
-    select distinct t.id, w.profile_id, p.deleted_at is null as there
+    select distinct t.id, w.profile_id, p.deleted_at is null and exists (
+        select from account.logins o
+        where o.organisation_id = w.organisation_id and o.profile_id = w.profile_id and o.disabled_at is null
+    ) as there
     from targets t
     join registry.watches w on w.organisation_id = t.organisation_id and w.kind = t.kind and w.target_id::text = t.target_id
-        and w.created_at <= t.at and (w.ended_at is null or w.ended_at >= t.at)
+        and coalesce(w.created_xid <= t.xid, w.created_at <= t.at)
+        and (w.ended_at is null or coalesce(w.ended_xid >= t.xid, w.ended_at >= t.at))
     join profile.profiles p on p.organisation_id = w.organisation_id and p.id = w.profile_id
     left join account.logins l on l.id = t.actor_id
     where w.profile_id is distinct from l.profile_id
@@ -26,5 +30,5 @@ with targets as (
 select count(*)
 from expected e
 full join told n on n.change_id = e.id and n.profile_id = e.profile_id
--- Who was deleted meanwhile may have been told before.
+-- Who was deleted or shut out meanwhile may have been told before.
 where e.id is null or n.times > 1 or (n.times is null and e.there)

@@ -28,7 +28,7 @@ use crate::cli::place::{Place, known_passwords, temporary};
 pub struct Attack {
     #[command(flatten)]
     place: Place,
-    /// In a temporary server: plant the hole that each attack looks for, and check that the attack finds it. Tests the attacks, not your database.
+    /// In a temporary server: remove the restriction that stops each attack, and check that the attack then succeeds. Tests the attacks, not your database.
     #[arg(long)]
     self_test: bool,
 }

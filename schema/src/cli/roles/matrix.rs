@@ -14,7 +14,7 @@ use crate::cli::place::Place;
 pub struct Matrix {
     #[command(flatten)]
     place: Place,
-    /// This role alone; `public` is everybody.
+    /// Only this role; `public` means everybody.
     #[arg(long)]
     role: Option<String>,
 }
@@ -25,7 +25,7 @@ pub struct Explain {
     place: Place,
     /// The login or group.
     role: String,
-    /// `sales.orders`, `sales.orders.price`, `schema sales`, `sales` and all that is in it.
+    /// A table or view `sales.orders`, a column `sales.orders.price`, `schema sales`, or `sales`: the schema with all that is in it.
     object: String,
 }
 

@@ -2,6 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::Data;
+use diesel::PgConnection;
 use kit::auth::{Admin, Member};
 use kit::id::OrganisationId;
 use kit::{Answer, Batch, Ctx, Idempotency, IfMatch, Json, NoQuery, Update, call, reply};
@@ -38,6 +39,15 @@ pub async fn find_organisation(
 
 pub async fn update_organisation(ctx: Ctx, admin: Admin, seen: IfMatch, body: Json<OrganisationPatch>) -> Answer {
     let update = Update::new(&ctx, admin.organisation, seen);
-    let updated = call::write(&ctx, move |c| store::organisations::update(c, &update, body)).await?;
+    let replanned = body.peek().is_some_and(|patch| patch.plan.is_some());
+    let mut updated = call::write(&ctx, move |c| store::organisations::update(c, &update, body)).await?;
+    if replanned {
+        // After the commit: what was created meanwhile on the plan as it was is counted only now.
+        let find = move |c: &mut PgConnection| store::organisations::find(c, admin.organisation);
+        // What is done is done, even if this can't be told now.
+        if let Ok(now) = call::read(&ctx, find).await {
+            updated.excess = now.excess;
+        }
+    }
     reply::with_etag(updated.version, &updated)
 }

@@ -5,11 +5,11 @@ use super::*;
 #[test]
 fn a_hash_knows_its_password_and_no_other() {
     let mut memory = Memory::default();
-    let made = memory.hash(b"correct horse").unwrap();
+    let made = memory.hash("correct horse").unwrap();
     assert!(made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{made}");
-    assert!(memory.compare(b"correct horse", &made).unwrap());
-    assert!(!memory.compare(b"correct house", &made).unwrap());
-    assert!(memory.hash(b"correct horse").unwrap() != made, "salted");
+    assert!(memory.compare("correct horse", &made).unwrap());
+    assert!(!memory.compare("correct house", &made).unwrap());
+    assert!(memory.hash("correct horse").unwrap() != made, "salted");
 }
 
 #[test]
@@ -23,20 +23,20 @@ fn hashes_of_others_are_read_with_their_own_parameters() {
         let other = other.hash_password(b"battery", &salt).unwrap().to_string();
         let mut memory = Memory::default();
         for _ in 0..2 {
-            assert!(memory.compare(b"battery", &other).unwrap(), "{other}");
-            assert!(!memory.compare(b"staple", &other).unwrap(), "{other}");
+            assert!(memory.compare("battery", &other).unwrap(), "{other}");
+            assert!(!memory.compare("staple", &other).unwrap(), "{other}");
         }
     }
-    assert!(Memory::default().compare(b"battery", "$argon2id$v=19").is_err());
+    assert!(Memory::default().compare("battery", "$argon2id$v=19").is_err());
 }
 
 #[test]
 fn the_memory_is_asked_for_once() {
     let mut memory = Memory::default();
-    let first = memory.hash(b"one").unwrap();
+    let first = memory.hash("one").unwrap();
     let (place, size) = (memory.0.as_ptr(), memory.0.capacity());
-    assert!(memory.compare(b"one", &first).unwrap());
-    assert!(memory.hash(b"two").unwrap() != first);
+    assert!(memory.compare("one", &first).unwrap());
+    assert!(memory.hash("two").unwrap() != first);
     assert_eq!((memory.0.as_ptr(), memory.0.capacity()), (place, size));
 }
 
@@ -74,4 +74,21 @@ fn nobody_matches_nothing() {
     let hasher = Hasher::start(4, 0, TimeDelta::days(90)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert!(!runtime.block_on(hasher.matches("ada", "anything", None)).unwrap());
+}
+
+#[test]
+fn a_password_is_the_same_however_its_accents_are_coded() {
+    let hasher = Hasher::start(4, 0, TimeDelta::days(90)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let (composed, decomposed) = ("pass\u{e9}", "passe\u{301}");
+    let matches = |typed, hash: &str| runtime.block_on(hasher.matches("ada", typed, Some(hash))).unwrap();
+    for typed in [composed, decomposed] {
+        let made = runtime.block_on(hasher.hash("ada", typed)).unwrap();
+        assert!(matches(composed, made.as_str()) && matches(decomposed, made.as_str()), "{typed:?}");
+        assert!(!matches("passe", made.as_str()));
+    }
+    assert!(matches(composed, hash(decomposed, TimeDelta::days(90)).unwrap().as_str()));
+    // Made before passwords were brought to NFC, of what this device types.
+    let old = Memory::default().hash_bytes(decomposed.as_bytes()).unwrap();
+    assert!(matches(decomposed, &old) && !matches("passe", &old));
 }

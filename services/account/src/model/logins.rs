@@ -2,14 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use kit::body::present;
+use kit::body::{email, present, present_email};
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::hashing::Hash;
 
-use super::{claimed_password, new_password};
+use super::{PASSWORDS, another_password, claimed_password, new_password};
 
 /// A login without its hash: only sign-in reads that.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable, Serialize)]
@@ -73,6 +73,7 @@ fn is_some<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewLogin {
     /// Unique platform-wide.
+    #[serde(deserialize_with = "email")]
     pub email: String,
     /// Hashed before anything else happens to it.
     pub password: String,
@@ -84,6 +85,8 @@ pub struct NewLogin {
 }
 
 impl Validate for NewLogin {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
     fn validate(&self, invalid: &mut Invalid) {
         invalid.email("email", &self.email);
         new_password(invalid, "password", &self.password);
@@ -96,7 +99,7 @@ impl Validate for NewLogin {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LoginPatch {
     /// Another address.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present_email")]
     pub email: Option<String>,
     /// A new password, for who has forgotten theirs.
     #[serde(default, deserialize_with = "present")]
@@ -135,6 +138,8 @@ impl LoginPatch {
 }
 
 impl Validate for LoginPatch {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
     fn validate(&self, invalid: &mut Invalid) {
         if let Some(email) = &self.email {
             invalid.email("email", email);
@@ -164,9 +169,11 @@ pub struct PasswordChange {
 }
 
 impl Validate for PasswordChange {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
     fn validate(&self, invalid: &mut Invalid) {
         claimed_password(invalid, "current", &self.current);
         new_password(invalid, "new", &self.new);
-        invalid.require(self.new != self.current, "new", "unchanged", "must differ from the current one");
+        another_password(invalid, "new", &self.new, &self.current);
     }
 }

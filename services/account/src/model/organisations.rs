@@ -1,16 +1,43 @@
 //! The tenants.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
-use kit::body::{object, present};
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromStaticSqlRow, Queryable};
+use kit::body::{email, object, present};
 use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::new_password;
+use super::{PASSWORDS, new_password};
+
+/// APIs, domains, sub domains, people: in use (none: nothing), or allowed (none: any number).
+pub type Counts = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
+
+/// Something of which more is in use than the plan allows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Excess {
+    resource: &'static str,
+    limit: i32,
+    used: i32,
+}
+
+/// Everything of which more is in use than a plan allows.
+pub fn excess(limits: Counts, used: Counts) -> Vec<Excess> {
+    let all = [
+        ("apis", limits.0, used.0),
+        ("domains", limits.1, used.1),
+        ("subDomains", limits.2, used.2),
+        ("users", limits.3, used.3),
+    ];
+    let above = |(resource, limit, used): (_, Option<i32>, Option<i32>)| {
+        let (limit, used) = (limit?, used.unwrap_or(0));
+        (used > limit).then_some(Excess { resource, limit, used })
+    };
+    all.into_iter().filter_map(above).collect()
+}
 
 /// An organisation and how it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Organisation {
     /// Its id.
@@ -28,6 +55,24 @@ pub struct Organisation {
     pub created_at: DateTime<Utc>,
     /// When it last changed.
     pub updated_at: DateTime<Utc>,
+    /// What is above its plan: creates at the time of a downgrade, or a plan whose limits were lowered, may leave that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excess: Vec<Excess>,
+}
+
+/// As a row of the store's statements has it.
+type Row = (OrganisationId, String, String, Option<String>, i64, DateTime<Utc>, DateTime<Utc>, Counts, Counts);
+
+impl<DB: Backend, ST> Queryable<ST, DB> for Organisation
+where
+    Row: FromStaticSqlRow<ST, DB>,
+{
+    type Row = Row;
+
+    fn build(row: Row) -> deserialize::Result<Self> {
+        let (id, name, plan, standing, version, created_at, updated_at, limits, used) = row;
+        Ok(Self { id, name, plan, standing, version, created_at, updated_at, excess: excess(limits, used) })
+    }
 }
 
 fn or_active<S: Serializer>(standing: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -52,12 +97,15 @@ pub struct NewOrganisation {
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct FirstAdmin {
     /// Unique platform-wide.
+    #[serde(deserialize_with = "email")]
     pub email: String,
     /// Hashed before anything else happens to it.
     pub password: String,
 }
 
 impl Validate for NewOrganisation {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
     fn validate(&self, invalid: &mut Invalid) {
         invalid.name("name", &self.name, 200).name("plan", &self.plan, 40).email("admin.email", &self.admin.email);
         new_password(invalid, "admin.password", &self.admin.password);

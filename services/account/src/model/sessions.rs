@@ -1,18 +1,19 @@
 //! Signing in.
 
 use chrono::{DateTime, Utc};
-use kit::body::present;
+use kit::body::{email, present};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{claimed_password, new_password};
+use super::{PASSWORDS, another_password, claimed_password, new_password};
 
 /// What somebody signs in with.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Credentials {
     /// Any case.
+    #[serde(deserialize_with = "email")]
     pub email: String,
     /// The password.
     pub password: String,
@@ -22,6 +23,8 @@ pub struct Credentials {
 }
 
 impl Validate for Credentials {
+    const AS_TYPED: &'static [&'static str] = PASSWORDS;
+
     fn validate(&self, invalid: &mut Invalid) {
         // A text that is no address belongs to nobody: only what can't be looked up is refused.
         let length = self.email.chars().count();
@@ -29,7 +32,7 @@ impl Validate for Credentials {
         claimed_password(invalid, "password", &self.password);
         if let Some(new) = &self.new_password {
             new_password(invalid, "newPassword", new);
-            invalid.require(*new != self.password, "newPassword", "unchanged", "must differ from the current one");
+            another_password(invalid, "newPassword", new, &self.password);
         }
     }
 }

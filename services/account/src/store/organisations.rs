@@ -7,45 +7,65 @@ use kit::changes::{Change, record};
 use kit::error::OnConstraint;
 use kit::id::OrganisationId;
 use kit::{Error, Json, Update};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{SCHEMA, admins};
-use crate::model::{Organisation, OrganisationPatch};
+use crate::model::{Counts, Organisation, OrganisationPatch, excess};
 use crate::schema::{organisations, plans};
-use crate::views::{head_counts, standings, usage};
+use crate::views::{head_counts, usage};
 
 kit::statement! {
     struct UpdateOrganisation<'a>(id: OrganisationId as Uuid, name: &'a str as Text, plan: &'a str as Text, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz) =
         "update account.organisations set name = $2, plan_code = $3, version = $4, updated_at = $5 where id = $1"
 }
 
-/// One organisation with how it stands.
-pub fn find(c: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
-    let found = organisations::table
-        .left_join(standings::table.on(standings::organisation_id.eq(organisations::id)))
-        .filter(organisations::id.eq(id))
-        .select((
-            organisations::id,
-            organisations::name,
-            organisations::plan_code,
-            standings::standing.nullable(),
-            organisations::version,
-            organisations::created_at,
-            organisations::updated_at,
-        ))
-        .first(c)
-        .optional()?;
-    found.ok_or(Error::NotFound)
+/// What is shown of an organisation `o`, its plan's limits and what is in use.
+macro_rules! shown {
+    () => {
+        "o.id, o.name, o.plan_code, s.standing, o.version, o.created_at, o.updated_at,
+        p.api_limit, p.domain_limit, p.sub_domain_limit, p.user_limit, u.apis, u.domains, u.sub_domains, h.users"
+    };
+}
+
+/// Where it stands.
+macro_rules! joined {
+    () => {
+        "
+        left join account.plans p on p.code = o.plan_code
+        left join published.standings s on s.organisation_id = o.id
+        left join published.usage u on u.organisation_id = o.id
+        left join published.head_counts h on h.organisation_id = o.id"
+    };
+}
+
+/// The SQL type of what is shown.
+mod row {
+    use diesel::sql_types::*;
+
+    /// One for each thing that is counted.
+    type Counts = (Nullable<Integer>, Nullable<Integer>, Nullable<Integer>, Nullable<Integer>);
+    pub type Shown = (Uuid, Text, Text, Nullable<Text>, BigInt, Timestamptz, Timestamptz, Counts, Counts);
+}
+
+kit::statement! {
+    struct FindOrganisation(id: OrganisationId as Uuid) -> row::Shown =
+        concat!("select ", shown!(), " from account.organisations o", joined!(), " where o.id = $1")
 }
 
 kit::statement! {
     /// Many organisations, each as [`find`] finds it: the n-th id's row says n.
-    struct FindOrganisations<'a>(ids: &'a [OrganisationId] as Array<Uuid>)
-        -> (BigInt, Nullable<(Uuid, Text, Text, Nullable<Text>, BigInt, Timestamptz, Timestamptz)>) =
-        "select q.n, o.id, o.name, o.plan_code, s.standing, o.version, o.created_at, o.updated_at
-        from unnest($1::uuid[]) with ordinality q(id, n)
-        left join account.organisations o on o.id = q.id
-        left join published.standings s on s.organisation_id = o.id"
+    struct FindOrganisations<'a>(ids: &'a [OrganisationId] as Array<Uuid>) -> (BigInt, Nullable<row::Shown>) = concat!(
+        "select q.n, ",
+        shown!(),
+        " from unnest($1::uuid[]) with ordinality q(id, n)
+        left join account.organisations o on o.id = q.id",
+        joined!()
+    )
+}
+
+/// One organisation with how it stands, and what of it is above its plan.
+pub fn find(c: &mut PgConnection, id: OrganisationId) -> Result<Organisation, Error> {
+    FindOrganisation { id }.get_result(c).optional()?.ok_or(Error::NotFound)
 }
 
 /// Organisations, each as [`find`] finds it: one statement, however many.
@@ -119,11 +139,10 @@ pub fn no_such_plan() -> Error {
     Error::invalid("plan", "not_found", "there is no such plan")
 }
 
-type Counts = (Option<i32>, Option<i32>, Option<i32>, Option<i32>);
-
 /// Refuses a plan that allows less than is in use, naming every excess.
 ///
-/// A create that runs at the same time saw the old plan and may pass: Registry can't be made to wait for this (ADR 0004).
+/// A create that runs at the same time saw the old plan and may pass: Registry can't be made to wait for this (ADR 0004). What
+/// is above then is shown with the organisation.
 fn check_fit(c: &mut PgConnection, id: OrganisationId, plan: &str) -> Result<(), Error> {
     let found = plans::table
         .left_join(usage::table.on(usage::organisation_id.eq(id)))
@@ -141,18 +160,7 @@ fn check_fit(c: &mut PgConnection, id: OrganisationId, plan: &str) -> Result<(),
         .first::<(Counts, Counts)>(c)
         .optional()?;
     let (limits, used) = found.ok_or_else(no_such_plan)?;
-    let all = [
-        ("apis", limits.0, used.0),
-        ("domains", limits.1, used.1),
-        ("subDomains", limits.2, used.2),
-        ("users", limits.3, used.3),
-    ];
-    let excess: Vec<Value> = all
-        .into_iter()
-        .filter_map(|(resource, limit, used)| Some((resource, limit?, used.unwrap_or(0))))
-        .filter(|(_, limit, used)| used > limit)
-        .map(|(resource, limit, used)| json!({"resource": resource, "limit": limit, "used": used}))
-        .collect();
+    let excess = excess(limits, used);
     if excess.is_empty() {
         return Ok(());
     }

@@ -129,11 +129,14 @@ pub fn find_by_email(
     now: DateTime<Utc>,
 ) -> Result<Attempts, Error> {
     use crate::schema::logins;
-    let found = logins::table
-        .filter(lower(logins::email).eq(lower(email)))
-        .select((Login::as_select(), logins::password_hash))
-        .first::<(Login, String)>(c)
-        .optional()?;
+    let mut find = |email: &str| {
+        let of_email = logins::table.filter(lower(logins::email).eq(lower(email)));
+        of_email.select((Login::as_select(), logins::password_hash)).first::<(Login, String)>(c).optional()
+    };
+    let mut found = find(email)?;
+    if let (None, Some(before)) = (&found, kit::email::with_unicode_domain(email)) {
+        found = find(&before)?;
+    }
     attempts(c, found, subjects, now)
 }
 

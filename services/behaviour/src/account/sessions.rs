@@ -12,6 +12,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "sessions: a wrong password and an unknown e-mail get the same answer", run: the_same },
     Case { name: "sessions: who knows the password changes it", run: changing },
     Case { name: "sessions: a session can bring the new password along", run: new_password },
+    Case { name: "sessions: a password is the same on every device, however it codes accents", run: coded },
     Case { name: "sessions: the public keys are those that tokens name", run: public_keys },
 ];
 
@@ -61,6 +62,23 @@ fn new_password(world: &World) {
     post(PASSWORD, new).expect(200);
     problem(&sign_in(&signed.api, &signed.email, PASSWORD), 401);
     sign_in(&signed.api, &signed.email, new).expect(200);
+}
+
+fn coded(world: &World) {
+    let signed = Signed::up(world);
+    let (composed, decomposed) = ("mot de pass\u{e9} secret", "mot de passe\u{301} secret");
+    let put = |current: &str, new: &str| {
+        let call = signed.api.put("/logins/me/password").token(&signed.token);
+        call.json(&json!({"current": current, "new": new})).send()
+    };
+    put(PASSWORD, decomposed).expect(204);
+    sign_in(&signed.api, &signed.email, composed).expect(200);
+    sign_in(&signed.api, &signed.email, decomposed).expect(200);
+    problem_at(&put(composed, decomposed), 422, "new");
+    put(composed, PASSWORD).expect(204);
+    problem(&sign_in(&signed.api, &signed.email, composed), 401);
+    // Nine characters, however many are sent.
+    problem_at(&put(PASSWORD, &"e\u{301}".repeat(9)), 422, "new");
 }
 
 fn public_keys(world: &World) {

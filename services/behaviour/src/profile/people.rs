@@ -10,6 +10,8 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "profiles: created, read, changed, deleted", run: life },
     Case { name: "profiles: values that can't be taken are named", run: values },
     Case { name: "profiles: an e-mail address is unique in its organisation", run: emails },
+    Case { name: "profiles: names and addresses are the same, however their accents are coded", run: coded },
+    Case { name: "profiles: an address is one, however its domain is written, and can be mailed to", run: domains },
     Case { name: "profiles: listed by the start of the name", run: prefixes },
     Case { name: "profiles: pages of every size hold everybody once", run: paged },
 ];
@@ -108,6 +110,30 @@ fn emails(world: &World) {
     problem_of(&patch("Same@Emails.example"), 409, "email-taken");
     // The case of one's own address may change.
     patch("Second@emails.example").expect(200);
+}
+
+fn coded(world: &World) {
+    let tenant = world.tenant("team");
+    let made = create(world, &tenant, &new("Zoe\u{308}", "zo\u{eb}@coded.example")).expect(201);
+    assert_eq!(made.json()["name"], "Zo\u{eb}");
+    problem_of(&create(world, &tenant, &new("Other", "zoe\u{308}@coded.example")), 409, "email-taken");
+    for q in ["zo\u{eb}", "ZOE\u{308}"] {
+        let found = world.profile().get(&tenant.path("/profiles")).query("q", q).token(&tenant.member_token).send();
+        assert_eq!(found.expect(200).json()["items"], json!([made.json()]), "{q}");
+    }
+}
+
+fn domains(world: &World) {
+    let tenant = world.tenant("team");
+    let ascii = "a@xn--mller-kva.example";
+    let made = create(world, &tenant, &new("Unicode", "a@m\u{fc}ller.example")).expect(201);
+    assert_eq!(made.json()["email"], ascii);
+    for other in [ascii, "a@mu\u{308}ller.example", "A@M\u{dc}LLER.example", "a@XN--MLLER-KVA.example"] {
+        problem_of(&create(world, &tenant, &new("The same", other)), 409, "email-taken");
+    }
+    for unmailable in ["e\u{1f642}@x.example", "i\u{20ac}@x.example", "a\u{200b}@x.example", "a@x\u{200b}.example"] {
+        problem_at(&create(world, &tenant, &new("Nobody", unmailable)), 422, "email");
+    }
 }
 
 fn prefixes(world: &World) {

@@ -53,6 +53,10 @@ fn unique(world: &World) {
     problem_of(&again, 409, "name-taken");
     let renamed = desk.patch(&format!("/domains/{other}"), &json!({"name": "payments"}));
     problem_of(&renamed, 409, "name-taken");
+    // Nor by the coding of its accents.
+    desk.domain("Caf\u{e9}");
+    problem_of(&desk.post("/domains", &json!({"name": "Cafe\u{301}"})), 409, "name-taken");
+    problem_of(&desk.patch(&format!("/domains/{other}"), &json!({"name": "cafe\u{301}"})), 409, "name-taken");
     // Another organisation's names are nobody's business here.
     Desk::new(world, "team").domain("Payments");
     // Its own name in another case is free to it.

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::desk::Desk;
-use crate::assert::{pages, problem_at, same};
+use crate::assert::{pages, problem_at, problem_of, same};
 use crate::world::{Case, World};
 
 /// The cases.
 pub fn cases() -> Vec<Case> {
     vec![
         Case { name: "tags: each with the APIs that have it, by name", run: counted },
+        Case { name: "tags: one tag, name and filter, however their accents are coded", run: coded },
         Case { name: "tags: pages hold all, once", run: paged },
     ]
 }
@@ -32,6 +33,25 @@ fn counted(world: &World) {
     desk.patch(&format!("/apis/{one}"), &json!({"tags": ["cards"]})).expect(200);
     desk.delete(&format!("/apis/{two}")).expect(204);
     same(&items(), &json!([{"name": "cards", "apis": 1}]));
+}
+
+fn coded(world: &World) {
+    let desk = Desk::new(world, "team");
+    let (domain, place) = desk.place();
+    let body = json!({"name": "cafe\u{301}", "subDomainId": place, "tags": ["menu\u{308}"]});
+    let made = desk.post("/apis", &body).expect(201).json();
+    assert_eq!((&made["name"], &made["tags"]), (&json!("caf\u{e9}"), &json!(["men\u{fc}"])));
+    let again = json!({"name": "CAF\u{c9}", "subDomainId": place});
+    problem_of(&desk.post("/apis", &again), 409, "name-taken");
+    let twice = json!({"name": "other", "subDomainId": place, "tags": ["men\u{fc}", "menu\u{308}"]});
+    problem_at(&desk.post("/apis", &twice), 422, "tags[1]");
+    for (filter, value) in [("tag", "men\u{fc}"), ("tag", "menu\u{308}"), ("q", "caf\u{e9}"), ("q", "CAFE\u{301}")] {
+        let found = desk.call("GET", "/apis").query(filter, value).send().expect(200).json();
+        assert_eq!(found["items"].as_array().map(Vec::len), Some(1), "{filter}={value}");
+    }
+    let subs = format!("/domains/{domain}/sub-domains");
+    desk.post(&subs, &json!({"name": "\u{e9}t\u{e9}"})).expect(201);
+    problem_of(&desk.post(&subs, &json!({"name": "e\u{301}te\u{301}"})), 409, "name-taken");
 }
 
 fn paged(world: &World) {

@@ -1,7 +1,8 @@
-//! The protocol: 405 with Allow, 406, 404 for paths that are none, the request id and the timing of every answer.
+//! The protocol: HEAD wherever GET is, 405 with Allow, 406, 404 for paths that are none, the request id and the timing of every answer.
 
 use super::Table;
 use crate::assert::{complete_problem, problem};
+use crate::http::{Call, Response};
 
 const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
 
@@ -18,9 +19,9 @@ impl Table<'_> {
                 problem(&answer, 405);
                 let mut allow: Vec<&str> =
                     answer.header("allow").unwrap_or_default().split(',').map(str::trim).collect();
-                allow.retain(|method| !["HEAD", "OPTIONS"].contains(method));
                 allow.sort_unstable();
                 let mut offered = offered.clone();
+                offered.extend(offered.contains(&"GET").then_some("HEAD"));
                 offered.sort_unstable();
                 assert_eq!(allow, offered, "Allow: {}", answer.describe());
             }
@@ -31,6 +32,39 @@ impl Table<'_> {
             let answer = self.send(self.api.root(path).token(&self.victim.tenant.admin_token));
             problem(&answer, 404);
         }
+    }
+
+    /// Every path with GET, and those that stand in no contract: HEAD is answered the same, without a body.
+    pub fn heads(&self) {
+        for path in ["/healthz", "/readyz", "/metrics", "/openapi.json", "/docs"] {
+            self.same_by_head(path, |call| call);
+        }
+        self.each("heads", |operation| {
+            if operation.method == "GET" {
+                self.same_by_head(&self.path(operation, &[]), |call| self.permitted(operation, call));
+                // An error's answer, too: without a token, and of the wrong path.
+                self.same_by_head(&self.path(operation, &[]), |call| call.header("authorization", "Bearer x"));
+                self.same_by_head(&format!("{}/nothing", self.path(operation, &[])), |call| call);
+            }
+        });
+    }
+
+    #[track_caller]
+    fn same_by_head(&self, path: &str, with: impl Fn(Call) -> Call) {
+        let [get, head] = ["GET", "HEAD"].map(|method| self.send(with(self.api.raw(method, path))));
+        assert_eq!(head.status, get.status, "{}", head.describe());
+        assert!(head.body.is_empty(), "{}", head.describe());
+        // Ids and times are each answer's own, and so is the length of a body that holds them.
+        let own = ["x-request-id", "server-timing", "date"];
+        let length_is_own = get.status >= 400 || path == "/metrics";
+        let differs = |name: &str| own.contains(&name) || length_is_own && name == "content-length";
+        let headers = |answer: &Response| -> Vec<_> {
+            let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| !differs(name)).cloned().collect();
+            headers.sort();
+            headers
+        };
+        assert_eq!(headers(&head), headers(&get), "{}", head.describe());
+        assert!(head.header("content-length").is_some(), "{}", head.describe());
     }
 
     /// Every operation: what it can't be answered in, and which request id it is answered with.

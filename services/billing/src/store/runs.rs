@@ -83,18 +83,42 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The snapshot: plan and counts of every organisation due, all as one statement sees them.
-    struct TakeSnapshot(run_id: RunId as Uuid, until: DateTime<Utc> as Timestamptz) =
-        "insert into billing.run_items (organisation_id, run_id, plan_code, plan_kind, currency, monthly_price_cents, \
+    /// The snapshot, as one statement sees it: counts as they are, plan and prices as they were at the period's end, whenever this runs.
+    /// What was changed since stands in the feeds, with what was before; the first such change of each tells how it was at the end.
+    /// Whoever was frozen from the period's first moment to its last could use nothing, and is left out.
+    struct TakeSnapshot(run_id: RunId as Uuid, begin: DateTime<Utc> as Timestamptz, end: DateTime<Utc> as Timestamptz) =
+        "with replanned as materialized ( \
+             select distinct on (c.organisation_id) c.organisation_id, c.before ->> 'plan' as plan_code \
+             from published.account_changes c where c.kind = 'SubscriptionPlanModified' and c.at >= $3 \
+             order by c.organisation_id, c.xid, c.id \
+         ), repriced as materialized ( \
+             select distinct on (c.entity_id) c.entity_id as code, c.before as was \
+             from published.account_changes c where c.kind = 'PlanModified' and c.at >= $3 order by c.entity_id, c.xid, c.id \
+         ), plan as materialized ( \
+             select p.code, coalesce(r.was ->> 'kind', p.kind) as kind, coalesce(r.was ->> 'currency', p.currency) as currency, \
+                 coalesce((r.was ->> 'monthlyPriceCents')::bigint, p.monthly_price_cents) as monthly_price_cents, \
+                 coalesce((r.was ->> 'apiPriceCents')::bigint, p.api_price_cents) as api_price_cents, \
+                 coalesce((r.was ->> 'domainPriceCents')::bigint, p.domain_price_cents) as domain_price_cents, \
+                 coalesce((r.was ->> 'subDomainPriceCents')::bigint, p.sub_domain_price_cents) as sub_domain_price_cents, \
+                 coalesce((r.was ->> 'userPriceCents')::bigint, p.user_price_cents) as user_price_cents \
+             from published.plans p left join repriced r on r.code = p.code \
+         ), unfrozen as materialized ( \
+             select distinct on (c.organisation_id) c.organisation_id, (c.before ->> 'frozenAt')::timestamptz as frozen_at \
+             from billing.changes c where c.kind = 'OrganisationUnfrozen' and c.at >= $3 order by c.organisation_id, c.xid, c.id \
+         ) \
+         insert into billing.run_items (organisation_id, run_id, plan_code, plan_kind, currency, monthly_price_cents, \
          api_price_cents, domain_price_cents, sub_domain_price_cents, user_price_cents, apis, domains, sub_domains, users) \
          select o.id, $1, p.code, p.kind, p.currency, p.monthly_price_cents, \
          p.api_price_cents, p.domain_price_cents, p.sub_domain_price_cents, p.user_price_cents, \
          coalesce(u.apis, 0), coalesce(u.domains, 0), coalesce(u.sub_domains, 0), coalesce(h.users, 0) \
          from published.organisations o \
-         join published.plans p on p.code = o.plan_code \
+         left join replanned m on m.organisation_id = o.id \
+         join plan p on p.code = coalesce(m.plan_code, o.plan_code) \
          left join published.usage u on u.organisation_id = o.id \
          left join published.head_counts h on h.organisation_id = o.id \
-         where o.created_at < $2"
+         left join billing.standings s on s.organisation_id = o.id \
+         left join unfrozen f on f.organisation_id = o.id \
+         where o.created_at < $3 and (coalesce(f.frozen_at, s.frozen_at) <= $2) is not true"
 }
 
 kit::statement! {
@@ -181,7 +205,8 @@ pub fn take_snapshot(connection: &mut PgConnection, id: RunId, now: DateTime<Utc
     let run: Run = LockRun { id }.get_result(connection)?;
     let period = Period::parse(&run.period).ok_or_else(|| Error::internal("a run without a period"))?;
     if run.status == "pending" {
-        let organisations = TakeSnapshot { run_id: id, until: period.end() }.execute(connection)?;
+        let organisations =
+            TakeSnapshot { run_id: id, begin: period.begin(), end: period.end() }.execute(connection)?;
         let organisations = i32::try_from(organisations).map_err(Error::internal)?;
         SetInvoicing { id, organisations, now }.execute(connection)?;
     }

@@ -9,6 +9,7 @@ mod fixture;
 mod histories;
 mod house;
 mod kill;
+mod month_end;
 mod payment_methods;
 mod payments;
 mod process;

@@ -36,7 +36,7 @@ fn the_writer_writes_its_own_tables_and_the_reader_reads_them() {
         ] {
             run(&db, role, &format!("select * from billing.{table}")).unwrap();
         }
-        for view in ["organisations", "plans", "usage", "head_counts", "signing_keys"] {
+        for view in ["organisations", "plans", "account_changes", "usage", "head_counts", "signing_keys"] {
             run(&db, role, &format!("select * from published.{view}")).unwrap();
         }
     }
@@ -58,7 +58,7 @@ fn others_tables_and_views_that_are_not_granted_are_closed() {
             let why = format!("permission denied for schema {schema}");
             refused(&db, role, &format!("select * from {schema}.changes"), &why);
         }
-        for view in ["login_contacts", "persons", "contacts", "watchers", "responsibilities", "account_changes"] {
+        for view in ["login_contacts", "persons", "contacts", "watchers", "responsibilities", "profile_changes"] {
             let why = format!("permission denied for view {view}");
             refused(&db, role, &format!("select * from published.{view}"), &why);
         }

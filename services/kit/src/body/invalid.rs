@@ -6,6 +6,9 @@ use crate::error::{Error, FieldError};
 
 /// What a body checks about itself, field by field; references to other rows are checked where it is written.
 pub trait Validate {
+    /// Members whose texts are kept as they were typed, at whatever depth: passwords. All others are brought to NFC.
+    const AS_TYPED: &'static [&'static str] = &[];
+
     /// Adds an error for every field whose value can't be taken; by default every value can.
     fn validate(&self, invalid: &mut Invalid) {
         let _ = invalid;
@@ -78,9 +81,9 @@ impl Invalid {
         }
     }
 
-    /// An e-mail address, as far as a look at it can tell: only a mail that arrives proves more.
+    /// An e-mail address in its stored form ([`super::email`] reads it so): only a mail that arrives proves more.
     pub fn email(&mut self, field: &str, email: &str) -> &mut Self {
-        if !super::text::is_email(email) {
+        if crate::email::stored(email).as_deref() != Some(email) {
             self.add(field, "invalid_format", "must be an e-mail address");
         }
         self

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::nul::find_nul;
+use super::rewrite::{in_nfc, with_whole_numbers};
 use super::{Invalid, RawBody, Validate};
 use crate::error::{Error, FieldError};
 
@@ -36,6 +37,8 @@ impl<T: DeserializeOwned + Validate> Json<T> {
         if let Some(refused) = T::screen(bytes) {
             return Ok(Self(Err(vec![refused])));
         }
+        let rewritten = in_nfc(bytes, T::AS_TYPED);
+        let bytes = rewritten.as_deref().unwrap_or(bytes);
         // serde reads a struct from a list as well, by position; a body is an object.
         if bytes.trim_ascii_start().first().is_some_and(|first| b"[\"-0123456789tfn".contains(first)) {
             serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
@@ -76,57 +79,6 @@ impl<T: DeserializeOwned + Validate> Json<T> {
             Err(other) => return Err(other),
         }))
     }
-}
-
-/// The body with `7.0` written as `7`: JSON knows one kind of number, and 7.0 is a whole one. None if it holds no such number.
-///
-/// Of a text that is JSON. Nothing else of it is touched: read as a value and written again, it would lose what is there twice.
-fn with_whole_numbers(json: &[u8]) -> Option<Vec<u8>> {
-    let (mut out, mut rest, mut any) = (Vec::with_capacity(json.len()), json, false);
-    while let Some(first) = rest.first() {
-        let length = match first {
-            b'"' => text_length(rest),
-            b'-' | b'0'..=b'9' => number_length(rest),
-            _ => 1,
-        };
-        let (token, after) = rest.split_at(length);
-        match whole(token) {
-            Some(whole) => {
-                any = true;
-                out.extend_from_slice(whole.to_string().as_bytes());
-            }
-            None => out.extend_from_slice(token),
-        }
-        rest = after;
-    }
-    any.then_some(out)
-}
-
-/// Of the text that begins here, both its quotes.
-fn text_length(json: &[u8]) -> usize {
-    let mut escaped = false;
-    let end = json.iter().skip(1).position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    });
-    end.map_or(json.len(), |end| end + 2)
-}
-
-fn number_length(json: &[u8]) -> usize {
-    let part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    json.iter().take_while(|byte| part(byte)).count()
-}
-
-/// The value of a number that is written as a fraction and is none.
-fn whole(token: &[u8]) -> Option<i64> {
-    /// Up to here every whole number is a float of its own.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    let is_number = !token.starts_with(b"\"") && token.iter().any(u8::is_ascii_digit);
-    let fraction = is_number && token.iter().any(|byte| b".eE".contains(byte));
-    let float: f64 = std::str::from_utf8(token).ok().filter(|_| fraction)?.parse().ok()?;
-    // Exact, as the first says.
-    (float.fract() == 0.0 && float.abs() <= EXACT).then_some(float as i64)
 }
 
 fn unreadable(field: FieldError) -> Error {

@@ -1,4 +1,4 @@
-//! Members that may be left out, and objects in objects: serde reads a struct from a list as well, by position, which no
+//! Members that may be left out, e-mail addresses, and objects in objects: serde reads a struct from a list as well, by position, which no
 //! contract offers.
 
 use serde::de::{Deserializer, Visitor};
@@ -24,6 +24,18 @@ pub fn nullable_object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D)
 /// On `Option<String>` a null is then a wrong type (400); on `Option<Option<String>>` it is `Some(None)`.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(value: D) -> Result<Option<T>, D::Error> {
     T::deserialize(value).map(Some)
+}
+
+/// For `#[serde(deserialize_with = "kit::body::email")]`: an address in its stored form ([`crate::email::stored`]). What is none
+/// stays as it was typed, for [`super::Invalid::email`] to name.
+pub fn email<'de, D: Deserializer<'de>>(value: D) -> Result<String, D::Error> {
+    let typed = String::deserialize(value)?;
+    Ok(crate::email::stored(&typed).unwrap_or(typed))
+}
+
+/// The same of one that may be left out, with `#[serde(default)]`.
+pub fn present_email<'de, D: Deserializer<'de>>(value: D) -> Result<Option<String>, D::Error> {
+    email(value).map(Some)
 }
 
 struct Object<T>(T);

@@ -1,6 +1,6 @@
 //! The endpoints that every service has beside its contract.
 
-use actix_web::http::header;
+use actix_web::http::{Method, header};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::json;
@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::readable::Probe;
 use crate::reply::Reply;
+use crate::routes::{allowed, answering};
 
 /// The page may use its own styles and load nothing.
 const PAGE_POLICY: &str =
@@ -19,7 +20,9 @@ pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
     // Every path has its own 405.
     macro_rules! get {
         ($path:expr, $handler:path) => {
-            config.service(web::resource($path).route(web::get().to($handler)).default_service(web::to(other)))
+            config.service(
+                web::resource($path).route(answering(&Method::GET).to($handler)).default_service(web::to(other)),
+            )
         };
     }
     get!("/healthz", healthz);
@@ -32,7 +35,7 @@ pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
 }
 
 async fn other() -> Result<Reply, Error> {
-    Err(Error::MethodNotAllowed { allow: "GET".to_owned() })
+    Err(Error::MethodNotAllowed { allow: allowed(&Method::GET).to_owned() })
 }
 
 /// Liveness: the process answers.

@@ -8,7 +8,7 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 use crate::clients::Origins;
 
-const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const TAKEN: &str = "Authorization, Content-Type, If-Match, Idempotency-Key, X-Request-Id";
 const SHOWN: &str = "ETag, Location, Retry-After, Server-Timing, X-Request-Id";
 

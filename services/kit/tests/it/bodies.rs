@@ -130,7 +130,7 @@ fn paths_methods_and_types_that_are_not_offered() {
     let world = World::new();
     let wrong = send("PUT", &world.url("/organisations"), &[], Some(b""));
     wrong.problem(405);
-    assert_eq!(wrong.header("allow"), "POST, GET");
+    assert_eq!(wrong.header("allow"), "POST, GET, HEAD");
     send("BREW", &world.url("/organisations"), &[], None).problem(405);
     get(&world.url("/nothing"), &[]).problem(404);
     get(&format!("{}/nothing", world.service.url), &[]).problem(404);

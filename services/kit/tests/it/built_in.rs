@@ -1,5 +1,8 @@
 //! What every service serves and every answer carries.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::json;
 
 use crate::http::{get, json as send_json, send};
@@ -91,4 +94,28 @@ fn routes_can_be_compared_with_the_contract() {
     let list = routes().list();
     assert!(list.contains(&("PATCH".to_owned(), "/api/v1/organisations/{org}".to_owned())));
     assert!(list.contains(&("GET".to_owned(), "/api/v1/account-changes".to_owned())));
+}
+
+/// Everything that comes on a connection which the service is asked to close, and nothing is left out.
+fn raw(address: &str, method: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    write!(connection, "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    connection.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn head_is_get_without_its_body() {
+    let world = World::new();
+    let address = world.service.url.trim_start_matches("http://");
+    for path in ["/healthz", "/readyz", "/openapi.json", "/docs", "/account/docs", "/api/v1/organisations"] {
+        let [get, head] = ["GET", "HEAD"].map(|method| raw(address, method, path));
+        assert!(get.starts_with("HTTP/1.1 200 OK\r\n") && head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.ends_with("\r\n\r\n"), "a body: {head}");
+        let (get_head, body) = get.split_once("\r\n\r\n").unwrap();
+        let length = format!("content-length: {}", body.len());
+        assert!(!body.is_empty() && get_head.contains(&length) && head.contains(&length), "{path}: {head}");
+    }
+    assert_eq!(send("POST", &format!("{}/healthz", world.service.url), &[], Some(b"")).header("allow"), "GET, HEAD");
 }

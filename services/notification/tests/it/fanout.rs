@@ -29,6 +29,16 @@ fn crowd(here: &Here) -> (Uuid, Uuid) {
         "select string_agg(id::text, ',') as line from profile.profiles where organisation_id = '{org}'"
     ));
     here.run(
+        "account_writer",
+        &format!(
+            "insert into account.logins (organisation_id, id, email, password_hash, scope, profile_id, password_changed_at, \
+                 password_expires_at, version, created_at, updated_at) \
+             select '{org}', gen_random_uuid(), p || '@logins.example', 'none', 'member', p::uuid, now(), now() + interval '90 days', \
+                 1, now(), now() from unnest(string_to_array('{}', ',')) p",
+            ids[0]
+        ),
+    );
+    here.run(
         "registry_writer",
         &format!(
             "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at) \

@@ -157,6 +157,13 @@ impl Here {
         Person { login, profile }
     }
 
+    /// One more login of a person.
+    pub fn second_login(&self, org: Uuid, profile: Uuid) {
+        let login = LoginId::new(Utc::now()).0.to_string();
+        let email = format!("{login}@logins.example");
+        self.rows.login(Some(&org.to_string()), &login, &email, "member", Some(&profile.to_string()));
+    }
+
     /// A person's settings: `instant`, `daily 17:30`, `weekly monday 09:00`, and their zone.
     pub fn set_schedule(&self, org: Uuid, profile: Uuid, schedule: &str, zone: &str) {
         let parts: Vec<_> = schedule.split(' ').collect();
@@ -177,10 +184,19 @@ impl Here {
 
     /// An open watch, made long ago.
     pub fn watch(&self, org: Uuid, profile: Uuid, kind: &str, target: Uuid) {
-        self.watch_from(org, profile, kind, target, DateTime::UNIX_EPOCH, None);
+        self.run(
+            "registry_writer",
+            &format!(
+                "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at) \
+                 values ('{org}', '{}', '{profile}', '{kind}', '{target}', '{}')",
+                Uuid::now_v7(),
+                DateTime::UNIX_EPOCH
+            ),
+        );
     }
 
-    pub fn watch_from(
+    /// A watch from before watches had positions: its times are all that is known.
+    pub fn old_watch(
         &self,
         org: Uuid,
         profile: Uuid,
@@ -193,8 +209,8 @@ impl Here {
         self.run(
             "registry_writer",
             &format!(
-                "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at, ended_at) \
-                 values ('{org}', '{}', '{profile}', '{kind}', '{target}', '{from}', {until})",
+                "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at, ended_at, created_xid) \
+                 values ('{org}', '{}', '{profile}', '{kind}', '{target}', '{from}', {until}, null)",
                 Uuid::now_v7()
             ),
         );

@@ -131,7 +131,7 @@ fn watchers_of_an_api_its_sub_domain_and_its_domain_are_told_what_changed() {
 }
 
 #[test]
-fn only_watches_that_were_open_at_the_time_count() {
+fn of_watches_without_positions_those_count_that_were_open_at_the_time() {
     let here = Here::new();
     let org = org(&here);
     let api = Uuid::now_v7();
@@ -139,7 +139,7 @@ fn only_watches_that_were_open_at_the_time_count() {
     let minute = TimeDelta::minutes(1);
     let watcher = |from, until| {
         let person = here.person(org.id, "member").profile;
-        here.watch_from(org.id, person, "api", api, from, until);
+        here.old_watch(org.id, person, "api", api, from, until);
         person
     };
     let open = watcher(then - minute, None);

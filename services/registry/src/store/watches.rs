@@ -99,7 +99,8 @@ kit::statement! {
 kit::statement! {
     /// The end of a watch.
     pub struct EndWatch(organisation_id: OrganisationId as Uuid, id: WatchId as Uuid, now: DateTime<Utc> as Timestamptz) =
-        "update registry.watches set ended_at = $3 where organisation_id = $1 and id = $2"
+        "update registry.watches set ended_at = $3, ended_xid = pg_catalog.pg_current_xact_id()
+        where organisation_id = $1 and id = $2"
 }
 
 kit::statement! {
@@ -107,7 +108,7 @@ kit::statement! {
     pub struct EndWatchesOf(
         organisation_id: OrganisationId as Uuid, kind: Target as Text, target_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz,
     ) -> (Uuid, Uuid) =
-        "update registry.watches set ended_at = $4
+        "update registry.watches set ended_at = $4, ended_xid = pg_catalog.pg_current_xact_id()
         where organisation_id = $1 and kind = $2 and target_id = $3 and ended_at is null
         returning id, profile_id"
 }

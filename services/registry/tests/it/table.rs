@@ -61,4 +61,4 @@ macro_rules! checks {
         }
     )+};
 }
-checks!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);
+checks!(tenants, tokens, bodies, parameters, preconditions, methods, heads, negotiation);

@@ -87,8 +87,8 @@ fn a_whole_number_may_have_a_fraction_of_nothing() {
     let expected = Numbers { whole: 7, list: vec![-3, 100, 9_007_199_254_740_993] };
     let text = r#"{"whole":7.0,"list":[-3.0,1e2,9007199254740993]}"#;
     assert_eq!(read(text), Ok(Ok(expected)));
-    let text = r#"{"list":[0,-0.0,70.0e-1],"whole":2E0}"#;
-    let expected = Numbers { whole: 2, list: vec![0, 0, 7] };
+    let text = r#"{"list":[0,-0.0,70.0e-1,-0,0e-400,0.0012e+4,9223372036854775807.0],"whole":2E0}"#;
+    let expected = Numbers { whole: 2, list: vec![0, 0, 7, 0, 0, 12, i64::MAX] };
     assert_eq!(read(text), Ok(Ok(expected)));
     for wrong in [
         r#"{"whole":7.0,"list":[],"whole":8}"#,
@@ -96,6 +96,11 @@ fn a_whole_number_may_have_a_fraction_of_nothing() {
         r#"{"whole":7.5,"list":[]}"#,
         r#"{"whole":1e300,"list":[]}"#,
         r#"{"whole":3e9,"list":[]}"#,
+        // As floats these two would be whole.
+        r#"{"whole":1,"list":[999999999999.9999999]}"#,
+        r#"{"whole":1e-400,"list":[]}"#,
+        r#"{"whole":1,"list":[9223372036854775808.0]}"#,
+        r#"{"whole":1,"list":[1e99999999999999999999]}"#,
     ] {
         assert!(!matches!(read(wrong), Ok(Ok(_))), "{wrong}");
     }
@@ -107,4 +112,53 @@ fn depth_is_bounded() {
     assert_eq!(outcome(deep.as_bytes()).0, 400);
     let nested = format!("{}null{}", "{\"fullName\":\"a\",\"inner\":".repeat(5000), "}".repeat(5000));
     assert_eq!(outcome(nested.as_bytes()).0, 400);
+}
+
+/// A text as JSON, each character escaped or not.
+fn json_text(text: &str, escaped: &[bool]) -> String {
+    let escapes = escaped.iter().copied().chain(std::iter::repeat(false));
+    let character = |(character, escape): (char, bool)| {
+        if escape {
+            return character.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+        }
+        let quoted = serde_json::to_string(&character).unwrap();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    format!("\"{}\"", text.chars().zip(escapes).map(character).collect::<String>())
+}
+
+#[derive(Debug, Deserialize)]
+struct Texts {
+    password: String,
+    tags: Vec<String>,
+    inner: Option<Box<Texts>>,
+}
+impl Validate for Texts {
+    const AS_TYPED: &'static [&'static str] = &["password"];
+}
+
+proptest::proptest! {
+    #[test]
+    fn one_text_has_one_coding(
+        typed in "[a-zäé\u{300}-\u{315}ÅΩ가-힣\"\\\\:,{\u{1e9b}\u{323}]{0,12}|\\PC{0,12}",
+        escaped in proptest::collection::vec(proptest::prelude::any::<bool>(), 12),
+    ) {
+        use unicode_normalization::UnicodeNormalization;
+        let nfc: String = typed.nfc().collect();
+        for form in [typed.clone(), typed.nfd().collect(), nfc.clone()] {
+            let text = json_text(&form, &escaped);
+            let body = format!(r#"{{"tags":[{text},"a",{text}],"password":{text},"inner":{{"password":"\u0061","tags":[{text}]}}}}"#);
+            let read = Json::<Texts>::parse(body.as_bytes()).unwrap().check().unwrap();
+            proptest::prop_assert_eq!(&read.tags, &[nfc.clone(), "a".into(), nfc.clone()]);
+            proptest::prop_assert_eq!(&read.inner.unwrap().tags, &vec![nfc.clone()]);
+            proptest::prop_assert_eq!(&read.password, &form);
+        }
+    }
+
+    #[test]
+    fn no_body_makes_the_rewriting_fail(body in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40)) {
+        let _ = Json::<Texts>::parse(&body);
+        let _ = Json::<Numbers>::parse(&body);
+        let _ = Json::<Texts>::parse(&[b"{\"tags\":[\"".as_slice(), &body].concat());
+    }
 }

@@ -1,0 +1,1 @@
+alter table notification.deliveries drop column sent_again_at;
