@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use schema::coupling::statements::{from_files, from_pg_stat_statements};
-use schema::impact::{self, Change, On, Options, QueueOptions, Statement};
+use schema::impact::{self, Change, On, Options, QueueOptions, Reason, Statement};
 use schema::record::Recording;
 use schema::session::Session;
 use schema::{Error, Result};
@@ -33,15 +33,15 @@ mod text;
 ///   SAFE           no effect
 ///   SLOWER         the planner estimates a higher cost (--slower-from), or no index helps any more
 ///   BLOCKS n ms    waits for the change's locks, or in the queue behind it (--queue)
+///   UNKNOWN        could not be judged; says why, and --allow-unknown accepts it
 ///   LOSES-GRANT    refused with 42501 after the change
 ///   BREAKS-CACHED  fails on connections that prepared it before the change, until they are closed
-///   BREAKS         fails, or returns columns that its reader was not written for
+///   BREAKS         fails, returns columns that its reader was not written for, or returns or writes other rows
+///   REFUSED        Postgres refuses the change itself: nothing was judged
 ///
-/// Statements come from --statements, else from pg_stat_statements. Statements
-/// without known values are planned, not run: what depends on values (CHECK,
-/// foreign and unique keys, bodies of triggers) is not seen. Bodies of functions
-/// that Postgres keeps as text are not seen either: statements that call such a
-/// function are listed. A warning says where the server has removed statements, or
+/// Statements come from --statements, else from pg_stat_statements. On the clone
+/// they are also executed before and after, with their values or with some of rows
+/// that are there; what can't be executed is UNKNOWN. A warning says where the server has removed statements, or
 /// where a service logs in and none of its statements is known.
 ///
 /// The clone is a copy of the database's files if no session is connected, else
@@ -98,6 +98,12 @@ pub struct Impact {
     /// Clients read columns by name and as text: a changed type doesn't break them.
     #[arg(long)]
     untyped_clients: bool,
+    /// Accept that statements could not be judged for this reason; may be given several times: utility, not-planned, not-executed, body, dynamic-sql, values, other-rows.
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    allow_unknown: Vec<Reason>,
+    /// How the change is run: as one transaction (the default, unless the file says otherwise), or each statement committed, as psql does it.
+    #[arg(long, value_enum)]
+    transaction: Option<Transaction>,
     /// SLOWER from this ratio of estimated costs.
     #[arg(long, value_name = "RATIO", default_value_t = 1.5)]
     slower_from: f64,
@@ -114,9 +120,21 @@ enum Where {
     Live,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Transaction {
+    Whole,
+    PerStatement,
+}
+
+fn reason(text: &str) -> std::result::Result<Reason, String> {
+    let all = Reason::ALL.map(|one| one.to_string());
+    let found = Reason::ALL.into_iter().find(|one| one.to_string() == text);
+    found.ok_or_else(|| format!("expected one of {}", all.join(", ")))
+}
+
 /// Tries the change and reports.
 pub fn run(args: &Impact) -> Result<Outcome> {
-    let change = change(args)?;
+    let (change, notes) = change(args)?;
     let options = options(args)?;
     if options.on == On::Live && !args.accept_locks {
         return Err(Error::Usage(
@@ -128,6 +146,15 @@ pub fn run(args: &Impact) -> Result<Outcome> {
     interrupt::drop_copies();
     let mut impact = impact::analyse(&url, &change, &statements, &options)?;
     impact.note_evictions(evictions);
+    impact.warnings.extend(notes);
+    if let Some(refused) = &impact.refused
+        && impact.place.transaction
+        && refused.failure.sqlstate == "55P04"
+    {
+        impact.warnings.push(
+            "it was tried as one transaction: a new value of an enum can only be used once it is committed; if each statement is committed, as psql does it, add --transaction per-statement".into(),
+        );
+    }
     let finding = match (&impact.refused, impact.exit_code()) {
         (Some(_), _) => Some("Postgres refuses the change".to_owned()),
         (None, 0) => None,
@@ -136,17 +163,21 @@ pub fn run(args: &Impact) -> Result<Outcome> {
     Ok(Outcome { finding, ..Outcome::new(text::text(&impact), &impact) })
 }
 
-fn change(args: &Impact) -> Result<Change> {
+fn change(args: &Impact) -> Result<(Change, Vec<String>)> {
     let sql = match (&args.sql, &args.file) {
         (Some(sql), _) => sql.clone(),
         (None, Some(file)) => schema::read_text(file)?,
         (None, None) => String::new(),
     };
-    let change = Change::new(&sql);
-    Ok(match &args.role {
+    let (mut change, notes) = Change::of_file(&sql)?;
+    if let Some(way) = args.transaction {
+        change.per_statement = way == Transaction::PerStatement;
+    }
+    let change = match &args.role {
         Some(role) => change.by(role),
         None => change,
-    })
+    };
+    Ok((change, notes))
 }
 
 fn options(args: &Impact) -> Result<Options> {
@@ -172,6 +203,7 @@ fn options(args: &Impact) -> Result<Options> {
         services,
         data: !args.without_data,
         typed_clients: !args.untyped_clients,
+        allowed: args.allow_unknown.iter().copied().collect(),
         slower_from: args.slower_from,
         blocks_from: Duration::from_millis(args.blocks_from_ms),
         queue: args.queue.then(|| QueueOptions {

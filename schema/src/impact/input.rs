@@ -1,10 +1,12 @@
 //! The input: a change, the statements that it may break, where to try it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::change_file;
+use super::unknown::Reason;
 use crate::error::{Error, Result};
 use crate::roles;
 
@@ -15,15 +17,29 @@ pub struct Change {
     pub statements: Vec<String>,
     /// The role that runs it (`set role`): it becomes the owner of new objects. Without: the connecting role.
     pub role: Option<String>,
+    /// Each statement is committed, as psql does it; else the change is one transaction.
+    pub per_statement: bool,
 }
 
 impl Change {
     /// Reads SQL: a statement, or a migration file.
     #[must_use]
     pub fn new(sql: &str) -> Self {
-        let statements =
-            roles::statements(sql, 1).into_iter().map(|one| one.sql).filter(|sql| !brackets(sql)).collect();
-        Self { statements, role: None }
+        let split = roles::statements(sql, 1).into_iter().map(|one| one.sql);
+        let statements = change_file::whole(split).into_iter().filter(|sql| !brackets(sql)).collect();
+        Self { statements, role: None, per_statement: false }
+    }
+
+    /// Reads a file as psql, dbmate, goose and sql-migrate take it: of up and down, the part upwards; psql's own lines are left out. Also returns notes of what
+    /// was left out.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where a line of psql's or a variable would change what is run.
+    pub fn of_file(text: &str) -> Result<(Self, Vec<String>)> {
+        let read = change_file::read(text)?;
+        let mut change = Self::new(&read.sql);
+        change.per_statement = read.per_statement;
+        Ok((change, read.notes))
     }
 
     /// Refuses a change that is empty or can't be tried there.
@@ -34,6 +50,12 @@ impl Change {
         if options.on == On::Live && options.queue.is_some() {
             return Err(Error::Usage(
                 "a queue is only measured on a clone: on a live database the services would really wait".into(),
+            ));
+        }
+        if options.on == On::Live && self.per_statement {
+            return Err(Error::Usage(
+                "on a live database nothing is committed: leave out --transaction per-statement, or try it on a clone"
+                    .into(),
             ));
         }
         for sql in &self.statements {
@@ -129,6 +151,8 @@ pub struct Options {
     pub typed_clients: bool,
     /// A plan is slower from this ratio of estimated costs on.
     pub slower_from: f64,
+    /// What need not be judged.
+    pub allowed: BTreeSet<Reason>,
     /// Shorter waits than this behind the change aren't called BLOCKS.
     pub blocks_from: Duration,
     /// Measure the queue behind a waiting change.
@@ -143,6 +167,7 @@ impl Default for Options {
             data: true,
             typed_clients: true,
             slower_from: 1.5,
+            allowed: BTreeSet::new(),
             blocks_from: Duration::from_millis(100),
             queue: None,
         }

@@ -7,7 +7,9 @@
 //! What planning can't find is checked separately: columns that are NOT NULL and that an insert leaves out, rights on sequences. What depends on values
 //! (CHECK, unique and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
 
+mod change_file;
 mod coverage;
+mod deeds;
 mod input;
 mod judge;
 mod locks;
@@ -18,12 +20,14 @@ mod probe;
 mod queue;
 mod report;
 mod rights;
+mod samples;
 mod services;
 mod shape;
 mod steps;
+mod unknown;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
@@ -32,6 +36,7 @@ pub use report::{
     Step, Waited,
 };
 pub use services::service_of;
+pub use unknown::{Reason, Unknown};
 pub use verdict::Verdict;
 
 use crate::copy::Copy;
@@ -62,7 +67,9 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
             "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
-    let settings = probe::settings(&mut session)?;
+    let database: String = session.value("select current_database()::text")?;
+    let login: String = session.value("select session_user::text")?;
+    let settings = probe::settings(&mut session.client, &database)?;
     let schemas = session.texts(SCHEMAS)?;
     let logins = session.texts(coverage::LOGINS)?;
     drop(session);
@@ -77,8 +84,11 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let context =
         Context { options, settings: &settings, map: &map, pid: value(&mut probe.client, "select pg_backend_pid()")? };
     probe.run("begin")?;
-    let (subjects, skipped) = judge::prepare(&mut probe, &context, statements, service)?;
+    let (mut subjects, left) = judge::prepare(&mut probe, &context, statements, service)?;
+    probe.run("rollback; begin")?;
+    judge::again(&mut probe, &context, &mut subjects)?;
     probe.run("rollback")?;
+    let (skipped, reasons): (Vec<_>, Vec<_>) = left.into_iter().unzip();
     if subjects.is_empty() {
         let why = skipped.first().map_or("", |one| one.why.as_str());
         return Err(Error::Unavailable(format!(
@@ -87,9 +97,12 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
         )));
     }
     let place = place(&mut probe, options.on, copy.as_ref())?;
-    let mut trial = Trial { probe, context, change, url: here };
+    let unseen: Vec<_> =
+        subjects.iter().filter(|one| one.samples.is_empty()).map(|one| one.statement.clone()).collect();
+    let mut trial = Trial { probe, context, change, url: here, database: &database, login: &login };
     let tried = trial.run(&subjects, place, service)?;
-    let mut impact = Impact { skipped, opaque: opaque::called(url, statements)?, ..tried };
+    let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
+    impact.note_skipped(&reasons, &options.allowed, service);
     impact.note_unjudged(&logins, &schemas, &options.services);
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
@@ -120,6 +133,10 @@ struct Trial<'a> {
     context: Context<'a>,
     change: &'a Change,
     url: &'a str,
+    /// The database that the clone is of.
+    database: &'a str,
+    /// The role that connects.
+    login: &'a str,
 }
 
 impl Trial<'_> {
@@ -127,11 +144,19 @@ impl Trial<'_> {
         let (on, map) = (self.context.options.on, self.context.map);
         let rights = Rights::read(&mut self.probe.client)?;
         let strict = Strict::read(&mut self.probe.client)?;
+        let before = Before::read(&mut self.probe, self.database)?;
+        let runs_it = self.change.role.as_deref().unwrap_or(self.login);
+        let found =
+            |(name, _): &&(String, String)| !name.ends_with("_timeout") && name != "default_transaction_read_only";
+        let set: Vec<_> = self.context.settings.get(runs_it).into_iter().flatten().filter(found).cloned().collect();
         self.probe.run("begin")?;
         let began = Instant::now();
-        let mut ran = steps::in_transaction(&mut self.probe, self.change, map, on)?;
+        let mut ran = Ran::default();
+        if !self.change.per_statement {
+            ran = steps::in_transaction(&mut self.probe, self.change, map, on, &probe::setting(set.iter(), true))?;
+        }
         let alone = |refused: &Refused| refused.failure.sqlstate == outside_clone::NO_TRANSACTION;
-        if ran.refused.as_ref().is_some_and(alone) {
+        if self.change.per_statement || ran.refused.as_ref().is_some_and(alone) {
             if on == On::Live {
                 return Err(Error::Usage(
                     "the change can't be rolled back, because one of its statements can't run in a transaction: try it on a clone"
@@ -140,7 +165,8 @@ impl Trial<'_> {
             }
             self.probe.run("rollback")?;
             place.transaction = false;
-            ran = steps::committing(&mut self.probe, self.change, map, self.url)?;
+            let set = probe::setting(set.iter(), false);
+            ran = steps::committing(&mut self.probe, self.change, map, self.url, &set)?;
             self.probe.run("begin")?;
         }
         place.held_ms = ran.total_ms.ceil() as u64;
@@ -149,7 +175,7 @@ impl Trial<'_> {
                 self.probe.run("rollback; begin")?;
                 subjects.iter().map(|subject| (subject.service.clone(), None)).collect()
             }
-            None => self.judge(subjects, &strict, &ran)?,
+            None => self.judge(subjects, &strict, &before, &ran)?,
         };
         let lost = rights.lost(&Rights::read(&mut self.probe.client)?, service);
         self.probe.run("rollback")?;
@@ -159,10 +185,14 @@ impl Trial<'_> {
             let words = format!("; its locks were held {} ms", place.held_ms);
             place.how.push_str(&words);
         }
-        let services = services::by_service(judged);
+        let mut services = services::by_service(judged);
+        if ran.refused.is_some() {
+            services.iter_mut().for_each(|one| one.verdict = Verdict::Refused);
+        }
+        let worst = services.iter().map(|one| one.verdict).max().unwrap_or_default();
         Ok(Impact {
             version: 1,
-            verdict: services.iter().map(|one| one.verdict).max().unwrap_or_default(),
+            verdict: if ran.refused.is_some() { Verdict::Refused } else { worst },
             conflicts: conflicts(subjects, &ran, map),
             refused: ran.refused,
             place,
@@ -181,19 +211,68 @@ impl Trial<'_> {
         &mut self,
         subjects: &[Subject<'_>],
         strict: &Strict,
+        before: &Before,
         ran: &Ran,
     ) -> Result<Vec<(String, Option<StatementImpact>)>> {
         let mut now = Strict::read(&mut self.probe.client)?;
         if self.context.options.on == On::Clone {
             now.hold_rows(strict, &mut self.probe)?;
         }
+        let client = &mut self.probe.client;
+        let settings = probe::settings(client, self.database)?;
+        let is = Before::read(&mut self.probe, self.database)?;
+        // What a function has looked up before the change it must look up again, as a new session would.
+        self.probe.run("discard plans")?;
+        let Context { options, map, pid, .. } = self.context;
+        let context = Context { options, settings: &settings, map, pid };
+        let tables_alone = unknown::of_tables_alone(&self.change.statements);
+        let change = judge::After {
+            strict: (strict, &now),
+            shut_out: (&before.shut_out, &is.shut_out),
+            bodies: &before.bodies,
+            changed: &before.objects.changed(&is.objects),
+            tables: &before.tables,
+            guards: &before.guards.changed(&is.guards),
+            writes_rows: unknown::writes_rows(&self.change.statements),
+            touches: tables_alone.then(|| ran.held.keys().copied().chain(before.firing.iter().copied()).collect()),
+        };
         let mut judged = Vec::new();
         for subject in subjects {
             let waits = waits_ms(subject, ran);
-            let impact = judge::judge(&mut self.probe, &self.context, subject, (strict, &now), waits)?;
+            let impact = judge::judge(&mut self.probe, &context, subject, &change, waits)?;
             judged.push((subject.service.clone(), Some(impact)));
         }
         Ok(judged)
+    }
+}
+
+/// What is compared with how it is after the change.
+struct Before {
+    shut_out: BTreeMap<String, Failure>,
+    objects: unknown::Objects,
+    guards: unknown::Guards,
+    bodies: unknown::Bodies,
+    tables: BTreeSet<u32>,
+    /// Tables whose statements run bodies.
+    firing: Vec<u32>,
+}
+
+impl Before {
+    fn read(probe: &mut Probe, database: &str) -> Result<Self> {
+        let client = &mut probe.client;
+        Ok(Self {
+            shut_out: probe::shut_out(client, database)?,
+            objects: unknown::Objects::read(client)?,
+            guards: unknown::Guards::read(client)?,
+            bodies: unknown::Bodies::read(client)?,
+            tables: deeds::tables(client)?,
+            firing: client
+                .query(unknown::FIRING, &[])
+                .doing("reading triggers")?
+                .iter()
+                .map(|row| row.get(0))
+                .collect(),
+        })
     }
 }
 
@@ -224,26 +303,30 @@ fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
 }
 
 fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -> Vec<Conflict> {
-    let mut found: BTreeMap<(String, String), (locks::Mode, locks::Mode, usize)> = BTreeMap::new();
+    let mut found: BTreeMap<(String, String, locks::Mode), (locks::Mode, usize)> = BTreeMap::new();
     for subject in subjects {
         for (relation, wants) in &subject.wants {
             let Some(held) = ran.held.get(relation) else {
                 continue;
             };
             let pairs = held.keys().flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
-            let Some((mode, wanted)) = pairs.filter(|(mode, wanted)| locks::conflict(*mode, *wanted)).max() else {
+            let Some((mode, wanted)) = pairs
+                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted))
+                .max_by_key(|(mode, wanted)| (*wanted, *mode))
+            else {
                 continue;
             };
             let Some(object) = map.get(relation) else {
                 continue;
             };
-            let one = found.entry((subject.service.clone(), object.name.clone())).or_insert((mode, wanted, 0));
-            *one = (one.0.max(mode), one.1.max(wanted), one.2 + 1);
+            // Those that want the same, together: a read isn't counted as a write.
+            let one = found.entry((subject.service.clone(), object.name.clone(), wanted)).or_insert((mode, 0));
+            *one = (one.0.max(mode), one.1 + 1);
         }
     }
     found
         .into_iter()
-        .map(|((service, object), (mode, wanted, statements))| Conflict {
+        .map(|((service, object, wanted), (mode, statements))| Conflict {
             service,
             object,
             change: locks::name(mode).to_owned(),

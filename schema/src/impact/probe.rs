@@ -8,7 +8,7 @@ use postgres::error::{DbError, Severity};
 
 use super::report::Failure;
 use crate::error::{Doing, Error, Result};
-use crate::session::{Session, config, connect_uncounted, identifier, literal};
+use crate::session::{config, connect_uncounted, identifier, literal};
 
 /// What a role's sessions start with, where that may change how its statements are planned or how long they wait.
 pub(super) type Settings = Vec<(String, String)>;
@@ -27,6 +27,8 @@ impl Probe {
             kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
         });
         let mut client = connect_uncounted(&config).doing("connecting to where the change is tried")?;
+        // Which functions a statement really calls; not every role may ask.
+        let _ = client.batch_execute("set track_functions = 'all'");
         client.batch_execute("set jit = off").doing("preparing a session")?;
         Ok(Self { client, said })
     }
@@ -80,16 +82,21 @@ fn of_work(message: &str) -> bool {
 
 /// SQL that makes the session a role's, until the transaction or savepoint ends.
 pub(super) fn becoming<'a>(role: &str, settings: impl Iterator<Item = &'a (String, String)>) -> String {
+    setting(settings, true) + &format!("set local role {};", identifier(role))
+}
+
+/// SQL that sets these, where that is possible.
+pub(super) fn setting<'a>(settings: impl Iterator<Item = &'a (String, String)>, local: bool) -> String {
     let mut sql = String::new();
     // Before the role is set: it may not have the right to run a `do` block.
     for (name, value) in settings {
         sql.push_str(&format!(
-            "do $dba$ begin perform set_config({}, {}, true); exception when others then null; end $dba$;",
+            "do $dba$ begin perform set_config({}, {}, {local}); exception when others then null; end $dba$;",
             literal(name),
             literal(value)
         ));
     }
-    sql + &format!("set local role {};", identifier(role))
+    sql
 }
 
 /// Postgres's refusal; the error itself where Postgres sent none, because then the connection is lost.
@@ -110,14 +117,39 @@ from pg_roles r
 cross join lateral (
     select unnest(d.setconfig) as setting, 2 * (d.setrole <> 0)::int + (d.setdatabase <> 0)::int as rank
     from pg_db_role_setting d
-    where d.setrole in (0, r.oid) and d.setdatabase in (0, (select oid from pg_database where datname = current_database()))
+    where d.setrole in (0, r.oid) and d.setdatabase in (0, (select oid from pg_database where datname = $1))
 ) s
 where r.rolname !~ '^pg_'
 order by s.rank";
 
-/// What each role's sessions start with: of all roles, of this database, of the role, of the role here; the last one counts.
-pub(super) fn settings(session: &mut Session) -> Result<BTreeMap<String, Settings>> {
-    let rows = session.client.query(SETTINGS, &[]).doing("reading settings")?;
+/// Roles that can't open a session in a database, and why not.
+const SHUT_OUT: &str = "
+select rolname::text, case when not rolcanlogin then '28000' when rolvaliduntil < now() then '28P01' when rolconnlimit = 0 or d.datconnlimit = 0 and not rolsuper then '53300'
+    when not d.datallowconn then '55000' else '42501' end
+from pg_roles r join pg_database d on d.datname = $1
+where not rolcanlogin or rolvaliduntil < now() or rolconnlimit = 0 or d.datconnlimit = 0 and not rolsuper or not d.datallowconn or not has_database_privilege(r.oid, d.oid, 'connect')";
+
+/// Those, with what Postgres says to them.
+pub(super) fn shut_out(client: &mut Client, database: &str) -> Result<BTreeMap<String, Failure>> {
+    let rows = client.query(SHUT_OUT, &[&database]).doing("reading who may connect")?;
+    let failure = |role: &str, sqlstate: String| Failure {
+        message: match sqlstate.as_str() {
+            "28000" => format!("role {role} is not permitted to log in"),
+            "28P01" => format!("the password of {role} is no longer valid"),
+            "53300" => format!("too many connections for {role}: the limit is 0"),
+            "55000" => format!("database {database} accepts no connections"),
+            _ => format!("permission denied for database {database}: {role} has no CONNECT"),
+        },
+        sqlstate,
+        detail: None,
+    };
+    Ok(rows.iter().map(|row| (row.get(0), failure(row.get(0), row.get(1)))).collect())
+}
+
+/// What each role's sessions start with: of all roles, of this database, of the role, of the role here; the last one counts. The database is named, because
+/// a clone has no settings of its own.
+pub(super) fn settings(client: &mut Client, database: &str) -> Result<BTreeMap<String, Settings>> {
+    let rows = client.query(SETTINGS, &[&database]).doing("reading settings")?;
     let mut all: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for row in rows {
         let (role, setting): (String, String) = (row.get(0), row.get(1));

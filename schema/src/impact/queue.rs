@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -17,8 +17,12 @@ use super::report::{Impact, Queue, Waited};
 use crate::error::{Doing, Error, Result};
 use crate::session::{config, connect_uncounted, identifier, value};
 
-/// Sessions of each service: so many of its statements can wait at once.
-const SESSIONS: usize = 4;
+/// Sessions of all services: so many statements can wait in the server at once. What arrives while all of a service's sessions wait, waits for one of them, as
+/// in a service's pool: its time counts from when it was due.
+const SESSIONS: usize = 48;
+
+/// An arrival that no session took within this time after it was due is late.
+const LATE: Duration = Duration::from_millis(20);
 
 /// Between two readings of pg_locks.
 const LOOK: Duration = Duration::from_millis(3);
@@ -52,9 +56,18 @@ pub(super) fn measure(
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     let arrived: Mutex<BTreeMap<&str, Vec<Arrival>>> = Mutex::default();
     let mut workers = Vec::new();
+    let free: i64 = value(
+        &mut holder,
+        "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*) from pg_stat_activity where backend_type = 'client backend'",
+    )?;
+    // Some are left to others.
+    let most = usize::try_from(free / 2).unwrap_or(0).clamp(services.len(), SESSIONS.max(services.len()))
+        / services.len().max(1);
+    let next: BTreeMap<&str, AtomicU32> = services.keys().map(|service| (*service, AtomicU32::new(0))).collect();
+    let wanted = (options.rate * options.hold.as_secs_f64()).ceil() as usize + 1;
     for (service, of) in &services {
-        for number in 0..SESSIONS {
-            workers.push((*service, of, number, connect(url)?));
+        for _ in 0..most.min(wanted).max(1) {
+            workers.push((*service, of, connect(url)?));
         }
     }
     let mut observer = connect(url)?;
@@ -65,12 +78,14 @@ pub(super) fn measure(
     std::thread::scope(|scope| {
         scope.spawn(|| watch(&mut observer, &seen, &stop));
         let change = scope.spawn(|| run_change(&mut changing, change, options));
-        for (service, of, number, mut client) in workers {
-            let (arrived, stop) = (&arrived, &stop);
+        for (service, of, mut client) in workers {
+            let (arrived, stop, next) = (&arrived, &stop, &next);
             scope.spawn(move || {
-                let gap = Duration::from_secs_f64(SESSIONS as f64 / options.rate.max(0.1));
-                let first = start + gap.mul_f64(number as f64 / SESSIONS as f64);
-                let list = work(&mut client, of, number, settings, (first, gap), stop);
+                let gap = Duration::from_secs_f64(1.0 / options.rate.max(0.1));
+                let Some(next) = next.get(service) else {
+                    return;
+                };
+                let list = work(&mut client, of, settings, (start, gap, next), stop);
                 let mut all = arrived.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 all.entry(service).or_default().extend(list);
             });
@@ -161,44 +176,48 @@ fn watch(client: &mut Client, seen: &Seen, stop: &AtomicBool) {
     }
 }
 
-/// Runs the statements in turn, each when it is due, until `stop` is set.
+/// Runs the statements in turn, whoever of the service's sessions is free; each is due by the schedule, whatever waits. Those due before `stop` is set are all run.
 fn work(
     client: &mut Client,
     subjects: &[&Subject<'_>],
-    number: usize,
     settings: &BTreeMap<String, Settings>,
-    (mut due, gap): (Instant, Duration),
+    (start, gap, next): (Instant, Duration, &AtomicU32),
     stop: &AtomicBool,
 ) -> Vec<Arrival> {
     let mut list = Vec::new();
     let Ok(pid) = value(client, "select pg_backend_pid()") else {
         return list;
     };
-    let turns = subjects.iter().cycle().skip(number).step_by(SESSIONS);
-    for subject in turns {
-        std::thread::sleep(due.saturating_duration_since(Instant::now()));
-        if stop.load(Ordering::Relaxed) {
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let due = start + gap * number;
+        let early = due.saturating_duration_since(Instant::now());
+        std::thread::sleep(early);
+        let late = early.is_zero() && stop.load(Ordering::Relaxed) && Instant::now() > due + LATE;
+        if stop.load(Ordering::Relaxed) && !late {
             return list;
         }
+        let Some(subject) = subjects.get(number as usize % subjects.len().max(1)) else {
+            return list;
+        };
         let role = &subject.statement.role;
         let become_role = becoming(role, settings.get(role).into_iter().flatten());
         let sql = format!(
             "begin; {become_role} prepare dba_q {} as {}; explain execute dba_q{}; rollback; deallocate dba_q",
             subject.parameter_list(),
             subject.sql,
-            subject.nulls()
+            subject.arguments()
         );
         let failed = client.batch_execute(&sql).is_err();
         list.push(Arrival { pid, due, ended: Instant::now(), failed });
         if failed && client.batch_execute("rollback; deallocate all").is_err() {
             return list;
         }
-        due += gap;
     }
-    list
 }
 
 fn summary(service: &str, list: &[Arrival], seen: &[(i32, Instant)]) -> Waited {
+    // One that waited for a session waited behind that session's statement.
     let blocked = |one: &&Arrival| seen.iter().any(|(pid, at)| *pid == one.pid && (one.due..one.ended).contains(at));
     let (waiting, going): (Vec<_>, Vec<_>) = list.iter().partition(blocked);
     let mut waits: Vec<u64> = waiting.iter().map(|one| millis(one.ended - one.due)).collect();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::input::{On, Options};
+use super::unknown::Unknown;
 use super::verdict::Verdict;
 
 /// What a change does, and to which services.
@@ -13,7 +14,7 @@ pub struct Impact {
     pub version: u32,
     /// The worst of all services.
     pub verdict: Verdict,
-    /// Postgres refuses the change itself, so no service is affected.
+    /// Postgres refuses the change itself, so no service is affected, and nothing was judged.
     pub refused: Option<Refused>,
     /// Where it was tried, and what that cost.
     pub place: Place,
@@ -43,7 +44,7 @@ impl Impact {
     /// Of the command line: 1 where the change is refused or a verdict is worse than SLOWER.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.refused.is_some() { 1 } else { self.verdict.exit_code() }
+        self.verdict.exit_code()
     }
 
     /// Adds the queue: a service that waited there long enough is at least BLOCKS.
@@ -55,9 +56,16 @@ impl Impact {
                 one.verdict = one.verdict.max(Verdict::Blocks { ms: waited.max_ms });
             }
         }
-        let worst = self.services.iter().map(|one| one.verdict).max();
-        self.verdict = worst.unwrap_or_default();
+        self.verdict = self.worst();
         self.queue = Some(queue);
+    }
+
+    /// The worst verdict of all services; REFUSED where Postgres refuses the change.
+    pub(super) fn worst(&self) -> Verdict {
+        if self.refused.is_some() {
+            return Verdict::Refused;
+        }
+        self.services.iter().map(|one| one.verdict).max().unwrap_or_default()
     }
 
     /// This service's part.
@@ -197,6 +205,12 @@ pub struct StatementImpact {
     pub fresh: Option<Failure>,
     /// How its parameters and columns differ: `column 2 price: int4 → int8`.
     pub shape: Vec<String>,
+    /// How what it returns or writes differs: `returns 0 rows, before the change 1 (with 7)`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<String>,
+    /// Why it could not be judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Unknown>,
     /// How its plan differs: `index billing.invoices_pkey is no longer used`, `cost 8.3 → 1520.0`.
     pub plan: Vec<String>,
 }

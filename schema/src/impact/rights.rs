@@ -29,31 +29,35 @@ from thing t cross join lateral aclexplode(t.acl) a where a.grantee <> t.owner";
 /// Object, column; its name; who; what.
 type Right = ((u32, u32, i32), String, String, String);
 
-pub(super) struct Rights(BTreeSet<Right>);
+pub(super) struct Rights {
+    held: BTreeSet<Right>,
+    /// Everything that rights can be on.
+    there: BTreeSet<(u32, u32, i32)>,
+}
+
+const THERE: &str = "
+select 'pg_class'::regclass::oid, oid, 0 from pg_class where oid >= 16384 union all select 'pg_namespace'::regclass, oid, 0 from pg_namespace where oid >= 16384
+union all select 'pg_proc'::regclass, oid, 0 from pg_proc where oid >= 16384
+union all select 'pg_attribute'::regclass, attrelid, attnum::int from pg_attribute where attrelid >= 16384 and attnum > 0 and not attisdropped";
 
 impl Rights {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
         let rows = client.query(RIGHTS, &[]).doing("reading rights")?;
-        Ok(Self(
-            rows.iter()
-                .map(|row| {
-                    let place = (row.get(0), row.get(1), row.get(2));
-                    (place, row.get(3), row.get(4), row.get(5))
-                })
-                .collect(),
-        ))
+        let held =
+            rows.iter().map(|row| ((row.get(0), row.get(1), row.get(2)), row.get(3), row.get(4), row.get(5))).collect();
+        let rows = client.query(THERE, &[]).doing("reading objects")?;
+        Ok(Self { held, there: rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect() })
     }
 
     /// Rights that no longer exist: neither on the same object, whatever its name, nor on another object of that name.
     pub(super) fn lost(&self, after: &Self, service: impl Fn(&str) -> String) -> Vec<RightLost> {
         let things: BTreeSet<_> = after
-            .0
+            .held
             .iter()
             .flat_map(|(place, name, who, what)| [(Some(place), None, who, what), (None, Some(name), who, what)])
             .collect();
-        let places: BTreeSet<_> = after.0.iter().map(|(place, ..)| place).collect();
         let mut lost: Vec<_> = self
-            .0
+            .held
             .iter()
             .filter(|(place, name, who, what)| {
                 !things.contains(&(Some(place), None, who, what)) && !things.contains(&(None, Some(name), who, what))
@@ -63,7 +67,7 @@ impl Rights {
                 role: who.clone(),
                 privilege: what.clone(),
                 object: name.clone(),
-                dropped: !places.contains(place),
+                dropped: !after.there.contains(place),
             })
             .collect();
         lost.sort();
@@ -129,7 +133,12 @@ impl Strict {
 
     /// A refusal of this write that planning doesn't find.
     pub(super) fn refuses(&self, before: &Self, write: &Write) -> Option<Failure> {
-        self.null(before, write).or_else(|| self.refuted.get(&write.table).cloned())
+        self.null(before, write).or_else(|| self.refuted(write))
+    }
+
+    /// A refusal of rows like those that are there.
+    pub(super) fn refuted(&self, write: &Write) -> Option<Failure> {
+        self.refuted.get(&write.table).cloned()
     }
 
     /// 23502 that planning doesn't find: the statement leaves out a column, or writes NULL to it, that is NOT NULL since the change.

@@ -31,7 +31,9 @@ pub(super) fn by_service(judged: Vec<(String, Option<StatementImpact>)>) -> Vec<
             statements: Vec::new(),
         });
         one.analysed += 1;
-        if let Some(impact) = impact.filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty()) {
+        if let Some(impact) = impact
+            .filter(|impact| impact.verdict > Verdict::Safe || !impact.shape.is_empty() || !impact.rows.is_empty())
+        {
             one.verdict = one.verdict.max(impact.verdict);
             one.statements.push(impact);
         }

@@ -14,6 +14,18 @@ pub(super) fn shape_of(statement: &postgres::Statement) -> Shape {
     Shape { parameters: statement.params().to_vec(), columns: statement.columns().iter().map(column).collect() }
 }
 
+impl Shape {
+    /// Has this column the same name and type in both?
+    pub(super) fn same(&self, other: &Self, at: usize) -> bool {
+        self.columns.get(at).is_some() && self.columns.get(at) == other.columns.get(at)
+    }
+
+    /// A column's name.
+    pub(super) fn name(&self, at: usize) -> &str {
+        self.columns.get(at).map_or("", |(name, _)| name)
+    }
+}
+
 /// How a statement's parameters and columns differ, and whether its reader would misread them.
 pub(super) fn differs(before: &Shape, after: &Shape) -> (Vec<String>, bool) {
     let (mut words, mut misread) = (Vec::new(), false);

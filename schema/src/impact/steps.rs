@@ -45,9 +45,10 @@ impl Ran {
 }
 
 /// Runs it in the transaction that the probe is in.
-pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: On) -> Result<Ran> {
+pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: On, set: &str) -> Result<Ran> {
     let mut ran = Ran::default();
     let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
+    probe.run(set)?;
     if let Some(role) = &change.role {
         probe.run(&format!("set local role {}", identifier(role)))?;
     }
@@ -103,9 +104,10 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
 }
 
 /// Runs it statement by statement, each committed: on a clone that is thrown away. Locks are those seen from outside while it ran.
-pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &str) -> Result<Ran> {
+pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &str, set: &str) -> Result<Ran> {
     let mut ran = Ran::default();
     let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
+    probe.run(set)?;
     if let Some(role) = &change.role {
         probe.run(&format!("set role {}", identifier(role)))?;
     }

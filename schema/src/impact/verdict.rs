@@ -18,12 +18,16 @@ pub enum Verdict {
         /// Milliseconds.
         ms: u64,
     },
+    /// Could not be judged, so nothing is promised.
+    Unknown,
     /// Refused with 42501 from then on.
     LosesGrant,
     /// Fails on connections that prepared it before the change, until they are closed; freshly prepared it works.
     BreaksCached,
-    /// Fails, or returns other columns than its reader was written for.
+    /// Fails, returns other columns than its reader was written for, or returns or writes other rows.
     Breaks,
+    /// Postgres refuses the change itself, so nothing was judged.
+    Refused,
 }
 
 impl Verdict {
@@ -40,9 +44,11 @@ impl Verdict {
             Self::Safe => "SAFE",
             Self::Slower => "SLOWER",
             Self::Blocks { .. } => "BLOCKS",
+            Self::Unknown => "UNKNOWN",
             Self::LosesGrant => "LOSES-GRANT",
             Self::BreaksCached => "BREAKS-CACHED",
             Self::Breaks => "BREAKS",
+            Self::Refused => "REFUSED",
         }
     }
 }
@@ -65,7 +71,15 @@ impl Serialize for Verdict {
 impl<'de> Deserialize<'de> for Verdict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let plain = [Self::Safe, Self::Slower, Self::LosesGrant, Self::BreaksCached, Self::Breaks];
+        let plain = [
+            Self::Safe,
+            Self::Slower,
+            Self::Unknown,
+            Self::LosesGrant,
+            Self::BreaksCached,
+            Self::Breaks,
+            Self::Refused,
+        ];
         if let Some(found) = plain.into_iter().find(|one| one.class() == text) {
             return Ok(found);
         }
@@ -85,15 +99,17 @@ mod tests {
             Verdict::Slower,
             Verdict::Blocks { ms: 3 },
             Verdict::Blocks { ms: 200 },
+            Verdict::Unknown,
             Verdict::LosesGrant,
             Verdict::BreaksCached,
             Verdict::Breaks,
+            Verdict::Refused,
         ];
         assert!(all.is_sorted());
         for one in all {
             let text = serde_json::to_string(&one).unwrap_or_default();
             assert_eq!(serde_json::from_str::<Verdict>(&text).ok(), Some(one));
         }
-        assert_eq!(all.map(Verdict::exit_code), [0, 0, 1, 1, 1, 1, 1]);
+        assert_eq!(all.map(Verdict::exit_code), [0, 0, 1, 1, 1, 1, 1, 1, 1]);
     }
 }

@@ -7,7 +7,7 @@ use schema::table::table;
 pub fn text(impact: &Impact) -> String {
     let mut lines = Vec::new();
     if let Some(refused) = &impact.refused {
-        lines.push(format!("Postgres refuses the change, so no service is affected: {}", failure(&refused.failure)));
+        lines.push(format!("Postgres refuses the change, so nothing was judged: {}", failure(&refused.failure)));
         lines.push(format!("    {}", one_line(&refused.sql)));
     }
     for step in &impact.steps {
@@ -92,7 +92,8 @@ fn why(one: &StatementImpact) -> Vec<String> {
         }
         (None, None) => {}
     }
-    lines.extend(one.shape.iter().chain(&one.plan).cloned());
+    lines.extend(one.unknown.iter().map(|unknown| format!("{}: {}", unknown.reason, unknown.why)));
+    lines.extend(one.shape.iter().chain(&one.rows).chain(&one.plan).cloned());
     lines
 }
 

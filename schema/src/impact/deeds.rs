@@ -1,0 +1,255 @@
+//! What a statement really does: executed in a savepoint that is rolled back, by its role, with values; its rows, what it writes, and the locks it takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use postgres::Client;
+
+use super::judge::Context;
+use super::locks::{self, Held};
+use super::probe::{Probe, failure};
+use super::report::Failure;
+use super::samples::{Values, texts};
+use super::shape::Shape;
+use crate::error::{Doing, Result};
+
+/// Rows of larger tables are counted and not compared: that would read the table once for each statement.
+const COMPARED_BYTES: i64 = 32 << 20;
+
+/// The result of executing it once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Deed {
+    pub(super) failure: Option<Failure>,
+    rows: usize,
+    /// By column: the sum of hashes, whatever the order of the rows.
+    columns: Vec<u64>,
+    /// Of whole rows.
+    whole: u64,
+    writes: BTreeMap<u32, Written>,
+    pub(super) locks: Held,
+    /// OIDs of functions that were called.
+    pub(super) functions: BTreeSet<u32>,
+}
+
+impl Deed {
+    /// Tables that it wrote to.
+    pub(super) fn written(&self) -> impl Iterator<Item = u32> {
+        self.writes.keys().copied()
+    }
+}
+
+/// What was written to a table; to a partition: to the table it is part of.
+#[derive(Debug, Clone, Default)]
+struct Written {
+    table: String,
+    /// Inserted, updated, deleted.
+    counts: [i64; 3],
+    /// Number, name and type of a column; sum of the hashes of what the new rows hold.
+    values: Vec<(i16, String, u32, String)>,
+}
+
+/// The last transaction of this session so far; asking begins one where there is none.
+const MARK: &str = "select greatest(pg_current_xact_id()::text::bigint & 4294967295, max(transactionid::text::bigint)) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid'";
+
+const COUNTS: &str = "
+select coalesce(pg_partition_root(relid), relid)::oid, sum(n_tup_ins)::bigint, sum(n_tup_upd)::bigint, sum(n_tup_del)::bigint
+from pg_stat_xact_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0 group by 1";
+
+const CALLS: &str = "select funcid, calls from pg_stat_xact_user_functions where calls > 0";
+
+type Counts = BTreeMap<u32, [i64; 3]>;
+
+fn counts(client: &mut Client) -> std::result::Result<Counts, postgres::Error> {
+    let rows = client.query(COUNTS, &[])?;
+    Ok(rows.iter().map(|row| (row.get(0), [row.get(1), row.get(2), row.get(3)])).collect())
+}
+
+fn calls(client: &mut Client) -> std::result::Result<BTreeMap<u32, i64>, postgres::Error> {
+    Ok(client.query(CALLS, &[])?.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Executes a prepared statement in the transaction that the probe is in. `become_role` is SQL.
+pub(super) fn execute(probe: &mut Probe, context: &Context<'_>, become_role: &str, call: &str) -> Result<Deed> {
+    let (pid, map) = (context.pid, context.map);
+    probe.run("savepoint deed")?;
+    let done = attempt(&mut probe.client, become_role, call, |client| locks::held(client, pid, map));
+    probe.run("rollback to savepoint deed; release savepoint deed")?;
+    match done {
+        Ok(deed) => Ok(deed),
+        Err(error) => Ok(Deed { failure: Some(failure(error)?), ..Deed::default() }),
+    }
+}
+
+fn attempt(
+    client: &mut Client,
+    become_role: &str,
+    call: &str,
+    held: impl FnOnce(&mut Client) -> std::result::Result<Held, postgres::Error>,
+) -> std::result::Result<Deed, postgres::Error> {
+    let mark: i64 = client.query_one(MARK, &[])?.get(0);
+    let (written, called) = (counts(client)?, calls(client)?);
+    // One that never ends must not keep us: it is UNKNOWN.
+    client.batch_execute(&format!("set local statement_timeout = '10s'; {become_role}"))?;
+    let (names, rows) = texts(client, call)?;
+    client.batch_execute("reset role; set constraints all immediate")?;
+    let mut deed = Deed { rows: rows.len(), columns: vec![0; names.len()], ..Deed::default() };
+    for row in &rows {
+        deed.whole = deed.whole.wrapping_add(hash(row));
+        for (sum, value) in deed.columns.iter_mut().zip(row) {
+            *sum = sum.wrapping_add(hash(value));
+        }
+    }
+    deed.locks = held(client)?;
+    let before = |table: &u32| written.get(table).copied().unwrap_or_default();
+    for (table, now) in counts(client)? {
+        let was = before(&table);
+        let counts = [now[0] - was[0], now[1] - was[1], now[2] - was[2]];
+        if counts.iter().any(|count| *count != 0) {
+            deed.writes.insert(table, written_to(client, table, counts, mark)?);
+        }
+    }
+    let calls = calls(client)?.into_iter();
+    deed.functions = calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
+    Ok(deed)
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The rows that this savepoint has made: those of a transaction after `mark`.
+fn written_to(
+    client: &mut Client,
+    table: u32,
+    counts: [i64; 3],
+    mark: i64,
+) -> std::result::Result<Written, postgres::Error> {
+    let row = client.query_one(
+        "select (select format('%I.%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = $1), coalesce((select sum(pg_relation_size(relid)) from pg_partition_tree($1::oid::regclass)), pg_relation_size($1::oid))::bigint",
+        &[&table],
+    )?;
+    let mut written = Written { table: row.get(0), counts, values: Vec::new() };
+    if row.get::<_, i64>(1) > COMPARED_BYTES || counts[0] + counts[1] == 0 {
+        return Ok(written);
+    }
+    let columns = client.query(
+        "select attnum, attname::text, atttypid from pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped order by 1",
+        &[&table],
+    )?;
+    let sums: Vec<_> = columns
+        .iter()
+        .map(|row| {
+            format!(
+                "sum(hashtextextended(coalesce(\"{}\"::text, 'null'), 7)::numeric)",
+                row.get::<_, String>(1).replace('"', "\"\"")
+            )
+        })
+        .collect();
+    if sums.is_empty() {
+        return Ok(written);
+    }
+    let sql = format!("select {} from {} where xmin::text::bigint > {mark}", sums.join(", "), written.table);
+    let (_, rows) = texts(client, &sql)?;
+    let sums = rows.into_iter().next().unwrap_or_default();
+    written.values = columns
+        .iter()
+        .zip(sums)
+        .map(|(row, sum)| (row.get(0), row.get(1), row.get(2), sum.unwrap_or_default()))
+        .collect();
+    Ok(written)
+}
+
+/// A statement as it was executed before the change: twice, so that what differs from one time to the next (a random number, a sequence) is known.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sample {
+    pub(super) values: Values,
+    pub(super) first: Deed,
+    pub(super) second: Deed,
+}
+
+impl Sample {
+    /// How the statement differs after the change, in words. `shapes`: its columns before and after; `rows`: which rows it returns is decided by its plan
+    /// (a LIMIT without an order) and that plan is another.
+    pub(super) fn differs(
+        &self,
+        after: &Deed,
+        shapes: (&Shape, &Shape),
+        any_rows: bool,
+        known: &BTreeSet<u32>,
+    ) -> Vec<String> {
+        let (first, second) = (&self.first, &self.second);
+        let mut words = Vec::new();
+        if first.rows == second.rows && first.rows != after.rows {
+            words.push(format!("returns {} rows, before the change {}{}", after.rows, first.rows, self.with()));
+        } else if !any_rows {
+            let columns = first.columns.len().min(after.columns.len());
+            let stable = |at: usize| first.columns[at] == second.columns[at] && shapes.0.same(shapes.1, at);
+            let other = (0..columns).find(|at| stable(*at) && first.columns[*at] != after.columns[*at]);
+            let all = first.columns.len() == after.columns.len() && (0..columns).all(|at| shapes.0.same(shapes.1, at));
+            if let Some(at) = other {
+                let name = shapes.0.name(at);
+                words.push(format!("returns other values in column {} {name}{}", at + 1, self.with()));
+            } else if all && first.whole == second.whole && first.whole != after.whole {
+                words.push(format!("returns other rows{}", self.with()));
+            }
+        }
+        words.extend(self.writes_other(after, known));
+        words
+    }
+
+    fn with(&self) -> String {
+        if self.values.is_empty() {
+            return String::new();
+        }
+        let list: Vec<_> = self.values.iter().map(|value| value.as_deref().unwrap_or("null")).collect();
+        format!(" (with {})", list.join(", "))
+    }
+
+    fn writes_other(&self, after: &Deed, known: &BTreeSet<u32>) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut matched = BTreeSet::new();
+        for (oid, was) in &self.first.writes {
+            let Some(again) = self.second.writes.get(oid) else {
+                continue;
+            };
+            let by_name = || after.writes.iter().find(|(_, one)| one.table == was.table);
+            let Some((now_oid, now)) = after.writes.get_key_value(oid).or_else(by_name) else {
+                words.push(format!("no longer writes to {}{}", was.table, self.with()));
+                continue;
+            };
+            matched.insert(*now_oid);
+            if was.counts == again.counts && was.counts != now.counts {
+                let [inserted, updated, deleted] = now.counts;
+                let [i, u, d] = was.counts;
+                words.push(format!(
+                    "inserts {inserted}, updates {updated}, deletes {deleted} rows of {}, before the change {i}, {u}, {d}{}",
+                    was.table,
+                    self.with()
+                ));
+                continue;
+            }
+            for (column, second) in was.values.iter().zip(&again.values) {
+                let same = |one: &&(i16, String, u32, String)| {
+                    one.2 == column.2 && if now_oid == oid { one.0 == column.0 } else { one.1 == column.1 }
+                };
+                let other = now.values.iter().find(same).is_some_and(|one| one.3 != column.3);
+                if column.3 == second.3 && other {
+                    words.push(format!("writes another value to column {} of {}{}", column.1, was.table, self.with()));
+                }
+            }
+        }
+        // To a table that the change itself makes: a log, say.
+        let more = after.writes.iter().filter(|(oid, _)| !matched.contains(*oid) && known.contains(*oid));
+        let more = more.filter(|(oid, _)| !self.first.writes.contains_key(*oid));
+        words.extend(more.map(|(_, one)| format!("now writes to {}{}", one.table, self.with())));
+        words
+    }
+}
+
+/// Relations that exist.
+pub(super) fn tables(client: &mut Client) -> Result<BTreeSet<u32>> {
+    let rows = client.query("select oid from pg_class where relkind in ('r', 'p') and oid >= 16384", &[]);
+    Ok(rows.doing("reading tables")?.iter().map(|row| row.get(0)).collect())
+}
