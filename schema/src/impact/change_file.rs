@@ -53,7 +53,7 @@ pub(super) fn read(text: &str) -> Result<ChangeFile> {
             sql.push('\n');
             continue;
         }
-        if let Some(variable) = variable(bare) {
+        if let Some(variable) = variable(line, bare) {
             return Err(Error::Usage(format!(
                 "line {number} uses a variable of psql's ({variable}), whose value is not known here: put the value in its place"
             )));
@@ -64,8 +64,8 @@ pub(super) fn read(text: &str) -> Result<ChangeFile> {
     Ok(ChangeFile { sql, per_statement, notes })
 }
 
-/// `:name`, `:'name'`, `:"name"`; not `::type`, `:=` and the bounds of a slice.
-fn variable(bare: &str) -> Option<String> {
+/// `:name`, `:'name'`, `:"name"`; not `::type`, `:=` and the bounds of a slice. `bare`: the line with quoted text masked, character by character.
+fn variable(line: &str, bare: &str) -> Option<String> {
     let chars: Vec<char> = bare.chars().collect();
     let is_name = |c: &char| c.is_ascii_alphabetic() || *c == '_';
     for at in 0..chars.len() {
@@ -80,7 +80,10 @@ fn variable(bare: &str) -> Option<String> {
                     chars[at..].iter().take_while(|c| is_name(c) || **c == ':' || c.is_ascii_digit()).collect();
                 return Some(name);
             }
-            Some('\'' | '"') => return Some(chars[at..].iter().take(24).collect::<String>().trim().to_owned()),
+            Some(quote @ ('\'' | '"')) => {
+                let name: String = line.chars().skip(at + 2).take_while(|c| c != quote).collect();
+                return Some(format!(":{quote}{name}{quote}"));
+            }
             _ => {}
         }
     }

@@ -5,13 +5,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use postgres::Client;
 
-use super::judge::Context;
+use super::context::Context;
 use super::locks::{self, Held};
 use super::probe::{Probe, failure};
 use super::report::Failure;
-use super::samples::{Values, texts};
 use super::shape::Shape;
+use super::values::{Values, texts};
 use crate::error::{Doing, Result};
+use crate::session::literal;
 
 /// Rows of larger tables are counted and not compared: that would read the table once for each statement.
 const COMPARED_BYTES: i64 = 32 << 20;
@@ -66,6 +67,15 @@ fn counts(client: &mut Client) -> std::result::Result<Counts, postgres::Error> {
 
 fn calls(client: &mut Client) -> std::result::Result<BTreeMap<u32, i64>, postgres::Error> {
     Ok(client.query(CALLS, &[])?.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// SQL that executes a prepared statement with these values.
+pub(super) fn call(name: &str, values: &Values) -> String {
+    if values.is_empty() {
+        return format!("execute {name}");
+    }
+    let list: Vec<_> = values.iter().map(|value| value.as_deref().map_or("null".into(), literal)).collect();
+    format!("execute {name}({})", list.join(", "))
 }
 
 /// Executes a prepared statement in the transaction that the probe is in. `become_role` is SQL.

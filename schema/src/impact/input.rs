@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change_file;
 use super::unknown::Reason;
+use super::words::first_word;
 use crate::error::{Error, Result};
 use crate::roles;
 
@@ -87,12 +88,6 @@ impl Change {
         self.role = Some(role.into());
         self
     }
-}
-
-/// Up to the first character that ends a word: `commit/**/and chain` is a commit, too. Comments before it were removed already.
-pub(super) fn first_word(sql: &str) -> &str {
-    let end = sql.find(|c: char| !c.is_ascii_alphabetic());
-    &sql[..end.unwrap_or(sql.len())]
 }
 
 /// `begin`, `start transaction`, `commit`, `end`, with whatever follows.

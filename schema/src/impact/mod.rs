@@ -4,18 +4,24 @@
 //! run, and the statements are planned again: those prepared before it, and freshly prepared ones. Then all is rolled back. What is reported comes from
 //! Postgres: SQLSTATEs, locks, rewrites, rows scanned.
 //!
-//! What planning can't find is checked separately: columns that are NOT NULL and that an insert leaves out, rights on sequences. What depends on values
-//! (CHECK, unique and foreign keys, bodies of triggers) is found for statements whose values are known, by running them.
+//! On a clone the statements are executed, too, before the change and after it, with rows that are there (`samples`): what planning can't find shows then.
+//! Where a verdict still depends on values that are not known, it is UNKNOWN, and says why. Of statements that are only planned, columns that are NOT NULL
+//! and that an insert leaves out, and rights on sequences, are checked separately.
 
+mod before;
 mod change_file;
+mod conflicts;
+mod context;
 mod coverage;
 mod deeds;
+mod fresh;
 mod input;
 mod judge;
 mod locks;
 mod opaque;
 mod outside_clone;
 mod plan;
+mod prepare;
 mod probe;
 mod queue;
 mod report;
@@ -24,10 +30,12 @@ mod samples;
 mod services;
 mod shape;
 mod steps;
+mod subject;
 mod unknown;
+mod values;
 mod verdict;
+mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
@@ -43,10 +51,13 @@ use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
 use crate::session::{Session, value};
 use crate::suggest::unknown;
-use judge::{Context, Subject};
+use before::Before;
+use conflicts::{conflicts, waits_ms};
+use context::Context;
 use probe::Probe;
 use rights::{Rights, Strict};
 use steps::Ran;
+use subject::Subject;
 
 const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
@@ -84,9 +95,9 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let context =
         Context { options, settings: &settings, map: &map, pid: value(&mut probe.client, "select pg_backend_pid()")? };
     probe.run("begin")?;
-    let (mut subjects, left) = judge::prepare(&mut probe, &context, statements, service)?;
+    let (mut subjects, left) = prepare::prepare(&mut probe, &context, statements, service)?;
     probe.run("rollback; begin")?;
-    judge::again(&mut probe, &context, &mut subjects)?;
+    prepare::again(&mut probe, &context, &mut subjects)?;
     probe.run("rollback")?;
     let (skipped, reasons): (Vec<_>, Vec<_>) = left.into_iter().unzip();
     if subjects.is_empty() {
@@ -246,36 +257,6 @@ impl Trial<'_> {
     }
 }
 
-/// What is compared with how it is after the change.
-struct Before {
-    shut_out: BTreeMap<String, Failure>,
-    objects: unknown::Objects,
-    guards: unknown::Guards,
-    bodies: unknown::Bodies,
-    tables: BTreeSet<u32>,
-    /// Tables whose statements run bodies.
-    firing: Vec<u32>,
-}
-
-impl Before {
-    fn read(probe: &mut Probe, database: &str) -> Result<Self> {
-        let client = &mut probe.client;
-        Ok(Self {
-            shut_out: probe::shut_out(client, database)?,
-            objects: unknown::Objects::read(client)?,
-            guards: unknown::Guards::read(client)?,
-            bodies: unknown::Bodies::read(client)?,
-            tables: deeds::tables(client)?,
-            firing: client
-                .query(unknown::FIRING, &[])
-                .doing("reading triggers")?
-                .iter()
-                .map(|row| row.get(0))
-                .collect(),
-        })
-    }
-}
-
 fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
     let bytes: i64 = value(&mut probe.client, "select pg_database_size(current_database())")?;
     let most = LIVE_LOCK_TIMEOUT.as_millis();
@@ -287,51 +268,4 @@ fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
         held_ms: 0,
         transaction: true,
     })
-}
-
-/// How long a statement waits that arrives just after a lock that conflicts with its own, if no other session is in the way.
-fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
-    let mut longest: f64 = 0.0;
-    for (relation, wants) in &subject.wants {
-        for (mode, ms) in ran.held.get(relation).into_iter().flatten() {
-            if wants.iter().any(|wanted| locks::conflict(*mode, *wanted)) {
-                longest = longest.max(*ms);
-            }
-        }
-    }
-    longest.ceil() as u64
-}
-
-fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -> Vec<Conflict> {
-    let mut found: BTreeMap<(String, String, locks::Mode), (locks::Mode, usize)> = BTreeMap::new();
-    for subject in subjects {
-        for (relation, wants) in &subject.wants {
-            let Some(held) = ran.held.get(relation) else {
-                continue;
-            };
-            let pairs = held.keys().flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
-            let Some((mode, wanted)) = pairs
-                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted))
-                .max_by_key(|(mode, wanted)| (*wanted, *mode))
-            else {
-                continue;
-            };
-            let Some(object) = map.get(relation) else {
-                continue;
-            };
-            // Those that want the same, together: a read isn't counted as a write.
-            let one = found.entry((subject.service.clone(), object.name.clone(), wanted)).or_insert((mode, 0));
-            *one = (one.0.max(mode), one.1 + 1);
-        }
-    }
-    found
-        .into_iter()
-        .map(|((service, object, wanted), (mode, statements))| Conflict {
-            service,
-            object,
-            change: locks::name(mode).to_owned(),
-            wanted: locks::name(wanted).to_owned(),
-            statements,
-        })
-        .collect()
 }

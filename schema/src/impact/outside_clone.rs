@@ -2,9 +2,9 @@
 
 use postgres::Client;
 
-use super::input::first_word;
 use super::probe::failure;
 use super::report::Failure;
+use super::words::first_word;
 use crate::error::{Doing, Error, Result};
 use crate::session::value;
 

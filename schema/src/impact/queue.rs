@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 
 use super::input::{Change, QueueOptions};
-use super::judge::Subject;
 use super::probe::{Settings, becoming};
 use super::report::{Impact, Queue, Waited};
+use super::subject::Subject;
 use crate::error::{Doing, Error, Result};
 use crate::session::{config, connect_uncounted, identifier, value};
 
@@ -56,13 +56,7 @@ pub(super) fn measure(
     let (seen, stop) = (Seen::default(), AtomicBool::new(false));
     let arrived: Mutex<BTreeMap<&str, Vec<Arrival>>> = Mutex::default();
     let mut workers = Vec::new();
-    let free: i64 = value(
-        &mut holder,
-        "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*) from pg_stat_activity where backend_type = 'client backend'",
-    )?;
-    // Some are left to others.
-    let most = usize::try_from(free / 2).unwrap_or(0).clamp(services.len(), SESSIONS.max(services.len()))
-        / services.len().max(1);
+    let most = sessions(&mut holder, services.len())?;
     let next: BTreeMap<&str, AtomicU32> = services.keys().map(|service| (*service, AtomicU32::new(0))).collect();
     let wanted = (options.rate * options.hold.as_secs_f64()).ceil() as usize + 1;
     for (service, of) in &services {
@@ -108,6 +102,16 @@ pub(super) fn measure(
         gave_up: gave_up?,
         services: arrived.into_iter().map(|(service, list)| summary(service, &list, &seen)).collect(),
     })
+}
+
+/// Sessions for each service, of those that the server has left.
+fn sessions(client: &mut Client, services: usize) -> Result<usize> {
+    let free: i64 = value(
+        client,
+        "select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int - count(*) from pg_stat_activity where backend_type = 'client backend'",
+    )?;
+    // Some are left to others.
+    Ok(usize::try_from(free / 2).unwrap_or(0).clamp(services, SESSIONS.max(services)) / services.max(1))
 }
 
 fn connect(url: &str) -> Result<Client> {

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use postgres::Client;
 use postgres::types::{Kind, Type};
-use postgres::{Client, SimpleQueryMessage};
 
-use super::judge::Subject;
 use super::probe::Probe;
+use super::subject::Subject;
+use super::values::{Values, default, new, texts};
+use super::words::{self, compared};
 use crate::error::{Doing, Result};
-
-/// Values of a statement's parameters, in the text form of Postgres.
-pub(super) type Values = Vec<Option<String>>;
 
 /// So many different rows of a table are tried.
 const ROWS: usize = 4;
@@ -81,7 +80,7 @@ impl Samples {
         if kinds.is_empty() {
             return Ok(vec![Vec::new()]);
         }
-        let tokens = tokens(&subject.sql);
+        let tokens = words::tokens(&subject.sql);
         let sources: Vec<_> =
             kinds.iter().enumerate().map(|(at, kind)| self.source(subject, &tokens, at + 1, kind)).collect();
         let mut lists = Vec::new();
@@ -123,7 +122,7 @@ impl Samples {
             let Some((oid, table)) = self.0.iter().find(|(_, table)| table.name == write.table) else {
                 continue;
             };
-            let at = write.expressions.iter().position(|text| self::tokens(text).contains(&parameter));
+            let at = write.expressions.iter().position(|text| words::tokens(text).contains(&parameter));
             let column = at.and_then(|at| {
                 let attribute = i16::try_from(at + 1).ok()?;
                 table.columns.iter().position(|column| column.number == attribute)
@@ -216,147 +215,5 @@ impl Samples {
             table.rows = Some(probe.tried(|client| texts(client, &sql))?.map(|(_, rows)| rows).unwrap_or_default());
         }
         Ok(table.rows.as_deref().unwrap_or_default())
-    }
-}
-
-/// Column names and rows of a query, as text.
-pub(super) fn texts(
-    client: &mut Client,
-    sql: &str,
-) -> std::result::Result<(Vec<String>, Vec<Values>), postgres::Error> {
-    let (mut names, mut rows) = (Vec::new(), Vec::new());
-    for message in client.simple_query(sql)? {
-        match message {
-            SimpleQueryMessage::Row(row) => {
-                rows.push((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
-            }
-            SimpleQueryMessage::RowDescription(columns) => {
-                names = columns.iter().map(|column| column.name().to_owned()).collect();
-            }
-            _ => {}
-        }
-    }
-    Ok((names, rows))
-}
-
-/// Words, parameters, operators and other signs; words in lower case unless quoted, of `a.b` the last part.
-fn tokens(sql: &str) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    let chars: Vec<char> = sql.chars().collect();
-    let mut at = 0;
-    let run = |from: usize, of: &dyn Fn(char) -> bool| chars[from..].iter().take_while(|c| of(**c)).count();
-    while at < chars.len() {
-        let c = chars[at];
-        let length = match c {
-            '\'' | '"' => run(at + 1, &|one| one != c) + 2,
-            '$' => 1 + run(at + 1, &|one| one.is_ascii_digit()),
-            _ if c.is_alphanumeric() || c == '_' => run(at, &|one| one.is_alphanumeric() || one == '_'),
-            _ if "<>=~!@#%^&|?*/+-".contains(c) => run(at, &|one| "<>=~!@#%^&|?*/+-".contains(one)),
-            _ => 1,
-        };
-        let text: String = chars[at..(at + length).min(chars.len())].iter().collect();
-        at += length;
-        match c {
-            '"' => found.push(text.trim_matches('"').to_owned()),
-            '.' => {
-                found.pop();
-            }
-            _ if c.is_whitespace() => {}
-            _ => found.push(text.to_lowercase()),
-        }
-    }
-    found
-}
-
-/// The column that the parameter at this place is compared with, or that is set to it.
-fn compared(tokens: &[String], at: usize) -> Option<String> {
-    const OPERATORS: [&str; 14] =
-        ["=", "<>", "!=", "<", ">", "<=", ">=", "like", "ilike", "in", "~", "~*", "between", "@>"];
-    let word = |token: &String| token.starts_with(|c: char| c.is_alphabetic() || c == '_').then(|| token.clone());
-    let mut back = at;
-    while back > 0 {
-        back -= 1;
-        match tokens[back].as_str() {
-            "(" | "any" | "all" | "[" | "array" | "," | "and" => {}
-            other if other.starts_with('$') => {}
-            other if OPERATORS.contains(&other) => {
-                let before = tokens[..back].iter().rev().find(|token| !["not", ")"].contains(&token.as_str()));
-                return before.and_then(word);
-            }
-            _ => break,
-        }
-    }
-    let next = tokens.get(at + 1)?;
-    if OPERATORS.contains(&next.as_str()) {
-        let after = tokens[at + 2..].iter().find(|token| !["any", "(", "all"].contains(&token.as_str()));
-        return after.and_then(word);
-    }
-    None
-}
-
-/// A value that is probably not in use.
-fn new(kind: &Type, turn: usize) -> String {
-    match kind.kind() {
-        Kind::Domain(base) => return new(base, turn),
-        Kind::Simple => {}
-        _ => return default(kind, turn),
-    }
-    match kind.name() {
-        "int2" => format!("{}", 31000 + turn),
-        "int4" | "int8" | "numeric" => format!("{}", 1_987_654_000 + turn),
-        "text" | "varchar" | "bpchar" | "citext" => format!("dba{turn}"),
-        "uuid" => format!("dbadbadb-0000-4000-8000-00000000000{turn}"),
-        _ => default(kind, turn),
-    }
-}
-
-/// Some value of a type.
-pub(super) fn default(kind: &Type, turn: usize) -> String {
-    match kind.kind() {
-        Kind::Domain(base) => return default(base, turn),
-        Kind::Enum(labels) => return labels.get(turn % labels.len().max(1)).cloned().unwrap_or_default(),
-        Kind::Array(of) => return format!("{{{}}}", default(of, turn)),
-        Kind::Range(_) => return "empty".into(),
-        _ => {}
-    }
-    let text = match kind.name() {
-        "int2" | "int4" | "int8" | "numeric" | "float4" | "float8" | "oid" => return (turn + 1).to_string(),
-        "bool" => ["t", "f"][turn % 2],
-        "uuid" => "00000000-0000-4000-8000-000000000001",
-        "date" => "2024-01-02",
-        "timestamp" | "timestamptz" => "2024-01-02 03:04:05",
-        "time" | "timetz" => "03:04:05",
-        "interval" => "1 day",
-        "json" | "jsonb" => "{}",
-        "bytea" => "\\x00",
-        "inet" | "cidr" => "10.0.0.1",
-        "bit" | "varbit" => "1010",
-        "xml" => "<a/>",
-        "point" => "(1,1)",
-        "box" | "lseg" | "path" => "((0,0),(1,1))",
-        "jsonpath" => "$",
-        _ => ["x", "1", "UTC", "{}", "day"][turn % 5],
-    };
-    text.to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{compared, tokens};
-
-    #[test]
-    fn the_column_that_a_parameter_is_about() {
-        for (sql, column) in [
-            ("select a from t where t.b = $1", Some("b")),
-            ("select a from t where \"Big\" in ($1)", Some("Big")),
-            ("update t set c = $1 where d = 4", Some("c")),
-            ("select a from t where id = any ($1)", Some("id")),
-            ("select a from t where $1 < e", Some("e")),
-            ("select f($1)", None),
-        ] {
-            let tokens = tokens(sql);
-            let at = tokens.iter().position(|token| token == "$1").unwrap_or_default();
-            assert_eq!(compared(&tokens, at).as_deref(), column, "{sql}: {tokens:?}");
-        }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use postgres::Client;
 use serde::{Deserialize, Serialize};
 
-use super::input::first_word;
+use super::words::first_word;
 use crate::error::{Doing, Result};
 
 /// The kinds of reasons, as `--allow-unknown` names them.

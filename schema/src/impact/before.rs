@@ -1,0 +1,39 @@
+//! What the catalogue says before the change, and again after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::probe::{self, Probe};
+use super::report::Failure;
+use super::{deeds, unknown};
+use crate::error::{Doing, Result};
+
+/// What is compared with how it is after the change.
+pub(super) struct Before {
+    pub(super) shut_out: BTreeMap<String, Failure>,
+    pub(super) objects: unknown::Objects,
+    pub(super) guards: unknown::Guards,
+    pub(super) bodies: unknown::Bodies,
+    pub(super) tables: BTreeSet<u32>,
+    /// Tables whose statements run bodies.
+    pub(super) firing: Vec<u32>,
+}
+
+impl Before {
+    /// As it is now.
+    pub(super) fn read(probe: &mut Probe, database: &str) -> Result<Self> {
+        let client = &mut probe.client;
+        Ok(Self {
+            shut_out: probe::shut_out(client, database)?,
+            objects: unknown::Objects::read(client)?,
+            guards: unknown::Guards::read(client)?,
+            bodies: unknown::Bodies::read(client)?,
+            tables: deeds::tables(client)?,
+            firing: client
+                .query(unknown::FIRING, &[])
+                .doing("reading triggers")?
+                .iter()
+                .map(|row| row.get(0))
+                .collect(),
+        })
+    }
+}

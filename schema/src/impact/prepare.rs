@@ -1,0 +1,152 @@
+//! Statements before the change: planned, and executed with values that are there.
+
+use postgres::types::{Kind, Type};
+
+use super::context::Context;
+use super::deeds::{self, Sample, call};
+use super::input::{On, Statement};
+use super::locks::{self, Held};
+use super::plan::Plan;
+use super::probe::Probe;
+use super::report::{Failure, Skipped};
+use super::samples::Samples;
+use super::shape::{Shape, shape_of};
+use super::subject::Subject;
+use super::unknown::Reason;
+use super::values::default;
+use crate::coupling::parameters::prepared;
+use crate::coupling::sql::{typed_literals, without_tables};
+use crate::error::Result;
+use crate::session::literal;
+
+/// Statements that are neither planned nor executed.
+type Left = (Skipped, Option<Reason>);
+
+/// Prepares every statement as its role, in the transaction that the probe is in; those prepared stay so.
+pub(super) fn prepare<'a>(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    statements: &'a [Statement],
+    service: impl Fn(&str) -> String,
+) -> Result<(Vec<Subject<'a>>, Vec<Left>)> {
+    // Refused for reasons of its own, as it is for its client: a name or a right that isn't there.
+    const THEIRS: [&str; 5] = ["42P01", "42703", "42501", "3F000", "42704"];
+    let (mut subjects, mut skipped) = (Vec::new(), Vec::new());
+    let mut samples = Samples::read(&mut probe.client)?;
+    for (number, statement) in statements.iter().enumerate() {
+        let mut reason = Some(Reason::Utility);
+        let why = match without_tables(&statement.sql) {
+            Some(done) if done.control => continue,
+            Some(done) => done.unknown.join("; "),
+            None => match one(probe, context, statement, number, &mut samples)? {
+                Ok(mut subject) => {
+                    subject.service = service(&statement.role);
+                    subjects.push(subject);
+                    continue;
+                }
+                Err(failure) => {
+                    let theirs = THEIRS.contains(&failure.sqlstate.as_str()) || !statement.sql.contains('$');
+                    reason = (!theirs).then_some(Reason::NotPlanned);
+                    format!("{} [{}]", failure.message, failure.sqlstate)
+                }
+            },
+        };
+        let (role, sql) = (statement.role.clone(), statement.sql.clone());
+        skipped.push((Skipped { role, sql, calls: statement.calls, why }, reason));
+    }
+    Ok((subjects, skipped))
+}
+
+fn one<'a>(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    statement: &'a Statement,
+    number: usize,
+    samples: &mut Samples,
+) -> Result<std::result::Result<Subject<'a>, Failure>> {
+    let mut subject = Subject {
+        statement,
+        service: String::new(),
+        wants: Held::new(),
+        sql: typed_literals(&statement.sql),
+        shape: Shape::default(),
+        plan: Plan::default(),
+        name: format!("dba_before_{number}"),
+        arguments: Vec::new(),
+        plain: false,
+        samples: Vec::new(),
+        why_not: String::new(),
+    };
+    let role = context.becoming(&statement.role);
+    let planned = probe.tried(|client| {
+        client.batch_execute(&role)?;
+        subject.shape = shape_of(&prepared(client, &subject.sql)?);
+        client.batch_execute("savepoint plain")?;
+        let plain = client.prepare(&subject.sql);
+        subject.plain = plain.is_ok_and(|one| one.params() == subject.shape.parameters);
+        client.batch_execute("rollback to savepoint plain")?;
+        let list = subject.list_now(client)?;
+        client.batch_execute(&format!("prepare {} {list} as {}", subject.name, subject.sql))?;
+        // NULL is no value of every domain.
+        let argument = |kind: &Type| match kind.kind() {
+            Kind::Domain(_) => literal(&default(kind, 0)),
+            _ => "null".into(),
+        };
+        subject.arguments = subject.shape.parameters.iter().map(argument).collect();
+        subject.plan = Plan::of(client, &subject.name, &subject.arguments)?;
+        subject.wants = locks::held(client, context.pid, context.map)?;
+        Ok(())
+    })?;
+    if let Err(failure) = planned {
+        return Ok(Err(failure));
+    }
+    match context.options.on {
+        On::Clone => sample(probe, context, &mut subject, samples)?,
+        On::Live => subject.why_not = "on a live database nothing is executed".into(),
+    }
+    Ok(Ok(subject))
+}
+
+/// So many lists of values with which it works are kept; so many are tried.
+const KEPT: usize = 6;
+const TRIED: usize = 24;
+
+/// Executes it with values that are there, and keeps those with which it works.
+fn sample(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, samples: &mut Samples) -> Result<()> {
+    let role = context.executing(&subject.statement.role);
+    let lists = match &subject.statement.values {
+        Some(values) => vec![values.clone()],
+        None => samples.of(probe, subject)?,
+    };
+    for values in lists.into_iter().take(TRIED) {
+        let first = deeds::execute(probe, context, &role, &call(&subject.name, &values))?;
+        if let Some(failure) = first.failure {
+            if subject.why_not.is_empty() {
+                subject.why_not = format!("{} {}", failure.sqlstate, failure.message);
+            }
+            continue;
+        }
+        for (relation, modes) in &first.locks {
+            subject.wants.entry(*relation).or_default().extend(modes);
+        }
+        subject.samples.push(Sample { values, first, ..Sample::default() });
+        if subject.samples.len() == KEPT
+            && !subject.shape.parameters.iter().any(|kind| matches!(kind.kind(), Kind::Enum(_)))
+        {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Executes them once more, in another transaction: what differs then is not an effect of the change.
+pub(super) fn again(probe: &mut Probe, context: &Context<'_>, subjects: &mut [Subject<'_>]) -> Result<()> {
+    for subject in subjects {
+        let role = context.executing(&subject.statement.role);
+        for sample in &mut subject.samples {
+            sample.second = deeds::execute(probe, context, &role, &call(&subject.name, &sample.values))?;
+        }
+        subject.samples.retain(|sample| sample.second.failure.is_none());
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! A statement that is judged.
+
+use postgres::Client;
+use postgres::types::Type;
+
+use super::deeds::Sample;
+use super::input::Statement;
+use super::locks::Held;
+use super::plan::Plan;
+use super::shape::Shape;
+
+/// A statement that works before the change.
+pub(super) struct Subject<'a> {
+    pub(super) statement: &'a Statement,
+    pub(super) service: String,
+    /// Locks that it takes.
+    pub(super) wants: Held,
+    pub(super) sql: String,
+    pub(super) shape: Shape,
+    pub(super) plan: Plan,
+    pub(super) name: String,
+    /// Parameters to plan it with, as SQL.
+    pub(super) arguments: Vec<String>,
+    /// The server finds the types of its parameters by itself.
+    pub(super) plain: bool,
+    /// As it was executed before the change; none where it is only planned.
+    pub(super) samples: Vec<Sample>,
+    /// Why it was not executed.
+    pub(super) why_not: String,
+}
+
+impl Subject<'_> {
+    /// `(int4, text)`, or nothing.
+    pub(super) fn parameter_list(&self) -> String {
+        if self.shape.parameters.is_empty() {
+            return String::new();
+        }
+        // Quoted in any case: a schema may be named like a keyword.
+        let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+        let name = |kind: &Type| format!("{}.{}", quoted(kind.schema()), quoted(kind.name()));
+        let types: Vec<_> = self.shape.parameters.iter().map(name).collect();
+        format!("({})", types.join(", "))
+    }
+
+    /// `(null, null)`, or nothing.
+    pub(super) fn arguments(&self) -> String {
+        if self.arguments.is_empty() {
+            return String::new();
+        }
+        format!("({})", self.arguments.join(", "))
+    }
+
+    pub(super) fn parameters(&self) -> &[Type] {
+        &self.shape.parameters
+    }
+
+    /// The list of parameters for `prepare`, by the names that their types have now: types are known by OID, so a new name harms nobody.
+    pub(super) fn list_now(&self, client: &mut Client) -> Result<String, postgres::Error> {
+        if self.plain || self.shape.parameters.is_empty() {
+            return Ok(String::new());
+        }
+        let oids: Vec<u32> = self.shape.parameters.iter().map(Type::oid).collect();
+        let sql = "select format('%I.%I', n.nspname, t.typname) from unnest($1::oid[]) with ordinality o(oid, at) join pg_type t on t.oid = o.oid join pg_namespace n on n.oid = t.typnamespace order by at";
+        let names: Vec<String> = client.query(sql, &[&oids])?.iter().map(|row| row.get(0)).collect();
+        Ok(if names.len() == oids.len() { format!("({})", names.join(", ")) } else { self.parameter_list() })
+    }
+}
