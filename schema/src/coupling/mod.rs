@@ -23,6 +23,7 @@ pub(crate) mod parameters;
 pub mod render;
 pub mod report;
 pub mod resolve;
+mod relation;
 mod resolved;
 pub(crate) mod sql;
 pub mod statements;
