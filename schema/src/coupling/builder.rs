@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalogue::{Catalogue, Place, Relation};
+use super::catalogue::Catalogue;
 use super::json::JsonKeys;
+use super::relation::{Place, Relation};
 use super::report::{Coverage, Edge, Kind, Report, Unknown};
 use super::resolve::{Resolved, Use};
 use super::statements::{Source, Statement};

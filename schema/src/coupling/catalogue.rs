@@ -6,30 +6,9 @@ use postgres::{Client, Row};
 
 use super::definitions::{self, Definition, TextBody};
 use super::owners::Owners;
+use super::relation::{Place, Relation};
 use super::tree;
 use crate::error::{Doing, Result};
-
-/// Number of a column within its relation.
-pub(super) type Place = (u32, i16);
-
-/// A table, view or sequence.
-#[derive(Debug, Clone)]
-pub(super) struct Relation {
-    /// `schema.name`.
-    pub(super) name: String,
-    /// Whose.
-    pub(super) service: String,
-    /// Of `pg_class`: r, p, f, m, v, S.
-    pub(super) kind: char,
-    /// By number.
-    pub(super) columns: BTreeMap<i16, String>,
-}
-
-impl Relation {
-    pub(super) fn is_view(&self) -> bool {
-        matches!(self.kind, 'v' | 'm')
-    }
-}
 
 /// A right of a service on another's object.
 #[derive(Debug, Clone)]
@@ -188,7 +167,7 @@ impl Catalogue {
         all.read_keys(client)?;
         all.read_rules(client)?;
         all.read_links(client)?;
-        (all.definitions, all.bodies) = definitions::read(client, &all, owners, &owner)?;
+        (all.definitions, all.bodies) = definitions::read(client, &all.relations, owners, &owner)?;
         Ok(all)
     }
 

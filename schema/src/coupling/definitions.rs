@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
-use super::catalogue::{Catalogue, Place};
 use super::owners::Owners;
+use super::relation::{Place, Relation};
 use crate::error::{Doing, Result};
 
 /// One object made with another.
@@ -79,7 +79,7 @@ where p.prosqlbody is null and l.lanname not in ('c', 'internal') and n.nspname 
 /// Reads both.
 pub(super) fn read<'a>(
     client: &mut Client,
-    catalogue: &Catalogue,
+    relations: &BTreeMap<u32, Relation>,
     owners: &Owners,
     owner: &dyn Fn(u32) -> Option<&'a str>,
 ) -> Result<(Vec<Definition>, Vec<TextBody>)> {
@@ -95,8 +95,7 @@ pub(super) fn read<'a>(
             let column: i32 = row.get(10);
             let oid: u32 = row.get(9);
             let every = || {
-                catalogue
-                    .relations
+                relations
                     .get(&oid)
                     .map_or_else(Vec::new, |one| one.columns.keys().map(|column| (oid, *column)).collect())
             };
@@ -113,7 +112,7 @@ pub(super) fn read<'a>(
         let (schema, name, text): (String, String, String) = (row.get(0), row.get(1), row.get(4));
         let service = owners.of_object(&name, &schema, owner(row.get(2)));
         let all = words(&text);
-        let others: BTreeMap<_, _> = catalogue.relations.iter().filter(|(_, one)| one.service != service).collect();
+        let others: BTreeMap<_, _> = relations.iter().filter(|(_, one)| one.service != service).collect();
         let named = others.into_iter().filter(|(_, one)| {
             one.name.rsplit('.').next().is_some_and(|bare| all.contains(&bare.trim_matches('"').to_lowercase()))
         });

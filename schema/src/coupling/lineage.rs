@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::catalogue::{Catalogue, Place};
+use super::catalogue::Catalogue;
+use super::relation::Place;
 
 impl Catalogue {
     /// Tables' columns that an output column shows or is computed from, through any number of views.

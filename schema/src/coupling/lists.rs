@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::builder::ReportBuilder;
-use super::catalogue::Place;
+use super::relation::Place;
 use super::report::{Blast, Column, Key, Lineage, List, Origin, WriteRight};
 use super::statements::Source;
 

@@ -20,6 +20,7 @@ mod lists;
 mod metrics;
 pub mod owners;
 pub(crate) mod parameters;
+mod relation;
 pub mod render;
 pub mod report;
 pub mod resolve;

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::census::{Census, Membership, initial};
 use super::finding::{By, Finding};
-use super::look::{Look, POWERS, SECTIONS};
-use super::rehearsal::ends_transaction;
+use super::look::{Look, POWERS};
+
+use super::rehearsal::{SECTIONS, ends_transaction};
 use crate::error::{Error, Result};
 use crate::reconcile::{no_connection_limits, take_all};
 use crate::roles::{Statement, words};

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::rehearsal::{Rehearsal, rehearse};
+use super::rehearsal::{Rehearsal, SECTIONS, rehearse};
 use crate::error::Result;
 use crate::roles::RolesFile;
 use crate::session::Session;
-
-/// In the order in which they are run.
-pub(super) const SECTIONS: [&str; 5] = ["administrator", "roles", "superuser", "foundation", "services"];
 
 /// Attributes that only a superuser gives or takes.
 pub(super) const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];

@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::census::{Census, Membership};
-use super::look::SECTIONS;
 use crate::error::Result;
 use crate::roles::{RolesFile, Statement, words};
 use crate::session::{Session, identifier};
+
+/// In the order in which they are run.
+pub(super) const SECTIONS: [&str; 5] = ["administrator", "roles", "superuser", "foundation", "services"];
 
 /// What was read.
 #[derive(Default)]
