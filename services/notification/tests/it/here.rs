@@ -263,6 +263,16 @@ impl Here {
         })
     }
 
+    /// Whether every change can be read: a transaction open anywhere in the cluster, another test's, too, holds the feeds back.
+    pub fn all_readable(&self) -> bool {
+        let feeds = ["account", "profile", "registry", "billing"];
+        feeds.iter().all(|feed| {
+            self.count(&format!(
+                "select count(*) from {feed}.changes c where c.xid >= pg_snapshot_xmin(pg_current_snapshot())"
+            )) == 0
+        })
+    }
+
     /// Titles that somebody was told, in their order.
     pub fn told(&self, who: Uuid) -> Vec<String> {
         self.lines(&format!(
