@@ -58,6 +58,7 @@ diesel::table! {
         /// Null for operators alone.
         organisation_id -> Nullable<Uuid>,
         id -> Uuid,
+        /// In NFC.
         email -> Text,
         /// Argon2id, PHC string. Never published.
         password_hash -> Text,
@@ -79,6 +80,7 @@ diesel::table! {
     /// The tenants. Never deleted.
     account.organisations (id) {
         id -> Uuid,
+        /// In NFC.
         name -> Text,
         plan_code -> Text,
         /// The ETag: one more with every change.

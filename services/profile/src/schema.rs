@@ -81,8 +81,10 @@ diesel::table! {
     profile.profiles (organisation_id, id) {
         organisation_id -> Uuid,
         id -> Uuid,
+        /// In NFC.
         name -> Nullable<Text>,
         job_title -> Nullable<Text>,
+        /// In NFC.
         email -> Nullable<Text>,
         /// IANA name.
         time_zone -> Nullable<Text>,

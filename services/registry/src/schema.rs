@@ -13,6 +13,7 @@ diesel::table! {
     registry.api_tags (organisation_id, api_id, tag) {
         organisation_id -> Uuid,
         api_id -> Uuid,
+        /// In NFC.
         tag -> Text,
     }
 }
@@ -23,6 +24,7 @@ diesel::table! {
         organisation_id -> Uuid,
         id -> Uuid,
         sub_domain_id -> Uuid,
+        /// In NFC.
         name -> Text,
         title -> Nullable<Text>,
         description -> Nullable<Text>,
@@ -69,6 +71,7 @@ diesel::table! {
     registry.domains (organisation_id, id) {
         organisation_id -> Uuid,
         id -> Uuid,
+        /// In NFC.
         name -> Text,
         description -> Nullable<Text>,
         /// A person of the same organisation: a row of profile.profiles.
@@ -103,6 +106,7 @@ diesel::table! {
         organisation_id -> Uuid,
         id -> Uuid,
         domain_id -> Uuid,
+        /// In NFC.
         name -> Text,
         description -> Nullable<Text>,
         /// The ETag: one more with every change.
