@@ -63,7 +63,7 @@ impl Sampler {
     /// without it other roles' waits show neither start nor role.
     ///
     /// # Errors
-    /// [`Error::Database`] when a statement is refused.
+    /// [`crate::Error::Database`] when a statement is refused.
     pub fn new(mut client: Client) -> Result<Self> {
         client
             .batch_execute(&format!(
@@ -77,7 +77,7 @@ impl Sampler {
     /// One sample. Roles are read again once a second, and at once when an unknown backend takes part.
     ///
     /// # Errors
-    /// [`Error::Database`] when the connection is gone.
+    /// [`crate::Error::Database`] when the connection is gone.
     pub fn sample(&mut self) -> Result<Sample> {
         let rows = self.client.query(&self.waiters, &[]).doing("sampling pg_locks")?;
         // One row even when no session waits, for the server's clock.
@@ -103,7 +103,7 @@ impl Sampler {
     /// Process id of the sampling backend itself, for its own cost.
     ///
     /// # Errors
-    /// [`Error::Database`] when the connection is gone.
+    /// [`crate::Error::Database`] when the connection is gone.
     pub fn own_pid(&mut self) -> Result<i32> {
         let row =
             self.client.query_one("select pg_catalog.pg_backend_pid()", &[]).doing("asking for the own process id")?;
@@ -113,7 +113,7 @@ impl Sampler {
     /// What these are running, or ran last; shortened. Empty where the login may not see it.
     ///
     /// # Errors
-    /// [`Error::Database`] when the connection is gone.
+    /// [`crate::Error::Database`] when the connection is gone.
     pub fn statements(&mut self, pids: &[i32]) -> Result<Vec<(i32, Statement)>> {
         let rows = self
             .client

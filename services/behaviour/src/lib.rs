@@ -4,7 +4,7 @@
 //! the same assertions. What HTTP alone cannot reach (a frozen organisation without a year of invoices) comes from a
 //! [`Fixture`], which the tests of each service implement on their database.
 //!
-//! * [`http`]: the client; whatever is answered is an answer. [`assert`] adds the forms that panic
+//! * [`http`]: the client; whatever is answered is an answer. [`mod@assert`] adds the forms that panic
 //! * [`Session`]: signs up, logs in, makes people and places
 //! * [`cases`]: every behaviour of every service, as [`Case`]s; a module per service has them as `suite()`
 //! * [`requests`]: every operation once, as a list

@@ -121,7 +121,7 @@ pub fn find(c: &mut PgConnection, organisation_id: OrganisationId, id: ApiId) ->
     found(FindApi { organisation_id, id }.get_result(c)?)
 }
 
-/// APIs of any organisations, each as [`find`] finds it: one statement, however many.
+/// APIs of any organisations, each as `find` finds it: one statement, however many.
 pub fn find_all(c: &mut PgConnection, keys: &[ApiKey]) -> Found<Api> {
     if let &[(organisation_id, id)] = keys {
         let alone = FindApi { organisation_id, id };
