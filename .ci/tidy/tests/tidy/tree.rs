@@ -41,8 +41,8 @@ impl Tree {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if below.is_empty() { name.clone() } else { format!("{below}/{name}") };
             if entry.file_type()?.is_dir() {
-                // The tag marks what cargo builds; `benches/src/target` is a folder like any other.
-                let is_built = entry.path().join("CACHEDIR.TAG").exists();
+                // The tag marks what cargo builds elsewhere, where it made the folder; `benches/src/target` is one like any other.
+                let is_built = path == "target" || entry.path().join("CACHEDIR.TAG").exists();
                 if !is_built && !matches!(name.as_str(), ".git" | "node_modules" | "results") {
                     self.add(root, &path)?;
                 }
