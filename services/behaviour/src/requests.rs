@@ -179,6 +179,8 @@ pub const REST: &[Request] = &[
     get(NOTIFICATION, "/notifications"),
     post(NOTIFICATION, "/notifications/read", r#"{"ids": ["{notification}"]}"#),
     get(NOTIFICATION, "/deliveries").by(Operator),
+    // Nothing was given up, so it is refused: that the service looks is what counts.
+    post(NOTIFICATION, "/deliveries/retry", r#"{"ids": ["{notification}"]}"#).by(Operator),
     delete(REGISTRY, "/apis/{spare.oldest}"),
     delete(ACCOUNT, "/logins/{login.oldest}"),
     delete(PROFILE, "/profiles/{leaver.oldest}"),
