@@ -2,7 +2,7 @@
 #
 #   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
 #   make lab     who slows whom, measured: about seven minutes after the build, ends with the path of a report
-#   make reference  everything that the reference holds, measured again: about an hour on a quiet machine; resumable; ARGS=standard
+#   make reference  benches/results/reference/quick measured again: about an hour on a quiet machine; resumable; ARGS=standard
 #   make test    all tests, on a Postgres of their own; the contract's once more with shared reads forced, and with none
 #   make fuzz    Schemathesis against all five services, at least 2,000 cases each; ARGS="--service billing --seed 7"
 #   make coupling  the services' dependencies against benches/results/reference/coupling.json; UPDATE_GOLDEN=1 accepts new ones

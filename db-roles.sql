@@ -42,7 +42,7 @@ grant registry_publisher to govrnanza_admin;
 grant billing_publisher to govrnanza_admin;
 grant notification_publisher to govrnanza_admin;
 
--- Logins inherit nothing and are members of nothing. Connection limits are enforced and sum up to 172 of 200, which leaves room for the
+-- Logins inherit nothing and are members of nothing. Connection limits are enforced and sum up to 184 of 200, which leaves room for the
 -- administrator's and the superuser's; the timeouts and the read-only default are only defaults: a role may change them for itself.
 create role account_reader login noinherit connection limit 16;
 alter role account_reader set search_path = '';
@@ -103,7 +103,7 @@ alter role notification_reader set lock_timeout = '1s';
 alter role notification_reader set idle_in_transaction_session_timeout = '10s';
 alter role notification_reader set default_transaction_read_only = on;
 
-create role notification_writer login noinherit connection limit 16;
+create role notification_writer login noinherit connection limit 28; -- an instance also has one that reads the feeds and MAIL_SENDERS that send
 alter role notification_writer set search_path = '';
 alter role notification_writer set statement_timeout = '10s';
 alter role notification_writer set lock_timeout = '1s';

@@ -34,9 +34,14 @@ fn main() -> io::Result<()> {
         }
         let _ = writeln!(code, "];");
     }
-    let roles = here.join("../db-roles.sql");
-    watch(&roles);
-    let _ = writeln!(code, "/// `db-roles.sql`.\npub static ROLES: &str = include_str!({roles:?});");
+    for (constant, file, what) in [
+        ("ROLES", "../db-roles.sql", "`db-roles.sql`"),
+        ("COPIES", "copies.sql", "The tables of a service's own database for others' nouns"),
+    ] {
+        let path = here.join(file);
+        watch(&path);
+        let _ = writeln!(code, "/// {what}.\npub static {constant}: &str = include_str!({path:?});");
+    }
     fs::write(out, code)
 }
 

@@ -9,9 +9,10 @@ use crate::cluster::Cluster;
 use crate::embedded::{ADMINISTRATOR, MIGRATIONS, SERVICES, Script};
 use crate::error::{Error, Result};
 use crate::migrate::Migrator;
+use crate::own_database::OwnDatabase;
 use crate::passwords::Passwords;
 use crate::reconcile::{Scope, reconcile};
-use crate::roles::{LOGINS, RolesFile};
+use crate::roles::{COPIERS, LOGINS, RolesFile};
 use crate::session::{Session, identifier, literal, literals};
 use crate::{keys, views};
 
@@ -32,6 +33,8 @@ pub struct ApplyOptions {
     pub roles: RolesFile,
     /// The tables.
     pub migrations: &'static [Script],
+    /// The database of this service alone; none: the one that all share.
+    pub own: Option<OwnDatabase>,
 }
 
 impl Default for ApplyOptions {
@@ -44,6 +47,7 @@ impl Default for ApplyOptions {
             tries: 40,
             roles: RolesFile::default(),
             migrations: MIGRATIONS,
+            own: None,
         }
     }
 }
@@ -122,7 +126,8 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
         session.transaction(|session| create_roles(session, &options.roles.section("roles", &database)))
     })?;
     let mut migrator = Migrator::connect(admin_url, options.lock_timeout_ms)?;
-    for script in migrator.pending(options.migrations)? {
+    let of_service = |script: &&Script| options.own.is_none_or(|own| own.service() == script.service());
+    for script in migrator.pending(options.migrations)?.into_iter().filter(of_service) {
         session.patiently(tries, |session| migrator.run(script, session, &managed))?;
         report.migrations.push(script.name.to_owned());
     }
@@ -133,19 +138,29 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
         session.patiently(tries, |session| session.run(&step, &step))?;
         report.keys.push(step);
     }
-    report.views = session.patiently(tries, views::publish)?;
+    let publishing = options.own.map(OwnDatabase::service);
+    report.views = session.patiently(tries, |session| views::publish(session, publishing))?;
+    if let Some(own) = options.own {
+        report.views.extend(session.patiently(tries, |session| own.make_copies(session))?);
+    }
     let all = Scope { sections: &["roles", "foundation", "services"], revoke: true, connection_limits: limits };
     report.rights.extend(session.patiently(tries, |session| reconcile(session, &options.roles, &who, all))?);
     if let Some(passwords) = &options.passwords {
-        report.passwords = set_passwords(&mut session, admin_url, passwords, &database)?;
+        report.passwords = set_passwords(&mut session, admin_url, passwords, &database, &managed)?;
     }
     report.findings = unfinished(&mut session, &options.roles)?;
     Ok(report)
 }
 
-fn set_passwords(session: &mut Session, admin_url: &str, passwords: &Passwords, database: &str) -> Result<Vec<String>> {
+fn set_passwords(
+    session: &mut Session,
+    admin_url: &str,
+    passwords: &Passwords,
+    database: &str,
+    managed: &[String],
+) -> Result<Vec<String>> {
     let mut set = Vec::new();
-    for role in LOGINS.iter().filter(|role| **role != ADMINISTRATOR) {
+    for role in LOGINS.iter().chain(COPIERS).filter(|role| managed.iter().any(|managed| managed == *role)) {
         if accepts(admin_url, role, passwords, database) {
             continue;
         }

@@ -28,13 +28,14 @@ impl Passwords {
         let kept = fs::read_to_string(file).unwrap_or_default();
         let mut all: BTreeMap<String, String> =
             kept.lines().filter_map(|line| line.split_once(' ')).map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
-        for role in roles::LOGINS {
+        let logins = || roles::LOGINS.iter().chain(roles::COPIERS);
+        for role in logins() {
             let variable = format!("GOVRNANZA_PASSWORD_{}", role.to_uppercase());
             if let Ok(password) = std::env::var(variable) {
                 all.insert((*role).to_owned(), password);
             }
         }
-        let missing: Vec<_> = roles::LOGINS.iter().filter(|role| !all.contains_key(**role)).collect();
+        let missing: Vec<_> = logins().filter(|role| !all.contains_key(**role)).collect();
         if !missing.is_empty() {
             let mut add = OpenOptions::new();
             let add = add.append(true).create(true).mode(0o600).open(file);

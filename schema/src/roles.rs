@@ -26,6 +26,10 @@ pub const LOGINS: &[&str] = &[
     "lab_monitor",
 ];
 
+/// Those that fill the copies in a service's own database ([`crate::OwnDatabase`]).
+pub const COPIERS: &[&str] =
+    &["account_copier", "profile_copier", "registry_copier", "billing_copier", "notification_copier"];
+
 /// One statement of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statement {

@@ -7,10 +7,10 @@ use crate::session::{Session, identifier};
 /// Name, definition, options and comment: what makes a view what it is, rights apart.
 type Shape = (String, String, String, Option<String>);
 
-/// Brings the views to what is declared. Returns the views made, replaced or dropped.
-pub fn publish(session: &mut Session) -> Result<Vec<String>> {
+/// Brings the views to what is declared: all, or those of one service. Returns the views made, replaced or dropped.
+pub fn publish(session: &mut Session, only: Option<&str>) -> Result<Vec<String>> {
     let mut done = Vec::new();
-    for (service, sql) in VIEWS {
+    for (service, sql) in VIEWS.iter().filter(|(service, _)| only.is_none_or(|only| only == *service)) {
         let publisher = identifier(&format!("{service}_publisher"));
         done.extend(session.transaction(|session| publish_one(session, &publisher, sql))?);
     }

@@ -6,7 +6,7 @@ use clap::Args;
 use schema::bootstrap::{BootstrapOptions, run as bootstrap_run};
 use schema::cluster::Cluster;
 use schema::table::table;
-use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, Report, Result};
+use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, OwnDatabase, Report, Result};
 use serde_json::json;
 
 use super::outcome::Outcome;
@@ -23,6 +23,9 @@ pub struct Bootstrap {
     /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
     #[arg(long, env = "GOVRNANZA_PASSWORDS")]
     passwords: Option<PathBuf>,
+    /// The database of this service alone, `govrnanza_<service>`, instead of the one that all share.
+    #[arg(long, value_name = "SERVICE", value_parser = OwnDatabase::of)]
+    own: Option<OwnDatabase>,
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +45,9 @@ pub struct Apply {
     /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
     #[arg(long, env = "GOVRNANZA_PASSWORDS")]
     passwords: Option<PathBuf>,
+    /// The database of this service alone: its tables, and tables in `published` for what it reads of the others.
+    #[arg(long, value_name = "SERVICE", value_parser = OwnDatabase::of, conflicts_with = "without_cross_keys")]
+    own: Option<OwnDatabase>,
 }
 
 #[derive(Debug, Args)]
@@ -67,23 +73,31 @@ pub struct AfterRestore {
 pub fn bootstrap(args: &Bootstrap) -> Result<Outcome> {
     let (url, passwords) =
         with_passwords(args.database_url.as_deref(), args.passwords.as_deref(), |cluster, _| cluster.url().to_owned())?;
-    let options = BootstrapOptions { managed: args.managed, ..BootstrapOptions::default() };
+    let mut options = BootstrapOptions { managed: args.managed, ..BootstrapOptions::default() };
+    if let Some(own) = args.own {
+        options = BootstrapOptions { database: own.name(), roles: own.roles(), ..options };
+    }
+    let own_flag = args.own.map(|own| format!(" --own {}", own.service())).unwrap_or_default();
     let unenforced = bootstrap_run(&url, &passwords, &options)?;
-    let mut lines =
-        vec![format!("the database {DATABASE} and its administrator {ADMINISTRATOR} exist; next: dba apply")];
+    let mut lines = vec![format!(
+        "the database {} and its administrator {ADMINISTRATOR} exist; next: dba apply{}",
+        options.database, own_flag
+    )];
     lines.extend(unenforced.iter().map(|statement| format!("not enforced here: {statement}")));
     Ok(Outcome::new(lines.join("\n"), &json!({ "unenforced": unenforced })))
 }
 
 pub fn apply(args: &Apply) -> Result<Outcome> {
-    let of_private = |cluster: &Cluster, passwords: &_| cluster.admin_url(passwords, DATABASE);
+    let declared = args.own.map_or_else(ApplyOptions::default, OwnDatabase::options);
+    let database = args.own.map_or_else(|| DATABASE.to_owned(), OwnDatabase::name);
+    let of_private = |cluster: &Cluster, passwords: &_| cluster.admin_url(passwords, &database);
     let (url, passwords) = with_passwords(args.database_url.as_deref(), args.passwords.as_deref(), of_private)?;
     let options = ApplyOptions {
-        without_cross_keys: args.without_cross_keys,
+        without_cross_keys: declared.without_cross_keys || args.without_cross_keys,
         passwords: Some(passwords),
         lock_timeout_ms: args.lock_timeout_ms,
         tries: args.tries,
-        ..ApplyOptions::default()
+        ..declared
     };
     let report = schema::apply(&url, &options)?;
     let finding = report.findings.first().map(|first| {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use schema::cluster::{self, Cluster, ClusterOptions};
 use schema::roles::RolesFile;
-use schema::{ApplyOptions, DATABASE, Error, Passwords, Result, apply};
+use schema::{ApplyOptions, DATABASE, Error, OwnDatabase, Passwords, Result, apply};
 
 /// The private cluster, and the passwords kept with it.
 pub fn private(passwords: Option<&Path>) -> Result<(Cluster, Passwords)> {
@@ -68,15 +68,25 @@ pub struct Place {
     /// The roles file; without it, the one built in.
     #[arg(long, value_name = "FILE")]
     roles: Option<PathBuf>,
+    /// The database of this service alone, as `dba apply --own` makes it.
+    #[arg(long, value_name = "SERVICE", value_parser = OwnDatabase::of, conflicts_with = "roles")]
+    own: Option<OwnDatabase>,
 }
 
 impl Place {
     pub fn url(&self) -> Result<String> {
-        superuser_url(self.database_url.as_deref())
+        match (&self.database_url, self.own) {
+            (None, Some(own)) => Ok(private(None)?.0.superuser_url(&own.name())),
+            (given, _) => superuser_url(given.as_deref()),
+        }
     }
 
     pub fn file(&self) -> Result<RolesFile> {
-        self.roles.as_deref().map_or_else(|| Ok(RolesFile::default()), RolesFile::load)
+        match (&self.roles, self.own) {
+            (Some(file), _) => RolesFile::load(file),
+            (None, Some(own)) => Ok(own.roles()),
+            (None, None) => Ok(RolesFile::default()),
+        }
     }
 }
 

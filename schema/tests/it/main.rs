@@ -17,6 +17,7 @@ mod in_use;
 mod limits;
 mod migrations;
 mod other;
+mod own_database;
 mod refused;
 mod roles;
 mod support;

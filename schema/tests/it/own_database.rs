@@ -1,0 +1,89 @@
+//! A database for each service, on one server: complete, in sync, and closed to the others.
+
+use postgres::Client;
+use schema::attack::{self, Field};
+use schema::testing::TestCluster;
+use schema::{OwnDatabase, SERVICES, apply, drift};
+
+use crate::attacks::password;
+use crate::support::{attempt, connect};
+
+/// The five databases in one server.
+fn server() -> TestCluster {
+    let cluster = TestCluster::bare();
+    for own in all() {
+        apply::install(cluster.cluster(), &own.name(), cluster.passwords(), &own.options()).unwrap();
+    }
+    cluster
+}
+
+fn all() -> Vec<OwnDatabase> {
+    SERVICES.iter().map(|service| OwnDatabase::of(service).unwrap()).collect()
+}
+
+fn logins(own: OwnDatabase) -> [String; 3] {
+    [format!("{}_reader", own.service()), format!("{}_writer", own.service()), own.copier()]
+}
+
+#[test]
+fn five_databases_are_as_declared_and_closed_to_the_others() {
+    let cluster = server();
+    for own in all() {
+        let (name, service) = (own.name(), own.service());
+        let again = schema::apply(&cluster.url(&name, "govrnanza_admin"), &own.options()).unwrap();
+        assert!(again.is_empty(), "{service}: {again:#?}");
+
+        let file = own.roles();
+        let superuser = cluster.url(&name, "superuser");
+        let seen =
+            drift::check(&superuser, &drift::Options { file: file.clone(), ..drift::Options::default() }).unwrap();
+        assert!(seen.findings.is_empty(), "{service}: {:#?}", seen.findings);
+
+        let password = |login: &str| password(&cluster.url(&name, login));
+        let (tried, _) = attack::run(&Field { superuser: &superuser, file: &file, password: &password }).unwrap();
+        let open: Vec<_> =
+            tried.iter().filter(|one| !one.otherwise.is_empty()).map(|one| (&one.login, one.name)).collect();
+        assert!(open.is_empty(), "{service}: {open:#?}");
+        assert!(tried.iter().map(|one| one.statements).sum::<usize>() > 100, "{service}");
+
+        for other in all().into_iter().filter(|other| *other != own) {
+            for login in logins(own) {
+                let refused = Client::connect(&cluster.url(&other.name(), &login), postgres::NoTls).err();
+                let code = refused.and_then(|error| error.code().map(|code| code.code().to_owned()));
+                assert_eq!(code.as_deref(), Some("42501"), "{login} to {}", other.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_copy_is_written_by_its_copier_alone() {
+    let cluster = server();
+    for own in all() {
+        let [reader, writer, copier] = logins(own).map(|login| connect(&cluster.url(&own.name(), &login)));
+        let (mut services, mut copier) = ([reader, writer], copier);
+        assert!(!own.nouns().is_empty(), "{}", own.service());
+        for noun in own.nouns() {
+            let delete = format!("delete from published.{noun}");
+            assert_eq!(attempt(&mut copier, &delete), Ok(()), "{} {noun}", own.service());
+            for service in &mut services {
+                assert_eq!(
+                    attempt(service, &format!("select 1 from published.{noun}")),
+                    Ok(()),
+                    "{} {noun}",
+                    own.service()
+                );
+                let written = attempt(service, &format!("set transaction read write; {delete}"));
+                assert_eq!(written, Err("42501".into()), "{} {noun}", own.service());
+            }
+        }
+        let changes = format!("select 1 from {}.idempotency_keys", own.service());
+        assert_eq!(attempt(&mut copier, &changes), Err("42501".into()), "{}", own.service());
+    }
+}
+
+#[test]
+fn an_unknown_service_is_refused() {
+    let error = OwnDatabase::of("shipping").unwrap_err().to_string();
+    assert!(error.contains("unknown service shipping") && error.contains("registry"), "{error}");
+}
