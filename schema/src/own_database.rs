@@ -83,10 +83,17 @@ impl OwnDatabase {
         let mut text = String::new();
         for section in ["administrator", "roles", "superuser", "foundation", "services"] {
             text.push_str(&format!("-- == {section} ==\n"));
-            let kept = all.section(section, DATABASE).into_iter().filter(|statement| self.may_stand(statement));
-            for statement in kept.filter(|statement| !reads.contains(statement)) {
-                text.push_str(&statement.sql);
-                text.push_str(";\n");
+            // What stands after `set local role` of another is that one's.
+            let mut theirs = false;
+            for statement in all.section(section, DATABASE) {
+                let becomes = ["set local role", "reset role"].iter().any(|begin| statement.sql.starts_with(begin));
+                if becomes {
+                    theirs = !self.may_stand(&statement);
+                }
+                if !theirs && self.may_stand(&statement) && !reads.contains(&statement) {
+                    text.push_str(&statement.sql);
+                    text.push_str(";\n");
+                }
             }
             text.push_str(&self.of_copies(section, &reads));
         }

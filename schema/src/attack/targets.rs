@@ -71,7 +71,7 @@ impl Targets {
                  join pg_roles p on p.oid = n.nspowner where c.relkind = 'S' and p.rolname in ({list}) order by 2"), &[]).doing("reading sequences")?;
         let schemas = session.texts(&format!("select format('%I', n.nspname) from pg_namespace n join pg_roles p on p.oid = n.nspowner where p.rolname in ({list}) order by 1"))?;
         let logins = session.texts(&format!(
-            "select r.rolname::text from pg_roles r where r.rolcanlogin and not r.rolsuper and r.rolname in ({list}) and r.rolname <> {} order by 1", literal(&file.administrator())))?;
+            "select r.rolname::text from pg_roles r where r.rolcanlogin and not r.rolsuper and r.rolname in ({list}) and r.rolname <> {} and has_database_privilege(r.oid, current_database(), 'connect') order by 1", literal(&file.administrator())))?;
         let owner = session.texts(&format!("select r.rolname::text from pg_roles r where not r.rolcanlogin and not r.rolsuper and r.rolname in ({list}) order by 1 limit 1"))?;
         let statistics = session.texts(counters::SCHEMA)?;
         let superuser: String = session.value("select rolname::text from pg_roles where oid = 10")?;
