@@ -113,8 +113,10 @@ kit::statement! {
         returning id, profile_id"
 }
 
-/// The version of a watch while it is open; one more when it has ended.
+/// The version of a watch while it is open.
 const OPEN: i64 = 1;
+/// The version of a watch that has ended.
+pub(super) const ENDED: i64 = OPEN + 1;
 
 /// A person's open watches, by creation.
 pub fn list(
@@ -221,5 +223,5 @@ fn ended(
     id: WatchId,
     was: Value,
 ) -> Result<(), Error> {
-    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, OPEN + 1).before(was))
+    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was))
 }
