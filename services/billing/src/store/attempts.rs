@@ -93,6 +93,15 @@ kit::statement! {
         "select exists (select from billing.payment_methods m where m.organisation_id = $1)"
 }
 
+kit::statement! {
+    /// How often an invoice was tried to be charged.
+    struct CountAttempts(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid) -> BigInt =
+        "select count(*) from billing.payment_attempts a where a.organisation_id = $1 and a.invoice_id = $2"
+}
+
+/// The most attempts an invoice may have, those by itself included: they are read with it, and it is read in pages.
+const ATTEMPTS_MAX: usize = 100;
+
 /// Begins an attempt for each of up to `limit` invoices whose time has come. Empty: nothing is due.
 ///
 /// The second answer is how many were due: one with an attempt open already is left to that.
@@ -153,6 +162,10 @@ pub fn begin_payment(
     }
     if let Some(open) = (JoinAttempt { organisation_id, id }).get_result(connection).optional()? {
         return Ok(Begun::Ask(open));
+    }
+    let tried: i64 = CountAttempts { organisation_id, id }.get_result(connection)?;
+    if usize::try_from(tried).is_ok_and(|tried| tried >= ATTEMPTS_MAX) {
+        return Err(Error::limit("payments", ATTEMPTS_MAX, "an invoice"));
     }
     let has_card: bool = HasCard { organisation_id }.get_result(connection)?;
     if !has_card {

@@ -113,6 +113,28 @@ kit::statement! {
         returning id, profile_id"
 }
 
+kit::statement! {
+    /// Creates of one person's watches wait here for each other, or two would take the last place. Without a transaction id: see the targets' lock.
+    struct LockPerson(profile_id: ProfileId as Uuid) -> Bool =
+        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0)) is not null"
+}
+
+kit::statement! {
+    /// How many watches are open: the person's, and those of the target.
+    struct CountWatches(
+        organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid, target_id: Uuid as Uuid,
+    ) -> (BigInt, BigInt) =
+        "select (select count(*) from registry.watches w
+                where w.organisation_id = $1 and w.profile_id = $2 and w.ended_at is null),
+            (select count(*) from registry.watches w
+                where w.organisation_id = $1 and w.target_id = $3 and w.ended_at is null)"
+}
+
+/// The most watches one person may have open.
+const OF_A_PERSON_MAX: usize = 1000;
+/// The most watches one thing may have: they end in the transaction that deletes it. Creates at the same moment may pass this one by a few.
+const OF_A_TARGET_MAX: usize = 10_000;
+
 /// The version of a watch while it is open.
 const OPEN: i64 = 1;
 /// The version of a watch that has ended.
@@ -136,11 +158,13 @@ pub fn create(c: &mut PgConnection, create: &Create, profile_id: ProfileId, body
     standing::check_early(c, create, &body)?;
     let new = body.check()?;
     create.once(c, SCHEMA, |c| {
+        let _: bool = LockPerson { profile_id }.get_result(c)?;
         share_target(c, organisation, new)?;
         let (watch, opened) = open(c, create, profile_id, new)?;
         if !opened {
             return reply::ok(&watch);
         }
+        check_room(c, organisation, profile_id, new.target_id)?;
         let is = watch_change(new.kind, new.target_id, profile_id);
         record(c, SCHEMA, &create.meta, Change::of("WatchCreated", organisation, watch.id, OPEN).after(is))?;
         reply::json(StatusCode::CREATED, &watch)
@@ -180,6 +204,22 @@ fn open(c: &mut PgConnection, create: &Create, profile_id: ProfileId, new: NewWa
         }
     }
     Err(Error::Busy(Busy::Serialization))
+}
+
+/// 409 where the watch that has just been opened is one too many.
+fn check_room(
+    c: &mut PgConnection,
+    organisation_id: OrganisationId,
+    profile_id: ProfileId,
+    target_id: Uuid,
+) -> Result<(), Error> {
+    let (of_person, of_target): (i64, i64) = CountWatches { organisation_id, profile_id, target_id }.get_result(c)?;
+    let above = |count: i64, most: usize| usize::try_from(count).is_ok_and(|count| count > most);
+    match () {
+        () if above(of_person, OF_A_PERSON_MAX) => Err(Error::limit("watches", OF_A_PERSON_MAX, "a person")),
+        () if above(of_target, OF_A_TARGET_MAX) => Err(Error::limit("watches", OF_A_TARGET_MAX, "one thing")),
+        () => Ok(()),
+    }
 }
 
 /// The 403 of a login without a person: nobody would get the messages.
