@@ -58,7 +58,7 @@ fn reply(outcome: Result<Value, Refusal>) -> HttpResponse {
 }
 
 /// A body that fails before its first byte: actix then closes the connection, and the caller never gets an answer.
-struct Gone;
+pub(crate) struct Gone;
 
 impl MessageBody for Gone {
     type Error = std::io::Error;
@@ -101,7 +101,13 @@ async fn perform(
     if mishap == Mishap::ErrorBefore {
         return Refusal::trouble().respond();
     }
-    let outcome = act(&asked);
+    let mut outcome = act(&asked);
+    if let Some(lie) = dials.lie.filter(|_| mishap == Mishap::None) {
+        if charges {
+            return lie.charged(outcome, dials.hang_ms).await;
+        }
+        outcome.iter_mut().for_each(|method| lie.twist_card(method));
+    }
     if mishap == Mishap::HangAfter {
         wait(dials.hang_ms).await;
     }
@@ -129,7 +135,11 @@ async fn charge(request: HttpRequest, shared: Data<Shared>, body: Bytes) -> Http
 }
 
 fn find(request: &HttpRequest, shared: &Shared, kind: &str, id: &str) -> HttpResponse {
-    reply(authorise(request, shared).and_then(|()| shared.ledger.find(kind, id)))
+    let mut found = authorise(request, shared).and_then(|()| shared.ledger.find(kind, id));
+    if let (Ok(intent), Some(lie), "payment_intent") = (&mut found, shared.dials.read().lie, kind) {
+        lie.twist_shown(intent);
+    }
+    reply(found)
 }
 
 async fn find_customer(request: HttpRequest, shared: Data<Shared>, id: Path<String>) -> HttpResponse {
@@ -170,7 +180,8 @@ async fn list_intents(request: HttpRequest, shared: Data<Shared>, query: web::Qu
     let since = text("created[gte]").and_then(|value| value.parse().ok()).unwrap_or(0);
     let limit = text("limit").and_then(|value| value.parse().ok()).unwrap_or(10).clamp(1, 100);
     reply(authorise(&request, &shared).map(|()| {
-        let (data, more) = shared.ledger.list_intents(text("customer"), since, text("starting_after"), limit);
+        let (mut data, mut more) = shared.ledger.list_intents(text("customer"), since, text("starting_after"), limit);
+        shared.dials.read().lie.iter().for_each(|lie| lie.listed(&mut data, &mut more));
         list(data, more, request.path())
     }))
 }

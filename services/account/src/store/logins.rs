@@ -81,7 +81,7 @@ const LOGINS_MAX: i64 = 10_000;
 
 /// 409 where an organisation has all the logins it may have. Creates of one organisation wait here for each other.
 fn check_room(c: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
-    super::organisations::lock(c, organisation)?;
+    organisations::lock(c, organisation)?;
     let (logins, users): (i64, Option<i32>) = CountLogins { organisation }.get_result(c)?;
     let most = users.map_or(LOGINS_MAX, |users| (i64::from(users) * LOGINS_PER_USER).min(LOGINS_MAX));
     let named = usize::try_from(most).unwrap_or_default();

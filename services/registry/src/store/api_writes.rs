@@ -94,7 +94,8 @@ pub fn delete(c: &mut PgConnection, update: &Update, id: ApiId) -> Result<(), Er
     let before = locked(c, update, id)?;
     Resource::Apis.release(c, organisation_id)?;
     DeleteApi { organisation_id, id }.execute(c)?;
-    let change = Change::of("ApiDeleted", organisation_id, id, before.version + 1).before(Value::Object(before.change()));
+    let change =
+        Change::of("ApiDeleted", organisation_id, id, before.version + 1).before(Value::Object(before.change()));
     record(c, SCHEMA, &update.meta, change)?;
     watches::end_all(c, organisation_id, &update.meta, Target::Api, id.0)
 }

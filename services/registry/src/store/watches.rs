@@ -114,9 +114,12 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Creates of one person's watches wait here for each other, or two would take the last place. Without a transaction id: see the targets' lock.
-    struct LockPerson(profile_id: ProfileId as Uuid) -> Bool =
-        "select pg_advisory_xact_lock(hashtextextended($1::uuid::text, 0)) is not null"
+    /// The person's oldest open watch, locked: creates of one person wait here for each other, or two would take the last place. After the
+    /// target's lock, as a deletion ends watches after it.
+    struct LockOldest(organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid) -> Uuid =
+        "select w.id from registry.watches w
+        where w.organisation_id = $1 and w.profile_id = $2 and w.ended_at is null
+        order by w.created_at, w.id limit 1 for no key update"
 }
 
 kit::statement! {
@@ -158,8 +161,8 @@ pub fn create(c: &mut PgConnection, create: &Create, profile_id: ProfileId, body
     standing::check_early(c, create, &body)?;
     let new = body.check()?;
     create.once(c, SCHEMA, |c| {
-        let _: bool = LockPerson { profile_id }.get_result(c)?;
         share_target(c, organisation, new)?;
+        LockOldest { organisation_id: organisation, profile_id }.execute(c)?;
         let (watch, opened) = open(c, create, profile_id, new)?;
         if !opened {
             return reply::ok(&watch);
