@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::HttpResponse;
-use actix_web::body::SizedStream;
+use actix_web::body::{BodySize, MessageBody, SizedStream};
 use actix_web::web::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -200,7 +200,7 @@ impl Lie {
                 answer(200, &intent)
             }
             Self::Trickle => trickle(&intent),
-            Self::Close => HttpResponse::Ok().force_close().body(crate::wire::Gone),
+            Self::Close => HttpResponse::Ok().force_close().body(Gone),
             _ => answer(200, &intent),
         }
     }
@@ -225,4 +225,22 @@ fn trickle(intent: &Value) -> HttpResponse {
         Some((Ok::<_, std::io::Error>(Bytes::copy_from_slice(&[byte])), bytes))
     });
     HttpResponse::Ok().content_type("application/json").body(SizedStream::new(size, Box::pin(bytes)))
+}
+
+/// A body that fails before its first byte: actix then closes the connection, and the caller never gets an answer.
+pub(crate) struct Gone;
+
+impl MessageBody for Gone {
+    type Error = std::io::Error;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<Bytes, Self::Error>>> {
+        std::task::Poll::Ready(Some(Err(std::io::Error::other("dropped on purpose"))))
+    }
 }

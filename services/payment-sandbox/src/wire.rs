@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{BodySize, MessageBody},
     web::{self, Bytes, Data, Path, ServiceConfig},
 };
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     dials::{Board, Dials, Mishap},
     ledger::{Asked, Form, Ledger},
+    lies,
     refusal::{Refusal, answer},
 };
 
@@ -57,24 +57,6 @@ fn reply(outcome: Result<Value, Refusal>) -> HttpResponse {
     }
 }
 
-/// A body that fails before its first byte: actix then closes the connection, and the caller never gets an answer.
-pub(crate) struct Gone;
-
-impl MessageBody for Gone {
-    type Error = std::io::Error;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Bytes, Self::Error>>> {
-        std::task::Poll::Ready(Some(Err(std::io::Error::other("dropped on purpose"))))
-    }
-}
-
 /// Does what is asked, with whatever the dials make of it.
 async fn perform(
     request: &HttpRequest,
@@ -113,7 +95,7 @@ async fn perform(
     }
     match mishap {
         Mishap::ErrorAfter => Refusal::trouble().respond(),
-        Mishap::Drop => HttpResponse::Ok().force_close().body(Gone),
+        Mishap::Drop => HttpResponse::Ok().force_close().body(lies::Gone),
         _ => reply(outcome),
     }
 }

@@ -14,7 +14,6 @@ mod here;
 mod kinds;
 mod kinds_others;
 mod mails;
-mod neighbours;
 mod order;
 mod process;
 mod refusals;
