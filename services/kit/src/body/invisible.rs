@@ -17,7 +17,11 @@ pub(super) fn hides_something(name: &str) -> bool {
 
 /// Characters for formatting, fillers, and those that are ignored where they aren't known.
 fn is_invisible(letter: char) -> bool {
-    let filler = matches!(letter, '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}');
+    let filler = matches!(
+        letter,
+        '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'
+            ..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
+    );
     filler || letter.general_category() == GeneralCategory::Format
 }
 
@@ -27,10 +31,32 @@ mod tests {
 
     #[test]
     fn names_that_look_like_others_are_seen() {
-        for name in ["a\u{200B}b", "a\u{AD}b", "\u{FEFF}a", "a\u{2060}", "a\u{202E}b", "a\u{200D}b", "a\u{FE0F}", "é\u{200D}", "é\u{200D}\u{200D}x", "\u{3164}", "a\u{E0041}", "a\u{2800}b"] {
+        for name in [
+            "a\u{200B}b",
+            "a\u{AD}b",
+            "\u{FEFF}a",
+            "a\u{2060}",
+            "a\u{202E}b",
+            "a\u{200D}b",
+            "a\u{FE0F}",
+            "é\u{200D}",
+            "é\u{200D}\u{200D}x",
+            "\u{3164}",
+            "a\u{E0041}",
+            "a\u{2800}b",
+        ] {
             assert!(hides_something(name), "{}", name.escape_unicode());
         }
-        for name in ["Payments", "Ärzte & Söhne", "می\u{200C}خواهم", "क्\u{200D}ष", "👩\u{200D}💻 team", "❤\u{FE0F}", "日本", "a b"] {
+        for name in [
+            "Payments",
+            "Ärzte & Söhne",
+            "می\u{200C}خواهم",
+            "क्\u{200D}ष",
+            "👩\u{200D}💻 team",
+            "❤\u{FE0F}",
+            "日本",
+            "a b",
+        ] {
             assert!(!hides_something(name), "{}", name.escape_unicode());
         }
     }
