@@ -32,10 +32,12 @@ mod shape;
 mod steps;
 mod subject;
 mod unknown;
+mod utility;
 mod values;
 mod verdict;
 mod words;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
@@ -113,6 +115,8 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let mut trial = Trial { probe, context, change, url: here, database: &database, login: &login };
     let tried = trial.run(&subjects, place, service)?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
+    let unsampled: BTreeSet<_> = subjects.iter().filter_map(|one| one.unsampled.clone()).collect();
+    impact.warnings.extend(unsampled);
     impact.note_skipped(&reasons, &options.allowed, service);
     impact.note_unjudged(&logins, &schemas, &options.services);
     drop(trial);

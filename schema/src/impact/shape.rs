@@ -2,7 +2,7 @@
 
 use postgres::types::Type;
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Shape {
     pub(super) parameters: Vec<Type>,
     /// Name and type of each.
