@@ -45,9 +45,9 @@ pub(super) fn judge(
 ) -> Result<StatementImpact> {
     let statement = subject.statement;
     let role = context.becoming(&statement.role);
-    let mut cached = match subject.utility {
-        true => None,
-        false => probe
+    let mut cached = match subject.kept {
+        false => None,
+        true => probe
             .tried(|client| {
                 client.batch_execute(&role)?;
                 Plan::of(client, &subject.name, &subject.arguments)
@@ -127,7 +127,7 @@ fn execute_after(
                 impact.rows.push(words);
             }
         }
-        if kept.is_none() && !subject.utility {
+        if kept.is_none() && subject.kept {
             kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
         }
     }

@@ -15,6 +15,7 @@ use super::subject::Subject;
 use super::unknown::Reason;
 use super::utility::{self, CopyFrom, Utility};
 use super::values::default;
+use super::words::first_word;
 use crate::coupling::parameters::prepared;
 use crate::coupling::sql::{after_comments, typed_literals, without_tables};
 use crate::error::Result;
@@ -83,6 +84,7 @@ fn one<'a>(
         samples: Vec::new(),
         why_not: String::new(),
         utility: instead == Some(Utility::Executed),
+        kept: instead.is_none() || first_word(&statement.sql).eq_ignore_ascii_case("prepare"),
         copy: None,
         unsampled: None,
     };

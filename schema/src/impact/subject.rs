@@ -32,6 +32,8 @@ pub(super) struct Subject<'a> {
     pub(super) why_not: String,
     /// It is not planned, only executed.
     pub(super) utility: bool,
+    /// A client may prepare it once, and execute it after the change.
+    pub(super) kept: bool,
     /// The `copy` that its insert stands for.
     pub(super) copy: Option<CopyFrom>,
     /// Why the rows are not known that its values come from.

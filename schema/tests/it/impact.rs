@@ -10,6 +10,7 @@ mod command;
 mod counters;
 mod deeds;
 mod generated;
+mod kinds;
 mod nothing;
 mod queue;
 mod shop;
