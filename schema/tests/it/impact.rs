@@ -13,6 +13,7 @@ mod generated;
 mod kinds;
 mod nothing;
 mod queue;
+mod random;
 mod shop;
 mod truth;
 
