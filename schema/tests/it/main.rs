@@ -17,6 +17,7 @@ mod in_use;
 mod limits;
 mod migrations;
 mod other;
+mod planted;
 mod refused;
 mod roles;
 mod support;

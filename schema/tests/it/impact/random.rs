@@ -55,7 +55,9 @@ impl Table {
             return;
         };
         let (role, sql) = (&statement.role, &statement.sql);
-        self.wrong.push(format!("{wrong}: {change}\n    {role}: {sql}\n    {fate:?}, said {verdict}"));
+        let line = format!("{wrong}: {change}\n    {role}: {sql}\n    {fate:?}, said {verdict}");
+        println!("{line}");
+        self.wrong.push(line);
     }
 
     fn sum(&self, of: impl Fn(&Row) -> usize) -> usize {
@@ -82,7 +84,6 @@ impl Table {
             of(self.sum(|row| row.false_breaks)),
             of(unknown)
         );
-        self.wrong.iter().for_each(|line| println!("{line}"));
     }
 }
 

@@ -159,7 +159,7 @@ fn table(rng: &mut StdRng, made: &mut Made, number: usize) {
         lines.push(format!("ref int references {}", parent.name));
         columns.push(Column { name: "ref".into(), of: Of::Id, needed: false });
     }
-    if rng.random_bool(0.3) {
+    if !parts && rng.random_bool(0.3) {
         lines.push("only_one int unique".into());
         columns.push(Column { name: "only_one".into(), of: Of::New, needed: false });
     }

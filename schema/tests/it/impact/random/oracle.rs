@@ -99,6 +99,7 @@ impl<'a> Oracle<'a> {
             }
         }
         let of_server = was != superuser.query_one(server, &[]).unwrap().get::<_, Option<String>>(0);
+        let reset = sequences(&mut superuser);
         let mut waiting = BTreeSet::new();
         for (one, was) in asked.iter().zip(&before) {
             let worked = was
@@ -114,7 +115,6 @@ impl<'a> Oracle<'a> {
         if superuser.batch_execute("commit").is_err() {
             return None;
         }
-        let reset = sequences(&mut superuser);
         let mut fates = Vec::new();
         for (one, was) in asked.iter().zip(before) {
             let fate = was.map(|(prepared, outcomes)| {
