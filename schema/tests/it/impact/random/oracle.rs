@@ -92,7 +92,7 @@ impl<'a> Oracle<'a> {
         }
         let server = "select md5(string_agg(r::text, '')) from (select setconfig::text as r from pg_db_role_setting union all select rolname || rolcanlogin || rolconnlimit from pg_roles) r";
         let was: Option<String> = superuser.query_one(server, &[]).unwrap().get(0);
-        superuser.batch_execute("begin").unwrap();
+        superuser.batch_execute(&format!("{}; begin", reset.join("; "))).unwrap();
         for sql in &change.statements {
             if superuser.batch_execute(sql).is_err() {
                 return None;
