@@ -23,6 +23,8 @@ pub(super) struct After<'a> {
     pub(super) shut_out: (&'a BTreeMap<String, Failure>, &'a BTreeMap<String, Failure>),
     /// Functions whose bodies are text.
     pub(super) bodies: &'a Bodies,
+    /// Enums of which it changes words.
+    pub(super) labels: &'a BTreeSet<u32>,
     /// Names of objects that it changes.
     pub(super) changed: &'a BTreeSet<String>,
     /// Tables that existed before.
@@ -155,6 +157,12 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
         let why = format!(
             "whether {name}, which the change makes or alters, lets it pass depends on its values: {} were tried",
             subject.samples.len()
+        );
+        impact.unknown = Some(Unknown { reason: Reason::Values, why });
+    }
+    if let (Some(kind), None) = (subject.shape.holds(change.labels), &impact.unknown) {
+        let why = format!(
+            "it returns or takes values of {kind}, of which the change renames a word: whether it meets that word depends on values"
         );
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
     }

@@ -1,6 +1,8 @@
 //! Parameters and columns of a statement, as its client sees them.
 
-use postgres::types::Type;
+use std::collections::BTreeSet;
+
+use postgres::types::{Kind, Type};
 
 #[derive(Debug, Default, Clone)]
 pub(super) struct Shape {
@@ -18,6 +20,18 @@ impl Shape {
     /// Has this column the same name and type in both?
     pub(super) fn same(&self, other: &Self, at: usize) -> bool {
         self.columns.get(at).is_some() && self.columns.get(at) == other.columns.get(at)
+    }
+
+    /// The first of these types that a parameter or a column is of, or an array or a domain of it.
+    pub(super) fn holds(&self, types: &BTreeSet<u32>) -> Option<&str> {
+        let is = |kind: &&Type| {
+            let inner = match kind.kind() {
+                Kind::Array(of) | Kind::Domain(of) => of.oid(),
+                _ => kind.oid(),
+            };
+            types.contains(&kind.oid()) || types.contains(&inner)
+        };
+        self.parameters.iter().chain(self.columns.iter().map(|(_, kind)| kind)).find(is).map(Type::name)
     }
 
     /// A column's name.

@@ -39,7 +39,14 @@ struct Table {
 }
 
 impl Table {
-    fn note(&mut self, kind: &'static str, change: &str, statement: &Statement, fate: &Fate, verdict: Verdict) {
+    fn note(
+        &mut self,
+        kind: &'static str,
+        change: &str,
+        statement: &Statement,
+        fate: &Fate,
+        (verdict, reasons): (Verdict, &str),
+    ) {
         let row = self.kinds.entry(kind).or_default();
         let harmed = !matches!(fate, Fate::Same);
         row.cases += 1;
@@ -55,7 +62,7 @@ impl Table {
             return;
         };
         let (role, sql) = (&statement.role, &statement.sql);
-        let line = format!("{wrong}: {change}\n    {role}: {sql}\n    {fate:?}, said {verdict}");
+        let line = format!("{wrong}: {change}\n    {role}: {sql}\n    {fate:?}, said {verdict} {reasons}");
         println!("{line}");
         self.wrong.push(line);
     }
@@ -119,6 +126,7 @@ fn what_is_called_safe_is_safe() {
         connect(&cluster.url("postgres", "superuser"))
             .batch_execute(&format!("drop database {database} with (force)"))
             .unwrap();
+        println!("{} cases of {} schemas", table.sum(|row| row.cases), schema + 1);
         if table.sum(|row| row.cases) >= wanted {
             break;
         }
@@ -158,7 +166,9 @@ fn one(
         if skipped && told.is_none() {
             continue;
         }
-        table.note(kind, sql, statement, fate, told.map_or(Verdict::Safe, |one| one.verdict));
+        let verdict = told.map_or(Verdict::Safe, |one| one.verdict);
+        let reasons = told.map(|one| format!("{:?} {:?} {:?}", one.fresh, one.cached, one.rows)).unwrap_or_default();
+        table.note(kind, sql, statement, fate, (verdict, &reasons));
     }
     for role in &truth.waiting {
         if !impact.conflicts.iter().any(|one| one.service == *role) {
