@@ -23,7 +23,7 @@ pub(super) struct After<'a> {
     pub(super) shut_out: (&'a BTreeMap<String, Failure>, &'a BTreeMap<String, Failure>),
     /// Functions whose bodies are text.
     pub(super) bodies: &'a Bodies,
-    /// Enums of which it changes words.
+    /// Enums of which it changes words, and relations with such a column.
     pub(super) labels: &'a BTreeSet<u32>,
     /// Names of objects that it changes.
     pub(super) changed: &'a BTreeSet<String>,
@@ -160,11 +160,10 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
         );
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
     }
-    if let (Some(kind), None) = (subject.shape.holds(change.labels), &impact.unknown) {
-        let why = format!(
-            "it returns or takes values of {kind}, of which the change renames a word: whether it meets that word depends on values"
-        );
-        impact.unknown = Some(Unknown { reason: Reason::Values, why });
+    let meets = subject.shape.holds(change.labels) || subject.wants.keys().any(|used| change.labels.contains(used));
+    if meets && impact.unknown.is_none() {
+        let why = "the change renames a word of an enum that it uses: whether it meets that word depends on values";
+        impact.unknown = Some(Unknown { reason: Reason::Values, why: why.into() });
     }
     if change.writes_rows && !impact.rows.is_empty() {
         let why = "the change writes rows itself, and this statement returns or writes other ones since: see whether that is meant";

@@ -245,7 +245,7 @@ impl Trial<'_> {
             strict: (strict, &now),
             shut_out: (&before.shut_out, &is.shut_out),
             bodies: &before.bodies,
-            labels: &before.labels.changed(&is.labels),
+            labels: &before.labels.changed(&is.labels, &mut self.probe.client)?,
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &before.guards.changed(&is.guards),

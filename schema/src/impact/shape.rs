@@ -22,8 +22,8 @@ impl Shape {
         self.columns.get(at).is_some() && self.columns.get(at) == other.columns.get(at)
     }
 
-    /// The first of these types that a parameter or a column is of, or an array or a domain of it.
-    pub(super) fn holds(&self, types: &BTreeSet<u32>) -> Option<&str> {
+    /// Is a parameter or a column of one of these types, or of an array or a domain of one?
+    pub(super) fn holds(&self, types: &BTreeSet<u32>) -> bool {
         let is = |kind: &&Type| {
             let inner = match kind.kind() {
                 Kind::Array(of) | Kind::Domain(of) => of.oid(),
@@ -31,7 +31,7 @@ impl Shape {
             };
             types.contains(&kind.oid()) || types.contains(&inner)
         };
-        self.parameters.iter().chain(self.columns.iter().map(|(_, kind)| kind)).find(is).map(Type::name)
+        self.parameters.iter().chain(self.columns.iter().map(|(_, kind)| kind)).any(|kind| is(&kind))
     }
 
     /// A column's name.

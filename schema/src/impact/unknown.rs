@@ -181,10 +181,18 @@ impl Labels {
         Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()))
     }
 
-    /// Types of which a label has another word afterwards, or none.
-    pub(super) fn changed(&self, after: &Self) -> BTreeSet<u32> {
+    /// Types of which a label has another word afterwards, or none; and the relations with a column of one: by OID.
+    pub(super) fn changed(&self, after: &Self, client: &mut Client) -> Result<BTreeSet<u32>> {
         let gone = self.0.iter().filter(|(label, was)| after.0.get(*label) != Some(*was));
-        gone.map(|(_, (kind, _))| *kind).collect()
+        let mut all: BTreeSet<u32> = gone.map(|(_, (kind, _))| *kind).collect();
+        if !all.is_empty() {
+            let types: Vec<u32> = all.iter().copied().collect();
+            let sql = "select attrelid from pg_attribute join pg_type t on t.oid = atttypid where t.oid = any ($1) or typelem = any ($1) or typbasetype = any ($1)";
+            all.extend(
+                client.query(sql, &[&types]).doing("reading columns of enums")?.iter().map(|row| row.get::<_, u32>(0)),
+            );
+        }
+        Ok(all)
     }
 }
 

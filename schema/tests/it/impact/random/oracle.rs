@@ -307,11 +307,15 @@ fn written(was: &Delta, is: &Delta) -> Option<String> {
         tables.push((table, rows, now));
     }
     for (table, was, is) in tables {
-        for (was, is) in was.iter().zip(&is) {
+        for (side, (was, is)) in was.iter().zip(&is).enumerate() {
             let columns = |rows: &[BTreeMap<String, String>]| -> BTreeSet<String> {
                 rows.first().into_iter().flat_map(|row| row.keys().cloned()).collect()
             };
-            let both: BTreeSet<_> = columns(was).intersection(&columns(is)).cloned().collect();
+            let mut both: BTreeSet<_> = columns(was).intersection(&columns(is)).cloned().collect();
+            if side == 1 && both.iter().any(|name| name.starts_with("1:")) {
+                // Which rows are gone, not what was in them.
+                both.retain(|name| name.starts_with("1:"));
+            }
             let cut = |rows: &[BTreeMap<String, String>]| {
                 let mut all: Vec<Vec<_>> = rows
                     .iter()
