@@ -83,9 +83,15 @@ impl Search<'_> {
 
     /// Gives the parameter that the refusal is about one type after the other, and goes on from where the server gets furthest.
     fn settle(&mut self, given: &[Type], refusal: &Refusal) -> Result<Option<Statement>> {
-        let Some(at) = self.about(given, refusal) else {
-            return Ok(None);
-        };
+        for at in self.about(given, refusal) {
+            if let Some(prepared) = self.settle_one(given, refusal, at)? {
+                return Ok(Some(prepared));
+            }
+        }
+        Ok(None)
+    }
+
+    fn settle_one(&mut self, given: &[Type], refusal: &Refusal, at: usize) -> Result<Option<Statement>> {
         let named = refusal.code() == UNTYPED;
         let mut open = Vec::new();
         for candidate in CANDIDATES {
@@ -119,17 +125,22 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// The parameter, from 0, that a refusal names (42P18), or else the first from its place on whose type isn't given yet.
-    fn about(&self, given: &[Type], refusal: &Refusal) -> Option<usize> {
+    /// The parameters, from 0, that a refusal (42P18) names or can be about: the first from its place on whose type isn't given yet, then those before it,
+    /// which may have been taken for text: `select $1 as id` in a `merge`, the start of a recursion.
+    fn about(&self, given: &[Type], refusal: &Refusal) -> Vec<usize> {
         let open = |at: &usize| given.get(*at).is_none_or(|kind| *kind == Type::UNKNOWN);
-        let (code, message) = (refusal.code(), refusal.0.as_db_error()?.message());
-        match code {
-            UNTYPED => parameters(message).next().filter(open),
-            "42725" | "42883" | "42804" | "42846" | "42P08" => {
-                let from = refusal.position(self.sql)?;
-                parameters(&self.sql[from..]).find(open)
+        let code = refusal.code();
+        let message = refusal.0.as_db_error().map_or("", |said| said.message());
+        match (code, refusal.position(self.sql)) {
+            (UNTYPED, _) => parameters(message).next().filter(open).into_iter().collect(),
+            ("42725" | "42883" | "42804" | "42846" | "42P08", Some(from)) => {
+                let (before, after) = self.sql.split_at(from);
+                let mut before: Vec<_> = parameters(before).filter(open).collect();
+                before.reverse();
+                before.truncate(3);
+                parameters(after).find(open).into_iter().chain(before).collect()
             }
-            _ => None,
+            _ => Vec::new(),
         }
     }
 }

@@ -2,30 +2,91 @@
 
 use super::resolved::Resolved;
 
-/// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is.
+/// Types whose name may stand before a literal.
+const TYPES: [&str; 40] = [
+    "interval",
+    "date",
+    "timestamptz",
+    "timestamp",
+    "time",
+    "timetz",
+    "timestamp with time zone",
+    "timestamp without time zone",
+    "time with time zone",
+    "time without time zone",
+    "box",
+    "point",
+    "line",
+    "lseg",
+    "path",
+    "polygon",
+    "circle",
+    "inet",
+    "cidr",
+    "macaddr",
+    "uuid",
+    "json",
+    "jsonb",
+    "xml",
+    "bytea",
+    "numeric",
+    "text",
+    "name",
+    "money",
+    "bool",
+    "boolean",
+    "int4range",
+    "int8range",
+    "numrange",
+    "daterange",
+    "tsrange",
+    "tstzrange",
+    "regclass",
+    "regconfig",
+    "tsquery",
+];
+
+/// The type's name that a text ends with, and where it begins: `timestamp with time zone`, `interval(3)`.
+fn typed(before: &str) -> Option<(usize, &str)> {
+    let text = before.trim_end();
+    let name = match text.strip_suffix(')') {
+        Some(open) => {
+            let (name, digits) = open.rsplit_once('(')?;
+            digits.trim().parse::<u8>().ok()?;
+            name.trim_end()
+        }
+        None => text,
+    };
+    let lower = name.to_ascii_lowercase();
+    let ends = |kind: &&&str| {
+        let start = lower.strip_suffix(**kind);
+        start.is_some_and(|start| !start.ends_with(|c: char| c.is_alphanumeric() || "_.\"".contains(c)))
+    };
+    let kind = TYPES.iter().filter(ends).max_by_key(|kind| kind.len())?;
+    // `at time zone $1` ends with no type's name; `as date $1` is none of ours to judge.
+    let start = name.len() - kind.len();
+    Some((start, &text[start..]))
+}
+
+/// `interval '1 day'` is counted as `interval $1`, which is no SQL: `$1::interval` is. So with `extract(day from …)`.
 pub(crate) fn typed_literals(sql: &str) -> String {
-    const TYPES: [&str; 6] = ["interval", "date", "timestamptz", "timestamp", "time", "timetz"];
     let mut text = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some(at) = rest.find('$') {
         let (before, parameter) = rest.split_at(at);
         let end = 1 + parameter[1..].find(|c: char| !c.is_ascii_digit()).unwrap_or(parameter.len() - 1);
-        let (parameter, after) = parameter.split_at(end);
-        let word_start = before
-            .trim_end()
-            .rfind(|c: char| !(c.is_alphanumeric() || "_.\"".contains(c)))
-            .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
-        let word = before[word_start..].trim_end();
-        let typed = TYPES.iter().find(|kind| word.eq_ignore_ascii_case(kind));
-        match typed {
-            Some(kind) if parameter.len() > 1 => {
-                text.push_str(&before[..word_start]);
-                text.push_str(&format!("{parameter}::{kind}"));
+        let (parameter, mut after) = parameter.split_at(end);
+        let lower = before.to_ascii_lowercase();
+        let field = after.trim_start().get(..5).filter(|word| word.eq_ignore_ascii_case("from "));
+        match typed(before) {
+            _ if parameter.len() == 1 => text.push_str(&format!("{before}{parameter}")),
+            Some((start, kind)) => text.push_str(&format!("{}{parameter}::{kind}", &before[..start])),
+            None if field.is_some() && lower.ends_with("extract(") => {
+                let start = before.len() - "extract(".len();
+                text.push_str(&format!("{}pg_catalog.extract({parameter},", &before[..start]));
+                after = &after.trim_start()[4..];
             }
-            _ => {
-                text.push_str(before);
-                text.push_str(parameter);
-            }
+            None => text.push_str(&format!("{before}{parameter}")),
         }
         rest = after;
     }
@@ -43,7 +104,7 @@ fn fills<'a>(mut words: impl Iterator<Item = &'a str> + Clone) -> bool {
 }
 
 /// Without the comments that many clients put first to say where a statement comes from.
-fn after_comments(sql: &str) -> &str {
+pub(crate) fn after_comments(sql: &str) -> &str {
     let mut rest = sql.trim_start();
     loop {
         let end = if rest.starts_with("--") {
@@ -101,6 +162,9 @@ mod tests {
         let as_sql = "select now() - $1::interval, x.date, $2 from t where at > $10::date and $3 = date";
         assert_eq!(typed_literals(as_counted), as_sql);
         assert_eq!(typed_literals("select $$ interval $$, 'é' || $1"), "select $$ interval $$, 'é' || $1");
+        let as_counted = "select extract($1 from a), b at time zone $2 from t where a > timestamp with time zone $3 and a > timestamptz(3) $4 and i < interval $5 day and c <@ box $6 and my_date $7";
+        let as_sql = "select pg_catalog.extract($1, a), b at time zone $2 from t where a > $3::timestamp with time zone and a > $4::timestamptz(3) and i < $5::interval day and c <@ $6::box and my_date $7";
+        assert_eq!(typed_literals(as_counted), as_sql);
     }
 
     #[test]

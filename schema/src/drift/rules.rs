@@ -56,7 +56,7 @@ pub fn owners(session: &mut Session, file: &RolesFile, administrator: &str, role
             "{}select o.kind, o.name, w.rolname::text, n.rolname::text
              from object o join place p on p.oid = o.place join pg_roles w on w.oid = o.owner join pg_roles n on n.oid = p.nspowner
              where w.oid <> n.oid and (w.rolcanlogin or w.rolname <> all ($1) or (not n.rolcanlogin and n.rolname = any ($1)))
-                 and not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.deptype in ('e', 'i', 'a'))
+                 and not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.objsubid = 0 and d.deptype in ('e', 'i', 'a'))
              order by 2",
             ours(roles)
         ),
@@ -110,7 +110,7 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
     let rows = session.client.query(
         &format!(
             "{}select o.kind, o.name from object o where o.kind <> 'sequence' and o.kind <> 'type' and o.name <> all ($1)
-                 and not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.deptype in ('e', 'i'))
+                 and not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.objsubid = 0 and d.deptype in ('e', 'i'))
                  and o.name not like '%.\\_\\_diesel\\_schema\\_migrations' order by 2",
             ours(roles)
         ),

@@ -13,6 +13,7 @@ pub(super) struct Before {
     pub(super) objects: unknown::Objects,
     pub(super) guards: unknown::Guards,
     pub(super) bodies: unknown::Bodies,
+    pub(super) labels: unknown::Labels,
     pub(super) tables: BTreeSet<u32>,
     /// Tables whose statements run bodies.
     pub(super) firing: Vec<u32>,
@@ -27,6 +28,7 @@ impl Before {
             objects: unknown::Objects::read(client)?,
             guards: unknown::Guards::read(client)?,
             bodies: unknown::Bodies::read(client)?,
+            labels: unknown::Labels::read(client)?,
             tables: deeds::tables(client)?,
             firing: client
                 .query(unknown::FIRING, &[])

@@ -12,7 +12,18 @@ pub(super) struct Context<'a> {
     pub(super) settings: &'a BTreeMap<String, Settings>,
     pub(super) map: &'a Map,
     pub(super) pid: i32,
+    /// Run before each execution, see [`FORGET`].
+    pub(super) forget: &'a str,
 }
+
+/// SQL that makes this session forget what it has prepared for another role: a function that it may not execute would already be part of a cached plan or
+/// of a cached index expression, and its right never be asked for. A new session, as services have them, knows nothing.
+pub(super) const FORGET: &str = "
+select 'discard plans; ' || case when current_setting('is_superuser')::boolean then concat(
+    (select 'update pg_class set reltuples = reltuples where oid in (' || string_agg(oid::text, ', ') || '); '
+     from (select indexrelid as oid from pg_index where indexrelid >= 16384 and (indexprs is not null or indpred is not null)
+         union select partrelid from pg_partitioned_table where partexprs is not null) cached),
+    (select 'update pg_constraint set conname = conname where oid = ' || min(oid) || '; ' from pg_constraint where contypid <> 0 and oid >= 16384)) else '' end";
 
 impl Context<'_> {
     /// SQL that makes the session this role's, as far as planning is concerned.
@@ -27,6 +38,11 @@ impl Context<'_> {
             name == "default_transaction_read_only" && ["on", "true", "1", "yes"].contains(&value.as_str())
         };
         let reads = self.settings.get(role).is_some_and(|all| all.iter().any(read_only));
-        format!("{}{}", if reads { "set local transaction_read_only = on; " } else { "" }, self.becoming(role))
+        format!(
+            "{}{}{}",
+            self.forget,
+            if reads { "set local transaction_read_only = on; " } else { "" },
+            self.becoming(role)
+        )
     }
 }

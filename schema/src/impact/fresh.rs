@@ -27,6 +27,9 @@ impl Fresh {
         name: &str,
     ) -> Result<std::result::Result<Self, Failure>> {
         let role = context.becoming(&subject.statement.role);
+        if subject.utility {
+            return Ok(Ok(Self { shape: subject.shape.clone(), plan: Plan::default(), refused: None }));
+        }
         probe.tried(|client| {
             client.batch_execute(&role)?;
             if context.options.typed_clients {
@@ -40,7 +43,10 @@ impl Fresh {
             let list = subject.list_now(client)?;
             client.batch_execute(&format!("prepare {name} {list} as {}", subject.sql))?;
             let plan = Plan::of(client, name, &subject.arguments)?;
-            let refused = if subject.samples.is_empty() { refused_when_run(client, &plan)? } else { None };
+            let mut refused = if subject.samples.is_empty() { refused_when_run(client, &plan)? } else { None };
+            if let Some(copy) = &subject.copy {
+                refused = copy.refused(client)?.or(refused);
+            }
             Ok(Self { shape, plan, refused })
         })
     }

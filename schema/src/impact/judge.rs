@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
-use super::deeds::{self, call};
+use super::deeds;
 use super::fresh::Fresh;
 use super::plan::Plan;
 use super::probe::Probe;
@@ -23,6 +23,8 @@ pub(super) struct After<'a> {
     pub(super) shut_out: (&'a BTreeMap<String, Failure>, &'a BTreeMap<String, Failure>),
     /// Functions whose bodies are text.
     pub(super) bodies: &'a Bodies,
+    /// Enums of which it changes words, and relations with such a column.
+    pub(super) labels: &'a BTreeSet<u32>,
     /// Names of objects that it changes.
     pub(super) changed: &'a BTreeSet<String>,
     /// Tables that existed before.
@@ -45,12 +47,15 @@ pub(super) fn judge(
 ) -> Result<StatementImpact> {
     let statement = subject.statement;
     let role = context.becoming(&statement.role);
-    let mut cached = probe
-        .tried(|client| {
-            client.batch_execute(&role)?;
-            Plan::of(client, &subject.name, &subject.arguments)
-        })?
-        .err();
+    let mut cached = match subject.kept {
+        false => None,
+        true => probe
+            .tried(|client| {
+                client.batch_execute(&role)?;
+                Plan::of(client, &subject.name, &subject.arguments)
+            })?
+            .err(),
+    };
     let after = subject.name.replace("before", "after");
     let fresh = Fresh::of(probe, context, subject, &after)?;
     let mut impact = StatementImpact {
@@ -113,7 +118,7 @@ fn execute_after(
     let any_rows = partial.iter().any(|word| lower.contains(word)) && plan.indexes != subject.plan.indexes;
     let (mut kept, mut called) = (None, BTreeSet::new());
     for sample in &subject.samples {
-        let deed = deeds::execute(probe, context, &role, &call(name, &sample.values))?;
+        let deed = deeds::execute(probe, context, &role, &subject.call(name, &sample.values))?;
         called.extend(sample.first.functions.union(&deed.functions));
         if deed.failure.is_some() {
             impact.fresh = deed.failure;
@@ -124,8 +129,8 @@ fn execute_after(
                 impact.rows.push(words);
             }
         }
-        if kept.is_none() {
-            kept = deeds::execute(probe, context, &role, &call(&subject.name, &sample.values))?.failure;
+        if kept.is_none() && subject.kept {
+            kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
         }
     }
     impact.unknown = change.bodies.open(&called, change.changed);
@@ -134,10 +139,18 @@ fn execute_after(
 
 /// Says what of it could not be judged.
 fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut StatementImpact) {
-    if subject.samples.is_empty() && impact.unknown.is_none() && touched(subject, change) {
-        let why =
-            format!("planned and not executed, because no values are known with which it works: {}", subject.why_not);
-        impact.unknown = Some(Unknown { reason: Reason::NotExecuted, why });
+    let blind = subject.samples.is_empty() && (subject.utility || touched(subject, change));
+    if blind && impact.unknown.is_none() {
+        let (reason, done) = match subject.utility {
+            true => (Reason::Utility, "not executed"),
+            false => (Reason::NotExecuted, "planned and not executed"),
+        };
+        let why = format!("{done}, because no values are known with which it works: {}", subject.why_not);
+        impact.unknown = Some(Unknown { reason, why });
+    }
+    if let (Some(why), None, true) = (&subject.unsampled, &impact.unknown, touched(subject, change)) {
+        impact.unknown =
+            Some(Unknown { reason: Reason::NotExecuted, why: format!("executed with made up values alone: {why}") });
     }
     let unsure = subject.statement.values.is_none() && !subject.shape.parameters.is_empty() && impact.unknown.is_none();
     if let Some(name) = guarded(subject, change).filter(|_| unsure) {
@@ -146,6 +159,11 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
             subject.samples.len()
         );
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
+    }
+    let meets = subject.shape.holds(change.labels) || subject.wants.keys().any(|used| change.labels.contains(used));
+    if meets && impact.unknown.is_none() {
+        let why = "the change renames a word of an enum that it uses: whether it meets that word depends on values";
+        impact.unknown = Some(Unknown { reason: Reason::Values, why: why.into() });
     }
     if change.writes_rows && !impact.rows.is_empty() {
         let why = "the change writes rows itself, and this statement returns or writes other ones since: see whether that is meant";

@@ -32,10 +32,12 @@ mod shape;
 mod steps;
 mod subject;
 mod unknown;
+mod utility;
 mod values;
 mod verdict;
 mod words;
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
@@ -92,8 +94,9 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let here = copy.as_ref().map_or(url, Copy::url);
     let mut probe = Probe::connect(here)?;
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
-    let context =
-        Context { options, settings: &settings, map: &map, pid: value(&mut probe.client, "select pg_backend_pid()")? };
+    let forget: String = value(&mut probe.client, context::FORGET)?;
+    let pid = value(&mut probe.client, "select pg_backend_pid()")?;
+    let context = Context { options, settings: &settings, map: &map, pid, forget: &forget };
     probe.run("begin")?;
     let (mut subjects, left) = prepare::prepare(&mut probe, &context, statements, service)?;
     probe.run("rollback; begin")?;
@@ -113,6 +116,8 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let mut trial = Trial { probe, context, change, url: here, database: &database, login: &login };
     let tried = trial.run(&subjects, place, service)?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
+    let unsampled: BTreeSet<_> = subjects.iter().filter_map(|one| one.unsampled.clone()).collect();
+    impact.warnings.extend(unsampled);
     impact.note_skipped(&reasons, &options.allowed, service);
     impact.note_unjudged(&logins, &schemas, &options.services);
     drop(trial);
@@ -232,15 +237,15 @@ impl Trial<'_> {
         let client = &mut self.probe.client;
         let settings = probe::settings(client, self.database)?;
         let is = Before::read(&mut self.probe, self.database)?;
-        // What a function has looked up before the change it must look up again, as a new session would.
-        self.probe.run("discard plans")?;
         let Context { options, map, pid, .. } = self.context;
-        let context = Context { options, settings: &settings, map, pid };
+        let forget: String = value(&mut self.probe.client, context::FORGET)?;
+        let context = Context { options, settings: &settings, map, pid, forget: &forget };
         let tables_alone = unknown::of_tables_alone(&self.change.statements);
         let change = judge::After {
             strict: (strict, &now),
             shut_out: (&before.shut_out, &is.shut_out),
             bodies: &before.bodies,
+            labels: &before.labels.changed(&is.labels, &mut self.probe.client)?,
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &before.guards.changed(&is.guards),

@@ -3,7 +3,7 @@
 use postgres::types::{Kind, Type};
 
 use super::context::Context;
-use super::deeds::{self, Sample, call};
+use super::deeds::{self, Sample};
 use super::input::{On, Statement};
 use super::locks::{self, Held};
 use super::plan::Plan;
@@ -13,9 +13,11 @@ use super::samples::Samples;
 use super::shape::{Shape, shape_of};
 use super::subject::Subject;
 use super::unknown::Reason;
+use super::utility::{self, CopyFrom, Utility};
 use super::values::default;
+use super::words::first_word;
 use crate::coupling::parameters::prepared;
-use crate::coupling::sql::{typed_literals, without_tables};
+use crate::coupling::sql::{after_comments, typed_literals, without_tables};
 use crate::error::Result;
 use crate::session::literal;
 
@@ -35,10 +37,15 @@ pub(super) fn prepare<'a>(
     let mut samples = Samples::read(&mut probe.client)?;
     for (number, statement) in statements.iter().enumerate() {
         let mut reason = Some(Reason::Utility);
-        let why = match without_tables(&statement.sql) {
+        let mut instead = None;
+        let known = without_tables(&statement.sql);
+        if known.as_ref().is_some_and(|done| !done.control) {
+            instead = utility::of(after_comments(&statement.sql));
+        }
+        let why = match known {
             Some(done) if done.control => continue,
-            Some(done) => done.unknown.join("; "),
-            None => match one(probe, context, statement, number, &mut samples)? {
+            Some(done) if instead.is_none() => done.unknown.join("; "),
+            _ => match one(probe, context, (statement, number), instead, &mut samples)? {
                 Ok(mut subject) => {
                     subject.service = service(&statement.role);
                     subjects.push(subject);
@@ -60,8 +67,8 @@ pub(super) fn prepare<'a>(
 fn one<'a>(
     probe: &mut Probe,
     context: &Context<'_>,
-    statement: &'a Statement,
-    number: usize,
+    (statement, number): (&'a Statement, usize),
+    instead: Option<Utility>,
     samples: &mut Samples,
 ) -> Result<std::result::Result<Subject<'a>, Failure>> {
     let mut subject = Subject {
@@ -76,11 +83,26 @@ fn one<'a>(
         plain: false,
         samples: Vec::new(),
         why_not: String::new(),
+        utility: instead == Some(Utility::Executed),
+        kept: instead.is_none() || first_word(&statement.sql).eq_ignore_ascii_case("prepare"),
+        copy: None,
+        unsampled: None,
     };
     let role = context.becoming(&statement.role);
     let planned = probe.tried(|client| {
         client.batch_execute(&role)?;
+        match &instead {
+            Some(Utility::As(sql)) => subject.sql = typed_literals(sql),
+            Some(Utility::CopyFrom { table, columns }) => {
+                let (copy, insert) = CopyFrom::read(client, &statement.sql, table, columns.as_deref())?;
+                (subject.copy, subject.sql) = (Some(copy), insert);
+            }
+            _ => {}
+        }
         subject.shape = shape_of(&prepared(client, &subject.sql)?);
+        if subject.utility {
+            return Ok(());
+        }
         client.batch_execute("savepoint plain")?;
         let plain = client.prepare(&subject.sql);
         subject.plain = plain.is_ok_and(|one| one.params() == subject.shape.parameters);
@@ -119,7 +141,7 @@ fn sample(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, s
         None => samples.of(probe, subject)?,
     };
     for values in lists.into_iter().take(TRIED) {
-        let first = deeds::execute(probe, context, &role, &call(&subject.name, &values))?;
+        let first = deeds::execute(probe, context, &role, &subject.call(&subject.name, &values))?;
         if let Some(failure) = first.failure {
             if subject.why_not.is_empty() {
                 subject.why_not = format!("{} {}", failure.sqlstate, failure.message);
@@ -143,10 +165,12 @@ fn sample(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, s
 pub(super) fn again(probe: &mut Probe, context: &Context<'_>, subjects: &mut [Subject<'_>]) -> Result<()> {
     for subject in subjects {
         let role = context.executing(&subject.statement.role);
-        for sample in &mut subject.samples {
-            sample.second = deeds::execute(probe, context, &role, &call(&subject.name, &sample.values))?;
+        let mut samples = std::mem::take(&mut subject.samples);
+        for sample in &mut samples {
+            sample.second = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?;
         }
-        subject.samples.retain(|sample| sample.second.failure.is_none());
+        samples.retain(|sample| sample.second.failure.is_none());
+        subject.samples = samples;
     }
     Ok(())
 }

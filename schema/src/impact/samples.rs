@@ -6,6 +6,7 @@ use postgres::Client;
 use postgres::types::{Kind, Type};
 
 use super::probe::Probe;
+use super::report::Failure;
 use super::subject::Subject;
 use super::values::{Values, default, new, texts};
 use super::words::{self, compared};
@@ -31,7 +32,11 @@ struct Table {
 }
 
 /// Rows of the tables that statements use; read once, when they are first needed.
-pub(super) struct Samples(BTreeMap<u32, Table>);
+pub(super) struct Samples {
+    tables: BTreeMap<u32, Table>,
+    /// Tables whose rows could not be read, and why.
+    pub(super) failed: BTreeMap<u32, String>,
+}
 
 const COLUMNS: &str = "
 select c.oid, format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, c.relkind::text, a.attname::text, a.attnum, a.atttypid,
@@ -71,12 +76,12 @@ impl Samples {
                 refers: refers.zip(row.get(9)),
             });
         }
-        Ok(Self(tables))
+        Ok(Self { tables, failed: BTreeMap::new() })
     }
 
-    /// Lists of values to try a statement with, the likeliest first.
-    pub(super) fn of(&mut self, probe: &mut Probe, subject: &Subject<'_>) -> Result<Vec<Values>> {
-        let kinds = subject.parameters();
+    /// Lists of values to try a statement with, the likeliest first. Notes at the statement whether rows that they should come from can't be read.
+    pub(super) fn of(&mut self, probe: &mut Probe, subject: &mut Subject<'_>) -> Result<Vec<Values>> {
+        let kinds = subject.parameters().to_vec();
         if kinds.is_empty() {
             return Ok(vec![Vec::new()]);
         }
@@ -94,6 +99,11 @@ impl Samples {
             }
         }
         lists.extend((0..5).map(|turn| kinds.iter().map(|kind| Some(default(kind, turn))).collect()));
+        let tables = sources.iter().filter_map(|source| match source {
+            Source::Compared(oid, _) | Source::Written(oid, _) => self.failed.get(oid),
+            _ => None,
+        });
+        subject.unsampled = tables.cloned().next();
         // Every value of small domains.
         for (at, kind) in kinds.iter().enumerate() {
             let labels: Vec<String> = match kind.kind() {
@@ -119,7 +129,7 @@ impl Samples {
     fn source(&self, subject: &Subject<'_>, tokens: &[String], number: usize, kind: &Type) -> Source {
         let parameter = format!("${number}");
         for write in subject.plan.writes.iter().filter(|write| write.insert) {
-            let Some((oid, table)) = self.0.iter().find(|(_, table)| table.name == write.table) else {
+            let Some((oid, table)) = self.tables.iter().find(|(_, table)| table.name == write.table) else {
                 continue;
             };
             let at = write.expressions.iter().position(|text| words::tokens(text).contains(&parameter));
@@ -143,7 +153,7 @@ impl Samples {
             };
             let mut found: Vec<(bool, u32, usize)> = Vec::new();
             for oid in subject.wants.keys() {
-                let Some(table) = self.0.get(oid) else {
+                let Some(table) = self.tables.get(oid) else {
                     continue;
                 };
                 let at = table.columns.iter().position(|column| column.name == name);
@@ -174,10 +184,10 @@ impl Samples {
             Source::Anywhere => return Ok(Some(default(kind, turn))),
             Source::Compared(oid, at) => (*oid, *at),
             Source::Written(oid, at) => {
-                let column = self.0.get(oid).and_then(|table| table.columns.get(*at));
+                let column = self.tables.get(oid).and_then(|table| table.columns.get(*at));
                 match column.and_then(|column| column.refers) {
                     Some((parent, number)) => {
-                        let columns = self.0.get(&parent).map(|table| &table.columns);
+                        let columns = self.tables.get(&parent).map(|table| &table.columns);
                         let place = columns.and_then(|all| all.iter().position(|one| one.number == number));
                         place.map_or((*oid, *at), |place| (parent, place))
                     }
@@ -195,7 +205,7 @@ impl Samples {
     }
 
     fn rows(&mut self, probe: &mut Probe, oid: u32) -> Result<&[Values]> {
-        let Some(table) = self.0.get_mut(&oid) else {
+        let Some(table) = self.tables.get_mut(&oid) else {
             return Ok(&[]);
         };
         if table.rows.is_none() {
@@ -212,7 +222,15 @@ impl Samples {
                 format!("select {list} from (select *, row_number() over () as dba_number, count(*) over () as dba_count from (select * from {} limit 2000) few) sampled
                     where dba_number in (1, 2, dba_count / 2, dba_count)", table.sql)
             };
-            table.rows = Some(probe.tried(|client| texts(client, &sql))?.map(|(_, rows)| rows).unwrap_or_default());
+            let read = probe.tried(|client| texts(client, &sql))?;
+            table.rows = Some(match read {
+                Ok((_, rows)) => rows,
+                Err(failure) => {
+                    let Failure { sqlstate, message, .. } = failure;
+                    self.failed.insert(oid, format!("rows of {} can't be read: {message} [{sqlstate}]", table.name));
+                    Vec::new()
+                }
+            });
         }
         Ok(table.rows.as_deref().unwrap_or_default())
     }

@@ -1,8 +1,10 @@
 //! Parameters and columns of a statement, as its client sees them.
 
-use postgres::types::Type;
+use std::collections::BTreeSet;
 
-#[derive(Debug, Default)]
+use postgres::types::{Kind, Type};
+
+#[derive(Debug, Default, Clone)]
 pub(super) struct Shape {
     pub(super) parameters: Vec<Type>,
     /// Name and type of each.
@@ -18,6 +20,18 @@ impl Shape {
     /// Has this column the same name and type in both?
     pub(super) fn same(&self, other: &Self, at: usize) -> bool {
         self.columns.get(at).is_some() && self.columns.get(at) == other.columns.get(at)
+    }
+
+    /// Is a parameter or a column of one of these types, or of an array or a domain of one?
+    pub(super) fn holds(&self, types: &BTreeSet<u32>) -> bool {
+        let is = |kind: &&Type| {
+            let inner = match kind.kind() {
+                Kind::Array(of) | Kind::Domain(of) => of.oid(),
+                _ => kind.oid(),
+            };
+            types.contains(&kind.oid()) || types.contains(&inner)
+        };
+        self.parameters.iter().chain(self.columns.iter().map(|(_, kind)| kind)).any(|kind| is(&kind))
     }
 
     /// A column's name.

@@ -3,11 +3,14 @@
 use postgres::Client;
 use postgres::types::Type;
 
+use super::deeds;
 use super::deeds::Sample;
 use super::input::Statement;
 use super::locks::Held;
 use super::plan::Plan;
 use super::shape::Shape;
+use super::utility::{CopyFrom, with_values};
+use super::values::Values;
 
 /// A statement that works before the change.
 pub(super) struct Subject<'a> {
@@ -27,9 +30,22 @@ pub(super) struct Subject<'a> {
     pub(super) samples: Vec<Sample>,
     /// Why it was not executed.
     pub(super) why_not: String,
+    /// It is not planned, only executed.
+    pub(super) utility: bool,
+    /// A client may prepare it once, and execute it after the change.
+    pub(super) kept: bool,
+    /// The `copy` that its insert stands for.
+    pub(super) copy: Option<CopyFrom>,
+    /// Why the rows are not known that its values come from.
+    pub(super) unsampled: Option<String>,
 }
 
 impl Subject<'_> {
+    /// SQL that executes it with these values; `name`: as it was prepared.
+    pub(super) fn call(&self, name: &str, values: &Values) -> String {
+        if self.utility { with_values(&self.sql, values) } else { deeds::call(name, values) }
+    }
+
     /// `(int4, text)`, or nothing.
     pub(super) fn parameter_list(&self) -> String {
         if self.shape.parameters.is_empty() {

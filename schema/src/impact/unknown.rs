@@ -172,6 +172,30 @@ impl Guards {
     }
 }
 
+/// Labels of enums, by OID: the type's OID, the word.
+pub(super) struct Labels(BTreeMap<u32, (u32, String)>);
+
+impl Labels {
+    pub(super) fn read(client: &mut Client) -> Result<Self> {
+        let rows = client.query("select oid, enumtypid, enumlabel::text from pg_enum", &[]).doing("reading enums")?;
+        Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()))
+    }
+
+    /// Types of which a label has another word afterwards, or none; and the relations with a column of one: by OID.
+    pub(super) fn changed(&self, after: &Self, client: &mut Client) -> Result<BTreeSet<u32>> {
+        let gone = self.0.iter().filter(|(label, was)| after.0.get(*label) != Some(*was));
+        let mut all: BTreeSet<u32> = gone.map(|(_, (kind, _))| *kind).collect();
+        if !all.is_empty() {
+            let types: Vec<u32> = all.iter().copied().collect();
+            let sql = "select attrelid from pg_attribute join pg_type t on t.oid = atttypid where t.oid = any ($1) or typelem = any ($1) or typbasetype = any ($1)";
+            all.extend(
+                client.query(sql, &[&types]).doing("reading columns of enums")?.iter().map(|row| row.get::<_, u32>(0)),
+            );
+        }
+        Ok(all)
+    }
+}
+
 /// Is this change about tables and indexes alone, so that statements on other tables, whatever their values, are not concerned?
 pub(super) fn of_tables_alone(statements: &[String]) -> bool {
     statements.iter().all(|sql| {

@@ -64,6 +64,9 @@ pub(super) fn default(kind: &Type, turn: usize) -> String {
         "point" => "(1,1)",
         "box" | "lseg" | "path" => "((0,0),(1,1))",
         "jsonpath" => "$",
+        "regconfig" | "regdictionary" => "simple",
+        "regclass" => "pg_class",
+        "regtype" => "int4",
         _ => ["x", "1", "UTC", "{}", "day"][turn % 5],
     };
     text.to_owned()

@@ -10,8 +10,10 @@ mod command;
 mod counters;
 mod deeds;
 mod generated;
+mod kinds;
 mod nothing;
 mod queue;
+mod random;
 mod shop;
 mod truth;
 

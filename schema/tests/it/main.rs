@@ -18,6 +18,7 @@ mod limits;
 mod migrations;
 mod other;
 mod own_database;
+mod planted;
 mod refused;
 mod roles;
 mod support;

@@ -10,6 +10,7 @@ mod log;
 pub mod outcome;
 pub mod scratch;
 pub mod stories;
+pub mod story;
 mod text;
 pub mod verify;
 mod walk;

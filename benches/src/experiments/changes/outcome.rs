@@ -6,7 +6,7 @@ use schema::impact::Verdict;
 use serde::{Deserialize, Serialize};
 
 use super::evaluate::{Evaluated, World};
-use super::stories::Story;
+use super::story::Story;
 use super::verify::Reality;
 
 /// Everything. Its JSON is `benches/results/reference/changes.json`, and what the report embeds.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::evaluate::{Evaluated, World};
 use super::outcome::{Agreement, Report, Sums};
-use super::stories::Story;
+use super::story::Story;
 use crate::result::text::capital;
 use crate::result::{Outcome, Table};
 
@@ -93,7 +93,7 @@ impl Story {
     /// What was done here, and what is estimated for other architectures.
     #[must_use]
     pub fn table(&self) -> Table {
-        let step = |step: &super::stories::Step| {
+        let step = |step: &super::story::Step| {
             let how = if step.extrapolated { ", extrapolated" } else { "" };
             let seconds = step.seconds.map_or_else(String::new, |seconds| format!(" ({seconds:.2} s{how})"));
             format!("{}{seconds}", step.what)

@@ -107,7 +107,7 @@ fn executed_and_not_only_planned() {
 #[test]
 fn a_reason_can_be_accepted_and_a_refusal_cannot() {
     let (_cluster, url) = made();
-    let statements = [statement("select name from members where id = $1"), statement("call club.nothing()")];
+    let statements = [statement("select name from members where id = $1"), statement("execute prepared_elsewhere(1)")];
     let change = Change::new("comment on table club.gone is 'x'");
     let ask = |options: &Options| analyse(&url, &change, &statements, options).unwrap();
     let impact = ask(&Options::default());

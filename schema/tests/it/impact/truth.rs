@@ -25,7 +25,7 @@ pub enum Fate {
 
 /// A value in Postgres's text form, whatever its type.
 #[derive(Debug)]
-struct Text<'a>(Option<&'a str>);
+pub struct Text<'a>(pub Option<&'a str>);
 
 impl ToSql for Text<'_> {
     fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
@@ -102,14 +102,14 @@ pub fn fates(
     Some(fates)
 }
 
-fn session(url: &str) -> Client {
+pub fn session(url: &str) -> Client {
     let mut client = connect(url);
     client.batch_execute("set default_transaction_read_only = off; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0").unwrap();
     client
 }
 
 /// Finds a reader of the columns that were there all of them, by name, and of a type that it reads?
-fn reads(before: &Prepared, now: &Prepared) -> bool {
+pub fn reads(before: &Prepared, now: &Prepared) -> bool {
     let text = |kind: &Type| [Type::TEXT, Type::VARCHAR, Type::BPCHAR].contains(kind);
     before.columns().iter().all(|was| {
         now.columns()

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use schema::DATABASE;
 
-use super::{Story, estimate, timed};
 use crate::Failure;
 use crate::data::failed;
 use crate::experiments::changes::edits::{self, Edit};
 use crate::experiments::changes::scratch::Scratch;
+use crate::experiments::changes::story::{Story, estimate, timed};
 
 const SIXTH: &[Edit] = &[
     Edit {

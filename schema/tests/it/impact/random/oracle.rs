@@ -1,0 +1,339 @@
+//! The truth: each statement really run by its login, before and after the change, with other rows and values than impact has seen.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use postgres::{Client, Statement as Prepared};
+use schema::impact::Change;
+use schema::testing::TestCluster;
+use serde_json::Value;
+
+use super::made::{Made, ROLES};
+use super::statements::Asked;
+use crate::impact::truth::{Text, session};
+use crate::support::{connect, state, texts};
+
+/// What becomes of a statement.
+#[derive(Debug)]
+pub enum Fate {
+    Same,
+    /// With these values: what differs.
+    Harmed(#[expect(dead_code, reason = "printed")] String),
+}
+
+pub struct Truth {
+    /// None: it doesn't work before.
+    pub fates: Vec<Option<Fate>>,
+    /// Roles whose statements wait while the change is not committed.
+    pub waiting: BTreeSet<&'static str>,
+}
+
+/// What all tables hold, by table (OID and name) and column (number and type); for logins that may not read them.
+const STATE: &str = r#"
+create schema oracle; grant usage on schema oracle to public;
+create function oracle.state() returns jsonb language plpgsql security definer set search_path = pg_catalog as $f$
+declare t record; columns text; held jsonb; found jsonb := '{}'; begin
+    for t in select c.oid, c.oid::regclass::text as name from pg_class c join pg_namespace n on n.oid = relnamespace
+        where relkind = 'r' and c.oid >= 16384 and nspname in ('base', 'north', 'south', 'north2', 'south2') loop
+        select string_agg(format('%L, %I::text', attnum || ':' || atttypid, attname), ', ') into columns from pg_attribute where attrelid = t.oid and attnum > 0 and not attisdropped;
+        if columns is null then continue; end if;
+        execute format('select coalesce(jsonb_agg(jsonb_build_object(%s)), ''[]'') from only %s', columns, t.name) into held;
+        found := found || jsonb_build_object(t.oid || ' ' || t.name, held);
+    end loop;
+    return found;
+end $f$"#;
+
+/// The number of rows that a statement without columns reports, in place of a column.
+const COUNT: &str = "number of rows";
+
+/// Rows and what was written; or the SQLSTATE.
+type Outcome = Result<(Vec<BTreeMap<String, String>>, Delta), String>;
+
+/// By table: rows that are new, rows that are gone.
+type Delta = BTreeMap<String, [Vec<BTreeMap<String, String>>; 2]>;
+
+pub struct Oracle<'a> {
+    cluster: &'a TestCluster,
+}
+
+impl<'a> Oracle<'a> {
+    pub fn new(cluster: &'a TestCluster, made: &Made) -> Self {
+        let mut postgres = connect(&cluster.url("postgres", "superuser"));
+        postgres.batch_execute("drop database if exists truth with (force)").unwrap();
+        postgres.batch_execute("create database truth").unwrap();
+        let mut client = connect(&cluster.url("truth", "superuser"));
+        client.batch_execute(ROLES).unwrap();
+        client.batch_execute(&made.sql(5, 9)).unwrap();
+        client.batch_execute(STATE).unwrap();
+        Self { cluster }
+    }
+
+    fn login(&self, role: &str) -> Result<Client, String> {
+        let url = self.cluster.cluster().url_of(role, "a", "trial");
+        Client::connect(&url, postgres::NoTls).map_err(|error| state(&error))
+    }
+
+    /// `None`: Postgres refuses the change.
+    pub fn truth(&self, change: &Change, asked: &[Asked]) -> Option<Truth> {
+        let mut postgres = connect(&self.cluster.url("postgres", "superuser"));
+        postgres.batch_execute("drop database if exists trial with (force)").unwrap();
+        postgres.batch_execute("create database trial template truth").unwrap();
+        let url = self.cluster.url("trial", "superuser");
+        let mut superuser = connect(&url);
+        let mut kept: BTreeMap<&str, Client> = BTreeMap::new();
+        let mut before = Vec::new();
+        let reset = sequences(&mut superuser);
+        for one in asked {
+            let client =
+                kept.entry(one.role).or_insert_with(|| session(&self.cluster.cluster().url_of(one.role, "a", "trial")));
+            let Ok(prepared) = client.prepare(&one.sql) else {
+                before.push(None);
+                continue;
+            };
+            let outcomes: Vec<_> =
+                one.values().iter().map(|values| run(client, &mut superuser, &reset, &prepared, values)).collect();
+            before.push(outcomes.iter().any(Result::is_ok).then_some((prepared, outcomes)));
+        }
+        let server = "select md5(string_agg(r::text, '')) from (select setconfig::text as r from pg_db_role_setting union all select rolname || rolcanlogin || rolconnlimit from pg_roles) r";
+        let was: Option<String> = superuser.query_one(server, &[]).unwrap().get(0);
+        superuser.batch_execute(&format!("{}; begin", reset.join("; "))).unwrap();
+        for sql in &change.statements {
+            if superuser.batch_execute(sql).is_err() {
+                return None;
+            }
+        }
+        let of_server = was != superuser.query_one(server, &[]).unwrap().get::<_, Option<String>>(0);
+        let reset = sequences(&mut superuser);
+        let mut waiting = BTreeSet::new();
+        for (one, was) in asked.iter().zip(&before) {
+            let worked = was
+                .iter()
+                .flat_map(|(_, outcomes)| outcomes.iter().zip(one.values()))
+                .find(|(outcome, _)| outcome.is_ok());
+            if let (Some((_, values)), false) = (worked, waiting.contains(one.role)) {
+                if self.waits(one, &values) {
+                    waiting.insert(one.role);
+                }
+            }
+        }
+        if superuser.batch_execute("commit").is_err() {
+            return None;
+        }
+        let mut fates = Vec::new();
+        for (one, was) in asked.iter().zip(before) {
+            let fate = was.map(|(prepared, outcomes)| {
+                let kept = kept.get_mut(one.role).unwrap();
+                self.fate(one, (&prepared, &outcomes), (kept, &mut superuser, &reset))
+            });
+            fates.push(fate.map(|harm| harm.map_or(Fate::Same, Fate::Harmed)));
+        }
+        if of_server {
+            // Roles are the server's: the next trial needs them as they were.
+            superuser.batch_execute("alter role app_one login connection limit -1; alter role app_two login connection limit -1; alter role app_one reset all; alter role app_two reset all").unwrap();
+        }
+        Some(Truth { fates, waiting })
+    }
+
+    /// In another session, while the change is not committed.
+    fn waits(&self, one: &Asked, values: &[&str]) -> bool {
+        let Ok(mut client) = self.login(one.role) else { return false };
+        client.batch_execute("set lock_timeout = '40ms'").unwrap();
+        let done = client.prepare(&one.sql).map_err(|error| state(&error)).and_then(|prepared| {
+            let values: Vec<_> = values.iter().map(|value| Text(Some(value))).collect();
+            let values: Vec<&(dyn postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            client.batch_execute("begin").unwrap();
+            client.query(&prepared, &values).map_err(|error| state(&error))
+        });
+        done.err().is_some_and(|state| state == "55P03")
+    }
+
+    fn fate(
+        &self,
+        one: &Asked,
+        (prepared, outcomes): (&Prepared, &[Outcome]),
+        (kept, superuser, reset): (&mut Client, &mut Client, &[String]),
+    ) -> Option<String> {
+        let mut client = match self.login(one.role) {
+            Ok(client) => client,
+            Err(state) => return Some(format!("can't connect: {state}")),
+        };
+        let now = match client.prepare_typed(&one.sql, prepared.params()).and_then(|_| client.prepare(&one.sql)) {
+            Ok(now) => now,
+            Err(error) => return Some(format!("can't be prepared: {}", state(&error))),
+        };
+        // By OID: labels of an enum are no other type.
+        let oid = |statement: &Prepared, name: &str| {
+            statement.columns().iter().find(|one| one.name() == name).map(|one| one.type_().oid())
+        };
+        let text = |kind: u32| [25, 1043, 1042].contains(&kind);
+        let mut same_type = BTreeSet::from([COUNT]);
+        for column in prepared.columns() {
+            let (was, is) = (column.type_().oid(), oid(&now, column.name()));
+            if is != Some(was) && !(text(was) && is.is_some_and(text)) {
+                return Some(format!("column {}: another type, or none", column.name()));
+            }
+            same_type.insert(column.name());
+        }
+        for (values, was) in one.values().iter().zip(outcomes) {
+            let Ok((rows, delta)) = was else { continue };
+            match run(&mut client, superuser, reset, &now, values) {
+                Err(state) => return Some(format!("{state} with {values:?}")),
+                Ok((now_rows, now_delta)) => {
+                    let cut = |rows: &[BTreeMap<String, String>]| {
+                        let mut all: Vec<Vec<_>> = rows
+                            .iter()
+                            .map(|row| {
+                                row.iter()
+                                    .filter(|(name, _)| same_type.contains(name.as_str()))
+                                    .map(|(n, v)| (n.clone(), v.clone()))
+                                    .collect()
+                            })
+                            .collect();
+                        all.sort();
+                        all
+                    };
+                    if cut(rows) != cut(&now_rows) {
+                        return Some(format!("other rows with {values:?}: {rows:?} {now_rows:?}"));
+                    }
+                    if let Some(words) = written(delta, &now_delta) {
+                        return Some(format!("writes otherwise with {values:?}: {words}"));
+                    }
+                }
+            }
+            if let Err(state) = run(kept, superuser, reset, prepared, values) {
+                return Some(format!("kept: {state} with {values:?}"));
+            }
+        }
+        None
+    }
+}
+
+/// SQL that puts each sequence where it is now.
+fn sequences(superuser: &mut Client) -> Vec<String> {
+    let names = texts(superuser, "select oid::regclass::text from pg_class where relkind = 'S' and oid >= 16384");
+    let now = |name: &String| {
+        format!("select format('select setval(%L, %s, %L)', '{name}', last_value, is_called) from {name}")
+    };
+    names.iter().map(|name| texts(superuser, &now(name)).remove(0)).collect()
+}
+
+fn run(client: &mut Client, superuser: &mut Client, reset: &[String], prepared: &Prepared, values: &[&str]) -> Outcome {
+    if !reset.is_empty() {
+        superuser.batch_execute(&reset.join("; ")).unwrap();
+    }
+    let values: Vec<_> = values.iter().map(|value| Text(Some(value))).collect();
+    let values: Vec<&(dyn postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+    client.batch_execute("begin").unwrap();
+    let done = attempt(client, prepared, &values).map_err(|error| state(&error));
+    client.batch_execute("rollback").unwrap();
+    done
+}
+
+fn attempt(
+    client: &mut Client,
+    prepared: &Prepared,
+    values: &[&(dyn postgres::types::ToSql + Sync)],
+) -> Result<(Vec<BTreeMap<String, String>>, Delta), postgres::Error> {
+    let held = |client: &mut Client| -> Result<Value, postgres::Error> {
+        Ok(serde_json::from_str(&client.query_one("select oracle.state()::text", &[])?.get::<_, String>(0)).unwrap())
+    };
+    let was = held(client)?;
+    let (rows, count) = match prepared.columns() {
+        [] => (Vec::new(), Some(client.execute(prepared, values)?)),
+        _ => (client.query(prepared, values)?, None),
+    };
+    client.batch_execute("set constraints all immediate")?;
+    let is = held(client)?;
+    let shown = |row: &postgres::Row| {
+        row.columns().iter().enumerate().map(|(at, column)| (column.name().to_owned(), shown(row, at))).collect()
+    };
+    let mut rows: Vec<BTreeMap<_, _>> = rows.iter().map(shown).collect();
+    rows.extend(count.map(|count| BTreeMap::from([(COUNT.to_owned(), count.to_string())])));
+    Ok((rows, delta(&was, &is)))
+}
+
+/// A value of any type, as its bytes.
+struct Raw(Vec<u8>);
+
+impl<'a> postgres::types::FromSql<'a> for Raw {
+    fn from_sql(_: &postgres::types::Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw.to_vec()))
+    }
+
+    fn accepts(_: &postgres::types::Type) -> bool {
+        true
+    }
+}
+
+fn shown(row: &postgres::Row, at: usize) -> String {
+    row.get::<_, Option<Raw>>(at).map_or_else(|| "null".into(), |raw| format!("{:?}", raw.0))
+}
+
+fn row(value: &Value) -> BTreeMap<String, String> {
+    value.as_object().unwrap().iter().map(|(name, value)| (name.clone(), value.to_string())).collect()
+}
+
+fn delta(was: &Value, is: &Value) -> Delta {
+    let rows =
+        |state: &Value, table: &str| -> Vec<_> { state[table].as_array().into_iter().flatten().map(row).collect() };
+    let mut found = Delta::new();
+    for table in is.as_object().unwrap().keys() {
+        let (mut gone, mut new) = (rows(was, table), Vec::new());
+        for one in rows(is, table) {
+            match gone.iter().position(|other| *other == one) {
+                Some(at) => drop(gone.swap_remove(at)),
+                None => new.push(one),
+            }
+        }
+        if !gone.is_empty() || !new.is_empty() {
+            found.insert(table.clone(), [new, gone]);
+        }
+    }
+    found
+}
+
+/// How what was written differs: in columns that are there before and after, with the same type. Partitions count as one.
+fn written(was: &Delta, is: &Delta) -> Option<String> {
+    let (mut left, mut tables) = (is.clone(), Vec::new());
+    for (table, rows) in was {
+        let (oid, name) = table.split_once(' ').unwrap();
+        let key = left
+            .keys()
+            .find(|key| key.starts_with(&format!("{oid} ")))
+            .or_else(|| left.keys().find(|key| key.split_once(' ').unwrap().1 == name))
+            .cloned();
+        let Some(now) = key.and_then(|key| left.remove(&key)) else {
+            return Some(format!("not to {table}"));
+        };
+        tables.push((table, rows, now));
+    }
+    for (table, was, is) in tables {
+        for (side, (was, is)) in was.iter().zip(&is).enumerate() {
+            let columns = |rows: &[BTreeMap<String, String>]| -> BTreeSet<String> {
+                rows.first().into_iter().flat_map(|row| row.keys().cloned()).collect()
+            };
+            let mut both: BTreeSet<_> = columns(was).intersection(&columns(is)).cloned().collect();
+            if side == 1 && both.iter().any(|name| name.starts_with("1:")) {
+                // Which rows are gone, not what was in them.
+                both.retain(|name| name.starts_with("1:"));
+            }
+            let cut = |rows: &[BTreeMap<String, String>]| {
+                let mut all: Vec<Vec<_>> = rows
+                    .iter()
+                    .map(|row| {
+                        row.iter()
+                            .filter(|(name, _)| both.contains(*name))
+                            .map(|(n, v)| (n.clone(), v.clone()))
+                            .collect()
+                    })
+                    .collect();
+                all.sort();
+                all
+            };
+            if was.len() != is.len() || cut(was) != cut(is) {
+                return Some(format!("{table}: {was:?} {is:?}"));
+            }
+        }
+    }
+    // To a table that the change makes: a log, say.
+    None
+}

@@ -1,0 +1,142 @@
+//! Random statements of two services.
+
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom as _, SliceRandom as _};
+use schema::impact::Statement;
+
+use super::made::{Column, Made, Of, Table};
+
+/// So many of one schema.
+const COUNT: usize = 12;
+
+/// A statement, and what its parameters are about.
+#[derive(Debug)]
+pub struct Asked {
+    pub role: &'static str,
+    pub sql: String,
+    pub parameters: Vec<Of>,
+}
+
+impl Asked {
+    /// As the server would know it: without values.
+    pub fn statement(&self) -> Statement {
+        Statement { role: self.role.into(), sql: self.sql.clone(), calls: 1, values: None }
+    }
+
+    /// Lists of values: every one of small domains.
+    pub fn values(&self) -> Vec<Vec<&'static str>> {
+        let turns = if self.parameters.is_empty() { 1 } else { 12 };
+        let list = |turn: usize| {
+            let one = |(at, of): (usize, &Of)| of.values()[(turn + at * (1 + turn / 4)) % of.values().len()];
+            self.parameters.iter().enumerate().map(one).collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = (0..turns).map(list).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+}
+
+pub fn of(rng: &mut StdRng, made: &Made) -> Vec<Asked> {
+    let mut all: Vec<Asked> = Vec::new();
+    for _ in 0..200 {
+        let one = if rng.random_bool(0.65) { of_table(rng, made) } else { of_view(rng, made) };
+        if all.iter().all(|known| known.sql != one.sql || known.role != one.role) {
+            all.push(one);
+        }
+        if all.len() == COUNT {
+            break;
+        }
+    }
+    all
+}
+
+fn of_table(rng: &mut StdRng, made: &Made) -> Asked {
+    let table = made.tables.choose(rng).unwrap();
+    let other = made.tables.choose(rng).unwrap();
+    let (t, c) = (&table.name, table.columns.choose(rng).unwrap());
+    let (o, d) = (&other.name, other.columns.choose(rng).unwrap());
+    let (sql, parameters) = match rng.random_range(0..14) {
+        0 => (format!("select * from {t} where id = $1"), vec![Of::Id]),
+        1 => (format!("select id, {} from {t} where {} = $1", c.name, c.name), vec![c.of]),
+        2 | 3 => insert(rng, table, t, false),
+        4 => insert(rng, table, t, true),
+        5 => (format!("update {t} set {} = $1 where id = $2", c.name), vec![c.of, Of::Id]),
+        6 => (format!("update {t} set {} = $1 where id = $2 returning *", c.name), vec![c.of, Of::Id]),
+        7 => (format!("delete from {t} where id = $1"), vec![Of::Id]),
+        8 => (
+            format!(
+                "select id from {t} where {0} in (select {0} from {o})",
+                if made.tables.len() > 1 { "id" } else { "id" }
+            ),
+            vec![],
+        ),
+        9 => (
+            format!("select a.id, b.{} from {t} a join {o} b on b.id = a.id where a.{} is not null", d.name, c.name),
+            vec![],
+        ),
+        10 => (format!("select count(*), max({}::text) from {t}", c.name), vec![]),
+        11 => (
+            format!(
+                "delete from {t} where id in (select {} from {o} where id = $1)",
+                if d.of == Of::Int { &d.name } else { "id" }
+            ),
+            vec![Of::Id],
+        ),
+        12 => (
+            format!("select id from {t} x where exists (select from {o} where {} is not null and id = x.id)", d.name),
+            vec![],
+        ),
+        _ => (format!("update {t} set {0} = {0} where id > $1", c.name), vec![Of::Int]),
+    };
+    Asked { role: "app_one", sql, parameters }
+}
+
+fn insert(rng: &mut StdRng, table: &Table, into: &str, upsert: bool) -> (String, Vec<Of>) {
+    let mut columns: Vec<&Column> =
+        table.columns.iter().filter(|column| column.needed || rng.random_bool(0.5)).collect();
+    columns.shuffle(rng);
+    let key = !table.identity || rng.random_bool(0.3) || upsert;
+    let mut names: Vec<_> = key.then_some("id").into_iter().collect();
+    names.extend(columns.iter().map(|column| column.name.as_str()));
+    if names.is_empty() {
+        return (format!("insert into {into} default values"), Vec::new());
+    }
+    let places: Vec<_> = (1..=names.len()).map(|at| format!("${at}")).collect();
+    let mut parameters: Vec<_> = key.then_some(if upsert { Of::Id } else { Of::New }).into_iter().collect();
+    parameters.extend(columns.iter().map(|column| column.of));
+    let mut sql = format!("insert into {into} ({}) values ({})", names.join(", "), places.join(", "));
+    if upsert {
+        let set = columns
+            .first()
+            .map_or("nothing".to_owned(), |column| format!("update set {0} = excluded.{0}", column.name));
+        sql += &format!(" on conflict (id) do {set}");
+    } else if rng.random_bool(0.3) {
+        sql += " returning id";
+    }
+    (sql, parameters)
+}
+
+fn of_view(rng: &mut StdRng, made: &Made) -> Asked {
+    let role = if rng.random_bool(0.7) { "app_two" } else { "app_one" };
+    let (sql, parameters) = match (rng.random_range(0..6), made.views.choose(rng)) {
+        (0 | 1, Some(view)) => {
+            let column = view.columns.choose(rng).unwrap();
+            (format!("select * from {} where {} = $1", view.name, column.name), vec![column.of])
+        }
+        (2, Some(view)) => {
+            let column = view.columns.choose(rng).unwrap();
+            (format!("select id, {} from {} order by id", column.name, view.name), vec![])
+        }
+        (3, Some(view)) => {
+            let table = Table { name: view.name.clone(), identity: false, columns: view.columns[1..].to_vec() };
+            insert(rng, &table, &view.name, false)
+        }
+        _ => {
+            let (name, of) = made.functions.choose(rng).unwrap();
+            (format!("select {name}($1)"), vec![*of])
+        }
+    };
+    Asked { role, sql, parameters }
+}
