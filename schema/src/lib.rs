@@ -22,6 +22,7 @@ pub mod impact;
 mod keys;
 pub mod migrate;
 mod passwords;
+pub mod progress;
 pub mod reconcile;
 pub mod record;
 pub mod roles;

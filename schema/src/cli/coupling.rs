@@ -153,7 +153,7 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
         return diff::read(file);
     }
     let url = superuser_url(what.database_url.as_deref())?;
-    let mut options = Options { run: with_statements && !what.no_run, ..Options::default() };
+    let mut options = Options { run: with_statements && !what.no_run, url: Some(url.clone()), ..Options::default() };
     if let Some(file) = &what.owners {
         options.owners = Owners::read(file)?;
     }
