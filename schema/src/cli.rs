@@ -13,6 +13,7 @@ mod interrupt;
 mod markdown;
 mod outcome;
 mod place;
+mod ratios;
 mod record;
 mod roles;
 
@@ -59,6 +60,9 @@ enum Command {
     Coupling(coupling::Coupling),
     Impact(impact::Impact),
     Record(record::Record),
+    // How fast these are: for those who change them.
+    #[command(hide = true)]
+    Ratios(ratios::Ratios),
     /// Rewrite `services/<service>/src/schema.rs` from the database.
     Schema(database::Schema),
     /// Make the feeds readable after the database was restored from a dump into another cluster: once, before the services start.
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Coupling(args) => coupling::run(args),
         Command::Impact(args) => impact::run(args),
         Command::Record(args) => record::run(args),
+        Command::Ratios(args) => ratios::run(args),
         Command::Schema(args) => database::schema(args),
         Command::AfterRestore(args) => database::after_restore(args),
     };
