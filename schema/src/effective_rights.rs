@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::error::{Doing, Result};
-use crate::session::Session;
+use crate::session::{Session, literals};
 use crate::state::OBJECTS;
 
 mod names;
@@ -91,7 +91,7 @@ pub fn read(session: &mut Session) -> Result<EffectiveRights> {
 
 /// Those of these roles, and of PUBLIC.
 pub fn of(session: &mut Session, roles: &[String]) -> Result<EffectiveRights> {
-    of_these(session, roles, "", None)
+    of_these(session, roles, None)
 }
 
 /// Those of one role on one object: of a table, a view or a column only what can lead to it is read.
@@ -100,12 +100,19 @@ pub fn of_object(session: &mut Session, role: &str, object: &str) -> Result<Effe
     let Some(relation) = names::relation(session, object)? else {
         return of(session, &roles);
     };
-    of_these(session, &roles, " and o.kind in ('table', 'schema') and (o.kind = 'schema' or o.name = (select format('%I.%I', t.nspname, c.relname) from pg_class c join pg_namespace t on t.oid = c.relnamespace where c.oid = RELATION))".replace("RELATION", &relation.to_string()).as_str(), Some(relation))
+    of_these(session, &roles, Some(relation))
 }
 
-fn of_these(session: &mut Session, roles: &[String], which: &str, relation: Option<u32>) -> Result<EffectiveRights> {
-    let catalogue = Catalogue::read(session, which)?;
+fn of_these(session: &mut Session, roles: &[String], relation: Option<u32>) -> Result<EffectiveRights> {
     let mut ways = Ways::read(session, relation)?;
+    let which = relation.map(|_| {
+        let names: Vec<_> = ways.names().collect();
+        format!(
+            " and o.kind in ('database', 'schema', 'table') and (o.kind <> 'table' or o.name in ({}))",
+            literals(&names)
+        )
+    });
+    let catalogue = Catalogue::read(session, &which.unwrap_or_default())?;
     let mut found = EffectiveRights::default();
     for role in roles {
         let rights = catalogue.rights(role);

@@ -154,6 +154,7 @@ impl Ways {
         let of: Option<&[Vec<u32>; 2]> = scope.as_ref();
         let (relations, functions) = (of.map(|[one, _]| one.clone()), of.map(|[_, one]| one.clone()));
         let before_16 = session.value::<i32>("select current_setting('server_version_num')::int")? < 160_000;
+        session.run("set search_path = ''", "preparing")?;
         let mut all = Self {
             scope,
             before_16,
@@ -207,6 +208,11 @@ impl Ways {
             all.groups.entry(row.get(0)).or_default().push((row.get(1), row.get(2), row.get(3)));
         }
         Ok(all)
+    }
+
+    /// Names of the relations that are read.
+    pub(in crate::effective_rights) fn names(&self) -> impl Iterator<Item = &str> {
+        self.relations.values().map(|one| one.name.as_str())
     }
 
     fn numbers(&self, relation: u32) -> Vec<i16> {
