@@ -178,3 +178,20 @@ fn a_foreign_database_needs_a_roles_file_and_gets_one() {
     let (code, _, error) = said(&dba(&cluster.cluster().url_of("lonely", "", "shop"), &["roles", "init"]));
     assert!(code > 1, "{error}");
 }
+
+/// Every option that the workflow for CI uses is one of the command's.
+#[test]
+fn the_workflow_for_ci_uses_options_that_exist() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/deploy/impact.yaml");
+    let text = fs::read_to_string(file).unwrap();
+    let lines: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("dba ")).collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let command = line.split(' ').next().unwrap();
+        let (_, help, _) = said(&dba("", &[command, "--help"]));
+        let ours = line.split(" -- ").next().unwrap();
+        for option in ours.split(' ').filter(|word| word.starts_with("--")) {
+            assert!(help.contains(option), "{option}: {line}");
+        }
+    }
+}
