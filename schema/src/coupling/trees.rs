@@ -63,7 +63,7 @@ impl Trees {
     fn keep(&mut self, prepared: Statement) -> Result<()> {
         std::mem::forget(prepared);
         self.prepared += 1;
-        if self.prepared % TOGETHER == 0 {
+        if self.prepared.is_multiple_of(TOGETHER) {
             self.client.batch_execute("deallocate all").doing("closing prepared statements")?;
         }
         Ok(())
