@@ -10,18 +10,28 @@ mod coupling;
 mod database;
 mod impact;
 mod interrupt;
+mod markdown;
 mod outcome;
 mod place;
+mod ratios;
 mod record;
 mod roles;
 
 use outcome::{Format, print_line};
 
-/// The database of Govrnanza: start a server, put roles, tables, views and rights
-/// in place, keep them so.
+/// Who may do what in a PostgreSQL database, who depends on whom, and what a change
+/// would break.
 ///
-/// A first time:  dba cluster start && dba bootstrap && dba apply
-/// After a change of migrations, views, keys or db-roles.sql:  dba apply
+/// On any database, named by DATABASE_URL or --database-url:
+///   What would this change break?       dba impact 'alter table …'
+///   Who may do what, as a file:         dba roles init > roles.sql
+///   What differs from that file?        dba roles check --roles roles.sql
+///   Who reads whose columns?            dba coupling
+///   Who blocks whom, now?               dba blame --for 60s
+///
+/// On Govrnanza's own, whose tables, views and roles are built in:
+///   A first time:  dba cluster start && dba bootstrap && dba apply
+///   After a change of migrations, views, keys or db-roles.sql:  dba apply
 ///
 /// Exit codes: 0 done, 1 a finding (something isn't as declared), 2 usage error or
 /// bad input, 3 could not run.
@@ -50,6 +60,9 @@ enum Command {
     Coupling(coupling::Coupling),
     Impact(impact::Impact),
     Record(record::Record),
+    // How fast these are: for those who change them.
+    #[command(hide = true)]
+    Ratios(ratios::Ratios),
     /// Rewrite `services/<service>/src/schema.rs` from the database.
     Schema(database::Schema),
     /// Make the feeds readable after the database was restored from a dump into another cluster: once, before the services start.
@@ -68,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Coupling(args) => coupling::run(args),
         Command::Impact(args) => impact::run(args),
         Command::Record(args) => record::run(args),
+        Command::Ratios(args) => ratios::run(args),
         Command::Schema(args) => database::schema(args),
         Command::AfterRestore(args) => database::after_restore(args),
     };
@@ -76,6 +90,10 @@ pub fn main() -> ExitCode {
             Format::Text if outcome.text.is_empty() => {}
             Format::Text => print_line(&outcome.text),
             Format::Json => print_line(&outcome.json),
+            Format::Markdown => {
+                let own = outcome.markdown.clone();
+                print_line(markdown::fitted(&own.unwrap_or_else(|| markdown::block(&outcome.text))));
+            }
         }
         if outcome.server.is_some() {
             interrupt::wait()?;

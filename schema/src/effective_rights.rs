@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::error::{Doing, Result};
-use crate::session::Session;
+use crate::session::{Session, literals};
 use crate::state::OBJECTS;
 
 mod names;
@@ -91,8 +91,28 @@ pub fn read(session: &mut Session) -> Result<EffectiveRights> {
 
 /// Those of these roles, and of PUBLIC.
 pub fn of(session: &mut Session, roles: &[String]) -> Result<EffectiveRights> {
-    let catalogue = Catalogue::read(session)?;
-    let mut ways = Ways::read(session)?;
+    of_these(session, roles, None)
+}
+
+/// Those of one role on one object: of a table, a view or a column only what can lead to it is read.
+pub fn of_object(session: &mut Session, role: &str, object: &str) -> Result<EffectiveRights> {
+    let roles = [role.to_owned()];
+    let Some(relation) = names::relation(session, object)? else {
+        return of(session, &roles);
+    };
+    of_these(session, &roles, Some(relation))
+}
+
+fn of_these(session: &mut Session, roles: &[String], relation: Option<u32>) -> Result<EffectiveRights> {
+    let mut ways = Ways::read(session, relation)?;
+    let which = relation.map(|_| {
+        let names: Vec<_> = ways.names().collect();
+        format!(
+            " and o.kind in ('database', 'schema', 'table') and (o.kind <> 'table' or o.name in ({}))",
+            literals(&names)
+        )
+    });
+    let catalogue = Catalogue::read(session, &which.unwrap_or_default())?;
     let mut found = EffectiveRights::default();
     for role in roles {
         let rights = catalogue.rights(role);
@@ -122,11 +142,12 @@ pub fn of(session: &mut Session, roles: &[String]) -> Result<EffectiveRights> {
 const OF_PUBLIC: &str = "given to PUBLIC";
 
 impl Catalogue {
-    fn read(session: &mut Session) -> Result<Self> {
+    /// `which`: SQL that goes on from `where`.
+    fn read(session: &mut Session, which: &str) -> Result<Self> {
         session.run("set search_path = ''", "preparing")?;
         let mut all = Self::default();
         let mut query = |sql: &str, what: &str| session.client.query(sql, &[]).doing(format!("reading {what}"));
-        for row in query(&format!("{OBJECTS}{GRANTS}"), "rights")? {
+        for row in query(&format!("{OBJECTS}{GRANTS}{which}"), "rights")? {
             let (object, owner, role, privilege): (String, String, String, String) =
                 (row.get(0), row.get(1), row.get(2), row.get(3));
             let option = if row.get::<_, bool>(4) && role != owner { ", with grant option" } else { "" };

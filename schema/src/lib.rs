@@ -23,6 +23,7 @@ mod keys;
 pub mod migrate;
 pub mod own_database;
 mod passwords;
+pub mod progress;
 pub mod reconcile;
 pub mod record;
 pub mod roles;

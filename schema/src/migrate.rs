@@ -9,7 +9,7 @@ use diesel_migrations::MigrationHarness as _;
 use crate::embedded::{ADMINISTRATOR, Script, VIEWS};
 use crate::error::{Error, Result};
 use crate::session::{Session, identifier};
-use crate::state::{State, statements};
+use crate::state::{Grantor, State, statements};
 
 /// A migration as diesel's harness runs it.
 struct Owned<'a> {
@@ -143,7 +143,9 @@ fn around(service: &str, session: &mut Session, managed: &[String]) -> Result<Ar
     let rights = state.given().filter(|right| views.contains(&right.object));
     let declared = VIEWS.iter().find(|(name, _)| *name == service).map(|(_, sql)| *sql).unwrap_or_default();
     let before = format!("set local role {publisher}; drop view {}; reset role;", views.join(", "));
-    let after =
-        format!("set local role {publisher};\n{declared}\n;reset role;\n{}", statements("grant", rights).join("\n"));
+    let after = format!(
+        "set local role {publisher};\n{declared}\n;reset role;\n{}",
+        statements("grant", rights, Grantor::SetRole).join("\n")
+    );
     Ok(Around { before, after })
 }

@@ -5,10 +5,12 @@
 //! is executed, grants before revokes, and checked once more before the commit. Other sessions never see the steps in between, so no role is ever
 //! without a right that it keeps.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::roles::RolesFile;
 use crate::session::{Session, identifier, literal};
-use crate::state::{Right, State, grantee, statements};
+use crate::state::{Grantor, Right, State, grantee, statements};
 
 /// Settings whose value is a list of quoted names.
 const LISTS: &[&str] = &["search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"];
@@ -65,7 +67,7 @@ pub fn desired(
         let database: String = session.value("select current_database()::text")?;
         let before = State::read(session, managed, administrator)?;
         // Revoking everything needs no order and no economy: no other session sees it.
-        session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
+        session.run(&take_all(&before, Grantor::SetRole), "taking every right, to see what the file alone gives")?;
         for section in scope.sections {
             for statement in file.section(section, &database) {
                 session.run(&statement.altering(), &format!("db-roles.sql, line {}", statement.line))?;
@@ -84,17 +86,16 @@ pub(crate) fn no_connection_limits(roles: &[String]) -> String {
 }
 
 /// Revokes every right, resets every setting, and gives owners theirs.
-pub(crate) fn take_all(state: &State) -> String {
+pub(crate) fn take_all(state: &State, by: Grantor) -> String {
     let mut sql = String::new();
     let owns = state.rights.iter().filter(|right| right.kind != "default" && right.column.is_empty());
     let mut objects: Vec<_> = owns.map(|right| (&right.owner, &right.kind, &right.object)).collect();
     objects.dedup();
     for (owner, kind, object) in objects {
-        let owner = identifier(owner);
-        sql.push_str(&format!("set local role {owner}; grant all on {kind} {object} to {owner}; reset role;"));
+        sql.push_str(&by.run(owner, &format!("grant all on {kind} {object} to {}", identifier(owner))));
     }
-    sql.push_str(&statements("revoke", state.given()).concat());
-    sql.push_str(&defaults(state));
+    sql.push_str(&statements("revoke", state.given(), by).concat());
+    sql.push_str(&defaults(state, by));
     for (name, role) in &state.roles {
         let name = identifier(name);
         sql.push_str(&format!(
@@ -112,21 +113,19 @@ pub(crate) fn take_all(state: &State) -> String {
 }
 
 /// Postgres's own default privileges: everything to the owner, and what PUBLIC gets.
-fn defaults(state: &State) -> String {
-    let mut owners: Vec<_> =
+fn defaults(state: &State, by: Grantor) -> String {
+    let owners: BTreeSet<_> =
         state.rights.iter().filter(|right| right.kind == "default").map(|right| &right.owner).collect();
-    owners.dedup();
-    owners.sort();
-    owners.dedup();
-    let all = ["tables", "sequences", "routines", "types", "schemas"];
-    let each = owners.iter().map(|owner| {
-        let owner = identifier(owner);
-        let own: String = all.iter().map(|kind| format!("alter default privileges grant all on {kind} to {owner};")).collect();
-        format!(
-            "set local role {owner}; {own} alter default privileges grant execute on routines to public; alter default privileges grant usage on types to public; reset role;"
-        )
-    });
-    each.collect()
+    let mut sql = String::new();
+    for owner in owners {
+        let (role, of) = (identifier(owner), by.defaults(owner));
+        let all =
+            ["tables", "sequences", "routines", "types", "schemas"].map(|kind| format!("all on {kind} to {role}"));
+        let everybody = ["execute on routines to public", "usage on types to public"].map(str::to_owned);
+        let grants = all.into_iter().chain(everybody).map(|what| format!("alter default privileges{of} grant {what}"));
+        sql.push_str(&by.run(owner, &grants.collect::<Vec<_>>().join("; ")));
+    }
+    sql
 }
 
 /// The statements that lead from `actual` to `desired`: grants first.
@@ -151,7 +150,7 @@ fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
             steps.push(format!("grant {} to {role};", identifier(of)));
         }
     }
-    steps.extend(statements("grant", desired.rights.difference(&actual.rights)));
+    steps.extend(statements("grant", desired.rights.difference(&actual.rights), Grantor::SetRole));
     if revoke {
         for (name, wanted) in &desired.roles {
             let Some(is) = actual.roles.get(name) else {
@@ -167,7 +166,7 @@ fn difference(desired: &State, actual: &State, revoke: bool) -> Vec<String> {
             let without = Right { grantable: !right.grantable, ..right.clone() };
             if desired.rights.contains(&without) { options.push(right) } else { extra.push(right) }
         }
-        steps.extend(statements("revoke", extra.into_iter()));
+        steps.extend(statements("revoke", extra.into_iter(), Grantor::SetRole));
         for right in options.into_iter().filter(|right| right.grantable) {
             steps.push(format!(
                 "set local role {}; revoke grant option for {} on {} {} from {} cascade; reset role;",

@@ -1,5 +1,6 @@
 //! `db-roles.sql`, parsed as little as possible: sections, statements, and which roles it creates. What a statement *means* is left to Postgres.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::embedded::{DATABASE, ROLES};
@@ -29,6 +30,9 @@ pub const LOGINS: &[&str] = &[
 /// Those that fill the copies in a service's own database ([`crate::OwnDatabase`]).
 pub const COPIERS: &[&str] =
     &["account_copier", "profile_copier", "registry_copier", "billing_copier", "notification_copier"];
+
+/// A line of the file that accepts a finding: this, the finding's key, ` -- ` and a reason.
+pub const ACCEPTED: &str = "-- accepted: ";
 
 /// One statement of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +132,13 @@ impl RolesFile {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Keys of the findings that the file accepts.
+    #[must_use]
+    pub fn accepted(&self) -> BTreeSet<&str> {
+        let lines = self.text.lines().filter_map(|line| line.trim().strip_prefix(ACCEPTED));
+        lines.map(|line| line.split_once(" -- ").map_or(line, |(key, _)| key).trim()).collect()
     }
 
     /// Statements of the named section, in order, with `database` instead of `govrnanza`.

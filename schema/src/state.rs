@@ -238,8 +238,35 @@ pub(crate) fn rank(kind: &str) -> i32 {
     }
 }
 
-/// Statements that grant or revoke (`verb`) these rights, each as the owner.
-pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>) -> Vec<String> {
+/// How a grant becomes one of the object's owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Grantor {
+    /// By `set role`, which an owner without usage on the schema can't use.
+    SetRole,
+    /// By itself: what a superuser grants the owner grants.
+    Superuser,
+}
+
+impl Grantor {
+    /// One statement, run so.
+    pub(crate) fn run(self, owner: &str, statement: &str) -> String {
+        match self {
+            Self::SetRole => format!("set local role {}; {statement}; reset role;", identifier(owner)),
+            Self::Superuser => format!("{statement};"),
+        }
+    }
+
+    /// The words after `alter default privileges`.
+    pub(crate) fn defaults(self, owner: &str) -> String {
+        match self {
+            Self::SetRole => String::new(),
+            Self::Superuser => format!(" for role {}", identifier(owner)),
+        }
+    }
+}
+
+/// Statements that grant or revoke (`verb`) these rights.
+pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>, by: Grantor) -> Vec<String> {
     let mut bundles: BTreeMap<(String, String, String, String, String, bool), Bundle> = BTreeMap::new();
     for right in rights {
         let schema = if right.kind == "default" { right.column.clone() } else { String::new() };
@@ -257,7 +284,7 @@ pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>
     let mut bundles: Vec<_> = bundles.into_iter().collect();
     bundles.sort_by_key(|((_, kind, ..), _)| rank(kind) * if verb == "grant" { 1 } else { -1 });
     let written = bundles.iter().map(|((owner, kind, object, schema, who, grantable), bundle)| {
-        let (list, owner, who) = (bundle.list(), identifier(owner), grantee(who));
+        let (list, who) = (bundle.list(), grantee(who));
         let (to, option, cascade) = match (verb, grantable) {
             ("grant", true) => ("to", " with grant option", ""),
             ("grant", false) => ("to", "", ""),
@@ -265,11 +292,14 @@ pub(crate) fn statements<'a>(verb: &str, rights: impl Iterator<Item = &'a Right>
         };
         let statement = if kind == "default" {
             let within = if schema.is_empty() { String::new() } else { format!(" in schema {}", identifier(schema)) };
-            format!("alter default privileges{within} {verb} {list} on {object} {to} {who}{option}")
+            format!(
+                "alter default privileges{}{within} {verb} {list} on {object} {to} {who}{option}",
+                by.defaults(owner)
+            )
         } else {
             format!("{verb} {list} on {kind} {object} {to} {who}{option}{cascade}")
         };
-        format!("set local role {owner}; {statement}; reset role;")
+        by.run(owner, &statement)
     });
     written.collect()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use schema::coupling::gate::{Budgets, Verdict, gate};
-use schema::coupling::render::{html::html, mermaid::mermaid, text};
+use schema::coupling::render::{html::html, markdown::markdown, mermaid::mermaid, text};
 use schema::coupling::{JsonKeys, Options, Owners, Report, diff, look, statements};
 use schema::session::Session;
 use schema::{Error, Result};
@@ -153,7 +153,7 @@ fn report(what: &What, with_statements: bool) -> Result<Report> {
         return diff::read(file);
     }
     let url = superuser_url(what.database_url.as_deref())?;
-    let mut options = Options { run: with_statements && !what.no_run, ..Options::default() };
+    let mut options = Options { run: with_statements && !what.no_run, url: Some(url.clone()), ..Options::default() };
     if let Some(file) = &what.owners {
         options.owners = Owners::read(file)?;
     }
@@ -184,7 +184,7 @@ fn analyse(what: &What, with_statements: bool, to: &Outputs) -> Result<Outcome> 
     }
     // It is kept in repositories, where a diff is read line by line.
     let json = serde_json::to_string_pretty(&report).unwrap_or_default();
-    Ok(Outcome { text: text::text(&report), json, ..Outcome::default() })
+    Ok(Outcome { text: text::text(&report), markdown: Some(markdown(&report)), json, ..Outcome::default() })
 }
 
 fn compare(base: &Path, what: &What) -> Result<Outcome> {

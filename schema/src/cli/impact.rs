@@ -14,6 +14,7 @@ use schema::{Error, Result};
 use super::outcome::Outcome;
 use super::{interrupt, place::superuser_url};
 
+mod markdown;
 mod text;
 
 /// The effect of a change of the database on every service that uses it, tried
@@ -160,7 +161,8 @@ pub fn run(args: &Impact) -> Result<Outcome> {
         (None, 0) => None,
         (None, _) => Some(format!("the worst verdict is {}", impact.verdict)),
     };
-    Ok(Outcome { finding, ..Outcome::new(text::text(&impact), &impact) })
+    let markdown = Some(markdown::markdown(&impact));
+    Ok(Outcome { finding, markdown, ..Outcome::new(text::text(&impact), &impact) })
 }
 
 fn change(args: &Impact) -> Result<(Change, Vec<String>)> {

@@ -10,6 +10,8 @@ use serde::Serialize;
 pub enum Format {
     Text,
     Json,
+    /// For the comment of a pull request.
+    Markdown,
 }
 
 /// The answer of a command that could run.
@@ -19,6 +21,8 @@ pub struct Outcome {
     pub text: String,
     /// For scripts: one line, but for reports that are kept.
     pub json: String,
+    /// For the comment of a pull request; none: the text as a block.
+    pub markdown: Option<String>,
     /// Why the exit code is 1.
     pub finding: Option<String>,
     /// A server that runs until Ctrl-C.

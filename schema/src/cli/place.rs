@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use schema::cluster::{self, Cluster, ClusterOptions};
 use schema::roles::RolesFile;
-use schema::{ApplyOptions, DATABASE, Error, OwnDatabase, Passwords, Result, apply};
+use schema::session::Session;
+use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, Error, OwnDatabase, Passwords, Result, apply};
 
 /// The private cluster, and the passwords kept with it.
 pub fn private(passwords: Option<&Path>) -> Result<(Cluster, Passwords)> {
@@ -65,7 +66,7 @@ pub struct Place {
     /// URL of the database. As superuser everything is checked; as the administrator, what that one can see. Without it: the private cluster's superuser.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// The roles file; without it, the one built in.
+    /// The roles file; without it, the one built in, which is of Govrnanza's database. `dba roles init` writes one of any database.
     #[arg(long, value_name = "FILE")]
     roles: Option<PathBuf>,
     /// The database of this service alone, as `dba apply --own` makes it.
@@ -81,12 +82,25 @@ impl Place {
         }
     }
 
+    /// The file given; the one built in, if this is our own database.
     pub fn file(&self) -> Result<RolesFile> {
-        match (&self.roles, self.own) {
-            (Some(file), _) => RolesFile::load(file),
-            (None, Some(own)) => Ok(own.roles()),
-            (None, None) => Ok(RolesFile::default()),
+        if let Some(file) = &self.roles {
+            return RolesFile::load(file);
         }
+        if let Some(own) = self.own {
+            return Ok(own.roles());
+        }
+        let mut session = Session::connect_uncounted(&self.url()?)?;
+        let (name, owner): (String, String) = (
+            session.value("select current_database()::text")?,
+            session.value("select datdba::regrole::text from pg_database where datname = current_database()")?,
+        );
+        if name == DATABASE || owner == ADMINISTRATOR {
+            return Ok(RolesFile::default());
+        }
+        Err(Error::Usage(format!(
+            "no roles file is built in for the database {name}: `dba roles init > roles.sql` writes one from what is there, and --roles roles.sql names it"
+        )))
     }
 }
 

@@ -9,7 +9,7 @@ use schema::{Error, Result, read_text};
 use serde_json::json;
 
 use super::outcome::Outcome;
-use super::place::Place;
+use super::place::{Place, superuser_url};
 
 mod attack;
 mod matrix;
@@ -22,6 +22,7 @@ mod matrix;
 /// Fix it:                               dba roles apply --yes
 /// Do the rights hold against attacks?   dba roles attack
 /// Why can this login read that table?   dba roles explain LOGIN TABLE
+/// A first roles file, of any database:  dba roles init > roles.sql
 ///
 /// Exit codes: 0 in sync, 1 something differs or an attack succeeded, 2 usage error
 /// or bad input, 3 could not run.
@@ -57,6 +58,15 @@ enum RolesCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Write the roles file of a database as it is: `dba roles init > roles.sql`. Changes nothing.
+    ///
+    /// Roles, memberships, settings, owners, row level security, and every grant and default privilege. `dba roles check --roles roles.sql` is in sync with it
+    /// at once; what SQL of a roles file can't state (a policy that is always true, a function that runs as its owner) stands in it as `-- accepted: KEY`.
+    Init {
+        /// URL of a superuser in the database.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: Option<String>,
+    },
     // Its own text is longer.
     Attack(attack::Attack),
     /// Print what each role may do with each object, and why; and which columns of tables each role can read, through which view.
@@ -85,10 +95,23 @@ pub fn run(args: &Roles) -> Result<Outcome> {
             eprintln!("dba: nothing was changed; add --yes");
             Ok(planned)
         }
+        RolesCommand::Init { database_url } => init(database_url.as_deref()),
         RolesCommand::Attack(args) => attack::run(args),
         RolesCommand::Matrix(args) => matrix::run(args),
         RolesCommand::Explain(args) => matrix::explain(args),
     }
+}
+
+fn init(database_url: Option<&str>) -> Result<Outcome> {
+    let written = drift::init(&superuser_url(database_url)?)?;
+    if written.accepted > 0 {
+        eprintln!(
+            "dba: {} finding(s) that SQL of a roles file can't state are accepted at its end: read them",
+            written.accepted
+        );
+    }
+    let value = json!({ "version": 1, "text": written.text, "accepted": written.accepted });
+    Ok(Outcome::new(written.text.trim_end(), &value))
 }
 
 /// Findings without those allowed, and notes on the allow-list.
@@ -122,7 +145,7 @@ fn compare(common: &Common) -> Result<Checked> {
 }
 
 fn json(checked: &Checked) -> serde_json::Value {
-    json!({ "version": 1, "findings": checked.seen.findings, "allowed": checked.allowed, "notes": checked.notes, "notLookedAt": checked.seen.not_looked_at })
+    json!({ "version": 1, "findings": checked.seen.findings, "allowed": checked.allowed, "accepted": checked.seen.accepted, "notes": checked.notes, "notLookedAt": checked.seen.not_looked_at })
 }
 
 fn check(common: &Common) -> Result<Outcome> {
@@ -133,7 +156,8 @@ fn check(common: &Common) -> Result<Outcome> {
     lines.extend(checked.notes.iter().map(|note| format!("note: {note}")));
     lines.extend(checked.seen.not_looked_at.iter().map(|what| format!("not checked: {what}")));
     if findings.is_empty() {
-        lines.push(format!("in sync with the roles file ({} allowed)", checked.allowed.len()));
+        let (allowed, accepted) = (checked.allowed.len(), checked.seen.accepted);
+        lines.push(format!("in sync with the roles file ({allowed} allowed, {accepted} accepted by the file)"));
     }
     let advice = "finding(s); `dba roles plan` prints the statements that fix them";
     Ok(Outcome::new(lines.join("\n"), &json(&checked)).with_findings(findings.len(), advice))

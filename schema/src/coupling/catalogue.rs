@@ -94,15 +94,22 @@ select n.nspname::text, format('%I.%I', n.nspname, p.proname), p.proowner
 from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema')
     and not exists (select from pg_catalog.pg_depend e where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')";
 
-/// Effective rights of these roles on these relations: inherited and PUBLIC's included, and only where the schema is open to them.
+/// Effective rights of these roles on these relations: inherited and PUBLIC's included, and only where the schema is open to them. Relations of one owner
+/// with equal rights are asked about once; those with rights on columns each.
 const RIGHTS: &str = "
-select r.name, c.oid, has_table_privilege(r.name, c.oid, 'select') as whole,
-    case when not has_table_privilege(r.name, c.oid, 'select') then (select array_agg(a.attnum) from pg_catalog.pg_attribute a
-        where a.attrelid = c.oid and a.attacl is not null and has_column_privilege(r.name, c.oid, a.attnum, 'select')) end,
-    has_any_column_privilege(r.name, c.oid, 'insert, update') or has_table_privilege(r.name, c.oid, 'delete, truncate')
-from unnest($1::text[]) r(name) join pg_catalog.pg_namespace n on has_schema_privilege(r.name, n.oid, 'usage')
-join pg_catalog.pg_class c on c.relnamespace = n.oid
-where c.oid = any($2) and (has_any_column_privilege(r.name, c.oid, 'select, insert, update') or has_table_privilege(r.name, c.oid, 'delete, truncate'))";
+with part (columns, acl, owner, place, oids, one) as (
+    select case when s.by_column then c.oid end, c.relacl::text, c.relowner, c.relnamespace, array_agg(c.oid), min(c.oid)
+    from pg_catalog.pg_class c cross join lateral (select exists (select from pg_catalog.pg_attribute a where a.attrelid = c.oid and a.attacl is not null)) s (by_column)
+    where c.oid = any($2) group by 1, 2, 3, 4
+)
+select r.name, o.oid, p.whole,
+    case when not p.whole then (select array_agg(a.attnum) from pg_catalog.pg_attribute a
+        where a.attrelid = o.oid and a.attacl is not null and has_column_privilege(r.name, o.oid, a.attnum, 'select')) end,
+    p.writes
+from unnest($1::text[]) r(name) join pg_catalog.pg_namespace n on has_schema_privilege(r.name, n.oid, 'usage') join part on part.place = n.oid
+cross join lateral (select has_table_privilege(r.name, part.one, 'select'), has_any_column_privilege(r.name, part.one, 'select'),
+    has_any_column_privilege(r.name, part.one, 'insert, update') or has_table_privilege(r.name, part.one, 'delete, truncate')) p (whole, reads, writes)
+cross join lateral unnest(part.oids) o (oid) where p.reads or p.writes";
 
 const KEYS: &str = "
 select k.conname::text, k.conrelid, k.confrelid, k.conkey, k.confkey,

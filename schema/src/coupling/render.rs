@@ -7,6 +7,7 @@ use super::report::{Column, Kind, List, Report};
 
 mod graph;
 pub mod html;
+pub mod markdown;
 pub mod mermaid;
 pub mod text;
 

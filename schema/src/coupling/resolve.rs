@@ -5,13 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use postgres::Client;
 use postgres::types::Type;
+use postgres::{Client, Row};
 
 use super::parameters::prepared;
 pub use super::resolved::{Resolved, Use};
 use super::sql::{typed_literals, without_tables};
 use super::tree::{self, Needs};
+use super::trees::Trees;
 use crate::error::{Doing, Result};
 use crate::session::literal;
 
@@ -20,7 +21,9 @@ pub struct Resolver<'a> {
     client: &'a mut Client,
     /// Relation and its columns by number, without the system's own.
     relations: HashMap<u32, (String, BTreeMap<i16, String>)>,
+    functions: HashMap<u32, Function>,
     paths: HashMap<String, String>,
+    trees: Option<Trees>,
 }
 
 const RELATIONS: &str = "
@@ -38,17 +41,19 @@ select coalesce((select substr(c, 13) from pg_catalog.pg_db_role_setting s join 
     order by s.setrole = 0, s.setdatabase = 0 limit 1),
     (select reset_val from pg_catalog.pg_settings where name = 'search_path'))";
 
-/// After the probe: what the body depends on, and its tree.
-const PROBE: &str = "
-select p.prosqlbody::text, array_agg(d.refclassid) filter (where d.refobjid is not null), array_agg(d.refobjid) filter (where d.refobjid is not null)
-from pg_catalog.pg_proc p left join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_proc'::regclass and d.objid = p.oid and d.refclassid in ('pg_catalog.pg_class'::regclass, 'pg_catalog.pg_proc'::regclass)
-where p.oid = $1 group by p.oid, p.prosqlbody::text";
-
-/// What is called: name, oid, whether its body can be looked into, whether it is harmless (C, or of an extension).
-const FUNCTION: &str = "
-select format('%I.%I', n.nspname, p.proname), p.prosqlbody is not null, l.lanname::text,
+/// Functions that aren't pinned: name, analysed body if there is one, language, whether it is harmless (C, or of an extension).
+const FUNCTIONS: &str = "
+select p.oid, format('%I.%I', n.nspname, p.proname), p.prosqlbody::text, l.lanname::text,
     l.lanname in ('c', 'internal') or exists (select from pg_catalog.pg_depend e where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')
-from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace join pg_catalog.pg_language l on l.oid = p.prolang where p.oid = $1";
+from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace join pg_catalog.pg_language l on l.oid = p.prolang where p.oid >= 12000";
+
+/// A function that a statement may call.
+struct Function {
+    name: String,
+    tree: Option<String>,
+    language: String,
+    harmless: bool,
+}
 
 impl<'a> Resolver<'a> {
     /// Reads the catalogue.
@@ -64,7 +69,16 @@ impl<'a> Resolver<'a> {
                 (row.get(0), (row.get(1), columns))
             })
             .collect();
-        Ok(Self { client, relations, paths: HashMap::new() })
+        let rows = client.query(FUNCTIONS, &[]).doing("reading functions")?;
+        let function =
+            |row: &Row| Function { name: row.get(1), tree: row.get(2), language: row.get(3), harmless: row.get(4) };
+        let functions = rows.iter().map(|row| (row.get(0), function(row))).collect();
+        Ok(Self { client, relations, functions, paths: HashMap::new(), trees: None })
+    }
+
+    /// The same in one round trip for most statements, over a connection of its own, where a superuser connects.
+    pub fn faster(self, url: &str) -> Result<Self> {
+        Ok(Self { trees: Trees::connect(url)?, ..self })
     }
 
     /// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
@@ -74,9 +88,16 @@ impl<'a> Resolver<'a> {
             return Ok(done);
         }
         let path = self.path(role)?;
+        let text = typed_literals(sql);
+        let printed = self.trees.as_mut().map(|trees| trees.of(&path, &text)).transpose()?.flatten();
+        if let Some(tree) = printed {
+            let mut resolved = Resolved::default();
+            self.read_tree(&tree, &mut resolved, &mut BTreeSet::new());
+            return Ok(resolved);
+        }
         let begin = format!("begin; set local search_path = {path}; set local client_min_messages = error");
         self.client.batch_execute(&begin).doing("beginning to resolve a statement")?;
-        let probed = self.probe(&typed_literals(sql));
+        let probed = self.probe(&text);
         self.client.batch_execute("rollback").doing("rolling back")?;
         Ok(probed
             .unwrap_or_else(|error| Resolved { unknown: vec![crate::error::describe(&error)], ..Resolved::default() }))
@@ -106,9 +127,12 @@ impl<'a> Resolver<'a> {
             &format!("create function pg_temp.dba_probe({types}) returns void language sql begin atomic\n{sql}\n; end"),
             &[],
         )?;
-        let row = self.client.query_one("select 'pg_temp.dba_probe'::regproc::oid", &[])?;
+        let row = self.client.query_one(
+            "select prosqlbody::text from pg_catalog.pg_proc where oid = 'pg_temp.dba_probe'::regproc",
+            &[],
+        )?;
         let mut resolved = Resolved::default();
-        self.read_body(row.get(0), &mut resolved, &mut BTreeSet::new())?;
+        self.read_tree(row.get(0), &mut resolved, &mut BTreeSet::new());
         Ok(resolved)
     }
 
@@ -123,31 +147,18 @@ impl<'a> Resolver<'a> {
         Ok(row.get(0))
     }
 
-    /// Adds what the body of a function does; of those it calls, too, as far as their bodies are known.
-    fn read_body(
-        &mut self,
-        function: u32,
-        resolved: &mut Resolved,
-        seen: &mut BTreeSet<u32>,
-    ) -> std::result::Result<(), postgres::Error> {
-        if !seen.insert(function) {
-            return Ok(());
-        }
-        let row = self.client.query_one(PROBE, &[&function])?;
-        let tree: Option<String> = row.get(0);
-        for need in tree::needs(tree.as_deref().unwrap_or_default()) {
+    /// Adds what an analysed statement does; of the functions that it calls, too, as far as their bodies are known.
+    fn read_tree(&self, tree: &str, resolved: &mut Resolved, seen: &mut BTreeSet<u32>) {
+        for need in tree::needs(tree) {
             self.add(&need, resolved);
         }
-        let classes: Vec<u32> = row.get::<_, Option<_>>(1).unwrap_or_default();
-        let objects: Vec<u32> = row.get::<_, Option<_>>(2).unwrap_or_default();
-        for (class, object) in classes.into_iter().zip(objects) {
-            if class == PG_CLASS {
-                self.depends(object, resolved);
-            } else {
-                self.calls(object, resolved, seen)?;
-            }
+        let names = tree::names(tree);
+        for relation in names.relations {
+            self.depends(relation, resolved);
         }
-        Ok(())
+        for function in names.functions {
+            self.calls(function, resolved, seen);
+        }
     }
 
     fn add(&self, need: &Needs, resolved: &mut Resolved) {
@@ -167,7 +178,7 @@ impl<'a> Resolver<'a> {
         one.writes |= need.rights & (1 | 8) != 0 || !need.updated.is_empty();
     }
 
-    /// What the body depends on, but needs no right on as it stands: a sequence, named as a constant. Columns are those of the rights: `on conflict`
+    /// What the statement names, but needs no right on as it stands: a sequence, named as a constant. Columns are those of the rights: `on conflict`
     /// depends on every column of its table, whatever it names.
     fn depends(&self, relation: u32, resolved: &mut Resolved) {
         if let Some((name, _)) = self.relations.get(&relation) {
@@ -175,27 +186,20 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn calls(
-        &mut self,
-        function: u32,
-        resolved: &mut Resolved,
-        seen: &mut BTreeSet<u32>,
-    ) -> std::result::Result<(), postgres::Error> {
-        let row = self.client.query_one(FUNCTION, &[&function])?;
-        let (name, readable, language, harmless): (String, bool, String, bool) =
-            (row.get(0), row.get(1), row.get(2), row.get(3));
-        if harmless {
-            return Ok(());
+    fn calls(&self, oid: u32, resolved: &mut Resolved, seen: &mut BTreeSet<u32>) {
+        let Some(function) = self.functions.get(&oid).filter(|one| !one.harmless) else {
+            return;
+        };
+        resolved.functions.insert(function.name.clone());
+        match &function.tree {
+            Some(tree) if seen.insert(oid) => self.read_tree(tree, resolved, seen),
+            Some(_) => {}
+            None => {
+                let why = format!("calls {}, whose body ({}) Postgres keeps as text", function.name, function.language);
+                if !resolved.unknown.contains(&why) {
+                    resolved.unknown.push(why);
+                }
+            }
         }
-        if readable {
-            self.read_body(function, resolved, seen)?;
-        } else {
-            resolved.unknown.push(format!("calls {name}, whose body ({language}) Postgres keeps as text"));
-        }
-        resolved.functions.insert(name);
-        Ok(())
     }
 }
-
-/// Oid of `pg_class` in `pg_class`, the same in every database.
-const PG_CLASS: u32 = 1259;

@@ -4,6 +4,8 @@
 //! column-exact for every kind of statement, MERGE included, where `pg_depend` misses columns; but it is only written as text. The fields are the
 //! same from 15 (in the range table) to 18 (in a list of their own).
 
+use std::collections::BTreeSet;
+
 /// Rights that a statement needs on one relation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
@@ -49,6 +51,49 @@ pub(crate) fn needs(tree: &str) -> Vec<Needs> {
         }
     }
     found
+}
+
+/// What an analysed statement names by OID.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    /// Relations, those named as a constant (`nextval('s')`) included.
+    pub(crate) relations: BTreeSet<u32>,
+    /// Functions that it calls, aggregates and window functions included; not those behind operators.
+    pub(crate) functions: BTreeSet<u32>,
+}
+
+/// Everything named that Postgres itself didn't bring.
+pub(crate) fn names(tree: &str) -> Names {
+    const REGCLASS: &str = "consttype 2205 ";
+    let mut found = Names::default();
+    let mut constant = false;
+    for field in tree.split(" :").skip(1) {
+        let Some((name, value)) = field.split_once(' ') else {
+            continue;
+        };
+        match name {
+            "relid" => {
+                found.relations.insert(number(value));
+            }
+            "funcid" | "aggfnoid" | "winfnoid" => {
+                found.functions.insert(number(value));
+            }
+            "constvalue" if constant => found.relations.extend(constant_oid(value)),
+            _ => {}
+        }
+        // A constant's type is its first field, its value the last.
+        constant = format!("{field} ").starts_with(REGCLASS) || constant && name != "constvalue";
+    }
+    found.relations.retain(|oid| *oid >= 16384);
+    found
+}
+
+/// `4 [ 7 64 0 0 0 0 0 0 ]`: the bytes of a number, the lowest first.
+fn constant_oid(value: &str) -> Option<u32> {
+    let (_, bytes) = value.split_once('[')?;
+    let bytes = bytes.split_whitespace().take(4).map(|byte| byte.parse::<i16>().ok().map(|byte| byte.to_le_bytes()[0]));
+    let bytes: Option<Vec<u8>> = bytes.collect();
+    Some(u32::from_le_bytes(bytes?.try_into().ok()?))
 }
 
 fn number(text: &str) -> u32 {
@@ -137,7 +182,7 @@ fn end(list: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Needs, needs, origins};
+    use super::{Needs, names, needs, origins};
 
     #[test]
     fn rights_of_both_layouts() {
@@ -149,6 +194,16 @@ mod tests {
         for tree in [of_15, of_18] {
             assert_eq!(needs(tree), std::slice::from_ref(&wanted));
         }
+    }
+
+    #[test]
+    fn what_is_named_by_oid() {
+        let tree = "{QUERY :rtable ({RANGETBLENTRY :relid 16384 :relkind r}{RANGETBLENTRY :relid 1259 :relkind r}) :targetList ({TARGETENTRY :expr \
+            {FUNCEXPR :funcid 16500 :args ({CONST :consttype 2205 :consttypmod -1 :constisnull false :constvalue 4 [ -1 64 0 0 0 0 0 0 ]} \
+            {CONST :consttype 23 :constvalue 4 [ 1 64 0 0 0 0 0 0 ]})}} {AGGREF :aggfnoid 16501 :aggtype 20})}";
+        let found = names(tree);
+        assert_eq!(found.relations.into_iter().collect::<Vec<_>>(), [16384, 16639]);
+        assert_eq!(found.functions.into_iter().collect::<Vec<_>>(), [16500, 16501]);
     }
 
     #[test]

@@ -22,7 +22,12 @@ pub struct Census {
     pub members: BTreeMap<(String, String), Membership>,
     /// What tables are under: `(table, fact)`, see `FACTS`.
     pub facts: BTreeSet<(String, String)>,
+    /// Owners of all objects; only read where the file says whose an object is.
+    pub owners: Owners,
 }
+
+/// `(kind, name)` to the owner.
+pub type Owners = BTreeMap<(String, String), String>;
 
 /// Options of a membership.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +54,7 @@ left join pg_roles p on p.oid = n.nspowner
 cross join lateral aclexplode(CHOSEN) a
 left join pg_roles g on g.oid = a.grantee
 where not (w.rolsuper and a.grantee = w.oid)
-    and (w.rolname = any ($1) or w.rolsuper or p.rolname = any ($1) or g.rolname = any ($1))
+    and (w.rolname = any ($1) or w.rolsuper or w.rolname = 'pg_database_owner' or p.rolname = any ($1) or g.rolname = any ($1))
     and (not w.rolcanlogin or w.rolname = any ($1) or w.rolsuper or o.kind <> 'default')";
 
 const ATTRIBUTES: &str = "

@@ -31,7 +31,7 @@ fn rights(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             // It exists, even with grant option: reported below.
             continue;
         }
-        let fix = statements("grant", std::iter::once(right)).concat();
+        let fix = statements("grant", std::iter::once(right), look.grantor()).concat();
         found.push(of_right(look, "missing", right, fix, 4));
     }
     for right in is.rights.difference(&wanted.rights).filter(seen) {
@@ -41,17 +41,16 @@ fn rights(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
                 let column =
                     if right.column.is_empty() { String::new() } else { format!(" ({})", identifier(&right.column)) };
                 let fix = format!(
-                    "set local role {}; revoke grant option for {}{column} on {} {} from {} cascade; reset role;",
-                    identifier(&right.owner),
+                    "revoke grant option for {}{column} on {} {} from {} cascade",
                     right.privilege,
                     right.kind,
                     right.object,
                     grantee(&right.grantee)
                 );
-                found.push(of_right(look, "grant option", right, fix, 5));
+                found.push(of_right(look, "grant option", right, look.grantor().run(&right.owner, &fix), 5));
             }
         } else {
-            let fix = statements("revoke", std::iter::once(right)).concat();
+            let fix = statements("revoke", std::iter::once(right), look.grantor()).concat();
             found.push(of_right(look, "extra", right, fix, 5));
         }
     }
@@ -87,6 +86,10 @@ fn attributes(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             // A superuser that the file doesn't know.
             None => "false",
         };
+        // The session's own role, which can't be made anew to see what the file makes of it.
+        if look.rehearsal.kept.contains(role) {
+            continue;
+        }
         // Without a superuser the administrator isn't looked at.
         if want == value || (!look.superuser && *role == look.administrator) {
             continue;
@@ -165,6 +168,10 @@ fn members(look: &Look<'_>, wanted: &Census, is: &Census) -> Vec<Finding> {
             let fix = format!("revoke admin option for {group} from {member} cascade;");
             let what = "has the admin option, which the file doesn't give";
             add("member option", pair, what, fix);
+        }
+        if want.admin && !have.admin {
+            let fix = format!("grant {group} to {member} with admin option;");
+            add("missing member option", pair, "lacks the admin option, which the file gives", fix);
         }
         for (name, is, should, by) in
             [("inherit", have.inherit, want.inherit, &have.inherit_by), ("set", have.set, want.set, &have.set_by)]

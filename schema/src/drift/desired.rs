@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::census::{Census, Membership, initial};
+use super::census::{Census, Membership, Owners, initial};
 use super::finding::{By, Finding};
 use super::look::{Look, POWERS};
 
 use super::rehearsal::{SECTIONS, ends_transaction};
+use super::rules::every_owner;
 use crate::error::{Error, Result};
 use crate::reconcile::{no_connection_limits, take_all};
 use crate::roles::{Statement, words};
 use crate::session::{Session, identifier, literal};
-use crate::state::{Right, State, statements};
+use crate::state::{Grantor, Right, State, statements};
 
 /// The desired census, and findings for statements of the file that can't be run.
 pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {
@@ -77,9 +78,9 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
         // Objects with a wrong owner are left out: that owner may not even have usage on their schema.
         before.rights.retain(|right| !misplaced(owners, right));
     }
-    session.run(&take_all(&before), "taking every right, to see what the file alone gives")?;
+    session.run(&take_all(&before, look.grantor()), "taking every right, to see what the file alone gives")?;
     if look.superuser {
-        session.run(&take_more(look), "taking every power, to see what the file alone gives")?;
+        session.run(&take_more(look), "taking every setting, to see what the file alone gives")?;
         let wanted = initial(session, &look.roles)?;
         let is = Census::read(session, &look.roles)?.rights;
         session.run(&to_initial(look, &wanted, &is), "going back to what initdb gave")?;
@@ -95,7 +96,8 @@ fn wanted(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<
     if !look.connection_limits {
         session.run(&no_connection_limits(&look.roles), "lifting connection limits")?;
     }
-    Ok((Census::read(session, &look.roles)?, findings))
+    let owners = if look.says_owners() { every_owner(session)? } else { Owners::new() };
+    Ok((Census { owners, ..Census::read(session, &look.roles)? }, findings))
 }
 
 /// Roles that only a `do` block of the file makes.
@@ -161,9 +163,9 @@ fn run_one(session: &mut Session, statement: &Statement) -> Result<Option<Findin
     }
 }
 
+/// Powers stay: they are compared as rehearsed, and a superuser's objects must be seen as a superuser's.
 fn take_more(look: &Look<'_>) -> String {
-    let powers = "nosuperuser nocreatedb nocreaterole noreplication nobypassrls";
-    let mut sql: String = look.roles.iter().map(|role| format!("alter role {} {powers};", identifier(role))).collect();
+    let mut sql = String::new();
     if !look.administrator.is_empty() {
         let admin = identifier(&look.administrator);
         sql.push_str(&format!("alter role {admin} nologin inherit connection limit -1 valid until 'infinity'; alter role {admin} reset all;"));
@@ -187,7 +189,7 @@ fn to_initial(look: &Look<'_>, wanted: &BTreeSet<Right>, is: &BTreeSet<Right>) -
         .filter(system)
         .filter(|right| !standard(right))
         .filter(|right| right.kind != "database" || right.object == here || look.roles.contains(&right.grantee));
-    statements("grant", give).concat() + &statements("revoke", take).concat()
+    statements("grant", give, Grantor::Superuser).concat() + &statements("revoke", take, Grantor::Superuser).concat()
 }
 
 /// `grant a, b to c`: pairs of member and group. Options that are not written have their defaults: inherit as the member's attribute says, `set role` allowed.

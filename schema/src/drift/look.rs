@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use super::rehearsal::{Rehearsal, SECTIONS, rehearse};
 use crate::error::Result;
-use crate::roles::RolesFile;
+use crate::roles::{RolesFile, words};
 use crate::session::Session;
+use crate::state::Grantor;
 
 /// Attributes that only a superuser gives or takes.
 pub(super) const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];
@@ -40,6 +41,8 @@ pub(super) struct Look<'a> {
     pub(super) connection_limits: bool,
     /// What the file makes of roles.
     pub(super) rehearsal: Rehearsal,
+    /// Words of the names of objects whose owner the file says: `alter … owner to`.
+    pub(super) owned: BTreeSet<Vec<String>>,
 }
 
 impl<'a> Look<'a> {
@@ -59,17 +62,56 @@ impl<'a> Look<'a> {
         // The file of another team may name no administrator.
         roles.extend((!administrator.is_empty()).then(|| administrator.clone()));
         let of_superuser = ["administrator", "superuser"];
+        let database: String = session.value("select current_database()::text")?;
+        let all = SECTIONS.iter().flat_map(|section| options.file.section(section, &database));
+        let owned = all.filter_map(|statement| owned(&statement.sql)).collect();
         Ok(Self {
             file: &options.file,
             administrator,
             managed,
             roles,
             existing: session.texts("select rolname::text from pg_roles")?.into_iter().collect(),
-            database: session.value("select current_database()::text")?,
+            database,
             superuser,
             sections: SECTIONS.into_iter().filter(|name| superuser || !of_superuser.contains(name)).collect(),
             connection_limits: options.connection_limits,
             rehearsal,
+            owned,
         })
     }
+
+    /// How rights are given and taken here.
+    pub(super) fn grantor(&self) -> Grantor {
+        if self.superuser { Grantor::Superuser } else { Grantor::SetRole }
+    }
+
+    /// Does the file say whose objects are? Only a superuser can try that out.
+    pub(super) fn says_owners(&self) -> bool {
+        self.superuser && !self.owned.is_empty()
+    }
+}
+
+/// Of `alter table only shop.items owner to maker`: `shop`, `.`, `items`.
+fn owned(sql: &str) -> Option<Vec<String>> {
+    const KINDS: [&str; 11] = [
+        "materialized",
+        "foreign",
+        "view",
+        "table",
+        "sequence",
+        "routine",
+        "function",
+        "procedure",
+        "aggregate",
+        "type",
+        "domain",
+    ];
+    let all = words(sql);
+    let (_, kind) = all.split_first().filter(|(first, _)| *first == "alter")?;
+    let known = kind.iter().take_while(|word| KINDS.contains(&word.as_str())).count();
+    let rest = &kind[known..];
+    let skipped = rest.iter().take_while(|word| ["if", "exists", "only"].contains(&word.as_str())).count();
+    let name = &rest[skipped..];
+    let end = name.windows(2).position(|two| two == ["owner", "to"])?;
+    (known > 0).then(|| name[..end].to_vec())
 }

@@ -9,6 +9,7 @@ mod compare;
 mod desired;
 mod finding;
 mod in_use;
+mod init;
 mod look;
 mod rehearsal;
 mod rules;
@@ -16,13 +17,14 @@ mod rules;
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
-use crate::roles::RolesFile;
+use crate::roles::{RolesFile, words};
 use crate::session::Session;
 use crate::state::Right;
 
 use census::Census;
 pub use finding::{By, Finding};
 pub use in_use::{InUse, in_use};
+pub use init::{Written, init};
 use look::Look;
 pub use look::Options;
 pub(crate) use rules::view_option;
@@ -36,6 +38,8 @@ const TRIES: u32 = 20;
 pub struct Seen {
     /// In the order of their fixes.
     pub findings: Vec<Finding>,
+    /// Findings that the file accepts.
+    pub accepted: usize,
     /// What this login can't check, and who can.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_looked_at: Option<String>,
@@ -140,8 +144,14 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     let mut findings = rules::owners(session, look.file, &look.administrator, &look.roles)?;
     let (mut wanted, unrunnable) = desired::desired(session, &look, &findings)?;
     let mut is = Census::read(session, &look.roles)?;
-    let known: BTreeSet<String> =
+    let mut known: BTreeSet<String> =
         wanted.rights.iter().filter(|right| right.owner != right.grantee).map(|right| right.object.clone()).collect();
+    if look.says_owners() {
+        let owners = rules::every_owner(session)?;
+        findings = rules::said_owners(findings, &wanted.owners, &owners);
+        let named = owners.into_keys().map(|(_, name)| name).filter(|name| look.owned.contains(&words(name)));
+        known.extend(named);
+    }
     // Rights are granted by owners: with a wrong owner all of them would differ. This round fixes the owner, the next one sees the rest.
     wanted.rights.retain(|right| !desired::misplaced(&findings, right));
     is.rights.retain(|right| !desired::misplaced(&findings, right));
@@ -150,10 +160,13 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     findings.extend(unrunnable);
     findings.extend(rules::objects(session, &look.roles, &known.into_iter().collect::<Vec<_>>())?);
     findings.sort_by(|a, b| (a.rank, &a.key).cmp(&(b.rank, &b.key)));
+    let (all, accepted) = (findings.len(), look.file.accepted());
+    findings.retain(|finding| !accepted.contains(finding.key.as_str()));
+    let accepted = all - findings.len();
     let not_looked_at = (!look.superuser).then(|| {
         "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser to check them".to_owned()
     });
-    Ok(Seen { findings, not_looked_at })
+    Ok(Seen { findings, accepted, not_looked_at })
 }
 
 /// Nothing is taken away while a statement of the file can't be run: it may be the one that gives it.

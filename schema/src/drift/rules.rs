@@ -1,5 +1,6 @@
 //! Rules that hold without being written in the roles file: owners of objects, no unknown objects, options of views and functions.
 
+use super::census::Owners;
 use super::finding::{By, Finding};
 use crate::error::{Doing, Result};
 use crate::roles::RolesFile;
@@ -7,7 +8,7 @@ use crate::session::{Session, identifier, literal, literals};
 
 /// Objects in schemas of ours that extensions didn't bring, with their schema's owner.
 const OURS: &str = "
-with place as (select n.oid, n.nspname, n.nspowner from pg_namespace n where n.nspowner = any (array(select oid from pg_roles where rolname in (ROLES)))),
+with place as (select n.oid, n.nspname, n.nspowner from pg_namespace n where PLACES),
 object as (
     select 'pg_class'::regclass as class, c.oid, c.relnamespace as place, c.relowner as owner,
         case c.relkind when 'v' then 'view' when 'm' then 'materialized view' when 'S' then 'sequence' when 'f' then 'foreign table' else 'table' end as kind,
@@ -20,6 +21,33 @@ object as (
     where t.typelem = 0 and (t.typtype in ('d', 'e') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
 )
 ";
+
+/// Schemas, relations, routines and types that neither the system nor an extension brought, and that follow no other object's owner.
+const EVERY: &str = "
+select o.kind, o.name, w.rolname::text from (
+    select 'pg_namespace'::regclass as class, n.oid, 'schema' as kind, quote_ident(n.nspname) as name, n.nspowner as owner from pg_namespace n where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    union all select 'pg_database'::regclass, d.oid, 'database', quote_ident(d.datname), d.datdba from pg_database d where d.datname = current_database()
+    union all select class, oid, kind, name, owner from object
+) o join pg_roles w on w.oid = o.owner
+where not exists (select from pg_depend d where d.classid = o.class and d.objid = o.oid and d.deptype in ('e', 'i', 'a')) order by o.kind = 'database' desc, o.kind, o.name";
+
+/// Who owns what.
+pub fn every_owner(session: &mut Session) -> Result<Owners> {
+    let rows = session.client.query(&format!("{}{EVERY}", anywhere()), &[]).doing("reading owners")?;
+    Ok(rows.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect())
+}
+
+/// Where the file says whose objects are: what it says, and the findings on objects of which it says nothing.
+pub fn said_owners(found: Vec<Finding>, wanted: &Owners, is: &Owners) -> Vec<Finding> {
+    let key = |finding: &Finding, (kind, name): &(String, String)| finding.key == format!("owner {kind} {name}");
+    let mut all: Vec<Finding> =
+        found.into_iter().filter(|finding| !wanted.keys().any(|one| key(finding, one))).collect();
+    let differ = wanted.iter().filter_map(|(object, owner)| Some((object, owner, is.get(object)?)));
+    all.extend(
+        differ.filter(|(_, wanted, is)| wanted != is).map(|((kind, name), wanted, is)| owner(kind, name, is, wanted)),
+    );
+    all
+}
 
 /// The schemas that the file makes for an owner: schema and owner.
 fn schemas(file: &RolesFile, database: &str) -> Vec<(String, String)> {
@@ -91,7 +119,13 @@ fn publisher(session: &mut Session, view: &str, roles: &[String]) -> Result<Opti
 }
 
 fn ours(roles: &[String]) -> String {
-    OURS.replace("ROLES", &literals(roles))
+    let places = format!("n.nspowner = any (array(select oid from pg_roles where rolname in ({})))", literals(roles));
+    OURS.replace("PLACES", &places)
+}
+
+/// The same, in schemas of anybody but the system.
+fn anywhere() -> String {
+    OURS.replace("PLACES", "n.nspname !~ '^pg_' and n.nspname <> 'information_schema'")
 }
 
 fn owner(kind: &str, name: &str, is: &str, wanted: &str) -> Finding {
@@ -130,12 +164,13 @@ pub fn objects(session: &mut Session, roles: &[String], known: &[String]) -> Res
         &format!(
             "{}select o.name, w.rolname::text, INVOKER, BARRIER,
                  pg_get_viewdef(c.oid) ~* '\\mwhere\\M' and pg_get_viewdef(c.oid) !~* '\\munion\\M'
-             from object o join pg_class c on c.oid = o.oid and o.class = 'pg_class'::regclass join pg_roles w on w.oid = c.relowner where o.kind = 'view' order by 1",
-            ours(roles)
+             from object o join pg_class c on c.oid = o.oid and o.class = 'pg_class'::regclass join pg_roles w on w.oid = c.relowner join place p on p.oid = o.place join pg_roles n on n.oid = p.nspowner
+             where o.kind = 'view' and (n.rolname = any ($1) or w.rolname = any ($1)) order by 1",
+            anywhere()
         )
         .replace("INVOKER", &view_option("security_invoker"))
         .replace("BARRIER", &view_option("security_barrier")),
-        &[],
+        &[&roles],
     );
     for row in views.doing("reading options of views")? {
         let (name, owner): (String, String) = (row.get(0), row.get(1));

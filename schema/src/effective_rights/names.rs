@@ -1,7 +1,7 @@
 //! What can be asked about. An unknown name is refused: "has no access" would be read as safe.
 
 use crate::error::{Doing, Error, Result};
-use crate::session::Session;
+use crate::session::{Session, literals};
 use crate::state::OBJECTS;
 use crate::suggest::{nearest, unknown};
 
@@ -11,7 +11,27 @@ const ROLES: &str = "select rolname::text, rolsuper, rolname ~ '^pg_' from pg_ro
 const COLUMNS: &str = "
 select format('%I.%I', n.nspname, c.relname), format('%I', a.attname) from pg_class c join pg_namespace n on n.oid = c.relnamespace
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-where c.relkind in ('r', 'p', 'f', 'm', 'v') order by 1, a.attnum";
+where c.relkind in ('r', 'p', 'f', 'm', 'v')";
+
+/// The table or view that is named, or whose column is: `$1` as a whole, `$2` the part before its last dot, `$3` the part after it.
+const RELATION: &str = "
+select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'f', 'm', 'v') and (format('%I.%I', n.nspname, c.relname) = $1 or format('%I.%I', n.nspname, c.relname) = $2
+    and exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and quote_ident(a.attname) = $3))";
+
+/// The name as a whole, and what stands before and after its last dot.
+fn parts(object: &str) -> (&str, &str, &str) {
+    let bare = object.strip_prefix("table ").unwrap_or(object);
+    let (table, column) = bare.rsplit_once('.').unwrap_or_default();
+    (bare, table, column)
+}
+
+/// OID of the table or view that is asked about, itself or by one of its columns.
+pub(super) fn relation(session: &mut Session, object: &str) -> Result<Option<u32>> {
+    let (bare, table, column) = parts(object);
+    let row = session.client.query_opt(RELATION, &[&bare, &table, &column]).doing("looking for a name")?;
+    Ok(row.map(|row| row.get(0)))
+}
 
 /// Is it a role whose access depends on rights?
 ///
@@ -39,11 +59,14 @@ pub fn check_role(session: &mut Session, name: &str) -> Result<()> {
 /// [`Error::Usage`] for an unknown name.
 pub fn check_object(session: &mut Session, object: &str) -> Result<()> {
     session.run("set search_path = ''", "preparing")?;
+    if relation(session, object)?.is_some() {
+        return Ok(());
+    }
     let names = pairs(
         session,
         &format!("{OBJECTS} select distinct kind, name from object where kind <> 'default' order by 2, 1"),
     )?;
-    let columns = pairs(session, COLUMNS)?;
+    let columns = pairs(session, &format!("{COLUMNS} order by 1, a.attnum"))?;
     let within = format!("{object}.");
     let named = names
         .iter()
@@ -90,7 +113,12 @@ fn pairs(session: &mut Session, sql: &str) -> Result<Vec<(String, String)>> {
 
 /// The columns of this table or view, or the one column that is named.
 pub(super) fn columns_of(session: &mut Session, object: &str) -> Result<Vec<String>> {
-    let all = pairs(session, COLUMNS)?;
+    let (whole, table, _) = parts(object);
+    let sql = format!(
+        "{COLUMNS} and format('%I.%I', n.nspname, c.relname) in ({}) order by 1, a.attnum",
+        literals(&[whole, table])
+    );
+    let all = pairs(session, &sql)?;
     let of = all.into_iter().map(|(table, column)| (format!("{table}.{column}"), table));
     Ok(of.filter(|(column, table)| column == object || table == object).map(|(column, _)| column).collect())
 }
@@ -106,8 +134,9 @@ pub(super) struct ViewColumns {
 /// Asks Postgres.
 pub(super) fn readable_view_columns(session: &mut Session, role: &str, object: &str) -> Result<ViewColumns> {
     let sql = "select format('%I.%I', n.nspname, c.relname), format('%I', a.attname), has_column_privilege($1, c.oid, a.attnum, 'SELECT') and has_schema_privilege($1, n.oid, 'USAGE')
-        from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped where c.relkind = 'v'";
-    let rows = session.client.query(sql, &[&role]).doing("asking about views")?;
+        from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped where c.relkind = 'v' and format('%I.%I', n.nspname, c.relname) = any ($2)";
+    let (whole, table, _) = parts(object);
+    let rows = session.client.query(sql, &[&role, &[whole, table].as_slice()]).doing("asking about views")?;
     let of = rows.iter().map(|row| (row.get::<_, String>(0), row.get::<_, String>(1), row.get::<_, bool>(2)));
     let here: Vec<_> = of
         .map(|(view, column, may)| (format!("{view}.{column}"), view, may))

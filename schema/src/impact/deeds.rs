@@ -10,7 +10,7 @@ use super::locks::{self, Held};
 use super::probe::{Probe, failure};
 use super::report::Failure;
 use super::shape::Shape;
-use super::values::{Values, texts};
+use super::values::{Values, sets, texts};
 use crate::error::{Doing, Result};
 use crate::session::literal;
 
@@ -52,21 +52,34 @@ struct Written {
 /// The last transaction of this session so far; asking begins one where there is none.
 const MARK: &str = "select greatest(pg_current_xact_id()::text::bigint & 4294967295, max(transactionid::text::bigint)) from pg_locks where pid = pg_backend_pid() and locktype = 'transactionid'";
 
+/// Table, the table that it is a partition of, rows inserted, updated, deleted by this session's transaction, those that were rolled back included.
 const COUNTS: &str = "
-select coalesce(pg_partition_root(relid), relid)::oid, sum(n_tup_ins)::bigint, sum(n_tup_upd)::bigint, sum(n_tup_del)::bigint
-from pg_stat_xact_user_tables where n_tup_ins + n_tup_upd + n_tup_del > 0 group by 1";
+select c.oid, coalesce(pg_partition_root(c.oid), c.oid)::oid, pg_stat_get_xact_tuples_inserted(c.oid), pg_stat_get_xact_tuples_updated(c.oid), pg_stat_get_xact_tuples_deleted(c.oid)
+from pg_class c where c.oid >= 16384 and c.relkind in ('r', 'm')
+    and pg_stat_get_xact_tuples_inserted(c.oid) + pg_stat_get_xact_tuples_updated(c.oid) + pg_stat_get_xact_tuples_deleted(c.oid) > 0";
 
-const CALLS: &str = "select funcid, calls from pg_stat_xact_user_functions where calls > 0";
+/// The same of tables that are locked: whoever writes has a lock, and a schema may have a thousand tables.
+const LOCKED: &str = "and c.oid in (select l.relation from pg_locks l where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode <> 'AccessShareLock')";
 
-type Counts = BTreeMap<u32, [i64; 3]>;
+const CALLS: &str = "select oid, pg_stat_get_xact_function_calls(oid) from pg_proc where oid >= 16384 and pg_stat_get_xact_function_calls(oid) > 0";
 
-fn counts(client: &mut Client) -> std::result::Result<Counts, postgres::Error> {
-    let rows = client.query(COUNTS, &[])?;
-    Ok(rows.iter().map(|row| (row.get(0), [row.get(1), row.get(2), row.get(3)])).collect())
+/// By table: the table that it is a partition of, and what was written to it.
+pub(super) type Counts = BTreeMap<u32, (u32, [i64; 3])>;
+
+fn number<T: std::str::FromStr + Default>(row: &Values, at: usize) -> T {
+    row.get(at).and_then(Option::as_deref).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-fn calls(client: &mut Client) -> std::result::Result<BTreeMap<u32, i64>, postgres::Error> {
-    Ok(client.query(CALLS, &[])?.iter().map(|row| (row.get(0), row.get(1))).collect())
+/// The rows of [`COUNTS`].
+fn counts(rows: &[Values]) -> Counts {
+    rows.iter()
+        .map(|row| (number(row, 0), (number(row, 1), [number(row, 2), number(row, 3), number(row, 4)])))
+        .collect()
+}
+
+/// The rows of [`CALLS`].
+fn calls(rows: &[Values]) -> BTreeMap<u32, i64> {
+    rows.iter().map(|row| (number(row, 0), number(row, 1))).collect()
 }
 
 /// SQL that executes a prepared statement with these values.
@@ -80,28 +93,40 @@ pub(super) fn call(name: &str, values: &Values) -> String {
 
 /// Executes a prepared statement in the transaction that the probe is in. `become_role` is SQL.
 pub(super) fn execute(probe: &mut Probe, context: &Context<'_>, become_role: &str, call: &str) -> Result<Deed> {
-    let (pid, map) = (context.pid, context.map);
-    probe.run("savepoint deed")?;
-    let done = attempt(&mut probe.client, become_role, call, |client| locks::held(client, pid, map));
+    let known = probe.counted.take();
+    let done = attempt(&mut probe.client, context, become_role, call, known);
     probe.run("rollback to savepoint deed; release savepoint deed")?;
     match done {
-        Ok(deed) => Ok(deed),
+        Ok((deed, counted)) => {
+            probe.counted = Some(counted);
+            Ok(deed)
+        }
         Err(error) => Ok(Deed { failure: Some(failure(error)?), ..Deed::default() }),
     }
 }
 
+/// In three round trips, for it is done some twenty times with each statement: what is known before, the statement, what is known after.
 fn attempt(
     client: &mut Client,
+    context: &Context<'_>,
     become_role: &str,
     call: &str,
-    held: impl FnOnce(&mut Client) -> std::result::Result<Held, postgres::Error>,
-) -> std::result::Result<Deed, postgres::Error> {
-    let mark: i64 = client.query_one(MARK, &[])?.get(0);
-    let (written, called) = (counts(client)?, calls(client)?);
+    known: Option<Counts>,
+) -> std::result::Result<(Deed, Counts), postgres::Error> {
     // One that never ends must not keep us: it is UNKNOWN.
-    client.batch_execute(&format!("set local statement_timeout = '10s'; {become_role}"))?;
+    let unknown = if known.is_none() { COUNTS } else { "select" };
+    let before = sets(
+        client,
+        &format!("savepoint deed; {MARK}; {CALLS}; {unknown}; set local statement_timeout = '10s'; {become_role}"),
+    )?;
+    let set = |sets: &[Vec<Values>], at: usize| sets.get(at).cloned().unwrap_or_default();
+    let mark: i64 = set(&before, 1).first().map(|row| number(row, 0)).unwrap_or_default();
+    let called = calls(&set(&before, 2));
+    let mut written = known.unwrap_or_else(|| counts(&set(&before, 3)));
     let (names, rows) = texts(client, call)?;
-    client.batch_execute("reset role; set constraints all immediate")?;
+    let asking = locks::asking(context.pid);
+    let after =
+        sets(client, &format!("reset role; set constraints all immediate; {asking}; {CALLS}; {COUNTS} {LOCKED}"))?;
     let mut deed = Deed { rows: rows.len(), columns: vec![0; names.len()], ..Deed::default() };
     for row in &rows {
         deed.whole = deed.whole.wrapping_add(hash(row));
@@ -109,18 +134,19 @@ fn attempt(
             *sum = sum.wrapping_add(hash(value));
         }
     }
-    deed.locks = held(client)?;
-    let before = |table: &u32| written.get(table).copied().unwrap_or_default();
-    for (table, now) in counts(client)? {
-        let was = before(&table);
-        let counts = [now[0] - was[0], now[1] - was[1], now[2] - was[2]];
-        if counts.iter().any(|count| *count != 0) {
-            deed.writes.insert(table, written_to(client, table, counts, mark)?);
-        }
+    deed.locks = locks::of_rows(&set(&after, 2), context.map);
+    let mut changed: BTreeMap<u32, [i64; 3]> = BTreeMap::new();
+    for (table, (root, now)) in counts(&set(&after, 4)) {
+        let was = written.insert(table, (root, now)).map_or([0; 3], |(_, was)| was);
+        let sum = changed.entry(root).or_default();
+        sum.iter_mut().zip(now).zip(was).for_each(|((sum, now), was)| *sum += now - was);
     }
-    let calls = calls(client)?.into_iter();
+    for (table, counts) in changed.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)) {
+        deed.writes.insert(table, written_to(client, table, counts, mark)?);
+    }
+    let calls = calls(&set(&after, 3)).into_iter();
     deed.functions = calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
-    Ok(deed)
+    Ok((deed, written))
 }
 
 fn hash(value: &impl Hash) -> u64 {

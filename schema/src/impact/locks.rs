@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::Client;
 
 use super::report::Lock;
+use super::values::{Values, texts};
 
 /// A table lock, the number of its mode: 1 ACCESS SHARE … 8 ACCESS EXCLUSIVE.
 pub(super) type Mode = u8;
@@ -93,16 +94,29 @@ fn kind(letter: &str) -> &'static str {
 const LOCKS: &str = "select relation, mode from pg_locks where pid = $1 and granted and locktype = 'relation'
     and database = (select oid from pg_database where datname = current_database())";
 
+/// SQL that asks what a session holds.
+pub(super) fn asking(pid: i32) -> String {
+    LOCKS.replace("$1", &pid.to_string())
+}
+
 /// What a session holds, of the relations in `map`.
 pub(super) fn held(client: &mut Client, pid: i32, map: &Map) -> Result<Held, postgres::Error> {
+    Ok(of_rows(&texts(client, &asking(pid))?.1, map))
+}
+
+/// The rows of that question.
+pub(super) fn of_rows(rows: &[Values], map: &Map) -> Held {
     let mut held = Held::new();
-    for row in client.query(LOCKS, &[&pid])? {
-        let relation: u32 = row.get(0);
-        if let (true, Some(mode)) = (map.contains_key(&relation), number(row.get(1))) {
+    for row in rows {
+        let [Some(relation), Some(mode)] = row.as_slice() else {
+            continue;
+        };
+        let relation: u32 = relation.parse().unwrap_or_default();
+        if let (true, Some(mode)) = (map.contains_key(&relation), number(mode)) {
             held.entry(relation).or_default().insert(mode);
         }
     }
-    Ok(held)
+    held
 }
 
 /// What `after` holds and `before` didn't: the strongest of each object.

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use postgres::Client;
 use serde_json::Value;
 
+use super::values::{Values, sets};
+
 /// Of one statement, with any parameters (a generic plan).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
@@ -32,15 +34,18 @@ impl Plan {
     pub(super) fn of(client: &mut Client, name: &str, parameters: &[String]) -> Result<Self, postgres::Error> {
         let values = parameters.join(", ");
         let call = if parameters.is_empty() { name.to_owned() } else { format!("{name}({values})") };
-        client.batch_execute("set local plan_cache_mode = force_generic_plan")?;
+        let explain = format!("explain (format json, verbose) execute {call}");
+        let sets = sets(
+            client,
+            &format!(
+                "set local plan_cache_mode = force_generic_plan; {explain}; set local enable_seqscan = off; {explain}; set local enable_seqscan = on"
+            ),
+        )?;
         let mut plan = Self::default();
-        let usual = explain(client, &format!("explain (format json, verbose) execute {call}"))?;
+        let usual = parsed(sets.get(1));
         plan.cost = usual["Total Cost"].as_f64().unwrap_or_default();
         plan.walk(&usual);
-        client.batch_execute("set local enable_seqscan = off")?;
-        let helped = explain(client, &format!("explain (format json, verbose) execute {call}"))?;
-        plan.seq_scans(&helped);
-        client.batch_execute("set local enable_seqscan = on")?;
+        plan.seq_scans(&parsed(sets.get(3)));
         Ok(plan)
     }
 
@@ -109,15 +114,9 @@ fn texts(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }
 
-fn explain(client: &mut Client, sql: &str) -> Result<Value, postgres::Error> {
-    let said = client.simple_query(sql)?;
-    let text: String = said
-        .iter()
-        .filter_map(|message| match message {
-            postgres::SimpleQueryMessage::Row(row) => row.get(0),
-            _ => None,
-        })
-        .collect();
+/// The plan of an `explain (format json)`.
+fn parsed(rows: Option<&Vec<Values>>) -> Value {
+    let text: String = rows.into_iter().flatten().filter_map(|row| row.first()?.as_deref()).collect();
     let parsed: Value = serde_json::from_str(&text).unwrap_or_default();
-    Ok(parsed[0]["Plan"].clone())
+    parsed[0]["Plan"].clone()
 }

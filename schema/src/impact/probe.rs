@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use postgres::Client;
 use postgres::error::{DbError, Severity};
 
+use super::deeds::Counts;
 use super::report::Failure;
 use crate::error::{Doing, Error, Result};
 use crate::session::{config, connect_uncounted, identifier, literal};
@@ -15,6 +16,8 @@ pub(super) type Settings = Vec<(String, String)>;
 
 pub(super) struct Probe {
     pub(super) client: Client,
+    /// What this transaction has written so far, by table; none: it must be asked for, because something else was run since.
+    pub(super) counted: Option<Counts>,
     said: Arc<Mutex<Vec<DbError>>>,
 }
 
@@ -30,10 +33,11 @@ impl Probe {
         // Which functions a statement really calls; not every role may ask.
         let _ = client.batch_execute("set track_functions = 'all'");
         client.batch_execute("set jit = off").doing("preparing a session")?;
-        Ok(Self { client, said })
+        Ok(Self { client, counted: None, said })
     }
 
     pub(super) fn run(&mut self, sql: &str) -> Result<()> {
+        self.counted = None;
         self.client.batch_execute(sql).doing(sql.to_owned())
     }
 

@@ -23,6 +23,21 @@ pub(super) fn texts(client: &mut Client, sql: &str) -> Result<(Vec<String>, Vec<
     Ok((names, rows))
 }
 
+/// The rows of each statement of a text, in one round trip; a statement without rows has none.
+pub(super) fn sets(client: &mut Client, sql: &str) -> Result<Vec<Vec<Values>>, postgres::Error> {
+    let (mut done, mut rows) = (Vec::new(), Vec::new());
+    for message in client.simple_query(sql)? {
+        match message {
+            SimpleQueryMessage::Row(row) => {
+                rows.push((0..row.len()).map(|at| row.get(at).map(str::to_owned)).collect());
+            }
+            SimpleQueryMessage::CommandComplete(_) => done.push(std::mem::take(&mut rows)),
+            _ => {}
+        }
+    }
+    Ok(done)
+}
+
 /// A value that is probably not in use.
 pub(super) fn new(kind: &Type, turn: usize) -> String {
     match kind.kind() {

@@ -5,7 +5,7 @@ use schema::coupling::report::{Kind, List};
 use schema::coupling::statements::{Source, Statement};
 use schema::coupling::{self, Options as Coupling};
 use schema::drift::{self, Options};
-use schema::effective_rights::{Access, answer, explain, of};
+use schema::effective_rights::{Access, answer, explain, of, of_object};
 use schema::roles::RolesFile;
 use schema::session::{Session, identifier};
 use schema::testing::TestCluster;
@@ -141,6 +141,9 @@ fn every_way_to_a_column_is_told() {
     let mut check = |role: &str, access: Access, part: &str, read: &str| {
         let found = of(&mut session, &[role.to_owned()]).unwrap();
         let (rights, columns) = explain(&found, role, "shop.t.secret");
+        // Only what can lead to the column is read, and nothing of it is missed.
+        let narrow = of_object(&mut session, role, "shop.t.secret").unwrap();
+        assert_eq!((rights.clone(), columns.clone()), explain(&narrow, role, "shop.t.secret"), "{role}");
         let hit = columns.iter().any(|one| one.access == access && one.why.contains(part));
         assert!(hit || (columns.is_empty() && part.is_empty()), "{role}: {columns:#?}");
         let said = answer(&mut session, role, "shop.t.secret", &rights, &columns).unwrap();

@@ -14,6 +14,7 @@ mod grants;
 mod holes;
 mod impact;
 mod in_use;
+mod init;
 mod limits;
 mod migrations;
 mod other;

@@ -49,7 +49,7 @@ pub fn text(impact: &Impact) -> String {
     lines.join("\n")
 }
 
-fn place(impact: &Impact) -> String {
+pub(super) fn place(impact: &Impact) -> String {
     let place = &impact.place;
     if place.clone_bytes == 0 {
         return place.how.clone();
@@ -83,7 +83,7 @@ fn of_service(service: &ServiceImpact) -> Vec<String> {
     lines
 }
 
-fn why(one: &StatementImpact) -> Vec<String> {
+pub(super) fn why(one: &StatementImpact) -> Vec<String> {
     let mut lines = Vec::new();
     match (&one.fresh, &one.cached) {
         (Some(fresh), _) => lines.push(failure(fresh)),
@@ -120,14 +120,14 @@ fn of_queue(queue: &Queue) -> Vec<String> {
     lines
 }
 
-fn failure(failure: &Failure) -> String {
+pub(super) fn failure(failure: &Failure) -> String {
     let detail = failure.detail.iter().flat_map(|detail| detail.lines());
     let mut words = format!("{} {}", failure.sqlstate, failure.message);
     detail.for_each(|line| words.push_str(&format!("; {line}")));
     words
 }
 
-fn one_line(sql: &str) -> String {
+pub(super) fn one_line(sql: &str) -> String {
     let words: Vec<_> = sql.split_whitespace().collect();
     let text = words.join(" ");
     if text.chars().count() <= 140 {

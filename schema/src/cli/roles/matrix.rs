@@ -63,7 +63,7 @@ pub fn explain(args: &Explain) -> Result<Outcome> {
     let mut session = Session::connect_uncounted(&args.place.url()?)?;
     effective_rights::check_role(&mut session, &args.role)?;
     effective_rights::check_object(&mut session, &args.object)?;
-    let found = effective_rights::of(&mut session, std::slice::from_ref(&args.role))?;
+    let found = effective_rights::of_object(&mut session, &args.role, &args.object)?;
     let (rights, columns) = effective_rights::explain(&found, &args.role, &args.object);
     let mut lines: Vec<String> =
         rights.iter().map(|right| format!("{} on {}: {}", right.privilege, right.object, right.why)).collect();

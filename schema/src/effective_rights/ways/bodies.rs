@@ -68,7 +68,9 @@ impl Ways {
             self.add(found, *place, access, why);
         }
         for (below, columns) in inner {
-            let one = &self.relations[&below];
+            let Some(one) = self.relations.get(&below) else {
+                continue;
+            };
             let some = (columns.len() < one.columns.len()).then_some(&columns);
             self.view(found, reader, below, some, &format!("{chain} → {}", one.name), seen);
         }

@@ -68,6 +68,8 @@ pub(super) struct May {
 
 /// Everything that decides.
 pub(in crate::effective_rights) struct Ways {
+    /// The relations and functions that are read; none: all.
+    scope: Option<[Vec<u32>; 2]>,
     pub(super) before_16: bool,
     pub(super) relations: BTreeMap<u32, Relation>,
     pub(super) functions: BTreeMap<u32, Function>,
@@ -86,14 +88,28 @@ select c.oid, format('%I.%I', n.nspname, c.relname), n.nspname::text, c.relkind:
         where r.ev_class = c.oid and r.rulename = '_RETURN'),
     array(select i.inhparent from pg_inherits i where i.inhrelid = c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_roles w on w.oid = c.relowner
-where c.relkind in ('r', 'p', 'f', 'm', 'v') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'";
+where c.relkind in ('r', 'p', 'f', 'm', 'v') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)' and ($1::oid[] is null or c.oid = any ($1))";
+
+/// What can lead to a relation: parents and children, views and functions that name one of these, and so on; and every function whose body isn't known.
+const SCOPE: &str = "
+with recursive scope (class, oid) as (
+    select s.class, s.oid from (select 'pg_class'::regclass::oid, $1::oid union all select 'pg_proc'::regclass, p.oid from pg_proc p where p.oid >= 16384 and p.prosqlbody is null) s (class, oid)
+    union
+    select x.class, x.oid from scope s cross join lateral (
+        select 'pg_class'::regclass::oid as class, i.inhparent as oid from pg_inherits i where s.class = 'pg_class'::regclass and i.inhrelid = s.oid
+        union all select 'pg_class'::regclass, i.inhrelid from pg_inherits i where s.class = 'pg_class'::regclass and i.inhparent = s.oid
+        union all select 'pg_class'::regclass, r.ev_class from pg_depend d join pg_rewrite r on r.oid = d.objid where d.classid = 'pg_rewrite'::regclass and d.refclassid = s.class and d.refobjid = s.oid
+        union all select d.classid, d.objid from pg_depend d where d.classid = 'pg_proc'::regclass and d.refclassid = s.class and d.refobjid = s.oid
+    ) x
+)
+select array(select oid from scope where class = 'pg_class'::regclass), array(select oid from scope where class = 'pg_proc'::regclass)";
 
 const FUNCTIONS: &str = "
 select p.oid, format('%I.%I', n.nspname, p.proname), n.nspname::text, w.rolname::text, p.prosecdef, p.prosqlbody::text,
     array(select d.refobjid from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass)
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles w on w.oid = p.proowner
 where n.nspname not in ('pg_catalog', 'information_schema') and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
-    and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')";
+    and not exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e') and ($1::oid[] is null or p.oid = any ($1))";
 
 const MEMBERS: &str = "
 select m.rolname::text, g.rolname::text, coalesce((to_jsonb(a) ->> 'set_option')::bool, true), a.admin_option
@@ -103,9 +119,9 @@ from pg_auth_members a join pg_roles m on m.oid = a.member join pg_roles g on g.
 const MAY: [&str; 5] = [
     "select c.oid, a.attnum from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
      where c.relkind in ('r', 'p', 'f', 'm', 'v') and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
-         and has_column_privilege($1, c.oid, a.attnum, 'SELECT')",
+         and ($2::oid[] is null or c.oid = any ($2)) and has_column_privilege($1, c.oid, a.attnum, 'SELECT')",
     "select n.nspname::text from pg_namespace n where has_schema_privilege($1, n.oid, 'USAGE')",
-    "select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema') and has_function_privilege($1, p.oid, 'EXECUTE')",
+    "select p.oid from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname not in ('pg_catalog', 'information_schema') and ($2::oid[] is null or p.oid = any ($2)) and has_function_privilege($1, p.oid, 'EXECUTE')",
     "select p.polrelid from pg_policy p where p.polpermissive and p.polcmd in ('r', '*')
          and exists (select from unnest(p.polroles) r(oid) where r.oid = 0 or pg_has_role($1, r.oid, 'USAGE'))",
     "select r.rolname::text from pg_roles r where pg_has_role($1, r.oid, 'USAGE')",
@@ -126,9 +142,21 @@ fn body(tree: &str, calls: Vec<u32>, relations: &dyn Fn(u32) -> Vec<i16>) -> Bod
 }
 
 impl Ways {
-    pub(in crate::effective_rights) fn read(session: &mut Session) -> Result<Self> {
+    /// All, or what can lead to one relation.
+    pub(in crate::effective_rights) fn read(session: &mut Session, relation: Option<u32>) -> Result<Self> {
+        let scope = match relation {
+            None => None,
+            Some(relation) => {
+                let row = session.client.query_one(SCOPE, &[&relation]).doing("reading what leads to a table")?;
+                Some([row.get(0), row.get(1)])
+            }
+        };
+        let of: Option<&[Vec<u32>; 2]> = scope.as_ref();
+        let (relations, functions) = (of.map(|[one, _]| one.clone()), of.map(|[_, one]| one.clone()));
         let before_16 = session.value::<i32>("select current_setting('server_version_num')::int")? < 160_000;
+        session.run("set search_path = ''", "preparing")?;
         let mut all = Self {
+            scope,
             before_16,
             relations: BTreeMap::new(),
             functions: BTreeMap::new(),
@@ -136,9 +164,10 @@ impl Ways {
             groups: BTreeMap::new(),
             may: BTreeMap::new(),
         };
-        let mut query = |sql: &str, what: &str| session.client.query(sql, &[]).doing(format!("reading {what}"));
+        let client = &mut session.client;
         let mut bodies = Vec::new();
-        for row in query(&RELATIONS.replace("INVOKER", &view_option("security_invoker")), "tables and views")? {
+        let sql = RELATIONS.replace("INVOKER", &view_option("security_invoker"));
+        for row in client.query(&sql, &[&relations]).doing("reading tables and views")? {
             let (numbers, names): (Vec<i16>, Vec<String>) = (row.get(8), row.get(9));
             let kind: String = row.get(3);
             let relation = Relation {
@@ -163,21 +192,27 @@ impl Ways {
                 relation.body = body;
             }
         }
-        for row in query(FUNCTIONS, "functions")? {
+        for row in client.query(FUNCTIONS, &[&functions]).doing("reading functions")? {
             let text: Option<String> = row.get(5);
             let body = text.map(|text| body(&text, row.get(6), &|oid| all.numbers(oid)));
             let function =
                 Function { name: row.get(1), schema: row.get(2), owner: row.get(3), definer: row.get(4), body };
             all.functions.insert(row.get(0), function);
         }
-        for row in query("select rolname::text, rolsuper, rolcreaterole, rolbypassrls from pg_roles", "roles")? {
+        let roles = "select rolname::text, rolsuper, rolcreaterole, rolbypassrls from pg_roles";
+        for row in client.query(roles, &[]).doing("reading roles")? {
             let role = Role { superuser: row.get(1), create_role: row.get(2), bypasses: row.get(3) };
             all.roles.insert(row.get(0), role);
         }
-        for row in query(MEMBERS, "memberships")? {
+        for row in client.query(MEMBERS, &[]).doing("reading memberships")? {
             all.groups.entry(row.get(0)).or_default().push((row.get(1), row.get(2), row.get(3)));
         }
         Ok(all)
+    }
+
+    /// Names of the relations that are read.
+    pub(in crate::effective_rights) fn names(&self) -> impl Iterator<Item = &str> {
+        self.relations.values().map(|one| one.name.as_str())
     }
 
     fn numbers(&self, relation: u32) -> Vec<i16> {
@@ -189,11 +224,16 @@ impl Ways {
         if self.may.contains_key(role) {
             return Ok(());
         }
-        let mut rows = |sql: &str| session.client.query(sql, &[&role]).doing(format!("asking what {role} may"));
+        let of = self.scope.as_ref();
+        let (relations, functions) = (of.map(|[one, _]| one), of.map(|[_, one]| one));
+        let doing = || format!("asking what {role} may");
+        let columns = session.client.query(MAY[0], &[&role, &relations]).doing(doing())?;
+        let called = session.client.query(MAY[2], &[&role, &functions]).doing(doing())?;
+        let mut rows = |sql: &str| session.client.query(sql, &[&role]).doing(doing());
         let may = May {
-            columns: rows(MAY[0])?.iter().map(|row| (row.get(0), row.get(1))).collect(),
+            columns: columns.iter().map(|row| (row.get(0), row.get(1))).collect(),
             schemas: rows(MAY[1])?.iter().map(|row| row.get(0)).collect(),
-            functions: rows(MAY[2])?.iter().map(|row| row.get(0)).collect(),
+            functions: called.iter().map(|row| row.get(0)).collect(),
             policies: rows(MAY[3])?.iter().map(|row| row.get(0)).collect(),
             is: rows(MAY[4])?.iter().map(|row| row.get(0)).collect(),
         };

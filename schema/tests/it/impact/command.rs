@@ -47,6 +47,18 @@ fn exit_codes_text_json_and_files() {
             && error.contains("refuses"),
         "{text}{error}"
     );
+    let (code, text, _) = ask(&["drop view shown.gold", "--format", "markdown"]);
+    assert_eq!(code, 1, "{text}");
+    for line in [
+        "### `dba impact`: BREAKS",
+        "| service | verdict | statements judged | affected |",
+        "| ledger | BREAKS | 1 | 1 |",
+        "| BREAKS | `ledger_app` | 0 | `select id from shown.gold` | 42P01 relation \"shown.gold\" does not exist |",
+        "- `ledger_app` (ledger): SELECT on `shown.gold`, which is dropped",
+        "</details>",
+    ] {
+        assert!(text.lines().any(|one| one == line), "{line}\n{text}");
+    }
     for (words, why) in [
         (vec!["--on", "live", "drop view shown.gold"], "--accept-locks"),
         (vec!["--on", "live", "--accept-locks", "--queue", "drop view shown.gold"], "only measured on a clone"),

@@ -1,0 +1,80 @@
+//! Analysed statements as Postgres prints them: preparing one costs one round trip, and with `debug_print_parse` the server sends what it made of it.
+//!
+//! Only a superuser may keep these messages out of the server's log, so only for one this is done; others go the longer way of [`super::resolve`].
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use postgres::{Client, Statement};
+
+use crate::error::{Doing, Result};
+use crate::session::{config, connect_uncounted};
+
+/// A connection that prepares statements and keeps what the server says of each.
+pub(super) struct Trees {
+    client: Client,
+    said: Arc<Mutex<Vec<String>>>,
+    path: String,
+    prepared: usize,
+}
+
+/// So many prepared statements are kept by the server at most.
+const TOGETHER: usize = 500;
+
+/// Nothing of it goes to the server's log.
+const PRINTING: &str = "set log_min_messages = fatal; set client_min_messages = log; set debug_pretty_print = off; set debug_print_parse = on";
+
+impl Trees {
+    /// None where the role may not keep messages out of the log.
+    pub(super) fn connect(url: &str) -> Result<Option<Self>> {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&said);
+        let mut config = config(url)?;
+        config.application_name("dba coupling").notice_callback(move |notice| {
+            if notice.message().starts_with("parse tree")
+                && let Some(tree) = notice.detail()
+            {
+                // It comes in lines, broken at spaces.
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(tree.replace('\n', " "));
+            }
+        });
+        let mut client = connect_uncounted(&config).doing("connecting to resolve statements")?;
+        Ok(client.batch_execute(PRINTING).is_ok().then_some(Self { client, said, path: String::new(), prepared: 0 }))
+    }
+
+    /// The statement as it is analysed over this search path, as SQL; none where the server doesn't prepare it without being told more.
+    pub(super) fn of(&mut self, path: &str, sql: &str) -> Result<Option<String>> {
+        if self.path != path {
+            self.client.batch_execute(&format!("set search_path = {path}")).doing("setting a search path")?;
+            path.clone_into(&mut self.path);
+        }
+        self.take();
+        match self.client.prepare(sql) {
+            // The statement's own comes first: the client may look up types afterwards.
+            Ok(prepared) => {
+                self.keep(prepared)?;
+                Ok(self.take().into_iter().next().filter(|tree| is_query(tree)))
+            }
+            Err(error) if error.code().is_some() => Ok(None),
+            Err(lost) => Err(lost).doing("preparing a statement"),
+        }
+    }
+
+    /// Closing each would be a round trip of its own: they are closed together.
+    fn keep(&mut self, prepared: Statement) -> Result<()> {
+        std::mem::forget(prepared);
+        self.prepared += 1;
+        if self.prepared.is_multiple_of(TOGETHER) {
+            self.client.batch_execute("deallocate all").doing("closing prepared statements")?;
+        }
+        Ok(())
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Not a utility statement, of which the server has analysed nothing.
+fn is_query(tree: &str) -> bool {
+    tree.contains(":utilityStmt <>")
+}
