@@ -20,7 +20,7 @@ pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
         target.map_or_else(|| "unknown".to_owned(), |target| target.contract.clone())
     };
     differ("contracts", contract(base), contract(other));
-    let preset = |of: &crate::result::Run| format!("{:?}", of.preset).to_lowercase();
+    let preset = |of: &crate::result::Run| of.preset.name();
     differ("presets", preset(one), preset(two));
     let data = |of: &crate::result::Run| format!("{} APIs, seed {}", of.data_apis, of.seed);
     differ("data", data(one), data(two));

@@ -16,8 +16,12 @@ mod ledger;
 mod method;
 mod page;
 mod pairs;
+mod problems;
+mod resolve;
 mod sankey;
 mod stress;
+#[cfg(test)]
+mod testing;
 mod text;
 mod timeline;
 mod traits;
@@ -26,11 +30,18 @@ use std::path::Path;
 
 use crate::Failure;
 use crate::compare::Comparison;
-use crate::result::ResultFile;
+use crate::experiments::problems::Problems;
+use crate::result::{Measured, ResultFile, attachments as attachments_file};
 
 pub use comparison::text as comparison_text;
-pub use headline::headline;
+pub use headline::{Headline, headline};
 pub use text::text;
+
+/// The known problems that a run caused, where they are kept in its folder.
+#[must_use]
+pub fn problems_in(folder: &Path) -> Option<Measured<Problems>> {
+    attachments_file::read(folder, attachments_file::PROBLEMS)
+}
 
 /// Writes `report.html`, with what else was measured and is kept in its folder.
 ///

@@ -191,6 +191,18 @@ impl ServiceResult {
         Ok(all)
     }
 
+    /// The same counted from when each request was really sent, so without the driver's own lateness; what was never answered
+    /// stands in it at `censored_us`.
+    ///
+    /// # Errors
+    /// [`MalformedHistogram`].
+    pub fn in_time(&self, censored_us: u64) -> Result<Histogram, MalformedHistogram> {
+        let mut all = Histogram::decode(&self.service_time)?;
+        let unanswered = self.responses(censored_us)?.count().saturating_sub(all.count());
+        (0..unanswered).for_each(|_| all.record_us(censored_us));
+        Ok(all)
+    }
+
     /// Mean response time of the good answers in milliseconds; `None` without one.
     ///
     /// # Errors

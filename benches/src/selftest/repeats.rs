@@ -101,7 +101,7 @@ impl Repeatable {
                 done.push(measured);
             }
         }
-        analyse(&done).map_err(|error| Failure::could_not_run(format!("{error}.")))
+        analyse(&done, self.result.machine.cpus).map_err(|error| Failure::could_not_run(format!("{error}.")))
     }
 }
 

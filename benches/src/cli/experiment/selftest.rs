@@ -1,12 +1,15 @@
 //! `lab selftest`.
 
 use crate::measure::kept;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
 use crate::cli::common::{Format, interruptible, print_line};
+use crate::result::SelfTest;
 use crate::{Failure, selftest};
 
 /// Check that the lab measures correctly, on this machine, now.
@@ -44,14 +47,7 @@ pub struct SelftestArgs {
 pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
     let options =
         selftest::Options { only: args.only.clone(), long: args.long, nulls: args.nulls, optimised: !args.unoptimised };
-    let tests = selftest::run(&options, &interruptible()?, |test| {
-        let mark = match test.pass {
-            Some(true) => "passed",
-            Some(false) => "FAILED",
-            None => "noted",
-        };
-        eprintln!("{:12} {mark:7} {}", test.id, test.found);
-    })?;
+    let tests = selftest::run(&options, &interruptible()?, say)?;
     if args.save {
         kept::keep_tests(&args.results, &tests)?;
     }
@@ -59,6 +55,23 @@ pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
         print_line(serde_json::json!(tests));
     }
     Ok(ExitCode::from(u8::from(tests.iter().any(|test| test.pass == Some(false)))))
+}
+
+fn say(test: &SelfTest) {
+    let mark = match test.pass {
+        Some(true) => "passed",
+        Some(false) => "FAILED",
+        None => "noted",
+    };
+    eprintln!("{:12} {mark:7} {}", test.id, test.found);
+}
+
+/// The brief ones, kept for this run and those to come.
+pub fn brief(results: &Path, optimised: bool, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let only = selftest::BRIEF.map(str::to_owned).to_vec();
+    let options = selftest::Options { only, long: false, nulls: 0, optimised };
+    let tests = selftest::run(&options, stop, say)?;
+    kept::keep_tests(results, &tests)
 }
 
 fn known(text: &str) -> Result<String, String> {
