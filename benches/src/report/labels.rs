@@ -54,16 +54,6 @@ pub fn wait_class(name: &str) -> String {
     }
 }
 
-/// A shared resource.
-pub fn resource(resource: Resource) -> &'static str {
-    match resource {
-        Resource::RunQueue => "a processor",
-        Resource::DataIo => "data files",
-        Resource::Wal => "the write-ahead log",
-        Resource::LightweightLock => "a lightweight lock",
-    }
-}
-
 /// Class that colours it.
 pub fn resource_class(resource: Resource) -> &'static str {
     match resource {

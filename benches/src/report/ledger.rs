@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::html::{details, key, plain_table, section, tabs};
-use super::labels::{cause, cause_class, resource, resource_class, wait_class};
+use super::labels::{cause, cause_class, resource_class, wait_class};
 use super::sankey::{Flow, sankey};
 use crate::design::Cell;
 use crate::result::text::capital;
@@ -67,7 +67,7 @@ fn locks<'a>(cells: &[&'a CellResult], root: bool) -> Sums<'a> {
 fn used<'a>(cells: &[&'a CellResult]) -> Sums<'a> {
     let mut sums = Sums::new();
     for line in cells.iter().flat_map(|cell| &cell.ledger.apportioned) {
-        let key = (line.waiting.as_str(), line.blamed.as_str(), resource_class(line.resource), resource(line.resource));
+        let key = (line.waiting.as_str(), line.blamed.as_str(), resource_class(line.resource), line.resource.name());
         sums.entry(key).or_insert((0.0, None)).0 += line.seconds;
     }
     sums

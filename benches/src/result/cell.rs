@@ -97,6 +97,19 @@ pub struct Apportioned {
     pub seconds: f64,
 }
 
+impl Resource {
+    /// As people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RunQueue => "a processor",
+            Self::DataIo => "data files",
+            Self::Wal => "the write-ahead log",
+            Self::LightweightLock => "a lightweight lock",
+        }
+    }
+}
+
 /// What a role cost the machine in a cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -357,4 +357,6 @@ fn adjust(entries: &mut [Entry]) {
 }
 
 #[cfg(test)]
+mod error_rates;
+#[cfg(test)]
 mod tests;

@@ -15,7 +15,9 @@ pub mod text;
 mod verdict;
 mod warning;
 
-pub use about::{Check, Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo, contract};
+pub use about::{
+    Check, Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo, contract, contracts_differ,
+};
 pub use cell::{Apportioned, CellResult, DRIVER, LedgerResult, Resource, RoleCost, ServiceResult};
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};
 pub(crate) use combination::{ALONE, others_run, while_running};
