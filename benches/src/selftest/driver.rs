@@ -133,16 +133,21 @@ pub fn ceiling() -> Result<SelfTest, Failure> {
 
 fn drive(law: Law, rate_per_s: f64, duration: Duration, settings: Settings) -> Result<ServiceRecord, Failure> {
     let stub = Stub::start(law, 7)?;
+    let load = load("stub", &stub.url(), rate_per_s, duration, 11)?;
+    let mut records = driver::run(&[load], settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    records.pop().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
+}
+
+/// Requests to a stub, under this name.
+pub(super) fn load(name: &str, url: &str, rate_per_s: f64, duration: Duration, seed: u64) -> Result<Load, Failure> {
     let workload = ServiceWorkload {
         weight: 1.0,
         rate_per_s: None,
         endpoints: vec![Endpoint { name: "stub".into(), share: 1.0 }],
     };
-    let arrivals = poisson(&workload, "stub", rate_per_s, duration.as_nanos() as u64, &Zipf::new(1, 1.0), 11);
-    let url: hyper::Uri = stub
-        .url()
-        .parse()
-        .map_err(|error| Failure::could_not_run(format!("The stub's URL can't be read: {error}.")))?;
+    let arrivals = poisson(&workload, name, rate_per_s, duration.as_nanos() as u64, &Zipf::new(1, 1.0), seed);
+    let url: hyper::Uri =
+        url.parse().map_err(|error| Failure::could_not_run(format!("The stub's URL can't be read: {error}.")))?;
     let call = move |_: &Arrival| Call {
         method: Method::GET,
         url: url.clone(),
@@ -152,15 +157,13 @@ fn drive(law: Law, rate_per_s: f64, duration: Duration, settings: Settings) -> R
         body: None,
         of: None,
     };
-    let load = Load {
-        service: "stub".into(),
+    Ok(Load {
+        service: name.to_owned(),
         endpoints: vec!["stub".into()],
         arrivals: Arc::new(arrivals),
         call: Arc::new(call),
         answered: None,
-    };
-    let mut records = driver::run(&[load], settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    records.pop().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
+    })
 }
 
 /// Whether every quantile is within tolerance, and each one's ratio to the closed form.

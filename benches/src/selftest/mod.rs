@@ -16,6 +16,7 @@ mod repeats;
 mod shared;
 mod stub;
 mod twin;
+mod unshared;
 mod watching;
 
 pub use driver::{Ceiling, reach as driver_ceiling};
@@ -36,7 +37,7 @@ pub const SHORT: [&str; 10] = ["V1", "V2", "V3", "V4", "V8", "V6", "V7", "V9", "
 /// Those of them that take half a minute together: what a first run on a machine begins with.
 pub const BRIEF: [&str; 5] = ["V1", "V3", "V4", "V8", "ceiling"];
 /// See [`SHORT`].
-pub const LONG: [&str; 3] = ["V5", "V10", "V12"];
+pub const LONG: [&str; 4] = ["V5", "V10", "V12", "V13"];
 
 /// Which tests, and how much of them.
 #[derive(Clone, Debug)]
@@ -91,6 +92,9 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>, say: impl Fn(&SelfTest)) -
     }
     if wants("ceiling") {
         note(driver::ceiling()?);
+    }
+    if wants("V13") {
+        note(unshared::stubs(stop)?);
     }
     if wants("V5") {
         let deployment = Deployment::filled(Size::SMALL, 1, options.optimised, stop)?;

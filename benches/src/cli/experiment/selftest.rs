@@ -16,14 +16,14 @@ use crate::{Failure, selftest};
 ///
 /// V1–V4 and V8 cause waits and usage of known size, which the record of waits must show; V6, V7 and the ceiling measure a
 /// server of known delays. --long adds, with the whole system: V5 (how often identical systems are called different; a
-/// second, idle Registry; observing on and off), V10 (the same experiment twice) and V12 (reversed order). Exit code 1 when
-/// one fails; "noted" is one that this machine is too noisy to decide now.
+/// second, idle Registry; observing on and off), V10 (the same experiment twice) and V12 (reversed order); and V13 (five stubs that share nothing, two minutes). Exit code 1 when
+/// one fails: a short one three times on a quiet machine; "noted" is one that this machine is too noisy to decide now, with what used it.
 #[derive(Debug, Args)]
 pub struct SelftestArgs {
     /// Only these, such as V5 or V1,V10
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = known)]
     only: Vec<String>,
-    /// Also run V5, V10 and V12: about half an hour
+    /// Also run V5, V10, V12 and V13: about half an hour
     #[arg(long)]
     long: bool,
     /// Comparisons of V5 between identical systems: 200 take about a quarter of an hour; with fewer V5 is noted, neither passed nor failed
