@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use super::cell::{CellResult, ServiceResult};
 use super::combination::while_running;
-use super::matrix::{CENSORED_US, Metric};
+use super::matrix::CENSORED_US;
+use super::metric::Metric;
 use super::warning::Warning;
 use crate::stats::{Histogram, MalformedHistogram};
 

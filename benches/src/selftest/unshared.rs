@@ -15,8 +15,8 @@ use crate::observe;
 use crate::result::{CellResult, LedgerResult, Metric, SelfTest, ServiceResult, analyse};
 
 /// As the demo: each alone against all together. Two minutes.
-const REPLICATES: usize = 7;
-const MEASURE: Duration = Duration::from_millis(2400);
+const REPLICATES: usize = 8;
+const MEASURE: Duration = Duration::from_millis(2000);
 const SETTLE: Duration = Duration::from_millis(200);
 /// Slow enough that the processors are idle most of the time: what the stubs share is theirs alone then.
 const RATE_PER_S: f64 = 100.0;

@@ -51,17 +51,6 @@ impl Histogram {
         }
     }
 
-    /// The same with all latencies multiplied.
-    #[cfg(test)]
-    pub fn scaled(&self, factor: f64) -> Self {
-        let mut scaled = Self::new();
-        for value in self.0.iter_recorded() {
-            let at = (value.value_iterated_to() as f64 * factor).round() as u64;
-            scaled.0.saturating_record_n(at.clamp(1, HIGHEST_US), value.count_since_last_iteration());
-        }
-        scaled
-    }
-
     /// How many latencies it holds.
     #[must_use]
     pub fn count(&self) -> u64 {

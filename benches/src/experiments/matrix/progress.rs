@@ -33,8 +33,8 @@ impl Progress {
         let left = self.bar.length().unwrap_or(0) - self.bar.position();
         let cells = left as u32 * self.cell;
         eprintln!(
-            "Measuring services alone and together: {left} cells of {} s, {} replicates of each arrangement, {} min at the least …",
-            preset.measure().as_secs(),
+            "Measuring services alone and together: {left} cells of {:.1} s, {} replicates of each arrangement, {} min at the least …",
+            preset.measure().as_secs_f64(),
             self.replicates,
             cells.as_secs().div_ceil(60)
         );
