@@ -150,7 +150,10 @@ pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
     threshold::check(&args.fail_on, result.run.preset, &result.service_names())?;
     let matrix = result.analyse().map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
     if result.matrix.is_some() && !result.holds(&matrix) {
-        eprintln!("The matrix stored in {} differs from what its histograms give now.", args.file.display());
+        eprintln!(
+            "The matrix stored in {} differs from what this lab computes from its histograms; the latter is shown.",
+            args.file.display()
+        );
     }
     result.matrix = Some(matrix);
     if let Some(file) = &args.report {

@@ -88,21 +88,25 @@ fn ordinary(matrix: &Matrix) -> String {
             ratio(bound)
         )
     });
+    let all = number(shares.len());
     let Some((first, rest)) = slower.split_first() else {
         return format!(
-            "Ordinary load, all {} together: no service's requests above its own p95 rise significantly{bound}.",
-            shares.len()
+            "Ordinary load, all {all} together: no service's requests above its own p95 rise significantly{bound}."
         );
     };
-    let others = rest.iter().map(|(entry, of)| format!("{} {}", capital(&entry.service), percent(*of, 5.0)));
-    let others: Vec<String> = others.collect();
-    let others = if others.is_empty() { String::new() } else { format!(" ({})", others.join(", ")) };
+    let others = rest.iter().map(|(entry, of)| format!(", {}'s to {}", capital(&entry.service), percent(*of, 5.0)));
     format!(
-        "Ordinary load, all {} together: {} while the other {} run{others}{bound}.",
-        shares.len(),
+        "Ordinary load, all {all} together: {}{} while the other {} run{bound}.",
         rise(&first.0.service, first.1),
-        shares.len() - 1
+        others.collect::<String>(),
+        number(shares.len() - 1)
     )
+}
+
+/// Small numbers in words.
+fn number(of: usize) -> String {
+    let words = ["none", "one", "two", "three", "four", "five", "six"];
+    words.get(of).map_or_else(|| of.to_string(), |word| (*word).to_owned())
 }
 
 /// What no service's median is slowed by, all services together, with a family-wise confidence.

@@ -30,18 +30,12 @@ use std::path::Path;
 
 use crate::Failure;
 use crate::compare::Comparison;
-use crate::experiments::problems::Problems;
-use crate::result::{Measured, ResultFile, attachments as attachments_file};
+use crate::result::ResultFile;
 
 pub use comparison::text as comparison_text;
 pub use headline::{Headline, headline};
+pub use problems::problems_in;
 pub use text::text;
-
-/// The known problems that a run caused, where they are kept in its folder.
-#[must_use]
-pub fn problems_in(folder: &Path) -> Option<Measured<Problems>> {
-    attachments_file::read(folder, attachments_file::PROBLEMS)
-}
 
 /// Writes `report.html`, with what else was measured and is kept in its folder.
 ///

@@ -18,7 +18,7 @@ use crate::result::text::capital;
 pub fn page(result: &ResultFile, folder: &Path) -> String {
     let steady = result.run.preset.claims_ratios();
     let ours = is_ours(result);
-    let of = headline(result, super::problems_in(folder).map(|of| of.outcome).as_ref());
+    let of = headline(result, problems::problems_in(folder).map(|of| of.outcome).as_ref());
     // Of somebody else's system there is only what was measured of it.
     let sections = html! {
         (stress::growth(result))

@@ -6,8 +6,14 @@ use maud::{Markup, html};
 
 use super::attachments::tables;
 use super::html::section;
-use super::problems_in;
-use crate::experiments::problems::scenarios;
+use crate::experiments::problems::{Problems, scenarios};
+use crate::result::{Measured, attachments};
+
+/// Those that a run caused, where they are kept in its folder.
+#[must_use]
+pub fn problems_in(folder: &Path) -> Option<Measured<Problems>> {
+    attachments::read(folder, attachments::PROBLEMS)
+}
 
 /// A table of all; nothing where none were caused.
 pub fn problems(folder: &Path) -> Markup {

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 
 use super::cell::{CellResult, ServiceResult};
 use super::combination::while_running;
-use super::matrix::CENSORED_US;
-use super::metric::Metric;
+use super::metric::{CENSORED_US, Metric};
 use super::warning::Warning;
 use crate::stats::{Histogram, MalformedHistogram};
 

@@ -9,7 +9,7 @@ use super::closure::{Closure, closures};
 use super::combination::{AGAIN, ALONE, UNWATCHED, others_run, while_running};
 use super::disturbance::{Disturbances, disturbances};
 use super::growth::{Growth, growths};
-use super::metric::Metric;
+use super::metric::{CENSORED_US, Metric};
 use super::verdict::Verdict;
 use crate::design::Cell;
 use crate::stats::{Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio};
@@ -102,9 +102,6 @@ impl Matrix {
         self.closures.iter().find(|of| of.service == service && of.while_running == while_running)
     }
 }
-
-/// Failures count as this slow, microseconds.
-pub const CENSORED_US: u64 = 10_000_000;
 
 /// Response times of one service in one arm, by replicate.
 pub(crate) type Arm = BTreeMap<usize, Histogram>;

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::stats::Histogram;
 
+/// Failures count as this slow, microseconds.
+pub const CENSORED_US: u64 = 10_000_000;
+
 /// What is compared. Each is a ratio together ÷ alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -17,7 +17,7 @@ fn problems() -> Problems {
 #[test]
 fn findings_come_first_with_their_intervals() {
     let found = headline(&demo(), Some(&problems()));
-    assert!(found.findings[0].starts_with("Ordinary load, all 5 together: requests above "), "{found:?}");
+    assert!(found.findings[0].starts_with("Ordinary load, all five together: requests above "), "{found:?}");
     assert!(
         found.findings[0].contains(" % (") && found.findings[0].contains("with 95 % confidence no service's median")
     );
