@@ -1,7 +1,8 @@
 # What a person types. Each target installs what is missing first (and says so), then calls cargo.
 #
 #   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
-#   make lab     who slows whom, measured: about seven minutes after the build, ends with the path of a report
+#   make lab     who slows whom, and four known problems with their remedies: about seven minutes after the build, ends with findings
+#                and the path of a report; the first run on a machine begins with the lab's own short tests
 #   make reference  benches/results/reference/quick measured again: about an hour on a quiet machine; resumable; ARGS=standard
 #   make test    all tests, on a Postgres of their own; the contract's once more with shared reads forced, and with none
 #   make fuzz    Schemathesis against all five services, at least 2,000 cases each; ARGS="--service billing --seed 7"

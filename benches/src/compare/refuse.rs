@@ -1,6 +1,6 @@
 //! What two results must share to be compared at all.
 
-use crate::result::ResultFile;
+use crate::result::{ResultFile, contracts_differ};
 
 /// Relative difference of two rates that writing and reading a number may leave.
 const SAME_RATE: f64 = 1e-6;
@@ -10,17 +10,19 @@ const SAME_RATE: f64 = 1e-6;
 pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
     let (one, two) = (&base.run, &other.run);
     let mut reasons = Vec::new();
+    let contract = |of: &ResultFile| {
+        let target = of.target.as_ref();
+        target.map_or_else(|| "unknown".to_owned(), |target| target.contract.clone())
+    };
+    if contracts_differ(&contract(base), &contract(other)) || base.target.is_none() != other.target.is_none() {
+        reasons.push(format!("the contracts differ ({} and {})", contract(base), contract(other)));
+    }
     let mut differ = |what: &str, first: String, second: String| {
         if first != second {
             reasons.push(format!("the {what} differ ({first} and {second})"));
         }
     };
-    let contract = |of: &ResultFile| {
-        let target = of.target.as_ref();
-        target.map_or_else(|| "unknown".to_owned(), |target| target.contract.clone())
-    };
-    differ("contracts", contract(base), contract(other));
-    let preset = |of: &crate::result::Run| format!("{:?}", of.preset).to_lowercase();
+    let preset = |of: &crate::result::Run| of.preset.name();
     differ("presets", preset(one), preset(two));
     let data = |of: &crate::result::Run| format!("{} APIs, seed {}", of.data_apis, of.seed);
     differ("data", data(one), data(two));

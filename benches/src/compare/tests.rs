@@ -17,6 +17,17 @@ fn reference() -> ResultFile {
     result
 }
 
+/// The committed file as it is, against what this lab would measure now.
+#[test]
+fn the_committed_reference_can_be_compared_with_a_new_run() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json");
+    let committed = ResultFile::read(&file).unwrap();
+    assert_eq!(refusals(&committed, &reference()), Vec::<String>::new());
+    let mut other = reference();
+    other.target.as_mut().unwrap().contract = "operations:000000000000".into();
+    assert!(refusals(&other, &reference())[0].contains("contracts"));
+}
+
 #[test]
 fn what_may_not_differ_is_refused_by_name() {
     let base = reference();

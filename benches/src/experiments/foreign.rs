@@ -16,10 +16,10 @@ use std::time::Instant;
 
 use crate::Failure;
 use crate::load::schedule::Workload;
-use crate::measure::plan::{Options, new_folder, read_workload};
+use crate::measure::plan::{Options, Subject, blank, new_folder, read_workload};
 use crate::result::TargetInfo;
 use crate::target::{self, TargetFile, probe};
-use plan::{blank, kept, rates, refusal};
+use plan::{kept, rates, refusal};
 use session::Session;
 use site::Foreign;
 
@@ -69,7 +69,8 @@ pub fn run(
     let text = toml::to_string(&workload).unwrap_or_default();
     std::fs::write(folder.join("workload.toml"), text)
         .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", folder.display())))?;
-    let mut result = blank(options, info, rates, workload, &folder);
+    let subject = Subject { target: info, postgres: None, services: rates, workload };
+    let mut result = blank(options, subject, &folder);
     let tests = kept_files::newest_tests(&options.results);
     (result.selftest, result.selftest_at) = tests.unwrap_or_default();
     Session { site, result, folder, options: options.clone(), started }.go_on(stop)

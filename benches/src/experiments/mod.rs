@@ -9,5 +9,6 @@ pub mod ladder;
 pub mod matrix;
 pub mod paired;
 pub mod pressure;
+pub mod problems;
 pub mod scenario;
 pub mod schema_change;

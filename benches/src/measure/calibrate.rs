@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::cell::loads;
+use super::driven::{self, Driven};
 use crate::Failure;
 use crate::design::Cell;
-use crate::load::driver::{self, Settings};
+use crate::load::driver::Settings;
 use crate::load::schedule::Workload;
 use crate::measure::plan::{Options, schedule_seed};
-use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
 use crate::system::Deployment;
 
@@ -72,12 +72,7 @@ fn drive(
     let seed = schedule_seed(options.seed, usize::from(u16::MAX), &cell);
     let loads = loads(deployment, workload, std::slice::from_ref(info), duration, seed)?;
     let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
-    let processes = deployment.processes();
-    let observer = Observer::start(deployment.database_url()?, &processes)?;
-    let clock = CpuClock::start(&processes);
-    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    let machine = clock.read();
-    let postgres_s: f64 = observer.finish()?.roles.values().map(|role| role.cpu_s).sum();
+    let Driven { records, used_s } = driven::drive(deployment, &loads, settings)?;
     let requests: u64 = records.iter().map(|record| record.offered).sum();
     if let Some(bad) = records.iter().find(|record| record.goodput_per_s() < 0.5 * info.rate_per_s) {
         let outcomes: Vec<String> =
@@ -88,7 +83,5 @@ fn drive(
             outcomes.join(", ")
         )));
     }
-    // What others use of the machine must not make our requests look dear.
-    let used_s = (machine.services + machine.own) * machine.seconds + postgres_s;
     Ok(used_s / requests.max(1) as f64)
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::cell::loads;
+use super::driven::{self, Driven};
 use crate::Failure;
-use crate::load::driver::{self, Settings};
+use crate::load::driver::Settings;
 use crate::load::schedule::Workload;
 use crate::measure::plan::{Options, read_workload};
-use crate::observe::{CpuClock, Observer};
 use crate::result::ServiceInfo;
 use crate::system::Deployment;
 
@@ -152,13 +152,7 @@ fn step(
     let settings = Settings { settle: SETTLE, ..Settings::default() };
     let loads = loads(deployment, workload, &[info], SETTLE + MEASURE, seed)?;
     let sent: usize = loads.iter().map(|load| load.arrivals.len()).sum();
-    let processes = deployment.processes();
-    let observer = Observer::start(deployment.database_url()?, &processes)?;
-    let clock = CpuClock::start(&processes);
-    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-    let machine = clock.read();
-    let postgres_s: f64 = observer.finish()?.roles.values().map(|role| role.cpu_s).sum();
-    let used_s = (machine.services + machine.own) * machine.seconds + postgres_s;
+    let Driven { records, used_s } = driven::drive(deployment, &loads, settings)?;
     let record = records.first().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))?;
     let good: u64 =
         record.response.iter().filter(|(outcome, _)| outcome.is_good()).map(|(_, histogram)| histogram.count()).sum();

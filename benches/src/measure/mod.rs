@@ -5,6 +5,7 @@ pub mod calibrate;
 pub mod canary;
 pub mod cell;
 pub mod control_workload;
+pub mod driven;
 pub mod freshness;
 pub mod kept;
 pub mod knee;

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use crate::data::Size;
 use crate::design::{Cell, Preset};
 use crate::load::schedule::{MATRIX, Workload, Zipf};
-use crate::result::{Measured, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
+use crate::measure::kept::now;
+use crate::result::{Measured, PostgresInfo, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
 use crate::system::{BATCH_MAX, Deployment, Site};
 use crate::{Failure, observe};
 
@@ -66,19 +67,26 @@ pub(crate) fn new_folder(options: &Options) -> Result<PathBuf, Failure> {
     Ok(folder)
 }
 
-pub(crate) fn blank(
-    options: &Options,
-    deployment: &mut Deployment,
-    services: Vec<ServiceInfo>,
-    workload: Workload,
-    folder: &Path,
-) -> Result<ResultFile, Failure> {
-    let now = chrono::Utc::now();
-    Ok(ResultFile {
+/// What a result is of.
+pub(crate) struct Subject {
+    /// The system.
+    pub target: TargetInfo,
+    /// Its server, where that can be asked.
+    pub postgres: Option<PostgresInfo>,
+    /// Its load.
+    pub services: Vec<ServiceInfo>,
+    /// What is asked of it.
+    pub workload: Workload,
+}
+
+/// The result before anything is measured.
+pub(crate) fn blank(options: &Options, subject: Subject, folder: &Path) -> ResultFile {
+    let Subject { target, postgres, services, workload } = subject;
+    ResultFile {
         schema_version: SCHEMA_VERSION,
         run: Run {
             id: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            started_at: now(),
             duration_s: 0.0,
             tool_version: env!("CARGO_PKG_VERSION").into(),
             preset: options.preset,
@@ -88,14 +96,15 @@ pub(crate) fn blank(
             workload_hash: String::new(),
             command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
             complete: false,
-            optimised: options.optimised,
+            // Of somebody else's nobody knows; ours is built for load unless asked otherwise.
+            optimised: options.optimised || target.foreign,
             reruns: 0,
             resumed: 0,
             workload,
         },
         machine: observe::machine(),
-        postgres: Some(deployment.postgres_info()?),
-        target: Some(TargetInfo::ours()),
+        postgres,
+        target: Some(target),
         services,
         cells: Vec::new(),
         matrix: None,
@@ -103,7 +112,22 @@ pub(crate) fn blank(
         selftest: Vec::new(),
         selftest_at: None,
         freshness: None,
-    })
+    }
+}
+
+/// A result of our own system.
+///
+/// # Errors
+/// When the server can't be asked.
+pub(crate) fn blank_of_ours(
+    options: &Options,
+    deployment: &Deployment,
+    services: Vec<ServiceInfo>,
+    workload: Workload,
+    folder: &Path,
+) -> Result<ResultFile, Failure> {
+    let postgres = Some(deployment.postgres_info()?);
+    Ok(blank(options, Subject { target: TargetInfo::ours(), postgres, services, workload }, folder))
 }
 
 /// The head of an outcome that is measured from now on, at this system, by these options.

@@ -16,8 +16,12 @@ use crate::Failure;
 use crate::data::connect;
 use crate::result::LedgerResult;
 
-/// Mean gap between two samples.
+/// Mean gap between two samples, where that costs no more than its budget.
 const GAP_MS: f64 = 20.0;
+/// What sampling may cost, share of one core: where a sample costs more, there are fewer.
+const BUDGET: f64 = 0.015;
+/// Samples after which the cost of one is looked at.
+const LOOK: u64 = 16;
 
 /// The ledger, and what the loop's thread and its backend cost in CPU seconds.
 type Outcome = Result<(LedgerResult, (f64, f64)), Failure>;
@@ -52,11 +56,16 @@ fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
     let before = backend_cpu_s(pid);
     let mut ledger = Ledger::new();
     let mut random = rand::rng();
+    let mut gap_s = GAP_MS / 1000.0;
     while !stop.load(Ordering::Relaxed) {
         let sample = sampler.sample().map_err(could_not)?;
         ledger.observe(&sample, &*sampler);
         // Each gap is drawn anew, so that sampling can't beat with a load of fixed rate.
-        std::thread::sleep(Duration::from_secs_f64(GAP_MS / 1000.0 * random.random_range(0.5..1.5)));
+        std::thread::sleep(Duration::from_secs_f64(gap_s * random.random_range(0.5..1.5)));
+        if ledger.samples().is_multiple_of(LOOK) {
+            let cost_s = thread_cpu_s() + backend_cpu_s(pid) - before;
+            gap_s = gap(cost_s / ledger.samples() as f64);
+        }
     }
     let cost = (thread_cpu_s(), backend_cpu_s(pid) - before);
     let result = LedgerResult {
@@ -66,6 +75,11 @@ fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
         ..LedgerResult::default()
     };
     Ok((result, cost))
+}
+
+/// Seconds between two samples that cost so much each.
+fn gap(cost_s: f64) -> f64 {
+    (cost_s / BUDGET).max(GAP_MS / 1000.0)
 }
 
 /// Folds readers and writers to their service; seconds and waits add up, standard deviations in squares.
@@ -90,4 +104,15 @@ fn by_service(entries: Vec<Entry>) -> Vec<Entry> {
 
 fn could_not(error: schema::Error) -> Failure {
     Failure::could_not_run(format!("{error}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gap;
+
+    #[test]
+    fn what_costs_more_is_sampled_less() {
+        assert_eq!(gap(0.000_2), 0.02);
+        assert!((gap(0.000_6) - 0.04).abs() < 1e-9, "1.5 % of a core");
+    }
 }

@@ -129,9 +129,8 @@ fn row(line: &Line) -> [String; 6] {
         None => capital(&line.service),
     };
     let enough = line.verdict != Verdict::InsufficientData;
-    let value = |place: usize| {
-        line.values[place].filter(|_| enough).map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"))
-    };
+    // What was measured is printed also where it is too little for a ratio.
+    let value = |place: usize| line.values[place].map_or_else(|| "–".to_owned(), |value| format!("{value:.2}"));
     let ratio = interval_or_none(line.estimate.filter(|_| enough));
     [service, label(line.metric).0.to_owned(), value(0), value(1), ratio, line.verdict.to_string()]
 }
@@ -156,5 +155,16 @@ mod tests {
         // Above own p95 and the median, each once a result.
         assert_eq!(page.matches("<table class=\"heat\">").count(), 4);
         assert!(page.ends_with("</html>\n") && !page.contains("http"), "no network");
+    }
+
+    #[test]
+    fn short_runs_print_their_milliseconds() {
+        let mut short = crate::report::testing::reference();
+        short.cells.retain(|cell| cell.replicate < 2);
+        let found = crate::compare::compare(&[short.clone(), short]).unwrap();
+        let text = text(&found);
+        let line = text.lines().find(|line| line.contains("Registry") && line.contains("median")).unwrap();
+        let numbers = line.split_whitespace().filter(|word| word.parse::<f64>().is_ok_and(|ms| ms > 0.1)).count();
+        assert!(numbers == 2 && line.contains("insufficient data"), "{line}");
     }
 }

@@ -13,11 +13,13 @@ const NUMBERS: [&str; 8] =
 /// Two rows a service: alone, and with all under load; and every combination, folded away.
 pub fn cost(result: &ResultFile) -> Markup {
     let names = result.service_names();
+    // Of a system that shows nothing but its answers there is nothing else.
+    let numbers = if result.counted().any(|cell| !cell.roles.is_empty()) { &NUMBERS[..] } else { &NUMBERS[..2] };
     let table = |combinations: &dyn Fn(&String) -> Vec<String>| {
-        let mut table = Table::new(&["service", "while running"], &NUMBERS, &[]);
+        let mut table = Table::new(&["service", "while running"], numbers, &[]);
         for service in &names {
             let rows = combinations(service).into_iter().filter_map(|others| row(result, service, &others));
-            table.rows.extend(rows.map(Vec::from));
+            table.rows.extend(rows.map(|row| row[..2 + numbers.len()].to_vec()));
         }
         plain_table(&table)
     };
@@ -26,12 +28,14 @@ pub fn cost(result: &ResultFile) -> Markup {
         let pairs = names.iter().filter(|other| *other != service).cloned();
         [ALONE.to_owned()].into_iter().chain(pairs).chain(["all".to_owned()]).collect()
     };
+    let whole = numbers.len() == NUMBERS.len();
+    let title = if whole { "Resource cost per 1,000 requests" } else { "Requests and their median" };
     let body = html! {
-        p { "Of the service's own process and database sessions." }
+        @if whole { p { "Of the service's own process and database sessions." } }
         (table(&both))
         (details("In every combination", &table(&every)))
     };
-    html! { (section("cost", "Resource cost per 1,000 requests", &body)) (correctness(result)) }
+    html! { (section("cost", title, &body)) (correctness(result)) }
 }
 
 /// Everything of one service in one combination.
@@ -94,8 +98,16 @@ impl Sum {
 }
 
 fn correctness(result: &ResultFile) -> Markup {
+    if result.correctness.is_empty() {
+        return Markup::default();
+    }
+    let how = if result.postgres.is_some() {
+        "Counted in the database after each replicate"
+    } else {
+        "Counted over the contract after the run"
+    };
     let body = html! {
-        p { "Counted in the database after each replicate; all must be 0." }
+        p { (how) "; all must be 0." }
         ul.audits {
             @for (name, violations) in &result.correctness {
                 li { (if *violations == 0 { "✓" } else { "✗" }) " " (name) ": " (violations) }

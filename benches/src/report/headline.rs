@@ -1,32 +1,51 @@
-//! Three sentences that a tired person understands: which service is slowed most, why, and how far to trust it. Then details.
+//! The findings as sentences that a tired person understands, strongest first; then how far to trust them.
+
+use super::resolve;
+use crate::experiments::problems::Problems;
+use crate::result::text::{capital, interval, percent, ratio};
+use crate::result::{Closure, Entry, Matrix, Metric, ResultFile, Verdict};
+use crate::stats::Estimate;
 
 use super::closure;
-use crate::result::text::{capital, interval, ratio};
-use crate::result::{Entry, Matrix, Metric, ResultFile, Verdict};
 
-/// How many of the sentences are the headline.
-pub const SENTENCES: usize = 3;
+/// Confidence that *all* services' bounds hold together.
+const CONFIDENCE: f64 = 0.95;
 
-/// The sentences, most important first; those after the third are details.
+/// What was found, and what stands behind it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headline {
+    /// Strongest first; each with its interval.
+    pub findings: Vec<String>,
+    /// What the machine could show, how much of it counts, and what is missing.
+    pub notes: Vec<String>,
+}
+
+/// The sentences of a result and of the known problems that were caused with it.
 #[must_use]
-pub fn headline(result: &ResultFile) -> Vec<String> {
+pub fn headline(result: &ResultFile, problems: Option<&Problems>) -> Headline {
     let Some(matrix) = &result.matrix else {
-        return vec!["Nothing has been analysed yet.".into()];
+        return Headline { findings: vec!["Nothing has been analysed yet.".into()], notes: vec![] };
     };
+    let unfinished = (!result.run.complete).then(|| "The run ended early, so a part is missing.".to_owned());
     if !result.run.preset.claims_ratios() {
-        return above_capacity(result, matrix);
+        let (findings, mut notes) = above_capacity(result, matrix);
+        notes.extend(unfinished);
+        return Headline { findings, notes };
     }
+    let mut findings = vec![ordinary(matrix)];
+    let (harmful, harmless): (Vec<_>, Vec<_>) =
+        problems.iter().flat_map(|of| &of.problems).partition(|problem| problem.harms());
+    findings.extend(harmful.iter().map(|problem| problem.sentence()));
     let worst = worst(matrix);
-    let mut sentences = vec![
-        slowed(matrix, worst),
-        worst.map_or_else(|| with_all(matrix), |entry| because(matrix, entry)),
-        trust(result, matrix),
-    ];
-    sentences.push(count(matrix));
-    sentences.extend(worst.map(|_| with_all(matrix)));
-    sentences.extend(suspect(result));
-    sentences.extend(unfinished(result));
-    sentences
+    findings.extend(in_pairs(matrix, worst));
+    findings.extend(worst.map(|entry| because(matrix.closure(&entry.service, &entry.while_running))));
+    let mut notes: Vec<String> = harmless.iter().map(|problem| problem.sentence()).collect();
+    notes.push(trust(result, matrix));
+    notes.extend(count(matrix));
+    notes.extend(resolve::sentence(result));
+    notes.push(measurements(result, matrix));
+    notes.extend(unfinished);
+    Headline { findings, notes }
 }
 
 /// Ordered pairs of the headline metric.
@@ -34,42 +53,88 @@ fn pairs(matrix: &Matrix) -> impl Iterator<Item = &Entry> {
     matrix.entries.iter().filter(|entry| entry.metric == Metric::OneIn20 && entry.while_running != "all")
 }
 
-fn largest<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<&'a Entry> {
-    let ratio = |entry: &Entry| entry.estimate.map_or(0.0, |estimate| estimate.ratio);
-    entries.max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
+fn while_all(matrix: &Matrix, metric: Metric) -> Vec<(&Entry, Estimate)> {
+    let of = matrix.entries.iter().filter(|entry| entry.while_running == "all" && entry.enough_data);
+    of.filter(|entry| entry.metric == metric).filter_map(|entry| Some((entry, entry.estimate?))).collect()
 }
 
 fn worst(matrix: &Matrix) -> Option<&Entry> {
-    largest(pairs(matrix).filter(|entry| matrix.verdict(entry) == Verdict::Worse))
+    let ratio = |entry: &Entry| entry.estimate.map_or(0.0, |estimate| estimate.ratio);
+    pairs(matrix).filter(|entry| matrix.verdict(entry) == Verdict::Worse).max_by(|a, b| ratio(a).total_cmp(&ratio(b)))
 }
 
-/// `requests above Registry's own p95 rise from 5 % to 16 %`: the ratio of the headline metric, as shares.
-pub fn rise(service: &str, ratio: f64) -> String {
-    format!("requests above {}'s own p95 rise from 5 % to {:.0} %", capital(service), (5.0 * ratio).min(100.0))
+/// `requests above Registry's own p95 rise from 5 % to 16 % (12–20 %)`: the ratio of the headline metric, as shares.
+pub fn rise(service: &str, of: Estimate) -> String {
+    format!("requests above {}'s own p95 rise from 5 % to {}", capital(service), percent(of, 5.0))
 }
 
-fn slowed(matrix: &Matrix, worst: Option<&Entry>) -> String {
-    match worst.and_then(|entry| Some((entry, entry.estimate?))) {
-        Some((entry, estimate)) => format!(
-            "{} slows {} most: {} while it runs ({}, 95 % interval).",
-            capital(&entry.while_running),
-            capital(&entry.service),
-            rise(&entry.service, estimate.ratio),
-            interval(estimate)
-        ),
-        None if pairs(matrix).any(|entry| entry.enough_data) => {
-            "At these rates no single service slows another one significantly.".into()
-        }
-        None => {
+/// Ordinary load, with no planted harm: each service alone against all of them together.
+fn ordinary(matrix: &Matrix) -> String {
+    let mut shares = while_all(matrix, Metric::OneIn20);
+    shares.sort_by(|a, b| b.1.ratio.total_cmp(&a.1.ratio));
+    if shares.is_empty() {
+        return if pairs(matrix).any(|entry| entry.enough_data) {
+            "No cell with all services together has run.".into()
+        } else {
             "Insufficient data: this run is too short to say which service slows which. It shows that everything runs."
                 .into()
-        }
+        };
+    }
+    let slower: Vec<_> = shares.iter().filter(|(entry, _)| matrix.verdict(entry) == Verdict::Worse).collect();
+    let bound = bound(matrix).map_or_else(String::new, |bound| {
+        format!(
+            "; with {:.0} % confidence no service's median is slowed by more than {}",
+            CONFIDENCE * 100.0,
+            ratio(bound)
+        )
+    });
+    let all = number(shares.len());
+    let Some((first, rest)) = slower.split_first() else {
+        return format!(
+            "Ordinary load, all {all} together: no service's requests above its own p95 rise significantly{bound}."
+        );
+    };
+    let others = rest.iter().map(|(entry, of)| format!(", {}'s to {}", capital(&entry.service), percent(*of, 5.0)));
+    format!(
+        "Ordinary load, all {all} together: {}{} while the other {} run{bound}.",
+        rise(&first.0.service, first.1),
+        others.collect::<String>(),
+        number(shares.len() - 1)
+    )
+}
+
+/// Small numbers in words.
+fn number(of: usize) -> String {
+    let words = ["none", "one", "two", "three", "four", "five", "six"];
+    words.get(of).map_or_else(|| of.to_string(), |word| (*word).to_owned())
+}
+
+/// What no service's median is slowed by, all services together, with a family-wise confidence.
+fn bound(matrix: &Matrix) -> Option<f64> {
+    let medians = while_all(matrix, Metric::P50);
+    // Bonferroni: each bound holds with so much more confidence that all hold together.
+    let each = 1.0 - (1.0 - CONFIDENCE) / medians.len().max(1) as f64;
+    medians.iter().map(|(_, of)| of.at_most(each)).max_by(f64::total_cmp)
+}
+
+fn in_pairs(matrix: &Matrix, worst: Option<&Entry>) -> Option<String> {
+    match worst.and_then(|entry| Some((entry, entry.estimate?))) {
+        Some((entry, of)) => Some(format!(
+            "{} slows {} most: {} while it runs ({}, {}).",
+            capital(&entry.while_running),
+            capital(&entry.service),
+            rise(&entry.service, of),
+            interval(of),
+            crate::result::text::p_value(entry.p_adjusted)
+        )),
+        None => pairs(matrix)
+            .any(|entry| entry.enough_data)
+            .then(|| "At these rates no single service slows another one significantly.".into()),
     }
 }
 
-/// Why the worst pair's answers take longer.
-fn because(matrix: &Matrix, entry: &Entry) -> String {
-    let found = matrix.closure(&entry.service, &entry.while_running);
+/// Why answers take longer.
+fn because(found: Option<&Closure>) -> String {
     let (parts, explained) = found.map_or((None, None), |of| (closure::parts(of), of.explained));
     match (parts, explained) {
         (Some(parts), _) => format!("The extra time: {parts}."),
@@ -80,22 +145,6 @@ fn because(matrix: &Matrix, entry: &Entry) -> String {
             )
         }
         (None, None) => "No cause is named: on average its answers did not take significantly longer.".into(),
-    }
-}
-
-fn with_all(matrix: &Matrix) -> String {
-    let all = matrix
-        .entries
-        .iter()
-        .filter(|entry| entry.metric == Metric::OneIn20 && entry.while_running == "all" && entry.enough_data);
-    match largest(all).and_then(|entry| Some((entry, entry.estimate?))) {
-        Some((entry, of)) => format!(
-            "With all services under load the largest change is {}'s: {} ({}).",
-            capital(&entry.service),
-            rise(&entry.service, of.ratio),
-            if matrix.verdict(entry).is_significant() { "significant" } else { "not significant" }
-        ),
-        None => "With all services under load: insufficient data.".into(),
     }
 }
 
@@ -121,37 +170,42 @@ fn held(result: &ResultFile) -> String {
     }
 }
 
-fn count(matrix: &Matrix) -> String {
+fn count(matrix: &Matrix) -> Option<String> {
     let of = |wanted| pairs(matrix).filter(|entry| matrix.verdict(entry) == wanted).count();
-    format!(
-        "Of {} ordered pairs (A while B runs), {} are significantly slower, {} within noise, {} inconclusive, {} have insufficient data.",
-        pairs(matrix).count(),
-        of(Verdict::Worse),
-        of(Verdict::WithinNoise) + of(Verdict::Better),
-        of(Verdict::Inconclusive),
-        of(Verdict::InsufficientData),
-    )
-}
-
-/// Whether the machine was good enough, in a sentence; none where every measurement was.
-fn suspect(result: &ResultFile) -> Option<String> {
-    let suspect = result.counted().filter(|cell| !cell.warnings.is_empty()).count();
-    let all = result.counted().count();
-    (suspect > 0).then(|| {
+    let all = pairs(matrix).count();
+    (all > 0).then(|| {
         format!(
-            "{suspect} of {all} measurements are suspect, {} were repeated: the machine was not quiet. \"Every pair\" ends with the reasons.",
-            result.run.reruns
+            "Of {all} ordered pairs (A while B runs), {} are significantly slower, {} significantly faster, {} within noise, {} \
+             inconclusive, {} have insufficient data.",
+            of(Verdict::Worse),
+            of(Verdict::Better),
+            of(Verdict::WithinNoise),
+            of(Verdict::Inconclusive),
+            of(Verdict::InsufficientData),
         )
     })
 }
 
-fn unfinished(result: &ResultFile) -> Option<String> {
-    (!result.run.complete).then(|| "The run ended early, so some combinations are missing.".to_owned())
+/// How many measurements count, in a sentence.
+fn measurements(result: &ResultFile, matrix: &Matrix) -> String {
+    let (all, left_out) = (result.counted().count(), matrix.suspect.len());
+    let disturbed = result.counted().filter(|cell| !cell.warnings.is_empty()).count();
+    let repeated = match result.run.reruns {
+        0 => String::new(),
+        reruns => format!(" {reruns} were repeated because something disturbed them."),
+    };
+    format!(
+        "{} of {all} measurements count; {left_out} are left out, because something else can have changed them by more than the effect \
+         asked for ({}). What disturbed {} others is bounded in their intervals.{repeated}",
+        all - left_out,
+        ratio(Metric::OneIn20.asked()),
+        disturbed - left_out.min(disturbed),
+    )
 }
 
-fn above_capacity(result: &ResultFile, matrix: &Matrix) -> Vec<String> {
+fn above_capacity(result: &ResultFile, matrix: &Matrix) -> (Vec<String>, Vec<String>) {
     let all = matrix.growth.iter().filter(|of| of.while_running == "all");
-    let mut sentences = vec![all.max_by(|a, b| a.per_s.total_cmp(&b.per_s)).map_or_else(
+    let most = all.max_by(|a, b| a.per_s.total_cmp(&b.per_s)).map_or_else(
         || "No cell with all services under load has run yet.".to_owned(),
         |of| {
             format!(
@@ -160,9 +214,10 @@ fn above_capacity(result: &ResultFile, matrix: &Matrix) -> Vec<String> {
                 of.per_s
             )
         },
-    )];
-    sentences.push("No latency is claimed: above capacity it depends on how long the run lasts.".into());
-    sentences.push(format!("Meanwhile {}.", held(result)));
-    sentences.extend(unfinished(result));
-    sentences
+    );
+    let none = "No latency is claimed: above capacity it depends on how long the run lasts.".into();
+    (vec![most], vec![none, format!("Meanwhile {}.", held(result))])
 }
+
+#[cfg(test)]
+mod tests;

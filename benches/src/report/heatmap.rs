@@ -4,38 +4,67 @@ use maud::{Markup, html};
 
 use super::html::{key, tabs};
 use super::labels::metric as label;
-use crate::result::text::{capital, interval, ratio};
+use super::resolve::missing;
+use crate::result::text::{capital, interval, p_value, ratio};
 use crate::result::{Entry, Matrix, Metric, ResultFile, Verdict};
 
-/// All metrics that have entries, one shown at a time.
+/// All metrics that have enough data, one shown at a time; which run has enough for the others.
 pub fn heatmap(result: &ResultFile) -> Markup {
     let Some(matrix) = &result.matrix else {
         return Markup::default();
     };
     let has_entries = |metric: &Metric| matrix.entries.iter().any(|entry| entry.metric == *metric);
-    let present: Vec<Metric> = Metric::ALL.into_iter().filter(has_entries).collect();
-    let shown = present.iter().position(|metric| matrix.has(*metric)).unwrap_or(0);
+    let (shown, missing): (Vec<Metric>, Vec<Metric>) =
+        Metric::ALL.into_iter().filter(has_entries).partition(|metric| mostly_full(matrix, *metric));
     let tab = |metric: Metric| {
-        // On paper all tabs are shown; those without enough data are not.
-        let idle = if matrix.has(metric) { "tab" } else { "tab idle" };
         let tab = html! {
-            div class=(idle) {
+            div.tab {
                 p { "The slowdown of the row while the column runs: " (label(metric).1) ", together ÷ alone." }
                 (grid(result, matrix, metric))
             }
         };
         (label(metric).0, tab)
     };
-    let all: Vec<(&str, Markup)> = present.iter().map(|metric| tab(*metric)).collect();
-    tabs("matrix", "Who slows whom", shown, &all, &legend())
+    let all: Vec<(&str, Markup)> = shown.iter().map(|metric| tab(*metric)).collect();
+    let below = html! {
+        @if !shown.is_empty() { (legend()) }
+        @if !missing.is_empty() {
+            ul.legend {
+                @for metric in missing { li { (label(metric).0) ": " (too_little(matrix, metric)) "." } }
+            }
+        }
+    };
+    tabs("matrix", "Who slows whom", 0, &all, &below)
+}
+
+/// Whether at least half of a metric's cells hold a figure: a matrix that is mostly empty isn't printed.
+fn mostly_full(matrix: &Matrix, metric: Metric) -> bool {
+    let of: Vec<&Entry> = matrix.entries.iter().filter(|entry| entry.metric == metric).collect();
+    of.iter().filter(|entry| entry.enough_data).count() * 2 >= of.len().max(1)
+}
+
+/// What there is of it in numbers, and which run has enough.
+fn too_little(matrix: &Matrix, metric: Metric) -> String {
+    let of: Vec<&Entry> = matrix.entries.iter().filter(|entry| entry.metric == metric).collect();
+    let replicates = of.iter().filter_map(|entry| entry.estimate).map(|of| of.replicates).max().unwrap_or(0);
+    let least = of.iter().map(|entry| entry.tail_n).min().unwrap_or(0);
+    let (wanted, tail) = metric.needs();
+    format!(
+        "insufficient data in {} of {} combinations ({replicates} replicates of {wanted} that it needs, {least} requests in the smallest \
+         tail of {tail}). Enough has {}",
+        of.iter().filter(|entry| !entry.enough_data).count(),
+        of.len(),
+        missing(metric)
+    )
 }
 
 /// What the cells' looks mean.
 pub fn legend() -> Markup {
     html! {
         p.legend {
-            "Each cell: the ratio together ÷ alone with its 95 % interval. "
-            (key("worse", "significant")) "p < 0.05 after Holm "
+            "Each cell: the ratio together ÷ alone with its 95 % interval and its p after Holm. "
+            (key("worse", "slower")) "significant: p < 0.05 "
+            (key("better", "faster")) "likewise "
             (key("inconclusive", "inconclusive")) "an effect or none "
             (key("within-noise", "within noise")) "no more than identical systems differ by "
             (key("insufficient-data", "insufficient data"))
@@ -43,11 +72,12 @@ pub fn legend() -> Markup {
     }
 }
 
-/// The coloured table alone.
+/// The coloured table alone; what all others together do comes first, for that is where most is found.
 pub fn grid(result: &ResultFile, matrix: &Matrix, metric: Metric) -> Markup {
     let names = result.service_names();
-    let mut columns = names.clone();
-    columns.extend(matrix.entries.iter().any(|entry| entry.while_running == "all").then(|| "all".to_owned()));
+    let all = matrix.entries.iter().any(|entry| entry.while_running == "all").then(|| "all".to_owned());
+    let pairs = matrix.entries.iter().any(|entry| entry.while_running != "all");
+    let columns: Vec<String> = all.into_iter().chain(names.iter().filter(|_| pairs).cloned()).collect();
     html! {
         div.scroll {
             table.heat {
@@ -75,15 +105,22 @@ fn cell(entry: &Entry, matrix: &Matrix) -> Markup {
     let verdict = matrix.verdict(entry);
     let class = verdict.to_string().replace(' ', "-");
     let Some(of) = entry.estimate.filter(|_| verdict != Verdict::InsufficientData) else {
-        return html! { td class=(class) { (verdict.to_string()) } };
+        let (replicates, tail) = entry.metric.needs();
+        let have = entry.estimate.map_or(0, |of| of.replicates);
+        return html! {
+            td class=(class) {
+                (verdict.to_string())
+                @if let Some(of) = entry.estimate { small { (interval(of)) } }
+                small { (have) " of " (replicates) " replicates" @if tail > 0 { ", " (entry.tail_n) " of " (tail) " slow" } }
+            }
+        };
     };
     let tint = if of.ratio < 1.0 { "cool" } else { "hot" };
-    let adjusted = entry.p_adjusted.map_or(String::new(), |p| format!(", adjusted p {p:.3}"));
     let (service, others) = (capital(&entry.service), capital(&entry.while_running));
     html! {
         td class=(class) style={ "--tint:var(--" (tint) ");--heat:" (format!("{:.2}", heat(of.ratio))) }
-            title={ (service) " while " (others) " runs: " (interval(of)) ", " (of.replicates) " replicates" (adjusted) } {
-            (ratio(of.ratio)) small { (ratio(of.low)) "–" (ratio(of.high)) }
+            title={ (service) " while " (others) " runs: " (verdict.to_string()) ", " (of.replicates) " replicates" } {
+            (ratio(of.ratio)) small { (ratio(of.low)) "–" (ratio(of.high)) } small { (p_value(entry.p_adjusted)) }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use schema::blame::Cause;
 
+use crate::result::text::capital;
 use crate::result::{Metric, Resource, What};
 
 /// What a metric is called, and what one of its ratios compares.
@@ -39,13 +40,17 @@ pub fn cause_class(cause: Cause) -> &'static str {
     }
 }
 
-/// A shared resource.
-pub fn resource(resource: Resource) -> &'static str {
-    match resource {
-        Resource::RunQueue => "a processor",
-        Resource::DataIo => "data files",
-        Resource::Wal => "the write-ahead log",
-        Resource::LightweightLock => "a lightweight lock",
+/// What a session waited for, by its class in Postgres, or the name of a service.
+pub fn wait_class(name: &str) -> String {
+    match name.to_lowercase().as_str() {
+        "cpu" => "on a processor".into(),
+        "lock" => "lock".into(),
+        "lwlock" => "lightweight lock".into(),
+        "io" => "data files".into(),
+        "wal" => "write-ahead log".into(),
+        "client" => "client".into(),
+        "other" => "other".into(),
+        _ => capital(name),
     }
 }
 

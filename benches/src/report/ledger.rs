@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::html::{details, key, plain_table, section, tabs};
-use super::labels::{cause, cause_class, resource, resource_class};
+use super::labels::{cause, cause_class, resource_class, wait_class};
 use super::sankey::{Flow, sankey};
 use crate::design::Cell;
 use crate::result::text::capital;
@@ -26,6 +26,10 @@ type Sums<'a> = BTreeMap<Key<'a>, (f64, Option<u64>)>;
 pub fn ledger(result: &ResultFile) -> Markup {
     let together: Vec<&CellResult> =
         result.counted().filter(|cell| matches!(cell.cell, Cell::Pair { .. } | Cell::All)).collect();
+    // Nothing was observed: that is not that nobody waited.
+    if together.iter().all(|cell| cell.ledger.samples == 0) {
+        return Markup::default();
+    }
     let remainder: f64 = together.iter().map(|cell| cell.ledger.short_wait_remainder_s).sum();
     let (root, direct, used) = (locks(&together, true), locks(&together, false), used(&together));
     // Where hardly anything was locked, shared resources are the story.
@@ -63,7 +67,7 @@ fn locks<'a>(cells: &[&'a CellResult], root: bool) -> Sums<'a> {
 fn used<'a>(cells: &[&'a CellResult]) -> Sums<'a> {
     let mut sums = Sums::new();
     for line in cells.iter().flat_map(|cell| &cell.ledger.apportioned) {
-        let key = (line.waiting.as_str(), line.blamed.as_str(), resource_class(line.resource), resource(line.resource));
+        let key = (line.waiting.as_str(), line.blamed.as_str(), resource_class(line.resource), line.resource.name());
         sums.entry(key).or_insert((0.0, None)).0 += line.seconds;
     }
     sums
@@ -126,7 +130,7 @@ fn activity(result: &ResultFile) -> Markup {
                                 @for (class, sessions) in classes {
                                     span class={ "class-" (class.to_lowercase()) }
                                         style=(format!("width:{:.1}%", sessions / most * 100.0))
-                                        title=(format!("{class} {sessions:.3}")) {}
+                                        title=(format!("{} {sessions:.3}", wait_class(class))) {}
                                 }
                             }
                         }
@@ -136,8 +140,8 @@ fn activity(result: &ResultFile) -> Markup {
             }
         }
         p.legend {
-            (key("class-cpu", "CPU")) (key("class-lock", "Lock")) (key("class-lwlock", "LWLock")) (key("class-io", "IO"))
-            (key("class-wal", "WAL")) (key("class-client", "Client")) (key("class-ipc", "other"))
+            (key("class-cpu", "on a processor")) (key("class-lock", "lock")) (key("class-lwlock", "lightweight lock")) (key("class-io", "data files"))
+            (key("class-wal", "write-ahead log")) (key("class-client", "client")) (key("class-ipc", "other"))
         }
     };
     section("activity", "What the sessions did", &body)

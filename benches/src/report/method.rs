@@ -3,21 +3,23 @@
 use maud::{Markup, html};
 
 use super::html::section;
-use crate::result::text::{capital, interval};
+use crate::result::text::{capital, interval, ratio};
 use crate::result::{Metric, ResultFile};
+use crate::stats::Histogram;
 
 /// What observing may cost, share of one core.
 pub const OBSERVING_MAX: f64 = 0.03;
 
-/// Mean and highest share of a core that observing took, where cells were observed.
-pub fn observing(result: &ResultFile) -> (f64, f64) {
+/// Mean and highest share of a core that observing took; none where no cell was observed.
+pub fn observing(result: &ResultFile) -> Option<(f64, f64)> {
     let shares: Vec<f64> = result.counted().map(|cell| cell.observer_cpu).filter(|share| *share > 0.0).collect();
     let most = shares.iter().copied().fold(0.0, f64::max);
-    (shares.iter().sum::<f64>() / shares.len().max(1) as f64, most)
+    (!shares.is_empty()).then(|| (shares.iter().sum::<f64>() / shares.len() as f64, most))
 }
 
 /// The section.
 pub fn method(result: &ResultFile) -> Markup {
+    let ours = result.target.as_ref().is_none_or(|target| !target.foreign);
     let body = html! {
         ul {
             li {
@@ -25,18 +27,29 @@ pub fn method(result: &ResultFile) -> Markup {
                  requests behind it. A failure counts as slow as the time-out."
             }
             li {
-                "Rates are the same in every cell; each replicate runs every cell once in random order, and begins from the same data \
-                 with services restarted. Arrivals, rows and bodies are the same in every cell of a replicate."
+                "Rates are the same in every cell; each replicate runs every cell once in random order"
+                @if ours { ", and begins from the same data with services restarted" } @else { "; nothing is put back in between" }
+                ". Arrivals, rows and bodies are the same in every cell of a replicate. How many replicates there are is fixed beforehand."
             }
             li {
-                "The replicate is the unit: paired t on log ratios, adjusted after Holm over the ordered pairs; significant means \
-                 p < 0.05. A ratio without enough data is not printed."
+                "The replicate is the unit: paired t on log ratios, adjusted after Holm over the ordered pairs, and over the services while \
+                 all others run; significant means p < 0.05. A ratio without enough data is not claimed."
             }
             li {
-                "Driver, services and Postgres share this machine. Ratios, shares and causes are roughly the same elsewhere, absolute \
-                 numbers are not."
+                "What disturbed a measurement is bounded and widens the interval: the driver's lateness as it was for every request, time \
+                 taken from a processor as requests that can have met it. Left out is what can have changed a figure by more than the effect \
+                 asked for: " (ratio(Metric::OneIn20.asked())) " in a share, " (ratio(Metric::P50.asked())) " in a quantile."
+            }
+            @if ours {
+                li {
+                    "Driver, services and Postgres share this machine. Ratios, shares and causes are roughly the same elsewhere, absolute \
+                     numbers are not."
+                }
+            } @else {
+                li { "A black box: where it runs, and what else uses that machine, isn't known to the lab." }
             }
         }
+        (lateness(result))
         (cost_of_observing(result))
         h3 { "The lab's own tests" }
         p { @if let Some(at) = &result.selftest_at { "On this machine, " (at) "." } }
@@ -54,9 +67,20 @@ pub fn method(result: &ResultFile) -> Markup {
     section("method", "How it was measured", &body)
 }
 
+/// How late the driver itself sent, over all that counts.
+fn lateness(result: &ResultFile) -> Markup {
+    let mut all = Histogram::new();
+    let services = result.counted().flat_map(|cell| &cell.services);
+    services.filter_map(|of| Histogram::decode(&of.lag).ok()).for_each(|lag| all.add(&lag));
+    let ms = |q: f64| all.quantile_us(q).map_or_else(|| "–".to_owned(), |us| format!("{:.2}", us as f64 / 1000.0));
+    html! { p { "The driver sent requests " (ms(0.5)) " ms late (median), " (ms(0.99)) " ms (p99); each time counts from the intended moment." } }
+}
+
 /// What observing cost the processors, and where it was tried, the answers.
 fn cost_of_observing(result: &ResultFile) -> Markup {
-    let (mean, most) = observing(result);
+    let Some((mean, most)) = observing(result) else {
+        return Markup::default();
+    };
     let unobserved = result.matrix.iter().flat_map(|matrix| &matrix.unwatched);
     let medians = unobserved.filter(|entry| entry.metric == Metric::P50 && entry.enough_data);
     html! {
@@ -72,8 +96,9 @@ fn settings(result: &ResultFile) -> Markup {
         details {
             summary { "Settings" }
             p {
-                "Seed " (result.run.seed) ", workload " (result.run.workload_hash.get(..12).unwrap_or("–")) ", batching "
-                (result.run.batch_max) ". " code { "lab " (result.run.command) }
+                "Seed " (result.run.seed) ", workload " (result.run.workload_hash.get(..12).unwrap_or("–"))
+                @if result.postgres.is_some() { ", batching " (result.run.batch_max) }
+                ". " code { "lab " (result.run.command) }
             }
             ul { @for (name, value) in result.postgres.iter().flat_map(|info| &info.settings) { li { (name) " = " (value) } } }
         }

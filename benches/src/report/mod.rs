@@ -16,8 +16,12 @@ mod ledger;
 mod method;
 mod page;
 mod pairs;
+mod problems;
+mod resolve;
 mod sankey;
 mod stress;
+#[cfg(test)]
+mod testing;
 mod text;
 mod timeline;
 mod traits;
@@ -29,7 +33,8 @@ use crate::compare::Comparison;
 use crate::result::ResultFile;
 
 pub use comparison::text as comparison_text;
-pub use headline::headline;
+pub use headline::{Headline, headline};
+pub use problems::problems_in;
 pub use text::text;
 
 /// Writes `report.html`, with what else was measured and is kept in its folder.

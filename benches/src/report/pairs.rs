@@ -10,8 +10,8 @@ use super::html::{details, px, section};
 use super::{closure, curve};
 use crate::design::Cell;
 use crate::experiments::ladder::Ladders;
-use crate::result::text::capital;
-use crate::result::{ALONE, Arm, Arms, CellResult, Closure, Measured, ResultFile, arms, attachments};
+use crate::result::text::{capital, others};
+use crate::result::{ALONE, Arm, Arms, CellResult, Closure, Measured, ResultFile, Suspect, arms, attachments};
 
 /// Every pair, folded away until asked for.
 pub fn pairs(result: &ResultFile, folder: &Path) -> Markup {
@@ -34,17 +34,26 @@ pub fn pairs(result: &ResultFile, folder: &Path) -> Markup {
             }
         }
     };
+    let names = result.service_names();
+    let all = result.counted().any(|cell| cell.cell == Cell::All);
+    let title = if pairs.is_empty() { "Every service" } else { "Every pair" };
     let body = html! {
         p {
             "Dots: each line is one replicate, alone on the left, together on the right. Curve: together ÷ alone at every quantile, \
              with the 95 % band of the replicates."
+        }
+        @for service in names.iter().filter(|_| all) {
+            (details(
+                format!("{} and all others", capital(service)),
+                &one(result, &arms, service, "all").unwrap_or_default(),
+            ))
         }
         @for (first, second) in pairs {
             (details(format!("{} and {}", capital(first), capital(second)), &both(first, second)))
         }
         (warnings(result))
     };
-    section("pairs", "Every pair", &body)
+    section("pairs", title, &body)
 }
 
 /// One direction.
@@ -53,7 +62,8 @@ fn one(result: &ResultFile, arms: &Arms, service: &str, other: &str) -> Option<M
     let (alone, together) = (of(ALONE)?, of(other)?);
     let found = result.matrix.as_ref().and_then(|matrix| matrix.closure(service, other));
     Some(html! {
-        h3 { (capital(service)) " while " (capital(other)) " runs" }
+        h3 { (capital(service)) " while " (others(other)) " runs" }
+        p.legend { (load(result, service, other)) }
         div.dots {
             @for (q, name) in [(0.5, "median"), (0.95, "p95")] {
                 figure { (dots(&values(alone, together, q))) figcaption { (name) ", alone → together (ms)" } }
@@ -62,6 +72,20 @@ fn one(result: &ResultFile, arms: &Arms, service: &str, other: &str) -> Option<M
         }
         @if let Some(of) = found { (extra_time(of)) }
     })
+}
+
+/// Which load the figures belong to.
+fn load(result: &ResultFile, service: &str, other: &str) -> String {
+    let rate = |name: &str| result.services.iter().find(|of| of.name == name).map(|of| of.rate_per_s);
+    let own = rate(service).unwrap_or(0.0);
+    let together: f64 =
+        result.services.iter().filter(|of| other == "all" || of.name == other).map(|of| of.rate_per_s).sum();
+    let theirs = if other == "all" { together - own } else { together };
+    format!(
+        "{} at {own:.0} requests/s, alone and together; {} at {theirs:.0} requests/s.",
+        capital(service),
+        others(other)
+    )
 }
 
 /// Where the extra time of one direction went, in a sentence and a bar.
@@ -113,19 +137,25 @@ fn dots(values: &[(f64, f64)]) -> Markup {
     }
 }
 
+/// What disturbed the measurements, of those that count and of those that don't.
 fn warnings(result: &ResultFile) -> Markup {
-    let suspect: Vec<&CellResult> = result.cells.iter().filter(|cell| !cell.warnings.is_empty()).collect();
-    if suspect.is_empty() {
-        return html! { p { "No measurement is suspect." } };
+    let disturbed: Vec<&CellResult> = result.counted().filter(|cell| !cell.warnings.is_empty()).collect();
+    if disturbed.is_empty() {
+        return html! { p { "Nothing disturbed a measurement that counts." } };
     }
+    let suspect: &[Suspect] = result.matrix.as_ref().map_or(&[], |matrix| &matrix.suspect);
+    let is_out = |cell: &CellResult| suspect.iter().any(|of| of.cell == cell.cell && of.replicate == cell.replicate);
     let list = html! {
         ul {
-            @for cell in &suspect {
+            @for cell in &disturbed {
                 @for warning in &cell.warnings {
-                    li { "Suspect measurement: replicate " (cell.replicate + 1) ", " (cell.cell.name()) ": " (warning.to_string()) }
+                    li {
+                        "Replicate " (cell.replicate + 1) ", " (cell.cell.name()) ": " (warning.to_string())
+                        @if is_out(cell) { " – left out" }
+                    }
                 }
             }
         }
     };
-    details(format!("{} of {} measurements are suspect", suspect.len(), result.cells.len()), &list)
+    details(format!("What disturbed {} of {} measurements", disturbed.len(), result.counted().count()), &list)
 }

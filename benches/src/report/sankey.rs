@@ -20,8 +20,8 @@ pub struct Flow<'a> {
 
 /// Half of a picture of this width fits a phone and keeps its letters readable.
 const WIDTH: f64 = 440.0;
-const LEFT: f64 = 102.0;
-const RIGHT: f64 = WIDTH - 102.0;
+const LEFT: f64 = 150.0;
+const RIGHT: f64 = WIDTH - LEFT;
 /// Height that all seconds share at the most, and the gap between two parties.
 const HEIGHT: f64 = 180.0;
 /// So much height has each second, where that is less: little waiting must not look like much.

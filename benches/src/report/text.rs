@@ -2,13 +2,15 @@
 
 use super::labels::metric as label;
 use super::{control_workload, headline};
-use crate::result::text::{capital, ratio};
+use crate::experiments::problems::Problems;
+use crate::result::text::{capital, interval, others, ratio};
 use crate::result::{Matrix, Metric, ResultFile, Table};
 
-/// Headline and the matrices that have enough data.
+/// Findings and the matrices that have enough data.
 #[must_use]
-pub fn text(result: &ResultFile) -> String {
-    let mut parts = vec![headline(result).join("\n") + "\n"];
+pub fn text(result: &ResultFile, problems: Option<&Problems>) -> String {
+    let of = headline(result, problems);
+    let mut parts = vec![of.findings.join("\n") + "\n", of.notes.join("\n") + "\n"];
     if let Some(matrix) = &result.matrix {
         let present = Metric::ALL.into_iter().filter(|metric| matrix.has(*metric));
         parts.extend(present.map(|metric| table(result, matrix, metric).to_string()));
@@ -20,8 +22,9 @@ pub fn text(result: &ResultFile) -> String {
 
 fn table(result: &ResultFile, matrix: &Matrix, metric: Metric) -> Table {
     let names = result.service_names();
-    let head: Vec<String> = names.iter().map(|name| capital(name)).chain(["All others".to_owned()]).collect();
-    let columns: Vec<&str> = names.iter().map(String::as_str).chain(["all"]).collect();
+    let pairs = matrix.entries.iter().any(|entry| entry.while_running != "all");
+    let columns: Vec<&str> = names.iter().filter(|_| pairs).map(String::as_str).chain(["all"]).collect();
+    let head: Vec<String> = columns.iter().map(|name| others(name)).collect();
     let mut table =
         Table::new(&["slowdown of ↓ while → runs"], &head.iter().map(String::as_str).collect::<Vec<_>>(), &[])
             .titled(format!("{}, together ÷ alone; * significant", label(metric).1));
@@ -30,8 +33,11 @@ fn table(result: &ResultFile, matrix: &Matrix, metric: Metric) -> Table {
             None => "·".to_owned(),
             Some(entry) => match entry.estimate.filter(|_| entry.enough_data) {
                 None => "insufficient data".to_owned(),
-                Some(of) if matrix.verdict(entry).is_significant() => format!("* {}", ratio(of.ratio)),
-                Some(of) => ratio(of.ratio),
+                Some(of) => {
+                    let mark = if matrix.verdict(entry).is_significant() { "* " } else { "" };
+                    // Where there is room, with the interval.
+                    format!("{mark}{}", if pairs { ratio(of.ratio) } else { interval(of) })
+                }
             },
         };
         table.row([capital(service)].into_iter().chain(columns.iter().map(cell)));

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 
 use super::html::{key, px, section, tabs};
+use super::labels::wait_class;
 use crate::design::Cell;
-use crate::result::text::capital;
+
 use crate::result::{Delay, ResultFile};
 
 /// Wait classes in the order they are stacked; anything else is `other`.
@@ -69,7 +70,7 @@ fn stack(seconds: &[BTreeMap<&str, f64>]) -> Markup {
                 rect x=(px(x)) y=(px(y)) width=(px((width - 0.5).max(0.5))) height=(px(height)) class={ "fill-" (name) } {}
             }
         }
-        p.legend { @for name in &names { (key(&format!("fill-{name}"), &capital(name))) } }
+        p.legend { @for name in &names { (key(&format!("fill-{name}"), &wait_class(name))) } }
     }
 }
 

@@ -11,7 +11,6 @@ use super::html::{plain_table, section};
 use crate::bench::normalisation;
 use crate::experiments::failure::FailureMatrix;
 use crate::experiments::paired::Plan;
-use crate::result::text::interval;
 use crate::result::{Measured, Metric, ResultFile, Table, attachments};
 
 /// What each service publishes, by its owner.
@@ -152,9 +151,7 @@ fn worst_slowdown(result: &ResultFile) -> String {
     let worst = all.filter_map(|entry| Some((entry, entry.estimate?))).max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio));
     worst.map_or_else(
         || "insufficient data".into(),
-        |(entry, of)| {
-            format!("while all others run, {} ({}), the most of all", rise(&entry.service, of.ratio), interval(of))
-        },
+        |(entry, of)| format!("while all others run, {}, the most of all", rise(&entry.service, of)),
     )
 }
 

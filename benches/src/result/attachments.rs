@@ -17,6 +17,8 @@ pub const SCENARIOS: &str = "scenarios.json";
 pub const PRESSURE: &str = "pressure.json";
 /// Schema changes under load.
 pub const SCHEMA_CHANGE: &str = "schema-change.json";
+/// Known problems, each with its control and its remedy.
+pub const PROBLEMS: &str = "problems.json";
 /// Isolation ladders.
 pub const LADDER: &str = "ladder.json";
 /// The read that is composed of three calls, compared with the one statement.

@@ -97,6 +97,19 @@ pub struct Apportioned {
     pub seconds: f64,
 }
 
+impl Resource {
+    /// As people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RunQueue => "a processor",
+            Self::DataIo => "data files",
+            Self::Wal => "the write-ahead log",
+            Self::LightweightLock => "a lightweight lock",
+        }
+    }
+}
+
 /// What a role cost the machine in a cell.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -188,6 +201,18 @@ impl ServiceResult {
                 all.add_at_least(&histogram, censored_us);
             }
         }
+        Ok(all)
+    }
+
+    /// The same counted from when each request was really sent, so without the driver's own lateness; what was never answered
+    /// stands in it at `censored_us`.
+    ///
+    /// # Errors
+    /// [`MalformedHistogram`].
+    pub fn in_time(&self, censored_us: u64) -> Result<Histogram, MalformedHistogram> {
+        let mut all = Histogram::decode(&self.service_time)?;
+        let unanswered = self.responses(censored_us)?.count().saturating_sub(all.count());
+        (0..unanswered).for_each(|_| all.record_us(censored_us));
         Ok(all)
     }
 

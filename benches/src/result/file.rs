@@ -135,7 +135,7 @@ impl ResultFile {
     /// # Errors
     /// [`MalformedHistogram`].
     pub fn analyse(&self) -> Result<Matrix, MalformedHistogram> {
-        let mut matrix = analyse(&self.cells)?;
+        let mut matrix = analyse(&self.cells, self.machine.cpus)?;
         if !self.run.preset.claims_ratios() {
             for entry in &mut matrix.entries {
                 entry.enough_data = false;

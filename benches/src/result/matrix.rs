@@ -7,61 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::cell::CellResult;
 use super::closure::{Closure, closures};
 use super::combination::{AGAIN, ALONE, UNWATCHED, others_run, while_running};
+use super::disturbance::{Disturbances, disturbances};
 use super::growth::{Growth, growths};
+use super::metric::{CENSORED_US, Metric};
 use super::verdict::Verdict;
+use crate::design::Cell;
 use crate::stats::{Estimate, Histogram, MalformedHistogram, holm, minimum_detectable_effect, paired_ratio};
-
-/// What is compared. Each is a ratio together ÷ alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Metric {
-    /// Median response time.
-    P50,
-    /// 95th percentile.
-    P95,
-    /// 99th percentile.
-    P99,
-    /// Share of requests slower than the alone-p95: alone 1 in 20 by definition.
-    OneIn20,
-    /// Share of requests slower than the alone-p99: alone 1 in 100 by definition.
-    OneIn100,
-}
-
-impl Metric {
-    /// All of them, headline first.
-    pub const ALL: [Self; 5] = [Self::OneIn20, Self::P50, Self::P95, Self::OneIn100, Self::P99];
-
-    /// (replicates, requests of the tail pooled over each arm) below which nothing is claimed.
-    pub(crate) fn needs(self) -> (usize, u64) {
-        match self {
-            Self::P50 => (4, 0),
-            Self::OneIn20 => (4, 100),
-            Self::P95 | Self::OneIn100 => (8, 100),
-            Self::P99 => (20, 100),
-        }
-    }
-
-    /// Part of the requests that lie in the tail it speaks of.
-    pub(crate) fn tail(self) -> f64 {
-        match self {
-            Self::P50 => 0.5,
-            Self::P95 | Self::OneIn20 => 0.05,
-            Self::P99 | Self::OneIn100 => 0.01,
-        }
-    }
-
-    /// One replicate's value: a quantile in microseconds, or the share of requests slower than `threshold_us`.
-    pub(crate) fn value(self, histogram: &Histogram, threshold_us: u64) -> Option<f64> {
-        match self {
-            Self::P50 => histogram.quantile_us(0.5).map(|us| us as f64),
-            Self::P95 => histogram.quantile_us(0.95).map(|us| us as f64),
-            Self::P99 => histogram.quantile_us(0.99).map(|us| us as f64),
-            // Half a request is added to both sides of a share (Haldane–Anscombe), so that an empty tail has a logarithm.
-            Self::OneIn20 | Self::OneIn100 => (histogram.count() > 0)
-                .then(|| (histogram.count_beyond(threshold_us) as f64 + 0.5) / (histogram.count() as f64 + 1.0)),
-        }
-    }
-}
 
 /// One ordered pair and metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +35,9 @@ pub struct Entry {
     pub enough_data: bool,
     /// Requests of the tail, pooled, in the smaller arm.
     pub tail_n: u64,
+    /// Replicates left out: something else can have changed one of their two measurements by more than the effect asked for.
+    #[serde(default)]
+    pub left_out: usize,
 }
 
 /// The whole matrix with the line below which nothing can be seen.
@@ -104,6 +58,20 @@ pub struct Matrix {
     /// How fast unanswered requests pile up.
     #[serde(default)]
     pub growth: Vec<Growth>,
+    /// Measurements that don't count for the share of requests above the own p95: something else can have changed them by more
+    /// than the effect asked for. The others' disturbances are bounded in the intervals.
+    #[serde(default)]
+    pub suspect: Vec<Suspect>,
+}
+
+/// A measurement that doesn't count.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Suspect {
+    /// Which arrangement.
+    pub cell: Cell,
+    /// Of which replicate, from 0.
+    pub replicate: usize,
 }
 
 impl Matrix {
@@ -135,33 +103,31 @@ impl Matrix {
     }
 }
 
-/// Failures count as this slow, microseconds.
-pub const CENSORED_US: u64 = 10_000_000;
-
 /// Response times of one service in one arm, by replicate.
 pub(crate) type Arm = BTreeMap<usize, Histogram>;
 /// All of them, by service and by what ran meanwhile.
 pub(crate) type Arms = BTreeMap<(String, String), Arm>;
 
 /// Computes the matrix from the cells alone, so that an old file gives the same numbers again. Cells marked invalid are
-/// left out.
+/// left out; what disturbed the others on a machine with `cpus` processors widens their intervals.
 ///
 /// # Errors
 /// [`MalformedHistogram`] when a cell holds a broken one.
-pub fn analyse(cells: &[CellResult]) -> Result<Matrix, MalformedHistogram> {
-    let arms = arms(cells)?;
+pub fn analyse(cells: &[CellResult], cpus: usize) -> Result<Matrix, MalformedHistogram> {
+    let measured = Measured { arms: arms(cells)?, disturbances: disturbances(cells, cpus)? };
     let mut matrix = Matrix { closures: closures(cells)?, growth: growths(cells), ..Matrix::default() };
+    matrix.suspect = measured.suspect(cells);
     for metric in Metric::ALL {
-        let mut entries = compare(&arms, metric, others_run);
+        let mut entries = compare(&measured, metric, others_run);
         adjust(&mut entries);
-        let nulls = compare(&arms, metric, |arm| arm == AGAIN);
+        let nulls = compare(&measured, metric, |arm| arm == AGAIN);
         let estimates: Vec<Estimate> = nulls.iter().filter_map(|null| null.estimate).collect();
         if let Some(effect) = minimum_detectable_effect(&estimates) {
             matrix.detectable.insert(metric, effect);
         }
         matrix.entries.extend(entries);
         matrix.nulls.extend(nulls);
-        let unwatched = compare(&arms, metric, |arm| arm == UNWATCHED);
+        let unwatched = compare(&measured, metric, |arm| arm == UNWATCHED);
         matrix.unwatched.extend(unwatched);
     }
     Ok(matrix)
@@ -181,27 +147,92 @@ pub(crate) fn arms(cells: &[CellResult]) -> Result<Arms, MalformedHistogram> {
     Ok(arms)
 }
 
-fn compare(arms: &Arms, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
-    arms.iter()
-        .filter(|((_, others), _)| wanted(others))
+/// What is compared.
+struct Measured {
+    arms: Arms,
+    disturbances: Disturbances,
+}
+
+fn compare(measured: &Measured, metric: Metric, wanted: impl Fn(&str) -> bool) -> Vec<Entry> {
+    let combinations = measured.arms.iter().filter(|((_, others), _)| wanted(others));
+    combinations
         .filter_map(|((service, others), together)| {
-            let alone = arms.get(&(service.clone(), ALONE.to_owned()))?;
-            let (alone, together) = in_pairs(alone, together);
-            let estimate = estimate(&alone, &together, metric);
-            let tail_n = tail_count(&alone, metric).min(tail_count(&together, metric));
-            let (replicates, tail) = metric.needs();
-            let enough_data = tail_n >= tail && estimate.is_some_and(|estimate| estimate.replicates >= replicates);
-            Some(Entry {
-                service: service.clone(),
-                while_running: others.clone(),
-                metric,
-                estimate,
-                p_adjusted: None,
-                enough_data,
-                tail_n,
-            })
+            let alone = measured.arms.get(&(service.clone(), ALONE.to_owned()))?;
+            Some(measured.entry((service, others), metric, in_pairs(alone, together)))
         })
         .collect()
+}
+
+impl Measured {
+    fn entry(&self, (service, others): (&str, &str), metric: Metric, (mut alone, mut together): (Arm, Arm)) -> Entry {
+        let bounds = self.bounds((service, others), metric, &alone, &together);
+        let kept =
+            |replicate: &usize| bounds.get(replicate).is_none_or(|both| both.iter().all(|of| *of <= metric.asked()));
+        let all = alone.len();
+        alone.retain(|replicate, _| kept(replicate));
+        together.retain(|replicate, _| kept(replicate));
+        let mean_log = |side: usize| {
+            let of = bounds.iter().filter(|(replicate, _)| kept(replicate));
+            of.map(|(_, both)| both[side].ln()).sum::<f64>() / alone.len().max(1) as f64
+        };
+        // What disturbed it alone can have hidden an effect, what disturbed it together can have made one.
+        let estimate = estimate(&alone, &together, metric).map(|of| of.widened(mean_log(1), mean_log(0)));
+        let tail_n = tail_count(&alone, metric).min(tail_count(&together, metric));
+        let (replicates, tail) = metric.needs();
+        Entry {
+            service: service.to_owned(),
+            while_running: others.to_owned(),
+            metric,
+            estimate,
+            p_adjusted: None,
+            enough_data: tail_n >= tail && estimate.is_some_and(|estimate| estimate.replicates >= replicates),
+            tail_n,
+            left_out: all - alone.len(),
+        }
+    }
+
+    /// Cells whose headline figure, of any of their services, can have been changed by more than the effect asked for.
+    fn suspect(&self, cells: &[CellResult]) -> Vec<Suspect> {
+        let metric = Metric::OneIn20;
+        let too_much = |cell: &CellResult| {
+            let counted = cell.services.iter().map(|of| (of.name.clone(), while_running(&cell.cell, &of.name)));
+            counted.into_iter().any(|(service, others)| {
+                let alone = self.arms.get(&(service.clone(), ALONE.to_owned())).map(pooled).unwrap_or_default();
+                let threshold = alone.quantile_us(1.0 - metric.tail()).unwrap_or(0);
+                let measured =
+                    self.arms.get(&(service.clone(), others.clone())).and_then(|arm| arm.get(&cell.replicate));
+                let disturbance = self.disturbances.get(&(service, others, cell.replicate));
+                let factor = disturbance.zip(measured).map_or(1.0, |(of, by)| of.factor(metric, by, threshold));
+                factor > metric.asked()
+            })
+        };
+        let counted = cells.iter().filter(|cell| cell.valid && !cell.warnings.is_empty());
+        counted
+            .filter(|cell| too_much(cell))
+            .map(|cell| Suspect { cell: cell.cell.clone(), replicate: cell.replicate })
+            .collect()
+    }
+
+    /// By replicate, by what factor each of its two figures can be too high; those that nothing disturbed aren't there.
+    fn bounds(
+        &self,
+        (service, others): (&str, &str),
+        metric: Metric,
+        alone: &Arm,
+        together: &Arm,
+    ) -> BTreeMap<usize, [f64; 2]> {
+        let threshold = pooled(alone).quantile_us(1.0 - metric.tail()).unwrap_or(0);
+        let factor = |arm: &Arm, combination: &str, replicate: usize| {
+            let key = (service.to_owned(), combination.to_owned(), replicate);
+            Some(self.disturbances.get(&key)?.factor(metric, arm.get(&replicate)?, threshold))
+        };
+        let both = |replicate: &usize| {
+            let found = [factor(alone, ALONE, *replicate), factor(together, others, *replicate)];
+            let some = found.iter().any(Option::is_some);
+            some.then(|| (*replicate, found.map(|of| of.unwrap_or(1.0))))
+        };
+        alone.keys().filter_map(both).collect()
+    }
 }
 
 /// Of each arm the replicates that the other one has, too: those left out as invalid leave no pair, and must neither move
@@ -238,15 +269,19 @@ pub(crate) fn tail_count(arm: &Arm, metric: Metric) -> u64 {
     (requests as f64 * metric.tail()) as u64
 }
 
-/// Holm over the ordered pairs; `all` is not one of them and keeps its own p-value.
+/// Holm over the ordered pairs, and by itself over the services while all others run: two questions, each with its own family.
 fn adjust(entries: &mut [Entry]) {
-    let mut family: Vec<&mut Entry> =
-        entries.iter_mut().filter(|entry| entry.enough_data && entry.while_running != "all").collect();
-    let p_values: Vec<f64> = family.iter().filter_map(|entry| entry.estimate.map(|estimate| estimate.p)).collect();
-    for (entry, p) in family.iter_mut().zip(holm(&p_values)) {
-        entry.p_adjusted = Some(p);
+    for all in [false, true] {
+        let family = entries.iter_mut().filter(|entry| entry.enough_data && (entry.while_running == "all") == all);
+        let mut family: Vec<&mut Entry> = family.collect();
+        let p_values: Vec<f64> = family.iter().filter_map(|entry| entry.estimate.map(|estimate| estimate.p)).collect();
+        for (entry, p) in family.iter_mut().zip(holm(&p_values)) {
+            entry.p_adjusted = Some(p);
+        }
     }
 }
 
+#[cfg(test)]
+mod error_rates;
 #[cfg(test)]
 mod tests;

@@ -24,6 +24,24 @@ pub fn interval_or_none(of: Option<Estimate>) -> String {
     of.map_or_else(|| "insufficient data".to_owned(), interval)
 }
 
+/// A ratio of a share as percent, with its interval: `16 % (12–20 %)`. `base` is what the ratio is of, in percent.
+#[must_use]
+pub fn percent(of: Estimate, base: f64) -> String {
+    let of = [of.ratio, of.low, of.high].map(|ratio| (base * ratio).min(100.0));
+    let digits = usize::from(of[2] < 10.0);
+    format!("{:.digits$} % ({:.digits$}–{:.digits$} %)", of[0], of[1], of[2])
+}
+
+/// A p-value as people read it.
+#[must_use]
+pub fn p_value(p: Option<f64>) -> String {
+    match p {
+        Some(p) if p < 0.001 => "p < 0.001".to_owned(),
+        Some(p) => format!("p {p:.3}"),
+        None => "no p".to_owned(),
+    }
+}
+
 /// With a capital; the lab's own logins by what they do.
 #[must_use]
 pub fn capital(name: &str) -> String {

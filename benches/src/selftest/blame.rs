@@ -34,7 +34,7 @@ pub fn injected_row_locks(url: &str) -> Result<SelfTest, Failure> {
         };
         let (right, elsewhere) = (on(true), on(false));
         found = format!(
-            "injected row locks: {right:.2} s booked, truth {lower:.2}–{upper:.2} s ({:.0} % of its middle, {:.1} % elsewhere, {} waits)",
+            "injected row locks: {right:.2} s recorded, expected {lower:.2}–{upper:.2} s ({:.0} % of its middle, {:.1} % elsewhere, {} waits)",
             right / middle * 100.0,
             // The sum of nothing is -0.
             elsewhere.abs() / middle * 100.0,
@@ -91,7 +91,10 @@ pub fn ddl_queue(url: &str) -> Result<SelfTest, Failure> {
             .all(|entry| entry.root == HOLDER && entry.direct == MIGRATION && entry.cause == Cause::BehindDdl);
     let words: Vec<String> = waiter
         .iter()
-        .map(|entry| format!("root {}, direct {}, {:?}, {:.2} s", entry.root, entry.direct, entry.cause, entry.seconds))
+        .map(|entry| {
+            let cause = if entry.cause == Cause::BehindDdl { "behind DDL" } else { "ANOTHER CAUSE" };
+            format!("root {}, direct {}, {cause}, {:.2} s", entry.root, entry.direct, entry.seconds)
+        })
         .collect();
     Ok(outcome("V3", Some(pass), format!("a reader behind an ALTER behind a reader: {}", words.join("; "))))
 }

@@ -38,7 +38,7 @@ impl Clusters {
     }
 
     /// V9: pressure on the log, on buffers, on connections.
-    pub fn bubbles(&self) -> Result<SelfTest, Failure> {
+    pub fn pressures(&self) -> Result<SelfTest, Failure> {
         let malformed = |error| Failure::could_not_run(format!("{error}"));
         let scenario = Scenario::parse(BUBBLES).map_err(malformed)?;
         let stage = Stage::new(self.first.url(), None, vec![])?;
@@ -119,8 +119,9 @@ fn judge(name: &str, right: Resource, quiet: &Played, bubble: &Played) -> (Optio
     let foreign = waited(bubble, None, &|blamed| blamed == FOREIGN);
     let resolved = pass || foreign < 0.2 * on_bubble;
     let words = format!(
-        "{name}: {on_bubble:.2} s blamed on the bubble, {} first, control {:.0} %",
-        first.map_or_else(String::new, |first| serde_json::json!(first).as_str().unwrap_or_default().to_owned()),
+        "{name}: {on_bubble:.2} s of waiting for {} blamed on the pressure, first of all causes: {}, control {:.0} %",
+        right.name(),
+        if first == Some(right) { "yes" } else { "NO" },
         part * 100.0
     );
     (resolved.then_some(pass), words)

@@ -8,7 +8,7 @@ use super::shared::{outcome, stopped};
 use crate::Failure;
 use crate::data::Size;
 use crate::design::{Cell, Preset, cells, order};
-use crate::measure::plan::{Options, blank, read_workload};
+use crate::measure::plan::{Options, blank_of_ours, read_workload};
 use crate::measure::{calibrate, cell};
 use crate::result::{Entry, Matrix, Metric, ResultFile, SelfTest, analyse};
 use crate::stats::{Estimate, holm, spearman};
@@ -71,7 +71,7 @@ impl Repeatable {
         services.retain(|name| workload.services.contains_key(name));
         let long = Options { preset: Preset::Quick, ..options.clone() };
         let infos = calibrate::rates(&mut deployment, &workload, &services, &long)?;
-        let result = blank(&options, &mut deployment, infos, workload, Path::new(""))?;
+        let result = blank_of_ours(&options, &deployment, infos, workload, Path::new(""))?;
         Ok(Self { deployment, result, options })
     }
 
@@ -101,7 +101,7 @@ impl Repeatable {
                 done.push(measured);
             }
         }
-        analyse(&done).map_err(|error| Failure::could_not_run(format!("{error}.")))
+        analyse(&done, self.result.machine.cpus).map_err(|error| Failure::could_not_run(format!("{error}.")))
     }
 }
 

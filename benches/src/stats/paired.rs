@@ -25,6 +25,34 @@ impl Estimate {
     pub fn excludes_one(&self) -> bool {
         self.low > 1.0 || self.high < 1.0
     }
+
+    /// What the ratio is at most, with this confidence (one-sided).
+    #[must_use]
+    pub fn at_most(&self, confidence: f64) -> f64 {
+        let student = StudentsT::new(0.0, 1.0, self.replicates as f64 - 1.0);
+        student.map_or(f64::INFINITY, |student| {
+            // The interval may be wider above than below, where it allows for a bias.
+            let error = (self.high / self.ratio).ln() / student.inverse_cdf(0.975);
+            self.ratio * (error * student.inverse_cdf(confidence)).exp()
+        })
+    }
+
+    /// With an interval that allows for a bias as well: the ratio may be too high by up to `high` and too low by up to `low`, both
+    /// logarithms, 0 or more. The p-value is that of the effect that the larger of the two leaves.
+    #[must_use]
+    pub fn widened(self, high: f64, low: f64) -> Self {
+        if high <= 0.0 && low <= 0.0 {
+            return self;
+        }
+        let log = self.ratio.ln();
+        let left = log.abs() - if log > 0.0 { high } else { low };
+        let student = StudentsT::new(0.0, 1.0, self.replicates as f64 - 1.0);
+        let p = student.ok().filter(|_| left > 0.0).map_or(1.0, |student| {
+            let error = (self.high / self.low).ln() / (2.0 * student.inverse_cdf(0.975));
+            2.0 * student.sf(left / error)
+        });
+        Self { low: self.low * (-high).exp(), high: self.high * low.exp(), p, ..self }
+    }
 }
 
 /// The ratio `together / alone` of pairs measured in the same replicate, by a paired t-test on `ln(together) - ln(alone)`
@@ -121,6 +149,27 @@ mod tests {
         assert!((estimate.high.ln() - 0.2 - half).abs() < 1e-5, "{estimate:?}");
         assert!((0.2 - estimate.low.ln() - half).abs() < 1e-5);
         assert!((estimate.p - 0.003_198).abs() < 1e-4, "{estimate:?}");
+    }
+
+    /// 97.5 % one-sided is the interval's own upper end.
+    #[test]
+    fn a_one_sided_bound_is_the_end_of_a_two_sided_interval() {
+        let of = paired_ratio(&[(1.0, 1.1), (1.0, 1.2), (1.0, 1.4)]).unwrap();
+        assert!((of.at_most(0.975) - of.high).abs() < 1e-9 && of.at_most(0.99) > of.high && of.at_most(0.9) < of.high);
+    }
+
+    /// A bias of 10 % either way on the pairs above: t = (0.2 − ln 1.1) · √5 ÷ 0.0707107.
+    #[test]
+    fn a_bias_widens_the_interval_and_raises_p() {
+        let pairs: Vec<(f64, f64)> = [0.1_f64, 0.2, 0.3, 0.2, 0.2].iter().map(|log| (10.0, 10.0 * log.exp())).collect();
+        let plain = paired_ratio(&pairs).expect("five pairs");
+        let wide = plain.widened(1.1_f64.ln(), 1.2_f64.ln());
+        assert!((wide.low * 1.1 / plain.low - 1.0).abs() < 1e-9 && (wide.high / 1.2 / plain.high - 1.0).abs() < 1e-9);
+        let t = (0.2 - 1.1_f64.ln()) * 5_f64.sqrt() / 0.070_710_7;
+        let p = 2.0 * StudentsT::new(0.0, 1.0, 4.0).unwrap().sf(t);
+        assert!((wide.p - p).abs() < 1e-4, "{wide:?} {p}");
+        assert_eq!(plain.widened(0.3, 0.0).p, 1.0, "the bias explains all of it");
+        assert_eq!(plain.widened(0.0, 0.0), plain);
     }
 
     #[test]

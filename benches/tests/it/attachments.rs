@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lab::bench::normalisation;
 use lab::experiments::paired::Plan;
-use lab::experiments::{article, composed, failure, ladder, pressure, scenario, schema_change};
+use lab::experiments::{article, composed, failure, ladder, pressure, problems, scenario, schema_change};
 use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -94,6 +94,7 @@ fn kept(root: &Value, of: &Value, file: &str) {
 #[test]
 fn types_and_schema_agree() {
     agree::<Measured<scenario::Scenarios>>(attachments::SCENARIOS);
+    agree::<Measured<problems::Problems>>(attachments::PROBLEMS);
     agree::<Measured<ladder::Ladders>>(attachments::LADDER);
     agree::<Measured<pressure::Pressures>>(attachments::PRESSURE);
     agree::<Measured<schema_change::SchemaChanges>>(attachments::SCHEMA_CHANGE);

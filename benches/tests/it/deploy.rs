@@ -94,6 +94,11 @@ fn dashboard_and_alerts_use_metrics_that_there_are() {
     let mut expressions: Vec<String> = targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect();
     let alerts = read("docs/deploy/alerts.yaml");
     expressions.extend(between(&alerts, "expr: ", "\n").map(str::to_owned));
+    let severe = between(&alerts, "severity: ", "}").filter(|how| ["page", "ticket"].contains(how)).count();
+    assert_eq!(severe, alerts.matches("- alert: ").count(), "each alert says how urgent it is");
+    // Without its label an absent series doesn't say which one is missing.
+    assert!(between(&alerts, "absent(", ")").all(|of| of.contains("{feed=")), "{alerts}");
+    assert!(metrics.contains("# TYPE pool_wait_seconds_total counter\n"), "what ends with _total only rises");
     assert!(expressions.len() > 15);
     for expression in expressions {
         let words = expression.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');

@@ -12,7 +12,7 @@ use lab::design::Preset;
 use lab::experiments::composed;
 use lab::experiments::failure;
 use lab::experiments::failure::Break;
-use lab::result::{ResultFile, analyse};
+use lab::result::ResultFile;
 use lab::target::{TargetFile, probe};
 
 use crate::support::{lab, shared, unique, world};
@@ -66,7 +66,7 @@ fn a_black_box_needs_base_urls_alone() {
     assert!(result.correctness.values().all(|count| *count == 0), "{:?}", result.correctness);
     let freshness = result.freshness.as_ref().unwrap();
     assert!(freshness.rename.is_some() && freshness.freeze.is_none());
-    assert!(result.holds(&analyse(&result.cells).unwrap()));
+    assert!(result.holds(&result.analyse().unwrap()));
     crate::measure::validates(&folder);
     assert!(folder.join("report.html").is_file() && folder.join("workload.toml").is_file());
 

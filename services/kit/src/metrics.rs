@@ -3,7 +3,7 @@
 mod measured;
 
 use prometheus::{
-    Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::db::{Db, Lanes};
@@ -18,7 +18,6 @@ pub(crate) struct Metrics {
     durations: HistogramVec,
     connections: IntGaugeVec,
     queued: IntGaugeVec,
-    waited: GaugeVec,
 }
 
 impl Metrics {
@@ -39,10 +38,6 @@ impl Metrics {
                 &["pool", "state"],
             )?,
             queued: IntGaugeVec::new(Opts::new("queue_jobs", "Requests that wait for a database thread."), &["lane"])?,
-            waited: GaugeVec::new(
-                Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
-                &["pool"],
-            )?,
             registry,
             service,
         };
@@ -50,7 +45,6 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.durations.clone()))?;
         metrics.registry.register(Box::new(metrics.connections.clone()))?;
         metrics.registry.register(Box::new(metrics.queued.clone()))?;
-        metrics.registry.register(Box::new(metrics.waited.clone()))?;
         Ok(metrics)
     }
 
@@ -62,19 +56,25 @@ impl Metrics {
 
     /// The text, with the gauges as they are now.
     pub async fn text(&self, db: &Db, lanes: &Lanes, measured: &[Measured]) -> Result<String, prometheus::Error> {
+        // The pools add it up themselves: a counter made for this look can't be added to twice.
+        let waited = CounterVec::new(
+            Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
+            &["pool"],
+        )?;
         for side in db.sides() {
             let (all, free) = side.state();
             self.connections.with_label_values(&[side.role, "used"]).set(i64::from(all - free.min(all)));
             self.connections.with_label_values(&[side.role, "free"]).set(i64::from(free));
-            self.waited.with_label_values(&[side.role]).set(side.waited().as_secs_f64());
+            waited.with_label_values(&[side.role]).inc_by(side.waited().as_secs_f64());
         }
         for (name, lane) in [("read", &lanes.read), ("write", &lanes.write)] {
             self.queued.with_label_values(&[name]).set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
         }
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
-        Ok(String::from_utf8_lossy(&text).into_owned()
-            + &measured::text(registry(self.service)?, db, &lanes.read, measured).await?)
+        let fresh = registry(self.service)?;
+        fresh.register(Box::new(waited))?;
+        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, measured).await?)
     }
 }
 

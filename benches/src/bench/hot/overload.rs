@@ -216,7 +216,7 @@ const CLIENTS: usize = 8;
 
 /// Starts a system, finds the knee, and goes beyond.
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
-    let ceiling = selftest::driver_ceiling()?;
+    let ceiling = selftest::driver_ceiling()?.rate_per_s;
     let system = System::start(Size::SMALL, plan.release)?;
     let on = plan.on;
     let arm = on.registry(&system, plan.wait_ms)?;

@@ -1,26 +1,29 @@
 //! `lab selftest`.
 
 use crate::measure::kept;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 
 use crate::cli::common::{Format, interruptible, print_line};
+use crate::result::SelfTest;
 use crate::{Failure, selftest};
 
 /// Check that the lab measures correctly, on this machine, now.
 ///
 /// V1–V4 and V8 cause waits and usage of known size, which the record of waits must show; V6, V7 and the ceiling measure a
 /// server of known delays. --long adds, with the whole system: V5 (how often identical systems are called different; a
-/// second, idle Registry; observing on and off), V10 (the same experiment twice) and V12 (reversed order). Exit code 1 when
-/// one fails; "noted" is one that this machine is too noisy to decide now.
+/// second, idle Registry; observing on and off), V10 (the same experiment twice) and V12 (reversed order); and V13 (five stubs that share nothing, two minutes). Exit code 1 when
+/// one fails: a short one three times on a quiet machine; "noted" is one that this machine is too noisy to decide now, with what used it.
 #[derive(Debug, Args)]
 pub struct SelftestArgs {
     /// Only these, such as V5 or V1,V10
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = known)]
     only: Vec<String>,
-    /// Also run V5, V10 and V12: about half an hour
+    /// Also run V5, V10, V12 and V13: about half an hour
     #[arg(long)]
     long: bool,
     /// Comparisons of V5 between identical systems: 200 take about a quarter of an hour; with fewer V5 is noted, neither passed nor failed
@@ -44,14 +47,7 @@ pub struct SelftestArgs {
 pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
     let options =
         selftest::Options { only: args.only.clone(), long: args.long, nulls: args.nulls, optimised: !args.unoptimised };
-    let tests = selftest::run(&options, &interruptible()?, |test| {
-        let mark = match test.pass {
-            Some(true) => "passed",
-            Some(false) => "FAILED",
-            None => "noted",
-        };
-        eprintln!("{:12} {mark:7} {}", test.id, test.found);
-    })?;
+    let tests = selftest::run(&options, &interruptible()?, say)?;
     if args.save {
         kept::keep_tests(&args.results, &tests)?;
     }
@@ -59,6 +55,23 @@ pub fn test_itself(args: &SelftestArgs) -> Result<ExitCode, Failure> {
         print_line(serde_json::json!(tests));
     }
     Ok(ExitCode::from(u8::from(tests.iter().any(|test| test.pass == Some(false)))))
+}
+
+fn say(test: &SelfTest) {
+    let mark = match test.pass {
+        Some(true) => "passed",
+        Some(false) => "FAILED",
+        None => "noted",
+    };
+    eprintln!("{:12} {mark:7} {}", test.id, test.found);
+}
+
+/// The brief ones, kept for this run and those to come.
+pub fn brief(results: &Path, optimised: bool, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let only = selftest::BRIEF.map(str::to_owned).to_vec();
+    let options = selftest::Options { only, long: false, nulls: 0, optimised };
+    let tests = selftest::run(&options, stop, say)?;
+    kept::keep_tests(results, &tests)
 }
 
 fn known(text: &str) -> Result<String, String> {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use crate::Failure;
-use crate::result::{Entry, Matrix, Metric};
+use crate::design::{Cell, Preset};
+use crate::result::{Entry, Matrix, Metric, others_run, while_running};
 
 /// `service<-other.metric>ratio`: the slowdown of a service while another one runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,23 +33,51 @@ impl FromStr for Threshold {
     }
 }
 
+/// Refuses bounds for pairs that a run of these services with this preset doesn't measure: before the run, not after it.
+///
+/// # Errors
+/// A usage error that names the pairs there are, and the preset with more where that has the one asked for.
+pub fn check(thresholds: &[Threshold], preset: Preset, services: &[String]) -> Result<(), Failure> {
+    let measured = pairs(preset, services);
+    let Some(unknown) = thresholds.iter().find(|one| !measured.contains(&one.key())) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = measured.iter().map(String::as_str).collect();
+    let longer = pairs(Preset::Quick, services).contains(&unknown.key());
+    let hint = if longer { " Services in pairs are measured by --preset quick and longer ones." } else { "" };
+    Err(Failure::usage(format!(
+        "--fail-on: {} isn't measured by this run; there are {}.{hint}",
+        unknown.key(),
+        names.join(", ")
+    )))
+}
+
+/// `service<-other` of every combination.
+fn pairs(preset: Preset, services: &[String]) -> BTreeSet<String> {
+    let driven = preset.services(services);
+    let cells = preset.cells(&driven);
+    let of = |cell: &Cell| -> Vec<String> {
+        let members = cell.members(&driven).into_iter().map(|service| (service, while_running(cell, service)));
+        members
+            .filter(|(_, others)| others_run(others))
+            .map(|(service, others)| format!("{service}<-{others}"))
+            .collect()
+    };
+    cells.iter().flat_map(of).collect()
+}
+
 impl Threshold {
-    /// Why the matrix can't say whether it is broken: a sentence. A pair that was not measured at all is a usage error.
-    pub fn unanswered(&self, matrix: &Matrix) -> Result<Option<String>, Failure> {
-        let pair = |entry: &&Entry| entry.service == self.service && entry.while_running == self.while_running;
-        if !matrix.entries.iter().any(|entry| pair(&entry)) {
-            let pairs = matrix.entries.iter().map(|entry| format!("{}<-{}", entry.service, entry.while_running));
-            let pairs: Vec<String> = pairs.collect::<BTreeSet<_>>().into_iter().collect();
-            return Err(Failure::usage(format!(
-                "--fail-on: {}<-{} was not measured; there are {}.",
-                self.service,
-                self.while_running,
-                pairs.join(", ")
-            )));
-        }
-        let enough_data =
-            matrix.entries.iter().filter(pair).any(|entry| entry.metric == self.metric && entry.enough_data);
-        Ok((!enough_data).then(|| format!("--fail-on: insufficient data for {} at that metric.", self.pair())))
+    fn key(&self) -> String {
+        format!("{}<-{}", self.service, self.while_running)
+    }
+
+    /// Why the matrix can't say whether it is broken: a sentence.
+    pub fn unanswered(&self, matrix: &Matrix) -> Option<String> {
+        let asked = |entry: &&Entry| {
+            entry.service == self.service && entry.while_running == self.while_running && entry.metric == self.metric
+        };
+        let enough_data = matrix.entries.iter().filter(asked).any(|entry| entry.enough_data);
+        (!enough_data).then(|| format!("--fail-on: insufficient data for {} at that metric.", self.pair()))
     }
 
     /// A sentence, where there is enough data and the whole interval lies above the bound.
@@ -89,6 +118,7 @@ mod tests {
             p_adjusted: Some(0.01),
             enough_data,
             tail_n: 200,
+            left_out: 0,
         };
         Matrix { entries: vec![entry], ..Matrix::default() }
     }
@@ -103,12 +133,24 @@ mod tests {
 
     #[test]
     fn what_nobody_measured_does_not_pass() {
-        let asked = |text: &str| text.parse::<Threshold>().unwrap().unanswered(&matrix(2.1, false));
-        assert!(asked("regstry<-billing.oneIn20>2").is_err());
-        assert!(asked("registry<-biling.oneIn20>2").is_err());
-        assert!(asked("registry<-billing.oneIn20>2").unwrap().is_some());
         let threshold: Threshold = "registry<-billing.oneIn20>2".parse().unwrap();
-        assert_eq!(threshold.unanswered(&matrix(1.0, true)).unwrap(), None);
+        assert!(threshold.unanswered(&matrix(2.1, false)).is_some());
+        assert_eq!(threshold.unanswered(&matrix(1.0, true)), None);
+    }
+
+    #[test]
+    fn an_unknown_pair_is_refused_before_anything_is_measured() {
+        let services = ["account", "billing", "registry"].map(str::to_owned);
+        let refused =
+            |text: &str, preset| check(&[text.parse().unwrap()], preset, &services).err().map(|of| of.to_string());
+        for wrong in ["regstry<-billing.oneIn20>2", "registry<-biling.oneIn20>2", "registry<-registry.p50>2"] {
+            let said = refused(wrong, Preset::Quick).unwrap();
+            assert!(said.contains("registry<-billing") && said.contains("registry<-all"), "{said}");
+        }
+        assert_eq!(refused("registry<-billing.oneIn20>2", Preset::Quick), None);
+        assert_eq!(refused("registry<-all.oneIn20>2", Preset::Demo), None);
+        let said = refused("registry<-billing.oneIn20>2", Preset::Demo).unwrap();
+        assert!(said.contains("--preset quick"), "{said}");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! What is asked of a target, how often, and the result that is to be filled.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
+use crate::Failure;
 use crate::load::schedule::Workload;
 use crate::measure::plan::{Options, read};
-use crate::result::{ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
+use crate::result::ServiceInfo;
 use crate::target::{TargetFile, probe};
-use crate::{Failure, observe};
 
 /// Requests per second of all services together, unless something else is given.
 const RATE_PER_S: f64 = 100.0;
@@ -67,46 +66,6 @@ pub(super) fn rates(options: &Options, target: &TargetFile, workload: &Workload)
         return Err(Failure::usage("Nothing of the workload is left for this target and preset."));
     }
     Ok(infos)
-}
-
-pub(super) fn blank(
-    options: &Options,
-    target: TargetInfo,
-    services: Vec<ServiceInfo>,
-    workload: Workload,
-    folder: &Path,
-) -> ResultFile {
-    let now = chrono::Utc::now();
-    ResultFile {
-        schema_version: SCHEMA_VERSION,
-        run: Run {
-            id: folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-            started_at: now.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            duration_s: 0.0,
-            tool_version: env!("CARGO_PKG_VERSION").into(),
-            preset: options.preset,
-            seed: options.seed,
-            data_apis: options.size.apis,
-            batch_max: 1,
-            workload_hash: String::new(),
-            command: std::env::args().skip(1).collect::<Vec<_>>().join(" "),
-            complete: false,
-            optimised: true,
-            reruns: 0,
-            resumed: 0,
-            workload,
-        },
-        machine: observe::machine(),
-        postgres: None,
-        target: Some(target),
-        services,
-        cells: Vec::new(),
-        matrix: None,
-        correctness: BTreeMap::new(),
-        selftest: Vec::new(),
-        selftest_at: None,
-        freshness: None,
-    }
 }
 
 #[cfg(test)]

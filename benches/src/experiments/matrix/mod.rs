@@ -12,7 +12,7 @@ use std::time::Instant;
 use crate::Failure;
 use crate::data::Size;
 use crate::measure::knee::Knee;
-use crate::measure::plan::{Options, blank, new_folder, read, read_workload, save};
+use crate::measure::plan::{Options, blank_of_ours, new_folder, read, read_workload, save};
 use crate::measure::{calibrate, kept};
 use crate::result::{SCHEMA_VERSION, ServiceInfo};
 use crate::system::Deployment;
@@ -43,7 +43,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
         info.knee_per_s = knees.get(&info.name).copied();
     }
     let folder = new_folder(options)?;
-    let mut result = blank(options, &mut deployment, infos, workload, &folder)?;
+    let mut result = blank_of_ours(options, &deployment, infos, workload, &folder)?;
     let tests = kept::newest_tests(&options.results);
     (result.selftest, result.selftest_at) = tests.unwrap_or_default();
     save(&result, &folder)?;

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::progress::Progress;
 use crate::Failure;
 use crate::data::connect;
 use crate::design::{Cell, order};
+use crate::experiments::problems::{self, Problems};
 use crate::measure::plan::{Options, save};
 use crate::measure::{audit, canary, cell, freshness};
-use crate::result::{CellResult, ResultFile};
+use crate::result::{CellResult, ResultFile, attachments};
 use crate::system::{Deployment, Site};
-
-/// Part of all cells that may be run again.
-const RERUNS_MAX: f64 = 0.2;
 
 /// A run that has begun.
 pub(super) struct Session {
@@ -64,12 +64,28 @@ impl Session {
             *entry.or_default() += measured.served_though_frozen as i64;
             self.result.freshness = Some(measured);
         }
-        self.result.run.complete = self.result.counted().count() == total;
+        let caused = self.problems(stop)?;
+        self.result.run.complete = self.result.counted().count() == total && caused;
         let matrix = self.result.analyse();
         self.result.matrix = Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
         self.save()?;
         progress.finish();
         Ok(self.folder)
+    }
+
+    /// Causes the known problems where the preset has them and they aren't there yet; whether they are now.
+    fn problems(&mut self, stop: &AtomicBool) -> Result<bool, Failure> {
+        let there = attachments::read::<Problems, Value>(&self.folder, attachments::PROBLEMS).is_some();
+        if there || !self.options.preset.problems() || stop.load(Ordering::Relaxed) {
+            return Ok(there || !self.options.preset.problems());
+        }
+        self.deployment.reset()?;
+        let found = problems::run(&self.deployment, self.options.seed, stop)?;
+        let whole = !stop.load(Ordering::Relaxed);
+        if whole {
+            attachments::write(&self.folder, attachments::PROBLEMS, &found)?;
+        }
+        Ok(whole)
     }
 
     fn has(&self, replicate: usize, cell: &Cell) -> bool {
@@ -80,11 +96,7 @@ impl Session {
     /// Runs a cell; where it is suspect and the time allows, once more. The second one counts, whatever became of it; the
     /// first one stays in the file.
     fn cell(&mut self, cell: &Cell, replicate: usize, place: usize, total: usize) -> Result<(), Failure> {
-        // Above capacity every measurement is suspect, and another one would be.
-        let again_max = match self.options.preset.claims_ratios() {
-            true => (total as f64 * RERUNS_MAX) as u64,
-            false => 0,
-        };
+        let again_max = (total as f64 * self.options.preset.repeats()) as u64;
         for attempt in 0..2 {
             let workload = self.result.run.workload.clone();
             let (mut done, at) =

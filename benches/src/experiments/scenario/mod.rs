@@ -18,6 +18,7 @@ pub use file::{Arm, Expectation, Gain, Kind, LadderPlan, MalformedScenario, Meas
 pub use outcome::{ArmResult, Finding, GainResult, ScenarioResult, Scenarios};
 pub use play::{Played, play, sql};
 pub use stage::{Stage, Workplace, half};
+pub use verdict::value;
 
 use crate::Failure;
 

@@ -70,15 +70,24 @@ fn buffers(measure: &Measure, played: &Played) -> f64 {
 
 /// In words, such as `blocked lab_profile ← lab_account (row)`.
 pub fn describe(measure: &Measure) -> String {
-    let mut words = vec![serde_json::json!(measure.what).as_str().unwrap_or_default().to_owned()];
+    let plain = |name: serde_json::Value| -> String {
+        let letters = name.as_str().unwrap_or_default().chars();
+        // Names in files are camelCase or have hyphens; a person reads words.
+        letters.fold(String::new(), |text, letter| match letter {
+            '-' => text + " ",
+            upper if upper.is_uppercase() => format!("{text} {}", upper.to_lowercase()),
+            other => format!("{text}{other}"),
+        })
+    };
+    let mut words = vec![plain(serde_json::json!(measure.what))];
     words.extend([&measure.actor, &measure.code, &measure.check, &measure.waiting].into_iter().flatten().cloned());
     words.extend(measure.root.as_ref().map(|root| format!("← {root}")));
     words.extend(measure.direct.as_ref().map(|direct| format!("via {direct}")));
     if let Some(resource) = measure.resource {
-        words.push(format!("for {}", serde_json::json!(resource).as_str().unwrap_or_default()));
+        words.push(format!("for {}", resource.name()));
     }
     if let Some(cause) = measure.cause {
-        words.push(format!("({})", serde_json::json!(cause).as_str().unwrap_or_default()));
+        words.push(format!("({})", plain(serde_json::json!(cause))));
     }
     words.join(" ")
 }

@@ -56,6 +56,7 @@ pub(super) fn send_all(
     mut inbox: UnboundedReceiver<Job>,
     settings: Settings,
 ) -> std::io::Result<Vec<ServiceRecord>> {
+    super::pace::wake_soon();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let local = tokio::task::LocalSet::new();
     Ok(local.block_on(&runtime, async move {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 pub use client::{Call, Method};
 pub use outcome::Outcome;
+pub use pace::kernel_lateness;
 pub use record::{EndpointRecord, Lag, ServerTiming, ServiceRecord};
 
 use uuid::Uuid;
@@ -99,7 +100,10 @@ pub fn run(loads: &[Load], settings: Settings) -> Result<Vec<ServiceRecord>, Dri
     let owned: Vec<Load> = loads.to_vec();
     let sender =
         std::thread::Builder::new().name("lab-send".into()).spawn(move || client::send_all(owned, inbox, settings))?;
-    pace::pace(loads, &jobs);
-    drop(jobs);
+    // A thread of its own for this too: its priority must not be handed down to what its caller starts later.
+    std::thread::scope(|scope| {
+        let pacing = std::thread::Builder::new().name("lab-pace".into());
+        pacing.spawn_scoped(scope, || pace::pace(loads, jobs)).map(drop)
+    })?;
     sender.join().map_err(|_| DriverError::Ended)?.map_err(DriverError::Start)
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::design::Cell;
 use crate::load::driver::Outcome;
 use crate::load::schedule::stream;
-use crate::result::{LedgerResult, ServiceResult};
+use crate::result::{LedgerResult, ServiceResult, Warning};
 
 /// A service in a cell whose response times are exponential with this mean, from a seeded stream.
 fn service(name: &str, mean_us: f64, requests: usize, seed: u64) -> ServiceResult {
@@ -69,7 +69,7 @@ fn find(entries: &[Entry], service: &str, metric: Metric) -> Entry {
 
 #[test]
 fn finds_a_planted_effect_and_nothing_else() {
-    let matrix = analyse(&planted(8)).expect("whole histograms");
+    let matrix = analyse(&planted(8), 2).expect("whole histograms");
     let harmed = find(&matrix.entries, "a", Metric::P50);
     let ratio = harmed.estimate.expect("eight replicates");
     assert!(harmed.enough_data && ratio.low < 2.0 && 2.0 < ratio.high && ratio.low > 1.8, "{ratio:?}");
@@ -84,9 +84,9 @@ fn finds_a_planted_effect_and_nothing_else() {
 
 #[test]
 fn claims_nothing_that_the_data_cannot_carry() {
-    let few = analyse(&planted(3)).expect("whole histograms");
+    let few = analyse(&planted(3), 2).expect("whole histograms");
     assert!(few.entries.iter().all(|entry| !entry.enough_data && entry.p_adjusted.is_none()));
-    let eight = analyse(&planted(8)).expect("whole histograms");
+    let eight = analyse(&planted(8), 2).expect("whole histograms");
     assert!(!find(&eight.entries, "a", Metric::P99).enough_data, "p99 needs twenty replicates");
 }
 
@@ -105,7 +105,7 @@ fn the_same_cells_give_the_same_matrix_to_the_digit() {
     let cells = planted(4);
     let text = serde_json::to_string(&cells).expect("plain data");
     let back: Vec<CellResult> = serde_json::from_str(&text).expect("our own text");
-    let (first, again) = (analyse(&cells).expect("whole"), analyse(&back).expect("whole"));
+    let (first, again) = (analyse(&cells, 2).expect("whole"), analyse(&back, 2).expect("whole"));
     assert_eq!(serde_json::to_string(&first).expect("plain"), serde_json::to_string(&again).expect("plain"));
 }
 
@@ -128,4 +128,53 @@ fn identical_systems_rarely_differ() {
         .count();
     assert!(alarms <= 40, "{alarms} of 400");
     assert!(alarms > 0, "a test that never alarms at 5 % is not testing");
+}
+
+/// One measurement of each replicate of `a` while `b` runs was disturbed.
+fn disturbed(warning: Warning) -> (Entry, Entry) {
+    let cells = planted(8);
+    let plain = analyse(&cells, 2).unwrap();
+    let mut other = cells;
+    for cell in other.iter_mut().filter(|cell| matches!(cell.cell, Cell::Pair { .. })) {
+        cell.warnings.push(warning.clone());
+    }
+    let found = analyse(&other, 2).unwrap();
+    (find(&plain.entries, "a", Metric::OneIn20), find(&found.entries, "a", Metric::OneIn20))
+}
+
+#[test]
+fn what_disturbed_a_measurement_widens_its_interval_by_what_it_can_have_done() {
+    let (before, after) = disturbed(Warning::Stolen { share: 0.02 });
+    let (plain, wide) = (before.estimate.unwrap(), after.estimate.unwrap());
+    assert_eq!((after.left_out, wide.ratio, wide.high), (0, plain.ratio, plain.high));
+    // 2 % of one of two processors and 1.5 requests for each that met it: 1.5 % of all, of the 22 % that are slow.
+    assert!(wide.low < plain.low && wide.low > plain.low * 0.93, "{plain:?} {wide:?}");
+    assert!(wide.p > plain.p);
+}
+
+#[test]
+fn a_measurement_is_left_out_where_that_may_be_more_than_the_effect_asked_for() {
+    let (_, after) = disturbed(Warning::ForeignCpu { share: 0.5 });
+    assert_eq!((after.left_out, after.estimate, after.enough_data), (8, None, false));
+    let (_, unknown) = disturbed(Warning::NotAtRest);
+    assert_eq!(unknown.left_out, 8);
+}
+
+/// A driver that was 1 s late with all of `a`: its answers came as fast as alone, counted from when they were asked for.
+#[test]
+fn the_drivers_lateness_is_known_and_not_guessed() {
+    let late = |us: u64| {
+        let mut cells = planted(8);
+        for cell in cells.iter_mut().filter(|cell| matches!(cell.cell, Cell::Pair { .. })) {
+            let of = &mut cell.services[0];
+            let mut asked = Histogram::decode(&of.response[&Outcome::Ok]).unwrap();
+            of.service_time = asked.encode();
+            asked = Histogram::new();
+            (0..2000).for_each(|_| asked.record_us(us));
+            of.response.insert(Outcome::Ok, asked.encode());
+            cell.warnings.push(Warning::DriverLate { service: "a".into(), p99_ms: us as f64 / 1000.0 });
+        }
+        find(&analyse(&cells, 2).unwrap().entries, "a", Metric::OneIn20)
+    };
+    assert_eq!(late(1_000_000).left_out, 8);
 }

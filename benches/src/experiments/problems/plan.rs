@@ -1,0 +1,117 @@
+//! Which harms, by which arms of which scenarios, for how long.
+
+use crate::experiments::scenario::{Measure, What};
+
+use super::outcome::Unit;
+
+/// One known problem.
+pub(super) struct Plan {
+    /// Its name in files.
+    pub id: &'static str,
+    /// In a few words.
+    pub title: &'static str,
+    /// The scenario.
+    pub scenario: &'static str,
+    /// Of its arms: without the problem, with it, with its remedy.
+    pub arms: [&'static str; 3],
+    /// How long each is played,
+    pub seconds: f64,
+    /// so much shorter than the scenario has it,
+    pub shortened: f64,
+    /// and how often.
+    pub replicates: usize,
+    /// Requests per second of an actor that asks a service, where it isn't the scenario's.
+    pub rate_per_s: Option<f64>,
+    /// What is compared.
+    pub figure: Figure,
+    /// In which unit.
+    pub unit: Unit,
+    /// The finding, with `{problem}`, `{remedy}` and `{control}` for the figures.
+    pub says: &'static str,
+}
+
+/// What is compared.
+pub(super) enum Figure {
+    /// A measure of scenarios.
+    Measured(fn() -> Measure),
+    /// Share of this actor's requests above its own p95 in the control.
+    AboveOwnP95(&'static str),
+}
+
+/// Strongest first: the order in which they are told.
+pub(super) const ALL: [Plan; 4] = [
+    Plan {
+        id: "ddl-queue",
+        title: "an ALTER TABLE that waits behind a report",
+        scenario: "S8",
+        arms: ["nobody alters", "an ALTER without a timeout", "lock_timeout of 100 ms, and again"],
+        seconds: 2.4,
+        shortened: 0.6,
+        replicates: 4,
+        rate_per_s: None,
+        figure: Figure::Measured(|| of_actor(What::Longest, "reads")),
+        unit: Unit::Milliseconds,
+        says: "An ALTER TABLE that waits behind a report of 1.5 s blocks reads of that table for up to {problem}; with lock_timeout and \
+               another try for {remedy}; without an ALTER the longest read takes {control}.",
+    },
+    Plan {
+        id: "hot-row",
+        title: "one hot row that two services update",
+        scenario: "S2",
+        arms: ["organisations spread", "one shared row", "sixteen slots"],
+        seconds: 1.5,
+        shortened: 1.0,
+        replicates: 4,
+        rate_per_s: None,
+        figure: Figure::Measured(|| of_actor(What::P50, "users")),
+        unit: Unit::Milliseconds,
+        says: "Where two services update one counter row, the second one's median update takes {problem} in place of {control}; with \
+               sixteen rows in place of one it takes {remedy}.",
+    },
+    Plan {
+        id: "snapshot",
+        title: "a snapshot that is held while a hot row changes",
+        scenario: "S7",
+        arms: ["no report", "repeatable read, held", "a snapshot for each statement"],
+        seconds: 2.4,
+        shortened: 0.6,
+        replicates: 4,
+        rate_per_s: None,
+        figure: Figure::Measured(|| Measure { waiting: Some("lab_account".into()), ..of(What::Buffers) }),
+        unit: Unit::Buffers,
+        says: "While a report holds one snapshot for 2.3 s, each read of a hot row touches {problem} in place of {control}; with a \
+               snapshot for each statement of the report {remedy}.",
+    },
+    Plan {
+        id: "month-end",
+        title: "a month-end that counts every row while Registry answers",
+        scenario: "S1",
+        arms: ["alone", "counts every API", "reads the counters"],
+        seconds: 2.5,
+        shortened: 1.0,
+        replicates: 5,
+        rate_per_s: Some(200.0),
+        figure: Figure::AboveOwnP95("requests"),
+        unit: Unit::Share,
+        says: "While a month-end counts every API, requests above Registry's own p95 rise from {control} to {problem}; with counters \
+               kept at write time they are {remedy}.",
+    },
+];
+
+fn of(what: What) -> Measure {
+    Measure {
+        what,
+        actor: None,
+        code: None,
+        waiting: None,
+        root: None,
+        direct: None,
+        cause: None,
+        resource: None,
+        check: None,
+    }
+}
+
+fn of_actor(what: What, actor: &str) -> Measure {
+    Measure { actor: Some(actor.to_owned()), ..of(what) }
+}

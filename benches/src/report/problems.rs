@@ -1,0 +1,33 @@
+//! Known problems of a shared database that this run caused, each with its control and its remedy.
+
+use std::path::Path;
+
+use maud::{Markup, html};
+
+use super::attachments::tables;
+use super::html::section;
+use crate::experiments::problems::{Problems, scenarios};
+use crate::result::{Measured, attachments};
+
+/// Those that a run caused, where they are kept in its folder.
+#[must_use]
+pub fn problems_in(folder: &Path) -> Option<Measured<Problems>> {
+    attachments::read(folder, attachments::PROBLEMS)
+}
+
+/// A table of all; nothing where none were caused.
+pub fn problems(folder: &Path) -> Markup {
+    let Some(of) = problems_in(folder) else {
+        return Markup::default();
+    };
+    let known = scenarios();
+    let names: Vec<&str> = of.outcome.problems.iter().filter_map(|one| known.get(one.id.as_str()).copied()).collect();
+    let body = html! {
+        (tables(&of))
+        p.legend {
+            "They are caused by SQL of the lab's own logins; nothing of it is in the product. The scenarios " (names.join(", "))
+            " show the same with more arms: " code { "lab scenario run " (names.join(" ")) } "."
+        }
+    };
+    section("problems", "Known problems, caused here", &body)
+}
