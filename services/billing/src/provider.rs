@@ -6,7 +6,7 @@
 
 mod answer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kit::Error;
 use kit::error::Busy;
@@ -34,6 +34,7 @@ pub struct Provider {
     agent: ureq::Agent,
     base: String,
     authorization: String,
+    timeout: Duration,
 }
 
 impl Provider {
@@ -50,6 +51,7 @@ impl Provider {
             agent: config.new_agent(),
             base: base.trim_end_matches('/').to_owned(),
             authorization: format!("Bearer {key}"),
+            timeout,
         }
     }
 
@@ -108,7 +110,13 @@ impl Provider {
     /// long as it is remembered, whatever became of the charge.
     pub fn find_charge(&self, charge: &Charge) -> Result<Option<Outcome>, Error> {
         let mut after = String::new();
+        // All pages together: a provider that always has one more is one that doesn't answer.
+        let until = Instant::now() + self.timeout;
         loop {
+            if Instant::now() >= until {
+                tracing::warn!("the payment provider has more and more payment intents of one customer");
+                return Err(Error::Busy(Busy::Elsewhere));
+            }
             let path = format!("/v1/payment_intents?customer={}&limit=100{after}", charge.customer_id);
             let (status, body) = self.get(&path)?;
             let page = body["data"].as_array().filter(|_| status == 200);

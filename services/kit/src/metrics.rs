@@ -6,7 +6,8 @@ use prometheus::{
     Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::db::{Db, Lanes};
+use crate::db::Db;
+use crate::threads::{Lanes, Threads};
 
 pub use measured::{Measured, Values};
 
@@ -19,6 +20,9 @@ pub(crate) struct Metrics {
     connections: IntGaugeVec,
     queued: IntGaugeVec,
     waited: GaugeVec,
+    ages: GaugeVec,
+    restarts: IntGaugeVec,
+    hanging: IntGaugeVec,
 }
 
 impl Metrics {
@@ -43,6 +47,18 @@ impl Metrics {
                 Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
                 &["pool"],
             )?,
+            ages: GaugeVec::new(
+                Opts::new("background_age_seconds", "Time since a background thread or a job last got something done."),
+                &["thread"],
+            )?,
+            restarts: IntGaugeVec::new(
+                Opts::new("thread_panics_total", "Panics that were caught in a thread, which then went on."),
+                &["thread"],
+            )?,
+            hanging: IntGaugeVec::new(
+                Opts::new("lane_threads_hanging", "Threads that hang, and have another in their place."),
+                &["lane"],
+            )?,
             registry,
             service,
         };
@@ -51,6 +67,9 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.connections.clone()))?;
         metrics.registry.register(Box::new(metrics.queued.clone()))?;
         metrics.registry.register(Box::new(metrics.waited.clone()))?;
+        metrics.registry.register(Box::new(metrics.ages.clone()))?;
+        metrics.registry.register(Box::new(metrics.restarts.clone()))?;
+        metrics.registry.register(Box::new(metrics.hanging.clone()))?;
         Ok(metrics)
     }
 
@@ -60,8 +79,26 @@ impl Metrics {
         self.durations.with_label_values(&[route, method]).observe(seconds);
     }
 
+    fn look_at(&self, threads: &Threads) {
+        for (name, age, panics) in threads.background() {
+            self.ages.with_label_values(&[&name]).set(age.as_secs_f64());
+            self.restarts.with_label_values(&[&name]).set(count(panics));
+        }
+        for (name, hanging, panics) in threads.lanes() {
+            self.hanging.with_label_values(&[&name]).set(count(hanging));
+            self.restarts.with_label_values(&[&name]).set(count(panics));
+        }
+    }
+
     /// The text, with the gauges as they are now.
-    pub async fn text(&self, db: &Db, lanes: &Lanes, measured: &[Measured]) -> Result<String, prometheus::Error> {
+    pub async fn text(
+        &self,
+        db: &Db,
+        lanes: &Lanes,
+        threads: &Threads,
+        measured: &[Measured],
+    ) -> Result<String, prometheus::Error> {
+        self.look_at(threads);
         for side in db.sides() {
             let (all, free) = side.state();
             self.connections.with_label_values(&[side.role, "used"]).set(i64::from(all - free.min(all)));
@@ -76,6 +113,10 @@ impl Metrics {
         Ok(String::from_utf8_lossy(&text).into_owned()
             + &measured::text(registry(self.service)?, db, &lanes.read, measured).await?)
     }
+}
+
+fn count(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 fn registry(service: &str) -> Result<Registry, prometheus::Error> {

@@ -16,28 +16,49 @@ use serde_json::json;
 use crate::http::{Answer, get, json as send_json};
 use crate::sample::{Sample, Settings};
 
+/// Where a server is, also while it is stopped.
+pub struct Urls {
+    pub read: String,
+    pub write: String,
+    pub superuser: String,
+    pub data: PathBuf,
+}
+
+impl Urls {
+    pub fn of(cluster: &TestCluster) -> Self {
+        let [read, write, superuser] =
+            ["account_reader", "account_writer", "superuser"].map(|role| cluster.url(DATABASE, role));
+        Self { read, write, superuser, data: cluster.cluster().home().unwrap().join("postgres/data") }
+    }
+}
+
 pub struct Own {
     pub service: Running,
-    pub cluster: TestCluster,
+    superuser: String,
+    data: PathBuf,
+    _cluster: Option<TestCluster>,
 }
 
 impl Own {
     pub fn new(change: impl FnOnce(&mut Common)) -> Self {
-        Self::on(TestCluster::ephemeral(), change)
+        let cluster = TestCluster::ephemeral();
+        let own = Self::at(&Urls::of(&cluster), change);
+        Self { _cluster: Some(cluster), ..own }
     }
 
-    pub fn on(cluster: TestCluster, change: impl FnOnce(&mut Common)) -> Self {
-        let mut common = common(cluster.url(DATABASE, "account_reader"), cluster.url(DATABASE, "account_writer"));
+    /// On a server that somebody else holds.
+    pub fn at(urls: &Urls, change: impl FnOnce(&mut Common)) -> Self {
+        let mut common = common(&urls.read, &urls.write);
         common.pool_wait_ms = 1000;
         common.pool_read_size = 4;
         common.pool_write_size = 4;
         change(&mut common);
         let service = spawn_with::<Sample>(common, Settings::default()).unwrap();
-        Self { service, cluster }
+        Self { service, superuser: urls.superuser.clone(), data: urls.data.clone(), _cluster: None }
     }
 
     pub fn superuser(&self) -> PgConnection {
-        PgConnection::establish(&self.cluster.url(DATABASE, "superuser")).unwrap()
+        PgConnection::establish(&self.superuser).unwrap()
     }
 
     pub fn run(&self, sql: &str) {
@@ -60,13 +81,9 @@ impl Own {
         send_json("POST", &self.url("/organisations"), &[], &json!({ "name": name }))
     }
 
-    pub fn data(&self) -> PathBuf {
-        self.cluster.cluster().home().unwrap().join("postgres/data")
-    }
-
     /// Stops the server and all its processes until the value is dropped: they keep their connections and say nothing.
     pub fn freeze(&self) -> Frozen {
-        let main = Postmaster::read(&self.data()).unwrap().pid;
+        let main = Postmaster::read(&self.data).unwrap().pid;
         let children = fs::read_to_string(format!("/proc/{main}/task/{main}/children")).unwrap();
         let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
         let frozen = Frozen(std::iter::once(main).chain(children).collect());

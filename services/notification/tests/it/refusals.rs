@@ -80,6 +80,7 @@ fn session(sink: &MailSink) -> Session {
         credentials: None,
         timeout: Duration::from_secs(20),
     })
+    .unwrap()
 }
 
 fn letter(to: &str) -> lettre::Message {

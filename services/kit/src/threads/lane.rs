@@ -1,0 +1,396 @@
+//! A bounded queue and a fixed number of named threads behind it: the way off the event loop, to whatever must be waited for.
+//!
+//! Whoever waits here is answered in time, whatever the thread does: after the lane's patience by a timer of the event
+//! loop's own while the job hasn't begun; and once its thread hangs. Such a thread is written off: another takes its place,
+//! and it ends as soon as it moves again. At most as many as the lane has threads are written off at a time.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::answering::Answering;
+use super::pulse::{self, Pulse};
+use super::timing::{self, Timing};
+use crate::error::{Busy, Error};
+
+/// How often somebody whose job has begun looks whether its thread hangs.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What becomes of a job when its turn comes.
+pub(crate) enum Turn {
+    /// It runs, after so long a wait.
+    Run(Duration),
+    /// It waited too long: its answer would come too late.
+    Late,
+}
+
+/// What is done in one turn.
+pub(crate) type Run = Box<dyn FnOnce(Turn) + Send>;
+
+/// Where a job is that somebody has waited for longer than the lane's patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Waiting,
+    Running,
+    /// With a thread that hangs.
+    Lost,
+}
+
+struct Job {
+    queued: Instant,
+    run: Run,
+}
+
+#[derive(Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    closed: bool,
+    /// Jobs ever taken from it: those that wait have the numbers after that.
+    taken: u64,
+    /// Threads that wait for a job: where none waits, none is woken, which saves a system call.
+    idle: usize,
+}
+
+struct Worker {
+    pulse: Arc<Pulse>,
+    thread: JoinHandle<()>,
+}
+
+/// What a lane is made with.
+pub(crate) struct LaneOptions {
+    /// Its threads are `name-1`, …
+    pub name: String,
+    pub threads: u32,
+    /// Jobs that may wait.
+    pub max: usize,
+    /// How long one may wait.
+    pub patience: Duration,
+    /// How long one may run, where that is the same for all; statements of the database have limits of their own.
+    pub limit: Option<Duration>,
+    /// The database that its jobs ask.
+    pub answering: Option<Arc<Answering>>,
+}
+
+struct Shared {
+    options: LaneOptions,
+    queue: Mutex<Queue>,
+    ready: Condvar,
+    /// [`Queue::taken`], to be read without the lock.
+    taken: AtomicU64,
+    workers: Mutex<Vec<Worker>>,
+    /// Threads ever started, for their names.
+    started: AtomicU64,
+    /// Panics that would have ended a thread.
+    restarts: AtomicU64,
+    /// A test wants the next job's thread to panic.
+    planted: AtomicBool,
+    /// Requests that wait in a batch, less the turns that are queued for them.
+    elsewhere: AtomicIsize,
+}
+
+/// A bounded queue with its threads; they end with [`crate::Threads`].
+#[derive(Clone)]
+pub struct Lane(Arc<Shared>);
+
+/// The two ways to the database.
+#[derive(Clone)]
+pub(crate) struct Lanes {
+    pub read: Lane,
+    pub write: Lane,
+}
+
+impl Lane {
+    pub(crate) fn start(options: LaneOptions) -> std::io::Result<Self> {
+        let threads = options.threads;
+        let lane = Self(Arc::new(Shared {
+            options,
+            queue: Mutex::default(),
+            ready: Condvar::new(),
+            taken: AtomicU64::new(0),
+            workers: Mutex::default(),
+            started: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
+            planted: AtomicBool::new(false),
+            elsewhere: AtomicIsize::new(0),
+        }));
+        for _ in 0..threads {
+            let worker = lane.0.worker()?;
+            lane.0.workers().push(worker);
+        }
+        Ok(lane)
+    }
+
+    /// Runs `work` on one of the threads. A full queue is a 503 at once, a queue that doesn't move one after the lane's
+    /// patience, a thread that hangs one after its limit; a panic is a 500 and costs no thread.
+    ///
+    /// The job is queued by the call, not by the first poll. If the future is dropped before the job's turn it never runs.
+    pub fn run<T, F>(&self, work: F) -> impl Future<Output = (Result<T, Error>, Timing)> + use<T, F>
+    where
+        T: Send + 'static,
+        F: FnOnce() -> Result<T, Error> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel();
+        let queued = self.push(Box::new(move |turn| {
+            if sender.is_closed() {
+                return;
+            }
+            let outcome = perform(turn, work);
+            // Nobody waits any more: the answer is dropped.
+            let _ = sender.send(outcome);
+        }));
+        let lane = self.clone();
+        async move {
+            let answered = match queued {
+                Some(number) => answered(answer, lane.patience(), || lane.fate(number)).await,
+                None => Err(Busy::Queue),
+            };
+            answered.unwrap_or_else(|busy| (Err(Error::Busy(busy)), Timing::default()))
+        }
+    }
+
+    /// Runs `work` at some time; nobody gets its result. False if the queue is full.
+    pub(crate) fn detach(&self, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> bool {
+        let run = move |turn| {
+            if let (Err(error), _) = perform(turn, work) {
+                tracing::debug!(error = %error, "work that nobody waits for failed");
+            }
+        };
+        self.push(Box::new(run)).is_some()
+    }
+
+    /// Queues a job; its number, or none if the queue is full or closed.
+    pub(crate) fn push(&self, run: Run) -> Option<u64> {
+        self.push_within(self.0.options.max, run)
+    }
+
+    /// Queues the rest of a job behind all others, even where the queue is full; none if it is closed.
+    pub(crate) fn push_rest(&self, run: Run) -> Option<u64> {
+        self.push_within(usize::MAX, run)
+    }
+
+    fn push_within(&self, max: usize, run: Run) -> Option<u64> {
+        let mut queue = self.0.lock();
+        if queue.closed || queue.jobs.len() >= max {
+            return None;
+        }
+        queue.jobs.push_back(Job { queued: Instant::now(), run });
+        let number = queue.taken + u64::try_from(queue.jobs.len()).unwrap_or_default();
+        let wake = queue.idle > 0;
+        drop(queue);
+        if wake {
+            self.0.ready.notify_one();
+        }
+        Some(number)
+    }
+
+    fn fate(&self, number: u64) -> Fate {
+        if number > self.0.taken.load(Ordering::Acquire) {
+            return Fate::Waiting;
+        }
+        let workers = self.0.workers();
+        let at = workers.iter().find(|worker| worker.pulse.job() == number);
+        if at.is_some_and(|worker| self.hangs(&worker.pulse)) { Fate::Lost } else { Fate::Running }
+    }
+
+    /// Past its limit, or with a statement at a server that answers nobody.
+    pub(crate) fn hangs(&self, pulse: &Pulse) -> bool {
+        pulse.is_written_off()
+            || pulse.overdue(pulse::now())
+            || pulse.statement_since().is_some()
+                && self.0.options.answering.as_ref().is_some_and(|answering| answering.is_away())
+    }
+
+    /// Requests that wait now.
+    pub(crate) fn depth(&self) -> usize {
+        let elsewhere = self.0.elsewhere.load(Ordering::Relaxed);
+        self.0.lock().jobs.len().saturating_add_signed(elsewhere)
+    }
+
+    /// So many more requests wait for this lane's threads elsewhere than in its queue.
+    pub(crate) fn waits_elsewhere(&self, more: isize) {
+        self.0.elsewhere.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many requests may wait.
+    pub(crate) fn max(&self) -> usize {
+        self.0.options.max
+    }
+
+    /// How long a request may wait for a thread.
+    pub(crate) fn patience(&self) -> Duration {
+        self.0.options.patience
+    }
+
+    /// Since when its oldest statement runs.
+    pub(super) fn statement_since(&self) -> Option<u64> {
+        self.0.workers().iter().filter_map(|worker| worker.pulse.statement_since()).min()
+    }
+
+    /// Its name, the threads that were written off, and the panics that were caught.
+    pub(super) fn state(&self) -> (&str, usize, u64) {
+        let lost = self.0.workers().iter().filter(|worker| worker.pulse.is_written_off()).count();
+        (&self.0.options.name, lost, self.0.restarts.load(Ordering::Relaxed))
+    }
+
+    #[cfg(feature = "testing")]
+    pub(super) fn plant_panic(&self) {
+        self.0.planted.store(true, Ordering::SeqCst);
+    }
+
+    /// Puts others in the place of threads that hang. How many do, with the database.
+    pub(super) fn watch(&self) -> usize {
+        let now = pulse::now();
+        let size = usize::try_from(self.0.options.threads).unwrap_or(usize::MAX);
+        let mut workers = self.0.workers();
+        workers.retain(|worker| !(worker.pulse.is_written_off() && worker.thread.is_finished()));
+        let mut places = (2 * size).saturating_sub(workers.len());
+        let mut new = Vec::new();
+        for worker in workers.iter().filter(|worker| !worker.pulse.is_written_off() && worker.pulse.overdue(now)) {
+            if places == 0 {
+                break;
+            }
+            match self.0.worker() {
+                Ok(another) => {
+                    tracing::warn!(thread = worker.thread.thread().name(), "a thread hangs; another takes its place");
+                    worker.pulse.write_off();
+                    new.push(another);
+                    places -= 1;
+                }
+                Err(error) => tracing::error!(%error, "no thread in the place of one that hangs"),
+            }
+        }
+        workers.append(&mut new);
+        let lost = workers.iter().filter(|worker| worker.pulse.is_written_off()).count();
+        if self.0.options.answering.is_some() { lost } else { 0 }
+    }
+
+    /// Takes no more jobs, finishes what is queued, and waits for the threads until `deadline`, those that hang left out.
+    pub(crate) fn close(&self, deadline: Instant) {
+        self.0.lock().closed = true;
+        self.0.ready.notify_all();
+        let workers = std::mem::take(&mut *self.0.workers());
+        for worker in workers.into_iter().filter(|worker| !self.hangs(&worker.pulse)) {
+            join(worker.thread, deadline);
+        }
+    }
+}
+
+impl Shared {
+    /// No code that can panic runs under this lock, so the queue in a poisoned one is complete.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Likewise.
+    fn workers(&self) -> MutexGuard<'_, Vec<Worker>> {
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn worker(self: &Arc<Self>) -> std::io::Result<Worker> {
+        let (shared, pulse) = (Arc::clone(self), Arc::<Pulse>::default());
+        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
+        let own = Arc::clone(&pulse);
+        let work = move || {
+            own.adopt();
+            while let Err(panic) = catch_unwind(AssertUnwindSafe(|| shared.work(&own))) {
+                own.end();
+                shared.restarts.fetch_add(1, Ordering::Relaxed);
+                tracing::error!(thread = std::thread::current().name(), error = message(&*panic), "panicked; it goes on");
+            }
+        };
+        let thread = std::thread::Builder::new().name(format!("{}-{number}", self.options.name)).spawn(work)?;
+        Ok(Worker { pulse, thread })
+    }
+
+    fn work(&self, pulse: &Pulse) {
+        loop {
+            let mut queue = self.lock();
+            let job = loop {
+                match queue.jobs.pop_front() {
+                    Some(job) => break job,
+                    None if queue.closed => return,
+                    None => {
+                        queue.idle += 1;
+                        queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
+                        queue.idle -= 1;
+                    }
+                }
+            };
+            queue.taken += 1;
+            // Before others can see that it is taken.
+            pulse.begin(queue.taken, self.options.limit);
+            self.taken.store(queue.taken, Ordering::Release);
+            drop(queue);
+            if cfg!(feature = "testing") && self.planted.swap(false, Ordering::SeqCst) {
+                std::panic::panic_any("planted by a test".to_owned());
+            }
+            let waited = job.queued.elapsed();
+            (job.run)(if waited > self.options.patience { Turn::Late } else { Turn::Run(waited) });
+            pulse.end();
+            if pulse.is_written_off() {
+                return;
+            }
+        }
+    }
+}
+
+/// The answer, if it comes in time: at once where it is there, and else as long as `fate` doesn't say that it is lost.
+pub(crate) async fn answered<T>(
+    mut answer: oneshot::Receiver<T>,
+    patience: Duration,
+    fate: impl Fn() -> Fate,
+) -> Result<T, Busy> {
+    let mut wait = patience;
+    loop {
+        match tokio::time::timeout(wait, &mut answer).await {
+            // One that never comes was thrown away at shutdown.
+            Ok(answered) => return answered.map_err(|_| Busy::Queue),
+            Err(_) => match fate() {
+                Fate::Waiting => return Err(Busy::Queue),
+                Fate::Lost => return Err(Busy::Hangs),
+                Fate::Running => wait = LOOK,
+            },
+        }
+    }
+}
+
+/// Waits for a thread, until `deadline`.
+pub(super) fn join(thread: JoinHandle<()>, deadline: Instant) {
+    while !thread.is_finished() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    if thread.is_finished() {
+        // Its panics, if any, were caught and logged.
+        let _ = thread.join();
+    }
+}
+
+/// Does a turn's work on this thread, and counts where its time went. A panic is an error.
+pub(crate) fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Timing) {
+    let Turn::Run(queue) = turn else {
+        return (Err(Error::Busy(Busy::Queue)), Timing::default());
+    };
+    timing::start();
+    // What the closure owned is gone with it, and a connection it held is dropped by the pool: nothing half done is seen.
+    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
+    (result, Timing { queue, ..timing::end() })
+}
+
+pub(super) fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    format!("panic: {text}")
+}
+
+#[cfg(test)]
+mod tests;
