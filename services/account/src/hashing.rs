@@ -55,12 +55,7 @@ pub struct Hasher {
 
 impl Hasher {
     /// Starts the threads; `waiting_max` jobs may wait for them, `per_client` of one client.
-    pub fn start(
-        threads: &Threads,
-        waiting_max: usize,
-        per_client: usize,
-        max_age: TimeDelta,
-    ) -> Result<Self, Error> {
+    pub fn start(threads: &Threads, waiting_max: usize, per_client: usize, max_age: TimeDelta) -> Result<Self, Error> {
         let lane = threads.lane("hash", THREADS, waiting_max, PATIENCE, PATIENCE).map_err(Error::internal)?;
         let mut unknown = [0; 32];
         SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;

@@ -12,8 +12,8 @@ use diesel::PgConnection;
 use tokio::sync::oneshot;
 
 use crate::app::Sharing;
-use crate::threads::{Fate, Lane, Pulse, Run, Timing, Turn, answered, perform};
 use crate::error::Busy;
+use crate::threads::{Activity, Fate, Lane, Run, Timing, Turn, answered, perform};
 use crate::{Ctx, Db, Error};
 
 /// What a read answers to many keys: one result for each, in their order; or that the statement itself failed.
@@ -51,7 +51,7 @@ struct State<K, V> {
 
 /// A statement that runs: by which thread, and for which numbers.
 struct Running {
-    pulse: Arc<Pulse>,
+    activity: Arc<Activity>,
     from: u64,
     to: u64,
 }
@@ -103,12 +103,7 @@ where
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(
-        self: &Arc<Self>,
-        key: K,
-        lane: &Lane,
-        sharing: Sharing,
-    ) -> Option<(u64, Answer<V>)> {
+    fn push(self: &Arc<Self>, key: K, lane: &Lane, sharing: Sharing) -> Option<(u64, Answer<V>)> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.lock();
         if state.waiting.len() >= lane.max() {
@@ -130,7 +125,7 @@ where
         let state = self.lock();
         let of = state.running.iter().find(|running| (running.from..=running.to).contains(&number));
         match of {
-            Some(running) if lane.hangs(&running.pulse) => Fate::Lost,
+            Some(running) if lane.hangs(&running.activity) => Fate::Lost,
             None if number > state.taken => Fate::Waiting,
             _ => Fate::Running,
         }
@@ -163,16 +158,16 @@ where
         loop {
             let count = state.waiting.len().min(sharing.max);
             let taken: Vec<_> = state.waiting.drain(..count).collect();
-            let (pulse, from) = (Pulse::mine(), state.taken + 1);
+            let (activity, from) = (Activity::mine(), state.taken + 1);
             state.taken += u64::try_from(count).unwrap_or_default();
             let to = state.taken;
-            state.running.push(Running { pulse: Arc::clone(&pulse), from, to });
+            state.running.push(Running { activity: Arc::clone(&activity), from, to });
             self.schedule(&mut state, lane, sharing, Lane::push_rest);
             drop(state);
             lane.waits_elsewhere(-(isize::try_from(count).unwrap_or_default()));
             self.answer(taken, lane, sharing);
             state = self.lock();
-            state.running.retain(|running| !Arc::ptr_eq(&running.pulse, &pulse));
+            state.running.retain(|running| !Arc::ptr_eq(&running.activity, &activity));
             self.schedule(&mut state, lane, sharing, Lane::push_rest);
             if state.queued || state.moving(lane) > 0 || state.waiting.is_empty() {
                 return;
@@ -227,7 +222,7 @@ where
 impl<K, V> State<K, V> {
     /// Statements that run and may be expected to end: one that hangs must not hold up those that wait.
     fn moving(&self, lane: &Lane) -> usize {
-        self.running.iter().filter(|running| !lane.hangs(&running.pulse)).count()
+        self.running.iter().filter(|running| !lane.hangs(&running.activity)).count()
     }
 }
 

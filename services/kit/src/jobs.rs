@@ -75,9 +75,9 @@ pub(crate) async fn start(jobs: &[Job], app: &App) -> Result<JobScheduler, JobSc
     for job in jobs {
         let cron = job.cron;
         let progress = app.threads.progress(job.name.to_owned(), limit(cron));
-        let turn = Turn { lane: app.lanes.write.clone(), job: job.clone(), progress, running: Arc::default() };
+        let job = Wake { lane: app.lanes.write.clone(), job: job.clone(), progress, running: Arc::default() };
         let wake = move |_, _: JobScheduler| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-            Box::pin(turn.clone().run())
+            Box::pin(job.clone().run())
         };
         scheduler.add(CronJob::new_async(cron, wake)?).await?;
     }
@@ -98,9 +98,9 @@ fn limit(cron: &str) -> Duration {
     Duration::from_secs(60 + 3 * seconds)
 }
 
-/// What it takes for each turn of one job.
+/// What wakes one job up, again and again.
 #[derive(Clone)]
-struct Turn {
+struct Wake {
     lane: Lane,
     job: Job,
     progress: Arc<Progress>,
@@ -116,7 +116,7 @@ impl Drop for AtWork {
     }
 }
 
-impl Turn {
+impl Wake {
     async fn run(self) {
         if self.running.swap(true, Ordering::SeqCst) {
             return;

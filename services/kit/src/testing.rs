@@ -42,6 +42,11 @@ impl Running {
         self.threads.plant_panic(name)
     }
 
+    /// Makes the background thread of this name hang the next time that it does something, or go on again.
+    pub fn plant_stall(&self, name: &str, hangs: bool) {
+        self.threads.plant_stall(name, hangs);
+    }
+
     /// What works in the background: its name, since when it has got nothing done, and how often it panicked.
     #[must_use]
     pub fn background(&self) -> Vec<(String, Duration, u64)> {

@@ -4,10 +4,10 @@
 //! A panic is caught, logged, and the work begins again; a thread that hangs is replaced; and for each of them is known when
 //! it last got something done: `/metrics` and `/readyz` tell.
 
+mod activity;
 mod answering;
 mod lane;
 mod progress;
-mod pulse;
 mod timing;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,11 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+pub(crate) use activity::{Activity, statement_begins, statement_ended};
 pub(crate) use answering::Answering;
 pub use lane::Lane;
 pub(crate) use lane::{Fate, LaneOptions, Lanes, Run, Turn, answered, perform};
 pub use progress::Progress;
-pub(crate) use pulse::{Pulse, statement_begins, statement_ended};
 pub use timing::{SessionId, Timing};
 pub(crate) use timing::{add_db, add_pool};
 
@@ -171,8 +171,15 @@ impl Threads {
         let background = lock(&self.0.progress);
         let background: Vec<_> = background.iter().filter(|one| one.name() == name).collect();
         lanes.iter().for_each(|lane| lane.plant_panic());
-        background.iter().for_each(|one| one.plant_panic());
+        background.iter().for_each(|one| one.plant(progress::PANIC));
         !lanes.is_empty() || !background.is_empty()
+    }
+
+    /// Makes the thread of this name hang the next time that it does something, or go on again.
+    #[cfg(feature = "testing")]
+    pub(crate) fn plant_stall(&self, name: &str, hangs: bool) {
+        let what = if hangs { progress::STALL } else { progress::NOTHING };
+        lock(&self.0.progress).iter().filter(|one| one.name() == name).for_each(|one| one.plant(what));
     }
 
     /// Ends all of them, and waits for it until `deadline`; those that hang are left.

@@ -47,7 +47,6 @@ impl Background {
             Ok(vec![(Vec::new(), gate.refusing_seconds(clock.now()))])
         })
     }
-
 }
 
 impl Drop for Background {

@@ -69,10 +69,11 @@ impl Session {
     /// Sends a mail, or says who refused what. After a refusal the next mail gets a new connection.
     pub fn send(&mut self, message: &Message) -> Result<(), Refusal> {
         let all = self.server.timeout * MAIL_TIMEOUTS;
-        let sent = self.runtime.block_on(async {
-            tokio::time::timeout(all, send(&self.server, self.connection.take(), message)).await
-        });
-        let late = |_| Refusal::said(Stage::Connection, None, "", format!("not done with a mail within {} s", all.as_secs()));
+        let sent = self
+            .runtime
+            .block_on(async { tokio::time::timeout(all, send(&self.server, self.connection.take(), message)).await });
+        let late =
+            |_| Refusal::said(Stage::Connection, None, "", format!("not done with a mail within {} s", all.as_secs()));
         self.connection = Some(sent.map_err(late)??);
         Ok(())
     }

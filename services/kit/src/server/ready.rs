@@ -49,9 +49,14 @@ pub(super) async fn readyz(app: Data<App>) -> HttpResponse {
             Ok(what) => failed.extend(what.into_iter().map(|what| format!("{what} by the {role}"))),
             // Busy is not away: taken out of service for that, its load would fall on the other instances.
             Err(Error::Busy(Busy::Queue)) if app.threads.answered_within(WITHIN) => {}
-            Err(Error::Busy(Busy::Resources)) => failed.push(format!("the database lacks space, memory or files for the {role}")),
+            Err(Error::Busy(Busy::Resources)) => {
+                failed.push(format!("the database lacks space, memory or files for the {role}"))
+            }
             Err(Error::Busy(Busy::ReadOnly)) => {
-                failed.push("nothing can be written: the server is a standby, or default_transaction_read_only is on".to_owned());
+                failed.push(
+                    "nothing can be written: the server is a standby, or default_transaction_read_only is on"
+                        .to_owned(),
+                );
             }
             Err(_) => match side.trouble() {
                 Some(trouble) => failed.push(format!("the {role} is not served: {trouble}")),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use diesel::{Connection as _, ConnectionError, PgConnection};
 
-use super::pulse::{micros, now};
+use super::activity::{micros, now};
 
 /// A statement that runs for longer, with no other one ended meanwhile, is a reason to look.
 const SUSPECT: Duration = Duration::from_millis(300);

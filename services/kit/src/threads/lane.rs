@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::activity::{self, Activity};
 use super::answering::Answering;
-use super::pulse::{self, Pulse};
 use super::timing::{self, Timing};
 use crate::error::{Busy, Error};
 
@@ -59,7 +59,7 @@ struct Queue {
 }
 
 struct Worker {
-    pulse: Arc<Pulse>,
+    activity: Arc<Activity>,
     thread: JoinHandle<()>,
 }
 
@@ -195,15 +195,15 @@ impl Lane {
             return Fate::Waiting;
         }
         let workers = self.0.workers();
-        let at = workers.iter().find(|worker| worker.pulse.job() == number);
-        if at.is_some_and(|worker| self.hangs(&worker.pulse)) { Fate::Lost } else { Fate::Running }
+        let at = workers.iter().find(|worker| worker.activity.job() == number);
+        if at.is_some_and(|worker| self.hangs(&worker.activity)) { Fate::Lost } else { Fate::Running }
     }
 
     /// Past its limit, or with a statement at a server that answers nobody.
-    pub(crate) fn hangs(&self, pulse: &Pulse) -> bool {
-        pulse.is_written_off()
-            || pulse.overdue(pulse::now())
-            || pulse.statement_since().is_some()
+    pub(crate) fn hangs(&self, activity: &Activity) -> bool {
+        activity.is_written_off()
+            || activity.overdue(activity::now())
+            || activity.statement_since().is_some()
                 && self.0.options.answering.as_ref().is_some_and(|answering| answering.is_away())
     }
 
@@ -230,12 +230,12 @@ impl Lane {
 
     /// Since when its oldest statement runs.
     pub(super) fn statement_since(&self) -> Option<u64> {
-        self.0.workers().iter().filter_map(|worker| worker.pulse.statement_since()).min()
+        self.0.workers().iter().filter_map(|worker| worker.activity.statement_since()).min()
     }
 
     /// Its name, the threads that were written off, and the panics that were caught.
     pub(super) fn state(&self) -> (&str, usize, u64) {
-        let lost = self.0.workers().iter().filter(|worker| worker.pulse.is_written_off()).count();
+        let lost = self.0.workers().iter().filter(|worker| worker.activity.is_written_off()).count();
         (&self.0.options.name, lost, self.0.restarts.load(Ordering::Relaxed))
     }
 
@@ -246,20 +246,21 @@ impl Lane {
 
     /// Puts others in the place of threads that hang. How many do, with the database.
     pub(super) fn watch(&self) -> usize {
-        let now = pulse::now();
+        let now = activity::now();
         let size = usize::try_from(self.0.options.threads).unwrap_or(usize::MAX);
         let mut workers = self.0.workers();
-        workers.retain(|worker| !(worker.pulse.is_written_off() && worker.thread.is_finished()));
+        workers.retain(|worker| !(worker.activity.is_written_off() && worker.thread.is_finished()));
         let mut places = (2 * size).saturating_sub(workers.len());
         let mut new = Vec::new();
-        for worker in workers.iter().filter(|worker| !worker.pulse.is_written_off() && worker.pulse.overdue(now)) {
+        for worker in workers.iter().filter(|worker| !worker.activity.is_written_off() && worker.activity.overdue(now))
+        {
             if places == 0 {
                 break;
             }
             match self.0.worker() {
                 Ok(another) => {
                     tracing::warn!(thread = worker.thread.thread().name(), "a thread hangs; another takes its place");
-                    worker.pulse.write_off();
+                    worker.activity.write_off();
                     new.push(another);
                     places -= 1;
                 }
@@ -267,7 +268,7 @@ impl Lane {
             }
         }
         workers.append(&mut new);
-        let lost = workers.iter().filter(|worker| worker.pulse.is_written_off()).count();
+        let lost = workers.iter().filter(|worker| worker.activity.is_written_off()).count();
         if self.0.options.answering.is_some() { lost } else { 0 }
     }
 
@@ -276,7 +277,7 @@ impl Lane {
         self.0.lock().closed = true;
         self.0.ready.notify_all();
         let workers = std::mem::take(&mut *self.0.workers());
-        for worker in workers.into_iter().filter(|worker| !self.hangs(&worker.pulse)) {
+        for worker in workers.into_iter().filter(|worker| !self.hangs(&worker.activity)) {
             join(worker.thread, deadline);
         }
     }
@@ -294,22 +295,26 @@ impl Shared {
     }
 
     fn worker(self: &Arc<Self>) -> std::io::Result<Worker> {
-        let (shared, pulse) = (Arc::clone(self), Arc::<Pulse>::default());
+        let (shared, activity) = (Arc::clone(self), Arc::<Activity>::default());
         let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let own = Arc::clone(&pulse);
+        let own = Arc::clone(&activity);
         let work = move || {
             own.adopt();
             while let Err(panic) = catch_unwind(AssertUnwindSafe(|| shared.work(&own))) {
                 own.end();
                 shared.restarts.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(thread = std::thread::current().name(), error = message(&*panic), "panicked; it goes on");
+                tracing::error!(
+                    thread = std::thread::current().name(),
+                    error = message(&*panic),
+                    "panicked; it goes on"
+                );
             }
         };
         let thread = std::thread::Builder::new().name(format!("{}-{number}", self.options.name)).spawn(work)?;
-        Ok(Worker { pulse, thread })
+        Ok(Worker { activity, thread })
     }
 
-    fn work(&self, pulse: &Pulse) {
+    fn work(&self, activity: &Activity) {
         loop {
             let mut queue = self.lock();
             let job = loop {
@@ -325,7 +330,7 @@ impl Shared {
             };
             queue.taken += 1;
             // Before others can see that it is taken.
-            pulse.begin(queue.taken, self.options.limit);
+            activity.begin(queue.taken, self.options.limit);
             self.taken.store(queue.taken, Ordering::Release);
             drop(queue);
             if cfg!(feature = "testing") && self.planted.swap(false, Ordering::SeqCst) {
@@ -333,8 +338,8 @@ impl Shared {
             }
             let waited = job.queued.elapsed();
             (job.run)(if waited > self.options.patience { Turn::Late } else { Turn::Run(waited) });
-            pulse.end();
-            if pulse.is_written_off() {
+            activity.end();
+            if activity.is_written_off() {
                 return;
             }
         }

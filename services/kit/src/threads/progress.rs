@@ -1,10 +1,16 @@
 //! What a thread or a job in the background has got done: the one measure of whether it works.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::pulse::now;
+use super::activity::now;
+
+/// What tests can plant.
+pub(super) const NOTHING: u8 = 0;
+pub(super) const PANIC: u8 = 1;
+/// It hangs, until something else is planted.
+pub(super) const STALL: u8 = 2;
 
 /// One background thread's, or one job's. It counts what is done; being alive counts for nothing.
 #[derive(Debug)]
@@ -18,20 +24,21 @@ pub struct Progress {
     /// It waits for work: that takes as long as it takes.
     waits: AtomicBool,
     restarts: AtomicU64,
-    /// A test wants it to panic the next time it gets something done.
-    planted: AtomicBool,
+    /// What a test wants of it the next time it gets something done.
+    planted: AtomicU8,
     stopping: Arc<AtomicBool>,
 }
 
 impl Progress {
     pub(super) fn new(name: String, limit: Duration, stopping: Arc<AtomicBool>) -> Self {
-        let (planted, waits) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (planted, waits) = (AtomicU8::new(NOTHING), AtomicBool::new(false));
         let [done, tried] = [now(), now()].map(AtomicU64::new);
         Self { name, limit, done, tried, waits, restarts: AtomicU64::new(0), planted, stopping }
     }
 
     /// It got something done. Called often, by a loop in each turn.
     pub fn done(&self) {
+        self.failed();
         self.strike();
         self.done.store(now(), Ordering::Relaxed);
         self.failed();
@@ -91,12 +98,18 @@ impl Progress {
     }
 
     #[cfg(feature = "testing")]
-    pub(super) fn plant_panic(&self) {
-        self.planted.store(true, Ordering::SeqCst);
+    pub(super) fn plant(&self, what: u8) {
+        self.planted.store(what, Ordering::SeqCst);
     }
 
     fn strike(&self) {
-        if cfg!(feature = "testing") && self.planted.swap(false, Ordering::SeqCst) {
+        if !cfg!(feature = "testing") {
+            return;
+        }
+        while self.planted.load(Ordering::SeqCst) == STALL && !self.stopping() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        if self.planted.swap(NOTHING, Ordering::SeqCst) == PANIC {
             std::panic::panic_any("planted by a test".to_owned());
         }
     }

@@ -23,3 +23,4 @@ mod statement;
 mod stop;
 mod stopped;
 mod store;
+mod translated;

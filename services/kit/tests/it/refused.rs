@@ -6,11 +6,9 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 
 use diesel::connection::SimpleConnection as _;
 use schema::DATABASE;
-use schema::cluster::postmaster::Postmaster;
 use schema::testing::{TestCluster, needs};
 
 use crate::http::{Answer, until};
@@ -95,13 +93,16 @@ fn on_a_full_disk_writes_are_503_and_what_was_acknowledged_stays() {
     assert_eq!(own.create("after").status, 201);
     let mut superuser = own.superuser();
     let lost = acknowledged.iter().filter(|name| !exists(&mut superuser, name)).count();
-    println!("{attempts} writes on a full disk: {} acknowledged, {lost} of them lost, {refusals} answered with 503", acknowledged.len());
+    println!(
+        "{attempts} writes on a full disk: {} acknowledged, {lost} of them lost, {refusals} answered with 503",
+        acknowledged.len()
+    );
     assert_eq!(lost, 0);
 }
 
 fn exists(superuser: &mut diesel::PgConnection, name: &str) -> bool {
-    use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
     use crate::sample::organisations::dsl::{name as column, organisations};
+    use diesel::{ExpressionMethods as _, QueryDsl as _, RunQueryDsl as _};
     organisations.filter(column.eq(name)).count().get_result::<i64>(superuser).unwrap() == 1
 }
 
@@ -115,23 +116,18 @@ fn on_a_standby_writes_are_503_until_it_is_promoted() {
     fs::write(&signal, "").unwrap();
     let owner = fs::metadata(&urls.data).unwrap();
     std::os::unix::fs::chown(&signal, Some(owner.uid()), Some(owner.gid())).unwrap();
-    thread::scope(|scope| {
-        // Returns once the server takes writes.
-        let started = scope.spawn(|| cluster.start());
-        until("a standby", || Postmaster::alive(&urls.data).filter(|found| found.status == "standby"));
-        let own = Own::at(&urls, |_| {});
-        until("reads", || (own.list().status == 200).then_some(()));
-        for number in 0..10 {
-            refused(&own.create(&format!("refused {number}")));
-        }
-        let ready = own.ready();
-        assert!(ready.status == 503 && ready.text().contains("standby"), "{}", ready.text());
-        own.run("select pg_promote()");
-        until("a 201", || (own.create("after").status == 201).then_some(()));
-        until("ready", || (own.ready().status == 200).then_some(()));
-        assert_eq!(own.list().json()["items"].as_array().unwrap().len(), 1);
-        started.join().unwrap().unwrap();
-    });
+    cluster.start().unwrap();
+    let own = Own::at(&urls, |_| {});
+    until("reads", || (own.list().status == 200).then_some(()));
+    for number in 0..10 {
+        refused(&own.create(&format!("refused {number}")));
+    }
+    let ready = own.ready();
+    assert!(ready.status == 503 && ready.text().contains("standby"), "{}", ready.text());
+    own.run("select pg_promote()");
+    until("a 201", || (own.create("after").status == 201).then_some(()));
+    until("ready", || (own.ready().status == 200).then_some(()));
+    assert_eq!(own.list().json()["items"].as_array().unwrap().len(), 1);
 }
 
 /// In sessions that are open (`alter system`), and in new ones alone (`alter database`), which must not stay so.

@@ -15,6 +15,7 @@ mod kinds;
 mod kinds_others;
 mod mails;
 mod order;
+mod panics;
 mod process;
 mod refusals;
 mod reminders;

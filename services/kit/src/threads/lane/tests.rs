@@ -92,16 +92,20 @@ fn threads_that_hang_are_replaced_once_each_and_end_when_they_move() {
     let gate = Arc::new(Mutex::new(gate));
     let hang = || {
         let gate = Arc::clone(&gate);
-        lane.run(move || {
+        block(lane.run(move || {
             let _ = gate.lock().unwrap().recv();
             Ok(1)
-        })
+        }))
     };
     // As many as there are threads, and as many again: the last ones find nobody in their place.
     for round in 0..2 {
-        let both = [(); 2].map(|()| hang());
-        for one in both {
-            assert_eq!(block(one).0, Err(Error::Busy(Busy::Hangs)), "round {round}");
+        let mut hang_there = 0;
+        while hang_there < 2 {
+            match hang().0 {
+                Err(Error::Busy(Busy::Hangs)) => hang_there += 1,
+                // On a busy machine a thread may take its time.
+                other => assert_eq!(other, Err(Error::Busy(Busy::Queue)), "round {round}"),
+            }
         }
         lane.watch();
         assert_eq!(lane.state().1, 2, "one lane's worth at most");

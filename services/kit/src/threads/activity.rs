@@ -17,7 +17,7 @@ pub(crate) fn micros(time: Duration) -> u64 {
 
 /// One thread's. Numbers are written by that thread alone; 0: nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse {
+pub(crate) struct Activity {
     /// The number of the job it does.
     job: AtomicU64,
     /// When the job must have ended.
@@ -31,10 +31,10 @@ pub(crate) struct Pulse {
 }
 
 thread_local! {
-    static MINE: RefCell<Option<Arc<Pulse>>> = const { RefCell::new(None) };
+    static MINE: RefCell<Option<Arc<Activity>>> = const { RefCell::new(None) };
 }
 
-impl Pulse {
+impl Activity {
     /// From now on this thread's.
     pub fn adopt(self: &Arc<Self>) {
         MINE.set(Some(Arc::clone(self)));
@@ -83,10 +83,10 @@ impl Pulse {
 /// A statement begins on this thread that should be answered within `limit`.
 pub(crate) fn statement_begins(limit: Duration) {
     MINE.with_borrow(|mine| {
-        if let Some(pulse) = mine {
+        if let Some(activity) = mine {
             let now = now();
-            pulse.statement_until.store(now + micros(limit), Ordering::Relaxed);
-            pulse.statement_since.store(now, Ordering::Relaxed);
+            activity.statement_until.store(now + micros(limit), Ordering::Relaxed);
+            activity.statement_since.store(now, Ordering::Relaxed);
         }
     });
 }
@@ -94,9 +94,9 @@ pub(crate) fn statement_begins(limit: Duration) {
 /// It was answered.
 pub(crate) fn statement_ended() {
     MINE.with_borrow(|mine| {
-        if let Some(pulse) = mine {
-            pulse.statement_since.store(0, Ordering::Relaxed);
-            pulse.statement_until.store(0, Ordering::Relaxed);
+        if let Some(activity) = mine {
+            activity.statement_since.store(0, Ordering::Relaxed);
+            activity.statement_until.store(0, Ordering::Relaxed);
         }
     });
 }
