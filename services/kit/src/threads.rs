@@ -8,7 +8,9 @@ mod activity;
 mod answering;
 mod lane;
 mod progress;
+mod queue;
 mod timing;
+mod turn;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,10 +21,12 @@ use std::time::{Duration, Instant};
 pub(crate) use activity::{Activity, statement_begins, statement_ended};
 pub(crate) use answering::Answering;
 pub use lane::Lane;
-pub(crate) use lane::{Fate, LaneOptions, Lanes, Run, Turn, answered, perform};
+pub(crate) use lane::Lanes;
 pub use progress::Progress;
+pub(crate) use queue::LaneOptions;
 pub use timing::{SessionId, Timing};
 pub(crate) use timing::{add_db, add_pool};
+pub(crate) use turn::{Fate, Run, Turn, answered, perform};
 
 /// How often the watch looks.
 const WATCH: Duration = Duration::from_millis(100);
@@ -189,7 +193,7 @@ impl Threads {
             lane.close(deadline);
         }
         for thread in std::mem::take(&mut *lock(&self.0.running)) {
-            lane::join(thread, deadline);
+            queue::join(thread, deadline);
         }
     }
 }
@@ -211,7 +215,7 @@ fn supervise(progress: &Progress, work: &mut impl FnMut(&Progress)) {
             return;
         };
         progress.panicked();
-        tracing::error!(thread = progress.name(), error = lane::message(&*panic), "panicked; it begins again");
+        tracing::error!(thread = progress.name(), error = turn::message(&*panic), "panicked; it begins again");
         pause = if progress.done_at() > before { PAUSE } else { (pause * 2).min(PAUSE_MAX) };
         let until = Instant::now() + pause;
         while !progress.stopping() && Instant::now() < until {

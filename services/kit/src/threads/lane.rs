@@ -4,96 +4,18 @@
 //! loop's own while the job hasn't begun; and once its thread hangs. Such a thread is written off: another takes its place,
 //! and it ends as soon as it moves again. At most as many as the lane has threads are written off at a time.
 
-use std::any::Any;
-use std::collections::VecDeque;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use super::activity::{self, Activity};
-use super::answering::Answering;
-use super::timing::{self, Timing};
+use super::queue::{Job, LaneOptions, Shared, join};
+use super::timing::Timing;
+use super::turn::{Fate, Run, answered, perform};
 use crate::error::{Busy, Error};
-
-/// How often somebody whose job has begun looks whether its thread hangs.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// What becomes of a job when its turn comes.
-pub(crate) enum Turn {
-    /// It runs, after so long a wait.
-    Run(Duration),
-    /// It waited too long: its answer would come too late.
-    Late,
-}
-
-/// What is done in one turn.
-pub(crate) type Run = Box<dyn FnOnce(Turn) + Send>;
-
-/// Where a job is that somebody has waited for longer than the lane's patience.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Waiting,
-    Running,
-    /// With a thread that hangs.
-    Lost,
-}
-
-struct Job {
-    queued: Instant,
-    run: Run,
-}
-
-#[derive(Default)]
-struct Queue {
-    jobs: VecDeque<Job>,
-    closed: bool,
-    /// Jobs ever taken from it: those that wait have the numbers after that.
-    taken: u64,
-    /// Threads that wait for a job: where none waits, none is woken, which saves a system call.
-    idle: usize,
-}
-
-struct Worker {
-    activity: Arc<Activity>,
-    thread: JoinHandle<()>,
-}
-
-/// What a lane is made with.
-pub(crate) struct LaneOptions {
-    /// Its threads are `name-1`, …
-    pub name: String,
-    pub threads: u32,
-    /// Jobs that may wait.
-    pub max: usize,
-    /// How long one may wait.
-    pub patience: Duration,
-    /// How long one may run, where that is the same for all; statements of the database have limits of their own.
-    pub limit: Option<Duration>,
-    /// The database that its jobs ask.
-    pub answering: Option<Arc<Answering>>,
-}
-
-struct Shared {
-    options: LaneOptions,
-    queue: Mutex<Queue>,
-    ready: Condvar,
-    /// [`Queue::taken`], to be read without the lock.
-    taken: AtomicU64,
-    workers: Mutex<Vec<Worker>>,
-    /// Threads ever started, for their names.
-    started: AtomicU64,
-    /// Panics that would have ended a thread.
-    restarts: AtomicU64,
-    /// A test wants the next job's thread to panic.
-    planted: AtomicBool,
-    /// Requests that wait in a batch, less the turns that are queued for them.
-    elsewhere: AtomicIsize,
-}
 
 /// A bounded queue with its threads; they end with [`crate::Threads`].
 #[derive(Clone)]
@@ -108,23 +30,7 @@ pub(crate) struct Lanes {
 
 impl Lane {
     pub(crate) fn start(options: LaneOptions) -> std::io::Result<Self> {
-        let threads = options.threads;
-        let lane = Self(Arc::new(Shared {
-            options,
-            queue: Mutex::default(),
-            ready: Condvar::new(),
-            taken: AtomicU64::new(0),
-            workers: Mutex::default(),
-            started: AtomicU64::new(0),
-            restarts: AtomicU64::new(0),
-            planted: AtomicBool::new(false),
-            elsewhere: AtomicIsize::new(0),
-        }));
-        for _ in 0..threads {
-            let worker = lane.0.worker()?;
-            lane.0.workers().push(worker);
-        }
-        Ok(lane)
+        Ok(Self(Shared::start(options)?))
     }
 
     /// Runs `work` on one of the threads. A full queue is a 503 at once, a queue that doesn't move one after the lane's
@@ -281,120 +187,6 @@ impl Lane {
             join(worker.thread, deadline);
         }
     }
-}
-
-impl Shared {
-    /// No code that can panic runs under this lock, so the queue in a poisoned one is complete.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Likewise.
-    fn workers(&self) -> MutexGuard<'_, Vec<Worker>> {
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn worker(self: &Arc<Self>) -> std::io::Result<Worker> {
-        let (shared, activity) = (Arc::clone(self), Arc::<Activity>::default());
-        let number = self.started.fetch_add(1, Ordering::Relaxed) + 1;
-        let own = Arc::clone(&activity);
-        let work = move || {
-            own.adopt();
-            while let Err(panic) = catch_unwind(AssertUnwindSafe(|| shared.work(&own))) {
-                own.end();
-                shared.restarts.fetch_add(1, Ordering::Relaxed);
-                tracing::error!(
-                    thread = std::thread::current().name(),
-                    error = message(&*panic),
-                    "panicked; it goes on"
-                );
-            }
-        };
-        let thread = std::thread::Builder::new().name(format!("{}-{number}", self.options.name)).spawn(work)?;
-        Ok(Worker { activity, thread })
-    }
-
-    fn work(&self, activity: &Activity) {
-        loop {
-            let mut queue = self.lock();
-            let job = loop {
-                match queue.jobs.pop_front() {
-                    Some(job) => break job,
-                    None if queue.closed => return,
-                    None => {
-                        queue.idle += 1;
-                        queue = self.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                        queue.idle -= 1;
-                    }
-                }
-            };
-            queue.taken += 1;
-            // Before others can see that it is taken.
-            activity.begin(queue.taken, self.options.limit);
-            self.taken.store(queue.taken, Ordering::Release);
-            drop(queue);
-            if cfg!(feature = "testing") && self.planted.swap(false, Ordering::SeqCst) {
-                std::panic::panic_any("planted by a test".to_owned());
-            }
-            let waited = job.queued.elapsed();
-            (job.run)(if waited > self.options.patience { Turn::Late } else { Turn::Run(waited) });
-            activity.end();
-            if activity.is_written_off() {
-                return;
-            }
-        }
-    }
-}
-
-/// The answer, if it comes in time: at once where it is there, and else as long as `fate` doesn't say that it is lost.
-pub(crate) async fn answered<T>(
-    mut answer: oneshot::Receiver<T>,
-    patience: Duration,
-    fate: impl Fn() -> Fate,
-) -> Result<T, Busy> {
-    let mut wait = patience;
-    loop {
-        match tokio::time::timeout(wait, &mut answer).await {
-            // One that never comes was thrown away at shutdown.
-            Ok(answered) => return answered.map_err(|_| Busy::Queue),
-            Err(_) => match fate() {
-                Fate::Waiting => return Err(Busy::Queue),
-                Fate::Lost => return Err(Busy::Hangs),
-                Fate::Running => wait = LOOK,
-            },
-        }
-    }
-}
-
-/// Waits for a thread, until `deadline`.
-pub(super) fn join(thread: JoinHandle<()>, deadline: Instant) {
-    while !thread.is_finished() && Instant::now() < deadline {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    if thread.is_finished() {
-        // Its panics, if any, were caught and logged.
-        let _ = thread.join();
-    }
-}
-
-/// Does a turn's work on this thread, and counts where its time went. A panic is an error.
-pub(crate) fn perform<T>(turn: Turn, work: impl FnOnce() -> Result<T, Error>) -> (Result<T, Error>, Timing) {
-    let Turn::Run(queue) = turn else {
-        return (Err(Error::Busy(Busy::Queue)), Timing::default());
-    };
-    timing::start();
-    // What the closure owned is gone with it, and a connection it held is dropped by the pool: nothing half done is seen.
-    let result = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Error::internal(message(&*panic))));
-    (result, Timing { queue, ..timing::end() })
-}
-
-pub(super) fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_default();
-    format!("panic: {text}")
 }
 
 #[cfg(test)]

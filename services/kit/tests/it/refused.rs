@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
+use std::thread;
 
 use diesel::connection::SimpleConnection as _;
 use schema::DATABASE;
@@ -68,22 +70,38 @@ fn on_a_full_disk_writes_are_503_and_what_was_acknowledged_stays() {
     run(&mut maintenance, &format!("alter database {DATABASE} set tablespace small"));
     let own = Own::at(&urls, |_| {});
     until("ready", || (own.ready().status == 200).then_some(()));
-    let mut acknowledged = Vec::new();
-    let filler = small.fill();
-    let (mut attempts, mut refusals) = (0, 0);
-    // Small rows find room in pages that are there, then none does.
-    while refusals < 40 {
-        let name = format!("{attempts} {}", "x".repeat(150));
-        attempts += 1;
-        let answer = own.create(&name);
-        if answer.status == 201 {
-            acknowledged.push(name);
-            assert!(attempts < 20_000, "it is never full");
-        } else {
-            refused(&answer);
-            refusals += 1;
+    let acknowledged = Mutex::new(Vec::new());
+    let write = |writer: usize| {
+        let mut refusals = 0;
+        for number in 0.. {
+            let name = format!("{writer} {number} {}", "x".repeat(150));
+            let answer = own.create(&name);
+            match answer.status {
+                201 => acknowledged.lock().unwrap().push(name),
+                _ => {
+                    refused(&answer);
+                    refusals += 1;
+                }
+            }
+            // Small rows find room in pages that are there, then none does.
+            if refusals == 10 {
+                return;
+            }
+            assert!(number < 20_000, "it is never full");
         }
-    }
+    };
+    // Under load when it becomes full.
+    let filler = thread::scope(|scope| {
+        (0..4).for_each(|writer| {
+            drop(scope.spawn({
+                let write = &write;
+                move || write(writer)
+            }))
+        });
+        until("some writes", || (acknowledged.lock().unwrap().len() >= 100).then_some(()));
+        small.fill()
+    });
+    let acknowledged = acknowledged.into_inner().unwrap();
     let ready = own.ready();
     assert_eq!(ready.status, 503, "{}", ready.text());
     assert!(ready.text().contains("space"), "{}", ready.text());

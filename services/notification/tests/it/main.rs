@@ -26,3 +26,4 @@ mod rollup_cases;
 mod rollups;
 mod scene;
 mod shut_out;
+mod trickle;

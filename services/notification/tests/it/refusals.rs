@@ -83,7 +83,7 @@ fn session(sink: &MailSink) -> Session {
     .unwrap()
 }
 
-fn letter(to: &str) -> lettre::Message {
+pub fn letter(to: &str) -> lettre::Message {
     lettre::Message::builder()
         .from("Govrnanza <no-reply@govrnanza.example>".parse().unwrap())
         .to(lettre::message::Mailbox::new(None, to.parse().unwrap()))

@@ -1,5 +1,5 @@
 use super::*;
-use std::sync::mpsc;
+use std::sync::{Mutex, mpsc};
 
 fn block<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
