@@ -1,35 +1,23 @@
 //! Passwords: Argon2id on threads of its own, so that neither the event loop nor a database transaction ever waits for one.
 
+use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use chrono::{DateTime, TimeDelta, Utc};
 use kit::clients::{AtOnce, Place};
-use kit::{Error, nfc};
+use kit::error::Busy;
+use kit::{Error, Lane, Threads, nfc};
 use ring::rand::{SecureRandom, SystemRandom};
-use tokio::sync::oneshot;
 
 /// Hashes at work at once; each takes 19 MiB and one core.
-const THREADS: usize = 2;
+const THREADS: u32 = 2;
+/// Longer than a full queue takes, and than a hash, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// What a client that finds the queue full is told to wait: longer than the queue takes to drain.
 const RETRY_AFTER_S: u64 = 2;
-
-struct Job {
-    password: String,
-    /// None: make a hash. Some: compare with it.
-    expected: Option<String>,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// Counted among its client's until it is done.
-    _place: Place,
-}
-
-enum Outcome {
-    Hash(String),
-    Matches(bool),
-}
 
 /// A new password's hash, a PHC string, and how long the password is enough. Not `Debug`: it belongs into no log.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,7 +42,7 @@ impl Hash {
 /// that nobody fills the queue alone; the rest is refused.
 #[derive(Clone)]
 pub struct Hasher {
-    queue: SyncSender<Job>,
+    lane: Lane,
     /// Jobs that wait or are at work, by client.
     waiting: AtOnce,
     /// Jobs one client may have here; 0: as many as there is room for.
@@ -66,67 +54,53 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Starts the threads; `waiting_max` jobs may wait for them, `per_client` of one client. They end with the last clone.
-    pub fn start(waiting_max: usize, per_client: usize, max_age: TimeDelta) -> Result<Self, Error> {
-        let (queue, jobs) = sync_channel(waiting_max);
-        let jobs = Arc::new(Mutex::new(jobs));
-        for number in 0..THREADS {
-            let jobs = Arc::clone(&jobs);
-            std::thread::Builder::new()
-                .name(format!("hash-{number}"))
-                .spawn(move || work(&jobs))
-                .map_err(Error::internal)?;
-        }
+    /// Starts the threads; `waiting_max` jobs may wait for them, `per_client` of one client.
+    pub fn start(threads: &Threads, waiting_max: usize, per_client: usize, max_age: TimeDelta) -> Result<Self, Error> {
+        let lane = threads.lane("hash", THREADS, waiting_max, PATIENCE, PATIENCE).map_err(Error::internal)?;
         let mut unknown = [0; 32];
         SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;
         let nobody = Memory::default().hash_bytes(&unknown)?.into();
-        Ok(Self { queue, waiting: AtOnce::default(), per_client, max_age, nobody })
+        Ok(Self { lane, waiting: AtOnce::default(), per_client, max_age, nobody })
     }
 
     /// The hash of a new password, for this client: an address, or a login.
     pub async fn hash(&self, client: &str, password: &str) -> Result<Hash, Error> {
-        match self.ask(client, password, None).await? {
-            Outcome::Hash(text) => Ok(Hash { text, max_age: self.max_age }),
-            Outcome::Matches(_) => Err(Error::internal("asked for a hash, got a comparison")),
-        }
+        let password = password.to_owned();
+        let text = self.ask(client, move |memory| memory.hash(&password)).await?;
+        Ok(Hash { text, max_age: self.max_age })
     }
 
     /// Whether the password belongs to the hash; without a hash no, after the same work.
     pub async fn matches(&self, client: &str, password: &str, expected: Option<&str>) -> Result<bool, Error> {
         let known = expected.is_some();
-        let expected = expected.unwrap_or(&self.nobody).to_owned();
-        match self.ask(client, password, Some(expected)).await? {
-            Outcome::Matches(same) => Ok(same && known),
-            Outcome::Hash(_) => Err(Error::internal("asked for a comparison, got a hash")),
-        }
+        let (password, expected) = (password.to_owned(), expected.unwrap_or(&self.nobody).to_owned());
+        let same = self.ask(client, move |memory| memory.compare(&password, &expected)).await?;
+        Ok(same && known)
     }
 
-    async fn ask(&self, client: &str, password: &str, expected: Option<String>) -> Result<Outcome, Error> {
+    /// A client that has gone meanwhile costs nothing.
+    async fn ask<T: Send + 'static>(
+        &self,
+        client: &str,
+        work: impl FnOnce(&mut Memory) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let refused = Error::TooMany { retry_after: RETRY_AFTER_S };
+        // Counted among its client's until it is done.
         let place = self.waiting.enter(client.to_owned(), self.per_client).ok_or_else(|| refused.clone())?;
-        let (answer, answered) = oneshot::channel();
-        let job = Job { password: password.to_owned(), expected, answer, _place: place };
-        self.queue.try_send(job).map_err(|_| refused)?;
-        answered.await.map_err(|_| Error::internal("a hashing thread has gone"))?
+        let work = move || {
+            let _place: Place = place;
+            MEMORY.with_borrow_mut(work)
+        };
+        match self.lane.run(work).await.0 {
+            Err(Error::Busy(Busy::Queue)) => Err(refused),
+            other => other,
+        }
     }
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    let mut memory = Memory::default();
-    loop {
-        let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return };
-        // A client that has gone meanwhile costs nothing.
-        if job.answer.is_closed() {
-            continue;
-        }
-        let outcome = match &job.expected {
-            None => memory.hash(&job.password).map(Outcome::Hash),
-            Some(expected) => memory.compare(&job.password, expected).map(Outcome::Matches),
-        };
-        // An error here means that the client has gone.
-        let _ = job.answer.send(outcome);
-    }
+thread_local! {
+    /// Of each thread that hashes.
+    static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
 /// What hashes are made with: OWASP's second choice for Argon2id: 19 MiB, two passes, one lane.

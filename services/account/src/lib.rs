@@ -50,8 +50,9 @@ impl Service for Account {
         let keys = keys::parse(pem.ok_or_else(|| usage("is missing"))?).map_err(|error| usage(&error))?;
         let first = keys.first().ok_or_else(|| usage("holds no key"))?.clone();
         let waiting = usize::try_from(settings.hash_queue_max).unwrap_or(usize::MAX);
-        let hasher = Hasher::start(waiting, settings.hash_queue_per_client, settings.password_max_age())
-            .map_err(|error| StartError::Failed(error.to_string()))?;
+        let hasher =
+            Hasher::start(boot.threads(), waiting, settings.hash_queue_per_client, settings.password_max_age())
+                .map_err(|error| StartError::Failed(error.to_string()))?;
         let secret = Arc::new(BodySecret::of(&first));
         let sign_in =
             Arc::new(SignIn::new(hasher.clone(), settings.limits(), first, boot.issuer(), settings.token_lifetime_s));

@@ -25,6 +25,7 @@ mod views;
 pub mod work;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kit::{Boot, Routes, Service, StartError};
 
@@ -36,7 +37,7 @@ use crate::threads::Threads;
 use crate::work::Work;
 
 /// Requests that ask the provider at once, and those that may wait for it.
-const PROVIDER_THREADS: (usize, usize) = (4, 64);
+const PROVIDER_THREADS: (u32, usize) = (4, 64);
 
 /// The service.
 pub struct Billing;
@@ -54,7 +55,11 @@ impl Service for Billing {
         let provider = Arc::new(Provider::new(&settings.stripe_api_base, key, settings.provider_timeout()));
         let failed = |error: std::io::Error| StartError::Failed(format!("threads can't be started: {error}"));
         let (threads, waiting) = PROVIDER_THREADS;
-        let asking = Threads::start("provider", &provider, threads, waiting).map_err(failed)?;
+        let wait = settings.provider_timeout();
+        // Two calls at most, one after the other; a little longer than they take by themselves.
+        let calls = 2 * wait + Duration::from_secs(1);
+        let lane = boot.threads().lane("provider", threads, waiting, wait, calls).map_err(failed)?;
+        let asking = Threads::new(lane, Arc::clone(&provider));
         let mut routes = handlers::routes()
             .data(Arc::new(settings.terms()))
             .data(Arc::new(asking))
@@ -63,7 +68,10 @@ impl Service for Billing {
             .measure(progress::mismatches());
         if settings.work {
             let work = Work::new(boot.db(), provider, settings);
-            routes = jobs::add(routes, boot.db(), work, boot.clock(), settings.lease_ms).map_err(failed)?;
+            let lease = u64::try_from(settings.lease_ms).unwrap_or_default();
+            let stuck = calls + Duration::from_millis(lease);
+            let (db, clock) = (boot.db(), boot.clock());
+            routes = jobs::add(routes, boot.threads(), db, work, clock, settings.lease_ms, stuck).map_err(failed)?;
         }
         Ok(routes)
     }

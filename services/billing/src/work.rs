@@ -132,6 +132,8 @@ impl Work {
             drop(sender);
             for (attempt, outcome) in outcomes {
                 self.write_down(attempt, &outcome, pace);
+                // The others are asked all the same: they are begun.
+                let _ = pace.go_on();
             }
         });
     }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::auth::Keys;
 use crate::clients::{Clients, Connections, Limits};
-use crate::db::{Db, Lanes};
+use crate::db::Db;
 use crate::metrics::{Measured, Metrics};
+use crate::threads::{Lanes, Threads};
 use crate::{Clock, readable::Probe};
 
 /// How reads are shared in one service: [`crate::Batch`].
@@ -25,6 +26,9 @@ pub(crate) struct App {
     pub name: &'static str,
     pub db: Db,
     pub lanes: Lanes,
+    pub threads: Threads,
+    /// Whether it has a table `idempotency_keys`.
+    pub keeps_answers: bool,
     pub sharing: Sharing,
     pub clients: Clients,
     pub limits: Limits,

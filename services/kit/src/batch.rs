@@ -12,12 +12,14 @@ use diesel::PgConnection;
 use tokio::sync::oneshot;
 
 use crate::app::Sharing;
-use crate::db::{Lane, Run, Timing, Turn, perform};
 use crate::error::Busy;
+use crate::threads::{Activity, Fate, Lane, Run, Timing, Turn, answered, perform};
 use crate::{Ctx, Db, Error};
 
 /// What a read answers to many keys: one result for each, in their order; or that the statement itself failed.
 pub type Found<V> = Result<Vec<Result<V, Error>>, Error>;
+
+type Answer<V> = oneshot::Receiver<(Result<V, Error>, Timing)>;
 
 /// How many keys are read at once.
 type Find<K, V> = Box<dyn Fn(&[K]) -> Found<V> + Send + Sync>;
@@ -41,8 +43,17 @@ struct Waiting<K, V> {
 /// Whenever something waits, a turn is queued or one is running, which looks again when it ends.
 struct State<K, V> {
     waiting: VecDeque<Waiting<K, V>>,
+    /// Keys ever taken from those that wait: these have the numbers after that.
+    taken: u64,
     queued: bool,
-    running: usize,
+    running: Vec<Running>,
+}
+
+/// A statement that runs: by which thread, and for which numbers.
+struct Running {
+    activity: Arc<Activity>,
+    from: u64,
+    to: u64,
 }
 
 impl<K, V> Batch<K, V>
@@ -58,7 +69,7 @@ where
     fn with(find: impl Fn(&[K]) -> Found<V> + Send + Sync + 'static) -> Arc<Self> {
         let shared = Shared {
             find: Box::new(find),
-            state: Mutex::new(State { waiting: VecDeque::new(), queued: false, running: 0 }),
+            state: Mutex::new(State { waiting: VecDeque::new(), taken: 0, queued: false, running: Vec::new() }),
         };
         Arc::new(Self { shared: Arc::new(shared) })
     }
@@ -70,11 +81,11 @@ where
             let shared = Arc::clone(&self.shared);
             lane.run(move || only((shared.find)(&[key])?)).await
         } else {
-            let refused = || (Err(Error::Busy(Busy::Queue)), Timing::default());
             match self.shared.push(key, lane, sharing) {
-                // An answer that never comes was thrown away at shutdown.
-                Some(answer) => answer.await.unwrap_or_else(|_| refused()),
-                None => refused(),
+                Some((number, answer)) => answered(answer, lane.patience(), || self.shared.fate(number, lane))
+                    .await
+                    .unwrap_or_else(|busy| (Err(Error::Busy(busy)), Timing::default())),
+                None => (Err(Error::Busy(Busy::Queue)), Timing::default()),
             }
         };
         ctx.add_timing(timing);
@@ -92,12 +103,7 @@ where
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(
-        self: &Arc<Self>,
-        key: K,
-        lane: &Lane,
-        sharing: Sharing,
-    ) -> Option<oneshot::Receiver<(Result<V, Error>, Timing)>> {
+    fn push(self: &Arc<Self>, key: K, lane: &Lane, sharing: Sharing) -> Option<(u64, Answer<V>)> {
         let (answer, answered) = oneshot::channel();
         let mut state = self.lock();
         if state.waiting.len() >= lane.max() {
@@ -105,13 +111,24 @@ where
         }
         state.waiting.push_back(Waiting { key, since: Instant::now(), answer });
         self.schedule(&mut state, lane, sharing, Lane::push);
-        if !state.queued && state.running == 0 {
+        if !state.queued && state.moving(lane) == 0 {
             // The lane takes no more, and no later turn would answer this one.
             state.waiting.pop_back();
             return None;
         }
         lane.waits_elsewhere(1);
-        Some(answered)
+        Some((state.taken + u64::try_from(state.waiting.len()).unwrap_or_default(), answered))
+    }
+
+    /// What has become of the key with this number, which somebody has waited for long.
+    fn fate(&self, number: u64, lane: &Lane) -> Fate {
+        let state = self.lock();
+        let of = state.running.iter().find(|running| (running.from..=running.to).contains(&number));
+        match of {
+            Some(running) if lane.hangs(&running.activity) => Fate::Lost,
+            None if number > state.taken => Fate::Waiting,
+            _ => Fate::Running,
+        }
     }
 
     /// Queues a turn if something waits and more turns may run.
@@ -120,14 +137,14 @@ where
         state: &mut State<K, V>,
         lane: &Lane,
         sharing: Sharing,
-        push: fn(&Lane, Run) -> bool,
+        push: fn(&Lane, Run) -> Option<u64>,
     ) {
-        if state.queued || state.waiting.is_empty() || state.running >= sharing.together {
+        if state.queued || state.waiting.is_empty() || state.moving(lane) >= sharing.together {
             return;
         }
         let (shared, on) = (Arc::clone(self), lane.clone());
         // How long each key waited is its own matter, not the turn's.
-        state.queued = push(lane, Box::new(move |_| shared.turn(&on, sharing)));
+        state.queued = push(lane, Box::new(move |_| shared.turn(&on, sharing))).is_some();
         if state.queued {
             lane.waits_elsewhere(-1);
         }
@@ -141,15 +158,18 @@ where
         loop {
             let count = state.waiting.len().min(sharing.max);
             let taken: Vec<_> = state.waiting.drain(..count).collect();
-            state.running += 1;
+            let (activity, from) = (Activity::mine(), state.taken + 1);
+            state.taken += u64::try_from(count).unwrap_or_default();
+            let to = state.taken;
+            state.running.push(Running { activity: Arc::clone(&activity), from, to });
             self.schedule(&mut state, lane, sharing, Lane::push_rest);
             drop(state);
             lane.waits_elsewhere(-(isize::try_from(count).unwrap_or_default()));
             self.answer(taken, lane, sharing);
             state = self.lock();
-            state.running -= 1;
+            state.running.retain(|running| !Arc::ptr_eq(&running.activity, &activity));
             self.schedule(&mut state, lane, sharing, Lane::push_rest);
-            if state.queued || state.running > 0 || state.waiting.is_empty() {
+            if state.queued || state.moving(lane) > 0 || state.waiting.is_empty() {
                 return;
             }
         }
@@ -199,6 +219,13 @@ where
     }
 }
 
+impl<K, V> State<K, V> {
+    /// Statements that run and may be expected to end: one that hangs must not hold up those that wait.
+    fn moving(&self, lane: &Lane) -> usize {
+        self.running.iter().filter(|running| !lane.hangs(&running.activity)).count()
+    }
+}
+
 impl<K, V> Waiting<K, V> {
     fn end(self, value: Result<V, Error>, timing: Timing) {
         // Nobody waits any more: the answer is dropped.
@@ -208,7 +235,7 @@ impl<K, V> Waiting<K, V> {
 
 /// The database is away, or has no connection to spare: asking for each alone would only take longer.
 fn concerns_all(error: &Error) -> bool {
-    matches!(error, Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused))
+    matches!(error, Error::Busy(Busy::Pool | Busy::Closed | Busy::Refused | Busy::Resources))
 }
 
 fn only<V>(values: Vec<Result<V, Error>>) -> Result<V, Error> {

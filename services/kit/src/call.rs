@@ -2,7 +2,7 @@
 
 use diesel::PgConnection;
 
-use crate::db::Lane;
+use crate::threads::Lane;
 use crate::{Ctx, Error};
 
 /// Runs `work` as [`crate::Db::read`] does, on a thread of the read lane. A full queue is a 503 at once.

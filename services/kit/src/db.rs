@@ -1,9 +1,7 @@
-//! The database: a pool per role, and the threads on which it is used.
+//! The database: a pool per role.
 
-mod lane;
 mod manager;
 mod pool;
-mod timing;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -13,11 +11,11 @@ use diesel::PgConnection;
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 
 use crate::error::{Busy, Error};
-pub use lane::Lane;
-pub(crate) use lane::{Lanes, Run, Turn, perform};
-pub use manager::session_setup;
+use crate::threads::Answering;
+pub use crate::threads::{SessionId, Timing};
+pub(crate) use manager::patient;
+pub use manager::{connect, session_setup};
 pub(crate) use pool::Side;
-pub use timing::{SessionId, Timing};
 
 /// A service's database: reads as `<svc>_reader`, writes as `<svc>_writer`.
 ///
@@ -52,12 +50,14 @@ pub(crate) struct DbOptions<'a> {
     pub read_size: u32,
     pub write_size: u32,
     pub wait: Duration,
+    pub answering: Arc<Answering>,
 }
 
 impl Db {
     /// Opens both pools without waiting for them: a service starts while its database is away, and isn't ready.
     pub(crate) fn open(options: &DbOptions<'_>, committed: impl Fn() + Send + Sync + 'static) -> Self {
-        let side = |role, url, size| Side::open(options.service, role, url, size, options.wait);
+        let answering = || Arc::clone(&options.answering);
+        let side = |role, url, size| Side::open(options.service, role, url, size, options.wait, answering());
         Self {
             inner: Arc::new(Inner {
                 read: side("read", options.read_url, options.read_size),
@@ -70,7 +70,11 @@ impl Db {
     /// Runs `work` on a connection of the reader. If the connection turns out to be closed, once more on a new one.
     pub fn read<T>(&self, mut work: impl FnMut(&mut PgConnection) -> Result<T, Error>) -> Result<T, Error> {
         refuse_event_loop()?;
-        twice(&self.inner.read, &mut work)
+        match twice(&self.inner.read, &mut work) {
+            // The reader's sessions are read-only: nothing that passes.
+            Err(Error::Busy(Busy::ReadOnly)) => Err(Error::internal("something was written by the reader")),
+            other => other,
+        }
     }
 
     /// Runs `work` in a transaction of the writer: an error rolls all of it back.
@@ -97,6 +101,9 @@ impl Db {
             }
         });
         drop(connection);
+        if result.is_ok() {
+            side.wrote();
+        }
         if result.is_ok() && forget_recorded() {
             (self.inner.committed)();
         }

@@ -2,6 +2,7 @@
 
 mod classify;
 mod constraint;
+mod messages;
 mod problem;
 
 use actix_web::http::StatusCode;
@@ -58,6 +59,12 @@ pub enum Busy {
     Statement,
     /// Two transactions could not both be true.
     Serialization,
+    /// The database lacks something: space on its disk, memory, files; or its disk fails.
+    Resources,
+    /// The database takes no writes: a standby, or set read-only.
+    ReadOnly,
+    /// No answer came within the time that was due: the server is stopped, or can't be reached any more.
+    Hangs,
     /// Somebody else that this service needs (not the database) doesn't answer.
     Elsewhere,
 }

@@ -183,6 +183,16 @@ fn keep(connection: &mut PgConnection, schema: &'static str, key: &Key, reply: &
     Ok(())
 }
 
+/// Writes a row of so many bytes, for a transaction that is rolled back: whether anything can be written now.
+pub(crate) fn try_to_write(connection: &mut PgConnection, schema: &'static str, bytes: usize) -> Result<(), Error> {
+    use ring::rand::SecureRandom as _;
+    // Random, or it would be compressed.
+    let mut fingerprint = vec![0; bytes];
+    ring::rand::SystemRandom::new().fill(&mut fingerprint).map_err(Error::internal)?;
+    let key = Key { caller: "readyz".to_owned(), key: uuid::Uuid::now_v7().to_string(), fingerprint };
+    claim(connection, schema, &key, Utc::now()).map(drop)
+}
+
 /// Removes up to `batch` keys from before `until`; how many were removed.
 pub(crate) fn purge(
     connection: &mut PgConnection,

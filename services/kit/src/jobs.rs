@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio_cron_scheduler::{Job as CronJob, JobScheduler, JobSchedulerError};
 
 use crate::app::App;
-use crate::db::{Db, Lane};
+use crate::db::Db;
+use crate::threads::{Lane, Progress};
 use crate::{Clock, Due, Error, changes, idempotency};
 
 /// What a job does, on a thread of the write lane.
@@ -72,9 +74,10 @@ pub(crate) async fn start(jobs: &[Job], app: &App) -> Result<JobScheduler, JobSc
     let scheduler = JobScheduler::new().await?;
     for job in jobs {
         let cron = job.cron;
-        let (lane, job, running) = (app.lanes.write.clone(), job.clone(), Arc::new(AtomicBool::new(false)));
+        let progress = app.threads.progress(job.name.to_owned(), limit(cron));
+        let job = Wake { lane: app.lanes.write.clone(), job: job.clone(), progress, running: Arc::default() };
         let wake = move |_, _: JobScheduler| -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
-            Box::pin(run(lane.clone(), job.clone(), Arc::clone(&running)))
+            Box::pin(job.clone().run())
         };
         scheduler.add(CronJob::new_async(cron, wake)?).await?;
     }
@@ -82,16 +85,68 @@ pub(crate) async fn start(jobs: &[Job], app: &App) -> Result<JobScheduler, JobSc
     Ok(scheduler)
 }
 
-async fn run(lane: Lane, job: Job, running: Arc<AtomicBool>) {
-    if running.swap(true, Ordering::SeqCst) {
-        return;
+/// With no turn ended for longer, well or not, something is wrong with a job: three turns, and a minute for a long one.
+fn limit(cron: &str) -> Duration {
+    let mut fields = cron.split_whitespace();
+    let seconds = match [fields.next(), fields.next(), fields.next()] {
+        [Some("*"), ..] => 1,
+        [Some(second), ..] if second.starts_with("*/") => second[2..].parse().unwrap_or(60),
+        [_, Some("*"), _] => 60,
+        [_, _, Some("*")] => 3600,
+        _ => 24 * 3600,
+    };
+    Duration::from_secs(60 + 3 * seconds)
+}
+
+/// What wakes one job up, again and again.
+#[derive(Clone)]
+struct Wake {
+    lane: Lane,
+    job: Job,
+    progress: Arc<Progress>,
+    running: Arc<AtomicBool>,
+}
+
+/// Held by the thread that does the work, as long as it is at it: nobody knows better whether it has ended.
+struct AtWork(Arc<AtomicBool>);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
     }
-    let work = Arc::clone(&job.work);
-    let (result, timing) = lane.run(move || work()).await;
-    running.store(false, Ordering::SeqCst);
-    match result {
-        Ok(()) => tracing::debug!(job = job.name, db_ms = timing.db.as_secs_f64() * 1000.0, "job done"),
-        // The next turn tries again.
-        Err(error) => tracing::error!(job = job.name, error = %error, "job failed"),
+}
+
+impl Wake {
+    async fn run(self) {
+        if self.running.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (at_work, work, progress) = (AtWork(self.running), self.job.work, Arc::clone(&self.progress));
+        let work = move || {
+            let _at_work = at_work;
+            work()?;
+            progress.done();
+            Ok(())
+        };
+        let (result, timing) = self.lane.run(work).await;
+        match result {
+            Ok(()) => tracing::debug!(job = self.job.name, db_ms = timing.db.as_secs_f64() * 1000.0, "job done"),
+            // The next turn tries again.
+            Err(error) => {
+                self.progress.failed();
+                tracing::error!(job = self.job.name, error = %error, "job failed");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_is_late_after_three_turns_and_a_minute() {
+        let limits = ["* * * * * *", "*/5 * * * * *", "0 * * * * *", "30 17 * * * *", "0 10 0 1 * *"].map(limit);
+        assert_eq!(limits.map(|limit| limit.as_secs()), [63, 75, 240, 60 + 3 * 3600, 60 + 3 * 86_400]);
     }
 }

@@ -143,6 +143,7 @@ mod start;
 pub mod statement;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod threads;
 mod words;
 
 pub use batch::Batch;
@@ -150,7 +151,7 @@ pub use body::{Invalid, Json, Validate};
 pub use clock::Clock;
 pub use config::{Common, NoSettings};
 pub use ctx::{Ctx, Meta};
-pub use db::{Db, session_setup};
+pub use db::{Db, connect};
 pub use due::Due;
 pub use error::{Error, FieldError, OnConstraint};
 pub use idempotency::Idempotency;
@@ -168,6 +169,7 @@ pub use routes::Routes;
 pub use server::address;
 pub use service::{Boot, Service, run};
 pub use start::StartError;
+pub use threads::{Lane, Progress, Threads};
 
 /// 1 to `max` characters that can stand in a header and in a log as they are.
 pub(crate) fn is_visible_ascii(text: &str, max: usize) -> bool {

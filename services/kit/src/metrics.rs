@@ -3,10 +3,11 @@
 mod measured;
 
 use prometheus::{
-    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
+    CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::db::{Db, Lanes};
+use crate::db::Db;
+use crate::threads::{Lanes, Threads};
 
 pub use measured::{Measured, Values};
 
@@ -18,6 +19,9 @@ pub(crate) struct Metrics {
     durations: HistogramVec,
     connections: IntGaugeVec,
     queued: IntGaugeVec,
+    ages: GaugeVec,
+    restarts: IntCounterVec,
+    hanging: IntGaugeVec,
 }
 
 impl Metrics {
@@ -38,6 +42,18 @@ impl Metrics {
                 &["pool", "state"],
             )?,
             queued: IntGaugeVec::new(Opts::new("queue_jobs", "Requests that wait for a database thread."), &["lane"])?,
+            ages: GaugeVec::new(
+                Opts::new("background_age_seconds", "Time since a background thread or a job last got something done."),
+                &["thread"],
+            )?,
+            restarts: IntCounterVec::new(
+                Opts::new("thread_panics_total", "Panics that were caught in a thread, which then went on."),
+                &["thread"],
+            )?,
+            hanging: IntGaugeVec::new(
+                Opts::new("lane_threads_hanging", "Threads that hang, and have another in their place."),
+                &["lane"],
+            )?,
             registry,
             service,
         };
@@ -45,6 +61,9 @@ impl Metrics {
         metrics.registry.register(Box::new(metrics.durations.clone()))?;
         metrics.registry.register(Box::new(metrics.connections.clone()))?;
         metrics.registry.register(Box::new(metrics.queued.clone()))?;
+        metrics.registry.register(Box::new(metrics.ages.clone()))?;
+        metrics.registry.register(Box::new(metrics.restarts.clone()))?;
+        metrics.registry.register(Box::new(metrics.hanging.clone()))?;
         Ok(metrics)
     }
 
@@ -54,8 +73,26 @@ impl Metrics {
         self.durations.with_label_values(&[route, method]).observe(seconds);
     }
 
+    fn look_at(&self, threads: &Threads) {
+        for (name, age, panics) in threads.background() {
+            self.ages.with_label_values(&[&name]).set(age.as_secs_f64());
+            counted(&self.restarts, &name, panics);
+        }
+        for (name, hanging, panics) in threads.lanes() {
+            self.hanging.with_label_values(&[&name]).set(count(hanging));
+            counted(&self.restarts, &name, panics);
+        }
+    }
+
     /// The text, with the gauges as they are now.
-    pub async fn text(&self, db: &Db, lanes: &Lanes, measured: &[Measured]) -> Result<String, prometheus::Error> {
+    pub async fn text(
+        &self,
+        db: &Db,
+        lanes: &Lanes,
+        threads: &Threads,
+        measured: &[Measured],
+    ) -> Result<String, prometheus::Error> {
+        self.look_at(threads);
         // The pools add it up themselves: a counter made for this look can't be added to twice.
         let waited = CounterVec::new(
             Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
@@ -76,6 +113,16 @@ impl Metrics {
         fresh.register(Box::new(waited))?;
         Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, measured).await?)
     }
+}
+
+/// Brings a counter that is kept elsewhere to what it is there.
+fn counted(counters: &IntCounterVec, name: &str, now: impl TryInto<u64>) {
+    let counter = counters.with_label_values(&[name]);
+    counter.inc_by(now.try_into().unwrap_or_default().saturating_sub(counter.get()));
+}
+
+fn count(number: impl TryInto<i64>) -> i64 {
+    number.try_into().unwrap_or(i64::MAX)
 }
 
 fn registry(service: &str) -> Result<Registry, prometheus::Error> {

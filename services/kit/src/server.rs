@@ -5,6 +5,7 @@ mod connection;
 mod cors;
 mod limits;
 mod observe;
+mod ready;
 
 use std::io;
 use std::sync::Arc;
@@ -89,8 +90,7 @@ pub(crate) async fn serve(ready: Ready, stop: impl Future<Output = ()>) -> Resul
     drain(&app, deadline - Duration::from_secs(LAST_SECONDS * 2)).await;
     handle.stop(true).await;
     let _ = running.await;
-    app.lanes.read.close(deadline);
-    app.lanes.write.close(deadline);
+    app.threads.close(deadline);
     tracing::info!(service = app.name, "stopped");
     Ok(())
 }

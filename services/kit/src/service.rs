@@ -14,9 +14,10 @@ use crate::auth::{Keys, Source};
 use crate::changes::hint;
 use crate::clients::{Connections, Limits};
 use crate::config::Common;
-use crate::db::{Db, DbOptions, Lane, Lanes};
+use crate::db::{Db, DbOptions};
 use crate::metrics::Metrics;
 use crate::start::{Ready, StartError};
+use crate::threads::{Answering, Lanes, Threads};
 use crate::{Clock, Routes, docs, jobs, log, server};
 
 /// What a service is: a name, a contract, settings, and how it starts.
@@ -46,6 +47,7 @@ pub trait Service: Send + Sync + 'static {
 pub struct Boot<S> {
     settings: S,
     db: Db,
+    threads: Threads,
     lanes: Lanes,
     clock: Clock,
     issuer: String,
@@ -66,6 +68,11 @@ impl<S> Boot<S> {
     /// The service's clock.
     pub fn clock(&self) -> Clock {
         self.clock.clone()
+    }
+
+    /// The service's threads: for lanes of its own, and for work in the background.
+    pub fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Who signs tokens (`JWT_ISSUER`).
@@ -129,6 +136,7 @@ pub(crate) fn open<S: Service>(common: &Common, settings: S::Settings) -> Result
     };
     let wait = Duration::from_millis(common.pool_wait_ms);
     let (committed, commits) = hint::channel();
+    let answering = Answering::at(crate::db::patient(&url(&common.database_read_url, "DATABASE_READ_URL")?));
     let options = DbOptions {
         service: S::NAME,
         read_url: &url(&common.database_read_url, "DATABASE_READ_URL")?,
@@ -136,18 +144,17 @@ pub(crate) fn open<S: Service>(common: &Common, settings: S::Settings) -> Result
         read_size: common.pool_read_size,
         write_size: common.pool_write_size,
         wait,
+        answering: Arc::clone(&answering),
     };
     let db = Db::open(&options, committed);
     let max = usize::try_from(common.queue_max).unwrap_or(usize::MAX);
-    let lane = |kind, threads| {
-        Lane::start(&format!("{}-{kind}", S::NAME), threads, max, wait)
-            .map_err(|error| StartError::failed("threads can't be started", error))
-    };
+    let failed = |error| StartError::failed("threads can't be started", error);
+    let threads = Threads::of(S::NAME, answering).map_err(failed)?;
+    let lane = |kind, size| threads.database_lane(kind, size, max, wait).map_err(failed);
     let lanes = Lanes { read: lane("read", common.pool_read_size)?, write: lane("write", common.pool_write_size)? };
-    hint::start(S::NAME, lanes.write.clone(), &db, commits)
-        .map_err(|error| StartError::failed("threads can't be started", error))?;
+    hint::start(S::NAME, &threads, lanes.write.clone(), &db, commits).map_err(failed)?;
     let (issuer, write_url) = (common.jwt_issuer.clone(), options.write_url.to_owned());
-    Ok(Boot { settings, db, lanes, clock: Clock::new(common.clock_file.clone()), issuer, write_url })
+    Ok(Boot { settings, db, threads, lanes, clock: Clock::new(common.clock_file.clone()), issuer, write_url })
 }
 
 /// Starts the service and binds its address.
@@ -162,6 +169,8 @@ pub(crate) fn prepare<S: Service>(common: &Common, boot: &Boot<S::Settings>) -> 
         db: boot.db(),
         keys: Keys::new(source(common, boot)?, common.jwt_issuer.clone(), boot.clock()),
         lanes: boot.lanes.clone(),
+        threads: boot.threads.clone(),
+        keeps_answers: S::KEEPS_ANSWERS,
         clients: common.clients.clone(),
         limits: Limits::new(&common.clients),
         connections: Connections::default(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use actix_web::rt;
 use base64::Engine;
@@ -21,6 +22,7 @@ use crate::clients::Clients;
 use crate::config::Common;
 use crate::id::{LoginId, OrganisationId, ProfileId};
 use crate::service::{Service, open, prepare};
+use crate::threads::Threads;
 use crate::{StartError, log, server};
 
 /// A service that runs in this process until it is dropped.
@@ -29,9 +31,34 @@ pub struct Running {
     pub url: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), StartError>>>,
+    threads: Threads,
 }
 
 impl Running {
+    /// Makes the background thread, the job, or one thread of the lane of this name panic the next time that it does
+    /// something; false: there is none of that name.
+    #[must_use]
+    pub fn plant_panic(&self, name: &str) -> bool {
+        self.threads.plant_panic(name)
+    }
+
+    /// Makes the background thread of this name hang the next time that it does something, or go on again.
+    pub fn plant_stall(&self, name: &str, hangs: bool) {
+        self.threads.plant_stall(name, hangs);
+    }
+
+    /// What works in the background: its name, since when it has got nothing done, and how often it panicked.
+    #[must_use]
+    pub fn background(&self) -> Vec<(String, Duration, u64)> {
+        self.threads.background()
+    }
+
+    /// Each lane: its name, the threads that hang, and how often one panicked.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<(String, usize, u64)> {
+        self.threads.lanes()
+    }
+
     /// Stops it as SIGTERM would, and waits for its end.
     pub fn stop(mut self) -> Result<(), StartError> {
         self.end()
@@ -95,6 +122,7 @@ pub fn spawn_with<S: Service>(common: Common, settings: S::Settings) -> Result<R
     log::start(&common.log)?;
     let boot = open::<S>(&common, settings)?;
     let ready = prepare::<S>(&common, &boot)?;
+    let threads = boot.threads().clone();
     let address = ready.listener.local_addr().map_err(|error| StartError::Failed(error.to_string()))?;
     let (stop, stopped) = oneshot::channel();
     let serve = move || {
@@ -107,7 +135,7 @@ pub fn spawn_with<S: Service>(common: Common, settings: S::Settings) -> Result<R
         .name(format!("{}-server", S::NAME))
         .spawn(serve)
         .map_err(|error| StartError::Failed(error.to_string()))?;
-    Ok(Running { url: format!("http://{address}"), stop: Some(stop), thread: Some(thread) })
+    Ok(Running { url: format!("http://{address}"), stop: Some(stop), thread: Some(thread), threads })
 }
 
 /// What `main` does, with other arguments than the process's: for tests that are their own service in a child process.
@@ -144,7 +172,8 @@ pub fn database(service: &'static str, read_url: &str, write_url: &str) -> crate
         write_url,
         read_size: 2,
         write_size: 2,
-        wait: std::time::Duration::from_secs(5),
+        wait: Duration::from_secs(5),
+        answering: crate::threads::Answering::at(read_url.to_owned()),
     };
     crate::db::Db::open(&options, || {})
 }

@@ -1,41 +1,43 @@
 //! The threads beside the requests: one that reads the feeds, some that send mails; how they start, and how they end.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kit::{Clock, Measured, StartError};
+use kit::{Boot, Clock, Measured, StartError};
 
 use crate::gate::Gate;
 use crate::mailer::Mailer;
 use crate::poller::Poller;
 use crate::settings::Settings;
 use crate::signals::Signals;
+use crate::smtp::MAIL_TIMEOUTS;
 
-/// How long threads may take to end; kit gives the whole process ten seconds.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// With nothing done for longer, something is wrong with a thread that has enough to do in a second.
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// The threads; they end when it is dropped.
+/// What the threads share; they end when it is dropped, and kit waits for that.
 #[derive(Debug)]
 pub struct Background {
     signals: Arc<Signals>,
     gate: Arc<Gate>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 impl Background {
     /// Starts the reader and the senders, each with a connection of its own.
-    pub fn start(settings: &Settings, url: &str, clock: &Clock, signals: &Arc<Signals>) -> Result<Self, StartError> {
+    pub fn start(boot: &Boot<Settings>, signals: &Arc<Signals>) -> Result<Self, StartError> {
+        let (settings, url, clock) = (boot.settings(), boot.write_url(), boot.clock());
+        let failed = |error| StartError::Failed(format!("threads can't be started: {error}"));
         let gate = Arc::new(Gate::default());
         let mailer = Mailer::new(settings, clock.clone(), Arc::clone(&gate))?;
-        let mut background = Self { signals: Arc::clone(signals), gate, threads: Vec::new() };
-        let poller = Poller::new(url.to_owned(), clock.clone(), settings.replay_from, Arc::clone(signals));
-        background.spawn("feeds".to_owned(), move || poller.run())?;
+        let mut poller = Poller::new(url.to_owned(), clock, settings.replay_from, Arc::clone(signals));
+        boot.threads().spawn("feeds", LIMIT, move |progress| poller.run(progress)).map_err(failed)?;
+        let limit = LIMIT + MAIL_TIMEOUTS * Duration::from_secs(settings.smtp_timeout_seconds);
         for number in 0..settings.mail_senders {
             let (mailer, url, signals) = (mailer.clone(), url.to_owned(), Arc::clone(signals));
-            background.spawn(format!("mail-{number}"), move || mailer.run(&url, &signals))?;
+            let send = move |progress: &kit::Progress| mailer.run(&url, &signals, progress);
+            boot.threads().spawn(format!("mail-{number}"), limit, send).map_err(failed)?;
         }
-        Ok(background)
+        Ok(Self { signals: Arc::clone(signals), gate })
     }
 
     /// `mail_server_refusing_seconds`: this instance's senders share what they know.
@@ -45,21 +47,11 @@ impl Background {
             Ok(vec![(Vec::new(), gate.refusing_seconds(clock.now()))])
         })
     }
-
-    fn spawn(&mut self, name: String, work: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
-        let thread = thread::Builder::new().name(name).spawn(work);
-        self.threads.push(thread.map_err(|error| StartError::Failed(format!("threads can't be started: {error}")))?);
-        Ok(())
-    }
 }
 
 impl Drop for Background {
-    /// Lets a mail that is under way be recorded, so that it isn't sent again; a mail server that hangs isn't waited for.
+    /// A mail that is under way is still recorded, so that it isn't sent again; a mail server that hangs isn't waited for.
     fn drop(&mut self) {
         self.signals.stop();
-        let end = Instant::now() + STOP_WITHIN;
-        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < end {
-            thread::sleep(Duration::from_millis(10));
-        }
     }
 }

@@ -62,7 +62,7 @@ impl Service for NotificationService {
     fn start(boot: &Boot<Settings>) -> Result<Routes, StartError> {
         let signals = Arc::new(Signals::default());
         let sender = boot.settings().sender()?;
-        let background = Background::start(boot.settings(), boot.write_url(), &boot.clock(), &signals)?;
+        let background = Background::start(boot, &signals)?;
         let refusing = background.measured(boot.clock());
         let (check, db, clock) = (Arc::clone(&signals), boot.db(), boot.clock());
         Ok(handlers::routes()

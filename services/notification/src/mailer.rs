@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::PgConnection;
-use kit::{Clock, StartError};
+use kit::{Clock, Progress, StartError};
 
 use crate::gate::{Gate, back_off};
 use crate::mail::{Sender, compose};
@@ -14,7 +14,7 @@ use crate::refusal::{Refusal, Verdict};
 use crate::session::{self, SessionError};
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::smtp::{Server, Session};
+use crate::smtp::{MAIL_TIMEOUTS, Server, Session};
 use crate::text::one_line;
 
 /// Claimed at once: few, because they wait for one another.
@@ -58,20 +58,22 @@ impl Mailer {
     }
 
     /// Sends until the service stops. A database that is away is waited for.
-    pub fn run(&self, url: &str, signals: &Signals) {
+    pub fn run(&self, url: &str, signals: &Signals, progress: &Progress) {
         while !signals.stopping() {
-            if let Err(error) = self.session(url, signals) {
+            if let Err(error) = self.session(url, signals, progress) {
                 tracing::warn!(%error, "mails wait for the database");
                 signals.wait_for_mail();
             }
         }
     }
 
-    fn session(&self, url: &str, signals: &Signals) -> Result<(), SessionError> {
+    fn session(&self, url: &str, signals: &Signals, progress: &Progress) -> Result<(), SessionError> {
         let connection = &mut session::open(url)?;
-        let smtp = &mut Session::new(self.server.clone());
+        let smtp = &mut Session::new(self.server.clone())?;
         while !signals.stopping() {
-            if self.turn(connection, smtp, signals)? == 0 {
+            let claimed = self.turn(connection, smtp, signals, progress)?;
+            progress.done();
+            if claimed == 0 {
                 signals.wait_for_mail();
             }
         }
@@ -79,14 +81,20 @@ impl Mailer {
     }
 
     /// Claims what is due and tries to send it; how much was claimed. Nothing is, while the mail server refuses.
-    fn turn(&self, connection: &mut PgConnection, smtp: &mut Session, signals: &Signals) -> diesel::QueryResult<usize> {
+    fn turn(
+        &self,
+        connection: &mut PgConnection,
+        smtp: &mut Session,
+        signals: &Signals,
+        progress: &Progress,
+    ) -> diesel::QueryResult<usize> {
         if !self.gate.is_open(self.clock.now()) {
             return Ok(0);
         }
         let begin = Instant::now();
         let claims = outbox::claim(connection, self.clock.now(), self.lease, CLAIMED_MAX)?;
         // A mail whose lease could end while it is being sent is left: whoever claims it next sends it.
-        let enough = self.lease.to_std().unwrap_or_default().saturating_sub(self.timeout);
+        let enough = self.lease.to_std().unwrap_or_default().saturating_sub(MAIL_TIMEOUTS * self.timeout);
         for (number, claim) in claims.iter().enumerate() {
             if signals.stopping() || (begin.elapsed() > enough && claims.len() > 1) {
                 break;
@@ -97,6 +105,7 @@ impl Mailer {
             }
             let outcome = self.send(connection, smtp, claim)?;
             self.record(connection, claim, outcome)?;
+            progress.done();
         }
         Ok(claims.len())
     }

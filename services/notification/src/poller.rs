@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
-use kit::Clock;
+use kit::{Clock, Progress};
 
 use crate::feed::Feed;
 use crate::reader::{self, Limits};
@@ -23,6 +23,8 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 const HINT_EVERY: Duration = Duration::from_millis(10);
 /// How often another instance tries to take over.
 const TAKE_OVER_EVERY: Duration = Duration::from_millis(500);
+/// After so long without a statement a reader's session is ended by the server.
+const STUCK_SECONDS: u32 = 30;
 /// Roll-ups are due on whole minutes, when the schedule says so; a clock that was moved (development, tests) is noticed so.
 const ROLLUPS_EVERY: TimeDelta = TimeDelta::minutes(1);
 
@@ -46,9 +48,9 @@ impl Poller {
     }
 
     /// Runs until the service stops. After an error it begins again with a new connection.
-    pub fn run(mut self) {
+    pub fn run(&mut self, progress: &Progress) {
         while !self.signals.stopping() {
-            if let Err(error) = self.session() {
+            if let Err(error) = self.session(progress) {
                 tracing::warn!(%error, "the feeds can't be read now");
                 self.rest(POLL_EVERY);
             }
@@ -62,10 +64,14 @@ impl Poller {
         }
     }
 
-    fn session(&mut self) -> Result<(), SessionError> {
+    fn session(&mut self, progress: &Progress) -> Result<(), SessionError> {
         let connection = &mut session::open(&self.url)?;
+        // The lock is kept by asking for something every second: of one that is stuck the server ends the session, and with
+        // it the lock, and another instance reads.
+        connection.batch_execute(&format!("set idle_session_timeout = '{STUCK_SECONDS}s'"))?;
         while !(TakeLock {}).get_result::<bool>(connection)? {
             self.check(connection)?;
+            progress.done();
             self.rest(TAKE_OVER_EVERY);
             if self.signals.stopping() {
                 return Ok(());
@@ -79,7 +85,7 @@ impl Poller {
         let mut rolled_up_at = DateTime::UNIX_EPOCH;
         while !self.signals.stopping() {
             if self.check(connection)? {
-                self.read_all(connection)?;
+                self.read_all(connection, progress)?;
                 // After the feeds: what came in while nobody read goes into the one late mail.
                 let now = self.clock.now();
                 if self.signals.minute.swap(false, Ordering::SeqCst) || (now - rolled_up_at).abs() >= ROLLUPS_EVERY {
@@ -87,6 +93,7 @@ impl Poller {
                     self.work_by_time(connection, now)?;
                 }
             }
+            progress.done();
             self.wait(connection)?;
         }
         Ok(())
@@ -119,18 +126,19 @@ impl Poller {
     }
 
     /// Until all feeds are at their present end, in turns: a long one doesn't hold up the others.
-    fn read_all(&self, connection: &mut PgConnection) -> QueryResult<()> {
+    fn read_all(&self, connection: &mut PgConnection, progress: &Progress) -> QueryResult<()> {
         let mut more = true;
         while more && !self.signals.stopping() {
             more = false;
             for feed in Feed::ALL {
-                let progress = reader::step(connection, feed, self.clock.now(), &Limits::default())?;
-                more |= progress.more;
-                if progress.notifications > 0 {
+                let step = reader::step(connection, feed, self.clock.now(), &Limits::default())?;
+                progress.done();
+                more |= step.more;
+                if step.notifications > 0 {
                     tracing::debug!(
                         feed = feed.name(),
-                        changes = progress.changes,
-                        notifications = progress.notifications,
+                        changes = step.changes,
+                        notifications = step.notifications,
                         "read"
                     );
                     self.signals.mail_made();

@@ -1,7 +1,6 @@
 //! A connection of its own, for a thread that works beside the requests.
 
-use diesel::connection::SimpleConnection as _;
-use diesel::{Connection as _, PgConnection};
+use diesel::PgConnection;
 
 /// As the service is called, at the database as well.
 pub const NAME: &str = "notification";
@@ -11,7 +10,5 @@ pub type SessionError = Box<dyn std::error::Error>;
 
 /// Connects, with the settings that all of the service's connections have.
 pub fn open(url: &str) -> Result<PgConnection, SessionError> {
-    let mut connection = PgConnection::establish(url)?;
-    connection.batch_execute(&kit::session_setup(NAME))?;
-    Ok(connection)
+    Ok(kit::connect(NAME, url)?)
 }

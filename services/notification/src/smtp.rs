@@ -5,11 +5,17 @@ use std::time::Duration;
 use lettre::Message;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{SmtpConnection, Tls};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 
+use tokio::runtime::Runtime;
+
 use crate::refusal::{Refusal, Stage, Verdict};
+
+/// All that a mail may take is so many times [`Server::timeout`]: one that answers each time a moment before it ends, or byte by
+/// byte, holds a sender no longer.
+pub const MAIL_TIMEOUTS: u32 = 2;
 
 /// Where the mail server is, and how it is talked to. Not `Debug`: there is a password in it.
 #[derive(Clone)]
@@ -27,15 +33,16 @@ pub struct Server {
 }
 
 impl Server {
-    fn connect(&self) -> Result<SmtpConnection, Error> {
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Error> {
         let (name, timeout) = (ClientId::default(), Some(self.timeout));
-        let wrapper = if let Tls::Wrapper(parameters) = &self.tls { Some(parameters) } else { None };
-        let mut connection = SmtpConnection::connect((self.host.as_str(), self.port), timeout, &name, wrapper, None)?;
+        let wrapper = if let Tls::Wrapper(parameters) = &self.tls { Some(parameters.clone()) } else { None };
+        let address = (self.host.as_str(), self.port);
+        let mut connection = AsyncSmtpConnection::connect_tokio1(address, timeout, &name, wrapper, None).await?;
         if let Tls::Required(parameters) = &self.tls {
-            connection.starttls(parameters, &name)?;
+            connection.starttls(parameters.clone(), &name).await?;
         }
         if let Some(credentials) = &self.credentials {
-            connection.auth(DEFAULT_MECHANISMS, credentials)?;
+            connection.auth(DEFAULT_MECHANISMS, credentials).await?;
         }
         Ok(connection)
     }
@@ -44,32 +51,58 @@ impl Server {
 /// One sender's connection, opened when there is something to send. lettre's own transport doesn't say at which command a mail was refused.
 pub struct Session {
     server: Server,
-    connection: Option<SmtpConnection>,
+    connection: Option<AsyncSmtpConnection>,
+    /// Of this thread alone: it makes time limits possible that don't depend on what the server sends.
+    runtime: Runtime,
 }
 
 impl Session {
     /// Nothing is connected yet.
-    pub fn new(server: Server) -> Self {
-        Self { server, connection: None }
+    ///
+    /// # Errors
+    /// The system has no resources for it.
+    pub fn new(server: Server) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Self { server, connection: None, runtime })
     }
 
     /// Sends a mail, or says who refused what. After a refusal the next mail gets a new connection.
     pub fn send(&mut self, message: &Message) -> Result<(), Refusal> {
-        let kept = self.connection.take().and_then(|mut kept| kept.test_connected().then_some(kept));
-        let mut connection = match kept {
-            Some(kept) => kept,
-            None => self.server.connect().map_err(|error| refused(Stage::Connection, &error))?,
-        };
-        let result = hand_over(&mut connection, message);
-        match result {
-            Ok(()) => self.connection = Some(connection),
-            Err(_) => connection.abort(),
-        }
-        result
+        let all = self.server.timeout * MAIL_TIMEOUTS;
+        let sent = self
+            .runtime
+            .block_on(async { tokio::time::timeout(all, send(&self.server, self.connection.take(), message)).await });
+        let late =
+            |_| Refusal::said(Stage::Connection, None, "", format!("not done with a mail within {} s", all.as_secs()));
+        self.connection = Some(sent.map_err(late)??);
+        Ok(())
     }
 }
 
-fn hand_over(connection: &mut SmtpConnection, message: &Message) -> Result<(), Refusal> {
+/// The connection, if it can be kept.
+async fn send(
+    server: &Server,
+    kept: Option<AsyncSmtpConnection>,
+    message: &Message,
+) -> Result<AsyncSmtpConnection, Refusal> {
+    let usable = match kept {
+        Some(mut kept) => kept.test_connected().await.then_some(kept),
+        None => None,
+    };
+    let mut connection = match usable {
+        Some(usable) => usable,
+        None => server.connect().await.map_err(|error| refused(Stage::Connection, &error))?,
+    };
+    match hand_over(&mut connection, message).await {
+        Ok(()) => Ok(connection),
+        Err(refusal) => {
+            connection.abort().await;
+            Err(refusal)
+        }
+    }
+}
+
+async fn hand_over(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), Refusal> {
     let (envelope, content) = (message.envelope(), message.formatted());
     let mut parameters = Vec::new();
     let mut addresses = envelope.to().iter().chain(envelope.from());
@@ -86,12 +119,12 @@ fn hand_over(connection: &mut SmtpConnection, message: &Message) -> Result<(), R
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
     let at = |stage| move |error: Error| refused(stage, &error);
-    connection.command(Mail::new(envelope.from().cloned(), parameters)).map_err(at(Stage::Mail))?;
+    connection.command(Mail::new(envelope.from().cloned(), parameters)).await.map_err(at(Stage::Mail))?;
     for to in envelope.to() {
-        connection.command(Rcpt::new(to.clone(), Vec::new())).map_err(at(Stage::Rcpt))?;
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Stage::Rcpt))?;
     }
-    connection.command(Data).map_err(at(Stage::Data))?;
-    connection.message(&content).map(drop).map_err(at(Stage::Content))
+    connection.command(Data).await.map_err(at(Stage::Data))?;
+    connection.message(&content).await.map(drop).map_err(at(Stage::Content))
 }
 
 fn refused(stage: Stage, error: &Error) -> Refusal {

@@ -42,10 +42,25 @@ fn the_memory_is_asked_for_once() {
 
 #[test]
 fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
-    // No thread takes from this queue: what each sees is certain.
-    let (queue, jobs) = sync_channel(2);
-    let (waiting, max_age, nobody) = (AtOnce::default(), TimeDelta::days(90), "".into());
-    let hasher = Hasher { queue, waiting, per_client: 1, max_age, nobody };
+    // Both threads are held: what each sees is certain.
+    let threads = Threads::alone().unwrap();
+    let hasher = Hasher::start(&threads, 2, 1, TimeDelta::days(90)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let (go, gate) = std::sync::mpsc::channel::<()>();
+    let gate = Arc::new(std::sync::Mutex::new(gate));
+    let (started, running) = std::sync::mpsc::channel();
+    let _held = [(); 2].map(|()| {
+        let (gate, started) = (Arc::clone(&gate), started.clone());
+        hasher.lane.run(move || {
+            started.send(()).unwrap();
+            // Both end when the test lets go of its end.
+            let _ = gate.lock().unwrap().recv();
+            Ok(())
+        })
+    });
+    running.recv().unwrap();
+    running.recv().unwrap();
     let mut context = Context::from_waker(Waker::noop());
     let mut first = Box::pin(hasher.hash("ada", "one"));
     assert!(first.as_mut().poll(&mut context).is_pending());
@@ -63,23 +78,25 @@ fn who_finds_the_queue_full_or_has_enough_in_it_is_told_to_come_back() {
     // Whoever hangs up keeps the place until its turn comes.
     drop(first);
     assert!(refused("ada"));
-    drop(jobs.recv().unwrap());
-    assert!(!refused("ada"));
-    drop(jobs);
-    assert!(hasher.waiting.is_empty());
+    drop(go);
+    while !hasher.waiting.is_empty() {
+        std::thread::yield_now();
+    }
 }
 
 #[test]
 fn nobody_matches_nothing() {
-    let hasher = Hasher::start(4, 0, TimeDelta::days(90)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let threads = Threads::alone().unwrap();
+    let hasher = Hasher::start(&threads, 4, 0, TimeDelta::days(90)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     assert!(!runtime.block_on(hasher.matches("ada", "anything", None)).unwrap());
 }
 
 #[test]
 fn a_password_is_the_same_however_its_accents_are_coded() {
-    let hasher = Hasher::start(4, 0, TimeDelta::days(90)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let threads = Threads::alone().unwrap();
+    let hasher = Hasher::start(&threads, 4, 0, TimeDelta::days(90)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let (composed, decomposed) = ("pass\u{e9}", "passe\u{301}");
     let matches = |typed, hash: &str| runtime.block_on(hasher.matches("ada", typed, Some(hash))).unwrap();
     for typed in [composed, decomposed] {

@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::verified::Verified;
 use super::{AUDIENCE, Claims, LIFETIME_MAX_SECONDS};
-use crate::db::{Db, Lane};
+use crate::db::Db;
+use crate::threads::Lane;
 use crate::{Clock, Error};
 
 /// An unknown key id is looked up, but a flood of them reads the keys once a second at most.

@@ -2,11 +2,12 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::*;
+use crate::threads::LaneOptions;
 
 const SHARING: Sharing = Sharing { max: 4, together: 1, always: false };
 
 fn block<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
 /// A store that answers each key with its double, tells what it was asked, and waits for each statement to be let go.
@@ -46,11 +47,12 @@ impl Scene {
                     .collect()),
             }
         });
-        Self { batch, lane: Lane::start("t", threads, max, patience).unwrap(), asked: Mutex::new(asked), go }
+        let options = LaneOptions { name: "t".to_owned(), threads, max, patience, limit: None, answering: None };
+        Self { batch, lane: Lane::start(options).unwrap(), asked: Mutex::new(asked), go }
     }
 
     fn ask(&self, key: u32) -> Option<Asked> {
-        self.batch.shared.push(key, &self.lane, SHARING)
+        self.batch.shared.push(key, &self.lane, SHARING).map(|(_, asked)| asked)
     }
 
     /// The keys of the next statement, which waits.

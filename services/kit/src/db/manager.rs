@@ -5,15 +5,29 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use diesel::connection::SimpleConnection;
+use diesel::connection::{InstrumentationEvent, SimpleConnection};
 use diesel::r2d2::{Error as PoolError, R2D2Connection};
-use diesel::{Connection, PgConnection, RunQueryDsl};
+use diesel::{Connection, ConnectionError, PgConnection, RunQueryDsl};
 
-diesel::define_sql_function!(fn pg_backend_pid() -> diesel::sql_types::Integer);
+use crate::threads::{Answering, statement_begins, statement_ended};
+
+/// A server that keeps the limit of a statement ends it by then; it is given so much longer to say so.
+const MARGIN: Duration = Duration::from_secs(1);
+/// For logins without such a limit.
+const LONGEST: Duration = Duration::from_secs(60);
+
+crate::statement! {
+    /// The session's process, the limit of its statements in milliseconds, and the language of its messages.
+    struct FindSession() -> (Integer, BigInt, Text) =
+        "select pg_catalog.pg_backend_pid(), (select s.setting::bigint from pg_catalog.pg_settings s where s.name = 'statement_timeout'), \
+         (select s.setting from pg_catalog.pg_settings s where s.name = 'lc_messages')"
+}
 
 /// What all connections of one pool share.
 #[derive(Default)]
 pub(super) struct Health {
+    /// Why no connection is made though there is a server, for `/readyz`.
+    pub trouble: Mutex<Option<String>>,
     /// Moves when any statement finds its connection closed: every older connection is then closed without a test.
     pub generation: AtomicU64,
     /// Since when every attempt to connect has failed; none while they succeed.
@@ -69,11 +83,12 @@ pub(super) struct Manager {
     url: String,
     setup: String,
     health: Arc<Health>,
+    answering: Arc<Answering>,
 }
 
 impl Manager {
-    pub fn new(service: &str, url: &str, health: Arc<Health>) -> Self {
-        Self { url: patient(url), setup: session_setup(service), health }
+    pub fn new(service: &str, url: &str, health: Arc<Health>, answering: Arc<Answering>) -> Self {
+        Self { url: patient(url), setup: session_setup(service), health, answering }
     }
 
     fn open(&self) -> Result<Session, PoolError> {
@@ -81,9 +96,55 @@ impl Manager {
         let generation = self.health.generation.load(Ordering::SeqCst);
         let mut connection = PgConnection::establish(&self.url).map_err(PoolError::ConnectionError)?;
         connection.batch_execute(&self.setup).map_err(PoolError::QueryError)?;
-        let pid = diesel::select(pg_backend_pid()).get_result(&mut connection).map_err(PoolError::QueryError)?;
+        let (pid, limit_ms, language): (i32, i64, String) =
+            FindSession {}.get_result(&mut connection).map_err(PoolError::QueryError)?;
+        let understood = understandable(&mut connection, language);
+        *self.health.trouble.lock().unwrap_or_else(PoisonError::into_inner) = understood.as_ref().err().cloned();
+        understood.map_err(|why| PoolError::ConnectionError(ConnectionError::BadConnection(why)))?;
+        self.time(&mut connection, u64::try_from(limit_ms).unwrap_or_default());
         Ok(Session { connection, generation, pid })
     }
+
+    /// Each statement tells the thread that waits for it when it should be answered, and the service that it was.
+    fn time(&self, connection: &mut PgConnection, limit_ms: u64) {
+        let limit = if limit_ms == 0 { LONGEST } else { Duration::from_millis(limit_ms) + MARGIN };
+        let answering = Arc::clone(&self.answering);
+        connection.set_instrumentation(move |event: InstrumentationEvent<'_>| match event {
+            InstrumentationEvent::StartQuery { .. } => statement_begins(limit),
+            InstrumentationEvent::FinishQuery { .. } => {
+                statement_ended();
+                answering.answered();
+            }
+            _ => {}
+        });
+    }
+}
+
+/// Errors are known by the server's words: in another language none of them would be.
+///
+/// `db-roles.sql` sets it for each login, where a superuser applies that; elsewhere a login may be allowed to do so itself.
+fn understandable(connection: &mut PgConnection, language: String) -> Result<(), String> {
+    if language == "C" || language == "POSIX" || connection.batch_execute("set lc_messages = 'C'").is_ok() {
+        return Ok(());
+    }
+    // What language a name stands for is the server's to know: it is made to say something.
+    match connection.batch_execute("select 1/0") {
+        Err(error) if error.to_string() == "division by zero" => Ok(()),
+        _ => Err(format!(
+            "the server's messages are not in English (lc_messages is {language}); as superuser: \
+             alter role … set lc_messages = 'C', for this login"
+        )),
+    }
+}
+
+/// A connection beside the pools, as theirs are made: for a thread that needs one of its own (`listen`, a session's lock).
+///
+/// # Errors
+/// None can be made.
+pub fn connect(service: &str, url: &str) -> Result<PgConnection, PoolError> {
+    let mut connection = PgConnection::establish(&patient(url)).map_err(PoolError::ConnectionError)?;
+    connection.batch_execute(&session_setup(service)).map_err(PoolError::QueryError)?;
+    Ok(connection)
 }
 
 /// The first settings of each session of a service, also outside the pools: its name, and that plans are kept.
@@ -94,16 +155,20 @@ pub fn session_setup(service: &str) -> String {
     format!("set application_name = '{service}'; set plan_cache_mode = force_generic_plan")
 }
 
-/// A host that doesn't answer must not hold the pool's threads for minutes.
-fn patient(url: &str) -> String {
+/// A host that doesn't answer must not hold threads for minutes: neither at the beginning, nor when it has gone since.
+const PATIENCE: [&str; 5] =
+    ["connect_timeout=3", "tcp_user_timeout=10000", "keepalives_idle=5", "keepalives_interval=5", "keepalives_count=2"];
+
+/// The URL with those, unless it has limits of its own.
+pub(crate) fn patient(url: &str) -> String {
     if url.contains("connect_timeout") {
         return url.to_owned();
     }
     if !url.starts_with("postgres") {
-        return format!("{url} connect_timeout=3 tcp_user_timeout=10000");
+        return format!("{url} {}", PATIENCE.join(" "));
     }
     let sign = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{sign}connect_timeout=3&tcp_user_timeout=10000")
+    format!("{url}{sign}{}", PATIENCE.join("&"))
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -139,7 +204,7 @@ mod tests {
 
     #[test]
     fn every_form_of_url_gets_a_timeout() {
-        assert!(patient("postgres://a@b/c").ends_with("/c?connect_timeout=3&tcp_user_timeout=10000"));
+        assert!(patient("postgres://a@b/c").contains("/c?connect_timeout=3&tcp_user_timeout=10000&keepalives_idle"));
         assert!(patient("postgres://a@b/c?host=/tmp").contains("/tmp&connect_timeout=3"));
         assert!(patient("host=/tmp dbname=c").contains(" connect_timeout=3"));
         assert_eq!(patient("postgres:///c?connect_timeout=9"), "postgres:///c?connect_timeout=9");

@@ -1,40 +1,42 @@
-//! The only place that reads Postgres's messages. diesel doesn't expose SQLSTATE, so only the text is left:
-//! the logins' `lc_messages` is pinned to `C`, and the table below is tested line by line.
+//! The only place that reads messages of Postgres and of libpq: diesel doesn't expose SQLSTATE, so only the text is left.
+//! The server's messages are in English (the logins' `lc_messages` is `C`, else no connection is made).
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
+use super::messages;
 use super::{Busy, Error, Fault, FieldError};
 
-/// What to look for in a message, in this order, and what it means.
-const BUSY: &[(&str, Busy)] = &[
-    ("canceling statement due to statement timeout", Busy::Statement),
-    ("canceling statement due to lock timeout", Busy::Lock),
-    ("could not obtain lock", Busy::Lock),
-    ("deadlock detected", Busy::Lock),
-    ("could not serialize access", Busy::Serialization),
-    ("canceling statement due to conflict with recovery", Busy::Serialization),
-    ("remaining connection slots", Busy::Refused),
-    ("too many connections", Busy::Refused),
-    ("sorry, too many clients", Busy::Refused),
-    ("the database system is", Busy::Refused),
-    ("out of memory", Busy::Refused),
-    ("could not resize shared memory", Busy::Refused),
-    ("terminating connection", Busy::Closed),
-    ("server closed the connection", Busy::Closed),
-    ("connection to server", Busy::Closed),
-    ("could not connect", Busy::Closed),
-    ("could not receive data", Busy::Closed),
-    ("could not send data", Busy::Closed),
-    ("no connection to the server", Busy::Closed),
-    ("connection not open", Busy::Closed),
-    ("connection reset", Busy::Closed),
-    ("connection refused", Busy::Closed),
-    ("broken pipe", Busy::Closed),
-    ("lost synchronization with server", Busy::Closed),
-    ("ssl connection has been closed", Busy::Closed),
-    ("idle-in-transaction timeout", Busy::Closed),
-    // PostgreSQL's words for an operator's cancel, which pg_cancel_backend sends.
-    ("canceling statement due to user request", Busy::Statement),
+/// What a class of errors means to the client; none: it is no matter of the moment.
+fn meaning(code: &str) -> Option<Busy> {
+    Some(match code {
+        "25006" => Busy::ReadOnly,
+        "25P03" | "25P04" => Busy::Closed,
+        "40001" => Busy::Serialization,
+        "40P01" | "55P03" => Busy::Lock,
+        "53300" | "57P03" => Busy::Refused,
+        "57014" => Busy::Statement,
+        _ if code.starts_with("57") => Busy::Closed,
+        _ if code.starts_with("53") || code.starts_with("58") => Busy::Resources,
+        _ => return None,
+    })
+}
+
+/// libpq's own words, which have no code.
+const CLIENT: &[&str] = &[
+    "server closed the connection",
+    "connection to server",
+    "could not connect",
+    "could not receive data",
+    "could not send data",
+    "no connection to the server",
+    "connection not open",
+    "connection reset",
+    "connection refused",
+    "broken pipe",
+    "lost synchronization with server",
+    "ssl connection has been closed",
+    // A pooler's, in the words of an older server.
+    "terminating connection",
 ];
 
 impl From<DieselError> for Error {
@@ -54,7 +56,10 @@ pub fn classify(error: DieselError) -> Error {
     };
     let message = info.message();
     let lower = message.to_lowercase();
-    if let Some(busy) = busy(kind, &lower) {
+    if let Some(busy) = busy(kind, message, &lower) {
+        if let Busy::Resources | Busy::ReadOnly = busy {
+            tracing::warn!(error = message, "the database can't do it now");
+        }
         return Error::Busy(busy);
     }
     if lower.contains("invalid byte sequence") || lower.contains("unsupported unicode escape") {
@@ -69,22 +74,29 @@ pub fn classify(error: DieselError) -> Error {
     })
 }
 
-fn busy(kind: &DatabaseErrorKind, message: &str) -> Option<Busy> {
+fn busy(kind: &DatabaseErrorKind, message: &str, lower: &str) -> Option<Busy> {
     match kind {
         DatabaseErrorKind::ClosedConnection => return Some(Busy::Closed),
         DatabaseErrorKind::SerializationFailure => return Some(Busy::Serialization),
+        DatabaseErrorKind::ReadOnlyTransaction => return Some(Busy::ReadOnly),
         // A constraint's message quotes the client's values: they must not be mistaken for the server's words.
         DatabaseErrorKind::UniqueViolation
         | DatabaseErrorKind::ForeignKeyViolation
         | DatabaseErrorKind::NotNullViolation
+        | DatabaseErrorKind::ExclusionViolation
+        | DatabaseErrorKind::RestrictViolation
         | DatabaseErrorKind::CheckViolation => return None,
         _ => {}
     }
-    // Syntax and type errors quote input as well, and they begin with these words.
-    if message.starts_with("invalid input") || message.starts_with("syntax error") {
+    let message = message.strip_prefix("FATAL:").map_or(message, str::trim_start);
+    if let Some(code) = messages::code(message) {
+        return meaning(code);
+    }
+    // Syntax and type errors quote input, and they begin with these words.
+    if lower.starts_with("invalid input") || lower.starts_with("syntax error") {
         return None;
     }
-    BUSY.iter().find(|(text, _)| message.contains(text)).map(|(_, busy)| *busy)
+    CLIENT.iter().any(|text| lower.contains(text)).then_some(Busy::Closed)
 }
 
 fn other(error: DieselError) -> Error {
@@ -135,6 +147,11 @@ mod tests {
             ("server closed the connection unexpectedly\n\tThis probably means the server terminated", Closed),
             ("connection to server at \"127.0.0.1\", port 5432 failed: Connection refused", Closed),
             ("no connection to the server\n", Closed),
+            ("could not extend file \"base/1/2\": No space left on device", Resources),
+            ("temporary file size exceeds temp_file_limit (1kB)", Resources),
+            ("out of shared memory", Resources),
+            ("cannot execute UPDATE in a read-only transaction", ReadOnly),
+            ("cannot execute SELECT FOR UPDATE during recovery", ReadOnly),
             ("could not receive data from server: Connection reset by peer", Closed),
         ];
         for (message, busy) in table {

@@ -6,7 +6,8 @@ use diesel::PgConnection;
 use prometheus::{Encoder, GaugeVec, Opts, Registry, TextEncoder};
 
 use crate::Error;
-use crate::db::{Db, Lane};
+use crate::db::Db;
+use crate::threads::Lane;
 
 /// The values of one gauge, each with the values of its labels.
 pub type Values = Vec<(Vec<String>, f64)>;

@@ -5,9 +5,9 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde_json::json;
 
+use super::ready;
 use crate::app::App;
 use crate::error::Error;
-use crate::readable::Probe;
 use crate::reply::Reply;
 use crate::routes::{allowed, answering};
 
@@ -26,7 +26,7 @@ pub(super) fn routes(config: &mut ServiceConfig, name: &str) {
         };
     }
     get!("/healthz", healthz);
-    get!("/readyz", readyz);
+    get!("/readyz", ready::readyz);
     get!("/metrics", metrics);
     for prefix in [String::new(), format!("/{name}")] {
         get!(format!("{prefix}/openapi.json"), openapi);
@@ -43,53 +43,8 @@ async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(json!({ "status": "alive" }))
 }
 
-/// Readiness: the database answers, every table and view can be read, and the service isn't stopping.
-async fn readyz(app: Data<App>) -> HttpResponse {
-    let mut failed: Vec<String> = app.checks.iter().filter_map(|check| check().err()).collect();
-    if app.draining() {
-        failed.push("stopping".to_owned());
-    }
-    let (db, probes) = (app.db.clone(), app.probes.clone());
-    let read = app.lanes.read.run(move || db.read(|c| failing(&probes, c)));
-    let (db, probes) = (app.db.clone(), app.probes.clone());
-    let write = app.lanes.write.run(move || db.write_unbound(|c| failing(&probes, c)));
-    for (role, result) in [("reader", read.await.0), ("writer", write.await.0)] {
-        match result {
-            Ok(names) => failed.extend(names.into_iter().map(|name| format!("{name} can't be read by the {role}"))),
-            // Busy is not away: taken out of service for that, its load would fall on the other instances.
-            Err(Error::Busy(crate::error::Busy::Queue)) => {}
-            Err(_) => failed.push(format!("the database doesn't answer the {role}")),
-        }
-    }
-    if failed.is_empty() {
-        return HttpResponse::Ok().json(json!({ "ready": true }));
-    }
-    tracing::warn!(service = app.name, failed = ?failed, "not ready");
-    HttpResponse::ServiceUnavailable()
-        .insert_header((header::RETRY_AFTER, "1"))
-        .json(json!({ "ready": false, "failed": failed }))
-}
-
-/// The probes that fail; an error if the database isn't there at all.
-fn failing(probes: &[Probe], c: &mut diesel::PgConnection) -> Result<Vec<&'static str>, Error> {
-    use diesel::connection::SimpleConnection;
-    c.batch_execute("select 1")?;
-    let mut names = Vec::new();
-    for probe in probes {
-        match (probe.run)(c).map_err(Error::from) {
-            Ok(_) => {}
-            Err(busy @ Error::Busy(_)) => return Err(busy),
-            Err(error) => {
-                tracing::warn!(probe = probe.name, error = %error, "can't be read");
-                names.push(probe.name);
-            }
-        }
-    }
-    Ok(names)
-}
-
 async fn metrics(app: Data<App>) -> Result<HttpResponse, Error> {
-    let text = app.metrics.text(&app.db, &app.lanes, &app.measured).await.map_err(Error::internal)?;
+    let text = app.metrics.text(&app.db, &app.lanes, &app.threads, &app.measured).await.map_err(Error::internal)?;
     Ok(typed(HttpResponse::Ok(), "text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 

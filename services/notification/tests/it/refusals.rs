@@ -80,9 +80,10 @@ fn session(sink: &MailSink) -> Session {
         credentials: None,
         timeout: Duration::from_secs(20),
     })
+    .unwrap()
 }
 
-fn letter(to: &str) -> lettre::Message {
+pub fn letter(to: &str) -> lettre::Message {
     lettre::Message::builder()
         .from("Govrnanza <no-reply@govrnanza.example>".parse().unwrap())
         .to(lettre::message::Mailbox::new(None, to.parse().unwrap()))

@@ -30,21 +30,21 @@ thread_local! {
 }
 
 /// Counts time as waited for a connection, for the job of this thread.
-pub(super) fn add_pool(time: Duration) {
+pub(crate) fn add_pool(time: Duration) {
     TIMING.with(|cell| cell.set(Timing { pool: cell.get().pool + time, ..cell.get() }));
 }
 
 /// Counts time as spent in the database, on this session, for the job of this thread.
-pub(super) fn add_db(time: Duration, session: SessionId) {
+pub(crate) fn add_db(time: Duration, session: SessionId) {
     TIMING.with(|cell| cell.set(Timing { db: cell.get().db + time, session: Some(session), ..cell.get() }));
 }
 
 /// A new job begins on this thread.
-pub(super) fn start() {
+pub(crate) fn start() {
     TIMING.set(Timing::default());
 }
 
 /// Where the time of this thread's job went.
-pub(super) fn end() -> Timing {
+pub(crate) fn end() -> Timing {
     TIMING.get()
 }
