@@ -166,16 +166,10 @@ impl Cluster {
     /// URL of a login in a database of this server.
     #[must_use]
     pub fn url_of(&self, role: &str, password: &str, database: &str) -> String {
-        let Ok(config) = crate::session::config(&self.url) else {
-            return self.url.clone();
-        };
-        let host = match config.get_hosts().first() {
-            Some(postgres::config::Host::Tcp(host)) => host.clone(),
-            Some(postgres::config::Host::Unix(path)) => path.to_string_lossy().replace('/', "%2F"),
-            None => "127.0.0.1".to_owned(),
-        };
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        format!("postgresql://{role}:{password}@{host}:{port}/{database}")
+        match crate::session::address(&self.url) {
+            Ok(address) => address.as_login(role, Some(password)).in_database(database).url(),
+            Err(_) => self.url.clone(),
+        }
     }
 
     /// URL of the administrator in a database of this server.
@@ -187,8 +181,10 @@ impl Cluster {
     /// URL of the superuser in a database of this server.
     #[must_use]
     pub fn superuser_url(&self, database: &str) -> String {
-        let (server, _) = self.url.rsplit_once('/').unwrap_or_default();
-        format!("{server}/{database}")
+        match crate::session::address(&self.url) {
+            Ok(address) => address.in_database(database).url(),
+            Err(_) => self.url.clone(),
+        }
     }
 
     /// Did this value start the server (and didn't find it running)?
