@@ -126,7 +126,13 @@ impl Copy {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("dba_{purpose}_{}_{number}", std::process::id());
-        Ok(Self { original: url.to_owned(), url: address(url)?.in_database(&name).url(), name, how: "", took: Duration::ZERO })
+        Ok(Self {
+            original: url.to_owned(),
+            url: address(url)?.in_database(&name).url(),
+            name,
+            how: "",
+            took: Duration::ZERO,
+        })
     }
 
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {

@@ -31,7 +31,9 @@ pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
 /// Without the password of a server that isn't ours: what is printed is read over shoulders and kept in logs.
 fn shown(place: &Place, options: &Options) -> Result<Place, Failure> {
     let mut shown = place.clone();
-    if let (false, Some(url)) = (options.ephemeral, ClusterOptions::from_env().database_url.and(place.database_url.as_deref())) {
+    if let (false, Some(url)) =
+        (options.ephemeral, ClusterOptions::from_env().database_url.and(place.database_url.as_deref()))
+    {
         shown.database_url = Some(schema::session::address(url)?.to_string());
     }
     Ok(shown)

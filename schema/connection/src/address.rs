@@ -1,13 +1,12 @@
 //! Where a database is and as whom it is reached: a connection string with what its surroundings add.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::files::{self, Login};
-use crate::keywords::{KEYWORDS, SECRET, UNCHECKED, is_known, keyword};
+use crate::keywords::{KEYWORDS, UNCHECKED, is_known, keyword};
 use crate::surroundings::{SOCKETS, Surroundings, socket_folder};
-use crate::text::{encoded, encoded_host, pairs, word};
+use crate::text::pairs;
 use crate::{Error, Mode};
 
 /// A connection string as libpq understands it, with what the environment and the service file add to it.
@@ -16,8 +15,8 @@ use crate::{Error, Mode};
 /// passwords is looked up whenever a connection is made.
 #[derive(Clone)]
 pub struct Address {
-    values: BTreeMap<&'static str, String>,
-    hosts: Vec<Host>,
+    pub(crate) values: BTreeMap<&'static str, String>,
+    pub(crate) hosts: Vec<Host>,
     home: Option<PathBuf>,
     notes: Vec<String>,
 }
@@ -60,11 +59,11 @@ impl Address {
 
     pub(crate) fn read_in(text: &str, here: &Surroundings<'_>) -> Result<Self, Error> {
         if text.trim().is_empty() {
-            let help = "the connection string is empty; `postgresql://` takes all from the environment (PGHOST, PGUSER, …)";
+            let help =
+                "the connection string is empty; `postgresql://` takes all from the environment (PGHOST, PGUSER, …)";
             return Err(Error::Usage(help.to_owned()));
         }
-        let mut read =
-            Self { values: BTreeMap::new(), hosts: Vec::new(), home: here.home.clone(), notes: Vec::new() };
+        let mut read = Self { values: BTreeMap::new(), hosts: Vec::new(), home: here.home.clone(), notes: Vec::new() };
         for (name, value) in pairs(text)? {
             if let Some(known) = read.known(&name, "the connection string") {
                 read.values.insert(known, value);
@@ -240,67 +239,5 @@ impl Address {
     /// A file of `~/.postgresql`, if it is there.
     pub(crate) fn usual_file(&self, name: &str) -> Option<PathBuf> {
         self.home.as_deref().map(|home: &Path| home.join(".postgresql").join(name)).filter(|file| file.exists())
-    }
-
-    /// As a URL that says everything but what is in the file of passwords. Holds the password, if one was given.
-    #[must_use]
-    pub fn url(&self) -> String {
-        self.written(self.get("password"))
-    }
-
-    fn written(&self, password: Option<&str>) -> String {
-        let hosts: Vec<_> =
-            self.hosts.iter().map(|host| format!("{}:{}", encoded_host(&host.name), host.port)).collect();
-        let password = password.map(|password| format!(":{}", encoded(password))).unwrap_or_default();
-        let mut url = format!(
-            "postgresql://{}{password}@{}/{}",
-            encoded(self.user()),
-            hosts.join(","),
-            encoded(self.get("dbname").unwrap_or_default())
-        );
-        let elsewhere = ["user", "password", "host", "port", "dbname"];
-        let rest = self.values.iter().filter(|(name, _)| !elsewhere.contains(name));
-        for (n, (name, value)) in rest.enumerate() {
-            url.extend([if n == 0 { "?" } else { "&" }, name, "=", &encoded(value)]);
-        }
-        url
-    }
-
-    /// As `keyword='value'`, for libpq. Holds the password, if one was given.
-    #[must_use]
-    pub fn words(&self) -> String {
-        let mut words: Vec<_> = self.values.iter().map(|(name, value)| word(name, value)).collect();
-        if !self.values.contains_key("host") && !self.values.contains_key("hostaddr") {
-            // Programs and libraries don't agree where the usual socket is.
-            words.extend(self.hosts.iter().map(|host| word("host", &host.name)));
-        }
-        words.join(" ")
-    }
-
-    /// The variables that give a program of Postgres (`pg_dump`, `psql`) this address; those with `None` have to be removed.
-    pub fn variables(&self) -> impl Iterator<Item = (&'static str, Option<String>)> {
-        let value = |name: &str| match name {
-            "host" if self.get("hostaddr").is_none() => {
-                Some(self.hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>().join(","))
-            }
-            _ => self.values.get(name).cloned(),
-        };
-        KEYWORDS.iter().filter_map(move |(name, variable)| Some(((*variable)?, value(name))))
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = self.clone();
-        for secret in SECRET {
-            shown.values.remove(secret);
-        }
-        f.write_str(&shown.written(None))
-    }
-}
-
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }

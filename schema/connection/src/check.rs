@@ -24,8 +24,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    const ALL: [Self; 6] =
-        [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull];
+    const ALL: [Self; 6] = [Self::Disable, Self::Allow, Self::Prefer, Self::Require, Self::VerifyCa, Self::VerifyFull];
 
     /// As libpq calls it.
     #[must_use]
@@ -59,7 +58,9 @@ impl Address {
     /// How far TLS is wanted.
     #[must_use]
     pub fn mode(&self) -> Mode {
-        self.get("sslmode").and_then(|name| Mode::ALL.into_iter().find(|mode| mode.name() == name)).unwrap_or(Mode::Prefer)
+        self.get("sslmode")
+            .and_then(|name| Mode::ALL.into_iter().find(|mode| mode.name() == name))
+            .unwrap_or(Mode::Prefer)
     }
 
     /// Whether a server has to show a certificate that is verified.
@@ -123,7 +124,9 @@ impl Address {
     fn check_files(&self, mode: Mode) -> Result<(), Error> {
         let system = self.get("sslrootcert") == Some("system");
         if system && mode != Mode::VerifyFull {
-            return refuse("sslrootcert=system needs sslmode=verify-full: anybody may have a certificate of these authorities");
+            return refuse(
+                "sslrootcert=system needs sslmode=verify-full: anybody may have a certificate of these authorities",
+            );
         }
         match self.authorities() {
             Some(file) => readable("sslrootcert", &file)?,
@@ -140,7 +143,9 @@ impl Address {
             return refuse("sslmode=verify-full needs the host's name, not only hostaddr");
         }
         match self.certificate() {
-            Some((_, key)) if key.as_os_str().is_empty() => refuse("sslcert is of no use without its key: name it in sslkey"),
+            Some((_, key)) if key.as_os_str().is_empty() => {
+                refuse("sslcert is of no use without its key: name it in sslkey")
+            }
             Some((file, key)) => {
                 readable("sslcert", &file)?;
                 readable("sslkey", &key)?;

@@ -9,8 +9,8 @@ use crate::Error;
 /// The lines of a service, or nothing where the file doesn't have it.
 pub(crate) fn service(file: &Path, name: &str) -> Result<Option<Vec<(String, String)>>, Error> {
     let shown = file.display();
-    let text =
-        fs::read_to_string(file).map_err(|error| Error::Usage(format!("the service file {shown} can't be read: {error}")))?;
+    let text = fs::read_to_string(file)
+        .map_err(|error| Error::Usage(format!("the service file {shown} can't be read: {error}")))?;
     let mut found: Option<Vec<(String, String)>> = None;
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -26,7 +26,7 @@ pub(crate) fn service(file: &Path, name: &str) -> Result<Option<Vec<(String, Str
             }
         } else if let Some(values) = &mut found {
             match line.split_once('=') {
-                Some((key, _)) if key == "service" => {
+                Some(("service", _)) => {
                     return Err(Error::Usage(format!("{shown}, line {}: a service can't name another", number + 1)));
                 }
                 Some((key, value)) => values.push((key.to_owned(), value.to_owned())),

@@ -11,6 +11,7 @@ mod open;
 mod surroundings;
 mod text;
 mod tls;
+mod written;
 
 pub use address::{Address, Host};
 pub use check::Mode;

@@ -31,7 +31,9 @@ impl Address {
                     Ok(mut client) => match is_as(&mut client, wanted).map_err(Error::Postgres)? {
                         true => return Ok(client),
                         false => {
-                            why = Some(Error::Unavailable(format!("no server is as wanted: target_session_attrs={wanted}")));
+                            why = Some(Error::Unavailable(format!(
+                                "no server is as wanted: target_session_attrs={wanted}"
+                            )));
                         }
                     },
                     // This one answered: the next would answer the same.
@@ -126,9 +128,13 @@ impl Address {
         }
         let reason = said.rsplit(": ").next().unwrap_or_default();
         Error::Usage(if reason.to_lowercase().contains("mismatch") {
-            format!("the server's certificate isn't for {name}, which sslmode={mode} demands ({reason}): nothing was sent")
+            format!(
+                "the server's certificate isn't for {name}, which sslmode={mode} demands ({reason}): nothing was sent"
+            )
         } else {
-            format!("the certificate of {name} is not to be trusted ({reason}): nothing was sent; sslrootcert names the authority's certificate")
+            format!(
+                "the certificate of {name} is not to be trusted ({reason}): nothing was sent; sslrootcert names the authority's certificate"
+            )
         })
     }
 }

@@ -37,7 +37,9 @@ impl Address {
             let mut store = X509StoreBuilder::new().map_err(set_up)?;
             if let (Some(list), true) = (self.get("sslcrl"), authorities.is_some()) {
                 let lookup = store.add_lookup(X509Lookup::file()).map_err(set_up)?;
-                lookup.load_crl_file(list, SslFiletype::PEM).map_err(|error| broken(&format!("sslcrl: {list}"), &error))?;
+                lookup
+                    .load_crl_file(list, SslFiletype::PEM)
+                    .map_err(|error| broken(&format!("sslcrl: {list}"), &error))?;
                 store.set_flags(X509VerifyFlags::CRL_CHECK | X509VerifyFlags::CRL_CHECK_ALL).map_err(set_up)?;
             }
             builder.set_cert_store(store.build());

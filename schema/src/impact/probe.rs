@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use postgres::{Client, Config};
 use postgres::error::{DbError, Severity};
+use postgres::{Client, Config};
 
 use super::report::Failure;
 use crate::error::{Doing, Error, Result};

@@ -43,18 +43,46 @@ const FORMS: &[Form] = &[
     form("host=127.0.0.1,localhost port=1,{port} user=ada dbname=shop"),
     form("postgresql://ada@127.0.0.1:{port},127.0.0.1:{port}/shop?target_session_attrs=read-write"),
     form("host=nowhere.invalid hostaddr=127.0.0.1 port={port} user=ada dbname=shop"),
-    form("postgresql://ada@127.0.0.1:{port}/shop?gssencmode=disable&krbsrvname=x&sslsni=1&sslcompression=0&keepalives_idle=9&channel_binding=prefer"),
+    form(
+        "postgresql://ada@127.0.0.1:{port}/shop?gssencmode=disable&krbsrvname=x&sslsni=1&sslcompression=0&keepalives_idle=9&channel_binding=prefer",
+    ),
     form("postgresql://%61da@127.0.0.1:{port}/%73hop?sslmode=prefer&options=-c%20work_mem%3D1MB"),
-    Form { text: "postgresql:///?service=shop", env: &[], service: "host=127.0.0.1\nport={port}\nuser=ada\ndbname=shop\n" },
-    Form { text: "service=shop port={port}", env: &[("PGPORT", "1")], service: "host=localhost\nport=1\nuser=ada\ndbname=shop\n" },
-    Form { text: "dbname=shop", env: &[("PGSERVICE", "shop"), ("PGHOST", "nowhere.invalid")], service: "host=127.0.0.1\nport={port}\nuser=ada\n" },
+    Form {
+        text: "postgresql:///?service=shop",
+        env: &[],
+        service: "host=127.0.0.1\nport={port}\nuser=ada\ndbname=shop\n",
+    },
+    Form {
+        text: "service=shop port={port}",
+        env: &[("PGPORT", "1")],
+        service: "host=localhost\nport=1\nuser=ada\ndbname=shop\n",
+    },
+    Form {
+        text: "dbname=shop",
+        env: &[("PGSERVICE", "shop"), ("PGHOST", "nowhere.invalid")],
+        service: "host=127.0.0.1\nport={port}\nuser=ada\n",
+    },
     Form {
         text: "postgresql://",
-        env: &[("PGHOST", "127.0.0.1"), ("PGPORT", "{port}"), ("PGUSER", "ada"), ("PGDATABASE", "shop"), ("PGSSLMODE", "disable")],
+        env: &[
+            ("PGHOST", "127.0.0.1"),
+            ("PGPORT", "{port}"),
+            ("PGUSER", "ada"),
+            ("PGDATABASE", "shop"),
+            ("PGSSLMODE", "disable"),
+        ],
         service: "",
     },
-    Form { text: "postgresql:///shop", env: &[("PGHOST", "{folder}"), ("PGPORT", "{port}"), ("PGUSER", "ada")], service: "" },
-    Form { text: "user=ada", env: &[("PGHOSTADDR", "127.0.0.1"), ("PGPORT", "{port}"), ("PGDATABASE", "shop")], service: "" },
+    Form {
+        text: "postgresql:///shop",
+        env: &[("PGHOST", "{folder}"), ("PGPORT", "{port}"), ("PGUSER", "ada")],
+        service: "",
+    },
+    Form {
+        text: "user=ada",
+        env: &[("PGHOSTADDR", "127.0.0.1"), ("PGPORT", "{port}"), ("PGDATABASE", "shop")],
+        service: "",
+    },
     // What both refuse.
     form("postgresql://ada@127.0.0.1:{port}/elsewhere"),
     form("postgresql://ada@127.0.0.1:1,127.0.0.1:2/shop"),
@@ -63,7 +91,11 @@ const FORMS: &[Form] = &[
     form("postgresql://ada@[::1:{port}/shop"),
     form("host=127.0.0.1,127.0.0.1 port={port},1,2 user=ada dbname=shop"),
     form("service=unknown port={port}"),
-    Form { text: "user=ada", env: &[("PGSSLMODE", "verify-full"), ("PGHOST", "127.0.0.1"), ("PGPORT", "{port}")], service: "" },
+    Form {
+        text: "user=ada",
+        env: &[("PGSSLMODE", "verify-full"), ("PGHOST", "127.0.0.1"), ("PGPORT", "{port}")],
+        service: "",
+    },
 ];
 
 /// Where the password is.
@@ -184,14 +216,14 @@ impl Server {
 #[test]
 fn dba_gets_in_where_psql_gets_in() {
     let server = Server::start();
-    let (mut otherwise, mut reached) = (Vec::new(), 0);
+    let (mut otherwise, mut showing, mut reached) = (Vec::new(), Vec::new(), 0);
     for form in FORMS {
         for place in PLACES {
             let [psql, dba] = server.both(form, *place);
             let ((_, _, why), (code, out, err)) = (said(&psql), said(&dba));
             let shown = format!("{out}{err}");
-            for secret in [PASSWORD, IN_URL, IN_WORDS, IN_FILE, "p%3Aw", "wrong"] {
-                assert!(!shown.contains(secret), "{} {place:?} shows a password: {shown}", form.text);
+            if ["p:w", "p\\:w", "p%3Aw", "wrong"].iter().any(|secret| shown.contains(secret)) {
+                showing.push(format!("{} {place:?}: {shown}", form.text));
             }
             reached += usize::from(psql.status.success());
             if psql.status.success() != dba.status.success() {
@@ -200,9 +232,10 @@ fn dba_gets_in_where_psql_gets_in() {
         }
     }
     let tried = FORMS.len() * PLACES.len();
-    eprintln!("{tried} tried, psql got in {reached} times");
+    eprintln!("{tried} tried; psql got in {reached} times, dba did otherwise {} times", otherwise.len());
+    eprintln!("a password was shown {} times", showing.len());
     assert!(reached > tried / 3, "{reached}");
-    assert!(otherwise.is_empty(), "{} of {tried}:\n{}", otherwise.len(), otherwise.join("\n"));
+    assert!(otherwise.is_empty() && showing.is_empty(), "{}\n{}", otherwise.join("\n"), showing.join("\n"));
 }
 
 /// Read by whoever mends it: what is wrong, and never the text, which may hold a password.

@@ -86,7 +86,8 @@ fn wrong_dependencies(tree: &Tree) -> Vec<String> {
         let is_service = |name: &str| SERVICES.contains(&name);
         let is_base = matches!(name.as_str(), "connection" | "kit" | "schema");
         let is_refused = |other: &&String| {
-            is_service(name) && is_service(other) || is_base && *other != "connection" && packages.iter().any(|package| package.name == **other)
+            is_service(name) && is_service(other)
+                || is_base && *other != "connection" && packages.iter().any(|package| package.name == **other)
         };
         let for_tests = for_tests.iter().filter(|_| is_service(name));
         let refused = dependencies.iter().chain(for_tests).filter(is_refused);

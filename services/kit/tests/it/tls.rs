@@ -40,7 +40,8 @@ fn a_service_starts_only_with_a_server_that_it_trusts() {
     let [read, write] = urls("localhost", &format!("{}&channel_binding=require", root("authority.crt")));
     let (said, code) = serve([&read, &write], &[], |address| {
         assert_eq!(ready(address), 200);
-        let sessions = "select count(*) filter (where s.ssl), count(*) from pg_stat_ssl s join pg_stat_activity using (pid)
+        let sessions =
+            "select count(*) filter (where s.ssl), count(*) from pg_stat_ssl s join pg_stat_activity using (pid)
              where usename like 'account%'";
         let row = server.superuser().query_one(sessions, &[]).unwrap();
         let (encrypted, all) = (row.get::<_, i64>(0), row.get::<_, i64>(1));
@@ -77,10 +78,17 @@ fn a_service_finds_its_password_where_psql_does() {
     std::fs::write(&file, lines.concat()).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     let root = server.file("authority.crt");
-    let port = server.url("superuser", "postgres", "localhost", "").rsplit_once(':').unwrap().1.split_once('/').unwrap().0.to_owned();
-    let urls = ["account_reader", "account_writer"].map(|login| {
-        format!("user={login} dbname=govrnanza host='localhost,localhost' port=1,{port} colour=blue")
-    });
+    let port = server
+        .url("superuser", "postgres", "localhost", "")
+        .rsplit_once(':')
+        .unwrap()
+        .1
+        .split_once('/')
+        .unwrap()
+        .0
+        .to_owned();
+    let urls = ["account_reader", "account_writer"]
+        .map(|login| format!("user={login} dbname=govrnanza host='localhost,localhost' port=1,{port} colour=blue"));
     let environment = [("PGPASSFILE", file.as_str()), ("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", &root)];
     let (said, code) = serve([&urls[0], &urls[1]], &environment, |address| assert_eq!(ready(address), 200));
     assert_eq!(code, Some(0), "{said}");
