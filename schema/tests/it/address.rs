@@ -275,3 +275,14 @@ fn an_unknown_parameter_is_passed_over_with_a_warning() {
     assert_eq!(err.matches("`colour`").count(), 1, "{err}");
     assert!(!err.contains("gssdelegation"), "{err}");
 }
+
+/// What the environment says is about another server than the one that is started here.
+#[test]
+fn the_private_server_is_reached_whatever_the_environment_says_of_another() {
+    let mut dba = Command::new(env!("CARGO_BIN_EXE_dba"));
+    dba.args(["schema", "--check", "--root", concat!(env!("CARGO_MANIFEST_DIR"), "/..")]);
+    dba.envs([("PGSSLMODE", "verify-full"), ("PGHOSTADDR", "192.0.2.1"), ("PGCHANNELBINDING", "require")]);
+    dba.env_remove("DATABASE_URL").env("PGTARGETSESSIONATTRS", "standby").env("PGUSER", "nobody");
+    let (code, out, err) = said(&dba.output().unwrap());
+    assert_eq!(code, 0, "{out}{err}");
+}
