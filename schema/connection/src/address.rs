@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::Error;
 use crate::files::{self, Login};
 use crate::keywords::{KEYWORDS, UNCHECKED, is_known, keyword};
 use crate::surroundings::{SOCKETS, Surroundings, socket_folder};
 use crate::text::pairs;
-use crate::{Error, Mode};
 
 /// A connection string as libpq understands it, with what the environment and the service file add to it.
 ///
@@ -121,7 +121,7 @@ impl Address {
             self.values.insert("user", user.clone());
         }
         if self.get("sslrootcert") == Some("system") {
-            self.values.entry("sslmode").or_insert_with(|| Mode::VerifyFull.name().to_owned());
+            self.values.entry("sslmode").or_insert_with(|| "verify-full".to_owned());
         }
     }
 

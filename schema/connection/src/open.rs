@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use postgres::config::{ChannelBinding, SslMode, SslNegotiation};
 use postgres::error::SqlState;
-use postgres::{Client, Config};
+use postgres::{Client, Config, NoTls};
 use rand::seq::SliceRandom as _;
 
 use crate::{Address, Error, Host, Mode};
@@ -58,7 +58,8 @@ impl Address {
         for ssl in attempts {
             let mut config = self.config(host, password.as_deref(), *ssl);
             prepare(&mut config);
-            match config.connect(self.tls()?) {
+            let connected = if *ssl == SslMode::Disable { config.connect(NoTls) } else { config.connect(self.tls()?) };
+            match connected {
                 Ok(client) => return Ok(client),
                 // What the first attempt said is what the person asked for.
                 Err(error) if may_be_otherwise(&error) => why = why.or(Some(error)),
