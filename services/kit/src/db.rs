@@ -13,7 +13,6 @@ use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use crate::error::{Busy, Error};
 use crate::threads::Answering;
 pub use crate::threads::{SessionId, Timing};
-pub(crate) use manager::patient;
 pub use manager::{connect, session_setup};
 pub(crate) use pool::Side;
 

@@ -88,7 +88,7 @@ pub(super) struct Manager {
 
 impl Manager {
     pub fn new(service: &str, url: &str, health: Arc<Health>, answering: Arc<Answering>) -> Self {
-        Self { url: patient(url), setup: session_setup(service), health, answering }
+        Self { url: url.to_owned(), setup: session_setup(service), health, answering }
     }
 
     fn open(&self) -> Result<Session, PoolError> {
@@ -142,7 +142,7 @@ fn understandable(connection: &mut PgConnection, language: String) -> Result<(),
 /// # Errors
 /// None can be made.
 pub fn connect(service: &str, url: &str) -> Result<PgConnection, PoolError> {
-    let mut connection = PgConnection::establish(&patient(url)).map_err(PoolError::ConnectionError)?;
+    let mut connection = PgConnection::establish(url).map_err(PoolError::ConnectionError)?;
     connection.batch_execute(&session_setup(service)).map_err(PoolError::QueryError)?;
     Ok(connection)
 }
@@ -153,22 +153,6 @@ pub fn connect(service: &str, url: &str) -> Result<PgConnection, PoolError> {
 /// once instead of after five tries, and whatever the server thinks of it (from 18 on it planned feeds anew each time).
 pub fn session_setup(service: &str) -> String {
     format!("set application_name = '{service}'; set plan_cache_mode = force_generic_plan")
-}
-
-/// A host that doesn't answer must not hold threads for minutes: neither at the beginning, nor when it has gone since.
-const PATIENCE: [&str; 5] =
-    ["connect_timeout=3", "tcp_user_timeout=10000", "keepalives_idle=5", "keepalives_interval=5", "keepalives_count=2"];
-
-/// The URL with those, unless it has limits of its own.
-pub(crate) fn patient(url: &str) -> String {
-    if url.contains("connect_timeout") {
-        return url.to_owned();
-    }
-    if !url.starts_with("postgres") {
-        return format!("{url} {}", PATIENCE.join(" "));
-    }
-    let sign = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{sign}{}", PATIENCE.join("&"))
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -195,18 +179,5 @@ impl r2d2::ManageConnection for Manager {
         std::thread::panicking()
             || session.generation != self.health.generation.load(Ordering::SeqCst)
             || R2D2Connection::is_broken(&mut session.connection)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::patient;
-
-    #[test]
-    fn every_form_of_url_gets_a_timeout() {
-        assert!(patient("postgres://a@b/c").contains("/c?connect_timeout=3&tcp_user_timeout=10000&keepalives_idle"));
-        assert!(patient("postgres://a@b/c?host=/tmp").contains("/tmp&connect_timeout=3"));
-        assert!(patient("host=/tmp dbname=c").contains(" connect_timeout=3"));
-        assert_eq!(patient("postgres:///c?connect_timeout=9"), "postgres:///c?connect_timeout=9");
     }
 }

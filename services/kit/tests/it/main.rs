@@ -23,4 +23,5 @@ mod statement;
 mod stop;
 mod stopped;
 mod store;
+mod tls;
 mod translated;
