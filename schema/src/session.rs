@@ -216,7 +216,7 @@ pub fn connect_uncounted(
     }
 }
 
-fn connecting(address: &Address, error: connection::Error) -> Error {
+pub(crate) fn connecting(address: &Address, error: connection::Error) -> Error {
     let (who, database) = (address.user(), address.database());
     match error {
         connection::Error::Postgres(source) if source.as_db_error().is_some() => {

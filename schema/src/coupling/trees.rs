@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use postgres::{Client, Statement};
 
 use crate::error::{Doing, Result};
-use crate::session::{config, connect_uncounted};
+use crate::session::{address, connect_uncounted, connecting};
 
 /// A connection that prepares statements and keeps what the server says of each.
 pub(super) struct Trees {
@@ -27,17 +27,19 @@ impl Trees {
     /// None where the role may not keep messages out of the log.
     pub(super) fn connect(url: &str) -> Result<Option<Self>> {
         let said = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&said);
-        let mut config = config(url)?;
-        config.application_name("dba coupling").notice_callback(move |notice| {
-            if notice.message().starts_with("parse tree")
-                && let Some(tree) = notice.detail()
-            {
-                // It comes in lines, broken at spaces.
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(tree.replace('\n', " "));
-            }
+        let address = address(url)?;
+        let client = connect_uncounted(&address, |config| {
+            let kept = Arc::clone(&said);
+            config.application_name("dba coupling").notice_callback(move |notice| {
+                if notice.message().starts_with("parse tree")
+                    && let Some(tree) = notice.detail()
+                {
+                    // It comes in lines, broken at spaces.
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(tree.replace('\n', " "));
+                }
+            });
         });
-        let mut client = connect_uncounted(&config).doing("connecting to resolve statements")?;
+        let mut client = client.map_err(|error| connecting(&address, error))?;
         Ok(client.batch_execute(PRINTING).is_ok().then_some(Self { client, said, path: String::new(), prepared: 0 }))
     }
 

@@ -1,9 +1,10 @@
 //! A database for each service, on one server: complete, in sync, and closed to the others.
 
 use postgres::Client;
+use schema::apply::{apply, install};
 use schema::attack::{self, Field};
 use schema::testing::TestCluster;
-use schema::{OwnDatabase, SERVICES, apply, drift};
+use schema::{OwnDatabase, SERVICES, drift};
 
 use crate::attacks::password;
 use crate::support::{attempt, connect};
@@ -12,7 +13,7 @@ use crate::support::{attempt, connect};
 fn server() -> TestCluster {
     let cluster = TestCluster::bare();
     for own in all() {
-        apply::install(cluster.cluster(), &own.name(), cluster.passwords(), &own.options()).unwrap();
+        install(cluster.cluster(), &own.name(), cluster.passwords(), &own.options()).unwrap();
     }
     cluster
 }
@@ -30,7 +31,7 @@ fn five_databases_are_as_declared_and_closed_to_the_others() {
     let cluster = server();
     for own in all() {
         let (name, service) = (own.name(), own.service());
-        let again = schema::apply(&cluster.url(&name, "govrnanza_admin"), &own.options()).unwrap();
+        let again = apply(&cluster.url(&name, "govrnanza_admin"), &own.options()).unwrap();
         assert!(again.is_empty(), "{service}: {again:#?}");
 
         let file = own.roles();

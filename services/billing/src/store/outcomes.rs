@@ -243,13 +243,6 @@ impl Step<'_> {
     }
 
     fn change(&self, kind: &'static str, before: Value, after: Value) -> Change {
-        Change {
-            kind,
-            organisation_id: Some(self.organisation_id),
-            entity_id: self.id.to_string(),
-            version: self.invoice.version + 1,
-            before: Some(before),
-            after: Some(after),
-        }
+        Change::of(kind, self.organisation_id, self.id, self.invoice.version + 1).before(before).after(after)
     }
 }

@@ -156,15 +156,8 @@ fn record_change(
     after: &Stored,
     meta: &Meta,
 ) -> Result<(), Error> {
-    let change = Change {
-        kind,
-        organisation_id: Some(organisation_id),
-        entity_id: organisation_id.to_string(),
-        version: after.version,
-        before: Some(before.keys()),
-        after: Some(after.keys()),
-    };
-    record(connection, meta, change)
+    let change = Change::of(kind, organisation_id, organisation_id, after.version);
+    record(connection, meta, change.before(before.keys()).after(after.keys()))
 }
 
 /// Freezes up to `limit` organisations whose grace period has ended; how many.

@@ -6,7 +6,7 @@ use kit::{Clock, Meta};
 use schema::testing::TestDb;
 
 fn change(id: &str) -> Change {
-    Change { kind: "X", organisation_id: None, entity_id: id.into(), version: 1, before: None, after: None }
+    Change::of("X", None, id, 1)
 }
 
 #[test]

@@ -42,14 +42,7 @@ fn the_shared_tables_are_prepared_once_per_schema() {
     let meta = Meta::of_job("test", &Clock::default());
     for schema in ["account", "registry"] {
         for _ in 0..5 {
-            let change = Change {
-                kind: "X",
-                organisation_id: None,
-                entity_id: "e".into(),
-                version: 1,
-                before: None,
-                after: None,
-            };
+            let change = Change::of("X", None, "e", 1);
             connection.transaction(|connection| record(connection, schema, &meta, change)).unwrap();
             feed(&mut connection, schema, None, Place::default(), 10).unwrap();
         }

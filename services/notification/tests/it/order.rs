@@ -40,8 +40,8 @@ impl Pair {
     fn end(self, at: DateTime<Utc>) -> String {
         let Self { org, watch, .. } = self;
         format!(
-            "begin; update registry.watches set ended_at = '{at}', ended_xid = pg_catalog.pg_current_xact_id() \
-             where organisation_id = '{org}' and id = '{watch}'; {}; commit",
+            "begin; {}; update registry.watches set ended_at = '{at}', ended_xid = (select c.xid from registry.changes c \
+             where c.kind = 'WatchEnded' and c.entity_id = '{watch}') where organisation_id = '{org}' and id = '{watch}'; commit",
             self.row("WatchEnded", at)
         )
     }

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};
-use kit::changes::{Change, record};
+use kit::changes::{Change, Position, position, record};
 use kit::error::{Busy, OnConstraint};
 use kit::id::{OrganisationId, ProfileId, WatchId};
 use kit::reply::{self, Answer};
@@ -98,17 +98,20 @@ kit::statement! {
 
 kit::statement! {
     /// The end of a watch.
-    pub struct EndWatch(organisation_id: OrganisationId as Uuid, id: WatchId as Uuid, now: DateTime<Utc> as Timestamptz) =
-        "update registry.watches set ended_at = $3, ended_xid = pg_catalog.pg_current_xact_id()
+    pub struct EndWatch<'a>(
+        organisation_id: OrganisationId as Uuid, id: WatchId as Uuid, now: DateTime<Utc> as Timestamptz, position: &'a str as Text,
+    ) =
+        "update registry.watches set ended_at = $3, ended_xid = $4::text::xid8
         where organisation_id = $1 and id = $2"
 }
 
 kit::statement! {
     /// The end of all open watches of a target.
-    pub struct EndWatchesOf(
+    pub struct EndWatchesOf<'a>(
         organisation_id: OrganisationId as Uuid, kind: Target as Text, target_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz,
+        position: &'a str as Text,
     ) -> (Uuid, Uuid) =
-        "update registry.watches set ended_at = $4, ended_xid = pg_catalog.pg_current_xact_id()
+        "update registry.watches set ended_at = $4, ended_xid = $5::text::xid8
         where organisation_id = $1 and kind = $2 and target_id = $3 and ended_at is null
         returning id, profile_id"
 }
@@ -240,8 +243,9 @@ pub fn end(
 ) -> Result<(), Error> {
     let row = LockWatch { organisation_id, id, profile_id }.get_result(c)?;
     let (kind, target_id, profile): (Target, Uuid, ProfileId) = found(row)?;
-    EndWatch { organisation_id, id, now: meta.now }.execute(c)?;
-    ended(c, organisation_id, meta, id, watch_change(kind, target_id, profile))
+    let position = position(c)?;
+    EndWatch { organisation_id, id, now: meta.now, position: &position }.execute(c)?;
+    ended(c, organisation_id, meta, id, &position, watch_change(kind, target_id, profile))
 }
 
 /// Ends the watches of what has just been deleted: in a statement after the deletion, which has waited for those being opened.
@@ -252,9 +256,11 @@ pub fn end_all(
     kind: Target,
     target_id: Uuid,
 ) -> Result<(), Error> {
-    let rows: Vec<(WatchId, ProfileId)> = EndWatchesOf { organisation_id, kind, target_id, now: meta.now }.load(c)?;
+    let position = position(c)?;
+    let rows: Vec<(WatchId, ProfileId)> =
+        EndWatchesOf { organisation_id, kind, target_id, now: meta.now, position: &position }.load(c)?;
     for (id, profile) in rows {
-        ended(c, organisation_id, meta, id, watch_change(kind, target_id, profile))?;
+        ended(c, organisation_id, meta, id, &position, watch_change(kind, target_id, profile))?;
     }
     Ok(())
 }
@@ -264,7 +270,8 @@ fn ended(
     organisation: OrganisationId,
     meta: &Meta,
     id: WatchId,
+    position: &Position,
     was: Value,
 ) -> Result<(), Error> {
-    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was))
+    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was).at(position))
 }
