@@ -174,10 +174,9 @@ fn asked(provider: &Provider, attempt: &Started) -> Result<Outcome, Error> {
         }
     }
     let Some(charge) = charge else { return Ok(Outcome::no_payment_method()) };
-    if attempt.asks > 1 || attempt.mismatch {
-        if let Some(outcome) = provider.find_charge(&charge)? {
-            return Ok(outcome);
-        }
+    let found = if attempt.asks > 1 || attempt.mismatch { provider.find_charge(&charge)? } else { None };
+    if let Some(outcome) = found {
+        return Ok(outcome);
     }
     if attempt.mismatch {
         return Ok(Outcome::Unknown("the charge that doesn't match isn't found under its key".to_owned()));

@@ -83,8 +83,10 @@ macro_rules! read_statement {
                 concat!(
                     "select c.xid::text::bigint, c.id, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, \
                      c.request_id, c.before, c.after \
-                     from (select c.*, sum(octet_length(c.before::text)) over earlier as before_bytes, \
-                         sum(octet_length(c.after::text)) over earlier as after_bytes from ( \
+                     from (select c.*, sum(case when pg_column_size(c.before) > 20000 then 16 * pg_column_size(c.before)::bigint else octet_length(c.before::text) end) \
+                 over earlier as before_bytes, \
+                         sum(case when pg_column_size(c.after) > 20000 then 16 * pg_column_size(c.after)::bigint else octet_length(c.after::text) end) \
+                 over earlier as after_bytes from ( \
                          select c.id, c.xid, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, \
                              c.before, c.after from published.", $view, " c \
                          where (c.xid, c.id) > ($1::xid8, $2) \

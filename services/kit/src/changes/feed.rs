@@ -49,8 +49,8 @@ impl Items {
     }
 }
 
-/// A piece ends with the change that brings its `before` and `after` to so many bytes, as JSON text. The statements of services that read
-/// feeds themselves have the same number.
+/// A piece ends with the change that brings its `before` and `after` to so many bytes, as JSON text; of what is very long, which only
+/// earlier releases wrote, an estimate that needn't unpack it. The statements of services that read feeds themselves have the same number.
 pub const PAGE_BYTES: u32 = 1_048_576;
 
 type Row = ((Text, BigInt), (Text, Text, BigInt, Nullable<Uuid>, Text, Timestamptz, Nullable<Jsonb>, Nullable<Jsonb>));
@@ -71,8 +71,10 @@ pub fn feed(
     let of = if organisation.is_some() { "and c.organisation_id = $4" } else { "" };
     let text = format!(
         "select c.xid::text, c.id, c.kind, c.entity_id, c.version, c.actor_id, c.request_id, c.at, c.before, c.after \
-         from (select c.*, sum(octet_length(c.before::text)) over earlier as before_bytes, \
-             sum(octet_length(c.after::text)) over earlier as after_bytes from ( \
+         from (select c.*, sum(case when pg_column_size(c.before) > 20000 then 16 * pg_column_size(c.before)::bigint else octet_length(c.before::text) end) \
+                 over earlier as before_bytes, \
+             sum(case when pg_column_size(c.after) > 20000 then 16 * pg_column_size(c.after)::bigint else octet_length(c.after::text) end) \
+                 over earlier as after_bytes from ( \
              select c.* from {{schema}}.changes c \
              where (c.xid, c.id) > ($1::text::xid8, $2) \
              and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) {of} \

@@ -18,8 +18,10 @@ kit::statement! {
         from (select $1::uuid as organisation_id) q
         left join published.standings st on st.organisation_id = q.organisation_id
         left join lateral (
-            select c.*, sum(octet_length(c.before::text)) over earlier as before_bytes,
-                sum(octet_length(c.after::text)) over earlier as after_bytes
+            select c.*, sum(case when pg_column_size(c.before) > 20000 then 16 * pg_column_size(c.before)::bigint
+                    else octet_length(c.before::text) end) over earlier as before_bytes,
+                sum(case when pg_column_size(c.after) > 20000 then 16 * pg_column_size(c.after)::bigint
+                    else octet_length(c.after::text) end) over earlier as after_bytes
             from (
                 select c.xid, c.id, c.kind, c.entity_id, c.version, c.actor_id, c.request_id, c.at, c.before, c.after
                 from registry.changes c
