@@ -3,6 +3,7 @@
 //! A short run by itself. `IMPACT_CASES=3000 IMPACT_SEED=7` make a longer one: a case is one statement under one change.
 
 mod changes;
+mod effects;
 mod made;
 mod oracle;
 mod statements;
