@@ -99,11 +99,11 @@ impl Samples {
             }
         }
         lists.extend((0..5).map(|turn| kinds.iter().map(|kind| Some(default(kind, turn))).collect()));
-        let tables = sources.iter().filter_map(|source| match source {
+        let mut tables = sources.iter().filter_map(|source| match source {
             Source::Compared(oid, _) | Source::Written(oid, _) => self.failed.get(oid),
             _ => None,
         });
-        subject.unsampled = tables.cloned().next();
+        subject.unsampled = tables.next().cloned();
         // Every value of small domains.
         for (at, kind) in kinds.iter().enumerate() {
             let labels: Vec<String> = match kind.kind() {

@@ -26,6 +26,8 @@ const LONG: &[(&str, &str)] = &[
     ("tests/it/coupling.rs", "what was counted by hand"),
     ("tests/it/impact.rs", "one change after the other"),
     ("tests/it/impact/generated.rs", "a generator"),
+    ("tests/it/impact/kinds.rs", "a table"),
+    ("tests/it/impact/random/changes.rs", "a table"),
     ("tests/it/roles.rs", "a table"),
     ("src/attack/list.rs", "a table"),
     ("src/attack/holes.rs", "a table"),
