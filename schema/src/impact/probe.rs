@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use postgres::Client;
 use postgres::error::{DbError, Severity};
 
-use super::deeds::Counts;
 use super::report::Failure;
+use super::values::Counts;
 use crate::error::{Doing, Error, Result};
 use crate::session::{config, connect_uncounted, identifier, literal};
 
