@@ -18,6 +18,7 @@ pub mod effective_rights;
 mod embedded;
 mod error;
 pub mod generate;
+mod grantor;
 pub mod impact;
 mod keys;
 pub mod migrate;

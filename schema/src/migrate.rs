@@ -8,8 +8,9 @@ use diesel_migrations::MigrationHarness as _;
 
 use crate::embedded::{ADMINISTRATOR, Script, VIEWS};
 use crate::error::{Error, Result};
+use crate::grantor::Grantor;
 use crate::session::{Session, address, identifier};
-use crate::state::{Grantor, State, statements};
+use crate::state::{State, statements};
 
 /// A migration as diesel's harness runs it.
 struct Owned<'a> {

@@ -8,9 +8,10 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
+use crate::grantor::Grantor;
 use crate::roles::RolesFile;
 use crate::session::{Session, identifier, literal};
-use crate::state::{Grantor, Right, State, grantee, statements};
+use crate::state::{Right, State, grantee, statements};
 
 /// Settings whose value is a list of quoted names.
 const LISTS: &[&str] = &["search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries"];

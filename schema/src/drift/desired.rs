@@ -9,10 +9,11 @@ use super::look::{Look, POWERS};
 use super::rehearsal::{SECTIONS, ends_transaction};
 use super::rules::every_owner;
 use crate::error::{Error, Result};
+use crate::grantor::Grantor;
 use crate::reconcile::{no_connection_limits, take_all};
 use crate::roles::{Statement, words};
 use crate::session::{Session, identifier, literal};
-use crate::state::{Grantor, Right, State, statements};
+use crate::state::{Right, State, statements};
 
 /// The desired census, and findings for statements of the file that can't be run.
 pub(super) fn desired(session: &mut Session, look: &Look<'_>, owners: &[Finding]) -> Result<(Census, Vec<Finding>)> {

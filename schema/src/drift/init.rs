@@ -10,10 +10,11 @@ use super::desired;
 use super::look::{Look, Options};
 use super::{TRIES, look, open, rules};
 use crate::error::{Doing, Error, Result};
+use crate::grantor::Grantor;
 use crate::reconcile::setting;
 use crate::roles::{ACCEPTED, RolesFile};
 use crate::session::{Session, identifier};
-use crate::state::{Grantor, Right, statements};
+use crate::state::{Right, statements};
 
 /// What was written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

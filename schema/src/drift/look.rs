@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::rehearsal::{Rehearsal, SECTIONS, rehearse};
 use crate::error::Result;
+use crate::grantor::Grantor;
 use crate::roles::{RolesFile, words};
 use crate::session::Session;
-use crate::state::Grantor;
 
 /// Attributes that only a superuser gives or takes.
 pub(super) const POWERS: [&str; 5] = ["superuser", "createdb", "createrole", "replication", "bypassrls"];

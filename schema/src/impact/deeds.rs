@@ -10,7 +10,7 @@ use super::locks::{self, Held};
 use super::probe::{Probe, failure};
 use super::report::Failure;
 use super::shape::Shape;
-use super::values::{Values, sets, texts};
+use super::values::{Counts, Values, sets, texts};
 use crate::error::{Doing, Result};
 use crate::session::literal;
 
@@ -62,9 +62,6 @@ from pg_class c where c.oid >= 16384 and c.relkind in ('r', 'm')
 const LOCKED: &str = "and c.oid in (select l.relation from pg_locks l where l.pid = pg_backend_pid() and l.locktype = 'relation' and l.mode <> 'AccessShareLock')";
 
 const CALLS: &str = "select oid, pg_stat_get_xact_function_calls(oid) from pg_proc where oid >= 16384 and pg_stat_get_xact_function_calls(oid) > 0";
-
-/// By table: the table that it is a partition of, and what was written to it.
-pub(super) type Counts = BTreeMap<u32, (u32, [i64; 3])>;
 
 fn number<T: std::str::FromStr + Default>(row: &Values, at: usize) -> T {
     row.get(at).and_then(Option::as_deref).and_then(|text| text.parse().ok()).unwrap_or_default()

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use postgres::error::{DbError, Severity};
 use postgres::{Client, Config};
 
-use super::deeds::Counts;
 use super::report::Failure;
+use super::values::Counts;
 use crate::error::{Doing, Error, Result};
 use crate::session::{address, connect_uncounted, identifier, literal};
 

@@ -1,10 +1,15 @@
 //! Values in the text form of Postgres: as a query returns them, and made up for a type.
 
+use std::collections::BTreeMap;
+
 use postgres::types::{Kind, Type};
 use postgres::{Client, SimpleQueryMessage};
 
 /// Values of a statement's parameters or of a row, in the text form of Postgres.
 pub(super) type Values = Vec<Option<String>>;
+
+/// By table: the table that it is a partition of, and what was written to it.
+pub(super) type Counts = BTreeMap<u32, (u32, [i64; 3])>;
 
 /// Column names and rows of a query, as text.
 pub(super) fn texts(client: &mut Client, sql: &str) -> Result<(Vec<String>, Vec<Values>), postgres::Error> {

@@ -68,9 +68,7 @@ impl Ways {
             self.add(found, *place, access, why);
         }
         for (below, columns) in inner {
-            let Some(one) = self.relations.get(&below) else {
-                continue;
-            };
+            let one = &self.relations[&below];
             let some = (columns.len() < one.columns.len()).then_some(&columns);
             self.view(found, reader, below, some, &format!("{chain} → {}", one.name), seen);
         }
