@@ -88,18 +88,20 @@ fn ordinary(matrix: &Matrix) -> String {
             ratio(bound)
         )
     });
-    let all = number(shares.len());
+    // Of some there may be too little data: they ran all the same.
+    let all = matrix.entries.iter().filter(|of| of.metric == Metric::OneIn20 && of.while_running == "all").count();
+    let together = number(all);
     let Some((first, rest)) = slower.split_first() else {
         return format!(
-            "Ordinary load, all {all} together: no service's requests above its own p95 rise significantly{bound}."
+            "Ordinary load, all {together} together: no service's requests above its own p95 rise significantly{bound}."
         );
     };
     let others = rest.iter().map(|(entry, of)| format!(", {}'s to {}", capital(&entry.service), percent(*of, 5.0)));
     format!(
-        "Ordinary load, all {all} together: {}{} while the other {} run{bound}.",
+        "Ordinary load, all {together} together: {}{} while the other {} run{bound}.",
         rise(&first.0.service, first.1),
         others.collect::<String>(),
-        number(shares.len() - 1)
+        number(all - 1)
     )
 }
 
@@ -194,11 +196,16 @@ fn measurements(result: &ResultFile, matrix: &Matrix) -> String {
         0 => String::new(),
         reruns => format!(" {reruns} were repeated because something disturbed them."),
     };
+    let left = match left_out {
+        0 => String::new(),
+        _ => format!(
+            " {left_out} are left out: something else can have changed them by more than the effect asked for ({}).",
+            ratio(Metric::OneIn20.asked())
+        ),
+    };
     format!(
-        "{} of {all} measurements count; {left_out} are left out, because something else can have changed them by more than the effect \
-         asked for ({}). What disturbed {} others is bounded in their intervals.{repeated}",
+        "{} of {all} measurements count.{left} What disturbed {} of them is bounded in their intervals.{repeated}",
         all - left_out,
-        ratio(Metric::OneIn20.asked()),
         disturbed - left_out.min(disturbed),
     )
 }

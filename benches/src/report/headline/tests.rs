@@ -57,7 +57,7 @@ fn counts_agree() {
     let result = reference();
     let all = result.counted().count();
     let notes = headline(&result, None).notes.join(" ");
-    assert!(notes.contains(&format!("{all} of {all} measurements count; 0 are left out")), "{notes}");
+    assert!(notes.contains(&format!("{all} of {all} measurements count. What disturbed 0 of them")), "{notes}");
     let page = crate::report::page::page(&result, std::path::Path::new("/nowhere"));
     assert!(page.contains(&format!("{all} of {all} measurements count")), "the mark");
     assert!(!page.contains(&format!("of {} measurements", result.cells.len())), "another number of measurements");
