@@ -93,13 +93,11 @@ impl Mailer {
         }
         let begin = Instant::now();
         let claims = outbox::claim(connection, self.clock.now(), self.lease, CLAIMED_MAX)?;
-        // A mail whose lease could end while it is being sent is left: whoever claims it next sends it.
+        // A mail whose lease could end while it is being sent goes back: whoever claims it next sends it.
         let enough = self.lease.to_std().unwrap_or_default().saturating_sub(MAIL_TIMEOUTS * self.timeout);
         for (number, claim) in claims.iter().enumerate() {
-            if signals.stopping() || (begin.elapsed() > enough && claims.len() > 1) {
-                break;
-            }
-            if !self.gate.is_open(self.clock.now()) {
+            let late = number > 0 && begin.elapsed() > enough;
+            if signals.stopping() || late || !self.gate.is_open(self.clock.now()) {
                 outbox::release(connection, &claims[number..], self.clock.now())?;
                 break;
             }

@@ -48,8 +48,8 @@ fn work_goes_on_after_a_panic_in_each_thread() {
     assert_eq!(ready().status, 200);
     let metrics = get(&format!("{}/metrics", world.service.url), &[]).text();
     for line in [
-        "thread_panics_total{service=\"account\",thread=\"account-hint\"} 1",
-        "background_age_seconds{service=\"account\",thread=\"tick\"} ",
+        "thread_panics_total{thread=\"account-hint\",service=\"account\"} 1",
+        "background_age_seconds{thread=\"tick\",service=\"account\"} ",
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
