@@ -101,14 +101,13 @@ pub(crate) fn create_roles(session: &mut Session, section: &[Statement]) -> Resu
 
 /// Does this login accept the password we have? (53300, too many connections, is reported after the password was checked.)
 pub(crate) fn accepts(url: &str, role: &str, passwords: &Passwords, database: &str) -> bool {
-    let (Ok(mut config), Some(password)) = (crate::session::config(url), passwords.get(role)) else {
+    let (Ok(address), Some(password)) = (crate::session::address(url), passwords.get(role)) else {
         return false;
     };
-    config.user(role).password(password).dbname(database);
-    match config.connect(postgres::NoTls) {
+    match address.as_login(role, Some(password)).in_database(database).connect(|_| {}) {
         Ok(_) => true,
         // The password was accepted: too many connections, or no right to connect to the database.
-        Err(error) => error.code().is_some_and(|code| !code.code().starts_with("28")),
+        Err(error) => error.as_db_error().is_some_and(|error| !error.code().code().starts_with("28")),
     }
 }
 

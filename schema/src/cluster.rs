@@ -69,7 +69,7 @@ impl Cluster {
     pub fn running(home: &Path) -> Option<Self> {
         let found = Postmaster::alive(&home.join("postgres/data")).filter(|found| found.status == "ready")?;
         let password = fs::read_to_string(home.join("superuser")).ok()?;
-        let url = format!("postgresql://postgres:{}@127.0.0.1:{}/postgres", password.trim(), found.port);
+        let url = own_url(password.trim(), found.port);
         Session::connect(&url).ok()?;
         Some(Self { url, home: Some(home.to_owned()), port: found.port, started: false, server: None, watchdog: None })
     }
@@ -138,7 +138,7 @@ impl Cluster {
             match Postmaster::wait_ready(&data, Some(&mut server), &log) {
                 Ok(_) => {
                     fs::write(home.join("port"), at.to_string()).doing("keeping the port")?;
-                    let url = format!("postgresql://postgres:{password}@127.0.0.1:{at}/postgres");
+                    let url = own_url(&password, at);
                     Session::connect(&url)?;
                     return Ok(Self {
                         url,
@@ -166,16 +166,10 @@ impl Cluster {
     /// URL of a login in a database of this server.
     #[must_use]
     pub fn url_of(&self, role: &str, password: &str, database: &str) -> String {
-        let Ok(config) = crate::session::config(&self.url) else {
-            return self.url.clone();
-        };
-        let host = match config.get_hosts().first() {
-            Some(postgres::config::Host::Tcp(host)) => host.clone(),
-            Some(postgres::config::Host::Unix(path)) => path.to_string_lossy().replace('/', "%2F"),
-            None => "127.0.0.1".to_owned(),
-        };
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        format!("postgresql://{role}:{password}@{host}:{port}/{database}")
+        match crate::session::address(&self.url) {
+            Ok(address) => address.as_login(role, Some(password)).in_database(database).url(),
+            Err(_) => self.url.clone(),
+        }
     }
 
     /// URL of the administrator in a database of this server.
@@ -187,8 +181,10 @@ impl Cluster {
     /// URL of the superuser in a database of this server.
     #[must_use]
     pub fn superuser_url(&self, database: &str) -> String {
-        let (server, _) = self.url.rsplit_once('/').unwrap_or_default();
-        format!("{server}/{database}")
+        match crate::session::address(&self.url) {
+            Ok(address) => address.in_database(database).url(),
+            Err(_) => self.url.clone(),
+        }
     }
 
     /// Did this value start the server (and didn't find it running)?
@@ -256,6 +252,24 @@ impl Drop for Cluster {
         }
         leash.release();
     }
+}
+
+/// The superuser's URL of a server that was started here. What the environment says of another server (`PGSSLMODE=verify-full`) isn't meant
+/// for it: so the URL says otherwise, but only then, for the shorter it is the better it reads.
+fn own_url(password: &str, port: u16) -> String {
+    let against = [
+        ("PGHOSTADDR", "hostaddr=127.0.0.1"),
+        ("PGSSLMODE", "sslmode=disable"),
+        ("PGSSLNEGOTIATION", "sslnegotiation=postgres"),
+        ("PGCHANNELBINDING", "channel_binding=prefer"),
+        ("PGTARGETSESSIONATTRS", "target_session_attrs=any"),
+    ];
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let by_service = is_set("PGSERVICE");
+    let against: Vec<_> =
+        against.into_iter().filter(|(name, _)| by_service || is_set(name)).map(|(_, parameter)| parameter).collect();
+    let sign = if against.is_empty() { "" } else { "?" };
+    format!("postgresql://postgres:{password}@127.0.0.1:{port}/postgres{sign}{}", against.join("&"))
 }
 
 fn lock(home: &Path) -> Result<File> {

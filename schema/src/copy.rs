@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use postgres::{Config, NoTls};
+use connection::Address;
 
 use crate::cluster::binaries::client_tool;
 use crate::counters;
 use crate::error::{Doing, Error, Result};
-use crate::session::{Session, config, identifier, uncounted};
+use crate::session::{Session, address, identifier, uncounted};
 
 /// Existing copies, each with the URL of its original, to drop them on an interrupt. Locked while one is being made.
 static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -58,15 +58,7 @@ fn forget(session: &mut Session, original: &str, name: &str) {
 
 /// A session where databases are made and dropped from.
 fn maintenance(original: &str) -> Result<Session> {
-    Session::connect_uncounted(&other_database(original, "postgres")?)
-}
-
-/// URL of another database of the same server, for the same login.
-fn other_database(url: &str, database: &str) -> Result<String> {
-    let (server, tail) =
-        url.rsplit_once('/').ok_or_else(|| Error::Usage("expected a URL: postgresql://user@host/database".into()))?;
-    let options = tail.find('?').map_or("", |at| &tail[at..]);
-    Ok(format!("{server}/{database}{options}"))
+    Session::connect_uncounted(&address(original)?.in_database("postgres").url())
 }
 
 /// A copy of a database: structure, owners, rights, rows. Roles are the server's, so it has the same. Dropped with the value.
@@ -90,7 +82,7 @@ impl Copy {
         let started = Instant::now();
         let mut copy = Self::named(url, purpose)?;
         let rights = database_rights(url)?;
-        let template = identifier(config(url)?.get_dbname().unwrap_or("postgres"));
+        let template = identifier(address(url)?.database());
         copy.create(&format!("template {template}"), &rights, "a copy of the files")?;
         copy.took = started.elapsed();
         Ok(copy)
@@ -134,7 +126,13 @@ impl Copy {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let name = format!("dba_{purpose}_{}_{number}", std::process::id());
-        Ok(Self { original: url.to_owned(), url: other_database(url, &name)?, name, how: "", took: Duration::ZERO })
+        Ok(Self {
+            original: url.to_owned(),
+            url: address(url)?.in_database(&name).url(),
+            name,
+            how: "",
+            took: Duration::ZERO,
+        })
     }
 
     fn create(&mut self, template: &str, rights: &[String], how: &'static str) -> Result<()> {
@@ -173,7 +171,7 @@ fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
     let mut dump = dump.stdout(Stdio::piped()).spawn().doing(what)?;
     let mut restore = program(&restore, to)?;
     restore.args(["--exit-on-error", "--dbname"]);
-    restore.arg(config(to)?.get_dbname().unwrap_or_default());
+    restore.arg(address(to)?.database());
     if let Some(out) = dump.stdout.take() {
         restore.stdin(out);
     }
@@ -197,38 +195,26 @@ fn tools(url: &str) -> Result<[PathBuf; 2]> {
 }
 
 fn program(tool: &Path, url: &str) -> Result<Command> {
-    let config = config(url)?;
+    let address = address(url)?;
     let mut command = Command::new(tool);
-    let host = config.get_hosts().first().map(|host| match host {
-        postgres::config::Host::Tcp(name) => name.clone(),
-        postgres::config::Host::Unix(path) => path.to_string_lossy().into_owned(),
-    });
-    let password = config.get_password().map(|password| String::from_utf8_lossy(password).into_owned());
-    let port = config.get_ports().first().map(u16::to_string);
-    for (variable, value) in [
-        ("PGHOST", host),
-        ("PGPORT", port),
-        ("PGUSER", config.get_user().map(str::to_owned)),
-        ("PGPASSWORD", password),
-        ("PGDATABASE", config.get_dbname().map(str::to_owned)),
-    ] {
-        if let Some(value) = value {
-            command.env(variable, value);
-        }
+    for (variable, value) in address.variables() {
+        match value {
+            Some(value) => command.env(variable, value),
+            None => command.env_remove(variable),
+        };
     }
-    command.env("PGOPTIONS", options(&config));
+    command.env("PGOPTIONS", options(&address));
     Ok(command)
 }
 
-/// Options of its session: the URL's, else those of our own environment; and that it isn't counted, for it runs a thousand statements, each another text.
-fn options(config: &Config) -> String {
-    let given = config.get_options().map(str::to_owned);
-    let given = given.unwrap_or_else(|| std::env::var("PGOPTIONS").unwrap_or_default());
-    let mut quiet = config.clone();
+/// Options of its session; and that it isn't counted, for it runs a thousand statements, each another text.
+fn options(address: &Address) -> String {
+    let given = address.get("options").unwrap_or_default();
+    let quiet = uncounted(given);
     // A refused option prevents the connection: so it is tried first.
-    match quiet.options(&uncounted(&given)).connect(NoTls) {
-        Ok(_) => uncounted(&given),
-        Err(_) => given,
+    match address.with("options", &quiet).connect(|_| {}) {
+        Ok(_) => quiet,
+        Err(_) => given.to_owned(),
     }
 }
 

@@ -97,7 +97,7 @@ pub(crate) fn describe(error: &postgres::Error) -> String {
             let detail = db.detail().map(|text| format!(" ({})", text.replace('\n', "; "))).unwrap_or_default();
             format!("{}{detail} [{}]", db.message(), db.code().code())
         }
-        None => error.to_string(),
+        None => connection::sentence(error),
     }
 }
 
@@ -110,6 +110,25 @@ pub(crate) trait Doing<T> {
 impl<T> Doing<T> for std::result::Result<T, postgres::Error> {
     fn doing(self, doing: impl Into<String>) -> Result<T> {
         self.map_err(|source| Error::Database { doing: doing.into(), source: Box::new(source) })
+    }
+}
+
+impl<T> Doing<T> for std::result::Result<T, connection::Error> {
+    fn doing(self, doing: impl Into<String>) -> Result<T> {
+        self.or_else(|error| match error {
+            connection::Error::Postgres(source) => Err(source).doing(doing),
+            other => Err(other.into()),
+        })
+    }
+}
+
+/// Of an address, or of a server that isn't to be trusted.
+impl From<connection::Error> for Error {
+    fn from(error: connection::Error) -> Self {
+        match error {
+            connection::Error::Usage(sentence) => Self::Usage(sentence),
+            other => Self::Unavailable(other.to_string()),
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod views;
 pub use after_restore::{Feed, after_restore};
 pub use apply::{ApplyOptions, Report, apply};
 pub use bootstrap::bootstrap;
+pub use connection;
 pub use embedded::{ADMINISTRATOR, CROSS_KEYS, DATABASE, MIGRATIONS, ROLES, SERVICES, Script, VIEWS};
 pub use error::{Error, Result, read_text};
 pub use passwords::Passwords;

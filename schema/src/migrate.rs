@@ -8,7 +8,7 @@ use diesel_migrations::MigrationHarness as _;
 
 use crate::embedded::{ADMINISTRATOR, Script, VIEWS};
 use crate::error::{Error, Result};
-use crate::session::{Session, identifier};
+use crate::session::{Session, address, identifier};
 use crate::state::{State, statements};
 
 /// A migration as diesel's harness runs it.
@@ -86,7 +86,8 @@ impl Migrator {
     /// Connects as the administrator; a statement that waits longer than this for a lock gives up.
     pub fn connect(admin_url: &str, lock_timeout_ms: u32) -> Result<Self> {
         let unreachable = |error: &dyn std::fmt::Display| Error::Unavailable(format!("can't reach Postgres: {error}"));
-        let mut conn = PgConnection::establish(admin_url).map_err(|error| unreachable(&error))?;
+        let words = address(admin_url)?.or("connect_timeout", "10").words();
+        let mut conn = PgConnection::establish(&words).map_err(|error| unreachable(&error))?;
         conn.batch_execute(&format!(
             "set search_path = dba; set lock_timeout = {lock_timeout_ms}; set client_min_messages = warning"
         ))

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use postgres::NoTls;
 use serde::{Deserialize, Serialize};
 
 use crate::counters;
 use crate::error::{Doing, Error, Result};
 use crate::impact::Statement;
-use crate::session::{config, value};
+use crate::session::{address, value};
 
 /// What was recorded; as JSON the file that `dba record` writes and `dba impact --statements` reads.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -55,7 +54,7 @@ impl Counted {
     /// # Errors
     /// [`Error::Unavailable`] where the server doesn't count, or hides other roles' statements from us.
     pub fn read(url: &str, every_database: bool) -> Result<Self> {
-        let mut client = config(url)?.connect(NoTls).doing("connecting to read pg_stat_statements")?;
+        let mut client = address(url)?.connect(|_| {}).doing("connecting to read pg_stat_statements")?;
         client.batch_execute("begin").doing("reading pg_stat_statements")?;
         let schema = match client.query_opt(counters::SCHEMA, &[]).doing("looking for pg_stat_statements")? {
             Some(row) => row.get(0),

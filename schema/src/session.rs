@@ -1,11 +1,12 @@
 //! A connection that treats warnings as errors.
 
-use std::str::FromStr;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use connection::Address;
 use postgres::error::DbError;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, Config};
 
 use crate::error::{Doing, Error, Result};
 
@@ -21,36 +22,36 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects by a libpq URL.
+    /// Connects by a connection string.
     pub fn connect(url: &str) -> Result<Self> {
-        Self::open(config(url)?, |config| config.connect(NoTls))
+        Self::open(&address(url)?, true)
     }
 
-    /// Connects by a libpq URL; what is run isn't counted, see [`connect_uncounted`].
+    /// Connects by a connection string; what is run isn't counted, see [`connect_uncounted`].
     pub fn connect_uncounted(url: &str) -> Result<Self> {
-        Self::open(config(url)?, connect_uncounted)
+        Self::open(&address(url)?, false)
     }
 
-    /// Connects by a libpq URL to another database than it names.
+    /// Connects by a connection string to another database than it names.
     pub fn connect_to(url: &str, database: &str) -> Result<Self> {
-        let mut config = config(url)?;
-        config.dbname(database);
-        Self::open(config, |config| config.connect(NoTls))
+        Self::open(&address(url)?.in_database(database), true)
     }
 
-    fn open(
-        mut config: Config,
-        connect: impl FnOnce(&Config) -> std::result::Result<Client, postgres::Error>,
-    ) -> Result<Self> {
+    fn open(address: &Address, counted: bool) -> Result<Self> {
         let warnings = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&warnings);
-        config.application_name("dba").connect_timeout(Duration::from_secs(10));
-        config.notice_callback(move |notice| {
-            if notice.severity() == "WARNING" || notice.parsed_severity() == Some(postgres::error::Severity::Warning) {
-                kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
-            }
-        });
-        let client = connect(&config).map_err(|source| connecting(&config, source))?;
+        let prepare = |config: &mut Config| {
+            let kept = Arc::clone(&warnings);
+            config.application_name("dba").notice_callback(move |notice| {
+                if notice.severity() == "WARNING"
+                    || notice.parsed_severity() == Some(postgres::error::Severity::Warning)
+                {
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+                }
+            });
+        };
+        let address = address.or("connect_timeout", "10");
+        let client = if counted { address.connect(prepare) } else { connect_uncounted(&address, prepare) };
+        let client = client.map_err(|error| connecting(&address, error))?;
         Ok(Self { client, warnings })
     }
 
@@ -177,9 +178,20 @@ pub fn value<T: for<'a> postgres::types::FromSql<'a>>(client: &mut Client, sql: 
     client.query_one(sql, &[]).and_then(|row| row.try_get(0)).doing(sql.to_owned())
 }
 
-/// Reads a libpq URL.
-pub fn config(url: &str) -> Result<Config> {
-    Config::from_str(url).map_err(|error| Error::Usage(format!("not a database URL: {error}")))
+/// Notes on addresses that were printed: each once.
+static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Reads a connection string; what is passed over is said once, on standard error.
+pub fn address(url: &str) -> Result<Address> {
+    let address = Address::read(url)?;
+    let unchecked = address.unchecked().map(|name| format!("`{name}` is passed over: it can't be checked here"));
+    let passwords = address.hosts().iter().filter_map(|host| address.password(host).err());
+    for note in address.notes().iter().cloned().chain(unchecked).chain(passwords) {
+        if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(note.clone()) {
+            eprintln!("warning: {note}");
+        }
+    }
+    Ok(address)
 }
 
 /// Option of a session that `pg_stat_statements` doesn't count.
@@ -193,22 +205,29 @@ pub fn uncounted(options: &str) -> String {
 
 /// Connects so that `pg_stat_statements` counts nothing of the session: its room is limited, and our statements would replace those of services.
 /// Only superusers, and roles that they allow, can set this. Other roles, and connections through a pooler that refuses options, are counted.
-pub fn connect_uncounted(config: &Config) -> std::result::Result<Client, postgres::Error> {
-    let mut quiet = config.clone();
-    quiet.options(&uncounted(config.get_options().unwrap_or_default()));
-    match quiet.connect(NoTls) {
-        Err(refused) if refused.as_db_error().is_some() => config.connect(NoTls),
+pub fn connect_uncounted(
+    address: &Address,
+    prepare: impl Fn(&mut Config),
+) -> std::result::Result<Client, connection::Error> {
+    let quiet = address.with("options", &uncounted(address.get("options").unwrap_or_default()));
+    match quiet.connect(&prepare) {
+        Err(refused) if refused.as_db_error().is_some() => address.connect(prepare),
         done => done,
     }
 }
 
-fn connecting(config: &Config, source: postgres::Error) -> Error {
-    let who = config.get_user().unwrap_or("?");
-    let database = config.get_dbname().unwrap_or(who);
-    if source.as_db_error().is_some() {
-        return Error::Database { doing: format!("connecting to {database} as {who}"), source: Box::new(source) };
+fn connecting(address: &Address, error: connection::Error) -> Error {
+    let (who, database) = (address.user(), address.database());
+    match error {
+        connection::Error::Postgres(source) if source.as_db_error().is_some() => {
+            Error::Database { doing: format!("connecting to {database} as {who}"), source: Box::new(source) }
+        }
+        connection::Error::Postgres(source) => {
+            let why = connection::sentence(&source);
+            Error::Unavailable(format!("can't reach Postgres for {database} as {who}: {why}"))
+        }
+        other => other.into(),
     }
-    Error::Unavailable(format!("can't reach Postgres for {database} as {who}: {source}"))
 }
 
 /// Keywords of Postgres that are quoted as names, as `quote_ident` does: all that `pg_get_keywords()` doesn't call unreserved.

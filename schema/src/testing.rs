@@ -5,8 +5,10 @@ pub mod fixture;
 mod needs;
 mod own;
 mod statements;
+mod tls;
 
 pub use db::{TestDb, dump_program};
 pub use needs::needs;
 pub use own::TestCluster;
 pub use statements::Statement;
+pub use tls::TlsServer;

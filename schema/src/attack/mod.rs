@@ -7,12 +7,12 @@ pub mod holes;
 pub mod list;
 mod targets;
 
-use postgres::{Client, Config, NoTls};
+use postgres::Client;
 use serde::Serialize;
 
 use crate::error::{Doing, Error, Result};
 use crate::roles::RolesFile;
-use crate::session::{Session, config};
+use crate::session::{Session, address};
 
 pub use list::{ATTACKS, Attack};
 pub use targets::Targets;
@@ -130,12 +130,14 @@ fn attempt(client: &mut Client, sql: &str) -> Result<Option<String>> {
 
 /// An attacker's session: the first thing that an attacker switches off is the reader's default of read-only transactions.
 fn attacker(field: &Field<'_>, login: &str) -> Result<Client> {
-    let mut config: Config = config(field.superuser)?;
-    config.user(login).application_name("dba attack");
-    if let Some(password) = (field.password)(login) {
-        config.password(password);
-    }
-    let mut client = config.connect(NoTls).doing(format!("getting in as {login}"))?;
+    let mut address = address(field.superuser)?;
+    // Without a password of its own: the superuser's, as where the server trusts everybody.
+    let password = (field.password)(login).or_else(|| address.get("password").map(str::to_owned));
+    address = address.as_login(login, password.as_deref());
+    let name = |config: &mut postgres::Config| {
+        config.application_name("dba attack");
+    };
+    let mut client = address.connect(name).doing(format!("getting in as {login}"))?;
     client
         .batch_execute(
             "set default_transaction_read_only = off; set statement_timeout = '20s'; set lock_timeout = '2s'",

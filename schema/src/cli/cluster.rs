@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use schema::cluster::{self, ClusterOptions};
+use schema::session::address;
 use schema::{Error, Result};
 use serde_json::json;
 
@@ -44,7 +45,9 @@ pub fn run(command: &Cluster) -> Result<Outcome> {
             let options = ClusterOptions::from_env();
             if let Some(url) = &options.database_url {
                 cluster::Cluster::find_or_start(&options)?;
-                return Ok(Outcome::new(url, &json!({ "url": url, "private": false })));
+                // Theirs: whoever may see it has it already, and logs keep what is printed.
+                let shown = address(url)?.to_string();
+                return Ok(Outcome::new(&shown, &json!({ "url": shown, "private": false })));
             }
             let home = cluster::home()?;
             let cluster = cluster::Cluster::running(&home).ok_or_else(|| {

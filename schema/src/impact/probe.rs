@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use postgres::Client;
 use postgres::error::{DbError, Severity};
+use postgres::{Client, Config};
 
 use super::report::Failure;
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier, literal};
+use crate::session::{address, connect_uncounted, identifier, literal};
 
 /// What a role's sessions start with, where that may change how its statements are planned or how long they wait.
 pub(super) type Settings = Vec<(String, String)>;
@@ -21,12 +21,13 @@ pub(super) struct Probe {
 impl Probe {
     pub(super) fn connect(url: &str) -> Result<Self> {
         let said = Arc::new(Mutex::new(Vec::new()));
-        let kept = Arc::clone(&said);
-        let mut config = config(url)?;
-        config.application_name("dba impact").notice_callback(move |notice| {
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
-        });
-        let mut client = connect_uncounted(&config).doing("connecting to where the change is tried")?;
+        let prepare = |config: &mut Config| {
+            let kept = Arc::clone(&said);
+            config.application_name("dba impact").notice_callback(move |notice| {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(notice);
+            });
+        };
+        let mut client = connect_uncounted(&address(url)?, prepare).doing("connecting to where the change is tried")?;
         // Which functions a statement really calls; not every role may ask.
         let _ = client.batch_execute("set track_functions = 'all'");
         client.batch_execute("set jit = off").doing("preparing a session")?;

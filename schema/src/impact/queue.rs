@@ -15,7 +15,7 @@ use super::probe::{Settings, becoming};
 use super::report::{Impact, Queue, Waited};
 use super::subject::Subject;
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier, value};
+use crate::session::{address, connect_uncounted, identifier, value};
 
 /// Sessions of all services: so many statements can wait in the server at once. What arrives while all of a service's sessions wait, waits for one of them, as
 /// in a service's pool: its time counts from when it was due.
@@ -115,9 +115,10 @@ fn sessions(client: &mut Client, services: usize) -> Result<usize> {
 }
 
 fn connect(url: &str) -> Result<Client> {
-    let mut config = config(url)?;
-    config.application_name("dba impact");
-    connect_uncounted(&config).doing("connecting to measure the queue")
+    let name = |config: &mut postgres::Config| {
+        config.application_name("dba impact");
+    };
+    connect_uncounted(&address(url)?, name).doing("connecting to measure the queue")
 }
 
 /// What must be held for the change to wait: the weakest locks that conflict with its own. SQL, and words.

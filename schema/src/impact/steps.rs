@@ -12,7 +12,7 @@ use super::outside_clone;
 use super::probe::{Probe, failure};
 use super::report::{Refused, Scan, Step};
 use crate::error::{Doing, Error, Result};
-use crate::session::{config, connect_uncounted, identifier, value};
+use crate::session::{address, connect_uncounted, identifier, value};
 
 /// The result of running it.
 #[derive(Debug, Default)]
@@ -153,7 +153,7 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
 
 /// What another session holds, seen until it stops.
 fn watch(url: &str, pid: i32, map: &Map, stop: &AtomicBool) -> Result<Held> {
-    let mut client = connect_uncounted(&config(url)?).doing("connecting to watch the change")?;
+    let mut client = connect_uncounted(&address(url)?, |_| {}).doing("connecting to watch the change")?;
     let mut seen = Held::new();
     while !stop.load(Ordering::Relaxed) {
         for (relation, modes) in locks::held(&mut client, pid, map).doing("reading locks")? {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on panics")]
 
+mod address;
 mod apply;
 mod attacks;
 mod blame;
@@ -21,3 +22,4 @@ mod refused;
 mod roles;
 mod support;
 mod tidy;
+mod tls;
