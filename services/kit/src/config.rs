@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use connection::{Address, Mode, is_distrust};
+use diesel::{Connection as _, PgConnection};
 
 use crate::clients::Clients;
+use crate::start::StartError;
 
 /// For a service without settings of its own.
 #[derive(Args, Clone, Debug, Default)]
@@ -14,10 +17,10 @@ pub struct NoSettings {}
 /// What every service is told. Not `Debug`: the URLs hold passwords.
 #[derive(Args, Clone)]
 pub struct Common {
-    /// libpq URL of the service's reader
+    /// connection string of the service's reader
     #[arg(long, env = "DATABASE_READ_URL", value_name = "URL", hide_env_values = true)]
     pub database_read_url: Option<String>,
-    /// libpq URL of the service's writer
+    /// connection string of the service's writer
     #[arg(long, env = "DATABASE_WRITE_URL", value_name = "URL", hide_env_values = true)]
     pub database_write_url: Option<String>,
     /// address and port to listen on; port 0 takes a free one
@@ -59,4 +62,41 @@ pub struct Common {
     /// What clients may ask of it.
     #[command(flatten)]
     pub clients: Clients,
+}
+
+impl Common {
+    /// Where reader and writer connect to, in words for libpq; with limits of time.
+    pub(crate) fn addresses(&self) -> Result<[String; 2], StartError> {
+        let read = address(self.database_read_url.as_deref(), "DATABASE_READ_URL")?;
+        let write = address(self.database_write_url.as_deref(), "DATABASE_WRITE_URL")?;
+        Ok([read, write])
+    }
+}
+
+fn address(given: Option<&str>, variable: &str) -> Result<String, StartError> {
+    let given = given.filter(|text| !text.is_empty()).ok_or_else(|| {
+        StartError::Usage(format!("{variable} is missing: the connection string of the service's login"))
+    })?;
+    let address = Address::read(given).map_err(|error| StartError::Usage(format!("{variable}: {error}")))?;
+    for note in address.notes() {
+        tracing::warn!(setting = variable, "{note}");
+    }
+    // A host that doesn't answer must not hold the pool's threads for minutes.
+    let address = address.or("connect_timeout", "3").or("tcp_user_timeout", "10000");
+    let words = address.words();
+    if address.mode() >= Mode::Require {
+        trusted(&words, variable)?;
+    }
+    Ok(words)
+}
+
+/// Whoever demands TLS learns at the start that this server isn't to be trusted, before a password was sent to it. Any other trouble may
+/// pass: then the service starts and isn't ready.
+fn trusted(words: &str, variable: &str) -> Result<(), StartError> {
+    let Err(error) = PgConnection::establish(words) else { return Ok(()) };
+    let said = error.to_string();
+    match said.lines().find(|line| is_distrust(line)) {
+        Some(line) => Err(StartError::Usage(format!("{variable}: {}; nothing was sent", line.trim()))),
+        None => Ok(()),
+    }
 }

@@ -73,7 +73,7 @@ impl<S> Boot<S> {
         &self.issuer
     }
 
-    /// The writer's URL: for work that needs a connection of its own (`listen`, a session's lock). Holds a password.
+    /// The writer's address in words for libpq: for work that needs a connection of its own (`listen`, a session's lock). Holds a password.
     pub fn write_url(&self) -> &str {
         &self.write_url
     }
@@ -123,16 +123,13 @@ fn main<S: Service>(common: &Common, settings: S::Settings) -> Result<(), StartE
 
 /// Opens the database (without waiting for it) and starts its threads.
 pub(crate) fn open<S: Service>(common: &Common, settings: S::Settings) -> Result<Boot<S::Settings>, StartError> {
-    let url = |url: &Option<String>, name| match url {
-        Some(url) if !url.is_empty() => Ok(url.clone()),
-        _ => Err(StartError::Usage(format!("{name} is missing: the libpq URL of the service's login"))),
-    };
+    let [read_url, write_url] = common.addresses()?;
     let wait = Duration::from_millis(common.pool_wait_ms);
     let (committed, commits) = hint::channel();
     let options = DbOptions {
         service: S::NAME,
-        read_url: &url(&common.database_read_url, "DATABASE_READ_URL")?,
-        write_url: &url(&common.database_write_url, "DATABASE_WRITE_URL")?,
+        read_url: &read_url,
+        write_url: &write_url,
         read_size: common.pool_read_size,
         write_size: common.pool_write_size,
         wait,

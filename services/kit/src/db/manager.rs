@@ -73,7 +73,7 @@ pub(super) struct Manager {
 
 impl Manager {
     pub fn new(service: &str, url: &str, health: Arc<Health>) -> Self {
-        Self { url: patient(url), setup: session_setup(service), health }
+        Self { url: url.to_owned(), setup: session_setup(service), health }
     }
 
     fn open(&self) -> Result<Session, PoolError> {
@@ -92,18 +92,6 @@ impl Manager {
 /// once instead of after five tries, and whatever the server thinks of it (from 18 on it planned feeds anew each time).
 pub fn session_setup(service: &str) -> String {
     format!("set application_name = '{service}'; set plan_cache_mode = force_generic_plan")
-}
-
-/// A host that doesn't answer must not hold the pool's threads for minutes.
-fn patient(url: &str) -> String {
-    if url.contains("connect_timeout") {
-        return url.to_owned();
-    }
-    if !url.starts_with("postgres") {
-        return format!("{url} connect_timeout=3 tcp_user_timeout=10000");
-    }
-    let sign = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{sign}connect_timeout=3&tcp_user_timeout=10000")
 }
 
 impl r2d2::ManageConnection for Manager {
@@ -130,18 +118,5 @@ impl r2d2::ManageConnection for Manager {
         std::thread::panicking()
             || session.generation != self.health.generation.load(Ordering::SeqCst)
             || R2D2Connection::is_broken(&mut session.connection)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::patient;
-
-    #[test]
-    fn every_form_of_url_gets_a_timeout() {
-        assert!(patient("postgres://a@b/c").ends_with("/c?connect_timeout=3&tcp_user_timeout=10000"));
-        assert!(patient("postgres://a@b/c?host=/tmp").contains("/tmp&connect_timeout=3"));
-        assert!(patient("host=/tmp dbname=c").contains(" connect_timeout=3"));
-        assert_eq!(patient("postgres:///c?connect_timeout=9"), "postgres:///c?connect_timeout=9");
     }
 }

@@ -19,3 +19,4 @@ mod slow;
 mod statement;
 mod stop;
 mod store;
+mod tls;

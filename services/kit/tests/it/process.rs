@@ -25,7 +25,7 @@ fn child() {
     std::process::exit(number.map_or(99, i32::from));
 }
 
-fn start(arguments: &str, environment: &[(&str, &str)]) -> Child {
+pub fn start(arguments: &str, environment: &[(&str, &str)]) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "process::child", "--nocapture", "--test-threads=1"]);
     command
