@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hyper::header::{HeaderName, HeaderValue};
-use postgres::{Client, NoTls};
+use postgres::Client;
 use uuid::Uuid;
 
 mod tokens;
@@ -116,12 +116,15 @@ const IDS: &str = "
 
 /// A connection for the lab's own work.
 pub fn connect(url: &str) -> Result<Client, Failure> {
-    Client::connect(url, NoTls).map_err(|error| failed("connecting to the database", &error))
+    schema::session::address(url)?.connect(|_| {}).map_err(|error| match error {
+        schema::connection::Error::Postgres(error) => failed("connecting to the database", &error),
+        other => schema::Error::from(other).into(),
+    })
 }
 
 /// A sentence that says what failed and Postgres' reason.
 pub fn failed(doing: &str, error: &postgres::Error) -> Failure {
-    let cause = error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned());
+    let cause = schema::connection::sentence(error);
     Failure::could_not_run(format!("{doing}: {cause}."))
 }
 

@@ -141,11 +141,7 @@ pub(super) fn as_role(url: &str, role: &str) -> Result<Client, Failure> {
     connect(url)?
         .batch_execute(&format!("alter role {role} login password '{password}'"))
         .map_err(|error| failed("making a login", &error))?;
-    let mut as_role = url::Url::parse(url)
-        .map_err(|error| Failure::could_not_run(format!("The database's URL can't be read: {error}.")))?;
-    let _ = as_role.set_username(role);
-    let _ = as_role.set_password(Some(password));
-    connect(as_role.as_str())
+    connect(&schema::session::address(url)?.as_login(role, Some(password)).url())
 }
 
 pub(super) fn in_background(mut client: Client, statement: &'static str) -> std::thread::JoinHandle<()> {

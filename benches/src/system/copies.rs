@@ -85,19 +85,10 @@ pub fn copy(superuser_url: &str, of: &str, copy: &str) -> Result<String, Failure
 /// # Errors
 /// When the URL can't be read.
 pub fn in_database(url: &str, database: &str) -> Result<String, Failure> {
-    let mut url = parsed(url)?;
-    url.set_path(database);
-    Ok(url.into())
+    Ok(schema::session::address(url)?.in_database(database).url())
 }
 
 /// The same database as a login of the product.
 pub fn as_login(url: &str, role: &str, passwords: &Passwords) -> Result<String, Failure> {
-    let mut url = parsed(url)?;
-    let _ = url.set_username(role);
-    let _ = url.set_password(passwords.get(role));
-    Ok(url.into())
-}
-
-fn parsed(url: &str) -> Result<url::Url, Failure> {
-    url::Url::parse(url).map_err(|error| Failure::could_not_run(format!("The database's URL can't be read: {error}.")))
+    Ok(schema::session::address(url)?.as_login(role, passwords.get(role)).url())
 }

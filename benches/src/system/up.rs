@@ -5,6 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use schema::cluster::ClusterOptions;
+
 use super::deployment::Deployment;
 use super::home::Home;
 use super::running::Options;
@@ -18,12 +20,23 @@ pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
             .map_err(|error| Failure::could_not_run(format!("Signals can't be heard: {error}.")))?;
     }
     let up = Deployment::start(options, |news| eprintln!("{news}"))?;
-    let text = if json { up.place().line()? } else { text(up.place(), up.home(), up.up_json()) };
+    let text = if json { up.place().line()? } else { text(&shown(up.place(), options)?, up.home(), up.up_json()) };
     // Who closed our standard output knows what they do: the system is up all the same.
     let _ = writeln!(std::io::stdout(), "{text}");
     let died = up.wait();
     eprintln!("Stopped.");
     Ok(died)
+}
+
+/// Without the password of a server that isn't ours: what is printed is read over shoulders and kept in logs.
+fn shown(place: &Place, options: &Options) -> Result<Place, Failure> {
+    let mut shown = place.clone();
+    if let (false, Some(url)) =
+        (options.ephemeral, ClusterOptions::from_env().database_url.and(place.database_url.as_deref()))
+    {
+        shown.database_url = Some(schema::session::address(url)?.to_string());
+    }
+    Ok(shown)
 }
 
 /// A table of URLs and a first request to paste, step by step.

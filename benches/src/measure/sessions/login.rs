@@ -1,6 +1,7 @@
 //! Logins `lab_*`, made for an arm and dropped after it: what they do, the product's roles are refused.
 
 use postgres::Client;
+use schema::connection::Address;
 
 use crate::Failure;
 use crate::data::{connect, failed};
@@ -48,10 +49,6 @@ pub fn drop(superuser_url: &str, role: &str) -> Result<(), Failure> {
 }
 
 /// The database of this URL, as this login.
-pub fn url(superuser_url: &str, role: &str) -> Result<String, Failure> {
-    let mut url = url::Url::parse(superuser_url)
-        .map_err(|error| Failure::could_not_run(format!("The database's URL is none: {error}.")))?;
-    let _ = url.set_username(role);
-    let _ = url.set_password(Some(PASSWORD));
-    Ok(url.into())
+pub fn address(superuser_url: &str, role: &str) -> Result<Address, Failure> {
+    Ok(schema::session::address(superuser_url)?.as_login(role, Some(PASSWORD)))
 }

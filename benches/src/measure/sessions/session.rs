@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls};
+use postgres::Client;
+use schema::connection::{self, Address};
 
 use super::login;
 use super::step::{Step, Values};
@@ -50,7 +51,7 @@ impl Rounds {
 /// One session, connected and ready to begin.
 pub struct Session {
     actor: Actor,
-    url: String,
+    address: Address,
     client: Option<Client>,
     values: Values,
 }
@@ -69,13 +70,16 @@ impl Session {
         let role = actor.role.as_deref().unwrap_or_default();
         let mut session = Self {
             actor: actor.clone(),
-            url: login::url(superuser_url, role)?,
+            address: login::address(superuser_url, role)?,
             client: None,
             // Sessions number their rounds in ranges of their own.
             values: Values { org, orgs, n: number << 32 },
         };
         if !actor.reconnect {
-            session.connect().map_err(|error| failed(&format!("connecting as {role}"), &error))?;
+            session.connect().map_err(|error| match error {
+                connection::Error::Postgres(error) => failed(&format!("connecting as {role}"), &error),
+                other => schema::Error::from(other).into(),
+            })?;
         }
         Ok(session)
     }
@@ -101,7 +105,7 @@ impl Session {
             match self.round() {
                 Ok(()) => rounds.good += 1,
                 Err(error) => {
-                    let code = error.code().map_or("connection", |state| state.code());
+                    let code = error.as_db_error().map_or("connection", |error| error.code().code());
                     *rounds.errors.entry(code.to_owned()).or_default() += 1;
                     self.recover();
                 }
@@ -114,7 +118,7 @@ impl Session {
         rounds
     }
 
-    fn round(&mut self) -> Result<(), postgres::Error> {
+    fn round(&mut self) -> Result<(), connection::Error> {
         if self.actor.reconnect {
             self.client = None;
         }
@@ -125,15 +129,15 @@ impl Session {
         self.steps(&steps, &values)
     }
 
-    fn connect(&mut self) -> Result<(), postgres::Error> {
-        let mut client = Client::connect(&self.url, NoTls)?;
+    fn connect(&mut self) -> Result<(), connection::Error> {
+        let mut client = self.address.connect(|_| {})?;
         client.batch_execute(&format!("set statement_timeout = '{STATEMENT_MAX}'"))?;
         self.client = Some(client);
         let (steps, values) = (self.actor.begin.clone(), self.values.clone());
         self.steps(&steps, &values)
     }
 
-    fn steps(&mut self, steps: &[Step], values: &Values) -> Result<(), postgres::Error> {
+    fn steps(&mut self, steps: &[Step], values: &Values) -> Result<(), connection::Error> {
         for step in steps {
             match (step, &mut self.client) {
                 (Step::Sleep(pause), _) => std::thread::sleep(*pause),
