@@ -44,7 +44,7 @@ enum Command {
     Selftest(experiment::SelftestArgs),
     /// Analyse a stored result again, from its histograms.
     Analyse(experiment::AnalyseArgs),
-    /// Check with about forty requests whether a target keeps the contract.
+    /// Check with 23 requests whether a target keeps the contract.
     Probe(compare::ProbeArgs),
     /// Compare two or more results, with a verdict for every metric.
     Compare(compare::CompareArgs),

@@ -25,7 +25,7 @@ pub(super) struct ProbeArgs {
     format: Format,
 }
 
-/// Asks a target about forty things.
+/// Asks a target 23 things.
 pub(super) fn probe_target(args: &ProbeArgs) -> Result<ExitCode, Failure> {
     let report = probe::probe(&TargetFile::find(&args.target)?)?;
     match args.format {

@@ -38,7 +38,7 @@ pub fn attachments(folder: &Path) -> Markup {
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
         (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
-        (found(folder, attachments::NORMALISATION, "The normalisation tax", "bench normalisation", normalisation))
+        (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
         (found(folder, attachments::ARTICLE, article_title, "article-figures", article))
     }
 }

@@ -36,8 +36,8 @@ fn scenarios(of: &Scenarios) -> Markup {
     };
     html! {
         p {
-            "Naive forms are SQL that the lab runs with logins of its own; nothing of them is in the product. A scenario passes when what \
-             it is known for was measured."
+            "Naive forms are SQL that the lab runs with logins of its own; nothing of them is in the product. A scenario passes when the \
+             lab measured the known problem, and that the remedy reduced it."
         }
         @for of in &of.scenarios { (one(of)) }
     }

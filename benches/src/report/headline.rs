@@ -158,7 +158,7 @@ fn trust(result: &ResultFile, matrix: &Matrix) -> String {
             "Noise: identical systems differed by up to {p50} in the median and {share} in the share of requests above the own p95; \
              smaller effects can't be detected"
         ),
-        _ => "No null cells ran, so this machine's noise is unknown".into(),
+        _ => "No cell was measured twice, so this machine's noise is unknown".into(),
     };
     format!("{seen}; {}.", held(result))
 }
@@ -222,7 +222,7 @@ fn above_capacity(result: &ResultFile, matrix: &Matrix) -> (Vec<String>, Vec<Str
             )
         },
     );
-    let none = "No latency is claimed: above capacity it depends on how long the run lasts.".into();
+    let none = "No latencies are shown: above capacity it depends on how long the run lasts.".into();
     (vec![most], vec![none, format!("Meanwhile {}.", held(result))])
 }
 

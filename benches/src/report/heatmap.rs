@@ -65,7 +65,7 @@ pub fn legend() -> Markup {
             "Each cell: the ratio together ÷ alone with its 95 % interval and its p after Holm. "
             (key("worse", "slower")) "significant: p < 0.05 "
             (key("better", "faster")) "likewise "
-            (key("inconclusive", "inconclusive")) "an effect or none "
+            (key("inconclusive", "inconclusive")) "can't tell whether there is an effect "
             (key("within-noise", "within noise")) "no more than identical systems differ by "
             (key("insufficient-data", "insufficient data"))
         }

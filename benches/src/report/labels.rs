@@ -78,7 +78,7 @@ pub fn what(what: What) -> &'static str {
         What::Resource(Resource::RunQueue) => "waiting for a processor used",
         What::Resource(Resource::DataIo) => "waiting for data files used",
         What::Resource(Resource::Wal) => "waiting for the write-ahead log used",
-        What::Resource(Resource::LightweightLock) => "waiting for lightweight locks, split by CPU use",
+        What::Resource(Resource::LightweightLock) => "waiting for lightweight locks, attributed by CPU use,",
         What::Driver => "the load driver waiting for a processor used",
         What::OnCpu => "more CPU time for the same requests",
         What::PoolWait => "waiting for a connection of its own pool",

@@ -76,7 +76,7 @@ fn six(result: &ResultFile, folder: &Path) -> [Trait; 6] {
             figure: failures.as_ref().and_then(others_while_stopped).unwrap_or_else(|| NOT_YET.into()),
             source: "lab failure",
             remedy: "no service calls another; each starts, stops and migrates alone",
-            migration: "nothing to do: it is so",
+            migration: "nothing to do: already the case",
         },
         Trait {
             name: "Loosely coupled",
@@ -104,7 +104,7 @@ fn six(result: &ResultFile, folder: &Path) -> [Trait; 6] {
             figure: failures.as_ref().and_then(comes_back).unwrap_or_else(|| NOT_YET.into()),
             source: "lab failure",
             remedy: "all state is in the database, keys and idempotency answers too",
-            migration: "nothing to do: it is so",
+            migration: "nothing to do: already the case",
         },
     ]
 }

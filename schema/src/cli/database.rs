@@ -20,7 +20,7 @@ pub struct Bootstrap {
     /// For managed servers, where nobody gets a superuser: list what can't be enforced there, and go on.
     #[arg(long)]
     managed: bool,
-    /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
+    /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<LOGIN>`) doesn't give; mode 0600.
     #[arg(long, env = "GOVRNANZA_PASSWORDS")]
     passwords: Option<PathBuf>,
     /// The database of this service alone, `govrnanza_<service>`, instead of the one that all share.
@@ -39,10 +39,10 @@ pub struct Apply {
     /// How long a statement may wait for a lock; every later reader of the table waits behind it.
     #[arg(long, default_value_t = 250, value_name = "MS")]
     lock_timeout_ms: u32,
-    /// How often it is tried again.
+    /// How often to retry after a lock time-out.
     #[arg(long, default_value_t = 40, value_name = "N")]
     tries: u32,
-    /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<ROLE>`) doesn't give; mode 0600.
+    /// Where passwords are kept that the environment (`GOVRNANZA_PASSWORD_<LOGIN>`) doesn't give; mode 0600.
     #[arg(long, env = "GOVRNANZA_PASSWORDS")]
     passwords: Option<PathBuf>,
     /// The database of this service alone: its tables, and tables in `published` for what it reads of the others.

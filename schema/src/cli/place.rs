@@ -63,7 +63,7 @@ pub fn temporary() -> Result<(Cluster, Passwords)> {
 /// The database and the roles file of `dba roles`.
 #[derive(Debug, Args)]
 pub struct Place {
-    /// URL of the database. As superuser everything is checked; as the administrator, what that one can see. Without it: the private cluster's superuser.
+    /// URL of the database. As superuser everything is checked; as govrnanza_admin, only what it can see. Without it: the private cluster's superuser.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// The roles file; without it, the one built in, which is of Govrnanza's database. `dba roles init` writes one of any database.

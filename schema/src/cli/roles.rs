@@ -43,9 +43,9 @@ enum RolesCommand {
     ///   2027-01-31 extra right reporting SELECT table sales.orders -- until the warehouse replaces it
     #[command(verbatim_doc_comment)]
     Check(Common),
-    /// Print the statements that would make it equal. Changes nothing.
+    /// Print the statements that would make the database match the file. Changes nothing.
     Plan(Common),
-    /// Make it equal, in one transaction: only the difference, grants before revokes. Without --yes it only plans.
+    /// Change the database to match the roles file, in one transaction: only the statements that are needed, grants before revokes. Without --yes it only plans.
     ///
     /// If a statement that the server has counted (pg_stat_statements) needs a right that would be revoked, it is listed and nothing is changed, unless --force.
     Apply {

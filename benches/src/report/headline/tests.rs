@@ -69,5 +69,5 @@ fn above_capacity_no_latency_is_claimed() {
     result.run.preset = Preset::Stress;
     let found = headline(&result, None);
     assert!(found.findings[0].starts_with("Driven above what this machine can do"), "{found:?}");
-    assert!(found.notes[0].starts_with("No latency is claimed"));
+    assert!(found.notes[0].starts_with("No latencies are shown"));
 }
