@@ -136,6 +136,16 @@ impl Preset {
         self == Self::Demo
     }
 
+    /// No service is driven slower than this, in requests per second: every cell has something to measure, and where each service is
+    /// to be resolved within minutes, a tenth more than the share above the own p95 needs (a hundred requests in that twentieth).
+    #[must_use]
+    pub fn rate_min_per_s(self) -> f64 {
+        match self {
+            Self::Demo => 1.1 * 100.0 / (0.05 * self.replicates() as f64 * self.measure().as_secs_f64()),
+            _ => 5.0,
+        }
+    }
+
     /// Part of all cells that may be run again where something disturbed them.
     #[must_use]
     pub fn repeats(self) -> f64 {

@@ -14,8 +14,6 @@ use crate::system::Deployment;
 
 /// Requests per second while costs are measured: low enough that nothing queues.
 const PROBE_PER_S: f64 = 80.0;
-/// No service is driven slower than this, so that every cell has something to measure.
-const RATE_MIN_PER_S: f64 = 5.0;
 
 /// Measures what a request of each service costs (services, database and driver, which shares the machine), and
 /// scales the workload's weights so that all together use `options.utilisation` of the processors. The same absolute
@@ -54,7 +52,7 @@ pub fn rates(
     let scale = options.utilisation * cpus / cost;
     for info in &mut infos {
         let own = workload.services.get(&info.name).and_then(|of| of.rate_per_s);
-        info.rate_per_s = own.unwrap_or_else(|| (weight(info) * scale).max(RATE_MIN_PER_S));
+        info.rate_per_s = own.unwrap_or_else(|| (weight(info) * scale).max(options.preset.rate_min_per_s()));
     }
     Ok(infos)
 }
