@@ -59,7 +59,8 @@ impl Service for Billing {
             .data(Arc::new(settings.terms()))
             .data(Arc::new(asking))
             .ready(probes())
-            .measure(progress::measured());
+            .measure(progress::measured())
+            .measure(progress::mismatches());
         if settings.work {
             let work = Work::new(boot.db(), provider, settings);
             routes = jobs::add(routes, boot.db(), work, boot.clock(), settings.lease_ms).map_err(failed)?;

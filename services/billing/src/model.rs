@@ -233,13 +233,34 @@ pub struct Started {
     pub amount_cents: i64,
     /// ISO 4217.
     pub currency: String,
+    /// An answer was of another charge: it is looked up again, and never charged again.
+    pub mismatch: bool,
+    /// The organisation at the provider, as earlier attempts had it.
+    pub earlier_customers: Vec<String>,
 }
 
 impl Started {
+    /// How the keys of all attempts at this invoice begin.
+    pub fn key(&self) -> String {
+        format!("invoice-{}-", self.invoice_id)
+    }
+
+    /// The question without a card: how much it would be for.
+    pub fn without_card(&self) -> Charge {
+        let [customer_id, token] = [String::new(), String::new()];
+        Charge {
+            key: String::new(),
+            amount_cents: self.amount_cents,
+            currency: self.currency.clone(),
+            customer_id,
+            token,
+        }
+    }
+
     /// The question to the provider; the same each time. None without a card.
     pub fn charge(&self) -> Option<Charge> {
         Some(Charge {
-            key: format!("invoice-{}-{}", self.invoice_id, self.number),
+            key: format!("{}{}", self.key(), self.number),
             amount_cents: self.amount_cents,
             currency: self.currency.clone(),
             customer_id: self.customer_id.clone()?,

@@ -1,4 +1,4 @@
-//! How far the latest billing run is, for `/metrics`.
+//! How far the latest billing run is, and which payments are held, for `/metrics`.
 
 use diesel::RunQueryDsl as _;
 use kit::Measured;
@@ -25,5 +25,19 @@ pub fn measured() -> Measured {
             ]
         };
         Ok(runs.into_iter().flat_map(parts).collect())
+    })
+}
+
+kit::statement! {
+    /// Attempts whose answer is of another charge.
+    struct CountHeld() -> BigInt = "select count(*) from billing.payment_attempts a where a.outcome = 'mismatch'"
+}
+
+/// `billing_payment_mismatches`.
+pub fn mismatches() -> Measured {
+    let help = "Payments whose answer is of another charge than was asked for: neither paid nor charged again until that is settled.";
+    Measured::new("billing_payment_mismatches", help, &[], |connection| {
+        let held: i64 = CountHeld {}.get_result(connection)?;
+        Ok(vec![(Vec::new(), held as f64)])
     })
 }

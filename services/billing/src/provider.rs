@@ -6,7 +6,7 @@
 
 mod answer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kit::Error;
 use kit::error::Busy;
@@ -34,7 +34,13 @@ pub struct Provider {
     agent: ureq::Agent,
     base: String,
     authorization: String,
+    timeout: Duration,
 }
+
+/// The largest answer that is read, in bytes: a page of a hundred charges has a fifth of it.
+const ANSWER_MAX: u64 = 1 << 20;
+/// The most pages of a customer's charges that are looked through: far more than there can be.
+const PAGES_MAX: usize = 50;
 
 impl Provider {
     /// A client that gives up on an answer after `timeout`.
@@ -50,14 +56,15 @@ impl Provider {
             agent: config.new_agent(),
             base: base.trim_end_matches('/').to_owned(),
             authorization: format!("Bearer {key}"),
+            timeout,
         }
     }
 
     /// The organisation at the provider: made once for a key, whoever asks.
     pub fn create_customer(&self, organisation: &str, key: &str) -> Result<String, Error> {
         let (status, body) = self.post("/v1/customers", key, &[("metadata[organisation]", organisation)])?;
-        match (status, body["id"].as_str()) {
-            (200, Some(id)) => Ok(id.to_owned()),
+        match (status, answer::identifier(&body["id"])) {
+            (200, Some(id)) => Ok(id),
             _ => Err(unexpected("customers", status, &body)),
         }
     }
@@ -97,7 +104,7 @@ impl Provider {
             ("metadata[attempt]", &charge.key),
         ];
         match self.post("/v1/payment_intents", &charge.key, &form) {
-            Ok((status, body)) => Outcome::read(status, &body),
+            Ok((status, body)) => Outcome::read(status, &body, charge),
             Err(error) => Outcome::Unknown(error.to_string()),
         }
     }
@@ -107,20 +114,47 @@ impl Provider {
     /// Asked before a charge is repeated: keys are forgotten after a day, and an answer 5xx is repeated for a key as
     /// long as it is remembered, whatever became of the charge.
     pub fn find_charge(&self, charge: &Charge) -> Result<Option<Outcome>, Error> {
-        let mut after = String::new();
-        loop {
-            let path = format!("/v1/payment_intents?customer={}&limit=100{after}", charge.customer_id);
-            let (status, body) = self.get(&path)?;
-            let page = body["data"].as_array().filter(|_| status == 200);
-            let page = page.ok_or_else(|| unexpected("payment_intents", status, &body))?;
-            if let Some(intent) = page.iter().find(|intent| intent["metadata"]["attempt"] == charge.key.as_str()) {
-                return Ok(Some(Outcome::of_intent(intent)));
+        let ours = |intent: &Value| intent["metadata"]["attempt"] == charge.key.as_str();
+        Ok(self.search(&charge.customer_id, ours)?.map(|intent| Outcome::of_intent(&intent, charge)))
+    }
+
+    /// What was paid by an attempt whose key begins so: one that was answered as failed and succeeded after all. `like` says how much.
+    pub fn find_paid(&self, customer_id: &str, key: &str, like: &Charge) -> Result<Option<Outcome>, Error> {
+        let of = |intent: &Value| {
+            intent["metadata"]["attempt"].as_str().filter(|attempt| attempt.starts_with(key)).map(str::to_owned)
+        };
+        let paid = |intent: &Value| intent["status"] == "succeeded" && of(intent).is_some();
+        let found = self.search(customer_id, paid)?;
+        Ok(found.map(|intent| {
+            let (key, customer_id) = (of(&intent).unwrap_or_default(), customer_id.to_owned());
+            Outcome::of_intent(&intent, &Charge { key, customer_id, ..like.clone() })
+        }))
+    }
+
+    /// The first of a customer's PaymentIntents that is meant, newest first. An error where the list doesn't end.
+    fn search(&self, customer_id: &str, meant: impl Fn(&Value) -> bool) -> Result<Option<Value>, Error> {
+        let (mut after, end) = (String::new(), Instant::now() + 3 * self.timeout);
+        for _ in 0..PAGES_MAX {
+            let path = format!("/v1/payment_intents?customer={customer_id}&limit=100{after}");
+            let (status, mut body) = self.get(&path)?;
+            let more = body["has_more"] == true;
+            let Some(page) = body["data"].as_array_mut().filter(|_| status == 200) else {
+                return Err(unexpected("payment_intents", status, &body));
+            };
+            let last = page.last().and_then(|intent| answer::identifier(&intent["id"]));
+            if let Some(at) = page.iter().position(&meant) {
+                return Ok(Some(page.swap_remove(at)));
             }
-            match page.last().and_then(|intent| intent["id"].as_str()).filter(|_| body["has_more"] == true) {
+            if !more {
+                return Ok(None);
+            }
+            match last.filter(|_| Instant::now() < end) {
                 Some(last) => after = format!("&starting_after={last}"),
-                None => return Ok(None),
+                None => break,
             }
         }
+        tracing::warn!("the payment provider's list of charges doesn't end");
+        Err(Error::Busy(Busy::Elsewhere))
     }
 
     fn get(&self, path: &str) -> Result<(u16, Value), Error> {
@@ -139,7 +173,7 @@ fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result
     let read = answer.and_then(|mut answer| {
         let status = answer.status().as_u16();
         // A refusal needn't be JSON (a gateway's 502 isn't); a success that isn't tells nothing and is no answer.
-        match answer.body_mut().read_json() {
+        match answer.body_mut().with_config().limit(ANSWER_MAX).read_json() {
             Ok(body) => Ok((status, body)),
             Err(error) if status == 200 => Err(error),
             Err(_) => Ok((status, Value::Null)),
@@ -153,7 +187,7 @@ fn read(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result
 
 /// An answer that says nothing about what was asked: 401, 429, 5xx. The body may name a token, so it is not logged.
 fn unexpected(what: &str, status: u16, body: &Value) -> Error {
-    let kind = body["error"]["type"].as_str().unwrap_or("none");
+    let kind: String = body["error"]["type"].as_str().unwrap_or("none").chars().take(64).collect();
     tracing::warn!(what, status, kind, "the payment provider can't or won't");
     Error::Busy(Busy::Elsewhere)
 }

@@ -143,6 +143,9 @@ impl Work {
             tracing::warn!(%invoice, number, why, "no answer to a charge; it is asked for again");
             return;
         }
+        if let Outcome::Mismatch { what, .. } = outcome {
+            tracing::error!(%invoice, number, what, "the payment provider's answer is of another charge: held until it isn't");
+        }
         let meta = meta("charging", pace);
         if let Err(error) = self.db.write(|c| outcomes::record_outcome(c, attempt, outcome, self.terms, &meta)) {
             tracing::warn!(%invoice, number, %error, "the answer to a charge was not written down; it is asked for again");
@@ -154,17 +157,27 @@ fn meta(job: &str, pace: &dyn Pace) -> Meta {
     Meta { actor: None, request_id: format!("{job}-{}", uuid::Uuid::now_v7()), now: pace.now() }
 }
 
-/// Asks the provider for the money of one attempt, always with the attempt's own key.
+/// Asks the provider for the money of one attempt, always with the attempt's own key. Not where an earlier attempt at the invoice was
+/// paid after all, nor again after an answer that was of another charge: that is only looked up.
 pub fn ask(provider: &Provider, attempt: &Started) -> Outcome {
-    let Some(charge) = attempt.charge() else {
-        return Outcome::no_payment_method();
-    };
-    if attempt.asks > 1 {
-        match provider.find_charge(&charge) {
-            Ok(Some(outcome)) => return outcome,
-            Ok(None) => {}
-            Err(error) => return Outcome::Unknown(error.to_string()),
+    asked(provider, attempt).unwrap_or_else(|error| Outcome::Unknown(error.to_string()))
+}
+
+fn asked(provider: &Provider, attempt: &Started) -> Result<Outcome, Error> {
+    let charge = attempt.charge();
+    for customer in &attempt.earlier_customers {
+        let like = charge.clone().unwrap_or_else(|| attempt.without_card());
+        if let Some(paid) = provider.find_paid(customer, &attempt.key(), &like)? {
+            return Ok(paid);
         }
     }
-    provider.charge(&charge)
+    let Some(charge) = charge else { return Ok(Outcome::no_payment_method()) };
+    let found = if attempt.asks > 1 || attempt.mismatch { provider.find_charge(&charge)? } else { None };
+    if let Some(outcome) = found {
+        return Ok(outcome);
+    }
+    if attempt.mismatch {
+        return Ok(Outcome::Unknown("the charge that doesn't match isn't found under its key".to_owned()));
+    }
+    Ok(provider.charge(&charge))
 }

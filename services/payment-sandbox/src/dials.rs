@@ -4,6 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::lies::Lie;
+
 /// Rates are per mille of the requests that would change something. Every draw comes from one seeded generator, so that
 /// a sequence of requests meets the same mishaps again.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct Dials {
     /// The next so many PaymentIntents are answered 500 and not charged; counts down.
     #[arg(long, env = "ERROR_NEXT", default_value_t = 0)]
     pub error_next: u32,
+    /// What it says instead of what it did, as long as this is set.
+    #[arg(long, env = "LIE")]
+    pub lie: Option<Lie>,
     /// The seed of the draws.
     #[arg(long, env = "SEED", default_value_t = 1)]
     pub seed: u64,
@@ -45,6 +50,7 @@ impl Default for Dials {
             hang_ms: 60_000,
             drop_next: 0,
             error_next: 0,
+            lie: None,
             seed: 1,
         }
     }

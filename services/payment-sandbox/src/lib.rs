@@ -2,7 +2,7 @@
 //!
 //! It speaks the part of Stripe's public HTTP shape that Billing uses (customers, payment methods attached by token,
 //! PaymentIntents created and confirmed off-session, form-encoded bodies, `Idempotency-Key`, Stripe's error object) and
-//! takes Stripe's well-known test tokens. Dials make it slow or unreliable on purpose (`POST /control`), and it can be
+//! takes Stripe's well-known test tokens. Dials make it slow, unreliable or a liar on purpose (`POST /control`), and it can be
 //! asked what it charged (`GET /ledger`). Its ledger is an append-only file, so that it survives a kill.
 //!
 //! Deliberately absent: refunds, disputes, webhooks, card numbers.
@@ -10,6 +10,7 @@
 pub mod cards;
 pub mod dials;
 pub mod ledger;
+pub mod lies;
 mod refusal;
 mod wire;
 

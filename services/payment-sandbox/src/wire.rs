@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use actix_web::{
     HttpRequest, HttpResponse,
-    body::{BodySize, MessageBody},
     web::{self, Bytes, Data, Path, ServiceConfig},
 };
 use serde_json::{Value, json};
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     dials::{Board, Dials, Mishap},
     ledger::{Asked, Form, Ledger},
+    lies,
     refusal::{Refusal, answer},
 };
 
@@ -57,24 +57,6 @@ fn reply(outcome: Result<Value, Refusal>) -> HttpResponse {
     }
 }
 
-/// A body that fails before its first byte: actix then closes the connection, and the caller never gets an answer.
-struct Gone;
-
-impl MessageBody for Gone {
-    type Error = std::io::Error;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Bytes, Self::Error>>> {
-        std::task::Poll::Ready(Some(Err(std::io::Error::other("dropped on purpose"))))
-    }
-}
-
 /// Does what is asked, with whatever the dials make of it.
 async fn perform(
     request: &HttpRequest,
@@ -101,13 +83,19 @@ async fn perform(
     if mishap == Mishap::ErrorBefore {
         return Refusal::trouble().respond();
     }
-    let outcome = act(&asked);
+    let mut outcome = act(&asked);
+    if let Some(lie) = dials.lie.filter(|_| mishap == Mishap::None) {
+        if charges {
+            return lie.charged(outcome, dials.hang_ms).await;
+        }
+        outcome.iter_mut().for_each(|method| lie.twist_card(method));
+    }
     if mishap == Mishap::HangAfter {
         wait(dials.hang_ms).await;
     }
     match mishap {
         Mishap::ErrorAfter => Refusal::trouble().respond(),
-        Mishap::Drop => HttpResponse::Ok().force_close().body(Gone),
+        Mishap::Drop => HttpResponse::Ok().force_close().body(lies::Gone),
         _ => reply(outcome),
     }
 }
@@ -129,7 +117,11 @@ async fn charge(request: HttpRequest, shared: Data<Shared>, body: Bytes) -> Http
 }
 
 fn find(request: &HttpRequest, shared: &Shared, kind: &str, id: &str) -> HttpResponse {
-    reply(authorise(request, shared).and_then(|()| shared.ledger.find(kind, id)))
+    let mut found = authorise(request, shared).and_then(|()| shared.ledger.find(kind, id));
+    if let (Ok(intent), Some(lie), "payment_intent") = (&mut found, shared.dials.read().lie, kind) {
+        lie.twist_shown(intent);
+    }
+    reply(found)
 }
 
 async fn find_customer(request: HttpRequest, shared: Data<Shared>, id: Path<String>) -> HttpResponse {
@@ -170,7 +162,8 @@ async fn list_intents(request: HttpRequest, shared: Data<Shared>, query: web::Qu
     let since = text("created[gte]").and_then(|value| value.parse().ok()).unwrap_or(0);
     let limit = text("limit").and_then(|value| value.parse().ok()).unwrap_or(10).clamp(1, 100);
     reply(authorise(&request, &shared).map(|()| {
-        let (data, more) = shared.ledger.list_intents(text("customer"), since, text("starting_after"), limit);
+        let (mut data, mut more) = shared.ledger.list_intents(text("customer"), since, text("starting_after"), limit);
+        shared.dials.read().lie.iter().for_each(|lie| lie.listed(&mut data, &mut more));
         list(data, more, request.path())
     }))
 }

@@ -1,7 +1,7 @@
 //! Attempts at charging: begun and committed before the provider is asked, ended when its answer is known.
 
 use chrono::{DateTime, Utc};
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid};
 use diesel::{OptionalExtension, PgConnection, RunQueryDsl};
 use kit::id::{InvoiceId, OrganisationId};
 use kit::{Error, Idempotency, Meta, Reply};
@@ -20,7 +20,22 @@ pub enum Begun {
     Ask(Started),
 }
 
-type Row = (Uuid, Uuid, Integer, Integer, Nullable<Text>, Nullable<Text>, BigInt, Text);
+type Row = (Uuid, Uuid, Integer, Integer, Nullable<Text>, Nullable<Text>, BigInt, Text, Bool, Array<Text>);
+
+/// What the provider is asked for: of an attempt `a` and its invoice `i`.
+macro_rules! question {
+    ($asks:literal, $mismatch:literal) => {
+        concat!(
+            "a.organisation_id, a.invoice_id, a.number, ",
+            $asks,
+            ", a.customer_id, a.payment_method_token, i.amount_cents, i.currency, ",
+            $mismatch,
+            ", array(select distinct e.customer_id from billing.payment_attempts e \
+            where e.organisation_id = a.organisation_id and e.invoice_id = a.invoice_id and e.number < a.number \
+            and e.customer_id is not null) "
+        )
+    };
+}
 
 kit::statement! {
     /// Invoices whose time has come, locked; those another is at are left to it.
@@ -37,7 +52,7 @@ kit::statement! {
         now: DateTime<Utc> as Timestamptz,
         ask_at: DateTime<Utc> as Timestamptz,
     ) -> Row =
-        "with invoice as ( \
+        concat!("with invoice as ( \
             update billing.invoices i set next_attempt_at = null, version = i.version + 1, updated_at = $3 \
             from unnest($1, $2) as t (organisation_id, id) \
             where i.organisation_id = t.organisation_id and i.id = t.id \
@@ -49,27 +64,26 @@ kit::statement! {
                 where a.organisation_id = i.organisation_id and a.invoice_id = i.id), 0), 'started', m.customer_id, m.token, 1, $4, $3 \
             from invoice i left join billing.payment_methods m on m.organisation_id = i.organisation_id \
             where not exists (select from billing.payment_attempts a \
-                where a.organisation_id = i.organisation_id and a.invoice_id = i.id and a.outcome = 'started') \
+                where a.organisation_id = i.organisation_id and a.invoice_id = i.id and a.outcome in ('started', 'mismatch')) \
             returning organisation_id, invoice_id, number, asks, customer_id, payment_method_token \
         ) \
-        select a.organisation_id, a.invoice_id, a.number, a.asks, a.customer_id, a.payment_method_token, i.amount_cents, i.currency \
-        from attempt a join invoice i on i.organisation_id = a.organisation_id and i.id = a.invoice_id"
+        select ", question!("a.asks", "false"), "from attempt a join invoice i on i.organisation_id = a.organisation_id and i.id = a.invoice_id")
 }
 
 kit::statement! {
     /// Attempts without an answer whose time to be asked again has come: the pause doubles up to an hour.
     struct AskAgain(now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt, pause_ms: i64 as BigInt) -> Row =
-        "with due as ( \
+        concat!("with due as ( \
             select a.organisation_id, a.invoice_id, a.number from billing.payment_attempts a \
-            where a.outcome = 'started' and a.ask_at <= $1 order by a.ask_at limit $2 for no key update skip locked \
+            where a.outcome in ('started', 'mismatch') and a.ask_at <= $1 order by a.ask_at limit $2 for no key update skip locked \
         ), asked as ( \
             update billing.payment_attempts a set asks = a.asks + 1, \
                 ask_at = $1 + least($3 * (1 << least(a.asks, 20)), greatest($3, 3600000)) * interval '1 millisecond' \
             from due d where a.organisation_id = d.organisation_id and a.invoice_id = d.invoice_id and a.number = d.number \
             returning a.* \
         ) \
-        select a.organisation_id, a.invoice_id, a.number, a.asks, a.customer_id, a.payment_method_token, i.amount_cents, i.currency \
-        from asked a join billing.invoices i on i.organisation_id = a.organisation_id and i.id = a.invoice_id"
+        select ", question!("a.asks", "a.outcome = 'mismatch'"), "from asked a \
+        join billing.invoices i on i.organisation_id = a.organisation_id and i.id = a.invoice_id")
 }
 
 kit::statement! {
@@ -81,10 +95,9 @@ kit::statement! {
 kit::statement! {
     /// The open attempt of an invoice, as one more question to the provider.
     struct JoinAttempt(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid) -> Row =
-        "select a.organisation_id, a.invoice_id, a.number, a.asks + 1, a.customer_id, a.payment_method_token, i.amount_cents, i.currency \
-         from billing.payment_attempts a \
+        concat!("select ", question!("a.asks + 1", "a.outcome = 'mismatch'"), "from billing.payment_attempts a \
          join billing.invoices i on i.organisation_id = a.organisation_id and i.id = a.invoice_id \
-         where a.organisation_id = $1 and a.invoice_id = $2 and a.outcome = 'started'"
+         where a.organisation_id = $1 and a.invoice_id = $2 and a.outcome in ('started', 'mismatch')")
 }
 
 kit::statement! {
@@ -92,6 +105,15 @@ kit::statement! {
     struct HasCard(organisation_id: OrganisationId as Uuid) -> Bool =
         "select exists (select from billing.payment_methods m where m.organisation_id = $1)"
 }
+
+kit::statement! {
+    /// How often an invoice was tried to be charged.
+    struct CountAttempts(organisation_id: OrganisationId as Uuid, id: InvoiceId as Uuid) -> BigInt =
+        "select count(*) from billing.payment_attempts a where a.organisation_id = $1 and a.invoice_id = $2"
+}
+
+/// The most attempts an invoice may have, those by itself included: they are read with it, and it is read in pages.
+const ATTEMPTS_MAX: usize = 100;
 
 /// Begins an attempt for each of up to `limit` invoices whose time has come. Empty: nothing is due.
 ///
@@ -153,6 +175,10 @@ pub fn begin_payment(
     }
     if let Some(open) = (JoinAttempt { organisation_id, id }).get_result(connection).optional()? {
         return Ok(Begun::Ask(open));
+    }
+    let tried: i64 = CountAttempts { organisation_id, id }.get_result(connection)?;
+    if usize::try_from(tried).is_ok_and(|tried| tried >= ATTEMPTS_MAX) {
+        return Err(Error::limit("payments", ATTEMPTS_MAX, "an invoice"));
     }
     let has_card: bool = HasCard { organisation_id }.get_result(connection)?;
     if !has_card {

@@ -5,7 +5,7 @@ use diesel::prelude::Queryable;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel::{PgConnection, RunQueryDsl};
 use kit::changes::Change;
-use kit::error::Busy;
+use kit::error::{Busy, OnConstraint as _};
 use kit::id::{InvoiceId, OrganisationId};
 use kit::{Error, Idempotency, Meta, Reply, reply};
 use serde_json::{Value, json};
@@ -37,7 +37,23 @@ kit::statement! {
         now: DateTime<Utc> as Timestamptz,
     ) -> Timestamptz =
         "update billing.payment_attempts set outcome = $4, provider_payment_id = $5, failure_code = $6, finished_at = $7 \
-         where organisation_id = $1 and invoice_id = $2 and number = $3 and outcome = 'started' returning started_at"
+         where organisation_id = $1 and invoice_id = $2 and number = $3 and outcome in ('started', 'mismatch') returning started_at"
+}
+
+kit::statement! {
+    /// The answer to an open attempt is of another charge.
+    struct HoldAttempt<'a>(
+        organisation_id: OrganisationId as Uuid, invoice_id: InvoiceId as Uuid, number: i32 as Integer,
+        provider_payment_id: Option<&'a str> as Nullable<Text>, what: &'a str as Text,
+    ) =
+        "update billing.payment_attempts set outcome = 'mismatch', provider_payment_id = $4, failure_code = $5 \
+         where organisation_id = $1 and invoice_id = $2 and number = $3 and outcome in ('started', 'mismatch')"
+}
+
+kit::statement! {
+    /// Whether a payment has paid something already.
+    struct IsSpent<'a>(provider_payment_id: &'a str as Text) -> Bool =
+        "select exists (select from billing.payment_attempts a where a.outcome = 'succeeded' and a.provider_payment_id = $1)"
 }
 
 kit::statement! {
@@ -98,11 +114,19 @@ pub fn record_outcome(
     let (name, payment_id, code) = match outcome {
         Outcome::Paid { payment_id } => ("succeeded", Some(payment_id.as_str()), None),
         Outcome::Failed { payment_id, code } => ("failed", payment_id.as_deref(), Some(code.as_str())),
+        Outcome::Mismatch { payment_id, what } => return hold(connection, attempt, payment_id.as_deref(), what),
         Outcome::Unknown(_) => return Ok(()),
     };
     let (organisation_id, id, now) = (attempt.organisation_id, attempt.invoice_id, meta.now);
     let standing = standings::lock(connection, organisation_id)?;
     let invoice: Locked = LockInvoice { organisation_id, id }.get_result(connection)?;
+    if let (Some(provider_payment_id), None) = (payment_id, code) {
+        let spent: bool = IsSpent { provider_payment_id }.get_result(connection)?;
+        if spent {
+            // Of another attempt, or of this one, which has its end then.
+            return hold(connection, attempt, payment_id, "payment_id");
+        }
+    }
     let ended: Vec<DateTime<Utc>> = EndAttempt {
         organisation_id,
         invoice_id: id,
@@ -112,7 +136,9 @@ pub fn record_outcome(
         failure_code: code,
         now,
     }
-    .load(connection)?;
+    .load(connection)
+    // Another attempt has been paid by it at this very moment: asked again, this one is held.
+    .on_constraint("payment_attempts_provider_payment_id_key", || Error::Busy(Busy::Serialization))?;
     let Some(started_at) = ended.first() else {
         return Ok(());
     };
@@ -123,6 +149,13 @@ pub fn record_outcome(
         Some(code) => step.failed(code, now.max(*started_at))?,
     }
     standings::settle(connection, organisation_id, standing, terms, meta)?;
+    Ok(())
+}
+
+/// The attempt stays open, so that nothing else is charged for the invoice, and is looked up again.
+fn hold(connection: &mut PgConnection, attempt: &Started, payment_id: Option<&str>, what: &str) -> Result<(), Error> {
+    let Started { organisation_id, invoice_id, number, .. } = *attempt;
+    HoldAttempt { organisation_id, invoice_id, number, provider_payment_id: payment_id, what }.execute(connection)?;
     Ok(())
 }
 
@@ -138,7 +171,7 @@ pub fn end_payment(
     meta: &Meta,
 ) -> Result<Result<Reply, Error>, Error> {
     if let Outcome::Unknown(_) = outcome {
-        return Err(Error::Busy(Busy::Elsewhere));
+        return if attempt.mismatch { Ok(Err(in_review())) } else { Err(Error::Busy(Busy::Elsewhere)) };
     }
     record_outcome(connection, attempt, outcome, terms, meta)?;
     let invoice = invoices::find(connection, attempt.organisation_id, attempt.invoice_id)?;
@@ -149,8 +182,17 @@ pub fn end_payment(
         return Ok(Ok(kept?));
     }
     let tried = invoice.attempts.into_iter().find(|tried| tried.number == attempt.number);
+    if tried.as_ref().is_some_and(|tried| tried.outcome == "mismatch") {
+        return Ok(Err(in_review()));
+    }
     let code = tried.and_then(|tried| tried.failure_code).unwrap_or_else(|| "declined".to_owned());
     Ok(Err(Error::conflict("payment-declined", "the payment was declined").with("code", code)))
+}
+
+fn in_review() -> Error {
+    let detail =
+        "the payment provider's answer is of another charge; nothing more is charged until it is settled there";
+    Error::conflict("payment-in-review", detail)
 }
 
 /// One step of one invoice, under its lock.

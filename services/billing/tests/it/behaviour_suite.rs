@@ -21,7 +21,7 @@ macro_rules! table {
         }
     )+};
 }
-table!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);
+table!(tenants, tokens, bodies, parameters, preconditions, methods, heads, negotiation);
 
 fn table(house: &House) -> Table<'_> {
     Table::new(&house.world, "billing", victim(house))

@@ -9,6 +9,7 @@ mod fixture;
 mod histories;
 mod house;
 mod kill;
+mod lies;
 mod month_end;
 mod payment_methods;
 mod payments;

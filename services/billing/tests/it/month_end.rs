@@ -17,7 +17,7 @@ fn change(
     at: DateTime<Utc>,
     sides: [&str; 2],
 ) {
-    let org = org.map_or_else(|| "null".to_owned(), |org| format!("'{org}'"));
+    let org = format!("'{}'", org.unwrap_or_default());
     let [before, after] = sides;
     house.sql(&format!(
         "insert into {role}.changes (at, kind, organisation_id, entity_id, version, request_id, before, after) \
