@@ -1,20 +1,23 @@
-//! Scheduled work: publishing the keys, tidying up.
+//! Scheduled work: publishing the keys, telling what a downgrade left above its plan, tidying up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::RunQueryDsl;
-use kit::{Clock, Db, Due, Error, Routes};
+use kit::id::OrganisationId;
+use kit::{Clock, Db, Due, Error, Meta, Routes};
 
 use crate::keys::SigningKey;
 use crate::sign_in::SignIn;
-use crate::store::keys;
+use crate::store::{keys, over_plan};
 
 /// Keys that another process has retired return within this time; far less than the hour a retired key has left.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 /// How often old rows go, by the service's clock: when that is moved, what has become old goes at once.
 const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// Organisations with a new plan that one transaction looks at.
+const REPLANNED: i64 = 100;
 
 kit::statement! {
     /// Failures of windows that have ended.
@@ -29,7 +32,9 @@ pub fn add(routes: Routes, db: &Db, clock: &Clock, keys: &[SigningKey], sign_in:
     if let Err(error) = publish() {
         tracing::warn!(error = %error, "the signing keys can't be published yet; tried again every second");
     }
-    routes.job("* * * * * *", "publish-keys", publish).job("*/5 * * * * *", "tidy", tidier(db, clock))
+    let routes = routes.job("* * * * * *", "publish-keys", publish).job("*/5 * * * * *", "tidy", tidier(db, clock));
+    let (db, clock) = (db.clone(), clock.clone());
+    routes.job("*/5 * * * * *", "over-plan", move || tell_over_plan(&db, &clock))
 }
 
 fn publisher(
@@ -50,6 +55,18 @@ fn publisher(
         sign_in.key_is_published();
         *last = Some(Instant::now());
         Ok(())
+    }
+}
+
+/// Tells admins of what their downgrade left above the plan, some organisations in a transaction.
+fn tell_over_plan(db: &Db, clock: &Clock) -> Result<(), Error> {
+    let mut after = OrganisationId(uuid::Uuid::nil());
+    loop {
+        let meta = Meta { actor: None, request_id: format!("over-plan-{}", uuid::Uuid::now_v7()), now: clock.now() };
+        match db.write(|c| over_plan::tell(c, after, REPLANNED, &meta))? {
+            Some(last) => after = last,
+            None => return Ok(()),
+        }
     }
 }
 

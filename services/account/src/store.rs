@@ -6,6 +6,7 @@ pub mod keys;
 pub mod logins;
 pub mod operators;
 pub mod organisations;
+pub mod over_plan;
 pub mod plans;
 pub mod sign_in;
 pub mod sign_up;

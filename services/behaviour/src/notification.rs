@@ -1,5 +1,9 @@
 //! Notification: notifications, and what became of the mails.
 
+mod watching;
+
+pub use watching::cases as watching;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -7,16 +11,17 @@ use crate::assert::{has_members, moment, pages, problem, problem_at};
 use crate::http::Response;
 use crate::world::{Case, Tenant, World};
 
-/// All cases. Those that need something to be told of run where Profile is there too; see [`told`].
+/// All cases. Those that need something to be told of run where the services that tell it are there too; see [`told`].
 pub fn suite() -> Vec<Case> {
-    vec![
+    let own = vec![
         Case { name: "notifications: nobody is told of nothing", run: empty },
         Case { name: "notifications: what is not one's own can't be read", run: not_ones_own },
         Case { name: "notifications: bodies that can't be taken are named", run: values },
         Case { name: "notifications: the organisation's alone", run: rights },
         Case { name: "notifications: a profile changed by somebody else", run: through_profile },
         Case { name: "deliveries: for operators, by state", run: deliveries },
-    ]
+    ];
+    [own, watching()].concat()
 }
 
 fn list(world: &World, tenant: &Tenant, query: &str) -> Response {

@@ -214,6 +214,9 @@ impl Template<'_> {
             "SubscriptionPlanModified" => {
                 ("subscriptionPlanModified", "Your organisation's subscription plan was changed".to_owned())
             }
+            "PlanLimitExceeded" => {
+                ("planLimitExceeded", "More is in use than your organisation's plan allows".to_owned())
+            }
             "UpcomingPayment" => ("upcomingPayment", format!("Upcoming payment {invoice}")),
             "InvoicePaid" => ("invoicePaid", format!("The invoice {invoice} was paid")),
             "PaymentFailed" => ("paymentFailed", format!("The payment {invoice} failed")),

@@ -52,7 +52,9 @@ impl Names {
                 let all: Vec<_> = values.iter().map(|value| self.value("", value, entity)).collect();
                 one_line(&all.join(", "), VALUE_CHARS_MAX)
             }
-            Value::Object(map) => version(map).unwrap_or_else(|| one_line(&value.to_string(), VALUE_CHARS_MAX)),
+            Value::Object(map) => {
+                version(map).or_else(|| excess(map)).unwrap_or_else(|| one_line(&value.to_string(), VALUE_CHARS_MAX))
+            }
         }
     }
 
@@ -78,6 +80,13 @@ pub fn version(map: &Map<String, Value>) -> Option<String> {
     let number = |key| map.get(key).and_then(Value::as_i64);
     let status = map.get("status").and_then(Value::as_str)?;
     Some(format!("{}.{} ({status})", number("major")?, number("minor")?))
+}
+
+/// Something above a plan's limit: `apis 6 of 5`.
+fn excess(map: &Map<String, Value>) -> Option<String> {
+    let number = |key| map.get(key).and_then(Value::as_i64);
+    let resource = map.get("resource").and_then(Value::as_str)?;
+    Some(format!("{resource} {} of {}", number("used")?, number("limit")?))
 }
 
 /// `49.00 EUR`.

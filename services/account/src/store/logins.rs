@@ -67,6 +67,27 @@ kit::statement! {
          where l.organisation_id = $1 and l.id <> $2 and l.scope = 'admin' and l.disabled_at is null"
 }
 
+kit::statement! {
+    /// How many logins an organisation has, and how many people its plan allows.
+    struct CountLogins(organisation: OrganisationId as Uuid) -> (BigInt, Nullable<Integer>) =
+        "select (select count(*) from account.logins l where l.organisation_id = $1), \
+         (select p.user_limit from account.organisations o join account.plans p on p.code = o.plan_code where o.id = $1)"
+}
+
+/// Logins for each person that the plan allows: some people have several, and some logins (of machines) have no person.
+const LOGINS_PER_USER: i64 = 5;
+/// The most logins on a plan for any number of people.
+const LOGINS_MAX: i64 = 10_000;
+
+/// 409 where an organisation has all the logins it may have. Creates of one organisation wait here for each other.
+fn check_room(c: &mut PgConnection, organisation: OrganisationId) -> Result<(), Error> {
+    organisations::lock(c, organisation)?;
+    let (logins, users): (i64, Option<i32>) = CountLogins { organisation }.get_result(c)?;
+    let most = users.map_or(LOGINS_MAX, |users| (i64::from(users) * LOGINS_PER_USER).min(LOGINS_MAX));
+    let named = usize::try_from(most).unwrap_or_default();
+    if logins < most { Ok(()) } else { Err(Error::limit("logins", named, "the organisation")) }
+}
+
 /// A page of an organisation's logins, oldest first.
 pub fn list(c: &mut PgConnection, organisation: OrganisationId, page: &Page) -> Result<Paged<Login>, Error> {
     let (after, after_id) = page.place();
@@ -110,6 +131,7 @@ pub fn create(c: &mut PgConnection, create: &Create, new: &NewLogin, password: &
             profile_id: new.profile_id,
             ..Login::new(&new.email, &new.scope, password, create.meta.now)
         };
+        check_room(c, organisation)?;
         insert(c, &create.meta, &login, password)?;
         let location = format!("/organisations/{organisation}/logins/{}", login.id);
         reply::created(location, login.version, &login)

@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use crate::here::{Here, PASSWORD, unique};
 
+/// What no endpoint writes: see `organisations.rs`.
+const OF_A_JOB: &str = "PlanLimitExceeded";
+
 const CHANGES: &str = include_str!("../../../../docs/contract/changes.yaml");
 
 #[derive(QueryableByName, Debug)]
@@ -35,7 +38,7 @@ struct Row {
 /// The changes of one request, in the order of their writing.
 fn changes_of(connection: &mut PgConnection, request_id: &str) -> Vec<Row> {
     sql_query(
-        "select c.kind, c.entity_id, c.organisation_id, c.actor_id, c.before, c.after, \
+        "select c.kind, c.entity_id, nullif(c.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id, c.actor_id, c.before, c.after, \
          coalesce((select e.xmin::text::bigint = c.xid::text::bigint % 4294967296 from (\
             select o.id::text as id, o.xmin from account.organisations o \
             union all select l.id::text, l.xmin from account.logins l \
@@ -158,7 +161,7 @@ fn every_endpoint_leaves_what_the_table_names() {
         }
     }
     for kind in table["kinds"].as_object().expect("kinds").keys() {
-        assert!(seen.contains_key(kind), "no endpoint wrote {kind}");
+        assert!(seen.contains_key(kind) || kind == OF_A_JOB, "no endpoint wrote {kind}");
     }
 }
 

@@ -31,7 +31,7 @@ fn an_operator_is_made_once() {
     assert!(out.contains("already"), "{out}");
     assert_eq!(operators(&db), 1);
     let log = sql_query(
-        "select kind as text from account.changes where kind = 'LoginCreated' and organisation_id is null and actor_id is null",
+        "select kind as text from account.changes where kind = 'LoginCreated' and organisation_id = '00000000-0000-0000-0000-000000000000' and actor_id is null",
     );
     let rows: Vec<TextRow> = log.load(&mut db.connect("account_reader")).expect("changes");
     assert_eq!(rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>(), ["LoginCreated"]);

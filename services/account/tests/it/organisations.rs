@@ -120,6 +120,41 @@ fn what_a_create_beside_a_downgrade_leaves_above_the_plan_is_shown() {
 }
 
 #[test]
+fn admins_are_told_once_of_what_a_downgrade_left_above_the_plan() {
+    let here = Here::new();
+    let (org, _, token) = here.organisation("team");
+    let (fits, _, fits_token) = here.organisation("team");
+    let replan = |org: uuid::Uuid, token: &str, plan: &str| {
+        let path = format!("/organisations/{org}");
+        let etag = here.account.get(&path).token(token).send().expect(200).etag();
+        here.account.patch(&path).token(token).if_match(&etag).json(&json!({"plan": plan})).send().expect(200)
+    };
+    let mut profile = here.db.connect("profile_writer");
+    profile.batch_execute(&format!("insert into profile.head_counts values ('{org}', 3)")).expect("a head count");
+    let mut superuser = here.superuser();
+    let mut told = |org: uuid::Uuid| {
+        let kinds = "select count(*) as count from account.changes where kind = 'PlanLimitExceeded'";
+        let of = format!(
+            "{kinds} and organisation_id = '{org}' and actor_id is null and after = \
+            '{{\"plan\": \"free\", \"excess\": [{{\"resource\": \"users\", \"limit\": 3, \"used\": 4}}]}}'"
+        );
+        [number(&mut superuser, &of), number(&mut superuser, kinds)]
+    };
+    // One that fits is told of nothing. A second telling would stand in the second round's count.
+    replan(fits, &fits_token, "free");
+    for times in 1..=2 {
+        // The create has read the plan as it was, and ends after the downgrade and its answer.
+        profile.batch_execute(&format!("begin; {}", take_place(org))).expect("a place on the plan as it was");
+        replan(org, &token, "free");
+        profile.batch_execute("commit").expect("it ends");
+        eventually("the admins are told", || (told(org) == [times, times]).then_some(()));
+        let set = format!("update profile.head_counts set users = 3 where organisation_id = '{org}'");
+        replan(org, &token, "team");
+        profile.batch_execute(&set).expect("a head count");
+    }
+}
+
+#[test]
 fn the_answer_of_a_downgrade_counts_again_after_its_commit() {
     let here = Here::new();
     let (org, _, token) = here.organisation("team");
