@@ -455,11 +455,13 @@ grant select on published.plans to profile_reader, profile_writer; -- how many u
 grant select on published.plans to registry_reader, registry_writer; -- how many APIs, domains and sub domains the plan allows
 grant select on published.plans to billing_reader, billing_writer; -- what the plan costs
 grant select on published.login_contacts to notification_reader, notification_writer; -- billing kinds go to the admins, password kinds to the login
+grant select on published.login_contacts to registry_reader, registry_writer; -- watches end with their person's last login
 grant select on published.signing_keys to account_reader, account_writer; -- the shared token check reads keys here in every service
 grant select on published.signing_keys to profile_reader, profile_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to registry_reader, registry_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to billing_reader, billing_writer; -- tokens are checked without asking Account
 grant select on published.signing_keys to notification_reader, notification_writer; -- tokens are checked without asking Account
+grant select on published.account_changes to registry_reader, registry_writer; -- logins that were deleted
 grant select on published.account_changes to billing_reader, billing_writer; -- plan and prices as they were when a month ended
 grant select on published.account_changes to notification_reader, notification_writer; -- account settings, logins and passwords that changed
 reset role;

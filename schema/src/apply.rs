@@ -53,6 +53,8 @@ impl Default for ApplyOptions {
 pub struct Report {
     /// Migrations run.
     pub migrations: Vec<String>,
+    /// What these migrations left as it was, for somebody to decide: texts that collide with others once both are in NFC.
+    pub left: Vec<String>,
     /// Keys added, validated or dropped.
     pub keys: Vec<String>,
     /// Views made, replaced or dropped.
@@ -125,6 +127,7 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     for script in migrator.pending(options.migrations)? {
         session.patiently(tries, |session| migrator.run(script, session, &managed))?;
         report.migrations.push(script.name.to_owned());
+        report.left.extend(session.patiently(tries, |session| left_by(session, script))?);
     }
     let limits = options.connection_limits;
     let foundation = Scope { sections: &["roles", "foundation"], revoke: false, connection_limits: limits };
@@ -141,6 +144,20 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
     }
     report.findings = unfinished(&mut session, &options.roles)?;
     Ok(report)
+}
+
+/// What a migration has left as it was, by the queries in its comments, as its service's owner.
+fn left_by(session: &mut Session, script: &Script) -> Result<Vec<String>> {
+    session.transaction(|session| {
+        let owner = identifier(&format!("{}_owner", script.service()));
+        session.run(&format!("set local role {owner}"), "becoming the owner")?;
+        let table = |query: &str| {
+            query.split(" from ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap_or_default().to_owned()
+        };
+        let named = |query| format!("select format('%s %s', {}, x) from ({query}) x", literal(&table(query)));
+        let found: Result<Vec<_>> = script.leaves().map(|query| session.texts(&named(query))).collect();
+        Ok(found?.concat())
+    })
 }
 
 fn set_passwords(session: &mut Session, admin_url: &str, passwords: &Passwords, database: &str) -> Result<Vec<String>> {

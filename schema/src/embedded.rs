@@ -35,6 +35,15 @@ impl Script {
     pub fn version(&self) -> String {
         self.name.split('_').next().unwrap_or_default().replace('-', "")
     }
+
+    /// Queries that name what it leaves for somebody to decide: comments of the form `--     select …;`, each on a line of its own.
+    pub fn leaves(&self) -> impl Iterator<Item = &'static str> {
+        self.up.lines().filter_map(|line| {
+            line.strip_prefix("--     ")
+                .filter(|query| query.starts_with("select "))
+                .map(|query| query.trim_end_matches(';'))
+        })
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));

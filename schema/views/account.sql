@@ -22,6 +22,6 @@ create or replace view published.signing_keys as
 comment on view published.signing_keys is 'Public keys (JWK) that tokens are verified with.';
 
 create or replace view published.account_changes as
-    select c.id, c.xid, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after
+    select c.id, c.xid, c.at, c.kind, nullif(c.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after
     from account.changes c;
 comment on view published.account_changes is 'The feed of Account: every change, in (xid, id) order complete below the snapshot''s xmin. Keys of before and after: docs/contract/changes.yaml.';

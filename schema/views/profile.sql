@@ -18,6 +18,6 @@ create or replace view published.head_counts as
 comment on view published.head_counts is 'People of each organisation. No row: none.';
 
 create or replace view published.profile_changes as
-    select c.id, c.xid, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after
+    select c.id, c.xid, c.at, c.kind, nullif(c.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after
     from profile.changes c;
 comment on view published.profile_changes is 'The feed of Profile: every change, in (xid, id) order complete below the snapshot''s xmin. Keys of before and after: docs/contract/changes.yaml.';

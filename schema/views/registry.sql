@@ -22,6 +22,6 @@ create or replace view published.watchers as
 comment on view published.watchers is 'Who wants to be told of what: of changes whose xid in registry_changes lies between created_xid and ended_xid. A copy of both gives both its own positions.';
 
 create or replace view published.registry_changes as
-    select c.id, c.xid, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after
+    select c.id, c.xid, c.at, c.kind, nullif(c.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, c.before, c.after
     from registry.changes c;
 comment on view published.registry_changes is 'The feed of Registry: every change, in (xid, id) order complete below the snapshot''s xmin. Keys of before and after: docs/contract/changes.yaml.';

@@ -32,3 +32,4 @@ mod stopped;
 mod support;
 mod target;
 mod up;
+mod watchers;

@@ -98,6 +98,7 @@ fn text(report: &Report) -> String {
     }
     let parts = [
         ("migration", &report.migrations),
+        ("left as it was", &report.left),
         ("key", &report.keys),
         ("view", &report.views),
         ("right", &report.rights),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 pub use crate::db::recorded;
 pub use cursor::{After, Place};
-pub use feed::{Item, Items, feed};
+pub use feed::{Item, Items, PAGE_BYTES, feed};
 
 use crate::id::OrganisationId;
 use crate::sql::Sql;
@@ -59,6 +59,9 @@ impl Change {
     }
 }
 
+/// Whose changes the platform's own are, as the table holds them: its key begins with the organisation.
+const PLATFORM: OrganisationId = OrganisationId(uuid::Uuid::nil());
+
 /// Adds a row to `<schema>.changes`; called inside the writing transaction, after the entity's lock.
 pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, change: Change) -> Result<(), Error> {
     let insert: Sql<'_> = Sql::new(
@@ -70,7 +73,7 @@ pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, 
     insert
         .bind::<Timestamptz, _>(meta.now)
         .bind::<Text, _>(change.kind)
-        .bind::<Nullable<Uuid>, _>(change.organisation_id)
+        .bind::<Uuid, _>(change.organisation_id.unwrap_or(PLATFORM))
         .bind::<Text, _>(change.entity_id)
         .bind::<BigInt, _>(change.version)
         .bind::<Nullable<Uuid>, _>(meta.actor)
@@ -96,8 +99,8 @@ pub(crate) fn purge(
     batch: i64,
 ) -> Result<usize, Error> {
     let delete: Sql<'_> = Sql::new(
-        "delete from {schema}.changes where id in (\
-         select c.id from {schema}.changes c join published.feed_cursors f on f.feed = '{schema}' \
+        "delete from {schema}.changes where (organisation_id, id) in (\
+         select c.organisation_id, c.id from {schema}.changes c join published.feed_cursors f on f.feed = '{schema}' \
          where c.at < $1 and (c.xid, c.id) <= (f.xid, f.id) and (c.at < $3 or c.kind <> all($4)) order by c.at limit $2)",
         schema,
     );

@@ -179,6 +179,13 @@ impl Error {
         .with("resource", resource)
     }
 
+    /// A 409 of a limit that holds on every plan: `most` of these for `whom`.
+    pub fn limit(resource: &str, most: usize, whom: &str) -> Self {
+        Self::conflict("limit-reached", format!("{whom} may have {most} {resource} at most"))
+            .with("limit", most)
+            .with("resource", resource)
+    }
+
     /// A 422 for one field.
     pub fn invalid(field: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid(vec![FieldError::new(field, code, message)])

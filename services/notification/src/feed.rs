@@ -76,16 +76,24 @@ type ChangeRow =
 macro_rules! read_statement {
     ($($name:ident $view:literal)+) => {$(
         kit::statement! {
-            /// The next changes of a feed, in an order in which none is ever missed: below the snapshot's xmin no transaction is open,
+            /// The next changes of a feed, about a megabyte of them at most, in an order in which none is ever missed: below the snapshot's xmin no transaction is open,
             /// and that snapshot is the one the rows are read with.
             struct $name<'a>(xid: &'a str as Text, id: i64 as BigInt, limit: i64 as BigInt)
                 -> (BigInt, BigInt, Timestamptz, Text, Nullable<Uuid>, Text, BigInt, Nullable<Uuid>, Text, Nullable<Jsonb>, Nullable<Jsonb>) =
                 concat!(
                     "select c.xid::text::bigint, c.id, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, \
-                     c.request_id, c.before, c.after from published.", $view, " c \
-                     where (c.xid, c.id) > ($1::xid8, $2) \
-                     and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) \
-                     order by c.xid, c.id limit $3"
+                     c.request_id, c.before, c.after \
+                     from (select c.*, sum(case when pg_column_size(c.before) > 20000 then 16 * pg_column_size(c.before)::bigint else octet_length(c.before::text) end) \
+                 over earlier as before_bytes, \
+                         sum(case when pg_column_size(c.after) > 20000 then 16 * pg_column_size(c.after)::bigint else octet_length(c.after::text) end) \
+                 over earlier as after_bytes from ( \
+                         select c.id, c.xid, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, c.request_id, \
+                             c.before, c.after from published.", $view, " c \
+                         where (c.xid, c.id) > ($1::xid8, $2) \
+                         and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) \
+                         order by c.xid, c.id limit $3) c \
+                         window earlier as (order by c.xid, c.id rows between unbounded preceding and 1 preceding)) c \
+                     where coalesce(c.before_bytes, 0) + coalesce(c.after_bytes, 0) < 1048576 order by c.xid, c.id"
                 )
         }
     )+};

@@ -1,8 +1,14 @@
-//! Tidying up: what nobody needs any more goes, in batches, so that no purge holds many locks for long.
+//! What Registry does by itself: ends the watches of who has no login any more, and removes what nobody needs, in batches, so that no purge
+//! holds many locks for long.
+
+use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::RunQueryDsl;
-use kit::{Clock, Db, Due, Routes};
+use kit::changes::Place;
+use kit::{Clock, Db, Due, Error, Meta, Routes};
+
+use crate::store::shut_out;
 
 /// How long watches that ended are kept.
 const KEPT: TimeDelta = TimeDelta::days(30);
@@ -21,13 +27,30 @@ kit::statement! {
         )"
 }
 
-/// Adds Registry's job.
+/// Adds Registry's jobs.
 pub fn add(routes: Routes, db: Db, clock: Clock) -> Routes {
-    let due = Due::every(EVERY);
+    let (due, place) = (Due::every(EVERY), Mutex::new(Place::default()));
+    let (feed_db, feed_clock) = (db.clone(), clock.clone());
+    let routes = routes.job("* * * * * *", "shut-out", move || {
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        end_watches(&feed_db, &feed_clock, &mut place)
+    });
     routes.job("*/5 * * * * *", "tidy", move || {
         due.run(&clock, |now| {
             let until = now - KEPT;
             kit::in_batches(|batch| db.write(|c| Ok(PurgeWatches { until, batch }.execute(c)?))).map(drop)
         })
     })
+}
+
+/// Ends the watches of who has been left without a login since `place`, which moves on. The place is this process's own: the first call
+/// reads the whole feed, and finds already ended what others have ended.
+fn end_watches(db: &Db, clock: &Clock, place: &mut Place) -> Result<(), Error> {
+    loop {
+        let meta = Meta { actor: None, request_id: format!("shut-out-{}", uuid::Uuid::now_v7()), now: clock.now() };
+        match db.write(|c| shut_out::step(c, *place, &meta))? {
+            Some(next) => *place = next,
+            None => return Ok(()),
+        }
+    }
 }

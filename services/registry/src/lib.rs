@@ -2,7 +2,8 @@
 //!
 //! - **Owns** `registry.domains`, `sub_domains`, `apis`, `versions`, `api_tags`, `usage` (counters), `watches`, `changes`.
 //! - **Publishes** `usage`, `responsibilities`, `watchers`, `registry_changes`.
-//! - **Reads** `organisations` and `plans` (limits), `persons` (owners), `standings` (402), `feed_cursors` (what may be purged).
+//! - **Reads** `organisations` and `plans` (limits), `persons` (owners), `standings` (402), `feed_cursors` (what may be purged),
+//!   `account_changes` and `login_contacts` (whose watches end).
 //!
 //! Every statement starts at the organisation and carries its standing along, so a frozen one is refused without a
 //! statement more, whatever else was asked. Deliberately absent: a call to any other service.
@@ -40,6 +41,8 @@ impl Service for Registry {
             views::plans,
             views::persons,
             views::standings,
+            views::login_contacts,
+            views::account_changes,
         ));
         Ok(jobs::add(routes, boot.db(), boot.clock()))
     }

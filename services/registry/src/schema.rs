@@ -44,14 +44,14 @@ diesel::table! {
     use super::sql_types::Xid8;
 
     /// The feed: what changed, written in the transaction that changed it. Read in (xid, id) order below the snapshot's xmin.
-    registry.changes (id) {
+    registry.changes (id, organisation_id) {
         id -> Int8,
         /// The writing transaction, taken under the entity's lock; means nothing in another cluster.
         xid -> Xid8,
         at -> Timestamptz,
         kind -> Text,
-        /// Null for what belongs to the platform.
-        organisation_id -> Nullable<Uuid>,
+        /// The nil UUID for what belongs to the platform; null in the published view.
+        organisation_id -> Uuid,
         /// Id of the entity of this kind: a UUID, or a plan's code.
         entity_id -> Text,
         /// The entity's version after the change.

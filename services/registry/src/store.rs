@@ -9,6 +9,7 @@ pub mod domains;
 pub mod feed;
 mod limits;
 mod owners;
+pub mod shut_out;
 mod standing;
 pub mod sub_domains;
 pub mod tags;

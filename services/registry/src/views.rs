@@ -35,3 +35,26 @@ diesel::table! {
         standing -> Text,
     }
 }
+
+diesel::table! {
+    /// Which people have a login, disabled or not. Account's: watches end with the last one.
+    published.login_contacts (login_id) {
+        login_id -> Uuid,
+        organisation_id -> Nullable<Uuid>,
+        profile_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::schema::sql_types::Xid8;
+
+    /// Changes of logins, in the feed's order. Account's: whose last login may have gone.
+    published.account_changes (id) {
+        id -> Int8,
+        xid -> Xid8,
+        kind -> Text,
+        organisation_id -> Nullable<Uuid>,
+        before -> Nullable<Jsonb>,
+    }
+}

@@ -49,11 +49,15 @@ impl Items {
     }
 }
 
+/// A piece ends with the change that brings its `before` and `after` to so many bytes, as JSON text; of what is very long, which only
+/// earlier releases wrote, an estimate that needn't unpack it. The statements of services that read feeds themselves have the same number.
+pub const PAGE_BYTES: u32 = 1_048_576;
+
 type Row = ((Text, BigInt), (Text, Text, BigInt, Nullable<Uuid>, Text, Timestamptz, Nullable<Jsonb>, Nullable<Jsonb>));
 type Values =
     ((String, i64), (String, String, i64, Option<LoginId>, String, DateTime<Utc>, Option<Value>, Option<Value>));
 
-/// Up to `limit` changes of an organisation (or of all) after `after`.
+/// Up to `limit` changes of an organisation (or of all) after `after`, and about a megabyte at most: see [`PAGE_BYTES`].
 ///
 /// Only transactions below the snapshot's xmin: whatever is older than those has ended, so no row can appear before
 /// the place this returns. xid8 is compared as xid8; it travels as text because diesel doesn't know it.
@@ -67,10 +71,16 @@ pub fn feed(
     let of = if organisation.is_some() { "and c.organisation_id = $4" } else { "" };
     let text = format!(
         "select c.xid::text, c.id, c.kind, c.entity_id, c.version, c.actor_id, c.request_id, c.at, c.before, c.after \
-         from {{schema}}.changes c \
-         where (c.xid, c.id) > ($1::text::xid8, $2) \
-         and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) {of} \
-         order by c.xid, c.id limit $3"
+         from (select c.*, sum(case when pg_column_size(c.before) > 20000 then 16 * pg_column_size(c.before)::bigint else octet_length(c.before::text) end) \
+                 over earlier as before_bytes, \
+             sum(case when pg_column_size(c.after) > 20000 then 16 * pg_column_size(c.after)::bigint else octet_length(c.after::text) end) \
+                 over earlier as after_bytes from ( \
+             select c.* from {{schema}}.changes c \
+             where (c.xid, c.id) > ($1::text::xid8, $2) \
+             and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) {of} \
+             order by c.xid, c.id limit $3) c \
+             window earlier as (order by c.xid, c.id rows between unbounded preceding and 1 preceding)) c \
+         where coalesce(c.before_bytes, 0) + coalesce(c.after_bytes, 0) < {PAGE_BYTES} order by c.xid, c.id"
     );
     let mut select: Sql<'_, Row> = Sql::new(&text, schema)
         .bind::<Text, _>(after.xid.to_string())

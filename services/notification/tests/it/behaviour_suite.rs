@@ -36,7 +36,7 @@ macro_rules! table {
         }
     )+};
 }
-table!(tenants, tokens, bodies, parameters, preconditions, methods, negotiation);
+table!(tenants, tokens, bodies, parameters, preconditions, methods, heads, negotiation);
 
 fn victim(here: &Here, world: &World) -> Victim {
     let tenant = world.tenant("team");

@@ -100,3 +100,28 @@ fn a_reader_killed_in_the_middle_leaves_a_place_to_go_on_from() {
     println!("peak memory {peak} kB");
     assert!(peak < 100_000, "bounded memory: {peak} kB");
 }
+
+/// Changes of an API with fifteen thousand versions, as releases before its limit wrote them, and one that concerns somebody after them.
+#[test]
+fn a_large_feed_takes_no_more_than_64_mebibytes() {
+    let here = Here::new();
+    let (org, api) = (here.organisation(), Uuid::now_v7());
+    let other = here.person(org, "member");
+    here.watch(org, other.profile, "api", api);
+    here.run(
+        "registry_writer",
+        "with api as materialized (select jsonb_build_object('name', 'a', 'versions', jsonb_agg( \
+             jsonb_build_object('major', n, 'minor', 0, 'status', 'inception'))) as keys from generate_series(1, 15000) n) \
+         insert into registry.changes (at, kind, organisation_id, entity_id, version, request_id, before, after) \
+         select now(), 'ApiModified', gen_random_uuid(), gen_random_uuid()::text, n, 'r', api.keys, \
+         api.keys || jsonb_build_object('title', n) from api, generate_series(1, 6) n",
+    );
+    here.change(&modified(org, api));
+    until("all can be read", || here.all_readable());
+    let service = here.child(&[]);
+    let begin = Instant::now();
+    until("the other is told", || !here.told(other.profile).is_empty());
+    let (took, peak) = (begin.elapsed(), service.peak_kilobytes());
+    println!("told after {took:?}, peak memory {peak} kB");
+    assert!(peak <= 64 * 1024, "{peak} kB");
+}

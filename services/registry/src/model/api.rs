@@ -8,13 +8,15 @@ use kit::body::{nullable_object, present};
 use kit::id::{ApiId, ProfileId, SubDomainId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::patch::or_present;
 use super::{DESCRIPTION_MAX, NAME_MAX, NewVersion, Person, Reference, Status, TITLE_MAX, VersionSummary};
 
 /// The most tags an API may have.
 const TAGS_MAX: usize = 20;
+/// Keys that every change of an API carries.
+const KNOWN_BY: [&str; 3] = ["name", "domainId", "subDomainId"];
 /// The most characters a tag may have.
 pub(super) const TAG_MAX: usize = 50;
 
@@ -68,19 +70,34 @@ pub struct Asked {
 }
 
 impl Api {
-    /// What a change says of it: keys as in `changes.yaml`.
-    pub fn change(&self) -> Value {
-        json!({
+    /// What a change says of it: keys as in `changes.yaml`. Its versions have changes of their own.
+    pub fn change(&self) -> Map<String, Value> {
+        let keys = json!({
             "name": self.name,
             "title": self.title,
             "description": self.description,
             "tags": self.tags,
             "businessOwnerId": self.business_owner.as_ref().map(|owner| owner.id),
             "technicalOwnerId": self.technical_owner.as_ref().map(|owner| owner.id),
-            "versions": self.versions,
             "domainId": self.domain.id,
             "subDomainId": self.sub_domain.id,
-        })
+        });
+        match keys {
+            Value::Object(keys) => keys,
+            _ => Map::new(),
+        }
+    }
+
+    /// What a change says of it before and after: what differs, and by what people know it.
+    pub fn difference(&self, after: &Self) -> [Value; 2] {
+        let (mut was, mut is) = (self.change(), after.change());
+        let same = |key: &String, other: &Map<String, Value>, value: &Value| {
+            other.get(key) == Some(value) && !KNOWN_BY.contains(&key.as_str())
+        };
+        let whole = was.clone();
+        was.retain(|key, value| !same(key, &is, value));
+        is.retain(|key, value| !same(key, &whole, value));
+        [was, is].map(Value::Object)
     }
 
     /// What a change says of one of its versions.

@@ -6,6 +6,7 @@ use kit::changes::{Change, record};
 use kit::error::OnConstraint;
 use kit::id::{ApiId, OrganisationId, ProfileId, SubDomainId};
 use kit::{Error, Json, Update};
+use serde_json::Value;
 
 use super::limits::Resource;
 use super::{SCHEMA, apis, owners, watches};
@@ -93,7 +94,8 @@ pub fn delete(c: &mut PgConnection, update: &Update, id: ApiId) -> Result<(), Er
     let before = locked(c, update, id)?;
     Resource::Apis.release(c, organisation_id)?;
     DeleteApi { organisation_id, id }.execute(c)?;
-    let change = Change::of("ApiDeleted", organisation_id, id, before.version + 1).before(before.change());
+    let change =
+        Change::of("ApiDeleted", organisation_id, id, before.version + 1).before(Value::Object(before.change()));
     record(c, SCHEMA, &update.meta, change)?;
     watches::end_all(c, organisation_id, &update.meta, Target::Api, id.0)
 }
@@ -108,7 +110,8 @@ fn locked(c: &mut PgConnection, update: &Update, id: ApiId) -> Result<Api, Error
 /// The API as it is now, its change recorded.
 fn changed(c: &mut PgConnection, update: &Update, kind: &'static str, before: &Api, after: Api) -> Result<Api, Error> {
     let change = Change::of(kind, update.organisation, after.id, after.version);
-    record(c, SCHEMA, &update.meta, change.before(before.change()).after(after.change()))?;
+    let [was, is] = before.difference(&after);
+    record(c, SCHEMA, &update.meta, change.before(was).after(is))?;
     Ok(after)
 }
 

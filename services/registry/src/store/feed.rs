@@ -18,13 +18,20 @@ kit::statement! {
         from (select $1::uuid as organisation_id) q
         left join published.standings st on st.organisation_id = q.organisation_id
         left join lateral (
-            select c.xid, c.id, c.kind, c.entity_id, c.version, c.actor_id, c.request_id, c.at, c.before, c.after
-            from registry.changes c
-            where c.organisation_id = q.organisation_id and (c.xid, c.id) > ($2::text::xid8, $3)
-                and c.xid < pg_snapshot_xmin(pg_current_snapshot())
-            order by c.xid, c.id
-            limit $4
-        ) c on st.standing is distinct from 'frozen'
+            select c.*, sum(case when pg_column_size(c.before) > 20000 then 16 * pg_column_size(c.before)::bigint
+                    else octet_length(c.before::text) end) over earlier as before_bytes,
+                sum(case when pg_column_size(c.after) > 20000 then 16 * pg_column_size(c.after)::bigint
+                    else octet_length(c.after::text) end) over earlier as after_bytes
+            from (
+                select c.xid, c.id, c.kind, c.entity_id, c.version, c.actor_id, c.request_id, c.at, c.before, c.after
+                from registry.changes c
+                where c.organisation_id = q.organisation_id and (c.xid, c.id) > ($2::text::xid8, $3)
+                    and c.xid < pg_snapshot_xmin(pg_current_snapshot())
+                order by c.xid, c.id
+                limit $4
+            ) c
+            window earlier as (order by c.xid, c.id rows between unbounded preceding and 1 preceding)
+        ) c on coalesce(c.before_bytes, 0) + coalesce(c.after_bytes, 0) < 1048576 and st.standing is distinct from 'frozen'
         order by c.xid, c.id"
 }
 

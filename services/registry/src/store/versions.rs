@@ -14,6 +14,9 @@ use super::standing::items_within;
 use super::{SCHEMA, apis};
 use crate::model::{Api, NewStatus, NewVersion, Number, Status, Version, VersionSummary};
 
+/// The most versions an API may have: they are read with it, and it is read in pages.
+const VERSIONS_MAX: usize = 100;
+
 kit::statement! {
     /// A page of an API's versions, and whether there is such an API.
     pub struct ListVersions(
@@ -115,6 +118,9 @@ pub fn create(c: &mut PgConnection, create: &Create, api_id: ApiId, body: Json<N
     };
     create.once(c, SCHEMA, |c| {
         let api = api.ok_or(Error::NotFound)?;
+        if api.versions.len() >= VERSIONS_MAX {
+            return Err(Error::limit("versions", VERSIONS_MAX, "an API"));
+        }
         let taken = || Error::conflict("version-exists", format!("the API has a version {major}.{minor}"));
         InsertVersion { organisation_id, api_id, major, minor, now }
             .execute(c)

@@ -113,8 +113,35 @@ kit::statement! {
         returning id, profile_id"
 }
 
-/// The version of a watch while it is open; one more when it has ended.
+kit::statement! {
+    /// The person's oldest open watch, locked: creates of one person wait here for each other, or two would take the last place. After the
+    /// target's lock, as a deletion ends watches after it.
+    struct LockOldest(organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid) -> Uuid =
+        "select w.id from registry.watches w
+        where w.organisation_id = $1 and w.profile_id = $2 and w.ended_at is null
+        order by w.created_at, w.id limit 1 for no key update"
+}
+
+kit::statement! {
+    /// How many watches are open: the person's, and those of the target.
+    struct CountWatches(
+        organisation_id: OrganisationId as Uuid, profile_id: ProfileId as Uuid, target_id: Uuid as Uuid,
+    ) -> (BigInt, BigInt) =
+        "select (select count(*) from registry.watches w
+                where w.organisation_id = $1 and w.profile_id = $2 and w.ended_at is null),
+            (select count(*) from registry.watches w
+                where w.organisation_id = $1 and w.target_id = $3 and w.ended_at is null)"
+}
+
+/// The most watches one person may have open.
+const OF_A_PERSON_MAX: usize = 1000;
+/// The most watches one thing may have: they end in the transaction that deletes it. Creates at the same moment may pass this one by a few.
+const OF_A_TARGET_MAX: usize = 10_000;
+
+/// The version of a watch while it is open.
 const OPEN: i64 = 1;
+/// The version of a watch that has ended.
+pub(super) const ENDED: i64 = OPEN + 1;
 
 /// A person's open watches, by creation.
 pub fn list(
@@ -135,10 +162,12 @@ pub fn create(c: &mut PgConnection, create: &Create, profile_id: ProfileId, body
     let new = body.check()?;
     create.once(c, SCHEMA, |c| {
         share_target(c, organisation, new)?;
+        LockOldest { organisation_id: organisation, profile_id }.execute(c)?;
         let (watch, opened) = open(c, create, profile_id, new)?;
         if !opened {
             return reply::ok(&watch);
         }
+        check_room(c, organisation, profile_id, new.target_id)?;
         let is = watch_change(new.kind, new.target_id, profile_id);
         record(c, SCHEMA, &create.meta, Change::of("WatchCreated", organisation, watch.id, OPEN).after(is))?;
         reply::json(StatusCode::CREATED, &watch)
@@ -178,6 +207,22 @@ fn open(c: &mut PgConnection, create: &Create, profile_id: ProfileId, new: NewWa
         }
     }
     Err(Error::Busy(Busy::Serialization))
+}
+
+/// 409 where the watch that has just been opened is one too many.
+fn check_room(
+    c: &mut PgConnection,
+    organisation_id: OrganisationId,
+    profile_id: ProfileId,
+    target_id: Uuid,
+) -> Result<(), Error> {
+    let (of_person, of_target): (i64, i64) = CountWatches { organisation_id, profile_id, target_id }.get_result(c)?;
+    let above = |count: i64, most: usize| usize::try_from(count).is_ok_and(|count| count > most);
+    match () {
+        () if above(of_person, OF_A_PERSON_MAX) => Err(Error::limit("watches", OF_A_PERSON_MAX, "a person")),
+        () if above(of_target, OF_A_TARGET_MAX) => Err(Error::limit("watches", OF_A_TARGET_MAX, "one thing")),
+        () => Ok(()),
+    }
 }
 
 /// The 403 of a login without a person: nobody would get the messages.
@@ -221,5 +266,5 @@ fn ended(
     id: WatchId,
     was: Value,
 ) -> Result<(), Error> {
-    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, OPEN + 1).before(was))
+    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was))
 }

@@ -16,7 +16,7 @@ use crate::fixture::SqlFixture;
 use crate::sql;
 
 /// The service as a process of its own, and where it listens.
-fn start(db: &TestDb) -> (Child, String) {
+pub fn start(db: &TestDb) -> (Child, String) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_registry"))
         .env("DATABASE_READ_URL", db.url("registry_reader"))
         .env("DATABASE_WRITE_URL", db.url("registry_writer"))

@@ -46,6 +46,11 @@ impl SqlFixture {
         (id, token)
     }
 
+    /// One more login of a person.
+    pub fn second_login(&self, org: Uuid, profile: Uuid) -> Uuid {
+        self.login(org, Scope::Member, Some(profile)).0
+    }
+
     /// A token of a login of this organisation that no person is linked to.
     pub fn faceless(&self, org: Uuid) -> String {
         self.login(org, Scope::Member, None).1

@@ -9,6 +9,7 @@ mod crash;
 mod fixture;
 mod frozen;
 mod limits;
+mod memory;
 mod paging;
 mod races;
 mod roles;
