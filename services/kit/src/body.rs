@@ -2,6 +2,7 @@
 //! since 402, 404 and 412 come before it: the value is taken after those checks.
 
 mod invalid;
+mod invisible;
 mod json;
 mod nul;
 mod object;

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde_json::Value;
 
 use super::verified::Verified;
 use super::{AUDIENCE, Claims, LIFETIME_MAX_SECONDS};
@@ -29,6 +32,13 @@ crate::statement! {
     /// All keys that Account has published.
     pub(crate) struct ListSigningKeys() -> (Text, Text, Nullable<Timestamptz>) =
         "select k.id, k.public_key, k.valid_until from published.signing_keys k"
+}
+
+/// Whether a token's header has `crit`: it says what must be understood of it (RFC 7515), and nothing beyond the standard is.
+fn demands_more(token: &str) -> bool {
+    let header = token.split('.').next().unwrap_or_default();
+    let header = URL_SAFE_NO_PAD.decode(header).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    header.is_none_or(|header| header.get("crit").is_some())
 }
 
 /// Where keys come from.
@@ -118,7 +128,7 @@ impl Keys {
 
     /// The claims, if the key signed them for us and they make sense.
     fn signed(&self, token: &str, algorithm: Algorithm, key: &Key) -> Result<Claims, Error> {
-        if algorithm != key.algorithm {
+        if algorithm != key.algorithm || demands_more(token) {
             return Err(Error::Unauthorized);
         }
         let mut validation = Validation::new(key.algorithm);
@@ -248,4 +258,18 @@ fn key(jwk: &Jwk, valid_until: Option<DateTime<Utc>>) -> Option<Key> {
         _ => return None,
     };
     Some(Key { decoding: DecodingKey::from_jwk(jwk).ok()?, algorithm, valid_until })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_that_demands_what_nobody_understands_is_refused() {
+        let token = |header: &str| format!("{}.e30.x", URL_SAFE_NO_PAD.encode(header));
+        assert!(!demands_more(&token(r#"{"alg":"EdDSA","kid":"k","typ":"JWT"}"#)));
+        for header in [r#"{"alg":"EdDSA","kid":"k","crit":["b64"]}"#, r#"{"crit":[]}"#, r#"{"crit":null}"#, "no JSON"] {
+            assert!(demands_more(&token(header)), "{header}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::RangeInclusive;
 
+use super::invisible;
+
 use crate::error::{Error, FieldError};
 
 /// What a body checks about itself, field by field; references to other rows are checked where it is written.
@@ -63,12 +65,14 @@ impl Invalid {
         }
     }
 
-    /// A single-line name of 1..=max characters without white space at its ends.
+    /// A single-line name of 1..=max characters without white space at its ends, and without anything invisible.
     pub fn name(&mut self, field: &str, name: &str, max: usize) -> &mut Self {
         let before = self.errors.len();
         self.text(field, name, 1..=max);
         if self.errors.len() == before && (name.trim() != name || name.contains(['\n', '\r', '\t'])) {
             self.add(field, "invalid_format", "must be one line without white space at its ends");
+        } else if self.errors.len() == before && invisible::hides_something(name) {
+            self.add(field, "invisible_character", "must not hold invisible characters");
         }
         self
     }

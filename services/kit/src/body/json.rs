@@ -132,8 +132,13 @@ pub(crate) fn field_error(path: &str, message: &str) -> (FieldError, bool) {
 }
 
 fn is_json(request: &HttpRequest) -> bool {
-    let media_type =
-        request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut types = request.headers().get_all(header::CONTENT_TYPE);
+    let first = types.next();
+    // Who reads the first of two and who reads the last would take it for different things.
+    if types.any(|other| Some(other) != first) {
+        return false;
+    }
+    let media_type = first.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut parts = media_type.split(';');
     let essence = parts.next().unwrap_or_default().trim();
     let utf8 = parts.all(|parameter| match parameter.trim().split_once('=') {

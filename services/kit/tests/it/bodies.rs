@@ -42,6 +42,9 @@ fn bodies() {
     post("text/plain", b"{}").problem(415);
     send("POST", &url, &[], Some(b"{}")).problem(415);
     post("application/json; charset=latin1", b"{}").problem(415);
+    let twice = |other| [("content-type", "application/json"), ("content-type", other)];
+    send("POST", &url, &twice("text/plain"), Some(b"{}")).problem(415);
+    assert_ne!(send("POST", &url, &twice("application/json"), Some(b"{}")).status, 415, "twice the same");
     post(typed, &vec![b' '; 300 * 1024]).problem(413);
     post(typed, &vec![b' '; 7 * 1024 * 1024]).problem(413);
     // More than is worth reading isn't waited for; who sends on nevertheless may find the connection closed.

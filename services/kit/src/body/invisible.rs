@@ -1,0 +1,63 @@
+//! What nobody sees in a name: with it two names look alike.
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
+
+/// Whether a name holds something invisible. Joiners and variation selectors belong to the writing of some scripts and to emoji: they may stand
+/// after a letter or sign that isn't ASCII, and joiners not at the end nor twice.
+pub(super) fn hides_something(name: &str) -> bool {
+    let (mut before, mut hidden) = (' ', false);
+    for letter in name.chars() {
+        let joiner = matches!(letter, '\u{200C}' | '\u{200D}');
+        let selects = matches!(letter, '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}');
+        hidden |= if joiner || selects { before.is_ascii() } else { is_invisible(letter) };
+        before = if joiner { ' ' } else { letter };
+    }
+    hidden || name.ends_with(['\u{200C}', '\u{200D}'])
+}
+
+/// Characters for formatting, fillers, and those that are ignored where they aren't known.
+fn is_invisible(letter: char) -> bool {
+    let filler = matches!(
+        letter,
+        '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'
+            ..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
+    );
+    filler || letter.general_category() == GeneralCategory::Format
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hides_something;
+
+    #[test]
+    fn names_that_look_like_others_are_seen() {
+        for name in [
+            "a\u{200B}b",
+            "a\u{AD}b",
+            "\u{FEFF}a",
+            "a\u{2060}",
+            "a\u{202E}b",
+            "a\u{200D}b",
+            "a\u{FE0F}",
+            "é\u{200D}",
+            "é\u{200D}\u{200D}x",
+            "\u{3164}",
+            "a\u{E0041}",
+            "a\u{2800}b",
+        ] {
+            assert!(hides_something(name), "{}", name.escape_unicode());
+        }
+        for name in [
+            "Payments",
+            "Ärzte & Söhne",
+            "می\u{200C}خواهم",
+            "क्\u{200D}ष",
+            "👩\u{200D}💻 team",
+            "❤\u{FE0F}",
+            "日本",
+            "a b",
+        ] {
+            assert!(!hides_something(name), "{}", name.escape_unicode());
+        }
+    }
+}
