@@ -35,11 +35,16 @@ const UNTYPED: &str = "42P18";
 
 /// Prepares a statement within a transaction, its parameters of the types that the server finds for them, else of the first that it accepts.
 pub(crate) fn prepared(client: &mut Client, sql: &str) -> Result<Statement> {
-    let mut search = Search { client, sql, left: TRIES };
-    match search.attempt(&[])? {
-        Ok(prepared) => Ok(prepared),
-        Err(refusal) => search.settle(&[], &refusal)?.ok_or(refusal.0),
+    let mut search = Search { client, sql, left: TRIES, back: false };
+    let refusal = match search.attempt(&[])? {
+        Ok(prepared) => return Ok(prepared),
+        Err(refusal) => refusal,
+    };
+    if let Some(prepared) = search.settle(&[], &refusal)? {
+        return Ok(prepared);
     }
+    (search.left, search.back) = (TRIES, true);
+    search.settle(&[], &refusal)?.ok_or(refusal.0)
 }
 
 struct Refusal(postgres::Error);
@@ -65,6 +70,8 @@ struct Search<'a> {
     client: &'a mut Client,
     sql: &'a str,
     left: usize,
+    /// Parameters before the place of a refusal are tried, too: where nothing else helps, for it takes many tries.
+    back: bool,
 }
 
 impl Search<'_> {
@@ -137,7 +144,7 @@ impl Search<'_> {
                 let (before, after) = self.sql.split_at(from);
                 let mut before: Vec<_> = parameters(before).filter(open).collect();
                 before.reverse();
-                before.truncate(3);
+                before.truncate(if self.back { 3 } else { 0 });
                 parameters(after).find(open).into_iter().chain(before).collect()
             }
             _ => Vec::new(),

@@ -92,10 +92,8 @@ impl<'a> Oracle<'a> {
                 .iter()
                 .flat_map(|(_, outcomes)| outcomes.iter().zip(one.values()))
                 .find(|(outcome, _)| outcome.is_ok());
-            if let (Some((_, values)), false) = (worked, waiting.contains(one.role)) {
-                if self.waits(one, &values) {
-                    waiting.insert(one.role);
-                }
+            if worked.is_some_and(|(_, values)| !waiting.contains(one.role) && self.waits(one, &values)) {
+                waiting.insert(one.role);
             }
         }
         if superuser.batch_execute("commit").is_err() {

@@ -65,13 +65,7 @@ fn of_table(rng: &mut StdRng, made: &Made) -> Asked {
         5 => (format!("update {t} set {} = $1 where id = $2", c.name), vec![c.of, Of::Id]),
         6 => (format!("update {t} set {} = $1 where id = $2 returning *", c.name), vec![c.of, Of::Id]),
         7 => (format!("delete from {t} where id = $1"), vec![Of::Id]),
-        8 => (
-            format!(
-                "select id from {t} where {0} in (select {0} from {o})",
-                if made.tables.len() > 1 { "id" } else { "id" }
-            ),
-            vec![],
-        ),
+        8 => (format!("select id from {t} where id in (select id from {o})"), vec![]),
         9 => (
             format!("select a.id, b.{} from {t} a join {o} b on b.id = a.id where a.{} is not null", d.name, c.name),
             vec![],
