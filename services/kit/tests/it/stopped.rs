@@ -12,7 +12,7 @@ const POOL_WAIT: Duration = Duration::from_millis(1000);
 fn attack(own: &Own, count: usize) -> Vec<(u16, String, Duration)> {
     let ask = |number: usize| {
         let start = Instant::now();
-        let answer = if number % 2 == 0 { own.list() } else { own.create(&format!("stopped {number}")) };
+        let answer = if number.is_multiple_of(2) { own.list() } else { own.create(&format!("stopped {number}")) };
         (answer.status, answer.header("retry-after").to_owned(), start.elapsed())
     };
     thread::scope(|scope| {
