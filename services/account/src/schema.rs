@@ -15,7 +15,7 @@ diesel::table! {
     /// The feed: what changed, written in the transaction that changed it. Read in (xid, id) order below the snapshot's xmin.
     account.changes (id, organisation_id) {
         id -> Int8,
-        /// The writing transaction, taken under the entity's lock; means nothing in another cluster.
+        /// The position in the feed, with id: not below the writing transaction, nor below any that ended before. Means nothing in another cluster.
         xid -> Xid8,
         at -> Timestamptz,
         kind -> Text,

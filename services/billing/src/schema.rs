@@ -15,7 +15,7 @@ diesel::table! {
     /// The feed: what changed, written in the transaction that changed it. Read in (xid, id) order below the snapshot's xmin.
     billing.changes (id, organisation_id) {
         id -> Int8,
-        /// The writing transaction, taken under the entity's lock; means nothing in another cluster.
+        /// The position in the feed, with id: not below the writing transaction, nor below any that ended before. Means nothing in another cluster.
         xid -> Xid8,
         at -> Timestamptz,
         kind -> Text,
@@ -108,7 +108,7 @@ diesel::table! {
         invoice_id -> Uuid,
         /// With the invoice's id it is the idempotency key at the payment provider.
         number -> Int4,
-        /// started: asked, the answer not known yet.
+        /// started: asked, the answer not known yet. mismatch: the answer isn't of this charge, as failure_code says; looked up again, never charged again.
         outcome -> Text,
         provider_payment_id -> Nullable<Text>,
         failure_code -> Nullable<Text>,

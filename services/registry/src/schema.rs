@@ -46,7 +46,7 @@ diesel::table! {
     /// The feed: what changed, written in the transaction that changed it. Read in (xid, id) order below the snapshot's xmin.
     registry.changes (id, organisation_id) {
         id -> Int8,
-        /// The writing transaction, taken under the entity's lock; means nothing in another cluster.
+        /// The position in the feed, with id: not below the writing transaction, nor below any that ended before. Means nothing in another cluster.
         xid -> Xid8,
         at -> Timestamptz,
         kind -> Text,
@@ -154,9 +154,9 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Null: open.
         ended_at -> Nullable<Timestamptz>,
-        /// The transaction that opened it, as in its WatchCreated: changes are told by the feed's order, not by clocks. Null: older than this column.
+        /// Its position among the changes: it tells of those at or above it.
         created_xid -> Nullable<Xid8>,
-        /// The transaction that ended it, as in its WatchEnded. Null: open, or ended before there was this column.
+        /// The position of its WatchEnded. Null: open, or ended before there were positions.
         ended_xid -> Nullable<Xid8>,
     }
 }
