@@ -69,7 +69,7 @@ const KINDS: &[(&str, &[Case])] = &[
     ),
     (
         "alter type lib.mood rename value 'fair' to 'so-so'",
-        &[("select id from books where mood = $1", "BREAKS", "22P02"), ("select id from books", "SAFE", "")],
+        &[("select id from books where mood = $1", "BREAKS", "22P02"), ("select id from loans", "SAFE", "")],
     ),
     (
         "alter type lib.mood rename to feeling; alter domain lib.shelf rename to place",
