@@ -52,6 +52,14 @@ impl Default for ApplyOptions {
     }
 }
 
+impl ApplyOptions {
+    /// For the database of one service alone.
+    #[must_use]
+    pub fn alone(own: OwnDatabase) -> Self {
+        Self { without_cross_keys: true, roles: own.roles(), own: Some(own), ..Self::default() }
+    }
+}
+
 /// What was changed. All empty: nothing had to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {

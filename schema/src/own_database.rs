@@ -6,7 +6,6 @@
 //!
 //! Roles belong to the server and not to a database: those of all services are made, but the others' may not even connect.
 
-use crate::apply::ApplyOptions;
 use crate::embedded::{COPIES, DATABASE, SERVICES};
 use crate::error::{Doing as _, Error, Result};
 use crate::roles::{COPIERS, RolesFile, Statement, statements, words};
@@ -45,12 +44,6 @@ impl OwnDatabase {
     #[must_use]
     pub fn copier(self) -> String {
         format!("{}_copier", self.0)
-    }
-
-    /// How `dba apply` brings it to what is declared.
-    #[must_use]
-    pub fn options(self) -> ApplyOptions {
-        ApplyOptions { without_cross_keys: true, roles: self.roles(), own: Some(self), ..ApplyOptions::default() }
     }
 
     /// The nouns of others that it reads, in the order of `db-roles.sql`.

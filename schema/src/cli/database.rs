@@ -88,7 +88,7 @@ pub fn bootstrap(args: &Bootstrap) -> Result<Outcome> {
 }
 
 pub fn apply(args: &Apply) -> Result<Outcome> {
-    let declared = args.own.map_or_else(ApplyOptions::default, OwnDatabase::options);
+    let declared = args.own.map_or_else(ApplyOptions::default, ApplyOptions::alone);
     let database = args.own.map_or_else(|| DATABASE.to_owned(), OwnDatabase::name);
     let of_private = |cluster: &Cluster, passwords: &_| cluster.admin_url(passwords, &database);
     let (url, passwords) = with_passwords(args.database_url.as_deref(), args.passwords.as_deref(), of_private)?;

@@ -4,7 +4,7 @@ use postgres::Client;
 use schema::apply::{apply, install};
 use schema::attack::{self, Field};
 use schema::testing::TestCluster;
-use schema::{OwnDatabase, SERVICES, drift};
+use schema::{ApplyOptions, OwnDatabase, SERVICES, drift};
 
 use crate::attacks::password;
 use crate::support::{attempt, connect};
@@ -13,7 +13,7 @@ use crate::support::{attempt, connect};
 fn server() -> TestCluster {
     let cluster = TestCluster::bare();
     for own in all() {
-        install(cluster.cluster(), &own.name(), cluster.passwords(), &own.options()).unwrap();
+        install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
     }
     cluster
 }
@@ -31,7 +31,7 @@ fn five_databases_are_as_declared_and_closed_to_the_others() {
     let cluster = server();
     for own in all() {
         let (name, service) = (own.name(), own.service());
-        let again = apply(&cluster.url(&name, "govrnanza_admin"), &own.options()).unwrap();
+        let again = apply(&cluster.url(&name, "govrnanza_admin"), &ApplyOptions::alone(own)).unwrap();
         assert!(again.is_empty(), "{service}: {again:#?}");
 
         let file = own.roles();
