@@ -39,7 +39,7 @@ struct Row {
 fn changes_of(connection: &mut PgConnection, request_id: &str) -> Vec<Row> {
     sql_query(
         "select c.kind, c.entity_id, nullif(c.organisation_id, '00000000-0000-0000-0000-000000000000') as organisation_id, c.actor_id, c.before, c.after, \
-         coalesce((select e.xmin::text::bigint = c.xid::text::bigint % 4294967296 from (\
+         coalesce((select e.xmin = c.xmin from (\
             select o.id::text as id, o.xmin from account.organisations o \
             union all select l.id::text, l.xmin from account.logins l \
             union all select p.code, p.xmin from account.plans p) e where e.id = c.entity_id), c.after is null) as same_transaction \
