@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn literals_of_a_type_become_casts() {
         let as_counted = "select now() - Interval $1, x.date, $2 from t where at > date $10 and $3 = date";
-        let as_sql = "select now() - $1::interval, x.date, $2 from t where at > $10::date and $3 = date";
+        let as_sql = "select now() - $1::Interval, x.date, $2 from t where at > $10::date and $3 = date";
         assert_eq!(typed_literals(as_counted), as_sql);
         assert_eq!(typed_literals("select $$ interval $$, 'é' || $1"), "select $$ interval $$, 'é' || $1");
         let as_counted = "select extract($1 from a), b at time zone $2 from t where a > timestamp with time zone $3 and a > timestamptz(3) $4 and i < interval $5 day and c <@ box $6 and my_date $7";

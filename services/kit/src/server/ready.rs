@@ -1,6 +1,6 @@
 //! Readiness: the database answers, every table and view can be read, the writer can write, and what works in the background gets on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpResponse;
 use actix_web::http::header;
@@ -24,6 +24,7 @@ crate::statement! {
 }
 
 pub(super) async fn readyz(app: Data<App>) -> HttpResponse {
+    let began = Instant::now();
     let mut failed: Vec<String> = app.checks.iter().filter_map(|check| check().err()).collect();
     if app.draining() {
         failed.push("stopping".to_owned());
@@ -47,8 +48,8 @@ pub(super) async fn readyz(app: Data<App>) -> HttpResponse {
     for ((role, result), side) in [("reader", both.0), ("writer", both.1)].into_iter().zip(app.db.sides()) {
         match result {
             Ok(what) => failed.extend(what.into_iter().map(|what| format!("{what} by the {role}"))),
-            // Busy is not away: taken out of service for that, its load would fall on the other instances.
-            Err(Error::Busy(Busy::Queue)) if app.threads.answered_within(WITHIN) => {}
+            // Busy is not away: taken out of service for that, its load would fall on the other instances. Somebody was answered meanwhile.
+            Err(Error::Busy(Busy::Queue)) if app.threads.answered_within(began.elapsed()) => {}
             Err(Error::Busy(Busy::Resources)) => {
                 failed.push(format!("the database lacks space, memory or files for the {role}"))
             }
