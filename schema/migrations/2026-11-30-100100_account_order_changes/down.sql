@@ -1,1 +1,2 @@
 alter table account.changes alter column xid set default pg_catalog.pg_current_xact_id();
+comment on column account.changes.xid is 'The writing transaction, taken under the entity''s lock; means nothing in another cluster.';

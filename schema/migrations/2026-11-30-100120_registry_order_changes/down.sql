@@ -1,2 +1,2 @@
 alter table registry.changes alter column xid set default pg_catalog.pg_current_xact_id();
-alter table registry.watches alter column created_xid set default pg_catalog.pg_current_xact_id();
+comment on column registry.changes.xid is 'The writing transaction, taken under the entity''s lock; means nothing in another cluster.';

@@ -4,7 +4,3 @@
 alter table registry.changes alter column xid set default
     greatest(pg_catalog.pg_current_xact_id(), ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))::text::bigint - 1)::text::xid8);
 comment on column registry.changes.xid is 'The position in the feed, with id: not below the writing transaction, nor below any that ended before. Means nothing in another cluster.';
-alter table registry.watches alter column created_xid set default
-    greatest(pg_catalog.pg_current_xact_id(), ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))::text::bigint - 1)::text::xid8);
-comment on column registry.watches.created_xid is 'Its position among the changes: it tells of those at or above it.';
-comment on column registry.watches.ended_xid is 'The position of its WatchEnded. Null: open, or ended before there were positions.';

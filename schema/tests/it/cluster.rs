@@ -102,7 +102,7 @@ fn a_first_time_is_three_commands() {
     out(&home.run(&["bootstrap"]));
     assert_eq!(
         out(&home.run(&["apply", "--format", "json"])),
-        r#"{"migrations":[],"keys":[],"views":[],"rights":[],"passwords":[],"findings":[]}"#
+        r#"{"migrations":[],"left":[],"keys":[],"views":[],"rights":[],"passwords":[],"findings":[]}"#
     );
     for secret in ["superuser", "passwords"] {
         let mode = std::fs::metadata(home.0.path().join(secret)).unwrap().permissions().mode();

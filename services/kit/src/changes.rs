@@ -32,8 +32,8 @@ pub struct Change {
     pub before: Option<Value>,
     /// The declared keys after; none when deleted.
     pub after: Option<Value>,
-    /// Where in the feed: [`position`]; none: at the moment of its statement.
-    pub position: Option<Position>,
+    /// It stands at its transaction's own id, as a row does that keeps that id; else not below any transaction that ended before its statement.
+    pub at_own_id: bool,
 }
 
 impl Change {
@@ -45,7 +45,7 @@ impl Change {
         version: i64,
     ) -> Self {
         let (organisation_id, entity_id) = (organisation.into(), entity.to_string());
-        Self { kind, organisation_id, entity_id, version, before: None, after: None, position: None }
+        Self { kind, organisation_id, entity_id, version, before: None, after: None, at_own_id: false }
     }
 
     /// What it was.
@@ -54,10 +54,10 @@ impl Change {
         Self { before: Some(keys), ..self }
     }
 
-    /// At this position, which another row shares.
+    /// At its transaction's own id.
     #[must_use]
-    pub fn at(self, position: &Position) -> Self {
-        Self { position: Some(position.clone()), ..self }
+    pub fn at_own_id(self) -> Self {
+        Self { at_own_id: true, ..self }
     }
 
     /// What it is now.
@@ -70,30 +70,15 @@ impl Change {
 /// Whose changes the platform's own are, as the table holds them: its key begins with the organisation.
 const PLATFORM: OrganisationId = OrganisationId(uuid::Uuid::nil());
 
-/// A position in the feeds of a database, in words for SQL: `$1::text::xid8`.
-pub type Position = String;
-
-crate::statement! {
-    /// As the default of `changes.xid`.
-    struct FindPosition() -> Text =
-        "select greatest(pg_catalog.pg_current_xact_id(), \
-            ((pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()))::text::bigint - 1)::text::xid8)::text"
-}
-
-/// Where a change stands that is written now; asked in a statement after the entity's lock, for a change and a row that keeps its position.
-pub fn position(connection: &mut PgConnection) -> Result<Position, Error> {
-    Ok(FindPosition {}.get_result(connection)?)
-}
-
 /// Adds a row to `<schema>.changes`; called inside the writing transaction, after the entity's lock.
 pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, change: Change) -> Result<(), Error> {
-    let (column, value) = if change.position.is_some() { (", xid", ", $10::text::xid8") } else { ("", "") };
+    let (column, value) = if change.at_own_id { (", xid", ", pg_catalog.pg_current_xact_id()") } else { ("", "") };
     let text = format!(
         "insert into {{schema}}.changes \
          (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after{column}) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9{value})"
     );
-    let insert = Sql::<'_, ()>::new(&text, schema)
+    Sql::<'_, ()>::new(&text, schema)
         .bind::<Timestamptz, _>(meta.now)
         .bind::<Text, _>(change.kind)
         .bind::<Uuid, _>(change.organisation_id.unwrap_or(PLATFORM))
@@ -102,11 +87,8 @@ pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, 
         .bind::<Nullable<Uuid>, _>(meta.actor)
         .bind::<Text, _>(meta.request_id.as_str())
         .bind::<Nullable<Jsonb>, _>(change.before)
-        .bind::<Nullable<Jsonb>, _>(change.after);
-    match change.position {
-        Some(position) => insert.bind::<Text, _>(position).execute(connection)?,
-        None => insert.execute(connection)?,
-    };
+        .bind::<Nullable<Jsonb>, _>(change.after)
+        .execute(connection)?;
     recorded();
     Ok(())
 }

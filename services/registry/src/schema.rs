@@ -154,9 +154,9 @@ diesel::table! {
         created_at -> Timestamptz,
         /// Null: open.
         ended_at -> Nullable<Timestamptz>,
-        /// Its position among the changes: it tells of those at or above it.
+        /// The transaction that opened it, as in its WatchCreated: changes are told by the feed's order, not by clocks. Null: older than this column.
         created_xid -> Nullable<Xid8>,
-        /// The position of its WatchEnded. Null: open, or ended before there were positions.
+        /// The transaction that ended it, as in its WatchEnded. Null: open, or ended before there was this column.
         ended_xid -> Nullable<Xid8>,
     }
 }

@@ -30,8 +30,9 @@ impl Pair {
     fn open(self, at: DateTime<Utc>) -> String {
         let Self { org, api, profile, watch } = self;
         format!(
-            "begin; insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at) \
-             values ('{org}', '{watch}', '{profile}', 'api', '{api}', '{at}'); {}; commit",
+            "begin; {}; insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at, created_xid) \
+             values ('{org}', '{watch}', '{profile}', 'api', '{api}', '{at}', (select c.xid from registry.changes c \
+             where c.kind = 'WatchCreated' and c.entity_id = '{watch}')); commit",
             self.row("WatchCreated", at)
         )
     }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};
-use kit::changes::{Change, Place, position, record};
+use kit::changes::{Change, Place, record};
 use kit::id::{OrganisationId, ProfileId, WatchId};
 use kit::{Error, Meta};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ kit::statement! {
     /// The end of open watches of these people, so far as no login of theirs is left.
     struct EndWatchesOfGone<'a>(
         organisations: &'a [OrganisationId] as Array<Uuid>, profiles: &'a [ProfileId] as Array<Uuid>,
-        now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt, position: &'a str as Text,
+        now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt,
     ) -> (Uuid, Uuid, Text, Uuid, Uuid) =
         "with gone as materialized (
             select distinct p.organisation_id, p.profile_id from unnest($1::uuid[], $2::uuid[]) as p (organisation_id, profile_id)
@@ -42,7 +42,7 @@ kit::statement! {
             where w.ended_at is null
             order by w.organisation_id, w.id limit $4 for no key update of w
         )
-        update registry.watches w set ended_at = $3, ended_xid = $5::text::xid8
+        update registry.watches w set ended_at = $3, ended_xid = pg_catalog.pg_current_xact_id()
         from open o where w.organisation_id = o.organisation_id and w.id = o.id
         returning w.organisation_id, w.id, w.kind, w.target_id, w.profile_id"
 }
@@ -65,15 +65,13 @@ pub fn step(c: &mut PgConnection, place: Place, meta: &Meta) -> Result<Option<Pl
     if profiles.is_empty() {
         return Ok(Some(end));
     }
-    let (position, now) = (position(c)?, meta.now);
-    let end_all =
-        EndWatchesOfGone { organisations: &organisations, profiles: &profiles, now, limit: BATCH, position: &position };
-    let ended: Vec<(OrganisationId, WatchId, Target, Uuid, ProfileId)> = end_all.load(c)?;
+    let ended: Vec<(OrganisationId, WatchId, Target, Uuid, ProfileId)> =
+        EndWatchesOfGone { organisations: &organisations, profiles: &profiles, now: meta.now, limit: BATCH }.load(c)?;
     // A full batch may have left some open: the same changes once more.
     let next = if i64::try_from(ended.len()).is_ok_and(|ended| ended < BATCH) { end } else { place };
     for (organisation, id, kind, target_id, profile) in ended {
         let was = watch_change(kind, target_id, profile);
-        record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was).at(&position))?;
+        record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was).at_own_id())?;
     }
     Ok(Some(next))
 }

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use diesel::{PgConnection, RunQueryDsl};
-use kit::changes::{Change, Position, position, record};
+use kit::changes::{Change, record};
 use kit::error::{Busy, OnConstraint};
 use kit::id::{OrganisationId, ProfileId, WatchId};
 use kit::reply::{self, Answer};
@@ -98,20 +98,18 @@ kit::statement! {
 
 kit::statement! {
     /// The end of a watch.
-    pub struct EndWatch<'a>(
-        organisation_id: OrganisationId as Uuid, id: WatchId as Uuid, now: DateTime<Utc> as Timestamptz, position: &'a str as Text,
-    ) =
-        "update registry.watches set ended_at = $3, ended_xid = $4::text::xid8
+    pub struct EndWatch(organisation_id: OrganisationId as Uuid, id: WatchId as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update registry.watches set ended_at = $3, ended_xid = pg_catalog.pg_current_xact_id()
         where organisation_id = $1 and id = $2"
 }
 
 kit::statement! {
-    /// The end of all open watches of a target.
-    pub struct EndWatchesOf<'a>(
+    /// The end of all open watches of a target, not before the change that deleted it: that one they are told.
+    pub struct EndWatchesOf(
         organisation_id: OrganisationId as Uuid, kind: Target as Text, target_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz,
-        position: &'a str as Text,
     ) -> (Uuid, Uuid) =
-        "update registry.watches set ended_at = $4, ended_xid = $5::text::xid8
+        "update registry.watches set ended_at = $4, ended_xid =
+            greatest(pg_catalog.pg_current_xact_id(), (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint - 1)::text::xid8)
         where organisation_id = $1 and kind = $2 and target_id = $3 and ended_at is null
         returning id, profile_id"
 }
@@ -172,7 +170,9 @@ pub fn create(c: &mut PgConnection, create: &Create, profile_id: ProfileId, body
         }
         check_room(c, organisation, profile_id, new.target_id)?;
         let is = watch_change(new.kind, new.target_id, profile_id);
-        record(c, SCHEMA, &create.meta, Change::of("WatchCreated", organisation, watch.id, OPEN).after(is))?;
+        // The watch keeps this transaction's id, and is told what stands at or after it.
+        let created = Change::of("WatchCreated", organisation, watch.id, OPEN).after(is).at_own_id();
+        record(c, SCHEMA, &create.meta, created)?;
         reply::json(StatusCode::CREATED, &watch)
     })
 }
@@ -243,9 +243,8 @@ pub fn end(
 ) -> Result<(), Error> {
     let row = LockWatch { organisation_id, id, profile_id }.get_result(c)?;
     let (kind, target_id, profile): (Target, Uuid, ProfileId) = found(row)?;
-    let position = position(c)?;
-    EndWatch { organisation_id, id, now: meta.now, position: &position }.execute(c)?;
-    ended(c, organisation_id, meta, id, &position, watch_change(kind, target_id, profile))
+    EndWatch { organisation_id, id, now: meta.now }.execute(c)?;
+    record(c, SCHEMA, meta, ended(organisation_id, id, watch_change(kind, target_id, profile)).at_own_id())
 }
 
 /// Ends the watches of what has just been deleted: in a statement after the deletion, which has waited for those being opened.
@@ -256,22 +255,13 @@ pub fn end_all(
     kind: Target,
     target_id: Uuid,
 ) -> Result<(), Error> {
-    let position = position(c)?;
-    let rows: Vec<(WatchId, ProfileId)> =
-        EndWatchesOf { organisation_id, kind, target_id, now: meta.now, position: &position }.load(c)?;
+    let rows: Vec<(WatchId, ProfileId)> = EndWatchesOf { organisation_id, kind, target_id, now: meta.now }.load(c)?;
     for (id, profile) in rows {
-        ended(c, organisation_id, meta, id, &position, watch_change(kind, target_id, profile))?;
+        record(c, SCHEMA, meta, ended(organisation_id, id, watch_change(kind, target_id, profile)))?;
     }
     Ok(())
 }
 
-fn ended(
-    c: &mut PgConnection,
-    organisation: OrganisationId,
-    meta: &Meta,
-    id: WatchId,
-    position: &Position,
-    was: Value,
-) -> Result<(), Error> {
-    record(c, SCHEMA, meta, Change::of("WatchEnded", organisation, id, ENDED).before(was).at(position))
+fn ended(organisation: OrganisationId, id: WatchId, was: Value) -> Change {
+    Change::of("WatchEnded", organisation, id, ENDED).before(was)
 }
