@@ -69,7 +69,7 @@ kit::statement! {
         "select w.profile_id, bit_or(t.how) from unnest($2::text[], $3::uuid[], $4::int4[]) as t (kind, target_id, how) \
          join published.watchers w on w.organisation_id = $1 and w.kind = t.kind and w.target_id = t.target_id \
          where coalesce(w.created_xid <= $5::xid8, w.created_at <= $6) \
-         and (w.ended_at is null or coalesce(w.ended_xid >= $5::xid8, w.ended_at >= $6)) \
+         and (w.ended_at is null or coalesce(w.ended_xid > $5::xid8, w.ended_at >= $6)) \
          and w.profile_id > $7 and w.profile_id is distinct from $8 \
          group by w.profile_id order by w.profile_id limit $9"
 }

@@ -59,10 +59,13 @@ impl Change {
             Some(value) => format!("'{}'::jsonb", value.to_string().replace('\'', "''")),
             None => "null".to_owned(),
         };
+        // A watch stands at its transaction's id, as Registry writes it.
+        let (column, value) =
+            if self.kind.starts_with("Watch") { (", xid", ", pg_current_xact_id()") } else { ("", "") };
         let actor = self.actor.map_or_else(|| "null".to_owned(), |actor| format!("'{actor}'"));
         format!(
-            "insert into {}.changes (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) \
-             values ('{}', '{}', '{}', '{}', {}, {actor}, 'request-1', {}, {})",
+            "insert into {}.changes (at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after{column}) \
+             values ('{}', '{}', '{}', '{}', {}, {actor}, 'request-1', {}, {}{value})",
             self.feed,
             self.at,
             self.kind,

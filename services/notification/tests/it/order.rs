@@ -30,9 +30,8 @@ impl Pair {
     fn open(self, at: DateTime<Utc>) -> String {
         let Self { org, api, profile, watch } = self;
         format!(
-            "begin; {}; insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at, created_xid) \
-             values ('{org}', '{watch}', '{profile}', 'api', '{api}', '{at}', (select c.xid from registry.changes c \
-             where c.kind = 'WatchCreated' and c.entity_id = '{watch}')); commit",
+            "begin; insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at) \
+             values ('{org}', '{watch}', '{profile}', 'api', '{api}', '{at}'); {}; commit",
             self.row("WatchCreated", at)
         )
     }
@@ -41,8 +40,8 @@ impl Pair {
     fn end(self, at: DateTime<Utc>) -> String {
         let Self { org, watch, .. } = self;
         format!(
-            "begin; {}; update registry.watches set ended_at = '{at}', ended_xid = (select c.xid from registry.changes c \
-             where c.kind = 'WatchEnded' and c.entity_id = '{watch}') where organisation_id = '{org}' and id = '{watch}'; commit",
+            "begin; update registry.watches set ended_at = '{at}', ended_xid = pg_catalog.pg_current_xact_id() \
+             where organisation_id = '{org}' and id = '{watch}'; {}; commit",
             self.row("WatchEnded", at)
         )
     }

@@ -104,12 +104,13 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// The end of all open watches of a target, not before the change that deleted it: that one they are told.
+    /// The end of all open watches of a target, after the change that deleted it: that one they are told.
     pub struct EndWatchesOf(
         organisation_id: OrganisationId as Uuid, kind: Target as Text, target_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz,
     ) -> (Uuid, Uuid) =
         "update registry.watches set ended_at = $4, ended_xid =
-            greatest(pg_catalog.pg_current_xact_id(), (pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint - 1)::text::xid8)
+            (greatest(pg_catalog.pg_current_xact_id()::text::bigint, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint - 1)
+                + 1)::text::xid8
         where organisation_id = $1 and kind = $2 and target_id = $3 and ended_at is null
         returning id, profile_id"
 }
