@@ -1,5 +1,7 @@
 //! 200 changes that nobody thought of: each really made in a copy, what became of every statement compared with what impact had said.
 
+// Long: the generator, the truth and their comparison are one argument.
+
 use std::collections::BTreeMap;
 
 use postgres::Client;

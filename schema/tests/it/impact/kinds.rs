@@ -1,5 +1,7 @@
 //! Kinds of changes that once got a wrong verdict, each with the statements that it harms and one that it doesn't: a library and its one service.
 
+// Long: one table of kinds, each with its harmed and its unharmed statements.
+
 use schema::impact::{Change, Impact, Options, Statement, analyse};
 use schema::testing::TestCluster;
 

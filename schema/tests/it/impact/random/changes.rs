@@ -1,5 +1,7 @@
 //! Random changes of what a database holds, kind by kind.
 
+// Long: one kind of change after the other, to be read side by side with what each may harm.
+
 use std::collections::BTreeMap;
 
 use postgres::Client;
