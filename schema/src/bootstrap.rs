@@ -2,6 +2,7 @@
 
 use crate::attributes::unwanted;
 use crate::embedded::{ADMINISTRATOR, DATABASE};
+use crate::encoding::{self, create_database};
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
 use crate::roles::{RolesFile, Statement};
@@ -51,16 +52,16 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         }
         Ok(())
     })?;
-    let database = identifier(&options.database);
     let exists = format!("select exists (select from pg_database where datname = {})", literal(&options.database));
     if !session.value::<bool>(&exists)? {
         // On a managed server the creator must be a member of the owner.
         if options.managed {
             session.run("grant govrnanza_admin to current_user", "becoming a member of the administrator")?;
         }
-        session.run(&format!("create database {database} owner govrnanza_admin"), "creating the database")?;
+        create_database(&mut session, &options.database)?;
     }
     let mut inside = Session::connect_to(superuser_url, &options.database)?;
+    encoding::suitable(&mut inside)?;
     inside.transaction(|session| {
         // As the administrator: on 16 and newer it administers only the roles that it made.
         session.run("set local role govrnanza_admin", "becoming the administrator")?;
