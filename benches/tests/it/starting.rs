@@ -8,6 +8,7 @@ use std::process::{Child, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use lab::Place;
 use rustix::process::Signal;
 use schema::cluster::{Cluster, ClusterOptions};
 
@@ -51,7 +52,10 @@ fn after_kill_9_nothing_of_a_throw_away_system_stays() {
     // User postgres must pass through.
     fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o711)).unwrap();
     let mut command = lab(&["up", "--ephemeral", "--port-base", "0", "--format", "json"]);
-    let (mut child, _) = start_json(command.env("TMPDIR", temporary.path()));
+    let (mut child, place) = start_json(command.env("TMPDIR", temporary.path()));
+    let up_json = place.up_json.as_deref().expect("the line names its file, which scripts need for --target");
+    assert!(up_json.starts_with(temporary.path()));
+    assert_eq!(Place::from_file(up_json).unwrap(), place);
     let entries = || fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     assert!(!entries().is_empty());
     child.kill().unwrap();

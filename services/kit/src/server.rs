@@ -6,6 +6,7 @@ mod cors;
 mod limits;
 mod observe;
 mod ready;
+mod unread;
 
 use std::io;
 use std::sync::Arc;

@@ -18,8 +18,17 @@ use crate::auth::Caller;
 use crate::ctx::{RequestTiming, Stamp};
 use crate::error::{Error, problem_response};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// What every answer has, unless it says otherwise by itself.
+pub(super) const DEFAULT_HEADERS: [(HeaderName, &str); 5] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CACHE_CONTROL, "no-store"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];
 
 /// Counts a request as under way for as long as it lives, however it ends.
 struct InFlight {
@@ -123,16 +132,11 @@ fn write_headers(response: &mut ServiceResponse<BoxBody>, stamp: &Stamp, drainin
         headers.insert(REQUEST_ID, id);
         headers.insert(SERVER_TIMING, timing);
     }
-    let mut default = |name: HeaderName, value| {
+    for (name, value) in DEFAULT_HEADERS {
         if !headers.contains_key(&name) {
             headers.insert(name, HeaderValue::from_static(value));
         }
-    };
-    default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    default(header::CACHE_CONTROL, "no-store");
-    default(header::REFERRER_POLICY, "no-referrer");
-    default(header::X_FRAME_OPTIONS, "DENY");
-    default(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
+    }
 }
 
 /// One line per request; the cause of a 5xx stands in it, and nowhere else.
