@@ -3,6 +3,7 @@
 mod built_in;
 mod connection;
 mod cors;
+mod headers;
 mod limits;
 mod observe;
 mod ready;

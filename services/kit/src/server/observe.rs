@@ -13,22 +13,13 @@ use actix_web::{Error as ActixError, HttpMessage};
 
 use super::connection::{Pulse, UnderWay};
 use super::cors;
+use super::headers::{DEFAULT_HEADERS, REQUEST_ID};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::ctx::{RequestTiming, Stamp};
 use crate::error::{Error, problem_response};
 
-pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// What every answer has, unless it says otherwise by itself.
-pub(super) const DEFAULT_HEADERS: [(HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    (header::CACHE_CONTROL, "no-store"),
-    (header::REFERRER_POLICY, "no-referrer"),
-    (header::X_FRAME_OPTIONS, "DENY"),
-    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
-];
 
 /// Counts a request as under way for as long as it lives, however it ends.
 struct InFlight {

@@ -3,7 +3,7 @@
 use actix_web::http::{StatusCode, header};
 use serde_json::Value;
 
-use super::observe::{DEFAULT_HEADERS, REQUEST_ID};
+use super::headers::{DEFAULT_HEADERS, REQUEST_ID};
 use crate::error::{MEDIA_TYPE, document};
 
 /// What a bare head has, and no answer of ours.
