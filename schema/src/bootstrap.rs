@@ -42,6 +42,12 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         ));
     }
     session.run(&format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"), "waiting for another bootstrap")?;
+    let exists = format!("select exists (select from pg_database where datname = {})", literal(&options.database));
+    let exists: bool = session.value(&exists)?;
+    if exists {
+        // Before anything is changed.
+        encoding::suitable(&mut Session::connect_to(superuser_url, &options.database)?)?;
+    }
     session.transaction(|session| {
         create_roles(session, &options.roles.section("administrator", &options.database))?;
         if let Some(secret) = passwords.verifier(ADMINISTRATOR)
@@ -52,8 +58,7 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         }
         Ok(())
     })?;
-    let exists = format!("select exists (select from pg_database where datname = {})", literal(&options.database));
-    if !session.value::<bool>(&exists)? {
+    if !exists {
         // On a managed server the creator must be a member of the owner.
         if options.managed {
             session.run("grant govrnanza_admin to current_user", "becoming a member of the administrator")?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use lab::Place;
 use rustix::process::Signal;
 use schema::cluster::{Cluster, ClusterOptions};
+use schema::session::Session;
 
 use crate::processes::{OwnHome, children, lives, signal};
 use crate::support::{end_with_thread, lab, start_json, until_within};
@@ -69,6 +70,20 @@ fn after_kill_9_nothing_of_a_throw_away_system_stays() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_database_in_another_collation_is_one_sentence() {
+    let cluster = Cluster::find_or_start(&ClusterOptions::ephemeral()).unwrap();
+    // As this server makes them by itself: in a collation that knows ASCII alone.
+    Session::connect(cluster.url()).unwrap().run("create database govrnanza", "a database").unwrap();
+    let home = OwnHome::new();
+    let mut command = lab(&["up", "--port-base", "0"]);
+    command.env("GOVRNANZA_HOME", home.0.path()).env("DATABASE_URL", cluster.url());
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    let last = said.lines().rfind(|line| line.contains("govrnanza")).unwrap_or_default();
+    assert!(status.code() == Some(2) && last.contains("collation libc C") && last.contains("dba bootstrap"), "{said}");
 }
 
 #[test]

@@ -83,10 +83,14 @@ fn a_latin1_server_keeps_our_database_in_utf8_and_others_as_they_are() {
     let mut postgres = connect(&superuser);
     postgres.batch_execute(&format!("create database {DATABASE}")).unwrap();
     refused(&cluster, &superuser, &["bootstrap"], &[DATABASE, "LATIN1", "dba bootstrap"]);
-    refused(&cluster, &superuser, &["apply"], &[DATABASE, "LATIN1", "dba bootstrap"]);
+    let roles = texts(&mut postgres, "select rolname::text from pg_roles where rolname like 'govrnanza%'");
+    assert!(roles.is_empty(), "refused before anything was changed: {roles:?}");
     postgres.batch_execute(&format!("drop database {DATABASE}")).unwrap();
     postgres.batch_execute("create database shop").unwrap();
     ours_on(&cluster);
+    postgres.batch_execute(&format!("drop database {DATABASE}")).unwrap();
+    postgres.batch_execute(&format!("create database {DATABASE} owner govrnanza_admin")).unwrap();
+    refused(&cluster, &superuser, &["apply"], &[DATABASE, "LATIN1", "dba bootstrap"]);
     // Another's is read as the server converts it.
     let shop = cluster.url("shop", "superuser");
     connect(&shop).batch_execute("create role \"Käufer\" login; create table public.\"Süßes\" (a int); grant select on public.\"Süßes\" to \"Käufer\"").unwrap();
