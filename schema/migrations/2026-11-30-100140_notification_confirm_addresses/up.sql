@@ -31,10 +31,10 @@ create table notification.counters (
     began_at timestamptz not null,
     mails bigint not null,
     constraint counters_pkey primary key (kind, id),
-    constraint counters_kind_check check (kind in ('address', 'organisation', 'asked', 'asks'))
+    constraint counters_kind_check check (kind in ('address', 'organisation', 'asked', 'asks', 'lock'))
 );
 create index counters_began_at_idx on notification.counters (began_at);
-comment on table notification.counters is 'Mails of the window that began then: what an address was sent and asked, what an organisation sent and asked.';
+comment on table notification.counters is 'Mails of the window that began then: what an address was sent and asked, what an organisation sent and asked. The row `lock` counts nothing: who has it decides what is sent.';
 comment on column notification.counters.id is 'The organisation, or the address_id of the mailbox: the address without its +tag.';
 
 alter table notification.deliveries

@@ -41,14 +41,14 @@ fn entity(organisation: Uuid, login: Option<Uuid>, profile: Option<Uuid>) -> Ent
 
 /// Lets go what may be sent at `now`, and holds the rest; how much was let go, or asked. Within the caller's transaction.
 pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps) -> QueryResult<usize> {
-    let find = FindHeld { now, limit: BATCH };
-    if FindHeld { limit: 1, ..find }.load::<HeldRow>(connection)?.is_empty() {
+    let find = |limit| FindHeld { now, limit };
+    if find(1).load::<HeldRow>(connection)?.is_empty() {
         return Ok(0);
     }
     addresses::lock(connection)?;
     let mut made = 0;
     loop {
-        let rows: Vec<HeldRow> = find.clone().load(connection)?;
+        let rows: Vec<HeldRow> = find(BATCH).load(connection)?;
         let all = rows.len();
         let held = |(organisation, id, login, profile, recipient)| Held { organisation, id, login, profile, recipient };
         let held: Vec<_> = rows.into_iter().map(held).collect();

@@ -35,7 +35,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Mails of the window that began then: what an address was sent and asked, what an organisation sent and asked.
+    /// Mails of the window that began then: what an address was sent and asked, what an organisation sent and asked. The row `lock` counts nothing: who has it decides what is sent.
     notification.counters (kind, id) {
         kind -> Text,
         /// The organisation, or the address_id of the mailbox: the address without its +tag.
