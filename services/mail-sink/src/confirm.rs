@@ -22,10 +22,16 @@ pub(crate) fn press(link: &str) {
 }
 
 fn post(link: &str) -> io::Result<String> {
-    let (host, path) = link.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or_else(|| io::Error::other("not http://"))?;
+    let (host, path) = link
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(|| io::Error::other("not http://"))?;
     let mut stream = TcpStream::connect(host)?;
     stream.set_read_timeout(Some(WAIT))?;
-    write!(stream, "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "POST /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -11,7 +11,6 @@ use crate::addresses;
 use crate::counters::{Caps, Counters, Kind};
 use crate::held::{Ask, EndMoved, FindAddresses, FindCollected, FindHeld, Hold, LetGo, MoveOthers, MoveOwn};
 
-
 /// Mails looked at at once.
 const BATCH: i64 = 500;
 
@@ -212,8 +211,14 @@ impl Pass {
             let recipients: Vec<_> = self.hold.values().map(|held| held.0.clone()).collect();
             let addresses: Vec<_> = self.hold.values().map(|held| held.1).collect();
             let until: Vec<_> = self.hold.values().map(|held| held.2).collect();
-            Hold { organisations: &organisations, ids: &ids, recipients: &recipients, addresses: &addresses, until: &until }
-                .execute(connection)?;
+            Hold {
+                organisations: &organisations,
+                ids: &ids,
+                recipients: &recipients,
+                addresses: &addresses,
+                until: &until,
+            }
+            .execute(connection)?;
         }
         let mut gone = 0;
         if !self.go.is_empty() {

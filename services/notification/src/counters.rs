@@ -19,7 +19,7 @@ pub struct Caps {
 
 impl Default for Caps {
     fn default() -> Self {
-        Self { per_address: 30, per_organisation: 3000, asks_per_organisation: 500 }
+        Self { per_address: 30, per_organisation: 20_000, asks_per_organisation: 500 }
     }
 }
 

@@ -14,7 +14,8 @@ use crate::text::one_line;
 const SETTINGS: &str = "When you are told is up to you: see your notification settings.";
 
 /// What an address is asked, in words of our own alone: whoever typed the address chose nothing of it, not even who they are.
-const ASKED: &str = "An organisation that uses Govrnanza entered this e-mail address, so that notifications are sent to it.";
+const ASKED: &str =
+    "An organisation that uses Govrnanza entered this e-mail address, so that notifications are sent to it.";
 const CONFIRM: &str = "If you want them, confirm it here. The page says which organisation it is:";
 const IGNORE: &str = "If you don't, do nothing: no other mail is sent to you for that organisation.";
 

@@ -46,7 +46,13 @@ pub struct Poller {
 
 impl Poller {
     /// A poller that has not started yet.
-    pub fn new(url: String, clock: Clock, replay_from: Option<DateTime<Utc>>, signals: Arc<Signals>, caps: Caps) -> Self {
+    pub fn new(
+        url: String,
+        clock: Clock,
+        replay_from: Option<DateTime<Utc>>,
+        signals: Arc<Signals>,
+        caps: Caps,
+    ) -> Self {
         Self { url, clock, replay_from, signals, limits: Limits { caps, ..Limits::default() } }
     }
 

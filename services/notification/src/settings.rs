@@ -58,7 +58,7 @@ pub struct Settings {
     #[arg(long, env = "MAILS_PER_ADDRESS", default_value_t = 30)]
     pub mails_per_address: u32,
     /// mails of an organisation in an hour; more become one for each recipient; 0: any number
-    #[arg(long, env = "MAILS_PER_ORGANISATION", default_value_t = 3000)]
+    #[arg(long, env = "MAILS_PER_ORGANISATION", default_value_t = 20_000)]
     pub mails_per_organisation: u32,
     /// addresses that an organisation may have asked for a confirmation in a day; the others are asked later; 0: any number
     #[arg(long, env = "ASKS_PER_ORGANISATION", default_value_t = 500)]
@@ -96,9 +96,12 @@ impl Settings {
         };
         let url = self.public_url.as_deref().map(|url| url.trim_end_matches('/'));
         let url = url.filter(|url| !url.is_empty());
-        let url = url.ok_or_else(|| StartError::Usage("PUBLIC_URL is missing: where people reach the services".to_owned()))?;
+        let url =
+            url.ok_or_else(|| StartError::Usage("PUBLIC_URL is missing: where people reach the services".to_owned()))?;
         let is_url = ["https://", "http://"].iter().any(|start| url.starts_with(start));
-        if !is_url || !url.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '"' | '<' | '>')) {
+        if !is_url
+            || !url.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '"' | '<' | '>'))
+        {
             return Err(StartError::Usage("PUBLIC_URL: not an http: or https: address".to_owned()));
         }
         Ok(Sender { from, unsubscribe, public_url: url.to_owned() })
