@@ -13,16 +13,25 @@ const NAME_CHARS_MAX: usize = 60;
 
 /// Which organisation it is about, and the button.
 pub async fn show(ctx: Ctx, token: Ids<String>, _: NoQuery) -> Result<HttpResponse, Error> {
-    let now = ctx.now();
-    let link = call::read(&ctx, move |c| Ok(addresses::find(c, &token.0, now)?)).await?;
+    let (now, token) = (ctx.now(), whole(token)?);
+    let link = call::read(&ctx, move |c| Ok(addresses::find(c, &token, now)?)).await?;
     Ok(page(&link))
 }
 
 /// The button was pressed.
 pub async fn confirm(ctx: Ctx, token: Ids<String>, _: NoQuery) -> Result<HttpResponse, Error> {
-    let now = ctx.now();
-    let link = call::write(&ctx, move |c| Ok(addresses::confirm(c, &token.0, now)?)).await?;
+    let (now, token) = (ctx.now(), whole(token)?);
+    let link = call::write(&ctx, move |c| Ok(addresses::confirm(c, &token, now)?)).await?;
     Ok(page(&link))
+}
+
+/// The token, if it can be one.
+fn whole(token: Ids<String>) -> Result<String, Error> {
+    let is_digit = |letter: u8| letter.is_ascii_digit() || (b'a'..=b'f').contains(&letter);
+    match token.0 {
+        token if token.len() == 64 && token.bytes().all(is_digit) => Ok(token),
+        _ => Err(Error::bad_request("token", "invalid_format", "must be 64 hexadecimal digits: the link is not whole")),
+    }
 }
 
 fn page(link: &Link) -> HttpResponse {
@@ -34,7 +43,7 @@ fn page(link: &Link) -> HttpResponse {
             let text = "This link has expired. The platform's staff can have a new one sent to you.";
             (StatusCode::GONE, text.to_owned())
         }
-        Link::Unknown => (StatusCode::NOT_FOUND, "This link is unknown. Is it whole?".to_owned()),
+        Link::Unknown => (StatusCode::NOT_FOUND, "This link is unknown.".to_owned()),
     };
     let page = html! {
         (DOCTYPE)
