@@ -35,6 +35,7 @@ create table notification.counters (
 );
 create index counters_began_at_idx on notification.counters (began_at);
 comment on table notification.counters is 'Mails of the window that began then: what an address was sent and asked, what an organisation sent and asked. The row `lock` counts nothing: who has it decides what is sent.';
+comment on column notification.counters.mails is 'How many in that window: an hour, or a day where addresses were asked.';
 comment on column notification.counters.id is 'The organisation, or the address_id of the mailbox: the address without its +tag.';
 
 alter table notification.deliveries

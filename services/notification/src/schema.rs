@@ -41,6 +41,7 @@ diesel::table! {
         /// The organisation, or the address_id of the mailbox: the address without its +tag.
         id -> Uuid,
         began_at -> Timestamptz,
+        /// How many in that window: an hour, or a day where addresses were asked.
         mails -> Int8,
     }
 }
