@@ -131,8 +131,8 @@ pub enum Link {
 
 /// Looks at a link. Changes nothing.
 pub fn find(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
-    let found: Option<(Option<String>, DateTime<Utc>, Option<DateTime<Utc>>)> =
-        FindToken { hash: &hash(token) }.get_result(connection).optional()?;
+    type Row = (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>);
+    let found: Option<Row> = FindToken { hash: &hash(token) }.get_result(connection).optional()?;
     Ok(match found {
         None => Link::Unknown,
         Some((_, _, Some(_))) => Link::Used,

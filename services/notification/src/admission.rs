@@ -62,6 +62,9 @@ pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps) -> Qu
     }
 }
 
+/// The address, its id, and until when a mail waits; none: until it is confirmed.
+type Waits = (String, Uuid, Option<DateTime<Utc>>);
+
 /// What is decided of a batch, and written at its end.
 struct Pass {
     now: DateTime<Utc>,
@@ -73,7 +76,7 @@ struct Pass {
     collected: HashMap<Entity, Uuid>,
     asked: usize,
     go: HashMap<(Uuid, Uuid), String>,
-    hold: HashMap<(Uuid, Uuid), (String, Uuid, Option<DateTime<Utc>>)>,
+    hold: HashMap<(Uuid, Uuid), Waits>,
     moved: Vec<(Uuid, Uuid, Uuid)>,
 }
 
