@@ -428,7 +428,13 @@ grant select, insert, update (xid, id, fan_out_id, fan_out_after, updated_at) on
 grant select on notification.notifications to notification_reader;
 grant select, insert, update (read_at, pending, delivery_id), delete on notification.notifications to notification_writer;
 grant select on notification.deliveries to notification_reader;
-grant select, insert, update (recipient, subject, status, attempts, next_attempt_at, reason, version, sent_at, sent_again_at), delete on notification.deliveries to notification_writer;
+grant select, insert, update (recipient, subject, status, attempts, next_attempt_at, reason, version, sent_at, sent_again_at, address_id), delete on notification.deliveries to notification_writer;
+grant select on notification.addresses to notification_reader;
+grant select, insert, update (asked_at, confirmed_at) on notification.addresses to notification_writer;
+grant select on notification.confirmations to notification_reader;
+grant select, insert, update (used_at), delete on notification.confirmations to notification_writer;
+grant select on notification.counters to notification_reader;
+grant select, insert, update (began_at, mails), delete on notification.counters to notification_writer;
 grant select on notification.rollups to notification_reader;
 grant select, insert, update (last_at), delete on notification.rollups to notification_writer;
 grant select on notification.reminders to notification_reader;

@@ -88,14 +88,20 @@ pub const SERVICES: &[Service] = &[
         package: "mail-sink",
         port: 7,
         kind: Kind::StandIn,
-        env: &[("SMTP_LISTEN", "127.0.0.1:{port:smtp}")],
+        // Everybody here wants their mails: the sink presses the button for them.
+        env: &[("SMTP_LISTEN", "127.0.0.1:{port:smtp}"), ("CONFIRM", "true")],
     },
     Service {
         name: "notification",
         package: "notification",
         port: 5,
         kind: Kind::Service,
-        env: &[("SMTP_HOST", "127.0.0.1"), ("SMTP_PORT", "{port:smtp}"), ("SMTP_TLS", "none")],
+        env: &[
+            ("SMTP_HOST", "127.0.0.1"),
+            ("SMTP_PORT", "{port:smtp}"),
+            ("SMTP_TLS", "none"),
+            ("PUBLIC_URL", "{url:notification}"),
+        ],
     },
 ];
 

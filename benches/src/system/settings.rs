@@ -8,12 +8,15 @@ use super::services::{Kind, Service};
 use crate::Failure;
 
 /// Limits that are switched off here, unless they are set in the environment.
-pub const LIMITS: [&str; 5] = [
+pub const LIMITS: [&str; 8] = [
     "WRITE_LIMIT_PER_TOKEN",
     "WRITE_LIMIT_PER_ADDRESS",
     "CONNECTIONS_PER_ADDRESS",
     "SIGN_UP_LIMIT_PER_ADDRESS",
     "HASH_QUEUE_PER_CLIENT",
+    "MAILS_PER_ADDRESS",
+    "MAILS_PER_ORGANISATION",
+    "ASKS_PER_ORGANISATION",
 ];
 
 /// What every process gets, what a service with a schema gets, and what its line in the table adds.

@@ -4,6 +4,7 @@
 //! page and as JSON, and has dials that make it behave as badly as real servers do: down, slow, refusing single recipients, or
 //! going away between taking a mail and saying so. No TLS and no authentication: it listens on the loopback address alone.
 
+mod confirm;
 mod mailbox;
 mod page;
 mod smtp;
@@ -30,11 +31,13 @@ pub struct Options {
     pub keep: usize,
     /// Every mail is appended here too, one JSON object per line.
     pub file: Option<PathBuf>,
+    /// The link in a mail that asks for a confirmation is used at once: everybody here wants their mails.
+    pub confirm: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { smtp: SocketAddr::from(([127, 0, 0, 1], 0)), http: None, keep: 20_000, file: None }
+        Self { smtp: SocketAddr::from(([127, 0, 0, 1], 0)), http: None, keep: 20_000, file: None, confirm: false }
     }
 }
 
@@ -51,7 +54,7 @@ impl MailSink {
     pub fn start(options: &Options) -> io::Result<Self> {
         let listener = TcpListener::bind(options.smtp)?;
         let smtp = listener.local_addr()?;
-        let shared = Arc::new(Shared::new(options.keep, options.file.as_deref())?);
+        let shared = Arc::new(Shared::new(options)?);
         let http = match options.http {
             Some(address) => Some(page::serve(address, &shared)?),
             None => None,

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use mail_parser::{MessageParser, PartType};
 use serde::{Deserialize, Serialize};
+
+use crate::{Options, confirm};
 
 /// How badly the server behaves; by default not at all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +107,7 @@ pub(crate) struct Shared {
     stopping: AtomicBool,
     keep: usize,
     file: Option<Mutex<File>>,
+    confirm: bool,
 }
 
 #[derive(Debug, Default)]
@@ -118,16 +122,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    /// An empty mailbox for the last `keep` mails; all are appended to `file`, if one is named.
-    pub(crate) fn new(keep: usize, file: Option<&Path>) -> io::Result<Self> {
-        let open = |path| OpenOptions::new().create(true).append(true).open(path).map(Mutex::new);
+    /// An empty mailbox for the last mails; all are appended to the file, if one is named.
+    pub(crate) fn new(options: &Options) -> io::Result<Self> {
+        let open = |path: &PathBuf| OpenOptions::new().create(true).append(true).open(path).map(Mutex::new);
         Ok(Self {
             mails: Mutex::default(),
             arrived: Condvar::new(),
             dials: Mutex::default(),
             stopping: AtomicBool::new(false),
-            keep,
-            file: file.map(open).transpose()?,
+            keep: options.keep,
+            file: options.file.as_ref().map(open).transpose()?,
+            confirm: options.confirm,
         })
     }
 
@@ -159,12 +164,17 @@ impl Shared {
         if let Some(file) = &self.file {
             writeln!(lock(file), "{}", serde_json::to_string(&mail)?)?;
         }
+        let link = mail.text.as_deref().filter(|_| self.confirm).and_then(confirm::link);
         mails.kept.push_back(mail);
         while mails.kept.len() > self.keep {
             mails.kept.pop_front();
         }
         drop(mails);
         self.arrived.notify_all();
+        // The sender's answer doesn't wait for it.
+        if let Some(link) = link {
+            thread::Builder::new().name("confirm".into()).spawn(move || confirm::press(&link))?;
+        }
         Ok(())
     }
 

@@ -24,6 +24,9 @@ struct Arguments {
     /// Append every mail to this file, one JSON object per line.
     #[arg(long, env = "MAIL_FILE")]
     file: Option<PathBuf>,
+    /// Confirm every address that is asked to, as its owner would.
+    #[arg(long, env = "CONFIRM")]
+    confirm: bool,
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         http: Some(arguments.listen),
         keep: arguments.keep,
         file: arguments.file,
+        confirm: arguments.confirm,
     };
     match MailSink::start(&options) {
         Ok(sink) => {

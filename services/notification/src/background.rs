@@ -29,7 +29,7 @@ impl Background {
         let failed = |error| StartError::Failed(format!("threads can't be started: {error}"));
         let gate = Arc::new(Gate::default());
         let mailer = Mailer::new(settings, clock.clone(), Arc::clone(&gate))?;
-        let mut poller = Poller::new(url.to_owned(), clock, settings.replay_from, Arc::clone(signals));
+        let mut poller = Poller::new(url.to_owned(), clock, settings.replay_from, Arc::clone(signals), settings.caps());
         boot.threads().spawn("feeds", LIMIT, move |progress| poller.run(progress)).map_err(failed)?;
         let limit = LIMIT + MAIL_TIMEOUTS * Duration::from_secs(settings.smtp_timeout_seconds);
         for number in 0..settings.mail_senders {

@@ -37,9 +37,9 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Those of these mails that were given up and still have an address.
+    /// Those of these mails that were given up, or that ask for a confirmation, and still have an address.
     struct LockFailed<'a>(ids: &'a [Uuid] as Array<Uuid>) -> Uuid =
-        "select d.id from notification.deliveries d where d.status = 'failed' and d.id = any($1) and d.recipient <> '' \
+        "select d.id from notification.deliveries d where (d.status = 'failed' or d.confirms and d.status = 'sent') and d.id = any($1) and d.recipient <> '' \
          order by d.id for no key update"
 }
 
@@ -47,7 +47,7 @@ kit::statement! {
     /// They wait again.
     struct Retry<'a>(ids: &'a [Uuid] as Array<Uuid>, now: DateTime<Utc> as Timestamptz) =
         "update notification.deliveries set status = 'waiting', next_attempt_at = $2, sent_again_at = $2, version = version + 1 \
-         where status = 'failed' and id = any($1)"
+         where status in ('failed', 'sent') and id = any($1)"
 }
 
 /// Has all of these sent again, or none: one that wasn't given up is invalid.

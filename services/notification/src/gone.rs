@@ -12,9 +12,17 @@ kit::statement! {
     /// Mails to somebody who has been deleted: the address goes, and what waits isn't sent.
     struct EraseDeliveries(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
         "update notification.deliveries set recipient = '', version = version + 1, next_attempt_at = null, \
-             reason = case status when 'waiting' then 'the person has been deleted' else reason end, \
-             status = case status when 'waiting' then 'failed' else status end \
+             reason = case when status in ('waiting', 'held') then 'the person has been deleted' else reason end, \
+             status = case when status in ('waiting', 'held') then 'failed' else status end \
          where organisation_id = $1 and profile_id = $2 and recipient <> ''"
+}
+
+kit::statement! {
+    /// Who was to be asked, but isn't any more: somebody else may have the address, and is asked then.
+    struct ForgetAsking(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
+        "update notification.addresses a set asked_at = null from notification.deliveries d \
+         where d.organisation_id = $1 and d.profile_id = $2 and d.confirms and d.status = 'waiting' \
+         and a.organisation_id = d.organisation_id and a.address_id = d.address_id and a.confirmed_at is null"
 }
 
 kit::statement! {
@@ -35,7 +43,7 @@ kit::statement! {
     struct EndLogin(organisation_id: Uuid as Uuid, login_id: Uuid as Uuid) =
         "update notification.deliveries set status = 'failed', next_attempt_at = null, version = version + 1, \
              reason = 'the login has been disabled or deleted' \
-         where organisation_id = $1 and login_id = $2 and status = 'waiting' \
+         where organisation_id = $1 and login_id = $2 and status in ('waiting', 'held') and not confirms \
          and not exists (select from published.login_contacts l where l.login_id = $2 and l.disabled_at is null)"
 }
 
@@ -44,7 +52,7 @@ kit::statement! {
     struct EndPerson(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
         "update notification.deliveries set status = 'failed', next_attempt_at = null, version = version + 1, \
              reason = 'the login has been disabled or deleted' \
-         where organisation_id = $1 and profile_id = $2 and status = 'waiting'"
+         where organisation_id = $1 and profile_id = $2 and status in ('waiting', 'held') and not confirms"
 }
 
 /// Forgets what a change ends: a person that was erased, a login that is disabled, deleted or another person's now. What is so at present
@@ -75,6 +83,7 @@ fn shut(connection: &mut PgConnection, change: &Change, organisation_id: Uuid, l
 
 /// Somebody has been deleted.
 fn erase(connection: &mut PgConnection, organisation_id: Uuid, profile_id: Uuid) -> QueryResult<()> {
+    ForgetAsking { organisation_id, profile_id }.execute(connection)?;
     EraseDeliveries { organisation_id, profile_id }.execute(connection)?;
     EraseNotifications { organisation_id, profile_id }.execute(connection)?;
     EndPending { organisation_id, profile_id }.execute(connection)?;

@@ -6,13 +6,15 @@ use kit::{Answer, Ctx, Filtered, Json, Routes, call, reply};
 
 use crate::mail::Sender;
 use crate::model::{Addressee, DeliveryFilter, NotificationFilter, ReadNotifications, RetryDeliveries};
-use crate::{deliveries, notifications};
+use crate::{confirmations, deliveries, notifications};
 
 /// The contract's endpoints.
 pub fn routes() -> Routes {
     Routes::new()
         .get("/organisations/{org}/notifications", list_notifications)
         .post("/organisations/{org}/notifications/read", read_notifications)
+        .get("/confirmations/{token}", confirmations::show)
+        .post("/confirmations/{token}", confirmations::confirm)
         .get("/deliveries", list_deliveries)
         .post("/deliveries/retry", retry_deliveries)
 }

@@ -1,14 +1,19 @@
 //! Notification: everybody gets each message once, on time, about what they watch.
 //!
-//! Owns notifications (`notification.notifications`), their mails (`deliveries`), how far the four feeds have been
+//! Owns notifications (`notification.notifications`), their mails (`deliveries`), who agreed to be mailed (`addresses`,
+//! `confirmations`), how much they are (`counters`), how far the four feeds have been
 //! read (`feed_cursors`), and what roll-ups and reminders need to come once. Publishes those positions, so that no service purges a
-//! change that wasn't read. Reads the others' feeds, watchers, contacts, login contacts and persons; they know nothing of it.
+//! change that wasn't read. Reads the others' feeds, organisations' names, watchers, contacts, login contacts and persons; they know nothing of it.
 //!
 //! One transaction reads changes, makes notifications and mails, and moves the cursor ([`reader`]); other threads send the mails
 //! ([`mailer`]). Deliberately absent: a broker, a queue beside the tables, and any call to another service.
 
+mod addresses;
+mod admission;
 pub mod audience;
 pub mod background;
+mod confirmations;
+pub mod counters;
 pub mod cursor;
 pub mod deliveries;
 pub mod feed;
@@ -16,6 +21,7 @@ pub mod gate;
 pub mod gone;
 pub mod handlers;
 mod headers;
+mod held;
 mod lag;
 pub mod lookup;
 pub mod mail;
@@ -78,7 +84,11 @@ impl Service for NotificationService {
                 schema::rollups,
                 schema::reminders,
                 schema::places,
+                schema::addresses,
+                schema::confirmations,
+                schema::counters,
                 views::login_contacts,
+                views::organisations,
                 views::persons,
                 views::contacts,
                 views::watchers,

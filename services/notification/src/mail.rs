@@ -13,6 +13,12 @@ use crate::text::one_line;
 /// How every mail ends.
 const SETTINGS: &str = "When you are told is up to you: see your notification settings.";
 
+/// What an address is asked, in words of our own alone: whoever typed the address chose nothing of it, not even who they are.
+const ASKED: &str =
+    "An organisation that uses Govrnanza entered this e-mail address, so that notifications are sent to it.";
+const CONFIRM: &str = "If you want them, confirm it here. The page says which organisation it is:";
+const IGNORE: &str = "If you don't, do nothing: no other mail is sent to you for that organisation.";
+
 /// A roll-up shows so many; the rest is counted.
 pub const SHOWN_MAX: usize = 200;
 
@@ -31,6 +37,8 @@ pub struct Letter {
     pub items: Vec<Item>,
     /// How many there are beyond those.
     pub more: i64,
+    /// Where the address is confirmed: the mail that asks for it says nothing else.
+    pub link: Option<String>,
 }
 
 /// One change in it.
@@ -53,12 +61,19 @@ pub struct Sender {
     pub from: Mailbox,
     /// `List-Unsubscribe`: something that works without signing in; none: no such header. `mailto:` or https.
     pub unsubscribe: Option<String>,
+    /// Where people reach the service: links begin with it.
+    pub public_url: String,
 }
 
 impl Sender {
     /// The Message-ID of a delivery, the same for every attempt.
     pub fn message_id(&self, delivery: Uuid) -> String {
         format!("<{delivery}@{}>", self.domain())
+    }
+
+    /// The page that confirms an address.
+    pub fn link(&self, token: &str) -> String {
+        format!("{}/api/v1/confirmations/{token}", self.public_url)
     }
 
     /// The domain of `From`.
@@ -92,6 +107,9 @@ fn time(at: DateTime<Utc>) -> String {
 }
 
 fn plain(letter: &Letter) -> String {
+    if let Some(link) = &letter.link {
+        return format!("{ASKED}\n\n{CONFIRM}\n{link}\n\n{IGNORE}\n");
+    }
     let mut text = String::new();
     for item in &letter.items {
         text.push_str(&format!("{}\n", item.title));
@@ -115,6 +133,11 @@ fn html(letter: &Letter) -> String {
                 meta name="viewport" content="width=device-width";
             }
             body style="font-family:sans-serif;max-width:40em" {
+                @if let Some(link) = &letter.link {
+                    p { (ASKED) }
+                    p { (CONFIRM) br; a href=(link) { (link) } }
+                    p { (IGNORE) }
+                }
                 @for item in &letter.items {
                     h3 { (item.title) }
                     ul { @for line in item.body.lines() { li { (line) } } }
@@ -123,8 +146,10 @@ fn html(letter: &Letter) -> String {
                 @if letter.more > 0 {
                     p { "… and " (letter.more) " more." }
                 }
-                hr;
-                p { small { (SETTINGS) } }
+                @if letter.link.is_none() {
+                    hr;
+                    p { small { (SETTINGS) } }
+                }
             }
         }
     };
@@ -139,6 +164,7 @@ mod tests {
         let sender = Sender {
             from: "Govrnanza <no-reply@govrnanza.example>".parse().unwrap(),
             unsubscribe: Some("mailto:u@govrnanza.example".into()),
+            public_url: "https://govrnanza.example".into(),
         };
         let item = Item {
             title: title.into(),
@@ -153,6 +179,7 @@ mod tests {
             created_at: DateTime::UNIX_EPOCH,
             items: vec![item],
             more: 3,
+            link: None,
         };
         compose(&sender, &letter)
     }

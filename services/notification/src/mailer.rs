@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::PgConnection;
 use kit::{Clock, Progress, StartError};
+use uuid::Uuid;
 
+use crate::addresses;
 use crate::gate::{Gate, back_off};
 use crate::mail::{Sender, compose};
 use crate::outbox::{self, Claim};
@@ -109,11 +111,21 @@ impl Mailer {
     }
 
     fn send(&self, connection: &mut PgConnection, smtp: &mut Session, claim: &Claim) -> diesel::QueryResult<Outcome> {
-        let letter = outbox::letter(connection, claim)?;
+        let mut letter = outbox::letter(connection, claim)?;
+        let asks = claim.asks.map(|address| self.ask(connection, claim, address)).transpose()?;
+        letter.link = asks.as_ref().map(|token| self.sender.link(token));
         let sent = compose(&self.sender, &letter)
             .map_err(|reason| Refusal::own(Verdict::Final, &reason))
             .and_then(|message| smtp.send(&message));
+        if let (Some(token), Err(_)) = (&asks, &sent) {
+            addresses::forget_token(connection, token)?;
+        }
         Ok(sent.map_or_else(Outcome::Refused, |()| Outcome::Sent))
+    }
+
+    /// A token for each attempt: what is kept of one can't be mailed again. Kept before the mail goes: who reads it can use it at once.
+    fn ask(&self, connection: &mut PgConnection, claim: &Claim, address: Uuid) -> diesel::QueryResult<String> {
+        addresses::new_token(connection, claim.organisation_id, address, self.clock.now())
     }
 
     fn record(&self, connection: &mut PgConnection, claim: &Claim, outcome: Outcome) -> diesel::QueryResult<()> {

@@ -124,6 +124,8 @@ pub enum Status {
     Sent,
     /// Given up.
     Failed,
+    /// Not to be sent yet.
+    Held,
 }
 
 impl Status {
@@ -133,6 +135,7 @@ impl Status {
             Self::Waiting => "waiting",
             Self::Sent => "sent",
             Self::Failed => "failed",
+            Self::Held => "held",
         }
     }
 }
@@ -159,7 +162,7 @@ pub struct Delivery {
     pub subject: String,
     /// The same for every attempt.
     pub message_id: String,
-    /// `waiting`, `sent` or `failed`.
+    /// `waiting`, `sent`, `failed` or `held`.
     pub status: String,
     /// How often it was tried.
     pub attempts: i32,

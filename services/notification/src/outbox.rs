@@ -24,12 +24,14 @@ pub struct Claim {
     pub created_at: DateTime<Utc>,
     /// From when on it has been tried: when it was made, or when an operator had it sent again.
     pub tried_from: DateTime<Utc>,
+    /// Whom it asks to confirm their address; none: it tells of changes.
+    pub asks: Option<Uuid>,
 }
 
 kit::statement! {
     /// Mails that are due and that no other sender has claimed, oldest first.
     struct ClaimDue(now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
-        -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz) =
+        -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>) =
         "with due as materialized ( \
              select d.organisation_id, d.id from notification.deliveries d where d.status = 'waiting' and d.next_attempt_at <= $1 \
              order by d.next_attempt_at limit $3 for update skip locked \
@@ -37,7 +39,7 @@ kit::statement! {
          update notification.deliveries d set attempts = d.attempts + 1, next_attempt_at = $2, version = d.version + 1 \
          from due where d.organisation_id = due.organisation_id and d.id = due.id \
          returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at, \
-             coalesce(d.sent_again_at, d.created_at)"
+             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end"
 }
 
 kit::statement! {
@@ -89,7 +91,7 @@ pub fn release(connection: &mut PgConnection, claims: &[Claim], now: DateTime<Ut
     .map(drop)
 }
 
-type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>);
+type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>, Option<Uuid>);
 
 /// Claims mails that are due until `now + lease`.
 pub fn claim(
@@ -99,7 +101,7 @@ pub fn claim(
     limit: i64,
 ) -> QueryResult<Vec<Claim>> {
     let rows: Vec<ClaimRow> = ClaimDue { now, lease: now + lease, limit }.load(connection)?;
-    let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from)| Claim {
+    let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks): ClaimRow| Claim {
         organisation_id,
         id,
         recipient,
@@ -107,6 +109,7 @@ pub fn claim(
         attempts,
         created_at,
         tried_from,
+        asks,
     };
     Ok(rows.into_iter().map(claim).collect())
 }
@@ -124,6 +127,7 @@ pub fn letter(connection: &mut PgConnection, claim: &Claim) -> QueryResult<Lette
         recipient: claim.recipient.clone(),
         subject: claim.subject.clone(),
         created_at: claim.created_at,
+        link: None,
         more: all - i64::try_from(items.len()).unwrap_or_default(),
         items,
     })

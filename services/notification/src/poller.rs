@@ -11,6 +11,8 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use kit::{Clock, Progress};
 
+use crate::admission;
+use crate::counters::Caps;
 use crate::feed::Feed;
 use crate::reader::{self, Limits};
 use crate::session::{self, SessionError};
@@ -40,12 +42,19 @@ pub struct Poller {
     clock: Clock,
     replay_from: Option<DateTime<Utc>>,
     signals: Arc<Signals>,
+    limits: Limits,
 }
 
 impl Poller {
     /// A poller that has not started yet.
-    pub fn new(url: String, clock: Clock, replay_from: Option<DateTime<Utc>>, signals: Arc<Signals>) -> Self {
-        Self { url, clock, replay_from, signals }
+    pub fn new(
+        url: String,
+        clock: Clock,
+        replay_from: Option<DateTime<Utc>>,
+        signals: Arc<Signals>,
+        caps: Caps,
+    ) -> Self {
+        Self { url, clock, replay_from, signals, limits: Limits { caps, ..Limits::default() } }
     }
 
     /// Runs until the service stops. After an error it begins again with a new connection.
@@ -93,6 +102,7 @@ impl Poller {
                     rolled_up_at = now;
                     self.work_by_time(connection, now)?;
                 }
+                self.admit(connection, now)?;
             }
             progress.done();
             self.wait(connection)?;
@@ -133,7 +143,7 @@ impl Poller {
         while more && !self.signals.stopping() {
             more = false;
             for (feed, turns) in Feed::ALL.into_iter().zip(&mut turns) {
-                let step = reader::turn(connection, feed, self.clock.now(), &Limits::default(), turns)?;
+                let step = reader::turn(connection, feed, self.clock.now(), &self.limits, turns)?;
                 progress.done();
                 more |= step.more;
                 if step.notifications > 0 {
@@ -151,7 +161,13 @@ impl Poller {
     }
 
     fn work_by_time(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
-        if rollups::run(connection, now)? + reminders::run(connection, now)? > 0 {
+        rollups::run(connection, now)?;
+        reminders::run(connection, now).map(drop)
+    }
+
+    /// What was made by time, what was held back until now, and what was just confirmed.
+    fn admit(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
+        if connection.transaction(|connection| admission::run(connection, now, &self.limits.caps))? > 0 {
             self.signals.mail_made();
         }
         Ok(())

@@ -33,6 +33,20 @@ kit::statement! {
              order by r.expires_at limit $2)"
 }
 
+kit::statement! {
+    /// Links that have expired long ago.
+    struct PurgeConfirmations(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
+        "delete from notification.confirmations where token_hash in ( \
+             select c.token_hash from notification.confirmations c where c.expires_at < $1 order by c.expires_at limit $2)"
+}
+
+kit::statement! {
+    /// Windows that have ended: the longest is a day.
+    struct PurgeCounters(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
+        "delete from notification.counters where (kind, id) in ( \
+             select c.kind, c.id from notification.counters c where c.began_at < $1 order by c.began_at limit $2)"
+}
+
 /// Removes everything older than 400 days; how much.
 pub fn run(db: &Db, now: DateTime<Utc>) -> Result<usize, Error> {
     let (until, limit) = (now - KEPT, BATCH);
@@ -41,7 +55,9 @@ pub fn run(db: &Db, now: DateTime<Utc>) -> Result<usize, Error> {
         let removed = db.write(|connection| {
             Ok(PurgeNotifications { until, limit }.execute(connection)?
                 + PurgeDeliveries { until, limit }.execute(connection)?
-                + PurgeReminders { until, limit }.execute(connection)?)
+                + PurgeReminders { until, limit }.execute(connection)?
+                + PurgeConfirmations { until, limit }.execute(connection)?
+                + PurgeCounters { until: now - TimeDelta::days(2), limit }.execute(connection)?)
         })?;
         all += removed;
         if removed == 0 {

@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
+use crate::admission;
 use crate::audience::{self, Recipient, Wanted};
+use crate::counters::Caps;
 use crate::cursor::Cursor;
 use crate::feed::{self, Change, Feed};
 use crate::gone;
@@ -24,11 +26,13 @@ pub struct Limits {
     pub recipients: i64,
     /// After this time it ends with the change it is at.
     pub time: Duration,
+    /// Mails that may be sent.
+    pub caps: Caps,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { changes: 200, recipients: 1000, time: Duration::from_millis(500) }
+        Self { changes: 200, recipients: 1000, time: Duration::from_millis(500), caps: Caps::default() }
     }
 }
 
@@ -130,6 +134,9 @@ fn work(
         }
     };
     cursor.store(connection, feed)?;
+    if progress.notifications > 0 {
+        admission::run(connection, cursor.updated_at, &limits.caps)?;
+    }
     Ok(progress)
 }
 
@@ -219,7 +226,7 @@ kit::statement! {
          ) \
          insert into notification.deliveries (organisation_id, id, login_id, profile_id, recipient, subject, status, attempts, \
              next_attempt_at, version, created_at) \
-         select $1, t.id, t.login_id, t.profile_id, r.email, t.title, 'waiting', 0, $16, 1, $16 \
+         select $1, t.id, t.login_id, t.profile_id, r.email, t.title, 'held', 0, $16, 1, $16 \
          from told t join r on r.id = t.delivery_id"
 }
 

@@ -41,7 +41,7 @@ kit::statement! {
          ) \
          insert into notification.deliveries (organisation_id, id, login_id, recipient, subject, status, attempts, next_attempt_at, \
              version, created_at) \
-         select d.organisation_id, d.id, d.login_id, d.email, d.title, 'waiting', 0, $10, 1, $10 from told t join due d on d.id = t.id"
+         select d.organisation_id, d.id, d.login_id, d.email, d.title, 'held', 0, $10, 1, $10 from told t join due d on d.id = t.id"
 }
 
 /// The reminder that is due so long before: the nearest one, since those before it would only repeat it. None: too early.

@@ -55,7 +55,7 @@ kit::statement! {
          insert into notification.deliveries (organisation_id, id, profile_id, recipient, subject, status, attempts, \
              next_attempt_at, version, created_at) \
          select m.organisation_id, m.delivery_id, m.profile_id, d.email, \
-             case m.changes when 1 then m.title else m.changes || ' changes' end, 'waiting', 0, $5, 1, $5 \
+             case m.changes when 1 then m.title else m.changes || ' changes' end, 'held', 0, $5, 1, $5 \
          from mails m join due d on d.id = m.delivery_id"
 }
 

@@ -9,6 +9,44 @@ pub mod sql_types {
 }
 
 diesel::table! {
+    /// Who agreed to be mailed for an organisation, or was asked to.
+    notification.addresses (organisation_id, address_id) {
+        /// The nil UUID for the platform's own logins.
+        organisation_id -> Uuid,
+        /// The first 16 bytes of the SHA-256 of the lower-case address.
+        address_id -> Uuid,
+        /// When the mail with the link was made: it is made once.
+        asked_at -> Nullable<Timestamptz>,
+        /// Null: nothing but that one mail is sent.
+        confirmed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Links that were mailed. Each belongs to an address, whoever has that address now.
+    notification.confirmations (token_hash) {
+        /// SHA-256 of the token, which stands in the mail alone.
+        token_hash -> Bytea,
+        organisation_id -> Uuid,
+        address_id -> Uuid,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Mails of the window that began then: what an address was sent and asked, what an organisation sent and asked. The row `lock` counts nothing: who has it decides what is sent.
+    notification.counters (kind, id) {
+        kind -> Text,
+        /// The organisation, or the address_id of the mailbox: the address without its +tag.
+        id -> Uuid,
+        began_at -> Timestamptz,
+        /// How many in that window: an hour, or a day where addresses were asked.
+        mails -> Int8,
+    }
+}
+
+diesel::table! {
     /// Mails: waiting, sent or given up. The id makes the Message-ID, so a repeat can be recognised. What they say is made from their notifications.
     notification.deliveries (organisation_id, id) {
         organisation_id -> Uuid,
@@ -18,9 +56,10 @@ diesel::table! {
         /// The address; empty once the person has been deleted.
         recipient -> Text,
         subject -> Text,
+        /// held: not yet allowed to be sent (the address isn't confirmed, or there were too many mails); of these all of a recipient are one mail.
         status -> Text,
         attempts -> Int4,
-        /// Also the lease of the sender at work: when it dies, the mail is sent again from then on.
+        /// Also the lease of the sender at work: when it dies, the mail is sent again from then on. Of held ones: when they are looked at next; null: when the address is confirmed.
         next_attempt_at -> Nullable<Timestamptz>,
         /// What the mail server said last.
         reason -> Nullable<Text>,
@@ -29,6 +68,10 @@ diesel::table! {
         sent_at -> Nullable<Timestamptz>,
         /// When an operator last had it sent again after it was given up: from then on it is tried as long as a new one.
         sent_again_at -> Nullable<Timestamptz>,
+        /// Of held mails that were looked at, and of mails that ask: whose address.
+        address_id -> Nullable<Uuid>,
+        /// The mail with the link. It has no notifications.
+        confirms -> Bool,
     }
 }
 
@@ -113,4 +156,14 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(deliveries, feed_cursors, notifications, places, reminders, rollups,);
+diesel::allow_tables_to_appear_in_same_query!(
+    addresses,
+    confirmations,
+    counters,
+    deliveries,
+    feed_cursors,
+    notifications,
+    places,
+    reminders,
+    rollups,
+);

@@ -9,6 +9,7 @@ use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 
+use crate::counters::Caps;
 use crate::mail::Sender;
 use crate::smtp::Server;
 
@@ -50,6 +51,18 @@ pub struct Settings {
     /// where people end mails without signing in (List-Unsubscribe): a mailto: that somebody reads, or an https: address; default: not said
     #[arg(long, env = "MAIL_UNSUBSCRIBE", value_name = "URI")]
     pub mail_unsubscribe: Option<String>,
+    /// where people reach the services (the gateway's origin): links in mails begin with it
+    #[arg(long, env = "PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// mails to an address in an hour, from all organisations; more become one; 0: any number
+    #[arg(long, env = "MAILS_PER_ADDRESS", default_value_t = 30)]
+    pub mails_per_address: u32,
+    /// mails of an organisation in an hour; more become one for each recipient; 0: any number
+    #[arg(long, env = "MAILS_PER_ORGANISATION", default_value_t = 20_000)]
+    pub mails_per_organisation: u32,
+    /// addresses that an organisation may have asked for a confirmation in a day; the others are asked later; 0: any number
+    #[arg(long, env = "ASKS_PER_ORGANISATION", default_value_t = 500)]
+    pub asks_per_organisation: u32,
     /// mails sent at the same time
     #[arg(long, env = "MAIL_SENDERS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub mail_senders: u32,
@@ -81,7 +94,17 @@ impl Settings {
             }
             None => None,
         };
-        Ok(Sender { from, unsubscribe })
+        let url = self.public_url.as_deref().map(|url| url.trim_end_matches('/'));
+        let url = url.filter(|url| !url.is_empty());
+        let url =
+            url.ok_or_else(|| StartError::Usage("PUBLIC_URL is missing: where people reach the services".to_owned()))?;
+        let is_url = ["https://", "http://"].iter().any(|start| url.starts_with(start));
+        if !is_url
+            || !url.chars().all(|letter| letter.is_ascii_graphic() && !matches!(letter, '?' | '#' | '"' | '<' | '>'))
+        {
+            return Err(StartError::Usage("PUBLIC_URL: not an http: or https: address".to_owned()));
+        }
+        Ok(Sender { from, unsubscribe, public_url: url.to_owned() })
     }
 
     /// The way to the mail server; nothing is connected yet.
@@ -116,6 +139,15 @@ impl Settings {
         };
         let timeout = Duration::from_secs(self.smtp_timeout_seconds);
         Ok(Server { host: host.to_owned(), port: self.smtp_port, tls, credentials, timeout })
+    }
+
+    /// How many mails there may be.
+    pub fn caps(&self) -> Caps {
+        Caps {
+            per_address: i64::from(self.mails_per_address),
+            per_organisation: i64::from(self.mails_per_organisation),
+            asks_per_organisation: i64::from(self.asks_per_organisation),
+        }
     }
 
     /// How long a claimed mail is a sender's own.

@@ -14,6 +14,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Whose mail it is.
+    published.organisations (id) {
+        id -> Uuid,
+        name -> Text,
+    }
+}
+
+diesel::table! {
     /// People, by name.
     published.persons (organisation_id, id) {
         organisation_id -> Uuid,

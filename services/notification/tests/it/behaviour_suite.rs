@@ -48,5 +48,21 @@ fn victim(here: &Here, world: &World) -> Victim {
         tenant.member_profile
     ));
     let bodies = vec![("read_notifications".to_owned(), json!({"ids": [id[0].parse::<Uuid>().unwrap()]}))];
-    Victim { ids: Vec::new(), secrets: vec!["Sibyl".to_owned(), "@fixture.example".to_owned()], bodies, tenant }
+    let link = "c0ffee00".repeat(8);
+    here.run(
+        "notification_writer",
+        &format!(
+            "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at) \
+             values (sha256('{link}'), '{}', '{}', now() + interval '1 day')",
+            tenant.org,
+            Uuid::now_v7()
+        ),
+    );
+    // Who has the link may see the organisation's name, and nothing else of it.
+    Victim {
+        ids: vec![("token".to_owned(), link)],
+        secrets: vec!["Sibyl".to_owned(), "@fixture.example".to_owned()],
+        bodies,
+        tenant,
+    }
 }

@@ -40,6 +40,14 @@ fn crowd(here: &Here) -> (Uuid, Uuid) {
         ),
     );
     here.run(
+        "notification_writer",
+        &format!(
+            "insert into notification.addresses (organisation_id, address_id, confirmed_at) \
+             select '{org}', encode(substr(sha256(('p' || n || '@crowd.example')::bytea), 1, 16), 'hex')::uuid, now() \
+             from generate_series(1, {PEOPLE}) n"
+        ),
+    );
+    here.run(
         "registry_writer",
         &format!(
             "insert into registry.watches (organisation_id, id, profile_id, kind, target_id, created_at) \

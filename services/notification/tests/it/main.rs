@@ -5,6 +5,7 @@
 mod ask;
 mod behaviour_suite;
 mod change;
+mod confirm;
 mod contract;
 mod crashes;
 mod fanout;

@@ -1,0 +1,176 @@
+//! Who agreed to be mailed: addresses are asked once, with a link, and told nothing else before somebody has followed it.
+//!
+//! An address is known by a digest, and confirmed for one organisation: who reads one organisation's mails has not agreed to all others'.
+//! The link belongs to the address; whose address it is meanwhile doesn't matter. Everything that reads and then writes here, or counts
+//! mails, holds one lock until its transaction ends.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::{OptionalExtension as _, PgConnection, QueryResult, RunQueryDsl as _};
+use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
+
+/// How long a link works: holidays are shorter.
+pub const LINK_LIVES: TimeDelta = TimeDelta::days(30);
+
+kit::statement! {
+    /// One at a time decides what is sent, or confirms: whoever has this row.
+    struct TakeLock() -> Text = "select c.kind from notification.counters c where c.kind = 'lock' and c.id = '00000000-0000-0000-0000-000000000000' for no key update"
+}
+
+kit::statement! {
+    /// The row, the first time.
+    struct MakeLock() =
+        "insert into notification.counters (kind, id, began_at, mails) values ('lock', '00000000-0000-0000-0000-000000000000', 'infinity', 0) \
+         on conflict do nothing"
+}
+
+kit::statement! {
+    /// A link that is about to be mailed.
+    struct KeepToken<'a>(hash: &'a [u8] as Binary, organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, until: DateTime<Utc> as Timestamptz) =
+        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at) values ($1, $2, $3, $4)"
+}
+
+kit::statement! {
+    /// A link whose mail wasn't taken.
+    struct ForgetToken<'a>(hash: &'a [u8] as Binary) = "delete from notification.confirmations where token_hash = $1"
+}
+
+kit::statement! {
+    /// Of which organisation a link is, until when it works, and when it was used.
+    struct FindToken<'a>(hash: &'a [u8] as Binary) -> (Nullable<Text>, Timestamptz, Nullable<Timestamptz>) =
+        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, c.used_at \
+         from notification.confirmations c where c.token_hash = $1"
+}
+
+kit::statement! {
+    /// A link that works is used up.
+    struct UseToken<'a>(hash: &'a [u8] as Binary, now: DateTime<Utc> as Timestamptz) -> (Uuid, Uuid) =
+        "update notification.confirmations set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2 \
+         returning organisation_id, address_id"
+}
+
+kit::statement! {
+    /// The address may be mailed.
+    struct Confirm(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "insert into notification.addresses as a (organisation_id, address_id, confirmed_at) values ($1, $2, $3) \
+         on conflict (organisation_id, address_id) do update set confirmed_at = coalesce(a.confirmed_at, excluded.confirmed_at)"
+}
+
+kit::statement! {
+    /// What was held back for it is looked at again.
+    struct Release(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update notification.deliveries set next_attempt_at = $3, version = version + 1 \
+         where status = 'held' and organisation_id = $1 and address_id = $2"
+}
+
+/// Waits until no one else decides what is sent.
+pub fn lock(connection: &mut PgConnection) -> QueryResult<()> {
+    if (TakeLock {}).load::<String>(connection)?.is_empty() {
+        MakeLock {}.execute(connection)?;
+        TakeLock {}.load::<String>(connection)?;
+    }
+    Ok(())
+}
+
+/// An address as it is remembered; None: no mail can be sent to it. Upper and lower case are one address.
+pub fn address_id(recipient: &str) -> Option<Uuid> {
+    Some(digest(&folded(recipient)?))
+}
+
+/// The mailbox behind an address, without its `+tag`: who has it gets the mails of all of them.
+pub fn mailbox_id(recipient: &str) -> Option<Uuid> {
+    let address = folded(recipient)?;
+    let (local, domain) = address.rsplit_once('@')?;
+    let name = local.split_once('+').map_or(local, |(name, _)| if name.is_empty() { local } else { name });
+    Some(digest(&format!("{name}@{domain}")))
+}
+
+fn folded(recipient: &str) -> Option<String> {
+    kit::email::stored(recipient).map(|address| address.to_lowercase())
+}
+
+fn digest(text: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&Sha256::digest(text)[..16]);
+    Uuid::from_bytes(bytes)
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// A new token, of 244 random bits, for a mail to this address; only its hash is kept.
+pub fn new_token(
+    connection: &mut PgConnection,
+    organisation_id: Uuid,
+    address_id: Uuid,
+    now: DateTime<Utc>,
+) -> QueryResult<String> {
+    let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
+    KeepToken { hash: &hash(&token), organisation_id, address_id, until: now + LINK_LIVES }.execute(connection)?;
+    Ok(token)
+}
+
+/// The mail with this token was not taken: nobody has it.
+pub fn forget_token(connection: &mut PgConnection, token: &str) -> QueryResult<()> {
+    ForgetToken { hash: &hash(token) }.execute(connection).map(drop)
+}
+
+/// What a link is worth.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Nobody was mailed it.
+    Unknown,
+    /// It is too old.
+    Expired,
+    /// The address is confirmed.
+    Used,
+    /// It can be used, for this organisation; None: the platform itself.
+    Open(Option<String>),
+}
+
+/// Looks at a link. Changes nothing.
+pub fn find(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
+    type Row = (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>);
+    let found: Option<Row> = FindToken { hash: &hash(token) }.get_result(connection).optional()?;
+    Ok(match found {
+        None => Link::Unknown,
+        Some((_, _, Some(_))) => Link::Used,
+        Some((_, expires_at, None)) if expires_at <= now => Link::Expired,
+        Some((organisation, ..)) => Link::Open(organisation),
+    })
+}
+
+/// Uses a link: its address is confirmed, and what was held back for it is sent. Used again, it changes nothing.
+pub fn confirm(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
+    lock(connection)?;
+    let used: Option<(Uuid, Uuid)> = UseToken { hash: &hash(token), now }.get_result(connection).optional()?;
+    let Some((organisation_id, address_id)) = used else {
+        return find(connection, token, now);
+    };
+    Confirm { organisation_id, address_id, now }.execute(connection)?;
+    Release { organisation_id, address_id, now }.execute(connection)?;
+    Ok(Link::Used)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_mailbox_has_many_addresses() {
+        let same = |a: &str, b: &str| (address_id(a) == address_id(b), mailbox_id(a) == mailbox_id(b));
+        assert_eq!(same("Ada@X.example", "ada@x.example"), (true, true));
+        assert_eq!(same("ada@müller.example", "ada@xn--mller-kva.example"), (true, true));
+        assert_eq!(same("ada+1@x.example", "ada@x.example"), (false, true));
+        assert_eq!(same("ada+1@x.example", "ada+2+3@x.example"), (false, true));
+        assert_eq!(same("+1@x.example", "+2@x.example"), (false, false));
+        assert_eq!(same("ada@x.example", "bob@x.example"), (false, false));
+        assert_eq!((address_id(""), mailbox_id("a b@x.example")), (None, None));
+    }
+
+    #[test]
+    fn digests_are_those_of_the_migration() {
+        assert_eq!(address_id("A@b.example").unwrap().simple().to_string(), "ebb18a030bf15174f5714e24d63af1a8");
+    }
+}
