@@ -6,8 +6,8 @@ use prometheus::{
     CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::db::Db;
-use crate::threads::{Lanes, Threads};
+use crate::app::App;
+use crate::threads::Threads;
 
 pub use measured::{Measured, Values};
 
@@ -85,14 +85,9 @@ impl Metrics {
     }
 
     /// The text, with the gauges as they are now.
-    pub async fn text(
-        &self,
-        db: &Db,
-        lanes: &Lanes,
-        threads: &Threads,
-        measured: &[Measured],
-    ) -> Result<String, prometheus::Error> {
-        self.look_at(threads);
+    pub async fn text(&self, app: &App) -> Result<String, prometheus::Error> {
+        let App { db, lanes, .. } = app;
+        self.look_at(&app.threads);
         // The pools add it up themselves: a counter made for this look can't be added to twice.
         let waited = CounterVec::new(
             Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
@@ -108,10 +103,12 @@ impl Metrics {
             self.queued.with_label_values(&[name]).set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
         }
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        for registry in std::iter::once(&self.registry).chain(&app.registries) {
+            TextEncoder::new().encode(&registry.gather(), &mut text)?;
+        }
         let fresh = registry(self.service)?;
         fresh.register(Box::new(waited))?;
-        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, measured).await?)
+        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, &app.measured).await?)
     }
 }
 

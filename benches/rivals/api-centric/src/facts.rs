@@ -1,0 +1,115 @@
+//! Fetch and write: a question's answer becomes the local copy. What differs is looked up in the table and not in memory, and
+//! what is older than something known is never written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::join;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::neighbour::{Away, Item, Neighbour, Question};
+use crate::sql::{Failed, Sql};
+
+/// Versions that are remembered; beyond it all are forgotten, and an answer that came late may win once.
+const MOST: usize = 50_000;
+
+/// The local copies.
+pub struct Facts {
+    sql: Sql,
+    /// The newest version known of each row, by noun and key. Held while writing: in this order rows are written.
+    known: Mutex<HashMap<(&'static str, String), i64>>,
+}
+
+/// What came of a question.
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// The copy is as the owner says: it was before, or (true) it was written.
+    Known {
+        /// Whether something was written.
+        changed: bool,
+    },
+    /// The owner is away: what the copy holds.
+    Away(Away, Vec<Value>),
+}
+
+impl Facts {
+    /// Written by the service's copier.
+    #[must_use]
+    pub fn new(sql: Sql) -> Self {
+        Self { sql, known: Mutex::default() }
+    }
+
+    /// Makes the copy what the owner answers; looks at it while the owner is asked.
+    ///
+    /// # Errors
+    /// The local database: a fact that was fetched and not written is never taken for known.
+    pub async fn ensure(&self, owner: &Neighbour, question: &Question) -> Result<Fetched, Failed> {
+        let (answer, local) = join(owner.ask(question), self.local(question)).await;
+        let local = local?;
+        match answer {
+            Ok(items) if same(&items, &local) => Ok(Fetched::Known { changed: false }),
+            Ok(items) => self.write(question, &items).await.map(|changed| Fetched::Known { changed }),
+            Err(away) => Ok(Fetched::Away(away, local)),
+        }
+    }
+
+    /// Takes the question's rows out of the copy.
+    ///
+    /// # Errors
+    /// The local database.
+    pub async fn forget(&self, question: &Question) -> Result<(), Failed> {
+        self.write(question, &[]).await.map(drop)
+    }
+
+    async fn local(&self, question: &Question) -> Result<Vec<Value>, Failed> {
+        match self.sql.json(&question.noun.local(), &[&question.organisation, &question.ids]).await? {
+            Value::Array(rows) => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes the copy `items`; true if anything changed.
+    ///
+    /// # Errors
+    /// The local database.
+    pub async fn write(&self, question: &Question, items: &[Item]) -> Result<bool, Failed> {
+        let noun = question.noun;
+        let key = |item: &Item| {
+            let texts = noun.key.iter().map(|key| match item.row.get(*key) {
+                Some(Value::String(text)) => text.clone(),
+                other => other.map(ToString::to_string).unwrap_or_default(),
+            });
+            Value::Array(texts.map(Value::String).collect())
+        };
+        let mut known = self.known.lock().await;
+        let (mut rows, mut newer) = (Vec::new(), Vec::new());
+        for item in items {
+            let key = key(item);
+            let place = (noun.name, key.to_string());
+            match (item.version, known.get(&place)) {
+                (Some(version), Some(newest)) if version < *newest => newer.push(key),
+                (version, _) => {
+                    rows.push(&item.row);
+                    if let Some(version) = version {
+                        known.insert(place, version);
+                    }
+                }
+            }
+        }
+        let json = |list| serde_json::to_string(list).map_err(|error| Failed::because(&error));
+        let (rows, newer) = (serde_json::to_string(&rows).map_err(|error| Failed::because(&error))?, json(&newer)?);
+        let written = self.sql.json(&noun.write(), &[&question.organisation, &question.ids, &rows, &newer]).await;
+        if written.is_err() || known.len() > MOST {
+            // What is known must not be ahead of what is written.
+            known.clear();
+        }
+        Ok(written?.as_i64().unwrap_or_default() > 0)
+    }
+}
+
+/// Whether the copy holds just these rows.
+fn same(items: &Arc<Vec<Item>>, local: &[Value]) -> bool {
+    items.len() == local.len()
+        && items.iter().all(|item| local.iter().any(|row| row.as_object().is_some_and(|row| *row == item.row)))
+}

@@ -1,0 +1,63 @@
+//! What is counted of the calls, shown at `/metrics` after the product's own.
+
+use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+
+use crate::neighbour::Away;
+
+/// Counters of one service's calls.
+#[derive(Clone)]
+pub struct Metrics {
+    calls: IntCounterVec,
+    retries: IntCounterVec,
+    open: IntGaugeVec,
+    degraded: IntCounterVec,
+    /// What `/metrics` shows.
+    pub registry: Registry,
+}
+
+impl Metrics {
+    /// All of `service`, at nought.
+    ///
+    /// # Errors
+    /// Two of a name: a mistake of ours.
+    pub fn new(service: &str) -> Result<Self, prometheus::Error> {
+        let registry = Registry::new_custom(None, Some([("service".to_owned(), service.to_owned())].into()))?;
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok::<_, prometheus::Error>(counters)
+        };
+        let calls = counters("edge_calls_total", "Calls to neighbours, by how they ended.", &["neighbour", "outcome"])?;
+        let retries = counters("edge_retries_total", "Calls that were tried again.", &["neighbour"])?;
+        let degraded = counters(
+            "edge_degraded_total",
+            "Requests that went on, or were refused, without a neighbour's answer.",
+            &["neighbour", "rule"],
+        )?;
+        let open = IntGaugeVec::new(Opts::new("edge_breaker_open", "1: the neighbour isn't asked."), &["neighbour"])?;
+        registry.register(Box::new(open.clone()))?;
+        Ok(Self { calls, retries, open, degraded, registry })
+    }
+
+    pub(crate) fn call(&self, neighbour: &str, away: Option<&Away>) {
+        let outcome = match away {
+            None => "ok",
+            Some(Away::Open) => "breaker",
+            Some(Away::Full) => "bulkhead",
+            Some(Away::Failed(_)) => "failed",
+        };
+        self.calls.with_label_values(&[neighbour, outcome]).inc();
+    }
+
+    pub(crate) fn retry(&self, neighbour: &str) {
+        self.retries.with_label_values(&[neighbour]).inc();
+    }
+
+    pub(crate) fn breaker(&self, neighbour: &str, closed: bool) {
+        self.open.with_label_values(&[neighbour]).set(i64::from(!closed));
+    }
+
+    pub(crate) fn degraded(&self, neighbour: &str, rule: &str) {
+        self.degraded.with_label_values(&[neighbour, rule]).inc();
+    }
+}
