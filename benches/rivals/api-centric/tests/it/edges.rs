@@ -1,0 +1,1 @@
+//! Each edge with its owner stopped, slow, flapping, and answering rubbish.

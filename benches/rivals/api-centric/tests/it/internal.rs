@@ -1,0 +1,1 @@
+//! The internal endpoints: for services alone.
