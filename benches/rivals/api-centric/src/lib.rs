@@ -39,7 +39,7 @@ use crate::facts::Facts;
 use crate::metrics::Metrics;
 use crate::neighbour::Neighbour;
 use crate::node::{Background, Node};
-use crate::settings::{Calls, Settings};
+use crate::settings::{Calls, WithCalls};
 use crate::sql::Sql;
 
 /// The five.
@@ -78,7 +78,7 @@ where
     const NAME: &'static str = P::NAME;
     const CONTRACT: &'static str = P::CONTRACT;
     const KEEPS_ANSWERS: bool = P::KEEPS_ANSWERS;
-    type Settings = Settings<P::Settings>;
+    type Settings = WithCalls<P::Settings>;
 
     fn start(boot: &Boot<Self::Settings>) -> Result<Routes, StartError> {
         let background = Background::start(P::NAME).map_err(|error| failed("the calls' thread", &error))?;
@@ -103,8 +103,8 @@ fn failed(what: &str, error: &dyn std::fmt::Display) -> StartError {
     StartError::Failed(format!("{what}: {error}"))
 }
 
-fn node<P: Product>(boot: &Boot<Settings<P::Settings>>, background: &Background) -> Result<Node, StartError> {
-    let Settings { product, calls } = boot.settings();
+fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>, background: &Background) -> Result<Node, StartError> {
+    let WithCalls { product, calls } = boot.settings();
     let secrets = calls.secrets()?;
     let sql = |variable: &str, url: &str| {
         let wrong = |error| StartError::Usage(format!("{variable} can't be read: {error}"));

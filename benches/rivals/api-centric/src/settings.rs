@@ -8,7 +8,7 @@ use kit::StartError;
 
 /// The product's settings, and those of its calls to the others. Not `Debug`: some are secret.
 #[derive(Args, Clone)]
-pub struct Settings<P: Args + Clone> {
+pub struct WithCalls<P: Args + Clone> {
     /// The product's own.
     #[command(flatten)]
     pub product: P,

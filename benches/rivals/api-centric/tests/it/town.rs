@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 
-use api_centric::settings::Settings;
+use api_centric::settings::WithCalls;
 use api_centric::{Composed, Product, SERVICES};
 use behaviour::{Api, HttpFixture, Urls, World};
 use clap::{Args, Parser};
@@ -49,11 +49,13 @@ impl Town {
         let pem = account::keys::generate().unwrap();
         let at = Place { cluster: &cluster, ports: &ports, relays: &relays, plan };
         // Account first: the others ask it for keys.
+        let key = format!("--jwt-signing-key={pem}");
+        let provider = ["--stripe-api-key=key", "--stripe-api-base=http://127.0.0.1:9", "--work=false"];
         let services = vec![
-            at.start::<account::Account>(&["--jwt-signing-key", &pem, "--sign-up-limit-per-address", "0", "--hash-queue-per-client", "0"]),
+            at.start::<account::Account>(&[&key, "--sign-up-limit-per-address=0", "--hash-queue-per-client=0"]),
             at.start::<profile::Service>(&[]),
             at.start::<registry::Registry>(&[]),
-            at.start::<billing::Billing>(&["--stripe-api-key", "key", "--stripe-api-base", "http://127.0.0.1:9", "--work", "false"]),
+            at.start::<billing::Billing>(&provider),
         ];
         let urls: HashMap<_, _> =
             SERVICES.iter().zip(&services).map(|(service, running)| (*service, running.url.clone())).collect();
@@ -88,14 +90,17 @@ impl Place<'_> {
         let url = |login: &str| self.cluster.url(&own.name(), login);
         let [reader, writer] = ["reader", "writer"].map(|role| url(&format!("{}_{role}", P::NAME)));
         let secrets = SERVICES.map(|service| format!("{service}=secret-of-{service}")).join(",");
-        let mut line: Vec<String> = ["test", "--copier-database-url", &url(&own.copier()), "--internal-read-url", &reader]
-            .map(str::to_owned)
-            .into();
+        let mut line: Vec<String> =
+            ["test", "--copier-database-url", &url(&own.copier()), "--internal-read-url", &reader]
+                .map(str::to_owned)
+                .into();
         let more = [("--service-credentials", secrets), ("--cache-ttl-ms", self.plan.ttl_ms.to_string())];
         let urls = self.relays.iter().map(|(service, relay)| (format!("--{service}-url"), relay.url.clone()));
-        line.extend(more.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(urls).flat_map(|(a, b)| [a, b]));
+        line.extend(
+            more.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(urls).flat_map(|(a, b)| [a, b]),
+        );
         line.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        let settings = Line::<Settings<P::Settings>>::parse_from(line).settings;
+        let settings = Line::<WithCalls<P::Settings>>::parse_from(line).settings;
         let mut common = common(reader, writer);
         common.listen = SocketAddr::from(([127, 0, 0, 1], self.ports[P::NAME]));
         spawn_with::<Composed<P>>(common, settings).unwrap()
