@@ -15,14 +15,21 @@ use crate::node::Node;
 use crate::nouns::NOUNS;
 use crate::sql::Parameter;
 
-/// The most ids of one question, and changes of one page.
-pub const MOST: usize = 1_000;
+/// The most ids of one question.
+const MOST: usize = 1_000;
+/// Changes of one page.
+const PAGE: usize = 500;
 
 /// Adds the internal endpoints of `service`.
 #[must_use]
 pub fn add(routes: Routes, service: &str) -> Routes {
     let own = NOUNS.iter().filter(|noun| noun.owner == service);
     let routes = own.fold(routes, |routes, noun| routes.get_at_root(&format!("/internal/v1/{}", noun.name), rows));
+    let routes = match service {
+        // It tells what others did, and has no feed of its own.
+        "notification" => routes,
+        _ => routes.get_at_root("/internal/v1/changes", changes),
+    };
     match service {
         "account" => routes.post_at_root("/internal/v1/token", token),
         _ => routes,
@@ -58,6 +65,29 @@ async fn rows(ctx: Ctx, request: HttpRequest, node: Data<Node>, which: Query<Whi
     }
     let parameters: [Parameter<'_>; 2] = [&organisation, &ids];
     answer(&node, &noun.answer(), &parameters).await
+}
+
+/// Where in the feed: the position of the last change known.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct After {
+    xid: u64,
+    id: i64,
+}
+
+/// The feed with all columns of its view: the public one shows neither ids nor organisations. In an order in which nothing is missed.
+async fn changes(ctx: Ctx, request: HttpRequest, node: Data<Node>, after: Query<After>) -> Answer {
+    admit(&ctx, &request, &node).await?;
+    let text = format!(
+        "select coalesce(jsonb_agg(to_jsonb(c) order by c.xid, c.id), '[]')::text from (
+            select c.* from published.{}_changes c
+            where (c.xid, c.id) > ($1::text::xid8, $2::bigint)
+                and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
+            order by c.xid, c.id limit {PAGE}
+        ) c",
+        node.name
+    );
+    answer(&node, &text, &[&after.0.xid.to_string(), &after.0.id]).await
 }
 
 /// The rows of a statement on the service's own views.

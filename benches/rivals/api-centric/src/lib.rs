@@ -147,6 +147,9 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>, background: &Background
 
 /// Starts what no request causes, and waits a moment for the first signing keys; whether there are any.
 fn poll(node: &Arc<Node>, calls: &Calls, background: &Background) -> Result<Arc<AtomicBool>, StartError> {
+    for feed in poll::FEEDS.iter().filter(|feed| feed.consumer == node.name) {
+        background.handle.spawn(poll::feed(Arc::clone(node), feed, Duration::from_millis(calls.poll_interval_ms)));
+    }
     // Account's are its own.
     let have = Arc::new(AtomicBool::new(node.name == "account"));
     if node.name == "account" {

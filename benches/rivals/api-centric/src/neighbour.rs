@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::credentials::Credentials;
 use crate::http::{self, Trouble};
 use crate::metrics::Metrics;
-use crate::nouns::Noun;
+use crate::nouns::{Noun, PERSONS};
 use crate::policy::{BULKHEAD, Breaker, Flights, RetryBudget};
 
 /// The longest wait before a retry: somewhere below it, so that not all come back at once.
@@ -140,8 +140,9 @@ impl Neighbour {
     /// [`Away`]: whether that matters is the edge's to say.
     pub async fn ask(&self, question: &Question) -> Answer {
         let path = question.path();
-        // Who isn't there may come any moment; an answer of fewer than were asked for is never kept.
-        let asked = question.ids.as_ref().map_or(0, Vec::len);
+        // A person who isn't there may come any moment: an answer of fewer than were asked for is never kept. Without a row of the
+        // other nouns there is a value all the same (active, none).
+        let asked = question.ids.as_ref().filter(|_| question.noun == &PERSONS).map_or(0, Vec::len);
         let whole = |answer: &Answer| answer.as_ref().is_ok_and(|items| items.len() >= asked);
         let call = || async {
             let answer = self.get(&path).await?;

@@ -10,7 +10,8 @@ pub struct Noun {
     pub owner: &'static str,
     /// The columns of the copy's key, as in `schema/copies.sql`.
     pub key: &'static [&'static str],
-    /// The other columns.
+    /// The other columns. Of watchers not the owner's transaction ids, which mean nothing in another database: without them
+    /// Notification compares times.
     pub columns: &'static [&'static str],
     /// Which rows `x` a question is about, of its organisation `asked.organisation_id` and its ids `asked.ids`.
     pub scope: &'static str,
@@ -58,7 +59,7 @@ nouns! {
     RESPONSIBILITIES "responsibilities" of "registry" by ["organisation_id", "profile_id", "kind", "target_id"] with []
         where "x.organisation_id = asked.organisation_id and x.profile_id = any (asked.ids)", "null::bigint";
     WATCHERS "watchers" of "registry" by ["organisation_id", "kind", "target_id", "profile_id"]
-        with ["created_at", "ended_at", "created_xid", "ended_xid"]
+        with ["created_at", "ended_at"]
         where WHOLE_ORGANISATION, "null::bigint";
     STANDINGS "standings" of "billing" by ["organisation_id"] with ["standing", "overdue_since", "frozen_at"]
         where ORGANISATION_IDS, "(select s.version from billing.standings s where s.organisation_id = x.organisation_id)";
@@ -72,8 +73,9 @@ impl Noun {
     #[must_use]
     pub fn answer(&self) -> String {
         let Self { name, scope, version, .. } = self;
+        let row = self.row();
         format!(
-            "{ASKED} select coalesce(jsonb_agg(distinct jsonb_build_object('version', {version}, 'row', to_jsonb(x))), '[]')::text
+            "{ASKED} select coalesce(jsonb_agg(distinct jsonb_build_object('version', {version}, 'row', {row})), '[]')::text
             from published.{name} x, asked where {scope}"
         )
     }
@@ -82,9 +84,14 @@ impl Noun {
     #[must_use]
     pub fn local(&self) -> String {
         let Self { name, scope, .. } = self;
-        format!(
-            "{ASKED} select coalesce(jsonb_agg(to_jsonb(x)), '[]')::text from published.{name} x, asked where {scope}"
-        )
+        let row = self.row();
+        format!("{ASKED} select coalesce(jsonb_agg({row}), '[]')::text from published.{name} x, asked where {scope}")
+    }
+
+    /// A row `x` as JSON.
+    fn row(&self) -> String {
+        let members = self.key.iter().chain(self.columns).map(|column| format!("'{column}', x.{column}"));
+        format!("jsonb_build_object({})", members.collect::<Vec<_>>().join(", "))
     }
 
     /// Makes the consumer's rows those of the answer `$3`, but for the keys `$4` (each an array of texts as JSON), of which

@@ -29,7 +29,6 @@ const MOODS: [Mood; 5] = [Mood::Well, Mood::Stopped, Mood::Slow, Mood::Flapping,
 pub struct Relay {
     pub url: String,
     mood: Arc<AtomicU8>,
-    requests: Arc<AtomicU32>,
 }
 
 impl Relay {
@@ -37,24 +36,19 @@ impl Relay {
     pub fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (mood, requests) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU32::new(0)));
-        let (of, count) = (Arc::clone(&mood), Arc::clone(&requests));
+        let mood = Arc::new(AtomicU8::new(0));
+        let (of, count) = (Arc::clone(&mood), Arc::new(AtomicU32::new(0)));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (of, count) = (Arc::clone(&of), Arc::clone(&count));
                 thread::spawn(move || serve(client, port, &of, &count));
             }
         });
-        Self { url, mood, requests }
+        Self { url, mood }
     }
 
     pub fn is(&self, mood: Mood) {
         self.mood.store(mood as u8, Ordering::SeqCst);
-    }
-
-    /// Requests that came, whatever became of them.
-    pub fn requests(&self) -> u32 {
-        self.requests.load(Ordering::SeqCst)
     }
 }
 

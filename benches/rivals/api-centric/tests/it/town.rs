@@ -5,15 +5,18 @@ use std::net::{SocketAddr, TcpListener};
 
 use api_centric::settings::WithCalls;
 use api_centric::{Composed, Product, SERVICES};
-use behaviour::{Api, HttpFixture, Urls, World};
+use behaviour::assert::eventually;
+use behaviour::{Api, HttpFixture, PASSWORD, Session, Tenant, Urls, World, json};
 use clap::{Args, Parser};
 use kit::testing::{Running, common, spawn_with};
+use mail_sink::MailSink;
 use schema::apply::install;
 use schema::testing::TestCluster;
 use schema::{ApplyOptions, OwnDatabase};
+use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::relay::Relay;
+use crate::relay::{Mood, Relay};
 
 /// Settings as a command line has them.
 #[derive(Parser)]
@@ -33,7 +36,10 @@ pub struct Town {
     pub world: World,
     pub relays: HashMap<&'static str, Relay>,
     pub urls: HashMap<&'static str, String>,
+    pub mails: MailSink,
     _services: Vec<Running>,
+    _sandbox: payment_sandbox::Running,
+    _folder: TempDir,
     cluster: TestCluster,
 }
 
@@ -50,20 +56,39 @@ impl Town {
         let at = Place { cluster: &cluster, ports: &ports, relays: &relays, plan };
         // Account first: the others ask it for keys.
         let key = format!("--jwt-signing-key={pem}");
-        let provider = ["--stripe-api-key=key", "--stripe-api-base=http://127.0.0.1:9", "--work=false"];
+        let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&mail_sink::Options::default()).unwrap());
+        let ledger = folder.path().join("ledger");
+        let options =
+            payment_sandbox::Options::parse_from(["sandbox", "--ledger", ledger.to_str().unwrap(), "--no-fsync"]);
+        let sandbox = payment_sandbox::spawn(options).unwrap();
+        let provider = ["--stripe-api-key=sk_test_sandbox".to_owned(), format!("--stripe-api-base={}", sandbox.url)];
+        let smtp = mails.smtp();
+        let smtp = [
+            format!("--smtp-host={}", smtp.ip()),
+            format!("--smtp-port={}", smtp.port()),
+            "--smtp-tls=none".to_owned(),
+        ];
         let services = vec![
             at.start::<account::Account>(&[&key, "--sign-up-limit-per-address=0", "--hash-queue-per-client=0"]),
             at.start::<profile::Service>(&[]),
             at.start::<registry::Registry>(&[]),
-            at.start::<billing::Billing>(&provider),
+            at.start::<billing::Billing>(&[&provider[0], &provider[1], "--schedule=false"]),
+            at.start::<notification::NotificationService>(&smtp.each_ref().map(String::as_str)),
         ];
         let urls: HashMap<_, _> =
             SERVICES.iter().zip(&services).map(|(service, running)| (*service, running.url.clone())).collect();
         let all: Urls = urls.iter().map(|(service, url)| (*service, url.clone())).collect();
         let standings = cluster.url("govrnanza_billing", "superuser");
         let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
-        let world = World::new(all.clone(), HttpFixture::new(&all).with_standings(Box::new(set)));
-        Self { world, relays, urls, _services: services, cluster }
+        let operator = "operator@fixture.example";
+        let fixture = HttpFixture::new(&all).with_operator(operator, PASSWORD).with_standings(Box::new(set));
+        let world = World::new(all, fixture);
+        Session::sign_up(&world.services, "Operators", "team", operator, PASSWORD).unwrap();
+        let account = cluster.url("govrnanza_account", "superuser");
+        let promote =
+            "update account.logins set scope = 'operator', organisation_id = null where email like 'operator@%'";
+        postgres::Client::connect(&account, postgres::NoTls).unwrap().batch_execute(promote).unwrap();
+        Self { world, relays, urls, mails, _services: services, _sandbox: sandbox, _folder: folder, cluster }
     }
 
     pub fn api(&self, service: &str) -> Api {
@@ -74,6 +99,35 @@ impl Town {
     pub fn connect(&self, service: &str, login: &str) -> postgres::Client {
         let url = self.cluster.url(&format!("govrnanza_{service}"), login);
         postgres::Client::connect(&url, postgres::NoTls).unwrap()
+    }
+}
+
+impl Town {
+    /// Sets a standing as Billing's runs would.
+    pub fn set_standing(&self, org: Uuid, standing: &str) {
+        self.world.fixture.set_standing(org, standing);
+    }
+
+    /// Makes every neighbour well, and has every breaker that is open tried until none is.
+    pub fn recover(&self, tenant: &Tenant) {
+        self.relays.values().for_each(|relay| relay.is(Mood::Well));
+        let get =
+            |service: &str, path: &str| self.api(service).get(&tenant.path(path)).token(&tenant.admin_token).send();
+        eventually("no breaker is open", || {
+            let open = SERVICES.iter().any(|service| {
+                let metrics = self.api(service).root("/metrics").send().text();
+                metrics.lines().any(|line| line.starts_with("edge_breaker_open") && line.ends_with(" 1"))
+            });
+            let someone = tenant.path(&format!("/profiles/{}", Uuid::nil()));
+            if open {
+                get("registry", "/apis");
+                get("account", "");
+                get("billing", "/usage");
+                self.api("profile").delete(&someone).token(&tenant.admin_token).send();
+                self.api("profile").post(&tenant.path("/profiles")).token(&tenant.admin_token).json(&json!({})).send();
+            }
+            (!open).then_some(())
+        });
     }
 }
 
@@ -112,7 +166,7 @@ fn free_port() -> u16 {
 }
 
 /// As Billing's runs would, a year of invoices later.
-pub fn set_standing(url: &str, org: Uuid, standing: &str) {
+fn set_standing(url: &str, org: Uuid, standing: &str) {
     let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
     let frozen = if standing == "frozen" { "now()" } else { "null" };
     let overdue = if standing == "active" { "null" } else { "now()" };
