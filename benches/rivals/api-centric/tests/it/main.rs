@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests: a panic is a finding")]
 
 mod edges;
+mod feeds;
 mod internal;
 mod relay;
 mod suites;
