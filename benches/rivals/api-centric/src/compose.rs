@@ -12,12 +12,13 @@ use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::{join, join_all};
 use kit::Error;
-use kit::auth::Member;
+use kit::auth::{Member, Operator};
 use kit::error::Busy;
 use serde_json::Value;
 
 use crate::edges::{Asked, EDGES, Edge, Rule};
 use crate::facts::Fetched;
+use crate::month_end;
 use crate::names;
 use crate::neighbour::{Away, Question};
 use crate::node::Node;
@@ -43,6 +44,10 @@ struct Before {
 
 /// Runs the handler with its facts before it and its names after it.
 pub async fn around(node: Arc<Node>, request: ServiceRequest, next: Next<BoxBody>) -> Response {
+    if starts_run(&node, request.request()) && month_end::fetch_all(&node).await.is_err() {
+        node.metrics.degraded("all", "closed");
+        return Ok(request.error_response(Error::Busy(Busy::Elsewhere)));
+    }
     let Some(needs) = needs(&node, request.request()) else { return next.call(request).await };
     let asked = request.request().clone();
     // A read may run while its facts are fetched: where they turn out to be others, it runs again. One instance alone may: what
@@ -79,6 +84,13 @@ pub async fn around(node: Arc<Node>, request: ServiceRequest, next: Next<BoxBody
         }
     }
     Ok(response)
+}
+
+/// Whether an operator starts a run.
+fn starts_run(node: &Node, request: &HttpRequest) -> bool {
+    let run = node.name == "billing" && request.method() == Method::POST;
+    run && request.match_pattern().as_deref() == Some("/api/v1/billing-runs")
+        && Operator::from_request(request, &mut Payload::None).into_inner().is_ok()
 }
 
 /// What the request needs; none of one that isn't of the organisation in its path, or of a HEAD.

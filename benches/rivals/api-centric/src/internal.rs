@@ -31,7 +31,9 @@ pub fn add(routes: Routes, service: &str) -> Routes {
         _ => routes.get_at_root("/internal/v1/changes", changes),
     };
     match service {
-        "account" => routes.post_at_root("/internal/v1/token", token),
+        "account" => routes
+            .post_at_root("/internal/v1/token", token)
+            .get_at_root("/internal/v1/organisation-ids", organisation_ids),
         _ => routes,
     }
 }
@@ -65,6 +67,22 @@ async fn rows(ctx: Ctx, request: HttpRequest, node: Data<Node>, which: Query<Whi
     }
     let parameters: [Parameter<'_>; 2] = [&organisation, &ids];
     answer(&node, &noun.answer(), &parameters).await
+}
+
+/// Which page of organisations.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Beyond {
+    after: Uuid,
+}
+
+/// A page of organisations' ids, in their order.
+async fn organisation_ids(ctx: Ctx, request: HttpRequest, node: Data<Node>, beyond: Query<Beyond>) -> Answer {
+    admit(&ctx, &request, &node).await?;
+    let text = "select coalesce(jsonb_agg(o.id order by o.id), '[]')::text from (
+            select o.id from published.organisations o where o.id > $1 order by o.id limit 200
+        ) o";
+    answer(&node, text, &[&beyond.0.after]).await
 }
 
 /// Where in the feed: the position of the last change known.

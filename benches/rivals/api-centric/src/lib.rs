@@ -5,7 +5,7 @@
 //! - [`compose`] is the layer: facts before a handler, names after it; [`facts`] writes what was fetched;
 //! - [`neighbour`] makes calls by the rules of [`policy`]: single flight and cache, bulkhead, circuit breaker, time-out, one retry;
 //! - [`internal`] answers the others, who prove themselves with [`credentials`];
-//! - [`poll`] is what no request causes.
+//! - [`poll`] is what no request causes: signing keys and feeds; [`month_end`] makes Billing's copies whole before a run.
 //!
 //! Each binary takes the settings of the product's, and [`settings::Calls`]. `SERVICE_CREDENTIALS` is `name=secret,name=secret`:
 //! Account gets the pairs of all five, each other service its own alone.
@@ -17,6 +17,7 @@ pub mod facts;
 pub mod http;
 pub mod internal;
 pub mod metrics;
+pub mod month_end;
 pub mod names;
 pub mod neighbour;
 pub mod node;
@@ -51,6 +52,11 @@ pub trait Product: Service {
     fn signing_keys(_: &Self::Settings) -> Option<&str> {
         None
     }
+
+    /// The settings that the product runs with here.
+    fn adapted(settings: Self::Settings) -> Self::Settings {
+        settings
+    }
 }
 
 impl Product for account::Account {
@@ -60,7 +66,12 @@ impl Product for account::Account {
 }
 impl Product for profile::Service {}
 impl Product for registry::Registry {}
-impl Product for billing::Billing {}
+impl Product for billing::Billing {
+    /// A run that starts by itself would bill from copies that nobody has made whole: runs are started by request alone.
+    fn adapted(settings: Self::Settings) -> Self::Settings {
+        Self::Settings { schedule: false, ..settings }
+    }
+}
 impl Product for notification::NotificationService {}
 
 /// The whole `main` of one of the five. Exit codes are kit's.
@@ -84,7 +95,7 @@ where
         let background = Background::start(P::NAME).map_err(|error| failed("the calls' thread", &error))?;
         let node = Arc::new(node::<P>(boot, &background)?);
         let have_keys = poll(&node, &boot.settings().calls, &background)?;
-        let product = P::start(&boot.with(boot.settings().product.clone()))?;
+        let product = P::start(&boot.with(P::adapted(boot.settings().product.clone())))?;
         let layered = Arc::clone(&node);
         let routes = product.around(move |request, next| compose::around(Arc::clone(&layered), request, next));
         let routes = internal::add(routes, P::NAME).metrics(node.metrics.registry.clone()).data(node);

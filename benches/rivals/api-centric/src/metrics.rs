@@ -1,6 +1,8 @@
 //! What is counted of the calls, shown at `/metrics` after the product's own.
 
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use std::time::Duration;
+
+use prometheus::{Gauge, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use crate::neighbour::Away;
 
@@ -11,6 +13,7 @@ pub struct Metrics {
     retries: IntCounterVec,
     open: IntGaugeVec,
     degraded: IntCounterVec,
+    spread: Gauge,
     /// What `/metrics` shows.
     pub registry: Registry,
 }
@@ -36,7 +39,10 @@ impl Metrics {
         )?;
         let open = IntGaugeVec::new(Opts::new("edge_breaker_open", "1: the neighbour isn't asked."), &["neighbour"])?;
         registry.register(Box::new(open.clone()))?;
-        Ok(Self { calls, retries, open, degraded, registry })
+        let help = "Time between the first and the last answer that the last month-end was made of.";
+        let spread = Gauge::with_opts(Opts::new("edge_month_end_spread_seconds", help))?;
+        registry.register(Box::new(spread.clone()))?;
+        Ok(Self { calls, retries, open, degraded, spread, registry })
     }
 
     pub(crate) fn call(&self, neighbour: &str, away: Option<&Away>) {
@@ -55,6 +61,10 @@ impl Metrics {
 
     pub(crate) fn breaker(&self, neighbour: &str, closed: bool) {
         self.open.with_label_values(&[neighbour]).set(i64::from(!closed));
+    }
+
+    pub(crate) fn spread(&self, spread: Duration) {
+        self.spread.set(spread.as_secs_f64());
     }
 
     pub(crate) fn degraded(&self, neighbour: &str, rule: &str) {

@@ -58,8 +58,8 @@ nouns! {
         where ORGANISATION_IDS, "null::bigint";
     RESPONSIBILITIES "responsibilities" of "registry" by ["organisation_id", "profile_id", "kind", "target_id"] with []
         where "x.organisation_id = asked.organisation_id and x.profile_id = any (asked.ids)", "null::bigint";
-    WATCHERS "watchers" of "registry" by ["organisation_id", "kind", "target_id", "profile_id"]
-        with ["created_at", "ended_at"]
+    WATCHERS "watchers" of "registry" by ["organisation_id", "kind", "target_id", "profile_id", "created_at"]
+        with ["ended_at"]
         where WHOLE_ORGANISATION, "null::bigint";
     STANDINGS "standings" of "billing" by ["organisation_id"] with ["standing", "overdue_since", "frozen_at"]
         where ORGANISATION_IDS, "(select s.version from billing.standings s where s.organisation_id = x.organisation_id)";

@@ -86,9 +86,11 @@ pub static FEEDS: &[Feed] = &[
 
 /// Why a feed waits.
 #[derive(Debug, thiserror::Error)]
-enum Waits {
+pub enum Waits {
+    /// A neighbour is away.
     #[error("{0}")]
     Away(#[from] Away),
+    /// The local database is.
     #[error("{0}")]
     Local(#[from] Failed),
 }
@@ -111,7 +113,10 @@ pub async fn feed(node: Arc<Node>, feed: &'static Feed, every: Duration) {
 }
 
 /// The next changes after `(xid, id)`; where the last of them stands, or none: there are none.
-async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Option<(u64, i64)>, Waits> {
+///
+/// # Errors
+/// [`Waits`]: nothing was copied.
+pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Option<(u64, i64)>, Waits> {
     let rubbish = || Away::Failed(Trouble::Rubbish);
     let owner = node.neighbours.get(feed.owner).ok_or_else(rubbish)?;
     let answer = owner.get(&format!("/internal/v1/changes?xid={xid}&id={id}")).await?;

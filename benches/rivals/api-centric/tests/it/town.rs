@@ -35,8 +35,7 @@ pub struct Plan {
 pub struct Town {
     pub world: World,
     pub relays: HashMap<&'static str, Relay>,
-    pub urls: HashMap<&'static str, String>,
-    pub mails: MailSink,
+    _mails: MailSink,
     _services: Vec<Running>,
     _sandbox: payment_sandbox::Running,
     _folder: TempDir,
@@ -75,9 +74,8 @@ impl Town {
             at.start::<billing::Billing>(&[&provider[0], &provider[1], "--schedule=false"]),
             at.start::<notification::NotificationService>(&smtp.each_ref().map(String::as_str)),
         ];
-        let urls: HashMap<_, _> =
-            SERVICES.iter().zip(&services).map(|(service, running)| (*service, running.url.clone())).collect();
-        let all: Urls = urls.iter().map(|(service, url)| (*service, url.clone())).collect();
+        let all: Urls =
+            SERVICES.iter().zip(&services).map(|(service, running)| (service, running.url.clone())).collect();
         let standings = cluster.url("govrnanza_billing", "superuser");
         let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
         let operator = "operator@fixture.example";
@@ -88,7 +86,7 @@ impl Town {
         let promote =
             "update account.logins set scope = 'operator', organisation_id = null where email like 'operator@%'";
         postgres::Client::connect(&account, postgres::NoTls).unwrap().batch_execute(promote).unwrap();
-        Self { world, relays, urls, mails, _services: services, _sandbox: sandbox, _folder: folder, cluster }
+        Self { world, relays, _mails: mails, _services: services, _sandbox: sandbox, _folder: folder, cluster }
     }
 
     pub fn api(&self, service: &str) -> Api {
