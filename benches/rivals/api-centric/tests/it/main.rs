@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
 
 mod edges;
+mod facts;
 mod feeds;
 mod internal;
 mod relay;
