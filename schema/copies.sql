@@ -173,5 +173,5 @@ create table published.watchers (
     ended_at timestamp with time zone,
     created_xid xid8,
     ended_xid xid8,
-    primary key (organisation_id, kind, target_id, profile_id)
+    primary key (organisation_id, kind, target_id, profile_id, created_at)
 );

@@ -175,7 +175,7 @@ const KEYS: &[(&str, &str)] = &[
     ("head_counts", "organisation_id"),
     ("usage", "organisation_id"),
     ("responsibilities", "organisation_id, profile_id, kind, target_id"),
-    ("watchers", "organisation_id, kind, target_id, profile_id"),
+    ("watchers", "organisation_id, kind, target_id, profile_id, created_at"),
 ];
 
 const NOUNS: &str = "

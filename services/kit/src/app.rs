@@ -38,6 +38,7 @@ pub(crate) struct App {
     pub metrics: Metrics,
     pub probes: Vec<Probe>,
     pub measured: Vec<Measured>,
+    pub registries: Vec<prometheus::Registry>,
     pub checks: Vec<Check>,
     pub openapi: String,
     pub docs: String,

@@ -28,6 +28,14 @@ pub const BODY_MAX: usize = 256 * 1024;
 /// What is still read of a body that is too large, so that the client gets its 413 and no reset connection.
 const DRAIN_MAX: usize = 8 * 1024 * 1024;
 
+/// The request's body as it came: for a layer that looks at it before the handler does.
+///
+/// # Errors
+/// 413 and 408 of a body that couldn't be read.
+pub fn raw(request: &HttpRequest) -> Result<Bytes, Error> {
+    RawBody::of(request)
+}
+
 /// The raw body of the request, read before any handler: extractors are then synchronous, and so their order is fixed.
 #[derive(Clone, Debug)]
 pub(crate) struct RawBody(pub Result<Bytes, Error>);

@@ -91,6 +91,7 @@ impl Metrics {
         lanes: &Lanes,
         threads: &Threads,
         measured: &[Measured],
+        others: &[Registry],
     ) -> Result<String, prometheus::Error> {
         self.look_at(threads);
         // The pools add it up themselves: a counter made for this look can't be added to twice.
@@ -108,7 +109,9 @@ impl Metrics {
             self.queued.with_label_values(&[name]).set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
         }
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        for registry in std::iter::once(&self.registry).chain(others) {
+            TextEncoder::new().encode(&registry.gather(), &mut text)?;
+        }
         let fresh = registry(self.service)?;
         fresh.register(Box::new(waited))?;
         Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, measured).await?)

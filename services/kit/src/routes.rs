@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, guard};
+use actix_web::{Error as ActixError, FromRequest, Handler, HttpRequest, Responder, guard};
 
 use crate::app::Check;
 use crate::changes::handlers;
@@ -17,8 +19,8 @@ use crate::readable::Probe;
 use crate::reply::BASE;
 use crate::server::prepare;
 
-/// Adds one handler to a resource; called once per worker.
-type Attach = Arc<dyn Fn(Resource) -> Resource + Send + Sync>;
+/// Makes one route; called once per worker.
+type Attach = Arc<dyn Fn() -> actix_web::Route + Send + Sync>;
 /// Adds application data; called once per worker.
 type Configure = Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>;
 
@@ -38,6 +40,7 @@ pub struct Routes {
     configure: Vec<Configure>,
     pub(crate) probes: Vec<Probe>,
     pub(crate) measured: Vec<Measured>,
+    pub(crate) registries: Vec<prometheus::Registry>,
     pub(crate) checks: Vec<Check>,
     pub(crate) jobs: Vec<Job>,
 }
@@ -76,6 +79,34 @@ impl Routes {
         self.route(Method::GET, path.to_owned(), handler)
     }
 
+    /// Adds `POST` of a path outside of `/api/v1`.
+    #[must_use]
+    pub fn post_at_root<H, Args>(self, path: &str, handler: H) -> Self
+    where
+        H: Handler<Args> + Send + Sync,
+        Args: FromRequest + 'static,
+        H::Output: Responder + 'static,
+    {
+        self.route(Method::POST, path.to_owned(), handler)
+    }
+
+    /// Puts a layer around each endpoint added so far. It runs after `Accept`, the token, the write limits and the body have
+    /// been looked at, and never where a path refuses a method.
+    ///
+    /// A layer that refuses answers with `request.error_response(…)`: an `Err` would pass the log and the metrics by.
+    #[must_use]
+    pub fn around<L, F>(mut self, layer: L) -> Self
+    where
+        L: Fn(ServiceRequest, Next<BoxBody>) -> F + Clone + Send + Sync + 'static,
+        F: Future<Output = Result<ServiceResponse<BoxBody>, ActixError>> + 'static,
+    {
+        for route in &mut self.routes {
+            let (inner, layer) = (Arc::clone(&route.attach), layer.clone());
+            route.attach = Arc::new(move || inner().wrap(from_fn(layer.clone())));
+        }
+        self
+    }
+
     fn route<H, Args>(mut self, method: Method, path: String, handler: H) -> Self
     where
         H: Handler<Args> + Send + Sync,
@@ -83,7 +114,7 @@ impl Routes {
         H::Output: Responder + 'static,
     {
         let of = method.clone();
-        let attach: Attach = Arc::new(move |resource| resource.route(answering(&of).to(handler.clone())));
+        let attach: Attach = Arc::new(move || answering(&of).to(handler.clone()));
         self.routes.push(Route { method, path, attach });
         self
     }
@@ -115,6 +146,13 @@ impl Routes {
     #[must_use]
     pub fn measure(mut self, measured: Measured) -> Self {
         self.measured.push(measured);
+        self
+    }
+
+    /// Counters and gauges of the service's own, shown at `/metrics` after kit's.
+    #[must_use]
+    pub fn metrics(mut self, registry: prometheus::Registry) -> Self {
+        self.registries.push(registry);
         self
     }
 
@@ -153,7 +191,7 @@ impl Routes {
         for (path, routes) in self.by_path() {
             let methods: Vec<_> = routes.iter().map(|route| allowed(&route.method)).collect();
             let allow: Arc<str> = methods.join(", ").into();
-            let resource = routes.iter().fold(web::resource(path), |resource, route| (route.attach)(resource));
+            let resource = routes.iter().fold(web::resource(path), |resource, route| resource.route((route.attach)()));
             let other = move || {
                 let error = Error::MethodNotAllowed { allow: allow.to_string() };
                 async move { Err::<crate::reply::Reply, _>(error) }

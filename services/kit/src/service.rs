@@ -55,6 +55,19 @@ pub struct Boot<S> {
 }
 
 impl<S> Boot<S> {
+    /// The same with other settings: for a service that is made of another.
+    pub fn with<T>(&self, settings: T) -> Boot<T> {
+        Boot {
+            settings,
+            db: self.db.clone(),
+            threads: self.threads.clone(),
+            lanes: self.lanes.clone(),
+            clock: self.clock.clone(),
+            issuer: self.issuer.clone(),
+            write_url: self.write_url.clone(),
+        }
+    }
+
     /// The service's own settings.
     pub fn settings(&self) -> &S {
         &self.settings
@@ -180,6 +193,7 @@ pub(crate) fn prepare<S: Service>(common: &Common, boot: &Boot<S::Settings>) -> 
         metrics: Metrics::new(S::NAME).map_err(|error| StartError::failed("metrics can't be made", error))?,
         probes: routes.probes.clone(),
         measured: routes.measured.clone(),
+        registries: routes.registries.clone(),
         checks: routes.checks.clone(),
         openapi: contract.to_string(),
         docs: docs::page(&contract),

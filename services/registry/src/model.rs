@@ -31,16 +31,31 @@ const TITLE_MAX: usize = 500;
 /// The most characters a description may have.
 const DESCRIPTION_MAX: usize = 4000;
 
-/// A person as an owner is shown.
+/// A person as an owner is shown. The id is what the owned thing's own row says; of a person who is gone it stays alone.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Person {
     /// Its profile.
     pub id: ProfileId,
+    /// What Profile shows of that person, if there is one.
+    #[serde(flatten)]
+    pub shown: Option<Shown>,
+}
+
+/// What is shown of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Shown {
     /// The present name.
     pub name: String,
     /// The present job title.
     pub job_title: Option<String>,
+}
+
+impl Person {
+    /// Whether an owner that must be there is.
+    pub fn is_there(owner: Option<&Self>) -> bool {
+        owner.is_some_and(|owner| owner.shown.is_some())
+    }
 }
 
 /// Something else of the registry, by id and name.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::limits::Resource;
 use super::{SCHEMA, apis, owners, watches};
-use crate::model::{Api, ApiMove, ApiPatch, Asked, Target};
+use crate::model::{Api, ApiMove, ApiPatch, Asked, Person, Target};
 
 kit::statement! {
     /// An API's new fields and tags.
@@ -125,8 +125,8 @@ pub fn owned(
 ) -> Result<Api, Error> {
     let api = apis::find(c, organisation, id)?;
     owners::require(&[
-        ("businessOwnerId", business.is_none() || api.business_owner.is_some()),
-        ("technicalOwnerId", technical.is_none() || api.technical_owner.is_some()),
+        ("businessOwnerId", business.is_none() || Person::is_there(api.business_owner.as_ref())),
+        ("technicalOwnerId", technical.is_none() || Person::is_there(api.technical_owner.as_ref())),
     ])?;
     Ok(api)
 }

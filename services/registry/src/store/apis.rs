@@ -20,7 +20,7 @@ macro_rules! api_columns {
             from registry.api_tags g
             where g.organisation_id = a.organisation_id and g.api_id = a.id
         ), '{}'),
-        b.id, b.name, b.job_title, t.id, t.name, t.job_title, d.id, d.name, s.id, s.name,
+        a.business_owner_id, b.name, b.job_title, a.technical_owner_id, t.name, t.job_title, d.id, d.name, s.id, s.name,
         (
             select array_agg(row (v.major, v.minor, v.status) order by v.major, v.minor)
             from registry.versions v
@@ -36,13 +36,13 @@ macro_rules! api_joins {
         " left join registry.sub_domains s on s.organisation_id = a.organisation_id and s.id = a.sub_domain_id
         left join registry.domains d on d.organisation_id = s.organisation_id and d.id = s.domain_id
         left join lateral (
-            select p.id, p.name, p.job_title
+            select p.name, p.job_title
             from published.persons p
             where p.organisation_id = a.organisation_id and p.id = a.business_owner_id
             offset 0
         ) b on true
         left join lateral (
-            select p.id, p.name, p.job_title
+            select p.name, p.job_title
             from published.persons p
             where p.organisation_id = a.organisation_id and p.id = a.technical_owner_id
             offset 0
@@ -57,7 +57,7 @@ pub(super) mod row {
     use diesel::sql_types::*;
 
     /// A person.
-    type Person = Nullable<(Uuid, Text, Nullable<Text>)>;
+    type Person = Nullable<(Uuid, Nullable<(Text, Nullable<Text>)>)>;
     /// A version in its API.
     type Version = Record<(Integer, Integer, Text)>;
     /// An API.

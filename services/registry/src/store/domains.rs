@@ -12,12 +12,12 @@ use uuid::Uuid;
 use super::limits::{ReserveDomain, Resource};
 use super::standing::{self, found, items};
 use super::{SCHEMA, owners, watches};
-use crate::model::{Domain, DomainPatch, NewDomain, Target};
+use crate::model::{Domain, DomainPatch, NewDomain, Person, Target};
 
 /// The columns of a [`Domain`] `d` with its owner `p`.
 macro_rules! columns {
     () => {
-        "d.id, d.name, d.description, p.id, p.name, p.job_title, d.version, d.created_at, d.updated_at"
+        "d.id, d.name, d.description, d.business_owner_id, p.name, p.job_title, d.version, d.created_at, d.updated_at"
     };
 }
 
@@ -26,7 +26,7 @@ macro_rules! columns {
 macro_rules! owner {
     () => {
         " left join lateral (
-            select p.id, p.name, p.job_title
+            select p.name, p.job_title
             from published.persons p
             where p.organisation_id = d.organisation_id and p.id = d.business_owner_id
             offset 0
@@ -37,7 +37,7 @@ macro_rules! owner {
 kit::statement! {
     /// One domain with its owner, and how its organisation stands.
     pub struct FindDomain(organisation_id: OrganisationId as Uuid, id: DomainId as Uuid)
-        -> (Nullable<Text>, Nullable<(Uuid, Text, Nullable<Text>, Nullable<(Uuid, Text, Nullable<Text>)>, BigInt, Timestamptz, Timestamptz)>) =
+        -> (Nullable<Text>, Nullable<(Uuid, Text, Nullable<Text>, Nullable<(Uuid, Nullable<(Text, Nullable<Text>)>)>, BigInt, Timestamptz, Timestamptz)>) =
         concat!(
             "select st.standing, ", columns!(), "
             from (select $1::uuid as organisation_id, $2::uuid as id) q
@@ -50,7 +50,7 @@ kit::statement! {
 kit::statement! {
     /// A page of domains.
     pub struct ListDomains(organisation_id: OrganisationId as Uuid, created_at: DateTime<Utc> as Timestamptz, after: Uuid as Uuid, limit: i64 as BigInt)
-        -> (Nullable<Text>, Nullable<(Uuid, Text, Nullable<Text>, Nullable<(Uuid, Text, Nullable<Text>)>, BigInt, Timestamptz, Timestamptz)>) =
+        -> (Nullable<Text>, Nullable<(Uuid, Text, Nullable<Text>, Nullable<(Uuid, Nullable<(Text, Nullable<Text>)>)>, BigInt, Timestamptz, Timestamptz)>) =
         concat!(
             "select st.standing, ", columns!(), "
             from (select $1::uuid as organisation_id) q
@@ -183,7 +183,8 @@ fn locked(c: &mut PgConnection, update: &Update, id: DomainId) -> Result<Domain,
 /// The domain as written, if its owner is still there: see [`owners`].
 fn owned(c: &mut PgConnection, organisation: OrganisationId, id: DomainId, new: &NewDomain) -> Result<Domain, Error> {
     let domain = find(c, organisation, id)?;
-    owners::require(&[("businessOwnerId", new.business_owner_id.is_none() || domain.business_owner.is_some())])?;
+    let there = Person::is_there(domain.business_owner.as_ref());
+    owners::require(&[("businessOwnerId", new.business_owner_id.is_none() || there)])?;
     Ok(domain)
 }
 

@@ -1,0 +1,5 @@
+//! The billing service of the API-centric architecture; see the library.
+
+fn main() -> std::process::ExitCode {
+    api_centric::run::<billing::Billing>()
+}

@@ -1,0 +1,5 @@
+//! The profile service of the API-centric architecture; see the library.
+
+fn main() -> std::process::ExitCode {
+    api_centric::run::<profile::Service>()
+}

@@ -1,0 +1,179 @@
+//! Who a service is to the others: a secret at Account buys a token of five minutes with scope `service`. The product knows
+//! no such scope, so the token opens the internal paths alone.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use kit::{Clock, Error};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::http::{self, Trouble};
+use crate::sql::Sql;
+
+/// How long a token is good, in seconds.
+pub const LIFETIME_S: u64 = 300;
+/// A token is exchanged after half its time: Account may be away for as long as the rest.
+const RENEW: Duration = Duration::from_secs(LIFETIME_S / 2);
+/// Tokens that were verified already; beyond it all are forgotten.
+const MOST: usize = 64;
+/// How far ahead the clock of Account's machine may be.
+const LEEWAY_S: i64 = 2;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    scope: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// Account's side: what makes tokens of secrets.
+pub struct Issuer {
+    kid: String,
+    key: EncodingKey,
+    issuer: String,
+    clock: Clock,
+    secrets: HashMap<String, String>,
+}
+
+impl Issuer {
+    /// Signs with Account's own key.
+    #[must_use]
+    pub fn new(key: &account::keys::SigningKey, issuer: &str, clock: Clock, secrets: HashMap<String, String>) -> Self {
+        Self { kid: key.id.clone(), key: key.secret.clone(), issuer: issuer.to_owned(), clock, secrets }
+    }
+
+    /// A token for the service whose name and secret an `Authorization: Basic` header holds.
+    ///
+    /// # Errors
+    /// 401 for any other.
+    pub fn exchange(&self, header: &str) -> Result<String, Error> {
+        let pair = header.strip_prefix("Basic ").and_then(|text| STANDARD.decode(text).ok());
+        let pair = pair.and_then(|bytes| String::from_utf8(bytes).ok()).ok_or(Error::Unauthorized)?;
+        let (name, secret) = pair.split_once(':').ok_or(Error::Unauthorized)?;
+        let known = self.secrets.get(name).ok_or(Error::Unauthorized)?;
+        // As long for a wrong one as for the right one.
+        let differs =
+            known.bytes().zip(secret.bytes()).fold(known.len() ^ secret.len(), |all, (a, b)| all | usize::from(a ^ b));
+        if differs != 0 {
+            return Err(Error::Unauthorized);
+        }
+        self.sign(name)
+    }
+
+    fn sign(&self, name: &str) -> Result<String, Error> {
+        let now = self.clock.now().timestamp();
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            aud: kit::auth::AUDIENCE.to_owned(),
+            sub: name.to_owned(),
+            scope: "service".to_owned(),
+            iat: now,
+            exp: now + LIFETIME_S as i64,
+        };
+        let header = Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        jsonwebtoken::encode(&header, &claims, &self.key).map_err(Error::internal)
+    }
+}
+
+/// The caller's side: a name, a secret, and the token they bought.
+pub struct Credentials {
+    account: String,
+    basic: String,
+    token: Mutex<Option<(Instant, String)>>,
+}
+
+impl Credentials {
+    /// Of a service, at Account's base URL.
+    #[must_use]
+    pub fn new(account: String, name: &str, secret: &str) -> Self {
+        let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")));
+        Self { account, basic, token: Mutex::default() }
+    }
+
+    /// The header's value: a token that is good for a while yet. While Account is away an older one will do.
+    ///
+    /// # Errors
+    /// There is none, and Account doesn't answer.
+    pub async fn token(&self, within: Duration) -> Result<String, Trouble> {
+        let mut token = self.token.lock().await;
+        if let Some((made, text)) = token.as_ref().filter(|(made, _)| made.elapsed() < RENEW) {
+            let _ = made;
+            return Ok(text.clone());
+        }
+        let answer = http::post(&format!("{}/internal/v1/token", self.account), &self.basic, within).await;
+        let fresh = answer.and_then(|answer| match answer.get("accessToken") {
+            Some(Value::String(text)) => Ok(format!("Bearer {text}")),
+            _ => Err(Trouble::Rubbish),
+        });
+        match (fresh, &*token) {
+            (Ok(text), _) => {
+                *token = Some((Instant::now(), text.clone()));
+                Ok(text)
+            }
+            (Err(_), Some((_, older))) => Ok(older.clone()),
+            (Err(trouble), None) => Err(trouble),
+        }
+    }
+
+    /// This token was refused: the next call buys another.
+    pub async fn refused(&self, text: &str) {
+        let mut token = self.token.lock().await;
+        if token.as_ref().is_some_and(|(_, known)| known == text) {
+            *token = None;
+        }
+    }
+}
+
+/// The owner's side: who may ask.
+#[derive(Default)]
+pub struct Guard {
+    /// Tokens that were verified, and when they end.
+    known: Mutex<HashMap<String, i64>>,
+}
+
+impl Guard {
+    /// Whether an `Authorization` header holds a service's token, by the keys in the local `published.signing_keys`.
+    ///
+    /// # Errors
+    /// 401; 503 where the keys can't be read.
+    pub async fn check(&self, header: &str, sql: &Sql, issuer: &str, now: i64) -> Result<(), Error> {
+        let token = header.strip_prefix("Bearer ").ok_or(Error::Unauthorized)?;
+        let mut known = self.known.lock().await;
+        if known.get(token).is_some_and(|ends| *ends > now) {
+            return Ok(());
+        }
+        let ends = verified(token, sql, issuer, now).await?;
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(token.to_owned(), ends);
+        Ok(())
+    }
+}
+
+async fn verified(token: &str, sql: &Sql, issuer: &str, now: i64) -> Result<i64, Error> {
+    let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid).ok_or(Error::Unauthorized)?;
+    let find = "select (select to_json(k.public_key) from published.signing_keys k where k.id = $1)::text";
+    let key = sql.json(find, &[&kid]).await.map_err(|error| {
+        tracing::warn!(error = %error, "keys can't be read");
+        Error::Busy(kit::error::Busy::Pool)
+    })?;
+    let jwk = key.as_str().and_then(|text| serde_json::from_str(text).ok()).ok_or(Error::Unauthorized)?;
+    let key = DecodingKey::from_jwk(&jwk).map_err(|_| Error::Unauthorized)?;
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.set_audience(&[kit::auth::AUDIENCE]);
+    validation.set_issuer(&[issuer]);
+    // By the service's clock, which tests move.
+    validation.validate_exp = false;
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).map_err(|_| Error::Unauthorized)?.claims;
+    let good = claims.scope == "service" && claims.exp > now && claims.iat <= now + LEEWAY_S;
+    if good { Ok(claims.exp) } else { Err(Error::Unauthorized) }
+}

@@ -1,0 +1,165 @@
+//! Fetch and write: a question's answer becomes the local copy. What differs is looked up in the table and not in memory, and
+//! what is older than something known is never written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::future::join;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::neighbour::{Away, Item, Neighbour, Question};
+use crate::sql::{Failed, Sql};
+
+/// Versions that are remembered; beyond it all are forgotten, and an answer that came late may win once.
+const MOST: usize = 50_000;
+
+/// The local copies.
+pub struct Facts {
+    sql: Sql,
+    /// The newest version known of each row, by noun and key. Held while writing: in this order rows are written.
+    known: Mutex<HashMap<(&'static str, String), i64>>,
+}
+
+/// What came of a question.
+#[derive(Clone, Debug)]
+pub enum Fetched {
+    /// The copy is as the owner says: it was before, or (true) it was written.
+    Known {
+        /// Whether something was written.
+        changed: bool,
+    },
+    /// The owner is away: what the copy holds.
+    Away(Away, Vec<Value>),
+}
+
+impl Facts {
+    /// Written by the service's copier.
+    #[must_use]
+    pub fn new(sql: Sql) -> Self {
+        Self { sql, known: Mutex::default() }
+    }
+
+    /// Makes the copy what the owner answers; looks at it while the owner is asked.
+    ///
+    /// # Errors
+    /// The local database: a fact that was fetched and not written is never taken for known.
+    pub async fn ensure(&self, owner: &Neighbour, question: &Question) -> Result<Fetched, Failed> {
+        let (answer, local) = join(owner.ask(question), self.local(question)).await;
+        let local = local?;
+        match answer {
+            Ok(items) if same(&items, &local) => Ok(Fetched::Known { changed: false }),
+            Ok(items) => self.write(question, &items).await.map(|changed| Fetched::Known { changed }),
+            Err(away) => Ok(Fetched::Away(away, local)),
+        }
+    }
+
+    /// Takes the question's rows out of the copy.
+    ///
+    /// # Errors
+    /// The local database.
+    pub async fn forget(&self, question: &Question) -> Result<(), Failed> {
+        self.write(question, &[]).await.map(drop)
+    }
+
+    async fn local(&self, question: &Question) -> Result<Vec<Value>, Failed> {
+        match self.sql.json(&question.noun.local(), &[&question.organisation, &question.ids]).await? {
+            Value::Array(rows) => Ok(rows),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Makes the copy `items`; true if anything changed.
+    ///
+    /// # Errors
+    /// The local database.
+    pub async fn write(&self, question: &Question, items: &[Item]) -> Result<bool, Failed> {
+        let noun = question.noun;
+        let key = |item: &Item| {
+            let texts = noun.key.iter().map(|key| match item.row.get(*key) {
+                Some(Value::String(text)) => text.clone(),
+                other => other.map(ToString::to_string).unwrap_or_default(),
+            });
+            Value::Array(texts.map(Value::String).collect())
+        };
+        let mut known = self.known.lock().await;
+        let (mut rows, mut newer) = (Vec::new(), Vec::new());
+        for item in items {
+            let key = key(item);
+            let place = (noun.name, key.to_string());
+            match (item.version, known.get(&place)) {
+                (Some(version), Some(newest)) if version < *newest => newer.push(key),
+                (version, _) => {
+                    rows.push(&item.row);
+                    if let Some(version) = version {
+                        known.insert(place, version);
+                    }
+                }
+            }
+        }
+        let json = |list| serde_json::to_string(list).map_err(|error| Failed::because(&error));
+        let (rows, newer) = (serde_json::to_string(&rows).map_err(|error| Failed::because(&error))?, json(&newer)?);
+        let written = self.sql.json(&noun.write(), &[&question.organisation, &question.ids, &rows, &newer]).await;
+        if written.is_err() || known.len() > MOST {
+            // What is known must not be ahead of what is written.
+            known.clear();
+        }
+        Ok(written?.as_i64().unwrap_or_default() > 0)
+    }
+}
+
+/// Changes of one of the owner's transactions, as they are told here: at the position of this one, for the owner's means nothing
+/// in another database. A change that is there already is dropped, or it would be told twice.
+fn copy_changes(feed: &str) -> String {
+    let columns = "at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after";
+    let now = "pg_catalog.pg_current_xact_id()";
+    // A watch begins and ends where the feed tells it.
+    let watch = |name: &str, column: &str, kind: &str, side: &str, at: &str| {
+        format!(
+            ", {name} as (
+                update published.watchers w set {column} = {now} from put c
+                where c.kind = '{kind}' and w.organisation_id = c.organisation_id and w.kind = c.{side} ->> 'kind'
+                    and w.target_id = (c.{side} ->> 'targetId')::uuid and w.profile_id = (c.{side} ->> 'profileId')::uuid
+                    and w.{at} = c.at
+            )"
+        )
+    };
+    let watches = match feed {
+        "registry" => [
+            watch("begun", "created_xid", "WatchCreated", "after", "created_at"),
+            watch("ended", "ended_xid", "WatchEnded", "before", "ended_at"),
+        ]
+        .concat(),
+        _ => String::new(),
+    };
+    format!(
+        "with put as (
+            insert into published.{feed}_changes (id, xid, {columns})
+            select id, {now}, {columns} from jsonb_populate_recordset(null::published.{feed}_changes, $1::text::jsonb)
+            on conflict (id) do nothing returning *
+        ){watches} select count(*)::text from put"
+    )
+}
+
+impl Facts {
+    /// Adds changes of a feed in their order, a transaction here for each of the owner's; those that are there already are left out.
+    ///
+    /// # Errors
+    /// The local database: the changes from some transaction on were not added.
+    pub async fn add_changes(&self, feed: &str, changes: &[Value]) -> Result<(), Failed> {
+        let text = copy_changes(feed);
+        for transaction in changes.chunk_by(|one, next| one.get("xid") == next.get("xid")) {
+            let rows = serde_json::to_string(transaction).map_err(|error| Failed::because(&error))?;
+            self.sql.json(&text, &[&rows]).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the copy holds just these rows.
+fn same(items: &Arc<Vec<Item>>, local: &[Value]) -> bool {
+    // A whole organisation's people are compared by the database.
+    items.len() == local.len()
+        && items.len() <= 200
+        && items.iter().all(|item| local.iter().any(|row| row.as_object().is_some_and(|row| *row == item.row)))
+}

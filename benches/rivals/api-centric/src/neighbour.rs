@@ -1,0 +1,218 @@
+//! A neighbour as its callers see it: every call goes through single flight, bulkhead, breaker, time-out and one retry.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rand::Rng;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::credentials::Credentials;
+use crate::http::{self, Trouble};
+use crate::metrics::Metrics;
+use crate::nouns::{Noun, PERSONS};
+use crate::policy::{BULKHEAD, Breaker, Flights, RetryBudget};
+
+/// The longest wait before a retry: somewhere below it, so that not all come back at once.
+const JITTER_MS: u64 = 30;
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Away {
+    /// The breaker is open: nobody asks now.
+    #[error("not asked: it failed too often")]
+    Open,
+    /// Too many calls are under way.
+    #[error("not asked: too many calls wait for it")]
+    Full,
+    /// The call failed.
+    #[error("{0}")]
+    Failed(#[from] Trouble),
+}
+
+/// Rows of a noun: of an organisation, of ids, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Of what.
+    pub noun: &'static Noun,
+    /// Of which organisation; none where the ids are organisations'.
+    pub organisation: Option<Uuid>,
+    /// Of which ids, sorted; none: all.
+    pub ids: Option<Vec<Uuid>>,
+}
+
+impl Question {
+    /// About these organisations, or all plans.
+    #[must_use]
+    pub fn of(noun: &'static Noun, ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self { noun, organisation: None, ids: Some(sorted(ids)) }
+    }
+
+    /// About some of an organisation.
+    #[must_use]
+    pub fn some(noun: &'static Noun, organisation: Uuid, ids: impl IntoIterator<Item = Uuid>) -> Self {
+        Self { noun, organisation: Some(organisation), ids: Some(sorted(ids)) }
+    }
+
+    /// About all of an organisation.
+    #[must_use]
+    pub fn all(noun: &'static Noun, organisation: Uuid) -> Self {
+        Self { noun, organisation: Some(organisation), ids: None }
+    }
+
+    fn path(&self) -> String {
+        let organisation = self.organisation.map(|id| format!("organisation={id}"));
+        let ids = self.ids.as_ref().map(|ids| {
+            let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
+            format!("ids={}", texts.join(","))
+        });
+        let query: Vec<String> = organisation.into_iter().chain(ids).collect();
+        format!("/internal/v1/{}?{}", self.noun.name, query.join("&"))
+    }
+}
+
+fn sorted(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
+    let mut ids: Vec<Uuid> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// One row of an answer.
+#[derive(Clone, Debug, PartialEq, serde::Deserialize)]
+pub struct Item {
+    /// The version of the owner's own row; none where it has none.
+    pub version: Option<i64>,
+    /// The columns by name.
+    pub row: serde_json::Map<String, Value>,
+}
+
+type Answer = Result<Arc<Vec<Item>>, Away>;
+
+/// One of the other services.
+pub struct Neighbour {
+    name: &'static str,
+    url: String,
+    timeout: Duration,
+    ttl: Duration,
+    credentials: Arc<Credentials>,
+    metrics: Metrics,
+    bulkhead: Semaphore,
+    breaker: Mutex<Breaker>,
+    budget: Mutex<RetryBudget>,
+    flights: Flights<Answer>,
+}
+
+impl Neighbour {
+    /// The neighbour at `url`.
+    #[must_use]
+    pub fn new(
+        name: &'static str,
+        url: String,
+        [timeout, ttl]: [Duration; 2],
+        credentials: Arc<Credentials>,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            name,
+            url,
+            timeout,
+            ttl,
+            credentials,
+            metrics,
+            bulkhead: Semaphore::new(BULKHEAD),
+            breaker: Mutex::default(),
+            budget: Mutex::default(),
+            flights: Flights::default(),
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The rows of a question: another request's answer where that is new enough.
+    ///
+    /// # Errors
+    /// [`Away`]: whether that matters is the edge's to say.
+    pub async fn ask(&self, question: &Question) -> Answer {
+        let path = question.path();
+        // A person who isn't there may come any moment: an answer of fewer than were asked for is never kept. Without a row of the
+        // other nouns there is a value all the same (active, none).
+        let asked = question.ids.as_ref().filter(|_| question.noun == &PERSONS).map_or(0, Vec::len);
+        let whole = |answer: &Answer| answer.as_ref().is_ok_and(|items| items.len() >= asked);
+        let call = || async {
+            let answer = self.get(&path).await?;
+            let items = answer.get("items").cloned().and_then(|items| serde_json::from_value(items).ok());
+            items.map(Arc::new).ok_or(Away::Failed(Trouble::Rubbish))
+        };
+        self.flights.ask(&path, self.ttl, whole, call).await
+    }
+
+    /// The JSON at a path of its own, through everything but single flight.
+    ///
+    /// # Errors
+    /// [`Away`].
+    pub async fn get(&self, path: &str) -> Result<Value, Away> {
+        let result = self.guarded(path).await;
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Away::Open) => "breaker",
+            Err(Away::Full) => "bulkhead",
+            Err(Away::Failed(_)) => "failed",
+        };
+        self.metrics.call(self.name, outcome);
+        result
+    }
+
+    async fn guarded(&self, path: &str) -> Result<Value, Away> {
+        let _place = self.bulkhead.try_acquire().map_err(|_| Away::Full)?;
+        self.budget().called();
+        let first = self.attempt(path).await;
+        let Err(Away::Failed(_)) = first else { return first };
+        if !self.budget().retry() {
+            return first;
+        }
+        self.metrics.retry(self.name);
+        let pause = rand::rng().random_range(0..=JITTER_MS);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        self.attempt(path).await
+    }
+
+    async fn attempt(&self, path: &str) -> Result<Value, Away> {
+        let pass = self.breaker().admit(Instant::now()).ok_or(Away::Open)?;
+        let answer = self.authorised(path).await.and_then(|answer| match answer {
+            Value::Object(_) => Ok(answer),
+            _ => Err(Trouble::Rubbish),
+        });
+        let mut breaker = self.breaker();
+        breaker.record(pass, answer.is_ok(), Instant::now());
+        self.metrics.breaker(self.name, breaker.is_closed());
+        Ok(answer?)
+    }
+
+    /// With our token; with a new one if that was refused (the clock was moved, or keys were exchanged).
+    async fn authorised(&self, path: &str) -> Result<Value, Trouble> {
+        let url = format!("{}{path}", self.url);
+        let token = self.credentials.token(self.timeout).await?;
+        match http::get(&url, Some(&token), self.timeout).await {
+            Err(Trouble::Status(401)) => {
+                self.credentials.refused(&token).await;
+                let token = self.credentials.token(self.timeout).await?;
+                http::get(&url, Some(&token), self.timeout).await
+            }
+            answer => answer,
+        }
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn budget(&self) -> MutexGuard<'_, RetryBudget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,179 @@
+//! A whole architecture for one test.
+
+use std::collections::HashMap;
+use std::net::{SocketAddr, TcpListener};
+
+use api_centric::settings::WithCalls;
+use api_centric::{Composed, Product, SERVICES};
+use behaviour::assert::eventually;
+use behaviour::{Api, HttpFixture, PASSWORD, Session, Tenant, Urls, World, json};
+use clap::{Args, Parser};
+use kit::testing::{Running, common, spawn_with};
+use mail_sink::MailSink;
+use schema::apply::install;
+use schema::testing::TestCluster;
+use schema::{ApplyOptions, OwnDatabase};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::relay::{Mood, Relay};
+
+/// Settings as a command line has them.
+#[derive(Parser)]
+struct Line<S: Args> {
+    #[command(flatten)]
+    settings: S,
+}
+
+/// What a test changes of it.
+#[derive(Clone, Copy, Default)]
+pub struct Plan {
+    pub ttl_ms: u64,
+}
+
+/// The fields are dropped in this order, the server last.
+pub struct Town {
+    pub world: World,
+    pub relays: HashMap<&'static str, Relay>,
+    _mails: MailSink,
+    _services: Vec<Running>,
+    _sandbox: payment_sandbox::Running,
+    _folder: TempDir,
+    cluster: TestCluster,
+}
+
+impl Town {
+    pub fn new(plan: Plan) -> Self {
+        let cluster = TestCluster::bare();
+        for service in SERVICES {
+            let own = OwnDatabase::of(service).unwrap();
+            install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
+        }
+        let ports: HashMap<_, _> = SERVICES.map(|service| (service, free_port())).into();
+        let relays: HashMap<_, _> = ports.iter().map(|(service, port)| (*service, Relay::to(*port))).collect();
+        let pem = account::keys::generate().unwrap();
+        let at = Place { cluster: &cluster, ports: &ports, relays: &relays, plan };
+        // Account first: the others ask it for keys.
+        let key = format!("--jwt-signing-key={pem}");
+        let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&mail_sink::Options::default()).unwrap());
+        let ledger = folder.path().join("ledger");
+        let options =
+            payment_sandbox::Options::parse_from(["sandbox", "--ledger", ledger.to_str().unwrap(), "--no-fsync"]);
+        let sandbox = payment_sandbox::spawn(options).unwrap();
+        let provider = ["--stripe-api-key=sk_test_sandbox".to_owned(), format!("--stripe-api-base={}", sandbox.url)];
+        let smtp = mails.smtp();
+        let smtp = [
+            format!("--smtp-host={}", smtp.ip()),
+            format!("--smtp-port={}", smtp.port()),
+            "--smtp-tls=none".to_owned(),
+        ];
+        let services = vec![
+            at.start::<account::Account>(&[&key, "--sign-up-limit-per-address=0", "--hash-queue-per-client=0"]),
+            at.start::<profile::Service>(&[]),
+            at.start::<registry::Registry>(&[]),
+            at.start::<billing::Billing>(&[&provider[0], &provider[1], "--schedule=false"]),
+            at.start::<notification::NotificationService>(&smtp.each_ref().map(String::as_str)),
+        ];
+        let all: Urls =
+            SERVICES.iter().zip(&services).map(|(service, running)| (service, running.url.clone())).collect();
+        let standings = cluster.url("govrnanza_billing", "superuser");
+        let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
+        let operator = "operator@fixture.example";
+        let fixture = HttpFixture::new(&all).with_operator(operator, PASSWORD).with_standings(Box::new(set));
+        let world = World::new(all, fixture);
+        Session::sign_up(&world.services, "Operators", "team", operator, PASSWORD).unwrap();
+        let account = cluster.url("govrnanza_account", "superuser");
+        let promote =
+            "update account.logins set scope = 'operator', organisation_id = null where email like 'operator@%'";
+        postgres::Client::connect(&account, postgres::NoTls).unwrap().batch_execute(promote).unwrap();
+        Self { world, relays, _mails: mails, _services: services, _sandbox: sandbox, _folder: folder, cluster }
+    }
+
+    pub fn api(&self, service: &str) -> Api {
+        self.world.service(service)
+    }
+
+    /// A connection to a service's own database.
+    pub fn connect(&self, service: &str, login: &str) -> postgres::Client {
+        let url = self.cluster.url(&format!("govrnanza_{service}"), login);
+        postgres::Client::connect(&url, postgres::NoTls).unwrap()
+    }
+}
+
+impl Town {
+    /// Sets a standing as Billing's runs would.
+    pub fn set_standing(&self, org: Uuid, standing: &str) {
+        self.world.fixture.set_standing(org, standing);
+    }
+
+    /// Makes every neighbour well, and has every breaker that is open tried until none is.
+    pub fn recover(&self, tenant: &Tenant) {
+        self.relays.values().for_each(|relay| relay.is(Mood::Well));
+        let get =
+            |service: &str, path: &str| self.api(service).get(&tenant.path(path)).token(&tenant.admin_token).send();
+        eventually("no breaker is open", || {
+            let open = SERVICES.iter().any(|service| {
+                let metrics = self.api(service).root("/metrics").send().text();
+                metrics.lines().any(|line| line.starts_with("edge_breaker_open") && line.ends_with(" 1"))
+            });
+            let someone = tenant.path(&format!("/profiles/{}", Uuid::nil()));
+            if open {
+                get("registry", "/apis");
+                get("account", "");
+                get("billing", "/usage");
+                self.api("profile").delete(&someone).token(&tenant.admin_token).send();
+                self.api("profile").post(&tenant.path("/profiles")).token(&tenant.admin_token).json(&json!({})).send();
+            }
+            (!open).then_some(())
+        });
+    }
+}
+
+struct Place<'a> {
+    cluster: &'a TestCluster,
+    ports: &'a HashMap<&'static str, u16>,
+    relays: &'a HashMap<&'static str, Relay>,
+    plan: Plan,
+}
+
+impl Place<'_> {
+    fn start<P: Product>(&self, arguments: &[&str]) -> Running {
+        let own = OwnDatabase::of(P::NAME).unwrap();
+        let url = |login: &str| self.cluster.url(&own.name(), login);
+        let [reader, writer] = ["reader", "writer"].map(|role| url(&format!("{}_{role}", P::NAME)));
+        let secrets = SERVICES.map(|service| format!("{service}=secret-of-{service}")).join(",");
+        let mut line: Vec<String> =
+            ["test", "--copier-database-url", &url(&own.copier()), "--internal-read-url", &reader]
+                .map(str::to_owned)
+                .into();
+        let more = [("--service-credentials", secrets), ("--cache-ttl-ms", self.plan.ttl_ms.to_string())];
+        let urls = self.relays.iter().map(|(service, relay)| (format!("--{service}-url"), relay.url.clone()));
+        line.extend(
+            more.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(urls).flat_map(|(a, b)| [a, b]),
+        );
+        line.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        let settings = Line::<WithCalls<P::Settings>>::parse_from(line).settings;
+        let mut common = common(reader, writer);
+        common.listen = SocketAddr::from(([127, 0, 0, 1], self.ports[P::NAME]));
+        spawn_with::<Composed<P>>(common, settings).unwrap()
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// As Billing's runs would, a year of invoices later.
+fn set_standing(url: &str, org: Uuid, standing: &str) {
+    let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+    let frozen = if standing == "frozen" { "now()" } else { "null" };
+    let overdue = if standing == "active" { "null" } else { "now()" };
+    let statement = format!(
+        "insert into billing.standings
+            (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at)
+        values ('{org}', '{standing}', {overdue}, {overdue}, {frozen}, 1, now())
+        on conflict (organisation_id) do update set standing = excluded.standing, overdue_since = excluded.overdue_since,
+            first_failed_at = excluded.first_failed_at, frozen_at = excluded.frozen_at, version = standings.version + 1"
+    );
+    client.batch_execute(&statement).unwrap();
+}
