@@ -29,7 +29,8 @@ fn the_line_for_scripts_has_its_shape() {
     assert_eq!(crate::sql::count(&mut connection, superuser), 1);
     for member in line.as_object().unwrap().keys() {
         assert!(
-            ["services", "databaseUrl", "operator", "mailbox", "payments", "clockFile"].contains(&member.as_str()),
+            ["services", "architecture", "databaseUrl", "operator", "mailbox", "payments", "clockFile"]
+                .contains(&member.as_str()),
             "{member}"
         );
     }
