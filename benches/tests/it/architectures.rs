@@ -68,7 +68,7 @@ fn each_service_has_its_own_database_and_reaches_no_other() {
 fn the_probe_finds_the_whole_contract() {
     let urls: Vec<_> = api_centric().place().services.iter().map(|(name, url)| format!("{name}={url}")).collect();
     let report = probe::probe(&TargetFile::find(&urls.join(",")).unwrap()).unwrap();
-    assert!(report.checks.len() > 30 && report.is_whole(), "{report}");
+    assert!(report.checks.len() >= 20 && report.is_whole(), "{report}");
 }
 
 #[test]
