@@ -40,6 +40,9 @@ pub struct Place {
     /// The file with seconds that all services add to the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_file: Option<PathBuf>,
+    /// The file that holds this: of a throw-away system nobody could know its folder otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_json: Option<PathBuf>,
 }
 
 /// Credentials of the platform's own staff.
@@ -117,6 +120,7 @@ impl Place {
             gateway: None,
             payments: None,
             clock_file: None,
+            up_json: None,
         })
     }
 }

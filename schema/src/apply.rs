@@ -14,7 +14,7 @@ use crate::passwords::Passwords;
 use crate::reconcile::{Scope, reconcile};
 use crate::roles::{COPIERS, LOGINS, RolesFile};
 use crate::session::{Session, identifier, literal, literals};
-use crate::{keys, views};
+use crate::{encoding, keys, views};
 
 /// How.
 #[derive(Debug, Clone)]
@@ -122,6 +122,7 @@ fn bring(admin_url: &str, options: &ApplyOptions) -> Result<Report> {
             "{who} is a superuser: run apply as govrnanza_admin, so that new objects get the right owner"
         )));
     }
+    encoding::suitable(&mut session)?;
     session.run(
         &format!("set client_min_messages = warning; set lock_timeout = {}", options.lock_timeout_ms),
         "preparing",

@@ -2,6 +2,7 @@
 
 use crate::attributes::unwanted;
 use crate::embedded::{ADMINISTRATOR, DATABASE};
+use crate::encoding::{self, create_database};
 use crate::error::{Error, Result};
 use crate::passwords::Passwords;
 use crate::roles::{RolesFile, Statement};
@@ -41,6 +42,12 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         ));
     }
     session.run(&format!("do $$ begin perform pg_advisory_lock({LOCK}); end $$"), "waiting for another bootstrap")?;
+    let exists = format!("select exists (select from pg_database where datname = {})", literal(&options.database));
+    let exists: bool = session.value(&exists)?;
+    if exists {
+        // Before anything is changed.
+        encoding::suitable(&mut Session::connect_to(superuser_url, &options.database)?)?;
+    }
     session.transaction(|session| {
         create_roles(session, &options.roles.section("administrator", &options.database))?;
         if let Some(secret) = passwords.verifier(ADMINISTRATOR)
@@ -51,16 +58,15 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         }
         Ok(())
     })?;
-    let database = identifier(&options.database);
-    let exists = format!("select exists (select from pg_database where datname = {})", literal(&options.database));
-    if !session.value::<bool>(&exists)? {
+    if !exists {
         // On a managed server the creator must be a member of the owner.
         if options.managed {
             session.run("grant govrnanza_admin to current_user", "becoming a member of the administrator")?;
         }
-        session.run(&format!("create database {database} owner govrnanza_admin"), "creating the database")?;
+        create_database(&mut session, &options.database)?;
     }
     let mut inside = Session::connect_to(superuser_url, &options.database)?;
+    encoding::suitable(&mut inside)?;
     inside.transaction(|session| {
         // As the administrator: on 16 and newer it administers only the roles that it made.
         session.run("set local role govrnanza_admin", "becoming the administrator")?;

@@ -113,7 +113,7 @@ impl Cluster {
         Account::may_reach(account, &data)?;
         let password = superuser_password(home)?;
         if major.is_none() {
-            make_data_folder(home, &binaries, account, &password)?;
+            make_data_folder(home, &binaries, account, &password, &options.initdb)?;
         }
         let run = socket_folder(home);
         Account::own_folder(account, &run)?;

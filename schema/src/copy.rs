@@ -10,6 +10,7 @@ use connection::Address;
 
 use crate::cluster::binaries::client_tool;
 use crate::counters;
+use crate::encoding;
 use crate::error::{Doing, Error, Result};
 use crate::session::{Session, address, identifier, uncounted};
 
@@ -106,7 +107,8 @@ impl Copy {
         } else {
             "pg_dump and pg_restore of the structure alone"
         };
-        copy.create("template template0", &rights, how)?;
+        let alike = encoding::same(&mut Session::connect_uncounted(url)?)?;
+        copy.create(&format!("template template0 {alike}"), &rights, how)?;
         pipe(url, &copy.url, rows)?;
         if rows {
             Session::connect_uncounted(&copy.url)?.run("analyze", "analysing the copy")?;

@@ -16,6 +16,7 @@ pub mod coupling;
 pub mod drift;
 pub mod effective_rights;
 mod embedded;
+pub mod encoding;
 mod error;
 pub mod generate;
 mod grantor;

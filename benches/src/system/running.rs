@@ -195,6 +195,7 @@ impl Up {
             gateway: url(gateway::PORT.name),
             payments: url("payment-sandbox"),
             clock_file: Some(home.clock_file()),
+            up_json: Some(home.path().join(crate::UP_JSON)),
         };
         let up_json = home.announce(&place.line()?)?;
         Ok((Self { gateway, supervisor, database, home, place }, up_json))

@@ -8,8 +8,10 @@ use std::process::{Child, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
+use lab::Place;
 use rustix::process::Signal;
 use schema::cluster::{Cluster, ClusterOptions};
+use schema::session::Session;
 
 use crate::processes::{OwnHome, children, lives, signal};
 use crate::support::{end_with_thread, lab, start_json, until_within};
@@ -51,7 +53,10 @@ fn after_kill_9_nothing_of_a_throw_away_system_stays() {
     // User postgres must pass through.
     fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o711)).unwrap();
     let mut command = lab(&["up", "--ephemeral", "--port-base", "0", "--format", "json"]);
-    let (mut child, _) = start_json(command.env("TMPDIR", temporary.path()));
+    let (mut child, place) = start_json(command.env("TMPDIR", temporary.path()));
+    let up_json = place.up_json.as_deref().expect("the line names its file, which scripts need for --target");
+    assert!(up_json.starts_with(temporary.path()));
+    assert_eq!(Place::from_file(up_json).unwrap(), place);
     let entries = || fs::read_dir(temporary.path()).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     assert!(!entries().is_empty());
     child.kill().unwrap();
@@ -65,6 +70,20 @@ fn after_kill_9_nothing_of_a_throw_away_system_stays() {
         std::thread::sleep(Duration::from_millis(100));
     }
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn a_database_in_another_collation_is_one_sentence() {
+    let cluster = Cluster::find_or_start(&ClusterOptions::ephemeral()).unwrap();
+    // As this server makes them by itself: in a collation that knows ASCII alone.
+    Session::connect(cluster.url()).unwrap().run("create database govrnanza", "a database").unwrap();
+    let home = OwnHome::new();
+    let mut command = lab(&["up", "--port-base", "0"]);
+    command.env("GOVRNANZA_HOME", home.0.path()).env("DATABASE_URL", cluster.url());
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    let last = said.lines().rfind(|line| line.contains("govrnanza")).unwrap_or_default();
+    assert!(status.code() == Some(2) && last.contains("collation libc C") && last.contains("dba bootstrap"), "{said}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use schema::table::table;
 use schema::{Error, Result};
 
 use super::outcome::Outcome;
-use super::place::private;
+use super::place::{private, superuser_url};
 
 /// Who blocks whom, right now, on any Postgres from 14 on. Changes nothing; uses
 /// a few percent of a core, and prints how much.
@@ -54,7 +54,7 @@ pub fn run(args: &Blame) -> Result<Outcome> {
         return Err(Error::Usage("--for: want more than 0".into()));
     }
     let url = match &args.database_url {
-        Some(url) => url.clone(),
+        Some(_) => superuser_url(args.database_url.as_deref())?,
         None => private(None)?.0.url().to_owned(),
     };
     let live = std::io::stderr().is_terminal();

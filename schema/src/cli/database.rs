@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use schema::bootstrap::{BootstrapOptions, run as bootstrap_run};
-use schema::cluster::Cluster;
+use schema::session::Session;
 use schema::table::table;
-use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, OwnDatabase, Report, Result};
+use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, OwnDatabase, Report, Result, encoding};
 use serde_json::json;
 
 use super::outcome::Outcome;
-use super::place::{private, temporary, with_passwords};
+use super::place::{administrator, temporary, with_passwords};
 
 #[derive(Debug, Args)]
 pub struct Bootstrap {
@@ -30,7 +30,7 @@ pub struct Bootstrap {
 
 #[derive(Debug, Args)]
 pub struct Apply {
-    /// URL of govrnanza_admin in the database; without it, in the private cluster.
+    /// URL of govrnanza_admin in the database; without it, of the server that DATABASE_URL names; without that, in the private cluster.
     #[arg(long, env = "DATABASE_ADMIN_URL", hide_env_values = true)]
     database_url: Option<String>,
     /// Drop the foreign keys between services, and make none.
@@ -65,7 +65,7 @@ pub struct Schema {
 
 #[derive(Debug, Args)]
 pub struct AfterRestore {
-    /// URL of govrnanza_admin in the database; without it, in the private cluster.
+    /// URL of govrnanza_admin in the database; without it, of the server that DATABASE_URL names; without that, in the private cluster.
     #[arg(long, env = "DATABASE_ADMIN_URL", hide_env_values = true)]
     database_url: Option<String>,
 }
@@ -79,9 +79,10 @@ pub fn bootstrap(args: &Bootstrap) -> Result<Outcome> {
     }
     let own_flag = args.own.map(|own| format!(" --own {}", own.service())).unwrap_or_default();
     let unenforced = bootstrap_run(&url, &passwords, &options)?;
+    let collation = encoding::suitable(&mut Session::connect_to(&url, &options.database)?)?;
     let mut lines = vec![format!(
-        "the database {} and its administrator {ADMINISTRATOR} exist; next: dba apply{}",
-        options.database, own_flag
+        "the database {} ({collation}) and its administrator {ADMINISTRATOR} exist; next: dba apply{own_flag}",
+        options.database
     )];
     lines.extend(unenforced.iter().map(|statement| format!("not enforced here: {statement}")));
     Ok(Outcome::new(lines.join("\n"), &json!({ "unenforced": unenforced })))
@@ -90,8 +91,7 @@ pub fn bootstrap(args: &Bootstrap) -> Result<Outcome> {
 pub fn apply(args: &Apply) -> Result<Outcome> {
     let declared = args.own.map_or_else(ApplyOptions::default, ApplyOptions::alone);
     let database = args.own.map_or_else(|| DATABASE.to_owned(), OwnDatabase::name);
-    let of_private = |cluster: &Cluster, passwords: &_| cluster.admin_url(passwords, &database);
-    let (url, passwords) = with_passwords(args.database_url.as_deref(), args.passwords.as_deref(), of_private)?;
+    let (url, passwords) = administrator(args.database_url.as_deref(), args.passwords.as_deref(), &database)?;
     let options = ApplyOptions {
         without_cross_keys: declared.without_cross_keys || args.without_cross_keys,
         passwords: Some(passwords),
@@ -123,13 +123,7 @@ fn text(report: &Report) -> String {
 }
 
 pub fn after_restore(args: &AfterRestore) -> Result<Outcome> {
-    let url = match &args.database_url {
-        Some(url) => url.clone(),
-        None => {
-            let (cluster, passwords) = private(None)?;
-            cluster.admin_url(&passwords, DATABASE)
-        }
-    };
+    let (url, _) = administrator(args.database_url.as_deref(), None, DATABASE)?;
     let feeds = schema::after_restore(&url)?;
     let rows = feeds.iter().map(|feed| vec![feed.feed.clone(), feed.read.to_string(), feed.unread.to_string()]);
     Ok(Outcome::new(table(&["feed", ">read", ">still to be read"], rows), &json!({ "feeds": feeds })))

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use schema::cluster::{self, Cluster, ClusterOptions};
 use schema::roles::RolesFile;
-use schema::session::Session;
-use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, Error, OwnDatabase, Passwords, Result, apply};
+use schema::session::{Session, address};
+use schema::{ADMINISTRATOR, ApplyOptions, DATABASE, Error, OwnDatabase, Passwords, Result, apply, encoding};
 
 /// The private cluster, and the passwords kept with it.
 pub fn private(passwords: Option<&Path>) -> Result<(Cluster, Passwords)> {
@@ -24,7 +24,10 @@ pub fn private(passwords: Option<&Path>) -> Result<(Cluster, Passwords)> {
 /// The URL given, else the superuser's of our database in the private cluster.
 pub fn superuser_url(given: Option<&str>) -> Result<String> {
     match given {
-        Some(url) => Ok(url.to_owned()),
+        Some(url) => {
+            encoding::readable(&mut Session::connect_uncounted(url)?)?;
+            Ok(url.to_owned())
+        }
         None => Ok(private(None)?.0.superuser_url(DATABASE)),
     }
 }
@@ -49,6 +52,23 @@ pub fn with_passwords(
         }
     };
     Ok((url.to_owned(), passwords?))
+}
+
+/// URL of the administrator in this database: the one given, else at the server of `DATABASE_URL` (which may be a superuser's, as for
+/// `dba bootstrap`), else in the private cluster; with the passwords.
+pub fn administrator(given: Option<&str>, file: Option<&Path>, database: &str) -> Result<(String, Passwords)> {
+    let server = std::env::var("DATABASE_URL").ok().filter(|url| given.is_none() && !url.is_empty());
+    let (url, passwords) =
+        with_passwords(given.or(server.as_deref()), file, |cluster, passwords| cluster.admin_url(passwords, database))?;
+    if server.is_none() {
+        return Ok((url, passwords));
+    }
+    let server = address(&url)?;
+    if server.user() == ADMINISTRATOR {
+        return Ok((url, passwords));
+    }
+    let admin = server.as_login(ADMINISTRATOR, passwords.get(ADMINISTRATOR)).in_database(database);
+    Ok((admin.url(), passwords))
 }
 
 /// A server of its own with our database in it, until the value is dropped; and the passwords of its logins.

@@ -34,6 +34,7 @@ pub(super) fn make_data_folder(
     binaries: &Binaries,
     account: Option<&Account>,
     password: &str,
+    more: &[String],
 ) -> Result<()> {
     let place = home.join("postgres");
     fs::create_dir_all(&place).doing(format!("making {}", place.display()))?;
@@ -50,24 +51,29 @@ pub(super) fn make_data_folder(
         .doing("writing a password for initdb")?;
     file.write_all(password.as_bytes()).doing("writing a password for initdb")?;
     Account::own(account, &hint)?;
-    let mut said = String::new();
-    // Not every system has C.UTF-8; with plain C, lower() would know ASCII alone.
-    for locale in ["--locale=C.UTF-8", "--no-locale"] {
-        let mut command = Command::new(binaries.folder.join("initdb"));
-        command.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--lc-messages=C", "--no-sync", locale]);
-        command.arg("--pwfile").arg(&hint).arg("-D").arg(&new).stdin(Stdio::null());
-        Account::prepare(account, &mut command);
-        let done = command.output().doing("running initdb")?;
-        if done.status.success() {
-            let _ = fs::remove_file(&hint);
-            return fs::rename(&new, place.join("data")).doing("moving the new data folder to its place");
-        }
-        said = String::from_utf8_lossy(&done.stderr).trim().to_owned();
-        let _ = fs::remove_dir_all(&new);
-        Account::own_folder(account, &new)?;
-    }
+    let mut command = Command::new(binaries.folder.join("initdb"));
+    // The locale of this cluster's own databases: ours have theirs (`encoding.rs`).
+    command.args([
+        "-U",
+        "postgres",
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "--lc-messages=C",
+        "--no-sync",
+    ]);
+    command.args(more).arg("--pwfile").arg(&hint).arg("-D").arg(&new).stdin(Stdio::null());
+    Account::prepare(account, &mut command);
+    let done = command.output().doing("running initdb");
     let _ = fs::remove_file(&hint);
-    Err(Error::Unavailable(format!("initdb failed: {}", said.lines().last().unwrap_or_default())))
+    let done = done?;
+    if done.status.success() {
+        return fs::rename(&new, place.join("data")).doing("moving the new data folder to its place");
+    }
+    let said = String::from_utf8_lossy(&done.stderr);
+    Err(Error::Unavailable(format!("initdb failed: {}", said.trim().lines().last().unwrap_or_default())))
 }
 
 /// A file next to `postgresql.conf`, so that `alter system` still takes precedence.

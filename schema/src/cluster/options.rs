@@ -28,6 +28,8 @@ pub struct ClusterOptions {
     pub careless: bool,
     /// More settings, as lines of `postgresql.conf`.
     pub settings: Vec<String>,
+    /// More arguments of `initdb`: for tests, on servers that others made.
+    pub initdb: Vec<String>,
 }
 
 impl ClusterOptions {
@@ -35,13 +37,27 @@ impl ClusterOptions {
     #[must_use]
     pub fn from_env() -> Self {
         let database_url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty());
-        Self { database_url, home: None, life: Life::Lasting, careless: false, settings: Vec::new() }
+        Self {
+            database_url,
+            home: None,
+            life: Life::Lasting,
+            careless: false,
+            settings: Vec::new(),
+            initdb: Vec::new(),
+        }
     }
 
     /// A cluster of its own that leaves nothing behind.
     #[must_use]
     pub fn ephemeral() -> Self {
-        Self { database_url: None, home: None, life: Life::Ephemeral, careless: true, settings: Vec::new() }
+        Self {
+            database_url: None,
+            home: None,
+            life: Life::Ephemeral,
+            careless: true,
+            settings: Vec::new(),
+            initdb: Vec::new(),
+        }
     }
 }
 

@@ -20,7 +20,12 @@ impl TestCluster {
     /// A server without our database.
     #[must_use]
     pub fn bare() -> Self {
-        let options = ClusterOptions::ephemeral();
+        Self::with(ClusterOptions::ephemeral())
+    }
+
+    /// A server of these options, without our database.
+    #[must_use]
+    pub fn with(options: ClusterOptions) -> Self {
         let made = Cluster::find_or_start(&options).and_then(|cluster| {
             let folder = cluster.home().map(PathBuf::from).unwrap_or_default();
             Ok(Self { cluster, options, passwords: Passwords::load(&folder.join("passwords"))? })

@@ -88,6 +88,29 @@ fn starters_at_once_start_one() {
 }
 
 #[test]
+fn a_first_time_at_the_server_of_database_url_is_two() {
+    // No private cluster is started here: whoever looks for one fails.
+    let (home, cluster) = (Home::new(), TestCluster::bare());
+    let at = |url: &str, args: &[&str]| home.dba().args(args).env("DATABASE_URL", url).output().unwrap();
+    let superuser = cluster.url("postgres", "superuser");
+    out(&at(&superuser, &["bootstrap"]));
+    assert!(out(&at(&superuser, &["apply"])).contains("migration"));
+    out(&at(&superuser, &["after-restore"]));
+    out(&at(&superuser, &["bootstrap", "--own", "account"]));
+    assert!(out(&at(&superuser, &["apply", "--own", "account"])).contains("migration"));
+    let passwords = schema::Passwords::load(&home.0.path().join("passwords")).unwrap();
+    let admin = cluster.cluster().admin_url(&passwords, "govrnanza_account");
+    assert_eq!(out(&at(&admin, &["apply", "--own", "account"])), "nothing to do: the database is as declared");
+    // Whoever names one is believed.
+    let both = home
+        .dba()
+        .args(["apply", "--database-url", &admin, "--own", "account"])
+        .env("DATABASE_URL", "host=nowhere.invalid")
+        .output();
+    assert_eq!(out(&both.unwrap()), "nothing to do: the database is as declared");
+}
+
+#[test]
 fn a_first_time_is_three_commands() {
     let home = Home::new();
     out(&home.run(&["cluster", "start"]));

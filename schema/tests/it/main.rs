@@ -10,6 +10,7 @@ mod catalog;
 mod cluster;
 mod coupling;
 mod effective_rights;
+mod encoding;
 mod feed_order;
 mod foreign;
 mod grants;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 pub use classify::classify;
 pub use constraint::OnConstraint;
+pub(crate) use problem::{MEDIA_TYPE, document};
 pub use problem::{problem_response, problem_type};
 
 /// One field of a request that isn't as it should be.

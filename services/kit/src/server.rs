@@ -3,9 +3,11 @@
 mod built_in;
 mod connection;
 mod cors;
+mod headers;
 mod limits;
 mod observe;
 mod ready;
+mod unread;
 
 use std::io;
 use std::sync::Arc;

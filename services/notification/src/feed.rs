@@ -78,7 +78,7 @@ macro_rules! read_statement {
         kit::statement! {
             /// The next changes of a feed, about a megabyte of them at most, in an order in which none is ever missed: below the snapshot's xmin no transaction is open,
             /// and that snapshot is the one the rows are read with.
-            struct $name<'a>(xid: &'a str as Text, id: i64 as BigInt, limit: i64 as BigInt)
+            struct $name<'a>(xid: &'a str as Text, id: i64 as BigInt, limit: i64 as BigInt, except: &'a [Uuid] as Array<Uuid>)
                 -> (BigInt, BigInt, Timestamptz, Text, Nullable<Uuid>, Text, BigInt, Nullable<Uuid>, Text, Nullable<Jsonb>, Nullable<Jsonb>) =
                 concat!(
                     "select c.xid::text::bigint, c.id, c.at, c.kind, c.organisation_id, c.entity_id, c.version, c.actor_id, \
@@ -91,6 +91,7 @@ macro_rules! read_statement {
                              c.before, c.after from published.", $view, " c \
                          where (c.xid, c.id) > ($1::xid8, $2) \
                          and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()) \
+                         and (c.organisation_id is null or c.organisation_id <> all($4)) \
                          order by c.xid, c.id limit $3) c \
                          window earlier as (order by c.xid, c.id rows between unbounded preceding and 1 preceding)) c \
                      where coalesce(c.before_bytes, 0) + coalesce(c.after_bytes, 0) < 1048576 order by c.xid, c.id"
@@ -106,14 +107,20 @@ read_statement!(
     ReadBilling "billing_changes"
 );
 
-/// The next changes after the place (`xid`, `id`), at most `limit`.
-pub fn read(connection: &mut PgConnection, feed: Feed, (xid, id): (i64, i64), limit: i64) -> QueryResult<Vec<Change>> {
+/// The next changes after the place (`xid`, `id`), at most `limit`; none of the organisations `except`.
+pub fn read(
+    connection: &mut PgConnection,
+    feed: Feed,
+    (xid, id): (i64, i64),
+    limit: i64,
+    except: &[Uuid],
+) -> QueryResult<Vec<Change>> {
     let xid = &xid.to_string();
     let rows: Vec<ChangeRow> = match feed {
-        Feed::Account => ReadAccount { xid, id, limit }.load(connection)?,
-        Feed::Profile => ReadProfile { xid, id, limit }.load(connection)?,
-        Feed::Registry => ReadRegistry { xid, id, limit }.load(connection)?,
-        Feed::Billing => ReadBilling { xid, id, limit }.load(connection)?,
+        Feed::Account => ReadAccount { xid, id, limit, except }.load(connection)?,
+        Feed::Profile => ReadProfile { xid, id, limit, except }.load(connection)?,
+        Feed::Registry => ReadRegistry { xid, id, limit, except }.load(connection)?,
+        Feed::Billing => ReadBilling { xid, id, limit, except }.load(connection)?,
     };
     let change = |(xid, id, at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after)| {
         Change { feed, xid, id, at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after }

@@ -38,6 +38,7 @@ pub mod signals;
 pub mod smtp;
 pub mod templates;
 pub mod text;
+pub mod turns;
 mod views;
 
 use std::sync::Arc;

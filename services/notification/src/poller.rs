@@ -15,6 +15,7 @@ use crate::feed::Feed;
 use crate::reader::{self, Limits};
 use crate::session::{self, SessionError};
 use crate::signals::Signals;
+use crate::turns::Turns;
 use crate::{cursor, reminders, rollups};
 
 /// Without a hint the feeds are read this often.
@@ -128,10 +129,11 @@ impl Poller {
     /// Until all feeds are at their present end, in turns: a long one doesn't hold up the others.
     fn read_all(&self, connection: &mut PgConnection, progress: &Progress) -> QueryResult<()> {
         let mut more = true;
+        let mut turns: [Turns; Feed::ALL.len()] = Default::default();
         while more && !self.signals.stopping() {
             more = false;
-            for feed in Feed::ALL {
-                let step = reader::step(connection, feed, self.clock.now(), &Limits::default())?;
+            for (feed, turns) in Feed::ALL.into_iter().zip(&mut turns) {
+                let step = reader::turn(connection, feed, self.clock.now(), &Limits::default(), turns)?;
                 progress.done();
                 more |= step.more;
                 if step.notifications > 0 {

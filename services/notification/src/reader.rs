@@ -13,6 +13,7 @@ use crate::gone;
 use crate::lookup::Lookup;
 use crate::message::{Audience, Message};
 use crate::templates;
+use crate::turns::Turns;
 
 /// How much one transaction does.
 #[derive(Clone, Copy, Debug)]
@@ -47,19 +48,89 @@ pub struct Progress {
 /// Exactly once, however many instances do it at a time: the cursor is locked and must be where it was when the changes were read.
 /// The changes are read before that, since a lock takes a transaction id, below which this transaction could then see no change.
 pub fn step(connection: &mut PgConnection, feed: Feed, now: DateTime<Utc>, limits: &Limits) -> QueryResult<Progress> {
+    on(connection, feed, now, limits, &mut Turns::default())
+}
+
+fn on(
+    connection: &mut PgConnection,
+    feed: Feed,
+    now: DateTime<Utc>,
+    limits: &Limits,
+    turns: &mut Turns,
+) -> QueryResult<Progress> {
     connection.transaction(|connection| {
         let mut cursor = Cursor::find(connection, feed, now)?;
-        let changes = feed::read(connection, feed, (cursor.xid, cursor.id), limits.changes)?;
-        if changes.is_empty() {
-            return Ok(Progress::default());
-        }
-        if Cursor::lock(connection, feed)? != cursor {
-            return Ok(Progress { more: true, ..Progress::default() });
-        }
-        let progress = work_through(connection, &changes, &mut cursor, now, limits)?;
-        cursor.store(connection, feed)?;
-        Ok(progress)
+        work(connection, feed, now, limits, (&mut cursor, None), turns)
     })
+}
+
+/// The same for everybody in turn: where one organisation keeps the feed from getting to its end, what the others changed after it is told
+/// as well, before the cursor is there. Two transactions at most.
+pub fn turn(
+    connection: &mut PgConnection,
+    feed: Feed,
+    now: DateTime<Utc>,
+    limits: &Limits,
+    turns: &mut Turns,
+) -> QueryResult<Progress> {
+    let first = on(connection, feed, now, limits, turns)?;
+    if !first.more {
+        *turns = Turns::default();
+    } else if turns.anybody_is_long(limits.time) {
+        // A failure leaves it where it was.
+        let mut there = turns.there.clone();
+        let others = connection.transaction(|connection| {
+            let mut cursor = Cursor::find(connection, feed, now)?;
+            let mut ahead = match there.take() {
+                Some(there) if (there.xid, there.id) > (cursor.xid, cursor.id) => there,
+                _ => Cursor { fan_out: None, ..cursor.clone() },
+            };
+            let progress = work(connection, feed, now, limits, (&mut cursor, Some(&mut ahead)), turns)?;
+            there = Some(ahead);
+            if !progress.more {
+                turns.at_the_end();
+            }
+            Ok::<_, diesel::result::Error>(progress)
+        })?;
+        turns.there = there;
+        return Ok(Progress { notifications: first.notifications + others.notifications, ..first });
+    }
+    Ok(first)
+}
+
+/// From the cursor on, or from `ahead` of it without those that take long: the cursor then stays, and when it gets there nobody is told again.
+fn work(
+    connection: &mut PgConnection,
+    feed: Feed,
+    now: DateTime<Utc>,
+    limits: &Limits,
+    (cursor, ahead): (&mut Cursor, Option<&mut Cursor>),
+    turns: &mut Turns,
+) -> QueryResult<Progress> {
+    let begin = Instant::now();
+    let (place, except) = match &ahead {
+        None => ((cursor.xid, cursor.id), &[][..]),
+        Some(ahead) => ((ahead.xid, ahead.id), &turns.long[..]),
+    };
+    let changes = feed::read(connection, feed, place, limits.changes, except)?;
+    if changes.is_empty() {
+        return Ok(Progress::default());
+    }
+    if Cursor::lock(connection, feed)? != *cursor {
+        return Ok(Progress { more: true, ..Progress::default() });
+    }
+    turns.took(&changes, begin.elapsed());
+    let progress = match ahead {
+        None => work_through(connection, &changes, cursor, now, limits, turns)?,
+        Some(ahead) => {
+            ahead.updated_at = cursor.updated_at;
+            let progress = work_through(connection, &changes, ahead, now, limits, turns)?;
+            cursor.updated_at = ahead.updated_at;
+            progress
+        }
+    };
+    cursor.store(connection, feed)?;
+    Ok(progress)
 }
 
 fn work_through(
@@ -68,18 +139,20 @@ fn work_through(
     cursor: &mut Cursor,
     now: DateTime<Utc>,
     limits: &Limits,
+    turns: &mut Turns,
 ) -> QueryResult<Progress> {
     let begin = Instant::now();
     let mut lookup = Lookup::of(connection, changes)?;
     let mut progress = Progress::default();
     for change in changes {
-        let left = limits.recipients - progress.notifications;
+        let (left, since) = (limits.recipients - progress.notifications, Instant::now());
         if progress.changes > 0 && (left <= 0 || begin.elapsed() > limits.time) {
             break;
         }
         // Each change has a later time than the one before it: lists by time keep the feed's order.
         cursor.updated_at = now.max(cursor.updated_at + TimeDelta::microseconds(1));
         let made = notify(connection, &mut lookup, change, cursor, left.max(1))?;
+        turns.took(std::slice::from_ref(change), since.elapsed());
         progress.notifications += made;
         if cursor.fan_out.is_some() {
             break;

@@ -11,7 +11,19 @@ use kit::Routes;
 
 /// All endpoints.
 pub fn routes() -> Routes {
+    // The busiest first: one pattern after another is tried.
     let routes = Routes::new()
+        .get("/organisations/{org}/apis", apis::list_apis)
+        .post("/organisations/{org}/apis", apis::create_api)
+        .get("/organisations/{org}/apis/{api}", apis::find_api)
+        .patch("/organisations/{org}/apis/{api}", apis::update_api)
+        .delete("/organisations/{org}/apis/{api}", apis::delete_api)
+        .post("/organisations/{org}/apis/{api}/move", apis::move_api)
+        .get("/organisations/{org}/apis/{api}/versions", versions::list_versions)
+        .post("/organisations/{org}/apis/{api}/versions", versions::create_version)
+        .delete("/organisations/{org}/apis/{api}/versions/{number}", versions::delete_version)
+        .put("/organisations/{org}/apis/{api}/versions/{number}/status", versions::set_version_status);
+    let routes = routes
         .get("/organisations/{org}/domains", domains::list_domains)
         .post("/organisations/{org}/domains", domains::create_domain)
         .get("/organisations/{org}/domains/{domain}", domains::find_domain)
@@ -23,17 +35,6 @@ pub fn routes() -> Routes {
         .patch("/organisations/{org}/sub-domains/{sub_domain}", sub_domains::update_sub_domain)
         .delete("/organisations/{org}/sub-domains/{sub_domain}", sub_domains::delete_sub_domain)
         .post("/organisations/{org}/sub-domains/{sub_domain}/move", sub_domains::move_sub_domain);
-    let routes = routes
-        .get("/organisations/{org}/apis", apis::list_apis)
-        .post("/organisations/{org}/apis", apis::create_api)
-        .get("/organisations/{org}/apis/{api}", apis::find_api)
-        .patch("/organisations/{org}/apis/{api}", apis::update_api)
-        .delete("/organisations/{org}/apis/{api}", apis::delete_api)
-        .post("/organisations/{org}/apis/{api}/move", apis::move_api)
-        .get("/organisations/{org}/apis/{api}/versions", versions::list_versions)
-        .post("/organisations/{org}/apis/{api}/versions", versions::create_version)
-        .delete("/organisations/{org}/apis/{api}/versions/{number}", versions::delete_version)
-        .put("/organisations/{org}/apis/{api}/versions/{number}/status", versions::set_version_status);
     routes
         .get("/organisations/{org}/tags", apis::list_tags)
         .get("/organisations/{org}/watches", watches::list_watches)

@@ -5,6 +5,10 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory as _};
 /// Whether a name holds something invisible. Joiners and variation selectors belong to the writing of some scripts and to emoji: they may stand
 /// after a letter or sign that isn't ASCII, and joiners not at the end nor twice.
 pub(super) fn hides_something(name: &str) -> bool {
+    // Nothing of ASCII that a name may hold is invisible, and each other letter is looked up in a table.
+    if name.is_ascii() {
+        return false;
+    }
     let (mut before, mut hidden) = (' ', false);
     for letter in name.chars() {
         let joiner = matches!(letter, '\u{200C}' | '\u{200D}');

@@ -40,7 +40,8 @@ impl Limits {
     }
 }
 
-/// The generic cell rate algorithm: one instant per client, when all it has used up will have come back.
+/// The generic cell rate algorithm: one instant per client, when all it has used up will have come back. `governor` has it too, but its map
+/// has no bound: with one around it there would be as many lines as here, and ten more crates.
 pub struct Limit<K> {
     /// What one request uses up; none: no limit.
     per_request: Option<Duration>,

@@ -16,6 +16,19 @@ pub fn problem_type(slug: &str) -> String {
     format!("{PROBLEMS}{slug}")
 }
 
+/// The members that every problem has; `instance` is the request id.
+pub(crate) fn document(status: StatusCode, slug: &str, detail: &str, instance: &str) -> Map<String, Value> {
+    let title = status.canonical_reason().unwrap_or("Error");
+    let members = [
+        ("type", json!(problem_type(slug))),
+        ("title", json!(title)),
+        ("status", json!(status.as_u16())),
+        ("detail", json!(detail)),
+        ("instance", json!(instance)),
+    ];
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 impl Error {
     /// The last part of the problem's `type`.
     pub fn slug(&self) -> &'static str {
@@ -72,13 +85,7 @@ impl Error {
 
     /// The problem of this error; `instance` is the request id.
     pub fn problem(&self, instance: &str) -> Value {
-        let status = self.status();
-        let mut problem = Map::new();
-        problem.insert("type".into(), json!(problem_type(self.slug())));
-        problem.insert("title".into(), json!(status.canonical_reason().unwrap_or("Error")));
-        problem.insert("status".into(), json!(status.as_u16()));
-        problem.insert("detail".into(), json!(self.detail()));
-        problem.insert("instance".into(), json!(instance));
+        let mut problem = document(self.status(), self.slug(), &self.detail(), instance);
         match self {
             Self::BadRequest { errors, .. } | Self::Invalid(errors) if !errors.is_empty() => {
                 problem.insert("errors".into(), json!(errors));

@@ -12,6 +12,7 @@ use actix_web::rt::net::TcpStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::unread::{as_problem, bare_answer};
 use crate::clients::Place;
 
 /// The requests of a connection, begun and ended; its own data, counted by the outermost layer.
@@ -72,6 +73,8 @@ pub(super) struct Connection {
     heading: bool,
     coming: Deadline,
     taking: Deadline,
+    /// What is written in the place of the dispatcher's bare answer, and how much of it is.
+    problem: Option<(Vec<u8>, usize)>,
     /// Counted among those of its address until the connection ends.
     _place: Option<Place>,
 }
@@ -97,6 +100,7 @@ impl Connection {
             heading: false,
             coming: Deadline::default(),
             taking: Deadline::default(),
+            problem: None,
             _place: place,
         }
     }
@@ -140,6 +144,19 @@ impl AsyncRead for Connection {
 }
 
 impl Connection {
+    /// Writes a problem for this bare answer, all of which counts as written then.
+    fn write_problem(&mut self, context: &mut Context<'_>, bare: &[u8]) -> Poll<io::Result<usize>> {
+        let (problem, written) = self.problem.get_or_insert_with(|| (as_problem(bare), 0));
+        while *written < problem.len() {
+            match ready!(Pin::new(&mut self.io).poll_write(context, &problem[*written..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                some => *written += some,
+            }
+        }
+        self.problem = None;
+        Poll::Ready(Ok(bare.len()))
+    }
+
     /// An answer that isn't taken within the wait ends the connection.
     fn taken<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
@@ -155,7 +172,11 @@ impl Connection {
 impl AsyncWrite for Connection {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let written = Pin::new(&mut this.io).poll_write(context, bytes);
+        let written = match bare_answer(bytes) {
+            None => Pin::new(&mut this.io).poll_write(context, bytes),
+            Some(0) => this.write_problem(context, bytes),
+            Some(before) => Pin::new(&mut this.io).poll_write(context, &bytes[..before]),
+        };
         this.taken(context, written)
     }
 

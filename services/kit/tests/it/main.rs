@@ -25,3 +25,4 @@ mod stopped;
 mod store;
 mod tls;
 mod translated;
+mod unread;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use behaviour::json;
 use chrono::Utc;
 use notification::feed::Feed;
-use notification::reader::{Limits, step};
+use notification::reader::{Limits, step, turn};
+use notification::turns::Turns;
 use uuid::Uuid;
 
 use crate::here::{Change, Here, until};
@@ -78,6 +79,64 @@ fn ten_thousand_are_told_in_short_transactions() {
         2 * PEOPLE
     );
     assert_eq!(here.count("select count(*) from notification.deliveries"), 2 * PEOPLE);
+}
+
+/// Another organisation's person who watches an API of theirs.
+fn neighbour(here: &Here) -> (Uuid, Uuid, crate::here::Person) {
+    let (org, api) = (here.organisation(), Uuid::now_v7());
+    let person = here.person(org, "member");
+    here.watch(org, person.profile, "api", api);
+    (org, api, person)
+}
+
+#[test]
+fn a_flood_holds_up_nobody_else() {
+    let here = Here::new();
+    let (flooding, other) = (crowd(&here), neighbour(&here));
+    for version in 1..=6 {
+        here.change(&modified(flooding.0, flooding.1).version(version));
+    }
+    for version in 1..=3 {
+        here.change(&modified(other.0, other.1).version(version));
+    }
+    until("all can be read", || here.all_readable());
+    let mut connection = here.writer();
+    let (mut turns, limits) = (Turns::default(), Limits::default());
+    let mut next = || turn(&mut connection, Feed::Registry, Utc::now(), &limits, &mut turns).unwrap();
+    while here.told(other.2.profile).len() < 3 {
+        assert!(next().more);
+    }
+    let told = here.count(TOLD);
+    assert!(told < 3 * PEOPLE, "the flood came first: {told}");
+    let first = here.told(other.2.profile);
+    until("all are told", || {
+        next();
+        here.all_read()
+    });
+    assert_eq!(here.told(other.2.profile), first, "once, though it was read twice");
+    assert_eq!(here.count(TOLD), 6 * PEOPLE + 3);
+    assert_eq!(here.count("select count(*) from notification.deliveries"), 6 * PEOPLE + 3);
+    let disordered = "select count(*) from (select change_id < lag(change_id) over (partition by profile_id order by created_at, id) as back \
+         from notification.notifications) told where back";
+    assert_eq!(here.count(disordered), 0, "each is told in the feed's order");
+    assert!(!next().more);
+}
+
+#[test]
+fn the_other_organisation_is_told_within_ten_seconds() {
+    let here = Here::new();
+    let (flooding, other) = (crowd(&here), neighbour(&here));
+    for version in 1..=20 {
+        here.change(&modified(flooding.0, flooding.1).version(version));
+    }
+    here.change(&modified(other.0, other.1));
+    until("all can be read", || here.all_readable());
+    let _service = here.child(&[("SMTP_PORT", "9"), ("MAIL_SENDERS", "1")]);
+    let begin = Instant::now();
+    until("the other is told", || !here.told(other.2.profile).is_empty());
+    let (took, told) = (begin.elapsed(), here.count(TOLD));
+    println!("told after {took:?}, with {told} of {} told", 20 * PEOPLE + 1);
+    assert!(told < 10 * PEOPLE, "the flood came first: {told}");
 }
 
 #[test]
