@@ -6,8 +6,8 @@ use prometheus::{
     CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
-use crate::app::App;
-use crate::threads::Threads;
+use crate::db::Db;
+use crate::threads::{Lanes, Threads};
 
 pub use measured::{Measured, Values};
 
@@ -85,9 +85,15 @@ impl Metrics {
     }
 
     /// The text, with the gauges as they are now.
-    pub async fn text(&self, app: &App) -> Result<String, prometheus::Error> {
-        let App { db, lanes, .. } = app;
-        self.look_at(&app.threads);
+    pub async fn text(
+        &self,
+        db: &Db,
+        lanes: &Lanes,
+        threads: &Threads,
+        measured: &[Measured],
+        others: &[Registry],
+    ) -> Result<String, prometheus::Error> {
+        self.look_at(threads);
         // The pools add it up themselves: a counter made for this look can't be added to twice.
         let waited = CounterVec::new(
             Opts::new("pool_wait_seconds_total", "Time waited for connections, since the start."),
@@ -103,12 +109,12 @@ impl Metrics {
             self.queued.with_label_values(&[name]).set(i64::try_from(lane.depth()).unwrap_or(i64::MAX));
         }
         let mut text = Vec::new();
-        for registry in std::iter::once(&self.registry).chain(&app.registries) {
+        for registry in std::iter::once(&self.registry).chain(others) {
             TextEncoder::new().encode(&registry.gather(), &mut text)?;
         }
         let fresh = registry(self.service)?;
         fresh.register(Box::new(waited))?;
-        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, &app.measured).await?)
+        Ok(String::from_utf8_lossy(&text).into_owned() + &measured::text(fresh, db, &lanes.read, measured).await?)
     }
 }
 

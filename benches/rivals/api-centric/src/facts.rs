@@ -108,28 +108,51 @@ impl Facts {
     }
 }
 
-/// Changes of a feed, as they are told here: at the position of this transaction, for the owner's means nothing in another
-/// database. A change that is there already is dropped, or it would be told twice.
+/// Changes of one of the owner's transactions, as they are told here: at the position of this one, for the owner's means nothing
+/// in another database. A change that is there already is dropped, or it would be told twice.
 fn copy_changes(feed: &str) -> String {
     let columns = "at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after";
+    let now = "pg_catalog.pg_current_xact_id()";
+    // A watch begins and ends where the feed tells it.
+    let watch = |name: &str, column: &str, kind: &str, side: &str, at: &str| {
+        format!(
+            ", {name} as (
+                update published.watchers w set {column} = {now} from put c
+                where c.kind = '{kind}' and w.organisation_id = c.organisation_id and w.kind = c.{side} ->> 'kind'
+                    and w.target_id = (c.{side} ->> 'targetId')::uuid and w.profile_id = (c.{side} ->> 'profileId')::uuid
+                    and w.{at} = c.at
+            )"
+        )
+    };
+    let watches = match feed {
+        "registry" => [
+            watch("begun", "created_xid", "WatchCreated", "after", "created_at"),
+            watch("ended", "ended_xid", "WatchEnded", "before", "ended_at"),
+        ]
+        .concat(),
+        _ => String::new(),
+    };
     format!(
         "with put as (
             insert into published.{feed}_changes (id, xid, {columns})
-            select id, pg_catalog.pg_current_xact_id(), {columns}
-            from jsonb_populate_recordset(null::published.{feed}_changes, $1::text::jsonb)
-            on conflict (id) do nothing returning 1
-        ) select count(*)::text from put"
+            select id, {now}, {columns} from jsonb_populate_recordset(null::published.{feed}_changes, $1::text::jsonb)
+            on conflict (id) do nothing returning *
+        ){watches} select count(*)::text from put"
     )
 }
 
 impl Facts {
-    /// Adds changes of a feed; those that are there already are left out.
+    /// Adds changes of a feed in their order, a transaction here for each of the owner's; those that are there already are left out.
     ///
     /// # Errors
-    /// The local database: nothing was added.
+    /// The local database: the changes from some transaction on were not added.
     pub async fn add_changes(&self, feed: &str, changes: &[Value]) -> Result<(), Failed> {
-        let rows = serde_json::to_string(changes).map_err(|error| Failed::because(&error))?;
-        self.sql.json(&copy_changes(feed), &[&rows]).await.map(drop)
+        let text = copy_changes(feed);
+        for transaction in changes.chunk_by(|one, next| one.get("xid") == next.get("xid")) {
+            let rows = serde_json::to_string(transaction).map_err(|error| Failed::because(&error))?;
+            self.sql.json(&text, &[&rows]).await?;
+        }
+        Ok(())
     }
 }
 

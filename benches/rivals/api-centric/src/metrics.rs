@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use prometheus::{Gauge, IntCounterVec, IntGaugeVec, Opts, Registry};
 
-use crate::neighbour::Away;
-
 /// Counters of one service's calls.
 #[derive(Clone)]
 pub struct Metrics {
@@ -45,13 +43,7 @@ impl Metrics {
         Ok(Self { calls, retries, open, degraded, spread, registry })
     }
 
-    pub(crate) fn call(&self, neighbour: &str, away: Option<&Away>) {
-        let outcome = match away {
-            None => "ok",
-            Some(Away::Open) => "breaker",
-            Some(Away::Full) => "bulkhead",
-            Some(Away::Failed(_)) => "failed",
-        };
+    pub(crate) fn call(&self, neighbour: &str, outcome: &str) {
         self.calls.with_label_values(&[neighbour, outcome]).inc();
     }
 

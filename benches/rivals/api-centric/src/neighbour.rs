@@ -158,7 +158,13 @@ impl Neighbour {
     /// [`Away`].
     pub async fn get(&self, path: &str) -> Result<Value, Away> {
         let result = self.guarded(path).await;
-        self.metrics.call(self.name, result.as_ref().err());
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(Away::Open) => "breaker",
+            Err(Away::Full) => "bulkhead",
+            Err(Away::Failed(_)) => "failed",
+        };
+        self.metrics.call(self.name, outcome);
         result
     }
 

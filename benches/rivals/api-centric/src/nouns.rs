@@ -10,9 +10,10 @@ pub struct Noun {
     pub owner: &'static str,
     /// The columns of the copy's key, as in `schema/copies.sql`.
     pub key: &'static [&'static str],
-    /// The other columns. Of watchers not the owner's transaction ids, which mean nothing in another database: without them
-    /// Notification compares times.
+    /// The other columns.
     pub columns: &'static [&'static str],
+    /// What a new row of the copy gets besides, as SQL: what the owner has there means nothing in another database.
+    pub fresh: &'static [(&'static str, &'static str)],
     /// Which rows `x` a question is about, of its organisation `asked.organisation_id` and its ids `asked.ids`.
     pub scope: &'static str,
     /// The version of the owner's own row behind `x`, where there is one: a later version is a later truth, whatever answer
@@ -26,14 +27,19 @@ const OF_ORGANISATION: &str =
     "x.organisation_id = asked.organisation_id and (asked.ids is null or x.id = any (asked.ids))";
 const WHOLE_ORGANISATION: &str = "x.organisation_id = asked.organisation_id";
 
+/// Beyond every change: until the feed tells of a watch's beginning and end, all changes known come before them.
+const NEVER: &str = "'18446744073709551615'::xid8";
+
 macro_rules! nouns {
-    ($($constant:ident $name:literal of $owner:literal by $key:tt with $columns:tt where $scope:expr, $version:expr;)+) => {
+    ($($constant:ident $name:literal of $owner:literal by $key:tt with $columns:tt $(fresh $fresh:tt)? where $scope:expr, $version:expr;)+) => {
         $(#[doc = concat!("`published.", $name, "`, shown by ", $owner, ".")]
         pub static $constant: Noun =
-            Noun { name: $name, owner: $owner, key: &$key, columns: &$columns, scope: $scope, version: $version };)+
+            Noun { name: $name, owner: $owner, key: &$key, columns: &$columns, fresh: nouns!(@ $($fresh)?), scope: $scope, version: $version };)+
         /// All nouns that are fetched by questions.
         pub static NOUNS: &[&Noun] = &[$(&$constant),+];
     };
+    (@) => { &[] };
+    (@ $fresh:tt) => { &$fresh };
 }
 
 nouns! {
@@ -59,7 +65,7 @@ nouns! {
     RESPONSIBILITIES "responsibilities" of "registry" by ["organisation_id", "profile_id", "kind", "target_id"] with []
         where "x.organisation_id = asked.organisation_id and x.profile_id = any (asked.ids)", "null::bigint";
     WATCHERS "watchers" of "registry" by ["organisation_id", "kind", "target_id", "profile_id", "created_at"]
-        with ["ended_at"]
+        with ["ended_at"] fresh [("created_xid", NEVER), ("ended_xid", NEVER)]
         where WHOLE_ORGANISATION, "null::bigint";
     STANDINGS "standings" of "billing" by ["organisation_id"] with ["standing", "overdue_since", "frozen_at"]
         where ORGANISATION_IDS, "(select s.version from billing.standings s where s.organisation_id = x.organisation_id)";
@@ -121,13 +127,15 @@ impl Noun {
                     and not $4::text::jsonb @> jsonb_build_array(jsonb_build_array({texts}))
                 returning 1
             ), put as (
-                insert into published.{name} as x ({names}) select {columns} from new n
+                insert into published.{name} as x ({names}{fresh_names}) select {columns}{fresh} from new n
                 on conflict ({conflict}) do {changes}
                 returning 1
             ) select ((select count(*) from gone) + (select count(*) from put))::text",
             columns = list(&mut all(), "n."),
             new_key = list(&mut self.key.iter(), "n."),
             key = list(&mut self.key.iter(), "x."),
+            fresh_names = self.fresh.iter().map(|(column, _)| format!(", {column}")).collect::<String>(),
+            fresh = self.fresh.iter().map(|(_, value)| format!(", {value}")).collect::<String>(),
             names = list(&mut all(), ""),
             conflict = list(&mut self.key.iter(), ""),
         )

@@ -44,7 +44,8 @@ async fn healthz() -> HttpResponse {
 }
 
 async fn metrics(app: Data<App>) -> Result<HttpResponse, Error> {
-    let text = app.metrics.text(&app).await.map_err(Error::internal)?;
+    let text = app.metrics.text(&app.db, &app.lanes, &app.threads, &app.measured, &app.registries);
+    let text = text.await.map_err(Error::internal)?;
     Ok(typed(HttpResponse::Ok(), "text/plain; version=0.0.4; charset=utf-8").body(text))
 }
 

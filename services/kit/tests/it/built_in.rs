@@ -119,3 +119,18 @@ fn head_is_get_without_its_body() {
     }
     assert_eq!(send("POST", &format!("{}/healthz", world.service.url), &[], Some(b"")).header("allow"), "GET, HEAD");
 }
+
+/// A layer around an endpoint: it runs inside of what every endpoint has, sees the body that the handler sees, and never runs where the
+/// path refuses the method.
+#[test]
+fn a_layer_is_around_the_endpoints_alone() {
+    let world = World::new();
+    let layered = |method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]| {
+        let answer = send(method, &world.url(path), headers, Some(body));
+        (answer.status, answer.header("x-layered").to_owned())
+    };
+    assert_eq!(layered("POST", "/layered", &[], b"{}"), (200, "2".to_owned()));
+    assert_eq!(layered("POST", "/layered", &[("accept", "text/html")], b"{}"), (406, String::new()));
+    assert_eq!(layered("PUT", "/layered", &[], b"{}"), (405, String::new()));
+    assert_eq!(layered("POST", "/panic", &[], b""), (500, String::new()), "added after it");
+}

@@ -3,6 +3,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderName;
+use actix_web::middleware::Next;
 use actix_web::web::Data;
 use diesel::PgConnection;
 use kit::Common;
@@ -74,6 +78,8 @@ impl kit::Service for Sample {
 
 pub fn routes() -> Routes {
     Routes::new()
+        .post("/layered", layered)
+        .around(layer)
         .post("/organisations", create)
         .get("/organisations", list)
         .get("/organisations/{org}", find)
@@ -85,6 +91,18 @@ pub fn routes() -> Routes {
         .post("/operators", operators)
         .get("/on-the-loop", on_the_loop)
         .changes(SCHEMA)
+}
+
+async fn layered() -> Answer {
+    reply::ok(&true)
+}
+
+/// Says how long the body is.
+async fn layer(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let length = kit::body::raw(request.request()).map_or(0, |body| body.len());
+    let mut response = next.call(request).await?;
+    response.headers_mut().insert(HeaderName::from_static("x-layered"), length.into());
+    Ok(response)
 }
 
 async fn create(ctx: Ctx, key: Idempotency, new: Json<NewOrganisation>) -> Answer {
