@@ -16,9 +16,15 @@ pub const UP_JSON: &str = "up.json";
 pub struct Place {
     /// Base URL of each service by its name.
     pub services: BTreeMap<String, String>,
-    /// The database as a superuser: for development alone.
+    /// How the services get at each other's data: `shared-database` or `api-centric`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// The one database of all services as a superuser: for development alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_url: Option<String>,
+    /// Where each service has its own: the same of each, by its name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub databases: BTreeMap<String, String>,
     /// A login of the platform's own staff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
@@ -71,6 +77,11 @@ impl Place {
             .ok_or_else(|| Failure::usage(format!("Service {service} not found in the target: add {service}=http://…")))
     }
 
+    /// The database that holds a service's rows, as a superuser; `None` where it is unknown.
+    pub fn database_of(&self, service: &str) -> Option<&str> {
+        self.databases.get(service).or(self.database_url.as_ref()).map(String::as_str)
+    }
+
     /// What stands in a file that `lab up` wrote.
     pub fn from_file(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
@@ -101,7 +112,9 @@ impl Place {
         }
         Ok(Self {
             services,
+            architecture: None,
             database_url: None,
+            databases: BTreeMap::new(),
             operator: None,
             mailbox: None,
             gateway: None,

@@ -73,9 +73,13 @@ fn stale(binary: &Path, tree: &Path, package: &str) -> bool {
     let Ok(built) = std::fs::metadata(binary).and_then(|data| data.modified()) else {
         return true;
     };
+    // A rival's crate holds the programs of several services, each with its service in it: `api-centric-account`.
+    let crate_of = |rival: &&str| package.starts_with(&format!("{rival}-"));
+    let rival = ["api-centric"].into_iter().find(crate_of);
+    let service = rival.and_then(|rival| package.strip_prefix(rival)?.strip_prefix('-')).unwrap_or(package);
     let sources = [
-        format!("services/{package}/src"),
-        format!("benches/rivals/{package}/src"),
+        format!("services/{service}/src"),
+        format!("benches/rivals/{}/src", rival.unwrap_or(package)),
         "services/kit/src".into(),
         "docs/contract".into(),
         "Cargo.lock".into(),

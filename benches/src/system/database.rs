@@ -7,11 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use schema::bootstrap::BootstrapOptions;
 use schema::cluster::{Cluster, ClusterOptions};
 use schema::{ApplyOptions, DATABASE, Passwords};
 
 use super::copies::in_database;
 use super::patience::Patience;
+use super::services::Architecture;
 use crate::Failure;
 
 /// How often it is looked whether the database still takes connections.
@@ -85,9 +87,18 @@ impl Database {
     }
 
     /// Roles, tables, keys, views and grants as this program knows them.
-    pub fn prepare(&self, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    pub fn prepare(&self, architecture: Architecture, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
         let (superuser, passwords) = (self.cluster.url().to_owned(), self.passwords.clone());
-        let admin = self.login_url("govrnanza_admin")?;
+        let own = architecture.own_databases();
+        let own = own.into_iter().map(|own| (own.name(), ApplyOptions::alone(own)));
+        let mut wanted: Vec<_> = own.collect();
+        if wanted.is_empty() {
+            wanted.push((DATABASE.to_owned(), ApplyOptions::default()));
+        }
+        let admins: Vec<_> = wanted
+            .iter()
+            .map(|(database, _)| self.login_url("govrnanza_admin", database))
+            .collect::<Result<_, Failure>>()?;
         let late = || {
             format!(
                 "The schema isn't up to date within {} s: does somebody hold a lock in it?",
@@ -95,23 +106,27 @@ impl Database {
             )
         };
         Patience::new(PREPARE_WITHIN, stop).call(late, Duration::ZERO, move || {
-            schema::bootstrap(&superuser, &passwords)?;
-            schema::apply(&admin, &ApplyOptions { passwords: Some(passwords), ..ApplyOptions::default() })?;
+            for ((database, options), admin) in wanted.into_iter().zip(admins) {
+                let roles = options.roles.clone();
+                let made = BootstrapOptions { database, roles, ..BootstrapOptions::default() };
+                schema::bootstrap::run(&superuser, &passwords, &made)?;
+                schema::apply(&admin, &ApplyOptions { passwords: Some(passwords.clone()), ..options })?;
+            }
             Ok(())
         })
     }
 
-    /// The product's database as a login.
-    pub fn login_url(&self, role: &str) -> Result<String, Failure> {
+    /// A database of the product as a login.
+    pub fn login_url(&self, role: &str, database: &str) -> Result<String, Failure> {
         let password = self.passwords.get(role);
         let password =
             password.ok_or_else(|| Failure::could_not_run(format!("The password of {role} isn't found.")))?;
-        Ok(self.cluster.url_of(role, password, DATABASE))
+        Ok(self.cluster.url_of(role, password, database))
     }
 
-    /// The product's database as the superuser.
-    pub fn product_url(&self) -> Result<String, Failure> {
-        in_database(self.cluster.url(), DATABASE)
+    /// A database of the product as the superuser.
+    pub fn superuser_url(&self, database: &str) -> Result<String, Failure> {
+        in_database(self.cluster.url(), database)
     }
 
     /// Why it no longer takes connections, reported once, and only of what we started.

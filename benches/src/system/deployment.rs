@@ -11,7 +11,7 @@ use schema::{DATABASE, Passwords};
 use super::copies::{as_login, copy, in_database};
 use super::process::Plan;
 use super::running::{Command, Options, Running};
-use super::services::{self, Architecture};
+use super::services;
 use super::site::Site;
 use super::supervisor::TICK;
 use crate::data::{self, Dataset, Size, connect, failed};
@@ -30,7 +30,6 @@ pub fn image_of(database: &str) -> String {
 
 /// A running system; dropping it stops what it started, and nothing else.
 pub struct Deployment {
-    architecture: Architecture,
     place: Place,
     up_json: PathBuf,
     home: PathBuf,
@@ -51,7 +50,6 @@ impl Deployment {
     pub fn start(options: &Options, say: impl Fn(&str) + Send + 'static) -> Result<Self, Failure> {
         let (running, (place, up_json, home)) = Running::start(options.clone(), say)?;
         Ok(Self {
-            architecture: options.architecture,
             place,
             up_json,
             home,
@@ -98,20 +96,14 @@ impl Deployment {
         self.read_data()
     }
 
-    /// Keeps a copy of its databases to put them back to; the services must be stopped.
+    /// Keeps a copy of its database to put it back to; the services must be stopped.
     pub fn keep_image(&self) -> Result<(), Failure> {
-        self.architecture.databases().iter().try_for_each(|of| {
-            copy(self.database_url()?, of, &image_of(of))?;
-            Ok(())
-        })
+        copy(self.database_url()?, DATABASE, &image_of(DATABASE)).map(drop)
     }
 
-    /// Puts its databases back to what was kept; the services must be stopped.
+    /// Puts its database back to what was kept; the services must be stopped.
     pub fn restore_image(&self) -> Result<(), Failure> {
-        self.architecture.databases().iter().try_for_each(|of| {
-            copy(self.database_url()?, &image_of(of), of)?;
-            Ok(())
-        })
+        copy(self.database_url()?, &image_of(DATABASE), DATABASE).map(drop)
     }
 
     /// Where everything is.
@@ -198,7 +190,10 @@ impl Deployment {
     pub fn database_url(&self) -> Result<&str, Failure> {
         let url = self.place.database_url.as_deref();
         url.ok_or_else(|| {
-            Failure::could_not_run("The database of this system is unknown, so its data can't be put back.")
+            Failure::could_not_run(
+                "This system has no one database of all services, so its data can't be put back: use a system of the \
+                 architecture shared-database.",
+            )
         })
     }
 
@@ -245,7 +240,7 @@ impl Deployment {
         let file = self.home.join("signing-key.pem");
         let key = std::fs::read_to_string(&file)
             .map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", file.display())))?;
-        self.data = Arc::new(data::load(&mut self.superuser()?, &key)?);
+        self.data = Arc::new(data::load(|_| self.superuser(), &key)?);
         Ok(())
     }
 }

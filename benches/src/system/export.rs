@@ -14,13 +14,20 @@ use crate::{Failure, Place};
 /// When nothing runs there, its database or key can't be read, or it isn't empty though `fill` asks for it.
 pub fn export(up_json: &Path, fill: Option<(Size, u64)>, organisations: usize) -> Result<Value, Failure> {
     let target = Place::find(Some(&up_json.display().to_string()), Path::new(""))?;
-    let url = target.database_url.as_deref().ok_or_else(|| {
-        Failure::usage(
-            "The database of that system is unknown, so its ids can't be read: use the up.json of a running `lab up`.",
-        )
-    })?;
-    let mut client = connect(url)?;
+    let open = |service: &str| {
+        connect(target.database_of(service).ok_or_else(|| {
+            Failure::usage(
+                "The database of that system is unknown, so its ids can't be read: use the up.json of a running `lab up`.",
+            )
+        })?)
+    };
     if let Some((size, seed)) = fill {
+        if !target.databases.is_empty() {
+            return Err(Failure::usage(
+                "--generate fills one database of all services; this system has one of each: fill it by `lab import`.",
+            ));
+        }
+        let mut client = open("account")?;
         let organisations: i64 = client
             .query_one("select count(*) from account.organisations", &[])
             .map_err(|error| data::failed("looking at the data", &error))?
@@ -35,7 +42,7 @@ pub fn export(up_json: &Path, fill: Option<(Size, u64)>, organisations: usize) -
     let key = up_json.with_file_name("signing-key.pem");
     let key = std::fs::read_to_string(&key)
         .map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", key.display())))?;
-    let data = data::load(&mut client, &key)?;
+    let data = data::load(open, &key)?;
     let of: Vec<Value> = data
         .organisations
         .iter()

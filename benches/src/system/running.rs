@@ -7,6 +7,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 
+use schema::DATABASE;
+
 use super::database::Database;
 use super::gateway::{self, Gateway};
 use super::home::Home;
@@ -38,6 +40,8 @@ pub struct Options {
     pub release: bool,
     /// Reads that may share a statement (`BATCH_MAX`), where it isn't what services do by themselves.
     pub batch_max: Option<u32>,
+    /// How long a fact that was fetched over HTTP may be used again, in milliseconds: of the API-centric architecture.
+    pub cache_ttl: u64,
     /// Once it is true, a start that goes on ends.
     pub stop: Arc<AtomicBool>,
 }
@@ -124,7 +128,7 @@ struct Up {
 impl Up {
     /// Starts everything and waits until it is ready; with the file that names it for others.
     fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
-        let mut services = with_instances(options.architecture.processes(), options.instances);
+        let mut services = with_instances(&options.architecture.processes(), options.instances);
         if options.gateway {
             services.push(gateway::PORT);
         }
@@ -138,14 +142,24 @@ impl Up {
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
         let database = Database::start(home.path(), options.ephemeral, &options.stop)?;
-        database.prepare(&options.stop)?;
+        database.prepare(options.architecture, &options.stop)?;
         let at =
             |(service, port): (&super::services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
         let mut supervisor = Supervisor::new(options.logs);
-        let signing_key = home.signing_key()?;
+        let (signing_key, clock_file) = (home.signing_key()?, home.clock_file());
+        let secret = |name| (name, format!("{:032x}", rand::random::<u128>()));
+        let around = settings::Surroundings {
+            architecture: options.architecture,
+            urls: &urls,
+            database: &database,
+            signing_key: &signing_key,
+            clock_file: &clock_file,
+            cache_ttl: options.cache_ttl,
+            secrets: &names().map(secret).collect(),
+        };
         for service in &processes {
-            let mut settings = settings::of(service, &urls, &database, &signing_key, &home.clock_file())?;
+            let mut settings = settings::of(service, &around)?;
             let shared = options.batch_max.map(|max| max.to_string());
             settings.extend(shared.map(|max| ("BATCH_MAX".to_owned(), max)));
             supervisor.add(service, &folder, settings, home.log_file(service.name), &urls[service.name])?;
@@ -164,9 +178,18 @@ impl Up {
             false => None,
         };
         let url = |name: &str| urls.get(name).cloned();
+        let own = options.architecture.own_databases();
         let place = Place {
             services: names().filter_map(|name| Some((name.to_owned(), url(name)?))).collect(),
-            database_url: Some(database.product_url()?),
+            architecture: Some(options.architecture.name().to_owned()),
+            database_url: match own.is_empty() {
+                true => Some(database.superuser_url(DATABASE)?),
+                false => None,
+            },
+            databases: own
+                .iter()
+                .map(|own| Ok((own.service().to_owned(), database.superuser_url(&own.name())?)))
+                .collect::<Result<_, Failure>>()?,
             operator: Some(operator),
             mailbox: url("mail-sink"),
             gateway: url(gateway::PORT.name),

@@ -1,28 +1,53 @@
 //! What `lab up` starts, as data: a line for each process.
 
-use schema::DATABASE;
+use schema::{DATABASE, OwnDatabase};
 
 /// How the services get at each other's data: who fills `published.<noun>`. It decides which processes run on which databases.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Architecture {
     /// Five services on one database: `published.<noun>` are views on each other's tables.
     #[default]
     SharedDatabase,
+    /// The same five, each on a database of its own: they fill `published.<noun>` by calling each other over HTTP.
+    ApiCentric,
 }
+
+/// The programs of the API-centric services: this and the service's name.
+const API_CENTRIC: &str = "api-centric-";
 
 impl Architecture {
     /// Its processes, in the order they start.
-    pub fn processes(self) -> &'static [Service] {
+    pub fn processes(self) -> Vec<Service> {
+        let of = |one: &Service| match (self, one.kind) {
+            // Five names, once for each start: never given back.
+            (Self::ApiCentric, Kind::Service) => {
+                Service { package: Box::leak(format!("{API_CENTRIC}{}", one.package).into_boxed_str()), ..*one }
+            }
+            _ => *one,
+        };
+        SERVICES.iter().map(of).collect()
+    }
+
+    /// As `--architecture` and `up.json` have it.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::SharedDatabase => SERVICES,
+            Self::SharedDatabase => "shared-database",
+            Self::ApiCentric => "api-centric",
         }
     }
 
-    /// The databases that hold the product's data.
-    pub fn databases(self) -> &'static [&'static str] {
+    /// A database per service; none where all share one.
+    pub fn own_databases(self) -> Vec<OwnDatabase> {
         match self {
-            Self::SharedDatabase => &[DATABASE],
+            Self::SharedDatabase => Vec::new(),
+            Self::ApiCentric => names().filter_map(|name| OwnDatabase::of(name).ok()).collect(),
         }
+    }
+
+    /// The name of the database that a service's rows are in.
+    pub fn database_of(self, service: &str) -> String {
+        let own = self.own_databases().into_iter().find(|own| own.service() == service);
+        own.map_or_else(|| DATABASE.to_owned(), OwnDatabase::name)
     }
 }
 
@@ -39,6 +64,13 @@ pub struct Service {
     pub kind: Kind,
     /// Settings beyond those that every process gets. `{signing-key}`, `{url:<name>}`, `{port:<name>}` and `{home}` are filled in.
     pub env: &'static [(&'static str, &'static str)],
+}
+
+impl Service {
+    /// The product's service that its program runs.
+    pub fn of_product(&self) -> &'static str {
+        self.package.strip_prefix(API_CENTRIC).unwrap_or(self.package)
+    }
 }
 
 /// What a process is for.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::database::Database;
-use super::services::{Kind, Service};
+use super::services::{Architecture, Kind, Service, names};
 use crate::Failure;
 
 /// Limits that are switched off here, unless they are set in the environment.
@@ -19,21 +19,37 @@ pub const LIMITS: [&str; 8] = [
     "ASKS_PER_ORGANISATION",
 ];
 
+/// What the settings of all processes are made of.
+pub struct Surroundings<'a> {
+    /// Who fills `published.<noun>`.
+    pub architecture: Architecture,
+    /// Base URLs of all processes.
+    pub urls: &'a BTreeMap<&'static str, String>,
+    /// The server that holds the databases.
+    pub database: &'a Database,
+    /// Account's, in PEM.
+    pub signing_key: &'a str,
+    /// What all add to the time.
+    pub clock_file: &'a Path,
+    /// How long a fact that was fetched over HTTP may be used again, in milliseconds.
+    pub cache_ttl: u64,
+    /// What each service proves itself with to the others, by name.
+    pub secrets: &'a BTreeMap<&'static str, String>,
+}
+
 /// What every process gets, what a service with a schema gets, and what its line in the table adds.
-pub fn of(
-    service: &Service,
-    urls: &BTreeMap<&'static str, String>,
-    database: &Database,
-    signing_key: &str,
-    clock_file: &Path,
-) -> Result<Vec<(String, String)>, Failure> {
+pub fn of(service: &Service, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Failure> {
+    let Surroundings { architecture, urls, database, signing_key, clock_file, .. } = *around;
+    let name = service.of_product();
     let listen = urls.get(service.name).and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
     let mut settings =
         vec![("LISTEN".to_owned(), listen.to_owned()), ("CLOCK_FILE".to_owned(), clock_file.display().to_string())];
     if service.kind == Kind::Service {
         for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
-            settings.push((variable.to_owned(), database.login_url(&format!("{}_{suffix}", service.package))?));
+            let url = database.login_url(&format!("{name}_{suffix}"), &architecture.database_of(name))?;
+            settings.push((variable.to_owned(), url));
         }
+        settings.extend(calls(name, around)?);
     }
     if service.kind == Kind::Service {
         // The lab is one address with a few tokens that write as fast as they can; `lab up` prints so.
@@ -48,6 +64,23 @@ pub fn of(
     for (variable, value) in service.env {
         settings.push(((*variable).to_owned(), fill(value, urls, signing_key, home)?));
     }
+    Ok(settings)
+}
+
+/// Where the others are, and how they are called: empty where nobody calls anybody.
+fn calls(service: &str, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Failure> {
+    let own = around.architecture.own_databases().into_iter().find(|own| own.service() == service);
+    let Some(own) = own else { return Ok(Vec::new()) };
+    // Account checks everyone's secret, the others hold only theirs.
+    let known = around.secrets.iter().filter(|(name, _)| service == "account" || **name == service);
+    let known: Vec<_> = known.map(|(name, secret)| format!("{name}={secret}")).collect();
+    let mut settings = vec![
+        ("COPIER_DATABASE_URL".to_owned(), around.database.login_url(&own.copier(), &own.name())?),
+        ("SERVICE_CREDENTIALS".to_owned(), known.join(",")),
+        ("CACHE_TTL_MS".to_owned(), around.cache_ttl.to_string()),
+    ];
+    let url = |name: &'static str| Some((format!("{}_URL", name.to_uppercase()), around.urls.get(name)?.clone()));
+    settings.extend(names().filter_map(url));
     Ok(settings)
 }
 

@@ -31,10 +31,10 @@ pub fn run(options: &Options, json: bool) -> Result<usize, Failure> {
 /// Without the password of a server that isn't ours: what is printed is read over shoulders and kept in logs.
 fn shown(place: &Place, options: &Options) -> Result<Place, Failure> {
     let mut shown = place.clone();
-    if let (false, Some(url)) =
-        (options.ephemeral, ClusterOptions::from_env().database_url.and(place.database_url.as_deref()))
-    {
-        shown.database_url = Some(schema::session::address(url)?.to_string());
+    if !options.ephemeral && ClusterOptions::from_env().database_url.is_some() {
+        for url in shown.database_url.iter_mut().chain(shown.databases.values_mut()) {
+            *url = schema::session::address(url)?.to_string();
+        }
     }
     Ok(shown)
 }
@@ -48,6 +48,12 @@ fn text(place: &Place, home: &Path, up_json: &Path) -> String {
     };
     for (name, url) in &place.services {
         row(name, &format!("{url}   {url}/docs"));
+    }
+    if let Some(architecture) = &place.architecture {
+        row("architecture", architecture);
+    }
+    for (service, url) in &place.databases {
+        row("database", &format!("{url}   {service}'s"));
     }
     for (name, url) in [
         ("gateway", &place.gateway),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "in a test a panic is the message")]
 
 mod addresses;
+mod architectures;
 mod attachments;
 mod bad_tokens;
 mod blocked;

@@ -105,7 +105,7 @@ impl Broken {
 pub fn world(target: &Place) -> World {
     let urls = urls(target);
     let operator = target.operator.as_ref().unwrap();
-    let database = target.database_url.clone().unwrap();
+    let database = target.database_of("billing").unwrap().to_owned();
     let fixture = HttpFixture::new(&urls)
         .with_operator(&operator.email, &operator.password)
         .with_standings(Box::new(move |org, standing| crate::sql::set_standing(&database, org, standing)));

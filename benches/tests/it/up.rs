@@ -29,7 +29,7 @@ fn the_line_for_scripts_has_its_shape() {
     assert_eq!(crate::sql::count(&mut connection, superuser), 1);
     for member in line.as_object().unwrap().keys() {
         assert!(
-            ["services", "databaseUrl", "operator", "mailbox", "payments", "clockFile", "upJson"]
+            ["services", "architecture", "databaseUrl", "operator", "mailbox", "payments", "clockFile", "upJson"]
                 .contains(&member.as_str()),
             "{member}"
         );
