@@ -66,7 +66,7 @@ impl Asked<'_> {
 
 /// One line of the table.
 pub struct Edge {
-    /// Its number in the design's table.
+    /// Its number in the table of `docs/COMPARE.md`.
     pub number: u8,
     /// Who needs it.
     pub consumer: &'static str,
