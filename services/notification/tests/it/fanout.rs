@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use behaviour::json;
 use chrono::Utc;
+use notification::counters::Caps;
 use notification::feed::Feed;
 use notification::reader::{Limits, step, turn};
 use notification::turns::Turns;
@@ -109,7 +110,9 @@ fn a_flood_holds_up_nobody_else() {
     }
     until("all can be read", || here.all_readable());
     let mut connection = here.writer();
-    let (mut turns, limits) = (Turns::default(), Limits::default());
+    // A mail each, so that they can be counted.
+    let caps = Caps { per_address: 0, per_organisation: 0, asks_per_organisation: 0 };
+    let (mut turns, limits) = (Turns::default(), Limits { caps, ..Limits::default() });
     let mut next = || turn(&mut connection, Feed::Registry, Utc::now(), &limits, &mut turns).unwrap();
     while here.told(other.2.profile).len() < 3 {
         assert!(next().more);

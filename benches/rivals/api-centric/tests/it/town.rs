@@ -55,7 +55,8 @@ impl Town {
         let at = Place { cluster: &cluster, ports: &ports, relays: &relays, plan };
         // Account first: the others ask it for keys.
         let key = format!("--jwt-signing-key={pem}");
-        let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&mail_sink::Options::default()).unwrap());
+        let wanted = mail_sink::Options { confirm: true, ..mail_sink::Options::default() };
+        let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&wanted).unwrap());
         let ledger = folder.path().join("ledger");
         let options =
             payment_sandbox::Options::parse_from(["sandbox", "--ledger", ledger.to_str().unwrap(), "--no-fsync"]);
@@ -66,6 +67,7 @@ impl Town {
             format!("--smtp-host={}", smtp.ip()),
             format!("--smtp-port={}", smtp.port()),
             "--smtp-tls=none".to_owned(),
+            format!("--public-url=http://127.0.0.1:{}", ports["notification"]),
         ];
         let services = vec![
             at.start::<account::Account>(&[&key, "--sign-up-limit-per-address=0", "--hash-queue-per-client=0"]),
