@@ -36,7 +36,8 @@ insert into account.logins (organisation_id, id, email, password_hash, scope, pr
 -- All of them want their mails: waiting for confirmations is no part of a measurement.
 insert into notification.addresses (organisation_id, address_id, confirmed_at)
     select a.organisation_id, encode(substr(sha256(convert_to(a.email, 'UTF8')), 1, 16), 'hex')::uuid, pg_temp.moment(0)
-    from (select organisation_id, email from profile.profiles union select organisation_id, email from account.logins) a;
+    from (select organisation_id, email from profile.profiles union
+        select organisation_id, email from account.logins where organisation_id is not null) a;
 
 insert into registry.domains (organisation_id, id, name, version, created_at, updated_at)
     select pg_temp.id('organisation', o), pg_temp.id('domain', o, d), 'Domain ' || d, 1, pg_temp.moment(d), pg_temp.moment(d)

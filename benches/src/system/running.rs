@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 
-use schema::DATABASE;
+use schema::{DATABASE, OwnDatabase};
 
 use super::database::Database;
 use super::gateway::{self, Gateway};
@@ -17,7 +17,7 @@ use super::process::{Plan, READY_WITHIN, sentence};
 use super::services::{Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
 use super::{binaries, operator, ports, settings};
-use crate::{Failure, Place};
+use crate::{Failure, Operator, Place};
 
 /// What to start.
 #[derive(Clone, Debug, Default)]
@@ -177,26 +177,7 @@ impl Up {
             }
             false => None,
         };
-        let url = |name: &str| urls.get(name).cloned();
-        let own = options.architecture.own_databases();
-        let place = Place {
-            services: names().filter_map(|name| Some((name.to_owned(), url(name)?))).collect(),
-            architecture: Some(options.architecture.name().to_owned()),
-            database_url: match own.is_empty() {
-                true => Some(database.superuser_url(DATABASE)?),
-                false => None,
-            },
-            databases: own
-                .iter()
-                .map(|own| Ok((own.service().to_owned(), database.superuser_url(&own.name())?)))
-                .collect::<Result<_, Failure>>()?,
-            operator: Some(operator),
-            mailbox: url("mail-sink"),
-            gateway: url(gateway::PORT.name),
-            payments: url("payment-sandbox"),
-            clock_file: Some(home.clock_file()),
-            up_json: Some(home.path().join(crate::UP_JSON)),
-        };
+        let place = place(options.architecture, &database, &home, &urls, operator)?;
         let up_json = home.announce(&place.line()?)?;
         Ok((Self { gateway, supervisor, database, home, place }, up_json))
     }
@@ -254,4 +235,29 @@ impl Up {
             }
         }
     }
+}
+
+/// Where everything is that was started, for whoever uses it.
+fn place(
+    architecture: Architecture,
+    database: &Database,
+    home: &Home,
+    urls: &BTreeMap<&'static str, String>,
+    operator: Operator,
+) -> Result<Place, Failure> {
+    let url = |name: &str| urls.get(name).cloned();
+    let own = architecture.own_databases();
+    let database_of = |own: &OwnDatabase| Ok((own.service().to_owned(), database.superuser_url(&own.name())?));
+    Ok(Place {
+        services: names().filter_map(|name| Some((name.to_owned(), url(name)?))).collect(),
+        architecture: Some(architecture.name().to_owned()),
+        database_url: if own.is_empty() { Some(database.superuser_url(DATABASE)?) } else { None },
+        databases: own.iter().map(database_of).collect::<Result<_, Failure>>()?,
+        operator: Some(operator),
+        mailbox: url("mail-sink"),
+        gateway: url(gateway::PORT.name),
+        payments: url("payment-sandbox"),
+        clock_file: Some(home.clock_file()),
+        up_json: Some(home.path().join(crate::UP_JSON)),
+    })
 }

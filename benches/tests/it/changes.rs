@@ -9,6 +9,9 @@ use lab::result::Outcome as _;
 
 use crate::support::{shared, world};
 
+/// Their requests hold what only a mail tells; the mail sink sends them during the walk.
+const BEHIND_A_LINK: [&str; 2] = ["find_confirmation", "confirm_address"];
+
 /// An operation that is new in a contract is walked over the day it is written.
 #[test]
 fn the_walk_asks_for_every_operation() {
@@ -32,7 +35,10 @@ fn the_walk_asks_for_every_operation() {
                 })
             };
             let operations = operations(&document).into_iter().filter(|one| one.path.starts_with("/api/v1"));
-            operations.filter(move |one| !asks(one)).map(|one| one.id).collect::<Vec<_>>()
+            operations
+                .filter(move |one| !asks(one) && !BEHIND_A_LINK.contains(&one.id.as_str()))
+                .map(|one| one.id)
+                .collect::<Vec<_>>()
         })
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
