@@ -77,12 +77,16 @@ pub fn address_id(recipient: &str) -> Option<Uuid> {
     Some(digest(&folded(recipient)?))
 }
 
-/// The mailbox behind an address, without its `+tag`: who has it gets the mails of all of them.
+/// The mailbox behind an address, without its `+tag`, and at Google without its dots: who has it gets the mails of all of them.
 pub fn mailbox_id(recipient: &str) -> Option<Uuid> {
     let address = folded(recipient)?;
     let (local, domain) = address.rsplit_once('@')?;
     let name = local.split_once('+').map_or(local, |(name, _)| if name.is_empty() { local } else { name });
-    Some(digest(&format!("{name}@{domain}")))
+    let mailbox = match domain {
+        "gmail.com" | "googlemail.com" => format!("{}@gmail.com", name.replace('.', "")),
+        _ => format!("{name}@{domain}"),
+    };
+    Some(digest(&mailbox))
 }
 
 fn folded(recipient: &str) -> Option<String> {
@@ -165,6 +169,8 @@ mod tests {
         assert_eq!(same("ada+1@x.example", "ada@x.example"), (false, true));
         assert_eq!(same("ada+1@x.example", "ada+2+3@x.example"), (false, true));
         assert_eq!(same("+1@x.example", "+2@x.example"), (false, false));
+        assert_eq!(same("a.da@gmail.com", "ada+x@googlemail.com"), (false, true));
+        assert_eq!(same("a.da@x.example", "ada@x.example"), (false, false));
         assert_eq!(same("ada@x.example", "bob@x.example"), (false, false));
         assert_eq!((address_id(""), mailbox_id("a b@x.example")), (None, None));
     }

@@ -20,7 +20,7 @@ pub struct WithCalls<P: Args + Clone> {
 /// Where the others are, and how patient, and how forgetful the calls are.
 #[derive(Args, Clone)]
 pub struct Calls {
-    /// login <service>_copier on the service's own database: writes what was fetched
+    /// login `SERVICE_copier` on the service's own database: writes what was fetched
     #[arg(long, env = "COPIER_DATABASE_URL", hide_env_values = true)]
     pub copier_database_url: String,
     /// the service's reader, for answers to the other services

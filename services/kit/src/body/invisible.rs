@@ -19,14 +19,18 @@ pub(super) fn hides_something(name: &str) -> bool {
     hidden || name.ends_with(['\u{200C}', '\u{200D}'])
 }
 
-/// Characters for formatting, fillers, and those that are ignored where they aren't known.
+/// Characters for formatting, fillers, those that are ignored where they aren't known, ends of lines, and what is no character for anybody.
 fn is_invisible(letter: char) -> bool {
     let filler = matches!(
         letter,
         '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'
             ..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
     );
-    filler || letter.general_category() == GeneralCategory::Format
+    let ignored = matches!(letter, '\u{2065}' | '\u{FFF0}'..='\u{FFF8}' | '\u{E0000}'..='\u{E0FFF}' | '\u{1D159}');
+    let nobodys = matches!(letter, '\u{FDD0}'..='\u{FDEF}') || u32::from(letter) & 0xFFFE == 0xFFFE;
+    let kind = letter.general_category();
+    use GeneralCategory::{Format, LineSeparator, ParagraphSeparator, PrivateUse};
+    filler || ignored || nobodys || matches!(kind, Format | LineSeparator | ParagraphSeparator | PrivateUse)
 }
 
 #[cfg(test)]
@@ -48,6 +52,15 @@ mod tests {
             "\u{3164}",
             "a\u{E0041}",
             "a\u{2800}b",
+            "a\u{2065}b",
+            "a\u{FFF0}",
+            "a\u{E0002}",
+            "a\u{1D159}",
+            "a\u{FFFE}",
+            "a\u{FDD0}",
+            "a\u{10FFFF}",
+            "a\u{E000}",
+            "a\u{2028}b",
         ] {
             assert!(hides_something(name), "{}", name.escape_unicode());
         }
