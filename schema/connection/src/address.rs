@@ -54,6 +54,8 @@ impl Address {
     /// # Errors
     /// [`Error::Usage`] where it can't be read, contradicts itself, or names a certificate or key that can't be used. Never quotes the text.
     pub fn read(text: &str) -> Result<Self, Error> {
+        // Before anybody connects: else OpenSSL takes itself down when the process ends, under the threads that are connecting still.
+        openssl::init();
         Self::read_in(text, &Surroundings::here())
     }
 
