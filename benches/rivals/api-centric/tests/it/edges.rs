@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use behaviour::{Response, Tenant, Value, json};
 use uuid::Uuid;
 
-use crate::relay::Mood;
-use crate::town::{Plan, Town};
+use crate::deployment::{Deployment, Plan};
+use crate::relay::Condition;
 
 /// What a client is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ const TABLE: &[Line] = &[
 ];
 
 struct Scene<'a> {
-    town: &'a Town,
+    deployment: &'a Deployment,
     tenant: Tenant,
     domain: Uuid,
     api: Uuid,
@@ -61,10 +61,10 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     /// A tenant with a domain and an API that both its people own, and a person more.
-    fn new(town: &'a Town) -> Self {
-        let tenant = town.world.tenant("enterprise");
-        let person = town.world.fixture.profile(&tenant);
-        let mut scene = Self { town, tenant, domain: Uuid::nil(), api: Uuid::nil(), person };
+    fn new(deployment: &'a Deployment) -> Self {
+        let tenant = deployment.world.tenant("enterprise");
+        let person = deployment.world.fixture.profile(&tenant);
+        let mut scene = Self { deployment, tenant, domain: Uuid::nil(), api: Uuid::nil(), person };
         scene.domain = create_domain(&scene).expect(201).id();
         let sub_domains = format!("/domains/{}/sub-domains", scene.domain);
         let sub_domain = scene.post("registry", &sub_domains, json!({"name": "Sub"})).expect(201).id();
@@ -77,11 +77,11 @@ impl<'a> Scene<'a> {
     }
 
     fn get(&self, service: &str, path: &str) -> Response {
-        self.town.api(service).get(&self.tenant.path(path)).token(&self.tenant.admin_token).send()
+        self.deployment.api(service).get(&self.tenant.path(path)).token(&self.tenant.admin_token).send()
     }
 
     fn post(&self, service: &str, path: &str, body: Value) -> Response {
-        self.town.api(service).post(&self.tenant.path(path)).token(&self.tenant.admin_token).json(&body).send()
+        self.deployment.api(service).post(&self.tenant.path(path)).token(&self.tenant.admin_token).json(&body).send()
     }
 }
 
@@ -103,7 +103,7 @@ fn read_api(scene: &Scene<'_>) -> Response {
 
 fn change_api(scene: &Scene<'_>, body: Value) -> Response {
     let path = scene.tenant.path(&format!("/apis/{}", scene.api));
-    let api = scene.town.api("registry");
+    let api = scene.deployment.api("registry");
     let etag = read_api(scene).expect(200).etag();
     api.patch(&path).token(&scene.tenant.admin_token).if_match(&etag).json(&body).send()
 }
@@ -127,7 +127,7 @@ fn create_person(scene: &Scene<'_>) -> Response {
 
 fn delete_person(scene: &Scene<'_>) -> Response {
     let path = scene.tenant.path(&format!("/profiles/{}", scene.person));
-    let profile = scene.town.api("profile");
+    let profile = scene.deployment.api("profile");
     let etag = profile.get(&path).token(&scene.tenant.admin_token).send().expect(200).etag();
     profile.delete(&path).token(&scene.tenant.admin_token).if_match(&etag).send()
 }
@@ -139,7 +139,7 @@ fn organisation(scene: &Scene<'_>) -> Response {
 fn change_plan(scene: &Scene<'_>) -> Response {
     let etag = organisation(scene).expect(200).etag();
     let path = scene.tenant.path("");
-    let account = scene.town.api("account");
+    let account = scene.deployment.api("account");
     account.patch(&path).token(&scene.tenant.admin_token).if_match(&etag).json(&json!({"plan": "team"})).send()
 }
 
@@ -163,25 +163,26 @@ fn seen(response: &Response) -> Answer {
 
 #[test]
 fn each_edge_answers_as_the_table_says_whatever_its_owner_does() {
-    let town = Town::new(Plan::default());
+    let deployment = Deployment::new(Plan::default());
     let mut wrong = Vec::new();
     for line in TABLE {
-        for mood in [Mood::Well, Mood::Slow, Mood::Stopped, Mood::Rubbish] {
-            let expected = if matches!(mood, Mood::Well | Mood::Slow) { Whole(line.well) } else { line.away };
-            let scene = Scene::new(&town);
-            town.relays[line.owner].is(mood);
+        for condition in [Condition::Well, Condition::Slow, Condition::Stopped, Condition::Rubbish] {
+            let expected =
+                if matches!(condition, Condition::Well | Condition::Slow) { Whole(line.well) } else { line.away };
+            let scene = Scene::new(&deployment);
+            deployment.relays[line.owner].is(condition);
             let began = Instant::now();
             let response = (line.ask)(&scene);
             let took = began.elapsed();
-            town.relays[line.owner].is(Mood::Well);
+            deployment.relays[line.owner].is(Condition::Well);
             if seen(&response) != expected || took > Duration::from_secs(2) {
                 wrong.push(format!(
-                    "{} {mood:?}: {} in {took:?}, expected {expected:?}",
+                    "{} {condition:?}: {} in {took:?}, expected {expected:?}",
                     line.edge,
                     response.describe()
                 ));
             }
-            town.recover(&scene.tenant);
+            deployment.recover(&scene.tenant);
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -189,30 +190,30 @@ fn each_edge_answers_as_the_table_says_whatever_its_owner_does() {
 
 #[test]
 fn a_flapping_owner_is_whole_or_as_if_away() {
-    let town = Town::new(Plan::default());
-    let scene = Scene::new(&town);
+    let deployment = Deployment::new(Plan::default());
+    let scene = Scene::new(&deployment);
     for line in TABLE.iter().filter(|line| line.well == 200 && line.away == Degraded(200)) {
-        town.relays[line.owner].is(Mood::Flapping);
+        deployment.relays[line.owner].is(Condition::Flapping);
         for _ in 0..20 {
             let response = (line.ask)(&scene);
             assert!([Whole(200), Degraded(200)].contains(&seen(&response)), "{}: {}", line.edge, response.describe());
         }
-        town.relays[line.owner].is(Mood::Well);
-        town.recover(&scene.tenant);
+        deployment.relays[line.owner].is(Condition::Well);
+        deployment.recover(&scene.tenant);
     }
 }
 
 #[test]
 fn a_patch_while_profile_is_stopped_keeps_both_owners() {
-    let town = Town::new(Plan::default());
-    let scene = Scene::new(&town);
-    town.relays["profile"].is(Mood::Stopped);
+    let deployment = Deployment::new(Plan::default());
+    let scene = Scene::new(&deployment);
+    deployment.relays["profile"].is(Condition::Stopped);
     let patched = title_alone(&scene).expect(200).json();
     let owners = |answer: &Value| [answer["businessOwner"].clone(), answer["technicalOwner"].clone()];
     let ids = [scene.tenant.admin_profile, scene.tenant.member_profile].map(|id| json!({"id": id}));
     assert_eq!(owners(&patched), ids, "ids alone");
-    town.relays["profile"].is(Mood::Well);
-    town.recover(&scene.tenant);
+    deployment.relays["profile"].is(Condition::Well);
+    deployment.recover(&scene.tenant);
     let read = read_api(&scene).expect(200);
     assert_eq!(seen(&read), Whole(200));
     let names = owners(&read.json()).map(|owner| owner["name"].clone());
@@ -221,36 +222,36 @@ fn a_patch_while_profile_is_stopped_keeps_both_owners() {
 
 #[test]
 fn who_is_frozen_stays_so_while_billing_is_stopped() {
-    let town = Town::new(Plan::default());
-    let scene = Scene::new(&town);
-    town.set_standing(scene.tenant.org, "frozen");
+    let deployment = Deployment::new(Plan::default());
+    let scene = Scene::new(&deployment);
+    deployment.set_standing(scene.tenant.org, "frozen");
     read_domain(&scene).expect(402);
-    town.relays["billing"].is(Mood::Stopped);
+    deployment.relays["billing"].is(Condition::Stopped);
     assert_eq!(read_domain(&scene).status, 402, "last known");
-    town.relays["billing"].is(Mood::Well);
-    town.set_standing(scene.tenant.org, "active");
-    town.recover(&scene.tenant);
+    deployment.relays["billing"].is(Condition::Well);
+    deployment.set_standing(scene.tenant.org, "active");
+    deployment.recover(&scene.tenant);
     read_domain(&scene).expect(200);
 }
 
 #[test]
 fn the_breaker_answers_fast_and_closes_again() {
-    let town = Town::new(Plan::default());
-    let scene = Scene::new(&town);
-    town.relays["profile"].is(Mood::Stopped);
+    let deployment = Deployment::new(Plan::default());
+    let scene = Scene::new(&deployment);
+    deployment.relays["profile"].is(Condition::Stopped);
     let stopped = Instant::now();
     let mut fast = None;
     while fast.is_none() {
         let began = Instant::now();
         assert_eq!(seen(&read_api(&scene)), Degraded(200));
-        let unasked = calls(&town).iter().any(|line| line.contains("breaker"));
+        let unasked = calls(&deployment).iter().any(|line| line.contains("breaker"));
         fast = (unasked && began.elapsed() < Duration::from_millis(50)).then(|| stopped.elapsed());
         assert!(stopped.elapsed() < Duration::from_secs(5), "never fast");
     }
     assert!(fast < Some(Duration::from_secs(1)), "{fast:?}");
-    let metrics = town.api("registry").root("/metrics").send().text();
+    let metrics = deployment.api("registry").root("/metrics").send().text();
     assert!(metrics.contains(r#"edge_breaker_open{neighbour="profile",service="registry"} 1"#), "{metrics}");
-    town.relays["profile"].is(Mood::Well);
+    deployment.relays["profile"].is(Condition::Well);
     let back = Instant::now();
     behaviour::assert::eventually("names again", || (seen(&read_api(&scene)) == Whole(200)).then_some(()));
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
@@ -258,36 +259,36 @@ fn the_breaker_answers_fast_and_closes_again() {
 
 #[test]
 fn with_a_time_to_live_an_answer_serves_again() {
-    let town = Town::new(Plan { ttl_ms: 60_000 });
-    let scene = Scene::new(&town);
+    let deployment = Deployment::new(Plan { ttl_ms: 60_000 });
+    let scene = Scene::new(&deployment);
     read_api(&scene).expect(200);
-    let before = calls(&town);
+    let before = calls(&deployment);
     for _ in 0..10 {
         assert_eq!(seen(&read_api(&scene)), Whole(200));
     }
-    assert_eq!(calls(&town), before);
+    assert_eq!(calls(&deployment), before);
 }
 
 #[test]
 fn strangers_and_heads_cause_no_call() {
-    let town = Town::new(Plan::default());
-    let (scene, other) = (Scene::new(&town), Scene::new(&town));
+    let deployment = Deployment::new(Plan::default());
+    let (scene, other) = (Scene::new(&deployment), Scene::new(&deployment));
     let path = scene.tenant.path(&format!("/apis/{}", scene.api));
-    let before = calls(&town);
-    let registry = town.api("registry");
+    let before = calls(&deployment);
+    let registry = deployment.api("registry");
     registry.get(&path).send().expect(401);
     registry.get(&path).token(&other.tenant.admin_token).send().expect(403);
     registry.request("HEAD", &path).token(&scene.tenant.admin_token).send().expect(200);
     registry.request("PUT", &path).token(&scene.tenant.admin_token).send().expect(405);
     registry.root("/metrics").send().expect(200);
-    assert_eq!(calls(&town), before);
+    assert_eq!(calls(&deployment), before);
     read_api(&scene).expect(200);
-    assert_ne!(calls(&town), before);
+    assert_ne!(calls(&deployment), before);
 }
 
 /// Registry's calls that its requests caused.
-fn calls(town: &Town) -> Vec<String> {
-    let metrics = town.api("registry").root("/metrics").send().text();
+fn calls(deployment: &Deployment) -> Vec<String> {
+    let metrics = deployment.api("registry").root("/metrics").send().text();
     let caused = |line: &&str| line.starts_with("edge_calls_total") && !line.contains(r#"neighbour="account""#);
     metrics.lines().filter(caused).map(str::to_owned).collect()
 }

@@ -7,8 +7,8 @@ use api_centric::SERVICES;
 use api_centric::nouns::NOUNS;
 use behaviour::{PASSWORD, json, token};
 
-use crate::relay::Mood;
-use crate::town::{Plan, Town};
+use crate::deployment::{Deployment, Plan};
+use crate::relay::Condition;
 
 #[test]
 fn the_openapi_files_list_what_is_there() {
@@ -35,14 +35,14 @@ fn the_openapi_files_list_what_is_there() {
 
 #[test]
 fn they_are_for_services_alone_and_a_run_waits_for_all_answers() {
-    let town = Town::new(Plan::default());
-    let tenant = town.world.tenant("payg");
-    let account = town.api("account");
+    let deployment = Deployment::new(Plan::default());
+    let tenant = deployment.world.tenant("payg");
+    let account = deployment.api("account");
     let persons = format!("/internal/v1/persons?organisation={}", tenant.org);
-    let profile = town.api("profile");
+    let profile = deployment.api("profile");
     profile.root(&persons).send().expect(401);
     profile.root(&persons).token(&tenant.admin_token).send().expect(401);
-    let operator = token(&town.world.services, "operator@fixture.example", PASSWORD).unwrap();
+    let operator = token(&deployment.world.services, "operator@fixture.example", PASSWORD).unwrap();
     profile.root(&persons).token(&operator).send().expect(401);
 
     let buy = |pair: &str| {
@@ -58,25 +58,25 @@ fn they_are_for_services_alone_and_a_run_waits_for_all_answers() {
     // A service's token opens the internal paths alone.
     profile.get(&tenant.path("/profiles")).token(&service).send().expect(401);
 
-    let billing = town.api("billing");
+    let billing = deployment.api("billing");
     let period = "2026-01";
     let run = |key: &str| {
         let call = billing.post("/billing-runs").token(&operator).idempotency_key(key);
         call.json(&json!({"period": period})).send()
     };
-    town.relays["registry"].is(Mood::Rubbish);
+    deployment.relays["registry"].is(Condition::Rubbish);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| run("one"));
         std::thread::sleep(Duration::from_secs(1));
         assert!(!waiting.is_finished(), "it waits for Registry");
-        town.relays["registry"].is(Mood::Well);
+        deployment.relays["registry"].is(Condition::Well);
         waiting.join().unwrap().expect(202);
     });
-    let mut copies = town.connect("billing", "superuser");
+    let mut copies = deployment.connect("billing", "superuser");
     let count = |client: &mut postgres::Client, of: &str| -> i64 {
         client.query_one(&format!("select count(*) from {of}"), &[]).unwrap().get(0)
     };
-    let organisations = count(&mut town.connect("account", "superuser"), "account.organisations");
+    let organisations = count(&mut deployment.connect("account", "superuser"), "account.organisations");
     assert_eq!(count(&mut copies, "published.organisations"), organisations);
 }
 

@@ -3,10 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
 
+mod deployment;
 mod edges;
 mod facts;
 mod feeds;
 mod internal;
 mod relay;
 mod suites;
-mod town;

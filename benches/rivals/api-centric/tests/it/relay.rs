@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How the neighbour behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Mood {
+pub enum Condition {
     /// As it is.
     Well,
     /// Every connection ends at once.
@@ -23,12 +23,13 @@ pub enum Mood {
     Rubbish,
 }
 
-const MOODS: [Mood; 5] = [Mood::Well, Mood::Stopped, Mood::Slow, Mood::Flapping, Mood::Rubbish];
+const MOODS: [Condition; 5] =
+    [Condition::Well, Condition::Stopped, Condition::Slow, Condition::Flapping, Condition::Rubbish];
 
 /// A relay in front of one service.
 pub struct Relay {
     pub url: String,
-    mood: Arc<AtomicU8>,
+    condition: Arc<AtomicU8>,
 }
 
 impl Relay {
@@ -36,24 +37,24 @@ impl Relay {
     pub fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let mood = Arc::new(AtomicU8::new(0));
-        let (of, count) = (Arc::clone(&mood), Arc::new(AtomicU32::new(0)));
+        let condition = Arc::new(AtomicU8::new(0));
+        let (of, count) = (Arc::clone(&condition), Arc::new(AtomicU32::new(0)));
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let (of, count) = (Arc::clone(&of), Arc::clone(&count));
                 thread::spawn(move || serve(client, port, &of, &count));
             }
         });
-        Self { url, mood }
+        Self { url, condition }
     }
 
-    pub fn is(&self, mood: Mood) {
-        self.mood.store(mood as u8, Ordering::SeqCst);
+    pub fn is(&self, condition: Condition) {
+        self.condition.store(condition as u8, Ordering::SeqCst);
     }
 }
 
 /// One connection: a request is small enough to come in one piece, and the answer is passed on as it comes.
-fn serve(mut client: TcpStream, port: u16, mood: &AtomicU8, requests: &AtomicU32) -> Option<()> {
+fn serve(mut client: TcpStream, port: u16, condition: &AtomicU8, requests: &AtomicU32) -> Option<()> {
     let mut server = TcpStream::connect(("127.0.0.1", port)).ok()?;
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut back, mut from) = (client.try_clone().ok()?, server.try_clone().ok()?);
@@ -66,12 +67,12 @@ fn serve(mut client: TcpStream, port: u16, mood: &AtomicU8, requests: &AtomicU32
         let length = client.read(&mut piece).ok().filter(|length| *length > 0);
         let Some(length) = length else { break };
         let count = requests.fetch_add(1, Ordering::SeqCst);
-        match MOODS[usize::from(mood.load(Ordering::SeqCst))] {
-            Mood::Well => {}
-            Mood::Slow => thread::sleep(Duration::from_millis(200)),
-            Mood::Flapping if count.is_multiple_of(2) => {}
-            Mood::Stopped | Mood::Flapping => break,
-            Mood::Rubbish => {
+        match MOODS[usize::from(condition.load(Ordering::SeqCst))] {
+            Condition::Well => {}
+            Condition::Slow => thread::sleep(Duration::from_millis(200)),
+            Condition::Flapping if count.is_multiple_of(2) => {}
+            Condition::Stopped | Condition::Flapping => break,
+            Condition::Rubbish => {
                 let _ = client.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n<rubbish>");
                 continue;
             }

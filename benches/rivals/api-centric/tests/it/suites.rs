@@ -2,12 +2,12 @@
 
 use behaviour::{account, billing, notification, profile, registry};
 
-use crate::town::{Plan, Town};
+use crate::deployment::{Deployment, Plan};
 
 #[test]
 fn the_behaviour_suites_hold() {
-    let town = Town::new(Plan::default());
+    let deployment = Deployment::new(Plan::default());
     let suite =
         [registry::suite(), profile::suite(), account::suite(), billing::suite(), notification::suite()].concat();
-    behaviour::run(&town.world, &suite);
+    behaviour::run(&deployment.world, &suite);
 }

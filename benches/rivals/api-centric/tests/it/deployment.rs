@@ -16,7 +16,7 @@ use schema::{ApplyOptions, OwnDatabase};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::relay::{Mood, Relay};
+use crate::relay::{Condition, Relay};
 
 /// Settings as a command line has them.
 #[derive(Parser)]
@@ -32,7 +32,7 @@ pub struct Plan {
 }
 
 /// The fields are dropped in this order, the server last.
-pub struct Town {
+pub struct Deployment {
     pub world: World,
     pub relays: HashMap<&'static str, Relay>,
     _mails: MailSink,
@@ -42,7 +42,7 @@ pub struct Town {
     cluster: TestCluster,
 }
 
-impl Town {
+impl Deployment {
     pub fn new(plan: Plan) -> Self {
         let cluster = TestCluster::bare();
         for service in SERVICES {
@@ -102,7 +102,7 @@ impl Town {
     }
 }
 
-impl Town {
+impl Deployment {
     /// Sets a standing as Billing's runs would.
     pub fn set_standing(&self, org: Uuid, standing: &str) {
         self.world.fixture.set_standing(org, standing);
@@ -110,7 +110,7 @@ impl Town {
 
     /// Makes every neighbour well, and has every breaker that is open tried until none is.
     pub fn recover(&self, tenant: &Tenant) {
-        self.relays.values().for_each(|relay| relay.is(Mood::Well));
+        self.relays.values().for_each(|relay| relay.is(Condition::Well));
         let get =
             |service: &str, path: &str| self.api(service).get(&tenant.path(path)).token(&tenant.admin_token).send();
         eventually("no breaker is open", || {
