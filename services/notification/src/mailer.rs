@@ -71,9 +71,11 @@ impl Mailer {
 
     fn session(&self, url: &str, signals: &Signals, progress: &Progress) -> Result<(), SessionError> {
         let connection = &mut session::open(url)?;
+        outbox::prepare(connection)?;
         let smtp = &mut Session::new(self.server.clone())?;
+        let mut after = Uuid::nil();
         while !signals.stopping() {
-            let claimed = self.turn(connection, smtp, signals, progress)?;
+            let claimed = self.turn(connection, smtp, &mut after, signals, progress)?;
             progress.done();
             if claimed == 0 {
                 signals.wait_for_mail();
@@ -87,6 +89,7 @@ impl Mailer {
         &self,
         connection: &mut PgConnection,
         smtp: &mut Session,
+        after: &mut Uuid,
         signals: &Signals,
         progress: &Progress,
     ) -> diesel::QueryResult<usize> {
@@ -94,7 +97,7 @@ impl Mailer {
             return Ok(0);
         }
         let begin = Instant::now();
-        let claims = outbox::claim(connection, self.clock.now(), self.lease, CLAIMED_MAX)?;
+        let claims = outbox::claim(connection, self.clock.now(), self.lease, CLAIMED_MAX, after)?;
         // A mail whose lease could end while it is being sent goes back: whoever claims it next sends it.
         let enough = self.lease.to_std().unwrap_or_default().saturating_sub(MAIL_TIMEOUTS * self.timeout);
         for (number, claim) in claims.iter().enumerate() {

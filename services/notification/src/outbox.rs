@@ -2,6 +2,7 @@
 //! sent again with the same Message-ID.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diesel::connection::SimpleConnection as _;
 use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
@@ -28,18 +29,60 @@ pub struct Claim {
     pub asks: Option<Uuid>,
 }
 
+/// So many organisations are looked at in one claim. More come to it where thousands wait for a later attempt.
+const LOOKED_AT_MAX: i32 = 1000;
+
 kit::statement! {
-    /// Mails that are due and that no other sender has claimed, oldest first.
-    struct ClaimDue(now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
-        -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>) =
-        "with due as materialized ( \
-             select d.organisation_id, d.id from notification.deliveries d where d.status = 'waiting' and d.next_attempt_at <= $1 \
-             order by d.next_attempt_at limit $3 for update skip locked \
+    /// Mails that are due and that no other sender has claimed: of each organisation its oldest, beginning with the organisation after
+    /// the one where the last claim ended, and again from the first. What is left of the limit goes to the oldest mails of all.
+    ///
+    /// The walk has one step for each organisation with waiting mails, however many these are. It ends as soon as enough organisations
+    /// with a mail that is due are found, and never begins if nothing is due. The limits of 64 are there to be numbers that the planner
+    /// knows; no more rows are locked than are claimed.
+    struct ClaimDue(
+        now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, after: Uuid as Uuid, limit: i64 as BigInt,
+        steps: i32 as Integer,
+    ) -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>, Uuid) =
+        "with recursive walk as ( \
+             select $3 as organisation_id, null::timestamptz as due_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as until, \
+                 0 as step, 0 as found \
+             where (select d.next_attempt_at from notification.deliveries d where d.status = 'waiting' \
+                 order by d.next_attempt_at limit 1) <= $1 \
+             union all \
+             select next.organisation_id, next.next_attempt_at, next.until, w.step + 1, w.found + (next.next_attempt_at <= $1)::int4 \
+             from walk w cross join lateral ( \
+                 (select d.organisation_id, d.next_attempt_at, w.until from notification.deliveries d \
+                  where d.status = 'waiting' and d.organisation_id > w.organisation_id and d.organisation_id <= w.until \
+                  order by d.organisation_id, d.next_attempt_at limit 1) \
+                 union all \
+                 (select d.organisation_id, d.next_attempt_at, $3 from notification.deliveries d \
+                  where w.until <> $3 and d.status = 'waiting' and d.organisation_id <= $3 \
+                  order by d.organisation_id, d.next_attempt_at limit 1) \
+                 limit 1 \
+             ) next where w.step < $5 and w.found < $4 \
+         ), turn as materialized ( \
+             select w.organisation_id from walk w where w.due_at <= $1 \
+         ), fair as materialized ( \
+             select d.organisation_id, d.id from turn t cross join lateral (select * from ( \
+                 select d.organisation_id, d.id from notification.deliveries d \
+                 where d.organisation_id >= t.organisation_id and d.organisation_id <= t.organisation_id \
+                 and d.status = 'waiting' and d.next_attempt_at <= $1 \
+                 order by d.organisation_id, d.next_attempt_at limit 64 for update skip locked \
+             ) d limit (select $4 / greatest(count(*), 1) from turn)) d \
+         ), rest as materialized ( \
+             select * from ( \
+                 select d.organisation_id, d.id from notification.deliveries d \
+                 where d.status = 'waiting' and d.next_attempt_at <= $1 and d.id <> all (array(select f.id from fair f)) \
+                 order by d.next_attempt_at limit 64 for update skip locked \
+             ) d limit $4 - (select count(*) from fair) \
+         ), due as ( \
+             select f.organisation_id, f.id from fair f union all select r.organisation_id, r.id from rest r \
          ) \
          update notification.deliveries d set attempts = d.attempts + 1, next_attempt_at = $2, version = d.version + 1 \
          from due where d.organisation_id = due.organisation_id and d.id = due.id \
          returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at, \
-             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end"
+             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end, \
+             (select w.organisation_id from walk w order by w.step desc limit 1)"
 }
 
 kit::statement! {
@@ -91,25 +134,29 @@ pub fn release(connection: &mut PgConnection, claims: &[Claim], now: DateTime<Ut
     .map(drop)
 }
 
-type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>, Option<Uuid>);
+/// Makes claims on this connection read the indexes in their order, whatever the statistics say: these are from before a flood, when
+/// next to nothing waited, and with them all that waits would be read and sorted for each claim.
+pub fn prepare(connection: &mut PgConnection) -> QueryResult<()> {
+    let settings = ["enable_sort", "enable_incremental_sort", "enable_seqscan", "jit"];
+    connection.batch_execute(&settings.map(|setting| format!("set {setting} = off")).join("; "))
+}
 
-/// Claims mails that are due until `now + lease`.
+type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>, Option<Uuid>, Uuid);
+
+/// Claims mails that are due until `now + lease`, 64 at most, of the organisations in turn: `after` is the last one of the claim before (nil: the first
+/// claim), and is moved on.
 pub fn claim(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
     lease: TimeDelta,
     limit: i64,
+    after: &mut Uuid,
 ) -> QueryResult<Vec<Claim>> {
-    let rows: Vec<ClaimRow> = ClaimDue { now, lease: now + lease, limit }.load(connection)?;
-    let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks): ClaimRow| Claim {
-        organisation_id,
-        id,
-        recipient,
-        subject,
-        attempts,
-        created_at,
-        tried_from,
-        asks,
+    let claim_due = ClaimDue { now, lease: now + lease, after: *after, limit, steps: LOOKED_AT_MAX };
+    let rows: Vec<ClaimRow> = claim_due.load(connection)?;
+    *after = rows.first().map_or(*after, |row| row.8);
+    let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks, _): ClaimRow| {
+        Claim { organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks }
     };
     Ok(rows.into_iter().map(claim).collect())
 }

@@ -8,6 +8,7 @@ mod change;
 mod confirm;
 mod contract;
 mod crashes;
+mod fair;
 mod fanout;
 mod feeds;
 mod fixture;

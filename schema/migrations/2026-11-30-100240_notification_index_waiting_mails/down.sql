@@ -1,0 +1,1 @@
+drop index notification.deliveries_waiting_idx;

@@ -1,0 +1,126 @@
+//! Senders go from organisation to organisation: nobody's mails wait behind another's thousands.
+
+use std::collections::BTreeSet;
+
+use behaviour::json;
+use chrono::{TimeDelta, Utc};
+use diesel::PgConnection;
+use mail_sink::Dials;
+use notification::outbox;
+use notification::settings::Settings;
+use uuid::Uuid;
+
+use crate::here::{Change, Here, PATIENCE, until};
+
+/// An API with so many watchers.
+fn watched(here: &Here, watchers: usize) -> (Uuid, Uuid) {
+    let (org, api) = (here.organisation(), Uuid::now_v7());
+    for _ in 0..watchers {
+        here.watch(org, here.person(org, "member").profile, "api", api);
+    }
+    (org, api)
+}
+
+#[test]
+fn one_organisations_flood_holds_nobody_up() {
+    let here = Here::new();
+    let (flood, others) = (watched(&here, 90), [watched(&here, 1), watched(&here, 1), watched(&here, 1)]);
+    // Nobody sends, so the flood's mails are all older than the others'.
+    let reader = here.start_with(Settings { mail_senders: 0, ..here.settings() });
+    let mut waiting = 0;
+    for (org, api, mails) in
+        [(flood, 90)].into_iter().chain(others.map(|other| (other, 1))).map(|((o, a), n)| (o, a, n))
+    {
+        here.change(&Change::new("registry", "ApiModified", org, api).to(json!({"name": org})));
+        waiting += mails;
+        let all = "select count(*) from notification.deliveries where status = 'waiting'";
+        until("its mails wait", || here.count(all) == waiting);
+    }
+    drop(reader);
+    here.sink.set_dials(Dials { delay_ms: 20, ..Dials::default() });
+    let _service = here.start();
+    assert!(here.sink.wait_for(PATIENCE, |mails| mails.len() == 93));
+    let mails = here.sink.mails();
+    let place = |(org, _): &(Uuid, Uuid)| mails.iter().position(|mail| mail.subject().contains(&org.to_string()));
+    let places = others.each_ref().map(|other| place(other).unwrap());
+    // Two senders take four mails each.
+    assert!(places.iter().all(|place| *place < 16), "{places:?} of {}", mails.len());
+}
+
+/// So many organisations with so many mails each, due now or in an hour.
+fn waiting(here: &Here, organisations: i64, mails: i64, due: bool) {
+    let at = if due { "now() - interval '1 minute'" } else { "now() + interval '1 hour'" };
+    here.run(
+        "superuser",
+        &format!(
+            "insert into notification.deliveries (organisation_id, id, profile_id, recipient, subject, status, attempts, next_attempt_at, \
+             version, created_at) \
+             select o.id, gen_random_uuid(), gen_random_uuid(), 'ada@x.example', 'x', 'waiting', 0, {at}, 1, now() \
+             from (select gen_random_uuid() as id from generate_series(1, {organisations})) o, generate_series(1, {mails})"
+        ),
+    );
+}
+
+/// Claims of four mails: whose they are, how often a table or an index was read, by all of them together.
+fn claimed(here: &Here, connection: &mut PgConnection, claims: usize) -> (Vec<Uuid>, i64) {
+    let read = "select coalesce(sum(s.shared_blks_hit + s.shared_blks_read), 0)::int8 from dba.pg_stat_statements s \
+         join pg_database d on d.oid = s.dbid where d.datname = current_database() and s.query like '%notification.deliveries%for update skip%'";
+    outbox::prepare(connection).unwrap();
+    let (now, mut after, before) = (Utc::now(), Uuid::nil(), here.count(read));
+    let mut organisations = Vec::new();
+    for _ in 0..claims {
+        let claims = outbox::claim(connection, now, TimeDelta::hours(1), 4, &mut after).unwrap();
+        organisations.extend(claims.iter().map(|claim| claim.organisation_id));
+    }
+    (organisations, here.count(read) - before)
+}
+
+#[test]
+fn a_claim_costs_the_same_however_much_waits() {
+    let different = |organisations: &[Uuid]| organisations.iter().collect::<BTreeSet<_>>().len();
+    let mut costs = Vec::new();
+    // One organisation alone, few mails and many; very many organisations; and one whose mail is due among them that all wait for later.
+    for (organisations, mails, due, of) in
+        [(1, 80, true, 1), (1, 20_000, true, 1), (20_000, 1, true, 80), (20_000, 1, false, 1)]
+    {
+        let here = Here::new();
+        // What the statistics know: nothing waits.
+        waiting(&here, 100, 20, true);
+        here.run("superuser", "update notification.deliveries set status = 'sent', next_attempt_at = null; analyze notification.deliveries");
+        waiting(&here, organisations, mails, due);
+        if !due {
+            waiting(&here, 1, 80, true);
+        }
+        let (whose, blocks) = claimed(&here, &mut here.writer(), 20);
+        assert_eq!((whose.len(), different(&whose)), (80, of), "{organisations} with {mails}");
+        costs.push(blocks / 20);
+    }
+    println!("blocks read by a claim: {costs:?}");
+    assert!(costs[..3].iter().all(|cost| *cost < 3 * costs[0]), "{costs:?}");
+    // Its walk ends after a thousand.
+    assert!(costs[3] < 8_000, "{costs:?}");
+}
+
+#[test]
+fn two_instances_share_what_is_due() {
+    let here = Here::new();
+    waiting(&here, 3, 40, true);
+    let claim = || {
+        let (mut connection, mut after, mut ids) = (here.writer(), Uuid::nil(), Vec::new());
+        loop {
+            let claims = outbox::claim(&mut connection, Utc::now(), TimeDelta::hours(1), 4, &mut after).unwrap();
+            if claims.is_empty() {
+                return ids;
+            }
+            ids.extend(claims.into_iter().map(|claim| claim.id));
+        }
+    };
+    let mut ids = std::thread::scope(|scope| {
+        let both = [scope.spawn(claim), scope.spawn(claim)];
+        both.map(|one| one.join().unwrap()).concat()
+    });
+    ids.sort_unstable();
+    let all = ids.len();
+    ids.dedup();
+    assert_eq!((all, ids.len()), (120, 120), "each is claimed once");
+}
