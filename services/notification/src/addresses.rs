@@ -12,6 +12,9 @@ use uuid::Uuid;
 /// How long a link works: holidays are shorter.
 pub const LINK_LIVES: TimeDelta = TimeDelta::days(30);
 
+/// So many mails with a link may have reached an address that was asked once: their senders died, or the mail server's answer never came.
+pub const LINKS_MAX: i64 = 3;
+
 kit::statement! {
     /// One at a time decides what is sent, or confirms: whoever has this row.
     struct TakeLock() -> Text = "select c.kind from notification.counters c where c.kind = 'lock' and c.id = '00000000-0000-0000-0000-000000000000' for no key update"
@@ -25,13 +28,18 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// A link that is about to be mailed.
-    struct KeepToken<'a>(hash: &'a [u8] as Binary, organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, until: DateTime<Utc> as Timestamptz) =
-        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at) values ($1, $2, $3, $4)"
+    /// A link that is about to be mailed, unless there are as many as may be, made since then, that may have been.
+    struct KeepToken<'a>(
+        hash: &'a [u8] as Binary, organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, until: DateTime<Utc> as Timestamptz,
+        since: DateTime<Utc> as Timestamptz, most: i64 as BigInt,
+    ) =
+        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at) select $1, $2, $3, $4 \
+         where (select count(*) from notification.confirmations c \
+             where c.organisation_id = $2 and c.address_id = $3 and c.expires_at >= $5) < $6"
 }
 
 kit::statement! {
-    /// A link whose mail wasn't taken.
+    /// A link whose mail was refused.
     struct ForgetToken<'a>(hash: &'a [u8] as Binary) = "delete from notification.confirmations where token_hash = $1"
 }
 
@@ -43,10 +51,12 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// A link that works is used up.
+    /// A link that works is used up, and with it the others of its address.
     struct UseToken<'a>(hash: &'a [u8] as Binary, now: DateTime<Utc> as Timestamptz) -> (Uuid, Uuid) =
-        "update notification.confirmations set used_at = $2 where token_hash = $1 and used_at is null and expires_at > $2 \
-         returning organisation_id, address_id"
+        "update notification.confirmations c set used_at = $2 from notification.confirmations of \
+         where of.token_hash = $1 and of.used_at is null and of.expires_at > $2 \
+         and c.organisation_id = of.organisation_id and c.address_id = of.address_id and c.used_at is null \
+         returning c.organisation_id, c.address_id"
 }
 
 kit::statement! {
@@ -54,6 +64,13 @@ kit::statement! {
     struct Confirm(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
         "insert into notification.addresses as a (organisation_id, address_id, confirmed_at) values ($1, $2, $3) \
          on conflict (organisation_id, address_id) do update set confirmed_at = coalesce(a.confirmed_at, excluded.confirmed_at)"
+}
+
+kit::statement! {
+    /// Whoever confirms has the mail that asks, whatever its mail server has said: it isn't sent again.
+    struct EndAsking(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update notification.deliveries set status = 'sent', next_attempt_at = null, sent_at = $3, reason = null, version = version + 1 \
+         where status = 'waiting' and organisation_id = $1 and address_id = $2 and confirms"
 }
 
 kit::statement! {
@@ -103,19 +120,21 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// A new token, of 244 random bits, for a mail to this address; only its hash is kept.
+/// A new token, of 244 random bits, for a mail to this address; only its hash is kept. None: since then there were [`LINKS_MAX`].
 pub fn new_token(
     connection: &mut PgConnection,
     organisation_id: Uuid,
     address_id: Uuid,
+    since: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> QueryResult<String> {
+) -> QueryResult<Option<String>> {
     let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    KeepToken { hash: &hash(&token), organisation_id, address_id, until: now + LINK_LIVES }.execute(connection)?;
-    Ok(token)
+    let (hash, until, since) = (&hash(&token), now + LINK_LIVES, since + LINK_LIVES);
+    let kept = KeepToken { hash, organisation_id, address_id, until, since, most: LINKS_MAX }.execute(connection)?;
+    Ok((kept == 1).then_some(token))
 }
 
-/// The mail with this token was not taken: nobody has it.
+/// The mail with this token was refused: nobody has it.
 pub fn forget_token(connection: &mut PgConnection, token: &str) -> QueryResult<()> {
     ForgetToken { hash: &hash(token) }.execute(connection).map(drop)
 }
@@ -148,11 +167,12 @@ pub fn find(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> Q
 /// Uses a link: its address is confirmed, and what was held back for it is sent. Used again, it changes nothing.
 pub fn confirm(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
     lock(connection)?;
-    let used: Option<(Uuid, Uuid)> = UseToken { hash: &hash(token), now }.get_result(connection).optional()?;
-    let Some((organisation_id, address_id)) = used else {
+    let used: Vec<(Uuid, Uuid)> = UseToken { hash: &hash(token), now }.load(connection)?;
+    let Some((organisation_id, address_id)) = used.first().copied() else {
         return find(connection, token, now);
     };
     Confirm { organisation_id, address_id, now }.execute(connection)?;
+    EndAsking { organisation_id, address_id, now }.execute(connection)?;
     Release { organisation_id, address_id, now }.execute(connection)?;
     Ok(Link::Used)
 }

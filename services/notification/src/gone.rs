@@ -18,11 +18,12 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Who was to be asked, but isn't any more: somebody else may have the address, and is asked then.
+    /// Who was to be asked, but isn't any more: somebody else may have the address, and is asked then. Not where the mail may have gone.
     struct ForgetAsking(organisation_id: Uuid as Uuid, profile_id: Uuid as Uuid) =
         "update notification.addresses a set asked_at = null from notification.deliveries d \
          where d.organisation_id = $1 and d.profile_id = $2 and d.confirms and d.status = 'waiting' \
-         and a.organisation_id = d.organisation_id and a.address_id = d.address_id and a.confirmed_at is null"
+         and a.organisation_id = d.organisation_id and a.address_id = d.address_id and a.confirmed_at is null \
+         and not exists (select from notification.confirmations c where c.organisation_id = a.organisation_id and c.address_id = a.address_id)"
 }
 
 kit::statement! {

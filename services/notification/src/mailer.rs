@@ -24,6 +24,10 @@ const CLAIMED_MAX: i64 = 4;
 /// What is kept of a mail server's answer.
 const REASON_CHARS_MAX: usize = 500;
 
+/// Why a mail with a link is given up that was never refused.
+const UNANSWERED: &str =
+    "handed over again and again without an answer: the mail may have arrived, so it isn't sent again by itself";
+
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Outcome {
@@ -115,20 +119,30 @@ impl Mailer {
 
     fn send(&self, connection: &mut PgConnection, smtp: &mut Session, claim: &Claim) -> diesel::QueryResult<Outcome> {
         let mut letter = outbox::letter(connection, claim)?;
-        let asks = claim.asks.map(|address| self.ask(connection, claim, address)).transpose()?;
-        letter.link = asks.as_ref().map(|token| self.sender.link(token));
+        let mut token = None;
+        if let Some(address) = claim.asks {
+            token = self.ask(connection, claim, address)?;
+            if token.is_none() {
+                return Ok(Outcome::Refused(Refusal::own(Verdict::Final, UNANSWERED)));
+            }
+        }
+        letter.link = token.as_ref().map(|token| self.sender.link(token));
         let sent = compose(&self.sender, &letter)
             .map_err(|reason| Refusal::own(Verdict::Final, &reason))
             .and_then(|message| smtp.send(&message));
-        if let (Some(token), Err(_)) = (&asks, &sent) {
+        // Where no answer came, the recipient may have the link: it goes on working.
+        if let (Some(token), Err(Refusal { unanswered: false, .. })) = (&token, &sent) {
             addresses::forget_token(connection, token)?;
         }
         Ok(sent.map_or_else(Outcome::Refused, |()| Outcome::Sent))
     }
 
     /// A token for each attempt: what is kept of one can't be mailed again. Kept before the mail goes: who reads it can use it at once.
-    fn ask(&self, connection: &mut PgConnection, claim: &Claim, address: Uuid) -> diesel::QueryResult<String> {
-        addresses::new_token(connection, claim.organisation_id, address, self.clock.now())
+    /// None: the mail may have arrived often enough. What was made for a mail that was asked for again counts from then on.
+    fn ask(&self, connection: &mut PgConnection, claim: &Claim, address: Uuid) -> diesel::QueryResult<Option<String>> {
+        let again = claim.tried_from > claim.created_at;
+        let since = if again { claim.tried_from } else { DateTime::UNIX_EPOCH };
+        addresses::new_token(connection, claim.organisation_id, address, since, self.clock.now())
     }
 
     fn record(&self, connection: &mut PgConnection, claim: &Claim, outcome: Outcome) -> diesel::QueryResult<()> {

@@ -33,18 +33,20 @@ pub struct Refusal {
     pub verdict: Verdict,
     /// What was said, for people.
     pub reason: String,
+    /// The content had begun to go, and no answer came: the mail may have been taken.
+    pub unanswered: bool,
 }
 
 impl Refusal {
     /// One that this side has decided.
     pub fn own(verdict: Verdict, reason: &str) -> Self {
-        Self { verdict, reason: reason.to_owned() }
+        Self { verdict, reason: reason.to_owned(), unanswered: false }
     }
 
     /// One that the server said, with its code and words; without a code the connection failed.
     pub fn said(stage: Stage, code: Option<u16>, words: &str, reason: String) -> Self {
         let verdict = code.map_or(Verdict::Server, |code| verdict(stage, code, enhanced(words)));
-        Self { verdict, reason }
+        Self { verdict, reason, unanswered: code.is_none() && stage == Stage::Content }
     }
 }
 

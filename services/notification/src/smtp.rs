@@ -1,5 +1,6 @@
 //! The way to the mail server: a connection, and at which step of a mail it refused what.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use lettre::Message;
@@ -68,22 +69,21 @@ impl Session {
 
     /// Sends a mail, or says who refused what. After a refusal the next mail gets a new connection.
     pub fn send(&mut self, message: &Message) -> Result<(), Refusal> {
-        let all = self.server.timeout * MAIL_TIMEOUTS;
-        let sent = self
-            .runtime
-            .block_on(async { tokio::time::timeout(all, send(&self.server, self.connection.take(), message)).await });
-        let late =
-            |_| Refusal::said(Stage::Connection, None, "", format!("not done with a mail within {} s", all.as_secs()));
+        let (all, stage) = (self.server.timeout * MAIL_TIMEOUTS, Cell::new(Stage::Connection));
+        let sending = send(&self.server, self.connection.take(), message, &stage);
+        let sent = self.runtime.block_on(async { tokio::time::timeout(all, sending).await });
+        let late = |_| Refusal::said(stage.get(), None, "", format!("not done with a mail within {} s", all.as_secs()));
         self.connection = Some(sent.map_err(late)??);
         Ok(())
     }
 }
 
-/// The connection, if it can be kept.
+/// The connection, if it can be kept. `stage` is where it has come to.
 async fn send(
     server: &Server,
     kept: Option<AsyncSmtpConnection>,
     message: &Message,
+    stage: &Cell<Stage>,
 ) -> Result<AsyncSmtpConnection, Refusal> {
     let usable = match kept {
         Some(mut kept) => kept.test_connected().await.then_some(kept),
@@ -91,9 +91,9 @@ async fn send(
     };
     let mut connection = match usable {
         Some(usable) => usable,
-        None => server.connect().await.map_err(|error| refused(Stage::Connection, &error))?,
+        None => server.connect().await.map_err(|error| refused(stage.get(), &error))?,
     };
-    match hand_over(&mut connection, message).await {
+    match hand_over(&mut connection, message, stage).await {
         Ok(()) => Ok(connection),
         Err(refusal) => {
             connection.abort().await;
@@ -102,7 +102,11 @@ async fn send(
     }
 }
 
-async fn hand_over(connection: &mut AsyncSmtpConnection, message: &Message) -> Result<(), Refusal> {
+async fn hand_over(
+    connection: &mut AsyncSmtpConnection,
+    message: &Message,
+    stage: &Cell<Stage>,
+) -> Result<(), Refusal> {
     let (envelope, content) = (message.envelope(), message.formatted());
     let mut parameters = Vec::new();
     let mut addresses = envelope.to().iter().chain(envelope.from());
@@ -118,13 +122,17 @@ async fn hand_over(connection: &mut AsyncSmtpConnection, message: &Message) -> R
     if !content.is_ascii() && connection.server_info().supports_feature(Extension::EightBitMime) {
         parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
     }
-    let at = |stage| move |error: Error| refused(stage, &error);
-    connection.command(Mail::new(envelope.from().cloned(), parameters)).await.map_err(at(Stage::Mail))?;
+    let failed = |error: Error| refused(stage.get(), &error);
+    stage.set(Stage::Mail);
+    connection.command(Mail::new(envelope.from().cloned(), parameters)).await.map_err(failed)?;
+    stage.set(Stage::Rcpt);
     for to in envelope.to() {
-        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Stage::Rcpt))?;
+        connection.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(failed)?;
     }
-    connection.command(Data).await.map_err(at(Stage::Data))?;
-    connection.message(&content).await.map(drop).map_err(at(Stage::Content))
+    stage.set(Stage::Data);
+    connection.command(Data).await.map_err(failed)?;
+    stage.set(Stage::Content);
+    connection.message(&content).await.map(drop).map_err(failed)
 }
 
 fn refused(stage: Stage, error: &Error) -> Refusal {

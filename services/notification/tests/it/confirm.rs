@@ -14,20 +14,20 @@ use crate::here::{Change, Here, Person, until};
 /// So many mails an attacker could have sent to a stranger within half a minute.
 const CHANGES: i64 = 2_557;
 
-struct Scene {
-    here: Here,
+pub struct Scene {
+    pub here: Here,
     org: Uuid,
     api: Uuid,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let here = Here::new();
         Self { org: here.organisation(), here, api: Uuid::now_v7() }
     }
 
     /// With the limits that a service has by itself, but for these.
-    fn start(&self, mails_per_address: u32, mails_per_organisation: u32) -> Running {
+    pub fn start(&self, mails_per_address: u32, mails_per_organisation: u32) -> Running {
         let asks_per_organisation = 500;
         self.here.start_with(Settings {
             mails_per_address,
@@ -38,13 +38,13 @@ impl Scene {
     }
 
     /// Somebody who watches the API.
-    fn watcher(&self, of: impl Fn(&Here, Uuid) -> Person) -> (Person, String) {
+    pub fn watcher(&self, of: impl Fn(&Here, Uuid) -> Person) -> (Person, String) {
         let person = of(&self.here, self.org);
         self.here.watch(self.org, person.profile, "api", self.api);
         (person, format!("{}@people.example", person.profile))
     }
 
-    fn change(&self, count: i64) {
+    pub fn change(&self, count: i64) {
         let change = Change::new("registry", "ApiModified", self.org, self.api);
         let sql = change.from(json!({"name": "see http://evil.example/"})).to(json!({"name": "b"})).sql();
         for _ in 0..count / 500 {
@@ -57,12 +57,12 @@ impl Scene {
     }
 
     /// All that may be sent has been.
-    fn settled(&self) {
+    pub fn settled(&self) {
         let due = "select count(*) from notification.deliveries where status = 'waiting' or status = 'held' and address_id is null";
         until("settled", || self.here.all_read() && self.here.count(due) == 0);
     }
 
-    fn mails(&self, address: &str) -> Vec<Mail> {
+    pub fn mails(&self, address: &str) -> Vec<Mail> {
         self.here.sink.mails_to(address)
     }
 
@@ -72,19 +72,19 @@ impl Scene {
 }
 
 /// The token of a mail that asks.
-fn token(mail: &Mail) -> String {
+pub fn token(mail: &Mail) -> String {
     let text = mail.text.as_deref().unwrap();
     let link = text.lines().find_map(|line| line.strip_prefix("https://govrnanza.example/api/v1/confirmations/"));
     link.unwrap_or_else(|| panic!("no link in {text}")).to_owned()
 }
 
-fn look(world: &World, token: &str, status: u16) -> String {
+pub fn look(world: &World, token: &str, status: u16) -> String {
     let page = world.notification().get(&format!("/confirmations/{token}")).send();
     assert_eq!(page.status, status);
     page.text().to_owned()
 }
 
-fn press(world: &World, token: &str, status: u16) {
+pub fn press(world: &World, token: &str, status: u16) {
     assert_eq!(world.notification().post(&format!("/confirmations/{token}")).send().status, status);
 }
 

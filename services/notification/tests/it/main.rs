@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test panics with what went wrong")]
 
+mod answers;
 mod ask;
 mod behaviour_suite;
 mod change;

@@ -1,0 +1,1 @@
+drop index notification.confirmations_address_idx;
