@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
 use crate::addresses;
 use crate::counters::{Caps, Counters, Kind};
-use crate::held::{Ask, EndMoved, FindAddresses, FindCollected, FindHeld, Hold, LetGo, MoveOthers, MoveOwn};
+use crate::held::{
+    Ask, EndMoved, FindAddresses, FindCollected, FindHeld, Hold, LetGo, MoveOthers, MoveOwn, PutForward,
+};
 
 /// Mails looked at at once.
 const BATCH: i64 = 500;
@@ -19,6 +21,9 @@ const ASKING: &str = "Confirm your e-mail address";
 
 /// How often a mailbox is asked in a day, by all organisations together.
 const ASKED_MAX: i64 = 1;
+
+/// No mail waits longer: the longest window is a day.
+const WAIT_MAX: TimeDelta = TimeDelta::days(2);
 
 type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String);
 
@@ -62,6 +67,11 @@ pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps) -> Qu
     }
 }
 
+/// Makes due what would wait for years after a clock that was wrong; for whoever looks every minute.
+pub fn put_forward(connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
+    PutForward { now, latest: now + WAIT_MAX }.execute(connection).map(drop)
+}
+
 /// The address, its id, and until when a mail waits; none: until it is confirmed.
 type Waits = (String, Uuid, Option<DateTime<Utc>>);
 
@@ -100,7 +110,7 @@ impl Pass {
         Ok(Self {
             now,
             caps: *caps,
-            counters: Counters::load(connection, counted)?,
+            counters: Counters::load(connection, counted, now)?,
             addresses: found.into_iter().map(|row| ((row.0, row.1), (row.2, row.3))).collect(),
             collected: waiting.into_iter().map(|row| (entity(row.0, row.2, row.3), row.1)).collect(),
             asked: 0,

@@ -82,8 +82,9 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Those of these ids.
-    pub fn load(connection: &mut PgConnection, mut ids: Vec<Uuid>) -> QueryResult<Self> {
+    /// Those of these ids, at `now`. A window that begins later was counted before the clock was set back: it begins now, so that it
+    /// neither allows more nor lasts longer than another.
+    pub fn load(connection: &mut PgConnection, mut ids: Vec<Uuid>, now: DateTime<Utc>) -> QueryResult<Self> {
         ids.sort_unstable();
         ids.dedup();
         let rows: Vec<(String, Uuid, DateTime<Utc>, i64)> = Load { ids: &ids }.load(connection)?;
@@ -91,13 +92,19 @@ impl Counters {
             let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name)?;
             Some(((kind, id), (began_at, mails)))
         };
-        Ok(Self { counted: rows.into_iter().filter_map(counter).collect(), changed: HashSet::new() })
+        let mut counted: HashMap<_, _> = rows.into_iter().filter_map(counter).collect();
+        let mut changed = HashSet::new();
+        for (key, (began_at, _)) in counted.iter_mut().filter(|(_, (began_at, _))| *began_at > now) {
+            *began_at = now;
+            changed.insert(*key);
+        }
+        Ok(Self { counted, changed })
     }
 
-    /// The running window: when it began, and how much there was. One that begins in the future is none: the clock was set back.
+    /// The running window: when it began, and how much there was.
     fn running(&self, kind: Kind, id: Uuid, now: DateTime<Utc>) -> Option<(DateTime<Utc>, i64)> {
         let found = self.counted.get(&(kind, id)).copied();
-        found.filter(|(began_at, _)| *began_at <= now && now < *began_at + kind.window())
+        found.filter(|(began_at, _)| now < *began_at + kind.window())
     }
 
     /// The end of the window, if there were as many as may be; 0 of `most`: any number.

@@ -12,6 +12,16 @@ kit::statement! {
 }
 
 kit::statement! {
+    /// What waits for a time that is further away than any wait was made before the clock was set back: it is due now.
+    pub struct PutForward(now: DateTime<Utc> as Timestamptz, latest: DateTime<Utc> as Timestamptz) =
+        "with waiting as ( \
+             update notification.deliveries set next_attempt_at = $1, version = version + 1 \
+             where status = 'waiting' and next_attempt_at > $2 \
+         ) \
+         update notification.deliveries set next_attempt_at = $1, version = version + 1 where status = 'held' and next_attempt_at > $2"
+}
+
+kit::statement! {
     /// What waits for these recipients since it was looked at: one mail for each.
     pub struct FindCollected<'a>(organisations: &'a [Uuid] as Array<Uuid>, recipients: &'a [Uuid] as Array<Uuid>)
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>) =

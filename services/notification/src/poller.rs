@@ -161,6 +161,7 @@ impl Poller {
     }
 
     fn work_by_time(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
+        admission::put_forward(connection, now)?;
         rollups::run(connection, now)?;
         reminders::run(connection, now).map(drop)
     }

@@ -17,6 +17,9 @@ use crate::message::{Audience, Message};
 use crate::templates;
 use crate::turns::Turns;
 
+/// The feed's time is ahead of the clock by a microsecond for each change, and by what the clocks of two instances differ.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::minutes(1);
+
 /// How much one transaction does.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -135,9 +138,14 @@ fn work(
     };
     cursor.store(connection, feed)?;
     if progress.notifications > 0 {
-        admission::run(connection, cursor.updated_at, &limits.caps)?;
+        admission::run(connection, time(cursor, now), &limits.caps)?;
     }
     Ok(progress)
+}
+
+/// When what was just made is due: at the feed's time, which keeps its order, unless that was taken from a clock that has been set back since.
+fn time(cursor: &Cursor, now: DateTime<Utc>) -> DateTime<Utc> {
+    if cursor.updated_at - now > CLOCKS_DIFFER { now } else { cursor.updated_at }
 }
 
 fn work_through(
@@ -158,7 +166,7 @@ fn work_through(
         }
         // Each change has a later time than the one before it: lists by time keep the feed's order.
         cursor.updated_at = now.max(cursor.updated_at + TimeDelta::microseconds(1));
-        let made = notify(connection, &mut lookup, change, cursor, left.max(1))?;
+        let made = notify(connection, &mut lookup, change, cursor, now, left.max(1))?;
         turns.took(std::slice::from_ref(change), since.elapsed());
         progress.notifications += made;
         if cursor.fan_out.is_some() {
@@ -176,6 +184,7 @@ fn notify(
     lookup: &mut Lookup,
     change: &Change,
     cursor: &mut Cursor,
+    now: DateTime<Utc>,
     limit: i64,
 ) -> QueryResult<i64> {
     let after = cursor.fan_out.take().filter(|(id, _)| *id == change.id).map(|(_, after)| after);
@@ -194,7 +203,7 @@ fn notify(
         };
         let chunk = audience::chunk(connection, &message.audience, &wanted)?;
         made = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
-        insert(connection, change, &message, &chunk.recipients, cursor.updated_at)?;
+        insert(connection, change, &message, &chunk.recipients, cursor.updated_at, time(cursor, now))?;
         if let Some(last) = chunk.last {
             cursor.fan_out = Some((change.id, last));
             return Ok(made);
@@ -212,7 +221,7 @@ kit::statement! {
         at_once: &'a [bool] as Array<Bool>, are_logins: bool as Bool, feed: &'a str as Text, change_id: i64 as BigInt,
         kinds: &'a [&'a str] as Array<Text>, titles: &'a [&'a str] as Array<Text>, bodies: &'a [&'a str] as Array<Text>,
         entity_id: &'a str as Text, request_id: &'a str as Text, at: DateTime<Utc> as Timestamptz,
-        created_at: DateTime<Utc> as Timestamptz,
+        created_at: DateTime<Utc> as Timestamptz, due_at: DateTime<Utc> as Timestamptz,
     ) =
         "with r as materialized ( \
              select * from unnest($2::uuid[], $3::uuid[], $4::int4[], $5::text[], $6::bool[]) as r (id, recipient, variant, email, at_once) \
@@ -226,7 +235,7 @@ kit::statement! {
          ) \
          insert into notification.deliveries (organisation_id, id, login_id, profile_id, recipient, subject, status, attempts, \
              next_attempt_at, version, created_at) \
-         select $1, t.id, t.login_id, t.profile_id, r.email, t.title, 'held', 0, $16, 1, $16 \
+         select $1, t.id, t.login_id, t.profile_id, r.email, t.title, 'held', 0, $17, 1, $16 \
          from told t join r on r.id = t.delivery_id"
 }
 
@@ -236,6 +245,7 @@ fn insert(
     message: &Message,
     recipients: &[Recipient],
     created_at: DateTime<Utc>,
+    due_at: DateTime<Utc>,
 ) -> QueryResult<()> {
     if recipients.is_empty() {
         return Ok(());
@@ -260,6 +270,7 @@ fn insert(
         request_id: &change.request_id,
         at: change.at,
         created_at,
+        due_at,
     }
     .execute(connection)
     .map(drop)

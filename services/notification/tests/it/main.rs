@@ -6,6 +6,7 @@ mod answers;
 mod ask;
 mod behaviour_suite;
 mod change;
+mod clocks;
 mod confirm;
 mod contract;
 mod crashes;
