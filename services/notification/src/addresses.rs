@@ -94,6 +94,11 @@ pub fn address_id(recipient: &str) -> Option<Uuid> {
     Some(digest(&folded(recipient)?))
 }
 
+/// The same address as it was remembered with the upgrade to confirmations, where its domain stood as people type it; None: it is no other.
+pub fn former_id(recipient: &str) -> Option<Uuid> {
+    Some(digest(&kit::email::with_unicode_domain(&folded(recipient)?)?))
+}
+
 /// The mailbox behind an address, without its `+tag`, and at Google without its dots: who has it gets the mails of all of them.
 pub fn mailbox_id(recipient: &str) -> Option<Uuid> {
     let address = folded(recipient)?;

@@ -93,8 +93,9 @@ struct Pass {
 impl Pass {
     fn of(connection: &mut PgConnection, held: &[Held], now: DateTime<Utc>, caps: &Caps) -> QueryResult<Self> {
         let mut entities: Vec<_> = held.iter().map(|one| entity(one.organisation, one.login, one.profile)).collect();
-        let address = |one: &Held| Some((one.organisation, addresses::address_id(&one.recipient)?));
-        let mut known: Vec<_> = held.iter().filter_map(address).collect();
+        let ids = |one: &Held| [addresses::address_id(&one.recipient), addresses::former_id(&one.recipient)];
+        let of = |one| ids(one).into_iter().flatten().map(|id| (one.organisation, id));
+        let mut known: Vec<_> = held.iter().flat_map(of).collect();
         for list in [&mut entities, &mut known] {
             list.sort_unstable();
             list.dedup();
@@ -127,7 +128,9 @@ impl Pass {
             self.let_go(one, one.id);
             return Ok(());
         };
-        let (asked, confirmed) = self.addresses.get(&(one.organisation, address)).copied().unwrap_or_default();
+        let known = |id| self.addresses.get(&(one.organisation, id)).copied();
+        let former = addresses::former_id(&one.recipient).and_then(known).unwrap_or_default();
+        let (asked, confirmed) = known(address).map_or(former, |known| (known.0 | former.0, known.1 | former.1));
         if !confirmed {
             let until = if asked { None } else { self.ask(connection, one, address, mailbox)? };
             self.keep(one, address, until);

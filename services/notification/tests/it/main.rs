@@ -31,3 +31,4 @@ mod rollups;
 mod scene;
 mod shut_out;
 mod trickle;
+mod upgrade;
