@@ -47,6 +47,7 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
     if exists {
         // Before anything is changed.
         encoding::suitable(&mut Session::connect_to(superuser_url, &options.database)?)?;
+        owned_by_administrator(&mut session, &options.database)?;
     }
     session.transaction(|session| {
         create_roles(session, &options.roles.section("administrator", &options.database))?;
@@ -81,6 +82,22 @@ pub fn run(superuser_url: &str, passwords: &Passwords, options: &BootstrapOption
         )?;
     }
     superuser_part(&mut inside, options)
+}
+
+/// Refuses a database that somebody else owns: the administrator could make no schema in it.
+fn owned_by_administrator(session: &mut Session, database: &str) -> Result<()> {
+    let owner = format!("select datdba::regrole::text from pg_database where datname = {}", literal(database));
+    let owner: String = session.value(&owner)?;
+    if owner == ADMINISTRATOR {
+        return Ok(());
+    }
+    let database = identifier(database);
+    let known: bool = session.value(&format!("select to_regrole('{ADMINISTRATOR}') is not null"))?;
+    let give = format!(", or run `alter database {database} owner to {ADMINISTRATOR}` and bootstrap it again");
+    Err(Error::Usage(format!(
+        "the database {database} belongs to {owner}, not to {ADMINISTRATOR}: rename it, and let `dba bootstrap` make a new one{}",
+        if known { give.as_str() } else { "" }
+    )))
 }
 
 /// Makes the roles that are missing and runs the section's other statements.

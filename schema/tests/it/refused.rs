@@ -1,8 +1,9 @@
 //! Bad input is refused: exit code 2, and one sentence that says what is known.
 
-use schema::testing::TestDb;
+use schema::bootstrap::{self, BootstrapOptions};
+use schema::testing::{TestCluster, TestDb};
 
-use crate::support::{dba, said};
+use crate::support::{connect, dba, said, texts};
 
 /// Asks, and must be refused in one sentence with these words in it.
 #[track_caller]
@@ -82,4 +83,32 @@ fn files_and_numbers_that_say_nothing() {
         let from = format!("--slower-from={ratio}");
         refused(&db, &["impact", "select 1", &from], &["--slower-from"]);
     }
+}
+
+#[test]
+fn a_database_that_belongs_to_somebody_else_is_not_bootstrapped() {
+    let cluster = TestCluster::bare();
+    let url = cluster.url("postgres", "superuser");
+    let mut superuser = connect(&url);
+    let bootstrap = |database: &str| {
+        let options = BootstrapOptions { database: database.to_owned(), ..BootstrapOptions::default() };
+        bootstrap::run(&url, cluster.passwords(), &options).map_err(|error| (error.code(), error.to_string()))
+    };
+    superuser.batch_execute("create role shop").unwrap();
+    superuser
+        .batch_execute("create database orders owner shop encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8' template template0")
+        .unwrap();
+    let (code, said) = bootstrap("orders").unwrap_err();
+    let words = ["orders belongs to shop, not to govrnanza_admin", "rename it"];
+    assert!(code == 2 && words.iter().all(|word| said.contains(word)) && said.lines().count() == 1, "{code} {said}");
+    let roles = texts(&mut superuser, "select rolname::text from pg_roles where rolname like 'govrnanza%'");
+    assert!(roles.is_empty(), "refused before anything was changed: {roles:?}");
+
+    // With the role there, it can be given away.
+    bootstrap(schema::DATABASE).unwrap();
+    let (code, said) = bootstrap("orders").unwrap_err();
+    let way = "alter database orders owner to govrnanza_admin";
+    assert!(code == 2 && said.contains(way), "{code} {said}");
+    superuser.batch_execute(way).unwrap();
+    bootstrap("orders").unwrap();
 }
