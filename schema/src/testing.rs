@@ -2,12 +2,14 @@
 
 mod db;
 pub mod fixture;
+mod german;
 mod needs;
 mod own;
 mod statements;
 mod tls;
 
 pub use db::{TestDb, dump_program};
+pub use german::{GERMAN, in_german, speaks_german};
 pub use needs::needs;
 pub use own::TestCluster;
 pub use statements::Statement;

@@ -6,7 +6,7 @@ use schema::apply::{ApplyOptions, install};
 use schema::bootstrap::BootstrapOptions;
 use schema::cluster::ClusterOptions;
 use schema::copy::Copy;
-use schema::testing::{TestCluster, dump_program, needs};
+use schema::testing::{GERMAN, TestCluster, dump_program, in_german, needs, speaks_german};
 use schema::{DATABASE, OwnDatabase};
 
 use crate::support::{connect, said, state, texts};
@@ -138,40 +138,22 @@ fn a_database_whose_collation_knows_ascii_alone_is_refused_and_any_other_is_used
     );
 }
 
-const CHILD: &str = "SCHEMA_TEST_TRANSLATED";
-
 #[test]
 fn a_server_that_speaks_german() {
-    // Which language a server speaks is a matter of its environment, which is this process's own.
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "encoding::child", "--nocapture", "--test-threads=1"]);
-    let output = command.env(CHILD, "1").env("LANGUAGE", "de").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    print!("{}", said.lines().filter(|line| line.contains("skipped")).collect::<String>());
-}
-
-/// Not a test of its own: what the child process of the other runs.
-#[test]
-fn child() {
-    if std::env::var_os(CHILD).is_none() {
-        return;
-    }
-    // glibc: only the locale named exactly C is never translated.
-    let settings = vec!["lc_messages = 'C.UTF-8'".to_owned()];
-    let initdb = ["-E", "LATIN1"].map(str::to_owned).to_vec();
-    let cluster = TestCluster::with(ClusterOptions { initdb, settings, ..ClusterOptions::ephemeral() });
-    let superuser = cluster.url("postgres", "superuser");
-    let words = connect(&superuser).batch_execute("select 1/0").unwrap_err();
-    let german = words.as_db_error().is_some_and(|error| error.message() == "Division durch Null");
-    if needs(german.then_some(()).ok_or("PostgreSQL's German messages are not installed")).is_none() {
-        return;
-    }
-    ours_on(&cluster);
-    let (code, out, _) = dba(&cluster, &superuser, &["bootstrap"]);
-    assert!(code == 0 && out.contains(DATABASE), "{out}");
-    // Before a database is chosen, a server says it in its own encoding; with it we say what matters all the same.
-    let wrong = superuser.replacen("postgres:", "postgres:not", 1);
-    let (code, _, err) = dba(&cluster, &wrong, &["blame", "--for", "1s"]);
-    assert!(code == 3 && err.contains("28P01") && err.trim_end().lines().count() == 1, "{code} {err}");
+    in_german("encoding::a_server_that_speaks_german", || {
+        let initdb = ["-E", "LATIN1"].map(str::to_owned).to_vec();
+        let settings = vec![GERMAN.to_owned()];
+        let cluster = TestCluster::with(ClusterOptions { initdb, settings, ..ClusterOptions::ephemeral() });
+        let superuser = cluster.url("postgres", "superuser");
+        if speaks_german(&superuser).is_none() {
+            return;
+        }
+        ours_on(&cluster);
+        let (code, out, _) = dba(&cluster, &superuser, &["bootstrap"]);
+        assert!(code == 0 && out.contains(DATABASE), "{out}");
+        // Before a database is chosen, a server says it in its own encoding; with it we say what matters all the same.
+        let wrong = superuser.replacen("postgres:", "postgres:not", 1);
+        let (code, _, err) = dba(&cluster, &wrong, &["blame", "--for", "1s"]);
+        assert!(code == 3 && err.contains("28P01") && err.trim_end().lines().count() == 1, "{code} {err}");
+    });
 }
