@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::addresses;
 use crate::counters::{Caps, Counters, Kind};
 use crate::held::{
-    Ask, EndMoved, FindAddresses, FindCollected, FindHeld, Hold, LetGo, MoveOthers, MoveOwn, PutForward,
+    Ask, EndMoved, FindAddresses, FindCollected, FindHeld, FindHeldOf, Hold, LetGo, MoveOthers, MoveOwn, PutForward,
 };
 
 /// Mails looked at at once.
@@ -43,28 +43,31 @@ fn entity(organisation: Uuid, login: Option<Uuid>, profile: Option<Uuid>) -> Ent
     (organisation, profile.or(login).unwrap_or_default())
 }
 
-/// Lets go what may be sent at `now`, and holds the rest; how much was let go, or asked. Within the caller's transaction.
-pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps) -> QueryResult<usize> {
-    let find = |limit| FindHeld { now, limit };
-    if find(1).load::<HeldRow>(connection)?.is_empty() {
-        return Ok(0);
+/// Lets go what may be sent at `now`, and holds the rest, of these organisations or of all: how much was let go, or asked, and whether
+/// there may be more. Within the caller's transaction, of which each has its end after one batch: others wait for the lock.
+pub fn run(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+    caps: &Caps,
+    of: Option<&[Uuid]>,
+) -> QueryResult<(usize, bool)> {
+    let find = |connection: &mut PgConnection, limit| match of {
+        Some(organisations) => FindHeldOf { now, organisations, limit }.load::<HeldRow>(connection),
+        None => FindHeld { now, limit }.load::<HeldRow>(connection),
+    };
+    if find(connection, 1)?.is_empty() {
+        return Ok((0, false));
     }
     addresses::lock(connection)?;
-    let mut made = 0;
-    loop {
-        let rows: Vec<HeldRow> = find(BATCH).load(connection)?;
-        let all = rows.len();
-        let held = |(organisation, id, login, profile, recipient)| Held { organisation, id, login, profile, recipient };
-        let held: Vec<_> = rows.into_iter().map(held).collect();
-        let mut pass = Pass::of(connection, &held, now, caps)?;
-        for one in &held {
-            pass.decide(connection, one)?;
-        }
-        made += pass.write(connection)?;
-        if i64::try_from(all).is_ok_and(|all| all < BATCH) {
-            return Ok(made);
-        }
+    let rows = find(connection, BATCH)?;
+    let more = i64::try_from(rows.len()).is_ok_and(|all| all == BATCH);
+    let held = |(organisation, id, login, profile, recipient)| Held { organisation, id, login, profile, recipient };
+    let held: Vec<_> = rows.into_iter().map(held).collect();
+    let mut pass = Pass::of(connection, &held, now, caps)?;
+    for one in &held {
+        pass.decide(connection, one)?;
     }
+    Ok((pass.write(connection)?, more))
 }
 
 /// Makes due what would wait for years after a clock that was wrong; for whoever looks every minute.

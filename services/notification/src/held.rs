@@ -12,6 +12,14 @@ kit::statement! {
 }
 
 kit::statement! {
+    /// The same of some organisations.
+    pub struct FindHeldOf<'a>(now: DateTime<Utc> as Timestamptz, organisations: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
+        -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text) =
+        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient from notification.deliveries d \
+         where d.status = 'held' and d.organisation_id = any($2) and d.next_attempt_at <= $1 order by d.next_attempt_at, d.id limit $3"
+}
+
+kit::statement! {
     /// What waits for a time that is further away than any wait was made before the clock was set back: it is due now.
     pub struct PutForward(now: DateTime<Utc> as Timestamptz, latest: DateTime<Utc> as Timestamptz) =
         "with waiting as ( \

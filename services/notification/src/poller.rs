@@ -102,7 +102,7 @@ impl Poller {
                     rolled_up_at = now;
                     self.work_by_time(connection, now)?;
                 }
-                self.admit(connection, now)?;
+                self.admit(connection, now, progress)?;
             }
             progress.done();
             self.wait(connection)?;
@@ -167,9 +167,20 @@ impl Poller {
     }
 
     /// What was made by time, what was held back until now, and what was just confirmed.
-    fn admit(&self, connection: &mut PgConnection, now: DateTime<Utc>) -> QueryResult<()> {
-        if connection.transaction(|connection| admission::run(connection, now, &self.limits.caps))? > 0 {
-            self.signals.mail_made();
+    fn admit(&self, connection: &mut PgConnection, now: DateTime<Utc>, progress: &Progress) -> QueryResult<()> {
+        let mut more = true;
+        while more && !self.signals.stopping() {
+            let run = |connection: &mut PgConnection| admission::run(connection, now, &self.limits.caps, None);
+            let (made, left) = connection.transaction(run)?;
+            more = left;
+            progress.done();
+            if made > 0 {
+                self.signals.mail_made();
+            }
+            if more {
+                // What came in meanwhile doesn't wait for what waits of others.
+                self.read_all(connection, progress)?;
+            }
         }
         Ok(())
     }

@@ -138,7 +138,9 @@ fn work(
     };
     cursor.store(connection, feed)?;
     if progress.notifications > 0 {
-        admission::run(connection, time(cursor, now), &limits.caps)?;
+        // Of these organisations alone: what waits of others doesn't keep these back.
+        let organisations: Vec<_> = changes.iter().map(|change| change.organisation_id.unwrap_or_default()).collect();
+        admission::run(connection, time(cursor, now), &limits.caps, Some(&organisations))?;
     }
     Ok(progress)
 }

@@ -106,6 +106,22 @@ fn a_claim_costs_the_same_however_much_waits() {
 }
 
 #[test]
+fn what_one_organisation_has_held_back_is_looked_at_in_short_transactions() {
+    let here = Here::new();
+    mails(&here, 1, 2_000, "'held', now() - interval '1 minute'");
+    let (org, api) = watched(&here, 1);
+    here.change(&Change::new("registry", "ApiModified", org, api).to(json!({"name": "a"})));
+    let _service = here.start_with(Settings { mail_senders: 0, ..here.settings() });
+    let open = "select count(*) from notification.deliveries where status = 'held' and address_id is null";
+    until("all are looked at", || here.all_read() && here.count(open) == 0);
+    let by = |which: &str| format!("select xmin::text as line from notification.deliveries where {which}");
+    let ones: BTreeSet<_> = here.lines(&by("status = 'held'")).into_iter().collect();
+    assert!(ones.len() >= 4, "{ones:?}");
+    let others = here.lines(&by(&format!("organisation_id = '{org}'")));
+    assert!(others.len() == 1 && !ones.contains(&others[0]), "{others:?} {ones:?}");
+}
+
+#[test]
 fn two_instances_share_what_is_due() {
     let here = Here::new();
     mails(&here, 3, 40, DUE);
