@@ -4,7 +4,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use diesel::{Connection as _, PgConnection};
-use lab::system::{Architecture, Deployment, Options, services};
+use lab::system::{Architecture, Deployment, Layout, Options, services};
 use lab::target::{TargetFile, probe};
 use schema::OwnDatabase;
 use serde_json::Value;
@@ -16,7 +16,8 @@ use crate::{processes, sql};
 fn api_centric() -> &'static Deployment {
     static UP: OnceLock<Deployment> = OnceLock::new();
     UP.get_or_init(|| {
-        let options = Options { architecture: Architecture::ApiCentric, ephemeral: true, ..Options::default() };
+        let layout = Layout { architecture: Architecture::ApiCentric, ..Layout::default() };
+        let options = Options { layout, ephemeral: true, ..Options::default() };
         Deployment::start(&options, |news| eprintln!("{news}")).unwrap()
     })
 }

@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::progress::Progress;
 use crate::Failure;
-use crate::data::connect;
 use crate::design::{Cell, order};
 use crate::experiments::problems::{self, Problems};
 use crate::measure::plan::{Options, save};
@@ -58,7 +57,7 @@ impl Session {
         }
         if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
             let deployment = &self.deployment;
-            let url = Some(deployment.database_url()?);
+            let url = Some(deployment.database_of("billing")?);
             let measured = freshness::measure(deployment, url, preset.freshness_tries())?;
             let entry = self.result.correctness.entry("writes accepted though frozen".into());
             *entry.or_default() += measured.served_though_frozen as i64;
@@ -116,9 +115,8 @@ impl Session {
 
     /// What must always hold is counted before the data is put back.
     fn audit(&mut self) -> Result<(), Failure> {
-        let mut client = connect(self.deployment.database_url()?)?;
         let acknowledged = self.deployment.written().acknowledged();
-        audit::audit(&mut client, &acknowledged, &mut self.result.correctness)?;
+        audit::audit(|| self.deployment.audited(), &acknowledged, &mut self.result.correctness)?;
         self.save()
     }
 
