@@ -18,6 +18,7 @@ use super::relay::Relay;
 use super::services::{Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
 use super::{binaries, operator, ports, settings};
+use crate::result::SHARED_DATABASE;
 use crate::{Failure, Operator, Place};
 
 /// Which processes on which databases, and what is between them.
@@ -31,6 +32,18 @@ pub struct Layout {
     pub relayed: bool,
     /// How long a fact that was fetched over HTTP may be used again, in milliseconds: of the API-centric architecture.
     pub cache_ttl: u64,
+}
+
+impl Layout {
+    /// What a result calls it.
+    #[must_use]
+    pub fn label(self) -> String {
+        match (self.architecture, self.cache_ttl) {
+            (Architecture::SharedDatabase, _) => SHARED_DATABASE.to_owned(),
+            (other, 0) => other.name().to_owned(),
+            (other, ttl) => format!("{}, cache of {ttl} ms", other.name()),
+        }
+    }
 }
 
 /// What to start.

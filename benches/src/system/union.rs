@@ -43,10 +43,14 @@ impl Union {
     /// A change stands at the place of Notification's copy: the owner's transaction means nothing in another database.
     pub fn bring_together(&self, place: &Place) -> Result<Client, Failure> {
         let mut to = unchecked(self.0.url())?;
+        let mut all = Vec::new();
         for service in SERVICES {
+            all.push(tables(&mut to, service)?);
+        }
+        // At once: keys between them forbid it one after another.
+        run(&mut to, &format!("truncate {}", all.concat().join(", ")))?;
+        for (service, all) in SERVICES.into_iter().zip(all) {
             let mut from = open(place, service)?;
-            let all = tables(&mut to, service)?;
-            run(&mut to, &format!("truncate {}", all.join(", ")))?;
             for table in all {
                 transfer(&mut from, &mut to, &table)?;
             }

@@ -75,8 +75,10 @@ impl Session {
     /// Causes the known problems where the preset has them and they aren't there yet; whether they are now.
     fn problems(&mut self, stop: &AtomicBool) -> Result<bool, Failure> {
         let there = attachments::read::<Problems, Value>(&self.folder, attachments::PROBLEMS).is_some();
-        if there || !self.options.preset.problems() || stop.load(Ordering::Relaxed) {
-            return Ok(there || !self.options.preset.problems());
+        // They are of a shared database; the report says that they were not run elsewhere.
+        let none = !self.options.preset.problems() || !self.options.layout.architecture.own_databases().is_empty();
+        if there || none || stop.load(Ordering::Relaxed) {
+            return Ok(there || none);
         }
         self.deployment.reset()?;
         let found = problems::run(&self.deployment, self.options.seed, stop)?;
