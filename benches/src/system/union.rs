@@ -49,7 +49,7 @@ impl Union {
         }
         // At once: keys between them forbid it one after another.
         run(&mut to, &format!("truncate {}", all.concat().join(", ")))?;
-        for (service, all) in SERVICES.into_iter().zip(all) {
+        for (service, all) in SERVICES.iter().zip(all) {
             let mut from = open(place, service)?;
             for table in all {
                 transfer(&mut from, &mut to, &table)?;

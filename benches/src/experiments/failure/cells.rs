@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::rule::{Expected, expected};
-use super::watch::{Call, answers, within};
+use super::watch::{Call, answers, of_between};
 use super::{Break, PATIENCE};
 use crate::result::Metric;
 use crate::stats::{Estimate, Histogram, paired_ratio};
@@ -16,7 +16,7 @@ use crate::stats::{Estimate, Histogram, paired_ratio};
 const WELL_AFTER: Duration = Duration::from_secs(5);
 /// Requests under way when a part becomes slow, or well again, belong to neither side.
 const BETWEEN: Duration = Duration::from_millis(500);
-/// Part of the answers that may be otherwise: those under way when a part is stopped.
+/// Part of the answers that may be otherwise.
 const TOLERATED: f64 = 0.02;
 
 /// When a part was broken and repaired.
@@ -66,6 +66,8 @@ pub struct Cell {
     pub after: Share,
     /// From the part's stop to the first answer within 100 ms that says who is away; none where there was none.
     pub first_degraded_ms: Option<u64>,
+    /// The quickest good answer meanwhile whose neighbours were all asked; none where there was none.
+    pub quickest_ms: Option<u64>,
     /// From the order to repair the part to the last bad answer; none where it still failed when observing ended.
     pub recovered_ms: Option<u64>,
     /// How it differs from what the table says; none: as it says.
@@ -105,7 +107,7 @@ pub fn cells(
         let all = calls.get(service).unwrap_or(&none).iter();
         let own: Vec<Call> = all.filter(|call| usize::from(call.endpoint) == at).copied().collect();
         let sum = |stretches: &mut dyn Iterator<Item = (Instant, Instant)>| {
-            stretches.fold(Share::default(), |sum, (from, to)| sum.and(within(&own, from, to)))
+            stretches.fold(Share::default(), |sum, (from, to)| sum.and(of_between(&own, from, to)))
         };
         let (expected, edge) = expected(broken, service, name);
         let quick = |call: &&Call| call.degraded && call.took < Duration::from_millis(100);
@@ -117,9 +119,15 @@ pub fn cells(
             before: sum(&mut spans.iter().map(|span| (span.well, span.begun))),
             during: sum(&mut spans.iter().map(|span| (span.broken, span.repaired))),
             after: sum(&mut std::iter::once((last.back + WELL_AFTER, end))),
-            first_degraded_ms: within(&own, first.begun, first.repaired)
+            first_degraded_ms: of_between(&own, first.begun, first.repaired)
                 .find(quick)
                 .map(|call| (call.at - first.begun).as_millis() as u64),
+            quickest_ms: spans
+                .iter()
+                .flat_map(|span| of_between(&own, span.broken, span.repaired))
+                .filter(|call| call.good && !call.degraded)
+                .map(|call| call.took.as_millis() as u64)
+                .min(),
             recovered_ms: answers(&own, last.broken, last.repaired, end).recovered_ms,
             difference: None,
         };
@@ -148,7 +156,7 @@ impl Share {
         }
     }
 
-    /// So few that they are those under way at one end.
+    /// So few that they say nothing.
     fn are_few(self, count: u64) -> bool {
         count <= 1.max((self.all as f64 * TOLERATED).ceil() as u64)
     }
@@ -191,7 +199,7 @@ pub fn slowdowns(
         };
         let took = |from: Instant, to: Instant| {
             let mut times = Histogram::new();
-            for call in within(calls, from + BETWEEN, to).filter(needs) {
+            for call in of_between(calls, from + BETWEEN, to).filter(needs) {
                 times.record_us(if call.good { call.took } else { PATIENCE }.as_micros() as u64);
             }
             times
@@ -244,17 +252,19 @@ mod tests {
         assert_eq!([closed.before, closed.during, closed.after].map(Share::percent), ["100", "0", "100"]);
         assert_eq!(closed.recovered_ms, Some(0));
         let though_closed = of("registry", "create-api", |_| (true, false));
-        assert!(though_closed.difference.unwrap().contains("100 of 100 answers were good, none"));
+        assert_eq!(though_closed.quickest_ms, Some(3));
+        assert!(though_closed.difference.unwrap().contains("99 of 99 answers were good, none"));
 
         let open = of("registry", "find-api", |s| (true, broken(s)));
-        assert_eq!((open.difference.as_deref(), open.first_degraded_ms), (None, Some(0)));
+        assert_eq!((open.difference.as_deref(), open.quickest_ms), (None, None));
+        assert!(open.first_degraded_ms.is_some_and(|ms| ms <= 100), "{open:?}");
         let silent = of("registry", "find-api", |_| (true, false));
-        assert!(silent.difference.unwrap().contains("100 of 100 good answers don't say"));
+        assert!(silent.difference.unwrap().contains("99 of 99 good answers don't say"));
         let refused = of("registry", "find-api", |s| (!broken(s), false));
-        assert!(refused.difference.unwrap().contains("0 of 100 answers were good, all"));
+        assert!(refused.difference.unwrap().contains("0 of 99 answers were good, all"));
 
         let stays_away = of("registry", "find-api", |s| (s < 26.0, broken(s)));
-        assert!(stays_away.difference.unwrap().contains("0 of 40 answers were good from 5 s"));
+        assert!(stays_away.difference.unwrap().contains("0 of 39 answers were good from 5 s"));
         assert_eq!(stays_away.recovered_ms, None);
         let untouched = of("notification", "list-notifications", |_| (true, false));
         assert_eq!((untouched.difference, untouched.edge), (None, None));
@@ -284,6 +294,6 @@ mod tests {
         let (without, with) = (ratio(false), ratio(true));
         assert!((without.estimate.unwrap().ratio - 1.0).abs() < 0.02, "{without:?}");
         assert!((with.estimate.unwrap().ratio - 3.0).abs() < 0.05, "{with:?}");
-        assert!(with.enough_data && with.requests == 8 * 1500, "{with:?}");
+        assert!(with.enough_data && with.requests > 8 * 1490, "{with:?}");
     }
 }

@@ -70,6 +70,11 @@ impl Watch {
 
 const SLICE: Duration = Duration::from_millis(100);
 
+/// Those that were due and ended between two moments: nobody's answer that began before.
+pub fn of_between(calls: &[Call], from: Instant, to: Instant) -> impl Iterator<Item = &Call> {
+    within(calls, from, to).filter(move |call| call.at.checked_sub(call.took).is_some_and(|due| due >= from))
+}
+
 /// Those that ended between two moments.
 pub fn within(calls: &[Call], from: Instant, to: Instant) -> impl Iterator<Item = &Call> {
     calls.iter().filter(move |call| (from..to).contains(&call.at))
