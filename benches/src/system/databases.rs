@@ -9,6 +9,7 @@ use schema::{ApplyOptions, DATABASE};
 use super::database::Database;
 use super::services::{Architecture, names};
 use crate::Failure;
+use crate::result::SHARED_DATABASE;
 
 /// On how many servers the databases are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,31 @@ impl Engines {
         match self {
             Self::One => 1,
             Self::PerService => names().count(),
+        }
+    }
+}
+
+/// Which processes on which databases, and what is between them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Who fills `published.<noun>`.
+    pub architecture: Architecture,
+    /// On how many servers the databases are.
+    pub engines: Engines,
+    /// Calls between services go by way of relays, one before each service: their delay can be set.
+    pub relayed: bool,
+    /// How long a fact that was fetched over HTTP may be used again, in milliseconds: of the API-centric architecture.
+    pub cache_ttl: u64,
+}
+
+impl Layout {
+    /// What a result calls it.
+    #[must_use]
+    pub fn label(self) -> String {
+        match (self.architecture, self.cache_ttl) {
+            (Architecture::SharedDatabase, _) => SHARED_DATABASE.to_owned(),
+            (other, 0) => other.name().to_owned(),
+            (other, ttl) => format!("{}, cache of {ttl} ms", other.name()),
         }
     }
 }

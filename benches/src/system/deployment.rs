@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use super::databases::Layout;
 use super::process::Plan;
 use super::relay::Relay;
-use super::running::{Command, Layout, Options, Running, Started};
+use super::running::{Command, Options, Running, Started};
 use super::services;
 use super::site::Site;
 use super::supervisor::TICK;

@@ -22,11 +22,11 @@ mod supervisor;
 mod union;
 mod up;
 
-pub use databases::Engines;
+pub use databases::{Engines, Layout};
 pub use deployment::{Audited, BATCH_MAX, Deployment, image_of};
 pub use home::Home;
 pub use relay::Relay;
-pub use running::{Layout, Options};
+pub use running::Options;
 pub use services::Architecture;
 pub use settings::LIMITS;
 pub use site::Site;

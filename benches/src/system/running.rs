@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use schema::OwnDatabase;
 
-use super::databases::{Databases, Engines};
+use super::databases::{Databases, Layout};
 use super::gateway::{self, Gateway};
 use super::home::Home;
 use super::patience::Patience;
@@ -18,33 +18,7 @@ use super::relay::Relay;
 use super::services::{Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
 use super::{binaries, operator, ports, settings};
-use crate::result::SHARED_DATABASE;
 use crate::{Failure, Operator, Place};
-
-/// Which processes on which databases, and what is between them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Layout {
-    /// Who fills `published.<noun>`.
-    pub architecture: Architecture,
-    /// On how many servers the databases are.
-    pub engines: Engines,
-    /// Calls between services go by way of relays, one before each service: their delay can be set.
-    pub relayed: bool,
-    /// How long a fact that was fetched over HTTP may be used again, in milliseconds: of the API-centric architecture.
-    pub cache_ttl: u64,
-}
-
-impl Layout {
-    /// What a result calls it.
-    #[must_use]
-    pub fn label(self) -> String {
-        match (self.architecture, self.cache_ttl) {
-            (Architecture::SharedDatabase, _) => SHARED_DATABASE.to_owned(),
-            (other, 0) => other.name().to_owned(),
-            (other, ttl) => format!("{}, cache of {ttl} ms", other.name()),
-        }
-    }
-}
 
 /// What to start.
 #[derive(Clone, Debug, Default)]

@@ -32,8 +32,9 @@ use crate::system::{Architecture, Deployment, Layout, Site};
 pub use breaks::Break;
 pub use cells::{Cell, Share, Slowdown};
 use cells::{Span, cells, slowdowns};
-pub use outcome::{Answers, FailureMatrix, Row};
+pub use outcome::{FailureMatrix, Row};
 pub use rule::Expected;
+pub use watch::Answers;
 use watch::Watch;
 
 /// All is well for this long before anything is broken.

@@ -5,20 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::cells::{Cell, Share, Slowdown};
+use super::watch::Answers;
 use crate::result::text::{capital, interval_or_none};
 use crate::result::{Outcome, Table};
-
-/// What one service answered while something was broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Answers {
-    /// Calls that ended meanwhile: answered, refused, or given up after two seconds.
-    pub all: u64,
-    /// Answers that the contract promises.
-    pub good: u64,
-    /// From the repair to its last failure; null where it still failed when observing ended.
-    pub recovered_ms: Option<u64>,
-}
 
 /// One row of the matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,14 +56,6 @@ impl Row {
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.writes_lost == 0 && self.violations == 0 && self.cells.iter().all(|cell| cell.difference.is_none())
-    }
-}
-
-impl Answers {
-    /// Good answers, of all.
-    #[must_use]
-    pub fn share(&self) -> f64 {
-        self.good as f64 / self.all.max(1) as f64
     }
 }
 
@@ -172,14 +153,5 @@ impl Cell {
         let shares = [self.before, self.during, self.after].map(Share::percent).join(" · ");
         let differs = if self.difference.is_some() { " ≠" } else { "" };
         format!("{shares} {}{differs}", self.expected.name())
-    }
-}
-
-impl Answers {
-    /// `99.9 % (0.4 s)`.
-    fn text(&self) -> String {
-        let back =
-            self.recovered_ms.map_or_else(|| "still failing".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
-        format!("{:.1} % ({back})", self.share() * 100.0)
     }
 }

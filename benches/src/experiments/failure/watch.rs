@@ -4,11 +4,40 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::outcome::Answers;
+use serde::{Deserialize, Serialize};
+
 use crate::load::driver::{Answer, Answered, Outcome};
 
 /// A service counts as down while less than this part of its answers is good.
 const DOWN: f64 = 0.5;
+
+/// What one service answered while something was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Answers {
+    /// Calls that ended meanwhile: answered, refused, or given up after two seconds.
+    pub all: u64,
+    /// Answers that the contract promises.
+    pub good: u64,
+    /// From the repair to its last failure; null where it still failed when observing ended.
+    pub recovered_ms: Option<u64>,
+}
+
+impl Answers {
+    /// Good answers, of all.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.good as f64 / self.all.max(1) as f64
+    }
+
+    /// `99.9 % (0.4 s)`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let back =
+            self.recovered_ms.map_or_else(|| "still failing".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
+        format!("{:.1} % ({back})", self.share() * 100.0)
+    }
+}
 
 /// Ends of calls, by service.
 #[derive(Clone, Debug, Default)]
