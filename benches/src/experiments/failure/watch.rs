@@ -58,6 +58,14 @@ pub struct Call {
     pub took: Duration,
 }
 
+impl Call {
+    /// When it was to be sent.
+    #[must_use]
+    pub fn due(&self) -> Instant {
+        self.at.checked_sub(self.took).unwrap_or(self.at)
+    }
+}
+
 impl Watch {
     /// Hears of one service's calls, after `then` has.
     pub fn of(&self, service: &str, then: Answered) -> Answered {
@@ -101,7 +109,7 @@ const SLICE: Duration = Duration::from_millis(100);
 
 /// Those that were due and ended between two moments: nobody's answer that began before.
 pub fn of_between(calls: &[Call], from: Instant, to: Instant) -> impl Iterator<Item = &Call> {
-    within(calls, from, to).filter(move |call| call.at.checked_sub(call.took).is_some_and(|due| due >= from))
+    within(calls, from, to).filter(move |call| call.due() >= from)
 }
 
 /// Those that ended between two moments.
