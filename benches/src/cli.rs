@@ -84,12 +84,8 @@ struct UpArgs {
     /// Put nginx in front: one origin for all services
     #[arg(long)]
     gateway: bool,
-    /// How the services get at each other's data
-    #[arg(long, value_enum, default_value = "shared-database", value_name = "NAME")]
-    architecture: system::Architecture,
-    /// How long a fact fetched over HTTP may be used again (api-centric), in milliseconds; 0 asks each time
-    #[arg(long, default_value_t = 0, value_name = "MS")]
-    cache_ttl: u64,
+    #[command(flatten)]
+    layout: common::LayoutArgs,
     /// Instances of each service; more than one turns on --gateway
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3), value_name = "N")]
     instances: u16,
@@ -163,17 +159,14 @@ pub fn main() -> ExitCode {
 }
 
 fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
-    if args.architecture == system::Architecture::SharedDatabase && args.cache_ttl > 0 {
-        return Err(Failure::usage("--cache-ttl is of --architecture api-centric: here nobody fetches anything."));
-    }
-    if args.architecture == system::Architecture::ApiCentric && args.instances > 1 {
+    let layout = args.layout.layout()?;
+    if layout.architecture == system::Architecture::ApiCentric && args.instances > 1 {
         return Err(Failure::usage(
             "--instances is of --architecture shared-database: api-centric services call one instance of each other.",
         ));
     }
     let options = system::Options {
-        architecture: args.architecture,
-        cache_ttl: args.cache_ttl,
+        layout,
         ephemeral: args.ephemeral,
         port_base: args.port_base,
         logs: args.logs,

@@ -109,6 +109,11 @@ impl Copy {
         };
         let alike = encoding::same(&mut Session::connect_uncounted(url)?)?;
         copy.create(&format!("template template0 {alike}"), &rights, how)?;
+        let public = "select exists (select from pg_namespace where nspname = 'public')";
+        if !Session::connect_uncounted(url)?.value::<bool>(public)? {
+            // No dump says that it isn't there. Before 15 it is a superuser's, and for others it stays.
+            let _ = Session::connect_uncounted(&copy.url)?.run("drop schema public", "dropping the schema public");
+        }
         pipe(url, &copy.url, rows)?;
         if rows {
             Session::connect_uncounted(&copy.url)?.run("analyze", "analysing the copy")?;

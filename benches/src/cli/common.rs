@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::data::Size;
 use crate::experiments::paired::Plan;
 use crate::result::attachments;
+use crate::system::{Architecture, Engines, Layout};
 use crate::{Failure, system};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,6 +55,34 @@ pub(crate) struct PlanArgs {
     /// How often each is measured: the median needs 4, p95 needs 8, p99 needs 20
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100))]
     replicates: u32,
+}
+
+/// Which system is started.
+#[derive(Debug, Args)]
+pub(crate) struct LayoutArgs {
+    /// How the services get at each other's data
+    #[arg(long, value_enum, default_value = "shared-database", value_name = "NAME")]
+    pub(crate) architecture: Architecture,
+    /// One Postgres for the five databases of api-centric, or one for each: 1 or 5
+    #[arg(long, default_value = "1", value_name = "N", value_parser = Engines::parse)]
+    engines: Engines,
+    /// How long a fact fetched over HTTP may be used again (api-centric), in milliseconds; 0 asks each time
+    #[arg(long, default_value_t = 0, value_name = "MS")]
+    cache_ttl: u64,
+}
+
+impl LayoutArgs {
+    /// # Errors
+    /// When they don't fit together.
+    pub(crate) fn layout(&self) -> Result<Layout, Failure> {
+        let Self { architecture, engines, cache_ttl } = *self;
+        if architecture == Architecture::SharedDatabase && (cache_ttl > 0 || engines != Engines::One) {
+            return Err(Failure::usage(
+                "--cache-ttl and --engines are of --architecture api-centric: here all share one database, and nobody fetches anything.",
+            ));
+        }
+        Ok(Layout { architecture, engines, cache_ttl, relayed: false })
+    }
 }
 
 /// What all of them take.

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::common::{Data, Format, interruptible, print_line};
+use super::common::{Data, Format, LayoutArgs, interruptible, print_line};
 use crate::design::Preset;
 use crate::experiments::matrix;
-use crate::result::ResultFile;
+use crate::result::{ResultFile, TargetInfo};
+use crate::system::Layout;
 use crate::target::TargetFile;
 use crate::{Failure, report};
 
@@ -53,6 +54,8 @@ pub(super) struct RunArgs {
     /// Size of the data set
     #[arg(long, value_enum, default_value = "small")]
     data: Data,
+    #[command(flatten)]
+    layout: LayoutArgs,
     /// End with exit code 1 where the slowdown of a service while another one runs is above a bound, such as `registry<-billing.oneIn20>2` (repeatable; with insufficient data it is reported, and passes)
     #[arg(long, value_name = "SERVICE<-OTHER.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
@@ -91,7 +94,9 @@ pub(super) struct AnalyseArgs {
 /// Runs an experiment.
 pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
     let stop = interruptible()?;
+    let layout = args.layout.layout()?;
     let options = Options {
+        layout,
         preset: args.preset,
         seed: args.seed,
         results: args.results.clone(),
@@ -102,6 +107,11 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
         rates_from: args.rates_from.clone(),
     };
     let target = args.target.as_deref().map(TargetFile::find).transpose()?;
+    if target.is_some() && layout != Layout::default() {
+        return Err(Failure::usage(
+            "--target measures what runs already: --architecture and what belongs to it are of what `lab run` starts.",
+        ));
+    }
     let services: Vec<String> = match &target {
         Some(target) => target.services.keys().cloned().collect(),
         None => read_workload(&options)?.services.into_keys().collect(),
@@ -135,7 +145,7 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
             "What the words mean: docs/LAB.md. The report: {}",
             folder.join("report.html").display()
         ));
-        if !result.run.complete {
+        if !result.run.complete && result.target.as_ref().is_none_or(TargetInfo::shares_a_database) {
             print_line(format_args!("To go on: lab resume {}", folder.display()));
         }
     }

@@ -62,6 +62,7 @@ pub(super) struct ExportArgs {
 /// Raises the rate of services, one by one, until each reaches its knee.
 pub(super) fn find_knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
     let options = Options {
+        layout: crate::system::Layout::default(),
         preset: crate::design::Preset::Quick,
         seed: args.seed,
         results: PathBuf::new(),

@@ -6,14 +6,14 @@ use super::lines::{interference, judge, speed};
 use super::*;
 use crate::design::Preset;
 use crate::load::schedule::stream;
-use crate::result::{Arm, Metric, TargetInfo, Verdict};
+use crate::result::{Arm, Metric, SHARED_DATABASE, TargetInfo, Verdict};
 use crate::stats::Histogram;
 
 /// A real one.
 fn reference() -> ResultFile {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json");
     let mut result = ResultFile::read(&file).unwrap();
-    result.target = Some(TargetInfo::ours());
+    result.target = Some(TargetInfo::ours(SHARED_DATABASE));
     result
 }
 

@@ -141,6 +141,38 @@ pub fn calls(
     }))
 }
 
+/// What an operation asks, with ids of nobody.
+pub struct Sample {
+    /// GET, POST, …
+    pub method: Method,
+    /// Below `/api/v1/organisations/{org}`, without a query.
+    pub path: String,
+    /// JSON, where it has one.
+    pub body: Option<String>,
+}
+
+/// What this operation asks; `None` of an unknown one.
+#[must_use]
+pub fn sample(service: &str, endpoint: &str) -> Option<Sample> {
+    let (.., make) = OPERATIONS.iter().find(|(of, name, _)| *of == service && *name == endpoint)?;
+    let (token, headers) = (HeaderValue::from_static(""), Arc::default());
+    let none = Vec::new;
+    let nobody = Organisation {
+        id: Uuid::nil(),
+        token,
+        headers,
+        apis: none(),
+        sub_domains: none(),
+        profiles: none(),
+        invoices: none(),
+        notifications: none(),
+    };
+    let at = Arrival { at_ns: 0, organisation: 0, endpoint: 0, row: 0, body: 0 };
+    let Shape { method, path, body, .. } = make(&nobody, &at, &Context { written: Arc::default(), salt: 0 });
+    let path = path.split('?').next().unwrap_or_default().to_owned();
+    Some(Sample { method, path, body })
+}
+
 fn unknown(service: &str, endpoint: &str) -> Failure {
     let known: Vec<&str> = OPERATIONS.iter().filter(|(of, ..)| *of == service).map(|(_, name, _)| *name).collect();
     Failure::usage(format!(

@@ -90,7 +90,16 @@ mod tests {
     use super::*;
 
     fn answer(of: Uuid, status: u16, etag: Option<&str>) -> Answer<'_> {
-        Answer { of: Some(of), status, etag, location: None, retry_after: false }
+        Answer {
+            of: Some(of),
+            status,
+            etag,
+            location: None,
+            retry_after: false,
+            degraded: false,
+            endpoint: 0,
+            took: std::time::Duration::ZERO,
+        }
     }
 
     #[test]

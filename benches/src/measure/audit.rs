@@ -10,26 +10,26 @@ use postgres::types::ToSql;
 
 use crate::data::failed;
 use crate::load::writes::Acknowledged;
+use crate::system::Audited;
 use crate::{Failure, observe};
-use invariants::{INVARIANTS, WRITTEN_BY_OTHERS};
+use invariants::{INVARIANTS, WRITABLE_BY_OTHERS, WRITTEN_BY_OTHERS};
 
 /// How long Notification gets to read what was written last; notifications missing after that count.
 const READING_MAX: Duration = Duration::from_secs(30);
 /// The audit whose count falls to 0 once it has.
 const UNREAD: &str = "changes that Notification hasn't read";
 
-/// Adds this replicate's violations to `sums`. All are expected 0.
+/// Adds this replicate's violations to `sums`. All are expected 0. `open` gives what there is at present.
 pub fn audit(
-    client: &mut Client,
+    open: impl Fn() -> Result<Audited, Failure>,
     acknowledged: &Acknowledged,
     sums: &mut BTreeMap<String, i64>,
 ) -> Result<(), Failure> {
-    wait_for_the_readers(client)?;
-    count_all(client, acknowledged, sums)
+    count_all(&mut when_all_is_read(open)?, acknowledged, sums)
 }
 
 fn count_all(
-    client: &mut Client,
+    Audited { rows, own }: &mut Audited,
     acknowledged: &Acknowledged,
     sums: &mut BTreeMap<String, i64>,
 ) -> Result<(), Failure> {
@@ -37,12 +37,18 @@ fn count_all(
         *sums.entry(name.to_owned()).or_default() += violations;
     };
     for (name, sql) in INVARIANTS {
-        add(name, count(client, name, sql, &[])?);
+        add(name, count(rows, name, sql, &[])?);
     }
-    if let Some(schema) = observe::statements_schema(client)? {
-        let sql = WRITTEN_BY_OTHERS.replace("$schema", &schema);
-        let name = "statements that wrote another service's table";
-        add(name, count(client, name, &sql, &[])?);
+    // Rights and statements are of the databases that the services use, not of one where their rows were brought together.
+    let used = if own.is_empty() { vec![&mut *rows] } else { own.iter_mut().collect() };
+    for client in used {
+        let name = "tables that another service's role may write";
+        add(name, count(client, name, WRITABLE_BY_OTHERS, &[])?);
+        if let Some(schema) = observe::statements_schema(client)? {
+            let sql = WRITTEN_BY_OTHERS.replace("$schema", &schema);
+            let name = "statements that wrote another service's table";
+            add(name, count(client, name, &sql, &[])?);
+        }
     }
     let (ids, versions): (Vec<_>, Vec<_>) = acknowledged.changed.iter().copied().unzip();
     for (name, sql, parameters) in [
@@ -60,7 +66,7 @@ fn count_all(
             &[&ids, &versions],
         ),
     ] {
-        add(name, count(client, name, sql, parameters)?);
+        add(name, count(rows, name, sql, parameters)?);
     }
     Ok(())
 }
@@ -70,15 +76,20 @@ fn count(client: &mut Client, name: &str, sql: &str, parameters: &[&(dyn ToSql +
     Ok(row.map_err(|error| failed(name, &error))?.get(0))
 }
 
-/// Until every change has been read, but not for ever.
-fn wait_for_the_readers(client: &mut Client) -> Result<(), Failure> {
+/// Once every change has been read, but not for ever.
+fn when_all_is_read(open: impl Fn() -> Result<Audited, Failure>) -> Result<Audited, Failure> {
     let deadline = Instant::now() + READING_MAX;
-    for (name, sql) in INVARIANTS.iter().filter(|(name, _)| *name == UNREAD) {
-        while count(client, name, sql, &[])? > 0 && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(50));
+    loop {
+        let mut audited = open()?;
+        let mut unread = 0;
+        for (name, sql) in INVARIANTS.iter().filter(|(name, _)| *name == UNREAD) {
+            unread += count(&mut audited.rows, name, sql, &[])?;
         }
+        if unread == 0 || Instant::now() > deadline {
+            return Ok(audited);
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
-    Ok(())
 }
 
 #[cfg(test)]

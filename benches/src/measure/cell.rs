@@ -48,11 +48,11 @@ pub fn run(
     let processes = deployment.processes();
     let watched = !matches!(cell, Cell::Unwatched { .. });
     // Its table is made before observing begins, and dropped after it.
-    let control = ControlWorkload::start(deployment.database_url()?, duration)?;
+    let control = ControlWorkload::start(deployment.server_url()?, duration)?;
     let observer = if watched {
-        Observer::start(deployment.database_url()?, &processes)?
+        Observer::start(deployment.server_url()?, &processes)?
     } else {
-        Observer::blind(deployment.database_url()?)?
+        Observer::blind(deployment.server_url()?)?
     };
     let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
@@ -139,7 +139,7 @@ pub(crate) fn driver_late(records: &[ServiceRecord]) -> Vec<Warning> {
 
 /// Waits until no other session works and no autovacuum runs; false when that took too long.
 fn rest(deployment: &Deployment) -> Result<bool, Failure> {
-    let mut client = connect(deployment.database_url()?)?;
+    let mut client = connect(deployment.server_url()?)?;
     let busy = "select count(*) from pg_catalog.pg_stat_activity where pid <> pg_catalog.pg_backend_pid()
         and (backend_type = 'autovacuum worker' or backend_type = 'client backend' and state <> 'idle')";
     let deadline = Instant::now() + DRAIN_MAX;

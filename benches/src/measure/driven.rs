@@ -19,7 +19,7 @@ pub struct Driven {
 /// When the driver can't start or the database can't be read.
 pub fn drive(deployment: &Deployment, loads: &[Load], settings: Settings) -> Result<Driven, Failure> {
     let processes = deployment.processes();
-    let observer = Observer::start(deployment.database_url()?, &processes)?;
+    let observer = Observer::start(deployment.server_url()?, &processes)?;
     let clock = CpuClock::start(&processes);
     let records = driver::run(loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();

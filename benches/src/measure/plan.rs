@@ -8,12 +8,14 @@ use crate::design::{Cell, Preset};
 use crate::load::schedule::{MATRIX, Workload, Zipf};
 use crate::measure::kept::now;
 use crate::result::{Measured, PostgresInfo, ResultFile, Run, SCHEMA_VERSION, ServiceInfo, TargetInfo};
-use crate::system::{BATCH_MAX, Deployment, Site};
+use crate::system::{BATCH_MAX, Deployment, Layout, Site};
 use crate::{Failure, observe};
 
 /// What to run.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Which system.
+    pub layout: Layout,
     /// How much.
     pub preset: Preset,
     /// Seed of schedules, order and data.
@@ -127,7 +129,11 @@ pub(crate) fn blank_of_ours(
     folder: &Path,
 ) -> Result<ResultFile, Failure> {
     let postgres = Some(deployment.postgres_info()?);
-    Ok(blank(options, Subject { target: TargetInfo::ours(), postgres, services, workload }, folder))
+    Ok(blank(
+        options,
+        Subject { target: TargetInfo::ours(&options.layout.label()), postgres, services, workload },
+        folder,
+    ))
 }
 
 /// The head of an outcome that is measured from now on, at this system, by these options.

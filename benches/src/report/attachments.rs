@@ -25,6 +25,12 @@ pub fn attachments(folder: &Path) -> Markup {
             }
         }
     };
+    let calls = |of: &Measured<FailureMatrix>| {
+        html! {
+            (tables(of))
+            p.legend { "A call that can be done without is left out and named in X-Degraded; where it can't, the request is refused." }
+        }
+    };
     let normalisation = |of: &Measured<normalisation::Outcome, Plan>| {
         html! {
             (tables(of))
@@ -37,6 +43,7 @@ pub fn attachments(folder: &Path) -> Markup {
         "The article's figures (\"API Series Part 7: Inter-Service Communication Overview\", Jack Vanlightly)";
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
+        (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))
         (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
         (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
         (found(folder, attachments::ARTICLE, article_title, "article-figures", article))

@@ -23,7 +23,7 @@ pub fn page(result: &ResultFile, folder: &Path) -> String {
     let sections = html! {
         (stress::growth(result))
         @if steady { (heatmap::heatmap(result)) }
-        (problems::problems(folder))
+        (problems::problems(result, folder))
         @if steady { (control_workload::control_workload(result)) }
         (ledger::ledger(result))
         @if steady { (closure::closure(result)) }
@@ -58,6 +58,7 @@ fn is_ours(result: &ResultFile) -> bool {
 fn title(result: &ResultFile) -> String {
     match &result.target {
         Some(target) if target.foreign => format!("{}: who slows whom", target.label),
+        Some(target) if !target.shares_a_database() => format!("Five services, {}: who slows whom", target.label),
         _ => "Five services, one database: who slows whom".into(),
     }
 }

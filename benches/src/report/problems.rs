@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::attachments::tables;
 use super::html::section;
 use crate::experiments::problems::{Problems, scenarios};
-use crate::result::{Measured, attachments};
+use crate::result::{Measured, ResultFile, TargetInfo, attachments};
 
 /// Those that a run caused, where they are kept in its folder.
 #[must_use]
@@ -15,10 +15,16 @@ pub fn problems_in(folder: &Path) -> Option<Measured<Problems>> {
     attachments::read(folder, attachments::PROBLEMS)
 }
 
-/// A table of all; nothing where none were caused.
-pub fn problems(folder: &Path) -> Markup {
+/// A table of all; nothing where none were caused, but a word where there are none to be caused.
+pub fn problems(result: &ResultFile, folder: &Path) -> Markup {
     let Some(of) = problems_in(folder) else {
-        return Markup::default();
+        let elsewhere = result.target.as_ref().filter(|target| !target.foreign && !target.shares_a_database());
+        let not_run = |target: &TargetInfo| {
+            let body =
+                html! { p { "Not run: they are problems of a shared database, and this is " (target.label) "." } };
+            section("problems", "Known problems", &body)
+        };
+        return elsewhere.map(not_run).unwrap_or_default();
     };
     let known = scenarios();
     let names: Vec<&str> = of.outcome.problems.iter().filter_map(|one| known.get(one.id.as_str()).copied()).collect();

@@ -122,12 +122,21 @@ pub struct TargetInfo {
     pub missing: Vec<String>,
 }
 
+/// What the architecture of a shared database is called in a result.
+pub const SHARED_DATABASE: &str = "shared database";
+
 impl TargetInfo {
+    /// Whether its services share one database, as those of older results do.
+    #[must_use]
+    pub fn shares_a_database(&self) -> bool {
+        self.label == SHARED_DATABASE
+    }
+
     /// Our own system, which is started for a run and can be observed completely.
     #[must_use]
-    pub fn ours() -> Self {
+    pub fn ours(label: &str) -> Self {
         Self {
-            label: "shared database".into(),
+            label: label.into(),
             foreign: false,
             contract: contract(),
             levels: ["B0", "B1", "B2", "B3"].map(str::to_owned).into(),

@@ -11,6 +11,8 @@ use crate::Failure;
 
 /// The failure matrix.
 pub const FAILURE: &str = "failure.json";
+/// The same where the services call each other.
+pub const FAILURE_API_CENTRIC: &str = "failure-api-centric.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
 /// Pressure.

@@ -17,7 +17,8 @@ mod verdict;
 mod warning;
 
 pub use about::{
-    Check, Delay, Freshness, Machine, PostgresInfo, SelfTest, ServiceInfo, TargetInfo, contract, contracts_differ,
+    Check, Delay, Freshness, Machine, PostgresInfo, SHARED_DATABASE, SelfTest, ServiceInfo, TargetInfo, contract,
+    contracts_differ,
 };
 pub use cell::{Apportioned, CellResult, DRIVER, LedgerResult, Resource, RoleCost, ServiceResult};
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};

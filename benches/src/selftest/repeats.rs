@@ -12,7 +12,7 @@ use crate::measure::plan::{Options, blank_of_ours, read_workload};
 use crate::measure::{calibrate, cell};
 use crate::result::{Entry, Matrix, Metric, ResultFile, SelfTest, analyse};
 use crate::stats::{Estimate, holm, spearman};
-use crate::system::Deployment;
+use crate::system::{Deployment, Layout};
 
 /// As many as the lab's smallest claim needs.
 const REPLICATES: usize = 4;
@@ -56,6 +56,7 @@ impl Repeatable {
     fn start(optimised: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
         // Smoke's cells are the shortest; its services are two, so those are chosen here.
         let options = Options {
+            layout: Layout::default(),
             preset: Preset::Smoke,
             seed: 1,
             results: PathBuf::new(),

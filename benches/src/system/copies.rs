@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use schema::cluster::{Cluster, ClusterOptions};
+use schema::roles::RolesFile;
 use schema::{ApplyOptions, DATABASE, Passwords};
 
 use crate::Failure;
@@ -67,8 +68,12 @@ impl FilledCluster {
 /// Makes the database `copy` with the rows of `of`, to which nobody may be connected. Owner and rights are given anew: a copy
 /// doesn't have them by itself. Its URL as superuser.
 pub fn copy(superuser_url: &str, of: &str, copy: &str) -> Result<String, Failure> {
+    copy_with(superuser_url, of, copy, &RolesFile::default())
+}
+
+/// The same, of a database with these roles.
+pub fn copy_with(superuser_url: &str, of: &str, copy: &str, roles: &RolesFile) -> Result<String, Failure> {
     let mut client = connect(&in_database(superuser_url, "postgres")?)?;
-    let roles = schema::roles::RolesFile::default();
     let rights = roles.applied(copy).into_iter().filter(|right| right.of_database(copy)).map(|right| right.sql);
     let make = [
         format!("drop database if exists {copy} with (force)"),

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use postgres::Client;
 use schema::bootstrap::BootstrapOptions;
 use schema::cluster::{Cluster, ClusterOptions};
-use schema::{ApplyOptions, DATABASE, Passwords};
+use schema::{ApplyOptions, Passwords};
 
 use super::copies::in_database;
 use super::patience::Patience;
-use super::services::Architecture;
 use crate::Failure;
+use crate::data::{connect, failed};
 
 /// How often it is looked whether the database still takes connections.
 const LOOK: Duration = Duration::from_secs(1);
@@ -25,6 +26,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 const START_WITHIN: Duration = Duration::from_secs(120);
 /// How long a start that is no longer wanted may take to come to its end, so that the server is stopped in order.
 const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// How long sessions of a database that is closed may take to end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// How long tables, views and grants may take.
 const PREPARE_WITHIN: Duration = Duration::from_secs(300);
 
@@ -42,17 +45,22 @@ pub struct Database {
 }
 
 impl Database {
-    /// `DATABASE_URL` where it is set, else the cluster of the home folder, else, where throw-away is wanted, one of its own.
-    pub fn start(home: &Path, ephemeral: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
+    /// `DATABASE_URL` where it is set, else the cluster of the home folder, else, where throw-away is wanted, one of its own;
+    /// a further one by its name has its folder in the home.
+    pub fn start(home: &Path, further: Option<&str>, ephemeral: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
         let mut options = ClusterOptions::from_env();
         if ephemeral {
             // As careful as a lasting one: what is measured on it is worth nothing otherwise.
             options = ClusterOptions { careless: false, ..ClusterOptions::ephemeral() };
         }
         // A throw-away one, too: its watchdog then removes passwords and logs with it.
-        options.home = Some(home.to_owned());
+        let folder = further.map_or_else(|| home.to_owned(), |name| home.join("engines").join(name));
+        options.home = Some(folder.clone());
         let home = home.to_owned();
         match options.database_url {
+            Some(_) if further.is_some() => Err(Failure::usage(
+                "DATABASE_URL names one server, and --engines asks for several: unset DATABASE_URL, or leave --engines out.",
+            )),
             Some(_) => {
                 let late = || {
                     format!(
@@ -64,7 +72,7 @@ impl Database {
                 Patience::new(ANSWER_WITHIN, stop).call(late, Duration::ZERO, move || Self::open(&home, options))
             }
             None => {
-                let log = home.join("postgres/log");
+                let log = folder.join("postgres/log");
                 let late =
                     || format!("Postgres isn't ready within {} s: see {}.", START_WITHIN.as_secs(), log.display());
                 Patience::new(START_WITHIN, stop).call(late, STOP_WITHIN, move || Self::open(&home, options))
@@ -75,7 +83,7 @@ impl Database {
     fn open(home: &Path, options: ClusterOptions) -> Result<Self, Failure> {
         let cluster = Cluster::find_or_start(&options)?;
         let passwords = Passwords::load(&home.join("passwords"))?;
-        let mark = home.join("up.database");
+        let mark = cluster.home().unwrap_or(home).join("up.database");
         let server = server_id(&cluster);
         let marked = fs::read_to_string(&mark).is_ok_and(|mark| Some(mark) == server);
         let ours = cluster.started() || marked;
@@ -86,19 +94,10 @@ impl Database {
         Ok(Self { cluster, options, passwords, mark, ours, paused: false, looked: Instant::now(), missed: false })
     }
 
-    /// Roles, tables, keys, views and grants as this program knows them.
-    pub fn prepare(&self, architecture: Architecture, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    /// Roles, tables, keys, views and grants of this database, as this program knows them.
+    pub fn prepare(&self, database: String, options: ApplyOptions, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
         let (superuser, passwords) = (self.cluster.url().to_owned(), self.passwords.clone());
-        let own = architecture.own_databases();
-        let own = own.into_iter().map(|own| (own.name(), ApplyOptions::alone(own)));
-        let mut wanted: Vec<_> = own.collect();
-        if wanted.is_empty() {
-            wanted.push((DATABASE.to_owned(), ApplyOptions::default()));
-        }
-        let admins: Vec<_> = wanted
-            .iter()
-            .map(|(database, _)| self.login_url("govrnanza_admin", database))
-            .collect::<Result<_, Failure>>()?;
+        let admin = self.login_url("govrnanza_admin", &database)?;
         let late = || {
             format!(
                 "The schema isn't up to date within {} s: does somebody hold a lock in it?",
@@ -106,12 +105,10 @@ impl Database {
             )
         };
         Patience::new(PREPARE_WITHIN, stop).call(late, Duration::ZERO, move || {
-            for ((database, options), admin) in wanted.into_iter().zip(admins) {
-                let roles = options.roles.clone();
-                let made = BootstrapOptions { database, roles, ..BootstrapOptions::default() };
-                schema::bootstrap::run(&superuser, &passwords, &made)?;
-                schema::apply(&admin, &ApplyOptions { passwords: Some(passwords.clone()), ..options })?;
-            }
+            let roles = options.roles.clone();
+            let made = BootstrapOptions { database, roles, ..BootstrapOptions::default() };
+            schema::bootstrap::run(&superuser, &passwords, &made)?;
+            schema::apply(&admin, &ApplyOptions { passwords: Some(passwords), ..options })?;
             Ok(())
         })
     }
@@ -127,6 +124,36 @@ impl Database {
     /// A database of the product as the superuser.
     pub fn superuser_url(&self, database: &str) -> Result<String, Failure> {
         in_database(self.cluster.url(), database)
+    }
+
+    /// Ends every session in one of its databases and lets nobody in: for who uses it, as if it were stopped.
+    pub fn close(&self, database: &str) -> Result<(), Failure> {
+        let failed = |error| failed(&format!("closing the database {database}"), &error);
+        let mut client = self.allow(database, false)?;
+        let end =
+            "select count(pg_catalog.pg_terminate_backend(pid)) from pg_catalog.pg_stat_activity where datname = $1";
+        let deadline = Instant::now() + CLOSE_WITHIN;
+        // Who was just coming in is still to be ended.
+        while client.query_one(end, &[&database]).map_err(failed)?.get::<_, i64>(0) > 0 {
+            if Instant::now() > deadline {
+                return Err(Failure::could_not_run(format!("Sessions in {database} don't end: see the server's log.")));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Lets everybody in again.
+    pub fn open_again(&self, database: &str) -> Result<(), Failure> {
+        self.allow(database, true).map(drop)
+    }
+
+    fn allow(&self, database: &str, allowed: bool) -> Result<Client, Failure> {
+        let mut client = connect(&self.superuser_url("postgres")?)?;
+        client
+            .batch_execute(&format!("alter database {database} allow_connections {allowed}"))
+            .map_err(|error| failed(&format!("closing or opening the database {database}"), &error))?;
+        Ok(client)
     }
 
     /// Why it no longer takes connections, reported once, and only of what we started.

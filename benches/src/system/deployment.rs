@@ -1,40 +1,35 @@
 //! A running deployment, with the rows that requests are made of where it was filled.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod rows;
+
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use postgres::Client;
-use schema::{DATABASE, Passwords};
-
-use super::copies::{as_login, copy, in_database};
+use super::databases::Layout;
 use super::process::Plan;
-use super::running::{Command, Options, Running};
+use super::relay::Relay;
+use super::running::{Command, Options, Running, Started};
 use super::services;
 use super::site::Site;
 use super::supervisor::TICK;
-use crate::data::{self, Dataset, Size, connect, failed};
+use super::union::Union;
+use crate::data::{self, Dataset, Size};
 use crate::load::writes::Written;
-use crate::result::PostgresInfo;
 use crate::{Failure, Place};
+pub use rows::{Audited, image_of};
 
 /// Reads that share a statement in a run, as its result records it.
 pub const BATCH_MAX: u32 = 1;
 
-/// The copy of a database that is kept to put it back.
-#[must_use]
-pub fn image_of(database: &str) -> String {
-    format!("{database}_image")
-}
-
 /// A running system; dropping it stops what it started, and nothing else.
 pub struct Deployment {
-    place: Place,
-    up_json: PathBuf,
-    home: PathBuf,
+    started: Started,
+    layout: Layout,
     stop: Arc<AtomicBool>,
     running: Running,
+    /// Where each service has its own database and the lab made the rows.
+    union: Option<Union>,
     /// Empty unless the lab made the rows.
     data: Arc<Dataset>,
     written: Arc<Written>,
@@ -48,13 +43,13 @@ impl Deployment {
     /// # Errors
     /// When something can't be started, or `options.stop` became true meanwhile.
     pub fn start(options: &Options, say: impl Fn(&str) + Send + 'static) -> Result<Self, Failure> {
-        let (running, (place, up_json, home)) = Running::start(options.clone(), say)?;
+        let (running, started) = Running::start(options.clone(), say)?;
         Ok(Self {
-            place,
-            up_json,
-            home,
+            started,
+            layout: options.layout,
             stop: Arc::clone(&options.stop),
             running,
+            union: None,
             data: Arc::default(),
             written: Arc::default(),
             salts: AtomicU32::new(0),
@@ -67,7 +62,22 @@ impl Deployment {
     /// When something can't be started, or `stop` became true meanwhile. Later on `stop` doesn't touch it: it is ended by
     /// dropping it, so that what runs can be finished.
     pub fn filled(size: Size, seed: u64, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
+        Self::filled_as(Layout::default(), size, seed, optimised, stop)
+    }
+
+    /// The same in another layout.
+    ///
+    /// # Errors
+    /// As for [`Deployment::filled`].
+    pub fn filled_as(
+        layout: Layout,
+        size: Size,
+        seed: u64,
+        optimised: bool,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
         let options = Options {
+            layout,
             ephemeral: true,
             release: optimised,
             // Each request its own statement: who waits for whom is what is measured.
@@ -78,7 +88,13 @@ impl Deployment {
         eprintln!("Starting Postgres and the services …");
         let mut deployment = Self::start(&options, |news| eprintln!("{news}"))?;
         eprintln!("Making {} APIs of {} organisations …", size.apis, size.organisations);
-        data::generate(&mut deployment.superuser()?, size, seed)?;
+        if layout.architecture.own_databases().is_empty() {
+            data::generate(&mut deployment.superuser()?, size, seed)?;
+        } else {
+            let union = Union::filled(size, seed)?;
+            union.hand_out(deployment.place())?;
+            deployment.union = Some(union);
+        }
         deployment.stop_services()?;
         deployment.keep_image()?;
         deployment.start_services()?;
@@ -96,34 +112,24 @@ impl Deployment {
         self.read_data()
     }
 
-    /// Keeps a copy of its database to put it back to; the services must be stopped.
-    pub fn keep_image(&self) -> Result<(), Failure> {
-        copy(self.database_url()?, DATABASE, &image_of(DATABASE)).map(drop)
-    }
-
-    /// Puts its database back to what was kept; the services must be stopped.
-    pub fn restore_image(&self) -> Result<(), Failure> {
-        copy(self.database_url()?, &image_of(DATABASE), DATABASE).map(drop)
-    }
-
     /// Where everything is.
     pub fn place(&self) -> &Place {
-        &self.place
+        &self.started.place
     }
 
     /// The file that names it for others.
     pub fn up_json(&self) -> &Path {
-        &self.up_json
+        &self.started.up_json
     }
 
     /// The folder that holds logs and secrets.
     pub fn home(&self) -> &Path {
-        &self.home
+        &self.started.home
     }
 
     /// Names of the services that run.
     pub fn services(&self) -> Vec<String> {
-        let running = &self.place.services;
+        let running = &self.started.place.services;
         services::names().filter(|name| running.contains_key(*name)).map(str::to_owned).collect()
     }
 
@@ -168,14 +174,34 @@ impl Deployment {
         self.running.ask(|answer| Command::Environment(name, settings, answer))
     }
 
-    /// Stops the database that was started here; the services stay.
+    /// Stops the servers that were started here; the services stay.
     pub fn stop_database(&self) -> Result<(), Failure> {
-        self.running.ask(Command::StopDatabase)?
+        self.running.ask(|answer| Command::StopDatabase(None, answer))?
+    }
+
+    /// Starts them again.
+    pub fn start_database(&self) -> Result<(), Failure> {
+        self.running.ask(|answer| Command::StartDatabase(None, answer))?
+    }
+
+    /// Stops the database of one service, which has its own: its server, or on a shared server its sessions, and nobody comes in.
+    pub fn stop_database_of(&self, service: &'static str) -> Result<(), Failure> {
+        self.running.ask(|answer| Command::StopDatabase(Some(service), answer))?
     }
 
     /// Starts it again.
-    pub fn start_database(&self) -> Result<(), Failure> {
-        self.running.ask(Command::StartDatabase)?
+    pub fn start_database_of(&self, service: &'static str) -> Result<(), Failure> {
+        self.running.ask(|answer| Command::StartDatabase(Some(service), answer))?
+    }
+
+    /// The relay before a service, where there are relays.
+    pub fn relay(&self, service: &str) -> Option<&Relay> {
+        self.started.relays.get(service)
+    }
+
+    /// How it is laid out.
+    pub fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Waits until `stop` of its options is true and everything is down; how many services died unasked until then.
@@ -185,69 +211,11 @@ impl Deployment {
         }
         self.running.end()
     }
-
-    /// The product's database as superuser.
-    pub fn database_url(&self) -> Result<&str, Failure> {
-        let url = self.place.database_url.as_deref();
-        url.ok_or_else(|| {
-            Failure::could_not_run(
-                "This system has no one database of all services, so its data can't be put back: use a system of the \
-                 architecture shared-database.",
-            )
-        })
-    }
-
-    /// Another database of its server as superuser.
-    pub fn url_of(&self, database: &str) -> Result<String, Failure> {
-        in_database(self.database_url()?, database)
-    }
-
-    /// The product's database as one of its logins.
-    ///
-    /// # Errors
-    /// When the passwords can't be read.
-    pub fn login_url(&self, role: &str) -> Result<String, Failure> {
-        as_login(self.database_url()?, role, &self.passwords()?)
-    }
-
-    /// Passwords of its logins.
-    pub fn passwords(&self) -> Result<Passwords, Failure> {
-        Ok(Passwords::load(&self.home.join("passwords"))?)
-    }
-
-    /// A connection to the product's database as superuser.
-    pub fn superuser(&self) -> Result<Client, Failure> {
-        connect(&self.url_of(DATABASE)?)
-    }
-
-    /// Version and settings of the server.
-    pub fn postgres_info(&self) -> Result<PostgresInfo, Failure> {
-        let mut client = self.superuser()?;
-        let failed = |error| failed("reading the server's settings", &error);
-        let version = client.query_one("show server_version", &[]).map_err(failed)?.get(0);
-        let rows = client
-            .query(
-                "select name, setting from pg_catalog.pg_settings
-                 where source not in ('default', 'client', 'session', 'override') and not name like any (array['%file', '%director%'])",
-                &[],
-            )
-            .map_err(failed)?;
-        let settings: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        Ok(PostgresInfo { version, settings })
-    }
-
-    fn read_data(&mut self) -> Result<(), Failure> {
-        let file = self.home.join("signing-key.pem");
-        let key = std::fs::read_to_string(&file)
-            .map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", file.display())))?;
-        self.data = Arc::new(data::load(|_| self.superuser(), &key)?);
-        Ok(())
-    }
 }
 
 impl Site for Deployment {
     fn url(&self, service: &str) -> Result<&str, Failure> {
-        self.place.url(service)
+        self.started.place.url(service)
     }
 
     fn data(&self) -> &Arc<Dataset> {

@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 
-use schema::{DATABASE, OwnDatabase};
+use schema::OwnDatabase;
 
-use super::database::Database;
+use super::databases::{Databases, Layout};
 use super::gateway::{self, Gateway};
 use super::home::Home;
 use super::patience::Patience;
 use super::process::{Plan, READY_WITHIN, sentence};
+use super::relay::Relay;
 use super::services::{Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
 use super::{binaries, operator, ports, settings};
@@ -23,7 +24,7 @@ use crate::{Failure, Operator, Place};
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Which processes on which databases.
-    pub architecture: Architecture,
+    pub layout: Layout,
     /// Another home folder than the usual one.
     pub home: Option<PathBuf>,
     /// A cluster and a home of its own, gone afterwards.
@@ -40,8 +41,6 @@ pub struct Options {
     pub release: bool,
     /// Reads that may share a statement (`BATCH_MAX`), where it isn't what services do by themselves.
     pub batch_max: Option<u32>,
-    /// How long a fact that was fetched over HTTP may be used again, in milliseconds: of the API-centric architecture.
-    pub cache_ttl: u64,
     /// Once it is true, a start that goes on ends.
     pub stop: Arc<AtomicBool>,
 }
@@ -58,10 +57,10 @@ pub(super) enum Command {
     Id(&'static str, Sender<Option<u32>>),
     /// Other settings for a service, from its next start on.
     Environment(&'static str, Vec<(String, String)>, Sender<()>),
-    /// Stop the database that was started here; the services stay.
-    StopDatabase(Sender<Result<(), Failure>>),
+    /// Stop the servers that were started here, or the database of one service; the services stay.
+    StopDatabase(Option<&'static str>, Sender<Result<(), Failure>>),
     /// Start it again.
-    StartDatabase(Sender<Result<(), Failure>>),
+    StartDatabase(Option<&'static str>, Sender<Result<(), Failure>>),
 }
 
 /// The thread; when this is dropped it stops what it started, and nothing else.
@@ -70,8 +69,17 @@ pub(super) struct Running {
     thread: Option<JoinHandle<usize>>,
 }
 
-/// Where it is, the file that names it for others, and the folder of logs and secrets.
-pub(super) type Started = (Place, PathBuf, PathBuf);
+/// Where it is, and what can be asked of it without its thread.
+pub(super) struct Started {
+    /// Where everything is.
+    pub(super) place: Place,
+    /// The file that names it for others.
+    pub(super) up_json: PathBuf,
+    /// The folder of logs and secrets.
+    pub(super) home: PathBuf,
+    /// Relays before services, by name.
+    pub(super) relays: BTreeMap<&'static str, Relay>,
+}
 
 impl Running {
     /// Returns when all is ready. What happens on the way and later (a service that died) goes to `say`.
@@ -81,7 +89,8 @@ impl Running {
         // Everything is started by this one thread, because the kernel ends a child when the thread that made it ends.
         let thread = std::thread::spawn(move || match Up::bring(&options, &say) {
             Ok((mut up, up_json)) => {
-                let _ = ready.send(Ok((up.place.clone(), up_json, up.home.path().to_owned())));
+                let (place, home, relays) = (up.place.clone(), up.home.path().to_owned(), up.relays.clone());
+                let _ = ready.send(Ok(Started { place, up_json, home, relays }));
                 up.watch(&received, &say)
             }
             Err(failure) => {
@@ -120,15 +129,17 @@ impl Drop for Running {
 struct Up {
     gateway: Option<Gateway>,
     supervisor: Supervisor,
-    database: Database,
+    databases: Databases,
     home: Home,
     place: Place,
+    relays: BTreeMap<&'static str, Relay>,
 }
 
 impl Up {
     /// Starts everything and waits until it is ready; with the file that names it for others.
     fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
-        let mut services = with_instances(&options.architecture.processes(), options.instances);
+        let Layout { architecture, engines, relayed, cache_ttl } = options.layout;
+        let mut services = with_instances(&architecture.processes(), options.instances);
         if options.gateway {
             services.push(gateway::PORT);
         }
@@ -141,21 +152,24 @@ impl Up {
         let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
-        let database = Database::start(home.path(), options.ephemeral, &options.stop)?;
-        database.prepare(options.architecture, &options.stop)?;
+        let databases = Databases::start(architecture, engines, home.path(), options.ephemeral, &options.stop)?;
+        databases.prepare(&options.stop)?;
         let at =
             |(service, port): (&super::services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
+        let relay = |name: &'static str| Ok((name, Relay::before(&urls[name])?));
+        let relays: BTreeMap<_, _> = names().filter(|_| relayed).map(relay).collect::<Result<_, Failure>>()?;
         let mut supervisor = Supervisor::new(options.logs);
         let (signing_key, clock_file) = (home.signing_key()?, home.clock_file());
         let secret = |name| (name, format!("{:032x}", rand::random::<u128>()));
         let around = settings::Surroundings {
-            architecture: options.architecture,
+            architecture,
             urls: &urls,
-            database: &database,
+            relays: &relays,
+            databases: &databases,
             signing_key: &signing_key,
             clock_file: &clock_file,
-            cache_ttl: options.cache_ttl,
+            cache_ttl,
             secrets: &names().map(secret).collect(),
         };
         for service in &processes {
@@ -177,9 +191,9 @@ impl Up {
             }
             false => None,
         };
-        let place = place(options.architecture, &database, &home, &urls, operator)?;
+        let place = place(architecture, &databases, &home, &urls, operator)?;
         let up_json = home.announce(&place.line()?)?;
-        Ok((Self { gateway, supervisor, database, home, place }, up_json))
+        Ok((Self { gateway, supervisor, databases, home, place, relays }, up_json))
     }
 
     /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
@@ -200,7 +214,7 @@ impl Up {
                 died += 1;
                 say(&format!("The gateway died, the services go on: {how}"));
             }
-            if let Some(how) = self.database.died() {
+            if let Some(how) = self.databases.died() {
                 died += 1;
                 say(&format!("The database died ({how}); the services answer 503 until it is back."));
             }
@@ -227,11 +241,11 @@ impl Up {
                 self.supervisor.set_environment(name, settings);
                 let _ = answer.send(());
             }
-            Command::StopDatabase(answer) => {
-                let _ = answer.send(self.database.pause());
+            Command::StopDatabase(of, answer) => {
+                let _ = answer.send(self.databases.pause(of));
             }
-            Command::StartDatabase(answer) => {
-                let _ = answer.send(self.database.resume());
+            Command::StartDatabase(of, answer) => {
+                let _ = answer.send(self.databases.resume(of));
             }
         }
     }
@@ -240,18 +254,18 @@ impl Up {
 /// Where everything is that was started, for whoever uses it.
 fn place(
     architecture: Architecture,
-    database: &Database,
+    databases: &Databases,
     home: &Home,
     urls: &BTreeMap<&'static str, String>,
     operator: Operator,
 ) -> Result<Place, Failure> {
     let url = |name: &str| urls.get(name).cloned();
     let own = architecture.own_databases();
-    let database_of = |own: &OwnDatabase| Ok((own.service().to_owned(), database.superuser_url(&own.name())?));
+    let database_of = |own: &OwnDatabase| Ok((own.service().to_owned(), databases.superuser_url(own.service())?));
     Ok(Place {
         services: names().filter_map(|name| Some((name.to_owned(), url(name)?))).collect(),
         architecture: Some(architecture.name().to_owned()),
-        database_url: if own.is_empty() { Some(database.superuser_url(DATABASE)?) } else { None },
+        database_url: if own.is_empty() { Some(databases.superuser_url("account")?) } else { None },
         databases: own.iter().map(database_of).collect::<Result<_, Failure>>()?,
         operator: Some(operator),
         mailbox: url("mail-sink"),

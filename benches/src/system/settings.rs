@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::database::Database;
+use super::databases::Databases;
+use super::relay::Relay;
 use super::services::{Architecture, Kind, Service, names};
 use crate::Failure;
 
@@ -25,8 +26,10 @@ pub struct Surroundings<'a> {
     pub architecture: Architecture,
     /// Base URLs of all processes.
     pub urls: &'a BTreeMap<&'static str, String>,
-    /// The server that holds the databases.
-    pub database: &'a Database,
+    /// Relays before services, by name: the others call by way of them.
+    pub relays: &'a BTreeMap<&'static str, Relay>,
+    /// The servers that hold the databases.
+    pub databases: &'a Databases,
     /// Account's, in PEM.
     pub signing_key: &'a str,
     /// What all add to the time.
@@ -39,14 +42,14 @@ pub struct Surroundings<'a> {
 
 /// What every process gets, what a service with a schema gets, and what its line in the table adds.
 pub fn of(service: &Service, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Failure> {
-    let Surroundings { architecture, urls, database, signing_key, clock_file, .. } = *around;
+    let Surroundings { urls, databases, signing_key, clock_file, .. } = *around;
     let name = service.of_product();
     let listen = urls.get(service.name).and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
     let mut settings =
         vec![("LISTEN".to_owned(), listen.to_owned()), ("CLOCK_FILE".to_owned(), clock_file.display().to_string())];
     if service.kind == Kind::Service {
         for (variable, suffix) in [("DATABASE_READ_URL", "reader"), ("DATABASE_WRITE_URL", "writer")] {
-            let url = database.login_url(&format!("{name}_{suffix}"), &architecture.database_of(name))?;
+            let url = databases.login_url(&format!("{name}_{suffix}"), name)?;
             settings.push((variable.to_owned(), url));
         }
         settings.extend(calls(name, around)?);
@@ -75,11 +78,15 @@ fn calls(service: &str, around: &Surroundings<'_>) -> Result<Vec<(String, String
     let known = around.secrets.iter().filter(|(name, _)| service == "account" || **name == service);
     let known: Vec<_> = known.map(|(name, secret)| format!("{name}={secret}")).collect();
     let mut settings = vec![
-        ("COPIER_DATABASE_URL".to_owned(), around.database.login_url(&own.copier(), &own.name())?),
+        ("COPIER_DATABASE_URL".to_owned(), around.databases.login_url(&own.copier(), service)?),
         ("SERVICE_CREDENTIALS".to_owned(), known.join(",")),
         ("CACHE_TTL_MS".to_owned(), around.cache_ttl.to_string()),
     ];
-    let url = |name: &'static str| Some((format!("{}_URL", name.to_uppercase()), around.urls.get(name)?.clone()));
+    let url = |name: &'static str| {
+        let relayed = around.relays.get(name).map(Relay::url);
+        let url = relayed.or_else(|| around.urls.get(name).map(String::as_str))?;
+        Some((format!("{}_URL", name.to_uppercase()), url.to_owned()))
+    };
     settings.extend(names().filter_map(url));
     Ok(settings)
 }

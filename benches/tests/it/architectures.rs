@@ -4,9 +4,11 @@ use std::fs;
 use std::sync::OnceLock;
 
 use diesel::{Connection as _, PgConnection};
-use lab::system::{Architecture, Deployment, Options, services};
+use lab::system::{Architecture, Deployment, Layout, Options, services};
 use lab::target::{TargetFile, probe};
 use schema::OwnDatabase;
+use schema::attack::{self, Field};
+use schema::copy::Copy;
 use serde_json::Value;
 
 use crate::support::{lab, suites, world};
@@ -16,7 +18,8 @@ use crate::{processes, sql};
 fn api_centric() -> &'static Deployment {
     static UP: OnceLock<Deployment> = OnceLock::new();
     UP.get_or_init(|| {
-        let options = Options { architecture: Architecture::ApiCentric, ephemeral: true, ..Options::default() };
+        let layout = Layout { architecture: Architecture::ApiCentric, ..Layout::default() };
+        let options = Options { layout, ephemeral: true, ..Options::default() };
         Deployment::start(&options, |news| eprintln!("{news}")).unwrap()
     })
 }
@@ -61,6 +64,24 @@ fn each_service_has_its_own_database_and_reaches_no_other() {
         let program = fs::read_link(format!("/proc/{id}/exe")).unwrap();
         assert!(program.ends_with(format!("api-centric-{service}")), "{program:?}");
         assert!(processes::lives(id));
+    }
+}
+
+/// What `dba roles attack --own SERVICE` tries, at the databases of the running system.
+#[test]
+fn no_login_breaks_the_rules_of_its_database() {
+    let up = api_centric();
+    let passwords = up.passwords().unwrap();
+    let password = |login: &str| passwords.get(login).map(str::to_owned);
+    for service in services::names() {
+        let file = OwnDatabase::of(service).unwrap().roles();
+        // Somebody is connected: the structure alone is copied.
+        let copy = Copy::of_busy(up.place().database_of(service).unwrap(), "attack", false).unwrap();
+        let field = Field { superuser: copy.url(), file: &file, password: &password };
+        let (tried, without) = attack::run(&field).unwrap();
+        let open: Vec<_> = tried.iter().filter(|one| !one.otherwise.is_empty()).collect();
+        assert!(open.is_empty() && without.is_empty(), "{service}: {open:#?} {without:?}");
+        assert!(tried.iter().map(|one| one.statements).sum::<usize>() > 100, "{service}");
     }
 }
 
@@ -118,9 +139,13 @@ fn the_clock_is_everyones() {
 
 #[test]
 fn what_is_of_the_other_architecture_is_wrong_usage() {
-    for wrong in
-        [&["--cache-ttl", "5"][..], &["--architecture", "api-centric", "--instances", "2"], &["--architecture", "x"]]
-    {
+    for wrong in [
+        &["--cache-ttl", "5"][..],
+        &["--engines", "5"],
+        &["--architecture", "api-centric", "--engines", "2"],
+        &["--architecture", "api-centric", "--instances", "2"],
+        &["--architecture", "x"],
+    ] {
         let output = lab(&["up", "--ephemeral", "--port-base", "0"]).args(wrong).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{wrong:?}");
     }

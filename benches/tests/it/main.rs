@@ -14,6 +14,7 @@ mod crash;
 mod dawdlers;
 mod deploy;
 mod dunning;
+mod edges;
 mod front_door;
 mod fuzz;
 mod gateway;

@@ -98,6 +98,23 @@ fn a_run_survives_ctrl_c_and_kill_9() {
     validates(&folder);
 }
 
+/// The same run where the services call each other: on five databases that are put back for each replicate, and audited together.
+#[test]
+fn services_that_call_each_other_are_measured_the_same_way() {
+    let results = tempfile::tempdir().unwrap();
+    let mut command = lab(&SMOKE);
+    let output = command.arg(results.path()).args(["--architecture", "api-centric"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&output.stdout));
+    let folder = only_folder(results.path()).unwrap();
+    assert_eq!(whole(&folder).target.unwrap().label, "api-centric");
+    validates(&folder);
+    for wrong in [&["--architecture", "api-centric", "--engines", "5"][..], &["--cache-ttl", "5"]] {
+        let refused = lab(&SMOKE).arg(results.path()).args(wrong).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{wrong:?}");
+    }
+}
+
 /// Every key that the schema demands is there, and none that it doesn't know.
 pub fn validates(folder: &Path) {
     let read =

@@ -13,6 +13,7 @@ use lab::experiments::composed;
 use lab::experiments::failure;
 use lab::experiments::failure::Break;
 use lab::result::ResultFile;
+use lab::system::Layout;
 use lab::target::{TargetFile, probe};
 
 use crate::support::{lab, shared, unique, world};
@@ -201,6 +202,8 @@ fn a_stopped_profile_costs_nobody_else_an_answer() {
     // First the one, then the other: two that start at once may be given the same free ports.
     shared();
     let options = failure::Options {
+        layout: Layout::default(),
+        size: Size::SMALL,
         breaks: vec![Break::Service("profile")],
         seconds: 2,
         rate_per_s: 45.0,

@@ -2,7 +2,6 @@
 //!
 //! Of requests that the driver can send far more of than Registry can answer, so that the driver isn't what is measured.
 
-mod relay;
 mod send;
 
 use std::collections::BTreeMap;
@@ -17,6 +16,7 @@ use crate::data::Size;
 use crate::load::driver::Outcome as Answered;
 use crate::observe::machine;
 use crate::result::{Machine, Table};
+use crate::system::Relay;
 use crate::{Failure, selftest};
 use send::part;
 
@@ -62,8 +62,9 @@ impl On {
         }
         let one = |name| (name, "1".to_owned());
         let settings = [wait, one("POOL_READ_SIZE"), one("BATCH_MAX")];
-        let slow = relay::start(&system.deployment.login_url("registry_reader")?, Self::SLOW)?;
-        system.registry_reading_at("registry", &settings, &slow)
+        let slow = Relay::before(&system.deployment.login_url("registry_reader")?)?;
+        slow.set_delay(Self::SLOW);
+        system.registry_reading_at("registry", &settings, slow.url())
     }
 }
 

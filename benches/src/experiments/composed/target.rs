@@ -13,7 +13,7 @@ use crate::design::Preset;
 use crate::experiments::foreign;
 use crate::measure::plan::Options;
 use crate::result::ResultFile;
-use crate::system::{Deployment, Site};
+use crate::system::{Deployment, Layout, Site};
 use crate::target::TargetFile;
 
 /// How both are driven.
@@ -71,6 +71,7 @@ fn drive(
 ) -> Result<PathBuf, Failure> {
     eprintln!("{} through the contract alone …", target.label);
     let run = Options {
+        layout: Layout::default(),
         preset: options.preset,
         seed: options.seed,
         results: options.folder.clone(),

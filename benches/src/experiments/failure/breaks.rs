@@ -1,18 +1,27 @@
 //! What is broken, and how it is repaired.
 
+use std::time::Duration;
+
 use postgres::Client;
 
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::system::services;
-use crate::system::{Deployment, Site};
+use crate::system::{Architecture, Deployment, Site};
+
+/// How much later calls to a slow service arrive: less than a call's time-out.
+const SLOW: Duration = Duration::from_millis(200);
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
     /// One service, as SIGTERM does.
     Service(&'static str),
-    /// The database.
+    /// The database of one service, where each has its own.
+    Database(&'static str),
+    /// Calls to one service arrive [`SLOW`] later.
+    Slow(&'static str),
+    /// All servers.
     Postgres,
     /// Somebody takes every connection that the server has left. No login of the system may: each is limited.
     Connections,
@@ -24,24 +33,42 @@ pub enum Break {
 pub struct Held(Vec<Client>);
 
 impl Break {
-    /// All of them.
-    pub fn all() -> Vec<Self> {
-        services::names().map(Self::Service).chain([Self::Postgres, Self::Connections, Self::Paused]).collect()
+    /// All of them that an architecture has.
+    pub fn all(architecture: Architecture) -> Vec<Self> {
+        match architecture {
+            Architecture::SharedDatabase => {
+                let services = services::names().map(Self::Service);
+                services.chain([Self::Postgres, Self::Connections, Self::Paused]).collect()
+            }
+            Architecture::ApiCentric => [Self::Service, Self::Database, Self::Slow]
+                .iter()
+                .flat_map(|kind| services::names().map(kind))
+                .collect(),
+        }
     }
 
     /// By its name on the command line.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::all().into_iter().find(|one| one.name() == name)
+    ///
+    /// # Errors
+    /// The names that there are.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let mut all = Self::all(Architecture::SharedDatabase);
+        all.extend(Self::all(Architecture::ApiCentric));
+        let names: Vec<String> = all.iter().map(|one| one.name()).collect();
+        let found = all.into_iter().find(|one| one.name() == name);
+        found.ok_or_else(|| format!("expected one of {}", names.join(", ")))
     }
 
     /// Its name.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
-            Self::Service(name) => name,
-            Self::Postgres => "postgres",
-            Self::Connections => "connections",
-            Self::Paused => "paused-transaction",
+            Self::Service(name) => name.into(),
+            Self::Database(name) => format!("{name}-database"),
+            Self::Slow(name) => format!("{name}-slow"),
+            Self::Postgres => "postgres".into(),
+            Self::Connections => "connections".into(),
+            Self::Paused => "paused-transaction".into(),
         }
     }
 
@@ -50,6 +77,8 @@ impl Break {
     pub fn title(self) -> String {
         match self {
             Self::Service(name) => format!("{name} stopped"),
+            Self::Database(name) => format!("{name}'s database stopped"),
+            Self::Slow(name) => format!("{name} slow by {} ms", SLOW.as_millis()),
             Self::Postgres => "Postgres stopped".into(),
             Self::Connections => "all connections taken".into(),
             Self::Paused => "a transaction of Registry paused".into(),
@@ -60,6 +89,8 @@ impl Break {
     pub fn begin(self, deployment: &Deployment) -> Result<Held, Failure> {
         match self {
             Self::Service(name) => deployment.stop_service(name)?,
+            Self::Database(name) => deployment.stop_database_of(name)?,
+            Self::Slow(name) => delay(deployment, name, SLOW)?,
             Self::Postgres => deployment.stop_database()?,
             Self::Connections => return take_all(deployment.database_url()?),
             Self::Paused => return pause(deployment),
@@ -72,10 +103,18 @@ impl Break {
         drop(held.0);
         match self {
             Self::Service(name) => deployment.start_service(name),
+            Self::Database(name) => deployment.start_database_of(name),
+            Self::Slow(name) => delay(deployment, name, Duration::ZERO),
             Self::Postgres => deployment.start_database(),
             Self::Connections | Self::Paused => Ok(()),
         }
     }
+}
+
+fn delay(deployment: &Deployment, service: &str, delay: Duration) -> Result<(), Failure> {
+    let relay = deployment.relay(service);
+    relay.ok_or_else(|| Failure::could_not_run(format!("There is no relay before {service}.")))?.set_delay(delay);
+    Ok(())
 }
 
 /// Idle sessions until the server has none left, those reserved for superusers too.

@@ -3,9 +3,14 @@
 //! The honest counterpart of an uptime chain: with a shared database a stopped service takes no other one down, and a
 //! stopped database takes all down. So besides each service's share of good answers it says how long four or more were down at
 //! once, how soon all was well again, and whether every acknowledged write was still there.
+//!
+//! Where the services call each other ([`Architecture::ApiCentric`]) each database is stopped, too, and each service made slow;
+//! and every endpoint's answers are compared with what the table of edges says.
 
 mod breaks;
+mod cells;
 mod outcome;
+mod rule;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -16,31 +21,41 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::Failure;
-use crate::data::{Size, connect};
-use crate::design::Cell;
+use crate::data::Size;
+use crate::design;
 use crate::load::driver::{self, Load, Settings};
 use crate::load::schedule::Workload;
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::result::{Measured, ServiceInfo};
-use crate::system::{Deployment, Site};
+use crate::system::{Architecture, Deployment, Layout, Site};
 pub use breaks::Break;
-pub use outcome::{Answers, FailureMatrix, Row};
+pub use cells::{Cell, Share, Slowdown};
+use cells::{Span, cells, slowdowns};
+pub use outcome::{FailureMatrix, Row};
+pub use rule::Expected;
+pub use watch::Answers;
 use watch::Watch;
 
 /// All is well for this long before anything is broken.
 const BEFORE: Duration = Duration::from_secs(2);
 /// How long it is watched after it was repaired.
 const AFTER: Duration = Duration::from_secs(10);
+/// How often a service becomes slow: as often as the interval of a p95 needs.
+const SLOW_ROUNDS: u32 = 8;
 /// A caller gives up after this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is broken, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Which system.
+    pub layout: Layout,
+    /// Of so many rows.
+    pub size: Size,
     /// In this order.
     pub breaks: Vec<Break>,
-    /// Seconds that each stays broken.
+    /// Seconds that each stays broken; a slow one for a quarter of that, eight times.
     pub seconds: u64,
     /// Requests per second of all services together.
     pub rate_per_s: f64,
@@ -53,15 +68,33 @@ pub struct Options {
 /// Breaks one part after the other, all services under load.
 ///
 /// # Errors
-/// When something can't be started, broken or repaired.
+/// When the system hasn't got a part, or something can't be started, broken or repaired.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<FailureMatrix>, Failure> {
-    let deployment = Deployment::filled(Size::SMALL, options.seed, options.optimised, stop)?;
+    let architecture = options.layout.architecture;
+    if let Some(other) = options.breaks.iter().find(|one| !Break::all(architecture).contains(one)) {
+        let names: Vec<String> = Break::all(architecture).into_iter().map(Break::name).collect();
+        return Err(Failure::usage(format!(
+            "{} isn't broken in the architecture {}: there are {}.",
+            other.name(),
+            architecture.name(),
+            names.join(", ")
+        )));
+    }
+    let layout = Layout { relayed: architecture == Architecture::ApiCentric, ..options.layout };
+    let deployment = Deployment::filled_as(layout, options.size, options.seed, options.optimised, stop)?;
     let workload = Workload::parse(crate::load::schedule::MATRIX)
         .map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
     let total: f64 = workload.services.values().map(|of| of.weight).sum();
     let rates: BTreeMap<String, f64> =
         workload.services.iter().map(|(name, of)| (name.clone(), options.rate_per_s * of.weight / total)).collect();
-    let plan = json!({ "seconds": options.seconds, "ratePerS": options.rate_per_s, "seed": options.seed });
+    let plan = json!({
+        "architecture": architecture.name(),
+        "engines": layout.engines.count(),
+        "cacheTtlMs": layout.cache_ttl,
+        "seconds": options.seconds,
+        "ratePerS": options.rate_per_s,
+        "seed": options.seed,
+    });
     let head = begin(&deployment, plan)?;
     let mut rows = Vec::new();
     for (number, broken) in options.breaks.iter().enumerate() {
@@ -69,61 +102,90 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
             break;
         }
         eprintln!("{} for {} s …", broken.title(), options.seconds);
-        let loads = loads(&deployment, &workload, &rates, options, number)?;
-        rows.push(break_one(&deployment, *broken, options, loads)?);
+        let (well, long, rounds) = lengths(*broken, options);
+        let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
+        let seed = schedule_seed(options.seed, number, &design::Cell::All);
+        let loads = cell::loads(&deployment, &workload, &infos, (well + long) * rounds + AFTER, seed)?;
+        rows.push(break_one(&deployment, *broken, (well, long, rounds), loads)?);
     }
-    Ok(head.with(FailureMatrix { rates_per_s: rates, rows }))
+    let not_asked = match architecture {
+        Architecture::SharedDatabase => Vec::new(),
+        Architecture::ApiCentric => {
+            let each = workload.services.iter();
+            let names =
+                each.flat_map(|(name, of)| of.endpoints.iter().map(move |one| (name.as_str(), one.name.as_str())));
+            rule::not_asked(names)
+        }
+    };
+    Ok(head.with(FailureMatrix { rates_per_s: rates, rows, not_asked }))
 }
 
-fn loads(
-    deployment: &Deployment,
-    workload: &Workload,
-    rates: &BTreeMap<String, f64>,
-    options: &Options,
-    number: usize,
-) -> Result<Vec<Load>, Failure> {
-    let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
-    let duration = BEFORE + Duration::from_secs(options.seconds) + AFTER;
-    let seed = schedule_seed(options.seed, number, &Cell::All);
-    cell::loads(deployment, workload, &infos, duration, seed)
+/// How long all is well and how long it isn't, and how often.
+fn lengths(broken: Break, options: &Options) -> (Duration, Duration, u32) {
+    let seconds = Duration::from_secs(options.seconds);
+    match broken {
+        Break::Slow(_) => (seconds / 4, seconds / 4, SLOW_ROUNDS),
+        _ => (BEFORE, seconds, 1),
+    }
 }
 
 /// Everybody under load; broken and repaired meanwhile.
-fn break_one(deployment: &Deployment, broken: Break, options: &Options, mut loads: Vec<Load>) -> Result<Row, Failure> {
+fn break_one(
+    deployment: &Deployment,
+    broken: Break,
+    (well, long, rounds): (Duration, Duration, u32),
+    mut loads: Vec<Load>,
+) -> Result<Row, Failure> {
     let watch = Watch::default();
     for load in &mut loads {
         if let Some(answered) = load.answered.take() {
             load.answered = Some(watch.of(&load.service, answered));
         }
     }
+    let endpoints = loads.iter().map(|load| (load.service.clone(), load.endpoints.clone())).collect();
     let settings = Settings { timeout: PATIENCE, ..Settings::default() };
     let driving = std::thread::spawn(move || driver::run(&loads, settings));
-    std::thread::sleep(BEFORE);
-    let from = Instant::now();
-    let held = broken.begin(deployment)?;
-    std::thread::sleep(Duration::from_secs(options.seconds));
-    let repaired = Instant::now();
-    broken.end(deployment, held)?;
+    let mut spans = Vec::new();
+    for _ in 0..rounds {
+        let at_well = Instant::now();
+        std::thread::sleep(well);
+        let begun = Instant::now();
+        let held = broken.begin(deployment)?;
+        let at_broken = Instant::now();
+        std::thread::sleep((begun + long).saturating_duration_since(at_broken));
+        let repaired = Instant::now();
+        broken.end(deployment, held)?;
+        spans.push(Span { well: at_well, begun, broken: at_broken, repaired, back: Instant::now() });
+    }
     driving
         .join()
         .map_err(|_| Failure::could_not_run("The driver ended early."))?
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let end = Instant::now();
-    let mut sums = BTreeMap::new();
-    let acknowledged = deployment.written().acknowledged();
-    audit::audit(&mut connect(deployment.database_url()?)?, &acknowledged, &mut sums)?;
+    let counted = count(deployment)?;
     let lost = |name: &str| name.starts_with("acknowledged");
-    let sum = |wanted: bool| {
-        let of = sums.iter().filter(|(name, _)| lost(name) == wanted);
-        of.map(|(_, count)| count).sum()
-    };
+    let sum = |wanted: bool| counted.iter().filter(|(name, _)| lost(name) == wanted).map(|(_, count)| count).sum();
+    let (from, repaired) = spans.last().map_or((end, end), |last| (last.begun, last.repaired));
+    let calls = watch.calls();
+    let own_databases = !deployment.layout().architecture.own_databases().is_empty();
     Ok(Row {
-        broken: broken.name().into(),
+        broken: broken.name(),
         title: broken.title(),
         seconds: (repaired - from).as_secs_f64(),
         services: watch.answers(from, repaired, end),
         four_down: watch.together(from, repaired),
         writes_lost: sum(true),
         violations: sum(false),
+        cells: if own_databases { cells(broken, &calls, &endpoints, &spans, end) } else { Vec::new() },
+        slowdowns: slowdowns(broken, &calls, &endpoints, &spans),
+        counted,
     })
+}
+
+/// What must always hold and doesn't, by name.
+fn count(deployment: &Deployment) -> Result<BTreeMap<String, i64>, Failure> {
+    let mut sums = BTreeMap::new();
+    audit::audit(|| deployment.audited(), &deployment.written().acknowledged(), &mut sums)?;
+    sums.retain(|_, count| *count != 0);
+    Ok(sums)
 }

@@ -4,20 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::text::capital;
+use super::cells::{Cell, Share, Slowdown};
+use super::watch::Answers;
+use crate::result::text::{capital, interval_or_none};
 use crate::result::{Outcome, Table};
-
-/// What one service answered while something was broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Answers {
-    /// Calls that ended meanwhile: answered, refused, or given up after two seconds.
-    pub all: u64,
-    /// Answers that the contract promises.
-    pub good: u64,
-    /// From the repair to its last failure; null where it still failed when observing ended.
-    pub recovered_ms: Option<u64>,
-}
 
 /// One row of the matrix.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +27,15 @@ pub struct Row {
     pub writes_lost: i64,
     /// Everything else that must always hold and didn't. Expected 0.
     pub violations: i64,
+    /// Which of these it was, by the audit's name; so far, for the data isn't put back in between.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counted: BTreeMap<String, i64>,
+    /// Each endpoint, where services call each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cells: Vec<Cell>,
+    /// What a slow part cost the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slowdowns: Vec<Slowdown>,
 }
 
 /// The whole matrix.
@@ -47,21 +46,16 @@ pub struct FailureMatrix {
     pub rates_per_s: BTreeMap<String, f64>,
     /// In the order they were broken.
     pub rows: Vec<Row>,
+    /// Edges, by number, that no request of this load goes over: nothing is said of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_asked: Vec<u8>,
 }
 
 impl Row {
-    /// Whether nothing acknowledged was lost and everything holds that must.
+    /// Whether nothing acknowledged was lost, everything holds that must, and each endpoint did as its rule says.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.writes_lost == 0 && self.violations == 0
-    }
-}
-
-impl Answers {
-    /// Good answers, of all.
-    #[must_use]
-    pub fn share(&self) -> f64 {
-        self.good as f64 / self.all.max(1) as f64
+        self.writes_lost == 0 && self.violations == 0 && self.cells.iter().all(|cell| cell.difference.is_none())
     }
 }
 
@@ -79,15 +73,85 @@ impl<P> Outcome<P> for FailureMatrix {
             let sums = [format!("{:.0} % of the time", row.four_down * 100.0), row.writes_lost.to_string()];
             table.row([title].into_iter().chain(answers).chain(sums));
         }
-        vec![table]
+        let kinds = ["", "-database", "-slow"].map(|end| self.endpoints(end));
+        let more = kinds.into_iter().chain([self.differences(), self.others()]);
+        [table].into_iter().chain(more.filter(|table| !table.rows.is_empty())).collect()
     }
 }
 
-impl Answers {
-    /// `99.9 % (0.4 s)`.
+impl FailureMatrix {
+    /// Every endpoint while each part of a kind was broken: its name is a service's, and this end.
+    fn endpoints(&self, end: &str) -> Table {
+        let names = |row: &&Row| row.broken.strip_suffix(end).is_some_and(|name| self.rates_per_s.contains_key(name));
+        let rows: Vec<&Row> = self.rows.iter().filter(names).filter(|row| !row.cells.is_empty()).collect();
+        let titles: Vec<String> = rows.iter().map(|row| capital(&row.title)).collect();
+        let columns: Vec<&str> = titles.iter().map(String::as_str).collect();
+        let mut table = Table::new(&["endpoint"], &[], &columns).titled(
+            "Good answers before · while a part was broken · after, in %, and the rule (≠: not as the rule says; nothing: it needs nothing of that part)",
+        );
+        for (place, cell) in rows.first().map(|row| row.cells.iter().enumerate()).into_iter().flatten() {
+            let name = format!("{} {}", capital(&cell.service), cell.endpoint);
+            table.row(
+                [name]
+                    .into_iter()
+                    .chain(rows.iter().map(|row| row.cells.get(place).map_or_else(String::new, Cell::text))),
+            );
+        }
+        table
+    }
+
+    /// Every cell that isn't as the rule says, and what the audits found.
+    fn differences(&self) -> Table {
+        let mut table = Table::new(&["broken", "what", "difference"], &[], &[]).titled("Not as the rule says");
+        for row in &self.rows {
+            for cell in &row.cells {
+                if let Some(difference) = &cell.difference {
+                    let edge = cell.edge.map_or_else(String::new, |number| format!(" (edge {number})"));
+                    let what = format!("{} {}{edge}", capital(&cell.service), cell.endpoint);
+                    table.row([capital(&row.title), what, difference.clone()]);
+                }
+            }
+            for (name, count) in row.counted.iter().filter(|_| !row.cells.is_empty()) {
+                table.row([capital(&row.title), name.clone(), format!("{count}, expected 0")]);
+            }
+        }
+        table
+    }
+
+    /// What a slow part cost the others.
+    fn others(&self) -> Table {
+        let mut table = Table::new(&["slow", "service", "of its requests"], &["number", "p95 ÷ p95 before"], &[])
+            .titled("What a slow part costs the others (the aim for those that don't need it: ×1.5 at most)");
+        for row in &self.rows {
+            for of in &row.slowdowns {
+                let which = if of.needs_it { "those that need it" } else { "those that don't" };
+                let enough = if of.enough_data { "" } else { ", insufficient data" };
+                let ratio = interval_or_none(of.estimate) + if of.estimate.is_some() { enough } else { "" };
+                table.row([
+                    capital(&row.title),
+                    capital(&of.service),
+                    which.to_owned(),
+                    of.requests.to_string(),
+                    ratio,
+                ]);
+            }
+        }
+        let asked = |number: &u8| number.to_string();
+        match self.not_asked.is_empty() {
+            true => table,
+            false => table.note(format!(
+                "No request of this load goes over the edges {}: nothing is said of them.",
+                self.not_asked.iter().map(asked).collect::<Vec<_>>().join(", ")
+            )),
+        }
+    }
+}
+
+impl Cell {
+    /// `100 · 0 · 100 closed`.
     fn text(&self) -> String {
-        let back =
-            self.recovered_ms.map_or_else(|| "still failing".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
-        format!("{:.1} % ({back})", self.share() * 100.0)
+        let shares = [self.before, self.during, self.after].map(Share::percent).join(" · ");
+        let differs = if self.difference.is_some() { " ≠" } else { "" };
+        format!("{shares} {}{differs}", self.expected.name())
     }
 }

@@ -4,18 +4,67 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::outcome::Answers;
+use serde::{Deserialize, Serialize};
+
 use crate::load::driver::{Answer, Answered, Outcome};
 
 /// A service counts as down while less than this part of its answers is good.
 const DOWN: f64 = 0.5;
 
-/// Ends of calls: when, and whether good.
-#[derive(Clone, Debug, Default)]
-pub struct Watch(Arc<Mutex<BTreeMap<String, Calls>>>);
+/// What one service answered while something was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Answers {
+    /// Calls that ended meanwhile: answered, refused, or given up after two seconds.
+    pub all: u64,
+    /// Answers that the contract promises.
+    pub good: u64,
+    /// From the repair to its last failure; null where it still failed when observing ended.
+    pub recovered_ms: Option<u64>,
+}
 
-/// When each call of a service ended, and whether well.
-type Calls = Vec<(Instant, bool)>;
+impl Answers {
+    /// Good answers, of all.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.good as f64 / self.all.max(1) as f64
+    }
+
+    /// `99.9 % (0.4 s)`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let back =
+            self.recovered_ms.map_or_else(|| "still failing".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0));
+        format!("{:.1} % ({back})", self.share() * 100.0)
+    }
+}
+
+/// Ends of calls, by service.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<Mutex<BTreeMap<String, Vec<Call>>>>);
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// When.
+    pub at: Instant,
+    /// Whether the answer is one that the contract promises.
+    pub good: bool,
+    /// Whether the answer says that a neighbour was away.
+    pub degraded: bool,
+    /// Index of the endpoint.
+    pub endpoint: u16,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Call {
+    /// When it was to be sent.
+    #[must_use]
+    pub fn due(&self) -> Instant {
+        self.at.checked_sub(self.took).unwrap_or(self.at)
+    }
+}
 
 impl Watch {
     /// Hears of one service's calls, after `then` has.
@@ -26,8 +75,14 @@ impl Watch {
             let good = answer.status > 0 && Outcome::of_status(answer.status).is_good();
             let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
             let of = all.entry(service.clone()).or_default();
-            of.push((Instant::now(), good));
+            let (degraded, endpoint, took) = (answer.degraded, answer.endpoint, answer.took);
+            of.push(Call { at: Instant::now(), good, degraded, endpoint, took });
         })
+    }
+
+    /// All calls so far, by service.
+    pub fn calls(&self) -> BTreeMap<String, Vec<Call>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What each service answered between two moments, and how soon after the second one it answered well for good.
@@ -52,29 +107,36 @@ impl Watch {
 
 const SLICE: Duration = Duration::from_millis(100);
 
-fn within(calls: &[(Instant, bool)], from: Instant, to: Instant) -> impl Iterator<Item = &(Instant, bool)> {
-    calls.iter().filter(move |(at, _)| (from..to).contains(at))
+/// Those that were due and ended between two moments: nobody's answer that began before.
+pub fn of_between(calls: &[Call], from: Instant, to: Instant) -> impl Iterator<Item = &Call> {
+    within(calls, from, to).filter(move |call| call.due() >= from)
+}
+
+/// Those that ended between two moments.
+pub fn within(calls: &[Call], from: Instant, to: Instant) -> impl Iterator<Item = &Call> {
+    calls.iter().filter(move |call| (from..to).contains(&call.at))
 }
 
 /// Less than half of what was answered then was good. A slice without an answer is judged by the next one: who asked
 /// meanwhile was still waiting for it.
-fn is_down(calls: &[(Instant, bool)], from: Instant, to: Instant) -> bool {
+fn is_down(calls: &[Call], from: Instant, to: Instant) -> bool {
     let (mut good, mut all) = (0, 0);
-    for (_, well) in within(calls, from, to) {
-        good += usize::from(*well);
+    for call in within(calls, from, to) {
+        good += usize::from(call.good);
         all += 1;
     }
     if all == 0 {
-        let next = calls.iter().find(|(at, _)| *at >= to);
-        return next.is_some_and(|(_, well)| !well);
+        let next = calls.iter().find(|call| call.at >= to);
+        return next.is_some_and(|call| !call.good);
     }
     (good as f64) < DOWN * all as f64
 }
 
-fn answers(calls: &[(Instant, bool)], from: Instant, repaired: Instant, end: Instant) -> Answers {
+/// What was answered between two moments, and how soon after the second one it was answered well for good.
+pub fn answers(calls: &[Call], from: Instant, repaired: Instant, end: Instant) -> Answers {
     let all = within(calls, from, repaired).count() as u64;
-    let good = within(calls, from, repaired).filter(|(_, well)| *well).count() as u64;
-    let last_bad = within(calls, repaired, end).filter(|(_, well)| !well).last();
+    let good = within(calls, from, repaired).filter(|call| call.good).count() as u64;
+    let last_bad = within(calls, repaired, end).filter(|call| !call.good).last();
     let quiet = Duration::from_secs(1);
     Answers {
         all,
@@ -82,8 +144,8 @@ fn answers(calls: &[(Instant, bool)], from: Instant, repaired: Instant, end: Ins
         // A failure within the last second: how long it would have lasted is unknown.
         recovered_ms: match last_bad {
             None => Some(0),
-            Some((at, _)) if *at + quiet > end => None,
-            Some((at, _)) => Some((*at - repaired).as_millis() as u64),
+            Some(call) if call.at + quiet > end => None,
+            Some(call) => Some((call.at - repaired).as_millis() as u64),
         },
     }
 }
@@ -97,11 +159,12 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         // One answer each 50 ms; bad from 1000 to 2300.
-        let bad: Vec<(Instant, bool)> = (0..100).map(|n| (at(n * 50), !(1000..2300).contains(&(n * 50)))).collect();
+        let call = |at, good| Call { at, good, degraded: false, endpoint: 0, took: Duration::ZERO };
+        let bad: Vec<Call> = (0..100).map(|n| call(at(n * 50), !(1000..2300).contains(&(n * 50)))).collect();
         let found = answers(&bad, at(1000), at(2000), at(5000));
         assert_eq!((found.all, found.good, found.recovered_ms), (20, 0, Some(250)));
         assert_eq!(answers(&bad, at(1000), at(2000), at(2300)).recovered_ms, None);
-        let fine: Vec<_> = bad.iter().map(|(at, _)| (*at, true)).collect();
+        let fine: Vec<_> = bad.iter().map(|one| call(one.at, true)).collect();
         let watch = |downs: usize| {
             let all = (0..5).map(|n| {
                 let calls = if n < downs { bad.clone() } else { fine.clone() };

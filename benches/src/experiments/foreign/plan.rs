@@ -111,6 +111,7 @@ mod tests {
         let asked = Workload::parse(CONTRACT).unwrap();
         let rated = target("[services]\nregistry = \"http://r\"\n[rates]\nregistry = 7");
         let options = Options {
+            layout: crate::system::Layout::default(),
             preset: crate::design::Preset::Demo,
             seed: 1,
             results: PathBuf::new(),

@@ -15,7 +15,7 @@ use crate::measure::knee::Knee;
 use crate::measure::plan::{Options, blank_of_ours, new_folder, read, read_workload, save};
 use crate::measure::{calibrate, kept};
 use crate::result::{SCHEMA_VERSION, ServiceInfo};
-use crate::system::Deployment;
+use crate::system::{Deployment, Engines, Layout};
 use session::Session;
 
 /// Runs the experiment and returns the folder with `result.json`. Once `stop` is true the running cell
@@ -29,7 +29,12 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure
     }
     let workload = read_workload(options)?;
     let rates = options.rates_from.as_deref().map(read).transpose()?;
-    let mut deployment = Deployment::filled(options.size, options.seed, options.optimised, stop)?;
+    if options.layout.engines != Engines::One {
+        return Err(Failure::usage(
+            "One server is observed, and with --engines 5 each database has its own: `lab run` works with --engines 1.",
+        ));
+    }
+    let mut deployment = Deployment::filled_as(options.layout, options.size, options.seed, options.optimised, stop)?;
     let running: Vec<String> =
         deployment.services().into_iter().filter(|name| workload.services.contains_key(name)).collect();
     let services = options.preset.services(&running);
@@ -57,11 +62,17 @@ pub fn resume(folder: &Path, stop: &Arc<AtomicBool>) -> Result<PathBuf, Failure>
     if result.target.as_ref().is_some_and(|target| target.foreign) {
         return Err(Failure::usage("That run was at a target of its own, which has gone on since: start another one."));
     }
+    if result.target.as_ref().is_some_and(|target| !target.shares_a_database()) {
+        return Err(Failure::usage(
+            "Only a run of the architecture shared-database can be resumed: start another one.",
+        ));
+    }
     let size = [Size::SMALL, Size::LARGE]
         .into_iter()
         .find(|size| size.apis == result.run.data_apis)
         .ok_or_else(|| Failure::usage("That run's data set is none that this lab can make."))?;
     let options = Options {
+        layout: Layout::default(),
         preset: result.run.preset,
         seed: result.run.seed,
         results: folder.parent().unwrap_or(folder).to_owned(),

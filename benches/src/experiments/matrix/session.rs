@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::progress::Progress;
 use crate::Failure;
-use crate::data::connect;
 use crate::design::{Cell, order};
 use crate::experiments::problems::{self, Problems};
 use crate::measure::plan::{Options, save};
@@ -58,7 +57,7 @@ impl Session {
         }
         if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
             let deployment = &self.deployment;
-            let url = Some(deployment.database_url()?);
+            let url = Some(deployment.database_of("billing")?);
             let measured = freshness::measure(deployment, url, preset.freshness_tries())?;
             let entry = self.result.correctness.entry("writes accepted though frozen".into());
             *entry.or_default() += measured.served_though_frozen as i64;
@@ -76,8 +75,10 @@ impl Session {
     /// Causes the known problems where the preset has them and they aren't there yet; whether they are now.
     fn problems(&mut self, stop: &AtomicBool) -> Result<bool, Failure> {
         let there = attachments::read::<Problems, Value>(&self.folder, attachments::PROBLEMS).is_some();
-        if there || !self.options.preset.problems() || stop.load(Ordering::Relaxed) {
-            return Ok(there || !self.options.preset.problems());
+        // They are of a shared database; the report says that they were not run elsewhere.
+        let none = !self.options.preset.problems() || !self.options.layout.architecture.own_databases().is_empty();
+        if there || none || stop.load(Ordering::Relaxed) {
+            return Ok(there || none);
         }
         self.deployment.reset()?;
         let found = problems::run(&self.deployment, self.options.seed, stop)?;
@@ -116,9 +117,8 @@ impl Session {
 
     /// What must always hold is counted before the data is put back.
     fn audit(&mut self) -> Result<(), Failure> {
-        let mut client = connect(self.deployment.database_url()?)?;
         let acknowledged = self.deployment.written().acknowledged();
-        audit::audit(&mut client, &acknowledged, &mut self.result.correctness)?;
+        audit::audit(|| self.deployment.audited(), &acknowledged, &mut self.result.correctness)?;
         self.save()
     }
 

@@ -48,6 +48,9 @@ impl Call {
     }
 }
 
+/// A service's answer that went on without a neighbour names it there.
+const DEGRADED: HeaderName = HeaderName::from_static("x-degraded");
+
 type Http = Client<HttpConnector, Full<Bytes>>;
 
 /// Runs until the pacer has hung up and the last request is finished.
@@ -98,7 +101,7 @@ pub(super) fn send_all(
                     None => None,
                 };
                 let sent = if permits.is_some() { Instant::now() } else { sent };
-                let (outcome, server_timing) = send(&http, call, settings.timeout, answered).await;
+                let (outcome, server_timing) = send(&http, call, settings.timeout, answered, &base).await;
                 running.set(running.get() - 1);
                 let _ = results.send(Finished { sent, done: Instant::now(), outcome, server_timing, ..base });
             });
@@ -118,7 +121,13 @@ fn client() -> Http {
     Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(60)).build(connector)
 }
 
-async fn send(http: &Http, call: Call, timeout: Duration, answered: Option<Answered>) -> (Outcome, Option<[f64; 4]>) {
+async fn send(
+    http: &Http,
+    call: Call,
+    timeout: Duration,
+    answered: Option<Answered>,
+    due: &Finished,
+) -> (Outcome, Option<[f64; 4]>) {
     let of = call.of;
     let tell = |status: u16, headers: Option<&HeaderMap>| {
         let header = |name: HeaderName| headers?.get(name)?.to_str().ok();
@@ -129,6 +138,9 @@ async fn send(http: &Http, call: Call, timeout: Duration, answered: Option<Answe
                 etag: header(ETAG),
                 location: header(LOCATION),
                 retry_after: header(RETRY_AFTER).is_some(),
+                degraded: header(DEGRADED).is_some(),
+                endpoint: due.endpoint,
+                took: due.intended.elapsed(),
             });
         }
     };

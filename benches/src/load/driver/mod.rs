@@ -52,6 +52,12 @@ pub struct Answer<'a> {
     pub location: Option<&'a str>,
     /// Whether `Retry-After` says when to come again.
     pub retry_after: bool,
+    /// Whether `X-Degraded` says that a neighbour was away.
+    pub degraded: bool,
+    /// Index into the load's endpoints.
+    pub endpoint: u16,
+    /// From when it was due to its end.
+    pub took: Duration,
 }
 
 /// How a cell is driven.

@@ -90,24 +90,28 @@ const PLANTED: &[(&str, &str)] = &[
 #[test]
 fn every_audit_counts_what_is_planted_and_nothing_else() {
     let cluster = TestCluster::ephemeral();
-    let mut client = connect(&cluster.url(schema::DATABASE, "superuser")).unwrap();
+    let open = || {
+        let rows = connect(&cluster.url(schema::DATABASE, "superuser"))?;
+        Ok(Audited { rows, own: Vec::new() })
+    };
+    let mut audited = open().unwrap();
     let size = Size { apis: 100, organisations: 4 };
-    generate(&mut client, size, 1).unwrap();
-    client.batch_execute("create extension if not exists pg_stat_statements with schema public").unwrap();
+    generate(&mut audited.rows, size, 1).unwrap();
+    audited.rows.batch_execute("create extension if not exists pg_stat_statements with schema public").unwrap();
     let mut clean = BTreeMap::new();
-    audit(&mut client, &Acknowledged::default(), &mut clean).unwrap();
+    audit(open, &Acknowledged::default(), &mut clean).unwrap();
     let violated: Vec<_> = clean.iter().filter(|(_, count)| **count != 0).collect();
     assert!(violated.is_empty(), "{violated:?}");
     for (name, planted) in PLANTED {
-        client.batch_execute(&format!("begin; {planted}")).unwrap();
+        audited.rows.batch_execute(&format!("begin; {planted}")).unwrap();
         let mut found = BTreeMap::new();
-        count_all(&mut client, &Acknowledged::default(), &mut found).unwrap();
-        client.batch_execute("rollback").unwrap();
+        count_all(&mut audited, &Acknowledged::default(), &mut found).unwrap();
+        audited.rows.batch_execute("rollback").unwrap();
         assert!(found.get(*name).is_some_and(|count| *count > 0), "{name}: {found:?}");
     }
     let lost = Acknowledged { created: vec![Uuid::from_u128(1)], changed: vec![(Uuid::from_u128(2), 5)] };
     let mut found = BTreeMap::new();
-    count_all(&mut client, &lost, &mut found).unwrap();
+    count_all(&mut audited, &lost, &mut found).unwrap();
     for name in ["acknowledged creations that are missing", "acknowledged changes that are missing"] {
         assert_eq!(found[name], 1, "{name}");
     }
