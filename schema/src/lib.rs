@@ -28,6 +28,7 @@ mod passwords;
 pub mod progress;
 pub mod reconcile;
 pub mod record;
+pub mod releases;
 pub mod roles;
 pub mod session;
 pub mod state;

@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     pub(super) pid: i32,
     /// Run before each execution, see [`FORGET`].
     pub(super) forget: &'a str,
+    /// Which functions were called, see [`super::deeds::CALLS`].
+    pub(super) calls: &'a str,
 }
 
 /// SQL that makes this session forget what it has prepared for another role: a function that it may not execute would already be part of a cached plan or
