@@ -53,18 +53,15 @@ pub use verdict::Verdict;
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
 use crate::progress::Progress;
-use crate::session::{Session, value};
-use crate::suggest::unknown;
+use crate::session::value;
 use before::Before;
 use conflicts::{conflicts, waits_ms};
-use context::Context;
+use context::{Context, Here};
 use near::Near;
 use probe::Probe;
 use rights::{Rights, Strict};
 use steps::Ran;
 use subject::Subject;
-
-const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
 /// Tries `change` in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and `set role` to the
 /// others. Nothing is left behind.
@@ -74,21 +71,12 @@ const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384
 /// database is too busy to get the locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] for an empty change, and one that can't be tried there.
 pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
-    let mut session = Session::connect_uncounted(url)?;
-    if let Some(role) = &change.role {
-        check_role(&mut session, role)?;
-    }
     if statements.is_empty() {
         return Err(Error::Unavailable(
             "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
-    let database: String = session.value("select current_database()::text")?;
-    let login: String = session.value("select session_user::text")?;
-    let settings = probe::settings(&mut session.client, &database)?;
-    let schemas = session.texts(SCHEMAS)?;
-    let logins = session.texts(coverage::LOGINS)?;
-    drop(session);
+    let Here { database, login, settings, schemas, logins } = Here::read(url, change)?;
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
         On::Clone => Some(Copy::of_busy(url, "impact", options.data)?),
@@ -151,15 +139,6 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
         impact.blocked_by(queue, options);
     }
     Ok(impact)
-}
-
-/// Refuses an unknown role, before a clone is made for it.
-fn check_role(session: &mut Session, role: &str) -> Result<()> {
-    let known = session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
-    if known.iter().any(|one| one == role) {
-        return Ok(());
-    }
-    Err(unknown("role", role, &known))
 }
 
 /// One try.

@@ -158,7 +158,6 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
     probe.run(
         "reset session authorization; reset role; reset search_path; reset statement_timeout; reset lock_timeout",
     )?;
-    probe.run("select pg_stat_force_next_flush()")?;
     ran.wrote = more(&counted, &self::counted(&mut probe.client)?);
     Ok(ran)
 }
@@ -236,9 +235,12 @@ fn more(was: &BTreeMap<u32, i64>, now: &BTreeMap<u32, i64>) -> BTreeSet<u32> {
     now.iter().filter(|(table, rows)| **rows > of(table)).map(|(table, _)| *table).collect()
 }
 
-/// How many rows of each table were ever written. A session that has ended has told all of it.
+/// How many rows of each table were ever written. A session that has ended has told all of it. In no transaction.
 fn counted(client: &mut Client) -> Result<BTreeMap<u32, i64>> {
-    client.batch_execute("select pg_stat_clear_snapshot()").doing("reading what was written")?;
+    // What this session has written itself must be told, too, before it is compared.
+    for sql in ["select pg_stat_force_next_flush()", "select pg_stat_clear_snapshot()"] {
+        client.batch_execute(sql).doing("reading what was written")?;
+    }
     let rows = client.query(&WRITTEN.replace("%s", "user"), &[]).doing("reading what was written")?;
     Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
