@@ -45,7 +45,8 @@ fn what_is_called_safe_is_safe() {
         connect(&cluster.url("postgres", "superuser")).batch_execute(&format!("create database {database}")).unwrap();
         let url = cluster.url(&database, "superuser");
         connect(&url).batch_execute(made::ROLES).unwrap();
-        connect(&url).batch_execute(&made.sql(3, 6)).unwrap_or_else(|error| panic!("{error}\n{}", made.sql(3, 6)));
+        let sql = made.sql(&[(3, 1..=6)]);
+        connect(&url).batch_execute(&sql).unwrap_or_else(|error| panic!("{error}\n{sql}"));
         let asked = statements::of(&mut rng, &made);
         let oracle = Oracle::new(&cluster, &made, &asked);
         for _ in 0..CHANGES_OF_ONE {

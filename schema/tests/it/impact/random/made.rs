@@ -1,5 +1,7 @@
 //! A random schema: tables with keys, checks, triggers, policies, partitions, rules; views on views; functions with every kind of body.
 
+use std::ops::RangeInclusive;
+
 use rand::Rng as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
@@ -108,18 +110,19 @@ fn literal(of: Of, rng: &mut StdRng) -> String {
 }
 
 impl Made {
-    /// All of it, with rows by this seed.
-    pub fn sql(&self, seed: u32, rows: u32) -> String {
+    /// All of it, with rows: by these seeds those of these numbers.
+    pub fn sql(&self, rows: &[(u32, RangeInclusive<u32>)]) -> String {
         let mut sql = format!("{BASE}{}", self.before_rows.join(";\n"));
         for table in &self.tables {
             let names: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
-            let values: Vec<_> = table.columns.iter().map(|column| column.of.row(seed)).collect();
-            sql += &format!(
-                ";\ninsert into {} (id, {}) select n, {} from generate_series(1, {rows}) n",
-                table.name,
-                names.join(", "),
-                values.join(", ")
-            );
+            for (seed, numbers) in rows {
+                let values: Vec<_> = table.columns.iter().map(|column| column.of.row(*seed)).collect();
+                let (name, names, values) = (&table.name, names.join(", "), values.join(", "));
+                let (from, to) = (numbers.start(), numbers.end());
+                sql += &format!(
+                    ";\ninsert into {name} (id, {names}) select n, {values} from generate_series({from}, {to}) n"
+                );
+            }
             if table.identity {
                 sql += &format!("; alter table {} alter column id set start with 200 restart with 200", table.name);
             }

@@ -48,7 +48,8 @@ impl<'a> Oracle<'a> {
         postgres.batch_execute("create database truth").unwrap();
         let mut superuser = connect(&cluster.url("truth", "superuser"));
         superuser.batch_execute(ROLES).unwrap();
-        superuser.batch_execute(&made.sql(5, 9)).unwrap();
+        // What impact sees, and more.
+        superuser.batch_execute(&made.sql(&[(3, 1..=6), (5, 7..=11)])).unwrap();
         superuser.batch_execute(STATE).unwrap();
         let reset = sequences(&mut superuser);
         let mut logins: BTreeMap<&str, Client> = BTreeMap::new();
