@@ -31,6 +31,7 @@ pub mod record;
 pub mod releases;
 pub mod roles;
 pub mod session;
+pub mod shell_command;
 pub mod state;
 mod suggest;
 pub mod table;

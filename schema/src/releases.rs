@@ -1,7 +1,6 @@
 //! Two releases of a repository, for CI: the statements of the one that runs now, and the migrations of the next.
 
-use std::io::stderr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
@@ -9,6 +8,7 @@ use tempfile::TempDir;
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
 use crate::record::{Counted, Recording};
+use crate::shell_command::ShellCommand;
 
 /// What is compared.
 #[derive(Debug, Clone, Copy)]
@@ -32,28 +32,6 @@ pub struct Built {
     pub recording: Recording,
     database: Copy,
     folder: TempDir,
-}
-
-/// A command for a shell, in a folder, that works on the database that `DATABASE_URL` names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShellCommand {
-    /// The command.
-    pub shell: String,
-    /// Where it runs.
-    pub folder: PathBuf,
-}
-
-impl ShellCommand {
-    /// Runs it; what it prints goes to standard error. `Err` of the inner result: in words, how it failed.
-    ///
-    /// # Errors
-    /// Where no shell can be started.
-    pub fn run(&self, url: &str) -> Result<std::result::Result<(), String>> {
-        let mut shell = Command::new("sh");
-        shell.args(["-c", &self.shell]).current_dir(&self.folder).env("DATABASE_URL", url).stdout(stderr());
-        let status = shell.status().doing("starting sh")?;
-        Ok(if status.success() { Ok(()) } else { Err(format!("`{}` failed: {status}", self.shell)) })
-    }
 }
 
 impl Releases<'_> {

@@ -9,8 +9,8 @@ use super::change_file;
 use super::unknown::Reason;
 use super::words::first_word;
 use crate::error::{Error, Result};
-use crate::releases::ShellCommand;
 use crate::roles;
+use crate::shell_command::ShellCommand;
 
 /// A change of the database: one or more statements that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -61,15 +61,7 @@ pub(super) fn judge(
         plan: Vec::new(),
     };
     if !subject.concerned {
-        let (fresh, cached) = fresh::unconcerned(probe, context, subject)?;
-        let mut misread = false;
-        match fresh {
-            Ok(shape) => (impact.shape, misread) = differs(&subject.shape, &shape),
-            Err(failure) => impact.fresh = Some(failure),
-        }
-        impact.cached = cached.or_else(|| impact.fresh.clone());
-        impact.verdict = verdict(&impact, misread && context.options.typed_clients, false, waits_ms, context);
-        return Ok(impact);
+        return unconcerned(probe, context, subject, impact, waits_ms);
     }
     let role = context.becoming(&statement.role);
     let mut cached = match subject.kept {
@@ -113,6 +105,25 @@ pub(super) fn judge(
     note_unknown(subject, change, &mut impact);
     impact.cached = cached.or_else(|| impact.fresh.clone());
     impact.verdict = verdict(&impact, misread && context.options.typed_clients, slower, waits_ms, context);
+    Ok(impact)
+}
+
+/// Of one that can't come into contact with what the change touches.
+fn unconcerned(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    mut impact: StatementImpact,
+    waits_ms: u64,
+) -> Result<StatementImpact> {
+    let (fresh, cached) = fresh::unconcerned(probe, context, subject)?;
+    let mut misread = false;
+    match fresh {
+        Ok(shape) => (impact.shape, misread) = differs(&subject.shape, &shape),
+        Err(failure) => impact.fresh = Some(failure),
+    }
+    impact.cached = cached.or_else(|| impact.fresh.clone());
+    impact.verdict = verdict(&impact, misread && context.options.typed_clients, false, waits_ms, context);
     Ok(impact)
 }
 

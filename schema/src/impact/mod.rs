@@ -117,11 +117,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let mut trial =
         Trial { probe, context, change, url: here, database: &database, login: &login, chosen: near.is_some() };
     let tried = trial.run(&subjects, place, service)?;
-    if near.is_some_and(|near| near.refused) && tried.refused.is_none() {
-        return Err(Error::Unavailable(
-            "Postgres refused the change when it was first run, and not the second time: try it again".into(),
-        ));
-    }
+    near.map_or(Ok(()), |near| near.agrees(tried.refused.is_some()))?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
     let unsampled: BTreeSet<_> = subjects.iter().filter_map(|one| one.unsampled.clone()).collect();
     impact.warnings.extend(unsampled);

@@ -13,13 +13,11 @@ use super::outside_clone;
 use super::probe::Probe;
 use super::steps;
 use super::subject::Subject;
-use crate::error::{Doing, Result};
+use crate::error::{Doing, Error, Result};
 use crate::session::literal;
 
 /// ROW SHARE: a change that only reads a relation doesn't change what others do with it.
 const TOUCHES: Mode = 2;
-
-/// ROW EXCLUSIVE.
 const WRITES: Mode = 3;
 
 /// What describes relations and nothing else; what is written there is found again at the relation. Of types and constraints, see [`OTHERS`].
@@ -98,7 +96,7 @@ pub(super) struct Near {
     /// Names in its text, in lower case, each with the schemas that may stand before it; none: any.
     names: BTreeMap<String, BTreeSet<String>>,
     /// Postgres refuses the change: none is concerned.
-    pub(super) refused: bool,
+    refused: bool,
 }
 
 impl Near {
@@ -114,6 +112,16 @@ impl Near {
         probe.run("rollback")?;
         put_back(probe, &sequences)?;
         Ok(touched?.filter(|touched| touched.refused || !ways.unnamed).map(|touched| touched.near(&ways, map)))
+    }
+
+    /// Is the change refused, or not, as it was when it was run first?
+    pub(super) fn agrees(&self, refused: bool) -> Result<()> {
+        if !self.refused || refused {
+            return Ok(());
+        }
+        Err(Error::Unavailable(
+            "Postgres refused the change when it was first run, and not the second time: try it again".into(),
+        ))
     }
 
     /// Can this statement come into contact with it?

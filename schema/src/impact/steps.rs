@@ -13,8 +13,8 @@ use super::probe::{Probe, failure};
 use super::report::{Failure, Refused, Scan, Step};
 use super::words::first_word;
 use crate::error::{Doing, Error, Result};
-use crate::releases::ShellCommand;
 use crate::session::{address, connect_uncounted, identifier, value};
+use crate::shell_command::ShellCommand;
 
 /// The result of running it.
 #[derive(Debug, Default)]
