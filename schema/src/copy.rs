@@ -89,6 +89,16 @@ impl Copy {
         Ok(copy)
     }
 
+    /// An empty database, which anybody may connect to, as in one that is made by hand.
+    ///
+    /// # Errors
+    /// Where we may not create databases.
+    pub fn empty(url: &str, purpose: &str) -> Result<Self> {
+        let mut made = Self::named(url, purpose)?;
+        made.create("", &["grant connect, temporary on database %s to public".to_owned()], "made empty")?;
+        Ok(made)
+    }
+
     /// Copies its files if no session is connected, else what `pg_dump` reads, which takes longer and keeps a snapshot open meanwhile. Without `rows`:
     /// structure and rights only.
     ///

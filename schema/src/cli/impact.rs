@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use schema::coupling::statements::{from_files, from_pg_stat_statements};
 use schema::impact::{self, Change, On, Options, QueueOptions, Reason, Statement};
 use schema::record::Recording;
+use schema::releases::Releases;
 use schema::session::Session;
 use schema::{Error, Result};
 
@@ -23,6 +24,7 @@ mod text;
 ///   dba impact 'alter table billing.invoices rename column paid_at to settled_at'
 ///   dba impact -f migration.sql --as billing_owner --statements statements.json
 ///   dba impact 'alter table registry.apis alter column name set not null' --queue
+///   dba impact --base main --head HEAD --migrate 'make migrate' --workload 'make test'
 ///
 /// On a clone, each statement of each service is prepared as its own role; the
 /// change runs in a transaction; each statement is planned again, where it was
@@ -58,11 +60,23 @@ mod text;
 #[command(verbatim_doc_comment)]
 pub struct Impact {
     /// The change: one or more statements.
-    #[arg(value_name = "SQL", required_unless_present = "file", conflicts_with = "file")]
+    #[arg(value_name = "SQL", required_unless_present_any = ["file", "base"], conflicts_with = "file")]
     sql: Option<String>,
     /// A file with the change.
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
+    /// In CI: the release that runs now, a commit of the repository of this folder; its statements are judged on the schema of --head.
+    #[arg(long, value_name = "REF", requires_all = ["head", "migrate", "workload"], conflicts_with_all = ["sql", "file", "role", "statements", "on", "queue", "transaction"])]
+    base: Option<String>,
+    /// With --base: the next release.
+    #[arg(long, value_name = "REF", requires = "base")]
+    head: Option<String>,
+    /// With --base: a command for a shell that brings the database up to date that DATABASE_URL names; run in both releases.
+    #[arg(long, value_name = "CMD", requires = "base")]
+    migrate: Option<String>,
+    /// With --base: a command, run in the old release, that sends what services send to that database, as their own logins.
+    #[arg(long, value_name = "CMD", requires = "base")]
+    workload: Option<String>,
     /// The role that makes the change, and owns what it creates. Without it: the connecting role.
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<String>,
@@ -135,6 +149,13 @@ fn reason(text: &str) -> std::result::Result<Reason, String> {
 
 /// Tries the change and reports.
 pub fn run(args: &Impact) -> Result<Outcome> {
+    if let (Some(base), Some(head), Some(migrate), Some(workload)) =
+        (&args.base, &args.head, &args.migrate, &args.workload)
+    {
+        let here = std::env::current_dir()
+            .map_err(|error| Error::Unavailable(format!("the folder we are in can't be read: {error}")))?;
+        return of_releases(args, &Releases { repository: &here, base, head, migrate, workload });
+    }
     let (change, notes) = change(args)?;
     let options = options(args)?;
     if options.on == On::Live && !args.accept_locks {
@@ -156,13 +177,31 @@ pub fn run(args: &Impact) -> Result<Outcome> {
             "it was tried as one transaction: a new value of an enum can only be used once it is committed; if each statement is committed, as psql does it, add --transaction per-statement".into(),
         );
     }
+    Ok(outcome(&impact))
+}
+
+/// Statements of the old release on the schema of the new one, in databases that are gone afterwards.
+fn of_releases(args: &Impact, releases: &Releases<'_>) -> Result<Outcome> {
+    let url = superuser_url(args.database_url.as_deref())?;
+    interrupt::drop_copies();
+    let built = releases.build(&url)?;
+    let change = Change::by_command(built.change(releases));
+    let mut impact = impact::analyse(built.url(), &change, &built.recording.statements, &options(args)?)?;
+    impact.note_evictions(built.recording.evictions);
+    impact.warnings.push(
+        "who has to wait for locks of the migrations isn't judged: a command made the change, and nobody's rows are there".into(),
+    );
+    Ok(outcome(&impact))
+}
+
+fn outcome(impact: &impact::Impact) -> Outcome {
     let finding = match (&impact.refused, impact.exit_code()) {
         (Some(_), _) => Some("Postgres refuses the change".to_owned()),
         (None, 0) => None,
         (None, _) => Some(format!("the worst verdict is {}", impact.verdict)),
     };
-    let markdown = Some(markdown::markdown(&impact));
-    Ok(Outcome { finding, markdown, ..Outcome::new(text::text(&impact), &impact) })
+    let markdown = Some(markdown::markdown(impact));
+    Outcome { finding, markdown, ..Outcome::new(text::text(impact), impact) }
 }
 
 fn change(args: &Impact) -> Result<(Change, Vec<String>)> {

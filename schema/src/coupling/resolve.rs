@@ -11,7 +11,7 @@ use postgres::{Client, Row};
 use super::parameters::prepared;
 pub use super::resolved::{Resolved, Use};
 use super::sql::{typed_literals, without_tables};
-use super::tree::{self, Needs};
+use super::tree::{self, Analysed, Needs};
 use super::trees::Trees;
 use crate::error::{Doing, Result};
 use crate::session::literal;
@@ -90,9 +90,9 @@ impl<'a> Resolver<'a> {
         let path = self.path(role)?;
         let text = typed_literals(sql);
         let printed = self.trees.as_mut().map(|trees| trees.of(&path, &text)).transpose()?.flatten();
-        if let Some(tree) = printed {
+        if let Some(analysed) = printed {
             let mut resolved = Resolved::default();
-            self.read_tree(&tree, &mut resolved, &mut BTreeSet::new());
+            self.add_all(&analysed, &mut resolved, &mut BTreeSet::new());
             return Ok(resolved);
         }
         let begin = format!("begin; set local search_path = {path}; set local client_min_messages = error");
@@ -132,7 +132,7 @@ impl<'a> Resolver<'a> {
             &[],
         )?;
         let mut resolved = Resolved::default();
-        self.read_tree(row.get(0), &mut resolved, &mut BTreeSet::new());
+        self.add_all(&tree::analysed(row.get(0)), &mut resolved, &mut BTreeSet::new());
         Ok(resolved)
     }
 
@@ -148,16 +148,15 @@ impl<'a> Resolver<'a> {
     }
 
     /// Adds what an analysed statement does; of the functions that it calls, too, as far as their bodies are known.
-    fn read_tree(&self, tree: &str, resolved: &mut Resolved, seen: &mut BTreeSet<u32>) {
-        for need in tree::needs(tree) {
-            self.add(&need, resolved);
+    fn add_all(&self, analysed: &Analysed, resolved: &mut Resolved, seen: &mut BTreeSet<u32>) {
+        for need in &analysed.needs {
+            self.add(need, resolved);
         }
-        let names = tree::names(tree);
-        for relation in names.relations {
-            self.depends(relation, resolved);
+        for relation in &analysed.relations {
+            self.depends(*relation, resolved);
         }
-        for function in names.functions {
-            self.calls(function, resolved, seen);
+        for function in &analysed.functions {
+            self.calls(*function, resolved, seen);
         }
     }
 
@@ -192,7 +191,7 @@ impl<'a> Resolver<'a> {
         };
         resolved.functions.insert(function.name.clone());
         match &function.tree {
-            Some(tree) if seen.insert(oid) => self.read_tree(tree, resolved, seen),
+            Some(tree) if seen.insert(oid) => self.add_all(&tree::analysed(tree), resolved, seen),
             Some(_) => {}
             None => {
                 let why = format!("calls {}, whose body ({}) Postgres keeps as text", function.name, function.language);

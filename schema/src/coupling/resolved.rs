@@ -29,6 +29,8 @@ pub struct Resolved {
     /// It controls the session (`begin`, `set`, `listen`, …) or changes definitions (`create view`, `grant`, …), and uses no column: definitions are read
     /// from the catalogue.
     pub control: bool,
+    /// It changes definitions, or maintains tables.
+    pub defines: bool,
     /// Why the list is incomplete. Empty: it is complete.
     pub unknown: Vec<String>,
 }

@@ -118,18 +118,23 @@ pub(crate) fn after_comments(sql: &str) -> &str {
     }
 }
 
+/// What changes definitions, or maintains tables.
+const DEFINES: &str = "alter drop grant revoke comment vacuum analyze cluster reindex reassign security";
+
+fn is_in(words: &str, first: &str) -> bool {
+    words.split(' ').any(|word| word == first)
+}
+
 /// Statements that a function's body can't contain: those that use no table are resolved, the others unknown.
 pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
     const CONTROL: &str = "begin start commit end rollback abort savepoint release set reset show discard deallocate listen \
-        unlisten notify close fetch move checkpoint alter drop grant revoke comment vacuum analyze cluster \
-        reindex reassign security";
+        unlisten notify close fetch move checkpoint";
     const UTILITY: &str = "truncate lock copy refresh call do execute prepare explain declare import";
-    let is_in = |words: &str, first: &str| words.split(' ').any(|word| word == first);
     let mut words = after_comments(sql)
         .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '"' || c == '$'))
         .filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_ascii_lowercase();
-    let defines = first == "create" && !fills(words.clone());
+    let defines = is_in(DEFINES, &first) || first == "create" && !fills(words.clone());
     if is_in(UTILITY, &first) || first == "create" && !defines {
         return Some(Resolved {
             unknown: vec![format!("{} is a utility statement", first.to_uppercase())],
@@ -139,7 +144,7 @@ pub(crate) fn without_tables(sql: &str) -> Option<Resolved> {
     if !(first.is_empty() || is_in(CONTROL, &first) || defines) {
         return None;
     }
-    let mut done = Resolved { control: true, ..Resolved::default() };
+    let mut done = Resolved { control: true, defines, ..Resolved::default() };
     let channel = words.next().map(|name| match name.strip_prefix('"') {
         Some(name) => name.trim_end_matches('"').to_owned(),
         None => name.to_ascii_lowercase(),
@@ -174,10 +179,11 @@ mod tests {
         let truncates = without_tables("-- tidy\ntruncate sales.orders").unwrap_or_default();
         assert!(!truncates.control && truncates.unknown.len() == 1);
         assert_eq!(without_tables("/* begin */ select 1"), None);
-        let defines = |sql: &str| without_tables(sql).unwrap_or_default().control;
+        let defines = |sql: &str| without_tables(sql).unwrap_or_default().defines;
         assert!(
             defines("create view a as select 1") && defines("create table a (b int generated always as (1) stored)")
         );
+        assert!(defines("alter table a add b int") && !defines("set a = 1"));
         assert!(
             !defines("create temp table a as select * from b") && !defines("create materialized view a as table b")
         );

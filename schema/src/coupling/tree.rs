@@ -24,65 +24,64 @@ pub(crate) struct Needs {
 /// An attribute's number is stored with this added, so that the system's own are not negative (`FirstLowInvalidHeapAttributeNumber`).
 const OFFSET: i16 = 7;
 
-/// Every relation on which the analysed statement needs a right. A relation used twice is returned twice.
-pub(crate) fn needs(tree: &str) -> Vec<Needs> {
-    let mut found = Vec::new();
-    let mut relation = 0;
-    let mut fields = tree.split(" :").skip(1);
-    while let Some(field) = fields.next() {
-        if let Some(oid) = field.strip_prefix("relid ") {
-            relation = number(oid);
-        } else if let Some(rights) = field.strip_prefix("requiredPerms ") {
-            let mut need =
-                Needs { relation: std::mem::take(&mut relation), rights: number(rights), ..Needs::default() };
-            // checkAsUser, then the three sets.
-            for field in fields.by_ref().take(4) {
-                let set = || columns(field);
-                match field.split_once(' ').map(|(name, _)| name) {
-                    Some("selectedCols") => need.selected = set(),
-                    Some("insertedCols") => need.inserted = set(),
-                    Some("updatedCols") => need.updated = set(),
-                    _ => {}
-                }
-            }
-            if need.rights != 0 {
-                found.push(need);
-            }
-        }
-    }
-    found
-}
-
-/// What an analysed statement names by OID.
+/// What an analysed statement says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Names {
-    /// Relations, those named as a constant (`nextval('s')`) included.
+pub(crate) struct Analysed {
+    /// Every relation on which it needs a right. A relation used twice is there twice.
+    pub(crate) needs: Vec<Needs>,
+    /// Relations that Postgres itself didn't bring, those named as a constant (`nextval('s')`) included.
     pub(crate) relations: BTreeSet<u32>,
-    /// Functions that it calls, aggregates and window functions included; not those behind operators.
+    /// Functions of the same kind that it calls, aggregates and window functions included; not those behind operators.
     pub(crate) functions: BTreeSet<u32>,
+    /// It is a utility statement, of which the server has analysed nothing.
+    pub(crate) utility: bool,
 }
 
-/// Everything named that Postgres itself didn't bring.
-pub(crate) fn names(tree: &str) -> Names {
-    const REGCLASS: &str = "consttype 2205 ";
-    let mut found = Names::default();
-    let mut constant = false;
-    for field in tree.split(" :").skip(1) {
-        let Some((name, value)) = field.split_once(' ') else {
+/// Every relation on which the analysed statement needs a right.
+pub(crate) fn needs(tree: &str) -> Vec<Needs> {
+    analysed(tree).needs
+}
+
+/// Reads it in one pass: a statement's text may be 100 kB, and there may be thousands. Fields are parted by spaces or ends of lines.
+pub(crate) fn analysed(tree: &str) -> Analysed {
+    let mut found = Analysed::default();
+    let (mut relation, mut need) = (0, Needs::default());
+    let (mut first, mut constant) = (true, false);
+    let mut rest = tree;
+    while let Some(at) = rest.find(':') {
+        let (before, after) = (rest.as_bytes()[..at].last(), &rest[at + 1..]);
+        rest = after;
+        // Most fields are others.
+        let asked = matches!(after.as_bytes().first(), Some(b'r' | b's' | b'i' | b'u' | b'f' | b'a' | b'w' | b'c'));
+        if !asked || !matches!(before, Some(b' ' | b'\n')) {
+            continue;
+        }
+        let Some((name, value)) = after.split_once([' ', '\n']) else {
             continue;
         };
         match name {
             "relid" => {
-                found.relations.insert(number(value));
+                relation = number(value);
+                found.relations.insert(relation);
+            }
+            "requiredPerms" => {
+                need = Needs { relation: std::mem::take(&mut relation), rights: number(value), ..Needs::default() };
+            }
+            "selectedCols" => need.selected = columns(value),
+            "insertedCols" => need.inserted = columns(value),
+            // The last of them.
+            "updatedCols" if need.rights != 0 => {
+                found.needs.push(Needs { updated: columns(value), ..std::mem::take(&mut need) });
             }
             "funcid" | "aggfnoid" | "winfnoid" => {
                 found.functions.insert(number(value));
             }
+            // A constant's type, regclass, is its first field, its value the last.
+            "consttype" => constant = number(value) == 2205,
             "constvalue" if constant => found.relations.extend(constant_oid(value)),
+            "utilityStmt" if std::mem::take(&mut first) => found.utility = !value.starts_with("<>"),
             _ => {}
         }
-        // A constant's type is its first field, its value the last.
-        constant = format!("{field} ").starts_with(REGCLASS) || constant && name != "constvalue";
     }
     found.relations.retain(|oid| *oid >= 16384);
     found
@@ -90,7 +89,8 @@ pub(crate) fn names(tree: &str) -> Names {
 
 /// `4 [ 7 64 0 0 0 0 0 0 ]`: the bytes of a number, the lowest first.
 fn constant_oid(value: &str) -> Option<u32> {
-    let (_, bytes) = value.split_once('[')?;
+    // NULL is `<>`.
+    let (_, bytes) = value.split_once(']').filter(|_| !value.starts_with('<'))?.0.split_once('[')?;
     let bytes = bytes.split_whitespace().take(4).map(|byte| byte.parse::<i16>().ok().map(|byte| byte.to_le_bytes()[0]));
     let bytes: Option<Vec<u8>> = bytes.collect();
     Some(u32::from_le_bytes(bytes?.try_into().ok()?))
@@ -101,10 +101,9 @@ fn number(text: &str) -> u32 {
     digits.and_then(|digits| digits.parse().ok()).unwrap_or_default()
 }
 
-/// `selectedCols (b 8 9)`: 1 and 2.
-fn columns(field: &str) -> Vec<i16> {
-    let inside = field.split_once("(b").map_or("", |(_, rest)| rest);
-    let inside = inside.split(')').next().unwrap_or_default();
+/// `(b 8 9)`: 1 and 2.
+fn columns(value: &str) -> Vec<i16> {
+    let inside = value.strip_prefix("(b").and_then(|rest| rest.split_once(')')).map_or("", |(inside, _)| inside);
     inside.split_whitespace().filter_map(|number| number.parse::<i16>().ok()).map(|number| number - OFFSET).collect()
 }
 
@@ -182,7 +181,7 @@ fn end(list: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Needs, names, needs, origins};
+    use super::{Needs, analysed, needs, origins};
 
     #[test]
     fn rights_of_both_layouts() {
@@ -201,7 +200,7 @@ mod tests {
         let tree = "{QUERY :rtable ({RANGETBLENTRY :relid 16384 :relkind r}{RANGETBLENTRY :relid 1259 :relkind r}) :targetList ({TARGETENTRY :expr \
             {FUNCEXPR :funcid 16500 :args ({CONST :consttype 2205 :consttypmod -1 :constisnull false :constvalue 4 [ -1 64 0 0 0 0 0 0 ]} \
             {CONST :consttype 23 :constvalue 4 [ 1 64 0 0 0 0 0 0 ]})}} {AGGREF :aggfnoid 16501 :aggtype 20})}";
-        let found = names(tree);
+        let found = analysed(tree);
         assert_eq!(found.relations.into_iter().collect::<Vec<_>>(), [16384, 16639]);
         assert_eq!(found.functions.into_iter().collect::<Vec<_>>(), [16500, 16501]);
     }

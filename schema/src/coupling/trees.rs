@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use postgres::{Client, Statement};
 
+use super::tree::{self, Analysed};
 use crate::error::{Doing, Result};
 use crate::session::{address, connect_uncounted, connecting};
 
 /// A connection that prepares statements and keeps what the server says of each.
 pub(super) struct Trees {
     client: Client,
-    said: Arc<Mutex<Vec<String>>>,
+    said: Arc<Mutex<Vec<Analysed>>>,
     path: String,
     prepared: usize,
 }
@@ -34,8 +35,7 @@ impl Trees {
                 if notice.message().starts_with("parse tree")
                     && let Some(tree) = notice.detail()
                 {
-                    // It comes in lines, broken at spaces.
-                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(tree.replace('\n', " "));
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).push(tree::analysed(tree));
                 }
             });
         });
@@ -43,8 +43,8 @@ impl Trees {
         Ok(client.batch_execute(PRINTING).is_ok().then_some(Self { client, said, path: String::new(), prepared: 0 }))
     }
 
-    /// The statement as it is analysed over this search path, as SQL; none where the server doesn't prepare it without being told more.
-    pub(super) fn of(&mut self, path: &str, sql: &str) -> Result<Option<String>> {
+    /// The statement as it is analysed over this search path (SQL); none where the server doesn't prepare it without being told more.
+    pub(super) fn of(&mut self, path: &str, sql: &str) -> Result<Option<Analysed>> {
         if self.path != path {
             self.client.batch_execute(&format!("set search_path = {path}")).doing("setting a search path")?;
             path.clone_into(&mut self.path);
@@ -54,7 +54,7 @@ impl Trees {
             // The statement's own comes first: the client may look up types afterwards.
             Ok(prepared) => {
                 self.keep(prepared)?;
-                Ok(self.take().into_iter().next().filter(|tree| is_query(tree)))
+                Ok(self.take().into_iter().next().filter(|one| !one.utility))
             }
             Err(error) if error.code().is_some() => Ok(None),
             Err(lost) => Err(lost).doing("preparing a statement"),
@@ -71,12 +71,7 @@ impl Trees {
         Ok(())
     }
 
-    fn take(&self) -> Vec<String> {
+    fn take(&self) -> Vec<Analysed> {
         std::mem::take(&mut *self.said.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Not a utility statement, of which the server has analysed nothing.
-fn is_query(tree: &str) -> bool {
-    tree.contains(":utilityStmt <>")
 }

@@ -152,9 +152,15 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
         let named = owners.into_keys().map(|(_, name)| name).filter(|name| look.owned.contains(&words(name)));
         known.extend(named);
     }
-    // Rights are granted by owners: with a wrong owner all of them would differ. This round fixes the owner, the next one sees the rest.
-    wanted.rights.retain(|right| !desired::misplaced(&findings, right));
-    is.rights.retain(|right| !desired::misplaced(&findings, right));
+    // Rights are granted by owners: with a wrong owner all of them would differ.
+    let (right, hidden) = with_owners_right(session, &look, &findings)?;
+    let put = |one: &Right| desired::misplaced(&findings, one) && !desired::misplaced(&hidden, one);
+    is.rights.retain(|one| !desired::misplaced(&findings, one));
+    is.rights.extend(right.into_iter().filter(put));
+    wanted.rights.retain(|one| !desired::misplaced(&hidden, one));
+    for finding in findings.iter_mut().filter(|one| hidden.iter().any(|hidden| hidden.key == one.key)) {
+        finding.what.push_str("; rights on it aren't compared before that is put right");
+    }
     findings.extend(compare::compare(session, &look, &wanted, &is)?);
     spare(&mut findings, &unrunnable);
     findings.extend(unrunnable);
@@ -167,6 +173,34 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
         "rights on the superuser's objects (functions of pg_catalog, languages, parameters, other databases) and the administrator itself: connect as superuser to check them".to_owned()
     });
     Ok(Seen { findings, accepted, not_looked_at })
+}
+
+/// All rights as they will be once owners are put right, which comes first when drifts are fixed; and the owners that can't be put right here.
+fn with_owners_right(
+    session: &mut Session,
+    look: &Look<'_>,
+    owners: &[Finding],
+) -> Result<(BTreeSet<Right>, Vec<Finding>)> {
+    if owners.is_empty() || !look.superuser {
+        return Ok((BTreeSet::new(), owners.to_vec()));
+    }
+    session.discarding(|session| {
+        let mut hidden = Vec::new();
+        for finding in owners {
+            let fix = finding.fix.as_deref().unwrap_or_default();
+            session.run("savepoint owner", "savepoint")?;
+            match session.run(fix, "putting an owner right, to see the rights that remain") {
+                Ok(()) => {}
+                Err(error) if error.passes() => return Err(error),
+                // Its right owner doesn't exist yet, say.
+                Err(_) => {
+                    session.run("rollback to savepoint owner", "rollback to savepoint")?;
+                    hidden.push(finding.clone());
+                }
+            }
+        }
+        Ok((Census::read(session, &look.roles)?.rights, hidden))
+    })
 }
 
 /// Nothing is taken away while a statement of the file can't be run: it may be the one that gives it.

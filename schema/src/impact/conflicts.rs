@@ -12,12 +12,17 @@ pub(super) fn waits_ms(subject: &Subject<'_>, ran: &Ran) -> u64 {
     let mut longest: f64 = 0.0;
     for (relation, wants) in &subject.wants {
         for (mode, ms) in ran.held.get(relation).into_iter().flatten() {
-            if wants.iter().any(|wanted| locks::conflict(*mode, *wanted)) {
+            if wants.iter().any(|wanted| locks::conflict(*mode, *wanted) || of_rows(ran, *relation, *mode, *wanted)) {
                 longest = longest.max(*ms);
             }
         }
     }
     longest.ceil() as u64
+}
+
+/// ROW SHARE and ROW EXCLUSIVE of a table don't exclude one another, but both lock rows: those that the change writes are in the way until it commits.
+fn of_rows(ran: &Ran, relation: u32, mode: locks::Mode, wanted: locks::Mode) -> bool {
+    ran.wrote.contains(&relation) && mode == 3 && (2..=3).contains(&wanted)
 }
 
 /// Locks of the change that statements of a service want, too.
@@ -30,8 +35,8 @@ pub(super) fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -
             };
             let pairs = held.keys().flat_map(|mode| wants.iter().map(move |wanted| (*mode, *wanted)));
             let Some((mode, wanted)) = pairs
-                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted))
-                .max_by_key(|(mode, wanted)| (*wanted, *mode))
+                .filter(|(mode, wanted)| locks::conflict(*mode, *wanted) || of_rows(ran, *relation, *mode, *wanted))
+                .max_by_key(|(mode, wanted)| (locks::conflict(*mode, *wanted), *wanted, *mode))
             else {
                 continue;
             };
@@ -39,7 +44,9 @@ pub(super) fn conflicts(subjects: &[Subject<'_>], ran: &Ran, map: &locks::Map) -
                 continue;
             };
             // Those that want the same, together: a read isn't counted as a write.
-            let one = found.entry((subject.service.clone(), object.name.clone(), wanted)).or_insert((mode, 0));
+            let rows = if locks::conflict(mode, wanted) { "" } else { "rows of " };
+            let name = format!("{rows}{}", object.name);
+            let one = found.entry((subject.service.clone(), name, wanted)).or_insert((mode, 0));
             *one = (one.0.max(mode), one.1 + 1);
         }
     }

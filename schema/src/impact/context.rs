@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::input::Options;
+use super::coverage;
+use super::input::{Change, Options};
 use super::locks::Map;
-use super::probe::{Settings, becoming};
+use super::probe::{self, Settings, becoming};
+use crate::error::Result;
+use crate::session::Session;
+use crate::suggest::unknown;
 
 /// What is needed to judge all of them.
 pub(super) struct Context<'a> {
@@ -14,6 +18,8 @@ pub(super) struct Context<'a> {
     pub(super) pid: i32,
     /// Run before each execution, see [`FORGET`].
     pub(super) forget: &'a str,
+    /// Which functions were called, see [`super::deeds::CALLS`].
+    pub(super) calls: &'a str,
 }
 
 /// SQL that makes this session forget what it has prepared for another role: a function that it may not execute would already be part of a cached plan or
@@ -44,5 +50,37 @@ impl Context<'_> {
             if reads { "set local transaction_read_only = on; " } else { "" },
             self.becoming(role)
         )
+    }
+}
+
+/// What is known of the database before it is cloned.
+pub(super) struct Here {
+    pub(super) database: String,
+    /// The role that connects.
+    pub(super) login: String,
+    pub(super) settings: BTreeMap<String, Settings>,
+    pub(super) schemas: Vec<String>,
+    pub(super) logins: Vec<String>,
+}
+
+impl Here {
+    /// Refuses an unknown role of the change, too, before a clone is made for it.
+    pub(super) fn read(url: &str, change: &Change) -> Result<Self> {
+        let mut session = Session::connect_uncounted(url)?;
+        if let Some(role) = &change.role {
+            let known = session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
+            if !known.contains(role) {
+                return Err(unknown("role", role, &known));
+            }
+        }
+        let database: String = session.value("select current_database()::text")?;
+        Ok(Self {
+            login: session.value("select session_user::text")?,
+            settings: probe::settings(&mut session.client, &database)?,
+            schemas: session
+                .texts("select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'")?,
+            logins: session.texts(coverage::LOGINS)?,
+            database,
+        })
     }
 }

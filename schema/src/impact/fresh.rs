@@ -4,7 +4,7 @@ use postgres::Client;
 
 use super::context::Context;
 use super::plan::Plan;
-use super::probe::Probe;
+use super::probe::{Probe, failure};
 use super::report::Failure;
 use super::shape::{Shape, shape_of};
 use super::subject::Subject;
@@ -50,6 +50,23 @@ impl Fresh {
             Ok(Self { shape, plan, refused })
         })
     }
+}
+
+/// Of a statement that the change doesn't concern: prepares it, and plans it where it was prepared before; how either is refused.
+pub(super) fn unconcerned(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+) -> Result<(std::result::Result<Shape, Failure>, Option<Failure>)> {
+    let role = context.becoming(&subject.statement.role);
+    let mut kept = None;
+    let fresh = probe.tried(|client| {
+        client.batch_execute(&role)?;
+        let shape = shape_of(&client.prepare_typed(&subject.sql, &subject.shape.parameters)?);
+        kept = Plan::again(client, &subject.name, &subject.arguments).err().filter(|_| subject.kept);
+        Ok(shape)
+    })?;
+    Ok((fresh, kept.map(failure).transpose()?))
 }
 
 /// Rights that are checked when a statement is executed, not when it is planned: sequences, and row level security that accepts no row.

@@ -10,6 +10,7 @@ use super::unknown::Reason;
 use super::words::first_word;
 use crate::error::{Error, Result};
 use crate::roles;
+use crate::shell_command::ShellCommand;
 
 /// A change of the database: one or more statements that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Change {
     pub role: Option<String>,
     /// Each statement is committed, as psql does it; else the change is one transaction.
     pub per_statement: bool,
+    /// In place of statements: a command that makes the change in the clone.
+    pub command: Option<ShellCommand>,
 }
 
 impl Change {
@@ -28,7 +31,13 @@ impl Change {
     pub fn new(sql: &str) -> Self {
         let split = roles::statements(sql, 1).into_iter().map(|one| one.sql);
         let statements = change_file::whole(split).into_iter().filter(|sql| !brackets(sql)).collect();
-        Self { statements, role: None, per_statement: false }
+        Self { statements, role: None, per_statement: false, command: None }
+    }
+
+    /// What a command changes. It commits, and what it does to roles, settings and other databases of the server stays.
+    #[must_use]
+    pub fn by_command(command: ShellCommand) -> Self {
+        Self { statements: Vec::new(), role: None, per_statement: true, command: Some(command) }
     }
 
     /// Reads a file as psql, dbmate, goose and sql-migrate take it: of up and down, the part upwards; psql's own lines are left out. Also returns notes of what
@@ -45,7 +54,7 @@ impl Change {
 
     /// Refuses a change that is empty or can't be tried there.
     pub(super) fn check(&self, options: &Options) -> Result<()> {
-        if self.statements.is_empty() {
+        if self.statements.is_empty() && self.command.is_none() {
             return Err(Error::Usage("the change contains no statement".into()));
         }
         if options.on == On::Live && options.queue.is_some() {

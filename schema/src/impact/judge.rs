@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
 use super::deeds;
-use super::fresh::Fresh;
+use super::fresh::{self, Fresh};
 use super::plan::Plan;
 use super::probe::Probe;
 use super::report::{Failure, StatementImpact};
@@ -33,6 +33,8 @@ pub(super) struct After<'a> {
     pub(super) guards: &'a [(u32, String, bool)],
     /// It writes rows itself.
     pub(super) writes_rows: bool,
+    /// Tables of which it may have written rows, and their names.
+    pub(super) wrote: &'a BTreeMap<u32, String>,
     /// Statements that were only planned are concerned by it, unless they use none of its tables: `None`: whatever they use.
     pub(super) touches: Option<BTreeSet<u32>>,
 }
@@ -46,18 +48,6 @@ pub(super) fn judge(
     waits_ms: u64,
 ) -> Result<StatementImpact> {
     let statement = subject.statement;
-    let role = context.becoming(&statement.role);
-    let mut cached = match subject.kept {
-        false => None,
-        true => probe
-            .tried(|client| {
-                client.batch_execute(&role)?;
-                Plan::of(client, &subject.name, &subject.arguments)
-            })?
-            .err(),
-    };
-    let after = subject.name.replace("before", "after");
-    let fresh = Fresh::of(probe, context, subject, &after)?;
     let mut impact = StatementImpact {
         role: statement.role.clone(),
         sql: statement.sql.clone(),
@@ -70,6 +60,21 @@ pub(super) fn judge(
         unknown: None,
         plan: Vec::new(),
     };
+    if !subject.concerned {
+        return unconcerned(probe, context, subject, impact, waits_ms);
+    }
+    let role = context.becoming(&statement.role);
+    let mut cached = match subject.kept {
+        false => None,
+        true => probe
+            .tried(|client| {
+                client.batch_execute(&role)?;
+                Plan::again(client, &subject.name, &subject.arguments)
+            })?
+            .err(),
+    };
+    let after = subject.name.replace("before", "after");
+    let fresh = Fresh::of(probe, context, subject, &after)?;
     let (mut misread, mut slower) = (false, false);
     match fresh {
         Err(failure) => impact.fresh = Some(failure),
@@ -100,6 +105,25 @@ pub(super) fn judge(
     note_unknown(subject, change, &mut impact);
     impact.cached = cached.or_else(|| impact.fresh.clone());
     impact.verdict = verdict(&impact, misread && context.options.typed_clients, slower, waits_ms, context);
+    Ok(impact)
+}
+
+/// Of one that can't come into contact with what the change touches.
+fn unconcerned(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    subject: &Subject<'_>,
+    mut impact: StatementImpact,
+    waits_ms: u64,
+) -> Result<StatementImpact> {
+    let (fresh, cached) = fresh::unconcerned(probe, context, subject)?;
+    let mut misread = false;
+    match fresh {
+        Ok(shape) => (impact.shape, misread) = differs(&subject.shape, &shape),
+        Err(failure) => impact.fresh = Some(failure),
+    }
+    impact.cached = cached.or_else(|| impact.fresh.clone());
+    impact.verdict = verdict(&impact, misread && context.options.typed_clients, false, waits_ms, context);
     Ok(impact)
 }
 
@@ -134,6 +158,14 @@ fn execute_after(
         }
     }
     impact.unknown = change.bodies.open(&called, change.changed);
+    let met = subject.wants.keys().find_map(|used| change.wrote.get(used));
+    if let Some(table) = met.or_else(|| change.bodies.naming(&called, change.wrote.values()))
+        && unsure(subject)
+        && impact.unknown.is_none()
+    {
+        let why = format!("the change writes rows of {table}: whether it meets one of them depends on its values");
+        impact.unknown = Some(Unknown { reason: Reason::OtherRows, why });
+    }
     Ok(kept)
 }
 
@@ -152,8 +184,8 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
         impact.unknown =
             Some(Unknown { reason: Reason::NotExecuted, why: format!("executed with made up values alone: {why}") });
     }
-    let unsure = subject.statement.values.is_none() && !subject.shape.parameters.is_empty() && impact.unknown.is_none();
-    if let Some(name) = guarded(subject, change).filter(|_| unsure) {
+    let open = unsure(subject) && impact.unknown.is_none();
+    if let Some(name) = guarded(subject, change).filter(|_| open) {
         let why = format!(
             "whether {name}, which the change makes or alters, lets it pass depends on its values: {} were tried",
             subject.samples.len()
@@ -169,6 +201,11 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
         let why = "the change writes rows itself, and this statement returns or writes other ones since: see whether that is meant";
         impact.unknown = Some(Unknown { reason: Reason::OtherRows, why: why.into() });
     }
+}
+
+/// It was tried with values that are not its own.
+fn unsure(subject: &Subject<'_>) -> bool {
+    subject.statement.values.is_none() && !subject.shape.parameters.is_empty()
 }
 
 /// What the change makes or alters, and that this statement's values have to pass.

@@ -18,6 +18,7 @@ mod fresh;
 mod input;
 mod judge;
 mod locks;
+mod near;
 mod opaque;
 mod outside_clone;
 mod plan;
@@ -51,17 +52,16 @@ pub use verdict::Verdict;
 
 use crate::copy::Copy;
 use crate::error::{Doing, Error, Result};
-use crate::session::{Session, value};
-use crate::suggest::unknown;
+use crate::progress::Progress;
+use crate::session::value;
 use before::Before;
 use conflicts::{conflicts, waits_ms};
-use context::Context;
+use context::{Context, Here};
+use near::Near;
 use probe::Probe;
 use rights::{Rights, Strict};
 use steps::Ran;
 use subject::Subject;
-
-const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384 and nspname !~ '^pg_'";
 
 /// Tries `change` in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and `set role` to the
 /// others. Nothing is left behind.
@@ -71,21 +71,12 @@ const SCHEMAS: &str = "select nspname::text from pg_namespace where oid >= 16384
 /// database is too busy to get the locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] for an empty change, and one that can't be tried there.
 pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
-    let mut session = Session::connect_uncounted(url)?;
-    if let Some(role) = &change.role {
-        check_role(&mut session, role)?;
-    }
     if statements.is_empty() {
         return Err(Error::Unavailable(
             "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
-    let database: String = session.value("select current_database()::text")?;
-    let login: String = session.value("select session_user::text")?;
-    let settings = probe::settings(&mut session.client, &database)?;
-    let schemas = session.texts(SCHEMAS)?;
-    let logins = session.texts(coverage::LOGINS)?;
-    drop(session);
+    let Here { database, login, settings, schemas, logins } = Here::read(url, change)?;
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
         On::Clone => Some(Copy::of_busy(url, "impact", options.data)?),
@@ -96,9 +87,19 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
     let forget: String = value(&mut probe.client, context::FORGET)?;
     let pid = value(&mut probe.client, "select pg_backend_pid()")?;
-    let context = Context { options, settings: &settings, map: &map, pid, forget: &forget };
+    let calls: String = value(&mut probe.client, deeds::CALLS)?;
+    let context = Context { options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls };
+    let near = match options.on {
+        On::Clone => Near::of(
+            &mut probe,
+            change,
+            &map,
+            &probe::starts_with(&settings, change.role.as_ref().unwrap_or(&login), true),
+        )?,
+        On::Live => None,
+    };
     probe.run("begin")?;
-    let (mut subjects, left) = prepare::prepare(&mut probe, &context, statements, service)?;
+    let (mut subjects, left) = prepare::prepare(&mut probe, &context, statements, near.as_ref(), service)?;
     probe.run("rollback; begin")?;
     prepare::again(&mut probe, &context, &mut subjects)?;
     probe.run("rollback")?;
@@ -111,10 +112,12 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
         )));
     }
     let place = place(&mut probe, options.on, copy.as_ref())?;
-    let unseen: Vec<_> =
-        subjects.iter().filter(|one| one.samples.is_empty()).map(|one| one.statement.clone()).collect();
-    let mut trial = Trial { probe, context, change, url: here, database: &database, login: &login };
+    let unseen = subjects.iter().filter(|one| one.concerned && one.samples.is_empty());
+    let unseen: Vec<_> = unseen.map(|one| one.statement.clone()).collect();
+    let mut trial =
+        Trial { probe, context, change, url: here, database: &database, login: &login, chosen: near.is_some() };
     let tried = trial.run(&subjects, place, service)?;
+    near.map_or(Ok(()), |near| near.agrees(tried.refused.is_some()))?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
     let unsampled: BTreeSet<_> = subjects.iter().filter_map(|one| one.unsampled.clone()).collect();
     impact.warnings.extend(unsampled);
@@ -134,15 +137,6 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     Ok(impact)
 }
 
-/// Refuses an unknown role, before a clone is made for it.
-fn check_role(session: &mut Session, role: &str) -> Result<()> {
-    let known = session.texts("select rolname::text from pg_roles where rolname !~ '^pg_' order by 1")?;
-    if known.iter().any(|one| one == role) {
-        return Ok(());
-    }
-    Err(unknown("role", role, &known))
-}
-
 /// One try.
 struct Trial<'a> {
     probe: Probe,
@@ -153,6 +147,8 @@ struct Trial<'a> {
     database: &'a str,
     /// The role that connects.
     login: &'a str,
+    /// It is known which statements the change concerns.
+    chosen: bool,
 }
 
 impl Trial<'_> {
@@ -162,14 +158,12 @@ impl Trial<'_> {
         let strict = Strict::read(&mut self.probe.client)?;
         let before = Before::read(&mut self.probe, self.database)?;
         let runs_it = self.change.role.as_deref().unwrap_or(self.login);
-        let found =
-            |(name, _): &&(String, String)| !name.ends_with("_timeout") && name != "default_transaction_read_only";
-        let set: Vec<_> = self.context.settings.get(runs_it).into_iter().flatten().filter(found).cloned().collect();
         self.probe.run("begin")?;
         let began = Instant::now();
         let mut ran = Ran::default();
         if !self.change.per_statement {
-            ran = steps::in_transaction(&mut self.probe, self.change, map, on, &probe::setting(set.iter(), true))?;
+            let set = probe::starts_with(self.context.settings, runs_it, true);
+            ran = steps::in_transaction(&mut self.probe, self.change, map, on, &set)?;
         }
         let alone = |refused: &Refused| refused.failure.sqlstate == outside_clone::NO_TRANSACTION;
         if self.change.per_statement || ran.refused.as_ref().is_some_and(alone) {
@@ -181,8 +175,11 @@ impl Trial<'_> {
             }
             self.probe.run("rollback")?;
             place.transaction = false;
-            let set = probe::setting(set.iter(), false);
-            ran = steps::committing(&mut self.probe, self.change, map, self.url, &set)?;
+            let set = probe::starts_with(self.context.settings, runs_it, false);
+            ran = match &self.change.command {
+                Some(command) => steps::by_command(&mut self.probe, command, self.url)?,
+                None => steps::committing(&mut self.probe, self.change, map, self.url, &set)?,
+            };
             self.probe.run("begin")?;
         }
         place.held_ms = ran.total_ms.ceil() as u64;
@@ -239,8 +236,10 @@ impl Trial<'_> {
         let is = Before::read(&mut self.probe, self.database)?;
         let Context { options, map, pid, .. } = self.context;
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
-        let context = Context { options, settings: &settings, map, pid, forget: &forget };
-        let tables_alone = unknown::of_tables_alone(&self.change.statements);
+        let calls: String = value(&mut self.probe.client, deeds::CALLS)?;
+        let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls };
+        let known = !self.chosen && self.change.command.is_none();
+        let tables_alone = known && unknown::of_tables_alone(&self.change.statements);
         let change = judge::After {
             strict: (strict, &now),
             shut_out: (&before.shut_out, &is.shut_out),
@@ -249,11 +248,14 @@ impl Trial<'_> {
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &before.guards.changed(&is.guards),
-            writes_rows: unknown::writes_rows(&self.change.statements),
+            wrote: &ran.wrote.iter().filter_map(|table| Some((*table, map.get(table)?.name.clone()))).collect(),
+            writes_rows: self.change.command.is_some() || unknown::writes_rows(&self.change.statements),
             touches: tables_alone.then(|| ran.held.keys().copied().chain(before.firing.iter().copied()).collect()),
         };
         let mut judged = Vec::new();
+        let mut progress = Progress::new("statements judged", subjects.len());
         for subject in subjects {
+            progress.step();
             let waits = waits_ms(subject, ran);
             let impact = judge::judge(&mut self.probe, &context, subject, &change, waits)?;
             judged.push((subject.service.clone(), Some(impact)));

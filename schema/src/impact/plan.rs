@@ -32,9 +32,7 @@ pub(super) struct Write {
 impl Plan {
     /// Plans a prepared statement as the session's current role, with these parameters, as SQL.
     pub(super) fn of(client: &mut Client, name: &str, parameters: &[String]) -> Result<Self, postgres::Error> {
-        let values = parameters.join(", ");
-        let call = if parameters.is_empty() { name.to_owned() } else { format!("{name}({values})") };
-        let explain = format!("explain (format json, verbose) execute {call}");
+        let explain = explain(name, parameters);
         let sets = sets(
             client,
             &format!(
@@ -47,6 +45,11 @@ impl Plan {
         plan.walk(&usual);
         plan.seq_scans(&parsed(sets.get(3)));
         Ok(plan)
+    }
+
+    /// Is a prepared statement still planned, as the session's current role?
+    pub(super) fn again(client: &mut Client, name: &str, parameters: &[String]) -> Result<(), postgres::Error> {
+        client.batch_execute(&again(name, parameters))
     }
 
     fn walk(&mut self, node: &Value) {
@@ -103,6 +106,17 @@ impl Plan {
         }
         (words, true)
     }
+}
+
+fn explain(name: &str, parameters: &[String]) -> String {
+    let values = parameters.join(", ");
+    let call = if parameters.is_empty() { name.to_owned() } else { format!("{name}({values})") };
+    format!("explain (format json, verbose) execute {call}")
+}
+
+/// SQL that plans it, with any values.
+pub(super) fn again(name: &str, parameters: &[String]) -> String {
+    format!("set local plan_cache_mode = force_generic_plan; {}", explain(name, parameters))
 }
 
 fn table(node: &Value) -> String {

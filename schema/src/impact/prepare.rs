@@ -6,7 +6,8 @@ use super::context::Context;
 use super::deeds::{self, Sample};
 use super::input::{On, Statement};
 use super::locks::{self, Held};
-use super::plan::Plan;
+use super::near::Near;
+use super::plan::{self, Plan};
 use super::probe::Probe;
 use super::report::{Failure, Skipped};
 use super::samples::Samples;
@@ -14,11 +15,12 @@ use super::shape::{Shape, shape_of};
 use super::subject::Subject;
 use super::unknown::Reason;
 use super::utility::{self, CopyFrom, Utility};
-use super::values::default;
+use super::values::{default, sets};
 use super::words::first_word;
 use crate::coupling::parameters::prepared;
 use crate::coupling::sql::{after_comments, typed_literals, without_tables};
 use crate::error::Result;
+use crate::progress::Progress;
 use crate::session::literal;
 
 /// Statements that are neither planned nor executed.
@@ -29,13 +31,16 @@ pub(super) fn prepare<'a>(
     probe: &mut Probe,
     context: &Context<'_>,
     statements: &'a [Statement],
+    near: Option<&Near>,
     service: impl Fn(&str) -> String,
 ) -> Result<(Vec<Subject<'a>>, Vec<Left>)> {
     // Refused for reasons of its own, as it is for its client: a name or a right that isn't there.
     const THEIRS: [&str; 5] = ["42P01", "42703", "42501", "3F000", "42704"];
     let (mut subjects, mut skipped) = (Vec::new(), Vec::new());
     let mut samples = Samples::read(&mut probe.client)?;
+    let mut progress = Progress::new("statements tried before the change", statements.len());
     for (number, statement) in statements.iter().enumerate() {
+        progress.step();
         let mut reason = Some(Reason::Utility);
         let mut instead = None;
         let known = without_tables(&statement.sql);
@@ -43,10 +48,19 @@ pub(super) fn prepare<'a>(
             instead = utility::of(after_comments(&statement.sql));
         }
         let why = match known {
+            Some(done) if done.defines => {
+                reason = None;
+                "it changes definitions itself, or maintains tables: such statements are not judged".into()
+            }
             Some(done) if done.control => continue,
             Some(done) if instead.is_none() => done.unknown.join("; "),
-            _ => match one(probe, context, (statement, number), instead, &mut samples)? {
+            _ => match one(probe, context, (statement, number), instead, near)? {
                 Ok(mut subject) => {
+                    match context.options.on {
+                        On::Clone if subject.concerned => sample(probe, context, &mut subject, &mut samples)?,
+                        On::Clone => {}
+                        On::Live => subject.why_not = "on a live database nothing is executed".into(),
+                    }
                     subject.service = service(&statement.role);
                     subjects.push(subject);
                     continue;
@@ -69,7 +83,7 @@ fn one<'a>(
     context: &Context<'_>,
     (statement, number): (&'a Statement, usize),
     instead: Option<Utility>,
-    samples: &mut Samples,
+    near: Option<&Near>,
 ) -> Result<std::result::Result<Subject<'a>, Failure>> {
     let mut subject = Subject {
         statement,
@@ -82,6 +96,7 @@ fn one<'a>(
         arguments: Vec::new(),
         plain: false,
         samples: Vec::new(),
+        concerned: true,
         why_not: String::new(),
         utility: instead == Some(Utility::Executed),
         kept: instead.is_none() || first_word(&statement.sql).eq_ignore_ascii_case("prepare"),
@@ -90,7 +105,7 @@ fn one<'a>(
     };
     let role = context.becoming(&statement.role);
     let planned = probe.tried(|client| {
-        client.batch_execute(&role)?;
+        client.batch_execute(&format!("{role}; savepoint plain"))?;
         match &instead {
             Some(Utility::As(sql)) => subject.sql = typed_literals(sql),
             Some(Utility::CopyFrom { table, columns }) => {
@@ -99,34 +114,35 @@ fn one<'a>(
             }
             _ => {}
         }
-        subject.shape = shape_of(&prepared(client, &subject.sql)?);
+        match client.prepare(&subject.sql) {
+            Ok(plain) => (subject.shape, subject.plain) = (shape_of(&plain), true),
+            Err(_) => {
+                client.batch_execute("rollback to savepoint plain")?;
+                subject.shape = shape_of(&prepared(client, &subject.sql)?);
+            }
+        }
         if subject.utility {
+            subject.concerned = near.is_none_or(|near| near.concerns(&subject));
             return Ok(());
         }
-        client.batch_execute("savepoint plain")?;
-        let plain = client.prepare(&subject.sql);
-        subject.plain = plain.is_ok_and(|one| one.params() == subject.shape.parameters);
-        client.batch_execute("rollback to savepoint plain")?;
-        let list = subject.list_now(client)?;
-        client.batch_execute(&format!("prepare {} {list} as {}", subject.name, subject.sql))?;
         // NULL is no value of every domain.
         let argument = |kind: &Type| match kind.kind() {
             Kind::Domain(_) => literal(&default(kind, 0)),
             _ => "null".into(),
         };
         subject.arguments = subject.shape.parameters.iter().map(argument).collect();
-        subject.plan = Plan::of(client, &subject.name, &subject.arguments)?;
-        subject.wants = locks::held(client, context.pid, context.map)?;
+        let (list, plan) = (subject.list_now(client)?, plan::again(&subject.name, &subject.arguments));
+        let asking = locks::asking(context.pid);
+        // In one round trip; a statement may end in a comment.
+        let sets = sets(client, &format!("prepare {} {list} as {}\n; {plan}; {asking}", subject.name, subject.sql))?;
+        subject.wants = sets.last().map(|rows| locks::of_rows(rows, context.map)).unwrap_or_default();
+        subject.concerned = near.is_none_or(|near| near.concerns(&subject));
+        if subject.concerned {
+            subject.plan = Plan::of(client, &subject.name, &subject.arguments)?;
+        }
         Ok(())
     })?;
-    if let Err(failure) = planned {
-        return Ok(Err(failure));
-    }
-    match context.options.on {
-        On::Clone => sample(probe, context, &mut subject, samples)?,
-        On::Live => subject.why_not = "on a live database nothing is executed".into(),
-    }
-    Ok(Ok(subject))
+    Ok(planned.map(|()| subject))
 }
 
 /// So many lists of values with which it works are kept; so many are tried.

@@ -90,6 +90,12 @@ pub(super) fn becoming<'a>(role: &str, settings: impl Iterator<Item = &'a (Strin
     setting(settings, true) + &format!("set local role {};", identifier(role))
 }
 
+/// SQL that sets what this role's sessions start with, as far as it may change what a change does.
+pub(super) fn starts_with(settings: &BTreeMap<String, Settings>, role: &str, local: bool) -> String {
+    let all = settings.get(role).into_iter().flatten();
+    setting(all.filter(|(name, _)| !name.ends_with("_timeout") && name != "default_transaction_read_only"), local)
+}
+
 /// SQL that sets these, where that is possible.
 pub(super) fn setting<'a>(settings: impl Iterator<Item = &'a (String, String)>, local: bool) -> String {
     let mut sql = String::new();

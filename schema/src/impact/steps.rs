@@ -1,6 +1,6 @@
 //! Runs the change and observes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -10,9 +10,11 @@ use super::input::{Change, LIVE_LOCK_TIMEOUT, On};
 use super::locks::{self, Held, Map};
 use super::outside_clone;
 use super::probe::{Probe, failure};
-use super::report::{Refused, Scan, Step};
+use super::report::{Failure, Refused, Scan, Step};
+use super::words::first_word;
 use crate::error::{Doing, Error, Result};
 use crate::session::{address, connect_uncounted, identifier, value};
+use crate::shell_command::ShellCommand;
 
 /// The result of running it.
 #[derive(Debug, Default)]
@@ -23,6 +25,8 @@ pub(super) struct Ran {
     pub(super) held: BTreeMap<u32, BTreeMap<locks::Mode, f64>>,
     /// Milliseconds from the first statement to the end of the last.
     pub(super) total_ms: f64,
+    /// Tables of which it may have written rows itself.
+    pub(super) wrote: BTreeSet<u32>,
 }
 
 impl Ran {
@@ -52,7 +56,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
     if let Some(role) = &change.role {
         probe.run(&format!("set local role {}", identifier(role)))?;
     }
-    let mut before = Held::new();
+    let (mut before, counted) = (Held::new(), written(&mut probe.client)?);
     for sql in &change.statements {
         if on == On::Live {
             let most = LIVE_LOCK_TIMEOUT.as_millis();
@@ -87,10 +91,15 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
         step.rewrites = rewritten(&files, &is);
         step.scans = scanned_since(&scanned, &scans(&mut probe.client)?, &is);
         ran.note(&held, at);
+        if first_word(sql).eq_ignore_ascii_case("truncate") {
+            let emptied = held.iter().filter(|(relation, modes)| modes.contains(&8) && !before.contains_key(relation));
+            ran.wrote.extend(emptied.map(|(relation, _)| *relation));
+        }
         before = held;
         ran.steps.push(step);
     }
     ran.settle();
+    ran.wrote.extend(more(&counted, &written(&mut probe.client)?));
     // What the change set for itself doesn't concern the statements.
     probe.run(
         "reset session authorization; reset role; set local search_path to default; set local statement_timeout = 0",
@@ -107,6 +116,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
 pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &str, set: &str) -> Result<Ran> {
     let mut ran = Ran::default();
     let pid: i32 = value(&mut probe.client, "select pg_backend_pid()")?;
+    let counted = counted(&mut probe.client)?;
     probe.run(set)?;
     if let Some(role) = &change.role {
         probe.run(&format!("set role {}", identifier(role)))?;
@@ -148,6 +158,25 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
     probe.run(
         "reset session authorization; reset role; reset search_path; reset statement_timeout; reset lock_timeout",
     )?;
+    ran.wrote = more(&counted, &self::counted(&mut probe.client)?);
+    Ok(ran)
+}
+
+/// Runs a command that makes the change, in sessions of its own. Whom its locks are in the way of isn't seen.
+pub(super) fn by_command(probe: &mut Probe, command: &ShellCommand, url: &str) -> Result<Ran> {
+    let (files, counted) = (files(&mut probe.client)?, counted(&mut probe.client)?);
+    let started = Instant::now();
+    let done = command.run(url)?;
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    let mut ran = Ran { total_ms: ms, ..Ran::default() };
+    ran.wrote = more(&counted, &self::counted(&mut probe.client)?);
+    let mut step = step(&command.shell, ms, Vec::new());
+    step.rewrites = rewritten(&files, &locks::relations(&mut probe.client).doing("reading relations")?);
+    ran.steps.push(step);
+    if let Err(message) = done {
+        let failure = Failure { sqlstate: "command".into(), message, detail: None };
+        ran.refused = Some(Refused { sql: command.shell.clone(), failure });
+    }
     Ok(ran)
 }
 
@@ -188,6 +217,32 @@ fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
 fn files(client: &mut Client) -> Result<BTreeMap<u32, u32>> {
     let map = locks::relations(client).doing("reading relations")?;
     Ok(map.into_iter().map(|(relation, one)| (relation, one.file)).collect())
+}
+
+/// Rows written to tables; those of a partition count for the table that it is part of, too.
+const WRITTEN: &str = "
+select t, sum(n_tup_ins + n_tup_upd + n_tup_del)::bigint from pg_stat_%s_tables, unnest(array[relid, pg_partition_root(relid)]) t where t is not null group by 1";
+
+/// How many rows of each table this transaction has written.
+fn written(client: &mut Client) -> Result<BTreeMap<u32, i64>> {
+    let rows = client.query(&WRITTEN.replace("%s", "xact_user"), &[]).doing("reading what was written")?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// Tables of which more was written; one that is new counts from nothing.
+fn more(was: &BTreeMap<u32, i64>, now: &BTreeMap<u32, i64>) -> BTreeSet<u32> {
+    let of = |table: &u32| was.get(table).copied().unwrap_or(0);
+    now.iter().filter(|(table, rows)| **rows > of(table)).map(|(table, _)| *table).collect()
+}
+
+/// How many rows of each table were ever written. A session that has ended has told all of it. In no transaction.
+fn counted(client: &mut Client) -> Result<BTreeMap<u32, i64>> {
+    // What this session has written itself must be told, too, before it is compared.
+    for sql in ["select pg_stat_force_next_flush()", "select pg_stat_clear_snapshot()"] {
+        client.batch_execute(sql).doing("reading what was written")?;
+    }
+    let rows = client.query(&WRITTEN.replace("%s", "user"), &[]).doing("reading what was written")?;
+    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// Rows read of each table by this transaction.

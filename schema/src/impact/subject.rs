@@ -28,6 +28,8 @@ pub(super) struct Subject<'a> {
     pub(super) plain: bool,
     /// As it was executed before the change; none where it is only planned.
     pub(super) samples: Vec<Sample>,
+    /// It can come into contact with what the change touches; else it is planned and not executed.
+    pub(super) concerned: bool,
     /// Why it was not executed.
     pub(super) why_not: String,
     /// It is not planned, only executed.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use postgres::Client;
+use postgres::{Client, Row};
 use serde::{Deserialize, Serialize};
 
 use super::words::first_word;
@@ -95,10 +95,13 @@ impl Objects {
         let gone = self.0.iter().filter(|(key, was)| after.0.get(*key) != Some(*was)).map(|(_, was)| was);
         let new = after.0.iter().filter(|(key, _)| !self.0.contains_key(*key));
         let new = new.filter(|(key, _)| !key.starts_with('a') && !key.starts_with('d')).map(|(_, is)| is);
-        gone.chain(new)
-            .map(|(name, _)| name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase())
-            .collect()
+        gone.chain(new).map(|(name, _)| bare(name)).collect()
     }
+}
+
+/// A name without schema and quotes, in lower case.
+fn bare(name: &str) -> String {
+    name.rsplit('.').next().unwrap_or_default().trim_matches('"').to_lowercase()
 }
 
 /// Bodies that Postgres keeps as text, by OID: name and source, in lower case.
@@ -115,14 +118,22 @@ impl Bodies {
         Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()))
     }
 
+    /// The first of these tables that one of these functions names.
+    pub(super) fn naming<'a>(
+        &self,
+        called: &BTreeSet<u32>,
+        mut tables: impl Iterator<Item = &'a String>,
+    ) -> Option<&'a String> {
+        let words: BTreeSet<_> =
+            called.iter().filter_map(|oid| self.0.get(oid)).flat_map(|(_, source)| words(source)).collect();
+        tables.find(|name| words.contains(bare(name).as_str()))
+    }
+
     /// Does executing it leave open what these functions do with other values?
     pub(super) fn open(&self, called: &BTreeSet<u32>, changed: &BTreeSet<String>) -> Option<Unknown> {
         if changed.is_empty() {
             return None;
         }
-        let words = |source: &str| -> BTreeSet<String> {
-            source.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned).collect()
-        };
         called.iter().filter_map(|oid| self.0.get(oid)).find_map(|(name, source)| {
             let words = words(source);
             if words.contains("execute") {
@@ -139,8 +150,20 @@ impl Bodies {
     }
 }
 
-/// What accepts or shows rows by their values, by table and name: what it is, whether readers meet it, too.
-pub(super) struct Guards(BTreeMap<(u32, String), (String, bool)>);
+fn words(source: &str) -> BTreeSet<String> {
+    source.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned).collect()
+}
+
+/// What accepts or shows rows by their values, by table and name.
+pub(super) struct Guards(BTreeMap<(u32, String), Guard>);
+
+struct Guard {
+    /// The table that is written to: of a partition the one that it is a part of.
+    table: u32,
+    definition: String,
+    /// Readers meet it, too.
+    reads: bool,
+}
 
 /// Existing columns' types and NOT NULL are in it, too: a value may no longer fit.
 const GUARDS: &str = "
@@ -157,18 +180,22 @@ from pg_attribute join pg_class c on c.oid = attrelid where attrelid >= 16384 an
 
 impl Guards {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
-        let rows = client.query(GUARDS, &[]).doing("reading constraints and policies")?;
-        Ok(Self(rows.iter().map(|row| ((row.get(0), row.get(1)), (row.get(2), row.get(3)))).collect()))
+        let sql = format!(
+            "select g.*, coalesce(pg_partition_root(g.relation), g.relation)::oid from ({GUARDS}) g(relation, name, definition, reads)"
+        );
+        let rows = client.query(&sql, &[]).doing("reading constraints and policies")?;
+        let guard = |row: &Row| Guard { table: row.get(4), definition: row.get(2), reads: row.get(3) };
+        Ok(Self(rows.iter().map(|row| ((row.get(0), row.get(1)), guard(row))).collect()))
     }
 
     /// Those that are new or other afterwards: table, name, whether readers meet it. A new column has none: nobody writes it yet.
     pub(super) fn changed(&self, after: &Self) -> Vec<(u32, String, bool)> {
-        let new = after.0.iter().filter(|(key, (is, _))| match self.0.get(*key) {
-            Some((was, _)) => was != is,
+        let new = after.0.iter().filter(|(key, is)| match self.0.get(*key) {
+            Some(was) => was.definition != is.definition,
             None => !key.1.starts_with("column "),
         });
-        let gone = self.0.iter().filter(|(key, (_, reads))| *reads && !after.0.contains_key(*key));
-        new.chain(gone).map(|((table, name), (_, reads))| (*table, name.clone(), *reads)).collect()
+        let gone = self.0.iter().filter(|(key, was)| was.reads && !after.0.contains_key(*key));
+        new.chain(gone).map(|((_, name), guard)| (guard.table, name.clone(), guard.reads)).collect()
     }
 }
 

@@ -14,6 +14,7 @@ mod kinds;
 mod nothing;
 mod queue;
 mod random;
+mod releases;
 mod shop;
 mod truth;
 

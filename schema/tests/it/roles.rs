@@ -73,7 +73,13 @@ const DRIFTS: &[(&str, &str)] = &[
     ("alter database govrnanza set lock_timeout = 0", "setting all lock_timeout in database"),
     ("alter table account.logins enable row level security", "extra row level security of account.logins"),
     ("alter table registry.versions disable trigger all", "table with disabled trigger all of registry.versions"),
-    ("alter table billing.runs owner to registry_owner", "owner table billing.runs"),
+    // A wrong owner hides no other drift of the same table.
+    (
+        "grant delete on billing.runs to profile_reader; revoke select on billing.runs from billing_reader; alter table billing.runs owner to registry_owner",
+        "owner table billing.runs",
+    ),
+    ("select", "extra right profile_reader DELETE table billing.runs"),
+    ("select", "missing right billing_reader SELECT table billing.runs"),
     ("alter view published.usage set (security_invoker = true)", "view option published.usage security_invoker"),
     (
         "select lo_create(4711); grant select on large object 4711 to registry_reader",

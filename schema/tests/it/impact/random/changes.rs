@@ -23,6 +23,18 @@ const THINGS: &[(&str, &str)] = &[
         "select c.oid::regclass::text, relname::text, rtrim(pg_get_viewdef(c.oid), ';') from pg_class c join pg_namespace n on n.oid = relnamespace where relkind = 'v' and nspname in ('north', 'south') order by 1",
     ),
     (
+        "underview",
+        "select distinct v.oid::regclass::text, v.relname::text, rtrim(pg_get_viewdef(v.oid), ';') from pg_class v join pg_depend d on d.refobjid = v.oid and d.classid = 'pg_rewrite'::regclass join pg_rewrite r on r.oid = d.objid and r.ev_class <> v.oid where v.relkind = 'v' and v.oid >= 16384 order by 1",
+    ),
+    (
+        "numberfunction",
+        "select p.oid::regprocedure::text, p.oid::regproc::text from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname in ('north', 'south') and prorettype = 'bigint'::regtype order by 1",
+    ),
+    (
+        "textfunction",
+        "select p.oid::regprocedure::text, p.oid::regproc::text from pg_proc p join pg_namespace n on n.oid = pronamespace where nspname in ('north', 'south') and prorettype = 'text'::regtype order by 1",
+    ),
+    (
         "viewcolumn",
         "select attrelid::regclass::text, attname::text from pg_attribute join pg_class c on c.oid = attrelid join pg_namespace n on n.oid = relnamespace where relkind = 'v' and nspname in ('north', 'south') order by 1, 2",
     ),
@@ -240,6 +252,27 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "other body",
+        &[
+            (
+                "numberfunction",
+                "create or replace function {2}(int) returns bigint language sql begin atomic select $1::bigint * 2; end",
+            ),
+            (
+                "numberfunction",
+                "create or replace function {2}(int) returns bigint language plpgsql as 'begin if $1 > 4 then raise exception ''no''; end if; return 0; end'",
+            ),
+            (
+                "textfunction",
+                "create or replace function {2}(int) returns text language sql begin atomic select max(what) from base.log; end",
+            ),
+            (
+                "textfunction",
+                "create or replace function {2}(int) returns text language plpgsql as 'begin if $1 = 5 then return null; end if; return ''none''; end'",
+            ),
+        ],
+    ),
+    (
         "overload",
         &[
             ("function", "create function {4}.{2}(bigint) returns bigint language sql as 'select -1::bigint'"),
@@ -266,6 +299,16 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
             ("view", "create or replace view {1} as select v.*, 1 as more from ({3}) v"),
             ("view", "create or replace view {1} as select distinct v.* from ({3}) v"),
             ("view", "create or replace view {1} as {3}"),
+        ],
+    ),
+    (
+        "view under a view",
+        &[
+            ("underview", "create or replace view {1} as select v.* from ({3}) v where v.id > 4"),
+            ("underview", "create or replace view {1} as select v.* from ({3}) v limit 3"),
+            ("underview", "alter view {1} owner to app_two"),
+            ("underview", "alter view {1} set (security_invoker = true)"),
+            ("underview", "revoke all on {1} from own"),
         ],
     ),
     (
@@ -324,6 +367,8 @@ const CHANGES: &[(&str, &[(&str, &str)])] = &[
             ("schema", "alter domain base.code drop constraint code_check"),
             ("schema", "alter domain base.code rename to codes"),
             ("schema", "alter domain base.code add constraint more check (length(value) < 9)"),
+            ("schema", "alter domain base.code add constraint more check (length(value) < 2) not valid"),
+            ("schema", "alter domain base.code add constraint more check (base.tidy(value) <> 'bb') not valid"),
         ],
     ),
     (
@@ -409,9 +454,10 @@ impl Things {
         Self(THINGS.iter().map(|(kind, sql)| (*kind, read(client, sql))).collect())
     }
 
-    /// Of the kind whose turn it is. `None`: there is nothing to be changed so.
-    pub fn change(&self, rng: &mut StdRng, turn: usize) -> Option<(&'static str, String)> {
-        let (kind, ways) = &CHANGES[turn % CHANGES.len()];
+    /// Of the kind whose turn it is, of those with `only` in their names. `None`: there is nothing to be changed so.
+    pub fn change(&self, rng: &mut StdRng, turn: usize, only: &str) -> Option<(&'static str, String)> {
+        let kinds: Vec<_> = CHANGES.iter().filter(|(kind, _)| kind.contains(only)).collect();
+        let (kind, ways) = kinds.get(turn % kinds.len().max(1)).unwrap_or_else(|| panic!("no kind is named {only}"));
         let (thing, sql) = ways.choose(rng).unwrap();
         let mut sql = (*sql).to_owned();
         for (at, name) in self.0[thing].choose(rng)?.iter().enumerate() {

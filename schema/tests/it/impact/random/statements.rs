@@ -7,8 +7,12 @@ use schema::impact::Statement;
 
 use super::made::{Column, Made, Of, Table};
 
-/// So many of one schema.
-const COUNT: usize = 12;
+/// So many of each table, and of its views and function.
+const OF_TABLE: usize = 8;
+const OF_VIEWS: usize = 5;
+
+/// So many are asked under one change.
+const NEAR: usize = 16;
 
 /// A statement, and what its parameters are about.
 #[derive(Debug)]
@@ -40,20 +44,39 @@ impl Asked {
 
 pub fn of(rng: &mut StdRng, made: &Made) -> Vec<Asked> {
     let mut all: Vec<Asked> = Vec::new();
-    for _ in 0..200 {
-        let one = if rng.random_bool(0.65) { of_table(rng, made) } else { of_view(rng, made) };
+    let mut add = |one: Asked| {
         if all.iter().all(|known| known.sql != one.sql || known.role != one.role) {
             all.push(one);
         }
-        if all.len() == COUNT {
-            break;
-        }
+    };
+    for number in 0..made.tables.len() {
+        (0..OF_TABLE).for_each(|_| add(of_table(rng, made, number)));
+        (0..OF_VIEWS).for_each(|_| add(of_view(rng, made, number)));
     }
     all
 }
 
-fn of_table(rng: &mut StdRng, made: &Made) -> Asked {
-    let table = made.tables.choose(rng).unwrap();
+/// Numbers of the statements to ask under a change: those about the tables and types that it names come first, so that enough of them are harmed.
+pub fn near(rng: &mut StdRng, all: &[Asked], made: &Made, change: &str) -> Vec<usize> {
+    let names = |sql: &str, number: usize| {
+        let (one, of) = (format!("t{number}"), format!("t{number}_"));
+        sql.split(|c: char| !(c.is_alphanumeric() || c == '_')).any(|word| word == one || word.starts_with(&of))
+    };
+    let kinds = [("base.code", Of::Code), ("base.mood", Of::Mood), ("base.level", Of::Int), ("base.tidy", Of::Text)];
+    let of_kind = |table: &Table| {
+        kinds.iter().any(|(name, of)| change.contains(name) && table.columns.iter().any(|column| column.of == *of))
+    };
+    let about: Vec<usize> =
+        (0..made.tables.len()).filter(|at| names(change, *at) || of_kind(&made.tables[*at])).collect();
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.shuffle(rng);
+    order.sort_by_key(|at| !about.iter().any(|number| names(&all[*at].sql, *number)));
+    order.truncate(NEAR);
+    order
+}
+
+fn of_table(rng: &mut StdRng, made: &Made, number: usize) -> Asked {
+    let table = &made.tables[number];
     let other = made.tables.choose(rng).unwrap();
     let (t, c) = (&table.name, table.columns.choose(rng).unwrap());
     let (o, d) = (&other.name, other.columns.choose(rng).unwrap());
@@ -112,9 +135,10 @@ fn insert(rng: &mut StdRng, table: &Table, into: &str, upsert: bool) -> (String,
     (sql, parameters)
 }
 
-fn of_view(rng: &mut StdRng, made: &Made) -> Asked {
+fn of_view(rng: &mut StdRng, made: &Made, number: usize) -> Asked {
     let role = if rng.random_bool(0.7) { "app_two" } else { "app_one" };
-    let (sql, parameters) = match (rng.random_range(0..6), made.views.choose(rng)) {
+    let of_this: Vec<_> = made.views.iter().filter(|view| view.table == number).collect();
+    let (sql, parameters) = match (rng.random_range(0..6), of_this.choose(rng)) {
         (0 | 1, Some(view)) => {
             let column = view.columns.choose(rng).unwrap();
             (format!("select * from {} where {} = $1", view.name, column.name), vec![column.of])
@@ -128,7 +152,7 @@ fn of_view(rng: &mut StdRng, made: &Made) -> Asked {
             insert(rng, &table, &view.name, false)
         }
         _ => {
-            let (name, of) = made.functions.choose(rng).unwrap();
+            let (name, of) = &made.functions[number];
             (format!("select {name}($1)"), vec![*of])
         }
     };
