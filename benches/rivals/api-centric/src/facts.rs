@@ -63,7 +63,11 @@ impl Facts {
     }
 
     async fn local(&self, question: &Question) -> Result<Vec<Value>, Failed> {
-        match self.sql.json(&question.noun.local(), &[&question.organisation, &question.ids]).await? {
+        match self
+            .sql
+            .json(&question.noun.local(question.ids.is_some()), &[&question.organisation, &question.ids])
+            .await?
+        {
             Value::Array(rows) => Ok(rows),
             _ => Ok(Vec::new()),
         }
@@ -99,7 +103,8 @@ impl Facts {
         }
         let json = |list| serde_json::to_string(list).map_err(|error| Failed::because(&error));
         let (rows, newer) = (serde_json::to_string(&rows).map_err(|error| Failed::because(&error))?, json(&newer)?);
-        let written = self.sql.json(&noun.write(), &[&question.organisation, &question.ids, &rows, &newer]).await;
+        let text = noun.write(question.ids.is_some());
+        let written = self.sql.json(&text, &[&question.organisation, &question.ids, &rows, &newer]).await;
         if written.is_err() || known.len() > MOST {
             // What is known must not be ahead of what is written.
             known.clear();

@@ -93,7 +93,7 @@ where
 
     fn start(boot: &Boot<Self::Settings>) -> Result<Routes, StartError> {
         let background = Background::start(P::NAME).map_err(|error| failed("the calls' thread", &error))?;
-        let node = Arc::new(node::<P>(boot, &background)?);
+        let node = Arc::new(node::<P>(boot)?);
         let have_keys = poll(&node, &boot.settings().calls, &background)?;
         let product = P::start(&boot.with(P::adapted(boot.settings().product.clone())))?;
         let layered = Arc::clone(&node);
@@ -114,12 +114,11 @@ fn failed(what: &str, error: &dyn std::fmt::Display) -> StartError {
     StartError::Failed(format!("{what}: {error}"))
 }
 
-fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>, background: &Background) -> Result<Node, StartError> {
+fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>) -> Result<Node, StartError> {
     let WithCalls { product, calls } = boot.settings();
     let secrets = calls.secrets()?;
     let sql = |variable: &str, url: &str| {
-        let wrong = |error| StartError::Usage(format!("{variable} can't be read: {error}"));
-        Sql::new(url, background.handle.clone()).map_err(wrong)
+        Sql::new(url).map_err(|error| StartError::Usage(format!("{variable} can't be read: {error}")))
     };
     let facts = Facts::new(sql("COPIER_DATABASE_URL", &calls.copier_database_url)?);
     let reader = sql("DATABASE_READ_URL", &calls.internal_read_url)?;

@@ -65,7 +65,8 @@ pub(super) fn compared(first: (&str, &[ServiceRecord]), second: (&str, &[Service
         let tail_n = tail_count(&one, metric).min(tail_count(&other, metric));
         Ratio { metric: name(metric), estimate, enough_data: enough && tail_n >= tail }
     };
-    let pairs: Vec<(f64, f64)> = first.1.iter().zip(second.1).filter_map(|(a, b)| Some((db_ms(a)?, db_ms(b)?))).collect();
+    let pairs: Vec<(f64, f64)> =
+        first.1.iter().zip(second.1).filter_map(|(a, b)| Some((db_ms(a)?, db_ms(b)?))).collect();
     let db = paired_ratio(&pairs);
     let enough_data = db.is_some_and(|estimate| estimate.replicates >= 4);
     let db = Ratio { metric: "db".into(), estimate: db, enough_data };
