@@ -180,7 +180,7 @@ async fn named(node: &Node, response: ServiceResponse<BoxBody>, before: &mut Bef
     if let (false, Ok(member), Some(profile)) = (ids.is_empty(), member, node.owner(&PERSONS)) {
         let persons = profile.ask(&Question::some(&PERSONS, member.organisation.0, ids)).await;
         match &persons {
-            Ok(persons) => names::fill(&mut answer, persons),
+            Ok(persons) => names::fill(&mut answer, &persons.items),
             Err(_) => {
                 node.metrics.degraded(PERSONS.owner, Rule::Open.name());
                 before.degraded.insert(PERSONS.owner);

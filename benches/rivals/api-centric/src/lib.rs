@@ -129,12 +129,14 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>) -> Result<Node, StartEr
     // Account buys its token from itself: then it listens by the time it calls others.
     let account = calls.url_of("account")?;
     let credentials = Arc::new(Credentials::new(account, P::NAME, own));
-    let waits = [Duration::from_millis(calls.edge_timeout_ms), calls.ttl()];
+    let (timeout, ttl) = (Duration::from_millis(calls.edge_timeout_ms), &calls.cache_ttl_ms);
     let others = SERVICES.iter().filter(|service| **service != P::NAME);
     let neighbours = others
         .map(|service| {
             let url = calls.url_of(service)?;
-            Ok((*service, Neighbour::new(service, url, waits, Arc::clone(&credentials), metrics.clone())))
+            let neighbour =
+                Neighbour::new(service, url, timeout, ttl.clone(), Arc::clone(&credentials), metrics.clone());
+            Ok((*service, neighbour))
         })
         .collect::<Result<_, StartError>>()?;
     let issuer = P::signing_keys(product).map(|pem| {

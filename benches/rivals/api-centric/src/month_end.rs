@@ -25,14 +25,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// A neighbour stayed away, or the local database did: what was fetched is kept, and no run may start.
 pub async fn fetch_all(node: &Node) -> Result<(), Waits> {
     let began = Instant::now();
-    patiently(|| ensure(node, Question::of(&PLANS, []))).await?;
+    patiently(|| ensure(node, Question::of(&PLANS, []).now())).await?;
     let mut after = Uuid::nil();
     loop {
         let ids = patiently(|| page(node, after)).await?;
         let Some(last) = ids.last() else { break };
         after = *last;
         for noun in [&ORGANISATIONS, &USAGE, &HEAD_COUNTS] {
-            patiently(|| ensure(node, Question::of(noun, ids.iter().copied()))).await?;
+            patiently(|| ensure(node, Question::of(noun, ids.iter().copied()).now())).await?;
         }
     }
     // Which plan and which prices were in force stands in Account's feed.

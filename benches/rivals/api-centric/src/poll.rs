@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub async fn signing_keys(node: Arc<Node>, account: String, have: Arc<AtomicBool
                 let keys = rows(&set);
                 // An empty set would lock everybody out: it is rubbish.
                 if !keys.is_empty() {
-                    match node.facts.write(&question, &keys).await {
+                    match node.facts.write(&question, Instant::now(), &keys).await {
                         Ok(_) => have.store(true, Ordering::SeqCst),
                         Err(error) => tracing::warn!(error = %error, "signing keys can't be written"),
                     }
@@ -127,7 +127,8 @@ pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Opt
     let organisations: BTreeSet<Uuid> =
         changes.iter().filter_map(|change| change.get("organisation_id")?.as_str()?.parse().ok()).collect();
     for organisation in organisations {
-        let questions: Vec<Question> = feed.audience.iter().map(|noun| Question::all(noun, organisation)).collect();
+        let questions: Vec<Question> =
+            feed.audience.iter().map(|noun| Question::all(noun, organisation).now()).collect();
         let fetched = questions.iter().map(|question| async move {
             let owner = node.owner(question.noun).ok_or(Away::Failed(Trouble::Unreachable))?;
             match node.facts.ensure(owner, question).await? {

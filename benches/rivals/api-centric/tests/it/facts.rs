@@ -1,5 +1,7 @@
 //! Facts that come in any order: the owner's latest stays.
 
+use std::time::Instant;
+
 use api_centric::facts::Facts;
 use api_centric::neighbour::{Item, Question};
 use api_centric::nouns::STANDINGS;
@@ -33,7 +35,7 @@ fn the_latest_version_stays_whatever_came_first() {
         let question = Question::of(&STANDINGS, [organisation]);
         runtime.block_on(async {
             for version in &versions {
-                facts.write(&question, &[item(organisation, *version)]).await.unwrap();
+                facts.write(&question, Instant::now(), &[item(organisation, *version)]).await.unwrap();
             }
         });
         let newest = versions.iter().max().copied().unwrap_or_default();
