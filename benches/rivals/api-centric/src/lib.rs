@@ -26,6 +26,7 @@ pub mod policy;
 pub mod poll;
 pub mod settings;
 pub mod sql;
+pub mod trace;
 
 use std::marker::PhantomData;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::{Boot, Routes, Service, StartError};
+use tokio::runtime::Handle;
 
 use crate::credentials::{Credentials, Guard, Issuer};
 use crate::facts::Facts;
@@ -42,6 +44,7 @@ use crate::neighbour::Neighbour;
 use crate::node::{Background, Node};
 use crate::settings::{Calls, WithCalls};
 use crate::sql::Sql;
+use crate::trace::Trace;
 
 /// The five.
 pub const SERVICES: [&str; 5] = ["account", "profile", "registry", "billing", "notification"];
@@ -51,6 +54,14 @@ pub trait Product: Service {
     /// The keys that it signs tokens with, in PEM: Account's alone.
     fn signing_keys(_: &Self::Settings) -> Option<&str> {
         None
+    }
+
+    /// Starts what the product does by itself and can't here without its neighbours.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    fn in_background(_: &Boot<Self::Settings>, _: &Arc<Node>, _calls: &Handle) -> std::io::Result<()> {
+        Ok(())
     }
 
     /// The settings that the product runs with here.
@@ -67,9 +78,17 @@ impl Product for account::Account {
 impl Product for profile::Service {}
 impl Product for registry::Registry {}
 impl Product for billing::Billing {
-    /// A run that starts by itself would bill from copies that nobody has made whole: runs are started by request alone.
+    /// A run that starts by itself would bill from copies that nobody has made whole: [`month_end::by_schedule`] starts them.
     fn adapted(settings: Self::Settings) -> Self::Settings {
         Self::Settings { schedule: false, ..settings }
+    }
+
+    fn in_background(boot: &Boot<Self::Settings>, node: &Arc<Node>, calls: &Handle) -> std::io::Result<()> {
+        let settings = boot.settings();
+        if !(settings.work && settings.schedule) {
+            return Ok(());
+        }
+        month_end::by_schedule(boot, Arc::clone(node), calls.clone())
     }
 }
 impl Product for notification::NotificationService {}
@@ -95,9 +114,15 @@ where
         let background = Background::start(P::NAME).map_err(|error| failed("the calls' thread", &error))?;
         let node = Arc::new(node::<P>(boot)?);
         let have_keys = poll(&node, &boot.settings().calls, &background)?;
-        let product = P::start(&boot.with(P::adapted(boot.settings().product.clone())))?;
+        let own = boot.settings().product.clone();
+        P::in_background(&boot.with(own.clone()), &node, &background.handle)
+            .map_err(|error| failed("a thread", &error))?;
+        let product = P::start(&boot.with(P::adapted(own)))?;
         let layered = Arc::clone(&node);
-        let routes = product.around(move |request, next| compose::around(Arc::clone(&layered), request, next));
+        let routes = product.around(move |request, next| {
+            let trace = Trace::of(request.request());
+            trace.within(compose::around(Arc::clone(&layered), request, next))
+        });
         let routes = internal::add(routes, P::NAME).metrics(node.metrics.registry.clone()).data(node);
         Ok(routes.data(Arc::new(background)).ready_if(move || match have_keys.load(Ordering::SeqCst) {
             true => Ok(()),
@@ -153,6 +178,7 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>) -> Result<Node, StartEr
         issuer: issuer.transpose()?,
         jwt_issuer: boot.issuer().to_owned(),
         clock: boot.clock(),
+        in_sequence: calls.in_sequence,
         metrics,
     })
 }

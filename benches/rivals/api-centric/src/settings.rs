@@ -52,6 +52,9 @@ pub struct Calls {
     /// those who asked before its call began
     #[arg(long, env = "CACHE_TTL_MS", default_value = "0", value_name = "MS,NOUN=MS")]
     pub cache_ttl_ms: Ttl,
+    /// run a read's handler after its facts are fetched and not meanwhile: needed where there are several instances of the service
+    #[arg(long, env = "IN_SEQUENCE", default_value_t = false, action = clap::ArgAction::Set)]
+    pub in_sequence: bool,
     /// time between two looks at a feed, in milliseconds
     #[arg(long, env = "POLL_INTERVAL_MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub poll_interval_ms: u64,
