@@ -1,7 +1,7 @@
 //! Fetch and write: a question's answer becomes the local copy. What differs is looked up in the table and not in memory, and
 //! what is older than something known is never written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex as Lock, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -216,6 +216,22 @@ fn copy_changes(feed: &str) -> String {
 }
 
 impl Facts {
+    /// Those of a feed's changes that aren't there yet.
+    ///
+    /// # Errors
+    /// The local database.
+    pub async fn unknown(&self, feed: &str, changes: &[Value]) -> Result<Vec<Value>, Failed> {
+        let id = |change: &Value| change.get("id").and_then(Value::as_i64);
+        let ids: Vec<i64> = changes.iter().filter_map(id).collect();
+        let text = format!(
+            "select coalesce(jsonb_agg(c.id), '[]')::text from published.{feed}_changes c where c.id = any ($1)"
+        );
+        let known = self.sql.json(&text, &[&ids]).await?;
+        let known: HashSet<i64> = known.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        let new = changes.iter().filter(|change| id(change).is_none_or(|id| !known.contains(&id)));
+        Ok(new.cloned().collect())
+    }
+
     /// Adds changes of a feed in their order, a transaction here for each of the owner's; those that are there already are left out.
     ///
     /// # Errors

@@ -96,7 +96,8 @@ pub enum Waits {
 }
 
 /// Copies a feed for ever, a page at a time. While its owner, or the owner of any part of its audience, is away the feed waits: it
-/// never tells fewer. The place is this process's own: after a start the whole feed is read once, and what is there is left out.
+/// never tells fewer. The place is this process's own: after a start the whole feed is read once, and what is there is left out,
+/// before anybody is asked for its audience.
 pub async fn feed(node: Arc<Node>, feed: &'static Feed, every: Duration) {
     let mut place = (0, 0);
     loop {
@@ -124,6 +125,7 @@ pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Opt
     let Some(last) = changes.last() else { return Ok(None) };
     let place = last.get("xid").and_then(Value::as_str).and_then(|xid| xid.parse().ok());
     let place = place.zip(last.get("id").and_then(Value::as_i64)).ok_or_else(rubbish)?;
+    let changes = node.facts.unknown(feed.owner, changes).await?;
     let organisations: BTreeSet<Uuid> =
         changes.iter().filter_map(|change| change.get("organisation_id")?.as_str()?.parse().ok()).collect();
     for organisation in organisations {
@@ -138,6 +140,6 @@ pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Opt
         });
         try_join_all(fetched).await?;
     }
-    node.facts.add_changes(feed.owner, changes).await?;
+    node.facts.add_changes(feed.owner, &changes).await?;
     Ok(Some(place))
 }
