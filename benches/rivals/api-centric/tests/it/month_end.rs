@@ -88,7 +88,7 @@ fn until_done(deployment: &Deployment, period: Period) {
 
 /// The items and invoices of a period.
 fn billed(deployment: &Deployment, period: Period) -> Vec<Row> {
-    let sql = "select i.organisation_id, i.plan_code, i.apis, i.domains, i.sub_domains, i.users
+    let sql = "select i.organisation_id, i.plan_code, i.apis::bigint, i.domains::bigint, i.sub_domains::bigint, i.users::bigint
         from billing.run_items i join billing.runs r on r.id = i.run_id
         join billing.invoices v on v.organisation_id = i.organisation_id and v.run_id = r.id
         where r.period = $1 order by 1";

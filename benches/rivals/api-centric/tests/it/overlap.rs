@@ -9,7 +9,7 @@ use crate::deployment::{Deployment, Plan};
 use crate::relay::Condition;
 
 /// How often the organisation is frozen or thawed.
-const FLIPS: u64 = 60;
+const FLIPS: u64 = 24;
 const READERS: usize = 4;
 
 #[test]
@@ -49,7 +49,7 @@ fn reads_are_of_now(plan: Plan) {
             begun.store(flip, Ordering::SeqCst);
             deployment.set_standing(tenant.org, if flip % 2 == 1 { "frozen" } else { "active" });
             done.store(flip, Ordering::SeqCst);
-            let enough = reads.load(Ordering::SeqCst) + 12;
+            let enough = reads.load(Ordering::SeqCst) + 6;
             behaviour::assert::eventually("reads", || (reads.load(Ordering::SeqCst) >= enough).then_some(()));
         }
         over.store(true, Ordering::SeqCst);
