@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::deployment::{Deployment, Plan};
 
 /// How often something is killed; `KILLS` in the environment says otherwise.
-const KILLS: usize = 24;
+const KILLS: usize = 12;
 
 /// How often, as the environment says it.
 pub fn kills() -> usize {
