@@ -13,6 +13,9 @@ use crate::result::{Arm as Replicates, Metric, estimate, pooled, tail_count};
 use crate::stats::paired_ratio;
 use crate::system::Site;
 
+/// Seconds that each turn runs before its requests count: processes that were paused have timers behind them.
+const CATCH_UP_S: u64 = 1;
+
 /// One way of answering.
 pub(super) struct Arm<'a> {
     /// What it is called.
@@ -24,9 +27,10 @@ pub(super) struct Arm<'a> {
 }
 
 impl Arm<'_> {
-    /// Its requests for so long, the first half second unrecorded.
+    /// Its requests for so long, once what went on again has caught up with what it does by itself.
     pub fn drive(&self, rate_per_s: f64, seconds: u64, seed: u64) -> Result<ServiceRecord, Failure> {
         let _paused = Paused::all(self.paused);
+        drive(self.site, rate_per_s, CATCH_UP_S, seed)?;
         drive(self.site, rate_per_s, seconds, seed)
     }
 }
