@@ -59,7 +59,7 @@ enum Command {
     Pressure(scenario::PressureArgs),
     /// Change the schema under load, and measure which services wait, with and without lock_timeout.
     SchemaChange(scenario::SchemaChangeArgs),
-    /// Compare a read composed of three HTTP calls with the same read as one statement.
+    /// Compare a read composed of HTTP calls, by hand and by the API-centric architecture, with the same read as one statement.
     #[command(alias = "rival")]
     Composed(failure::ComposedArgs),
     /// Measure what "API Series Part 7: Inter-Service Communication Overview" (Jack Vanlightly) says of synchronous calls.

@@ -38,7 +38,8 @@ pub(super) struct FailureArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example: an API read by three HTTP calls compared with one statement, and both while Profile and Account are stopped (about 3 min):
+Example: an API read by three HTTP calls, and by the API-centric architecture, compared with one statement, and the first two while Profile
+and Account are stopped (about 6 min):
   lab composed --save results/reference
 Example: the same two measured like another team's systems, through the contract alone, and then
 compared (about 7 min); both results and compare.html are saved in a folder:

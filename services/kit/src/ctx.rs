@@ -40,6 +40,7 @@ pub(crate) struct RequestTiming {
     queue: AtomicU64,
     pool: AtomicU64,
     db: AtomicU64,
+    elsewhere: AtomicU64,
     session: Mutex<Option<SessionId>>,
 }
 
@@ -50,6 +51,7 @@ impl RequestTiming {
             queue: AtomicU64::new(0),
             pool: AtomicU64::new(0),
             db: AtomicU64::new(0),
+            elsewhere: AtomicU64::new(0),
             session: Mutex::default(),
         }
     }
@@ -59,6 +61,7 @@ impl RequestTiming {
         self.queue.fetch_add(micros(timing.queue), Ordering::Relaxed);
         self.pool.fetch_add(micros(timing.pool), Ordering::Relaxed);
         self.db.fetch_add(micros(timing.db), Ordering::Relaxed);
+        self.elsewhere.fetch_add(micros(timing.elsewhere), Ordering::Relaxed);
         if timing.session.is_some() {
             *self.session.lock().unwrap_or_else(PoisonError::into_inner) = timing.session;
         }
@@ -69,12 +72,12 @@ impl RequestTiming {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queue, pool, database, and the rest: milliseconds.
-    pub fn millis(&self) -> [f64; 4] {
-        let [queue, pool, db] =
-            [&self.queue, &self.pool, &self.db].map(|part| part.load(Ordering::Relaxed) as f64 / 1000.0);
+    /// Queue, pool, database, other services, and the rest: milliseconds.
+    pub fn millis(&self) -> [f64; 5] {
+        let [queue, pool, db, elsewhere] = [&self.queue, &self.pool, &self.db, &self.elsewhere]
+            .map(|part| part.load(Ordering::Relaxed) as f64 / 1000.0);
         let all = self.start.elapsed().as_secs_f64() * 1000.0;
-        [queue, pool, db, (all - queue - pool - db).max(0.0)]
+        [queue, pool, db, elsewhere, (all - queue - pool - db - elsewhere).max(0.0)]
     }
 }
 

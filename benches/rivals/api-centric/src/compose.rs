@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -11,9 +12,10 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error as ActixError, FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::{join, join_all};
-use kit::Error;
 use kit::auth::{Member, Operator};
+use kit::db::Timing;
 use kit::error::Busy;
+use kit::{Ctx, Error};
 use serde_json::Value;
 
 use crate::edges::{Asked, EDGES, Edge, Rule};
@@ -50,30 +52,38 @@ pub async fn around(node: Arc<Node>, request: ServiceRequest, next: Next<BoxBody
     }
     let Some(needs) = needs(&node, request.request()) else { return next.call(request).await };
     let asked = request.request().clone();
+    let waited = Waited::of(&asked);
     // A read may run while its facts are fetched: where they turn out to be others, it runs again. One instance alone may: what
     // another one wrote meanwhile would not be noticed.
-    let (mut before, response) =
-        if request.method() == Method::GET && needs.iter().all(|(edge, _)| edge.rule == Rule::Open) {
-            let (before, response) = join(facts(&node, &needs), next.call(request)).await;
-            let response = response?;
-            if before.changed && !before.refused {
-                drop(response);
-                (before, next.call(ServiceRequest::from_request(asked.clone())).await?)
-            } else {
-                (before, response)
-            }
-        } else {
-            let before = facts(&node, &needs).await;
-            if before.refused {
-                return Ok(request.error_response(Error::Busy(Busy::Elsewhere)));
-            }
-            (before, next.call(request).await?)
+    let may_overlap = !node.in_sequence && request.method() == Method::GET;
+    let (mut before, response) = if may_overlap && needs.iter().all(|(edge, _)| edge.rule == Rule::Open) {
+        let answered = async {
+            let response = next.call(request).await;
+            (response, Instant::now())
         };
+        let (before, (response, answered)) = join(facts(&node, &needs), answered).await;
+        waited.since(answered);
+        let response = response?;
+        if before.changed && !before.refused {
+            drop(response);
+            (before, next.call(ServiceRequest::from_request(asked.clone())).await?)
+        } else {
+            (before, response)
+        }
+    } else {
+        let began = Instant::now();
+        let before = facts(&node, &needs).await;
+        waited.since(began);
+        if before.refused {
+            return Ok(request.error_response(Error::Busy(Busy::Elsewhere)));
+        }
+        (before, next.call(request).await?)
+    };
     if before.refused || before.unknown && says_unknown(&response) {
         return Ok(ServiceResponse::from_err(Error::Busy(Busy::Elsewhere), asked));
     }
     let mut response = if node.name == "registry" && asked.method() != Method::HEAD {
-        named(&node, response, &mut before).await?
+        named(&node, response, &mut before, &waited).await?
     } else {
         response
     };
@@ -84,6 +94,21 @@ pub async fn around(node: Arc<Node>, request: ServiceRequest, next: Next<BoxBody
         }
     }
     Ok(response)
+}
+
+/// Counts into `Server-Timing` what a request waited for its neighbours, and for nothing else.
+struct Waited(Option<Ctx>);
+
+impl Waited {
+    fn of(request: &HttpRequest) -> Self {
+        Self(Ctx::from_request(request, &mut Payload::None).into_inner().ok())
+    }
+
+    fn since(&self, began: Instant) {
+        if let Some(ctx) = &self.0 {
+            ctx.add_timing(Timing { elsewhere: began.elapsed(), ..Timing::default() });
+        }
+    }
 }
 
 /// Whether an operator starts a run.
@@ -165,7 +190,7 @@ fn says_unknown(response: &ServiceResponse<BoxBody>) -> bool {
 }
 
 /// The answer with its owners' names as they are now.
-async fn named(node: &Node, response: ServiceResponse<BoxBody>, before: &mut Before) -> Response {
+async fn named(node: &Node, response: ServiceResponse<BoxBody>, before: &mut Before, waited: &Waited) -> Response {
     if !response.status().is_success() {
         return Ok(response);
     }
@@ -178,9 +203,11 @@ async fn named(node: &Node, response: ServiceResponse<BoxBody>, before: &mut Bef
     let ids = names::named(&mut answer);
     let member = Member::from_request(&request, &mut Payload::None).into_inner();
     if let (false, Ok(member), Some(profile)) = (ids.is_empty(), member, node.owner(&PERSONS)) {
+        let began = Instant::now();
         let persons = profile.ask(&Question::some(&PERSONS, member.organisation.0, ids)).await;
+        waited.since(began);
         match &persons {
-            Ok(persons) => names::fill(&mut answer, persons),
+            Ok(persons) => names::fill(&mut answer, &persons.items),
             Err(_) => {
                 node.metrics.degraded(PERSONS.owner, Rule::Open.name());
                 before.degraded.insert(PERSONS.owner);

@@ -1,8 +1,9 @@
 //! Fetch and write: a question's answer becomes the local copy. What differs is looked up in the table and not in memory, and
 //! what is older than something known is never written.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex as Lock, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use futures_util::future::join;
 use serde_json::Value;
@@ -13,12 +14,27 @@ use crate::sql::{Failed, Sql};
 
 /// Versions that are remembered; beyond it all are forgotten, and an answer that came late may win once.
 const MOST: usize = 50_000;
+/// How long a write that was given up may still be done: the copier's statement time-out.
+const UNKNOWN: Duration = Duration::from_secs(30);
 
 /// The local copies.
 pub struct Facts {
     sql: Sql,
     /// The newest version known of each row, by noun and key. Held while writing: in this order rows are written.
     known: Mutex<HashMap<(&'static str, String), i64>>,
+    /// What was written of each question.
+    written: Lock<HashMap<String, Written>>,
+}
+
+/// What this process wrote of one question.
+#[derive(Clone, Copy)]
+struct Written {
+    /// When the call began whose answer was written last.
+    answer: Instant,
+    /// Writes that may be done any moment.
+    under_way: usize,
+    /// When the last of the others was over.
+    ended: Instant,
 }
 
 /// What came of a question.
@@ -37,7 +53,7 @@ impl Facts {
     /// Written by the service's copier.
     #[must_use]
     pub fn new(sql: Sql) -> Self {
-        Self { sql, known: Mutex::default() }
+        Self { sql, known: Mutex::default(), written: Lock::default() }
     }
 
     /// Makes the copy what the owner answers; looks at it while the owner is asked.
@@ -45,13 +61,17 @@ impl Facts {
     /// # Errors
     /// The local database: a fact that was fetched and not written is never taken for known.
     pub async fn ensure(&self, owner: &Neighbour, question: &Question) -> Result<Fetched, Failed> {
+        let came = Instant::now();
         let (answer, local) = join(owner.ask(question), self.local(question)).await;
         let local = local?;
+        let mut changed = false;
         match answer {
-            Ok(items) if same(&items, &local) => Ok(Fetched::Known { changed: false }),
-            Ok(items) => self.write(question, &items).await.map(|changed| Fetched::Known { changed }),
-            Err(away) => Ok(Fetched::Away(away, local)),
+            Ok(rows) if same(&rows.items, &local) => {}
+            Ok(rows) => changed = self.write(question, rows.began, &rows.items).await?,
+            Err(away) => return Ok(Fetched::Away(away, local)),
         }
+        // Another request may have written it since this one came: whatever ran meanwhile can have seen what was before.
+        Ok(Fetched::Known { changed: changed || self.written_since(question, came) })
     }
 
     /// Takes the question's rows out of the copy.
@@ -59,21 +79,35 @@ impl Facts {
     /// # Errors
     /// The local database.
     pub async fn forget(&self, question: &Question) -> Result<(), Failed> {
-        self.write(question, &[]).await.map(drop)
+        self.write(question, Instant::now(), &[]).await.map(drop)
     }
 
     async fn local(&self, question: &Question) -> Result<Vec<Value>, Failed> {
-        match self.sql.json(&question.noun.local(), &[&question.organisation, &question.ids]).await? {
+        match self
+            .sql
+            .json(&question.noun.local(question.ids.is_some()), &[&question.organisation, &question.ids])
+            .await?
+        {
             Value::Array(rows) => Ok(rows),
             _ => Ok(Vec::new()),
         }
     }
 
-    /// Makes the copy `items`; true if anything changed.
+    fn written_since(&self, question: &Question, since: Instant) -> bool {
+        let written = self.lock_written();
+        written.get(&question.path()).is_some_and(|of| of.under_way > 0 || of.ended >= since)
+    }
+
+    fn lock_written(&self) -> MutexGuard<'_, HashMap<String, Written>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the copy `items`, which a call brought that began then; true if anything changed. An answer older than the one that was
+    /// written last is left out.
     ///
     /// # Errors
     /// The local database.
-    pub async fn write(&self, question: &Question, items: &[Item]) -> Result<bool, Failed> {
+    pub async fn write(&self, question: &Question, began: Instant, items: &[Item]) -> Result<bool, Failed> {
         let noun = question.noun;
         let key = |item: &Item| {
             let texts = noun.key.iter().map(|key| match item.row.get(*key) {
@@ -83,6 +117,7 @@ impl Facts {
             Value::Array(texts.map(Value::String).collect())
         };
         let mut known = self.known.lock().await;
+        let Some(writing) = Writing::begin(self, question, began) else { return Ok(false) };
         let (mut rows, mut newer) = (Vec::new(), Vec::new());
         for item in items {
             let key = key(item);
@@ -99,12 +134,51 @@ impl Facts {
         }
         let json = |list| serde_json::to_string(list).map_err(|error| Failed::because(&error));
         let (rows, newer) = (serde_json::to_string(&rows).map_err(|error| Failed::because(&error))?, json(&newer)?);
-        let written = self.sql.json(&noun.write(), &[&question.organisation, &question.ids, &rows, &newer]).await;
+        let text = noun.write(question.ids.is_some());
+        let written = self.sql.json(&text, &[&question.organisation, &question.ids, &rows, &newer]).await;
         if written.is_err() || known.len() > MOST {
             // What is known must not be ahead of what is written.
             known.clear();
         }
+        writing.ended(written.is_ok());
         Ok(written?.as_i64().unwrap_or_default() > 0)
+    }
+}
+
+/// One write. Given up, it may be done all the same, and for a while nobody knows.
+struct Writing<'a> {
+    facts: &'a Facts,
+    path: String,
+    over: Duration,
+}
+
+impl<'a> Writing<'a> {
+    fn begin(facts: &'a Facts, question: &Question, answer: Instant) -> Option<Self> {
+        let (mut written, path) = (facts.lock_written(), question.path());
+        if written.len() > MOST {
+            let now = Instant::now();
+            written.retain(|_, of| of.under_way > 0 || of.ended + UNKNOWN > now);
+        }
+        let none = Written { answer, under_way: 0, ended: answer };
+        let of = written.entry(path.clone()).or_insert(none);
+        if answer < of.answer {
+            return None;
+        }
+        (of.answer, of.under_way) = (answer, of.under_way + 1);
+        Some(Self { facts, path, over: UNKNOWN })
+    }
+
+    fn ended(mut self, well: bool) {
+        self.over = if well { Duration::ZERO } else { UNKNOWN };
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        if let Some(of) = self.facts.lock_written().get_mut(&self.path) {
+            of.under_way -= 1;
+            of.ended = of.ended.max(Instant::now() + self.over);
+        }
     }
 }
 
@@ -142,6 +216,22 @@ fn copy_changes(feed: &str) -> String {
 }
 
 impl Facts {
+    /// Those of a feed's changes that aren't there yet.
+    ///
+    /// # Errors
+    /// The local database.
+    pub async fn unknown(&self, feed: &str, changes: &[Value]) -> Result<Vec<Value>, Failed> {
+        let id = |change: &Value| change.get("id").and_then(Value::as_i64);
+        let ids: Vec<i64> = changes.iter().filter_map(id).collect();
+        let text = format!(
+            "select coalesce(jsonb_agg(c.id), '[]')::text from published.{feed}_changes c where c.id = any ($1)"
+        );
+        let known = self.sql.json(&text, &[&ids]).await?;
+        let known: HashSet<i64> = known.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        let new = changes.iter().filter(|change| id(change).is_none_or(|id| !known.contains(&id)));
+        Ok(new.cloned().collect())
+    }
+
     /// Adds changes of a feed in their order, a transaction here for each of the owner's; those that are there already are left out.
     ///
     /// # Errors
@@ -157,7 +247,7 @@ impl Facts {
 }
 
 /// Whether the copy holds just these rows.
-fn same(items: &Arc<Vec<Item>>, local: &[Value]) -> bool {
+fn same(items: &[Item], local: &[Value]) -> bool {
     // A whole organisation's people are compared by the database.
     items.len() == local.len()
         && items.len() <= 200

@@ -1,6 +1,6 @@
 //! One attempt of a call: sent, awaited within its time, read as JSON. What comes of it is the policy's to judge.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -8,6 +8,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
+
+use crate::trace::Call;
 
 /// Why an attempt brought nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,7 +61,10 @@ async fn send(
     if let Some(value) = authorization {
         request = request.header("authorization", value);
     }
+    let (call, began) = (Call::begin(), Instant::now());
+    let request = request.header("traceparent", call.header());
     let request = request.body(Full::default()).map_err(|_| Trouble::Unreachable)?;
+    let url = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().to_string());
     let http = HTTP.with(Clone::clone);
     let answer = async {
         let response = http.request(request).await.map_err(|_| Trouble::Unreachable)?;
@@ -69,5 +74,10 @@ async fn send(
         let body = response.into_body().collect().await.map_err(|_| Trouble::Unreachable)?.to_bytes();
         serde_json::from_slice(&body).map_err(|_| Trouble::Rubbish)
     };
-    tokio::time::timeout(within, answer).await.map_err(|_| Trouble::Late)?
+    let answer = tokio::time::timeout(within, answer).await.unwrap_or(Err(Trouble::Late));
+    if let Some(url) = url {
+        let outcome = answer.as_ref().err().map_or_else(|| "ok".to_owned(), ToString::to_string);
+        call.ended(&url, &outcome, began.elapsed().as_secs_f64() * 1000.0);
+    }
+    answer
 }

@@ -66,7 +66,7 @@ async fn rows(ctx: Ctx, request: HttpRequest, node: Data<Node>, which: Query<Whi
         return Err(Error::bad_request("ids", "missing_field", "organisation or ids must be given"));
     }
     let parameters: [Parameter<'_>; 2] = [&organisation, &ids];
-    answer(&node, &noun.answer(), &parameters).await
+    answer(&node, &noun.answer(ids.is_some()), &parameters).await
 }
 
 /// Which page of organisations.

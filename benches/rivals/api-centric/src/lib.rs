@@ -26,6 +26,7 @@ pub mod policy;
 pub mod poll;
 pub mod settings;
 pub mod sql;
+pub mod trace;
 
 use std::marker::PhantomData;
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kit::{Boot, Routes, Service, StartError};
+use tokio::runtime::Handle;
 
 use crate::credentials::{Credentials, Guard, Issuer};
 use crate::facts::Facts;
@@ -42,6 +44,7 @@ use crate::neighbour::Neighbour;
 use crate::node::{Background, Node};
 use crate::settings::{Calls, WithCalls};
 use crate::sql::Sql;
+use crate::trace::Trace;
 
 /// The five.
 pub const SERVICES: [&str; 5] = ["account", "profile", "registry", "billing", "notification"];
@@ -51,6 +54,14 @@ pub trait Product: Service {
     /// The keys that it signs tokens with, in PEM: Account's alone.
     fn signing_keys(_: &Self::Settings) -> Option<&str> {
         None
+    }
+
+    /// Starts what the product does by itself and can't here without its neighbours.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    fn in_background(_: &Boot<Self::Settings>, _: &Arc<Node>, _calls: &Handle) -> std::io::Result<()> {
+        Ok(())
     }
 
     /// The settings that the product runs with here.
@@ -67,9 +78,17 @@ impl Product for account::Account {
 impl Product for profile::Service {}
 impl Product for registry::Registry {}
 impl Product for billing::Billing {
-    /// A run that starts by itself would bill from copies that nobody has made whole: runs are started by request alone.
+    /// A run that starts by itself would bill from copies that nobody has made whole: [`month_end::by_schedule`] starts them.
     fn adapted(settings: Self::Settings) -> Self::Settings {
         Self::Settings { schedule: false, ..settings }
+    }
+
+    fn in_background(boot: &Boot<Self::Settings>, node: &Arc<Node>, calls: &Handle) -> std::io::Result<()> {
+        let settings = boot.settings();
+        if !(settings.work && settings.schedule) {
+            return Ok(());
+        }
+        month_end::by_schedule(boot, Arc::clone(node), calls.clone())
     }
 }
 impl Product for notification::NotificationService {}
@@ -93,11 +112,17 @@ where
 
     fn start(boot: &Boot<Self::Settings>) -> Result<Routes, StartError> {
         let background = Background::start(P::NAME).map_err(|error| failed("the calls' thread", &error))?;
-        let node = Arc::new(node::<P>(boot, &background)?);
+        let node = Arc::new(node::<P>(boot)?);
         let have_keys = poll(&node, &boot.settings().calls, &background)?;
-        let product = P::start(&boot.with(P::adapted(boot.settings().product.clone())))?;
+        let own = boot.settings().product.clone();
+        P::in_background(&boot.with(own.clone()), &node, &background.handle)
+            .map_err(|error| failed("a thread", &error))?;
+        let product = P::start(&boot.with(P::adapted(own)))?;
         let layered = Arc::clone(&node);
-        let routes = product.around(move |request, next| compose::around(Arc::clone(&layered), request, next));
+        let routes = product.around(move |request, next| {
+            let trace = Trace::of(request.request());
+            trace.within(compose::around(Arc::clone(&layered), request, next))
+        });
         let routes = internal::add(routes, P::NAME).metrics(node.metrics.registry.clone()).data(node);
         Ok(routes.data(Arc::new(background)).ready_if(move || match have_keys.load(Ordering::SeqCst) {
             true => Ok(()),
@@ -114,12 +139,11 @@ fn failed(what: &str, error: &dyn std::fmt::Display) -> StartError {
     StartError::Failed(format!("{what}: {error}"))
 }
 
-fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>, background: &Background) -> Result<Node, StartError> {
+fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>) -> Result<Node, StartError> {
     let WithCalls { product, calls } = boot.settings();
     let secrets = calls.secrets()?;
     let sql = |variable: &str, url: &str| {
-        let wrong = |error| StartError::Usage(format!("{variable} can't be read: {error}"));
-        Sql::new(url, background.handle.clone()).map_err(wrong)
+        Sql::new(url).map_err(|error| StartError::Usage(format!("{variable} can't be read: {error}")))
     };
     let facts = Facts::new(sql("COPIER_DATABASE_URL", &calls.copier_database_url)?);
     let reader = sql("DATABASE_READ_URL", &calls.internal_read_url)?;
@@ -130,12 +154,14 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>, background: &Background
     // Account buys its token from itself: then it listens by the time it calls others.
     let account = calls.url_of("account")?;
     let credentials = Arc::new(Credentials::new(account, P::NAME, own));
-    let waits = [Duration::from_millis(calls.edge_timeout_ms), calls.ttl()];
+    let (timeout, ttl) = (Duration::from_millis(calls.edge_timeout_ms), &calls.cache_ttl_ms);
     let others = SERVICES.iter().filter(|service| **service != P::NAME);
     let neighbours = others
         .map(|service| {
             let url = calls.url_of(service)?;
-            Ok((*service, Neighbour::new(service, url, waits, Arc::clone(&credentials), metrics.clone())))
+            let neighbour =
+                Neighbour::new(service, url, timeout, ttl.clone(), Arc::clone(&credentials), metrics.clone());
+            Ok((*service, neighbour))
         })
         .collect::<Result<_, StartError>>()?;
     let issuer = P::signing_keys(product).map(|pem| {
@@ -152,6 +178,7 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>, background: &Background
         issuer: issuer.transpose()?,
         jwt_issuer: boot.issuer().to_owned(),
         clock: boot.clock(),
+        in_sequence: calls.in_sequence,
         metrics,
     })
 }

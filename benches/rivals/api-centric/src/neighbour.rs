@@ -13,6 +13,7 @@ use crate::http::{self, Trouble};
 use crate::metrics::Metrics;
 use crate::nouns::{Noun, PERSONS};
 use crate::policy::{BULKHEAD, Breaker, Flights, RetryBudget};
+use crate::settings::Ttl;
 
 /// The longest wait before a retry: somewhere below it, so that not all come back at once.
 const JITTER_MS: u64 = 30;
@@ -40,28 +41,37 @@ pub struct Question {
     pub organisation: Option<Uuid>,
     /// Of which ids, sorted; none: all.
     pub ids: Option<Vec<Uuid>>,
+    /// Whatever the time to live, no answer from before it was asked will do.
+    pub now: bool,
 }
 
 impl Question {
     /// About these organisations, or all plans.
     #[must_use]
     pub fn of(noun: &'static Noun, ids: impl IntoIterator<Item = Uuid>) -> Self {
-        Self { noun, organisation: None, ids: Some(sorted(ids)) }
+        Self { noun, organisation: None, ids: Some(sorted(ids)), now: false }
     }
 
     /// About some of an organisation.
     #[must_use]
     pub fn some(noun: &'static Noun, organisation: Uuid, ids: impl IntoIterator<Item = Uuid>) -> Self {
-        Self { noun, organisation: Some(organisation), ids: Some(sorted(ids)) }
+        Self { noun, organisation: Some(organisation), ids: Some(sorted(ids)), now: false }
     }
 
     /// About all of an organisation.
     #[must_use]
     pub fn all(noun: &'static Noun, organisation: Uuid) -> Self {
-        Self { noun, organisation: Some(organisation), ids: None }
+        Self { noun, organisation: Some(organisation), ids: None, now: false }
     }
 
-    fn path(&self) -> String {
+    /// The same, not to be answered from a cache.
+    #[must_use]
+    pub fn now(self) -> Self {
+        Self { now: true, ..self }
+    }
+
+    /// Where it is asked: the same of the same rows.
+    pub(crate) fn path(&self) -> String {
         let organisation = self.organisation.map(|id| format!("organisation={id}"));
         let ids = self.ids.as_ref().map(|ids| {
             let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
@@ -88,14 +98,23 @@ pub struct Item {
     pub row: serde_json::Map<String, Value>,
 }
 
-type Answer = Result<Arc<Vec<Item>>, Away>;
+/// All rows of an answer.
+#[derive(Debug)]
+pub struct Rows {
+    /// When its call began: the owner's rows are not older.
+    pub began: Instant,
+    /// Them.
+    pub items: Vec<Item>,
+}
+
+type Answer = Result<Arc<Rows>, Away>;
 
 /// One of the other services.
 pub struct Neighbour {
     name: &'static str,
     url: String,
     timeout: Duration,
-    ttl: Duration,
+    ttl: Ttl,
     credentials: Arc<Credentials>,
     metrics: Metrics,
     bulkhead: Semaphore,
@@ -110,7 +129,8 @@ impl Neighbour {
     pub fn new(
         name: &'static str,
         url: String,
-        [timeout, ttl]: [Duration; 2],
+        timeout: Duration,
+        ttl: Ttl,
         credentials: Arc<Credentials>,
         metrics: Metrics,
     ) -> Self {
@@ -143,13 +163,15 @@ impl Neighbour {
         // A person who isn't there may come any moment: an answer of fewer than were asked for is never kept. Without a row of the
         // other nouns there is a value all the same (active, none).
         let asked = question.ids.as_ref().filter(|_| question.noun == &PERSONS).map_or(0, Vec::len);
-        let whole = |answer: &Answer| answer.as_ref().is_ok_and(|items| items.len() >= asked);
+        let whole = |answer: &Answer| answer.as_ref().is_ok_and(|rows| rows.items.len() >= asked);
         let call = || async {
-            let answer = self.get(&path).await?;
-            let items = answer.get("items").cloned().and_then(|items| serde_json::from_value(items).ok());
-            items.map(Arc::new).ok_or(Away::Failed(Trouble::Rubbish))
+            let began = Instant::now();
+            let mut answer = self.get(&path).await?;
+            let items = answer.get_mut("items").map(Value::take).and_then(|items| serde_json::from_value(items).ok());
+            items.map(|items| Arc::new(Rows { began, items })).ok_or(Away::Failed(Trouble::Rubbish))
         };
-        self.flights.ask(&path, self.ttl, whole, call).await
+        let ttl = if question.now { Duration::ZERO } else { self.ttl.of(question.noun) };
+        self.flights.ask(&path, ttl, whole, call).await
     }
 
     /// The JSON at a path of its own, through everything but single flight.

@@ -31,6 +31,8 @@ pub struct Node {
     pub jwt_issuer: String,
     /// Its clock.
     pub clock: Clock,
+    /// No handler runs before its facts are there.
+    pub in_sequence: bool,
     /// What is counted.
     pub metrics: Metrics,
 }

@@ -22,9 +22,6 @@ pub struct Noun {
 }
 
 const ORGANISATION_IDS: &str = "x.organisation_id = any (asked.ids)";
-/// Some of an organisation by id, or all where no ids are given.
-const OF_ORGANISATION: &str =
-    "x.organisation_id = asked.organisation_id and (asked.ids is null or x.id = any (asked.ids))";
 const WHOLE_ORGANISATION: &str = "x.organisation_id = asked.organisation_id";
 
 /// Beyond every change: until the feed tells of a watch's beginning and end, all changes known come before them.
@@ -55,7 +52,7 @@ nouns! {
     SIGNING_KEYS "signing_keys" of "account" by ["id"] with ["public_key", "valid_from", "valid_until"]
         where "true", "null::bigint";
     PERSONS "persons" of "profile" by ["organisation_id", "id"] with ["name", "job_title"]
-        where OF_ORGANISATION, "(select p.version from profile.profiles p where p.organisation_id = x.organisation_id and p.id = x.id)";
+        where WHOLE_ORGANISATION, "(select p.version from profile.profiles p where p.organisation_id = x.organisation_id and p.id = x.id)";
     CONTACTS "contacts" of "profile" by ["organisation_id", "id"] with ["email", "time_zone", "mode", "at", "weekday"]
         where WHOLE_ORGANISATION, "null::bigint";
     HEAD_COUNTS "head_counts" of "profile" by ["organisation_id"] with ["users"]
@@ -77,9 +74,9 @@ const ASKED: &str = "with asked as (select $1::uuid as organisation_id, $2::uuid
 impl Noun {
     /// The owner's answer: every row of its view, with its version.
     #[must_use]
-    pub fn answer(&self) -> String {
-        let Self { name, scope, version, .. } = self;
-        let row = self.row();
+    pub fn answer(&self, with_ids: bool) -> String {
+        let Self { name, version, .. } = self;
+        let (row, scope) = (self.row(), self.scope(with_ids));
         format!(
             "{ASKED} select coalesce(jsonb_agg(distinct jsonb_build_object('version', {version}, 'row', {row})), '[]')::text
             from published.{name} x, asked where {scope}"
@@ -88,10 +85,19 @@ impl Noun {
 
     /// The rows that the consumer has.
     #[must_use]
-    pub fn local(&self) -> String {
-        let Self { name, scope, .. } = self;
-        let row = self.row();
+    pub fn local(&self, with_ids: bool) -> String {
+        let Self { name, .. } = self;
+        let (row, scope) = (self.row(), self.scope(with_ids));
         format!("{ASKED} select coalesce(jsonb_agg({row}), '[]')::text from published.{name} x, asked where {scope}")
+    }
+
+    /// Which rows: of an organisation's people all, or where ids are given those alone. Two statements: with an `or` neither would
+    /// find its rows by the key.
+    fn scope(&self, with_ids: bool) -> String {
+        match self.name {
+            "persons" if with_ids => format!("{} and x.id = any (asked.ids)", self.scope),
+            _ => self.scope.to_owned(),
+        }
     }
 
     /// A row `x` as JSON.
@@ -103,8 +109,9 @@ impl Noun {
     /// Makes the consumer's rows those of the answer `$3`, but for the keys `$4` (each an array of texts as JSON), of which
     /// something newer is known. Its value: how many rows changed.
     #[must_use]
-    pub fn write(&self) -> String {
-        let Self { name, scope, .. } = self;
+    pub fn write(&self, with_ids: bool) -> String {
+        let Self { name, .. } = self;
+        let scope = self.scope(with_ids);
         let list = |columns: &mut dyn Iterator<Item = &&str>, of: &str| {
             columns.map(|column| format!("{of}{column}")).collect::<Vec<_>>().join(", ")
         };

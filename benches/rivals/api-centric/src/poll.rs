@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ pub async fn signing_keys(node: Arc<Node>, account: String, have: Arc<AtomicBool
                 let keys = rows(&set);
                 // An empty set would lock everybody out: it is rubbish.
                 if !keys.is_empty() {
-                    match node.facts.write(&question, &keys).await {
+                    match node.facts.write(&question, Instant::now(), &keys).await {
                         Ok(_) => have.store(true, Ordering::SeqCst),
                         Err(error) => tracing::warn!(error = %error, "signing keys can't be written"),
                     }
@@ -96,7 +96,8 @@ pub enum Waits {
 }
 
 /// Copies a feed for ever, a page at a time. While its owner, or the owner of any part of its audience, is away the feed waits: it
-/// never tells fewer. The place is this process's own: after a start the whole feed is read once, and what is there is left out.
+/// never tells fewer. The place is this process's own: after a start the whole feed is read once, and what is there is left out,
+/// before anybody is asked for its audience.
 pub async fn feed(node: Arc<Node>, feed: &'static Feed, every: Duration) {
     let mut place = (0, 0);
     loop {
@@ -124,10 +125,12 @@ pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Opt
     let Some(last) = changes.last() else { return Ok(None) };
     let place = last.get("xid").and_then(Value::as_str).and_then(|xid| xid.parse().ok());
     let place = place.zip(last.get("id").and_then(Value::as_i64)).ok_or_else(rubbish)?;
+    let changes = node.facts.unknown(feed.owner, changes).await?;
     let organisations: BTreeSet<Uuid> =
         changes.iter().filter_map(|change| change.get("organisation_id")?.as_str()?.parse().ok()).collect();
     for organisation in organisations {
-        let questions: Vec<Question> = feed.audience.iter().map(|noun| Question::all(noun, organisation)).collect();
+        let questions: Vec<Question> =
+            feed.audience.iter().map(|noun| Question::all(noun, organisation).now()).collect();
         let fetched = questions.iter().map(|question| async move {
             let owner = node.owner(question.noun).ok_or(Away::Failed(Trouble::Unreachable))?;
             match node.facts.ensure(owner, question).await? {
@@ -137,6 +140,6 @@ pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Opt
         });
         try_join_all(fetched).await?;
     }
-    node.facts.add_changes(feed.owner, changes).await?;
+    node.facts.add_changes(feed.owner, &changes).await?;
     Ok(Some(place))
 }

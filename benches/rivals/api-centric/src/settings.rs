@@ -1,10 +1,14 @@
 //! What each of the five is told beside the product's own settings.
 
 use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use kit::StartError;
+
+use crate::nouns::{NOUNS, Noun};
 
 /// The product's settings, and those of its calls to the others. Not `Debug`: some are secret.
 #[derive(Args, Clone)]
@@ -44,9 +48,13 @@ pub struct Calls {
     /// secrets of services, `name=secret,name=secret`: Account knows all five, each other service its own
     #[arg(long, env = "SERVICE_CREDENTIALS", hide_env_values = true)]
     pub service_credentials: String,
-    /// how long an answer may be used again, in milliseconds; 0: it serves those who asked before its call began
-    #[arg(long, env = "CACHE_TTL_MS", default_value_t = 0)]
-    pub cache_ttl_ms: u64,
+    /// how long an answer may be used again, in milliseconds: `5000` for all, `5000,standings=0,persons=30000` by noun; 0: it serves
+    /// those who asked before its call began
+    #[arg(long, env = "CACHE_TTL_MS", default_value = "0", value_name = "MS,NOUN=MS")]
+    pub cache_ttl_ms: Ttl,
+    /// run a read's handler after its facts are fetched and not meanwhile: needed where there are several instances of the service
+    #[arg(long, env = "IN_SEQUENCE", default_value_t = false, action = clap::ArgAction::Set)]
+    pub in_sequence: bool,
     /// time between two looks at a feed, in milliseconds
     #[arg(long, env = "POLL_INTERVAL_MS", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub poll_interval_ms: u64,
@@ -84,10 +92,61 @@ impl Calls {
         };
         self.service_credentials.split(',').map(read).collect()
     }
+}
 
-    /// How long an answer may be used again.
+/// How long answers may be used again: each edge of a service is one noun.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ttl {
+    all: Duration,
+    by_noun: Arc<HashMap<&'static str, Duration>>,
+}
+
+impl Ttl {
+    /// That of a noun's rows.
     #[must_use]
-    pub fn ttl(&self) -> Duration {
-        Duration::from_millis(self.cache_ttl_ms)
+    pub fn of(&self, noun: &Noun) -> Duration {
+        self.by_noun.get(noun.name).copied().unwrap_or(self.all)
+    }
+}
+
+impl FromStr for Ttl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (mut all, mut by_noun) = (Duration::ZERO, HashMap::new());
+        for part in text.split(',') {
+            let (name, ms) = part.split_once('=').map_or((None, part), |(name, ms)| (Some(name.trim()), ms));
+            let ms = ms.trim().parse().map(Duration::from_millis);
+            let ms = ms.map_err(|_| format!("{part}: expected milliseconds, or noun=milliseconds"))?;
+            let Some(name) = name else {
+                all = ms;
+                continue;
+            };
+            let noun = NOUNS.iter().find(|noun| noun.name == name).ok_or_else(|| {
+                let known: Vec<&str> = NOUNS.iter().map(|noun| noun.name).collect();
+                format!("unknown noun {name}: expected one of {}", known.join(", "))
+            })?;
+            by_noun.insert(noun.name, ms);
+        }
+        Ok(Self { all, by_noun: Arc::new(by_noun) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nouns::{PERSONS, STANDINGS, USAGE};
+
+    #[test]
+    fn a_time_to_live_is_of_all_or_of_a_noun() {
+        let of = |text: &str| {
+            text.parse::<Ttl>().map(|ttl| [&STANDINGS, &PERSONS, &USAGE].map(|noun| ttl.of(noun).as_millis()))
+        };
+        assert_eq!(of("5000"), Ok([5000; 3]));
+        assert_eq!(of("standings=0,persons=5000"), Ok([0, 5000, 0]));
+        assert_eq!(of("1000, standings=0 , persons=30000"), Ok([0, 30_000, 1000]));
+        for wrong in ["", "x", "standing=0", "persons=", "persons=-1", "1,", "persons=1s"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 }

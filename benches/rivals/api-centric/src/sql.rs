@@ -1,14 +1,15 @@
-//! Statements beside the product's own pools: one pipelined connection for each login, driven by a thread of its own.
+//! Statements beside the product's own pools: one pipelined connection for each login and event loop.
 //!
-//! A neighbour's question so takes none of the product's database threads, and a fact is written while requests wait for
-//! nothing but its commit.
+//! A neighbour's question so takes none of the product's database threads, and its answer comes back on the loop that waits for
+//! it: no other thread has to be woken.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
@@ -23,11 +24,19 @@ pub type Parameter<'a> = &'a (dyn ToSql + Sync);
 #[error("the local database: {0}")]
 pub struct Failed(String);
 
-/// One login's connection, made when first needed and again when it broke.
+/// One login's connections, made when first needed and again when they broke.
 pub struct Sql {
     config: Config,
-    background: Handle,
-    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+    /// Tells the login's connections from others' of the same loop.
+    number: usize,
+}
+
+/// Locked while connecting, so that those who come meanwhile share what comes of it.
+type Slot = Arc<tokio::sync::Mutex<Option<Arc<Session>>>>;
+
+thread_local! {
+    /// The connections of this event loop, which drives them.
+    static SESSIONS: RefCell<HashMap<usize, Slot>> = RefCell::default();
 }
 
 struct Session {
@@ -36,14 +45,15 @@ struct Session {
 }
 
 impl Sql {
-    /// Of a connection string; nothing is connected yet. Connections are driven on `background`.
+    /// Of a connection string; nothing is connected yet.
     ///
     /// # Errors
     /// A connection string that can't be read.
-    pub fn new(url: &str, background: Handle) -> Result<Self, Failed> {
+    pub fn new(url: &str) -> Result<Self, Failed> {
+        static NUMBERS: AtomicUsize = AtomicUsize::new(0);
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| Failed(error.to_string()))?;
         config.connect_timeout(WITHIN).application_name("api-centric");
-        Ok(Self { config, background, session: tokio::sync::Mutex::default() })
+        Ok(Self { config, number: NUMBERS.fetch_add(1, Ordering::Relaxed) })
     }
 
     /// The one value of the one row of a statement, as JSON: the statement ends in `::text`.
@@ -62,17 +72,13 @@ impl Sql {
     }
 
     async fn session(&self) -> Result<Arc<Session>, Failed> {
-        let mut session = self.session.lock().await;
+        let slot = SESSIONS.with_borrow_mut(|sessions| Arc::clone(sessions.entry(self.number).or_default()));
+        let mut session = slot.lock().await;
         if let Some(open) = session.as_ref().filter(|open| !open.client.is_closed()) {
             return Ok(Arc::clone(open));
         }
-        let config = self.config.clone();
-        let connecting = self.background.spawn(async move {
-            let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(connection);
-            Ok::<_, tokio_postgres::Error>(client)
-        });
-        let client = connecting.await.map_err(|error| Failed(error.to_string()))?.map_err(|error| failed(&error))?;
+        let (client, connection) = self.config.connect(NoTls).await.map_err(|error| failed(&error))?;
+        tokio::spawn(connection);
         let made = Arc::new(Session { client, statements: Mutex::default() });
         *session = Some(Arc::clone(&made));
         Ok(made)

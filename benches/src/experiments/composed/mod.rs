@@ -1,6 +1,8 @@
-//! `lab composed`: the same read by another architecture, at the same absolute rate on the same machine and data.
+//! `lab composed`: the same read by other architectures, at the same absolute rate on the same machine and data.
 
+mod five;
 mod target;
+mod turns;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -8,8 +10,8 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
-use crate::data::Size;
-use crate::experiments::paired::{self, Arm, Comparison, Plan, Redirected, good};
+use crate::data::{Organisation, Size};
+use crate::experiments::paired::{self, Comparison, Plan, Redirected, good};
 use crate::load::driver::ServiceRecord;
 use crate::measure::plan::begin;
 use crate::result::text::capital;
@@ -17,7 +19,9 @@ use crate::result::{Measured, Table};
 use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
 use crate::system::{Deployment, Site, binaries};
+use five::{Five, Paused};
 pub use target::{AsTarget, as_target};
+use turns::{Arm, compared, in_turn};
 
 /// What is asked of one while a neighbour is away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct Away {
 pub struct Outcome {
     /// Latency compared: ours first.
     pub comparison: Comparison,
+    /// The API-centric architecture, with a time to live of 0, in the same turns: compared with the three calls, and with ours.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub api_centric: Vec<Comparison>,
     /// What happens to both while a neighbour is stopped.
     pub away: Vec<Away>,
 }
@@ -57,11 +64,15 @@ pub struct Options {
 /// How the rival is built and started: like one of ours, but not by `lab up`.
 const COMPOSED: Service = Service { name: "composed", package: "composed", port: 0, kind: Kind::StandIn, env: &[] };
 
-/// Our name in the comparison, and the rival's.
+/// Our name in the comparison, the rival's, and the whole architecture's.
 const OURS: &str = "one statement";
 const THEIRS: &str = "three calls";
+const WHOLE: &str = "API-centric";
 
-/// Starts everything and the composed Registry, drives both in turn, then both while Profile and Account are stopped.
+/// How long each is driven before anything counts.
+const WARM_S: u64 = 3;
+
+/// Starts everything, the composed Registry and the API-centric architecture, drives all three in turn, then the first two while Profile and Account are stopped.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
@@ -70,31 +81,43 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Ou
     let deployment = Deployment::filled(Size::SMALL, plan.seed, options.optimised, stop)?;
     let head = begin(&deployment, plan)?;
     let rival = start(&deployment, options.optimised, stop)?;
-    alike(&deployment, rival.url())?;
     let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
-    // Both warm before anything counts: connections, caches, plans.
-    for site in [&deployment as &dyn Site, &theirs] {
-        paired::drive(site, plan.rate_per_s, 1, plan.seed)?;
+    let five = Five::start(&deployment, options.optimised, stop)?;
+    alike(&deployment, &theirs)?;
+    alike(&deployment, &five)?;
+    let mut others: Vec<u32> = deployment.processes().into_iter().map(|(_, id)| id).collect();
+    others.push(rival.id());
+    let all_five = five.processes();
+    let arms = [
+        Arm { name: OURS, site: &deployment, paused: &all_five },
+        Arm { name: THEIRS, site: &theirs, paused: &all_five },
+        Arm { name: WHOLE, site: &five, paused: &others },
+    ];
+    // All warm before anything counts: connections, caches, plans.
+    for arm in &arms {
+        arm.drive(plan.rate_per_s, WARM_S, plan.seed)?;
     }
-    let nothing = || Ok(());
-    let arm = |name, site| Arm { name, site, prepare: &nothing };
-    let comparison = paired::compare(plan, [arm(OURS, &deployment), arm(THEIRS, &theirs)])?;
+    let records = in_turn(plan, &arms)?;
+    let [ours, rivals, whole] = [0, 1, 2].map(|arm| (arms[arm].name, &records[arm][..]));
+    let (comparison, api_centric) = (compared(ours, rivals), vec![compared(rivals, whole), compared(ours, whole)]);
+    let _paused = Paused::all(&all_five);
     let mut away = Vec::new();
     for stopped in ["profile", "account"] {
         if options.stop_s > 0 {
             away.push(without(stopped, options, &deployment, &theirs)?);
         }
     }
-    Ok(head.with(Outcome { comparison, away }))
+    Ok(head.with(Outcome { comparison, api_centric, away }))
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
-fn alike(deployment: &Deployment, rival: &str) -> Result<(), Failure> {
-    let data = deployment.data();
-    let of = data.organisations.first();
-    let of = of.ok_or_else(|| Failure::could_not_run("The data set has no organisation."))?;
-    let ask = |base: &str, api| {
-        let url = format!("{base}/api/v1/organisations/{}/apis/{api}", of.id);
+fn alike(ours: &Deployment, rival: &dyn Site) -> Result<(), Failure> {
+    let first = |site: &dyn Site| {
+        let of = site.data().organisations.first().cloned();
+        of.ok_or_else(|| Failure::could_not_run("The data set has no organisation."))
+    };
+    let ask = |site: &dyn Site, of: &Organisation, api| {
+        let url = format!("{}/api/v1/organisations/{}/apis/{api}", site.url("registry")?, of.id);
         let token = of.token.to_str().unwrap_or_default();
         ureq::get(&url)
             .header("authorization", token)
@@ -102,8 +125,9 @@ fn alike(deployment: &Deployment, rival: &str) -> Result<(), Failure> {
             .and_then(|mut answer| answer.body_mut().read_json::<serde_json::Value>())
             .map_err(|error| Failure::could_not_run(format!("{url}: {error}.")))
     };
-    for api in of.apis.iter().take(20) {
-        let (ours, theirs) = (ask(deployment.url("registry")?, api)?, ask(rival, api)?);
+    let (here, there) = (first(ours)?, first(rival)?);
+    for api in here.apis.iter().take(20) {
+        let (ours, theirs) = (ask(ours, &here, api)?, ask(rival, &there, api)?);
         if ours != theirs {
             return Err(Failure::could_not_run(format!(
                 "The rival answers otherwise, so it is no rival: {ours} and {theirs}."
@@ -149,6 +173,7 @@ fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Re
 
 impl crate::result::Outcome<Plan> for Outcome {
     fn tables(&self, plan: &Plan) -> Vec<Table> {
+        let more = self.api_centric.iter().map(|comparison| comparison.table(plan));
         let mut table = self.comparison.table(plan);
         table.notes.extend(self.away.iter().map(|away| {
             let [ours, theirs] = [away.ours, away.rivals].map(|share| share * 100.0);
@@ -158,6 +183,6 @@ impl crate::result::Outcome<Plan> for Outcome {
                 away.seconds
             )
         }));
-        vec![table]
+        std::iter::once(table).chain(more).collect()
     }
 }

@@ -10,7 +10,8 @@ use crate::clients::Origins;
 
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const TAKEN: &str = "Authorization, Content-Type, If-Match, Idempotency-Key, X-Request-Id";
-const SHOWN: &str = "ETag, Location, Retry-After, Server-Timing, X-Request-Id";
+/// `X-Degraded` is of a layer around the endpoints, where there is one.
+const SHOWN: &str = "ETag, Location, Retry-After, Server-Timing, X-Degraded, X-Request-Id";
 
 /// The origin of a request, if it is allowed.
 pub(super) fn origin(request: &ServiceRequest, origins: &Origins) -> Option<HeaderValue> {

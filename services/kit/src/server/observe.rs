@@ -112,8 +112,11 @@ fn foreign(status: StatusCode, cause: String) -> Error {
 }
 
 fn write_headers(response: &mut ServiceResponse<BoxBody>, stamp: &Stamp, draining: bool) {
-    let [queue, pool, db, app] = stamp.timing.millis().map(Hundredths);
-    let timing = format!("queue;dur={queue}, pool;dur={pool}, db;dur={db}, app;dur={app}");
+    let [queue, pool, db, elsewhere, app] = stamp.timing.millis().map(Hundredths);
+    let mut timing = format!("queue;dur={queue}, pool;dur={pool}, db;dur={db}, app;dur={app}");
+    if elsewhere.0 >= 0.005 {
+        timing.push_str(&format!(", neighbours;dur={elsewhere}"));
+    }
     if draining {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
@@ -140,6 +143,16 @@ impl std::fmt::Display for Hundredths {
     }
 }
 
+/// Of which trace a request is, if its `traceparent` (W3C) says so.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let mut parts = traceparent.split('-');
+    let sizes = [2, 32, 16, 2].map(|size| {
+        let hex = |part: &&str| part.len() == size && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+        parts.next().filter(hex)
+    });
+    sizes.iter().all(Option::is_some).then_some(sizes[1]?)
+}
+
 /// One line per request; the cause of a 5xx stands in it, and nowhere else.
 fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: Option<&Error>) {
     let request = response.request();
@@ -150,7 +163,7 @@ fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: 
     };
     let status = response.status().as_u16();
     app.metrics.answered(&route, method, status, stamp.timing.start.elapsed().as_secs_f64());
-    let [queue_ms, pool_ms, db_ms, app_ms] = stamp.timing.millis().map(|ms| (ms * 100.0).round() / 100.0);
+    let [queue_ms, pool_ms, db_ms, elsewhere_ms, app_ms] = stamp.timing.millis().map(|ms| (ms * 100.0).round() / 100.0);
     let scope = Caller::of(request).map_or("none", |caller| caller.scope.as_str());
     let request_id = &*stamp.request_id;
     let service = app.name;
@@ -161,12 +174,14 @@ fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: 
         _ => format!("{service}_writer"),
     });
     let backend_pid = session.map(|session| session.pid);
+    let neighbours_ms = Some(elsewhere_ms).filter(|ms| *ms > 0.0);
+    let trace_id = request.headers().get("traceparent").and_then(|value| trace_id(value.to_str().ok()?));
     match error {
         Some(cause) if status >= 500 && !matches!(cause, Error::Busy(_)) => {
-            tracing::error!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+            tracing::error!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, neighbours_ms, trace_id, error = %cause, "request");
         }
         Some(cause) if status >= 500 => {
-            tracing::warn!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, error = %cause, "request");
+            tracing::warn!(service, method, route, status, request_id, scope, db_role, backend_pid, queue_ms, pool_ms, db_ms, app_ms, neighbours_ms, trace_id, error = %cause, "request");
         }
         // Client errors hold what the client sent: their text isn't logged.
         _ => tracing::info!(
@@ -182,6 +197,8 @@ fn report(app: &App, response: &ServiceResponse<BoxBody>, stamp: &Stamp, error: 
             pool_ms,
             db_ms,
             app_ms,
+            neighbours_ms,
+            trace_id,
             "request"
         ),
     }

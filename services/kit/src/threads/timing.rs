@@ -12,6 +12,8 @@ pub struct Timing {
     pub pool: Duration,
     /// In the database.
     pub db: Duration,
+    /// Waiting for nothing but answers of other services: a layer around the endpoints counts it.
+    pub elsewhere: Duration,
     /// On which session, the last if there were several.
     pub session: Option<SessionId>,
 }
@@ -26,7 +28,7 @@ pub struct SessionId {
 }
 
 thread_local! {
-    static TIMING: Cell<Timing> = const { Cell::new(Timing { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO, session: None }) };
+    static TIMING: Cell<Timing> = const { Cell::new(Timing { queue: Duration::ZERO, pool: Duration::ZERO, db: Duration::ZERO, elsewhere: Duration::ZERO, session: None }) };
 }
 
 /// Counts time as waited for a connection, for the job of this thread.

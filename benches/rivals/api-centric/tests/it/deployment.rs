@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Mutex;
 
 use api_centric::settings::WithCalls;
 use api_centric::{Composed, Product, SERVICES};
 use behaviour::assert::eventually;
 use behaviour::{Api, HttpFixture, PASSWORD, Session, Tenant, Urls, World, json};
 use clap::{Args, Parser};
-use kit::testing::{Running, common, spawn_with};
+use kit::testing::{common, spawn_with};
 use mail_sink::MailSink;
 use schema::apply::install;
 use schema::testing::TestCluster;
@@ -16,6 +18,7 @@ use schema::{ApplyOptions, OwnDatabase};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::process::{Process, Service};
 use crate::relay::{Condition, Relay};
 
 /// Settings as a command line has them.
@@ -28,7 +31,13 @@ struct Line<S: Args> {
 /// What a test changes of it.
 #[derive(Clone, Copy, Default)]
 pub struct Plan {
-    pub ttl_ms: u64,
+    pub ttl: Option<&'static str>,
+    /// Each service its own process, which can be killed, and which calls the others without a relay.
+    pub processes: bool,
+    /// No handler runs before its facts are there.
+    pub in_sequence: bool,
+    /// Further settings of Billing.
+    pub billing: &'static [&'static str],
 }
 
 /// The fields are dropped in this order, the server last.
@@ -36,9 +45,9 @@ pub struct Deployment {
     pub world: World,
     pub relays: HashMap<&'static str, Relay>,
     _mails: MailSink,
-    _services: Vec<Running>,
-    _sandbox: payment_sandbox::Running,
-    _folder: TempDir,
+    services: HashMap<&'static str, Service>,
+    pub sandbox: payment_sandbox::Running,
+    pub folder: TempDir,
     cluster: TestCluster,
 }
 
@@ -52,11 +61,10 @@ impl Deployment {
         let ports: HashMap<_, _> = SERVICES.map(|service| (service, free_port())).into();
         let relays: HashMap<_, _> = ports.iter().map(|(service, port)| (*service, Relay::to(*port))).collect();
         let pem = account::keys::generate().unwrap();
-        let at = Place { cluster: &cluster, ports: &ports, relays: &relays, plan };
+        let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&wanted()).unwrap());
+        let at = Place { cluster: &cluster, ports: &ports, relays: &relays, plan, folder: folder.path() };
         // Account first: the others ask it for keys.
         let key = format!("--jwt-signing-key={pem}");
-        let wanted = mail_sink::Options { confirm: true, ..mail_sink::Options::default() };
-        let (folder, mails) = (tempfile::tempdir().unwrap(), MailSink::start(&wanted).unwrap());
         let ledger = folder.path().join("ledger");
         let options =
             payment_sandbox::Options::parse_from(["sandbox", "--ledger", ledger.to_str().unwrap(), "--no-fsync"]);
@@ -69,15 +77,22 @@ impl Deployment {
             "--smtp-tls=none".to_owned(),
             format!("--public-url=http://127.0.0.1:{}", ports["notification"]),
         ];
-        let services = vec![
+        let schedule = if plan.billing.is_empty() { &["--schedule=false"] } else { plan.billing };
+        let services = [
             at.start::<account::Account>(&[&key, "--sign-up-limit-per-address=0", "--hash-queue-per-client=0"]),
             at.start::<profile::Service>(&[]),
             at.start::<registry::Registry>(&[]),
-            at.start::<billing::Billing>(&[&provider[0], &provider[1], "--schedule=false"]),
+            at.start::<billing::Billing>(&[&[&provider[0][..], &provider[1]], schedule].concat()),
             at.start::<notification::NotificationService>(&smtp.each_ref().map(String::as_str)),
         ];
+        let services: HashMap<_, _> = SERVICES.into_iter().zip(services).collect();
         let all: Urls =
-            SERVICES.iter().zip(&services).map(|(service, running)| (service, running.url.clone())).collect();
+            SERVICES.map(|service| (service, format!("http://127.0.0.1:{}", ports[service]))).iter().cloned().collect();
+        let ready = |url: &str| {
+            let api = behaviour::http::Client::new().api(url);
+            eventually("it is ready", || api.root("/readyz").try_send().ok().filter(|answer| answer.status == 200));
+        };
+        SERVICES.iter().filter_map(|service| all.get(service)).for_each(ready);
         let standings = cluster.url("govrnanza_billing", "superuser");
         let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
         let operator = "operator@fixture.example";
@@ -88,11 +103,25 @@ impl Deployment {
         let promote =
             "update account.logins set scope = 'operator', organisation_id = null where email like 'operator@%'";
         postgres::Client::connect(&account, postgres::NoTls).unwrap().batch_execute(promote).unwrap();
-        Self { world, relays, _mails: mails, _services: services, _sandbox: sandbox, _folder: folder, cluster }
+        Self { world, relays, _mails: mails, services, sandbox, folder, cluster }
     }
 
     pub fn api(&self, service: &str) -> Api {
         self.world.service(service)
+    }
+
+    /// SIGKILL, and a start; it is ready when this returns.
+    pub fn kill(&self, service: &str) {
+        let Service::Process(process) = &self.services[service] else { panic!("{service} is no process") };
+        process.lock().unwrap().kill();
+        process.lock().unwrap().start_again();
+        self.ready(service);
+    }
+
+    /// Waits until it is.
+    pub fn ready(&self, service: &str) {
+        let ask = || self.api(service).root("/readyz").try_send().is_ok_and(|answer| answer.status == 200);
+        eventually("it is ready", || ask().then_some(()));
     }
 
     /// A connection to a service's own database.
@@ -136,10 +165,11 @@ struct Place<'a> {
     ports: &'a HashMap<&'static str, u16>,
     relays: &'a HashMap<&'static str, Relay>,
     plan: Plan,
+    folder: &'a Path,
 }
 
 impl Place<'_> {
-    fn start<P: Product>(&self, arguments: &[&str]) -> Running {
+    fn start<P: Product>(&self, arguments: &[&str]) -> Service {
         let own = OwnDatabase::of(P::NAME).unwrap();
         let url = |login: &str| self.cluster.url(&own.name(), login);
         let [reader, writer] = ["reader", "writer"].map(|role| url(&format!("{}_{role}", P::NAME)));
@@ -148,17 +178,37 @@ impl Place<'_> {
             ["test", "--copier-database-url", &url(&own.copier()), "--internal-read-url", &reader]
                 .map(str::to_owned)
                 .into();
-        let more = [("--service-credentials", secrets), ("--cache-ttl-ms", self.plan.ttl_ms.to_string())];
-        let urls = self.relays.iter().map(|(service, relay)| (format!("--{service}-url"), relay.url.clone()));
+        let more = [
+            ("--service-credentials", secrets),
+            ("--cache-ttl-ms", self.plan.ttl.unwrap_or("0").to_owned()),
+            ("--in-sequence", self.plan.in_sequence.to_string()),
+        ];
+        let url = |service: &str| match self.plan.processes {
+            true => format!("http://127.0.0.1:{}", self.ports[service]),
+            false => self.relays[service].url.clone(),
+        };
+        let urls = SERVICES.map(|service| (format!("--{service}-url"), url(service)));
         line.extend(
             more.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(urls).flat_map(|(a, b)| [a, b]),
         );
         line.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        let listen = SocketAddr::from(([127, 0, 0, 1], self.ports[P::NAME]));
+        if self.plan.processes {
+            let own = [("listen", listen.to_string()), ("database-read-url", reader), ("database-write-url", writer)];
+            line.extend(own.map(|(name, value)| format!("--{name}={value}")));
+            line.push(format!("--clock-file={}", self.folder.join("clock").display()));
+            line.extend(["--pool-read-size=2", "--pool-write-size=2", "--workers=1", "--log=error"].map(str::to_owned));
+            return Service::Process(Mutex::new(Process::start(P::NAME, line)));
+        }
         let settings = Line::<WithCalls<P::Settings>>::parse_from(line).settings;
         let mut common = common(reader, writer);
-        common.listen = SocketAddr::from(([127, 0, 0, 1], self.ports[P::NAME]));
-        spawn_with::<Composed<P>>(common, settings).unwrap()
+        common.listen = listen;
+        Service::Within(spawn_with::<Composed<P>>(common, settings).unwrap())
     }
+}
+
+fn wanted() -> mail_sink::Options {
+    mail_sink::Options { confirm: true, ..mail_sink::Options::default() }
 }
 
 fn free_port() -> u16 {

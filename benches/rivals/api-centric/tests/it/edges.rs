@@ -259,7 +259,7 @@ fn the_breaker_answers_fast_and_closes_again() {
 
 #[test]
 fn with_a_time_to_live_an_answer_serves_again() {
-    let deployment = Deployment::new(Plan { ttl_ms: 60_000 });
+    let deployment = Deployment::new(Plan { ttl: Some("60000"), ..Plan::default() });
     let scene = Scene::new(&deployment);
     read_api(&scene).expect(200);
     let before = calls(&deployment);

@@ -1,5 +1,7 @@
 //! Facts that come in any order: the owner's latest stays.
 
+use std::time::Instant;
+
 use api_centric::facts::Facts;
 use api_centric::neighbour::{Item, Question};
 use api_centric::nouns::STANDINGS;
@@ -24,7 +26,7 @@ fn the_latest_version_stays_whatever_came_first() {
     let own = OwnDatabase::of("registry").unwrap();
     install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let sql = || Sql::new(&cluster.url(&own.name(), &own.copier()), runtime.handle().clone()).unwrap();
+    let sql = || Sql::new(&cluster.url(&own.name(), &own.copier())).unwrap();
     let (facts, reading) = (Facts::new(sql()), sql());
     let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
     let orders = (2i64..9).prop_flat_map(|most| Just((1..=most).collect::<Vec<_>>()).prop_shuffle());
@@ -33,7 +35,7 @@ fn the_latest_version_stays_whatever_came_first() {
         let question = Question::of(&STANDINGS, [organisation]);
         runtime.block_on(async {
             for version in &versions {
-                facts.write(&question, &[item(organisation, *version)]).await.unwrap();
+                facts.write(&question, Instant::now(), &[item(organisation, *version)]).await.unwrap();
             }
         });
         let newest = versions.iter().max().copied().unwrap_or_default();
@@ -52,16 +54,17 @@ fn every_statement_of_every_noun_can_be_run_by_its_login() {
     for service in api_centric::SERVICES {
         let own = OwnDatabase::of(service).unwrap();
         install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
-        let sql = |login: &str| Sql::new(&cluster.url(&own.name(), login), runtime.handle().clone()).unwrap();
+        let sql = |login: &str| Sql::new(&cluster.url(&own.name(), login)).unwrap();
         let (reader, copier) = (sql(&format!("{service}_reader")), sql(&own.copier()));
         let (organisation, ids) = (Some(Uuid::now_v7()), Some(vec![Uuid::now_v7()]));
-        for noun in api_centric::nouns::NOUNS {
+        for (noun, with_ids) in api_centric::nouns::NOUNS.iter().flat_map(|noun| [(noun, false), (noun, true)]) {
             if noun.owner == service {
-                runtime.block_on(reader.json(&noun.answer(), &[&organisation, &ids])).unwrap();
+                runtime.block_on(reader.json(&noun.answer(with_ids), &[&organisation, &ids])).unwrap();
             } else if own.nouns().iter().any(|read| read == noun.name) {
-                runtime.block_on(copier.json(&noun.local(), &[&organisation, &ids])).unwrap();
+                runtime.block_on(copier.json(&noun.local(with_ids), &[&organisation, &ids])).unwrap();
                 let none = "[]".to_owned();
-                runtime.block_on(copier.json(&noun.write(), &[&organisation, &ids, &none, &none])).unwrap();
+                let write = noun.write(with_ids);
+                runtime.block_on(copier.json(&write, &[&organisation, &ids, &none, &none])).unwrap();
             }
         }
     }

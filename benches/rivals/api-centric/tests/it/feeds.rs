@@ -17,12 +17,18 @@ struct Scene<'a> {
 impl<'a> Scene<'a> {
     fn new(deployment: &'a Deployment) -> Self {
         let tenant = deployment.world.tenant("enterprise");
-        let registry = deployment.api("registry");
+        let mut scene = Self { deployment, tenant, domain: Uuid::nil() };
+        scene.watch("Watched");
+        scene
+    }
+
+    /// The member watches a new domain, which is the scene's from now on.
+    fn watch(&mut self, name: &str) {
+        let (registry, tenant) = (self.deployment.api("registry"), &self.tenant);
         let domain = registry.post(&tenant.path("/domains")).token(&tenant.admin_token);
-        let domain = domain.json(&json!({"name": "Watched"})).send().expect(201).id();
+        self.domain = domain.json(&json!({"name": name})).send().expect(201).id();
         let watch = registry.post(&tenant.path("/watches")).token(&tenant.member_token);
-        watch.json(&json!({"kind": "domain", "targetId": domain})).send().expect(201);
-        Self { deployment, tenant, domain }
+        watch.json(&json!({"kind": "domain", "targetId": self.domain})).send().expect(201);
     }
 
     /// The admin changes the domain's description.
@@ -67,6 +73,18 @@ fn changes_are_told_once_and_wait_for_whoever_is_away() {
         deployment.relays[away].is(Condition::Well);
         scene.told_in_time(before + 1);
     }
+}
+
+/// Whom it is told to is asked anew for each change: somebody who began to watch a moment ago is told as well.
+#[test]
+fn with_a_time_to_live_a_new_watcher_is_told() {
+    let deployment = Deployment::new(Plan { ttl: Some("60000"), ..Plan::default() });
+    let mut scene = Scene::new(&deployment);
+    scene.change("first");
+    scene.told_in_time(1);
+    scene.watch("Watched later");
+    scene.change("second");
+    scene.told_in_time(2);
 }
 
 fn metric(deployment: &Deployment, rule: &str) -> u64 {
