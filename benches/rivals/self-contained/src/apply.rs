@@ -49,9 +49,38 @@ fn change(record: &Record, position: Position, row: Option<Map<String, Value>>) 
 }
 
 /// The change's transaction at its owner, and whether a watch begins or ends with it.
-pub fn transaction_of(change: &Value) -> (&str, bool) {
+fn transaction_of(change: &Value) -> (&str, bool) {
     let member = |name: &str| change["row"][name].as_str().unwrap_or_default();
     (member("xid"), member("kind").starts_with("Watch"))
+}
+
+/// What gets one position: consecutive changes of the owner's transactions, and each of those alone with which a watch begins or ends.
+pub fn positions(feed: &Noun, records: Vec<Record>) -> Vec<Vec<Record>> {
+    let mut batches: Vec<(Option<String>, bool, Vec<Record>)> = Vec::new();
+    for record in records {
+        let of = readable(feed, &record).ok().map(|change| {
+            let (xid, watch) = transaction_of(&change);
+            (xid.to_owned(), watch)
+        });
+        let (xid, watch) = of.map_or((None, false), |(xid, watch)| (Some(xid), watch));
+        match batches.last_mut() {
+            Some((last, _, batch)) if *last == xid => {
+                batch.push(record);
+                if let Some((_, apart, _)) = batches.last_mut() {
+                    *apart |= watch;
+                }
+            }
+            _ => batches.push((xid, watch, vec![record])),
+        }
+    }
+    let mut joined: Vec<(bool, Vec<Record>)> = Vec::new();
+    for (_, apart, mut batch) in batches {
+        match joined.last_mut() {
+            Some((false, last)) if !apart => last.append(&mut batch),
+            _ => joined.push((apart, batch)),
+        }
+    }
+    joined.into_iter().map(|(_, batch)| batch).collect()
 }
 
 /// How the records of a noun become rows.

@@ -4,9 +4,9 @@
 //! isn't the only one any more, and begins again from what is stored. So every record is a row once, whatever is killed. What
 //! isn't newer than the row that is there is dropped. A record that can't be a row is kept aside in `published.log_aside`, and the others go on.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, Transaction};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -15,9 +15,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
 use serde_json::Value;
 
-use crate::apply::{Readable, Statement, readable, transaction_of};
-use crate::gate::{Next, closed_by};
-use crate::record::Record;
+use crate::apply::{Readable, Statement, positions, readable};
+use crate::gate::{Next, closed_by, is_at_end};
+use crate::record::{Places, Record};
 use crate::relay::connect;
 use crate::sent::partitions;
 use crate::{Error, Log, topics};
@@ -26,6 +26,8 @@ use crate::{Error, Log, topics};
 const RECORDS: usize = 2_000;
 /// Changes of a partition that may wait at the gate before no more are fetched.
 const WAITING: usize = 10_000;
+/// How long a change waits before it is looked whether what it waits for is still there.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long it waits for records; also how soon it stops.
 const POLL: Duration = Duration::from_millis(100);
 /// Before the next try, where something is away.
@@ -78,11 +80,16 @@ struct Ingester<'a> {
     /// What was read and isn't stored yet.
     queues: BTreeMap<Part, VecDeque<Record>>,
     paused: HashSet<Part>,
+    /// What counts as read at the gate: what is stored, and what is gone.
+    seen: Next,
+    /// Since when changes of a partition wait at the gate.
+    waiting: HashMap<Part, Instant>,
     topics: Vec<String>,
+    log: &'a Log,
 }
 
 impl<'a> Ingester<'a> {
-    fn start(settings: &Settings, reads: &'a [&'static Noun]) -> Result<Self, Error> {
+    fn start(settings: &'a Settings, reads: &'a [&'static Noun]) -> Result<Self, Error> {
         let mut client = connect(&settings.copier_database_url, "ingester")?;
         let consumer: BaseConsumer =
             settings.log.consumer_config(&format!("{}-ingester", settings.service)).create()?;
@@ -100,7 +107,19 @@ impl<'a> Ingester<'a> {
         }
         consumer.assign(&assigned)?;
         let statements = reads.iter().map(|noun| Statement::of(noun, reads)).collect();
-        Ok(Self { reads, statements, client, consumer, next, queues: BTreeMap::new(), paused: HashSet::new(), topics })
+        Ok(Self {
+            reads,
+            statements,
+            client,
+            consumer,
+            seen: next.clone(),
+            next,
+            queues: BTreeMap::new(),
+            paused: HashSet::new(),
+            waiting: HashMap::new(),
+            topics,
+            log: &settings.log,
+        })
     }
 
     fn go_on(&mut self, stopping: &AtomicBool) -> Result<(), Error> {
@@ -145,12 +164,34 @@ impl<'a> Ingester<'a> {
             let parts: Vec<i32> = self.queues.keys().filter(|part| part.0 == noun).map(|part| part.1).collect();
             for part in parts {
                 let queue = self.queues.entry((noun, part)).or_default();
-                let open = queue.iter().take_while(|record| closed_by(&record.needs, &self.next).is_none()).count();
+                let open = queue.iter().take_while(|record| closed_by(&record.needs, &self.seen).is_none()).count();
+                let first = queue.front().filter(|_| open == 0).map(|record| record.needs.clone());
                 let records: Vec<Record> = queue.drain(..open).collect();
                 for batch in positions(read, records) {
                     self.write(&[((noun, part), batch)])?;
                 }
+                match first {
+                    Some(needs) => self.wait((noun, part), &needs)?,
+                    None => drop(self.waiting.remove(&(noun, part))),
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// The first change of this partition waits. After a while: for something that is gone?
+    fn wait(&mut self, part: Part, needs: &Places) -> Result<(), Error> {
+        let since = *self.waiting.entry(part).or_insert_with(Instant::now);
+        if since.elapsed() < PATIENCE {
+            return Ok(());
+        }
+        self.waiting.remove(&part);
+        let Some((noun, number, offset)) = closed_by(needs, &self.seen) else { return Ok(()) };
+        let place = (noun.to_owned(), number);
+        let from = self.next.get(&place).copied().unwrap_or_default();
+        if is_at_end(self.log, &format!("{}{noun}", self.log.topic_prefix), number, from)? {
+            tracing::warn!(noun, part = number, offset, "a change doesn't wait for a record that is gone");
+            self.seen.insert(place, offset + 1);
         }
         Ok(())
     }
@@ -201,7 +242,11 @@ impl<'a> Ingester<'a> {
             moved.push((place, last.offset + 1));
         }
         transaction.commit()?;
-        self.next.extend(moved);
+        for (place, next) in moved {
+            let seen = self.seen.entry(place.clone()).or_default();
+            *seen = (*seen).max(next);
+            self.next.insert(place, next);
+        }
         Ok(())
     }
 
@@ -233,33 +278,4 @@ fn move_offset(transaction: &mut Transaction<'_>, place: &(String, i32), from: i
         0 => Err(Error::Failed(format!("{noun} {part} isn't at {from} any more: another ingester is at work"))),
         _ => Ok(()),
     }
-}
-
-/// What gets one position: consecutive changes of the owner's transactions, and each of those alone with which a watch begins or ends.
-fn positions(feed: &Noun, records: Vec<Record>) -> Vec<Vec<Record>> {
-    let mut batches: Vec<(Option<String>, bool, Vec<Record>)> = Vec::new();
-    for record in records {
-        let of = readable(feed, &record).ok().map(|change| {
-            let (xid, watch) = transaction_of(&change);
-            (xid.to_owned(), watch)
-        });
-        let (xid, watch) = of.map_or((None, false), |(xid, watch)| (Some(xid), watch));
-        match batches.last_mut() {
-            Some((last, _, batch)) if *last == xid => {
-                batch.push(record);
-                if let Some((_, apart, _)) = batches.last_mut() {
-                    *apart |= watch;
-                }
-            }
-            _ => batches.push((xid, watch, vec![record])),
-        }
-    }
-    let mut joined: Vec<(bool, Vec<Record>)> = Vec::new();
-    for (_, apart, mut batch) in batches {
-        match joined.last_mut() {
-            Some((false, last)) if !apart => last.append(&mut batch),
-            _ => joined.push((apart, batch)),
-        }
-    }
-    joined.into_iter().map(|(_, batch)| batch).collect()
 }

@@ -38,7 +38,7 @@ mod sent;
 pub mod topics;
 
 pub use error::Error;
-pub use sent::latest;
+pub use sent::{Latest, latest};
 
 /// Who shows something that others read.
 pub const OWNERS: [&str; 4] = ["account", "profile", "registry", "billing"];

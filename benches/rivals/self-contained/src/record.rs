@@ -80,8 +80,6 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
-
     use rdkafka::Timestamp;
     use rdkafka::message::OwnedMessage;
 

@@ -77,15 +77,14 @@ impl Sent {
     }
 }
 
+/// Rows by key, and the last offset of each partition.
+pub type Latest<T> = (HashMap<String, T>, BTreeMap<i32, i64>);
+
 /// Reads a noun's topic from its beginning to its end: `of` the newest row of each key, and the last offset of each partition.
 ///
 /// # Errors
 /// The broker is away, or the topic can't be read to its end within a minute.
-pub fn latest<T>(
-    log: &Log,
-    noun: &Noun,
-    of: impl Fn(&str) -> T,
-) -> Result<(HashMap<String, T>, BTreeMap<i32, i64>), Error> {
+pub fn latest<T>(log: &Log, noun: &Noun, of: impl Fn(&str) -> T) -> Result<Latest<T>, Error> {
     let topic = log.topic(noun);
     let mut config = log.consumer_config("latest");
     let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create()?;
@@ -129,8 +128,6 @@ pub fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Erro
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
-
     use super::*;
 
     #[test]
