@@ -1,7 +1,7 @@
 //! A whole architecture for one test.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 
 use behaviour::{Client, HttpFixture, PASSWORD, Services, Session, Urls, World};
@@ -50,22 +50,28 @@ impl Drop for Part {
 /// Databases and a log with its topics, and no service. The fields are dropped in this order.
 pub struct Ground {
     pub log: Log,
-    _broker: Broker,
     cluster: TestCluster,
 }
 
+/// One for all tests of this process; it ends with it.
+fn broker() -> Option<&'static Broker> {
+    static BROKER: LazyLock<Result<Broker, String>> =
+        LazyLock::new(|| Broker::find_or_start(&Options::from_environment()).map_err(|error| error.to_string()));
+    needs(BROKER.as_ref())
+}
+
 impl Ground {
-    /// None: there is no Kafka here, and the test is skipped.
-    pub fn find() -> Option<Self> {
-        let broker = needs(Broker::find_or_start(&Options::from_environment()))?;
+    /// The databases of these services; none: there is no Kafka here, and the test is skipped.
+    pub fn find(services: &[&str]) -> Option<Self> {
+        let broker = broker()?;
         let log = Log { kafka_brokers: broker.servers.clone(), topic_prefix: format!("test-{}.", Uuid::now_v7()) };
         topics::create(&log, 1, 1).unwrap();
         let cluster = TestCluster::bare();
-        for service in SERVICES {
+        for service in services {
             let own = OwnDatabase::of(service).unwrap();
             install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
         }
-        Some(Self { log, _broker: broker, cluster })
+        Some(Self { log, cluster })
     }
 
     fn url(&self, service: &str, login: &str) -> String {
@@ -129,7 +135,7 @@ pub struct Deployment {
 
 impl Deployment {
     pub fn find() -> Option<Self> {
-        let ground = Ground::find()?;
+        let ground = Ground::find(SERVICES)?;
         let pem = account::keys::generate().unwrap();
         let key = format!("--jwt-signing-key={pem}");
         let account =

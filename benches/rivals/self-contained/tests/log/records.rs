@@ -63,7 +63,7 @@ const NAMES: &str = "select p.organisation_id::text || ' ' || p.name from publis
 
 #[test]
 fn the_newest_position_stays_and_poison_is_kept_aside() {
-    let Some(ground) = Ground::find() else { return };
+    let Some(ground) = Ground::find(&["registry"]) else { return };
     let writer = Writer::new(&ground);
     let mut copy = ground.connect("registry", "superuser");
     writer.person(ORGANISATION, Some("Ada"), "2.5");
@@ -102,7 +102,7 @@ fn the_newest_position_stays_and_poison_is_kept_aside() {
 
 #[test]
 fn a_change_waits_for_its_rows_and_is_told_once() {
-    let Some(ground) = Ground::find() else { return };
+    let Some(ground) = Ground::find(&["notification"]) else { return };
     let writer = Writer::new(&ground);
     let mut copy = ground.connect("notification", "superuser");
     let _ingester = ground.ingester("notification");

@@ -22,7 +22,7 @@ fn names(client: &mut Client) -> Vec<String> {
 
 #[test]
 fn who_takes_over_tells_what_differs() {
-    let Some(ground) = Ground::find() else { return };
+    let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
     let (mut profile, mut registry) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
     let _ingester = ground.ingester("registry");
     person(&mut profile, 1, "Ada");
@@ -40,7 +40,7 @@ fn who_takes_over_tells_what_differs() {
 
 #[test]
 fn a_second_relay_fences_the_first_off_and_a_second_ingester_writes_nothing_twice() {
-    let Some(ground) = Ground::find() else { return };
+    let Some(ground) = Ground::find(&["profile", "notification"]) else { return };
     let (mut profile, mut copy) = (ground.connect("profile", "superuser"), ground.connect("notification", "superuser"));
     let _parts = [
         ground.relay("profile"),
