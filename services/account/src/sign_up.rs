@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use kit::Error;
 use kit::clients::Limit;
+use kit::{Ctx, Error};
 
 use crate::hashing::{Hash, Hasher};
+use crate::model::FirstAdmin;
+use crate::sign_in;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -22,9 +24,8 @@ impl SignUp {
     }
 
     /// The hash of the first admin's password, if this address may sign up once more.
-    pub async fn password(&self, address: String, password: &str) -> Result<Hash, Error> {
-        let client = address.clone();
-        self.limit.take(address)?;
-        self.hasher.hash(&client, password).await
+    pub async fn password(&self, ctx: &Ctx, address: String, admin: &FirstAdmin) -> Result<Hash, Error> {
+        self.limit.take(address.clone())?;
+        sign_in::hash_of(ctx, &self.hasher, &address, &admin.email, &admin.password).await
     }
 }
