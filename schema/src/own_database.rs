@@ -117,8 +117,7 @@ impl OwnDatabase {
 
     /// What this section says of the copies.
     fn of_copies(self, section: &str, reads: &[Statement]) -> String {
-        let service = self.0;
-        let (owner, copier, relay) = (format!("{service}_copies"), self.copier(), self.relay());
+        let (owner, copier, relay) = (format!("{}_copies", self.0), self.copier(), self.relay());
         match section {
             "roles" => {
                 let owners = SERVICES.iter().map(|service| {
@@ -157,39 +156,44 @@ alter default privileges revoke usage on types from public;
 reset role;
 "
             ),
-            "services" => {
-                let mut text = format!(
-                    "set local role govrnanza_admin;\ngrant usage on schema published to {copier}, {relay};\nreset role;\n"
-                );
-                text.push_str(&format!("set local role {owner};\n"));
-                for read in reads {
-                    text.push_str(&format!("{};\n", read.sql));
-                }
-                for noun in reads.iter().filter_map(noun) {
-                    let noun = identifier(&noun);
-                    text.push_str(&format!("grant select, insert, update, delete on published.{noun} to {copier};\n"));
-                }
-                for table in ["log_offsets", "log_rows", "log_aside"] {
-                    text.push_str(&format!("grant select, insert, update, delete on published.{table} to {copier};\n"));
-                }
-                text.push_str(&format!(
-                    "grant select on published.log_offsets to {relay};
-grant select, insert, update on published.log_cursor to {relay};
-"
-                ));
-                if reads.iter().filter_map(noun).any(|noun| noun == "feed_cursors") {
-                    // The relay is the only reader of the feed here: how far it is decides what may be purged.
-                    text.push_str(&format!("grant select, insert, update on published.feed_cursors to {relay};\n"));
-                }
-                text.push_str(&format!("reset role;\nset local role {service}_publisher;\n"));
-                for noun in self.own_nouns() {
-                    let noun = identifier(&noun);
-                    text.push_str(&format!("grant select on published.{noun} to {service}_reader, {relay};\n"));
-                }
-                text + "reset role;\n"
-            }
+            "services" => self.rights_of_copies(reads),
             _ => String::new(),
         }
+    }
+
+    /// Who reads and writes the copies, and what a log needs.
+    fn rights_of_copies(self, reads: &[Statement]) -> String {
+        let service = self.0;
+        let (owner, copier, relay) = (format!("{service}_copies"), self.copier(), self.relay());
+        let mut text = format!(
+            "set local role govrnanza_admin;\ngrant usage on schema published to {copier}, {relay};\nreset role;\n"
+        );
+        text.push_str(&format!("set local role {owner};\n"));
+        for read in reads {
+            text.push_str(&format!("{};\n", read.sql));
+        }
+        for noun in reads.iter().filter_map(noun) {
+            let noun = identifier(&noun);
+            text.push_str(&format!("grant select, insert, update, delete on published.{noun} to {copier};\n"));
+        }
+        for table in ["log_offsets", "log_rows", "log_aside"] {
+            text.push_str(&format!("grant select, insert, update, delete on published.{table} to {copier};\n"));
+        }
+        text.push_str(&format!(
+            "grant select on published.log_offsets to {relay};
+grant select, insert, update on published.log_cursor to {relay};
+"
+        ));
+        if reads.iter().filter_map(noun).any(|noun| noun == "feed_cursors") {
+            // The relay is the only reader of the feed here: how far it is decides what may be purged.
+            text.push_str(&format!("grant select, insert, update on published.feed_cursors to {relay};\n"));
+        }
+        text.push_str(&format!("reset role;\nset local role {service}_publisher;\n"));
+        for noun in self.own_nouns() {
+            let noun = identifier(&noun);
+            text.push_str(&format!("grant select on published.{noun} to {service}_reader, {relay};\n"));
+        }
+        text + "reset role;\n"
     }
 
     /// Makes the copies and the tables of the log that are missing, empty. Returns the statements run.
