@@ -29,13 +29,13 @@ fuzz: install-deps
 	.ci/fuzz/run $(ARGS)
 
 coupling: install-deps
-	cargo build --workspace --bins
+	cargo build --bins
 	cargo test --package lab --test it -- coupling:: --nocapture
 
 check:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 install-deps:
 	@.ci/install-deps

@@ -37,6 +37,7 @@ fn main() -> io::Result<()> {
     for (constant, file, what) in [
         ("ROLES", "../db-roles.sql", "`db-roles.sql`"),
         ("COPIES", "copies.sql", "The tables of a service's own database for others' nouns"),
+        ("LOG", "log.sql", "The tables of a service's own database for the log of changes"),
     ] {
         let path = here.join(file);
         watch(&path);

@@ -12,7 +12,7 @@ use crate::migrate::Migrator;
 use crate::own_database::OwnDatabase;
 use crate::passwords::Passwords;
 use crate::reconcile::{Scope, reconcile};
-use crate::roles::{COPIERS, LOGINS, RolesFile};
+use crate::roles::{LOGINS, OWN_LOGINS, RolesFile};
 use crate::session::{Session, identifier, literal, literals};
 use crate::{encoding, keys, views};
 
@@ -186,7 +186,7 @@ fn set_passwords(
     managed: &[String],
 ) -> Result<Vec<String>> {
     let mut set = Vec::new();
-    for role in LOGINS.iter().chain(COPIERS).filter(|role| managed.iter().any(|managed| managed == *role)) {
+    for role in LOGINS.iter().chain(OWN_LOGINS).filter(|role| managed.iter().any(|managed| managed == *role)) {
         if accepts(admin_url, role, passwords, database) {
             continue;
         }

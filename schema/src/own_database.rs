@@ -3,12 +3,13 @@
 //! An architecture without a shared database runs the same service on it: its SQL finds the same names, but who fills `published` is no
 //! longer the planner. The tables hold what the declared views show (`copies.sql`, generated from them); they belong to `<service>_copies`, and one login,
 //! `<service>_copier`, writes them. The service's reader also reads the views that the service itself publishes: it answers the others from them.
+//! So does `<service>_relay`, which puts them on a log (`log.sql`): nothing else, not the service's tables, and not what is copied from the others.
 //!
 //! Roles belong to the server and not to a database: those of all services are made, but the others' may not even connect.
 
-use crate::embedded::{COPIES, DATABASE, SERVICES};
+use crate::embedded::{COPIES, DATABASE, LOG, SERVICES};
 use crate::error::{Doing as _, Error, Result};
-use crate::roles::{COPIERS, RolesFile, Statement, statements, words};
+use crate::roles::{OWN_LOGINS, RolesFile, Statement, statements, words};
 use crate::session::{Session, identifier};
 
 /// The service whose database it is.
@@ -46,6 +47,12 @@ impl OwnDatabase {
         format!("{}_copier", self.0)
     }
 
+    /// The login that puts what the service shows on a log.
+    #[must_use]
+    pub fn relay(self) -> String {
+        format!("{}_relay", self.0)
+    }
+
     /// The nouns of others that it reads, in the order of `db-roles.sql`.
     #[must_use]
     pub fn nouns(self) -> Vec<String> {
@@ -68,7 +75,7 @@ impl OwnDatabase {
         all.iter().filter(|statement| statement.sql.starts_with("create ")).filter_map(noun).collect()
     }
 
-    /// Who may do what in it: `db-roles.sql` without the other services, and the two roles of the copies.
+    /// Who may do what in it: `db-roles.sql` without the other services, and the roles of the copies and the log.
     #[must_use]
     pub fn roles(self) -> RolesFile {
         let all = RolesFile::default();
@@ -110,31 +117,37 @@ impl OwnDatabase {
 
     /// What this section says of the copies.
     fn of_copies(self, section: &str, reads: &[Statement]) -> String {
-        let service = self.0;
-        let (owner, copier) = (format!("{service}_copies"), self.copier());
+        let (owner, copier, relay) = (format!("{}_copies", self.0), self.copier(), self.relay());
         match section {
-            "roles" => SERVICES.iter().map(|service| {
-                let (owner, copier) = (format!("{service}_copies"), format!("{service}_copier"));
-                format!(
-                    "create role {owner} nologin noinherit;
-grant {owner} to govrnanza_admin;
-create role {copier} login noinherit connection limit 8;
-alter role {copier} set search_path = '';
-alter role {copier} set statement_timeout = '30s';
-alter role {copier} set lock_timeout = '1s';
-alter role {copier} set idle_in_transaction_session_timeout = '10s';
+            "roles" => {
+                let owners = SERVICES.iter().map(|service| {
+                    format!(
+                        "create role {service}_copies nologin noinherit;\ngrant {service}_copies to govrnanza_admin;\n"
+                    )
+                });
+                let logins = OWN_LOGINS.iter().map(|login| {
+                    format!(
+                        "create role {login} login noinherit connection limit 8;
+alter role {login} set search_path = '';
+alter role {login} set statement_timeout = '30s';
+alter role {login} set lock_timeout = '1s';
+alter role {login} set idle_in_transaction_session_timeout = '10s';
 "
-                )
-            }).collect(),
-            "superuser" => COPIERS
+                    )
+                });
+                owners.chain(logins).collect()
+            }
+            "superuser" => OWN_LOGINS
                 .iter()
-                .map(|copier| {
-                    format!("alter role {copier} set lc_messages = 'C';\nalter role {copier} set temp_file_limit = '256MB';\n")
+                .map(|login| {
+                    format!(
+                        "alter role {login} set lc_messages = 'C';\nalter role {login} set temp_file_limit = '256MB';\n"
+                    )
                 })
                 .collect(),
             "foundation" => format!(
                 "set local role govrnanza_admin;
-grant connect on database {DATABASE} to {copier};
+grant connect on database {DATABASE} to {copier}, {relay};
 grant usage, create on schema published to {owner};
 reset role;
 set local role {owner};
@@ -143,35 +156,54 @@ alter default privileges revoke usage on types from public;
 reset role;
 "
             ),
-            "services" => {
-                let mut text = format!(
-                    "set local role govrnanza_admin;\ngrant usage on schema published to {copier};\nreset role;\n"
-                );
-                text.push_str(&format!("set local role {owner};\n"));
-                for read in reads {
-                    text.push_str(&format!("{};\n", read.sql));
-                }
-                for noun in reads.iter().filter_map(noun) {
-                    let noun = identifier(&noun);
-                    text.push_str(&format!("grant select, insert, update, delete on published.{noun} to {copier};\n"));
-                }
-                text.push_str(&format!("reset role;\nset local role {service}_publisher;\n"));
-                for noun in self.own_nouns() {
-                    text.push_str(&format!("grant select on published.{} to {service}_reader;\n", identifier(&noun)));
-                }
-                text + "reset role;\n"
-            }
+            "services" => self.rights_of_copies(reads),
             _ => String::new(),
         }
     }
 
-    /// Makes the copies that are missing, empty. Returns the statements run.
+    /// Who reads and writes the copies, and what a log needs.
+    fn rights_of_copies(self, reads: &[Statement]) -> String {
+        let service = self.0;
+        let (owner, copier, relay) = (format!("{service}_copies"), self.copier(), self.relay());
+        let mut text = format!(
+            "set local role govrnanza_admin;\ngrant usage on schema published to {copier}, {relay};\nreset role;\n"
+        );
+        text.push_str(&format!("set local role {owner};\n"));
+        for read in reads {
+            text.push_str(&format!("{};\n", read.sql));
+        }
+        for noun in reads.iter().filter_map(noun) {
+            let noun = identifier(&noun);
+            text.push_str(&format!("grant select, insert, update, delete on published.{noun} to {copier};\n"));
+        }
+        for table in ["log_offsets", "log_rows", "log_aside"] {
+            text.push_str(&format!("grant select, insert, update, delete on published.{table} to {copier};\n"));
+        }
+        text.push_str(&format!(
+            "grant select on published.log_offsets to {relay};
+grant select, insert, update on published.log_cursor to {relay};
+"
+        ));
+        if reads.iter().filter_map(noun).any(|noun| noun == "feed_cursors") {
+            // The relay is the only reader of the feed here: how far it is decides what may be purged.
+            text.push_str(&format!("grant select, insert, update on published.feed_cursors to {relay};\n"));
+        }
+        text.push_str(&format!("reset role;\nset local role {service}_publisher;\n"));
+        for noun in self.own_nouns() {
+            let noun = identifier(&noun);
+            text.push_str(&format!("grant select on published.{noun} to {service}_reader, {relay};\n"));
+        }
+        text + "reset role;\n"
+    }
+
+    /// Makes the copies and the tables of the log that are missing, empty. Returns the statements run.
     pub(crate) fn make_copies(self, session: &mut Session) -> Result<Vec<String>> {
         let owner = identifier(&format!("{}_copies", self.0));
         let wanted = self.nouns();
         let mut done = Vec::new();
-        for statement in statements(COPIES, 1) {
-            let Some(noun) = noun(&statement).filter(|noun| wanted.contains(noun)) else { continue };
+        for statement in statements(COPIES, 1).into_iter().chain(statements(LOG, 1)) {
+            let here = |noun: &String| wanted.contains(noun) || noun.starts_with("log_");
+            let Some(noun) = noun(&statement).filter(here) else { continue };
             let what = format!("published.{}", identifier(&noun));
             // An index stands after its table, and is made with it.
             let exists: Option<String> =

@@ -28,7 +28,7 @@ impl Passwords {
         let kept = fs::read_to_string(file).unwrap_or_default();
         let mut all: BTreeMap<String, String> =
             kept.lines().filter_map(|line| line.split_once(' ')).map(|(r, p)| (r.to_owned(), p.to_owned())).collect();
-        let logins = || roles::LOGINS.iter().chain(roles::COPIERS);
+        let logins = || roles::LOGINS.iter().chain(roles::OWN_LOGINS);
         for role in logins() {
             let variable = format!("GOVRNANZA_PASSWORD_{}", role.to_uppercase());
             if let Ok(password) = std::env::var(variable) {

@@ -27,9 +27,19 @@ pub const LOGINS: &[&str] = &[
     "lab_monitor",
 ];
 
-/// Those that fill the copies in a service's own database ([`crate::OwnDatabase`]).
-pub const COPIERS: &[&str] =
-    &["account_copier", "profile_copier", "registry_copier", "billing_copier", "notification_copier"];
+/// Those of a service's own database ([`crate::OwnDatabase`]): who fills its copies, and who puts what it shows on a log.
+pub const OWN_LOGINS: &[&str] = &[
+    "account_copier",
+    "profile_copier",
+    "registry_copier",
+    "billing_copier",
+    "notification_copier",
+    "account_relay",
+    "profile_relay",
+    "registry_relay",
+    "billing_relay",
+    "notification_relay",
+];
 
 /// A line of the file that accepts a finding: this, the finding's key, ` -- ` and a reason.
 pub const ACCEPTED: &str = "-- accepted: ";

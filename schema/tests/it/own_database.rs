@@ -4,7 +4,7 @@ use postgres::Client;
 use schema::apply::{apply, install};
 use schema::attack::{self, Field};
 use schema::testing::TestCluster;
-use schema::{ApplyOptions, OwnDatabase, SERVICES, drift};
+use schema::{ApplyOptions, Noun, OwnDatabase, SERVICES, drift};
 
 use crate::attacks::password;
 use crate::support::{attempt, connect};
@@ -22,8 +22,8 @@ fn all() -> Vec<OwnDatabase> {
     SERVICES.iter().map(|service| OwnDatabase::of(service).unwrap()).collect()
 }
 
-fn logins(own: OwnDatabase) -> [String; 3] {
-    [format!("{}_reader", own.service()), format!("{}_writer", own.service()), own.copier()]
+fn logins(own: OwnDatabase) -> [String; 4] {
+    [format!("{}_reader", own.service()), format!("{}_writer", own.service()), own.copier(), own.relay()]
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn five_databases_are_as_declared_and_closed_to_the_others() {
 fn a_copy_is_written_by_its_copier_alone() {
     let cluster = server();
     for own in all() {
-        let [reader, writer, copier] = logins(own).map(|login| connect(&cluster.url(&own.name(), &login)));
+        let [reader, writer, copier, mut relay] = logins(own).map(|login| connect(&cluster.url(&own.name(), &login)));
         let (mut services, mut copier) = ([reader, writer], copier);
         assert!(!own.nouns().is_empty(), "{}", own.service());
         for noun in own.nouns() {
@@ -78,8 +78,15 @@ fn a_copy_is_written_by_its_copier_alone() {
                 assert_eq!(written, Err("42501".into()), "{} {noun}", own.service());
             }
         }
-        let changes = format!("select 1 from {}.idempotency_keys", own.service());
-        assert_eq!(attempt(&mut copier, &changes), Err("42501".into()), "{}", own.service());
+        let table = format!("select 1 from {}.idempotency_keys", own.service());
+        assert_eq!(attempt(&mut copier, &table), Err("42501".into()), "{}", own.service());
+        // The relay reads what its service shows; of the others' it writes how far its own feed has been read.
+        assert_eq!(attempt(&mut relay, &table), Err("42501".into()), "{}", own.service());
+        for noun in Noun::all() {
+            let read = attempt(&mut relay, &format!("select 1 from published.{}", noun.name));
+            let may = noun.owner == own.service() || noun.name == "feed_cursors";
+            assert_eq!(read.is_ok(), may, "{}: {}", own.service(), noun.name);
+        }
     }
 }
 

@@ -16,6 +16,7 @@ type Authorize = dyn Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sy
 pub struct Client {
     agent: ureq::Agent,
     authorize: Arc<Authorize>,
+    settle: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 /// How long a request is repeated.
@@ -61,7 +62,7 @@ impl Client {
             .timeout_global(Some(timeout))
             .build();
         let bearer = |token: &str, _: Option<&str>| vec![("authorization".to_owned(), format!("Bearer {token}"))];
-        Self { agent: config.new_agent(), authorize: Arc::new(bearer) }
+        Self { agent: config.new_agent(), authorize: Arc::new(bearer), settle: None }
     }
 
     /// With other headers than `Authorization: Bearer …` for a token, given the organisation that the path names.
@@ -71,6 +72,14 @@ impl Client {
         headers: impl Fn(&str, Option<&str>) -> Vec<(String, String)> + Send + Sync + 'static,
     ) -> Self {
         self.authorize = Arc::new(headers);
+        self
+    }
+
+    /// `settle` is called after each write that succeeded, before its answer is looked at. Where services see each other's writes only
+    /// after a while, it waits until they do: what holds at once elsewhere holds then.
+    #[must_use]
+    pub fn settling(mut self, settle: impl Fn() + Send + Sync + 'static) -> Self {
+        self.settle = Some(Arc::new(settle));
         self
     }
 
@@ -211,7 +220,12 @@ impl Call {
     /// Sends the request; an error is a missing answer, never a status.
     pub fn try_send(self) -> Result<Response, Failed> {
         let origin = || self.url.find("/api/").map_or(self.url.as_str(), |end| &self.url[..end]);
-        self.once().map_err(|why| Failed::NoAnswer(format!("{} doesn't answer: {why}", origin())))
+        let answer = self.once().map_err(|why| Failed::NoAnswer(format!("{} doesn't answer: {why}", origin())))?;
+        let wrote = (200..300).contains(&answer.status) && !matches!(self.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        if let Some(settle) = self.client.settle.as_ref().filter(|_| wrote) {
+            settle();
+        }
+        Ok(answer)
     }
 
     /// Sends the request until the answer is neither 429 nor 503, or until there is no patience left.

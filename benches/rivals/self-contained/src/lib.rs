@@ -1,0 +1,80 @@
+//! The self-contained architecture: the product's five services, unchanged, each on a database of its own. What is a view on a
+//! neighbour's table in the shared database is a table here, filled from a commit log (Kafka).
+//!
+//! ```text
+//! owner's database ──► relay ──► a topic per noun, a topic per feed ──► ingester ──► consumer's database
+//! ```
+//!
+//! - [`kafka`] finds a broker or starts one; [`topics`] says which topics there are, and makes them;
+//! - [`relay`] puts what a service shows on the log: for each change of its feed the rows that the change concerns as they are now
+//!   (`relay::touched` knows which), and then the change itself;
+//! - [`ingest`] writes a consumer's copies. Its offsets are stored in the rows' own transaction, and a change becomes
+//!   visible once the rows that it depends on are there.
+//!
+//! # Starting it
+//!
+//! One binary, `self-contained`. Each command runs until SIGTERM or SIGINT; exit codes: 0 stopped, 2 usage, 3 failed to run. A
+//! database or a broker that is away is waited for.
+//!
+//! | command | environment | what |
+//! | --- | --- | --- |
+//! | `broker` | `KAFKA_BROKERS`, `KAFKA_HOME`, `GOVRNANZA_HOME` | finds or starts a broker, and prints its address |
+//! | `topics` | `KAFKA_BROKERS`, `TOPIC_PREFIX`, `TOPIC_PARTITIONS`, `TOPIC_REPLICATION` | makes the topics that are missing, and ends |
+//! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS` | one for each of [`OWNERS`] |
+//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | one for each of the five services |
+//!
+//! The databases are those of `dba apply --own SERVICE`; the logins are [`schema::OwnDatabase::relay`] and
+//! [`schema::OwnDatabase::copier`]. In this order: broker, topics, Account (it makes its signing key), relays and ingesters, the other services.
+
+mod apply;
+mod error;
+mod gate;
+pub mod ingest;
+pub mod kafka;
+mod produce;
+mod record;
+pub mod relay;
+mod sent;
+pub mod topics;
+
+pub use error::Error;
+pub use sent::{Latest, latest};
+
+/// Who shows something that others read.
+pub const OWNERS: [&str; 4] = ["account", "profile", "registry", "billing"];
+
+/// Where the log is.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Log {
+    /// Kafka's bootstrap servers: `127.0.0.1:9092,…`
+    #[arg(long, env = "KAFKA_BROKERS")]
+    pub kafka_brokers: String,
+    /// What every topic's name begins with.
+    #[arg(long, env = "TOPIC_PREFIX", default_value = "govrnanza.")]
+    pub topic_prefix: String,
+}
+
+impl Log {
+    /// The topic of a noun.
+    #[must_use]
+    pub fn topic(&self, noun: &schema::Noun) -> String {
+        format!("{}{}", self.topic_prefix, noun.name)
+    }
+
+    /// Settings of a client that every role shares.
+    fn client(&self, name: &str) -> rdkafka::ClientConfig {
+        let mut config = rdkafka::ClientConfig::new();
+        config.set("bootstrap.servers", &self.kafka_brokers).set("client.id", name);
+        // After an outage nobody waits longer than half a second for the next try.
+        config.set("reconnect.backoff.ms", "50").set("reconnect.backoff.max.ms", "500");
+        config
+    }
+
+    /// Settings of a consumer of the partitions that it is given; it shares them with no group.
+    fn consumer_config(&self, name: &str) -> rdkafka::ClientConfig {
+        let mut config = self.client(name);
+        config.set("group.id", name).set("enable.auto.commit", "false").set("auto.offset.reset", "earliest");
+        config.set("isolation.level", "read_committed");
+        config
+    }
+}

@@ -1,0 +1,256 @@
+//! The relay of one owner: for each change of its feed the rows that it concerns, as they are now, and then the change.
+//!
+//! A row is a whole snapshot, never a difference. All of a batch is one transaction of the log; the cursor is moved after it. A crash
+//! between the two repeats the batch: consumers drop what they know. A relay that takes over compares every topic with its view,
+//! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; a second one
+//! fences the first off.
+
+mod touched;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use connection::Address;
+use postgres::fallible_iterator::FallibleIterator as _;
+use postgres::{Client, IsolationLevel};
+use schema::Noun;
+
+use crate::produce::Producer;
+use crate::record::{Places, Position, merge};
+use crate::sent::{Row, Sent};
+use crate::{Error, Log, topics};
+
+/// Changes in one batch.
+const CHANGES: i64 = 500;
+/// Rows in one transaction, where a whole view is told.
+const ROWS: usize = 5_000;
+/// Before the next try, where something is away.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Settings of a relay.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// The owner.
+    #[arg(long, env = "SERVICE")]
+    pub service: String,
+    /// Its own database, as its relay's login.
+    #[arg(long, env = "RELAY_DATABASE_URL", hide_env_values = true)]
+    pub relay_database_url: String,
+    /// The log.
+    #[command(flatten)]
+    pub log: Log,
+    /// How often it looks for changes that no notification told of.
+    #[arg(long, env = "RELAY_POLL_MS", default_value_t = 10)]
+    pub relay_poll_ms: u64,
+    /// How often nouns are compared that change without a change in the feed.
+    #[arg(long, env = "RELAY_COMPARE_MS", default_value_t = 500)]
+    pub relay_compare_ms: u64,
+}
+
+/// Relays until `stopping`; what is away is waited for.
+///
+/// # Errors
+/// [`Error::Usage`] alone.
+pub fn run(settings: &Settings, stopping: &AtomicBool) -> Result<(), Error> {
+    let own = topics::of_owner(&settings.service);
+    let Some((feed, nouns)) = own.split_last().filter(|(feed, _)| feed.is_feed()) else {
+        let owners = crate::OWNERS.join(", ");
+        return Err(Error::Usage(format!("{} shows nothing: expected one of {owners}", settings.service)));
+    };
+    while !stopping.load(Ordering::SeqCst) {
+        let ended = Relay::take_over(settings, feed, nouns).and_then(|mut relay| relay.go_on(stopping));
+        match ended {
+            Ok(()) => return Ok(()),
+            Err(Error::Usage(why)) => return Err(Error::Usage(why)),
+            Err(error) => {
+                tracing::warn!(service = settings.service, %error, "the relay starts again");
+                std::thread::sleep(PAUSE);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Connects as one of the log's logins, with times in UTC: their text is part of keys.
+pub(crate) fn connect(url: &str, name: &str) -> Result<Client, Error> {
+    let address = Address::read(url).map_err(|error| Error::Usage(error.to_string()))?.or("connect_timeout", "2");
+    let mut client = address.connect(|config| {
+        config.application_name(name);
+    })?;
+    client.batch_execute("set time zone 'UTC'")?;
+    Ok(client)
+}
+
+struct Relay<'a> {
+    settings: &'a Settings,
+    client: Client,
+    producer: Producer,
+    feed: &'static Noun,
+    nouns: &'a [&'static Noun],
+    /// Where the last record stands.
+    position: Position,
+    /// Up to where the feed is on the log: transaction and id.
+    place: (String, i64),
+    sent: Sent,
+    compared: Instant,
+}
+
+/// What one look at the database found.
+#[derive(Default)]
+struct Found {
+    /// Rows that consumers don't have.
+    rows: Vec<(&'static Noun, Vec<Row>)>,
+    /// Organisation and change.
+    changes: Vec<(String, String)>,
+    /// After the last of them.
+    place: Option<(String, i64)>,
+    /// What the owner itself had read of the others' when it made them, at the latest.
+    known: Places,
+}
+
+impl<'a> Relay<'a> {
+    fn take_over(settings: &'a Settings, feed: &'static Noun, nouns: &'a [&'static Noun]) -> Result<Self, Error> {
+        let mut client = connect(&settings.relay_database_url, "relay")?;
+        let producer = Producer::take_over(&settings.log, &settings.service)?;
+        // The first look comes after this: what is committed between them is in it.
+        client.batch_execute(&format!("listen {}", feed.name))?;
+        let row = client.query_one(
+            "insert into published.log_cursor as c (feed, epoch, sequence, xid, id, sent) values ($1, 1, 0, '0', 0, '{}')
+            on conflict (feed) do update set epoch = c.epoch + 1
+            returning c.epoch, c.sequence, c.xid::text, c.id, c.sent::text",
+            &[&settings.service],
+        )?;
+        let position = Position { epoch: row.get(0), sequence: row.get(1) };
+        let places = serde_json::from_str(row.get(4))?;
+        let mut sent = Sent::at(places);
+        for noun in nouns {
+            sent.read(&settings.log, noun)?;
+        }
+        let (place, compared) = ((row.get(2), row.get(3)), Instant::now());
+        let mut relay = Self { settings, client, producer, feed, nouns, position, place, sent, compared };
+        relay.compare(nouns)?;
+        Ok(relay)
+    }
+
+    fn go_on(&mut self, stopping: &AtomicBool) -> Result<(), Error> {
+        let (poll, compare) = (self.settings.relay_poll_ms, Duration::from_millis(self.settings.relay_compare_ms));
+        let untold: Vec<_> =
+            self.nouns.iter().copied().filter(|noun| touched::UNTOLD.contains(&noun.name.as_str())).collect();
+        while !stopping.load(Ordering::SeqCst) {
+            let found = self.look()?;
+            let more = found.place.is_some();
+            self.tell(found)?;
+            if !untold.is_empty() && self.compared.elapsed() >= compare {
+                self.compare(&untold)?;
+            }
+            if !more {
+                let mut notifications = self.client.notifications();
+                notifications.timeout_iter(Duration::from_millis(poll)).next()?;
+                // One look answers all that are there.
+                while notifications.iter().next()?.is_some() {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The next changes, and the rows that they concern, of one snapshot.
+    fn look(&mut self) -> Result<Found, Error> {
+        let feed = &self.feed.name;
+        let transaction = self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
+        let mut transaction = transaction.read_only(true).start()?;
+        let (xid, id) = &self.place;
+        let changes = transaction.query(
+            &format!(
+                "select c.xid::text, c.id, c.kind, coalesce(c.organisation_id::text, 'platform'), to_jsonb(c)::text
+                from published.{feed} c where (c.xid, c.id) > ($1::text::xid8, $2)
+                    and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
+                order by c.xid, c.id limit {CHANGES}"
+            ),
+            &[xid, id],
+        )?;
+        let Some(last) = changes.last() else { return Ok(Found::default()) };
+        let mut found = Found { place: Some((last.get(0), last.get(1))), ..Found::default() };
+        found.changes = changes.iter().map(|row| (row.get(3), row.get(4))).collect();
+        let kinds: Vec<&str> = changes.iter().map(|row| row.get(2)).collect();
+        let texts: Vec<&str> = found.changes.iter().map(|(_, change)| change.as_str()).collect();
+        let texts = format!("[{}]", texts.join(","));
+        for noun in self.nouns {
+            let Some(statement) = touched::statement(noun, self.feed, &kinds) else { continue };
+            let rows = transaction.query(&statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
+            found.rows.push((noun, self.sent.new_of(noun, rows)));
+        }
+        for row in transaction.query("select topic, part, next - 1 from published.log_offsets where part >= 0", &[])? {
+            found.known.entry(row.get(0)).or_default().insert(row.get(1), row.get(2));
+        }
+        transaction.commit()?;
+        Ok(found)
+    }
+
+    /// Tells what differs between these views and the log.
+    fn compare(&mut self, nouns: &[&'static Noun]) -> Result<(), Error> {
+        for noun in nouns {
+            let (key, name) = (touched::key_of(noun, "x"), &noun.name);
+            let rows = self.client.query(&format!("select {key}, to_jsonb(x)::text from published.{name} x"), &[])?;
+            let all = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+            for rows in self.sent.difference(noun, all).chunks(ROWS) {
+                self.tell(Found { rows: vec![(noun, rows.to_vec())], ..Found::default() })?;
+            }
+        }
+        self.compared = Instant::now();
+        Ok(())
+    }
+
+    /// Puts it on the log, rows before changes, and moves the cursor.
+    fn tell(&mut self, found: Found) -> Result<(), Error> {
+        if found.changes.is_empty() && found.rows.iter().all(|(_, rows)| rows.is_empty()) {
+            return Ok(());
+        }
+        self.producer.begin()?;
+        for (noun, rows) in &found.rows {
+            for (key, row) in rows {
+                self.position.sequence += 1;
+                self.producer.send(noun, key, row.as_deref(), self.position, None)?;
+            }
+        }
+        merge(&mut self.sent.places, &self.producer.acknowledged()?);
+        let mut needs = found.known;
+        merge(&mut needs, &self.sent.places);
+        needs.remove(&self.feed.name);
+        let needs = serde_json::to_string(&needs)?;
+        for (organisation, change) in &found.changes {
+            self.position.sequence += 1;
+            self.producer.send(self.feed, organisation, Some(change), self.position, Some(&needs))?;
+        }
+        merge(&mut self.sent.places, &self.producer.acknowledged()?);
+        self.producer.commit()?;
+        if let Some(place) = found.place {
+            self.place = place;
+        }
+        for (noun, rows) in found.rows {
+            self.sent.add(noun, rows);
+        }
+        self.keep()
+    }
+
+    /// Stores how far the feed is on the log, where nobody has taken over.
+    fn keep(&mut self) -> Result<(), Error> {
+        let (service, (xid, id)) = (&self.settings.service, &self.place);
+        let sent = serde_json::to_string(&self.sent.places)?;
+        let mut transaction = self.client.transaction()?;
+        let moved = transaction.execute(
+            "update published.log_cursor set sequence = $3, xid = $4::text::xid8, id = $5, sent = $6::text::jsonb
+            where feed = $1 and epoch = $2",
+            &[service, &self.position.epoch, &self.position.sequence, xid, id, &sent],
+        )?;
+        if moved == 0 {
+            return Err(Error::Failed("another relay has taken over".to_owned()));
+        }
+        // Up to here the owner may purge its changes.
+        transaction.execute(
+            "insert into published.feed_cursors (feed, xid, id) values ($1, $2::text::xid8, $3)
+            on conflict (feed) do update set xid = excluded.xid, id = excluded.id",
+            &[service, xid, id],
+        )?;
+        Ok(transaction.commit()?)
+    }
+}

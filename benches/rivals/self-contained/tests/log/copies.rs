@@ -1,0 +1,92 @@
+//! What is where, compared: an owner's view, its topic, and the copies.
+
+use std::collections::{BTreeMap, HashMap};
+
+use behaviour::assert::eventually;
+use schema::{Noun, SERVICES};
+use self_contained::{latest, topics};
+
+use crate::deployment::Ground;
+
+/// Rows by key. Positions in a feed are each database's own.
+type Rows = BTreeMap<String, String>;
+
+fn rows(client: &mut postgres::Client, noun: &Noun) -> Rows {
+    client.batch_execute("set time zone 'UTC'").unwrap();
+    // A change has its id from each database; its request and entity tell it from the others.
+    let key = match noun.is_feed() {
+        true => "jsonb_build_array(x.request_id, x.kind, x.entity_id, x.version)::text".to_owned(),
+        false => format!(
+            "jsonb_build_array({})::text",
+            noun.key.iter().map(|key| format!("x.{key}")).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let local = if noun.is_feed() { "{id,xid}" } else { "{created_xid,ended_xid}" };
+    let text = format!("select {key}, (to_jsonb(x) - '{local}'::text[])::text from published.{} x", noun.name);
+    let found = client.query(&text, &[]).unwrap();
+    let rows: Vec<(String, String)> = found.iter().map(|row| (row.get(0), row.get(1))).collect();
+    if noun.is_feed() {
+        let distinct: Rows = rows.iter().cloned().collect();
+        assert_eq!(distinct.len(), rows.len(), "{}: a change stands here twice", noun.name);
+    }
+    rows.into_iter().collect()
+}
+
+/// What is the same in both but the copies lack or have too many.
+fn difference(here: &Rows, there: &Rows) -> Vec<String> {
+    let lacking = here.iter().filter(|(key, row)| there.get(*key) != Some(row)).map(|(_, row)| format!("lacks {row}"));
+    let more = there.iter().filter(|(key, _)| !here.contains_key(*key)).map(|(_, row)| format!("has also {row}"));
+    lacking.chain(more).take(5).collect()
+}
+
+/// Waits until each topic and each copy equals its owner's view; then says how many rows there are of each noun.
+pub fn equal(ground: &Ground) -> BTreeMap<String, usize> {
+    let mut count = BTreeMap::new();
+    for noun in topics::all() {
+        let mut owner = ground.connect(noun.owner, "superuser");
+        if !noun.is_feed() {
+            eventually(&format!("the topic of {} is its owner's view", noun.name), || {
+                let key = format!(
+                    "jsonb_build_array({})::text",
+                    noun.key.iter().map(|key| format!("x.{key}")).collect::<Vec<_>>().join(", ")
+                );
+                let text =
+                    format!("set time zone 'UTC'; select {key}, to_jsonb(x)::text from published.{} x", noun.name);
+                let found = owner.simple_query(&text).unwrap();
+                let view: HashMap<String, String> = found
+                    .iter()
+                    .filter_map(|message| match message {
+                        postgres::SimpleQueryMessage::Row(row) => {
+                            Some((row.get(0)?.to_owned(), row.get(1)?.to_owned()))
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                let (topic, _) = latest(&ground.log, noun, str::to_owned).unwrap();
+                (topic == view).then_some(())
+            });
+        }
+        for consumer in SERVICES.iter().filter(|service| **service != noun.owner) {
+            if !topics::of_consumer(consumer).unwrap().iter().any(|read| read.name == noun.name) {
+                continue;
+            }
+            let mut copy = ground.connect(consumer, "superuser");
+            let mut last = Vec::new();
+            let same = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                eventually("the copy is the view", || {
+                    last = difference(&rows(&mut owner, noun), &rows(&mut copy, noun));
+                    last.is_empty().then_some(())
+                });
+            }));
+            assert!(same.is_ok(), "{} at {consumer}: {last:#?}", noun.name);
+        }
+        count.insert(noun.name.clone(), rows(&mut owner, noun).len());
+    }
+    for service in SERVICES {
+        let aside = ground.connect(service, "superuser");
+        let found = { aside }.query("select topic || ': ' || reason from published.log_aside", &[]).unwrap();
+        let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+        assert!(found.is_empty(), "{service} has put records aside: {found:#?}");
+    }
+    count
+}

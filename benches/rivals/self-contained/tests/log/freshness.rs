@@ -1,0 +1,98 @@
+//! Waiting until every copy has what was written.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+use schema::SERVICES;
+use self_contained::{OWNERS, topics};
+
+type Places = BTreeMap<String, BTreeMap<i32, i64>>;
+
+/// The machine may be busy: what is promised is for the median.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Looks at all five databases as their superuser.
+#[derive(Clone)]
+pub struct Freshness {
+    clients: Arc<Mutex<BTreeMap<&'static str, Client>>>,
+    took: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Freshness {
+    pub fn new(url: impl Fn(&str) -> String) -> Self {
+        let clients = SERVICES.iter().map(|service| (*service, Client::connect(&url(service), NoTls).unwrap()));
+        Self { clients: Arc::new(Mutex::new(clients.collect())), took: Arc::default() }
+    }
+
+    /// Waits until what is committed now is on the log, and what is on the log is in the copies.
+    pub fn settle(&self) {
+        let mut clients = self.clients.lock().unwrap();
+        let began = Instant::now();
+        let last: Vec<_> = OWNERS.iter().map(|owner| (*owner, last(clients.get_mut(owner).unwrap(), owner))).collect();
+        for (owner, last) in last {
+            wait(owner, began, || reached(clients.get_mut(owner).unwrap(), owner, last.as_ref()));
+        }
+        let standings = standings(clients.get_mut("billing").unwrap());
+        for reader in ["account", "registry"] {
+            wait(reader, began, || (self::standings(clients.get_mut(reader).unwrap()) == standings).then_some(()));
+        }
+        let sent: Vec<Places> = OWNERS.iter().map(|owner| sent(clients.get_mut(owner).unwrap())).collect();
+        for consumer in SERVICES {
+            let reads: Vec<_> = topics::of_consumer(consumer).unwrap().iter().map(|noun| noun.name.as_str()).collect();
+            wait(consumer, began, || {
+                let next = next(clients.get_mut(consumer).unwrap());
+                let mut all = sent.iter().flatten().filter(|(noun, _)| reads.contains(&noun.as_str()));
+                let read = |noun: &String, part: &i32, offset: &i64| {
+                    next.get(noun).and_then(|parts| parts.get(part)).is_some_and(|next| next > offset)
+                };
+                all.all(|(noun, parts)| parts.iter().all(|(part, offset)| read(noun, part, offset))).then_some(())
+            });
+        }
+        self.took.lock().unwrap().push(began.elapsed());
+    }
+
+    /// How long it took: median and longest, and how often it was waited.
+    pub fn took(&self) -> (Duration, Duration, usize) {
+        let mut took = self.took.lock().unwrap().clone();
+        took.sort();
+        (took[took.len() / 2], took[took.len() - 1], took.len())
+    }
+}
+
+fn wait(who: &str, began: Instant, mut done: impl FnMut() -> Option<()>) {
+    while done().is_none() {
+        assert!(began.elapsed() < PATIENCE, "{who} isn't up to date after two minutes");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+fn last(client: &mut Client, owner: &str) -> Option<(String, i64)> {
+    let text = format!("select c.xid::text, c.id from {owner}.changes c order by c.xid desc, c.id desc limit 1");
+    client.query_opt(&text, &[]).unwrap().map(|row| (row.get(0), row.get(1)))
+}
+
+fn reached(client: &mut Client, owner: &str, last: Option<&(String, i64)>) -> Option<()> {
+    let Some((xid, id)) = last else { return Some(()) };
+    let text = "select from published.log_cursor c where c.feed = $1 and (c.xid, c.id) >= ($2::text::xid8, $3)";
+    client.query_opt(text, &[&owner, xid, id]).unwrap().map(drop)
+}
+
+fn standings(client: &mut Client) -> String {
+    let text = "select coalesce(jsonb_agg(s order by s.organisation_id), '[]')::text from published.standings s";
+    client.query_one(text, &[]).unwrap().get(0)
+}
+
+fn sent(client: &mut Client) -> Places {
+    let row = client.query_opt("select c.sent::text from published.log_cursor c", &[]).unwrap();
+    row.map(|row| serde_json::from_str(row.get(0)).unwrap()).unwrap_or_default()
+}
+
+fn next(client: &mut Client) -> Places {
+    let mut next = Places::new();
+    for row in client.query("select topic, part, next from published.log_offsets where part >= 0", &[]).unwrap() {
+        next.entry(row.get(0)).or_default().insert(row.get(1), row.get(2));
+    }
+    next
+}
