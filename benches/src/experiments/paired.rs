@@ -107,7 +107,7 @@ pub fn compare(plan: Plan, arms: [Arm<'_>; 2]) -> Result<Comparison, Failure> {
             records[arm].push(record);
         }
     }
-    Ok(evaluate([arms[0].name, arms[1].name], &records))
+    Ok(evaluate([arms[0].name, arms[1].name], [&records[0], &records[1]]))
 }
 
 /// Good answers of a record.
@@ -116,7 +116,8 @@ pub(crate) fn good(record: &ServiceRecord) -> u64 {
     of.filter(|(outcome, _)| outcome.is_good()).map(|(_, histogram)| histogram.count()).sum()
 }
 
-fn evaluate(names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Comparison {
+/// The second ÷ the first.
+pub(crate) fn evaluate(names: [&str; 2], records: [&[ServiceRecord]; 2]) -> Comparison {
     let timeout = Settings::default().timeout;
     let arms: [Replicates; 2] = [0, 1].map(|arm| {
         let of = records[arm].iter().enumerate();
@@ -148,8 +149,8 @@ fn evaluate(names: [&str; 2], records: &[Vec<ServiceRecord>; 2]) -> Comparison {
             Ratio { metric: name(metric), estimate, enough_data: enough && tail_n >= tail }
         })
         .collect();
-    let of = |arm: usize| records[arm].iter().map(|record| db_ms(record).unwrap_or(0.0));
-    let pairs: Vec<(f64, f64)> = of(0).zip(of(1)).collect();
+    let both = records[0].iter().zip(records[1]);
+    let pairs: Vec<(f64, f64)> = both.filter_map(|(one, other)| db_ms(one).zip(db_ms(other))).collect();
     let db = paired_ratio(&pairs);
     ratios.push(Ratio {
         metric: "db".into(),
@@ -193,7 +194,7 @@ mod tests {
         let first: Vec<_> = [1000, 2000, 3000, 4000].map(|us| record(us, 0.2)).into();
         let second: Vec<_> =
             [(3000, 0.1), (6000, 0.1), (9000, 0.1), (12_040, 0.1004)].map(|(us, db_ms)| record(us, db_ms)).into();
-        let found = evaluate(["one", "other"], &[first, second]);
+        let found = evaluate(["one", "other"], [&first, &second]);
         let ratio = |metric: &str| {
             let of = found.ratios.iter().find(|ratio| ratio.metric == metric);
             of.and_then(|ratio| ratio.estimate.filter(|_| ratio.enough_data))

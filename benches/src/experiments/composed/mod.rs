@@ -1,6 +1,5 @@
 //! `lab composed`: the same read by other architectures, at the same absolute rate on the same machine and data.
 
-mod five;
 mod target;
 mod turns;
 
@@ -11,17 +10,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::data::{Organisation, Size};
-use crate::experiments::paired::{self, Comparison, Plan, Redirected, good};
+use crate::experiments::paired::{self, Comparison, Plan, Redirected, evaluate, good};
 use crate::load::driver::ServiceRecord;
 use crate::measure::plan::begin;
 use crate::result::text::capital;
 use crate::result::{Measured, Table};
 use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
-use crate::system::{Deployment, Site, binaries};
-use five::{Five, Paused};
+use crate::system::{Architecture, Deployment, Layout, Site, binaries};
 pub use target::{AsTarget, as_target};
-use turns::{Arm, compared, in_turn};
+use turns::{Arm, Paused, in_turn};
 
 /// What is asked of one while a neighbour is away.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,12 +80,14 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Ou
     let head = begin(&deployment, plan)?;
     let rival = start(&deployment, options.optimised, stop)?;
     let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
-    let five = Five::start(&deployment, options.optimised, stop)?;
+    // The same rows, for they are made of the same seed.
+    let api_centric = Layout { architecture: Architecture::ApiCentric, ..Layout::default() };
+    let five = Deployment::filled_as(api_centric, Size::SMALL, plan.seed, options.optimised, stop)?;
     alike(&deployment, &theirs)?;
     alike(&deployment, &five)?;
-    let mut others: Vec<u32> = deployment.processes().into_iter().map(|(_, id)| id).collect();
+    let ids = |of: &Deployment| of.processes().into_iter().map(|(_, id)| id).collect::<Vec<u32>>();
+    let (mut others, all_five) = (ids(&deployment), ids(&five));
     others.push(rival.id());
-    let all_five = five.processes();
     let arms = [
         Arm { name: OURS, site: &deployment, paused: &all_five },
         Arm { name: THEIRS, site: &theirs, paused: &all_five },
@@ -99,7 +99,9 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Ou
     }
     let records = in_turn(plan, &arms)?;
     let [ours, rivals, whole] = [0, 1, 2].map(|arm| (arms[arm].name, &records[arm][..]));
-    let (comparison, api_centric) = (compared(ours, rivals), vec![compared(rivals, whole), compared(ours, whole)]);
+    let [comparison, of_calls, of_ours] = [(ours, rivals), (rivals, whole), (ours, whole)]
+        .map(|(one, other)| evaluate([one.0, other.0], [one.1, other.1]));
+    let api_centric = vec![of_calls, of_ours];
     let _paused = Paused::all(&all_five);
     let mut away = Vec::new();
     for stopped in ["profile", "account"] {

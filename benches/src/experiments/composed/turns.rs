@@ -1,16 +1,14 @@
 //! Several ways of answering, driven in turn: as `paired` does it with two.
 
 use rand::seq::SliceRandom;
+use rustix::process::{Pid, Signal, kill_process};
 
-use super::five::Paused;
 use crate::Failure;
 use crate::design::Cell;
-use crate::experiments::paired::{Comparison, Plan, Ratio, Side, drive, good, name};
-use crate::load::driver::{ServiceRecord, Settings};
+use crate::experiments::paired::{Plan, drive, good};
+use crate::load::driver::ServiceRecord;
 use crate::load::schedule::stream;
 use crate::measure::plan::schedule_seed;
-use crate::result::{Arm as Replicates, Metric, estimate, pooled, tail_count};
-use crate::stats::paired_ratio;
 use crate::system::Site;
 
 /// Seconds that each turn runs before its requests count: processes that were paused have timers behind them.
@@ -55,46 +53,27 @@ pub(super) fn in_turn<const N: usize>(plan: Plan, arms: &[Arm<'_>; N]) -> Result
     Ok(records)
 }
 
-/// The second ÷ the first.
-pub(super) fn compared(first: (&str, &[ServiceRecord]), second: (&str, &[ServiceRecord])) -> Comparison {
-    let timeout = Settings::default().timeout;
-    let of = |records: &[ServiceRecord]| -> Replicates {
-        records.iter().map(|record| record.all_responses(timeout)).enumerate().collect()
-    };
-    let [one, other] = [of(first.1), of(second.1)];
-    let ratio = |metric: Metric| {
-        let estimate = estimate(&one, &other, metric);
-        let (replicates, tail) = metric.needs();
-        let enough = estimate.is_some_and(|estimate| estimate.replicates >= replicates);
-        let tail_n = tail_count(&one, metric).min(tail_count(&other, metric));
-        Ratio { metric: name(metric), estimate, enough_data: enough && tail_n >= tail }
-    };
-    let pairs: Vec<(f64, f64)> =
-        first.1.iter().zip(second.1).filter_map(|(a, b)| Some((db_ms(a)?, db_ms(b)?))).collect();
-    let db = paired_ratio(&pairs);
-    let enough_data = db.is_some_and(|estimate| estimate.replicates >= 4);
-    let db = Ratio { metric: "db".into(), estimate: db, enough_data };
-    let sides = [side(first.0, first.1, &one), side(second.0, second.1, &other)];
-    Comparison { sides, ratios: Metric::ALL.into_iter().map(ratio).chain([db]).collect() }
-}
+/// Processes that don't run while this lives: what another architecture does meanwhile is not slowed by what they do by themselves.
+pub(super) struct Paused(Vec<Pid>);
 
-fn side(name: &str, records: &[ServiceRecord], replicates: &Replicates) -> Side {
-    let all = pooled(replicates);
-    let at = |q| all.quantile_us(q).unwrap_or(0) as f64 / 1000.0;
-    let offered: u64 = records.iter().map(|record| record.offered).sum();
-    let db: Vec<f64> = records.iter().filter_map(db_ms).collect();
-    Side {
-        name: name.into(),
-        requests: all.count(),
-        p50_ms: at(0.5),
-        p95_ms: at(0.95),
-        p99_ms: at(0.99),
-        good: records.iter().map(good).sum::<u64>() as f64 / offered.max(1) as f64,
-        db_ms: (!db.is_empty()).then(|| db.iter().sum::<f64>() / db.len() as f64),
+impl Paused {
+    /// Stops them where they are.
+    pub fn all(ids: &[u32]) -> Self {
+        let pids: Vec<Pid> = ids.iter().filter_map(|id| Pid::from_raw(i32::try_from(*id).ok()?)).collect();
+        send(&pids, Signal::STOP);
+        Self(pids)
     }
 }
 
-fn db_ms(record: &ServiceRecord) -> Option<f64> {
-    let timing = record.server_timing;
-    (timing.answers > 0).then(|| timing.db_ms / timing.answers as f64)
+impl Drop for Paused {
+    fn drop(&mut self) {
+        send(&self.0, Signal::CONT);
+    }
+}
+
+/// One that has ended needs no signal.
+fn send(pids: &[Pid], signal: Signal) {
+    for pid in pids {
+        let _ = kill_process(*pid, signal);
+    }
 }

@@ -1,7 +1,7 @@
 //! The four feeds, polled: nothing lost and nothing told twice while anybody is away.
 
 use behaviour::assert::eventually;
-use behaviour::{Tenant, Value, json};
+use behaviour::{Tenant, json};
 use uuid::Uuid;
 
 use crate::deployment::{Deployment, Plan};
@@ -42,10 +42,13 @@ impl<'a> Scene<'a> {
 
     /// How often the member was told of the domain's changes.
     fn told(&self) -> usize {
+        self.told_of("domainModified")
+    }
+
+    fn told_of(&self, kind: &str) -> usize {
         let path = self.tenant.path("/notifications");
         let all = behaviour::assert::pages(&self.deployment.api("notification"), &path, &self.tenant.member_token, 200);
-        let changed = |item: &&Value| item["kind"] == "domainModified";
-        all.iter().filter(changed).count()
+        all.iter().filter(|item| item["kind"] == kind).count()
     }
 
     fn told_in_time(&self, times: usize) {
@@ -85,6 +88,18 @@ fn with_a_time_to_live_a_new_watcher_is_told() {
     scene.watch("Watched later");
     scene.change("second");
     scene.told_in_time(2);
+}
+
+/// With its target the watch ends, after the change that it is told.
+#[test]
+fn who_watches_is_told_of_the_deletion() {
+    let deployment = Deployment::new(Plan::default());
+    let scene = Scene::new(&deployment);
+    let (registry, path) = (deployment.api("registry"), scene.tenant.path(&format!("/domains/{}", scene.domain)));
+    let etag = registry.get(&path).token(&scene.tenant.admin_token).send().expect(200).etag();
+    registry.delete(&path).token(&scene.tenant.admin_token).if_match(&etag).send().expect(204);
+    eventually("the member is told", || (scene.told_of("domainDeleted") > 0).then_some(()));
+    assert_eq!(scene.told_of("domainDeleted"), 1, "told twice");
 }
 
 fn metric(deployment: &Deployment, rule: &str) -> u64 {
