@@ -19,7 +19,7 @@ pub enum Break {
     Service(&'static str),
     /// The database of one service, where each has its own.
     Database(&'static str),
-    /// Calls to one service arrive [`SLOW`] later.
+    /// Calls to one service arrive 200 ms later.
     Slow(&'static str),
     /// All servers.
     Postgres,
