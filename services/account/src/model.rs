@@ -6,7 +6,7 @@ mod plan_patch;
 mod plans;
 mod sessions;
 
-pub use logins::{Login, LoginPatch, NewLogin, PasswordChange, folded};
+pub use logins::{Login, LoginPatch, NewLogin, PasswordChange};
 pub use organisations::{Counts, FirstAdmin, NewOrganisation, Organisation, OrganisationPatch, excess};
 pub use plan_patch::PlanPatch;
 pub use plans::{NewPlan, Plan};

@@ -63,13 +63,6 @@ impl Login {
     }
 }
 
-/// The e-mail as the database compares it, character by character: a text's own lower case knows of words and of dots above,
-/// and whoever wrote one address in two ways would have twice the guesses.
-pub fn folded(email: &str) -> String {
-    let lower = |character: char| character.to_lowercase().next().unwrap_or(character);
-    email.chars().map(lower).collect()
-}
-
 /// Shown as `disabled`: whether, not since when.
 fn is_some<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_bool(at.is_some())

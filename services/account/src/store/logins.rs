@@ -9,9 +9,9 @@ use kit::reply::{self, Answer};
 use kit::{Create, Error, Json, Keyset, Meta, Page, Paged, Update};
 use serde_json::{Value, json};
 
-use super::{SCHEMA, admins, organisations};
+use super::{SCHEMA, admins, organisations, sign_in};
 use crate::hashing::Hash;
-use crate::model::{Login, LoginPatch, NewLogin, folded};
+use crate::model::{Login, LoginPatch, NewLogin};
 use crate::schema::logins;
 use crate::views::persons;
 
@@ -168,7 +168,7 @@ pub fn update(
     let mut after = patch.check()?.apply(&before, meta.now);
     let modified = after != before;
     // The hash is made with the salt of the e-mail's other logins.
-    if password.is_none() && folded(&after.email) != folded(&before.email) {
+    if password.is_none() && sign_in::folded(&after.email) != sign_in::folded(&before.email) {
         return Err(Error::invalid("password", "required", "must come with another e-mail address"));
     }
     if !modified && password.is_none() {
