@@ -10,7 +10,6 @@ use crate::keys;
 use crate::model::new_password;
 use crate::settings::{Command, Settings};
 use crate::store::operators::{self, OperatorMade};
-use crate::store::sign_in;
 
 /// Runs the command that the settings ask for, if they do.
 pub fn run(boot: &Boot<Settings>) -> Option<Result<(), StartError>> {
@@ -55,13 +54,15 @@ fn create_operator(boot: &Boot<Settings>, email: &str) -> Result<(), StartError>
         return Err(StartError::Usage(all.join("; ")));
     }
     let failed = |error: kit::Error| StartError::Failed(format!("the operator can't be made: {error}"));
+    let hash = hashing::hash(password, boot.settings().password_max_age()).map_err(failed)?;
     let meta = Meta::of_job("create-operator", &boot.clock());
-    let beside = boot.db().write(|c| sign_in::hash_beside(c, email)).map_err(failed)?;
-    let hash = hashing::hash(password, beside.as_deref(), boot.settings().password_max_age()).map_err(failed)?;
     match boot.db().write(|c| operators::create(c, &meta, email, &hash)).map_err(failed)? {
         OperatorMade::Created => println!("{email} is an operator now"),
         OperatorMade::Present => {
             println!("{email} is an operator already; the password stays as it was")
+        }
+        OperatorMade::Taken => {
+            return Err(StartError::Usage(format!("{email} is a login of an organisation")));
         }
     }
     Ok(())

@@ -59,26 +59,23 @@ impl Hasher {
         let lane = threads.lane("hash", THREADS, waiting_max, PATIENCE, PATIENCE).map_err(Error::internal)?;
         let mut unknown = [0; 32];
         SystemRandom::new().fill(&mut unknown).map_err(Error::internal)?;
-        let nobody = Memory::default().hash_bytes(&unknown, None)?.into();
+        let nobody = Memory::default().hash_bytes(&unknown)?.into();
         Ok(Self { lane, waiting: AtOnce::default(), per_client, max_age, nobody })
     }
 
-    /// The hash of a new password, for this client: an address, or a login. With the salt of `beside`, a stored hash of the same
-    /// e-mail, if there is one: all logins of an e-mail are so compared by the work of one, and the time tells nobody how many there are.
-    pub async fn hash(&self, client: &str, password: &str, beside: Option<String>) -> Result<Hash, Error> {
+    /// The hash of a new password, for this client: an address, or a login.
+    pub async fn hash(&self, client: &str, password: &str) -> Result<Hash, Error> {
         let password = password.to_owned();
-        let text = self.ask(client, move |memory| memory.hash(&password, beside.as_deref())).await?;
+        let text = self.ask(client, move |memory| memory.hash(&password)).await?;
         Ok(Hash { text, max_age: self.max_age })
     }
 
-    /// Of each hash whether the password belongs to it; without a hash none, after the same work.
-    pub async fn matches(&self, client: &str, password: &str, expected: Vec<String>) -> Result<Vec<bool>, Error> {
-        let (password, nobody) = (password.to_owned(), Arc::clone(&self.nobody));
-        let work = move |memory: &mut Memory| match expected.as_slice() {
-            [] => memory.compare(&password, &[nobody.to_string()]).map(|_| vec![]),
-            expected => memory.compare(&password, expected),
-        };
-        self.ask(client, work).await
+    /// Whether the password belongs to the hash; without a hash no, after the same work.
+    pub async fn matches(&self, client: &str, password: &str, expected: Option<&str>) -> Result<bool, Error> {
+        let known = expected.is_some();
+        let (password, expected) = (password.to_owned(), expected.unwrap_or(&self.nobody).to_owned());
+        let same = self.ask(client, move |memory| memory.compare(&password, &expected)).await?;
+        Ok(same && known)
     }
 
     /// A client that has gone meanwhile costs nothing.
@@ -112,8 +109,8 @@ fn params() -> Result<Params, Error> {
 }
 
 /// Hashes on the current thread: for commands, which serve nobody meanwhile.
-pub fn hash(password: &str, beside: Option<&str>, max_age: TimeDelta) -> Result<Hash, Error> {
-    Ok(Hash { text: Memory::default().hash(password, beside)?, max_age })
+pub fn hash(password: &str, max_age: TimeDelta) -> Result<Hash, Error> {
+    Ok(Hash { text: Memory::default().hash(password)?, max_age })
 }
 
 /// The memory that Argon2 works in, kept from one password to the next: asked for anew each time, the allocator scatters
@@ -123,30 +120,20 @@ struct Memory(Vec<Block>);
 
 impl Memory {
     /// Of the password in NFC: one device sends é as one character, another as two.
-    fn hash(&mut self, password: &str, beside: Option<&str>) -> Result<String, Error> {
-        self.hash_bytes(nfc(password).as_bytes(), beside)
+    fn hash(&mut self, password: &str) -> Result<String, Error> {
+        self.hash_bytes(nfc(password).as_bytes())
     }
 
     /// In NFC; once more as it was typed where that is another text, for hashes made before passwords were brought to NFC.
-    fn compare(&mut self, password: &str, expected: &[String]) -> Result<Vec<bool>, Error> {
+    fn compare(&mut self, password: &str, expected: &str) -> Result<bool, Error> {
         let same = self.compare_bytes(nfc(password).as_bytes(), expected)?;
-        if same.contains(&true) || nfc(password) == password {
-            return Ok(same);
-        }
-        self.compare_bytes(password.as_bytes(), expected)
+        Ok(same || nfc(password) != password && self.compare_bytes(password.as_bytes(), expected)?)
     }
 
-    fn hash_bytes(&mut self, password: &[u8], beside: Option<&str>) -> Result<String, Error> {
-        let beside = beside.map(PasswordHash::new).transpose().map_err(Error::internal)?.and_then(|hash| hash.salt);
-        let salt = match beside {
-            Some(salt) => SaltString::from_b64(salt.as_str()),
-            None => {
-                let mut random = [0; 16];
-                SystemRandom::new().fill(&mut random).map_err(Error::internal)?;
-                SaltString::encode_b64(&random)
-            }
-        };
-        let salt = salt.map_err(Error::internal)?;
+    fn hash_bytes(&mut self, password: &[u8]) -> Result<String, Error> {
+        let mut random = [0; 16];
+        SystemRandom::new().fill(&mut random).map_err(Error::internal)?;
+        let salt = SaltString::encode_b64(&random).map_err(Error::internal)?;
         let params = params()?;
         let made = PasswordHash {
             algorithm: ARGON2ID_IDENT,
@@ -162,43 +149,21 @@ impl Memory {
         Ok(made.to_string())
     }
 
-    /// Hashes of one salt and the same parameters cost the work of one.
-    fn compare_bytes(&mut self, password: &[u8], expected: &[String]) -> Result<Vec<bool>, Error> {
-        let mut made: Vec<(&str, Output)> = Vec::new();
-        let mut all = Vec::with_capacity(expected.len());
-        for stored in expected {
-            let made_with = stored.rsplit_once('$').map_or("", |(before, _)| before);
-            let output = match made.iter().find(|(with, _)| *with == made_with) {
-                Some((_, output)) => *output,
-                None => {
-                    let output = self.output_as(password, stored)?;
-                    made.push((made_with, output));
-                    output
-                }
-            };
-            let expected = PasswordHash::new(stored).map_err(Error::internal)?.hash;
-            // Outputs are compared in constant time.
-            all.push(expected == Some(output));
-        }
-        Ok(all)
-    }
-
     /// The parameters are the stored hash's own, so hashes outlive a change of ours.
-    fn output_as(&mut self, password: &[u8], expected: &str) -> Result<Output, Error> {
+    fn compare_bytes(&mut self, password: &[u8], expected: &str) -> Result<bool, Error> {
         let expected = PasswordHash::new(expected).map_err(Error::internal)?;
-        let (Some(salt), Some(_)) = (expected.salt, expected.hash) else {
+        let (Some(salt), Some(output)) = (expected.salt, expected.hash) else {
             return Err(Error::internal("a stored hash without a salt or a hash"));
         };
         let algorithm = Algorithm::try_from(expected.algorithm).map_err(Error::internal)?;
         let version = expected.version.map(Version::try_from).transpose();
         let version = version.map_err(Error::internal)?.unwrap_or_default();
         let params = Params::try_from(&expected).map_err(Error::internal)?;
-        self.output(Argon2::new(algorithm, version, params), password, salt)
+        // Outputs are compared in constant time.
+        Ok(self.output(Argon2::new(algorithm, version, params), password, salt)? == output)
     }
 
     fn output(&mut self, argon2: Argon2<'_>, password: &[u8], salt: Salt<'_>) -> Result<Output, Error> {
-        #[cfg(test)]
-        tests::MADE.set(tests::MADE.get() + 1);
         let blocks = argon2.params().block_count();
         if self.0.len() < blocks {
             self.0.resize(blocks, Block::new());

@@ -7,7 +7,7 @@ mod plans;
 mod sessions;
 
 pub use logins::{Login, LoginPatch, NewLogin, PasswordChange};
-pub use organisations::{Counts, FirstAdmin, NewOrganisation, Organisation, OrganisationPatch, excess};
+pub use organisations::{Counts, NewOrganisation, Organisation, OrganisationPatch, excess};
 pub use plan_patch::PlanPatch;
 pub use plans::{NewPlan, Plan};
 pub use sessions::{Credentials, Jwks, Session};

@@ -46,15 +46,14 @@ impl SignIn {
     pub async fn session(&self, ctx: &Ctx, address: String, credentials: Credentials) -> Result<Session, Error> {
         let now = ctx.now();
         let subjects = Subjects::new(&credentials.email, &address);
-        let (email, of, organisation) = (credentials.email, subjects.clone(), credentials.organisation_id);
-        let find = move |c: &mut PgConnection| sign_in::find_by_email(c, &email, organisation, &of, now);
-        let attempts = call::read(ctx, find).await?;
+        let (email, of) = (credentials.email, subjects.clone());
+        let attempts = call::read(ctx, move |c| sign_in::find_by_email(c, &email, &of, now)).await?;
         let seen = self.prove(ctx, &address, subjects, attempts, &credentials.password).await?;
         let seen = seen.ok_or(Error::WrongCredentials)?;
         match &credentials.new_password {
             Some(new) => {
                 let meta = Meta { actor: Some(seen.login.id), ..ctx.meta() };
-                let hash = hash_of(ctx, &self.hasher, &address, &seen.login.email, new).await?;
+                let hash = self.hasher.hash(&address, new).await?;
                 if !replace(ctx, meta, &seen, hash).await? {
                     return Err(Error::WrongCredentials);
                 }
@@ -80,16 +79,16 @@ impl SignIn {
         let found = call::read(ctx, move |c| sign_in::find_by_id(c, id, &address, now)).await?;
         let (subjects, attempts) = found;
         // The token lives on for up to an hour after its login has gone.
-        if attempts.seen.iter().all(|seen| seen.login.disabled_at.is_some()) {
+        if attempts.seen.as_ref().is_none_or(|seen| seen.login.disabled_at.is_some()) {
             return Err(Error::Unauthorized);
         }
         let wrong = || Error::invalid("current", "wrong_password", "is not the current password");
         let seen = self.prove(ctx, &client, subjects, attempts, &change.current).await?.ok_or_else(wrong)?;
-        let hash = hash_of(ctx, &self.hasher, &client, &seen.login.email, &change.new).await?;
+        let hash = self.hasher.hash(&client, &change.new).await?;
         if replace(ctx, ctx.meta(), &seen, hash).await? { Ok(()) } else { Err(wrong()) }
     }
 
-    /// The first login whose password it is and that isn't disabled; a failure is counted, too many of them are a 429.
+    /// The login if the password is its own and it isn't disabled; a failure is counted, too many of them are a 429.
     async fn prove(
         &self,
         ctx: &Ctx,
@@ -100,10 +99,9 @@ impl SignIn {
     ) -> Result<Option<Seen>, Error> {
         let (now, limits) = (ctx.now(), self.limits);
         attempts.failures.within(&limits, 0, now)?;
-        let known = attempts.seen.iter().map(|seen| seen.hash.clone()).collect();
+        let known = attempts.seen.as_ref().map(|seen| seen.hash.as_str());
         let right = self.hasher.matches(client, password, known).await?;
-        let mut right = attempts.seen.into_iter().zip(right).filter_map(|(seen, right)| right.then_some(seen));
-        let seen = right.find(|seen| seen.login.disabled_at.is_none());
+        let seen = attempts.seen.filter(|seen| right && seen.login.disabled_at.is_none());
         match &seen {
             Some(_) => call::write(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
             None => {
@@ -137,13 +135,6 @@ impl SignIn {
         let expires_at = DateTime::from_timestamp(exp, 0).ok_or_else(|| Error::internal("a time out of range"))?;
         Ok(Session { token, expires_at })
     }
-}
-
-/// The hash of a new password of this e-mail, made with the salt of the e-mail's other logins.
-pub async fn hash_of(ctx: &Ctx, hasher: &Hasher, client: &str, email: &str, password: &str) -> Result<Hash, Error> {
-    let email = email.to_owned();
-    let beside = call::read(ctx, move |c| sign_in::hash_beside(c, &email)).await?;
-    hasher.hash(client, password, beside).await
 }
 
 /// False if the password is another one by now.

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
+use kit::Error;
 use kit::clients::Limit;
-use kit::{Ctx, Error};
 
 use crate::hashing::{Hash, Hasher};
-use crate::model::FirstAdmin;
-use crate::sign_in;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
@@ -24,8 +22,9 @@ impl SignUp {
     }
 
     /// The hash of the first admin's password, if this address may sign up once more.
-    pub async fn password(&self, ctx: &Ctx, address: String, admin: &FirstAdmin) -> Result<Hash, Error> {
-        self.limit.take(address.clone())?;
-        sign_in::hash_of(ctx, &self.hasher, &address, &admin.email, &admin.password).await
+    pub async fn password(&self, address: String, password: &str) -> Result<Hash, Error> {
+        let client = address.clone();
+        self.limit.take(address)?;
+        self.hasher.hash(&client, password).await
     }
 }

@@ -9,7 +9,7 @@ use kit::{Answer, Create, Ctx, Idempotency, Ids, IfMatch, Json, NoQuery, Page, U
 use crate::hashing::Hasher;
 use crate::keys::BodySecret;
 use crate::model::{LoginPatch, NewLogin, PasswordChange};
-use crate::sign_in::{self, SignIn};
+use crate::sign_in::SignIn;
 use crate::store::logins;
 
 type Of = Ids<(OrganisationId, LoginId)>;
@@ -23,7 +23,7 @@ pub async fn create_login(
     hasher: Data<Hasher>,
 ) -> Answer {
     let new = body.check()?;
-    let password = sign_in::hash_of(&ctx, &hasher, &admin.login.to_string(), &new.email, &new.password).await?;
+    let password = hasher.hash(&admin.login.to_string(), &new.password).await?;
     let create = Create::new(&ctx, admin.organisation, key.keyed(&secret.0));
     call::write(&ctx, move |c| logins::create(c, &create, &new, &password)).await
 }
@@ -46,17 +46,11 @@ pub async fn update_login(
     body: Json<LoginPatch>,
     hasher: Data<Hasher>,
 ) -> Answer {
-    let update = Update::new(&ctx, admin.organisation, seen);
-    let password = match body.peek() {
-        Some(LoginPatch { password: Some(password), email, .. }) => {
-            let email = match email {
-                Some(email) => email.clone(),
-                None => call::read(&ctx, move |c| logins::find(c, admin.organisation, ids.0.1)).await?.email,
-            };
-            Some(sign_in::hash_of(&ctx, &hasher, &admin.login.to_string(), &email, password).await?)
-        }
-        _ => None,
+    let password = match body.peek().and_then(|patch| patch.password.as_deref()) {
+        Some(password) => Some(hasher.hash(&admin.login.to_string(), password).await?),
+        None => None,
     };
+    let update = Update::new(&ctx, admin.organisation, seen);
     let updated = call::write(&ctx, move |c| logins::update(c, &update, ids.0.1, body, password.as_ref())).await?;
     reply::with_etag(updated.version, &updated)
 }

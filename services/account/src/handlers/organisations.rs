@@ -22,7 +22,7 @@ pub async fn create_organisation(
 ) -> Answer {
     let new = body.check()?;
     let address = kit::address(&request);
-    let password = sign_up.password(&ctx, address, &new.admin).await?;
+    let password = sign_up.password(address, &new.admin.password).await?;
     let (meta, key) = (ctx.meta(), key.keyed(&secret.0));
     call::write(&ctx, move |c| store::sign_up::create(c, &meta, &key, &new, &password)).await
 }

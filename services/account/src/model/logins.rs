@@ -21,7 +21,7 @@ pub struct Login {
     pub organisation_id: Option<OrganisationId>,
     /// Its id, a token's `sub`.
     pub id: LoginId,
-    /// Unique in the organisation.
+    /// Unique platform-wide.
     pub email: String,
     /// The person who signs in with it.
     pub profile_id: Option<ProfileId>,
@@ -72,7 +72,7 @@ fn is_some<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewLogin {
-    /// Unique in the organisation.
+    /// Unique platform-wide.
     #[serde(deserialize_with = "email")]
     pub email: String,
     /// Hashed before anything else happens to it.
@@ -98,7 +98,7 @@ impl Validate for NewLogin {
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LoginPatch {
-    /// Another address, with a password of its own.
+    /// Another address.
     #[serde(default, deserialize_with = "present_email")]
     pub email: Option<String>,
     /// A new password, for who has forgotten theirs.

@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use kit::body::{email, present};
-use kit::id::OrganisationId;
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,9 +17,6 @@ pub struct Credentials {
     pub email: String,
     /// The password.
     pub password: String,
-    /// Which of the e-mail's logins, where several have this password; else the oldest.
-    #[serde(default, deserialize_with = "present")]
-    pub organisation_id: Option<OrganisationId>,
     /// The password from now on, above all where the old one has expired.
     #[serde(default, deserialize_with = "present")]
     pub new_password: Option<String>,

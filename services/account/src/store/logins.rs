@@ -9,7 +9,7 @@ use kit::reply::{self, Answer};
 use kit::{Create, Error, Json, Keyset, Meta, Page, Paged, Update};
 use serde_json::{Value, json};
 
-use super::{SCHEMA, admins, organisations, sign_in};
+use super::{SCHEMA, admins, organisations};
 use crate::hashing::Hash;
 use crate::model::{Login, LoginPatch, NewLogin};
 use crate::schema::logins;
@@ -167,10 +167,6 @@ pub fn update(
     let before = locked(c, update, id)?;
     let mut after = patch.check()?.apply(&before, meta.now);
     let modified = after != before;
-    // The hash is made with the salt of the e-mail's other logins.
-    if password.is_none() && sign_in::folded(&after.email) != sign_in::folded(&before.email) {
-        return Err(Error::invalid("password", "required", "must come with another e-mail address"));
-    }
     if !modified && password.is_none() {
         return Ok(after);
     }
@@ -263,9 +259,7 @@ fn no_such_person() -> Error {
 /// What a failed write of a login means.
 fn understood(result: QueryResult<usize>) -> Result<(), Error> {
     result
-        .on_constraint("logins_email_key", || {
-            Error::conflict("email-taken", "another login of the organisation has this e-mail address")
-        })
+        .on_constraint("logins_email_key", || Error::conflict("email-taken", "another login has this e-mail address"))
         .on_constraint("logins_profile_id_fkey", no_such_person)
         .map(drop)
 }

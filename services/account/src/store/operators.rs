@@ -8,9 +8,9 @@ use crate::hashing::Hash;
 use crate::model::Login;
 
 kit::statement! {
-    /// Is there an operator of this e-mail?
-    struct IsOperator<'a>(email: &'a str as Text) -> Bool =
-        "select exists (select from account.logins l where lower(l.email) = lower($1) and l.organisation_id is null)"
+    /// The scope of whoever has this e-mail.
+    struct FindScope<'a>(email: &'a str as Text) -> Text =
+        "select l.scope from account.logins l where lower(l.email) = lower($1)"
 }
 
 /// What [`create`] found or did.
@@ -20,12 +20,17 @@ pub enum OperatorMade {
     Created,
     /// There was one already; its password stays.
     Present,
+    /// The e-mail is a login of an organisation.
+    Taken,
 }
 
 /// Makes an operator, for the command line: there is no other way to the first one.
 pub fn create(c: &mut PgConnection, meta: &Meta, email: &str, password: &Hash) -> Result<OperatorMade, Error> {
-    if (IsOperator { email }).get_result(c)? {
-        return Ok(OperatorMade::Present);
+    let scope = FindScope { email }.get_result::<String>(c).optional()?;
+    match scope.as_deref() {
+        Some("operator") => return Ok(OperatorMade::Present),
+        Some(_) => return Ok(OperatorMade::Taken),
+        None => {}
     }
     insert(c, meta, &Login::new(email, "operator", password, meta.now), password)?;
     Ok(OperatorMade::Created)

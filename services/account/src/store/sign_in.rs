@@ -2,13 +2,18 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
-use kit::id::{LoginId, OrganisationId};
+use kit::id::LoginId;
 use kit::{Error, Meta};
 use sha2::{Digest, Sha256};
 
 use super::logins;
 use crate::hashing::Hash;
 use crate::model::Login;
+
+diesel::define_sql_function! {
+    /// As in the unique index of e-mails.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
 
 kit::statement! {
     /// One more failure for each subject, in one order for all, so that no two wait for each other.
@@ -30,25 +35,8 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// A stored hash of the e-mail, the oldest login's.
-    struct FindHash<'a>(email: &'a str as Text) -> Text =
-        "select l.password_hash from account.logins l where lower(l.email) = lower($1) order by l.created_at, l.id limit 1"
+    struct ForgetFailures<'a>(subject: &'a str as Text) = "delete from account.sign_in_failures where subject = $1"
 }
-
-kit::statement! {
-    /// The oldest logins of an e-mail, each with its password's hash; the e-mail's domain may have been stored in Unicode before it was stored in ASCII.
-    struct FindByEmail<'a>(
-        email: &'a str as Text, before: Option<&'a str> as Nullable<Text>, organisation: Option<OrganisationId> as Nullable<Uuid>,
-        limit: i64 as BigInt,
-    ) -> ((Nullable<Uuid>, Uuid, Text, Nullable<Uuid>, Text, Nullable<Timestamptz>, Timestamptz, BigInt, Timestamptz, Timestamptz), Text) =
-        "select l.organisation_id, l.id, l.email, l.profile_id, l.scope, l.disabled_at, l.password_expires_at, l.version, \
-         l.created_at, l.updated_at, l.password_hash from account.logins l \
-         where lower(l.email) = any(array[lower($1), lower($2)]) \
-         and l.organisation_id is not distinct from coalesce($3, l.organisation_id) order by l.created_at, l.id limit $4"
-}
-
-/// Logins of one e-mail that a sign-in without an organisation is compared with: the oldest.
-const LOGINS_OF_AN_EMAIL: i64 = 100;
 
 /// How many failures are too many, and within which time.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +70,7 @@ impl Subjects {
 
 /// The e-mail as the database compares it, character by character: a text's own lower case knows of words and of dots above,
 /// and whoever wrote one address in two ways would have twice the guesses.
-pub fn folded(email: &str) -> String {
+fn folded(email: &str) -> String {
     let lower = |character: char| character.to_lowercase().next().unwrap_or(character);
     email.chars().map(lower).collect()
 }
@@ -99,8 +87,8 @@ pub struct Seen {
 /// Who tries, and what failed before.
 #[derive(Clone)]
 pub struct Attempts {
-    /// The oldest first; none: nobody has this e-mail.
-    pub seen: Vec<Seen>,
+    /// None: nobody has this e-mail.
+    pub seen: Option<Seen>,
     /// What failed in the running windows.
     pub failures: Failures,
 }
@@ -133,22 +121,22 @@ impl Failures {
     }
 }
 
-/// A stored hash of the e-mail, whose salt a further one takes.
-pub fn hash_beside(c: &mut PgConnection, email: &str) -> Result<Option<String>, Error> {
-    Ok(FindHash { email }.get_result(c).optional()?)
-}
-
-/// Whose e-mail this is, in the organisation if one is given, and how often signing in has failed lately.
+/// Who has this e-mail, and how often signing in has failed lately.
 pub fn find_by_email(
     c: &mut PgConnection,
     email: &str,
-    organisation: Option<OrganisationId>,
     subjects: &Subjects,
     now: DateTime<Utc>,
 ) -> Result<Attempts, Error> {
-    let before = kit::email::with_unicode_domain(email);
-    let find = FindByEmail { email, before: before.as_deref(), organisation, limit: LOGINS_OF_AN_EMAIL };
-    let found = find.load(c)?;
+    use crate::schema::logins;
+    let mut find = |email: &str| {
+        let of_email = logins::table.filter(lower(logins::email).eq(lower(email)));
+        of_email.select((Login::as_select(), logins::password_hash)).first::<(Login, String)>(c).optional()
+    };
+    let mut found = find(email)?;
+    if let (None, Some(before)) = (&found, kit::email::with_unicode_domain(email)) {
+        found = find(&before)?;
+    }
     attempts(c, found, subjects, now)
 }
 
@@ -167,18 +155,18 @@ pub fn find_by_id(
         .optional()?;
     let email = found.as_ref().map_or("", |(login, _)| login.email.as_str());
     let subjects = Subjects::new(email, address);
-    let attempts = attempts(c, found.into_iter().collect(), &subjects, now)?;
+    let attempts = attempts(c, found, &subjects, now)?;
     Ok((subjects, attempts))
 }
 
 fn attempts(
     c: &mut PgConnection,
-    found: Vec<(Login, String)>,
+    found: Option<(Login, String)>,
     subjects: &Subjects,
     now: DateTime<Utc>,
 ) -> Result<Attempts, Error> {
     let rows = ListFailures { subjects: subjects.both(), now }.load(c)?;
-    let seen = found.into_iter().map(|(login, hash)| Seen { login, hash }).collect();
+    let seen = found.map(|(login, hash)| Seen { login, hash });
     Ok(Attempts { seen, failures: Failures::new(subjects, rows) })
 }
 
@@ -193,13 +181,18 @@ pub fn count_failure(
     Ok(Failures::new(subjects, rows))
 }
 
-/// Lets a right password pass, unless there were too many failures meanwhile.
+/// Lets a right password pass and forgets the login's failures, unless there were too many of them meanwhile.
 ///
-/// Looks again after the hashing: of guesses made at the same time, those beyond the limit learn nothing, not even the right one. The
-/// failures stay: who owns one login of an e-mail must not earn guesses at the others by signing in, nor who has one at an address.
+/// Looks again after the hashing: of guesses made at the same time, those beyond the limit learn nothing, not even the right one.
 pub fn admit(c: &mut PgConnection, subjects: &Subjects, limits: &Limits, now: DateTime<Utc>) -> Result<(), Error> {
     let rows = ListFailures { subjects: subjects.both(), now }.load(c)?;
-    Failures::new(subjects, rows).within(limits, 0, now)
+    let failures = Failures::new(subjects, rows);
+    failures.within(limits, 0, now)?;
+    // The address's stay: who owns one login must not earn guesses at others by signing in.
+    if failures.login.is_some() {
+        ForgetFailures { subject: &subjects.login }.execute(c)?;
+    }
+    Ok(())
 }
 
 /// Replaces the password whose hash was seen; false if it is another one by now, or the login is gone or disabled.

@@ -56,19 +56,10 @@ fn bad_input_is_exit_code_2_and_makes_nobody() {
         assert_eq!(code, 2, "{error}");
         assert!(error.contains(named), "{error}");
     }
+    let (_, taken, _) = here.organisation("free");
+    let (code, _, error) = make(&taken, PASSWORD);
+    assert_eq!(code, 2, "{error}");
     assert_eq!(operators(&*here.db), 0);
-}
-
-#[test]
-fn an_operator_may_have_a_login_in_an_organisation_too() {
-    let here = Here::new();
-    let (_, email, _) = here.organisation("free");
-    let (code, _, error) = command(&*here.db, &["create-operator", "--email", &email], "the operator's own password");
-    assert_eq!(code, 0, "{error}");
-    assert_eq!(operators(&*here.db), 1);
-    for password in [PASSWORD, "the operator's own password"] {
-        here.sign_in(&email, password).expect(200);
-    }
 }
 
 #[test]

@@ -1,16 +1,12 @@
 //! Logins: who may sign in.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::signed::{Signed, email, sign_in, token};
 use crate::assert::{has_members, pages, pages_with, problem, problem_at, problem_of, same};
-use crate::http::Response;
 use crate::session::PASSWORD;
 use crate::world::{Case, World};
-
-/// Not [`PASSWORD`].
-const OTHER: &str = "quite another password";
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "logins: one is made, read, changed and removed", run: life },
@@ -18,11 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "logins: a disabled one can't sign in until it is enabled again", run: disabled },
     Case { name: "logins: they are linked to people of their own organisation only", run: linked },
     Case { name: "logins: no organisation makes an operator", run: no_operator },
-    Case { name: "logins: an e-mail is taken once in its organisation", run: taken },
-    Case {
-        name: "logins: a login elsewhere with the e-mail shows in no answer, and stays another one",
-        run: elsewhere,
-    },
+    Case { name: "logins: an e-mail is taken once, platform-wide", run: taken },
     Case { name: "logins: an admin sets a new password for who has forgotten theirs", run: reset },
     Case { name: "logins: pages hold each once, whatever is added meanwhile", run: paged },
     Case { name: "logins: a repeated request with the same key makes one", run: repeated },
@@ -117,47 +109,13 @@ fn no_operator(world: &World) {
 }
 
 fn taken(world: &World) {
-    let one = Signed::up(world);
-    let body = json!({"email": one.email.to_uppercase(), "password": PASSWORD, "scope": "member"});
+    let (one, two) = (Signed::up(world), Signed::up(world));
+    let body = json!({"email": two.email.to_uppercase(), "password": PASSWORD, "scope": "member"});
     problem_of(&one.post("/logins", &body), 409, "email-taken");
     let (made, _) = one.login("member");
     let path = format!("/logins/{}", made.id());
-    let with = |email: &str| one.patch(&path, &made.etag(), &json!({"email": email, "password": OTHER}));
-    problem_of(&with(&one.email), 409, "email-taken");
-    // The hash belongs to the e-mail: another one comes with a password.
-    problem_at(&one.patch(&path, &made.etag(), &json!({"email": email()})), 422, "password");
-    let next = email();
-    with(&next).expect(200);
-    sign_in(&one.api, &next, OTHER).expect(200);
-}
-
-/// Whoever adds a login, or signs up, learns nothing of the e-mail's other logins, nor do these change.
-fn elsewhere(world: &World) {
-    let (one, two) = (Signed::up(world), Signed::up(world));
-    let body = |email: &str| json!({"email": email, "password": OTHER, "scope": "member"});
-    let (taken, free) = (one.post("/logins", &body(&two.email)), one.post("/logins", &body(&email())));
-    assert_eq!((taken.status, free.status), (201, 201));
-    let members = |answer: &Response| answer.json().as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
-    assert_eq!(members(&taken), members(&free));
-    let sees = |password: &str, signed: &Signed| {
-        let token = token(&sign_in(&signed.api, &two.email, password).expect(200));
-        signed.api.get(&signed.path("")).token(&token).send().status == 200
-    };
-    assert_eq!((sees(PASSWORD, &two), sees(PASSWORD, &one)), (true, false));
-    assert_eq!((sees(OTHER, &two), sees(OTHER, &one)), (false, true));
-    problem(&sign_in(&one.api, &two.email, "neither of the two"), 401);
-    // Both the same by now: the oldest, unless an organisation is named.
-    let path = format!("/logins/{}", taken.id());
-    one.patch(&path, &taken.etag(), &json!({"password": PASSWORD})).expect(200);
-    assert_eq!((sees(PASSWORD, &two), sees(PASSWORD, &one)), (true, false));
-    let named = |org: Value| {
-        let body = json!({"email": two.email, "password": PASSWORD, "organisationId": org});
-        one.api.post("/sessions").json(&body).send()
-    };
-    let token = token(&named(json!(one.org)).expect(200));
-    one.api.get(&one.path("")).token(&token).send().expect(200);
-    problem(&named(json!(Uuid::nil())), 401);
-    problem_at(&named(json!("x")), 422, "organisationId");
+    let patch = one.patch(&path, &made.etag(), &json!({"email": two.email}));
+    problem_of(&patch, 409, "email-taken");
 }
 
 fn reset(world: &World) {

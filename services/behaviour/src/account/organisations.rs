@@ -9,8 +9,8 @@ use crate::world::{Case, World};
 
 pub(super) const CASES: &[Case] = &[
     Case { name: "organisations: signing up makes the organisation and its first admin", run: signing_up },
-    Case { name: "organisations: a name is taken once, whatever its case", run: taken },
-    Case { name: "organisations: names and e-mails are the same however their accents are coded", run: coded },
+    Case { name: "organisations: a name and an e-mail are taken once, whatever their case", run: taken },
+    Case { name: "organisations: a name and an e-mail are taken once, however their accents are coded", run: coded },
     Case { name: "organisations: a name, a plan and an e-mail must be such", run: invalid },
     Case { name: "organisations: a change moves the ETag, and one without effect changes nothing", run: changing },
     Case { name: "organisations: the standing is Billing's", run: standing },
@@ -43,8 +43,11 @@ fn taken(world: &World) {
     let post = |name: &str, mail: &str| api.post("/organisations").json(&sign_up(name, mail)).send();
     post(&name, &mail).expect(201);
     problem_of(&post(&name.to_uppercase(), &email()), 409, "name-taken");
-    // Another organisation's login of the same e-mail is another login.
-    post(&unique(), &mail.to_uppercase()).expect(201);
+    problem_of(&post(&unique(), &mail.to_uppercase()), 409, "email-taken");
+    // What was refused left nothing behind: the name is free.
+    let other = unique();
+    problem_of(&post(&other, &mail), 409, "email-taken");
+    post(&other, &email()).expect(201);
 }
 
 fn coded(world: &World) {
@@ -52,7 +55,7 @@ fn coded(world: &World) {
     let post = |name: &str, mail: &str| api.post("/organisations").json(&sign_up(name, mail)).send();
     let made = post(&format!("Caf\u{e9} {name}"), &format!("\u{e9}{mail}")).expect(201);
     problem_of(&post(&format!("Cafe\u{301} {name}"), &email()), 409, "name-taken");
-    sign_in(&api, &format!("e\u{301}{mail}"), PASSWORD).expect(200);
+    problem_of(&post(&unique(), &format!("e\u{301}{mail}")), 409, "email-taken");
     assert_eq!(made.json()["name"], format!("Caf\u{e9} {name}"));
     let decomposed = post(&format!("Noe\u{308}l {name}"), &email()).expect(201);
     assert_eq!(decomposed.json()["name"], format!("No\u{eb}l {name}"));
