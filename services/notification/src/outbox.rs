@@ -44,7 +44,7 @@ kit::statement! {
         steps: i32 as Integer,
     ) -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>, Uuid) =
         "with recursive walk as ( \
-             select $3 as organisation_id, null::timestamptz as due_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as until, \
+             select $3::uuid as organisation_id, null::timestamptz as due_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as until, \
                  0 as step, 0 as found \
              where (select d.next_attempt_at from notification.deliveries d where d.status = 'waiting' \
                  order by d.next_attempt_at limit 1) <= $1 \
@@ -55,7 +55,7 @@ kit::statement! {
                   where d.status = 'waiting' and d.organisation_id > w.organisation_id and d.organisation_id <= w.until \
                   order by d.organisation_id, d.next_attempt_at limit 1) \
                  union all \
-                 (select d.organisation_id, d.next_attempt_at, $3 from notification.deliveries d \
+                 (select d.organisation_id, d.next_attempt_at, $3::uuid from notification.deliveries d \
                   where w.until <> $3 and d.status = 'waiting' and d.organisation_id <= $3 \
                   order by d.organisation_id, d.next_attempt_at limit 1) \
                  limit 1 \
