@@ -45,7 +45,7 @@ kit::statement! {
     ) -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>, Uuid) =
         "with recursive walk as ( \
              select $3::uuid as organisation_id, null::timestamptz as due_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as until, \
-                 0 as step, 0 as found \
+                 0::int4 as step, 0::int4 as found \
              where (select d.next_attempt_at from notification.deliveries d where d.status = 'waiting' \
                  order by d.next_attempt_at limit 1) <= $1 \
              union all \
