@@ -71,12 +71,12 @@ use subject::Subject;
 /// database is too busy to get the locks within [`LIVE_LOCK_TIMEOUT`]. [`Error::Usage`] for an empty change, and one that can't be tried there.
 pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &Options) -> Result<Impact> {
     change.check(options)?;
+    let Here { database, login, settings, schemas, logins } = Here::read(url, change)?;
     if statements.is_empty() {
         return Err(Error::Unavailable(
             "no statement of any service is known, so nothing can be judged: give --statements, or install pg_stat_statements".into(),
         ));
     }
-    let Here { database, login, settings, schemas, logins } = Here::read(url, change)?;
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
         On::Clone => Some(Copy::of_busy(url, "impact", options.data)?),
