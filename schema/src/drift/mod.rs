@@ -159,7 +159,7 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     is.rights.extend(right.into_iter().filter(put));
     wanted.rights.retain(|one| !desired::misplaced(&hidden, one));
     for finding in findings.iter_mut().filter(|one| hidden.iter().any(|hidden| hidden.key == one.key)) {
-        finding.what.push_str("; rights on it aren't compared before that is put right");
+        finding.what.push_str("; rights on it aren't compared before that is fixed");
     }
     findings.extend(compare::compare(session, &look, &wanted, &is)?);
     spare(&mut findings, &unrunnable);
@@ -175,7 +175,7 @@ fn look(session: &mut Session, options: &Options) -> Result<Seen> {
     Ok(Seen { findings, accepted, not_looked_at })
 }
 
-/// All rights as they will be once owners are put right, which comes first when drifts are fixed; and the owners that can't be put right here.
+/// All rights as they will be once owners are fixed, which comes before other drifts; and the owners that can't be fixed here.
 fn with_owners_right(
     session: &mut Session,
     look: &Look<'_>,

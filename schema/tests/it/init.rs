@@ -97,7 +97,7 @@ const DRIFTS: &[(&str, &str)] = &[
     ("create table stock.new (id int); alter table stock.new owner to \"Team A\"", "extra table stock.new"),
 ];
 
-/// Changes of owners, whose rights are only compared when the owner is put right.
+/// Changes of owners, whose rights are only compared when the owner is fixed.
 const OWNERS: &[(&str, &str)] = &[
     ("alter table stock.items owner to keeper", "owner table stock.items"),
     ("alter schema stock owner to keeper", "owner schema stock"),

@@ -56,7 +56,7 @@ fn temporary_files_are_capped_whatever_a_role_sets_for_itself() {
     assert_eq!(texts(&mut again, "show statement_timeout"), ["0"], "the timeout was only a default (accepted)");
     assert_eq!(attempt(&mut again, spill), Err("53400".into()), "the cap on temporary files survived it");
 
-    // The drift that a role makes of its own settings is put right.
+    // The drift that a role makes of its own settings is fixed.
     let report = schema::apply(&cluster.url("govrnanza", "govrnanza_admin"), &schema::ApplyOptions::default()).unwrap();
     assert!(
         report.rights.iter().all(|step| step.starts_with("alter role registry_reader set "))

@@ -61,7 +61,7 @@ fn enhanced(words: &str) -> Option<(u16, u16)> {
 }
 
 /// Final is only what is about this mail's recipient (5.1.x, 5.2.1), its size (5.2.3, 5.3.4) or its content (5.6.x, and 5.7.1 of the content).
-/// Quotas, refused senders, reputation, and what nobody foresaw pass, or are put right by an operator.
+/// Quotas, refused senders, reputation, and what nobody foresaw pass, or are fixed by an operator.
 fn verdict(stage: Stage, code: u16, enhanced: Option<(u16, u16)>) -> Verdict {
     let permanent = code >= 500;
     let about_the_sender = matches!(enhanced, Some((1, 7 | 8)));

@@ -1,6 +1,6 @@
 //! A database, people in it, changes as the four services write them, a mail server, and the service: in this process or as a child.
 
-// Long: one place that a test stands in, with all that it may ask and change there.
+// Long: the surroundings of every test, with all that it may ask and change there.
 
 use std::collections::HashMap;
 use std::fs;
