@@ -292,7 +292,7 @@ set local role account_owner;
 grant usage on schema account to account_publisher;
 grant select (id, name, plan_code, created_at) on account.organisations to account_publisher;
 grant select (code, kind, currency, monthly_price_cents, api_limit, domain_limit, sub_domain_limit, user_limit, api_price_cents, domain_price_cents, sub_domain_price_cents, user_price_cents) on account.plans to account_publisher;
-grant select (organisation_id, id, profile_id, email, scope, disabled_at, password_expires_at) on account.logins to account_publisher;
+grant select (organisation_id, id, profile_id, email, scope, disabled_at, password_expires_at, invitation_id) on account.logins to account_publisher;
 grant select (id, public_key, valid_from, valid_until) on account.signing_keys to account_publisher;
 grant select (id, xid, at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after) on account.changes to account_publisher;
 reset role;
@@ -319,6 +319,7 @@ reset role;
 set local role notification_owner;
 grant usage on schema notification to notification_publisher;
 grant select (feed, xid, id) on notification.feed_cursors to notification_publisher;
+grant select (invitation_id, used_at) on notification.confirmations to notification_publisher;
 reset role;
 
 -- Foreign keys across services need the right to point at a column, and nothing else of the table.
@@ -350,7 +351,7 @@ grant select, insert, update (name, kind, currency, monthly_price_cents, api_lim
 grant select on account.organisations to account_reader;
 grant select, insert, update (name, plan_code, version, updated_at) on account.organisations to account_writer;
 grant select on account.logins to account_reader;
-grant select, insert, update (email, password_hash, scope, profile_id, disabled_at, password_changed_at, password_expires_at, version, updated_at), delete on account.logins to account_writer;
+grant select, insert, update (email, password_hash, scope, profile_id, disabled_at, password_changed_at, password_expires_at, version, updated_at, invitation_id), delete on account.logins to account_writer;
 grant select on account.sign_in_failures to account_reader;
 grant select, insert, update (failures, window_ends_at), delete on account.sign_in_failures to account_writer;
 grant select on account.signing_keys to account_reader;
@@ -497,6 +498,7 @@ grant select on published.billing_changes to notification_reader, notification_w
 reset role;
 
 set local role notification_publisher;
+grant select on published.accepted_invitations to account_reader, account_writer; -- a login is accepted by the owner of its address
 grant select on published.feed_cursors to account_reader, account_writer; -- changes are purged once every reader has them
 grant select on published.feed_cursors to profile_reader, profile_writer; -- changes are purged once every reader has them
 grant select on published.feed_cursors to registry_reader, registry_writer; -- changes are purged once every reader has them

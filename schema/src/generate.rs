@@ -169,6 +169,7 @@ const KEYS: &[(&str, &str)] = &[
     ("login_contacts", "login_id"),
     ("signing_keys", "id"),
     ("standings", "organisation_id"),
+    ("accepted_invitations", "invitation_id"),
     ("feed_cursors", "feed"),
     ("persons", "organisation_id, id"),
     ("contacts", "organisation_id, id"),

@@ -12,9 +12,9 @@ create or replace view published.plans as
 comment on view published.plans is 'Prices in minor units and limits (null: none) of every plan.';
 
 create or replace view published.login_contacts as
-    select l.organisation_id, l.id as login_id, l.profile_id, l.email, l.scope, l.disabled_at, l.password_expires_at
+    select l.organisation_id, l.id as login_id, l.profile_id, l.email, l.scope, l.disabled_at, l.password_expires_at, l.invitation_id
     from account.logins l;
-comment on view published.login_contacts is 'Where a login''s mail goes. Operators have no organisation.';
+comment on view published.login_contacts is 'Where a login''s mail goes. Operators have no organisation. With an invitation_id: not accepted yet, so nobody signs in with it.';
 
 create or replace view published.signing_keys as
     select k.id, k.public_key, k.valid_from, k.valid_until

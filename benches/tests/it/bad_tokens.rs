@@ -146,13 +146,14 @@ fn who_is_disabled_signs_in_no_more() {
     let email = format!("{}@it.example", crate::support::unique("disabled"));
     let login = json!({"email": email, "password": "correct horse battery", "scope": "member"});
     let logins = tenant.path("/logins");
-    let made = account.post(&logins).token(&tenant.admin_token).json(&login).send().expect(201);
+    let added = account.post(&logins).token(&tenant.admin_token).json(&login).send().expect(201);
+    let path = format!("{logins}/{}", added.id());
+    let made = world.accept(&path, &tenant.admin_token);
     let sign_in = || {
         let body = json!({"email": email, "password": "correct horse battery"});
         account.post("/sessions").json(&body).send()
     };
     let token = sign_in().expect(200).json()["token"].as_str().unwrap().to_owned();
-    let path = format!("{logins}/{}", made.id());
     let disable = account.patch(&path).token(&tenant.admin_token).if_match(&made.etag());
     disable.json(&json!({"disabled": true})).send().expect(200);
     assert_eq!(sign_in().status, 401);

@@ -1,4 +1,4 @@
-//! Scheduled work: publishing the keys, telling what a downgrade left above its plan, tidying up.
+//! Scheduled work: publishing the keys, logins that were accepted, telling what a downgrade left above its plan, tidying up.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use kit::{Clock, Db, Due, Error, Meta, Routes};
 
 use crate::keys::SigningKey;
 use crate::sign_in::SignIn;
-use crate::store::{keys, over_plan};
+use crate::store::{invitations, keys, over_plan};
 
 /// Keys that another process has retired return within this time; far less than the hour a retired key has left.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
@@ -18,6 +18,8 @@ const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// Organisations with a new plan that one transaction looks at.
 const REPLANNED: i64 = 100;
+/// Logins that were accepted, looked for at once.
+const ACCEPTED: i64 = 100;
 
 kit::statement! {
     /// Failures of windows that have ended.
@@ -33,6 +35,8 @@ pub fn add(routes: Routes, db: &Db, clock: &Clock, keys: &[SigningKey], sign_in:
         tracing::warn!(error = %error, "the signing keys can't be published yet; tried again every second");
     }
     let routes = routes.job("* * * * * *", "publish-keys", publish).job("*/5 * * * * *", "tidy", tidier(db, clock));
+    let (accepting, at) = (db.clone(), clock.clone());
+    let routes = routes.job("* * * * * *", "invitations", move || accept(&accepting, &at));
     let (db, clock) = (db.clone(), clock.clone());
     routes.job("*/5 * * * * *", "over-plan", move || tell_over_plan(&db, &clock))
 }
@@ -68,6 +72,19 @@ fn tell_over_plan(db: &Db, clock: &Clock) -> Result<(), Error> {
             None => return Ok(()),
         }
     }
+}
+
+/// Lets people sign in with logins that they have accepted, each in a transaction of its own: of two with one address, accepted at once, one
+/// works, and the other stays invited.
+fn accept(db: &Db, clock: &Clock) -> Result<(), Error> {
+    for (id, invitation) in db.write(|c| invitations::accepted(c, ACCEPTED))? {
+        let meta = Meta::of_job("invitations", clock);
+        match db.write(|c| invitations::accept(c, &meta, id, invitation)) {
+            Ok(_) | Err(Error::Conflict(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn tidier(db: &Db, clock: &Clock) -> impl Fn() -> Result<(), Error> + Send + Sync + 'static {

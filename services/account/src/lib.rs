@@ -3,7 +3,7 @@
 //! * owns `account.organisations`, `plans`, `logins`, `sign_in_failures`, `signing_keys`, `changes`
 //! * publishes `published.organisations`, `plans`, `login_contacts`, `signing_keys`, `account_changes`
 //! * reads `published.standings` (Billing), `usage` (Registry), `head_counts` (Profile); see `views.rs`;
-//!   to purge what every reader has, `feed_cursors` (Notification)
+//!   to purge what every reader has, `feed_cursors` (Notification), which also tells whose logins were accepted (`accepted_invitations`)
 //!
 //! It alone knows passwords and signs tokens; the others verify them from `published.signing_keys` without asking it.
 //! Deliberately absent: forgotten passwords (an admin sets a new one), deleting an organisation, and a second factor.
@@ -84,5 +84,6 @@ fn probes() -> Vec<kit::Probe> {
         views::usage,
         views::head_counts,
         views::persons,
+        views::accepted_invitations,
     )
 }

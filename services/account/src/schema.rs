@@ -73,6 +73,8 @@ diesel::table! {
         version -> Int8,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// Not null: the owner of the address has not accepted the login, and nobody can sign in with it. Another one for each address.
+        invitation_id -> Nullable<Uuid>,
     }
 }
 

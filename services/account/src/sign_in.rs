@@ -78,8 +78,9 @@ impl SignIn {
         let (now, client) = (ctx.now(), id.to_string());
         let found = call::read(ctx, move |c| sign_in::find_by_id(c, id, &address, now)).await?;
         let (subjects, attempts) = found;
-        // The token lives on for up to an hour after its login has gone.
-        if attempts.seen.as_ref().is_none_or(|seen| seen.login.disabled_at.is_some()) {
+        // The token lives on for up to an hour after its login has gone. One with another address since then would count failures, and have
+        // them forgotten, of whoever else has that address.
+        if attempts.seen.as_ref().is_none_or(|seen| !seen.login.works()) {
             return Err(Error::Unauthorized);
         }
         let wrong = || Error::invalid("current", "wrong_password", "is not the current password");
@@ -88,7 +89,7 @@ impl SignIn {
         if replace(ctx, ctx.meta(), &seen, hash).await? { Ok(()) } else { Err(wrong()) }
     }
 
-    /// The login if the password is its own and it isn't disabled; a failure is counted, too many of them are a 429.
+    /// The login if the password is its own and it works; a failure is counted, too many of them are a 429.
     async fn prove(
         &self,
         ctx: &Ctx,
@@ -101,7 +102,7 @@ impl SignIn {
         attempts.failures.within(&limits, 0, now)?;
         let known = attempts.seen.as_ref().map(|seen| seen.hash.as_str());
         let right = self.hasher.matches(client, password, known).await?;
-        let seen = attempts.seen.filter(|seen| right && seen.login.disabled_at.is_none());
+        let seen = attempts.seen.filter(|seen| right && seen.login.works());
         match &seen {
             Some(_) => call::write(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
             None => {

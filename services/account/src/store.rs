@@ -2,6 +2,7 @@
 //! Passwords come hashed, since hashing takes longer than any statement.
 
 mod admins;
+pub mod invitations;
 pub mod keys;
 pub mod logins;
 pub mod operators;

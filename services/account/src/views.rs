@@ -27,6 +27,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Invitations that the owner of the address has accepted. Notification's: the login works from then on.
+    published.accepted_invitations (invitation_id) {
+        invitation_id -> Uuid,
+    }
+}
+
+diesel::table! {
     /// People who are there; who was deleted is not. Profile's: a login is linked to one.
     published.persons (organisation_id, id) {
         organisation_id -> Uuid,

@@ -11,12 +11,16 @@ use crate::world::{Fixture, Tenant};
 /// Sets an organisation's standing by whatever means the caller has.
 pub type SetStanding = Box<dyn Fn(Uuid, &str) + Send + Sync>;
 
+/// Accepts a login for the owner of its address by whatever means the caller has.
+pub type Accept = Box<dyn Fn(Uuid) + Send + Sync>;
+
 /// Makes tenants by sign-up, sessions and profiles: needs Account and Profile running.
 pub struct HttpFixture {
     services: Services,
     operator: Option<(String, String)>,
     set_standing: Option<SetStanding>,
     frozen: Option<(String, String)>,
+    accept: Option<Accept>,
 }
 
 impl HttpFixture {
@@ -27,7 +31,7 @@ impl HttpFixture {
 
     /// A fixture over these services.
     pub fn over(services: Services) -> Self {
-        Self { services, operator: None, set_standing: None, frozen: None }
+        Self { services, operator: None, set_standing: None, frozen: None, accept: None }
     }
 
     /// With the credentials of an operator.
@@ -41,6 +45,13 @@ impl HttpFixture {
     #[must_use]
     pub fn with_standings(mut self, set: SetStanding) -> Self {
         self.set_standing = Some(set);
+        self
+    }
+
+    /// With a way to accept logins, where nobody reads the mails.
+    #[must_use]
+    pub fn with_accepted_logins(mut self, accept: Accept) -> Self {
+        self.accept = Some(accept);
         self
     }
 
@@ -63,7 +74,9 @@ impl HttpFixture {
         let logins = session.get("account", "/logins")?.check(200)?.value();
         let path = format!("/logins/{}", logins["items"][0]["id"].as_str().unwrap_or_default());
         let login = session.patch("account", &path, &json!({"profileId": admin_profile}))?.check(200)?;
-        let member_login = session.login(&member, PASSWORD, "member", Some(member_profile))?;
+        let member_login = session.invite(&member, PASSWORD, "member", Some(member_profile))?;
+        self.accept(member_login);
+        session.accepted(member_login)?;
         // Again: the first token was made before the login had a profile.
         session.renew()?;
         Ok(Tenant {
@@ -89,6 +102,12 @@ impl Fixture for HttpFixture {
         let profiles =
             self.services.api("profile").unwrap_or_else(|why| panic!("{why}")).post(&tenant.path("/profiles"));
         profiles.token(&tenant.admin_token).json(&body).send().expect(201).id()
+    }
+
+    fn accept(&self, login: Uuid) {
+        if let Some(accept) = &self.accept {
+            accept(login);
+        }
     }
 
     fn operator_token(&self) -> String {

@@ -18,13 +18,16 @@ pub enum Failed {
     /// The answer lacks a member that it must have.
     #[error("{} {} was answered with {} but without {:?}: {}", .1.method, .1.url, .1.status, .0, .1.start(160))]
     Lacks(&'static str, Box<Response>),
+    /// A login that was added still waits for the owner of its address.
+    #[error("{}: the login is still not accepted: nobody used the link in the mail to its address", .0.url)]
+    NotAccepted(Box<Response>),
 }
 
 impl Failed {
     /// The answer where one came.
     pub fn answer(&self) -> Option<&Response> {
         match self {
-            Self::Refused(answer) | Self::Lacks(_, answer) => Some(answer),
+            Self::Refused(answer) | Self::Lacks(_, answer) | Self::NotAccepted(answer) => Some(answer),
             _ => None,
         }
     }

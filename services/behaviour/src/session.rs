@@ -1,6 +1,8 @@
 //! Making tenants through the contract alone: signing up, logging in, people, logins, places. Nothing here panics.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,6 +14,9 @@ use crate::services::Services;
 
 /// Long enough for every target's rules.
 pub const PASSWORD: &str = "correct horse battery staple 1";
+
+/// Whoever reads the mails presses their buttons at once.
+const ACCEPTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A text that nothing else has: names are unique platform-wide, and what an earlier run made stays.
 pub fn unique() -> String {
@@ -124,10 +129,38 @@ impl Session {
         self.make("profile", "/profiles", &person(name, email))
     }
 
-    /// Makes a login of a scope (`member`, `admin`), linked to a person.
+    /// Makes a login of a scope (`member`, `admin`), linked to a person, and waits until the owner of its address has accepted it.
     pub fn login(&self, email: &str, password: &str, scope: &str, profile: Option<Uuid>) -> Result<Uuid, Failed> {
+        let login = self.invite(email, password, scope, profile)?;
+        self.accepted(login)?;
+        Ok(login)
+    }
+
+    /// The same without waiting.
+    pub(crate) fn invite(
+        &self,
+        email: &str,
+        password: &str,
+        scope: &str,
+        profile: Option<Uuid>,
+    ) -> Result<Uuid, Failed> {
         let body = json!({"email": email, "password": password, "scope": scope, "profileId": profile});
         self.make("account", "/logins", &body)
+    }
+
+    /// Waits until a login is accepted.
+    pub(crate) fn accepted(&self, login: Uuid) -> Result<(), Failed> {
+        let end = Instant::now() + ACCEPTED_WITHIN;
+        loop {
+            let read = self.get("account", &format!("/logins/{login}"))?.check(200)?;
+            if read.value()["invited"] != true {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                return Err(Failed::NotAccepted(Box::new(read)));
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// Makes a domain.

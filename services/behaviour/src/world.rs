@@ -6,7 +6,8 @@ use std::sync::Once;
 
 use uuid::Uuid;
 
-use crate::http::Api;
+use crate::assert::eventually;
+use crate::http::{Api, Response};
 use crate::services::{Services, Urls};
 
 /// The services and the means to populate them.
@@ -68,6 +69,13 @@ impl World {
     pub fn tenant(&self, plan: &str) -> Tenant {
         self.fixture.tenant(plan)
     }
+
+    /// Has the login at this path, which was added, accepted: as it is then.
+    pub fn accept(&self, path: &str, token: &str) -> Response {
+        let read = || self.account().get(path).token(token).send().expect(200);
+        self.fixture.accept(read().id());
+        eventually("the login is accepted", || Some(read()).filter(|login| login.json()["invited"] != true))
+    }
 }
 
 /// An organisation with an admin and a member, each a login linked to a profile.
@@ -107,6 +115,11 @@ pub trait Fixture: Send + Sync {
 
     /// One more person of the tenant; counts against its plan.
     fn profile(&self, tenant: &Tenant) -> Uuid;
+
+    /// The owner of its address accepts a login that was added. By default somebody else sees to that: whoever reads the mails.
+    fn accept(&self, login: Uuid) {
+        let _ = login;
+    }
 
     /// A token of the platform's own staff.
     fn operator_token(&self) -> String;

@@ -9,8 +9,13 @@ use diesel::{OptionalExtension as _, PgConnection, QueryResult, RunQueryDsl as _
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::invitations;
+
 /// How long a link works: holidays are shorter.
 pub const LINK_LIVES: TimeDelta = TimeDelta::days(30);
+
+/// How long an invitation can be accepted.
+pub const INVITATION_LIVES: TimeDelta = TimeDelta::days(7);
 
 /// So many mails with a link may have reached an address that was asked once: their senders died, or the mail server's answer never came.
 pub const LINKS_MAX: i64 = 3;
@@ -31,11 +36,11 @@ kit::statement! {
     /// A link that is about to be mailed, unless there are as many as may be, made since then, that may have been.
     struct KeepToken<'a>(
         hash: &'a [u8] as Binary, organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, until: DateTime<Utc> as Timestamptz,
-        since: DateTime<Utc> as Timestamptz, most: i64 as BigInt,
+        since: DateTime<Utc> as Timestamptz, most: i64 as BigInt, invitation_id: Option<Uuid> as Nullable<Uuid>,
     ) =
-        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at) select $1, $2, $3, $4 \
-         where (select count(*) from notification.confirmations c \
-             where c.organisation_id = $2 and c.address_id = $3 and c.expires_at >= $5) < $6"
+        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at, invitation_id) select $1, $2, $3, $4, $7 \
+         where (select count(*) from notification.confirmations c where c.organisation_id = $2 and c.address_id = $3 \
+             and c.invitation_id is not distinct from $7 and c.expires_at >= $5) < $6"
 }
 
 kit::statement! {
@@ -44,19 +49,20 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Of which organisation a link is, until when it works, and when it was used.
-    struct FindToken<'a>(hash: &'a [u8] as Binary) -> (Nullable<Text>, Timestamptz, Nullable<Timestamptz>) =
-        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, c.used_at \
+    /// Of which organisation a link is, until when it works, when it was used, and the invitation that it accepts.
+    struct FindToken<'a>(hash: &'a [u8] as Binary) -> (Nullable<Text>, Timestamptz, Nullable<Timestamptz>, Nullable<Uuid>) =
+        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, c.used_at, c.invitation_id \
          from notification.confirmations c where c.token_hash = $1"
 }
 
 kit::statement! {
     /// A link that works is used up, and with it the others of its address.
-    struct UseToken<'a>(hash: &'a [u8] as Binary, now: DateTime<Utc> as Timestamptz) -> (Uuid, Uuid) =
+    struct UseToken<'a>(hash: &'a [u8] as Binary, now: DateTime<Utc> as Timestamptz) -> (Uuid, Uuid, Nullable<Uuid>) =
         "update notification.confirmations c set used_at = $2 from notification.confirmations of \
          where of.token_hash = $1 and of.used_at is null and of.expires_at > $2 \
          and c.organisation_id = of.organisation_id and c.address_id = of.address_id and c.used_at is null \
-         returning c.organisation_id, c.address_id"
+         and c.invitation_id is not distinct from of.invitation_id \
+         returning c.organisation_id, c.address_id, c.invitation_id"
 }
 
 kit::statement! {
@@ -68,16 +74,19 @@ kit::statement! {
 
 kit::statement! {
     /// Whoever confirms has the mail that asks, whatever its mail server has said: it isn't sent again.
-    struct EndAsking(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+    struct EndAsking(
+        organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz, invitation_id: Option<Uuid> as Nullable<Uuid>,
+    ) =
         "update notification.deliveries set status = 'sent', next_attempt_at = null, sent_at = $3, reason = null, version = version + 1 \
-         where status = 'waiting' and organisation_id = $1 and address_id = $2 and confirms"
+         where status = 'waiting' and organisation_id = $1 and address_id = $2 and confirms \
+         and (invitation_id is null or invitation_id = $4)"
 }
 
 kit::statement! {
     /// What was held back for it is looked at again.
     struct Release(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update notification.deliveries set next_attempt_at = $3, version = version + 1 \
-         where status = 'held' and organisation_id = $1 and address_id = $2"
+         where status = 'held' and organisation_id = $1 and address_id = $2 and invitation_id is null"
 }
 
 /// Waits until no one else decides what is sent.
@@ -125,17 +134,19 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
-/// A new token, of 244 random bits, for a mail to this address; only its hash is kept. None: since then there were [`LINKS_MAX`].
+/// A new token, of 244 random bits, for a mail to this address of an organisation, which accepts this invitation; only its hash is kept. None:
+/// since then there were [`LINKS_MAX`].
 pub fn new_token(
     connection: &mut PgConnection,
-    organisation_id: Uuid,
-    address_id: Uuid,
+    (organisation_id, address_id, invitation_id): (Uuid, Uuid, Option<Uuid>),
     since: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<String>> {
     let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-    let (hash, until, since) = (&hash(&token), now + LINK_LIVES, since + LINK_LIVES);
-    let kept = KeepToken { hash, organisation_id, address_id, until, since, most: LINKS_MAX }.execute(connection)?;
+    let lives = if invitation_id.is_some() { INVITATION_LIVES } else { LINK_LIVES };
+    let (hash, until, since) = (&hash(&token), now + lives, since + lives);
+    let kept = KeepToken { hash, organisation_id, address_id, until, since, most: LINKS_MAX, invitation_id };
+    let kept = kept.execute(connection)?;
     Ok((kept == 1).then_some(token))
 }
 
@@ -155,31 +166,48 @@ pub enum Link {
     Used,
     /// It can be used, for this organisation; None: the platform itself.
     Open(Option<String>),
+    /// A login of this organisation can be accepted.
+    Invitation(Option<String>),
+    /// It was accepted.
+    Accepted,
+    /// It can't be, as long as somebody signs in with this address elsewhere.
+    Taken,
 }
 
 /// Looks at a link. Changes nothing.
 pub fn find(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
-    type Row = (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>);
+    type Row = (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>, Option<Uuid>);
     let found: Option<Row> = FindToken { hash: &hash(token) }.get_result(connection).optional()?;
     Ok(match found {
         None => Link::Unknown,
-        Some((_, _, Some(_))) => Link::Used,
-        Some((_, expires_at, None)) if expires_at <= now => Link::Expired,
-        Some((organisation, ..)) => Link::Open(organisation),
+        Some((_, _, Some(_), invitation)) => invitation.map_or(Link::Used, |_| Link::Accepted),
+        Some((_, expires_at, ..)) if expires_at <= now => Link::Expired,
+        Some((organisation, _, _, None)) => Link::Open(organisation),
+        Some((organisation, _, _, Some(invitation))) => match invitations::is_open(connection, invitation)? {
+            true => Link::Invitation(organisation),
+            false => Link::Unknown,
+        },
     })
 }
 
-/// Uses a link: its address is confirmed, and what was held back for it is sent. Used again, it changes nothing.
+/// Uses a link: its address is confirmed, what was held back for it is sent, and a login is accepted if it invites. Used again, it changes
+/// nothing.
 pub fn confirm(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
     lock(connection)?;
-    let used: Vec<(Uuid, Uuid)> = UseToken { hash: &hash(token), now }.load(connection)?;
-    let Some((organisation_id, address_id)) = used.first().copied() else {
+    match find(connection, token, now)? {
+        Link::Open(_) => {}
+        Link::Invitation(_) if invitations::is_taken(connection, &hash(token))? => return Ok(Link::Taken),
+        Link::Invitation(_) => {}
+        of_no_use => return Ok(of_no_use),
+    }
+    let used: Vec<(Uuid, Uuid, Option<Uuid>)> = UseToken { hash: &hash(token), now }.load(connection)?;
+    let Some((organisation_id, address_id, invitation_id)) = used.first().copied() else {
         return find(connection, token, now);
     };
     Confirm { organisation_id, address_id, now }.execute(connection)?;
-    EndAsking { organisation_id, address_id, now }.execute(connection)?;
+    EndAsking { organisation_id, address_id, now, invitation_id }.execute(connection)?;
     Release { organisation_id, address_id, now }.execute(connection)?;
-    Ok(Link::Used)
+    find(connection, token, now)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ const ASKED_MAX: i64 = 1;
 /// No mail waits longer: the longest window is a day.
 const WAIT_MAX: TimeDelta = TimeDelta::days(2);
 
-type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String);
+type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String, bool);
 
 /// A mail that is held back.
 struct Held {
@@ -34,6 +34,8 @@ struct Held {
     login: Option<Uuid>,
     profile: Option<Uuid>,
     recipient: String,
+    /// It asks the recipient to accept a login.
+    invites: bool,
 }
 
 /// A login or a person of an organisation.
@@ -61,7 +63,14 @@ pub fn run(
     addresses::lock(connection)?;
     let rows = find(connection, BATCH)?;
     let more = i64::try_from(rows.len()).is_ok_and(|all| all == BATCH);
-    let held = |(organisation, id, login, profile, recipient)| Held { organisation, id, login, profile, recipient };
+    let held = |(organisation, id, login, profile, recipient, invites)| Held {
+        organisation,
+        id,
+        login,
+        profile,
+        recipient,
+        invites,
+    };
     let held: Vec<_> = rows.into_iter().map(held).collect();
     let mut pass = Pass::of(connection, &held, now, caps)?;
     for one in &held {
@@ -131,6 +140,14 @@ impl Pass {
             self.let_go(one, one.id);
             return Ok(());
         };
+        if one.invites {
+            // Confirmed or not: there is one for each login, and it is counted as what it is, a mail to a stranger.
+            match self.may_ask(one.organisation, mailbox) {
+                Some(until) => drop(self.hold.insert((one.organisation, one.id), (one.recipient.clone(), address, Some(until)))),
+                None => self.let_go(one, one.id),
+            }
+            return Ok(());
+        }
         let known = |id| self.addresses.get(&(one.organisation, id)).copied();
         let former = addresses::former_id(&one.recipient).and_then(known).unwrap_or_default();
         let (asked, confirmed) = known(address).map_or(former, |known| (known.0 | former.0, known.1 | former.1));
@@ -177,6 +194,18 @@ impl Pass {
         self.counters.count(Kind::Organisation, organisation, self.caps.per_organisation, self.now);
     }
 
+    /// Counts one more mail that asks, unless its mailbox or the organisation had its share: until when.
+    fn may_ask(&mut self, organisation: Uuid, mailbox: Uuid) -> Option<DateTime<Utc>> {
+        let (now, most) = (self.now, self.caps.asks_per_organisation);
+        let full = self.counters.full(Kind::Asked, mailbox, ASKED_MAX, now);
+        let full = full.max(self.counters.full(Kind::Asks, organisation, most, now));
+        if full.is_none() {
+            self.counters.count(Kind::Asked, mailbox, ASKED_MAX, now);
+            self.counters.count(Kind::Asks, organisation, most, now);
+        }
+        full
+    }
+
     /// Has an address asked, unless its mailbox or the organisation had its share: until when.
     fn ask(
         &mut self,
@@ -185,14 +214,10 @@ impl Pass {
         address: Uuid,
         mailbox: Uuid,
     ) -> QueryResult<Option<DateTime<Utc>>> {
-        let (now, most) = (self.now, self.caps.asks_per_organisation);
-        let full = self.counters.full(Kind::Asked, mailbox, ASKED_MAX, now);
-        let full = full.max(self.counters.full(Kind::Asks, one.organisation, most, now));
+        let (now, full) = (self.now, self.may_ask(one.organisation, mailbox));
         if full.is_some() {
             return Ok(full);
         }
-        self.counters.count(Kind::Asked, mailbox, ASKED_MAX, now);
-        self.counters.count(Kind::Asks, one.organisation, most, now);
         let id = kit::id::uuid_v7(now);
         let (organisation_id, login_id, profile_id) = (one.organisation, one.login, one.profile);
         let (recipient, subject) = (one.recipient.as_str(), ASKING);

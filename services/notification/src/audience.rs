@@ -85,10 +85,11 @@ kit::statement! {
     /// Which of these people can sign in: who is shut out of the organisation is told nothing more of it, and couldn't stop it either.
     struct FindAdmitted<'a>(organisations: &'a [Uuid] as Array<Uuid>, ids: &'a [Uuid] as Array<Uuid>) -> (Nullable<Uuid>, Nullable<Uuid>) =
         "select distinct l.organisation_id, l.profile_id from published.login_contacts l \
-         where l.organisation_id = any($1) and l.profile_id = any($2) and l.disabled_at is null"
+         where l.organisation_id = any($1) and l.profile_id = any($2) and l.disabled_at is null \
+         and l.invitation_id is null"
 }
 
-/// Those of these people (organisation, person) who have a login that isn't disabled.
+/// Those of these people (organisation, person) who have a login that works.
 pub fn admitted(
     connection: &mut PgConnection,
     organisations: &[Uuid],
@@ -111,15 +112,15 @@ kit::statement! {
         but_profile: Option<Uuid> as Nullable<Uuid>, limit: i64 as BigInt,
     ) -> (Uuid, Text) =
         "select l.login_id, l.email from published.login_contacts l \
-         where l.organisation_id = $1 and l.scope = 'admin' and l.disabled_at is null and l.login_id > $2 \
+         where l.organisation_id = $1 and l.scope = 'admin' and l.disabled_at is null and l.invitation_id is null and l.login_id > $2 \
          and l.login_id is distinct from $3 and (l.profile_id is null or l.profile_id is distinct from $4) \
          order by l.login_id limit $5"
 }
 
 kit::statement! {
-    /// One login's address and person.
+    /// One login's address and person; nothing of one that isn't accepted.
     struct FindLogin(login_id: Uuid as Uuid) -> (Text, Nullable<Uuid>) =
-        "select l.email, l.profile_id from published.login_contacts l where l.login_id = $1"
+        "select l.email, l.profile_id from published.login_contacts l where l.login_id = $1 and l.invitation_id is null"
 }
 
 /// The next recipients of an audience.

@@ -38,9 +38,21 @@ fn page(link: &Link) -> HttpResponse {
     let (status, text) = match link {
         Link::Open(Some(name)) => (StatusCode::OK, format!("May “{}” send you mails?", one_line(name, NAME_CHARS_MAX))),
         Link::Open(None) => (StatusCode::OK, "May Govrnanza send you mails?".to_owned()),
+        Link::Invitation(name) => {
+            let name = name.as_deref().unwrap_or("Govrnanza");
+            let text = format!("“{}” has made a login for you. Do you want it?", one_line(name, NAME_CHARS_MAX));
+            (StatusCode::OK, text)
+        }
         Link::Used => (StatusCode::OK, "Your e-mail address is confirmed.".to_owned()),
+        Link::Accepted => (StatusCode::OK, "You have accepted the login: sign in with it in a few seconds.".to_owned()),
+        Link::Taken => {
+            let text = "You have a login with this e-mail address already. It isn't changed, and as long as it exists this one can't be \
+                accepted.";
+            (StatusCode::CONFLICT, text.to_owned())
+        }
         Link::Expired => {
-            let text = "This link has expired. The platform's staff can have a new one sent to you.";
+            let text = "This link has expired. The platform's staff can have a new one sent to you, or an admin of your organisation \
+                makes the login anew.";
             (StatusCode::GONE, text.to_owned())
         }
         Link::Unknown => (StatusCode::NOT_FOUND, "This link is unknown.".to_owned()),
@@ -60,6 +72,10 @@ fn page(link: &Link) -> HttpResponse {
                 @if let Link::Open(_) = link {
                     form method="post" { button { "Yes, send me mails" } }
                     p { "If not, close this page: you get no mails." }
+                }
+                @if let Link::Invitation(_) = link {
+                    form method="post" { button { "Yes, accept it" } }
+                    p { "Mails about it are sent to you then. If you don't want it, close this page: nobody can sign in with it." }
                 }
             }
         }

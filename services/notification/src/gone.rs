@@ -45,7 +45,8 @@ kit::statement! {
         "update notification.deliveries set status = 'failed', next_attempt_at = null, version = version + 1, \
              reason = 'the login has been disabled or deleted' \
          where organisation_id = $1 and login_id = $2 and status in ('waiting', 'held') and not confirms \
-         and not exists (select from published.login_contacts l where l.login_id = $2 and l.disabled_at is null)"
+         and not exists (select from published.login_contacts l where l.login_id = $2 and l.disabled_at is null \
+             and l.invitation_id is null)"
 }
 
 kit::statement! {

@@ -22,6 +22,7 @@ pub mod gone;
 pub mod handlers;
 mod headers;
 mod held;
+mod invitations;
 mod lag;
 pub mod lookup;
 pub mod mail;

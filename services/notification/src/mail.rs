@@ -19,6 +19,11 @@ const ASKED: &str =
 const CONFIRM: &str = "If you want them, confirm it here. The page says which organisation it is:";
 const IGNORE: &str = "If you don't, do nothing: no other mail is sent to you for that organisation.";
 
+/// What is written to the address of a login that was added, with no word of who added it either.
+const INVITED: &str = "An organisation that uses Govrnanza has made a login for this e-mail address.";
+const ACCEPT: &str = "If you want it, accept it here within seven days. The page says which organisation it is:";
+const REFUSE: &str = "If you don't, do nothing: nobody can sign in with it then. A login that you have elsewhere with this address isn't changed.";
+
 /// A roll-up shows so many; the rest is counted.
 pub const SHOWN_MAX: usize = 200;
 
@@ -39,6 +44,8 @@ pub struct Letter {
     pub more: i64,
     /// Where the address is confirmed: the mail that asks for it says nothing else.
     pub link: Option<String>,
+    /// The link accepts a login, too.
+    pub invites: bool,
 }
 
 /// One change in it.
@@ -106,9 +113,15 @@ fn time(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y %H:%M UTC").to_string()
 }
 
+/// What a mail with a link says: before the link, at it, after it.
+fn asking(letter: &Letter) -> [&'static str; 3] {
+    if letter.invites { [INVITED, ACCEPT, REFUSE] } else { [ASKED, CONFIRM, IGNORE] }
+}
+
 fn plain(letter: &Letter) -> String {
     if let Some(link) = &letter.link {
-        return format!("{ASKED}\n\n{CONFIRM}\n{link}\n\n{IGNORE}\n");
+        let [what, here, otherwise] = asking(letter);
+        return format!("{what}\n\n{here}\n{link}\n\n{otherwise}\n");
     }
     let mut text = String::new();
     for item in &letter.items {
@@ -125,6 +138,7 @@ fn plain(letter: &Letter) -> String {
 }
 
 fn html(letter: &Letter) -> String {
+    let [what, here, otherwise] = asking(letter);
     let page = html! {
         (DOCTYPE)
         html {
@@ -134,9 +148,9 @@ fn html(letter: &Letter) -> String {
             }
             body style="font-family:sans-serif;max-width:40em" {
                 @if let Some(link) = &letter.link {
-                    p { (ASKED) }
-                    p { (CONFIRM) br; a href=(link) { (link) } }
-                    p { (IGNORE) }
+                    p { (what) }
+                    p { (here) br; a href=(link) { (link) } }
+                    p { (otherwise) }
                 }
                 @for item in &letter.items {
                     h3 { (item.title) }
@@ -180,6 +194,7 @@ mod tests {
             items: vec![item],
             more: 3,
             link: None,
+            invites: false,
         };
         compose(&sender, &letter)
     }

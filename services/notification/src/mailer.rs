@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::addresses;
 use crate::gate::{Gate, back_off};
+use crate::invitations;
 use crate::mail::{Sender, compose};
 use crate::outbox::{self, Claim};
 use crate::refusal::{Refusal, Verdict};
@@ -27,6 +28,9 @@ const REASON_CHARS_MAX: usize = 500;
 /// Why a mail with a link is given up that was never refused.
 const UNANSWERED: &str =
     "handed over again and again without an answer: the mail may have arrived, so it isn't sent again by itself";
+
+/// Why a mail that invites is given up.
+const WITHDRAWN: &str = "the login has been accepted, removed or given another address";
 
 /// What became of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +124,11 @@ impl Mailer {
     fn send(&self, connection: &mut PgConnection, smtp: &mut Session, claim: &Claim) -> diesel::QueryResult<Outcome> {
         let mut letter = outbox::letter(connection, claim)?;
         let mut token = None;
+        if let Some(invitation) = claim.invitation
+            && !invitations::is_open(connection, invitation)?
+        {
+            return Ok(Outcome::Refused(Refusal::own(Verdict::Final, WITHDRAWN)));
+        }
         if let Some(address) = claim.asks {
             token = self.ask(connection, claim, address)?;
             if token.is_none() {
@@ -142,7 +151,7 @@ impl Mailer {
     fn ask(&self, connection: &mut PgConnection, claim: &Claim, address: Uuid) -> diesel::QueryResult<Option<String>> {
         let again = claim.tried_from > claim.created_at;
         let since = if again { claim.tried_from } else { DateTime::UNIX_EPOCH };
-        addresses::new_token(connection, claim.organisation_id, address, since, self.clock.now())
+        addresses::new_token(connection, (claim.organisation_id, address, claim.invitation), since, self.clock.now())
     }
 
     fn record(&self, connection: &mut PgConnection, claim: &Claim, outcome: Outcome) -> diesel::QueryResult<()> {

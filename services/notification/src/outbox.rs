@@ -27,6 +27,8 @@ pub struct Claim {
     pub tried_from: DateTime<Utc>,
     /// Whom it asks to confirm their address; none: it tells of changes.
     pub asks: Option<Uuid>,
+    /// Which invitation that accepts as well.
+    pub invitation: Option<Uuid>,
 }
 
 /// So many organisations are looked at in one claim. More come to it where thousands wait for a later attempt.
@@ -42,7 +44,7 @@ kit::statement! {
     struct ClaimDue(
         now: DateTime<Utc> as Timestamptz, lease: DateTime<Utc> as Timestamptz, after: Uuid as Uuid, limit: i64 as BigInt,
         steps: i32 as Integer,
-    ) -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>, Uuid) =
+    ) -> (Uuid, Uuid, Text, Text, Integer, Timestamptz, Timestamptz, Nullable<Uuid>, Nullable<Uuid>, Uuid) =
         "with recursive walk as ( \
              select $3::uuid as organisation_id, null::timestamptz as due_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid as until, \
                  0::int4 as step, 0::int4 as found \
@@ -81,7 +83,7 @@ kit::statement! {
          update notification.deliveries d set attempts = d.attempts + 1, next_attempt_at = $2, version = d.version + 1 \
          from due where d.organisation_id = due.organisation_id and d.id = due.id \
          returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at, \
-             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end, \
+             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end, d.invitation_id, \
              (select w.organisation_id from walk w order by w.step desc limit 1)"
 }
 
@@ -141,7 +143,7 @@ pub fn prepare(connection: &mut PgConnection) -> QueryResult<()> {
     connection.batch_execute(&settings.map(|setting| format!("set {setting} = off")).join("; "))
 }
 
-type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>, Option<Uuid>, Uuid);
+type ClaimRow = (Uuid, Uuid, String, String, i32, DateTime<Utc>, DateTime<Utc>, Option<Uuid>, Option<Uuid>, Uuid);
 
 /// Claims mails that are due until `now + lease`, 64 at most, of the organisations in turn: `after` is the last one of the claim before (nil: the first
 /// claim), and is moved on.
@@ -154,10 +156,11 @@ pub fn claim(
 ) -> QueryResult<Vec<Claim>> {
     let claim_due = ClaimDue { now, lease: now + lease, after: *after, limit, steps: LOOKED_AT_MAX };
     let rows: Vec<ClaimRow> = claim_due.load(connection)?;
-    *after = rows.first().map_or(*after, |row| row.8);
-    let claim = |(organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks, _): ClaimRow| {
-        Claim { organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks }
-    };
+    *after = rows.first().map_or(*after, |row| row.9);
+    let claim =
+        |(organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks, invitation, _): ClaimRow| {
+            Claim { organisation_id, id, recipient, subject, attempts, created_at, tried_from, asks, invitation }
+        };
     Ok(rows.into_iter().map(claim).collect())
 }
 
@@ -175,6 +178,7 @@ pub fn letter(connection: &mut PgConnection, claim: &Claim) -> QueryResult<Lette
         subject: claim.subject.clone(),
         created_at: claim.created_at,
         link: None,
+        invites: claim.invitation.is_some(),
         more: all - i64::try_from(items.len()).unwrap_or_default(),
         items,
     })

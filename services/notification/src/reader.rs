@@ -12,6 +12,7 @@ use crate::counters::Caps;
 use crate::cursor::Cursor;
 use crate::feed::{self, Change, Feed};
 use crate::gone;
+use crate::invitations;
 use crate::lookup::Lookup;
 use crate::message::{Audience, Message};
 use crate::templates;
@@ -193,7 +194,7 @@ fn notify(
     lookup.learn(connection, change)?;
     gone::forget(connection, change)?;
     let actor = lookup.actor(change);
-    let mut made = 0;
+    let mut made = invitations::invite(connection, change, (cursor.updated_at, time(cursor, now)))?;
     if let Some(message) = templates::message(change, &lookup.names, &lookup.by(&actor)) {
         let wanted = Wanted {
             organisation_id: change.organisation_id.unwrap_or_default(),
@@ -204,7 +205,7 @@ fn notify(
             limit,
         };
         let chunk = audience::chunk(connection, &message.audience, &wanted)?;
-        made = i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
+        made += i64::try_from(chunk.recipients.len()).unwrap_or(i64::MAX);
         insert(connection, change, &message, &chunk.recipients, cursor.updated_at, time(cursor, now))?;
         if let Some(last) = chunk.last {
             cursor.fan_out = Some((change.id, last));

@@ -13,7 +13,7 @@ kit::statement! {
     struct FindExpiring(from: DateTime<Utc> as Timestamptz, until: DateTime<Utc> as Timestamptz, after: Uuid as Uuid, limit: i64 as BigInt)
         -> (Nullable<Uuid>, Uuid, Text, Timestamptz) =
         "select l.organisation_id, l.login_id, l.email, l.password_expires_at from published.login_contacts l \
-         where l.password_expires_at > $1 and l.password_expires_at <= $2 and l.disabled_at is null and l.login_id > $3 \
+         where l.password_expires_at > $1 and l.password_expires_at <= $2 and l.disabled_at is null and l.invitation_id is null and l.login_id > $3 \
          order by l.login_id limit $4"
 }
 

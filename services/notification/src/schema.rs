@@ -31,6 +31,8 @@ diesel::table! {
         address_id -> Uuid,
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
+        /// The invitation that is accepted with it; null: it confirms the address alone.
+        invitation_id -> Nullable<Uuid>,
     }
 }
 
@@ -70,8 +72,10 @@ diesel::table! {
         sent_again_at -> Nullable<Timestamptz>,
         /// Of held mails that were looked at, and of mails that ask: whose address.
         address_id -> Nullable<Uuid>,
-        /// The mail with the link. It has no notifications.
+        /// The mail with the link. It has no notifications. With an invitation_id, the link also accepts a login.
         confirms -> Bool,
+        /// Of mails that invite: which of Account's invitations it is.
+        invitation_id -> Nullable<Uuid>,
     }
 }
 

@@ -183,7 +183,15 @@ impl Template<'_> {
         let gone =
             self.after.is_null().then(|| text(self.before, "email").to_owned()).filter(|email| !email.is_empty());
         let audience = Audience::Login(self.entity_id()?, gone);
+        let invited = |side| id(side, "invitationId").is_some();
         let variants = match self.change.kind.as_str() {
+            // Whose address it is gets the invitation, and nothing else before it is accepted.
+            "LoginCreated" | "LoginModified" if invited(self.after) => return None,
+            "LoginDeleted" if invited(self.before) => return None,
+            "LoginModified" if invited(self.before) => {
+                let made = Template { before: &Value::Null, ..*self };
+                self.same("loginCreated", "A login was made for you", made.differences_shown())
+            }
             "LoginCreated" => self.same("loginCreated", "A login was made for you", self.differences_shown()),
             "LoginModified" => self.same("loginModified", "Your login was changed", self.differences()),
             "LoginDeleted" => self.same("loginDeleted", "Your login was deleted", Vec::new()),

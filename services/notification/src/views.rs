@@ -10,6 +10,7 @@ diesel::table! {
         scope -> Text,
         disabled_at -> Nullable<Timestamptz>,
         password_expires_at -> Timestamptz,
+        invitation_id -> Nullable<Uuid>,
     }
 }
 

@@ -47,7 +47,7 @@ nouns! {
             "api_price_cents", "domain_price_cents", "sub_domain_price_cents", "user_price_cents"]
         where "true", "(select p.version from account.plans p where p.code = x.code)";
     LOGIN_CONTACTS "login_contacts" of "account" by ["login_id"]
-        with ["organisation_id", "profile_id", "email", "scope", "disabled_at", "password_expires_at"]
+        with ["organisation_id", "profile_id", "email", "scope", "disabled_at", "password_expires_at", "invitation_id"]
         where WHOLE_ORGANISATION, "null::bigint";
     SIGNING_KEYS "signing_keys" of "account" by ["id"] with ["public_key", "valid_from", "valid_until"]
         where "true", "null::bigint";

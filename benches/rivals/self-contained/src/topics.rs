@@ -16,9 +16,10 @@ use crate::{Error, Log};
 /// How long a change stays in its feed's topic.
 pub const FEED_KEPT_DAYS: u32 = 30;
 
-/// Everything that is on the log. Not how far Notification has read the feeds: here each feed's only reader is its relay.
+/// Everything that is on the log. Nothing of Notification's: how far it has read the feeds means nothing here, where each feed's only reader
+/// is its relay, and which invitations were accepted is told by no feed.
 pub fn all() -> impl Iterator<Item = &'static Noun> {
-    Noun::all().iter().filter(|noun| noun.name != "feed_cursors")
+    Noun::all().iter().filter(|noun| noun.owner != "notification")
 }
 
 /// What a service shows, its feed last.

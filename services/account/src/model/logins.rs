@@ -6,6 +6,7 @@ use kit::body::{email, present, present_email};
 use kit::id::{LoginId, OrganisationId, ProfileId};
 use kit::{Invalid, Validate};
 use serde::{Deserialize, Serialize, Serializer};
+use uuid::Uuid;
 
 use crate::hashing::Hash;
 
@@ -21,7 +22,7 @@ pub struct Login {
     pub organisation_id: Option<OrganisationId>,
     /// Its id, a token's `sub`.
     pub id: LoginId,
-    /// Unique platform-wide.
+    /// Unique platform-wide among those that are accepted.
     pub email: String,
     /// The person who signs in with it.
     pub profile_id: Option<ProfileId>,
@@ -30,6 +31,9 @@ pub struct Login {
     /// Since when signing in is refused.
     #[serde(rename = "disabled", serialize_with = "is_some")]
     pub disabled_at: Option<DateTime<Utc>>,
+    /// What the owner of the address has yet to accept: until then nobody can sign in with it. No secret.
+    #[serde(rename = "invited", serialize_with = "is_some")]
+    pub invitation_id: Option<Uuid>,
     /// When the password stops to be enough.
     pub password_expires_at: DateTime<Utc>,
     /// The ETag.
@@ -41,7 +45,7 @@ pub struct Login {
 }
 
 impl Login {
-    /// A login to be written, of no organisation and no person yet.
+    /// A login to be written, of no organisation and no person yet, that needn't be accepted.
     pub fn new(email: &str, scope: &str, password: &Hash, now: DateTime<Utc>) -> Self {
         Self {
             organisation_id: None,
@@ -50,6 +54,7 @@ impl Login {
             scope: scope.to_owned(),
             profile_id: None,
             disabled_at: None,
+            invitation_id: None,
             password_expires_at: password.expires_at(now),
             version: 1,
             created_at: now,
@@ -57,22 +62,33 @@ impl Login {
         }
     }
 
+    /// The same, for the owner of the address to accept.
+    #[must_use]
+    pub fn invited(self, now: DateTime<Utc>) -> Self {
+        Self { invitation_id: Some(kit::id::uuid_v7(now)), ..self }
+    }
+
+    /// Can somebody sign in with it?
+    pub fn works(&self) -> bool {
+        self.disabled_at.is_none() && self.invitation_id.is_none()
+    }
+
     /// Can this login administrate its organisation?
     pub fn is_working_admin(&self) -> bool {
-        self.scope == "admin" && self.disabled_at.is_none()
+        self.scope == "admin" && self.works()
     }
 }
 
-/// Shown as `disabled`: whether, not since when.
-fn is_some<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_bool(at.is_some())
+/// Shown as `disabled` and `invited`: whether, not since when or by which.
+fn is_some<T, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_bool(value.is_some())
 }
 
 /// A new login of an organisation.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct NewLogin {
-    /// Unique platform-wide.
+    /// Its owner accepts the login.
     #[serde(deserialize_with = "email")]
     pub email: String,
     /// Hashed before anything else happens to it.
@@ -98,7 +114,7 @@ impl Validate for NewLogin {
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LoginPatch {
-    /// Another address.
+    /// Another address, whose owner accepts the login anew.
     #[serde(default, deserialize_with = "present_email")]
     pub email: Option<String>,
     /// A new password, for who has forgotten theirs.
@@ -121,6 +137,9 @@ impl LoginPatch {
         let mut next = login.clone();
         if let Some(email) = &self.email {
             next.email.clone_from(email);
+            if !email.eq_ignore_ascii_case(&login.email) {
+                next = next.invited(now);
+            }
         }
         if let Some(scope) = &self.scope {
             next.scope.clone_from(scope);

@@ -8,7 +8,8 @@ kit::statement! {
     /// Whether somebody can administrate the organisation now, whatever a token says.
     pub struct IsWorkingAdmin(organisation: OrganisationId as Uuid, id: LoginId as Uuid) -> Bool =
         "select exists (select from account.logins l \
-         where l.organisation_id = $1 and l.id = $2 and l.scope = 'admin' and l.disabled_at is null)"
+         where l.organisation_id = $1 and l.id = $2 and l.scope = 'admin' and l.disabled_at is null \
+         and l.invitation_id is null)"
 }
 
 /// 403 unless the caller is an admin still: a token outlives its login's removal, and who was removed must not make a new one.

@@ -18,8 +18,8 @@ use crate::views::persons;
 kit::statement! {
     /// A page of the organisation's logins: those after a place in the list.
     struct ListLogins(organisation: OrganisationId as Uuid, after: DateTime<Utc> as Timestamptz, after_id: uuid::Uuid as Uuid, limit: i64 as BigInt)
-        -> (Nullable<Uuid>, Uuid, Text, Nullable<Uuid>, Text, Nullable<Timestamptz>, Timestamptz, BigInt, Timestamptz, Timestamptz) =
-        "select l.organisation_id, l.id, l.email, l.profile_id, l.scope, l.disabled_at, l.password_expires_at, l.version, \
+        -> (Nullable<Uuid>, Uuid, Text, Nullable<Uuid>, Text, Nullable<Timestamptz>, Nullable<Uuid>, Timestamptz, BigInt, Timestamptz, Timestamptz) =
+        "select l.organisation_id, l.id, l.email, l.profile_id, l.scope, l.disabled_at, l.invitation_id, l.password_expires_at, l.version, \
          l.created_at, l.updated_at from account.logins l \
          where l.organisation_id = $1 and (l.created_at, l.id) > ($2, $3) order by l.created_at, l.id limit $4"
 }
@@ -29,10 +29,10 @@ kit::statement! {
     struct InsertLogin<'a>(
         organisation: Option<OrganisationId> as Nullable<Uuid>, id: LoginId as Uuid, email: &'a str as Text,
         password: &'a str as Text, scope: &'a str as Text, profile: Option<ProfileId> as Nullable<Uuid>,
-        expires_at: DateTime<Utc> as Timestamptz, now: DateTime<Utc> as Timestamptz,
+        expires_at: DateTime<Utc> as Timestamptz, now: DateTime<Utc> as Timestamptz, invitation: Option<uuid::Uuid> as Nullable<Uuid>,
     ) =
         "insert into account.logins (organisation_id, id, email, password_hash, scope, profile_id, password_changed_at, \
-         password_expires_at, version, created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $8, $7, 1, $8, $8)"
+         password_expires_at, version, created_at, updated_at, invitation_id) values ($1, $2, $3, $4, $5, $6, $8, $7, 1, $8, $8, $9)"
 }
 
 kit::statement! {
@@ -40,8 +40,10 @@ kit::statement! {
     struct UpdateLogin<'a>(
         id: LoginId as Uuid, email: &'a str as Text, scope: &'a str as Text, profile: Option<ProfileId> as Nullable<Uuid>,
         disabled_at: Option<DateTime<Utc>> as Nullable<Timestamptz>, version: i64 as BigInt, now: DateTime<Utc> as Timestamptz,
+        invitation: Option<uuid::Uuid> as Nullable<Uuid>,
     ) =
-        "update account.logins set email = $2, scope = $3, profile_id = $4, disabled_at = $5, version = $6, updated_at = $7 \
+        "update account.logins set email = $2, scope = $3, profile_id = $4, disabled_at = $5, version = $6, updated_at = $7, \
+         invitation_id = $8 \
          where id = $1"
 }
 
@@ -64,7 +66,8 @@ kit::statement! {
     /// How many others can administrate the organisation.
     struct CountOtherAdmins(organisation: OrganisationId as Uuid, id: LoginId as Uuid) -> BigInt =
         "select count(*) from account.logins l \
-         where l.organisation_id = $1 and l.id <> $2 and l.scope = 'admin' and l.disabled_at is null"
+         where l.organisation_id = $1 and l.id <> $2 and l.scope = 'admin' and l.disabled_at is null \
+         and l.invitation_id is null"
 }
 
 kit::statement! {
@@ -121,7 +124,7 @@ fn locked(c: &mut PgConnection, update: &Update, id: LoginId) -> Result<Login, E
     Ok(login)
 }
 
-/// Lets somebody sign in.
+/// Lets somebody sign in, once the owner of the address has accepted it. Who has the address already makes no difference.
 pub fn create(c: &mut PgConnection, create: &Create, new: &NewLogin, password: &Hash) -> Answer {
     let organisation = create.organisation;
     admins::require(c, &create.meta, organisation)?;
@@ -129,7 +132,7 @@ pub fn create(c: &mut PgConnection, create: &Create, new: &NewLogin, password: &
         let login = Login {
             organisation_id: Some(organisation),
             profile_id: new.profile_id,
-            ..Login::new(&new.email, &new.scope, password, create.meta.now)
+            ..Login::new(&new.email, &new.scope, password, create.meta.now).invited(create.meta.now)
         };
         check_room(c, organisation)?;
         insert(c, &create.meta, &login, password)?;
@@ -149,6 +152,7 @@ pub fn insert(c: &mut PgConnection, meta: &Meta, login: &Login, password: &Hash)
         profile: login.profile_id,
         expires_at: login.password_expires_at,
         now: meta.now,
+        invitation: login.invitation_id,
     };
     understood(insert.execute(c))?;
     link(c, login)?;
@@ -174,13 +178,8 @@ pub fn update(
     after.updated_at = meta.now;
     if modified {
         // References (422) before the last admin (409): the contract's order.
-        understood(update_of(&after).execute(c))?;
-        if after.profile_id != before.profile_id {
-            link(c, &after)?;
-        }
+        write(c, meta, &before, &after)?;
         keep_an_admin(c, organisation, &before, Some(&after))?;
-        let change = change("LoginModified", &after).before(shown(&before)).after(shown(&after));
-        record(c, SCHEMA, meta, change)?;
     }
     if let Some(password) = password {
         write_password(c, meta, &mut after, password)?;
@@ -188,8 +187,9 @@ pub fn update(
     Ok(after)
 }
 
-fn update_of(login: &Login) -> UpdateLogin<'_> {
-    UpdateLogin {
+/// Writes a login as it is now, but for its password, and the change.
+pub(super) fn write(c: &mut PgConnection, meta: &Meta, before: &Login, login: &Login) -> Result<(), Error> {
+    let update = UpdateLogin {
         id: login.id,
         email: &login.email,
         scope: &login.scope,
@@ -197,7 +197,13 @@ fn update_of(login: &Login) -> UpdateLogin<'_> {
         disabled_at: login.disabled_at,
         version: login.version,
         now: login.updated_at,
+        invitation: login.invitation_id,
+    };
+    understood(update.execute(c))?;
+    if login.profile_id != before.profile_id {
+        link(c, login)?;
     }
+    record(c, SCHEMA, meta, change("LoginModified", login).before(shown(before)).after(shown(login)))
 }
 
 /// Writes a password under the login's lock; `login.version` is the version it gets.
@@ -271,7 +277,8 @@ fn change(kind: &'static str, login: &Login) -> Change {
 
 /// The keys of LoginModified.
 fn shown(login: &Login) -> Value {
-    json!({"email": login.email, "scope": login.scope, "profileId": login.profile_id, "disabledAt": login.disabled_at})
+    json!({"email": login.email, "scope": login.scope, "profileId": login.profile_id, "disabledAt": login.disabled_at,
+        "invitationId": login.invitation_id})
 }
 
 /// The keys of LoginCreated and LoginDeleted.

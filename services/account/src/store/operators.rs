@@ -8,9 +8,9 @@ use crate::hashing::Hash;
 use crate::model::Login;
 
 kit::statement! {
-    /// The scope of whoever has this e-mail.
+    /// The scope of whoever signs in with this e-mail.
     struct FindScope<'a>(email: &'a str as Text) -> Text =
-        "select l.scope from account.logins l where lower(l.email) = lower($1)"
+        "select l.scope from account.logins l where lower(l.email) = lower($1) and l.invitation_id is null"
 }
 
 /// What [`create`] found or did.

@@ -131,6 +131,8 @@ pub fn find_by_email(
     use crate::schema::logins;
     let mut find = |email: &str| {
         let of_email = logins::table.filter(lower(logins::email).eq(lower(email)));
+        // As in the index: one that isn't accepted is nobody's.
+        let of_email = of_email.filter(logins::invitation_id.is_null());
         of_email.select((Login::as_select(), logins::password_hash)).first::<(Login, String)>(c).optional()
     };
     let mut found = find(email)?;
@@ -195,7 +197,7 @@ pub fn admit(c: &mut PgConnection, subjects: &Subjects, limits: &Limits, now: Da
     Ok(())
 }
 
-/// Replaces the password whose hash was seen; false if it is another one by now, or the login is gone or disabled.
+/// Replaces the password whose hash was seen; false if it is another one by now, or the login is gone or doesn't work.
 pub fn set_password(
     c: &mut PgConnection,
     meta: &Meta,
@@ -207,7 +209,7 @@ pub fn set_password(
     let locked =
         table::table.filter(table::id.eq(id)).select((Login::as_select(), table::password_hash)).for_no_key_update();
     let found = locked.first::<(Login, String)>(c).optional()?;
-    let Some((mut login, _)) = found.filter(|(login, hash)| hash == seen && login.disabled_at.is_none()) else {
+    let Some((mut login, _)) = found.filter(|(login, hash)| hash == seen && login.works()) else {
         return Ok(false);
     };
     login.version += 1;

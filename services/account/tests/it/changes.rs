@@ -182,8 +182,8 @@ fn what_changes_nothing_leaves_nothing() {
     none(patch(json!({"name": own["name"], "plan": "free"}), "\"1\""), 200);
     none(patch(json!({"name": "stale"}), "\"7\""), 412);
     none(patch(json!({"plan": "none"}), "\"1\""), 422);
-    let body = json!({"email": email, "password": PASSWORD, "scope": "member"});
-    none(here.account.post(&format!("{path}/logins")).token(&token).json(&body), 409);
+    let taken = json!({"name": unique(), "plan": "free", "admin": {"email": email, "password": PASSWORD}});
+    none(here.account.post("/organisations").json(&taken), 409);
     none(here.account.post("/sessions").json(&json!({"email": email, "password": "a guess"})), 401);
     // A replay: the first one's change is all there is.
     let body = json!({"email": format!("{}@here.example", unique()), "password": PASSWORD, "scope": "member"});

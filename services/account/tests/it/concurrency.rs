@@ -38,17 +38,21 @@ fn two_last_admins_cant_remove_each_other() {
         let logins = format!("/organisations/{org}/logins");
         let email = format!("{}@here.example", unique());
         let body = json!({"email": email, "password": PASSWORD, "scope": "admin"});
-        here.account.post(&logins).token(&first).json(&body).send().expect(201);
+        let made = here.account.post(&logins).token(&first).json(&body).send().expect(201);
+        here.world.accept(&format!("{logins}/{}", made.id()), &first);
         let second = token(&here.sign_in(&email, PASSWORD).expect(200));
         let page = here.account.get(&logins).token(&first).send().expect(200).json();
         let path = |index: usize| format!("{logins}/{}", page["items"][index]["id"].as_str().expect("an id"));
-        let take = |path: String, token: &str| match round % 3 {
-            0 => here.account.delete(&path).token(token).if_match("\"1\""),
-            1 => here.account.patch(&path).token(token).if_match("\"1\"").json(&json!({"scope": "member"})),
-            _ => here.account.patch(&path).token(token).if_match("\"1\"").json(&json!({"disabled": true})),
+        let take = |index: usize, token: &str| {
+            let (path, etag) = (path(index), format!("\"{}\"", page["items"][index]["version"]));
+            match round % 3 {
+                0 => here.account.delete(&path).token(token).if_match(&etag),
+                1 => here.account.patch(&path).token(token).if_match(&etag).json(&json!({"scope": "member"})),
+                _ => here.account.patch(&path).token(token).if_match(&etag).json(&json!({"disabled": true})),
+            }
         };
         // Who comes while the other is under way would be the last (409), who comes after is no admin any more (403).
-        let answers = at_once(vec![take(path(1), &first), take(path(0), &second)]);
+        let answers = at_once(vec![take(1, &first), take(0, &second)]);
         assert_eq!(count(&answers, 409) + count(&answers, 403), 1, "round {round}: {:?}", statuses(&answers));
         assert_eq!(count(&answers, 200) + count(&answers, 204), 1, "round {round}: {:?}", statuses(&answers));
         let page = here.account.get(&logins).token(&first).send().expect(200).json();

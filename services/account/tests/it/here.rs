@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use account::{Account, Settings};
+use behaviour::assert::eventually;
 use behaviour::http::Api;
 use behaviour::{Fixture, Response, Tenant, Urls, World, json};
 use diesel::connection::SimpleConnection;
@@ -177,6 +178,16 @@ pub fn person(db: &dyn Database, org: Uuid) -> Uuid {
     id
 }
 
+/// The owner of a login's address accepts it, as Notification would write it.
+pub fn accept(db: &dyn Database, login: Uuid) {
+    let text = format!(
+        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at, used_at, invitation_id) \
+         select sha256(gen_random_uuid()::text::bytea), l.organisation_id, gen_random_uuid(), now() + interval '7 days', now(), l.invitation_id \
+         from account.logins l where l.id = '{login}' and l.invitation_id is not null"
+    );
+    db.connect("superuser").batch_execute(&text).expect("an acceptance");
+}
+
 /// Sets Billing's word on an organisation.
 pub fn standing(db: &dyn Database, org: Uuid, standing: &str) {
     let (overdue, frozen) = match standing {
@@ -211,14 +222,17 @@ impl Fixture for Local {
         let link = self.account.patch(&format!("{logins}/{admin_login}")).token(&token);
         link.if_match("\"1\"").json(&body).send().expect(200);
         let body = json!({"email": member, "password": PASSWORD, "scope": "member", "profileId": member_profile});
-        let made = self.account.post(&logins).token(&token).json(&body).send();
+        let member_login = self.account.post(&logins).token(&token).json(&body).send().expect(201).id();
+        accept(&*self.db, member_login);
+        let read = || self.account.get(&format!("{logins}/{member_login}")).token(&token).send().expect(200).json();
+        eventually("the login is accepted", || (read()["invited"] == false).then_some(()));
         Tenant {
             org,
             name,
             admin_token: self.sign_in(&admin),
             admin_login,
             admin_profile,
-            member_login: made.expect(201).id(),
+            member_login,
             member_token: self.sign_in(&member),
             member_profile,
         }
@@ -236,6 +250,10 @@ impl Fixture for Local {
             self.sign_in("operator@here.example")
         };
         self.operator.get_or_init(make).clone()
+    }
+
+    fn accept(&self, login: Uuid) {
+        accept(&*self.db, login);
     }
 
     fn set_standing(&self, org: Uuid, to: &str) {

@@ -12,6 +12,7 @@ mod commands;
 mod concurrency;
 mod contract;
 mod here;
+mod invitations;
 mod keys;
 mod limits;
 mod memory;

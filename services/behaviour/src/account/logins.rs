@@ -14,7 +14,7 @@ pub(super) const CASES: &[Case] = &[
     Case { name: "logins: a disabled one can't sign in until it is enabled again", run: disabled },
     Case { name: "logins: they are linked to people of their own organisation only", run: linked },
     Case { name: "logins: no organisation makes an operator", run: no_operator },
-    Case { name: "logins: an e-mail is taken once, platform-wide", run: taken },
+    Case { name: "logins: they work once the owner of the address has accepted them", run: invited },
     Case { name: "logins: an admin sets a new password for who has forgotten theirs", run: reset },
     Case { name: "logins: pages hold each once, whatever is added meanwhile", run: paged },
     Case { name: "logins: a repeated request with the same key makes one", run: repeated },
@@ -22,10 +22,11 @@ pub(super) const CASES: &[Case] = &[
 
 fn life(world: &World) {
     let signed = Signed::up(world);
-    let (made, email) = signed.login("member");
+    let (made, email) = signed.login(world, "member");
     let path = format!("/logins/{}", made.id());
-    let expected =
-        ["createdAt", "disabled", "email", "id", "passwordExpiresAt", "profileId", "scope", "updatedAt", "version"];
+    let expected = [
+        "createdAt", "disabled", "email", "id", "invited", "passwordExpiresAt", "profileId", "scope", "updatedAt", "version",
+    ];
     has_members(&made.json(), &expected);
     same(&signed.get(&path).expect(200).json(), &made.json());
     let member = token(&sign_in(&signed.api, &email, PASSWORD).expect(200));
@@ -47,16 +48,19 @@ fn last_admin(world: &World) {
     let first = signed.get("/logins").expect(200).json()["items"][0].clone();
     let path = format!("/logins/{}", first["id"].as_str().expect("an id"));
     let refused = |etag: &str| {
-        for patch in [json!({"scope": "member"}), json!({"disabled": true})] {
+        for patch in [json!({"scope": "member"}), json!({"disabled": true}), json!({"email": email()})] {
             problem_of(&signed.patch(&path, etag, &patch), 409, "last-admin");
         }
         problem_of(&signed.delete(&path, etag), 409, "last-admin");
     };
     refused("\"1\"");
-    signed.login("member");
+    signed.login(world, "member");
     refused("\"1\"");
     // An admin who can't sign in is none.
-    let (second, _) = signed.login("admin");
+    let (invited, _) = signed.invite("admin");
+    refused("\"1\"");
+    signed.delete(&format!("/logins/{}", invited.id()), "\"1\"").expect(204);
+    let (second, _) = signed.login(world, "admin");
     let second_path = format!("/logins/{}", second.id());
     let second = signed.patch(&second_path, &second.etag(), &json!({"disabled": true})).expect(200);
     refused("\"1\"");
@@ -66,7 +70,7 @@ fn last_admin(world: &World) {
 
 fn disabled(world: &World) {
     let signed = Signed::up(world);
-    let (made, email) = signed.login("member");
+    let (made, email) = signed.login(world, "member");
     let path = format!("/logins/{}", made.id());
     let off = signed.patch(&path, &made.etag(), &json!({"disabled": true})).expect(200);
     assert_eq!(off.json()["disabled"], true);
@@ -103,24 +107,43 @@ fn no_operator(world: &World) {
     let signed = Signed::up(world);
     let body = json!({"email": email(), "password": PASSWORD, "scope": "operator"});
     problem_at(&signed.post("/logins", &body), 422, "scope");
-    let (made, _) = signed.login("member");
+    let (made, _) = signed.login(world, "member");
     let path = format!("/logins/{}", made.id());
     problem_at(&signed.patch(&path, &made.etag(), &json!({"scope": "operator"})), 422, "scope");
 }
 
-fn taken(world: &World) {
+fn invited(world: &World) {
     let (one, two) = (Signed::up(world), Signed::up(world));
-    let body = json!({"email": two.email.to_uppercase(), "password": PASSWORD, "scope": "member"});
-    problem_of(&one.post("/logins", &body), 409, "email-taken");
-    let (made, _) = one.login("member");
-    let path = format!("/logins/{}", made.id());
-    let patch = one.patch(&path, &made.etag(), &json!({"email": two.email}));
-    problem_of(&patch, 409, "email-taken");
+    // Whether somebody has the address elsewhere makes no difference to whoever adds it.
+    let add = |email: &str| {
+        let made = one.post("/logins", &json!({"email": email, "password": PASSWORD, "scope": "admin"})).expect(201);
+        assert_eq!((made.json()["invited"].clone(), made.etag()), (json!(true), "\"1\"".to_owned()));
+        problem_of(&sign_in(&one.api, &email.to_lowercase(), "not the password"), 401, "wrong-credentials");
+        format!("/logins/{}", made.id())
+    };
+    let (taken, free) = (two.email.to_uppercase(), email());
+    let paths = [add(&taken), add(&free)];
+    problem_of(&sign_in(&one.api, &free, PASSWORD), 401, "wrong-credentials");
+    for path in &paths {
+        let patch = one.patch(path, "\"1\"", &json!({"scope": "member"})).expect(200);
+        assert_eq!((patch.json()["invited"].clone(), patch.etag()), (json!(true), "\"2\"".to_owned()));
+    }
+    // Its owner's own goes on.
+    assert_eq!(two.get("/logins").expect(200).json()["items"][0]["invited"], false);
+    sign_in(&two.api, &two.email, PASSWORD).expect(200);
+    let accepted = world.accept(&one.path(&paths[1]), &one.token);
+    sign_in(&one.api, &free, PASSWORD).expect(200);
+    // In another case it is the same address, another one is accepted anew.
+    let same = one.patch(&paths[1], &accepted.etag(), &json!({"email": free.to_uppercase()})).expect(200);
+    assert_eq!(same.json()["invited"], false);
+    let moved = one.patch(&paths[1], &same.etag(), &json!({"email": two.email})).expect(200);
+    assert_eq!(moved.json()["invited"], true);
+    problem_of(&sign_in(&one.api, &free, PASSWORD), 401, "wrong-credentials");
 }
 
 fn reset(world: &World) {
     let signed = Signed::up(world);
-    let (made, email) = signed.login("member");
+    let (made, email) = signed.login(world, "member");
     let path = format!("/logins/{}", made.id());
     let new = "a password set by the admin";
     problem_at(&signed.patch(&path, &made.etag(), &json!({"password": "short"})), 422, "password");
@@ -133,7 +156,7 @@ fn reset(world: &World) {
 fn paged(world: &World) {
     let signed = Signed::up(world);
     for _ in 0..4 {
-        signed.login("member");
+        signed.login(world, "member");
     }
     let path = signed.path("/logins");
     assert_eq!(pages(&signed.api, &path, &signed.token, 2).len(), 5);
@@ -141,7 +164,7 @@ fn paged(world: &World) {
     let mut added = 0;
     let walked = pages_with(&signed.api, &path, &signed.token, 2, |_| {
         if added < 2 {
-            signed.login("member");
+            signed.login(world, "member");
             added += 1;
         }
     });

@@ -134,7 +134,7 @@ fn feed(world: &World) {
     let etag = signed.get("").etag();
     let patch = json!({"name": unique(), "plan": "team"});
     signed.patch("", &etag, &patch).expect(200);
-    let (login, _) = signed.login("member");
+    let (login, _) = signed.invite("member");
     signed.delete(&format!("/logins/{}", login.id()), &login.etag()).expect(204);
     let expected = [
         "OrganisationCreated",

@@ -47,8 +47,15 @@ impl Signed {
         call.if_match(etag).send()
     }
 
-    /// A further login of this scope.
-    pub(super) fn login(&self, scope: &str) -> (Response, String) {
+    /// A further login of this scope, accepted.
+    pub(super) fn login(&self, world: &World, scope: &str) -> (Response, String) {
+        let (made, email) = self.invite(scope);
+        let path = self.path(&format!("/logins/{}", made.id()));
+        (world.accept(&path, &self.token), email)
+    }
+
+    /// A further login of this scope, not accepted.
+    pub(super) fn invite(&self, scope: &str) -> (Response, String) {
         let email = email();
         let body = json!({"email": email, "password": PASSWORD, "scope": scope});
         (self.post("/logins", &body).expect(201), email)

@@ -130,6 +130,7 @@ impl Scene<'_> {
         let body = json!({"email": email, "password": PASSWORD, "scope": "member", "profileId": profile});
         let call = self.world.account().post(&self.desk.tenant.path("/logins")).token(&self.desk.tenant.admin_token);
         let id = call.json(&body).send().expect(201).id();
+        self.world.accept(&self.login_path(id), &self.desk.tenant.admin_token);
         (id, token(&self.world.services, &email, PASSWORD).unwrap_or_else(|why| panic!("{why}")))
     }
 

@@ -15,6 +15,7 @@ mod fanout;
 mod feeds;
 mod fixture;
 mod here;
+mod invitations;
 mod kinds;
 mod kinds_others;
 mod mails;

@@ -96,7 +96,16 @@ impl Deployment {
         let standings = cluster.url("govrnanza_billing", "superuser");
         let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
         let operator = "operator@fixture.example";
+        // Notification tells nobody here that an invitation was accepted.
+        let logins = cluster.url("govrnanza_account", "superuser");
+        let accept = move |login: Uuid| {
+            let accepted = format!(
+                "insert into published.accepted_invitations select invitation_id from account.logins where id = '{login}' and invitation_id is not null"
+            );
+            postgres::Client::connect(&logins, postgres::NoTls).unwrap().batch_execute(&accepted).unwrap();
+        };
         let fixture = HttpFixture::new(&all).with_operator(operator, PASSWORD).with_standings(Box::new(set));
+        let fixture = fixture.with_accepted_logins(Box::new(accept));
         let world = World::new(all, fixture);
         Session::sign_up(&world.services, "Operators", "team", operator, PASSWORD).unwrap();
         let account = cluster.url("govrnanza_account", "superuser");

@@ -1,0 +1,75 @@
+//! Logins that the owners of their addresses have yet to accept: the mail, and what its link accepts. Account lets people sign in once it reads
+//! here (`published.accepted_invitations`) that they did.
+
+use chrono::{DateTime, Utc};
+use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
+use uuid::Uuid;
+
+use crate::addresses::address_id;
+use crate::feed::Change;
+use crate::text::{id, text};
+
+/// The subject of the mail.
+const SUBJECT: &str = "Accept your login";
+
+kit::statement! {
+    /// The mail, held back until its mailbox and its organisation may have one more; one for each invitation, whatever is read again.
+    struct Invite<'a>(
+        organisation_id: Uuid as Uuid, id: Uuid as Uuid, login_id: Uuid as Uuid, recipient: &'a str as Text, subject: &'a str as Text,
+        due_at: DateTime<Utc> as Timestamptz, created_at: DateTime<Utc> as Timestamptz, address_id: Uuid as Uuid, invitation_id: Uuid as Uuid,
+    ) =
+        "insert into notification.deliveries (organisation_id, id, login_id, recipient, subject, status, attempts, next_attempt_at, version, \
+             created_at, address_id, confirms, invitation_id) \
+         values ($1, $2, $3, $4, $5, 'held', 0, $6, 1, $7, $8, true, $9) on conflict do nothing"
+}
+
+kit::statement! {
+    /// Whether there is still a login to accept.
+    struct FindInvited(invitation_id: Uuid as Uuid) -> Bool =
+        "select exists (select from published.login_contacts l where l.invitation_id = $1)"
+}
+
+kit::statement! {
+    /// Whether somebody signs in with the address of this invitation, or will in a moment, having just accepted another one.
+    struct FindTaken<'a>(hash: &'a [u8] as Binary) -> Bool =
+        "select exists ( \
+             select from notification.confirmations c join published.login_contacts l on l.invitation_id = c.invitation_id \
+             join published.login_contacts o on lower(o.email) = lower(l.email) and o.invitation_id is null where c.token_hash = $1 \
+         ) or exists ( \
+             select from notification.confirmations c join notification.confirmations a on a.address_id = c.address_id \
+             and a.invitation_id <> c.invitation_id and a.used_at is not null \
+             join published.login_contacts o on o.invitation_id = a.invitation_id where c.token_hash = $1)"
+}
+
+/// Makes the mail that invites, if the change asks for one: how many (0 or 1). `times`: as when it was made, and when it is due.
+pub fn invite(
+    connection: &mut PgConnection,
+    change: &Change,
+    (created_at, due_at): (DateTime<Utc>, DateTime<Utc>),
+) -> QueryResult<i64> {
+    let invitation = |side: &Option<_>| side.as_ref().and_then(|side| id(side, "invitationId"));
+    let email = change.after.as_ref().map_or("", |after| text(after, "email"));
+    let (Some(organisation_id), Ok(login_id), Some(invitation_id), Some(address_id)) =
+        (change.organisation_id, change.entity_id.parse(), invitation(&change.after), address_id(email))
+    else {
+        return Ok(0);
+    };
+    if invitation(&change.before) == Some(invitation_id) {
+        return Ok(0);
+    }
+    let id = kit::id::uuid_v7(created_at);
+    let (recipient, subject) = (email, SUBJECT);
+    let made =
+        Invite { organisation_id, id, login_id, recipient, subject, due_at, created_at, address_id, invitation_id };
+    made.execute(connection).map(|made| i64::from(made > 0))
+}
+
+/// Whether there is still a login to accept.
+pub fn is_open(connection: &mut PgConnection, invitation_id: Uuid) -> QueryResult<bool> {
+    FindInvited { invitation_id }.get_result(connection)
+}
+
+/// Whether another login has the address of the invitation that this token accepts.
+pub fn is_taken(connection: &mut PgConnection, token_hash: &[u8]) -> QueryResult<bool> {
+    FindTaken { hash: token_hash }.get_result(connection)
+}
