@@ -65,12 +65,13 @@ impl Invalid {
         }
     }
 
-    /// A single-line name of 1..=max characters without white space at its ends, and without anything invisible.
+    /// A single-line name of 1..=max characters without white space at its ends or twice in a row, and without anything invisible.
     pub fn name(&mut self, field: &str, name: &str, max: usize) -> &mut Self {
         let before = self.errors.len();
         self.text(field, name, 1..=max);
-        if self.errors.len() == before && (name.trim() != name || name.contains(['\n', '\r', '\t'])) {
-            self.add(field, "invalid_format", "must be one line without white space at its ends");
+        let spaces = name.chars().zip(name.chars().skip(1)).any(|(one, next)| one.is_whitespace() && next.is_whitespace());
+        if self.errors.len() == before && (spaces || name.trim() != name || name.contains(['\n', '\r', '\t'])) {
+            self.add(field, "invalid_format", "must be one line without white space at its ends, nor two spaces in a row");
         } else if self.errors.len() == before && invisible::hides_something(name) {
             self.add(field, "invisible_character", "must not hold invisible characters");
         }
@@ -169,8 +170,9 @@ mod tests {
         assert_eq!(
             codes(|i| {
                 i.name("n", " a", 200);
+                i.name("m", "a  b", 200);
             }),
-            ["invalid_format"]
+            ["invalid_format", "invalid_format"]
         );
         assert_eq!(
             codes(|i| {

@@ -1,67 +1,75 @@
-//! What nobody sees in a name: with it two names look alike.
+//! What nobody sees in a name: with it two names look alike. By Unicode's own tables.
 
-use unicode_properties::{GeneralCategory, UnicodeEmoji as _, UnicodeGeneralCategory as _};
+use icu_properties::props::{
+    CanonicalCombiningClass, DefaultIgnorableCodePoint, Emoji, EmojiPresentation, GeneralCategory, JoiningType,
+};
+use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Whether a name holds something invisible. Joiners and variation selectors belong to the writing of some scripts and to emoji: they may stand
-/// after a letter or sign of these, and joiners not at the end nor twice. Of the spaces only that of ASCII and the ideographic one, which is
-/// wider, are told apart by the eye.
+/// Whether a name holds something invisible. The joiners may stand where they change what is written (RFC 5892, appendix A, and in emoji), the
+/// selector of emoji after a sign that is text without it. Other selectors choose among forms of one letter. Of the spaces only that of
+/// ASCII and the ideographic one, which is wider, are told apart by the eye.
 pub(super) fn hides_something(name: &str) -> bool {
     // Nothing of ASCII that a name may hold is invisible, and each other letter is looked up in a table.
     if name.is_ascii() {
         return false;
     }
-    let (mut before, mut hidden) = (' ', false);
-    for letter in name.chars() {
-        hidden |= match letter {
-            '\u{200C}' | '\u{200D}' => !(joins(before) || before == '\u{FE0F}'),
-            '\u{FE00}'..='\u{FE0F}' => !(joins(before) || is_ideograph(before)),
-            '\u{E0100}'..='\u{E01EF}' => !is_ideograph(before),
-            _ => is_invisible(letter),
-        };
-        before = letter;
-    }
-    hidden || name.ends_with(['\u{200C}', '\u{200D}'])
+    let letters: Vec<char> = name.chars().collect();
+    let hides = |(at, letter): (usize, &char)| {
+        let (before, after) = (&letters[..at], &letters[at + 1..]);
+        match letter {
+            '\u{200C}' => !(before.last().is_some_and(is_virama) || parts(before, after)),
+            '\u{200D}' => !(before.last().is_some_and(is_virama) || after.first().is_some_and(is_virama) || composes(before, after)),
+            '\u{FE0F}' => !before.last().is_some_and(|sign| is_emoji(sign) && !is_always_emoji(sign)),
+            _ => is_invisible(*letter),
+        }
+    };
+    letters.iter().enumerate().any(hides)
 }
 
-/// Letters of scripts that are written with joiners (from Arabic to Sinhala, Myanmar, Khmer, Mongolian, and those added to them later), and what
-/// emoji are joined of.
-fn joins(letter: char) -> bool {
-    let script = matches!(
-        letter,
-        '\u{600}'..='\u{DFF}'
-            | '\u{1000}'..='\u{109F}'
-            | '\u{1780}'..='\u{18AF}'
-            | '\u{A8E0}'..='\u{A8FF}'
-            | '\u{A9E0}'..='\u{A9FF}'
-            | '\u{AA60}'..='\u{AA7F}'
-            | '\u{FB50}'..='\u{FDFF}'
-            | '\u{FE70}'..='\u{FEFC}'
-            | '\u{11000}'..='\u{11FFF}'
-    );
-    script || is_sign(letter)
+fn is_virama(letter: &char) -> bool {
+    CodePointMapData::<CanonicalCombiningClass>::new().get(*letter) == CanonicalCombiningClass::Virama
 }
 
-fn is_sign(letter: char) -> bool {
-    !letter.is_ascii() && letter.is_emoji_char() || letter.general_category() == GeneralCategory::OtherSymbol
+/// Whether two letters would join, were nothing between them.
+fn parts(before: &[char], after: &[char]) -> bool {
+    let joining = |letter: &char| CodePointMapData::<JoiningType>::new().get(*letter);
+    let mut left = before.iter().rev().map(joining).filter(|joining| *joining != JoiningType::Transparent);
+    let mut right = after.iter().map(joining).filter(|joining| *joining != JoiningType::Transparent);
+    matches!(left.next(), Some(JoiningType::LeftJoining | JoiningType::DualJoining))
+        && matches!(right.next(), Some(JoiningType::RightJoining | JoiningType::DualJoining))
 }
 
-fn is_ideograph(letter: char) -> bool {
-    matches!(letter, '\u{3400}'..='\u{4DBF}' | '\u{4E00}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{20000}'..='\u{3FFFF}')
+/// Whether two emoji are one, joined.
+fn composes(before: &[char], after: &[char]) -> bool {
+    before.last().is_some_and(|sign| is_emoji(sign) || *sign == '\u{FE0F}') && after.first().is_some_and(is_emoji)
 }
 
-/// Characters for formatting, fillers, those that are ignored where they aren't known, ends of lines, and what is no character for anybody.
+/// Also a digit can be one, which is not meant here.
+fn is_emoji(sign: &char) -> bool {
+    !sign.is_ascii() && CodePointSetData::new::<Emoji>().contains(*sign)
+}
+
+fn is_always_emoji(sign: &char) -> bool {
+    CodePointSetData::new::<EmojiPresentation>().contains(*sign)
+}
+
+/// Characters for formatting, fillers, those that are ignored where they aren't known, spaces of other widths, ends of lines, what is no
+/// character for anybody, and what is none yet.
 fn is_invisible(letter: char) -> bool {
-    let filler = matches!(
-        letter,
-        '\u{34F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'
-            ..='\u{180F}' | '\u{2800}' | '\u{3164}' | '\u{FFA0}'
-    );
-    let ignored = matches!(letter, '\u{2065}' | '\u{FFF0}'..='\u{FFF8}' | '\u{E0000}'..='\u{E0FFF}' | '\u{1D159}');
-    let nobodys = matches!(letter, '\u{FDD0}'..='\u{FDEF}') || u32::from(letter) & 0xFFFE == 0xFFFE;
-    let kind = letter.general_category();
-    use GeneralCategory::{Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator};
+    use GeneralCategory::{
+        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate, Unassigned,
+    };
+    // Signs, letters and marks by their kind, but nothing is drawn.
+    let blank = matches!(letter, '\u{2800}' | '\u{2D7F}' | '\u{FFFC}' | '\u{1107F}' | '\u{16FE4}' | '\u{1D159}');
+    let kind = CodePointMapData::<GeneralCategory>::new().get(letter);
     let space = kind == SpaceSeparator && !matches!(letter, ' ' | '\u{3000}');
-    space || filler || ignored || nobodys || matches!(kind, Format | LineSeparator | ParagraphSeparator | PrivateUse)
+    blank
+        || space
+        || matches!(
+            kind,
+            Control | Format | LineSeparator | ParagraphSeparator | PrivateUse | Surrogate | Unassigned
+        )
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(letter)
 }
 
 #[cfg(test)]
@@ -102,6 +110,17 @@ mod tests {
             "ab\u{A0}c",
             "a\u{2002}b",
             "a\u{202F}b",
+            "a\u{FFFC}b",
+            "a\u{16FE4}b",
+            "a\u{1107F}b",
+            "a\u{378}b",
+            "\u{627}\u{200C}\u{628}",
+            "\u{628}\u{200C}",
+            "\u{628}\u{200D}\u{628}",
+            "日\u{FE00}",
+            "葛\u{E0100}",
+            "👩\u{FE0F}",
+            "€\u{FE0F}",
         ] {
             assert!(hides_something(name), "{}", name.escape_unicode());
         }
@@ -115,7 +134,7 @@ mod tests {
             "🏳\u{FE0F}\u{200D}🌈",
             "日本",
             "日\u{3000}本",
-            "葛\u{E0100}",
+            "ব\u{9B0}\u{200D}\u{9CD}যাব",
             "a b",
         ] {
             assert!(!hides_something(name), "{}", name.escape_unicode());
