@@ -17,7 +17,11 @@ pub const LINK_LIVES: TimeDelta = TimeDelta::days(30);
 /// How long an invitation can be accepted.
 pub const INVITATION_LIVES: TimeDelta = TimeDelta::days(7);
 
-/// So many mails with a link may have reached an address that was asked once: their senders died, or the mail server's answer never came.
+/// Whoever removes a login and adds it again, again and again, has its address mailed no more than [`LINKS_MAX`] times in this.
+pub const INVITED_WITHIN: TimeDelta = TimeDelta::days(30);
+
+/// So many mails with a link may have reached an address that was asked once: their senders died, or the mail server's answer never came. And so
+/// many may invite an address for an organisation within [`INVITED_WITHIN`].
 pub const LINKS_MAX: i64 = 3;
 
 kit::statement! {
@@ -40,7 +44,7 @@ kit::statement! {
     ) =
         "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at, invitation_id) select $1, $2, $3, $4, $7 \
          where (select count(*) from notification.confirmations c where c.organisation_id = $2 and c.address_id = $3 \
-             and c.invitation_id is not distinct from $7 and c.expires_at >= $5) < $6"
+             and (c.invitation_id is null) = ($7 is null) and c.expires_at >= $5) < $6"
 }
 
 kit::statement! {
@@ -49,19 +53,22 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// Of which organisation a link is, until when it works, when it was used, and the invitation that it accepts.
-    struct FindToken<'a>(hash: &'a [u8] as Binary) -> (Nullable<Text>, Timestamptz, Nullable<Timestamptz>, Nullable<Uuid>) =
-        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, c.used_at, c.invitation_id \
+    /// Of which organisation a link is, until when it works, when it was used, the invitation that it accepts, and whether it still can.
+    struct FindToken<'a>(hash: &'a [u8] as Binary) -> (Nullable<Text>, Timestamptz, Nullable<Timestamptz>, Nullable<Uuid>, Bool) =
+        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, \
+             coalesce(c.used_at, (select a.used_at from notification.confirmations a where a.invitation_id = c.invitation_id and a.used_at is not null)), \
+             c.invitation_id, \
+             exists (select from published.login_contacts l where l.invitation_id = c.invitation_id) \
          from notification.confirmations c where c.token_hash = $1"
 }
 
 kit::statement! {
-    /// A link that works is used up, and with it the others of its address.
+    /// A link that works is used up, and with it the others of its address; of an invitation's it alone, for it was accepted once.
     struct UseToken<'a>(hash: &'a [u8] as Binary, now: DateTime<Utc> as Timestamptz) -> (Uuid, Uuid, Nullable<Uuid>) =
         "update notification.confirmations c set used_at = $2 from notification.confirmations of \
          where of.token_hash = $1 and of.used_at is null and of.expires_at > $2 \
          and c.organisation_id = of.organisation_id and c.address_id = of.address_id and c.used_at is null \
-         and c.invitation_id is not distinct from of.invitation_id \
+         and (c.token_hash = of.token_hash or c.invitation_id is null and of.invitation_id is null) \
          returning c.organisation_id, c.address_id, c.invitation_id"
 }
 
@@ -176,17 +183,15 @@ pub enum Link {
 
 /// Looks at a link. Changes nothing.
 pub fn find(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -> QueryResult<Link> {
-    type Row = (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>, Option<Uuid>);
+    type Row = (Option<String>, DateTime<Utc>, Option<DateTime<Utc>>, Option<Uuid>, bool);
     let found: Option<Row> = FindToken { hash: &hash(token) }.get_result(connection).optional()?;
     Ok(match found {
         None => Link::Unknown,
-        Some((_, _, Some(_), invitation)) => invitation.map_or(Link::Used, |_| Link::Accepted),
+        Some((_, _, Some(_), invitation, _)) => invitation.map_or(Link::Used, |_| Link::Accepted),
         Some((_, expires_at, ..)) if expires_at <= now => Link::Expired,
-        Some((organisation, _, _, None)) => Link::Open(organisation),
-        Some((organisation, _, _, Some(invitation))) => match invitations::is_open(connection, invitation)? {
-            true => Link::Invitation(organisation),
-            false => Link::Unknown,
-        },
+        Some((organisation, _, _, None, _)) => Link::Open(organisation),
+        Some((organisation, _, _, Some(_), true)) => Link::Invitation(organisation),
+        Some(_) => Link::Unknown,
     })
 }
 

@@ -3,7 +3,7 @@
 //! Owns notifications (`notification.notifications`), their mails (`deliveries`), who agreed to be mailed (`addresses`,
 //! `confirmations`), how much they are (`counters`), how far the four feeds have been
 //! read (`feed_cursors`), and what roll-ups and reminders need to come once. Publishes those positions, so that no service purges a
-//! change that wasn't read. Reads the others' feeds, organisations' names, watchers, contacts, login contacts and persons; they know nothing of it.
+//! change that wasn't read, and which logins the owners of their addresses have accepted. Reads the others' feeds, organisations' names, watchers, contacts, login contacts and persons; they know nothing of it.
 //!
 //! One transaction reads changes, makes notifications and mails, and moves the cursor ([`reader`]); other threads send the mails
 //! ([`mailer`]). Deliberately absent: a broker, a queue beside the tables, and any call to another service.

@@ -29,6 +29,9 @@ const REASON_CHARS_MAX: usize = 500;
 const UNANSWERED: &str =
     "handed over again and again without an answer: the mail may have arrived, so it isn't sent again by itself";
 
+/// The same of a mail that invites.
+const INVITED_OFTEN: &str = "the address was invited three times within thirty days, or the mail was handed over without an answer";
+
 /// Why a mail that invites is given up.
 const WITHDRAWN: &str = "the login has been accepted, removed or given another address";
 
@@ -132,7 +135,8 @@ impl Mailer {
         if let Some(address) = claim.asks {
             token = self.ask(connection, claim, address)?;
             if token.is_none() {
-                return Ok(Outcome::Refused(Refusal::own(Verdict::Final, UNANSWERED)));
+                let why = if claim.invitation.is_some() { INVITED_OFTEN } else { UNANSWERED };
+                return Ok(Outcome::Refused(Refusal::own(Verdict::Final, why)));
             }
         }
         letter.link = token.as_ref().map(|token| self.sender.link(token));
@@ -147,11 +151,16 @@ impl Mailer {
     }
 
     /// A token for each attempt: what is kept of one can't be mailed again. Kept before the mail goes: who reads it can use it at once.
-    /// None: the mail may have arrived often enough. What was made for a mail that was asked for again counts from then on.
+    /// None: the mail may have arrived often enough, or the address was invited often enough. What was made for a mail that was asked for
+    /// again counts from then on.
     fn ask(&self, connection: &mut PgConnection, claim: &Claim, address: Uuid) -> diesel::QueryResult<Option<String>> {
-        let again = claim.tried_from > claim.created_at;
-        let since = if again { claim.tried_from } else { DateTime::UNIX_EPOCH };
-        addresses::new_token(connection, (claim.organisation_id, address, claim.invitation), since, self.clock.now())
+        let now = self.clock.now();
+        let since = match claim.invitation {
+            _ if claim.tried_from > claim.created_at => claim.tried_from,
+            Some(_) => now - addresses::INVITED_WITHIN,
+            None => DateTime::UNIX_EPOCH,
+        };
+        addresses::new_token(connection, (claim.organisation_id, address, claim.invitation), since, now)
     }
 
     fn record(&self, connection: &mut PgConnection, claim: &Claim, outcome: Outcome) -> diesel::QueryResult<()> {

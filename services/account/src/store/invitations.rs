@@ -12,9 +12,10 @@ use crate::schema::logins as table;
 kit::statement! {
     /// Logins that were accepted, and whose address no other one has.
     struct FindAccepted(limit: i64 as BigInt) -> (Uuid, Uuid) =
-        "select l.id, l.invitation_id from published.accepted_invitations a \
-         join account.logins l on l.invitation_id = a.invitation_id \
-         where not exists (select from account.logins o where lower(o.email) = lower(l.email) and o.invitation_id is null) \
+        "select l.id, l.invitation_id from account.logins l \
+         where l.invitation_id is not null \
+         and exists (select from published.accepted_invitations a where a.invitation_id = l.invitation_id) \
+         and not exists (select from account.logins o where lower(o.email) = lower(l.email) and o.invitation_id is null) \
          order by l.id limit $1"
 }
 

@@ -123,7 +123,7 @@ fn hot_writes_are_planned_once_and_not_each_time() {
         (
             "update_login",
             Box::new(|| {
-                let body = json!({"disabled": login_version % 2 == 1});
+                let body = json!({"disabled": login_version % 2 == 0});
                 let path = tenant.path(&format!("/logins/{}", tenant.member_login));
                 let patch = admin(here.account.patch(&path)).if_match(&format!("\"{login_version}\""));
                 patch.json(&body).send().expect(200);

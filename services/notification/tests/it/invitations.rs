@@ -140,6 +140,26 @@ fn of_two_invitations_of_an_address_accepted_at_once_one_is() {
 }
 
 #[test]
+fn who_is_invited_again_and_again_gets_three_mails_in_a_month() {
+    let (here, _service, _world) = started();
+    let one = Invited::new(&here, "ada@invited.example");
+    one.link(&here);
+    for day in 1..=5 {
+        let again = Invited { invitation: Uuid::now_v7(), email: one.email.clone(), ..one };
+        let renew = format!("update account.logins set invitation_id = '{}' where id = '{}'", again.invitation, one.login);
+        here.run("account_writer", &renew);
+        here.change(&again.changed("LoginCreated").to(again.keys("admin")));
+        here.set_clock(Utc::now() + TimeDelta::hours(25 * day));
+        let decided = format!(
+            "select count(*) from notification.deliveries where invitation_id = '{}' and status in ('sent', 'failed')",
+            again.invitation
+        );
+        until("it was sent or given up", || here.count(&decided) == 1);
+    }
+    assert_eq!(here.sink.mails_to(&one.email).len(), 3);
+}
+
+#[test]
 fn an_invitation_ends_after_a_week_and_with_its_login() {
     let (here, _service, world) = started();
     let [old, gone] = ["old@invited.example", "gone@invited.example"].map(|email| Invited::new(&here, email));
