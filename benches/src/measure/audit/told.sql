@@ -13,6 +13,7 @@ with targets as (
     select distinct t.id, w.profile_id, p.deleted_at is null and exists (
         select from account.logins o
         where o.organisation_id = w.organisation_id and o.profile_id = w.profile_id and o.disabled_at is null
+            and o.invitation_id is null
     ) as there
     from targets t
     join registry.watches w on w.organisation_id = t.organisation_id and w.kind = t.kind and w.target_id::text = t.target_id
