@@ -319,7 +319,7 @@ reset role;
 set local role notification_owner;
 grant usage on schema notification to notification_publisher;
 grant select (feed, xid, id) on notification.feed_cursors to notification_publisher;
-grant select (invitation_id, used_at) on notification.confirmations to notification_publisher;
+grant select (invitation_id, accepted_at) on notification.invitations to notification_publisher;
 reset role;
 
 -- Foreign keys across services need the right to point at a column, and nothing else of the table.
@@ -434,6 +434,8 @@ grant select on notification.addresses to notification_reader;
 grant select, insert, update (asked_at, confirmed_at) on notification.addresses to notification_writer;
 grant select on notification.confirmations to notification_reader;
 grant select, insert, update (used_at), delete on notification.confirmations to notification_writer;
+grant select on notification.invitations to notification_reader;
+grant select, insert, update (accepted_at), delete on notification.invitations to notification_writer;
 grant select on notification.counters to notification_reader;
 grant select, insert, update (began_at, mails), delete on notification.counters to notification_writer;
 grant select on notification.rollups to notification_reader;

@@ -5,7 +5,7 @@ create or replace view published.feed_cursors as
 comment on view published.feed_cursors is 'How far each feed has been read by its readers: a service purges its changes only at or below this position. No row: not read yet.';
 
 create or replace view published.accepted_invitations as
-    select c.invitation_id
-    from notification.confirmations c
-    where c.invitation_id is not null and c.used_at is not null;
+    select i.invitation_id
+    from notification.invitations i
+    where i.accepted_at is not null;
 comment on view published.accepted_invitations is 'Invitations of Account that the owner of the address accepted, each once.';

@@ -1,13 +1,18 @@
--- The mail with a link also invites: whoever uses that link accepts a login.
-alter table notification.deliveries add column invitation_id uuid;
--- Whatever is read again, a login is invited once for each address.
-create unique index deliveries_invitation_id_key on notification.deliveries (invitation_id) where invitation_id is not null;
-comment on column notification.deliveries.invitation_id is 'Of mails that invite: which of Account''s invitations it is.';
-comment on column notification.deliveries.confirms is 'The mail with the link. It has no notifications. With an invitation_id, the link also accepts a login.';
+-- A mail with a link also invites: whoever uses that link accepts a login.
+create table notification.invitations (
+    invitation_id uuid not null,
+    organisation_id uuid not null,
+    address_id uuid not null,
+    created_at timestamptz not null,
+    accepted_at timestamptz,
+    constraint invitations_pkey primary key (invitation_id)
+);
+create index invitations_created_at_idx on notification.invitations (created_at);
+create index invitations_accepted_address_id_idx on notification.invitations (address_id) where accepted_at is not null;
+comment on table notification.invitations is 'Logins that the owners of their addresses are asked to accept.';
+comment on column notification.invitations.invitation_id is 'Account''s; also the id of the mail, so that there is one, whatever is read again.';
+comment on column notification.invitations.accepted_at is 'When a link of it was used.';
 
 alter table notification.confirmations add column invitation_id uuid;
--- Accepted once, with one of its links.
-create unique index confirmations_accepted_key on notification.confirmations (invitation_id) where used_at is not null;
-create index confirmations_accepted_address_idx on notification.confirmations (address_id)
-    where invitation_id is not null and used_at is not null;
 comment on column notification.confirmations.invitation_id is 'The invitation that is accepted with it; null: it confirms the address alone.';
+comment on column notification.deliveries.confirms is 'The mail with the link. It has no notifications. With an invitation of this id, the link accepts a login as well.';

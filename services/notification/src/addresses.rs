@@ -55,20 +55,18 @@ kit::statement! {
 kit::statement! {
     /// Of which organisation a link is, until when it works, when it was used, the invitation that it accepts, and whether it still can.
     struct FindToken<'a>(hash: &'a [u8] as Binary) -> (Nullable<Text>, Timestamptz, Nullable<Timestamptz>, Nullable<Uuid>, Bool) =
-        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, \
-             coalesce(c.used_at, (select a.used_at from notification.confirmations a where a.invitation_id = c.invitation_id and a.used_at is not null)), \
-             c.invitation_id, \
+        "select (select o.name from published.organisations o where o.id = c.organisation_id), c.expires_at, c.used_at, c.invitation_id, \
              exists (select from published.login_contacts l where l.invitation_id = c.invitation_id) \
          from notification.confirmations c where c.token_hash = $1"
 }
 
 kit::statement! {
-    /// A link that works is used up, and with it the others of its address; of an invitation's it alone, for it was accepted once.
+    /// A link that works is used up, and with it the others of its address.
     struct UseToken<'a>(hash: &'a [u8] as Binary, now: DateTime<Utc> as Timestamptz) -> (Uuid, Uuid, Nullable<Uuid>) =
         "update notification.confirmations c set used_at = $2 from notification.confirmations of \
          where of.token_hash = $1 and of.used_at is null and of.expires_at > $2 \
          and c.organisation_id = of.organisation_id and c.address_id = of.address_id and c.used_at is null \
-         and (c.token_hash = of.token_hash or c.invitation_id is null and of.invitation_id is null) \
+         and c.invitation_id is not distinct from of.invitation_id \
          returning c.organisation_id, c.address_id, c.invitation_id"
 }
 
@@ -86,14 +84,14 @@ kit::statement! {
     ) =
         "update notification.deliveries set status = 'sent', next_attempt_at = null, sent_at = $3, reason = null, version = version + 1 \
          where status = 'waiting' and organisation_id = $1 and address_id = $2 and confirms \
-         and (invitation_id is null or invitation_id = $4)"
+         and (id = $4 or not exists (select from notification.invitations i where i.invitation_id = deliveries.id))"
 }
 
 kit::statement! {
     /// What was held back for it is looked at again.
     struct Release(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update notification.deliveries set next_attempt_at = $3, version = version + 1 \
-         where status = 'held' and organisation_id = $1 and address_id = $2 and invitation_id is null"
+         where status = 'held' and organisation_id = $1 and address_id = $2 and not confirms"
 }
 
 /// Waits until no one else decides what is sent.
@@ -210,6 +208,9 @@ pub fn confirm(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -
         return find(connection, token, now);
     };
     Confirm { organisation_id, address_id, now }.execute(connection)?;
+    if let Some(invitation_id) = invitation_id {
+        invitations::accept(connection, invitation_id, now)?;
+    }
     EndAsking { organisation_id, address_id, now, invitation_id }.execute(connection)?;
     Release { organisation_id, address_id, now }.execute(connection)?;
     find(connection, token, now)

@@ -143,7 +143,9 @@ impl Pass {
         if one.invites {
             // Confirmed or not: there is one for each login, and it is counted as what it is, a mail to a stranger.
             match self.may_ask(one.organisation, mailbox) {
-                Some(until) => drop(self.hold.insert((one.organisation, one.id), (one.recipient.clone(), address, Some(until)))),
+                Some(until) => {
+                    drop(self.hold.insert((one.organisation, one.id), (one.recipient.clone(), address, Some(until))))
+                }
                 None => self.let_go(one, one.id),
             }
             return Ok(());

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 kit::statement! {
-    /// Mails that are held back and to be looked at, oldest first.
+    /// Mails that are held back and to be looked at, oldest first; whether they invite.
     pub struct FindHeld(now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool) =
-        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.invitation_id is not null from notification.deliveries d \
+        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms from notification.deliveries d \
          where d.status = 'held' and d.next_attempt_at <= $1 order by d.next_attempt_at, d.id limit $2"
 }
 
@@ -15,7 +15,7 @@ kit::statement! {
     /// The same of some organisations.
     pub struct FindHeldOf<'a>(now: DateTime<Utc> as Timestamptz, organisations: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool) =
-        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.invitation_id is not null from notification.deliveries d \
+        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms from notification.deliveries d \
          where d.status = 'held' and d.organisation_id = any($2) and d.next_attempt_at <= $1 order by d.next_attempt_at, d.id limit $3"
 }
 
@@ -35,7 +35,7 @@ kit::statement! {
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>) =
         "select d.organisation_id, d.id, d.login_id, d.profile_id from unnest($1::uuid[], $2::uuid[]) as r (organisation_id, id) \
          join notification.deliveries d on d.organisation_id = r.organisation_id and coalesce(d.profile_id, d.login_id) = r.id \
-         where d.status = 'held' and d.address_id is not null and d.invitation_id is null"
+         where d.status = 'held' and d.address_id is not null and not d.confirms"
 }
 
 kit::statement! {

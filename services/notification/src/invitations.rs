@@ -16,11 +16,21 @@ kit::statement! {
     /// The mail, held back until its mailbox and its organisation may have one more; one for each invitation, whatever is read again.
     struct Invite<'a>(
         organisation_id: Uuid as Uuid, id: Uuid as Uuid, login_id: Uuid as Uuid, recipient: &'a str as Text, subject: &'a str as Text,
-        due_at: DateTime<Utc> as Timestamptz, created_at: DateTime<Utc> as Timestamptz, address_id: Uuid as Uuid, invitation_id: Uuid as Uuid,
+        due_at: DateTime<Utc> as Timestamptz, created_at: DateTime<Utc> as Timestamptz, address_id: Uuid as Uuid,
     ) =
-        "insert into notification.deliveries (organisation_id, id, login_id, recipient, subject, status, attempts, next_attempt_at, version, \
-             created_at, address_id, confirms, invitation_id) \
-         values ($1, $2, $3, $4, $5, 'held', 0, $6, 1, $7, $8, true, $9) on conflict do nothing"
+        "with made as ( \
+             insert into notification.invitations (invitation_id, organisation_id, address_id, created_at) values ($2, $1, $8, $7) \
+             on conflict do nothing returning invitation_id \
+         ) \
+         insert into notification.deliveries (organisation_id, id, login_id, recipient, subject, status, attempts, next_attempt_at, version, \
+             created_at, address_id, confirms) \
+         select $1, invitation_id, $3, $4, $5, 'held', 0, $6, 1, $7, $8, true from made"
+}
+
+kit::statement! {
+    /// A link of it was used.
+    struct Accept(id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update notification.invitations set accepted_at = $2 where invitation_id = $1"
 }
 
 kit::statement! {
@@ -36,8 +46,8 @@ kit::statement! {
              select from notification.confirmations c join published.login_contacts l on l.invitation_id = c.invitation_id \
              join published.login_contacts o on lower(o.email) = lower(l.email) and o.invitation_id is null where c.token_hash = $1 \
          ) or exists ( \
-             select from notification.confirmations c join notification.confirmations a on a.address_id = c.address_id \
-             and a.invitation_id <> c.invitation_id and a.used_at is not null \
+             select from notification.confirmations c join notification.invitations a on a.address_id = c.address_id \
+             and a.invitation_id <> c.invitation_id and a.accepted_at is not null \
              join published.login_contacts o on o.invitation_id = a.invitation_id where c.token_hash = $1)"
 }
 
@@ -49,19 +59,22 @@ pub fn invite(
 ) -> QueryResult<i64> {
     let invitation = |side: &Option<_>| side.as_ref().and_then(|side| id(side, "invitationId"));
     let email = change.after.as_ref().map_or("", |after| text(after, "email"));
-    let (Some(organisation_id), Ok(login_id), Some(invitation_id), Some(address_id)) =
+    let (Some(organisation_id), Ok(login_id), Some(id), Some(address_id)) =
         (change.organisation_id, change.entity_id.parse(), invitation(&change.after), address_id(email))
     else {
         return Ok(0);
     };
-    if invitation(&change.before) == Some(invitation_id) {
+    if invitation(&change.before) == Some(id) {
         return Ok(0);
     }
-    let id = kit::id::uuid_v7(created_at);
     let (recipient, subject) = (email, SUBJECT);
-    let made =
-        Invite { organisation_id, id, login_id, recipient, subject, due_at, created_at, address_id, invitation_id };
+    let made = Invite { organisation_id, id, login_id, recipient, subject, due_at, created_at, address_id };
     made.execute(connection).map(|made| i64::from(made > 0))
+}
+
+/// A link of it was used: Account lets people sign in now.
+pub fn accept(connection: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> QueryResult<()> {
+    Accept { id, now }.execute(connection).map(drop)
 }
 
 /// Whether there is still a login to accept.

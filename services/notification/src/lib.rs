@@ -1,7 +1,7 @@
 //! Notification: everybody gets each message once, on time, about what they watch.
 //!
 //! Owns notifications (`notification.notifications`), their mails (`deliveries`), who agreed to be mailed (`addresses`,
-//! `confirmations`), how much they are (`counters`), how far the four feeds have been
+//! `confirmations`, `invitations`), how much they are (`counters`), how far the four feeds have been
 //! read (`feed_cursors`), and what roll-ups and reminders need to come once. Publishes those positions, so that no service purges a
 //! change that wasn't read, and which logins the owners of their addresses have accepted. Reads the others' feeds, organisations' names, watchers, contacts, login contacts and persons; they know nothing of it.
 //!
@@ -87,6 +87,7 @@ impl Service for NotificationService {
                 schema::places,
                 schema::addresses,
                 schema::confirmations,
+                schema::invitations,
                 schema::counters,
                 views::login_contacts,
                 views::organisations,

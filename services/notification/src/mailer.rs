@@ -30,7 +30,8 @@ const UNANSWERED: &str =
     "handed over again and again without an answer: the mail may have arrived, so it isn't sent again by itself";
 
 /// The same of a mail that invites.
-const INVITED_OFTEN: &str = "the address was invited three times within thirty days, or the mail was handed over without an answer";
+const INVITED_OFTEN: &str =
+    "the address was invited three times within thirty days, or the mail was handed over without an answer";
 
 /// Why a mail that invites is given up.
 const WITHDRAWN: &str = "the login has been accepted, removed or given another address";

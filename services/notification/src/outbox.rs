@@ -83,7 +83,8 @@ kit::statement! {
          update notification.deliveries d set attempts = d.attempts + 1, next_attempt_at = $2, version = d.version + 1 \
          from due where d.organisation_id = due.organisation_id and d.id = due.id \
          returning d.organisation_id, d.id, d.recipient, d.subject, d.attempts, d.created_at, \
-             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end, d.invitation_id, \
+             coalesce(d.sent_again_at, d.created_at), case when d.confirms then d.address_id end, \
+             case when d.confirms then (select i.invitation_id from notification.invitations i where i.invitation_id = d.id) end, \
              (select w.organisation_id from walk w order by w.step desc limit 1)"
 }
 

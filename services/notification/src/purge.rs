@@ -41,6 +41,13 @@ kit::statement! {
 }
 
 kit::statement! {
+    /// Invitations of long ago.
+    struct PurgeInvitations(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
+        "delete from notification.invitations where invitation_id in ( \
+             select i.invitation_id from notification.invitations i where i.created_at < $1 order by i.created_at limit $2)"
+}
+
+kit::statement! {
     /// Windows that have ended: the longest is a day.
     struct PurgeCounters(until: DateTime<Utc> as Timestamptz, limit: i64 as BigInt) =
         "delete from notification.counters where (kind, id) in ( \
@@ -57,6 +64,7 @@ pub fn run(db: &Db, now: DateTime<Utc>) -> Result<usize, Error> {
                 + PurgeDeliveries { until, limit }.execute(connection)?
                 + PurgeReminders { until, limit }.execute(connection)?
                 + PurgeConfirmations { until, limit }.execute(connection)?
+                + PurgeInvitations { until, limit }.execute(connection)?
                 + PurgeCounters { until: now - TimeDelta::days(2), limit }.execute(connection)?)
         })?;
         all += removed;

@@ -72,10 +72,8 @@ diesel::table! {
         sent_again_at -> Nullable<Timestamptz>,
         /// Of held mails that were looked at, and of mails that ask: whose address.
         address_id -> Nullable<Uuid>,
-        /// The mail with the link. It has no notifications. With an invitation_id, the link also accepts a login.
+        /// The mail with the link. It has no notifications. With an invitation of this id, the link accepts a login as well.
         confirms -> Bool,
-        /// Of mails that invite: which of Account's invitations it is.
-        invitation_id -> Nullable<Uuid>,
     }
 }
 
@@ -95,6 +93,19 @@ diesel::table! {
         fan_out_after -> Nullable<Uuid>,
         /// Never goes back: notifications take their created_at from here, so they keep the feed's order.
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Logins that the owners of their addresses are asked to accept.
+    notification.invitations (invitation_id) {
+        /// Account's; also the id of the mail, so that there is one, whatever is read again.
+        invitation_id -> Uuid,
+        organisation_id -> Uuid,
+        address_id -> Uuid,
+        created_at -> Timestamptz,
+        /// When a link of it was used.
+        accepted_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -166,6 +177,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     counters,
     deliveries,
     feed_cursors,
+    invitations,
     notifications,
     places,
     reminders,

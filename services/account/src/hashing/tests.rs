@@ -113,7 +113,8 @@ fn a_password_is_the_same_however_its_accents_are_coded() {
 #[test]
 fn how_often_it_is_compared_tells_nothing_of_what_is_right() {
     for typed in ["pass\u{e9}", "passe\u{301}"] {
-        let stored = [typed, "pass\u{e9}", "another"].map(|text| Memory::default().hash_bytes(text.as_bytes()).unwrap());
+        let stored =
+            [typed, "pass\u{e9}", "another"].map(|text| Memory::default().hash_bytes(text.as_bytes()).unwrap());
         let used = stored.map(|hash| {
             let mut memory = Memory::default();
             memory.compare(typed, &hash).unwrap();

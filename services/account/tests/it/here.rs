@@ -181,8 +181,8 @@ pub fn person(db: &dyn Database, org: Uuid) -> Uuid {
 /// The owner of a login's address accepts it, as Notification would write it.
 pub fn accept(db: &dyn Database, login: Uuid) {
     let text = format!(
-        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at, used_at, invitation_id) \
-         select sha256(gen_random_uuid()::text::bytea), l.organisation_id, gen_random_uuid(), now() + interval '7 days', now(), l.invitation_id \
+        "insert into notification.invitations (invitation_id, organisation_id, address_id, created_at, accepted_at) \
+         select l.invitation_id, l.organisation_id, gen_random_uuid(), now(), now() \
          from account.logins l where l.id = '{login}' and l.invitation_id is not null"
     );
     db.connect("superuser").batch_execute(&text).expect("an acceptance");

@@ -8,7 +8,7 @@ use behaviour::{Response, json};
 use diesel::connection::SimpleConnection;
 use uuid::Uuid;
 
-use crate::here::{Database, Here, PASSWORD, accept, unique};
+use crate::here::{Here, PASSWORD, accept, unique};
 
 /// An organisation that adds logins.
 struct Adds<'a> {
@@ -62,9 +62,8 @@ fn of_two_accepted_at_once_one_works() {
     for _ in 0..3 {
         let email = address();
         let logins = adds.each_ref().map(|one| one.add(&email));
-        let both = "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at, used_at, invitation_id) \
-            select sha256(gen_random_uuid()::text::bytea), l.organisation_id, gen_random_uuid(), now() + interval '7 days', now(), l.invitation_id \
-            from account.logins l where l.email";
+        let both = "insert into notification.invitations (invitation_id, organisation_id, address_id, created_at, accepted_at) \
+            select l.invitation_id, l.organisation_id, gen_random_uuid(), now(), now() from account.logins l where l.email";
         here.superuser().batch_execute(&format!("{both} = '{email}'")).expect("acceptances");
         let working = || (0..2).filter(|one| !adds[*one].is_invited(logins[*one])).count();
         eventually("one works", || (working() == 1).then_some(()));
@@ -99,14 +98,14 @@ fn what_was_accepted_is_the_login_with_that_address() {
     let login = adds.add(&old);
     let id = format!("(select invitation_id from account.logins where id = '{login}')");
     let accepted_later = format!(
-        "insert into notification.confirmations (token_hash, organisation_id, address_id, expires_at, invitation_id) \
-         select 'late', '{}', gen_random_uuid(), now() + interval '7 days', {id}",
+        "insert into notification.invitations (invitation_id, organisation_id, address_id, created_at) \
+         values ({id}, '{}', gen_random_uuid(), now())",
         adds.org
     );
-    here.superuser().batch_execute(&accepted_later).expect("a link");
+    here.superuser().batch_execute(&accepted_later).expect("an invitation");
     let patch = here.account.patch(&adds.path(login)).token(&adds.token).if_match("\"1\"");
     patch.json(&json!({"email": new})).send().expect(200);
-    here.superuser().batch_execute("update notification.confirmations set used_at = now()").expect("an acceptance");
+    here.superuser().batch_execute("update notification.invitations set accepted_at = now()").expect("an acceptance");
     adds.looked_at();
     assert!(adds.is_invited(login));
     for email in [&old, &new] {

@@ -25,7 +25,16 @@ fn life(world: &World) {
     let (made, email) = signed.login(world, "member");
     let path = format!("/logins/{}", made.id());
     let expected = [
-        "createdAt", "disabled", "email", "id", "invited", "passwordExpiresAt", "profileId", "scope", "updatedAt", "version",
+        "createdAt",
+        "disabled",
+        "email",
+        "id",
+        "invited",
+        "passwordExpiresAt",
+        "profileId",
+        "scope",
+        "updatedAt",
+        "version",
     ];
     has_members(&made.json(), &expected);
     same(&signed.get(&path).expect(200).json(), &made.json());

@@ -69,9 +69,14 @@ impl Invalid {
     pub fn name(&mut self, field: &str, name: &str, max: usize) -> &mut Self {
         let before = self.errors.len();
         self.text(field, name, 1..=max);
-        let spaces = name.chars().zip(name.chars().skip(1)).any(|(one, next)| one.is_whitespace() && next.is_whitespace());
+        let spaces =
+            name.chars().zip(name.chars().skip(1)).any(|(one, next)| one.is_whitespace() && next.is_whitespace());
         if self.errors.len() == before && (spaces || name.trim() != name || name.contains(['\n', '\r', '\t'])) {
-            self.add(field, "invalid_format", "must be one line without white space at its ends, nor two spaces in a row");
+            self.add(
+                field,
+                "invalid_format",
+                "must be one line without white space at its ends, nor two spaces in a row",
+            );
         } else if self.errors.len() == before && invisible::hides_something(name) {
             self.add(field, "invisible_character", "must not hold invisible characters");
         }

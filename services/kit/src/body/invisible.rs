@@ -18,7 +18,11 @@ pub(super) fn hides_something(name: &str) -> bool {
         let (before, after) = (&letters[..at], &letters[at + 1..]);
         match letter {
             '\u{200C}' => !(before.last().is_some_and(is_virama) || parts(before, after)),
-            '\u{200D}' => !(before.last().is_some_and(is_virama) || after.first().is_some_and(is_virama) || composes(before, after)),
+            '\u{200D}' => {
+                !(before.last().is_some_and(is_virama)
+                    || after.first().is_some_and(is_virama)
+                    || composes(before, after))
+            }
             '\u{FE0F}' => !before.last().is_some_and(|sign| is_emoji(sign) && !is_always_emoji(sign)),
             _ => is_invisible(*letter),
         }
@@ -65,10 +69,7 @@ fn is_invisible(letter: char) -> bool {
     let space = kind == SpaceSeparator && !matches!(letter, ' ' | '\u{3000}');
     blank
         || space
-        || matches!(
-            kind,
-            Control | Format | LineSeparator | ParagraphSeparator | PrivateUse | Surrogate | Unassigned
-        )
+        || matches!(kind, Control | Format | LineSeparator | ParagraphSeparator | PrivateUse | Surrogate | Unassigned)
         || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(letter)
 }
 

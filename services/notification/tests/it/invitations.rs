@@ -24,7 +24,9 @@ impl Invited {
         let one = Self { org, login, invitation, email: email.to_owned() };
         here.run(
             "account_writer",
-            &format!("update account.logins set email = '{email}', invitation_id = '{invitation}' where id = '{login}'"),
+            &format!(
+                "update account.logins set email = '{email}', invitation_id = '{invitation}' where id = '{login}'"
+            ),
         );
         here.change(&one.changed("LoginCreated").to(one.keys("admin")));
         one
@@ -106,7 +108,10 @@ fn whoever_signs_in_elsewhere_with_the_address_is_told_and_keeps_their_login() {
     let (here, _service, world) = started();
     let other = here.organisation();
     let owner = here.stranger(other, "member").login;
-    here.run("account_writer", &format!("update account.logins set email = 'Ada@Invited.example' where id = '{owner}'"));
+    here.run(
+        "account_writer",
+        &format!("update account.logins set email = 'Ada@Invited.example' where id = '{owner}'"),
+    );
     let one = Invited::new(&here, "ada@invited.example");
     let link = one.link(&here);
     assert!(look(&world, &link, 200).contains("<button>"));
@@ -146,12 +151,13 @@ fn who_is_invited_again_and_again_gets_three_mails_in_a_month() {
     one.link(&here);
     for day in 1..=5 {
         let again = Invited { invitation: Uuid::now_v7(), email: one.email.clone(), ..one };
-        let renew = format!("update account.logins set invitation_id = '{}' where id = '{}'", again.invitation, one.login);
+        let renew =
+            format!("update account.logins set invitation_id = '{}' where id = '{}'", again.invitation, one.login);
         here.run("account_writer", &renew);
         here.change(&again.changed("LoginCreated").to(again.keys("admin")));
         here.set_clock(Utc::now() + TimeDelta::hours(25 * day));
         let decided = format!(
-            "select count(*) from notification.deliveries where invitation_id = '{}' and status in ('sent', 'failed')",
+            "select count(*) from notification.deliveries where id = '{}' and status in ('sent', 'failed')",
             again.invitation
         );
         until("it was sent or given up", || here.count(&decided) == 1);
@@ -174,10 +180,8 @@ fn an_invitation_ends_after_a_week_and_with_its_login() {
     here.set_clock(Utc::now() + TimeDelta::days(8));
     until("it ends", || world.notification().get(&format!("/confirmations/{old_link}")).send().status == 410);
     press(&world, &old_link, 410);
-    let given_up = format!(
-        "select count(*) from notification.deliveries where invitation_id = '{}' and status = 'failed'",
-        late.invitation
-    );
+    let given_up =
+        format!("select count(*) from notification.deliveries where id = '{}' and status = 'failed'", late.invitation);
     until("it isn't sent", || here.count(&given_up) == 1);
     assert_eq!(here.sink.mails_to(&gone.email).len(), 1);
     assert!([&old, &gone, &late].iter().all(|one| !one.is_accepted(&here)));

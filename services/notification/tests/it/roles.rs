@@ -17,7 +17,8 @@ fn refused(db: &TestDb, role: &str, sql: &str, why: &str) {
     assert!(error.contains(why), "{role}: {sql}: {error}");
 }
 
-const TABLES: [&str; 6] = ["feed_cursors", "notifications", "deliveries", "rollups", "reminders", "places"];
+const TABLES: [&str; 7] =
+    ["feed_cursors", "invitations", "notifications", "deliveries", "rollups", "reminders", "places"];
 const VIEWS: [&str; 8] = [
     "login_contacts",
     "persons",
