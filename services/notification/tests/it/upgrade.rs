@@ -29,6 +29,8 @@ fn who_was_mailed_before_stays_allowed_and_everybody_else_is_asked() {
     let mut migrator = Migrator::connect(&admin, 1000).unwrap();
     let of_ours = MIGRATIONS.iter().rev().filter(|script| script.service() == "notification");
     let later: Vec<_> = of_ours.take_while(|script| script.name >= CONFIRMATIONS).collect();
+    // As `apply` does: it shows a table that goes with the others.
+    here.run("superuser", "drop view published.accepted_invitations");
     for script in &later {
         migrator.revert(script).unwrap();
     }
