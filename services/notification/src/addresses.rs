@@ -9,8 +9,6 @@ use diesel::{OptionalExtension as _, PgConnection, QueryResult, RunQueryDsl as _
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::invitations;
-
 /// How long a link works: holidays are shorter.
 pub const LINK_LIVES: TimeDelta = TimeDelta::days(30);
 
@@ -92,6 +90,24 @@ kit::statement! {
     struct Release(organisation_id: Uuid as Uuid, address_id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
         "update notification.deliveries set next_attempt_at = $3, version = version + 1 \
          where status = 'held' and organisation_id = $1 and address_id = $2 and not confirms"
+}
+
+kit::statement! {
+    /// A link of an invitation was used: Account lets people sign in now.
+    struct AcceptInvitation(id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
+        "update notification.invitations set accepted_at = $2 where invitation_id = $1"
+}
+
+kit::statement! {
+    /// Whether somebody signs in with the address of this invitation, or will in a moment, having just accepted another one.
+    struct FindTaken<'a>(hash: &'a [u8] as Binary) -> Bool =
+        "select exists ( \
+             select from notification.confirmations c join published.login_contacts l on l.invitation_id = c.invitation_id \
+             join published.login_contacts o on lower(o.email) = lower(l.email) and o.invitation_id is null where c.token_hash = $1 \
+         ) or exists ( \
+             select from notification.confirmations c join notification.invitations a on a.address_id = c.address_id \
+             and a.invitation_id <> c.invitation_id and a.accepted_at is not null \
+             join published.login_contacts o on o.invitation_id = a.invitation_id where c.token_hash = $1)"
 }
 
 /// Waits until no one else decides what is sent.
@@ -199,7 +215,7 @@ pub fn confirm(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -
     lock(connection)?;
     match find(connection, token, now)? {
         Link::Open(_) => {}
-        Link::Invitation(_) if invitations::is_taken(connection, &hash(token))? => return Ok(Link::Taken),
+        Link::Invitation(_) if FindTaken { hash: &hash(token) }.get_result(connection)? => return Ok(Link::Taken),
         Link::Invitation(_) => {}
         of_no_use => return Ok(of_no_use),
     }
@@ -209,7 +225,7 @@ pub fn confirm(connection: &mut PgConnection, token: &str, now: DateTime<Utc>) -
     };
     Confirm { organisation_id, address_id, now }.execute(connection)?;
     if let Some(invitation_id) = invitation_id {
-        invitations::accept(connection, invitation_id, now)?;
+        AcceptInvitation { id: invitation_id, now }.execute(connection)?;
     }
     EndAsking { organisation_id, address_id, now, invitation_id }.execute(connection)?;
     Release { organisation_id, address_id, now }.execute(connection)?;

@@ -28,27 +28,9 @@ kit::statement! {
 }
 
 kit::statement! {
-    /// A link of it was used.
-    struct Accept(id: Uuid as Uuid, now: DateTime<Utc> as Timestamptz) =
-        "update notification.invitations set accepted_at = $2 where invitation_id = $1"
-}
-
-kit::statement! {
     /// Whether there is still a login to accept.
     struct FindInvited(invitation_id: Uuid as Uuid) -> Bool =
         "select exists (select from published.login_contacts l where l.invitation_id = $1)"
-}
-
-kit::statement! {
-    /// Whether somebody signs in with the address of this invitation, or will in a moment, having just accepted another one.
-    struct FindTaken<'a>(hash: &'a [u8] as Binary) -> Bool =
-        "select exists ( \
-             select from notification.confirmations c join published.login_contacts l on l.invitation_id = c.invitation_id \
-             join published.login_contacts o on lower(o.email) = lower(l.email) and o.invitation_id is null where c.token_hash = $1 \
-         ) or exists ( \
-             select from notification.confirmations c join notification.invitations a on a.address_id = c.address_id \
-             and a.invitation_id <> c.invitation_id and a.accepted_at is not null \
-             join published.login_contacts o on o.invitation_id = a.invitation_id where c.token_hash = $1)"
 }
 
 /// Makes the mail that invites, if the change asks for one: how many (0 or 1). `times`: as when it was made, and when it is due.
@@ -72,17 +54,7 @@ pub fn invite(
     made.execute(connection).map(|made| i64::from(made > 0))
 }
 
-/// A link of it was used: Account lets people sign in now.
-pub fn accept(connection: &mut PgConnection, id: Uuid, now: DateTime<Utc>) -> QueryResult<()> {
-    Accept { id, now }.execute(connection).map(drop)
-}
-
 /// Whether there is still a login to accept.
 pub fn is_open(connection: &mut PgConnection, invitation_id: Uuid) -> QueryResult<bool> {
     FindInvited { invitation_id }.get_result(connection)
-}
-
-/// Whether another login has the address of the invitation that this token accepts.
-pub fn is_taken(connection: &mut PgConnection, token_hash: &[u8]) -> QueryResult<bool> {
-    FindTaken { hash: token_hash }.get_result(connection)
 }
