@@ -27,9 +27,9 @@ pub(super) struct FailureArgs {
     /// Only these failures: a service's name, postgres, connections, paused-transaction; where services call each other: a service's name, account-database …, account-slow … (repeatable) [default: all in turn]
     #[arg(long, value_name = "PART", value_parser = Break::parse)]
     only: Vec<Break>,
-    /// Requests per second of all services together
-    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = positive)]
-    rate: f64,
+    /// Requests per second of all services together [default: 150; where services call each other 200]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    rate: Option<f64>,
     #[command(flatten)]
     layout: LayoutArgs,
     #[command(flatten)]

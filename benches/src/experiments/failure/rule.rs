@@ -1,7 +1,6 @@
 //! What an endpoint should do while a part is broken, by the table of edges that the API-centric services themselves run by.
 
-use api_centric::edges::{Asked, EDGES, Rule};
-use api_centric::nouns::PERSONS;
+use api_centric::edges::{Asked, EDGES, Needs, Rule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -44,10 +43,6 @@ impl Expected {
         !matches!(self, Self::Closed | Self::Down)
     }
 }
-
-/// Owners' names are asked for after the handler, so they aren't among the edges of requests. All that the load asks of
-/// Registry names owners.
-const NAMES: (u8, &str) = (5, "registry");
 
 /// What a service's endpoint should do meanwhile, and the number of the edge that says so.
 pub fn expected(broken: Break, service: &str, endpoint: &str) -> (Expected, Option<u8>) {
@@ -92,9 +87,15 @@ fn needs(service: &str, endpoint: &str) -> Vec<(u8, Rule, &'static str)> {
         body: body.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null),
     };
     let edges = EDGES.iter().filter(|edge| edge.consumer == service);
-    let before = edges.filter_map(|edge| Some((edge.number, edge.rule, (edge.needs)(&asked)?.noun.owner)));
-    let names = (service == NAMES.1).then_some((NAMES.0, Rule::Open, PERSONS.owner));
-    before.chain(names).collect()
+    let needs = edges.filter_map(|edge| {
+        let noun = match edge.needs {
+            Needs::Before(needs) => needs(&asked)?.noun,
+            // All that the load asks of Registry names owners.
+            Needs::After(noun) => noun,
+        };
+        Some((edge.number, edge.rule, noun.owner))
+    });
+    needs.collect()
 }
 
 /// Edges of requests that none of these endpoints asks for.
