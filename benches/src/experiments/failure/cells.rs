@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::Break;
 use super::rule::{Expected, expected};
 use super::watch::{Call, answers, of_between};
-use super::Break;
 
 /// A part that is back has this long until everything must be well again.
 const WELL_AFTER: Duration = Duration::from_secs(5);

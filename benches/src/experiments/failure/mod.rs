@@ -52,7 +52,7 @@ const SLOW_ROUNDS: u32 = 8;
 /// Requests per second of all services together.
 const RATE_PER_S: f64 = 150.0;
 /// Where they call each other: as many as the p95 of those that don't need a slow part asks for.
-const EDGES_RATE_PER_S: f64 = 200.0;
+pub(crate) const EDGES_RATE_PER_S: f64 = 200.0;
 /// A caller gives up after this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -118,22 +118,12 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
         let loads = cell::loads(&deployment, &workload, &infos, (well + long) * rounds + AFTER, seed)?;
         rows.push(break_one(&deployment, *broken, (well, long, rounds), loads)?);
     }
-    let not_asked = match architecture {
-        Architecture::SharedDatabase => Vec::new(),
-        Architecture::ApiCentric => {
-            let each = workload.services.iter();
-            let names =
-                each.flat_map(|(name, of)| of.endpoints.iter().map(move |one| (name.as_str(), one.name.as_str())));
-            rule::not_asked(names)
-        }
-    };
-    Ok(head.with(FailureMatrix { rates_per_s: rates, rows, not_asked }))
+    Ok(head.with(FailureMatrix { rates_per_s: rates, rows }))
 }
 
 /// A mix of requests, and how many per second of each service.
-fn load_of(mix: &str, rate_per_s: f64) -> Result<(Workload, BTreeMap<String, f64>), Failure> {
-    let workload =
-        Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
+pub(crate) fn load_of(mix: &str, rate_per_s: f64) -> Result<(Workload, BTreeMap<String, f64>), Failure> {
+    let workload = Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
     let total: f64 = workload.services.values().map(|of| of.weight).sum();
     let rate = |(name, of): (&String, &ServiceWorkload)| (name.clone(), rate_per_s * of.weight / total);
     let rates = workload.services.iter().map(rate).collect();

@@ -51,9 +51,6 @@ pub struct FailureMatrix {
     pub rates_per_s: BTreeMap<String, f64>,
     /// In the order they were broken.
     pub rows: Vec<Row>,
-    /// Edges, by number, that no request of this load goes over: nothing is said of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_asked: Vec<u8>,
 }
 
 impl Row {
@@ -168,14 +165,7 @@ impl FailureMatrix {
                 ]);
             }
         }
-        let asked = |number: &u8| number.to_string();
-        match self.not_asked.is_empty() {
-            true => table,
-            false => table.note(format!(
-                "No request of this load goes over the edges {}: nothing is said of them.",
-                self.not_asked.iter().map(asked).collect::<Vec<_>>().join(", ")
-            )),
-        }
+        table
     }
 }
 

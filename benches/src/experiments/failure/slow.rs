@@ -66,8 +66,7 @@ pub fn slowdowns(
         let mut each: Vec<(&str, Vec<Call>)> = Vec::new();
         for (service, calls) in calls.iter().filter(|(service, _)| *service != part) {
             let names = endpoints.get(service).into_iter().flatten();
-            let needs: Vec<bool> =
-                names.map(|name| expected(broken, service, name).0 == Expected::Later).collect();
+            let needs: Vec<bool> = names.map(|name| expected(broken, service, name).0 == Expected::Later).collect();
             let of = calls.iter().filter(|call| needs.get(usize::from(call.endpoint)) == Some(&needs_it));
             each.push((service, of.copied().collect()));
         }
@@ -147,14 +146,18 @@ mod tests {
             let mut rate_per_s = 0.0;
             for (service, of) in workload.services.iter().filter(|(service, _)| *service != part) {
                 let shares: f64 = of.endpoints.iter().map(|endpoint| endpoint.share).sum();
-                let others = of.endpoints.iter().filter(|one| expected(broken, service, &one.name).0 != Expected::Later);
+                let others =
+                    of.endpoints.iter().filter(|one| expected(broken, service, &one.name).0 != Expected::Later);
                 let part_of = others.map(|one| one.share).sum::<f64>() / shares;
                 rate_per_s += EDGES_RATE_PER_S * of.weight / total * part_of;
             }
             let (replicates, tail) = Metric::P95.needs();
             let requests = rate_per_s * slow.as_secs_f64() * f64::from(rounds);
             // A quarter more, for arrivals are random.
-            assert!(rounds as usize >= replicates && requests * Metric::P95.tail() > 1.25 * tail as f64, "{part}: {requests}");
+            assert!(
+                rounds as usize >= replicates && requests * Metric::P95.tail() > 1.25 * tail as f64,
+                "{part}: {requests}"
+            );
         }
     }
 }
