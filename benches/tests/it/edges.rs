@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use lab::data::Size;
 use lab::experiments::failure::{self, Break, Cell, Expected, FailureMatrix, Share};
+use lab::experiments::wrong_answers;
 use lab::result::Measured;
 use lab::system::{Architecture, Engines, Layout};
 
@@ -18,14 +19,14 @@ fn broken(engines: Engines, breaks: &[Break]) -> Measured<FailureMatrix> {
         size: Size::TINY,
         breaks: breaks.to_vec(),
         seconds: 8,
-        rate_per_s: 25.0,
+        rate_per_s: Some(25.0),
         seed: 1,
         optimised: false,
     };
     let matrix = failure::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
     assert_eq!(matrix.outcome.rows.len(), breaks.len());
     for row in &matrix.outcome.rows {
-        assert_eq!((row.cells.len(), row.writes_lost), (17, 0), "{matrix}");
+        assert_eq!((row.cells.len(), row.writes_lost), (21, 0), "{matrix}");
     }
     matrix
 }
@@ -58,6 +59,9 @@ fn each_endpoint_does_as_its_edge_says() {
         does(&matrix, row, ("billing", "list-invoices"), Expected::Untouched);
     }
     does(&matrix, 0, ("registry", "create-api"), Expected::Closed);
+    does(&matrix, 0, ("account", "choose-too-small-plan"), Expected::Closed);
+    does(&matrix, 0, ("account", "create-login"), Expected::Closed);
+    does(&matrix, 1, ("profile", "create-profile"), Expected::Open);
     does(&matrix, 0, ("registry", "find-api"), Expected::Open);
     does(&matrix, 0, ("profile", "find-profile"), Expected::Down);
     does(&matrix, 1, ("account", "find-organisation"), Expected::Down);
@@ -69,8 +73,11 @@ fn each_endpoint_does_as_its_edge_says() {
     let slowdowns = &matrix.outcome.rows[2].slowdowns;
     assert!(slowdowns.iter().any(|of| of.service == "registry" && of.needs_it), "{slowdowns:?}");
     assert!(slowdowns.iter().all(|of| of.service != "notification" || !of.needs_it), "{slowdowns:?}");
-    assert!(!matrix.outcome.not_asked.is_empty());
-    for title in ["Good answers before", "What a slow part costs", "No request of this load goes over the edges"] {
+    let noticed =
+        matrix.outcome.rows.iter().map(|row| row.noticed.iter().map(|of| of.service.as_str()).collect::<Vec<_>>());
+    let needed = [vec!["account", "billing", "registry"], vec!["billing", "profile", "registry"], vec![]];
+    assert_eq!(noticed.collect::<Vec<_>>(), needed);
+    for title in ["Good answers before", "How soon each service noticed", "What a slow part costs"] {
         assert!(matrix.to_string().contains(title), "{matrix}");
     }
 }
@@ -85,6 +92,29 @@ fn a_server_of_its_own_stops_alone() {
     assert_eq!(matrix.plan["engines"], 5);
 }
 
+/// What may be used again is granted for as long as that, and mails and charges are right all the same.
+#[test]
+fn a_time_to_live_is_paid_for_with_wrong_answers_and_nothing_else() {
+    shared();
+    let options = wrong_answers::Options {
+        engines: Engines::One,
+        ttls_s: vec![2],
+        size: Size::TINY,
+        seconds: 2,
+        rate_per_s: Some(25.0),
+        seed: 1,
+        optimised: false,
+    };
+    let found = wrong_answers::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
+    let [row] = found.outcome.rows.as_slice() else { panic!("{found}") };
+    assert!(row.is_sound(), "{found}");
+    for count in [row.frozen, row.above_plan, row.gone] {
+        assert!(count.caused > 0 && count.wrong > 0, "{found}");
+    }
+    assert_eq!(row.charges, 10, "each organisation once: {found}");
+    assert!(row.mails > 0 && row.orphans > 0, "{found}");
+}
+
 #[test]
 fn a_part_of_the_other_architecture_is_wrong_usage() {
     for (layout, part) in [(Architecture::SharedDatabase, "profile-slow"), (Architecture::ApiCentric, "postgres")] {
@@ -93,7 +123,7 @@ fn a_part_of_the_other_architecture_is_wrong_usage() {
             size: Size::TINY,
             breaks: vec![Break::parse(part).unwrap()],
             seconds: 1,
-            rate_per_s: 1.0,
+            rate_per_s: Some(1.0),
             seed: 1,
             optimised: false,
         };

@@ -74,7 +74,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAn
             head = Some(begin(&deployment, plan)?);
         }
         eprintln!("Answers may be used again for {ttl_s} s: each service is stopped for {} s …", options.seconds);
-        rows.push(one(&deployment, *ttl_s, options)?);
+        rows.push(one(&deployment, *ttl_s, options, stop)?);
         if stop.load(Ordering::Relaxed) {
             break;
         }
@@ -84,7 +84,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAn
 }
 
 /// Everybody under load, each service stopped in turn, and meanwhile what may be answered wrongly is asked.
-fn one(deployment: &Deployment, ttl_s: u64, options: &Options) -> Result<Row, Failure> {
+fn one(deployment: &Deployment, ttl_s: u64, options: &Options, stop: &AtomicBool) -> Result<Row, Failure> {
     let seconds = Duration::from_secs(options.seconds);
     let (workload, rates) = load_of(EDGES, options.rate_per_s.unwrap_or(EDGES_RATE_PER_S))?;
     let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
@@ -103,7 +103,7 @@ fn one(deployment: &Deployment, ttl_s: u64, options: &Options) -> Result<Row, Fa
             scope.spawn(|| count(&mut deletion, patience, &over)),
         ];
         let ordered = scope.spawn(|| cards.order(deployment, &over));
-        let stopped = services::names().try_for_each(|name| {
+        let stopped = services::names().take_while(|_| !stop.load(Ordering::Relaxed)).try_for_each(|name| {
             std::thread::sleep(seconds);
             deployment.stop_service(name)?;
             std::thread::sleep(seconds);
