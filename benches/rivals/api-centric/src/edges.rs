@@ -91,8 +91,8 @@ impl Edge {
     #[must_use]
     pub fn before(&self, asked: &Asked<'_>) -> Option<Question> {
         match self.needs {
-            Needs::Before(needs) => needs(asked),
-            Needs::After(_) => None,
+            Before(needs) => needs(asked),
+            After(_) => None,
         }
     }
 }
@@ -101,8 +101,8 @@ impl Edge {
 #[must_use]
 pub fn after(service: &str) -> Option<(&'static Edge, &'static Noun)> {
     EDGES.iter().filter(|edge| edge.consumer == service).find_map(|edge| match edge.needs {
-        Needs::Before(_) => None,
-        Needs::After(noun) => Some((edge, noun)),
+        Before(_) => None,
+        After(noun) => Some((edge, noun)),
     })
 }
 
