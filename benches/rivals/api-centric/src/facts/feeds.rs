@@ -96,7 +96,7 @@ impl Facts {
         let [until, long] =
             [changes::KEPT, changes::KEPT + changes::KEPT_LONG_MORE].map(|kept| (now - kept).to_rfc3339());
         let kinds = changes::KEPT_LONG.as_slice();
-        while self.sql.json(&text, &[&until, &long, &kinds, &xid.to_string(), &id]).await? == Value::from(BATCH) {}
+        while self.sql.json(&text, &[&until, &long, &kinds, &xid.to_string(), &id]).await? == BATCH {}
         Ok(())
     }
 }
