@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 
 use lab::data::Size;
 use lab::experiments::failure::{self, Break, Cell, Expected, FailureMatrix, Share};
-use lab::experiments::wrong_answers;
 use lab::result::Measured;
 use lab::system::{Architecture, Engines, Layout};
 
@@ -90,29 +89,6 @@ fn a_server_of_its_own_stops_alone() {
     does(&matrix, 0, ("account", "list-logins"), Expected::Untouched);
     does(&matrix, 0, ("profile", "find-profile"), Expected::Untouched);
     assert_eq!(matrix.plan["engines"], 5);
-}
-
-/// What may be used again is granted for as long as that, and mails and charges are right all the same.
-#[test]
-fn a_time_to_live_is_paid_for_with_wrong_answers_and_nothing_else() {
-    shared();
-    let options = wrong_answers::Options {
-        engines: Engines::One,
-        ttls_s: vec![2],
-        size: Size::TINY,
-        seconds: 2,
-        rate_per_s: Some(25.0),
-        seed: 1,
-        optimised: false,
-    };
-    let found = wrong_answers::run(&options, &Arc::new(AtomicBool::new(false))).unwrap();
-    let [row] = found.outcome.rows.as_slice() else { panic!("{found}") };
-    assert!(row.is_sound(), "{found}");
-    for count in [row.frozen, row.above_plan, row.gone] {
-        assert!(count.caused > 0 && count.wrong > 0, "{found}");
-    }
-    assert_eq!(row.charges, 10, "each organisation once: {found}");
-    assert!(row.mails > 0 && row.orphans > 0, "{found}");
 }
 
 #[test]
