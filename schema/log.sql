@@ -37,3 +37,10 @@ create table published.log_aside (
     value text,
     primary key (topic, part, at_offset)
 );
+
+-- How far a feed has been copied that is asked for and not put on a log, by its owner's own order: what comes again is dropped.
+create table published.log_places (
+    feed text primary key,
+    xid xid8 not null,
+    id bigint not null
+);

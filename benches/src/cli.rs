@@ -50,6 +50,8 @@ enum Command {
     Compare(compare::CompareArgs),
     /// Stop one part after the other, and measure how every service answers meanwhile.
     Failure(failure::FailureArgs),
+    /// Count what services that call each other answer wrongly, by how long an answer may be used again.
+    WrongAnswers(failure::WrongAnswersArgs),
     /// Run known problems of a shared database, each with its control and its remedies.
     Scenario(scenario::ScenarioArgs),
     /// Move an interfering service away from the one that it slows, level by level: what another architecture would gain.
@@ -141,6 +143,7 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => compare::probe_target(&args),
         Command::Compare(args) => compare::compare_files(&args),
         Command::Failure(args) => failure::fail(&args),
+        Command::WrongAnswers(args) => failure::count_wrong_answers(&args),
         Command::Scenario(args) => scenario::play(&args),
         Command::Ladder(args) => scenario::ladder(&args),
         Command::Pressure(args) => scenario::press(&args),

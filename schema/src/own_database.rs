@@ -176,7 +176,7 @@ reset role;
             let noun = identifier(&noun);
             text.push_str(&format!("grant select, insert, update, delete on published.{noun} to {copier};\n"));
         }
-        for table in ["log_offsets", "log_rows", "log_aside"] {
+        for table in ["log_offsets", "log_rows", "log_aside", "log_places"] {
             text.push_str(&format!("grant select, insert, update, delete on published.{table} to {copier};\n"));
         }
         text.push_str(&format!(

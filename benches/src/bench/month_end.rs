@@ -7,13 +7,12 @@ mod transactions;
 
 use std::time::{Duration, Instant};
 
-use behaviour::{Services, Session};
 use postgres::Client;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::Failure;
 use crate::data::{connect, failed};
+use crate::measure::month;
 use crate::observe::process::peak_memory_mib;
 use crate::system::{Deployment, Options, clock};
 pub use rounds::Outcome;
@@ -79,7 +78,7 @@ pub fn bill(deployment: &Deployment, client: Client, back: u32) -> Result<Durati
     let settings = Settings { organisations: 0, latency_ms: 0, charge: false, release: true };
     let mut bench = Bench { deployment, client, settings };
     bench.sql("select dba.pg_stat_statements_reset()")?;
-    let (snapshot, invoicing) = bench.invoice(&organisations::period(back))?;
+    let (snapshot, invoicing) = bench.invoice(&month::period(back))?;
     Ok(snapshot + invoicing)
 }
 
@@ -178,11 +177,7 @@ impl Bench<'_> {
     }
 
     fn order(&self, period: &str) -> Result<(), Failure> {
-        let place = self.deployment.place();
-        let operator = place.operator.as_ref().ok_or_else(|| Failure::could_not_run("The system has no operator."))?;
-        let services = Services::new(place.services.iter().collect());
-        let operator = Session::log_in(&services, &operator.email, &operator.password)?;
-        operator.post("billing", "/billing-runs", &json!({ "period": period }))?.check(202)?;
+        month::order(self.deployment.place(), period)?.check(202)?;
         Ok(())
     }
 

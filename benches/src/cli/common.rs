@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use api_centric::settings::Ttl;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -66,9 +67,9 @@ pub(crate) struct LayoutArgs {
     /// One Postgres for the five databases of api-centric, or one for each: 1 or 5
     #[arg(long, default_value = "1", value_name = "N", value_parser = Engines::parse)]
     engines: Engines,
-    /// How long a fact fetched over HTTP may be used again (api-centric), in milliseconds; 0 asks each time
-    #[arg(long, default_value_t = 0, value_name = "MS")]
-    cache_ttl: u64,
+    /// How long a fact fetched over HTTP may be used again (api-centric), in milliseconds: 5000 on all edges, 5000,standings=0 by noun; 0 asks each time
+    #[arg(long, default_value = "0", value_name = "MS,NOUN=MS")]
+    cache_ttl: Ttl,
 }
 
 impl LayoutArgs {
@@ -76,7 +77,7 @@ impl LayoutArgs {
     /// When they don't fit together.
     pub(crate) fn layout(&self) -> Result<Layout, Failure> {
         let Self { architecture, engines, cache_ttl } = *self;
-        if architecture == Architecture::SharedDatabase && (cache_ttl > 0 || engines != Engines::One) {
+        if architecture == Architecture::SharedDatabase && (cache_ttl != Ttl::default() || engines != Engines::One) {
             return Err(Failure::usage(
                 "--cache-ttl and --engines are of --architecture api-centric: here all share one database, and nobody fetches anything.",
             ));

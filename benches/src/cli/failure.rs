@@ -1,4 +1,4 @@
-//! `lab failure` and `lab composed`.
+//! `lab failure`, `lab wrong-answers` and `lab composed`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +10,9 @@ use crate::data::Size;
 use crate::design::Preset;
 use crate::experiments::composed;
 use crate::experiments::failure::{self, Break};
+use crate::experiments::wrong_answers;
 use crate::result::attachments;
+use crate::system::Engines;
 use crate::{Failure, report};
 
 #[derive(Debug, Args)]
@@ -27,11 +29,34 @@ pub(super) struct FailureArgs {
     /// Only these failures: a service's name, postgres, connections, paused-transaction; where services call each other: a service's name, account-database …, account-slow … (repeatable) [default: all in turn]
     #[arg(long, value_name = "PART", value_parser = Break::parse)]
     only: Vec<Break>,
-    /// Requests per second of all services together
-    #[arg(long, default_value_t = 150.0, value_name = "N", value_parser = positive)]
-    rate: f64,
+    /// Requests per second of all services together [default: 150; where services call each other 200]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    rate: Option<f64>,
     #[command(flatten)]
     layout: LayoutArgs,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: where services call each other, each is stopped for 10 s in turn, once for each time to live (about 12 min):
+  lab wrong-answers --save results/reference
+Exit code 1 where a change was told wrongly, a mail lost or sent twice, a charge is wrong, or an audit finds something else that no time to
+live may change.")]
+pub(super) struct WrongAnswersArgs {
+    /// How long an answer may be used again, in seconds: one system for each
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 5, 30], value_name = "S,S,…")]
+    ttl: Vec<u64>,
+    /// Seconds for which each service is stopped
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// One Postgres for the five databases, or one for each: 1 or 5
+    #[arg(long, default_value = "1", value_name = "N", value_parser = Engines::parse)]
+    engines: Engines,
+    /// Requests per second of all services together [default: 200]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    rate: Option<f64>,
     #[command(flatten)]
     common: Common,
 }
@@ -85,6 +110,23 @@ pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
     args.common.end_if_whole(file, &matrix, &stop)?;
     let sound = matrix.outcome.rows.iter().all(failure::Row::is_sound);
     Ok(ExitCode::from(u8::from(!sound)))
+}
+
+/// Counts wrong answers by time to live.
+pub(super) fn count_wrong_answers(args: &WrongAnswersArgs) -> Result<ExitCode, Failure> {
+    let options = wrong_answers::Options {
+        engines: args.engines,
+        ttls_s: args.ttl.clone(),
+        size: Size::SMALL,
+        seconds: args.seconds,
+        rate_per_s: args.rate,
+        seed: args.common.seed,
+        optimised: !args.common.unoptimised,
+    };
+    let stop = interruptible()?;
+    let found = wrong_answers::run(&options, &stop)?;
+    args.common.end_if_whole(attachments::WRONG_ANSWERS, &found, &stop)?;
+    Ok(ExitCode::from(u8::from(!found.outcome.rows.iter().all(wrong_answers::Row::is_sound))))
 }
 
 /// Measures the composed read.

@@ -12,3 +12,4 @@ pub mod pressure;
 pub mod problems;
 pub mod scenario;
 pub mod schema_change;
+pub mod wrong_answers;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use behaviour::PASSWORD;
 use bytes::Bytes;
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -49,7 +50,7 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
             "technicalOwnerId": pick(&of.profiles, at.body),
             "tags": ["made-by-lab"],
         });
-        Shape { method: Method::POST, path: "/apis".into(), changes: None, body: Some(body.to_string()) }
+        Shape::post("/apis".into(), &body)
     }),
     ("registry", "modify-api", |of, at, context| {
         let id = pick(&of.apis, at.row);
@@ -63,12 +64,32 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
         let body = serde_json::json!({ "jobTitle": format!("Engineer {:08x} {:08x}", context.salt, at.body) });
         Shape::patch(format!("/profiles/{id}"), id, context, &body)
     }),
+    ("profile", "create-profile", |_, at, context| {
+        let email = format!("made-{:08x}-{:08x}-{:08x}@lab.example", context.salt, at.row, at.body);
+        Shape::post("/profiles".into(), &serde_json::json!({ "name": "Made", "email": email, "timeZone": "UTC" }))
+    }),
+    // Refused: whoever is in the data set is responsible for something, where an organisation has twenty APIs.
+    ("profile", "delete-responsible-profile", |of, at, context| {
+        let id = pick(&of.profiles, at.row);
+        let changes = Some((id, context.written.expect(id)));
+        Shape { method: Method::DELETE, path: format!("/profiles/{id}"), changes, body: None }
+    }),
     ("account", "find-organisation", |_, _, _| Shape::get(String::new())),
     ("account", "list-logins", |_, _, _| Shape::get("/logins?limit=50".into())),
     ("account", "rename-organisation", |of, at, context| {
         let body =
             serde_json::json!({ "name": format!("Organisation {} {:08x} {:08x}", of.id, context.salt, at.body) });
         Shape::patch(String::new(), of.id, context, &body)
+    }),
+    // Refused: an organisation of the data set uses more than the smallest plan allows.
+    ("account", "choose-too-small-plan", |of, _, context| {
+        Shape::patch(String::new(), of.id, context, &serde_json::json!({ "plan": "free" }))
+    }),
+    ("account", "create-login", |of, at, context| {
+        let email = format!("made-{:08x}-{:08x}-{:08x}@lab.example", context.salt, at.row, at.body);
+        let profile = pick(&of.profiles, at.body);
+        let body = serde_json::json!({ "email": email, "password": PASSWORD, "scope": "member", "profileId": profile });
+        Shape::post("/logins".into(), &body)
     }),
     ("billing", "list-invoices", |_, _, _| Shape::get("/invoices?limit=50".into())),
     ("billing", "find-invoice", |of, at, _| Shape::get(format!("/invoices/{}", pick(&of.invoices, at.row)))),
@@ -77,13 +98,17 @@ const OPERATIONS: &[(&str, &str, Make)] = &[
     ("notification", "list-notifications", |_, _, _| Shape::get("/notifications?limit=50".into())),
     ("notification", "read-notifications", |of, at, _| {
         let body = serde_json::json!({ "ids": [pick(&of.notifications, at.row)] });
-        Shape { method: Method::POST, path: "/notifications/read".into(), changes: None, body: Some(body.to_string()) }
+        Shape::post("/notifications/read".into(), &body)
     }),
 ];
 
 impl Shape {
     fn get(path: String) -> Self {
         Self { method: Method::GET, path, changes: None, body: None }
+    }
+
+    fn post(path: String, body: &serde_json::Value) -> Self {
+        Self { method: Method::POST, path, changes: None, body: Some(body.to_string()) }
     }
 
     fn patch(path: String, id: Uuid, context: &Context, body: &serde_json::Value) -> Self {
@@ -184,15 +209,14 @@ fn unknown(service: &str, endpoint: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::load::schedule::Workload;
+    use crate::load::schedule::{EDGES, MATRIX, Workload};
 
     #[test]
-    fn the_workload_of_the_matrix_asks_for_nothing_unknown() {
-        let workload = Workload::parse(include_str!("../../scenarios/00-matrix.toml")).unwrap();
+    fn the_built_in_workloads_ask_for_nothing_unknown() {
         let data = Arc::new(Dataset { organisations: vec![] });
-        for (service, of) in &workload.services {
+        for (service, of) in [MATRIX, EDGES].into_iter().flat_map(|text| Workload::parse(text).unwrap().services) {
             let names: Vec<String> = of.endpoints.iter().map(|endpoint| endpoint.name.clone()).collect();
-            assert!(calls(service, "http://x", &names, &data, &Arc::default(), 0).is_ok(), "{service}");
+            assert!(calls(&service, "http://x", &names, &data, &Arc::default(), 0).is_ok(), "{service}");
         }
         let error = calls("registry", "http://x", &["fly".to_owned()], &data, &Arc::default(), 0).err().unwrap();
         assert!(error.to_string().contains("find-api"), "{error}");

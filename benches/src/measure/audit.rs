@@ -54,7 +54,9 @@ fn count_all(
     for (name, sql, parameters) in [
         (
             "acknowledged creations that are missing",
-            "select count(*) from unnest($1::uuid[]) made (id) where not exists (select from registry.apis a where a.id = made.id)",
+            "select count(*) from unnest($1::uuid[]) made (id) left join (
+                 select id from registry.apis union all select id from profile.profiles union all select id from account.logins
+             ) found using (id) where found.id is null",
             &[&acknowledged.created as &(dyn ToSql + Sync)][..],
         ),
         (

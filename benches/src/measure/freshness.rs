@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use crate::Failure;
 use crate::data::{Organisation, connect, failed};
@@ -52,9 +53,9 @@ impl Probe<'_> {
     fn freeze(&self, database_url: &str, served: &mut u64) -> Result<Duration, Failure> {
         let path = "/apis?limit=1";
         let frozen = |status: u16| status == 402;
-        self.stand(database_url, "active")?;
+        stand(database_url, self.of.id, "active")?;
         until(|| Ok(!frozen(self.get("registry", path)?.0)))?;
-        self.stand(database_url, "frozen")?;
+        stand(database_url, self.of.id, "frozen")?;
         let since = Instant::now();
         let delay = until(|| {
             let yes = frozen(self.get("registry", path)?.0);
@@ -62,7 +63,7 @@ impl Probe<'_> {
             Ok(yes)
         })
         .map(|()| since.elapsed());
-        self.stand(database_url, "active")?;
+        stand(database_url, self.of.id, "active")?;
         delay
     }
 
@@ -96,25 +97,6 @@ impl Probe<'_> {
         Ok(since.elapsed())
     }
 
-    /// As Billing writes it, by its own role.
-    fn stand(&self, database_url: &str, standing: &str) -> Result<(), Failure> {
-        let frozen = standing == "frozen";
-        let mut client = connect(database_url)?;
-        let since = if frozen { "now()" } else { "null" };
-        client
-            .batch_execute(&format!(
-                "begin; set local role billing_writer;
-                 insert into billing.standings (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at)
-                 values ('{}', '{standing}', {since}, {since}, {since}, 1, now())
-                 on conflict (organisation_id) do update set standing = excluded.standing,
-                     overdue_since = excluded.overdue_since, first_failed_at = excluded.first_failed_at,
-                     frozen_at = excluded.frozen_at, version = billing.standings.version + 1, updated_at = excluded.updated_at;
-                 commit",
-                self.of.id
-            ))
-            .map_err(|error| failed("changing an organisation's standing", &error))
-    }
-
     /// Status, body and ETag.
     fn get(&self, service: &str, path: &str) -> Result<(u16, Value, String), Failure> {
         let mut answer =
@@ -139,6 +121,23 @@ impl Probe<'_> {
             .chain(others.map(|(name, value)| (name.as_str(), value.as_bytes())))
             .fold(request, |request, (name, value)| request.header(name, value))
     }
+}
+
+/// Changes an organisation's standing as Billing writes it, by its own role.
+pub fn stand(database_url: &str, organisation: Uuid, standing: &str) -> Result<(), Failure> {
+    let mut client = connect(database_url)?;
+    let since = if standing == "frozen" { "now()" } else { "null" };
+    client
+        .batch_execute(&format!(
+            "begin; set local role billing_writer;
+             insert into billing.standings (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at)
+             values ('{organisation}', '{standing}', {since}, {since}, {since}, 1, now())
+             on conflict (organisation_id) do update set standing = excluded.standing,
+                 overdue_since = excluded.overdue_since, first_failed_at = excluded.first_failed_at,
+                 frozen_at = excluded.frozen_at, version = billing.standings.version + 1, updated_at = excluded.updated_at;
+             commit",
+        ))
+        .map_err(|error| failed("changing an organisation's standing", &error))
 }
 
 fn unanswered(error: &ureq::Error) -> Failure {

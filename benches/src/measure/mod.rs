@@ -9,5 +9,6 @@ pub mod driven;
 pub mod freshness;
 pub mod kept;
 pub mod knee;
+pub mod month;
 pub mod plan;
 pub mod sessions;

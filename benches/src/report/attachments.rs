@@ -12,6 +12,7 @@ use crate::experiments::article;
 use crate::experiments::composed;
 use crate::experiments::failure::FailureMatrix;
 use crate::experiments::paired::Plan;
+use crate::experiments::wrong_answers::WrongAnswers;
 use crate::result::{Measured, Outcome, attachments};
 
 /// All of them.
@@ -31,6 +32,7 @@ pub fn attachments(folder: &Path) -> Markup {
             p.legend { "A call that can be done without is left out and named in X-Degraded; where it can't, the request is refused." }
         }
     };
+    let wrong = |of: &Measured<WrongAnswers>| tables(of);
     let normalisation = |of: &Measured<normalisation::Outcome, Plan>| {
         html! {
             (tables(of))
@@ -44,6 +46,7 @@ pub fn attachments(folder: &Path) -> Markup {
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
         (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))
+        (found(folder, attachments::WRONG_ANSWERS, "What is answered wrongly where services call each other", "wrong-answers", wrong))
         (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
         (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
         (found(folder, attachments::ARTICLE, article_title, "article-figures", article))

@@ -13,6 +13,8 @@ use crate::Failure;
 pub const FAILURE: &str = "failure.json";
 /// The same where the services call each other.
 pub const FAILURE_API_CENTRIC: &str = "failure-api-centric.json";
+/// What is answered wrongly there, by how long an answer may be used again.
+pub const WRONG_ANSWERS: &str = "wrong-answers.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
 /// Pressure.

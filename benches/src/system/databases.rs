@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use api_centric::settings::Ttl;
 use schema::{ApplyOptions, DATABASE};
 
 use super::database::Database;
@@ -54,8 +55,8 @@ pub struct Layout {
     pub engines: Engines,
     /// Calls between services go by way of relays, one before each service: their delay can be set.
     pub relayed: bool,
-    /// How long a fact that was fetched over HTTP may be used again, in milliseconds: of the API-centric architecture.
-    pub cache_ttl: u64,
+    /// How long a fact that was fetched over HTTP may be used again: of the API-centric architecture.
+    pub cache_ttl: Ttl,
 }
 
 impl Layout {
@@ -64,7 +65,7 @@ impl Layout {
     pub fn label(self) -> String {
         match (self.architecture, self.cache_ttl) {
             (Architecture::SharedDatabase, _) => SHARED_DATABASE.to_owned(),
-            (other, 0) => other.name().to_owned(),
+            (other, ttl) if ttl == Ttl::default() => other.name().to_owned(),
             (other, ttl) => format!("{}, cache of {ttl} ms", other.name()),
         }
     }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use api_centric::settings::Ttl;
+
 use super::databases::Databases;
 use super::relay::Relay;
 use super::services::{Architecture, Kind, Service, names};
@@ -34,8 +36,8 @@ pub struct Surroundings<'a> {
     pub signing_key: &'a str,
     /// What all add to the time.
     pub clock_file: &'a Path,
-    /// How long a fact that was fetched over HTTP may be used again, in milliseconds.
-    pub cache_ttl: u64,
+    /// How long a fact that was fetched over HTTP may be used again.
+    pub cache_ttl: Ttl,
     /// What each service proves itself with to the others, by name.
     pub secrets: &'a BTreeMap<&'static str, String>,
 }

@@ -18,7 +18,9 @@ use crate::{processes, sql};
 fn api_centric() -> &'static Deployment {
     static UP: OnceLock<Deployment> = OnceLock::new();
     UP.get_or_init(|| {
-        let layout = Layout { architecture: Architecture::ApiCentric, ..Layout::default() };
+        // Nobody asks for signing keys as a question, so nothing is cached.
+        let cache_ttl = "0,signing_keys=1000".parse().unwrap();
+        let layout = Layout { architecture: Architecture::ApiCentric, cache_ttl, ..Layout::default() };
         let options = Options { layout, ephemeral: true, ..Options::default() };
         Deployment::start(&options, |news| eprintln!("{news}")).unwrap()
     })
@@ -63,6 +65,8 @@ fn each_service_has_its_own_database_and_reaches_no_other() {
         let id = up.process_id(service).unwrap();
         let program = fs::read_link(format!("/proc/{id}/exe")).unwrap();
         assert!(program.ends_with(format!("api-centric-{service}")), "{program:?}");
+        let ttl = ("CACHE_TTL_MS".to_owned(), "0,signing_keys=1000".to_owned());
+        assert!(up.plan(service).unwrap().env.contains(&ttl), "a time to live by noun");
         assert!(processes::lives(id));
     }
 }
@@ -144,6 +148,7 @@ fn what_is_of_the_other_architecture_is_wrong_usage() {
         &["--engines", "5"],
         &["--architecture", "api-centric", "--engines", "2"],
         &["--architecture", "api-centric", "--instances", "2"],
+        &["--architecture", "api-centric", "--cache-ttl", "5000,prices=0"],
         &["--architecture", "x"],
     ] {
         let output = lab(&["up", "--ephemeral", "--port-base", "0"]).args(wrong).output().unwrap();

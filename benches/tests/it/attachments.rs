@@ -4,7 +4,9 @@ use std::path::Path;
 
 use lab::bench::normalisation;
 use lab::experiments::paired::Plan;
-use lab::experiments::{article, composed, failure, ladder, pressure, problems, scenario, schema_change};
+use lab::experiments::{
+    article, composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers,
+};
 use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -99,6 +101,7 @@ fn types_and_schema_agree() {
     agree::<Measured<pressure::Pressures>>(attachments::PRESSURE);
     agree::<Measured<schema_change::SchemaChanges>>(attachments::SCHEMA_CHANGE);
     agree::<Measured<failure::FailureMatrix>>(attachments::FAILURE);
+    agree::<Measured<wrong_answers::WrongAnswers>>(attachments::WRONG_ANSWERS);
     agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
     agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
     agree::<Measured<article::Figures, article::Options>>(attachments::ARTICLE);

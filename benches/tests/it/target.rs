@@ -206,7 +206,7 @@ fn a_stopped_profile_costs_nobody_else_an_answer() {
         size: Size::SMALL,
         breaks: vec![Break::Service("profile")],
         seconds: 2,
-        rate_per_s: 45.0,
+        rate_per_s: Some(45.0),
         seed: 1,
         optimised: false,
     };

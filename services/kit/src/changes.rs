@@ -93,9 +93,12 @@ pub fn record(connection: &mut PgConnection, schema: &'static str, meta: &Meta, 
     Ok(())
 }
 
+/// How long a change is kept at least.
+pub const KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 /// Kinds that tell how things stood when a month ended: kept as long as a month may still be billed, a year and two months.
-const KEPT_LONG: [&str; 3] = ["SubscriptionPlanModified", "PlanModified", "OrganisationUnfrozen"];
-const KEPT_LONG_MORE: chrono::TimeDelta = chrono::TimeDelta::days(400);
+pub const KEPT_LONG: [&str; 3] = ["SubscriptionPlanModified", "PlanModified", "OrganisationUnfrozen"];
+/// How much longer these are kept.
+pub const KEPT_LONG_MORE: chrono::TimeDelta = chrono::TimeDelta::days(400);
 
 /// Removes up to `batch` changes from before `until`, but none that a reader of the feed hasn't read yet; how many were removed.
 ///

@@ -29,8 +29,6 @@ const BATCH: i64 = 1000;
 
 /// How often old rows go.
 const PURGE_EVERY: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
-/// How long the feed is kept, at least.
-const FEED_KEPT: chrono::TimeDelta = chrono::TimeDelta::days(30);
 
 /// Every service's own: idempotency keys older than a day and changes that were read long ago go, in batches.
 pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
@@ -46,7 +44,7 @@ pub(crate) fn purge(schema: &'static str, db: Db, clock: Clock) -> Job {
 
 /// Removes the changes older than 30 days that every reader has; how many there were.
 pub(crate) fn purge_changes(schema: &'static str, db: &Db, clock: &Clock) -> Result<usize, Error> {
-    let until = clock.now() - FEED_KEPT;
+    let until = clock.now() - changes::KEPT;
     in_batches(|batch| db.write_unbound(|c| changes::purge(c, schema, until, batch)))
 }
 

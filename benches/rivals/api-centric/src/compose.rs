@@ -18,13 +18,13 @@ use kit::error::Busy;
 use kit::{Ctx, Error};
 use serde_json::Value;
 
-use crate::edges::{Asked, EDGES, Edge, Rule};
+use crate::edges::{self, Asked, EDGES, Edge, Rule};
 use crate::facts::Fetched;
 use crate::month_end;
 use crate::names;
 use crate::neighbour::{Away, Question};
 use crate::node::Node;
-use crate::nouns::PERSONS;
+use crate::nouns::Noun;
 
 /// Names the services without whose answer this one was made.
 pub const DEGRADED: HeaderName = HeaderName::from_static("x-degraded");
@@ -82,10 +82,9 @@ pub async fn around(node: Arc<Node>, request: ServiceRequest, next: Next<BoxBody
     if before.refused || before.unknown && says_unknown(&response) {
         return Ok(ServiceResponse::from_err(Error::Busy(Busy::Elsewhere), asked));
     }
-    let mut response = if node.name == "registry" && asked.method() != Method::HEAD {
-        named(&node, response, &mut before, &waited).await?
-    } else {
-        response
+    let mut response = match edges::after(node.name) {
+        Some(edge) if asked.method() != Method::HEAD => named(&node, edge, response, &mut before, &waited).await?,
+        _ => response,
     };
     if !before.degraded.is_empty() {
         let names: Vec<&str> = before.degraded.iter().copied().collect();
@@ -137,7 +136,7 @@ fn needs(node: &Node, request: &HttpRequest) -> Option<Vec<(&'static Edge, Quest
         body,
     };
     let edges = EDGES.iter().filter(|edge| edge.consumer == node.name);
-    Some(edges.filter_map(|edge| Some((edge, (edge.needs)(&asked)?))).collect())
+    Some(edges.filter_map(|edge| Some((edge, edge.before(&asked)?))).collect())
 }
 
 async fn facts(node: &Node, needs: &[(&'static Edge, Question)]) -> Before {
@@ -190,7 +189,13 @@ fn says_unknown(response: &ServiceResponse<BoxBody>) -> bool {
 }
 
 /// The answer with its owners' names as they are now.
-async fn named(node: &Node, response: ServiceResponse<BoxBody>, before: &mut Before, waited: &Waited) -> Response {
+async fn named(
+    node: &Node,
+    (edge, noun): (&Edge, &'static Noun),
+    response: ServiceResponse<BoxBody>,
+    before: &mut Before,
+    waited: &Waited,
+) -> Response {
     if !response.status().is_success() {
         return Ok(response);
     }
@@ -202,15 +207,15 @@ async fn named(node: &Node, response: ServiceResponse<BoxBody>, before: &mut Bef
     let Some(mut answer) = answer else { return Ok(ServiceResponse::new(request, with(bytes))) };
     let ids = names::named(&mut answer);
     let member = Member::from_request(&request, &mut Payload::None).into_inner();
-    if let (false, Ok(member), Some(profile)) = (ids.is_empty(), member, node.owner(&PERSONS)) {
+    if let (false, Ok(member), Some(profile)) = (ids.is_empty(), member, node.owner(noun)) {
         let began = Instant::now();
-        let persons = profile.ask(&Question::some(&PERSONS, member.organisation.0, ids)).await;
+        let persons = profile.ask(&Question::some(noun, member.organisation.0, ids)).await;
         waited.since(began);
         match &persons {
             Ok(persons) => names::fill(&mut answer, &persons.items),
             Err(_) => {
-                node.metrics.degraded(PERSONS.owner, Rule::Open.name());
-                before.degraded.insert(PERSONS.owner);
+                node.metrics.degraded(noun.owner, edge.rule.name());
+                before.degraded.insert(noun.owner);
                 names::fill(&mut answer, &[]);
             }
         }

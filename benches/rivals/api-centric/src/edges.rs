@@ -5,6 +5,8 @@ use actix_web::http::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
+use Needs::{After, Before};
+
 use crate::neighbour::Question;
 use crate::nouns::{HEAD_COUNTS, Noun, ORGANISATIONS, PERSONS, PLANS, RESPONSIBILITIES, STANDINGS, USAGE};
 
@@ -72,8 +74,36 @@ pub struct Edge {
     pub consumer: &'static str,
     /// What happens while the owner is away.
     pub rule: Rule,
-    /// What a request needs, if it needs it.
-    pub needs: fn(&Asked<'_>) -> Option<Question>,
+    /// What is asked of the owner, and when.
+    pub needs: Needs,
+}
+
+/// What an edge asks of its owner, and when.
+pub enum Needs {
+    /// Before the handler: what a request needs, if it needs it.
+    Before(fn(&Asked<'_>) -> Option<Question>),
+    /// After the handler: the rows of those whom its answer names.
+    After(&'static Noun),
+}
+
+impl Edge {
+    /// What a request needs over this edge before its handler, if it needs it.
+    #[must_use]
+    pub fn before(&self, asked: &Asked<'_>) -> Option<Question> {
+        match self.needs {
+            Before(needs) => needs(asked),
+            After(_) => None,
+        }
+    }
+}
+
+/// The edge that a service's answers go over after the handler, and whose rows they need.
+#[must_use]
+pub fn after(service: &str) -> Option<(&'static Edge, &'static Noun)> {
+    EDGES.iter().filter(|edge| edge.consumer == service).find_map(|edge| match edge.needs {
+        Before(_) => None,
+        After(noun) => Some((edge, noun)),
+    })
 }
 
 /// Fields of Registry's bodies that name owners.
@@ -81,26 +111,47 @@ const OWNERS: [&str; 2] = ["businessOwnerId", "technicalOwnerId"];
 /// Registry's creates that are counted against the plan.
 const COUNTED: [&str; 3] = ["/domains", "/domains/{domain}/sub-domains", "/apis"];
 
-/// Every edge that a request goes over before its handler.
+/// Every edge that a request goes over, in the order of the table.
 pub static EDGES: &[Edge] = &[
-    Edge { number: 2, consumer: "registry", rule: Rule::Open, needs: standing },
-    Edge { number: 3, consumer: "registry", rule: Rule::LastKnown, needs: |asked| plan_of(asked, &COUNTED) },
-    Edge { number: 3, consumer: "registry", rule: Rule::LastKnown, needs: |asked| plans(asked, &COUNTED) },
-    Edge { number: 4, consumer: "registry", rule: Rule::ClosedIfNew, needs: |asked| persons(asked, &OWNERS) },
-    Edge { number: 4, consumer: "registry", rule: Rule::ClosedIfNew, needs: watcher },
-    Edge { number: 6, consumer: "profile", rule: Rule::LastKnown, needs: |asked| plan_of(asked, &["/profiles"]) },
-    Edge { number: 6, consumer: "profile", rule: Rule::LastKnown, needs: |asked| plans(asked, &["/profiles"]) },
-    Edge { number: 7, consumer: "profile", rule: Rule::Closed, needs: responsibilities },
-    Edge { number: 8, consumer: "account", rule: Rule::Open, needs: |asked| of_organisation(asked, &STANDINGS) },
-    Edge { number: 15, consumer: "account", rule: Rule::Open, needs: |asked| of_organisation(asked, &USAGE) },
-    Edge { number: 15, consumer: "account", rule: Rule::Open, needs: |asked| of_organisation(asked, &HEAD_COUNTS) },
-    Edge { number: 9, consumer: "account", rule: Rule::Closed, needs: |asked| downgrade(asked, &USAGE) },
-    Edge { number: 9, consumer: "account", rule: Rule::Closed, needs: |asked| downgrade(asked, &HEAD_COUNTS) },
-    Edge { number: 10, consumer: "account", rule: Rule::ClosedIfNew, needs: |asked| persons(asked, &["profileId"]) },
-    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: |asked| usage(asked, &ORGANISATIONS) },
-    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: |asked| usage(asked, &PLANS) },
-    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: |asked| usage(asked, &USAGE) },
-    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: |asked| usage(asked, &HEAD_COUNTS) },
+    Edge { number: 2, consumer: "registry", rule: Rule::Open, needs: Before(standing) },
+    Edge { number: 3, consumer: "registry", rule: Rule::LastKnown, needs: Before(|asked| plan_of(asked, &COUNTED)) },
+    Edge { number: 3, consumer: "registry", rule: Rule::LastKnown, needs: Before(|asked| plans(asked, &COUNTED)) },
+    Edge { number: 4, consumer: "registry", rule: Rule::ClosedIfNew, needs: Before(|asked| persons(asked, &OWNERS)) },
+    Edge { number: 4, consumer: "registry", rule: Rule::ClosedIfNew, needs: Before(watcher) },
+    Edge { number: 5, consumer: "registry", rule: Rule::Open, needs: After(&PERSONS) },
+    Edge {
+        number: 6,
+        consumer: "profile",
+        rule: Rule::LastKnown,
+        needs: Before(|asked| plan_of(asked, &["/profiles"])),
+    },
+    Edge { number: 6, consumer: "profile", rule: Rule::LastKnown, needs: Before(|asked| plans(asked, &["/profiles"])) },
+    Edge { number: 7, consumer: "profile", rule: Rule::Closed, needs: Before(responsibilities) },
+    Edge {
+        number: 8,
+        consumer: "account",
+        rule: Rule::Open,
+        needs: Before(|asked| of_organisation(asked, &STANDINGS)),
+    },
+    Edge { number: 15, consumer: "account", rule: Rule::Open, needs: Before(|asked| of_organisation(asked, &USAGE)) },
+    Edge {
+        number: 15,
+        consumer: "account",
+        rule: Rule::Open,
+        needs: Before(|asked| of_organisation(asked, &HEAD_COUNTS)),
+    },
+    Edge { number: 9, consumer: "account", rule: Rule::Closed, needs: Before(|asked| downgrade(asked, &USAGE)) },
+    Edge { number: 9, consumer: "account", rule: Rule::Closed, needs: Before(|asked| downgrade(asked, &HEAD_COUNTS)) },
+    Edge {
+        number: 10,
+        consumer: "account",
+        rule: Rule::ClosedIfNew,
+        needs: Before(|asked| persons(asked, &["profileId"])),
+    },
+    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: Before(|asked| usage(asked, &ORGANISATIONS)) },
+    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: Before(|asked| usage(asked, &PLANS)) },
+    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: Before(|asked| usage(asked, &USAGE)) },
+    Edge { number: 11, consumer: "billing", rule: Rule::Closed, needs: Before(|asked| usage(asked, &HEAD_COUNTS)) },
 ];
 
 fn standing(asked: &Asked<'_>) -> Option<Question> {

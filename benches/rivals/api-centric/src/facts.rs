@@ -1,7 +1,9 @@
 //! Fetch and write: a question's answer becomes the local copy. What differs is looked up in the table and not in memory, and
 //! what is older than something known is never written.
 
-use std::collections::{HashMap, HashSet};
+pub mod feeds;
+
+use std::collections::HashMap;
 use std::sync::{Mutex as Lock, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -179,74 +181,6 @@ impl Drop for Writing<'_> {
             of.under_way -= 1;
             of.ended = of.ended.max(Instant::now() + self.over);
         }
-    }
-}
-
-/// Changes of one of the owner's transactions, as they are told here: at the position of this one, for the owner's means nothing
-/// in another database. A change that is there already is dropped, or it would be told twice.
-fn copy_changes(feed: &str) -> String {
-    let columns = "at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after";
-    let now = "pg_catalog.pg_current_xact_id()";
-    // A watch begins and ends where the feed tells it; that of a target that is deleted ends after it, for its watchers are told of that.
-    let end = format!(
-        "case when exists (select from put d where d.entity_id = c.before ->> 'targetId' and d.kind like '%Deleted') \
-         then ({now}::text::bigint + 1)::text::xid8 else {now} end"
-    );
-    let watch = |name: &str, column: &str, kind: &str, side: &str, at: &str, value: &str| {
-        format!(
-            ", {name} as (
-                update published.watchers w set {column} = {value} from put c
-                where c.kind = '{kind}' and w.organisation_id = c.organisation_id and w.kind = c.{side} ->> 'kind'
-                    and w.target_id = (c.{side} ->> 'targetId')::uuid and w.profile_id = (c.{side} ->> 'profileId')::uuid
-                    and w.{at} = c.at
-            )"
-        )
-    };
-    let watches = match feed {
-        "registry" => [
-            watch("begun", "created_xid", "WatchCreated", "after", "created_at", now),
-            watch("ended", "ended_xid", "WatchEnded", "before", "ended_at", &end),
-        ]
-        .concat(),
-        _ => String::new(),
-    };
-    format!(
-        "with put as (
-            insert into published.{feed}_changes (id, xid, {columns})
-            select id, {now}, {columns} from jsonb_populate_recordset(null::published.{feed}_changes, $1::text::jsonb)
-            on conflict (id) do nothing returning *
-        ){watches} select count(*)::text from put"
-    )
-}
-
-impl Facts {
-    /// Those of a feed's changes that aren't there yet.
-    ///
-    /// # Errors
-    /// The local database.
-    pub async fn unknown(&self, feed: &str, changes: &[Value]) -> Result<Vec<Value>, Failed> {
-        let id = |change: &Value| change.get("id").and_then(Value::as_i64);
-        let ids: Vec<i64> = changes.iter().filter_map(id).collect();
-        let text = format!(
-            "select coalesce(jsonb_agg(c.id), '[]')::text from published.{feed}_changes c where c.id = any ($1)"
-        );
-        let known = self.sql.json(&text, &[&ids]).await?;
-        let known: HashSet<i64> = known.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
-        let new = changes.iter().filter(|change| id(change).is_none_or(|id| !known.contains(&id)));
-        Ok(new.cloned().collect())
-    }
-
-    /// Adds changes of a feed in their order, a transaction here for each of the owner's; those that are there already are left out.
-    ///
-    /// # Errors
-    /// The local database: the changes from some transaction on were not added.
-    pub async fn add_changes(&self, feed: &str, changes: &[Value]) -> Result<(), Failed> {
-        let text = copy_changes(feed);
-        for transaction in changes.chunk_by(|one, next| one.get("xid") == next.get("xid")) {
-            let rows = serde_json::to_string(transaction).map_err(|error| Failed::because(&error))?;
-            self.sql.json(&text, &[&rows]).await?;
-        }
-        Ok(())
     }
 }
 

@@ -154,13 +154,12 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>) -> Result<Node, StartEr
     // Account buys its token from itself: then it listens by the time it calls others.
     let account = calls.url_of("account")?;
     let credentials = Arc::new(Credentials::new(account, P::NAME, own));
-    let (timeout, ttl) = (Duration::from_millis(calls.edge_timeout_ms), &calls.cache_ttl_ms);
+    let (timeout, ttl) = (Duration::from_millis(calls.edge_timeout_ms), calls.cache_ttl_ms);
     let others = SERVICES.iter().filter(|service| **service != P::NAME);
     let neighbours = others
         .map(|service| {
             let url = calls.url_of(service)?;
-            let neighbour =
-                Neighbour::new(service, url, timeout, ttl.clone(), Arc::clone(&credentials), metrics.clone());
+            let neighbour = Neighbour::new(service, url, timeout, ttl, Arc::clone(&credentials), metrics.clone());
             Ok((*service, neighbour))
         })
         .collect::<Result<_, StartError>>()?;

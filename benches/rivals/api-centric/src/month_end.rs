@@ -104,10 +104,7 @@ pub async fn fetch_all(node: &Node) -> Result<(), Waits> {
     }
     // Which plan and which prices were in force stands in Account's feed.
     for feed in FEEDS.iter().filter(|feed| feed.consumer == node.name) {
-        let mut place = (0, 0);
-        while let Some(next) = patiently(|| poll::page(node, feed, place)).await? {
-            place = next;
-        }
+        while patiently(|| poll::page(node, feed)).await? {}
     }
     node.metrics.spread(began.elapsed());
     tracing::info!(spread_ms = began.elapsed().as_millis(), "the month's inputs are whole");

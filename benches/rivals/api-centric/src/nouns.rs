@@ -32,8 +32,10 @@ macro_rules! nouns {
         $(#[doc = concat!("`published.", $name, "`, shown by ", $owner, ".")]
         pub static $constant: Noun =
             Noun { name: $name, owner: $owner, key: &$key, columns: &$columns, fresh: nouns!(@ $($fresh)?), scope: $scope, version: $version };)+
+        /// How many they are.
+        pub const COUNT: usize = [$($name),+].len();
         /// All nouns that are fetched by questions.
-        pub static NOUNS: &[&Noun] = &[$(&$constant),+];
+        pub static NOUNS: [&Noun; COUNT] = [$(&$constant),+];
     };
     (@) => { &[] };
     (@ $fresh:tt) => { &$fresh };

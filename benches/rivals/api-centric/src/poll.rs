@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::facts::Fetched;
+use crate::facts::{Fetched, feeds};
 use crate::http::{self, Trouble};
 use crate::neighbour::{Away, Item, Question};
 use crate::node::Node;
@@ -18,6 +19,8 @@ use crate::sql::Failed;
 
 /// Between two looks at the key set.
 const EVERY: Duration = Duration::from_secs(1);
+/// Between two removals of old copies of changes, by the service's clock.
+const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// How long a service waits for the first one before it serves with what it has.
 pub const FIRST: Duration = Duration::from_secs(3);
 
@@ -96,14 +99,20 @@ pub enum Waits {
 }
 
 /// Copies a feed for ever, a page at a time. While its owner, or the owner of any part of its audience, is away the feed waits: it
-/// never tells fewer. The place is this process's own: after a start the whole feed is read once, and what is there is left out,
-/// before anybody is asked for its audience.
+/// never tells fewer. Its place is written with the changes. Copies that nobody needs any more are removed now and then.
 pub async fn feed(node: Arc<Node>, feed: &'static Feed, every: Duration) {
-    let mut place = (0, 0);
+    let mut tidied: Option<DateTime<Utc>> = None;
     loop {
-        match page(&node, feed, place).await {
-            Ok(Some(next)) => place = next,
-            Ok(None) => tokio::time::sleep(every).await,
+        let now = node.clock.now();
+        if tidied.is_none_or(|last| !(last..last + TIDY_EVERY).contains(&now)) {
+            match tidy(&node, feed, now).await {
+                Ok(()) => tidied = Some(now),
+                Err(why) => tracing::debug!(feed = feed.owner, why = %why, "old changes are left"),
+            }
+        }
+        match page(&node, feed).await {
+            Ok(true) => {}
+            Ok(false) => tokio::time::sleep(every).await,
             Err(why) => {
                 tracing::debug!(feed = feed.owner, why = %why, "a feed waits");
                 node.metrics.degraded(feed.owner, "the feed waits");
@@ -113,19 +122,34 @@ pub async fn feed(node: Arc<Node>, feed: &'static Feed, every: Duration) {
     }
 }
 
-/// The next changes after `(xid, id)`; where the last of them stands, or none: there are none.
+/// Removes old copies: of Notification's what it has read, as in a shared database; the others look at theirs as long as they are kept.
+async fn tidy(node: &Node, feed: &Feed, now: DateTime<Utc>) -> Result<(), Failed> {
+    let read = match node.name {
+        "notification" => {
+            let text = "select (select jsonb_build_array(f.xid::text, f.id) from published.feed_cursors f where f.feed = $1)::text";
+            feeds::pair(&node.reader.json(text, &[&feed.owner]).await?).unwrap_or_default()
+        }
+        _ => (u64::MAX, i64::MAX),
+    };
+    node.facts.remove_old(feed.owner, read, now).await
+}
+
+/// Copies the next changes; whether there were any.
 ///
 /// # Errors
 /// [`Waits`]: nothing was copied.
-pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Option<(u64, i64)>, Waits> {
+pub async fn page(node: &Node, feed: &Feed) -> Result<bool, Waits> {
     let rubbish = || Away::Failed(Trouble::Rubbish);
     let owner = node.neighbours.get(feed.owner).ok_or_else(rubbish)?;
+    let (xid, id) = node.facts.place(feed.owner).await?;
     let answer = owner.get(&format!("/internal/v1/changes?xid={xid}&id={id}")).await?;
     let changes = answer.get("items").and_then(Value::as_array).ok_or_else(rubbish)?;
-    let Some(last) = changes.last() else { return Ok(None) };
-    let place = last.get("xid").and_then(Value::as_str).and_then(|xid| xid.parse().ok());
-    let place = place.zip(last.get("id").and_then(Value::as_i64)).ok_or_else(rubbish)?;
-    let changes = node.facts.unknown(feed.owner, changes).await?;
+    if changes.is_empty() {
+        return Ok(false);
+    }
+    if !changes.iter().all(|change| feeds::position(change).is_some()) {
+        return Err(rubbish().into());
+    }
     let organisations: BTreeSet<Uuid> =
         changes.iter().filter_map(|change| change.get("organisation_id")?.as_str()?.parse().ok()).collect();
     for organisation in organisations {
@@ -140,6 +164,6 @@ pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Opt
         });
         try_join_all(fetched).await?;
     }
-    node.facts.add_changes(feed.owner, &changes).await?;
-    Ok(Some(place))
+    node.facts.add_changes(feed.owner, changes).await?;
+    Ok(true)
 }

@@ -1,14 +1,14 @@
 //! What each of the five is told beside the product's own settings.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use kit::StartError;
 
-use crate::nouns::{NOUNS, Noun};
+use crate::nouns::{COUNT, NOUNS, Noun};
 
 /// The product's settings, and those of its calls to the others. Not `Debug`: some are secret.
 #[derive(Args, Clone)]
@@ -95,17 +95,34 @@ impl Calls {
 }
 
 /// How long answers may be used again: each edge of a service is one noun.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ttl {
     all: Duration,
-    by_noun: Arc<HashMap<&'static str, Duration>>,
+    /// In the order of [`NOUNS`].
+    by_noun: [Option<Duration>; COUNT],
 }
 
 impl Ttl {
+    /// The same for all.
+    #[must_use]
+    pub fn of_all(all: Duration) -> Self {
+        Self { all, ..Self::default() }
+    }
+
     /// That of a noun's rows.
     #[must_use]
     pub fn of(&self, noun: &Noun) -> Duration {
-        self.by_noun.get(noun.name).copied().unwrap_or(self.all)
+        let place = NOUNS.iter().position(|known| known.name == noun.name);
+        place.and_then(|place| self.by_noun[place]).unwrap_or(self.all)
+    }
+}
+
+/// As it is read: `5000,standings=0`.
+impl fmt::Display for Ttl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.all.as_millis())?;
+        let own = NOUNS.iter().zip(self.by_noun).filter_map(|(noun, ttl)| Some((noun, ttl?)));
+        own.into_iter().try_for_each(|(noun, ttl)| write!(f, ",{}={}", noun.name, ttl.as_millis()))
     }
 }
 
@@ -113,22 +130,22 @@ impl FromStr for Ttl {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut all, mut by_noun) = (Duration::ZERO, HashMap::new());
+        let mut ttl = Self::default();
         for part in text.split(',') {
             let (name, ms) = part.split_once('=').map_or((None, part), |(name, ms)| (Some(name.trim()), ms));
             let ms = ms.trim().parse().map(Duration::from_millis);
             let ms = ms.map_err(|_| format!("{part}: expected milliseconds, or noun=milliseconds"))?;
             let Some(name) = name else {
-                all = ms;
+                ttl.all = ms;
                 continue;
             };
-            let noun = NOUNS.iter().find(|noun| noun.name == name).ok_or_else(|| {
+            let place = NOUNS.iter().position(|noun| noun.name == name).ok_or_else(|| {
                 let known: Vec<&str> = NOUNS.iter().map(|noun| noun.name).collect();
                 format!("unknown noun {name}: expected one of {}", known.join(", "))
             })?;
-            by_noun.insert(noun.name, ms);
+            ttl.by_noun[place] = Some(ms);
         }
-        Ok(Self { all, by_noun: Arc::new(by_noun) })
+        Ok(ttl)
     }
 }
 
@@ -145,6 +162,11 @@ mod tests {
         assert_eq!(of("5000"), Ok([5000; 3]));
         assert_eq!(of("standings=0,persons=5000"), Ok([0, 5000, 0]));
         assert_eq!(of("1000, standings=0 , persons=30000"), Ok([0, 30_000, 1000]));
+        for text in ["0", "5000", "5000,standings=0,persons=30000", "0,persons=5000"] {
+            let ttl: Ttl = text.parse().unwrap();
+            assert_eq!(ttl.to_string().parse(), Ok(ttl), "{text}");
+        }
+        assert_eq!("standings=0, 5000".parse::<Ttl>().unwrap().to_string(), "5000,standings=0");
         for wrong in ["", "x", "standing=0", "persons=", "persons=-1", "1,", "persons=1s"] {
             assert!(of(wrong).is_err(), "{wrong}");
         }

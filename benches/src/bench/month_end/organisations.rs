@@ -1,23 +1,20 @@
 //! The organisations that are billed.
 
-use behaviour::Api;
-use chrono::{Datelike, Utc};
 use postgres::Client;
 use serde_json::json;
 
 use super::Settings;
 use crate::Failure;
 use crate::data::failed;
+use crate::measure::month;
 use crate::system::Deployment;
 
 /// Makes organisations on all plans, a quarter of them pay-as-you-go with counts, all with a card; and the period to bill.
 ///
 /// Written as rows: signing a hundred thousand up would take longer than everything that is measured.
 pub(super) fn make(client: &mut Client, deployment: &Deployment, settings: Settings) -> Result<String, Failure> {
-    let payments = deployment.place().payments.clone();
-    let payments = payments.ok_or_else(|| Failure::could_not_run("There is no payment sandbox."))?;
-    let sandbox = behaviour::Client::new().api(&payments);
-    let (customer, token) = card(&sandbox)?;
+    let sandbox = month::sandbox(deployment.place())?;
+    let (customer, token) = month::card(&sandbox)?;
     let latency = json!({ "latencyMs": settings.latency_ms });
     sandbox.raw("POST", "/control").json(&latency).try_send()?.check(200)?;
     let organisations = i64::from(settings.organisations);
@@ -47,24 +44,5 @@ pub(super) fn make(client: &mut Client, deployment: &Deployment, settings: Setti
         });
     made.map_err(|error| failed("making organisations", &error))?;
     // Two months back: the last month's run may begin by itself at any time.
-    Ok(period(2))
-}
-
-/// The month so many months before this one.
-pub(super) fn period(back: u32) -> String {
-    let today = Utc::now().date_naive();
-    let months = today.year() * 12 + today.month0() as i32 - back as i32;
-    format!("{:04}-{:02}", months.div_euclid(12), months.rem_euclid(12) + 1)
-}
-
-/// One customer with one card at the sandbox: that all organisations share it makes no difference to Billing.
-fn card(sandbox: &Api) -> Result<(String, String), Failure> {
-    let form = |path: &str, form: String| -> Result<String, Failure> {
-        let call = sandbox.raw("POST", path).token("sk_test_sandbox");
-        let call = call.body("application/x-www-form-urlencoded", form.into_bytes());
-        Ok(call.try_send()?.check(200)?.member("id").unwrap_or_default())
-    };
-    let customer = form("/v1/customers", String::new())?;
-    let method = form("/v1/payment_methods/pm_card_visa/attach", format!("customer={customer}"))?;
-    Ok((customer, method))
+    Ok(month::period(2))
 }

@@ -1,16 +1,14 @@
 //! The matrix where services call each other: what every endpoint answered before, while and after each part was broken,
-//! compared with what the table of edges says; and what a slow part costs those that don't need it.
+//! compared with what the table of edges says.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::Break;
 use super::rule::{Expected, expected};
 use super::watch::{Call, answers, of_between};
-use super::{Break, PATIENCE};
-use crate::result::Metric;
-use crate::stats::{Estimate, Histogram, paired_ratio};
 
 /// A part that is back has this long until everything must be well again.
 const WELL_AFTER: Duration = Duration::from_secs(5);
@@ -70,22 +68,6 @@ pub struct Cell {
     pub recovered_ms: Option<u64>,
     /// How it differs from what the table says; none: as it says.
     pub difference: Option<String>,
-}
-
-/// What a slow part costs a service's requests: p95 while it is slow ÷ p95 before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Slowdown {
-    /// Whose requests.
-    pub service: String,
-    /// Whether they need the slow part.
-    pub needs_it: bool,
-    /// Requests while it was slow.
-    pub requests: u64,
-    /// With its 95 % interval, over the rounds.
-    pub estimate: Option<Estimate>,
-    /// Whether there are enough rounds and requests for a p95.
-    pub enough_data: bool,
 }
 
 /// Each endpoint's line; `endpoints` are the workload's names by service, in its order.
@@ -173,49 +155,13 @@ impl Cell {
         if self.expected == Expected::Open && !self.during.are_few(good - degraded) {
             return Some(format!("{} of {good} good answers don't say who is away", good - degraded));
         }
-        let Share { all, good, .. } = self.after;
-        (!self.after.are_few(all - good))
-            .then(|| format!("{good} of {all} answers were good from {} s after it was back", WELL_AFTER.as_secs()))
+        let Share { all, good, degraded } = self.after;
+        let later = format!("from {} s after it was back", WELL_AFTER.as_secs());
+        if !self.after.are_few(all - good) {
+            return Some(format!("{good} of {all} answers were good {later}"));
+        }
+        (!self.after.are_few(degraded)).then(|| format!("{degraded} of {good} good answers say who is away {later}"))
     }
-}
-
-/// What a slow part cost the others, by whether their requests need it.
-pub fn slowdowns(
-    broken: Break,
-    calls: &BTreeMap<String, Vec<Call>>,
-    endpoints: &BTreeMap<String, Vec<String>>,
-    spans: &[Span],
-) -> Vec<Slowdown> {
-    let Break::Slow(part) = broken else { return Vec::new() };
-    let others = calls.iter().filter(|(service, _)| *service != part);
-    let each = others.flat_map(|(service, calls)| [false, true].map(|needs_it| (service, calls, needs_it)));
-    let all = each.map(|(service, calls, needs_it)| {
-        let names = endpoints.get(service).map(Vec::as_slice).unwrap_or_default();
-        let needs = |call: &&Call| {
-            let name = names.get(usize::from(call.endpoint)).map(String::as_str).unwrap_or_default();
-            (expected(broken, service, name).0 == Expected::Later) == needs_it
-        };
-        let took = |from: Instant, to: Instant| {
-            let mut times = Histogram::new();
-            // However late they ended: else the slowest would be left out.
-            for call in calls.iter().filter(|call| (from..to).contains(&call.due())).filter(needs) {
-                times.record_us(if call.good { call.took } else { PATIENCE }.as_micros() as u64);
-            }
-            times
-        };
-        let rounds: Vec<_> =
-            spans.iter().map(|span| (took(span.well, span.begun), took(span.broken, span.repaired))).collect();
-        let p95 = |times: &Histogram| times.quantile_us(0.95).map_or(f64::NAN, |us| us as f64);
-        let pairs: Vec<_> = rounds.iter().map(|(before, slow)| (p95(before), p95(slow))).collect();
-        let sum = |side: fn(&(Histogram, Histogram)) -> u64| rounds.iter().map(side).sum::<u64>();
-        let (before, slow) = (sum(|round| round.0.count()), sum(|round| round.1.count()));
-        let estimate = paired_ratio(&pairs);
-        let (replicates, tail) = Metric::P95.needs();
-        let beyond = (before.min(slow) as f64 * Metric::P95.tail()) as u64;
-        let enough_data = estimate.is_some_and(|of| of.replicates >= replicates) && beyond >= tail;
-        Slowdown { service: service.clone(), needs_it, requests: slow, estimate, enough_data }
-    });
-    all.filter(|of| of.requests > 0).collect()
 }
 
 #[cfg(test)]
@@ -267,32 +213,5 @@ mod tests {
         assert_eq!(stays_away.recovered_ms, None);
         let untouched = of("notification", "list-notifications", |_| (true, false));
         assert_eq!((untouched.difference, untouched.edge), (None, None));
-    }
-
-    /// Eight rounds of 2 s, in which those that need the slow part take three times as long and the others do not.
-    #[test]
-    fn a_slowdown_is_of_those_that_need_the_slow_part() {
-        let start = Instant::now();
-        let (mut calls, mut spans) = (Vec::new(), Vec::new());
-        for round in 0..8 {
-            let at = |ms: u64| start + Duration::from_millis(round * 4000 + ms);
-            let [well, begun, repaired] = [0, 2000, 4000].map(at);
-            spans.push(Span { well, begun, broken: begun, repaired, back: repaired });
-            for ms in 0..4000 {
-                // Otherwise no two rounds differ, and there is no interval.
-                let own = 1000 + round * 10 + u64::from(ms >= 2000) * round;
-                for (endpoint, times) in [(0, 1), (1, if ms >= 2000 { 3 } else { 1 })] {
-                    let took = Duration::from_micros(own * times);
-                    calls.push(Call { at: at(ms), good: true, degraded: false, endpoint, took });
-                }
-            }
-        }
-        let endpoints = [("account".to_owned(), vec!["list-logins".to_owned(), "find-organisation".to_owned()])].into();
-        let found = slowdowns(Break::Slow("billing"), &[("account".to_owned(), calls)].into(), &endpoints, &spans);
-        let ratio = |needs_it| found.iter().find(|of| of.needs_it == needs_it).unwrap();
-        let (without, with) = (ratio(false), ratio(true));
-        assert!((without.estimate.unwrap().ratio - 1.0).abs() < 0.02, "{without:?}");
-        assert!((with.estimate.unwrap().ratio - 3.0).abs() < 0.05, "{with:?}");
-        assert!(with.enough_data && with.requests > 8 * 1990, "{with:?}");
     }
 }

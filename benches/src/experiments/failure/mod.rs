@@ -9,8 +9,10 @@
 
 mod breaks;
 mod cells;
+mod noticed;
 mod outcome;
 mod rule;
+mod slow;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -24,16 +26,20 @@ use crate::Failure;
 use crate::data::Size;
 use crate::design;
 use crate::load::driver::{self, Load, Settings};
-use crate::load::schedule::Workload;
+use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::result::{Measured, ServiceInfo};
 use crate::system::{Architecture, Deployment, Layout, Site};
 pub use breaks::Break;
-pub use cells::{Cell, Share, Slowdown};
-use cells::{Span, cells, slowdowns};
+pub use cells::{Cell, Share};
+use cells::{Span, cells};
+pub use noticed::Noticed;
+use noticed::noticed;
 pub use outcome::{FailureMatrix, Row};
 pub use rule::Expected;
+pub use slow::Slowdown;
+use slow::slowdowns;
 pub use watch::Answers;
 use watch::Watch;
 
@@ -43,6 +49,10 @@ const BEFORE: Duration = Duration::from_secs(2);
 const AFTER: Duration = Duration::from_secs(10);
 /// How often a service becomes slow: as often as the interval of a p95 needs.
 const SLOW_ROUNDS: u32 = 8;
+/// Requests per second of all services together.
+const RATE_PER_S: f64 = 150.0;
+/// Where they call each other: as many as the p95 of those that don't need a slow part asks for.
+pub(crate) const EDGES_RATE_PER_S: f64 = 200.0;
 /// A caller gives up after this.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -57,8 +67,8 @@ pub struct Options {
     pub breaks: Vec<Break>,
     /// Seconds that each stays broken; a slow one for a quarter of that, eight times.
     pub seconds: u64,
-    /// Requests per second of all services together.
-    pub rate_per_s: f64,
+    /// Requests per second of all services together; none: the usual ones of the architecture.
+    pub rate_per_s: Option<f64>,
     /// Seed of data and requests.
     pub seed: u64,
     /// Services built for load.
@@ -82,17 +92,17 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
     }
     let layout = Layout { relayed: architecture == Architecture::ApiCentric, ..options.layout };
     let deployment = Deployment::filled_as(layout, options.size, options.seed, options.optimised, stop)?;
-    let workload = Workload::parse(crate::load::schedule::MATRIX)
-        .map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
-    let total: f64 = workload.services.values().map(|of| of.weight).sum();
-    let rates: BTreeMap<String, f64> =
-        workload.services.iter().map(|(name, of)| (name.clone(), options.rate_per_s * of.weight / total)).collect();
+    let (mix, usual) = match architecture {
+        Architecture::SharedDatabase => (MATRIX, RATE_PER_S),
+        Architecture::ApiCentric => (EDGES, EDGES_RATE_PER_S),
+    };
+    let (workload, rates) = load_of(mix, options.rate_per_s.unwrap_or(usual))?;
     let plan = json!({
         "architecture": architecture.name(),
         "engines": layout.engines.count(),
-        "cacheTtlMs": layout.cache_ttl,
+        "cacheTtlMs": layout.cache_ttl.to_string(),
         "seconds": options.seconds,
-        "ratePerS": options.rate_per_s,
+        "ratePerS": rates.values().sum::<f64>(),
         "seed": options.seed,
     });
     let head = begin(&deployment, plan)?;
@@ -102,27 +112,26 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
             break;
         }
         eprintln!("{} for {} s …", broken.title(), options.seconds);
-        let (well, long, rounds) = lengths(*broken, options);
+        let (well, long, rounds) = lengths(*broken, Duration::from_secs(options.seconds));
         let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
         let seed = schedule_seed(options.seed, number, &design::Cell::All);
         let loads = cell::loads(&deployment, &workload, &infos, (well + long) * rounds + AFTER, seed)?;
         rows.push(break_one(&deployment, *broken, (well, long, rounds), loads)?);
     }
-    let not_asked = match architecture {
-        Architecture::SharedDatabase => Vec::new(),
-        Architecture::ApiCentric => {
-            let each = workload.services.iter();
-            let names =
-                each.flat_map(|(name, of)| of.endpoints.iter().map(move |one| (name.as_str(), one.name.as_str())));
-            rule::not_asked(names)
-        }
-    };
-    Ok(head.with(FailureMatrix { rates_per_s: rates, rows, not_asked }))
+    Ok(head.with(FailureMatrix { rates_per_s: rates, rows }))
+}
+
+/// A mix of requests, and how many per second of each service.
+pub(crate) fn load_of(mix: &str, rate_per_s: f64) -> Result<(Workload, BTreeMap<String, f64>), Failure> {
+    let workload = Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
+    let total: f64 = workload.services.values().map(|of| of.weight).sum();
+    let rate = |(name, of): (&String, &ServiceWorkload)| (name.clone(), rate_per_s * of.weight / total);
+    let rates = workload.services.iter().map(rate).collect();
+    Ok((workload, rates))
 }
 
 /// How long all is well and how long it isn't, and how often.
-fn lengths(broken: Break, options: &Options) -> (Duration, Duration, u32) {
-    let seconds = Duration::from_secs(options.seconds);
+fn lengths(broken: Break, seconds: Duration) -> (Duration, Duration, u32) {
     match broken {
         Break::Slow(_) => (seconds / 4, seconds / 4, SLOW_ROUNDS),
         _ => (BEFORE, seconds, 1),
@@ -168,6 +177,7 @@ fn break_one(
     let (from, repaired) = spans.last().map_or((end, end), |last| (last.begun, last.repaired));
     let calls = watch.calls();
     let own_databases = !deployment.layout().architecture.own_databases().is_empty();
+    let noticed = |span: &Span| noticed(broken, &calls, &endpoints, span, end);
     Ok(Row {
         broken: broken.name(),
         title: broken.title(),
@@ -177,6 +187,7 @@ fn break_one(
         writes_lost: sum(true),
         violations: sum(false),
         cells: if own_databases { cells(broken, &calls, &endpoints, &spans, end) } else { Vec::new() },
+        noticed: spans.last().filter(|_| own_databases).map(noticed).unwrap_or_default(),
         slowdowns: slowdowns(broken, &calls, &endpoints, &spans),
         counted,
     })

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cells::{Cell, Share, Slowdown};
+use super::cells::{Cell, Share};
+use super::noticed::{FAST_AIM_MS, NORMAL_AIM_MS, Noticed};
+use super::slow::{AIM, ALL, Slowdown};
 use super::watch::Answers;
 use crate::result::text::{capital, interval_or_none};
 use crate::result::{Outcome, Table};
@@ -33,6 +35,9 @@ pub struct Row {
     /// Each endpoint, where services call each other.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cells: Vec<Cell>,
+    /// How soon each service noticed that the part was away, and back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noticed: Vec<Noticed>,
     /// What a slow part cost the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slowdowns: Vec<Slowdown>,
@@ -46,16 +51,16 @@ pub struct FailureMatrix {
     pub rates_per_s: BTreeMap<String, f64>,
     /// In the order they were broken.
     pub rows: Vec<Row>,
-    /// Edges, by number, that no request of this load goes over: nothing is said of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub not_asked: Vec<u8>,
 }
 
 impl Row {
-    /// Whether nothing acknowledged was lost, everything holds that must, and each endpoint did as its rule says.
+    /// Whether nothing acknowledged was lost, everything holds that must, each endpoint did as its rule says, and a slow part didn't
+    /// cost the others more than it may.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.writes_lost == 0 && self.violations == 0 && self.cells.iter().all(|cell| cell.difference.is_none())
+        let as_ruled = self.cells.iter().all(|cell| cell.difference.is_none());
+        let cheap = !self.slowdowns.iter().any(|of| of.service == ALL && of.exceeds());
+        self.writes_lost == 0 && self.violations == 0 && as_ruled && cheap
     }
 }
 
@@ -74,7 +79,7 @@ impl<P> Outcome<P> for FailureMatrix {
             table.row([title].into_iter().chain(answers).chain(sums));
         }
         let kinds = ["", "-database", "-slow"].map(|end| self.endpoints(end));
-        let more = kinds.into_iter().chain([self.differences(), self.others()]);
+        let more = kinds.into_iter().chain([self.differences(), self.noticed(), self.others()]);
         [table].into_iter().chain(more.filter(|table| !table.rows.is_empty())).collect()
     }
 }
@@ -118,10 +123,33 @@ impl FailureMatrix {
         table
     }
 
+    /// How soon it was noticed that a part was away, and back.
+    fn noticed(&self) -> Table {
+        let mut table = Table::new(&["broken", "service"], &["first fast answer without it", "normal again"], &[])
+            .titled("How soon each service noticed that a part was away, and that it was back");
+        let seconds = |ms: Option<u64>, aim: u64| {
+            let late = if ms.is_none_or(|ms| ms > aim) { " ≠" } else { "" };
+            ms.map_or_else(|| "never".to_owned(), |ms| format!("{:.1} s", ms as f64 / 1000.0)) + late
+        };
+        for row in &self.rows {
+            for of in &row.noticed {
+                let [fast, normal] = [seconds(of.fast_ms, FAST_AIM_MS), seconds(of.normal_ms, NORMAL_AIM_MS)];
+                table.row([capital(&row.title), capital(&of.service), fast, normal]);
+            }
+        }
+        table.note(format!(
+            "Fast: within 100 ms, refused or with X-Degraded; the aim is {} s from when the part no longer answered. Normal: no such answer any more; \
+             the aim is {} s from when it was ready again. ≠: missed.",
+            FAST_AIM_MS / 1000,
+            NORMAL_AIM_MS / 1000
+        ))
+    }
+
     /// What a slow part cost the others.
     fn others(&self) -> Table {
-        let mut table = Table::new(&["slow", "service", "of its requests"], &["number", "p95 ÷ p95 before"], &[])
-            .titled("What a slow part costs the others (the aim for those that don't need it: ×1.5 at most)");
+        let numbers = ["number", "p95 ÷ p95 before"];
+        let mut table = Table::new(&["slow", "service", "of its requests"], &numbers, &[&format!("×{AIM} at most")])
+            .titled("What a slow part costs the others");
         for row in &self.rows {
             for of in &row.slowdowns {
                 let which = if of.needs_it { "those that need it" } else { "those that don't" };
@@ -133,17 +161,11 @@ impl FailureMatrix {
                     which.to_owned(),
                     of.requests.to_string(),
                     ratio,
+                    of.verdict().unwrap_or_default().to_owned(),
                 ]);
             }
         }
-        let asked = |number: &u8| number.to_string();
-        match self.not_asked.is_empty() {
-            true => table,
-            false => table.note(format!(
-                "No request of this load goes over the edges {}: nothing is said of them.",
-                self.not_asked.iter().map(asked).collect::<Vec<_>>().join(", ")
-            )),
-        }
+        table
     }
 }
 

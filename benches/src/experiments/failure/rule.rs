@@ -1,7 +1,6 @@
 //! What an endpoint should do while a part is broken, by the table of edges that the API-centric services themselves run by.
 
-use api_centric::edges::{Asked, EDGES, Rule};
-use api_centric::nouns::PERSONS;
+use api_centric::edges::{Asked, EDGES, Needs, Rule};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -44,10 +43,6 @@ impl Expected {
         !matches!(self, Self::Closed | Self::Down)
     }
 }
-
-/// Owners' names are asked for after the handler, so they aren't among the edges of requests. All that the load asks of
-/// Registry names owners.
-const NAMES: (u8, &str) = (5, "registry");
 
 /// What a service's endpoint should do meanwhile, and the number of the edge that says so.
 pub fn expected(broken: Break, service: &str, endpoint: &str) -> (Expected, Option<u8>) {
@@ -92,23 +87,21 @@ fn needs(service: &str, endpoint: &str) -> Vec<(u8, Rule, &'static str)> {
         body: body.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null),
     };
     let edges = EDGES.iter().filter(|edge| edge.consumer == service);
-    let before = edges.filter_map(|edge| Some((edge.number, edge.rule, (edge.needs)(&asked)?.noun.owner)));
-    let names = (service == NAMES.1).then_some((NAMES.0, Rule::Open, PERSONS.owner));
-    before.chain(names).collect()
-}
-
-/// Edges of requests that none of these endpoints asks for.
-pub fn not_asked<'a>(endpoints: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<u8> {
-    let asked: Vec<u8> =
-        endpoints.flat_map(|(service, endpoint)| needs(service, endpoint)).map(|edge| edge.0).collect();
-    let mut not: Vec<u8> = EDGES.iter().map(|edge| edge.number).filter(|number| !asked.contains(number)).collect();
-    not.dedup();
-    not
+    let needs = edges.filter_map(|edge| {
+        let noun = match edge.needs {
+            Needs::Before(needs) => needs(&asked)?.noun,
+            // All that the load asks of Registry names owners.
+            Needs::After(noun) => noun,
+        };
+        Some((edge.number, edge.rule, noun.owner))
+    });
+    needs.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::schedule::{self, Workload};
 
     #[test]
     fn the_table_decides() {
@@ -123,7 +116,23 @@ mod tests {
         assert_eq!(of(Break::Service("account"), "registry", "create-api"), (Expected::Open, Some(3)));
         assert_eq!(of(Break::Slow("profile"), "registry", "create-api"), (Expected::Later, Some(4)));
         assert_eq!(of(Break::Slow("profile"), "profile", "find-profile"), (Expected::Untouched, None));
-        let one = [("billing", "find-usage")];
-        assert!(not_asked(one.into_iter()).contains(&7) && !not_asked(one.into_iter()).contains(&11));
+    }
+
+    #[test]
+    fn some_request_of_the_load_goes_over_every_edge() {
+        let services = Workload::parse(schedule::EDGES).unwrap().services;
+        let endpoints =
+            services.iter().flat_map(|(service, of)| of.endpoints.iter().map(move |one| (service, &one.name)));
+        let asked: Vec<u8> = endpoints.flat_map(|(service, name)| needs(service, name)).map(|edge| edge.0).collect();
+        let not: Vec<u8> = EDGES.iter().map(|edge| edge.number).filter(|number| !asked.contains(number)).collect();
+        assert_eq!(not, [0; 0]);
+        for (service, endpoint, number) in [
+            ("profile", "create-profile", 6),
+            ("profile", "delete-responsible-profile", 7),
+            ("account", "choose-too-small-plan", 9),
+            ("account", "create-login", 10),
+        ] {
+            assert!(needs(service, endpoint).iter().any(|edge| edge.0 == number), "{endpoint}");
+        }
     }
 }

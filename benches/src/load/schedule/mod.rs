@@ -13,6 +13,8 @@ pub use zipf::Zipf;
 
 /// The mix that is run unless another is given.
 pub(crate) const MATRIX: &str = include_str!("../../../scenarios/00-matrix.toml");
+/// The mix that goes over every edge between services that call each other.
+pub(crate) const EDGES: &str = include_str!("../../../scenarios/00-edges.toml");
 
 /// One request to come. Rows are named by ordinal (the n-th API of the m-th organisation), since every implementation
 /// makes its own ids; the driver maps them when it sends.

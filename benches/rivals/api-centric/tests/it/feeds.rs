@@ -107,3 +107,31 @@ fn metric(deployment: &Deployment, rule: &str) -> u64 {
     let lines = metrics.lines().filter(|line| line.starts_with("edge_degraded_total") && line.contains(rule));
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
+
+/// What Notification has read goes after 30 days, and a start copies and tells none of it again; what it hasn't read, and what months are
+/// billed by, stays.
+#[test]
+fn copies_that_were_read_long_ago_are_removed_and_not_told_again() {
+    let deployment = Deployment::new(Plan { processes: true, ..Plan::default() });
+    let scene = Scene::new(&deployment);
+    scene.change("first");
+    scene.told_in_time(1);
+    let mut copies = deployment.connect("notification", "superuser");
+    let old = "update published.registry_changes set at = at - interval '31 days'";
+    assert!(copies.execute(old, &[]).unwrap() > 0);
+    let more = "insert into published.registry_changes (id, xid, at, kind, entity_id, version)
+        select -n, case n when 2 then '18446744073709551615' else '3' end::xid8, now() - interval '31 days',
+            case n when 3 then 'PlanModified' else 'DomainModified' end, 'planted', 1
+        from generate_series(1, 3) n";
+    copies.execute(more, &[]).unwrap();
+    deployment.kill("notification");
+    let mut left = || {
+        let rows = copies.query("select id from published.registry_changes order by id", &[]).unwrap();
+        rows.iter().map(|row| row.get(0)).collect::<Vec<i64>>()
+    };
+    eventually("old copies are removed", || (left().len() == 2).then_some(()));
+    assert_eq!(left(), [-3, -2], "kept for a month that may still be billed, and not read");
+    scene.change("second");
+    scene.told_in_time(2);
+    assert_eq!(left().len(), 3, "the new one alone is copied");
+}
