@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lab::bench::normalisation;
 use lab::experiments::paired::Plan;
-use lab::experiments::{article, composed, failure, ladder, pressure, problems, scenario, schema_change};
+use lab::experiments::{composed, failure, ladder, pressure, problems, scenario, schema_change};
 use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,5 +101,4 @@ fn types_and_schema_agree() {
     agree::<Measured<failure::FailureMatrix>>(attachments::FAILURE);
     agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
     agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
-    agree::<Measured<article::Figures, article::Options>>(attachments::ARTICLE);
 }
