@@ -7,6 +7,7 @@ use maud::{Markup, html};
 use serde::de::DeserializeOwned;
 
 use super::html::{section, table};
+use super::waterfall::waterfalls;
 use crate::bench::normalisation;
 use crate::experiments::composed;
 use crate::experiments::failure::FailureMatrix;
@@ -36,7 +37,7 @@ pub fn attachments(folder: &Path) -> Markup {
             p.legend { "Nothing feeds the copies here: what keeping them fresh costs comes on top, on the other side." }
         }
     };
-    let composed = |of: &Measured<composed::Outcome, Plan>| tables(of);
+    let composed = |of: &Measured<composed::Outcome, Plan>| html! { (waterfalls(&of.outcome.waterfalls)) (tables(of)) };
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
         (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))

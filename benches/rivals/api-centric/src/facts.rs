@@ -9,7 +9,7 @@ use futures_util::future::join;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::neighbour::{Away, Item, Neighbour, Question};
+use crate::neighbour::{Away, Item, Neighbour, Question, Row};
 use crate::sql::{Failed, Sql};
 
 /// Versions that are remembered; beyond it all are forgotten, and an answer that came late may win once.
@@ -46,7 +46,7 @@ pub enum Fetched {
         changed: bool,
     },
     /// The owner is away: what the copy holds.
-    Away(Away, Vec<Value>),
+    Away(Away, Vec<Row>),
 }
 
 impl Facts {
@@ -82,20 +82,14 @@ impl Facts {
         self.write(question, Instant::now(), &[]).await.map(drop)
     }
 
-    async fn local(&self, question: &Question) -> Result<Vec<Value>, Failed> {
-        match self
-            .sql
-            .json(&question.noun.local(question.ids.is_some()), &[&question.organisation, &question.ids])
-            .await?
-        {
-            Value::Array(rows) => Ok(rows),
-            _ => Ok(Vec::new()),
-        }
+    async fn local(&self, question: &Question) -> Result<Vec<Row>, Failed> {
+        let text = &question.noun.statements(question.ids.is_some()).local;
+        self.sql.json(text, &[&question.organisation, &question.ids]).await
     }
 
     fn written_since(&self, question: &Question, since: Instant) -> bool {
         let written = self.lock_written();
-        written.get(&question.path()).is_some_and(|of| of.under_way > 0 || of.ended >= since)
+        written.get(&question.path).is_some_and(|of| of.under_way > 0 || of.ended >= since)
     }
 
     fn lock_written(&self) -> MutexGuard<'_, HashMap<String, Written>> {
@@ -134,14 +128,14 @@ impl Facts {
         }
         let json = |list| serde_json::to_string(list).map_err(|error| Failed::because(&error));
         let (rows, newer) = (serde_json::to_string(&rows).map_err(|error| Failed::because(&error))?, json(&newer)?);
-        let text = noun.write(question.ids.is_some());
-        let written = self.sql.json(&text, &[&question.organisation, &question.ids, &rows, &newer]).await;
+        let text = &noun.statements(question.ids.is_some()).write;
+        let written = self.sql.json::<i64>(text, &[&question.organisation, &question.ids, &rows, &newer]).await;
         if written.is_err() || known.len() > MOST {
             // What is known must not be ahead of what is written.
             known.clear();
         }
         writing.ended(written.is_ok());
-        Ok(written?.as_i64().unwrap_or_default() > 0)
+        Ok(written? > 0)
     }
 }
 
@@ -154,7 +148,7 @@ struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     fn begin(facts: &'a Facts, question: &Question, answer: Instant) -> Option<Self> {
-        let (mut written, path) = (facts.lock_written(), question.path());
+        let (mut written, path) = (facts.lock_written(), question.path.clone());
         if written.len() > MOST {
             let now = Instant::now();
             written.retain(|_, of| of.under_way > 0 || of.ended + UNKNOWN > now);
@@ -230,8 +224,7 @@ impl Facts {
         let text = format!(
             "select coalesce(jsonb_agg(c.id), '[]')::text from published.{feed}_changes c where c.id = any ($1)"
         );
-        let known = self.sql.json(&text, &[&ids]).await?;
-        let known: HashSet<i64> = known.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
+        let known: HashSet<i64> = self.sql.json(&text, &[&ids]).await?;
         let new = changes.iter().filter(|change| id(change).is_none_or(|id| !known.contains(&id)));
         Ok(new.cloned().collect())
     }
@@ -244,16 +237,16 @@ impl Facts {
         let text = copy_changes(feed);
         for transaction in changes.chunk_by(|one, next| one.get("xid") == next.get("xid")) {
             let rows = serde_json::to_string(transaction).map_err(|error| Failed::because(&error))?;
-            self.sql.json(&text, &[&rows]).await?;
+            self.sql.text(&text, &[&rows]).await?;
         }
         Ok(())
     }
 }
 
 /// Whether the copy holds just these rows.
-fn same(items: &[Item], local: &[Value]) -> bool {
+fn same(items: &[Item], local: &[Row]) -> bool {
     // A whole organisation's people are compared by the database.
     items.len() == local.len()
         && items.len() <= 200
-        && items.iter().all(|item| local.iter().any(|row| row.as_object().is_some_and(|row| *row == item.row)))
+        && items.iter().all(|item| local.contains(&item.row))
 }

@@ -26,7 +26,7 @@ pub const FIRST: Duration = Duration::from_secs(3);
 pub async fn signing_keys(node: Arc<Node>, account: String, have: Arc<AtomicBool>) {
     let question = Question::of(&SIGNING_KEYS, []);
     loop {
-        let pause = match http::get(&format!("{account}/.well-known/jwks.json"), None, EVERY).await {
+        let pause = match http::get::<Value>(&format!("{account}/.well-known/jwks.json"), None, EVERY).await {
             Ok(set) => {
                 let keys = rows(&set);
                 // An empty set would lock everybody out: it is rubbish.
@@ -120,12 +120,11 @@ pub async fn feed(node: Arc<Node>, feed: &'static Feed, every: Duration) {
 pub async fn page(node: &Node, feed: &Feed, (xid, id): (u64, i64)) -> Result<Option<(u64, i64)>, Waits> {
     let rubbish = || Away::Failed(Trouble::Rubbish);
     let owner = node.neighbours.get(feed.owner).ok_or_else(rubbish)?;
-    let answer = owner.get(&format!("/internal/v1/changes?xid={xid}&id={id}")).await?;
-    let changes = answer.get("items").and_then(Value::as_array).ok_or_else(rubbish)?;
+    let changes: Vec<Value> = owner.get(&format!("/internal/v1/changes?xid={xid}&id={id}")).await?;
     let Some(last) = changes.last() else { return Ok(None) };
     let place = last.get("xid").and_then(Value::as_str).and_then(|xid| xid.parse().ok());
     let place = place.zip(last.get("id").and_then(Value::as_i64)).ok_or_else(rubbish)?;
-    let changes = node.facts.unknown(feed.owner, changes).await?;
+    let changes = node.facts.unknown(feed.owner, &changes).await?;
     let organisations: BTreeSet<Uuid> =
         changes.iter().filter_map(|change| change.get("organisation_id")?.as_str()?.parse().ok()).collect();
     for organisation in organisations {

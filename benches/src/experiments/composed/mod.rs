@@ -2,6 +2,7 @@
 //! written by hand, at the same absolute rate on the same machine and data; and both with the one statement.
 
 mod turns;
+mod waterfall;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +18,7 @@ use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
 use crate::system::{Architecture, Deployment, Layout, Site, binaries};
 use turns::{Arm, Paused, in_turn};
+pub use waterfall::{Span, SpanKind, Waterfall};
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +29,9 @@ pub struct Outcome {
     /// The API-centric architecture, with a time to live of 0, in the same turns: compared with the three calls, and with ours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_centric: Vec<Comparison>,
+    /// One read taken apart, in each architecture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waterfalls: Vec<Waterfall>,
 }
 
 /// How the rival is built and started: like one of ours, but not by `lab up`.
@@ -57,7 +62,6 @@ pub fn composed(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<M
     let five = Deployment::filled_as(api_centric, Size::SMALL, plan.seed, optimised, stop)?;
     alike(&deployment, &theirs)?;
     alike(&deployment, &five)?;
-    let ids = |of: &Deployment| of.processes().into_iter().map(|(_, id)| id).collect::<Vec<u32>>();
     let (mut others, all_five) = (ids(&deployment), ids(&five));
     others.push(rival.id());
     let arms = [
@@ -73,7 +77,21 @@ pub fn composed(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<M
     let [ours, rivals, whole] = [0, 1, 2].map(|arm| (arms[arm].name, &records[arm][..]));
     let [comparison, of_calls, of_ours] = [(ours, rivals), (rivals, whole), (ours, whole)]
         .map(|(one, other)| evaluate([one.0, other.0], [one.1, other.1]));
-    Ok(head.with(Outcome { comparison, api_centric: vec![of_calls, of_ours] }))
+    // Last, for services that log so much are started anew.
+    let waterfalls = vec![
+        while_paused(&all_five, || waterfall::of("Shared database", &deployment, plan))?,
+        while_paused(&ids(&deployment), || waterfall::of(WHOLE, &five, plan))?,
+    ];
+    Ok(head.with(Outcome { comparison, api_centric: vec![of_calls, of_ours], waterfalls }))
+}
+
+fn ids(of: &Deployment) -> Vec<u32> {
+    of.processes().into_iter().map(|(_, id)| id).collect()
+}
+
+fn while_paused<T>(ids: &[u32], work: impl FnOnce() -> T) -> T {
+    let _paused = Paused::all(ids);
+    work()
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
@@ -130,6 +148,7 @@ impl crate::result::Outcome<Plan> for Outcome {
             let verdict = if kept { "it is no more" } else { "it is more" };
             table.notes.push(format!("Its general layer may cost ×{AT_MOST} in the median and the p95: {verdict}."));
         }
+        tables.extend(self.waterfalls.iter().map(Waterfall::table));
         tables
     }
 }
