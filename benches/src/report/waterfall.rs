@@ -67,7 +67,8 @@ mod tests {
 
     #[test]
     fn a_bar_for_each_span_on_a_common_line() {
-        let span = |kind, end_ms| Span { kind, service: "registry".into(), name: "x".into(), depth: 1, start_ms: 0.0, end_ms };
+        let span =
+            |kind, end_ms| Span { kind, service: "registry".into(), name: "x".into(), depth: 1, start_ms: 0.0, end_ms };
         let of = |end| Waterfall {
             architecture: "one".into(),
             requests: 3,

@@ -246,7 +246,5 @@ impl Facts {
 /// Whether the copy holds just these rows.
 fn same(items: &[Item], local: &[Row]) -> bool {
     // A whole organisation's people are compared by the database.
-    items.len() == local.len()
-        && items.len() <= 200
-        && items.iter().all(|item| local.contains(&item.row))
+    items.len() == local.len() && items.len() <= 200 && items.iter().all(|item| local.contains(&item.row))
 }

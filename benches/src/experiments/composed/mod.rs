@@ -140,8 +140,10 @@ fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Re
 
 impl crate::result::Outcome<Plan> for Outcome {
     fn tables(&self, plan: &Plan) -> Vec<Table> {
-        let mut tables: Vec<Table> =
-            std::iter::once(&self.comparison).chain(&self.api_centric).map(|comparison| comparison.table(plan)).collect();
+        let mut tables: Vec<Table> = std::iter::once(&self.comparison)
+            .chain(&self.api_centric)
+            .map(|comparison| comparison.table(plan))
+            .collect();
         if let Some((of_calls, table)) = self.api_centric.first().zip(tables.get_mut(1)) {
             let ratios = of_calls.ratios.iter().filter(|ratio| ["p50", "p95"].contains(&ratio.metric.as_str()));
             let kept = ratios.filter_map(|ratio| ratio.estimate).all(|estimate| estimate.ratio <= AT_MOST);

@@ -111,7 +111,8 @@ pub(super) fn of(architecture: &str, deployment: &Deployment, plan: Plan) -> Res
     for (name, from) in lengths {
         lines.extend(read_log(deployment, name, from)?.into_iter().map(|line| (name, line)));
     }
-    let called = |url: &str| services::names().find(|name| deployment.url(name).is_ok_and(|base| url.starts_with(base)));
+    let called =
+        |url: &str| services::names().find(|name| deployment.url(name).is_ok_and(|base| url.starts_with(base)));
     Ok(Waterfall { architecture: architecture.to_owned(), requests: REQUESTS, spans: tree(median, &lines, called) })
 }
 
@@ -237,13 +238,7 @@ fn within(part: &Span, whole: &Span) -> bool {
 }
 
 /// The requests at `service` inside of `whole`, each with its parts.
-fn add_requests(
-    spans: &mut Vec<Span>,
-    whole: &Span,
-    service: &str,
-    requests: &[Span],
-    parts: &[(Span, Option<&str>)],
-) {
+fn add_requests(spans: &mut Vec<Span>, whole: &Span, service: &str, requests: &[Span], parts: &[(Span, Option<&str>)]) {
     for request in requests.iter().filter(|request| request.service == service && within(request, whole)) {
         let request = Span { depth: whole.depth + 1, ..request.clone() };
         spans.push(request.clone());
@@ -274,18 +269,34 @@ mod tests {
     /// what others do meanwhile, which is no part of it.
     #[test]
     fn a_request_is_made_of_what_was_done_for_it() {
-        let sent = Sent { trace_id: "t".into(), at: DateTime::from_timestamp_millis(1_000_000).unwrap(), took_ms: 10.0 };
+        let sent =
+            Sent { trace_id: "t".into(), at: DateTime::from_timestamp_millis(1_000_000).unwrap(), took_ms: 10.0 };
         let request = json!({"message": "request", "request_id": "r", "method": "GET", "db_ms": 2.0, "app_ms": 7.0,
             "route": "/api/v1/organisations/{org}/apis/{api}"});
         let lines = [
             ("registry", line(5, json!({"message": "statement", "noun": "standings", "ms": 2.0}))),
             ("registry", line(8, json!({"message": "call", "url": "http://b/internal/v1/standings?ids=x", "ms": 4.0}))),
-            ("registry", line(4, json!({"message": "statement", "request_id": "r", "trace_id": null, "db_ms": 2.0, "at_ms": 3.0}))),
-            ("registry", line(4, json!({"message": "statement", "request_id": "other", "trace_id": null, "at_ms": 3.0}))),
+            (
+                "registry",
+                line(
+                    4,
+                    json!({"message": "statement", "request_id": "r", "trace_id": null, "db_ms": 2.0, "at_ms": 3.0}),
+                ),
+            ),
+            (
+                "registry",
+                line(4, json!({"message": "statement", "request_id": "other", "trace_id": null, "at_ms": 3.0})),
+            ),
             ("registry", line(10, request)),
             ("billing", line(7, json!({"message": "statement", "noun": "standings", "ms": 1.0}))),
             ("billing", line(7, json!({"message": "statement", "noun": "standings", "ms": 1.0, "trace_id": "u"}))),
-            ("billing", line(7, json!({"message": "request", "request_id": "s", "method": "GET", "app_ms": 2.0, "route": "/x"}))),
+            (
+                "billing",
+                line(
+                    7,
+                    json!({"message": "request", "request_id": "s", "method": "GET", "app_ms": 2.0, "route": "/x"}),
+                ),
+            ),
         ];
         let called = |url: &str| url.starts_with("http://b/").then_some("billing");
         let spans = tree(&sent, &lines, called);

@@ -69,3 +69,16 @@ fn every_statement_of_every_noun_can_be_run_by_its_login() {
         }
     }
 }
+
+/// Else each statement is planned anew each time: that costs more than running it.
+#[test]
+fn sessions_keep_their_plans() {
+    let cluster = TestCluster::bare();
+    let own = OwnDatabase::of("registry").unwrap();
+    install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let sql = Sql::new(&cluster.url(&own.name(), &own.copier())).unwrap();
+    let mode: String =
+        runtime.block_on(sql.json("select to_json(current_setting('plan_cache_mode'))::text", &[])).unwrap();
+    assert_eq!(mode, "force_generic_plan");
+}
