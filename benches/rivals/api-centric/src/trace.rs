@@ -38,12 +38,15 @@ impl Trace {
     }
 
     fn read(text: &str) -> Option<Self> {
-        let hex = |part: Option<&str>, size| {
-            part.filter(|part| part.len() == size && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        };
         let mut parts = text.split('-');
-        let (_, id, parent) = (hex(parts.next(), 2)?, hex(parts.next(), 32)?, hex(parts.next(), 16)?);
-        hex(parts.next(), 2).filter(|_| parts.next().is_none())?;
+        let mut hex = |size| {
+            let is = |part: &&str| part.len() == size && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            parts.next().filter(is)
+        };
+        let (_version, id, parent, _flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+        if parts.next().is_some() {
+            return None;
+        }
         Some(Self { id: u128::from_str_radix(id, 16).ok()?, parent: u64::from_str_radix(parent, 16).ok()? })
     }
 
