@@ -106,8 +106,10 @@ impl Noun {
     fn answer(&self, with_ids: bool) -> String {
         let Self { name, version, .. } = self;
         let (row, scope) = (self.row(), self.scope(with_ids));
+        // A noun that is nothing but its key may show a row twice. To look for that costs as much as the rest.
+        let distinct = if self.columns.is_empty() { "distinct " } else { "" };
         format!(
-            "{ASKED} select coalesce(jsonb_agg(distinct jsonb_build_object('version', {version}, 'row', {row})), '[]')::text
+            "{ASKED} select coalesce(jsonb_agg({distinct}jsonb_build_object('version', {version}, 'row', {row})), '[]')::text
             from published.{name} x, asked where {scope}"
         )
     }

@@ -27,7 +27,7 @@ fn the_latest_version_stays_whatever_came_first() {
     install(cluster.cluster(), &own.name(), cluster.passwords(), &ApplyOptions::alone(own)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let sql = || Sql::new(&cluster.url(&own.name(), &own.copier())).unwrap();
-    let (facts, reading) = (Facts::new(sql()), sql());
+    let (facts, reading) = (Facts::new(sql(), true), sql());
     let mut runner = TestRunner::new(Config { cases: 40, failure_persistence: None, ..Config::default() });
     let orders = (2i64..9).prop_flat_map(|most| Just((1..=most).collect::<Vec<_>>()).prop_shuffle());
     let result = runner.run(&orders, |versions| {
