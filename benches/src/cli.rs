@@ -1,6 +1,5 @@
 //! The command line: what can be typed, and the exit code.
 
-mod article;
 mod bench;
 mod changes;
 pub(crate) mod common;
@@ -61,11 +60,8 @@ enum Command {
     Pressure(scenario::PressureArgs),
     /// Change the schema under load, and measure which services wait, with and without lock_timeout.
     SchemaChange(scenario::SchemaChangeArgs),
-    /// Compare a read composed of HTTP calls, by hand and by the API-centric architecture, with the same read as one statement.
-    #[command(alias = "rival")]
+    /// Compare a read by the API-centric architecture with the same read as three HTTP calls by hand, and as one statement.
     Composed(failure::ComposedArgs),
-    /// Measure what "API Series Part 7: Inter-Service Communication Overview" (Jack Vanlightly) says of synchronous calls.
-    ArticleFigures(article::ArticleArgs),
     /// Measure what one kind of request costs, compared with the least that it could cost.
     Bench(bench::BenchArgs),
     Changes(changes::ChangesArgs),
@@ -149,7 +145,6 @@ pub fn main() -> ExitCode {
         Command::Pressure(args) => scenario::press(&args),
         Command::SchemaChange(args) => scenario::change(&args),
         Command::Composed(args) => failure::measure_composed(&args),
-        Command::ArticleFigures(args) => article::figures(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::evaluate(&args),
         Command::Import(args) => take_in(&args),

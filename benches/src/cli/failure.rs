@@ -1,19 +1,17 @@
 //! `lab failure`, `lab wrong-answers` and `lab composed`.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 
-use super::common::{Common, Data, LayoutArgs, PlanArgs, interruptible, positive, print};
+use super::common::{Common, LayoutArgs, PlanArgs, interruptible, positive};
+use crate::Failure;
 use crate::data::Size;
-use crate::design::Preset;
 use crate::experiments::composed;
 use crate::experiments::failure::{self, Break};
 use crate::experiments::wrong_answers;
 use crate::result::attachments;
 use crate::system::Engines;
-use crate::{Failure, report};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -69,22 +67,9 @@ and Account are stopped (about 6 min):
 Example: the same two measured like another team's systems, through the contract alone, and then
 compared (about 7 min); both results and compare.html are saved in a folder:
   lab composed --as-target results/composed")]
+Example: one API read by one statement, by three HTTP calls written by hand and by the API-centric architecture (about 4 min):
+  lab composed --save benches/results/reference/quick")]
 pub(super) struct ComposedArgs {
-    /// As in `lab rival composed`, how this was typed before
-    #[arg(hide = true, value_parser = ["composed"])]
-    formerly: Option<String>,
-    /// Seconds for which Profile, then Account, is stopped while both ways are under load; 0 leaves that out
-    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
-    stop_seconds: u64,
-    /// Instead measure both through the contract alone, compare them, and save results and page in this folder
-    #[arg(long, value_name = "DIR", value_parser = attachments::folder, conflicts_with_all = ["stop_seconds", "save", "rate", "seconds", "replicates"])]
-    as_target: Option<PathBuf>,
-    /// With --as-target: how much to measure
-    #[arg(long, value_enum, default_value = "demo", requires = "as_target")]
-    preset: Preset,
-    /// With --as-target: size of the data set that is posted to each
-    #[arg(long, value_enum, default_value = "small", requires = "as_target")]
-    data: Data,
     #[command(flatten)]
     plan: PlanArgs,
     #[command(flatten)]
@@ -131,38 +116,9 @@ pub(super) fn count_wrong_answers(args: &WrongAnswersArgs) -> Result<ExitCode, F
 
 /// Measures the composed read.
 pub(super) fn measure_composed(args: &ComposedArgs) -> Result<ExitCode, Failure> {
-    if let Some(folder) = &args.as_target {
-        return drive_both(args, folder);
-    }
-    let options = composed::Options {
-        plan: args.plan.plan(args.common.seed),
-        stop_s: args.stop_seconds,
-        optimised: !args.common.unoptimised,
-    };
     let stop = interruptible()?;
-    let outcome = composed::composed(&options, &stop)?;
+    let plan = args.plan.plan(args.common.seed);
+    let outcome = composed::composed(plan, !args.common.unoptimised, &stop)?;
     args.common.end_if_whole(attachments::COMPOSED, &outcome, &stop)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Both as any team's systems. Exit code 1 where one lost an acknowledged write.
-fn drive_both(args: &ComposedArgs, folder: &Path) -> Result<ExitCode, Failure> {
-    let options = composed::AsTarget {
-        preset: args.preset,
-        size: args.data.size(),
-        seed: args.common.seed,
-        optimised: !args.common.unoptimised,
-        folder: folder.to_owned(),
-    };
-    let (found, results) = composed::as_target(&options, &interruptible()?)?;
-    for result in &results {
-        let label = result.target.as_ref().map_or_else(String::new, |target| target.label.replace(' ', "-"));
-        report::write(result, &folder.join(label).join("report.html"))?;
-    }
-    let page = folder.join("compare.html");
-    report::write_comparison(&found, &results, &page)?;
-    print(args.common.format, &report::comparison_text(&found), &found);
-    eprintln!("Kept: {}", page.display());
-    let broken = found.subjects.iter().any(|subject| subject.disqualified);
-    Ok(ExitCode::from(u8::from(broken)))
 }

@@ -1,6 +1,5 @@
 //! The experiments: each takes a running deployment and says something about it.
 
-pub mod article;
 pub mod changes;
 pub mod composed;
 pub mod failure;

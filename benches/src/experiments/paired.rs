@@ -62,7 +62,7 @@ impl Site for Redirected<'_> {
     }
 }
 
-/// The read of one API, and nothing else: what the article's page needs.
+/// The read of one API, and nothing else: what one statement answers here, and three calls elsewhere.
 pub(crate) fn one_read() -> Workload {
     let endpoint = crate::load::schedule::Endpoint { name: "find-api".into(), share: 1.0 };
     let of = ServiceWorkload { weight: 1.0, rate_per_s: None, endpoints: vec![endpoint] };

@@ -1,5 +1,5 @@
-//! What else was measured and is kept in the same folder: the failure matrix, the composed read, the normalisation tax, the
-//! article's figures. What is missing is named with the command that makes it.
+//! What else was measured and is kept in the same folder: the failure matrix, the composed read, the normalisation tax.
+//! What is missing is named with the command that makes it.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use serde::de::DeserializeOwned;
 
 use super::html::{section, table};
+use super::waterfall::waterfalls;
 use crate::bench::normalisation;
-use crate::experiments::article;
 use crate::experiments::composed;
 use crate::experiments::failure::FailureMatrix;
 use crate::experiments::paired::Plan;
@@ -39,17 +39,13 @@ pub fn attachments(folder: &Path) -> Markup {
             p.legend { "Nothing feeds the copies here: what keeping them fresh costs comes on top, on the other side." }
         }
     };
-    let composed = |of: &Measured<composed::Outcome, Plan>| tables(of);
-    let article = |of: &Measured<article::Figures, article::Options>| tables(of);
-    let article_title =
-        "The article's figures (\"API Series Part 7: Inter-Service Communication Overview\", Jack Vanlightly)";
+    let composed = |of: &Measured<composed::Outcome, Plan>| html! { (waterfalls(&of.outcome.waterfalls)) (tables(of)) };
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
         (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))
         (found(folder, attachments::WRONG_ANSWERS, "What is answered wrongly where services call each other", "wrong-answers", wrong))
-        (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
+        (found(folder, attachments::COMPOSED, "One statement, three calls by hand, and the API-centric architecture", "composed", composed))
         (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
-        (found(folder, attachments::ARTICLE, article_title, "article-figures", article))
     }
 }
 

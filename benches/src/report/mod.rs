@@ -25,6 +25,7 @@ mod testing;
 mod text;
 mod timeline;
 mod traits;
+mod waterfall;
 
 use std::path::Path;
 

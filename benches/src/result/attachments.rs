@@ -1,4 +1,4 @@
-//! Outcomes that are kept in the folder of a `result.json`: the failure matrix, the composed read, the article's figures.
+//! Outcomes that are kept in the folder of a `result.json`: the failure matrix, the composed read, scenarios.
 //! The report of that folder shows those that are there.
 
 use std::path::{Path, PathBuf};
@@ -25,12 +25,10 @@ pub const SCHEMA_CHANGE: &str = "schema-change.json";
 pub const PROBLEMS: &str = "problems.json";
 /// Isolation ladders.
 pub const LADDER: &str = "ladder.json";
-/// The read that is composed of three calls, compared with the one statement.
+/// The read that is composed of three calls, by hand and by the API-centric architecture, and the one statement.
 pub const COMPOSED: &str = "composed.json";
 /// Views compared with local tables.
 pub const NORMALISATION: &str = "normalisation.json";
-/// The article's figures.
-pub const ARTICLE: &str = "article-figures.json";
 
 /// A folder that can be written into, or made: found out before anything is measured, not after. Nothing is left there.
 ///
@@ -73,11 +71,7 @@ pub fn replace(file: &Path, text: &str) -> std::io::Result<()> {
 /// Reads one, also by the name that older labs gave it; none where there is none, or none of this shape.
 #[must_use]
 pub fn read<T: DeserializeOwned, P: DeserializeOwned>(folder: &Path, name: &str) -> Option<Measured<T, P>> {
-    let formerly = match name {
-        PRESSURE => "dials.json",
-        COMPOSED => "rival-composed.json",
-        _ => name,
-    };
+    let formerly = if name == PRESSURE { "dials.json" } else { name };
     [name, formerly].iter().find_map(|name| Measured::read(&std::fs::read_to_string(folder.join(name)).ok()?))
 }
 

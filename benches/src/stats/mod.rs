@@ -4,6 +4,7 @@
 //! on the log ratios of replicates 1–8 %; so nothing here ever pools requests into an interval.
 
 mod binomial;
+mod chain;
 mod histogram;
 mod holm;
 mod median;
@@ -12,6 +13,7 @@ mod rank;
 mod welch;
 
 pub use binomial::share_at_most;
+pub use chain::any_of;
 pub use histogram::{Histogram, MalformedHistogram};
 pub use holm::holm;
 pub use median::Median;

@@ -4,9 +4,7 @@ use std::path::Path;
 
 use lab::bench::normalisation;
 use lab::experiments::paired::Plan;
-use lab::experiments::{
-    article, composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers,
-};
+use lab::experiments::{composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers};
 use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -104,5 +102,4 @@ fn types_and_schema_agree() {
     agree::<Measured<wrong_answers::WrongAnswers>>(attachments::WRONG_ANSWERS);
     agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
     agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
-    agree::<Measured<article::Figures, article::Options>>(attachments::ARTICLE);
 }

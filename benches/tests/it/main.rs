@@ -9,6 +9,7 @@ mod bad_tokens;
 mod blocked;
 mod changes;
 mod clock;
+mod composed;
 mod coupling;
 mod crash;
 mod dawdlers;

@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use behaviour::json;
-use lab::compare::{Line, What};
 use lab::data::Size;
-use lab::design::Preset;
-use lab::experiments::composed;
 use lab::experiments::failure;
 use lab::experiments::failure::Break;
 use lab::result::ResultFile;
@@ -128,37 +125,6 @@ fn what_a_target_lacks_is_said_first() {
         of.map(|of| of.process_cpu_s).sum::<f64>()
     };
     assert!(used("people") + used("profile") > 0.0, "its process tells what it used");
-}
-
-/// The composed read keeps one read of the contract: it is measured without the rest, ours is then asked the same, and both compare.
-#[test]
-fn the_composed_read_stands_beside_ours_as_anybodys() {
-    // First the one, then the other: two that start at once may be given the same free ports.
-    shared();
-    let folder = tempfile::tempdir().unwrap();
-    let options = composed::AsTarget {
-        preset: Preset::Smoke,
-        size: Size::TINY,
-        seed: 1,
-        optimised: false,
-        folder: folder.path().join("composed"),
-    };
-    let (found, _) = composed::as_target(&options, &Arc::new(AtomicBool::new(false))).unwrap();
-    let [ours, theirs] = found.subjects.as_slice() else {
-        panic!("{found:?}");
-    };
-    assert_eq!(ours.label, "one statement");
-    assert_eq!(theirs.label, "three calls");
-    let lacks = "registry: create-api".to_owned();
-    assert!(theirs.missing.contains(&lacks) && !ours.missing.contains(&lacks));
-    for of in [ours, theirs] {
-        assert!(!of.disqualified, "{of:?}");
-        assert!(of.good["registry"] > 0.99, "{of:?}");
-    }
-    // Three replicates carry no number, but there is a line for each: the same was asked of both.
-    let alone = |line: &&Line| line.service == "registry" && line.what == What::Alone;
-    assert!(found.others[0].lines.iter().any(|line| alone(&line)), "{found:?}");
-    assert!(options.folder.join("three-calls/result.json").is_file());
 }
 
 #[test]

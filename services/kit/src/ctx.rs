@@ -129,6 +129,13 @@ impl Ctx {
     /// Counts time into `Server-RequestTiming` that was timing elsewhere than in [`crate::call`].
     pub fn add_timing(&self, timing: Timing) {
         self.stamp.timing.add(timing);
+        if timing.session.is_some() {
+            let Timing { queue, pool, db, .. } = timing;
+            let [queue_ms, pool_ms, db_ms, at_ms] =
+                [queue, pool, db, self.stamp.timing.start.elapsed()].map(|part| part.as_secs_f64() * 1000.0);
+            // Asked for by `LOG=info,span=debug`. `at_ms` is when the answer was there, counted from the request's start.
+            tracing::debug!(target: "span", request_id = self.request_id(), queue_ms, pool_ms, db_ms, at_ms, "statement");
+        }
     }
 
     pub(crate) fn app(&self) -> &App {

@@ -27,6 +27,12 @@ impl Reply {
         Self { status: status.as_u16(), location: None, etag: None, body }
     }
 
+    /// 200 with a body that is JSON already.
+    #[must_use]
+    pub fn ok_text(json: String) -> Self {
+        Self::new(StatusCode::OK, Some(json))
+    }
+
     /// Adds `ETag: "<version>"`.
     #[must_use]
     pub fn etag(mut self, version: i64) -> Self {

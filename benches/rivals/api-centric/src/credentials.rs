@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use kit::{Clock, Error};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::http::{self, Trouble};
@@ -87,6 +86,13 @@ impl Issuer {
     }
 }
 
+/// What a secret buys.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bought {
+    access_token: String,
+}
+
 /// The caller's side: a name, a secret, and the token they bought.
 pub struct Credentials {
     account: String,
@@ -112,11 +118,8 @@ impl Credentials {
             let _ = made;
             return Ok(text.clone());
         }
-        let answer = http::post(&format!("{}/internal/v1/token", self.account), &self.basic, within).await;
-        let fresh = answer.and_then(|answer| match answer.get("accessToken") {
-            Some(Value::String(text)) => Ok(format!("{SCHEME} {text}")),
-            _ => Err(Trouble::Rubbish),
-        });
+        let answer = http::post::<Bought>(&format!("{}/internal/v1/token", self.account), &self.basic, within).await;
+        let fresh = answer.map(|bought| format!("{SCHEME} {}", bought.access_token));
         match (fresh, &*token) {
             (Ok(text), _) => {
                 *token = Some((Instant::now(), text.clone()));
@@ -169,11 +172,11 @@ impl Guard {
 async fn verified(token: &str, sql: &Sql, issuer: &str, now: i64) -> Result<i64, Error> {
     let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid).ok_or(Error::Unauthorized)?;
     let find = "select (select to_json(k.public_key) from published.signing_keys k where k.id = $1)::text";
-    let key = sql.json(find, &[&kid]).await.map_err(|error| {
+    let key: Option<String> = sql.json(find, &[&kid]).await.map_err(|error| {
         tracing::warn!(error = %error, "keys can't be read");
         Error::Busy(kit::error::Busy::Pool)
     })?;
-    let jwk = key.as_str().and_then(|text| serde_json::from_str(text).ok()).ok_or(Error::Unauthorized)?;
+    let jwk = key.and_then(|text| serde_json::from_str(&text).ok()).ok_or(Error::Unauthorized)?;
     let key = DecodingKey::from_jwk(&jwk).map_err(|_| Error::Unauthorized)?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_audience(&[kit::auth::AUDIENCE]);

@@ -4,14 +4,14 @@
 pub mod feeds;
 
 use std::collections::HashMap;
-use std::sync::{Mutex as Lock, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::neighbour::{Away, Item, Neighbour, Question};
+use crate::neighbour::{Away, Item, Neighbour, Question, Row, Rows};
+use crate::nouns::STANDINGS;
 use crate::sql::{Failed, Sql};
 
 /// Versions that are remembered; beyond it all are forgotten, and an answer that came late may win once.
@@ -24,8 +24,24 @@ pub struct Facts {
     sql: Sql,
     /// The newest version known of each row, by noun and key. Held while writing: in this order rows are written.
     known: Mutex<HashMap<(&'static str, String), i64>>,
-    /// What was written of each question.
-    written: Lock<HashMap<String, Written>>,
+    /// Nobody but this process writes them.
+    alone: bool,
+    seen: Lock<Seen>,
+}
+
+/// What this process knows of the copies, by question.
+#[derive(Default)]
+struct Seen {
+    /// What it wrote.
+    written: HashMap<String, Written>,
+    /// What it found there and didn't write since.
+    held: HashMap<String, Arc<Rows>>,
+}
+
+impl Seen {
+    fn written_since(&self, question: &Question, since: Instant) -> bool {
+        self.written.get(&question.path).is_some_and(|of| of.under_way > 0 || of.ended >= since)
+    }
 }
 
 /// What this process wrote of one question.
@@ -48,32 +64,61 @@ pub enum Fetched {
         changed: bool,
     },
     /// The owner is away: what the copy holds.
-    Away(Away, Vec<Value>),
+    Away(Away, Vec<Row>),
 }
 
 impl Facts {
-    /// Written by the service's copier.
+    /// Written by the service's copier: `alone`, or by other instances of the service as well.
     #[must_use]
-    pub fn new(sql: Sql) -> Self {
-        Self { sql, known: Mutex::default(), written: Lock::default() }
+    pub fn new(sql: Sql, alone: bool) -> Self {
+        Self { sql, known: Mutex::default(), alone, seen: Lock::default() }
     }
 
-    /// Makes the copy what the owner answers; looks at it while the owner is asked.
+    /// Makes the copy what the owner answers; looks at it while the owner is asked, unless it knows what is there.
     ///
     /// # Errors
     /// The local database: a fact that was fetched and not written is never taken for known.
     pub async fn ensure(&self, owner: &Neighbour, question: &Question) -> Result<Fetched, Failed> {
         let came = Instant::now();
-        let (answer, local) = join(owner.ask(question), self.local(question)).await;
+        let (answer, local) = if self.seen().held.contains_key(&question.path) {
+            let answer = owner.ask(question).await;
+            if let Some(changed) = answer.as_ref().ok().and_then(|rows| self.holds(question, rows, came)) {
+                return Ok(Fetched::Known { changed });
+            }
+            (answer, self.local(question).await)
+        } else {
+            join(owner.ask(question), self.local(question)).await
+        };
         let local = local?;
         let mut changed = false;
         match answer {
-            Ok(rows) if same(&rows.items, &local) => {}
+            Ok(rows) if same(&rows.items, &local) => self.hold(question, rows, came),
             Ok(rows) => changed = self.write(question, rows.began, &rows.items).await?,
             Err(away) => return Ok(Fetched::Away(away, local)),
         }
         // Another request may have written it since this one came: whatever ran meanwhile can have seen what was before.
-        Ok(Fetched::Known { changed: changed || self.written_since(question, came) })
+        Ok(Fetched::Known { changed: changed || self.seen().written_since(question, came) })
+    }
+
+    /// Whether the copy is known to hold just these rows; if so, whether they were written after `came`.
+    fn holds(&self, question: &Question, rows: &Rows, came: Instant) -> Option<bool> {
+        let seen = self.seen();
+        let same = seen.held.get(&question.path)?.items == rows.items;
+        same.then(|| seen.written_since(question, came))
+    }
+
+    /// Keeps in mind what was found in the copy after `came`. Of one organisation's standing alone, which every request needs: of other
+    /// nouns several questions are about the same row, and each may write it.
+    fn hold(&self, question: &Question, rows: Arc<Rows>, came: Instant) {
+        let mut seen = self.seen();
+        let alone =
+            self.alone && question.noun.name == STANDINGS.name && question.ids.as_ref().map(Vec::len) == Some(1);
+        if alone && !seen.written_since(question, came) {
+            if seen.held.len() > MOST {
+                seen.held.clear();
+            }
+            seen.held.insert(question.path.clone(), rows);
+        }
     }
 
     /// Takes the question's rows out of the copy.
@@ -84,24 +129,13 @@ impl Facts {
         self.write(question, Instant::now(), &[]).await.map(drop)
     }
 
-    async fn local(&self, question: &Question) -> Result<Vec<Value>, Failed> {
-        match self
-            .sql
-            .json(&question.noun.local(question.ids.is_some()), &[&question.organisation, &question.ids])
-            .await?
-        {
-            Value::Array(rows) => Ok(rows),
-            _ => Ok(Vec::new()),
-        }
+    async fn local(&self, question: &Question) -> Result<Vec<Row>, Failed> {
+        let text = &question.noun.statements(question.ids.is_some()).local;
+        self.sql.json(text, &[&question.organisation, &question.ids]).await
     }
 
-    fn written_since(&self, question: &Question, since: Instant) -> bool {
-        let written = self.lock_written();
-        written.get(&question.path()).is_some_and(|of| of.under_way > 0 || of.ended >= since)
-    }
-
-    fn lock_written(&self) -> MutexGuard<'_, HashMap<String, Written>> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes the copy `items`, which a call brought that began then; true if anything changed. An answer older than the one that was
@@ -136,14 +170,14 @@ impl Facts {
         }
         let json = |list| serde_json::to_string(list).map_err(|error| Failed::because(&error));
         let (rows, newer) = (serde_json::to_string(&rows).map_err(|error| Failed::because(&error))?, json(&newer)?);
-        let text = noun.write(question.ids.is_some());
-        let written = self.sql.json(&text, &[&question.organisation, &question.ids, &rows, &newer]).await;
+        let text = &noun.statements(question.ids.is_some()).write;
+        let written = self.sql.json::<i64>(text, &[&question.organisation, &question.ids, &rows, &newer]).await;
         if written.is_err() || known.len() > MOST {
             // What is known must not be ahead of what is written.
             known.clear();
         }
         writing.ended(written.is_ok());
-        Ok(written?.as_i64().unwrap_or_default() > 0)
+        Ok(written? > 0)
     }
 }
 
@@ -156,7 +190,8 @@ struct Writing<'a> {
 
 impl<'a> Writing<'a> {
     fn begin(facts: &'a Facts, question: &Question, answer: Instant) -> Option<Self> {
-        let (mut written, path) = (facts.lock_written(), question.path());
+        let (mut seen, path) = (facts.seen(), question.path.clone());
+        let Seen { written, held } = &mut *seen;
         if written.len() > MOST {
             let now = Instant::now();
             written.retain(|_, of| of.under_way > 0 || of.ended + UNKNOWN > now);
@@ -167,6 +202,7 @@ impl<'a> Writing<'a> {
             return None;
         }
         (of.answer, of.under_way) = (answer, of.under_way + 1);
+        held.remove(&path);
         Some(Self { facts, path, over: UNKNOWN })
     }
 
@@ -177,7 +213,7 @@ impl<'a> Writing<'a> {
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        if let Some(of) = self.facts.lock_written().get_mut(&self.path) {
+        if let Some(of) = self.facts.seen().written.get_mut(&self.path) {
             of.under_way -= 1;
             of.ended = of.ended.max(Instant::now() + self.over);
         }
@@ -185,9 +221,7 @@ impl Drop for Writing<'_> {
 }
 
 /// Whether the copy holds just these rows.
-fn same(items: &[Item], local: &[Value]) -> bool {
+fn same(items: &[Item], local: &[Row]) -> bool {
     // A whole organisation's people are compared by the database.
-    items.len() == local.len()
-        && items.len() <= 200
-        && items.iter().all(|item| local.iter().any(|row| row.as_object().is_some_and(|row| *row == item.row)))
+    items.len() == local.len() && items.len() <= 200 && items.iter().all(|item| local.contains(&item.row))
 }

@@ -1,15 +1,15 @@
 //! One attempt of a call: sent, awaited within its time, read as JSON. What comes of it is the policy's to judge.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
-use crate::trace::Call;
+use crate::trace::{self, Call};
 
 /// Why an attempt brought nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ thread_local! {
 ///
 /// # Errors
 /// [`Trouble`], after `within` at the latest.
-pub async fn get(url: &str, authorization: Option<&str>, within: Duration) -> Result<Value, Trouble> {
+pub async fn get<T: DeserializeOwned>(url: &str, authorization: Option<&str>, within: Duration) -> Result<T, Trouble> {
     send(hyper::Request::get(url), authorization, within).await
 }
 
@@ -49,22 +49,22 @@ pub async fn get(url: &str, authorization: Option<&str>, within: Duration) -> Re
 ///
 /// # Errors
 /// [`Trouble`], after `within` at the latest.
-pub async fn post(url: &str, authorization: &str, within: Duration) -> Result<Value, Trouble> {
+pub async fn post<T: DeserializeOwned>(url: &str, authorization: &str, within: Duration) -> Result<T, Trouble> {
     send(hyper::Request::post(url), Some(authorization), within).await
 }
 
-async fn send(
+async fn send<T: DeserializeOwned>(
     mut request: hyper::http::request::Builder,
     authorization: Option<&str>,
     within: Duration,
-) -> Result<Value, Trouble> {
+) -> Result<T, Trouble> {
     if let Some(value) = authorization {
         request = request.header("authorization", value);
     }
-    let (call, began) = (Call::begin(), Instant::now());
+    let call = Call::begin();
     let request = request.header("traceparent", call.header());
     let request = request.body(Full::default()).map_err(|_| Trouble::Unreachable)?;
-    let url = tracing::enabled!(tracing::Level::DEBUG).then(|| request.uri().to_string());
+    let url = trace::logged().then(|| request.uri().to_string());
     let http = HTTP.with(Clone::clone);
     let answer = async {
         let response = http.request(request).await.map_err(|_| Trouble::Unreachable)?;
@@ -77,7 +77,7 @@ async fn send(
     let answer = tokio::time::timeout(within, answer).await.unwrap_or(Err(Trouble::Late));
     if let Some(url) = url {
         let outcome = answer.as_ref().err().map_or_else(|| "ok".to_owned(), ToString::to_string);
-        call.ended(&url, &outcome, began.elapsed().as_secs_f64() * 1000.0);
+        call.ended(&url, &outcome);
     }
     answer
 }

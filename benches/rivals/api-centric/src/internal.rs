@@ -5,7 +5,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use kit::error::Busy;
-use kit::{Answer, Ctx, Error, Query, Routes, reply};
+use kit::{Answer, Ctx, Error, Query, Reply, Routes, reply};
 use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
@@ -14,6 +14,7 @@ use crate::credentials::LIFETIME_S;
 use crate::node::Node;
 use crate::nouns::NOUNS;
 use crate::sql::Parameter;
+use crate::trace::Trace;
 
 /// The most ids of one question.
 const MOST: usize = 1_000;
@@ -58,15 +59,15 @@ impl Which {
 
 async fn rows(ctx: Ctx, request: HttpRequest, node: Data<Node>, which: Query<Which>) -> Answer {
     admit(&ctx, &request, &node).await?;
-    let noun =
-        NOUNS.iter().find(|noun| request.path() == format!("/internal/v1/{}", noun.name)).ok_or(Error::NotFound)?;
+    let name = request.path().rsplit('/').next().unwrap_or_default();
+    let noun = NOUNS.iter().find(|noun| noun.name == name).ok_or(Error::NotFound)?;
     let (organisation, ids) = (which.0.organisation, which.0.ids()?);
     // A question without a scope would read a whole table.
     if organisation.is_none() && ids.is_none() {
         return Err(Error::bad_request("ids", "missing_field", "organisation or ids must be given"));
     }
     let parameters: [Parameter<'_>; 2] = [&organisation, &ids];
-    answer(&node, &noun.answer(ids.is_some()), &parameters).await
+    answer(&request, &node, &noun.statements(ids.is_some()).answer, &parameters).await
 }
 
 /// Which page of organisations.
@@ -82,7 +83,7 @@ async fn organisation_ids(ctx: Ctx, request: HttpRequest, node: Data<Node>, beyo
     let text = "select coalesce(jsonb_agg(o.id order by o.id), '[]')::text from (
             select o.id from published.organisations o where o.id > $1 order by o.id limit 200
         ) o";
-    answer(&node, text, &[&beyond.0.after]).await
+    answer(&request, &node, text, &[&beyond.0.after]).await
 }
 
 /// Where in the feed: the position of the last change known.
@@ -105,20 +106,20 @@ async fn changes(ctx: Ctx, request: HttpRequest, node: Data<Node>, after: Query<
         ) c",
         node.name
     );
-    answer(&node, &text, &[&after.0.xid.to_string(), &after.0.id]).await
+    answer(&request, &node, &text, &[&after.0.xid.to_string(), &after.0.id]).await
 }
 
-/// The rows of a statement on the service's own views.
-pub(crate) async fn answer(node: &Node, text: &str, parameters: &[Parameter<'_>]) -> Answer {
-    let items = node.reader.json(text, parameters).await.map_err(|error| {
+/// The rows of a statement on the service's own views, passed on as the database wrote them.
+async fn answer(request: &HttpRequest, node: &Node, text: &str, parameters: &[Parameter<'_>]) -> Answer {
+    let items = Trace::of(request).within(node.reader.text(text, parameters)).await.map_err(|error| {
         tracing::warn!(error = %error, "a neighbour's question can't be answered");
         Error::Busy(Busy::Pool)
     })?;
-    reply::ok(&json!({ "items": items }))
+    Ok(Reply::ok_text(format!("{{\"items\":{items}}}")))
 }
 
 /// 401 for everybody but a service.
-pub(crate) async fn admit(ctx: &Ctx, request: &HttpRequest, node: &Node) -> Result<(), Error> {
+async fn admit(ctx: &Ctx, request: &HttpRequest, node: &Node) -> Result<(), Error> {
     node.guard.check(authorization(request)?, &node.reader, &node.jwt_issuer, ctx.now().timestamp()).await
 }
 

@@ -145,7 +145,7 @@ fn node<P: Product>(boot: &Boot<WithCalls<P::Settings>>) -> Result<Node, StartEr
     let sql = |variable: &str, url: &str| {
         Sql::new(url).map_err(|error| StartError::Usage(format!("{variable} can't be read: {error}")))
     };
-    let facts = Facts::new(sql("COPIER_DATABASE_URL", &calls.copier_database_url)?);
+    let facts = Facts::new(sql("COPIER_DATABASE_URL", &calls.copier_database_url)?, !calls.in_sequence);
     let reader = sql("DATABASE_READ_URL", &calls.internal_read_url)?;
     let metrics = Metrics::new(P::NAME).map_err(|error| failed("metrics can't be made", &error))?;
     let own = secrets

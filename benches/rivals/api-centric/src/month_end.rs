@@ -11,7 +11,6 @@ use billing::store::runs;
 use chrono::{DateTime, Utc};
 use futures_util::future::{Either, select};
 use kit::{Boot, Progress};
-use serde_json::Value;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
@@ -69,7 +68,7 @@ pub fn by_schedule(boot: &Boot<billing::Settings>, node: Arc<Node>, calls: Handl
 async fn made_whole(node: &Node, now: DateTime<Utc>, progress: &Progress) -> Result<bool, Waits> {
     let period = Period::last_due(now).to_string();
     let text = "select to_json(not exists (select from billing.runs r where r.period = $1))::text";
-    if node.reader.json(text, &[&period]).await? != Value::Bool(true) {
+    if !node.reader.json::<bool>(text, &[&period]).await? {
         return Ok(false);
     }
     match select(pin!(fetch_all(node)), pin!(stopped(progress, STUCK))).await {
@@ -122,10 +121,7 @@ async fn ensure(node: &Node, question: Question) -> Result<(), Waits> {
 /// The next organisations, by id.
 async fn page(node: &Node, after: Uuid) -> Result<Vec<Uuid>, Waits> {
     let account = node.owner(&ORGANISATIONS).ok_or(Away::Failed(Trouble::Unreachable))?;
-    let answer = account.get(&format!("/internal/v1/organisation-ids?after={after}")).await?;
-    let ids = answer.get("items").and_then(Value::as_array).ok_or(Away::Failed(Trouble::Rubbish))?;
-    let read: Option<Vec<Uuid>> = ids.iter().map(|id| id.as_str()?.parse().ok()).collect();
-    Ok(read.ok_or(Away::Failed(Trouble::Rubbish))?)
+    Ok(account.get(&format!("/internal/v1/organisation-ids?after={after}")).await?)
 }
 
 async fn patiently<T, F: Future<Output = Result<T, Waits>>>(attempt: impl Fn() -> F) -> Result<T, Waits> {

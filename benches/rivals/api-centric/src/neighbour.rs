@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -43,42 +44,40 @@ pub struct Question {
     pub ids: Option<Vec<Uuid>>,
     /// Whatever the time to live, no answer from before it was asked will do.
     pub now: bool,
+    /// Where it is asked: the same of the same rows.
+    pub(crate) path: String,
 }
 
 impl Question {
+    fn new(noun: &'static Noun, organisation: Option<Uuid>, ids: Option<Vec<Uuid>>) -> Self {
+        let texts = ids.as_ref().map(|ids| ids.iter().map(Uuid::to_string).collect::<Vec<_>>().join(","));
+        let query = [organisation.map(|id| format!("organisation={id}")), texts.map(|ids| format!("ids={ids}"))];
+        let query = query.into_iter().flatten().collect::<Vec<_>>().join("&");
+        Self { noun, organisation, ids, now: false, path: format!("/internal/v1/{}?{query}", noun.name) }
+    }
+
     /// About these organisations, or all plans.
     #[must_use]
     pub fn of(noun: &'static Noun, ids: impl IntoIterator<Item = Uuid>) -> Self {
-        Self { noun, organisation: None, ids: Some(sorted(ids)), now: false }
+        Self::new(noun, None, Some(sorted(ids)))
     }
 
     /// About some of an organisation.
     #[must_use]
     pub fn some(noun: &'static Noun, organisation: Uuid, ids: impl IntoIterator<Item = Uuid>) -> Self {
-        Self { noun, organisation: Some(organisation), ids: Some(sorted(ids)), now: false }
+        Self::new(noun, Some(organisation), Some(sorted(ids)))
     }
 
     /// About all of an organisation.
     #[must_use]
     pub fn all(noun: &'static Noun, organisation: Uuid) -> Self {
-        Self { noun, organisation: Some(organisation), ids: None, now: false }
+        Self::new(noun, Some(organisation), None)
     }
 
     /// The same, not to be answered from a cache.
     #[must_use]
     pub fn now(self) -> Self {
         Self { now: true, ..self }
-    }
-
-    /// Where it is asked: the same of the same rows.
-    pub(crate) fn path(&self) -> String {
-        let organisation = self.organisation.map(|id| format!("organisation={id}"));
-        let ids = self.ids.as_ref().map(|ids| {
-            let texts: Vec<String> = ids.iter().map(Uuid::to_string).collect();
-            format!("ids={}", texts.join(","))
-        });
-        let query: Vec<String> = organisation.into_iter().chain(ids).collect();
-        format!("/internal/v1/{}?{}", self.noun.name, query.join("&"))
     }
 }
 
@@ -89,13 +88,16 @@ fn sorted(ids: impl IntoIterator<Item = Uuid>) -> Vec<Uuid> {
     ids
 }
 
+/// A row's columns by name.
+pub type Row = serde_json::Map<String, Value>;
+
 /// One row of an answer.
 #[derive(Clone, Debug, PartialEq, serde::Deserialize)]
 pub struct Item {
     /// The version of the owner's own row; none where it has none.
     pub version: Option<i64>,
-    /// The columns by name.
-    pub row: serde_json::Map<String, Value>,
+    /// Its columns.
+    pub row: Row,
 }
 
 /// All rows of an answer.
@@ -105,6 +107,12 @@ pub struct Rows {
     pub began: Instant,
     /// Them.
     pub items: Vec<Item>,
+}
+
+/// What every internal endpoint answers.
+#[derive(serde::Deserialize)]
+struct Items<T> {
+    items: Vec<T>,
 }
 
 type Answer = Result<Arc<Rows>, Away>;
@@ -159,26 +167,24 @@ impl Neighbour {
     /// # Errors
     /// [`Away`]: whether that matters is the edge's to say.
     pub async fn ask(&self, question: &Question) -> Answer {
-        let path = question.path();
         // A person who isn't there may come any moment: an answer of fewer than were asked for is never kept. Without a row of the
         // other nouns there is a value all the same (active, none).
         let asked = question.ids.as_ref().filter(|_| question.noun == &PERSONS).map_or(0, Vec::len);
         let whole = |answer: &Answer| answer.as_ref().is_ok_and(|rows| rows.items.len() >= asked);
         let call = || async {
             let began = Instant::now();
-            let mut answer = self.get(&path).await?;
-            let items = answer.get_mut("items").map(Value::take).and_then(|items| serde_json::from_value(items).ok());
-            items.map(|items| Arc::new(Rows { began, items })).ok_or(Away::Failed(Trouble::Rubbish))
+            let items = self.get(&question.path).await?;
+            Ok(Arc::new(Rows { began, items }))
         };
         let ttl = if question.now { Duration::ZERO } else { self.ttl.of(question.noun) };
-        self.flights.ask(&path, ttl, whole, call).await
+        self.flights.ask(&question.path, ttl, whole, call).await
     }
 
-    /// The JSON at a path of its own, through everything but single flight.
+    /// The items at a path, through everything but single flight.
     ///
     /// # Errors
     /// [`Away`].
-    pub async fn get(&self, path: &str) -> Result<Value, Away> {
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Away> {
         let result = self.guarded(path).await;
         let outcome = match &result {
             Ok(_) => "ok",
@@ -190,7 +196,7 @@ impl Neighbour {
         result
     }
 
-    async fn guarded(&self, path: &str) -> Result<Value, Away> {
+    async fn guarded<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Away> {
         let _place = self.bulkhead.try_acquire().map_err(|_| Away::Full)?;
         self.budget().called();
         let first = self.attempt(path).await;
@@ -204,20 +210,17 @@ impl Neighbour {
         self.attempt(path).await
     }
 
-    async fn attempt(&self, path: &str) -> Result<Value, Away> {
+    async fn attempt<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Away> {
         let pass = self.breaker().admit(Instant::now()).ok_or(Away::Open)?;
-        let answer = self.authorised(path).await.and_then(|answer| match answer {
-            Value::Object(_) => Ok(answer),
-            _ => Err(Trouble::Rubbish),
-        });
+        let answer = self.authorised::<Items<T>>(path).await;
         let mut breaker = self.breaker();
         breaker.record(pass, answer.is_ok(), Instant::now());
         self.metrics.breaker(self.name, breaker.is_closed());
-        Ok(answer?)
+        Ok(answer?.items)
     }
 
     /// With our token; with a new one if that was refused (the clock was moved, or keys were exchanged).
-    async fn authorised(&self, path: &str) -> Result<Value, Trouble> {
+    async fn authorised<T: DeserializeOwned>(&self, path: &str) -> Result<T, Trouble> {
         let url = format!("{}{path}", self.url);
         let token = self.credentials.token(self.timeout).await?;
         match http::get(&url, Some(&token), self.timeout).await {

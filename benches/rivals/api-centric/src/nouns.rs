@@ -1,6 +1,9 @@
 //! What one service shows another: the nouns of `published`, as data. The owner answers from its view and the consumer
 //! writes to its copy by statements that are made of the same lines.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// A noun of `published`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Noun {
@@ -73,21 +76,47 @@ nouns! {
 /// What every statement starts with: the question's organisation and ids, parameters 1 and 2.
 const ASKED: &str = "with asked as (select $1::uuid as organisation_id, $2::uuid[] as ids)";
 
-impl Noun {
+/// A noun's statements.
+pub struct Statements {
     /// The owner's answer: every row of its view, with its version.
+    pub answer: String,
+    /// The rows that the consumer has.
+    pub local: String,
+    /// Makes the consumer's rows those of the answer `$3`, but for the keys `$4` (each an array of texts as JSON), of which
+    /// something newer is known. Its value: how many rows changed.
+    pub write: String,
+}
+
+/// All of them, by the noun's name and whether ids are given; made once.
+static STATEMENTS: LazyLock<HashMap<(&str, bool), Statements>> = LazyLock::new(|| {
+    let both = NOUNS.iter().flat_map(|noun| [(*noun, false), (*noun, true)]);
+    let made = |(noun, with_ids): (&Noun, bool)| Statements {
+        answer: noun.answer(with_ids),
+        local: noun.local(with_ids),
+        write: noun.write(with_ids),
+    };
+    both.map(|of| ((of.0.name, of.1), made(of))).collect()
+});
+
+impl Noun {
+    /// Its statements, for questions with ids or without.
     #[must_use]
-    pub fn answer(&self, with_ids: bool) -> String {
+    pub fn statements(&self, with_ids: bool) -> &'static Statements {
+        &STATEMENTS[&(self.name, with_ids)]
+    }
+
+    fn answer(&self, with_ids: bool) -> String {
         let Self { name, version, .. } = self;
         let (row, scope) = (self.row(), self.scope(with_ids));
+        // A noun that is nothing but its key may show a row twice. To look for that costs as much as the rest.
+        let distinct = if self.columns.is_empty() { "distinct " } else { "" };
         format!(
-            "{ASKED} select coalesce(jsonb_agg(distinct jsonb_build_object('version', {version}, 'row', {row})), '[]')::text
+            "{ASKED} select coalesce(jsonb_agg({distinct}jsonb_build_object('version', {version}, 'row', {row})), '[]')::text
             from published.{name} x, asked where {scope}"
         )
     }
 
-    /// The rows that the consumer has.
-    #[must_use]
-    pub fn local(&self, with_ids: bool) -> String {
+    fn local(&self, with_ids: bool) -> String {
         let Self { name, .. } = self;
         let (row, scope) = (self.row(), self.scope(with_ids));
         format!("{ASKED} select coalesce(jsonb_agg({row}), '[]')::text from published.{name} x, asked where {scope}")
@@ -108,10 +137,7 @@ impl Noun {
         format!("jsonb_build_object({})", members.collect::<Vec<_>>().join(", "))
     }
 
-    /// Makes the consumer's rows those of the answer `$3`, but for the keys `$4` (each an array of texts as JSON), of which
-    /// something newer is known. Its value: how many rows changed.
-    #[must_use]
-    pub fn write(&self, with_ids: bool) -> String {
+    fn write(&self, with_ids: bool) -> String {
         let Self { name, .. } = self;
         let scope = self.scope(with_ids);
         let list = |columns: &mut dyn Iterator<Item = &&str>, of: &str| {

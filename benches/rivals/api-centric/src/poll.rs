@@ -29,7 +29,7 @@ pub const FIRST: Duration = Duration::from_secs(3);
 pub async fn signing_keys(node: Arc<Node>, account: String, have: Arc<AtomicBool>) {
     let question = Question::of(&SIGNING_KEYS, []);
     loop {
-        let pause = match http::get(&format!("{account}/.well-known/jwks.json"), None, EVERY).await {
+        let pause = match http::get::<Value>(&format!("{account}/.well-known/jwks.json"), None, EVERY).await {
             Ok(set) => {
                 let keys = rows(&set);
                 // An empty set would lock everybody out: it is rubbish.
@@ -127,7 +127,7 @@ async fn tidy(node: &Node, feed: &Feed, now: DateTime<Utc>) -> Result<(), Failed
     let read = match node.name {
         "notification" => {
             let text = "select (select jsonb_build_array(f.xid::text, f.id) from published.feed_cursors f where f.feed = $1)::text";
-            feeds::pair(&node.reader.json(text, &[&feed.owner]).await?).unwrap_or_default()
+            feeds::pair(&node.reader.json::<Value>(text, &[&feed.owner]).await?).unwrap_or_default()
         }
         _ => (u64::MAX, i64::MAX),
     };
@@ -142,8 +142,7 @@ pub async fn page(node: &Node, feed: &Feed) -> Result<bool, Waits> {
     let rubbish = || Away::Failed(Trouble::Rubbish);
     let owner = node.neighbours.get(feed.owner).ok_or_else(rubbish)?;
     let (xid, id) = node.facts.place(feed.owner).await?;
-    let answer = owner.get(&format!("/internal/v1/changes?xid={xid}&id={id}")).await?;
-    let changes = answer.get("items").and_then(Value::as_array).ok_or_else(rubbish)?;
+    let changes: Vec<Value> = owner.get(&format!("/internal/v1/changes?xid={xid}&id={id}")).await?;
     if changes.is_empty() {
         return Ok(false);
     }
@@ -164,6 +163,6 @@ pub async fn page(node: &Node, feed: &Feed) -> Result<bool, Waits> {
         });
         try_join_all(fetched).await?;
     }
-    node.facts.add_changes(feed.owner, changes).await?;
+    node.facts.add_changes(feed.owner, &changes).await?;
     Ok(true)
 }

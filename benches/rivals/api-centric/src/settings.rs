@@ -52,7 +52,8 @@ pub struct Calls {
     /// those who asked before its call began
     #[arg(long, env = "CACHE_TTL_MS", default_value = "0", value_name = "MS,NOUN=MS")]
     pub cache_ttl_ms: Ttl,
-    /// run a read's handler after its facts are fetched and not meanwhile: needed where there are several instances of the service
+    /// run a read's handler after its facts are fetched and not meanwhile, and look at the copy each time: needed where there are several
+    /// instances of the service
     #[arg(long, env = "IN_SEQUENCE", default_value_t = false, action = clap::ArgAction::Set)]
     pub in_sequence: bool,
     /// time between two looks at a feed, in milliseconds

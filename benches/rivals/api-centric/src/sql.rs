@@ -7,14 +7,19 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
+use crate::trace;
+
 /// A statement that takes longer counts as failed: a request waits for it.
 const WITHIN: Duration = Duration::from_secs(2);
+
+/// What its sessions are called.
+const NAME: &str = "api-centric";
 
 /// A parameter of a statement.
 pub type Parameter<'a> = &'a (dyn ToSql + Sync);
@@ -52,23 +57,34 @@ impl Sql {
     pub fn new(url: &str) -> Result<Self, Failed> {
         static NUMBERS: AtomicUsize = AtomicUsize::new(0);
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| Failed(error.to_string()))?;
-        config.connect_timeout(WITHIN).application_name("api-centric");
+        config.connect_timeout(WITHIN);
         Ok(Self { config, number: NUMBERS.fetch_add(1, Ordering::Relaxed) })
     }
 
-    /// The one value of the one row of a statement, as JSON: the statement ends in `::text`.
+    /// The one value of the one row of a statement, read as JSON: the statement ends in `::text`.
+    ///
+    /// # Errors
+    /// The database is away, refuses, or takes longer than two seconds; or the value is another one.
+    pub async fn json<T: DeserializeOwned>(&self, text: &str, parameters: &[Parameter<'_>]) -> Result<T, Failed> {
+        let value = self.text(text, parameters).await?;
+        serde_json::from_str(&value).map_err(|error| Failed(error.to_string()))
+    }
+
+    /// [`Sql::json`] as it comes from the database: for who passes it on.
     ///
     /// # Errors
     /// The database is away, refuses, or takes longer than two seconds.
-    pub async fn json(&self, text: &str, parameters: &[Parameter<'_>]) -> Result<Value, Failed> {
+    pub async fn text(&self, text: &str, parameters: &[Parameter<'_>]) -> Result<String, Failed> {
+        let began = Instant::now();
         let run = async {
             let session = self.session().await?;
             let statement = session.prepared(text).await?;
             session.client.query_one(&statement, parameters).await.map_err(|error| failed(&error))
         };
         let row = tokio::time::timeout(WITHIN, run).await.map_err(|_| Failed("no answer in time".to_owned()))??;
-        let text: Option<&str> = row.try_get(0).map_err(|error| failed(&error))?;
-        serde_json::from_str(text.unwrap_or("null")).map_err(|error| Failed(error.to_string()))
+        trace::statement(text, began);
+        let value: Option<String> = row.try_get(0).map_err(|error| failed(&error))?;
+        Ok(value.unwrap_or_else(|| "null".to_owned()))
     }
 
     async fn session(&self) -> Result<Arc<Session>, Failed> {
@@ -79,6 +95,8 @@ impl Sql {
         }
         let (client, connection) = self.config.connect(NoTls).await.map_err(|error| failed(&error))?;
         tokio::spawn(connection);
+        // As the product's sessions: without it each statement is planned anew each time, for a plan for one id looks cheaper.
+        client.batch_execute(&kit::db::session_setup(NAME)).await.map_err(|error| failed(&error))?;
         let made = Arc::new(Session { client, statements: Mutex::default() });
         *session = Some(Arc::clone(&made));
         Ok(made)

@@ -1,16 +1,19 @@
-//! Which calls belong to one request: the W3C header `traceparent`, handed on with every call and written to the log.
+//! Which calls belong to one request: the W3C header `traceparent`, handed on with every call, and what is made for the request
+//! as spans in the log.
 //!
-//! kit logs each request's trace, this crate each call (`LOG=info,api_centric=debug`): a waterfall is a search for one id.
+//! kit logs each request's trace and, with `LOG=info,span=debug`, its statements; then this crate logs each call and statement of
+//! its own. `lab composed` draws a request's waterfall of these lines.
+
+use std::time::Instant;
 
 use actix_web::HttpRequest;
 
 /// The request that calls are made for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Trace {
-    /// 32 hexadecimal digits.
-    id: String,
+    id: u128,
     /// The span of whoever called us, or of the request itself where it begins here.
-    parent: String,
+    parent: u64,
 }
 
 tokio::task_local! {
@@ -25,18 +28,26 @@ impl Trace {
         given.unwrap_or_else(Self::begin)
     }
 
+    /// That of the request which this task works for, if any does.
+    fn present() -> Option<Self> {
+        TRACE.try_with(|trace| *trace).ok()
+    }
+
     fn begin() -> Self {
-        Self { id: format!("{:032x}", rand::random::<u128>()), parent: span() }
+        Self { id: rand::random::<u128>().max(1), parent: span() }
     }
 
     fn read(text: &str) -> Option<Self> {
-        let hex = |part: &str, size| part.len() == size && part.bytes().all(|byte| byte.is_ascii_hexdigit());
-        match text.split('-').collect::<Vec<_>>()[..] {
-            [version, id, parent, flags] if hex(version, 2) && hex(id, 32) && hex(parent, 16) && hex(flags, 2) => {
-                Some(Self { id: id.to_owned(), parent: parent.to_owned() })
-            }
-            _ => None,
+        let mut parts = text.split('-');
+        let mut hex = |size| {
+            let is = |part: &&str| part.len() == size && part.bytes().all(|byte| byte.is_ascii_hexdigit());
+            parts.next().filter(is)
+        };
+        let (_version, id, parent, _flags) = (hex(2)?, hex(32)?, hex(16)?, hex(2)?);
+        if parts.next().is_some() {
+            return None;
         }
+        Some(Self { id: u128::from_str_radix(id, 16).ok()?, parent: u64::from_str_radix(parent, 16).ok()? })
     }
 
     /// Runs what makes calls for it.
@@ -45,32 +56,52 @@ impl Trace {
     }
 }
 
-/// One call: its trace, its own span, and whose it is part of.
+/// Whether spans are logged.
+pub(crate) fn logged() -> bool {
+    tracing::enabled!(target: "span", tracing::Level::DEBUG)
+}
+
+fn ms_since(began: Instant) -> f64 {
+    began.elapsed().as_secs_f64() * 1000.0
+}
+
+/// A statement's line in the log, at its end; none of one that no request caused.
+pub(crate) fn statement(text: &str, began: Instant) {
+    if let Some(trace) = Trace::present().filter(|_| logged()) {
+        let trace_id = format!("{:032x}", trace.id);
+        let noun = text.rsplit_once(" published.").and_then(|(_, rest)| rest.split_whitespace().next());
+        tracing::debug!(target: "span", trace_id, noun, ms = ms_since(began), "statement");
+    }
+}
+
+/// One call: its trace, its own span, and when it began.
 pub(crate) struct Call {
-    pub trace: Trace,
-    pub span: String,
+    trace: Trace,
+    span: u64,
+    began: Instant,
 }
 
 impl Call {
     /// Of the request that this task works for; what no request causes begins a trace.
     pub fn begin() -> Self {
-        Self { trace: TRACE.try_with(Trace::clone).unwrap_or_else(|_| Trace::begin()), span: span() }
+        Self { trace: Trace::present().unwrap_or_else(Trace::begin), span: span(), began: Instant::now() }
     }
 
     /// What it sends.
     pub fn header(&self) -> String {
-        format!("00-{}-{}-01", self.trace.id, self.span)
+        format!("00-{:032x}-{:016x}-01", self.trace.id, self.span)
     }
 
     /// Its line in the log.
-    pub fn ended(&self, url: &str, outcome: &str, ms: f64) {
-        let (trace_id, parent_id) = (&self.trace.id, &self.trace.parent);
-        tracing::debug!(trace_id, span_id = self.span, parent_id, url, outcome, ms, "call");
+    pub fn ended(&self, url: &str, outcome: &str) {
+        let [span_id, parent_id] = [self.span, self.trace.parent].map(|id| format!("{id:016x}"));
+        let (trace_id, ms) = (format!("{:032x}", self.trace.id), ms_since(self.began));
+        tracing::debug!(target: "span", trace_id, span_id, parent_id, url, outcome, ms, "call");
     }
 }
 
-fn span() -> String {
-    format!("{:016x}", rand::random::<u64>().max(1))
+fn span() -> u64 {
+    rand::random::<u64>().max(1)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! Everything else is as in our Registry, and as good as we could make it: the same server, pool, token check and
 //! connections kept alive; the standing is asked for while the row is read, both owners at once. It implements that one
-//! read, so it is driven with `--allow-partial`. `lab composed` builds, starts and measures it.
+//! read alone. `lab composed` builds and starts it, and holds the API-centric architecture's read to its times.
 
 mod calls;
 mod read;

@@ -1,7 +1,8 @@
-//! `lab composed`: the same read by other architectures, at the same absolute rate on the same machine and data.
+//! `lab composed`: is the API-centric architecture a straw man? Its read of one API compared with the same read as three calls
+//! written by hand, at the same absolute rate on the same machine and data; and both with the one statement.
 
-mod target;
 mod turns;
+mod waterfall;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,53 +11,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::Failure;
 use crate::data::{Organisation, Size};
-use crate::experiments::paired::{self, Comparison, Plan, Redirected, evaluate, good};
-use crate::load::driver::ServiceRecord;
+use crate::experiments::paired::{Comparison, Plan, Redirected, evaluate};
 use crate::measure::plan::begin;
-use crate::result::text::capital;
 use crate::result::{Measured, Table};
 use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
 use crate::system::{Architecture, Deployment, Layout, Site, binaries};
-pub use target::{AsTarget, as_target};
 use turns::{Arm, Paused, in_turn};
-
-/// What is asked of one while a neighbour is away.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Away {
-    /// Who was stopped.
-    pub stopped: String,
-    /// Seconds of asking meanwhile.
-    pub seconds: u64,
-    /// Good answers of all offered: the one statement's.
-    pub ours: f64,
-    /// Likewise, the composed read's.
-    pub rivals: f64,
-}
+pub use waterfall::{Span, SpanKind, Waterfall};
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Outcome {
-    /// Latency compared: ours first.
+    /// The three calls, compared with the one statement.
     pub comparison: Comparison,
     /// The API-centric architecture, with a time to live of 0, in the same turns: compared with the three calls, and with ours.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub api_centric: Vec<Comparison>,
-    /// What happens to both while a neighbour is stopped.
-    pub away: Vec<Away>,
-}
-
-/// How a rival is run.
-#[derive(Clone, Copy, Debug)]
-pub struct Options {
-    /// Rates and times.
-    pub plan: Plan,
-    /// Seconds that each neighbour is stopped; 0 leaves that out.
-    pub stop_s: u64,
-    /// Services built for load.
-    pub optimised: bool,
+    /// One read taken apart, in each architecture.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waterfalls: Vec<Waterfall>,
 }
 
 /// How the rival is built and started: like one of ours, but not by `lab up`.
@@ -70,22 +45,23 @@ const WHOLE: &str = "API-centric";
 /// How long each is driven before anything counts.
 const WARM_S: u64 = 3;
 
-/// Starts everything, the composed Registry and the API-centric architecture, drives all three in turn, then the first two while Profile and Account are stopped.
+/// What its general layer may cost the API-centric architecture: so many times the three calls by hand, in the median and the p95.
+const AT_MOST: f64 = 1.15;
+
+/// Starts everything, the composed Registry and the API-centric architecture, and drives all three in turn.
 ///
 /// # Errors
 /// When something can't be built, started or asked.
-pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
-    let plan = options.plan;
-    let deployment = Deployment::filled(Size::SMALL, plan.seed, options.optimised, stop)?;
+pub fn composed(plan: Plan, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Measured<Outcome, Plan>, Failure> {
+    let deployment = Deployment::filled(Size::SMALL, plan.seed, optimised, stop)?;
     let head = begin(&deployment, plan)?;
-    let rival = start(&deployment, options.optimised, stop)?;
+    let rival = start(&deployment, optimised, stop)?;
     let theirs = Redirected { site: &deployment, service: "registry", url: rival.url() };
     // The same rows, for they are made of the same seed.
     let api_centric = Layout { architecture: Architecture::ApiCentric, ..Layout::default() };
-    let five = Deployment::filled_as(api_centric, Size::SMALL, plan.seed, options.optimised, stop)?;
+    let five = Deployment::filled_as(api_centric, Size::SMALL, plan.seed, optimised, stop)?;
     alike(&deployment, &theirs)?;
     alike(&deployment, &five)?;
-    let ids = |of: &Deployment| of.processes().into_iter().map(|(_, id)| id).collect::<Vec<u32>>();
     let (mut others, all_five) = (ids(&deployment), ids(&five));
     others.push(rival.id());
     let arms = [
@@ -101,15 +77,21 @@ pub fn composed(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Ou
     let [ours, rivals, whole] = [0, 1, 2].map(|arm| (arms[arm].name, &records[arm][..]));
     let [comparison, of_calls, of_ours] = [(ours, rivals), (rivals, whole), (ours, whole)]
         .map(|(one, other)| evaluate([one.0, other.0], [one.1, other.1]));
-    let api_centric = vec![of_calls, of_ours];
-    let _paused = Paused::all(&all_five);
-    let mut away = Vec::new();
-    for stopped in ["profile", "account"] {
-        if options.stop_s > 0 {
-            away.push(without(stopped, options, &deployment, &theirs)?);
-        }
-    }
-    Ok(head.with(Outcome { comparison, api_centric, away }))
+    // Last, for services that log so much are started anew.
+    let waterfalls = vec![
+        while_paused(&all_five, || waterfall::of("Shared database", &deployment, plan))?,
+        while_paused(&ids(&deployment), || waterfall::of(WHOLE, &five, plan))?,
+    ];
+    Ok(head.with(Outcome { comparison, api_centric: vec![of_calls, of_ours], waterfalls }))
+}
+
+fn ids(of: &Deployment) -> Vec<u32> {
+    of.processes().into_iter().map(|(_, id)| id).collect()
+}
+
+fn while_paused<T>(ids: &[u32], work: impl FnOnce() -> T) -> T {
+    let _paused = Paused::all(ids);
+    work()
 }
 
 /// Both answer the same, to the byte, or there is nothing to compare.
@@ -139,23 +121,6 @@ fn alike(ours: &Deployment, rival: &dyn Site) -> Result<(), Failure> {
     Ok(())
 }
 
-fn without(
-    stopped: &'static str,
-    options: &Options,
-    ours: &Deployment,
-    theirs: &Redirected<'_>,
-) -> Result<Away, Failure> {
-    let rate = options.plan.rate_per_s;
-    eprintln!("Both while {stopped} is stopped …");
-    ours.stop_service(stopped)?;
-    let share = |record: &ServiceRecord| good(record) as f64 / record.offered.max(1) as f64;
-    let seed = options.plan.seed + 1;
-    let one = paired::drive(ours, rate, options.stop_s, seed).map(|record| share(&record));
-    let other = paired::drive(theirs, rate, options.stop_s, seed).map(|record| share(&record));
-    ours.start_service(stopped)?;
-    Ok(Away { stopped: stopped.into(), seconds: options.stop_s, ours: one?, rivals: other? })
-}
-
 /// Builds the rival where that is needed and starts it, as Registry's own logins and with the same pool.
 fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Further, Failure> {
     let folder = binaries::folder(&[COMPOSED], optimised, stop, &|news| eprintln!("{news}"))?;
@@ -175,16 +140,17 @@ fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Re
 
 impl crate::result::Outcome<Plan> for Outcome {
     fn tables(&self, plan: &Plan) -> Vec<Table> {
-        let more = self.api_centric.iter().map(|comparison| comparison.table(plan));
-        let mut table = self.comparison.table(plan);
-        table.notes.extend(self.away.iter().map(|away| {
-            let [ours, theirs] = [away.ours, away.rivals].map(|share| share * 100.0);
-            format!(
-                "While {} is stopped for {} s: {OURS} {ours:.2} % good answers, {THEIRS} {theirs:.2} %.",
-                capital(&away.stopped),
-                away.seconds
-            )
-        }));
-        std::iter::once(table).chain(more).collect()
+        let mut tables: Vec<Table> = std::iter::once(&self.comparison)
+            .chain(&self.api_centric)
+            .map(|comparison| comparison.table(plan))
+            .collect();
+        if let Some((of_calls, table)) = self.api_centric.first().zip(tables.get_mut(1)) {
+            let ratios = of_calls.ratios.iter().filter(|ratio| ["p50", "p95"].contains(&ratio.metric.as_str()));
+            let kept = ratios.filter_map(|ratio| ratio.estimate).all(|estimate| estimate.ratio <= AT_MOST);
+            let verdict = if kept { "it is no more" } else { "it is more" };
+            table.notes.push(format!("Its general layer may cost ×{AT_MOST} in the median and the p95: {verdict}."));
+        }
+        tables.extend(self.waterfalls.iter().map(Waterfall::table));
+        tables
     }
 }

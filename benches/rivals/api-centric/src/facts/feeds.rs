@@ -62,7 +62,7 @@ impl Facts {
     pub async fn place(&self, feed: &str) -> Result<Place, Failed> {
         let text =
             "select (select jsonb_build_array(p.xid::text, p.id) from published.log_places p where p.feed = $1)::text";
-        Ok(pair(&self.sql.json(text, &[&feed]).await?).unwrap_or_default())
+        Ok(pair(&self.sql.json::<Value>(text, &[&feed]).await?).unwrap_or_default())
     }
 
     /// Adds changes of a feed in their order, a transaction here for each of the owner's, and moves its place; those that came before it are
@@ -75,7 +75,7 @@ impl Facts {
         for transaction in changes.chunk_by(|one, next| one.get("xid") == next.get("xid")) {
             let rows = serde_json::to_string(transaction).map_err(|error| Failed::because(&error))?;
             let Some((xid, id)) = transaction.last().and_then(position) else { continue };
-            self.sql.json(&text, &[&rows, &xid.to_string(), &id]).await?;
+            self.sql.text(&text, &[&rows, &xid.to_string(), &id]).await?;
         }
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Facts {
         let [until, long] =
             [changes::KEPT, changes::KEPT + changes::KEPT_LONG_MORE].map(|kept| (now - kept).to_rfc3339());
         let kinds = changes::KEPT_LONG.as_slice();
-        while self.sql.json(&text, &[&until, &long, &kinds, &xid.to_string(), &id]).await? == BATCH {}
+        while self.sql.json::<i64>(&text, &[&until, &long, &kinds, &xid.to_string(), &id]).await? == BATCH {}
         Ok(())
     }
 }
