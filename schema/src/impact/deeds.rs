@@ -17,6 +17,9 @@ use crate::session::literal;
 /// Rows of larger tables are counted and not compared: that would read the table once for each statement.
 const COMPARED_BYTES: i64 = 32 << 20;
 
+/// The SQLSTATE of a statement that was ended because it took too long.
+pub(super) const ENDLESS: &str = "57014";
+
 /// The result of executing it once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Deed {

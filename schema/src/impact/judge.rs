@@ -57,6 +57,7 @@ pub(super) fn judge(
         fresh: None,
         shape: Vec::new(),
         rows: Vec::new(),
+        values: None,
         unknown: None,
         plan: Vec::new(),
     };
@@ -140,24 +141,36 @@ fn execute_after(
     let lower = subject.sql.to_ascii_lowercase();
     let partial = ["limit", "fetch", "tablesample", "row_number", "array_agg", "string_agg"];
     let any_rows = partial.iter().any(|word| lower.contains(word)) && plan.indexes != subject.plan.indexes;
-    let (mut kept, mut called) = (None, BTreeSet::new());
+    let (mut kept, mut called, mut shows, mut unended) = (None, BTreeSet::new(), None, None);
     for sample in &subject.samples {
         let deed = deeds::execute(probe, context, &role, &subject.call(name, &sample.values))?;
         called.extend(sample.first.functions.union(&deed.functions));
-        if deed.failure.is_some() {
-            impact.fresh = deed.failure;
+        if let Some(failure) = deed.failure {
+            match failure.sqlstate == deeds::ENDLESS {
+                // On a busy server that may be no effect of the change.
+                true => unended = Some(failure.message),
+                false => (impact.fresh, shows) = (Some(failure), Some(sample)),
+            }
             break;
         }
-        for words in sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables) {
+        let other = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
+        shows = shows.or((!other.is_empty()).then_some(sample));
+        if kept.is_none() && subject.kept {
+            kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
+            shows = shows.or(kept.is_some().then_some(sample));
+        }
+        for words in other {
             if impact.rows.len() < 3 && !impact.rows.contains(&words) {
                 impact.rows.push(words);
             }
         }
-        if kept.is_none() && subject.kept {
-            kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
-        }
     }
+    impact.values = shows.map(|sample| sample.values.clone()).filter(|values| !values.is_empty());
     impact.unknown = change.bodies.open(&called, change.changed);
+    if let Some(message) = unended {
+        let why = format!("it was ended before it was done, which it was before the change: {message}");
+        impact.unknown = Some(Unknown { reason: Reason::NotExecuted, why });
+    }
     let met = subject.wants.keys().find_map(|used| change.wrote.get(used));
     if let Some(table) = met.or_else(|| change.bodies.naming(&called, change.wrote.values()))
         && unsure(subject)
@@ -214,7 +227,7 @@ fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
     let meets = |(table, name, reads): &&(u32, String, bool)| {
         let writes = written.contains(table);
         // A column that it leaves out gets no value of its own.
-        let number = name.strip_prefix("column ").and_then(|number| number.parse::<usize>().ok());
+        let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
         let named = number.is_none_or(|number| {
             let mut inserts = subject.plan.writes.iter().filter(|write| write.insert);
             inserts.all(|write| write.expressions.get(number - 1).is_none_or(|text| text.contains('$')))

@@ -62,6 +62,7 @@ use probe::Probe;
 use rights::{Rights, Strict};
 use steps::Ran;
 use subject::Subject;
+use values::Named;
 
 /// Tries `change` in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and `set role` to the
 /// others. Nothing is left behind.
@@ -88,7 +89,9 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let forget: String = value(&mut probe.client, context::FORGET)?;
     let pid = value(&mut probe.client, "select pg_backend_pid()")?;
     let calls: String = value(&mut probe.client, deeds::CALLS)?;
-    let context = Context { options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls };
+    let named = Named::of(&change.statements);
+    let context =
+        Context { options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls, named: &named };
     let near = match options.on {
         On::Clone => Near::of(
             &mut probe,
@@ -234,10 +237,10 @@ impl Trial<'_> {
         let client = &mut self.probe.client;
         let settings = probe::settings(client, self.database)?;
         let is = Before::read(&mut self.probe, self.database)?;
-        let Context { options, map, pid, .. } = self.context;
+        let Context { options, map, pid, named, .. } = self.context;
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
         let calls: String = value(&mut self.probe.client, deeds::CALLS)?;
-        let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls };
+        let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls, named };
         let known = !self.chosen && self.change.command.is_none();
         let tables_alone = known && unknown::of_tables_alone(&self.change.statements);
         let change = judge::After {

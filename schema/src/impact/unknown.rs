@@ -165,7 +165,7 @@ struct Guard {
     reads: bool,
 }
 
-/// Existing columns' types and NOT NULL are in it, too: a value may no longer fit.
+/// Existing columns' types, NOT NULL and domains' constraints are in it, too, each by itself: a value may no longer fit, and what is dropped stops none.
 const GUARDS: &str = "
 select conrelid, 'constraint ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384
 union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_indexdef(indexrelid), false from pg_index
@@ -174,9 +174,13 @@ union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adr
 union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
 union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
 union all select pg_partition_root(oid)::oid, 'partition ' || relname, pg_get_expr(relpartbound, oid), true from pg_class where relispartition and relkind in ('r', 'f')
-union all select attrelid, 'column ' || attnum, concat_ws(' ', atttypid, atttypmod, case when attnotnull then 'not null' end,
-    (select concat_ws(' ', typnotnull, string_agg(pg_get_constraintdef(k.oid), ' ' order by conname)) from pg_type t left join pg_constraint k on k.contypid = t.oid where t.oid = atttypid and typtype = 'd' group by typnotnull)), false
-from pg_attribute join pg_class c on c.oid = attrelid where attrelid >= 16384 and attnum > 0 and not attisdropped and relkind in ('r', 'p')";
+union all select c.attrelid, concat_ws(' ', 'column', c.attnum, k.what), coalesce(k.definition, concat_ws(' ', c.atttypid, c.atttypmod)), false
+from (select a.* from pg_attribute a join pg_class t on t.oid = a.attrelid where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped and t.relkind in ('r', 'p')) c
+join pg_type t on t.oid = c.atttypid cross join lateral (
+    select null as what, null as definition
+    union all select 'not null', '' where c.attnotnull
+    union all select 'domain not null', '' where t.typtype = 'd' and t.typnotnull
+    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where contypid in (t.oid, t.typelem, t.typbasetype)) k";
 
 impl Guards {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
@@ -190,9 +194,13 @@ impl Guards {
 
     /// Those that are new or other afterwards: table, name, whether readers meet it. A new column has none: nobody writes it yet.
     pub(super) fn changed(&self, after: &Self) -> Vec<(u32, String, bool)> {
+        let of_new_column = |(table, name): &(u32, String)| {
+            let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next());
+            number.is_some_and(|number| !self.0.contains_key(&(*table, format!("column {number}"))))
+        };
         let new = after.0.iter().filter(|(key, is)| match self.0.get(*key) {
             Some(was) => was.definition != is.definition,
-            None => !key.1.starts_with("column "),
+            None => !of_new_column(key),
         });
         let gone = self.0.iter().filter(|(key, was)| was.reads && !after.0.contains_key(*key));
         new.chain(gone).map(|((_, name), guard)| (guard.table, name.clone(), guard.reads)).collect()

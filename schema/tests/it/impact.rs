@@ -11,6 +11,7 @@ mod counters;
 mod deeds;
 mod generated;
 mod kinds;
+mod near;
 mod nothing;
 mod queue;
 mod random;

@@ -6,6 +6,7 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use schema::impact::Statement;
 
 use super::made::{Column, Made, Of, Table};
+use super::running::Values;
 
 /// So many of each table, and of its views and function.
 const OF_TABLE: usize = 8;
@@ -29,10 +30,10 @@ impl Asked {
     }
 
     /// Lists of values: every one of small domains.
-    pub fn values(&self) -> Vec<Vec<&'static str>> {
+    pub fn values(&self) -> Vec<Values<'static>> {
         let turns = if self.parameters.is_empty() { 1 } else { 12 };
         let list = |turn: usize| {
-            let one = |(at, of): (usize, &Of)| of.values()[(turn + at * (1 + turn / 4)) % of.values().len()];
+            let one = |(at, of): (usize, &Of)| Some(of.values()[(turn + at * (1 + turn / 4)) % of.values().len()]);
             self.parameters.iter().enumerate().map(one).collect::<Vec<_>>()
         };
         let mut all: Vec<_> = (0..turns).map(list).collect();

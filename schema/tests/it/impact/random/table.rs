@@ -67,6 +67,9 @@ impl Table {
         }
         let unjudged = said.left_out || said.verdict == Verdict::Unknown;
         row.unknown[usize::from(!harmed)] += usize::from(unjudged);
+        if unjudged {
+            println!("UNKNOWN: {change}\n    {}: {}\n    {fate:?}, {}", statement.role, statement.sql, said.reasons);
+        }
         let wrong = if harmed && said.verdict < Verdict::Unknown {
             row.false_safe += 1;
             "false SAFE"
