@@ -207,6 +207,8 @@ fn written_to(
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sample {
     pub(super) values: Values,
+    /// One of the values is one that the change names, and that no row is known to have.
+    pub(super) made_up: bool,
     pub(super) first: Deed,
     pub(super) second: Deed,
 }
@@ -241,7 +243,12 @@ impl Sample {
         words
     }
 
-    fn with(&self) -> String {
+    /// It writes values that are made up: whether its service ever does isn't known.
+    pub(super) fn writes_made_up(&self) -> bool {
+        self.made_up && !self.first.writes.is_empty()
+    }
+
+    pub(super) fn with(&self) -> String {
         if self.values.is_empty() {
             return String::new();
         }

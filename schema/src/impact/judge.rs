@@ -12,6 +12,7 @@ use super::rights::Strict;
 use super::shape::{Shape, differs};
 use super::subject::Subject;
 use super::unknown::{Bodies, Reason, Unknown};
+use super::unsampled::Unsampled;
 use super::verdict::Verdict;
 use crate::error::Result;
 
@@ -35,6 +36,8 @@ pub(super) struct After<'a> {
     pub(super) writes_rows: bool,
     /// Tables of which it may have written rows, and their names.
     pub(super) wrote: &'a BTreeMap<u32, String>,
+    /// What rows may decide that the clone doesn't have.
+    pub(super) unsampled: &'a Unsampled,
     /// Statements that were only planned are concerned by it, unless they use none of its tables: `None`: whatever they use.
     pub(super) touches: Option<BTreeSet<u32>>,
 }
@@ -62,6 +65,7 @@ pub(super) fn judge(
         plan: Vec::new(),
     };
     if !subject.concerned {
+        impact.unknown = change.unsampled.of_statement(subject);
         return unconcerned(probe, context, subject, impact, waits_ms);
     }
     let role = context.becoming(&statement.role);
@@ -83,7 +87,7 @@ pub(super) fn judge(
             let (before, now) = change.strict;
             impact.fresh = refused;
             (impact.shape, misread) = differs(&subject.shape, &shape);
-            if context.options.data {
+            if context.options.data && context.options.sample.is_none() {
                 (impact.plan, slower) = plan.worse_than(&subject.plan, context.options.slower_from);
             }
             let mut writes = plan.writes.iter();
@@ -104,6 +108,7 @@ pub(super) fn judge(
         impact.fresh = Some(out.clone());
     }
     note_unknown(subject, change, &mut impact);
+    impact.unknown = impact.unknown.take().or_else(|| change.unsampled.of_statement(subject));
     impact.cached = cached.or_else(|| impact.fresh.clone());
     impact.verdict = verdict(&impact, misread && context.options.typed_clients, slower, waits_ms, context);
     Ok(impact)
@@ -141,11 +146,19 @@ fn execute_after(
     let lower = subject.sql.to_ascii_lowercase();
     let partial = ["limit", "fetch", "tablesample", "row_number", "array_agg", "string_agg"];
     let any_rows = partial.iter().any(|word| lower.contains(word)) && plan.indexes != subject.plan.indexes;
-    let (mut kept, mut called, mut shows, mut unended) = (None, BTreeSet::new(), None, None);
+    let (mut kept, mut called, mut shows) = (None, BTreeSet::new(), None);
+    let (mut unended, mut doubt) = (None, None);
     for sample in &subject.samples {
         let deed = deeds::execute(probe, context, &role, &subject.call(name, &sample.values))?;
         called.extend(sample.first.functions.union(&deed.functions));
-        if let Some(failure) = deed.failure {
+        let failed = deed.failure.clone();
+        let other = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
+        if sample.writes_made_up() {
+            let failed = failed.map(|failure| format!("{} {}{}", failure.sqlstate, failure.message, sample.with()));
+            doubt = doubt.or(failed).or_else(|| other.into_iter().next());
+            continue;
+        }
+        if let Some(failure) = failed {
             match failure.sqlstate == deeds::ENDLESS {
                 // On a busy server that may be no effect of the change.
                 true => unended = Some(failure.message),
@@ -153,7 +166,6 @@ fn execute_after(
             }
             break;
         }
-        let other = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
         shows = shows.or((!other.is_empty()).then_some(sample));
         if kept.is_none() && subject.kept {
             kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
@@ -167,6 +179,10 @@ fn execute_after(
     }
     impact.values = shows.map(|sample| sample.values.clone()).filter(|values| !values.is_empty());
     impact.unknown = change.bodies.open(&called, change.changed);
+    if let (Some(words), None) = (doubt, &impact.unknown) {
+        let why = format!("with values that the change names, and that it may never write: {words}");
+        impact.unknown = Some(Unknown { reason: Reason::Values, why });
+    }
     if let Some(message) = unended {
         let why = format!("it was ended before it was done, which it was before the change: {message}");
         impact.unknown = Some(Unknown { reason: Reason::NotExecuted, why });
@@ -200,7 +216,7 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
     let open = unsure(subject) && impact.unknown.is_none();
     if let Some(name) = guarded(subject, change).filter(|_| open) {
         let why = format!(
-            "whether {name}, which the change makes or alters, lets it pass depends on its values: {} were tried",
+            "what {name}, which the change makes or alters, does with it depends on its values: {} were tried",
             subject.samples.len()
         );
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
@@ -232,7 +248,8 @@ fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
             let mut inserts = subject.plan.writes.iter().filter(|write| write.insert);
             inserts.all(|write| write.expressions.get(number - 1).is_none_or(|text| text.contains('$')))
         });
-        writes && named || *reads && subject.wants.contains_key(table)
+        let calls = || subject.samples.iter().any(|sample| sample.first.functions.contains(table));
+        writes && named || *reads && subject.wants.contains_key(table) || name.starts_with("function ") && calls()
     };
     change.guards.iter().find(meets).map(|(_, name, _)| name.clone())
 }

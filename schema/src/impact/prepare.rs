@@ -155,26 +155,34 @@ const FURTHER: usize = 48;
 /// Executes it with values that are there, and keeps those with which it works.
 fn sample(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, samples: &mut Samples) -> Result<()> {
     if let Some(values) = &subject.statement.values {
-        return tried(probe, context, subject, values.clone());
+        return tried(probe, context, subject, values.clone(), false);
     }
     let lists = samples.of(probe, subject)?;
     let first = lists.first().cloned().unwrap_or_default();
     for values in lists.into_iter().take(TRIED) {
-        tried(probe, context, subject, values)?;
+        tried(probe, context, subject, values, false)?;
         if subject.samples.len() == KEPT {
             break;
         }
     }
     let base = subject.samples.first().map_or(first, |sample| sample.values.clone());
-    for values in Samples::further(&base, subject.parameters(), context.named).into_iter().take(FURTHER) {
-        if subject.samples.iter().all(|sample| sample.values != values) {
-            tried(probe, context, subject, values)?;
+    for named in [None, Some(context.named)] {
+        for values in Samples::further(&base, subject.parameters(), named).into_iter().take(FURTHER) {
+            if subject.samples.iter().all(|sample| sample.values != values) {
+                tried(probe, context, subject, values, named.is_some())?;
+            }
         }
     }
     Ok(())
 }
 
-fn tried(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, values: Values) -> Result<()> {
+fn tried(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    subject: &mut Subject<'_>,
+    values: Values,
+    made_up: bool,
+) -> Result<()> {
     let role = context.executing(&subject.statement.role);
     let first = deeds::execute(probe, context, &role, &subject.call(&subject.name, &values))?;
     if let Some(failure) = first.failure {
@@ -186,7 +194,7 @@ fn tried(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, va
     for (relation, modes) in &first.locks {
         subject.wants.entry(*relation).or_default().extend(modes);
     }
-    subject.samples.push(Sample { values, first, ..Sample::default() });
+    subject.samples.push(Sample { values, made_up, first, ..Sample::default() });
     Ok(())
 }
 

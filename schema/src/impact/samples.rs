@@ -113,12 +113,13 @@ impl Samples {
         Ok(different)
     }
 
-    /// More lists: one that works, with each parameter in turn at every value of a small domain and at those that the change itself names.
-    pub(super) fn further(base: &Values, kinds: &[Type], named: &Named) -> Vec<Values> {
-        let of = |kind: &Type| match kind.kind() {
-            Kind::Enum(labels) => labels.iter().take(12).cloned().collect(),
+    /// More lists: one that works, with each parameter in turn at every value of a small domain, or at those that `named` has for its type.
+    pub(super) fn further(base: &Values, kinds: &[Type], named: Option<&Named>) -> Vec<Values> {
+        let of = |kind: &Type| match (kind.kind(), named) {
+            (_, Some(named)) => named.values(kind),
+            (Kind::Enum(labels), _) => labels.iter().take(12).cloned().collect(),
             _ if *kind == Type::BOOL => vec!["t".into(), "f".into()],
-            _ => named.values(kind),
+            _ => Vec::new(),
         };
         let all: Vec<Vec<String>> = kinds.iter().map(of).collect();
         let mut lists = Vec::new();

@@ -27,11 +27,13 @@ pub enum Reason {
     Values,
     /// The change writes rows itself, and the statement returns or writes other ones since: that may be meant so.
     OtherRows,
+    /// Rows that aren't in the sample may decide it.
+    Sample,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Utility,
         Self::NotPlanned,
         Self::NotExecuted,
@@ -39,6 +41,7 @@ impl Reason {
         Self::DynamicSql,
         Self::Values,
         Self::OtherRows,
+        Self::Sample,
     ];
 }
 
@@ -52,6 +55,7 @@ impl fmt::Display for Reason {
             Self::DynamicSql => "dynamic-sql",
             Self::Values => "values",
             Self::OtherRows => "other-rows",
+            Self::Sample => "sample",
         })
     }
 }
@@ -88,6 +92,12 @@ impl Objects {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
         let rows = client.query(OBJECTS, &[]).doing("reading the catalogue")?;
         Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()))
+    }
+
+    /// Does it change what treats rows by their values: functions, types, constraints, triggers, rules (views, too), policies?
+    pub(super) fn treats_rows(&self, after: &Self) -> bool {
+        let of_rows = |key: &&String| key.starts_with(['p', 't', 'e', 'k', 'g', 'r', 'y']);
+        self.0.keys().chain(after.0.keys()).filter(of_rows).any(|key| self.0.get(key) != after.0.get(key))
     }
 
     /// Names of objects that differ afterwards, in lower case and without a schema. A column that is new is none: nothing can have named it.
@@ -154,7 +164,7 @@ fn words(source: &str) -> BTreeSet<String> {
     source.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned).collect()
 }
 
-/// What accepts or shows rows by their values, by table and name.
+/// What accepts or shows rows by their values, by table (or function) and name.
 pub(super) struct Guards(BTreeMap<(u32, String), Guard>);
 
 struct Guard {
@@ -172,7 +182,12 @@ union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_index
 where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
 union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
 union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
-union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
+union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, relforcerowsecurity, relowner, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
+union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions::text), true from pg_class v where relkind = 'v' and v.oid >= 16384 and exists (select from pg_policy) and exists (
+    with recursive under(oid) as (select v.oid union select d.refobjid from under join pg_rewrite r on r.ev_class = under.oid
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass)
+    select from under join pg_class t on t.oid = under.oid where t.relrowsecurity)
+union all select oid, 'function ' || proname, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), false from pg_proc where oid >= 16384
 union all select pg_partition_root(oid)::oid, 'partition ' || relname, pg_get_expr(relpartbound, oid), true from pg_class where relispartition and relkind in ('r', 'f')
 union all select c.attrelid, concat_ws(' ', 'column', c.attnum, k.what), coalesce(k.definition, concat_ws(' ', c.atttypid, c.atttypmod)), false
 from (select a.* from pg_attribute a join pg_class t on t.oid = a.attrelid where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped and t.relkind in ('r', 'p')) c

@@ -109,7 +109,11 @@ impl Named {
             // Between quotes, those doubled within a body, too.
             let pieces: Vec<_> = sql.split('\'').filter(|piece| !piece.is_empty()).collect();
             let between = pieces.iter().skip(usize::from(!sql.starts_with('\'')));
-            named.words.extend(between.filter(|piece| piece.len() <= 40 && piece.contains(char::is_alphanumeric)).map(|piece| (*piece).to_owned()));
+            named.words.extend(
+                between
+                    .filter(|piece| piece.len() <= 40 && piece.contains(char::is_alphanumeric))
+                    .map(|piece| (*piece).to_owned()),
+            );
             let parts: Vec<_> = sql.split(|c: char| !(c.is_alphanumeric() || "_$-".contains(c))).collect();
             named.numbers.extend(parts.iter().filter_map(|part| part.parse::<i64>().ok()));
         }

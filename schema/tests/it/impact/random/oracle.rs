@@ -39,7 +39,8 @@ pub struct Oracle<'a> {
 }
 
 impl<'a> Oracle<'a> {
-    pub fn new(cluster: &'a TestCluster, made: &Made, asked: &'a [Asked]) -> Self {
+    /// `seed`: of the rows that impact has.
+    pub fn new(cluster: &'a TestCluster, (made, seed): (&Made, u32), asked: &'a [Asked]) -> Self {
         let mut postgres = connect(&cluster.url("postgres", "superuser"));
         postgres.batch_execute("drop database if exists truth with (force)").unwrap();
         postgres.batch_execute("create database truth").unwrap();
@@ -47,7 +48,7 @@ impl<'a> Oracle<'a> {
         superuser.batch_execute(ROLES).unwrap();
         // What impact sees, and more: values that it took from its rows must mean the same here. So harm that shows only where those rows are missing is not
         // found; harm that other rows or values show is.
-        superuser.batch_execute(&made.sql(&[(3, 1..=6), (5, 7..=11)])).unwrap();
+        superuser.batch_execute(&made.sql(&[(seed, 1..=6), (5, 7..=11)])).unwrap();
         superuser.batch_execute(STATE).unwrap();
         let reset = sequences(&mut superuser);
         let mut logins: BTreeMap<&str, Client> = BTreeMap::new();

@@ -27,7 +27,13 @@ pub fn sequences(superuser: &mut Client) -> Vec<String> {
     names.iter().map(|name| texts(superuser, &now(name)).remove(0)).collect()
 }
 
-pub fn run(client: &mut Client, superuser: &mut Client, reset: &[String], prepared: &Prepared, values: &Values<'_>) -> Outcome {
+pub fn run(
+    client: &mut Client,
+    superuser: &mut Client,
+    reset: &[String],
+    prepared: &Prepared,
+    values: &Values<'_>,
+) -> Outcome {
     put_back(superuser, reset);
     within(client, values, |client, values| attempt(client, prepared, values))
 }
