@@ -16,6 +16,7 @@ mod nothing;
 mod queue;
 mod random;
 mod releases;
+mod sample;
 mod shop;
 mod truth;
 
