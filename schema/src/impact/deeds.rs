@@ -36,9 +36,9 @@ pub(super) struct Deed {
 }
 
 impl Deed {
-    /// Tables that it wrote to.
-    pub(super) fn written(&self) -> impl Iterator<Item = u32> {
-        self.writes.keys().copied()
+    /// Tables that it wrote to, and whether it put rows there: inserted or updated some.
+    pub(super) fn written(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.writes.iter().map(|(table, one)| (*table, one.counts[0] + one.counts[1] > 0))
     }
 }
 

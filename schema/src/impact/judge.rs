@@ -239,9 +239,11 @@ fn unsure(subject: &Subject<'_>) -> bool {
 
 /// What the change makes or alters, and that this statement's values have to pass.
 fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
-    let written: BTreeSet<u32> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
+    let written: BTreeSet<(u32, bool)> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
     let meets = |(table, name, reads): &&(u32, String, bool)| {
-        let writes = written.contains(table);
+        // A row that is taken away passes triggers and the keys that refer to it.
+        let taken = ["trigger ", "key "].iter().any(|kind| name.starts_with(kind));
+        let writes = written.contains(&(*table, true)) || taken && written.contains(&(*table, false));
         // A column that it leaves out gets no value of its own.
         let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
         let named = number.is_none_or(|number| {

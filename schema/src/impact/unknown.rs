@@ -178,6 +178,7 @@ struct Guard {
 /// Existing columns' types, NOT NULL and domains' constraints are in it, too, each by itself: a value may no longer fit, and what is dropped stops none.
 const GUARDS: &str = "
 select conrelid, 'constraint ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384
+union all select confrelid, 'key ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype = 'f' and conparentid = 0
 union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_indexdef(indexrelid), false from pg_index
 where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
 union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
