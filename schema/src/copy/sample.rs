@@ -60,7 +60,7 @@ pub(super) fn rows(source: &mut Session, target: &mut Session, rows: u64) -> Res
     for row in source.query(TABLES, &[]).doing(DOING)? {
         let (name, columns, about): (String, Option<String>, f64) = (row.get(0), row.get(1), row.get(2));
         let Some(columns) = columns else { continue };
-        let more = format!("select count(*) from (select from only {name} limit {rows} + 1) some");
+        let more = format!("select count(*) from (select from only {name} limit {rows} + 1) few");
         let has: i64 = source.query_one(&more, &[]).doing(DOING)?.get(0);
         let whole = u64::try_from(has).unwrap_or_default() <= rows;
         let from = format!("select {columns} from only {name}");

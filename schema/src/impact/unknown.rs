@@ -196,7 +196,7 @@ join pg_type t on t.oid = c.atttypid cross join lateral (
     select null as what, null as definition
     union all select 'not null', '' where c.attnotnull
     union all select 'domain not null', '' where t.typtype = 'd' and t.typnotnull
-    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where contypid in (t.oid, t.typelem, t.typbasetype)) k";
+    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where contypid <> 0 and contypid in (t.oid, t.typelem, t.typbasetype)) k";
 
 impl Guards {
     pub(super) fn read(client: &mut Client) -> Result<Self> {

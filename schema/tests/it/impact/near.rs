@@ -198,7 +198,13 @@ const WAYS: &[(&str, &str, &str, &str, &str)] = &[
     ("of an array of it", RLS, "insert into near.fitted_many (id, n) values ($1, $2)", "BREAKS", "23514"),
     ("of a domain over it", RLS, "insert into near.fitted_more (id, n) values ($1, $2)", "BREAKS", "23514"),
     ("a partition's trigger", RLS, "insert into near.halves (id) values ($1)", "BREAKS", "another value"),
-    ("a rule to a trigger, behind a cascade", RLS, "delete from near.over where id = $1", "BREAKS", "another value"),
+    (
+        "a rule to a trigger, behind a cascade",
+        "insert into near.told values (2)",
+        "delete from near.over where id = $1",
+        "UNKNOWN",
+        "another value",
+    ),
     (
         "what isn't planned",
         "insert into near.plain values (0)",

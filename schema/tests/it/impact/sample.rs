@@ -96,8 +96,9 @@ fn a_sample_is_of_one_moment() {
                 client.batch_execute(sql).unwrap();
             }
         });
-        let copy = Copy::of_sample(&url, "sample", 1_000_000).unwrap();
+        let copy = Copy::of_sample(&url, "sample", 1_000_000);
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let copy = copy.unwrap();
         let mut client = connect(copy.url());
         let few = number(&mut client, "select count(*) from farm.few where id > 2");
         assert_eq!(number(&mut client, "select count(*) from farm.herds where id > 5000"), few);
