@@ -134,10 +134,9 @@ impl Near {
     }
 }
 
-/// As a word of its own, where the name is one. `other.name` isn't `schema.name`.
+/// As a word of its own; in quotes, too. `other.name` isn't `schema.name`.
 fn names(text: &str, name: &str, schemas: &BTreeSet<String>) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
-    let plain = name.chars().all(part);
     let other = |before: &str| {
         let schema = before.strip_suffix('.').filter(|schema| schema.ends_with(part));
         let word = schema.map(|schema| schema.rsplit(|c| !part(c)).next().unwrap_or_default());
@@ -145,7 +144,7 @@ fn names(text: &str, name: &str, schemas: &BTreeSet<String>) -> bool {
     };
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);
-        !plain || !before.ends_with(part) && !after.starts_with(part) && !other(before.trim_end_matches('"'))
+        !before.ends_with(part) && !after.starts_with(part) && !other(before)
     })
 }
 
@@ -246,7 +245,9 @@ impl Ways {
         let with = format!("with body as materialized ({BODIES}), strict as materialized ({STRICT})");
         let all = client.query(WAYS, &[]).doing(doing)?;
         let running = client.query(&format!("{with} {RUNNING}"), &[]).doing(doing)?;
-        let names = format!("{with} select lower(proname) from body union select lower(typname) from strict");
+        let names = format!(
+            "{with} select replace(lower(proname), '\"', '\"\"') from body union select replace(lower(typname), '\"', '\"\"') from strict"
+        );
         let names = client.query(&names, &[]).doing(doing)?;
         Ok(Self {
             all: all.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),

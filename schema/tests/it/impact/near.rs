@@ -15,6 +15,7 @@ create table near.told (id int primary key); insert into near.told values (1); c
 create function near.seen(int) returns int language plpgsql immutable as 'begin return (select count(*) from near.told); end';
 create function near.share(int) returns int language plpgsql immutable as 'begin return 1 / (select count(*)::int from near.told); end';
 create function near."od d"(int) returns int language plpgsql as 'begin return near.seen($1); end';
+create function near."od""d"(int) returns int language plpgsql as 'begin return near.seen($1); end';
 create function near.plus(int, int) returns int language plpgsql as 'begin return $1 + near.seen($2); end'; create aggregate near.total (int) (sfunc = near.plus, stype = int, initcond = '0');
 create function near.fire() returns trigger language plpgsql as 'begin new.n := (select count(*) from near.told); return new; end';
 create domain near.fit as int check (near.seen(value) > 0); create domain near.fitter as near.fit; create domain near.size as int; create type near.pair as (a int);
@@ -30,7 +31,7 @@ create table near.a (id int primary key); create table near.b (id int primary ke
 insert into near.a values (1); insert into near.b values (1, 1); insert into near.c values (1, 1);
 create table near.e (k int primary key); create table near.f (k int primary key references near.e on update cascade); create table near.g (k int references near.f on update cascade);
 insert into near.e values (1); insert into near.f values (1); insert into near.g values (1);
-create view near.shown as select near.seen(id) as n from near.plain; create view near.pairs as select row(id)::near.pair as p from near.plain;
+create view near.shown as select near.seen(id) as n from near.plain; create view near.pairs as select (row(id)::near.pair)::text as p from near.plain;
 create table near.guarded (id int primary key); insert into near.guarded values (1); alter table near.guarded enable row level security; create policy by_seen on near.guarded using (near.seen(id) > 0);
 create table near.fired (id int primary key, n int); create trigger fire before insert on near.fired for each row execute function near.fire();
 create table near.filled (id int primary key, n int default near.seen(1)); create table near.checked (id int primary key check (near.seen(id) > 0));
@@ -52,6 +53,7 @@ const WAYS: &[(&str, &str, &str, &str, &str)] = &[
     ("a body's name", RLS, "select near.seen($1)", "BREAKS", "other values"),
     ("an aggregate's name", RLS, "select near.total(id) from near.plain", "BREAKS", "other values"),
     ("a name in quotes", RLS, "select near.\"od d\"($1)", "BREAKS", "other values"),
+    ("a quote in a name", RLS, "select near.\"od\"\"d\"($1)", "BREAKS", "other values"),
     ("a name in escapes", RLS, "select near.U&\"\\0073een\"($1)", "BREAKS", "other values"),
     ("a strict domain's name", RLS, "select $1::near.fit", "BREAKS", "23514"),
     (
