@@ -32,6 +32,8 @@ pub(super) struct After<'a> {
     pub(super) tables: &'a BTreeSet<u32>,
     /// New or other constraints and the like: table, name, whether readers meet it.
     pub(super) guards: &'a [(u32, String, bool)],
+    /// Tables of which it takes or alters a trigger.
+    pub(super) untriggered: &'a BTreeSet<u32>,
     /// It writes rows itself.
     pub(super) writes_rows: bool,
     /// Tables of which it may have written rows, and their names.
@@ -225,6 +227,10 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
     if meets && impact.unknown.is_none() {
         let why = "the change renames a word of an enum that it uses: whether it meets that word depends on values";
         impact.unknown = Some(Unknown { reason: Reason::Values, why: why.into() });
+    }
+    if impact.unknown.is_none() && subject.samples.iter().any(|sample| sample.varies(change.untriggered)) {
+        let why = "what it writes differs each time, and the change takes or alters a trigger there: whether it still does isn't known";
+        impact.unknown = Some(Unknown { reason: Reason::Body, why: why.into() });
     }
     if change.writes_rows && !impact.rows.is_empty() {
         let why = "the change writes rows itself, and this statement returns or writes other ones since: see whether that is meant";

@@ -266,6 +266,7 @@ impl Trial<'_> {
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &guards,
+            untriggered: &before.guards.untriggered(&is.guards),
             wrote: &ran.wrote.iter().filter_map(|table| Some((*table, map.get(table)?.name.clone()))).collect(),
             writes_rows: self.change.command.is_some() || unknown::writes_rows(&self.change.statements),
             unsampled: &Unsampled::of(&self.sample, map, ran, treats_rows),

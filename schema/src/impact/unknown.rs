@@ -208,6 +208,14 @@ impl Guards {
         Ok(Self(rows.iter().map(|row| ((row.get(0), row.get(1)), guard(row))).collect()))
     }
 
+    /// Tables of which a trigger is gone or other afterwards.
+    pub(super) fn untriggered(&self, after: &Self) -> BTreeSet<u32> {
+        let other = |(key, was): &(&(u32, String), &Guard)| {
+            key.1.starts_with("trigger ") && after.0.get(*key).is_none_or(|is| is.definition != was.definition)
+        };
+        self.0.iter().filter(other).map(|(_, was)| was.table).collect()
+    }
+
     /// Those that are new or other afterwards: table, name, whether readers meet it. A new column has none: nobody writes it yet.
     pub(super) fn changed(&self, after: &Self) -> Vec<(u32, String, bool)> {
         let of_new_column = |(table, name): &(u32, String)| {

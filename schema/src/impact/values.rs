@@ -43,6 +43,23 @@ pub(super) fn sets(client: &mut Client, sql: &str) -> Result<Vec<Vec<Values>>, p
     Ok(done)
 }
 
+/// A field as a number, 0 where it is none.
+pub(super) fn number<T: std::str::FromStr + Default>(row: &Values, at: usize) -> T {
+    row.get(at).and_then(Option::as_deref).and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// The rows of what counts rows that were written.
+pub(super) fn counts(rows: &[Values]) -> Counts {
+    rows.iter()
+        .map(|row| (number(row, 0), (number(row, 1), [number(row, 2), number(row, 3), number(row, 4)])))
+        .collect()
+}
+
+/// The rows of what tells which functions were called.
+pub(super) fn calls(rows: &[Values]) -> BTreeMap<u32, i64> {
+    rows.iter().map(|row| (number(row, 0), number(row, 1))).collect()
+}
+
 /// A value that is probably not in use.
 pub(super) fn new(kind: &Type, turn: usize) -> String {
     match kind.kind() {
