@@ -189,6 +189,8 @@ union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions:
         join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass)
     select from under join pg_class t on t.oid = under.oid where t.relrowsecurity)
 union all select oid, 'function ' || proname, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), false from pg_proc where oid >= 16384
+union all select r.ev_class, 'function ' || p.oid::regprocedure, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), true
+from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass join pg_proc p on p.oid = d.refobjid where p.oid >= 16384
 union all select pg_partition_root(oid)::oid, 'partition ' || relname, pg_get_expr(relpartbound, oid), true from pg_class where relispartition and relkind in ('r', 'f')
 union all select c.attrelid, concat_ws(' ', 'column', c.attnum, k.what), coalesce(k.definition, concat_ws(' ', c.atttypid, c.atttypmod)), false
 from (select a.* from pg_attribute a join pg_class t on t.oid = a.attrelid where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped and t.relkind in ('r', 'p')) c
