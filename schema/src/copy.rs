@@ -1,5 +1,7 @@
 //! A copy of a database on the same server, for trials.
 
+mod sample;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -13,6 +15,7 @@ use crate::counters;
 use crate::encoding;
 use crate::error::{Doing, Error, Result};
 use crate::session::{Session, address, identifier, uncounted};
+pub use sample::Partial;
 
 /// Existing copies, each with the URL of its original, to drop them on an interrupt. Locked while one is being made.
 static THERE: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -72,6 +75,8 @@ pub struct Copy {
     pub how: &'static str,
     /// How long that took.
     pub took: Duration,
+    /// Of a sample: the tables that aren't whole.
+    pub partial: Partial,
 }
 
 impl Copy {
@@ -110,24 +115,35 @@ impl Copy {
             return Self::of(url, purpose);
         }
         let started = Instant::now();
-        let mut copy = Self::named(url, purpose)?;
-        let rights = database_rights(url)?;
         let how = if rows {
             "pg_dump and pg_restore, because sessions are connected: every row read once, in one snapshot"
         } else {
             "pg_dump and pg_restore of the structure alone"
         };
-        let alike = encoding::same(&mut Session::connect_uncounted(url)?)?;
-        copy.create(&format!("template template0 {alike}"), &rights, how)?;
-        let public = "select exists (select from pg_namespace where nspname = 'public')";
-        if !Session::connect_uncounted(url)?.value::<bool>(public)? {
-            // No dump says that it isn't there. Before 15 it is a superuser's, and for others it stays.
-            let _ = Session::connect_uncounted(&copy.url)?.run("drop schema public", "dropping the schema public");
-        }
-        pipe(url, &copy.url, rows)?;
+        let mut copy = Self::alike(url, purpose, how)?;
+        pipe(url, &copy.url, if rows { &[] } else { &["--schema-only"] })?;
         if rows {
             Session::connect_uncounted(&copy.url)?.run("analyze", "analysing the copy")?;
         }
+        copy.took = started.elapsed();
+        Ok(copy)
+    }
+
+    /// The structure, and at most `rows` rows of each table with all rows that these refer to by foreign keys; of one snapshot, in which nothing is written.
+    ///
+    /// # Errors
+    /// Where `pg_dump` isn't found, we may not read all tables or not create databases.
+    pub fn of_sample(url: &str, purpose: &str, rows: u64) -> Result<Self> {
+        let started = Instant::now();
+        let (mut source, snapshot) = sample::snapshot(url)?;
+        let how = "pg_dump and pg_restore of the structure, and a sample of the rows, in one snapshot";
+        let mut copy = Self::alike(url, purpose, how)?;
+        let snapshot = format!("--snapshot={snapshot}");
+        pipe(url, &copy.url, &["--section=pre-data", &snapshot])?;
+        let mut target = Session::connect_uncounted(&copy.url)?;
+        copy.partial = sample::rows(&mut source, &mut target, rows)?;
+        pipe(url, &copy.url, &["--section=post-data", &snapshot])?;
+        sample::finish(&mut source, &mut target)?;
         copy.took = started.elapsed();
         Ok(copy)
     }
@@ -136,6 +152,20 @@ impl Copy {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Empty, with the encoding, collation and rights of the original.
+    fn alike(url: &str, purpose: &str, how: &'static str) -> Result<Self> {
+        let mut copy = Self::named(url, purpose)?;
+        let rights = database_rights(url)?;
+        let alike = encoding::same(&mut Session::connect_uncounted(url)?)?;
+        copy.create(&format!("template template0 {alike}"), &rights, how)?;
+        let public = "select exists (select from pg_namespace where nspname = 'public')";
+        if !Session::connect_uncounted(url)?.value::<bool>(public)? {
+            // No dump says that it isn't there. Before 15 it is a superuser's, and for others it stays.
+            let _ = Session::connect_uncounted(&copy.url)?.run("drop schema public", "dropping the schema public");
+        }
+        Ok(copy)
     }
 
     fn named(url: &str, purpose: &str) -> Result<Self> {
@@ -149,6 +179,7 @@ impl Copy {
             name,
             how: "",
             took: Duration::ZERO,
+            partial: Partial::new(),
         })
     }
 
@@ -176,15 +207,12 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
 }
 
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
-fn pipe(from: &str, to: &str, rows: bool) -> Result<()> {
+fn pipe(from: &str, to: &str, options: &[&str]) -> Result<()> {
     let what = "copying a database while sessions are connected";
     let [dump, restore] =
         tools(from).map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect all sessions")))?;
     let mut dump = program(&dump, from)?;
-    dump.args(["--format=custom", "--compress=0"]);
-    if !rows {
-        dump.arg("--schema-only");
-    }
+    dump.args(["--format=custom", "--compress=0"]).args(options);
     let mut dump = dump.stdout(Stdio::piped()).spawn().doing(what)?;
     let mut restore = program(&restore, to)?;
     restore.args(["--exit-on-error", "--dbname"]);

@@ -110,10 +110,14 @@ pub struct Impact {
     /// Copy the structure only: needs pg_dump, and shows no plans, rewrites and scans of real tables.
     #[arg(long)]
     without_data: bool,
+    /// Copy the structure and so many rows of each table, with all rows that these refer to: for a large database; needs pg_dump. What other rows may decide
+    /// is UNKNOWN, and nothing is said about plans.
+    #[arg(long, value_name = "ROWS", conflicts_with_all = ["without_data", "base"], value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
     /// Clients read columns by name and as text: a changed type doesn't break them.
     #[arg(long)]
     untyped_clients: bool,
-    /// Accept that statements could not be judged for this reason; may be given several times: utility, not-planned, not-executed, body, dynamic-sql, values, other-rows.
+    /// Accept that statements could not be judged for this reason; may be given several times: utility, not-planned, not-executed, body, dynamic-sql, values, other-rows, sample.
     #[arg(long, value_name = "REASON", value_parser = reason)]
     allow_unknown: Vec<Reason>,
     /// How the change is run: as one transaction (the default, unless the file says otherwise), or each statement committed, as psql does it.
@@ -158,6 +162,11 @@ pub fn run(args: &Impact) -> Result<Outcome> {
     }
     let (change, notes) = change(args)?;
     let options = options(args)?;
+    if options.on == On::Live && options.sample.is_some() {
+        return Err(Error::Usage(
+            "--sample makes a clone of some rows, and --on live uses none: leave one of them out".into(),
+        ));
+    }
     if options.on == On::Live && !args.accept_locks {
         return Err(Error::Usage(
             "--on live takes the change's locks in the database itself, and a rewrite that is rolled back has still written the whole table and its WAL: add --accept-locks to accept that".into(),
@@ -243,6 +252,7 @@ fn options(args: &Impact) -> Result<Options> {
         },
         services,
         data: !args.without_data,
+        sample: args.sample,
         typed_clients: !args.untyped_clients,
         allowed: args.allow_unknown.iter().copied().collect(),
         slower_from: args.slower_from,

@@ -72,11 +72,12 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
         .doing("asking for the server's version")?;
     let mut weaver = builder::ReportBuilder::new(&catalogue, &options.json, window.is_some());
     let mut resolver = Resolver::new(client)?;
-    if let Some(url) = &options.url {
-        resolver = resolver.faster(url)?;
-    }
     // Role by role: each has a search path.
     statements.sort_by(|a, b| a.role.cmp(&b.role));
+    if let Some(url) = &options.url {
+        let known = statements.iter().filter(|one| catalogue.roles.contains_key(&one.role));
+        resolver.ahead(url, known.map(|one| (one.role.as_str(), one.sql.as_str())))?;
+    }
     let mut progress = Progress::new("statements resolved", statements.len());
     for statement in &statements {
         if let Some(service) = catalogue.roles.get(&statement.role) {

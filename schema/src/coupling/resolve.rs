@@ -12,7 +12,7 @@ use super::parameters::prepared;
 pub use super::resolved::{Resolved, Use};
 use super::sql::{typed_literals, without_tables};
 use super::tree::{self, Analysed, Needs};
-use super::trees::Trees;
+use super::trees::{self, Asked};
 use crate::error::{Doing, Result};
 use crate::session::literal;
 
@@ -23,7 +23,8 @@ pub struct Resolver<'a> {
     relations: HashMap<u32, (String, BTreeMap<i16, String>)>,
     functions: HashMap<u32, Function>,
     paths: HashMap<String, String>,
-    trees: Option<Trees>,
+    /// What is analysed already.
+    analysed: HashMap<Asked, Analysed>,
 }
 
 const RELATIONS: &str = "
@@ -73,12 +74,19 @@ impl<'a> Resolver<'a> {
         let function =
             |row: &Row| Function { name: row.get(1), tree: row.get(2), language: row.get(3), harmless: row.get(4) };
         let functions = rows.iter().map(|row| (row.get(0), function(row))).collect();
-        Ok(Self { client, relations, functions, paths: HashMap::new(), trees: None })
+        Ok(Self { client, relations, functions, paths: HashMap::new(), analysed: HashMap::new() })
     }
 
-    /// The same in one round trip for most statements, over a connection of its own, where a superuser connects.
-    pub fn faster(self, url: &str) -> Result<Self> {
-        Ok(Self { trees: Trees::connect(url)?, ..self })
+    /// Has most of these (role, text) analysed in one round trip each, over connections of its own, where a superuser connects.
+    pub fn ahead<'s>(&mut self, url: &str, all: impl Iterator<Item = (&'s str, &'s str)>) -> Result<()> {
+        let mut asked = Vec::new();
+        for (role, sql) in all.filter(|(_, sql)| without_tables(sql).is_none()) {
+            asked.push((self.path(role)?, typed_literals(sql)));
+        }
+        asked.dedup();
+        let analysed = trees::of(url, &asked)?;
+        self.analysed = asked.into_iter().zip(analysed).filter_map(|(one, analysed)| Some((one, analysed?))).collect();
+        Ok(())
     }
 
     /// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and
@@ -87,14 +95,13 @@ impl<'a> Resolver<'a> {
         if let Some(done) = without_tables(sql) {
             return Ok(done);
         }
-        let path = self.path(role)?;
-        let text = typed_literals(sql);
-        let printed = self.trees.as_mut().map(|trees| trees.of(&path, &text)).transpose()?.flatten();
-        if let Some(analysed) = printed {
+        let asked = (self.path(role)?, typed_literals(sql));
+        if let Some(analysed) = self.analysed.get(&asked) {
             let mut resolved = Resolved::default();
-            self.add_all(&analysed, &mut resolved, &mut BTreeSet::new());
+            self.add_all(analysed, &mut resolved, &mut BTreeSet::new());
             return Ok(resolved);
         }
+        let (path, text) = asked;
         let begin = format!("begin; set local search_path = {path}; set local client_min_messages = error");
         self.client.batch_execute(&begin).doing("beginning to resolve a statement")?;
         let probed = self.probe(&text);

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use postgres::Client;
+
 use super::probe::{self, Probe};
 use super::report::Failure;
-use super::{deeds, unknown};
+use super::unknown;
 use crate::error::{Doing, Result};
 
 /// What is compared with how it is after the change.
@@ -29,7 +31,7 @@ impl Before {
             guards: unknown::Guards::read(client)?,
             bodies: unknown::Bodies::read(client)?,
             labels: unknown::Labels::read(client)?,
-            tables: deeds::tables(client)?,
+            tables: tables(client)?,
             firing: client
                 .query(unknown::FIRING, &[])
                 .doing("reading triggers")?
@@ -38,4 +40,10 @@ impl Before {
                 .collect(),
         })
     }
+}
+
+/// Relations that exist.
+fn tables(client: &mut Client) -> Result<BTreeSet<u32>> {
+    let rows = client.query("select oid from pg_class where relkind in ('r', 'p') and oid >= 16384", &[]);
+    Ok(rows.doing("reading tables")?.iter().map(|row| row.get(0)).collect())
 }

@@ -6,6 +6,7 @@ use super::coverage;
 use super::input::{Change, Options};
 use super::locks::Map;
 use super::probe::{self, Settings, becoming};
+use super::values::Named;
 use crate::error::Result;
 use crate::session::Session;
 use crate::suggest::unknown;
@@ -20,6 +21,8 @@ pub(super) struct Context<'a> {
     pub(super) forget: &'a str,
     /// Which functions were called, see [`super::deeds::CALLS`].
     pub(super) calls: &'a str,
+    /// Values that the change names.
+    pub(super) named: &'a Named,
 }
 
 /// SQL that makes this session forget what it has prepared for another role: a function that it may not execute would already be part of a cached plan or

@@ -50,6 +50,7 @@ impl Impact {
                 fresh: None,
                 shape: Vec::new(),
                 rows: Vec::new(),
+                values: None,
                 unknown: Some(Unknown { reason, why: one.why.clone() }),
                 plan: Vec::new(),
             });

@@ -10,12 +10,15 @@ use super::locks::{self, Held};
 use super::probe::{Probe, failure};
 use super::report::Failure;
 use super::shape::Shape;
-use super::values::{Counts, Values, sets, texts};
-use crate::error::{Doing, Result};
+use super::values::{Counts, Values, calls, counts, number, sets, texts};
+use crate::error::Result;
 use crate::session::literal;
 
 /// Rows of larger tables are counted and not compared: that would read the table once for each statement.
 const COMPARED_BYTES: i64 = 32 << 20;
+
+/// The SQLSTATE of a statement that was ended because it took too long.
+pub(super) const ENDLESS: &str = "57014";
 
 /// The result of executing it once.
 #[derive(Debug, Clone, Default)]
@@ -33,9 +36,9 @@ pub(super) struct Deed {
 }
 
 impl Deed {
-    /// Tables that it wrote to.
-    pub(super) fn written(&self) -> impl Iterator<Item = u32> {
-        self.writes.keys().copied()
+    /// Tables that it wrote to, and whether it put rows there: inserted or updated some.
+    pub(super) fn written(&self) -> impl Iterator<Item = (u32, bool)> {
+        self.writes.iter().map(|(table, one)| (*table, one.counts[0] + one.counts[1] > 0))
     }
 }
 
@@ -63,22 +66,6 @@ const LOCKED: &str = "and c.oid in (select l.relation from pg_locks l where l.pi
 
 /// SQL that tells SQL: which functions that Postgres didn't bring were called, and how often. Where there are none it asks nothing, for it is asked often.
 pub(super) const CALLS: &str = "select case when exists (select from pg_proc where oid >= 16384) then 'select oid, pg_stat_get_xact_function_calls(oid) from pg_proc where oid >= 16384 and pg_stat_get_xact_function_calls(oid) > 0' else 'select' end";
-
-fn number<T: std::str::FromStr + Default>(row: &Values, at: usize) -> T {
-    row.get(at).and_then(Option::as_deref).and_then(|text| text.parse().ok()).unwrap_or_default()
-}
-
-/// The rows of [`COUNTS`].
-fn counts(rows: &[Values]) -> Counts {
-    rows.iter()
-        .map(|row| (number(row, 0), (number(row, 1), [number(row, 2), number(row, 3), number(row, 4)])))
-        .collect()
-}
-
-/// The rows of what [`CALLS`] tells.
-fn calls(rows: &[Values]) -> BTreeMap<u32, i64> {
-    rows.iter().map(|row| (number(row, 0), number(row, 1))).collect()
-}
 
 /// SQL that executes a prepared statement with these values.
 pub(super) fn call(name: &str, values: &Values) -> String {
@@ -204,6 +191,8 @@ fn written_to(
 #[derive(Debug, Clone, Default)]
 pub(super) struct Sample {
     pub(super) values: Values,
+    /// One of the values is one that the change names, and that no row is known to have.
+    pub(super) made_up: bool,
     pub(super) first: Deed,
     pub(super) second: Deed,
 }
@@ -238,7 +227,21 @@ impl Sample {
         words
     }
 
-    fn with(&self) -> String {
+    /// What it writes to one of these tables differs each time (a time stamp), so it can't be compared.
+    pub(super) fn varies(&self, tables: &BTreeSet<u32>) -> bool {
+        self.first
+            .writes
+            .iter()
+            .filter(|(table, _)| tables.contains(table))
+            .any(|(table, one)| self.second.writes.get(table).is_some_and(|again| again.values != one.values))
+    }
+
+    /// It writes values that are made up: whether its service ever does isn't known.
+    pub(super) fn writes_made_up(&self) -> bool {
+        self.made_up && !self.first.writes.is_empty()
+    }
+
+    pub(super) fn with(&self) -> String {
         if self.values.is_empty() {
             return String::new();
         }
@@ -285,10 +288,4 @@ impl Sample {
         words.extend(more.map(|(_, one)| format!("now writes to {}{}", one.table, self.with())));
         words
     }
-}
-
-/// Relations that exist.
-pub(super) fn tables(client: &mut Client) -> Result<BTreeSet<u32>> {
-    let rows = client.query("select oid from pg_class where relkind in ('r', 'p') and oid >= 16384", &[]);
-    Ok(rows.doing("reading tables")?.iter().map(|row| row.get(0)).collect())
 }

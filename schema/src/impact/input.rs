@@ -151,6 +151,8 @@ pub struct Options {
     pub services: BTreeMap<String, String>,
     /// The clone holds the data, too (else structure and rights alone: cheaper, and nothing is said about rewrites, scans and plans).
     pub data: bool,
+    /// Of the data so many rows of each table, and those that they refer to; what rows outside of these may decide is UNKNOWN.
+    pub sample: Option<u64>,
     /// Clients that name the types of parameters and read columns by type (diesel, sqlx, JDBC): a changed type breaks them although Postgres accepts it.
     pub typed_clients: bool,
     /// A plan is slower from this ratio of estimated costs on.
@@ -169,6 +171,7 @@ impl Default for Options {
             on: On::Clone,
             services: BTreeMap::new(),
             data: true,
+            sample: None,
             typed_clients: true,
             slower_from: 1.5,
             allowed: BTreeSet::new(),

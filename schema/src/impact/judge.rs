@@ -12,6 +12,7 @@ use super::rights::Strict;
 use super::shape::{Shape, differs};
 use super::subject::Subject;
 use super::unknown::{Bodies, Reason, Unknown};
+use super::unsampled::Unsampled;
 use super::verdict::Verdict;
 use crate::error::Result;
 
@@ -31,10 +32,14 @@ pub(super) struct After<'a> {
     pub(super) tables: &'a BTreeSet<u32>,
     /// New or other constraints and the like: table, name, whether readers meet it.
     pub(super) guards: &'a [(u32, String, bool)],
+    /// Tables of which it takes or alters a trigger.
+    pub(super) untriggered: &'a BTreeSet<u32>,
     /// It writes rows itself.
     pub(super) writes_rows: bool,
     /// Tables of which it may have written rows, and their names.
     pub(super) wrote: &'a BTreeMap<u32, String>,
+    /// What rows may decide that the clone doesn't have.
+    pub(super) unsampled: &'a Unsampled,
     /// Statements that were only planned are concerned by it, unless they use none of its tables: `None`: whatever they use.
     pub(super) touches: Option<BTreeSet<u32>>,
 }
@@ -57,10 +62,12 @@ pub(super) fn judge(
         fresh: None,
         shape: Vec::new(),
         rows: Vec::new(),
+        values: None,
         unknown: None,
         plan: Vec::new(),
     };
     if !subject.concerned {
+        impact.unknown = change.unsampled.of_statement(subject);
         return unconcerned(probe, context, subject, impact, waits_ms);
     }
     let role = context.becoming(&statement.role);
@@ -82,7 +89,7 @@ pub(super) fn judge(
             let (before, now) = change.strict;
             impact.fresh = refused;
             (impact.shape, misread) = differs(&subject.shape, &shape);
-            if context.options.data {
+            if context.options.data && context.options.sample.is_none() {
                 (impact.plan, slower) = plan.worse_than(&subject.plan, context.options.slower_from);
             }
             let mut writes = plan.writes.iter();
@@ -103,6 +110,7 @@ pub(super) fn judge(
         impact.fresh = Some(out.clone());
     }
     note_unknown(subject, change, &mut impact);
+    impact.unknown = impact.unknown.take().or_else(|| change.unsampled.of_statement(subject));
     impact.cached = cached.or_else(|| impact.fresh.clone());
     impact.verdict = verdict(&impact, misread && context.options.typed_clients, slower, waits_ms, context);
     Ok(impact)
@@ -140,24 +148,47 @@ fn execute_after(
     let lower = subject.sql.to_ascii_lowercase();
     let partial = ["limit", "fetch", "tablesample", "row_number", "array_agg", "string_agg"];
     let any_rows = partial.iter().any(|word| lower.contains(word)) && plan.indexes != subject.plan.indexes;
-    let (mut kept, mut called) = (None, BTreeSet::new());
+    let (mut kept, mut called, mut shows) = (None, BTreeSet::new(), None);
+    let (mut unended, mut doubt) = (None, None);
     for sample in &subject.samples {
         let deed = deeds::execute(probe, context, &role, &subject.call(name, &sample.values))?;
         called.extend(sample.first.functions.union(&deed.functions));
-        if deed.failure.is_some() {
-            impact.fresh = deed.failure;
+        let failed = deed.failure.clone();
+        let other = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
+        if sample.writes_made_up() {
+            let failed = failed.map(|failure| format!("{} {}{}", failure.sqlstate, failure.message, sample.with()));
+            doubt = doubt.or(failed).or_else(|| other.into_iter().next());
+            continue;
+        }
+        if let Some(failure) = failed {
+            match failure.sqlstate == deeds::ENDLESS {
+                // On a busy server that may be no effect of the change.
+                true => unended = Some(failure.message),
+                false => (impact.fresh, shows) = (Some(failure), Some(sample)),
+            }
             break;
         }
-        for words in sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables) {
+        shows = shows.or((!other.is_empty()).then_some(sample));
+        if kept.is_none() && subject.kept {
+            kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
+            shows = shows.or(kept.is_some().then_some(sample));
+        }
+        for words in other {
             if impact.rows.len() < 3 && !impact.rows.contains(&words) {
                 impact.rows.push(words);
             }
         }
-        if kept.is_none() && subject.kept {
-            kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
-        }
     }
+    impact.values = shows.map(|sample| sample.values.clone()).filter(|values| !values.is_empty());
     impact.unknown = change.bodies.open(&called, change.changed);
+    if let (Some(words), None) = (doubt, &impact.unknown) {
+        let why = format!("with values that the change names, and that it may never write: {words}");
+        impact.unknown = Some(Unknown { reason: Reason::Values, why });
+    }
+    if let Some(message) = unended {
+        let why = format!("it was ended before it was done, which it was before the change: {message}");
+        impact.unknown = Some(Unknown { reason: Reason::NotExecuted, why });
+    }
     let met = subject.wants.keys().find_map(|used| change.wrote.get(used));
     if let Some(table) = met.or_else(|| change.bodies.naming(&called, change.wrote.values()))
         && unsure(subject)
@@ -187,7 +218,7 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
     let open = unsure(subject) && impact.unknown.is_none();
     if let Some(name) = guarded(subject, change).filter(|_| open) {
         let why = format!(
-            "whether {name}, which the change makes or alters, lets it pass depends on its values: {} were tried",
+            "what {name}, which the change makes or alters, does with it depends on its values: {} were tried",
             subject.samples.len()
         );
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
@@ -196,6 +227,10 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
     if meets && impact.unknown.is_none() {
         let why = "the change renames a word of an enum that it uses: whether it meets that word depends on values";
         impact.unknown = Some(Unknown { reason: Reason::Values, why: why.into() });
+    }
+    if impact.unknown.is_none() && subject.samples.iter().any(|sample| sample.varies(change.untriggered)) {
+        let why = "what it writes differs each time, and the change takes or alters a trigger there: whether it still does isn't known";
+        impact.unknown = Some(Unknown { reason: Reason::Body, why: why.into() });
     }
     if change.writes_rows && !impact.rows.is_empty() {
         let why = "the change writes rows itself, and this statement returns or writes other ones since: see whether that is meant";
@@ -210,16 +245,19 @@ fn unsure(subject: &Subject<'_>) -> bool {
 
 /// What the change makes or alters, and that this statement's values have to pass.
 fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
-    let written: BTreeSet<u32> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
+    let written: BTreeSet<(u32, bool)> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
     let meets = |(table, name, reads): &&(u32, String, bool)| {
-        let writes = written.contains(table);
+        // A row that is taken away passes triggers and the keys that refer to it.
+        let taken = ["trigger ", "key "].iter().any(|kind| name.starts_with(kind));
+        let writes = written.contains(&(*table, true)) || taken && written.contains(&(*table, false));
         // A column that it leaves out gets no value of its own.
-        let number = name.strip_prefix("column ").and_then(|number| number.parse::<usize>().ok());
+        let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
         let named = number.is_none_or(|number| {
             let mut inserts = subject.plan.writes.iter().filter(|write| write.insert);
             inserts.all(|write| write.expressions.get(number - 1).is_none_or(|text| text.contains('$')))
         });
-        writes && named || *reads && subject.wants.contains_key(table)
+        let calls = || subject.samples.iter().any(|sample| sample.first.functions.contains(table));
+        writes && named || *reads && subject.wants.contains_key(table) || name.starts_with("function ") && calls()
     };
     change.guards.iter().find(meets).map(|(_, name, _)| name.clone())
 }

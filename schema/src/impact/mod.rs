@@ -33,6 +33,7 @@ mod shape;
 mod steps;
 mod subject;
 mod unknown;
+mod unsampled;
 mod utility;
 mod values;
 mod verdict;
@@ -50,7 +51,7 @@ pub use services::service_of;
 pub use unknown::{Reason, Unknown};
 pub use verdict::Verdict;
 
-use crate::copy::Copy;
+use crate::copy::{Copy, Partial};
 use crate::error::{Doing, Error, Result};
 use crate::progress::Progress;
 use crate::session::value;
@@ -62,6 +63,8 @@ use probe::Probe;
 use rights::{Rights, Strict};
 use steps::Ran;
 use subject::Subject;
+use unsampled::Unsampled;
+use values::Named;
 
 /// Tries `change` in the database at `url` and judges `statements`. `url` is a superuser's, or of a role that may create databases and `set role` to the
 /// others. Nothing is left behind.
@@ -79,16 +82,19 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     }
     let service = |role: &str| service_of(role, &schemas, &options.services);
     let copy = match options.on {
-        On::Clone => Some(Copy::of_busy(url, "impact", options.data)?),
+        On::Clone => Some(clone(url, options)?),
         On::Live => None,
     };
+    let sample = copy.as_ref().map(|copy| copy.partial.clone()).unwrap_or_default();
     let here = copy.as_ref().map_or(url, Copy::url);
     let mut probe = Probe::connect(here)?;
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
     let forget: String = value(&mut probe.client, context::FORGET)?;
     let pid = value(&mut probe.client, "select pg_backend_pid()")?;
     let calls: String = value(&mut probe.client, deeds::CALLS)?;
-    let context = Context { options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls };
+    let named = Named::of(&change.statements);
+    let context =
+        Context { options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls, named: &named };
     let near = match options.on {
         On::Clone => Near::of(
             &mut probe,
@@ -115,7 +121,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let unseen = subjects.iter().filter(|one| one.concerned && one.samples.is_empty());
     let unseen: Vec<_> = unseen.map(|one| one.statement.clone()).collect();
     let mut trial =
-        Trial { probe, context, change, url: here, database: &database, login: &login, chosen: near.is_some() };
+        Trial { probe, context, change, url: here, database: &database, login: &login, chosen: near.is_some(), sample };
     let tried = trial.run(&subjects, place, service)?;
     near.map_or(Ok(()), |near| near.agrees(tried.refused.is_some()))?;
     let mut impact = Impact { skipped, opaque: opaque::called(url, &unseen)?, ..tried };
@@ -128,13 +134,20 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
         // A change that was committed must not be there when it is tried again.
         let again = match impact.place.transaction {
             true => None,
-            false => Some(Copy::of_busy(url, "impact", options.data)?),
+            false => Some(clone(url, options)?),
         };
         let here = again.as_ref().map_or(here, Copy::url);
         let queue = queue::measure(here, change, &subjects, &settings, &impact, wanted)?;
         impact.blocked_by(queue, options);
     }
     Ok(impact)
+}
+
+fn clone(url: &str, options: &Options) -> Result<Copy> {
+    match options.sample {
+        Some(rows) => Copy::of_sample(url, "impact", rows),
+        None => Copy::of_busy(url, "impact", options.data),
+    }
 }
 
 /// One try.
@@ -149,6 +162,8 @@ struct Trial<'a> {
     login: &'a str,
     /// It is known which statements the change concerns.
     chosen: bool,
+    /// Tables of which the clone doesn't have all rows.
+    sample: Partial,
 }
 
 impl Trial<'_> {
@@ -234,22 +249,27 @@ impl Trial<'_> {
         let client = &mut self.probe.client;
         let settings = probe::settings(client, self.database)?;
         let is = Before::read(&mut self.probe, self.database)?;
-        let Context { options, map, pid, .. } = self.context;
+        let Context { options, map, pid, named, .. } = self.context;
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
         let calls: String = value(&mut self.probe.client, deeds::CALLS)?;
-        let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls };
+        let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls, named };
         let known = !self.chosen && self.change.command.is_none();
         let tables_alone = known && unknown::of_tables_alone(&self.change.statements);
+        let guards = before.guards.changed(&is.guards);
+        let labels = before.labels.changed(&is.labels, &mut self.probe.client)?;
+        let treats_rows = !guards.is_empty() || !labels.is_empty() || before.objects.treats_rows(&is.objects);
         let change = judge::After {
             strict: (strict, &now),
             shut_out: (&before.shut_out, &is.shut_out),
             bodies: &before.bodies,
-            labels: &before.labels.changed(&is.labels, &mut self.probe.client)?,
+            labels: &labels,
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
-            guards: &before.guards.changed(&is.guards),
+            guards: &guards,
+            untriggered: &before.guards.untriggered(&is.guards),
             wrote: &ran.wrote.iter().filter_map(|table| Some((*table, map.get(table)?.name.clone()))).collect(),
             writes_rows: self.change.command.is_some() || unknown::writes_rows(&self.change.statements),
+            unsampled: &Unsampled::of(&self.sample, map, ran, treats_rows),
             touches: tables_alone.then(|| ran.held.keys().copied().chain(before.firing.iter().copied()).collect()),
         };
         let mut judged = Vec::new();

@@ -16,8 +16,7 @@ use super::subject::Subject;
 use crate::error::{Doing, Error, Result};
 use crate::session::literal;
 
-/// ROW SHARE: a change that only reads a relation doesn't change what others do with it.
-const TOUCHES: Mode = 2;
+/// From ROW EXCLUSIVE on. Who only reads a relation or locks its rows doesn't change what others do with it.
 const WRITES: Mode = 3;
 
 /// What describes relations and nothing else; what is written there is found again at the relation. Of types and constraints, see [`OTHERS`].
@@ -46,18 +45,17 @@ where p.oid >= 16384 and (l.lanname not in ('c', 'internal') or p.prokind in ('a
     and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')";
 
 /// How using one relation leads to another: kind, from, to.
-/// `along`: whatever is done with it. `kin`: both ways. `key`: a foreign key's parent and child, when either is written. `cascade`: writing the parent writes
-/// the child.
+/// `along`: whatever is done with it. `key`: a foreign key's parent and child, when either is written. `cascade`: writing the parent writes the child. What
+/// planning a statement locks (views' tables, policies' ones, partitions that are read) needs no way.
 const WAYS: &str = "
 select 'along', r.ev_class, d.refobjid from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
 where r.oid >= 16384 and d.refobjid <> r.ev_class
-union select 'along', p.polrelid, d.refobjid from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_class'::regclass
 union select 'along', a.adrelid, d.refobjid from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid and d.refclassid = 'pg_class'::regclass
 union select 'along', d.refobjid, d.objid from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
 where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
 union select 'along', a.attrelid, e.typrelid from pg_attribute a join pg_type t on t.oid = a.atttypid
 join pg_type e on e.oid = coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid) where a.attrelid >= 16384 and e.typrelid >= 16384
-union select 'kin', inhrelid, inhparent from pg_inherits
+union select 'along', inhparent, inhrelid from pg_inherits
 union select 'key', confrelid, conrelid from pg_constraint where contype = 'f'
 union select 'cascade', confrelid, conrelid from pg_constraint where contype = 'f' and (confdeltype in ('c', 'n', 'd') or confupdtype in ('c', 'n', 'd'))";
 
@@ -136,10 +134,9 @@ impl Near {
     }
 }
 
-/// As a word of its own, where the name is one. `other.name` isn't `schema.name`.
+/// As a word of its own; in quotes, too. `other.name` isn't `schema.name`.
 fn names(text: &str, name: &str, schemas: &BTreeSet<String>) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
-    let plain = name.chars().all(part);
     let other = |before: &str| {
         let schema = before.strip_suffix('.').filter(|schema| schema.ends_with(part));
         let word = schema.map(|schema| schema.rsplit(|c| !part(c)).next().unwrap_or_default());
@@ -147,7 +144,7 @@ fn names(text: &str, name: &str, schemas: &BTreeSet<String>) -> bool {
     };
     text.match_indices(name).any(|(at, _)| {
         let (before, after) = (&text[..at], &text[at + name.len()..]);
-        !plain || !before.ends_with(part) && !after.starts_with(part) && !other(before.trim_end_matches('"'))
+        !before.ends_with(part) && !after.starts_with(part) && !other(before)
     })
 }
 
@@ -187,7 +184,7 @@ fn touched(probe: &mut Probe, change: &Change, map: &Map, set: &str) -> Result<O
         return Ok(None);
     }
     let of =
-        ran.held.iter().filter(|(_, modes)| modes.keys().any(|mode| *mode >= TOUCHES)).map(|(relation, _)| *relation);
+        ran.held.iter().filter(|(_, modes)| modes.keys().any(|mode| *mode >= WRITES)).map(|(relation, _)| *relation);
     let mut touched = Touched { relations: of.collect(), ..Touched::default() };
     for row in client.query(WRITTEN, &[&mark]).doing(asked)? {
         if row.get::<_, &str>(2) == "c" {
@@ -216,7 +213,7 @@ impl Touched {
         }
         let mut used = self.relations;
         used.extend(ways.running.iter().filter(|(kind, _)| kind == "read").map(|(_, relation)| *relation));
-        ways.follow(&mut used, &["along", "kin"]);
+        ways.follow(&mut used, &["along"]);
         let mut written = used.clone();
         // The check of a key reads the other table, and runs nothing of it.
         for (_, parent, child) in ways.all.iter().filter(|(kind, ..)| kind == "key") {
@@ -228,7 +225,7 @@ impl Touched {
             }
         }
         written.extend(ways.running.iter().map(|(_, relation)| *relation));
-        ways.follow(&mut written, &["along", "kin", "cascade"]);
+        ways.follow(&mut written, &["along", "cascade"]);
         Near { used, written, names, refused: false }
     }
 }
@@ -248,7 +245,9 @@ impl Ways {
         let with = format!("with body as materialized ({BODIES}), strict as materialized ({STRICT})");
         let all = client.query(WAYS, &[]).doing(doing)?;
         let running = client.query(&format!("{with} {RUNNING}"), &[]).doing(doing)?;
-        let names = format!("{with} select lower(proname) from body union select lower(typname) from strict");
+        let names = format!(
+            "{with} select replace(lower(proname), '\"', '\"\"') from body union select replace(lower(typname), '\"', '\"\"') from strict"
+        );
         let names = client.query(&names, &[]).doing(doing)?;
         Ok(Self {
             all: all.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
@@ -263,11 +262,9 @@ impl Ways {
         let ways: Vec<_> = self.all.iter().filter(|(kind, ..)| kinds.contains(&kind.as_str())).collect();
         loop {
             let had = found.len();
-            for (kind, from, to) in &ways {
+            for (_, from, to) in &ways {
                 if found.contains(to) {
                     found.insert(*from);
-                } else if kind == "kin" && found.contains(from) {
-                    found.insert(*to);
                 }
             }
             if found.len() == had {

@@ -15,7 +15,7 @@ use super::shape::{Shape, shape_of};
 use super::subject::Subject;
 use super::unknown::Reason;
 use super::utility::{self, CopyFrom, Utility};
-use super::values::{default, sets};
+use super::values::{Values, default, sets};
 use super::words::first_word;
 use crate::coupling::parameters::prepared;
 use crate::coupling::sql::{after_comments, typed_literals, without_tables};
@@ -149,31 +149,52 @@ fn one<'a>(
 const KEPT: usize = 6;
 const TRIED: usize = 24;
 
+/// And so many more, of values that are chosen for what they may show.
+const FURTHER: usize = 48;
+
 /// Executes it with values that are there, and keeps those with which it works.
 fn sample(probe: &mut Probe, context: &Context<'_>, subject: &mut Subject<'_>, samples: &mut Samples) -> Result<()> {
-    let role = context.executing(&subject.statement.role);
-    let lists = match &subject.statement.values {
-        Some(values) => vec![values.clone()],
-        None => samples.of(probe, subject)?,
-    };
+    if let Some(values) = &subject.statement.values {
+        return tried(probe, context, subject, values.clone(), false);
+    }
+    let lists = samples.of(probe, subject)?;
+    let first = lists.first().cloned().unwrap_or_default();
     for values in lists.into_iter().take(TRIED) {
-        let first = deeds::execute(probe, context, &role, &subject.call(&subject.name, &values))?;
-        if let Some(failure) = first.failure {
-            if subject.why_not.is_empty() {
-                subject.why_not = format!("{} {}", failure.sqlstate, failure.message);
-            }
-            continue;
-        }
-        for (relation, modes) in &first.locks {
-            subject.wants.entry(*relation).or_default().extend(modes);
-        }
-        subject.samples.push(Sample { values, first, ..Sample::default() });
-        if subject.samples.len() == KEPT
-            && !subject.shape.parameters.iter().any(|kind| matches!(kind.kind(), Kind::Enum(_)))
-        {
+        tried(probe, context, subject, values, false)?;
+        if subject.samples.len() == KEPT {
             break;
         }
     }
+    let base = subject.samples.first().map_or(first, |sample| sample.values.clone());
+    for named in [None, Some(context.named)] {
+        for values in Samples::further(&base, subject.parameters(), named).into_iter().take(FURTHER) {
+            if subject.samples.iter().all(|sample| sample.values != values) {
+                tried(probe, context, subject, values, named.is_some())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn tried(
+    probe: &mut Probe,
+    context: &Context<'_>,
+    subject: &mut Subject<'_>,
+    values: Values,
+    made_up: bool,
+) -> Result<()> {
+    let role = context.executing(&subject.statement.role);
+    let first = deeds::execute(probe, context, &role, &subject.call(&subject.name, &values))?;
+    if let Some(failure) = first.failure {
+        if subject.why_not.is_empty() {
+            subject.why_not = format!("{} {}", failure.sqlstate, failure.message);
+        }
+        return Ok(());
+    }
+    for (relation, modes) in &first.locks {
+        subject.wants.entry(*relation).or_default().extend(modes);
+    }
+    subject.samples.push(Sample { values, made_up, first, ..Sample::default() });
     Ok(())
 }
 

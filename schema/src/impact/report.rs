@@ -208,6 +208,9 @@ pub struct StatementImpact {
     /// How what it returns or writes differs: `returns 0 rows, before the change 1 (with 7)`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<String>,
+    /// Values with which that shows, in the text form of Postgres, `null` for NULL; none: whatever they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<Option<String>>>,
     /// Why it could not be judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown: Option<Unknown>,

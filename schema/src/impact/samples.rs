@@ -8,7 +8,7 @@ use postgres::types::{Kind, Type};
 use super::probe::Probe;
 use super::report::Failure;
 use super::subject::Subject;
-use super::values::{Values, default, new, texts};
+use super::values::{Named, Values, default, new, texts};
 use super::words::{self, compared};
 use crate::error::{Doing, Result};
 
@@ -104,19 +104,6 @@ impl Samples {
             _ => None,
         });
         subject.unsampled = tables.next().cloned();
-        // Every value of small domains.
-        for (at, kind) in kinds.iter().enumerate() {
-            let labels: Vec<String> = match kind.kind() {
-                Kind::Enum(labels) => labels.iter().take(12).cloned().collect(),
-                _ if *kind == Type::BOOL => vec!["t".into(), "f".into()],
-                _ => continue,
-            };
-            for label in labels {
-                let mut list: Values = lists[0].clone();
-                list[at] = Some(label);
-                lists.push(list);
-            }
-        }
         let mut different: Vec<Values> = Vec::new();
         for list in lists {
             if !different.contains(&list) {
@@ -124,6 +111,26 @@ impl Samples {
             }
         }
         Ok(different)
+    }
+
+    /// More lists: one that works, with each parameter in turn at every value of a small domain, or at those that `named` has for its type.
+    pub(super) fn further(base: &Values, kinds: &[Type], named: Option<&Named>) -> Vec<Values> {
+        let of = |kind: &Type| match (kind.kind(), named) {
+            (_, Some(named)) => named.values(kind),
+            (Kind::Enum(labels), _) => labels.iter().take(12).cloned().collect(),
+            _ if *kind == Type::BOOL => vec!["t".into(), "f".into()],
+            _ => Vec::new(),
+        };
+        let all: Vec<Vec<String>> = kinds.iter().map(of).collect();
+        let mut lists = Vec::new();
+        for turn in 0..all.iter().map(Vec::len).max().unwrap_or_default() {
+            for (at, value) in all.iter().enumerate().filter_map(|(at, values)| Some((at, values.get(turn)?))) {
+                let mut list = base.clone();
+                list[at] = Some(value.clone());
+                lists.push(list);
+            }
+        }
+        lists
     }
 
     fn source(&self, subject: &Subject<'_>, tokens: &[String], number: usize, kind: &Type) -> Source {

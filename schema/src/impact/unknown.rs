@@ -27,11 +27,13 @@ pub enum Reason {
     Values,
     /// The change writes rows itself, and the statement returns or writes other ones since: that may be meant so.
     OtherRows,
+    /// Rows that aren't in the sample may decide it.
+    Sample,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Utility,
         Self::NotPlanned,
         Self::NotExecuted,
@@ -39,6 +41,7 @@ impl Reason {
         Self::DynamicSql,
         Self::Values,
         Self::OtherRows,
+        Self::Sample,
     ];
 }
 
@@ -52,6 +55,7 @@ impl fmt::Display for Reason {
             Self::DynamicSql => "dynamic-sql",
             Self::Values => "values",
             Self::OtherRows => "other-rows",
+            Self::Sample => "sample",
         })
     }
 }
@@ -88,6 +92,12 @@ impl Objects {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
         let rows = client.query(OBJECTS, &[]).doing("reading the catalogue")?;
         Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect()))
+    }
+
+    /// Does it change what treats rows by their values: functions, types, constraints, triggers, rules (views, too), policies?
+    pub(super) fn treats_rows(&self, after: &Self) -> bool {
+        let of_rows = |key: &&String| key.starts_with(['p', 't', 'e', 'k', 'g', 'r', 'y']);
+        self.0.keys().chain(after.0.keys()).filter(of_rows).any(|key| self.0.get(key) != after.0.get(key))
     }
 
     /// Names of objects that differ afterwards, in lower case and without a schema. A column that is new is none: nothing can have named it.
@@ -154,7 +164,7 @@ fn words(source: &str) -> BTreeSet<String> {
     source.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned).collect()
 }
 
-/// What accepts or shows rows by their values, by table and name.
+/// What accepts or shows rows by their values, by table (or function) and name.
 pub(super) struct Guards(BTreeMap<(u32, String), Guard>);
 
 struct Guard {
@@ -165,18 +175,30 @@ struct Guard {
     reads: bool,
 }
 
-/// Existing columns' types and NOT NULL are in it, too: a value may no longer fit.
+/// Existing columns' types, NOT NULL and domains' constraints are in it, too, each by itself: a value may no longer fit, and what is dropped stops none.
 const GUARDS: &str = "
 select conrelid, 'constraint ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384
+union all select confrelid, 'key ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype = 'f' and conparentid = 0
 union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_indexdef(indexrelid), false from pg_index
 where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
 union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
 union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
-union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
+union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, relforcerowsecurity, relowner, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
+union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions::text), true from pg_class v where relkind = 'v' and v.oid >= 16384 and exists (select from pg_policy) and exists (
+    with recursive under(oid) as (select v.oid union select d.refobjid from under join pg_rewrite r on r.ev_class = under.oid
+        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass)
+    select from under join pg_class t on t.oid = under.oid where t.relrowsecurity)
+union all select oid, 'function ' || proname, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), false from pg_proc where oid >= 16384
+union all select r.ev_class, 'function ' || p.oid::regprocedure, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), true
+from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass join pg_proc p on p.oid = d.refobjid where p.oid >= 16384
 union all select pg_partition_root(oid)::oid, 'partition ' || relname, pg_get_expr(relpartbound, oid), true from pg_class where relispartition and relkind in ('r', 'f')
-union all select attrelid, 'column ' || attnum, concat_ws(' ', atttypid, atttypmod, case when attnotnull then 'not null' end,
-    (select concat_ws(' ', typnotnull, string_agg(pg_get_constraintdef(k.oid), ' ' order by conname)) from pg_type t left join pg_constraint k on k.contypid = t.oid where t.oid = atttypid and typtype = 'd' group by typnotnull)), false
-from pg_attribute join pg_class c on c.oid = attrelid where attrelid >= 16384 and attnum > 0 and not attisdropped and relkind in ('r', 'p')";
+union all select c.attrelid, concat_ws(' ', 'column', c.attnum, k.what), coalesce(k.definition, concat_ws(' ', c.atttypid, c.atttypmod)), false
+from (select a.* from pg_attribute a join pg_class t on t.oid = a.attrelid where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped and t.relkind in ('r', 'p')) c
+join pg_type t on t.oid = c.atttypid cross join lateral (
+    select null as what, null as definition
+    union all select 'not null', '' where c.attnotnull
+    union all select 'domain not null', '' where t.typtype = 'd' and t.typnotnull
+    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where contypid <> 0 and contypid in (t.oid, t.typelem, t.typbasetype)) k";
 
 impl Guards {
     pub(super) fn read(client: &mut Client) -> Result<Self> {
@@ -188,11 +210,23 @@ impl Guards {
         Ok(Self(rows.iter().map(|row| ((row.get(0), row.get(1)), guard(row))).collect()))
     }
 
+    /// Tables of which a trigger is gone or other afterwards.
+    pub(super) fn untriggered(&self, after: &Self) -> BTreeSet<u32> {
+        let other = |(key, was): &(&(u32, String), &Guard)| {
+            key.1.starts_with("trigger ") && after.0.get(*key).is_none_or(|is| is.definition != was.definition)
+        };
+        self.0.iter().filter(other).map(|(_, was)| was.table).collect()
+    }
+
     /// Those that are new or other afterwards: table, name, whether readers meet it. A new column has none: nobody writes it yet.
     pub(super) fn changed(&self, after: &Self) -> Vec<(u32, String, bool)> {
+        let of_new_column = |(table, name): &(u32, String)| {
+            let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next());
+            number.is_some_and(|number| !self.0.contains_key(&(*table, format!("column {number}"))))
+        };
         let new = after.0.iter().filter(|(key, is)| match self.0.get(*key) {
             Some(was) => was.definition != is.definition,
-            None => !key.1.starts_with("column "),
+            None => !of_new_column(key),
         });
         let gone = self.0.iter().filter(|(key, was)| was.reads && !after.0.contains_key(*key));
         new.chain(gone).map(|((_, name), guard)| (guard.table, name.clone(), guard.reads)).collect()

@@ -11,10 +11,12 @@ mod counters;
 mod deeds;
 mod generated;
 mod kinds;
+mod near;
 mod nothing;
 mod queue;
 mod random;
 mod releases;
+mod sample;
 mod shop;
 mod truth;
 

@@ -92,6 +92,10 @@ pub(super) fn why(one: &StatementImpact) -> Vec<String> {
         }
         (None, None) => {}
     }
+    if let (Some(values), Some(line), true) = (&one.values, lines.last_mut(), one.rows.is_empty()) {
+        let values: Vec<_> = values.iter().map(|value| value.as_deref().unwrap_or("null")).collect();
+        line.push_str(&format!(" (with {})", values.join(", ")));
+    }
     lines.extend(one.unknown.iter().map(|unknown| format!("{}: {}", unknown.reason, unknown.why)));
     lines.extend(one.shape.iter().chain(&one.rows).chain(&one.plan).cloned());
     lines

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use postgres::{Client, Statement as Prepared};
 use schema::impact::Change;
 use schema::testing::TestCluster;
-use serde_json::Value;
 
-use super::effects::{Delta, STATE, delta};
+use super::effects::STATE;
 use super::made::{Made, ROLES};
+use super::running::{COUNT, Outcome, Values, put_back, run, sequences, works};
 use super::statements::Asked;
-use crate::impact::truth::{Text, session};
-use crate::support::{connect, state, texts};
+use crate::impact::truth::session;
+use crate::support::{connect, state};
 
 /// What becomes of a statement.
 #[derive(Debug)]
@@ -24,15 +24,12 @@ pub enum Fate {
 pub struct Truth {
     /// By statement; not of those that don't work before.
     pub fates: BTreeMap<usize, Fate>,
+    /// Sessions that had prepared statements before the change, and these.
+    kept: BTreeMap<&'static str, Client>,
+    prepared: BTreeMap<usize, Prepared>,
     /// Statements that wait while the change is not committed: one for each role.
     pub waiting: BTreeMap<&'static str, usize>,
 }
-
-/// The number of rows that a statement without columns reports, in place of a column.
-const COUNT: &str = "number of rows";
-
-/// Rows and what was written; or the SQLSTATE.
-type Outcome = Result<(Vec<BTreeMap<String, String>>, Delta), String>;
 
 pub struct Oracle<'a> {
     cluster: &'a TestCluster,
@@ -42,14 +39,16 @@ pub struct Oracle<'a> {
 }
 
 impl<'a> Oracle<'a> {
-    pub fn new(cluster: &'a TestCluster, made: &Made, asked: &'a [Asked]) -> Self {
+    /// `seed`: of the rows that impact has.
+    pub fn new(cluster: &'a TestCluster, (made, seed): (&Made, u32), asked: &'a [Asked]) -> Self {
         let mut postgres = connect(&cluster.url("postgres", "superuser"));
         postgres.batch_execute("drop database if exists truth with (force)").unwrap();
         postgres.batch_execute("create database truth").unwrap();
         let mut superuser = connect(&cluster.url("truth", "superuser"));
         superuser.batch_execute(ROLES).unwrap();
-        // What impact sees, and more.
-        superuser.batch_execute(&made.sql(&[(3, 1..=6), (5, 7..=11)])).unwrap();
+        // What impact sees, and more: values that it took from its rows must mean the same here. So harm that shows only where those rows are missing is not
+        // found; harm that other rows or values show is.
+        superuser.batch_execute(&made.sql(&[(seed, 1..=6), (5, 7..=11)])).unwrap();
         superuser.batch_execute(STATE).unwrap();
         let reset = sequences(&mut superuser);
         let mut logins: BTreeMap<&str, Client> = BTreeMap::new();
@@ -61,7 +60,7 @@ impl<'a> Oracle<'a> {
                 before.push(None);
                 continue;
             };
-            let mut run = |values: &Vec<&str>| run(client, &mut superuser, &reset, &prepared, values);
+            let mut run = |values: &Values<'_>| run(client, &mut superuser, &reset, &prepared, values);
             let outcomes: Vec<_> = one.values().iter().map(&mut run).collect();
             before.push(outcomes.iter().any(Result::is_ok).then_some(outcomes));
         }
@@ -81,7 +80,7 @@ impl<'a> Oracle<'a> {
         postgres.batch_execute("create database trial template truth").unwrap();
         let url = self.cluster.url("trial", "superuser");
         let mut superuser = connect(&url);
-        let mut kept: BTreeMap<&str, Client> = BTreeMap::new();
+        let mut kept: BTreeMap<&'static str, Client> = BTreeMap::new();
         let mut asked = Vec::new();
         let reset = sequences(&mut superuser);
         for at in near {
@@ -122,28 +121,39 @@ impl<'a> Oracle<'a> {
         if superuser.batch_execute("commit").is_err() {
             return None;
         }
-        let mut fates = BTreeMap::new();
+        let (mut fates, mut known) = (BTreeMap::new(), BTreeMap::new());
         for (at, prepared, _) in asked {
             let (one, outcomes) = (&self.asked[at], self.before[at].as_deref().unwrap_or_default());
             let kept = kept.get_mut(one.role).unwrap();
-            let harm = self.fate(one, (&prepared, outcomes), (kept, &mut superuser, &reset));
-            // That it does nothing else is known where it did something in most tries.
-            let worked = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
-            match harm {
-                Some(words) => drop(fates.insert(at, Fate::Harmed(words))),
-                None if worked * 2 >= outcomes.len() => drop(fates.insert(at, Fate::Same)),
-                None => {}
-            }
+            let harm = self.fate(one, (&prepared, &one.values(), outcomes), (kept, &mut superuser, &reset));
+            fates.insert(at, harm.map_or(Fate::Same, Fate::Harmed));
+            known.insert(at, prepared);
         }
         if of_server {
             // Roles are the server's: the next trial needs them as they were.
             superuser.batch_execute("alter role app_one login connection limit -1; alter role app_two login connection limit -1; alter role app_one reset all; alter role app_two reset all").unwrap();
         }
-        Some(Truth { fates, waiting })
+        Some(Truth { fates, waiting, kept, prepared: known })
+    }
+
+    /// What becomes of a statement with the values with which impact says that it breaks: `Same` where they don't work before either. After the change of
+    /// `truth`, so before the next one.
+    pub fn with(&self, truth: &mut Truth, at: usize, values: &[Option<String>]) -> Fate {
+        let (one, prepared) = (&self.asked[at], &truth.prepared[&at]);
+        let values = vec![values.iter().map(Option::as_deref).collect::<Values<'_>>()];
+        let mut superuser = connect(&self.cluster.url("truth", "superuser"));
+        let mut client = session(&self.cluster.cluster().url_of(one.role, "a", "truth"));
+        let (reset, before) = (sequences(&mut superuser), client.prepare(&one.sql).unwrap());
+        let outcomes = [run(&mut client, &mut superuser, &reset, &before, &values[0])];
+        put_back(&mut superuser, &reset);
+        let mut superuser = connect(&self.cluster.url("trial", "superuser"));
+        let (reset, kept) = (sequences(&mut superuser), truth.kept.get_mut(one.role).unwrap());
+        let harm = self.fate(one, (prepared, &values, &outcomes), (kept, &mut superuser, &reset));
+        harm.map_or(Fate::Same, Fate::Harmed)
     }
 
     /// In another session, while the change is not committed.
-    fn waits(&self, one: &Asked, values: &[&str]) -> bool {
+    fn waits(&self, one: &Asked, values: &Values<'_>) -> bool {
         let Ok(mut client) = self.login(one.role) else { return false };
         client.batch_execute("set lock_timeout = '40ms'").unwrap();
         let done = client
@@ -156,7 +166,7 @@ impl<'a> Oracle<'a> {
     fn fate(
         &self,
         one: &Asked,
-        (prepared, outcomes): (&Prepared, &[Outcome]),
+        (prepared, all, outcomes): (&Prepared, &[Values<'_>], &[Outcome]),
         (kept, superuser, reset): (&mut Client, &mut Client, &[String]),
     ) -> Option<String> {
         let mut client = match self.login(one.role) {
@@ -180,7 +190,7 @@ impl<'a> Oracle<'a> {
             }
             same_type.insert(column.name());
         }
-        for (values, was) in one.values().iter().zip(outcomes) {
+        for (values, was) in all.iter().zip(outcomes) {
             let Ok((rows, delta)) = was else { continue };
             match run(&mut client, superuser, reset, &now, values) {
                 Err(state) => return Some(format!("{state} with {values:?}")),
@@ -213,86 +223,4 @@ impl<'a> Oracle<'a> {
         }
         None
     }
-}
-
-/// SQL that puts each sequence where it is now.
-fn sequences(superuser: &mut Client) -> Vec<String> {
-    let names = texts(superuser, "select oid::regclass::text from pg_class where relkind = 'S' and oid >= 16384");
-    let now = |name: &String| {
-        format!("select format('select setval(%L, %s, %L)', '{name}', last_value, is_called) from {name}")
-    };
-    names.iter().map(|name| texts(superuser, &now(name)).remove(0)).collect()
-}
-
-fn run(client: &mut Client, superuser: &mut Client, reset: &[String], prepared: &Prepared, values: &[&str]) -> Outcome {
-    put_back(superuser, reset);
-    within(client, values, |client, values| attempt(client, prepared, values))
-}
-
-fn put_back(superuser: &mut Client, reset: &[String]) {
-    if !reset.is_empty() {
-        superuser.batch_execute(&reset.join("; ")).unwrap();
-    }
-}
-
-/// Does it work?
-fn works(client: &mut Client, prepared: &Prepared, values: &[&str]) -> Result<(), String> {
-    within(client, values, |client, values| {
-        client.query(prepared, values)?;
-        client.batch_execute("set constraints all immediate")
-    })
-}
-
-/// In a transaction that is rolled back.
-fn within<T>(
-    client: &mut Client,
-    values: &[&str],
-    work: impl FnOnce(&mut Client, &[&(dyn postgres::types::ToSql + Sync)]) -> Result<T, postgres::Error>,
-) -> Result<T, String> {
-    let values: Vec<_> = values.iter().map(|value| Text(Some(value))).collect();
-    let values: Vec<&(dyn postgres::types::ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-    client.batch_execute("begin").unwrap();
-    let done = work(client, &values).map_err(|error| state(&error));
-    client.batch_execute("rollback").unwrap();
-    done
-}
-
-fn attempt(
-    client: &mut Client,
-    prepared: &Prepared,
-    values: &[&(dyn postgres::types::ToSql + Sync)],
-) -> Result<(Vec<BTreeMap<String, String>>, Delta), postgres::Error> {
-    let held = |client: &mut Client| -> Result<Value, postgres::Error> {
-        Ok(serde_json::from_str(&client.query_one("select oracle.state()::text", &[])?.get::<_, String>(0)).unwrap())
-    };
-    let was = held(client)?;
-    let (rows, count) = match prepared.columns() {
-        [] => (Vec::new(), Some(client.execute(prepared, values)?)),
-        _ => (client.query(prepared, values)?, None),
-    };
-    client.batch_execute("set constraints all immediate")?;
-    let is = held(client)?;
-    let shown = |row: &postgres::Row| {
-        row.columns().iter().enumerate().map(|(at, column)| (column.name().to_owned(), shown(row, at))).collect()
-    };
-    let mut rows: Vec<BTreeMap<_, _>> = rows.iter().map(shown).collect();
-    rows.extend(count.map(|count| BTreeMap::from([(COUNT.to_owned(), count.to_string())])));
-    Ok((rows, delta(&was, &is)))
-}
-
-/// A value of any type, as its bytes.
-struct Raw(Vec<u8>);
-
-impl<'a> postgres::types::FromSql<'a> for Raw {
-    fn from_sql(_: &postgres::types::Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(raw.to_vec()))
-    }
-
-    fn accepts(_: &postgres::types::Type) -> bool {
-        true
-    }
-}
-
-fn shown(row: &postgres::Row, at: usize) -> String {
-    row.get::<_, Option<Raw>>(at).map_or_else(|| "null".into(), |raw| format!("{:?}", raw.0))
 }

@@ -6,6 +6,7 @@ use rand::seq::{IndexedRandom as _, SliceRandom as _};
 use schema::impact::Statement;
 
 use super::made::{Column, Made, Of, Table};
+use super::running::Values;
 
 /// So many of each table, and of its views and function.
 const OF_TABLE: usize = 8;
@@ -20,24 +21,36 @@ pub struct Asked {
     pub role: &'static str,
     pub sql: String,
     pub parameters: Vec<Of>,
+    /// It was recorded, with one list of values; else it is as the server knows it, without.
+    pub recorded: bool,
 }
 
 impl Asked {
-    /// As the server would know it: without values.
     pub fn statement(&self) -> Statement {
-        Statement { role: self.role.into(), sql: self.sql.clone(), calls: 1, values: None }
+        let values = self.recorded.then(|| self.values().remove(0));
+        let values = values.map(|list| list.into_iter().map(|value| value.map(str::to_owned)).collect());
+        Statement { role: self.role.into(), sql: self.sql.clone(), calls: 1, values }
     }
 
-    /// Lists of values: every one of small domains.
-    pub fn values(&self) -> Vec<Vec<&'static str>> {
+    /// Lists of values: every one of small domains; of a recorded call its own, of rows that impact has, too.
+    pub fn values(&self) -> Vec<Values<'static>> {
         let turns = if self.parameters.is_empty() { 1 } else { 12 };
         let list = |turn: usize| {
-            let one = |(at, of): (usize, &Of)| of.values()[(turn + at * (1 + turn / 4)) % of.values().len()];
+            let one = |(at, of): (usize, &Of)| Some(of.values()[(turn + at * (1 + turn / 4)) % of.values().len()]);
             self.parameters.iter().enumerate().map(one).collect::<Vec<_>>()
         };
         let mut all: Vec<_> = (0..turns).map(list).collect();
         all.sort();
         all.dedup();
+        if self.recorded {
+            let there = |list: &Values<'_>| {
+                list.iter()
+                    .zip(&self.parameters)
+                    .all(|(value, of)| *of != Of::Id || value.is_some_and(|id| ["1", "2", "3", "5", "6"].contains(&id)))
+            };
+            let at = all.iter().position(there).unwrap_or_default();
+            all = vec![all.swap_remove(at)];
+        }
         all
     }
 }
@@ -107,7 +120,7 @@ fn of_table(rng: &mut StdRng, made: &Made, number: usize) -> Asked {
         ),
         _ => (format!("update {t} set {0} = {0} where id > $1", c.name), vec![Of::Int]),
     };
-    Asked { role: "app_one", sql, parameters }
+    Asked { role: "app_one", sql, parameters, recorded: rng.random_bool(0.5) }
 }
 
 fn insert(rng: &mut StdRng, table: &Table, into: &str, upsert: bool) -> (String, Vec<Of>) {
@@ -156,5 +169,5 @@ fn of_view(rng: &mut StdRng, made: &Made, number: usize) -> Asked {
             (format!("select {name}($1)"), vec![*of])
         }
     };
-    Asked { role, sql, parameters }
+    Asked { role, sql, parameters, recorded: rng.random_bool(0.5) }
 }

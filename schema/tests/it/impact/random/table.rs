@@ -18,6 +18,8 @@ struct Row {
     false_breaks: usize,
     /// Of those harmed, of those spared.
     unknown: [usize; 2],
+    /// Cases of recorded calls, and those of them that are UNKNOWN.
+    recorded: [usize; 2],
 }
 
 impl Row {
@@ -67,6 +69,13 @@ impl Table {
         }
         let unjudged = said.left_out || said.verdict == Verdict::Unknown;
         row.unknown[usize::from(!harmed)] += usize::from(unjudged);
+        if statement.values.is_some() || !statement.sql.contains('$') {
+            row.recorded[0] += 1;
+            row.recorded[1] += usize::from(unjudged);
+        }
+        if unjudged {
+            println!("UNKNOWN: {change}\n    {}: {}\n    {fate:?}, {}", statement.role, statement.sql, said.reasons);
+        }
         let wrong = if harmed && said.verdict < Verdict::Unknown {
             row.false_safe += 1;
             "false SAFE"
@@ -110,14 +119,30 @@ impl Table {
 
     pub fn print(&self) {
         println!(
-            "{:<20} {:>6} {:>7} {:>11} {:>9} {:>8} {:>13} {:>8}",
-            "kind", "cases", "harmed", "false SAFE", "at most", "UNKNOWN", "false BREAKS", "UNKNOWN"
+            "{:<20} {:>6} {:>7} {:>11} {:>9} {:>8} {:>13} {:>8} {:>9} {:>8}",
+            "kind",
+            "cases",
+            "harmed",
+            "false SAFE",
+            "at most",
+            "UNKNOWN",
+            "false BREAKS",
+            "UNKNOWN",
+            "recorded",
+            "UNKNOWN"
         );
         for (kind, row) in &self.kinds {
-            let Row { harmed, false_safe, false_breaks, unknown: [of_harmed, of_spared], .. } = row;
+            let Row {
+                harmed,
+                false_safe,
+                false_breaks,
+                unknown: [of_harmed, of_spared],
+                recorded: [recorded, open],
+                ..
+            } = row;
             let (cases, most) = (row.cases(), at_most(*harmed));
             println!(
-                "{kind:<20} {cases:>6} {harmed:>7} {false_safe:>11} {most:>7.1} % {of_harmed:>8} {false_breaks:>13} {of_spared:>8}"
+                "{kind:<20} {cases:>6} {harmed:>7} {false_safe:>11} {most:>7.1} % {of_harmed:>8} {false_breaks:>13} {of_spared:>8} {recorded:>9} {open:>8}"
             );
         }
         let (harmed, spared) = (self.sum(|row| row.harmed), self.sum(|row| row.spared));
@@ -140,6 +165,13 @@ impl Table {
             percent(false_breaks, spared),
             unknown[1],
             percent(unknown[1], spared)
+        );
+        let recorded = [0, 1].map(|side| self.sum(|row| row.recorded[side]));
+        println!(
+            "of {} recorded calls: {} UNKNOWN ({:.1} %)",
+            recorded[0],
+            recorded[1],
+            percent(recorded[1], recorded[0])
         );
     }
 }
