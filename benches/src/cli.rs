@@ -9,6 +9,7 @@ mod experiment;
 mod failure;
 mod knee;
 mod scenario;
+mod sql;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,6 +68,7 @@ enum Command {
     /// Measure what one kind of request costs, compared with the least that it could cost.
     Bench(bench::BenchArgs),
     Changes(changes::ChangesArgs),
+    Sql(sql::SqlArgs),
     /// Import a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
     /// Move the time of all running services: +31d, -2h, reset, show.
@@ -149,6 +151,7 @@ pub fn main() -> ExitCode {
         Command::ArticleFigures(args) => article::figures(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::evaluate(&args),
+        Command::Sql(args) => sql::measure(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),
     };

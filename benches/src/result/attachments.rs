@@ -27,6 +27,8 @@ pub const LADDER: &str = "ladder.json";
 pub const COMPOSED: &str = "composed.json";
 /// Views compared with local tables.
 pub const NORMALISATION: &str = "normalisation.json";
+/// Who waited for which statement, in a run of `lab sql`.
+pub const SQL: &str = "sql.json";
 /// The article's figures.
 pub const ARTICLE: &str = "article-figures.json";
 

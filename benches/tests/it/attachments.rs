@@ -101,5 +101,6 @@ fn types_and_schema_agree() {
     agree::<Measured<failure::FailureMatrix>>(attachments::FAILURE);
     agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
     agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
+    agree::<Measured<lab::sql::SqlOutcome>>(attachments::SQL);
     agree::<Measured<article::Figures, article::Options>>(attachments::ARTICLE);
 }

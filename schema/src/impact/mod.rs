@@ -14,6 +14,7 @@ mod conflicts;
 mod context;
 mod coverage;
 mod deeds;
+mod drawn;
 mod fresh;
 mod input;
 mod judge;
@@ -41,6 +42,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+pub use drawn::{Drawn, Drivable, drawn};
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
 pub use report::{
     Conflict, Failure, Impact, Lock, Place, Queue, Refused, RightLost, Scan, ServiceImpact, Skipped, StatementImpact,
