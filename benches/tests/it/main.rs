@@ -20,6 +20,7 @@ mod fuzz;
 mod gateway;
 mod import;
 mod json_schema;
+mod lab_sql;
 mod measure;
 mod migrations;
 mod pages;
