@@ -7,11 +7,11 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::common::{Format, interruptible, print, print_line};
 use super::experiment::{Threshold, check_thresholds, end};
+use crate::Failure;
 use crate::design::Preset;
 use crate::report;
 use crate::result::attachments;
 use crate::sql::{self, InitOptions, SqlOptions, SqlWorkload, Wanted};
-use crate::Failure;
 
 /// Measure who slows whom in any database: services are logins with scripts of pgbench, by default on a copy.
 #[derive(Debug, Args)]

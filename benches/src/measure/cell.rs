@@ -110,8 +110,7 @@ impl Taken<'_> {
         let observer_cpu = watching_s / machine.seconds;
         let drivers = self.drivers_s / machine.seconds;
         // The observing threads are part of this process already.
-        let known =
-            machine.services + machine.own + drivers + postgres + seen.observer_backends_s / machine.seconds;
+        let known = machine.services + machine.own + drivers + postgres + seen.observer_backends_s / machine.seconds;
         let foreign_cpu = (machine.busy - known).max(0.0);
         let foreign = self.processors_known && foreign_cpu > FOREIGN_MAX;
         let mut warnings = self.late;

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Row};
 
+use super::Watch;
 use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::meter::Meter;
-use super::Watch;
 use super::states::{Activity, Names, States, party};
 use crate::Failure;
 use crate::data::{connect, failed};

@@ -10,8 +10,8 @@ use rand::Rng;
 use schema::blame::sample::Sampler;
 use schema::blame::{Entry, Ledger};
 
-use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::Watch;
+use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::states::Names;
 use super::waits::Waits;
 use crate::Failure;

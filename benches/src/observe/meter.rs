@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use postgres::Client;
 
+use super::Watch;
 use super::apportion::ByParty;
 use super::cpu::{CpuTimes, busy_s, schedstat, threads};
 use super::statements;
-use super::Watch;
 use super::states::{Activity, States};
 use crate::Failure;
 use crate::result::{DRIVER, Resource, RoleCost};

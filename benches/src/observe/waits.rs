@@ -1,5 +1,6 @@
 //! Who waited for which statement: the lock ledger once more, by what was being run and by the lock.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schema::blame::sample::Sampler;
@@ -52,8 +53,8 @@ impl Waits {
             }
         }
         for relation in sample.waiters.values().filter_map(|waiter| waiter.relation) {
-            if !self.relations.contains_key(&relation) {
-                self.relations.insert(relation, sampler.relation(relation)?);
+            if let Entry::Vacant(unknown) = self.relations.entry(relation) {
+                unknown.insert(sampler.relation(relation)?);
             }
         }
         Ok(())
@@ -65,8 +66,8 @@ impl Waits {
         let (service, statement) = self.sessions.get(&pid).cloned().unwrap_or_else(unknown);
         let waiter = sample.waiters.get(&pid);
         let mode = waiter.map_or("", |waiter| waiter.mode.as_str());
-        let relation = waiter.and_then(|waiter| self.relations.get(&waiter.relation?));
-        [&service, &statement, mode, relation.map_or("", String::as_str)].join(&PART.to_string())
+        let relation = waiter.and_then(|waiter| self.relations.get(&waiter.relation?).map(String::as_str));
+        [service.as_str(), &statement, mode, relation.unwrap_or_default()].join(&PART.to_string())
     }
 
     /// All waits, longest first.
@@ -77,7 +78,8 @@ impl Waits {
             let [root, holds, ..] = parts(&entry.root);
             let relation = Some(relation).filter(|name| !name.is_empty());
             let (seconds, waits) = (entry.seconds, entry.waits);
-            Wait { waiting, statement, cause: entry.cause, mode, relation, root, holds, seconds, waits }.add_to(&mut sums);
+            Wait { waiting, statement, cause: entry.cause, mode, relation, root, holds, seconds, waits }
+                .add_to(&mut sums);
         }
         sums.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         sums

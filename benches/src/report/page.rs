@@ -11,8 +11,8 @@ use super::{
     attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, pairs, problems, sql, stress,
     timeline, traits,
 };
-use crate::result::{ResultFile, TargetInfo};
 use crate::result::text::capital;
+use crate::result::{ResultFile, TargetInfo};
 
 /// The whole file, with what else is kept in the result's folder.
 pub fn page(result: &ResultFile, folder: &Path) -> String {
@@ -120,7 +120,8 @@ fn badges(result: &ResultFile) -> Markup {
         _ => format!("{passed} of the lab's own tests passed, {failed} failed"),
     };
     // What must hold in somebody's own database isn't known.
-    let audited = (!is_sql(result)).then(|| (broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")));
+    let audited =
+        (!is_sql(result)).then(|| (broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")));
     let mut badges: Vec<(bool, String)> = audited.into_iter().collect();
     badges.extend([
         (failed == 0 && passed > 0, of_itself),

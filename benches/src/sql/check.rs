@@ -67,9 +67,12 @@ pub fn check(file: &Path, url: &str) -> Result<Checked, Failure> {
     let place = Place::prepare(url, &Wanted::Copy, &logins)?;
     let mut notes = vec![place.how.clone()];
     if let Err(error) = explain(&place, &logins) {
-        notes.push(format!("Plans and rows are not shown: the server sends them only where a superuser asks for it ({error})."));
+        notes.push(format!(
+            "Plans and rows are not shown: the server sends them only where a superuser asks for it ({error})."
+        ));
     }
-    let folder = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("no temporary folder: {error}.")))?;
+    let folder =
+        tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("no temporary folder: {error}.")))?;
     let pgbench = Pgbench::find(&place.url(), folder.path())?;
     let mut scripts = Vec::new();
     for (name, of) in &workload.services {
@@ -93,7 +96,8 @@ fn explain(place: &Place, logins: &[String]) -> schema::Result<()> {
     for login in logins {
         for (name, value) in EXPLAIN {
             let role = identifier(login);
-            session.run(&format!("alter role {role} in database {database} set {name} = '{value}'"), "asking for plans")?;
+            session
+                .run(&format!("alter role {role} in database {database} set {name} = '{value}'"), "asking for plans")?;
         }
     }
     Ok(())
@@ -106,7 +110,8 @@ fn plans(said: &str) -> Vec<Planned> {
         let Some((_, text)) = part.split_once("plan:\n") else {
             continue;
         };
-        let own = |line: &&str| !["LOG:", "NOTICE:", "WARNING:", "pgbench:"].iter().any(|start| line.starts_with(start));
+        let own =
+            |line: &&str| !["LOG:", "NOTICE:", "WARNING:", "pgbench:"].iter().any(|start| line.starts_with(start));
         let lines: Vec<&str> = text.lines().take_while(own).collect();
         let first = lines.iter().position(|line| line.contains(" (cost=")).unwrap_or(lines.len());
         let statement = lines[..first].join(" ").trim_start_matches("Query Text: ").trim().to_owned();
@@ -118,9 +123,11 @@ fn plans(said: &str) -> Vec<Planned> {
 
 /// What the top of a plan returned; what changes rows and returns none: what stands below it.
 fn rows(plan: &[&str]) -> u64 {
-    let changes = ["Update on", "Insert on", "Delete on", "Merge on"].iter().any(|start| plan[0..plan.len().min(1)].iter().any(|line| line.starts_with(start)));
-    let actual = plan.iter().filter_map(|line| line.split_once("(actual ")?.1.split_once("rows=")?.1.split([' ', '.']).next()?.parse().ok());
-    actual.skip(usize::from(changes)).next().unwrap_or(0)
+    let top = plan.first().copied().unwrap_or_default();
+    let changes = ["Update on", "Insert on", "Delete on", "Merge on"].iter().any(|start| top.starts_with(start));
+    let actual =
+        |line: &&str| line.split_once("(actual ")?.1.split_once("rows=")?.1.split([' ', '.']).next()?.parse().ok();
+    plan.iter().filter_map(actual).nth(usize::from(changes)).unwrap_or(0)
 }
 
 impl Checked {

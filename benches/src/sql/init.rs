@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use schema::coupling::statements::{Window, from_pg_stat_statements};
-use schema::impact::{Drivable, Drawn, Statement, drawn};
+use schema::impact::{Drawn, Drivable, Statement, drawn};
 use schema::session::Session;
 
 use super::pgbench::Pgbench;
@@ -105,7 +105,12 @@ impl Writer<'_> {
     }
 
     /// The section of one role, its scripts written and tried once on the copy.
-    fn service(&mut self, login: &str, can: &[&Drivable], mut not: Vec<(&Statement, String)>) -> Result<String, Failure> {
+    fn service<'s>(
+        &mut self,
+        login: &str,
+        can: &[&'s Drivable],
+        mut not: Vec<(&'s Statement, String)>,
+    ) -> Result<String, Failure> {
         let all: u64 = can.iter().map(|one| one.statement.calls).chain(not.iter().map(|(one, _)| one.calls)).sum();
         let (mut lines, mut driven) = (String::new(), 0);
         let mut kept = 0;
@@ -117,7 +122,12 @@ impl Writer<'_> {
             let name = format!("{}-{:02}.sql", login.replace(|c: char| !c.is_alphanumeric(), "_"), kept + 1);
             match self.write(login, one, &name)? {
                 Ok(()) => {
-                    let _ = writeln!(lines, "[[services.{}.scripts]]\nfile = \"{name}\"\nweight = {}", key(login), one.statement.calls);
+                    let _ = writeln!(
+                        lines,
+                        "[[services.{}.scripts]]\nfile = \"{name}\"\nweight = {}",
+                        key(login),
+                        one.statement.calls
+                    );
                     (kept, driven) = (kept + 1, driven + one.statement.calls);
                 }
                 Err(why) => not.push((&one.statement, why)),
@@ -130,7 +140,8 @@ impl Writer<'_> {
         let _ = writeln!(text, "{mark}[services.{}]\n{mark}login = {}", key(login), quoted(login));
         let _ = writeln!(text, "{mark}rate-per-s = {:.3}\n{mark}connections = 8", rate.max(0.001));
         for (statement, why) in not {
-            let shown: String = statement.sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
+            let shown: String =
+                statement.sql.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
             let why = why.replace('\n', " ");
             let _ = writeln!(text, "# not driven, {} calls ({why}): {shown}", statement.calls);
         }

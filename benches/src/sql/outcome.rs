@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::result::text::{capital, others};
-use crate::result::{CENSORED_US, Outcome, Table, Wait, arms, pooled};
-use crate::result::{MalformedResult, ResultFile};
+use crate::result::{CENSORED_US, Outcome, ResultFile, Table, Wait, arms, pooled};
+use crate::stats::MalformedHistogram;
 
 /// Lines of waits shown at the most.
 const LINES: usize = 15;
@@ -167,7 +167,9 @@ impl SqlOutcome {
             "it is not put back between replicates: what the first ones left, the later ones find"
         };
         let (before, after) = (mib(most.before), mib(most.after));
-        Some(format!("The database had {before:.0} MiB at the start and {after:.0} MiB at the end of a replicate; {reset}."))
+        Some(format!(
+            "The database had {before:.0} MiB at the start and {after:.0} MiB at the end of a replicate; {reset}."
+        ))
     }
 }
 
@@ -176,7 +178,9 @@ fn lock(wait: &Wait) -> String {
     match (&wait.relation, wait.cause) {
         (_, Cause::Row) => "a row changed by an open transaction".to_owned(),
         (Some(relation), Cause::TupleQueue) => format!("the queue for a hot row of {relation}"),
-        (Some(relation), Cause::BehindDdl) => format!("{} on {relation}, in the queue behind a DDL statement", wait.mode),
+        (Some(relation), Cause::BehindDdl) => {
+            format!("{} on {relation}, in the queue behind a DDL statement", wait.mode)
+        }
         (Some(relation), _) => format!("{} on {relation}", wait.mode),
         (None, _) => wait.mode.clone(),
     }
@@ -197,7 +201,7 @@ impl Outcome<Value> for SqlOutcome {
 }
 
 /// The 99th percentile of each service that has a limit, in every combination.
-pub(super) fn limits(result: &ResultFile, limits_ms: &BTreeMap<String, f64>) -> Result<Vec<Limit>, MalformedResult> {
+pub(super) fn limits(result: &ResultFile, limits_ms: &BTreeMap<String, f64>) -> Result<Vec<Limit>, MalformedHistogram> {
     let all = arms(&result.cells)?;
     let of = all.iter().filter_map(|((service, others), arm)| {
         let limit_ms = *limits_ms.get(service)?;

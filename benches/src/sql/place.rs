@@ -146,7 +146,8 @@ impl Place {
         let Some(first) = &self.first else {
             return Ok(false);
         };
-        let size: i64 = Session::connect_uncounted(first.url())?.value("select pg_database_size(current_database())")?;
+        let size: i64 =
+            Session::connect_uncounted(first.url())?.value("select pg_database_size(current_database())")?;
         if size > RESET_MAX {
             return Ok(false);
         }
@@ -209,11 +210,7 @@ fn on_same_server(url: &str, guard: Guard, place: impl FnOnce(Address, String) -
     Ok(made)
 }
 
-fn on_own_server(
-    url: &str,
-    logins: &[String],
-    place: impl FnOnce(Address, String) -> Place,
-) -> Result<Place, Failure> {
+fn on_own_server(url: &str, logins: &[String], place: impl FnOnce(Address, String) -> Place) -> Result<Place, Failure> {
     eprintln!("Others are connected to the server: the copy is made in a server of its own …");
     let options =
         ClusterOptions { careless: false, settings: settings::of_server(url)?, ..ClusterOptions::ephemeral() };
@@ -256,7 +253,8 @@ fn passwords(source: &Address, logins: &[String]) -> BTreeMap<String, String> {
 }
 
 fn roles_are_there(url: &str, logins: &[String]) -> Result<(), Failure> {
-    let known = Session::connect_uncounted(url)?.texts("select rolname::text from pg_catalog.pg_roles where rolcanlogin")?;
+    let known =
+        Session::connect_uncounted(url)?.texts("select rolname::text from pg_catalog.pg_roles where rolcanlogin")?;
     match logins.iter().find(|login| !known.contains(login)) {
         None => Ok(()),
         Some(login) => Err(Failure::usage(format!(
@@ -269,7 +267,8 @@ fn roles_are_there(url: &str, logins: &[String]) -> Result<(), Failure> {
 /// Who else is connected: `role in database`. Sessions that are just ending don't count.
 fn others(url: &str, ours: &[i32]) -> Result<Vec<String>, Failure> {
     let mut session = Session::connect_uncounted(url)?;
-    let asked = "select distinct coalesce(usename, '?') || ' in ' || coalesce(datname, '?') from pg_catalog.pg_stat_activity
+    let asked =
+        "select distinct coalesce(usename, '?') || ' in ' || coalesce(datname, '?') from pg_catalog.pg_stat_activity
         where backend_type = 'client backend' and pid <> pg_backend_pid() and not pid = any ($1) order by 1";
     let until = Instant::now() + PATIENCE;
     loop {

@@ -56,12 +56,14 @@ pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> 
     let workload = SqlWorkload::read(&options.workload)?;
     let logins: Vec<String> = workload.logins().into_keys().collect();
     let mut place = Place::prepare(&options.url, &options.wanted, &logins)?;
-    let trial = tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("no temporary folder: {error}.")))?;
-    // Once each, before anything is measured: what fails now would fail then.
+    let trial =
+        tempfile::tempdir().map_err(|error| Failure::could_not_run(format!("no temporary folder: {error}.")))?;
+    // Once each, before anything is measured: what fails now would fail then. What they write isn't measured.
+    place.reset()?;
     try_scripts(&workload, &place, &Pgbench::find(&place.url(), trial.path())?)?;
+    place.reset()?;
     let plan = plan(options);
     let folder = new_folder(&plan)?;
-    place.reset()?;
     let result = blank_of(options, &plan, &workload, &place, &folder)?;
     let outcome = SqlOutcome { place: place.how.clone(), others: place.others.clone(), ..SqlOutcome::default() };
     let pgbench = Pgbench::find(&place.url(), &folder.join(LOGS))?;
@@ -186,7 +188,8 @@ impl Session {
         self.outcome.limits = limits(&self.result, &wanted).map_err(|error| broken(&error))?;
         self.outcome.short_waits_s = self.result.counted().map(|cell| cell.ledger.short_wait_remainder_s).sum();
         if statements_schema(&mut connect(&self.place.url())?)?.is_none() {
-            self.outcome.note("pg_stat_statements isn't loaded there: statements, buffers and WAL by role are unknown.".into());
+            self.outcome
+                .note("pg_stat_statements isn't loaded there: statements, buffers and WAL by role are unknown.".into());
         }
         if !self.place.here {
             self.outcome.note("The server is on another machine: the processors' time by role is unknown.".into());
@@ -234,11 +237,8 @@ impl Session {
         let watched = !matches!(cell, Cell::Unwatched { .. });
         let processes: Vec<(String, u32)> =
             cell.members(&names).into_iter().map(str::to_owned).zip(runs.iter().map(Run::id)).collect();
-        let observer = if watched {
-            Observer::watch(&url, &processes, &self.watch)?
-        } else {
-            Observer::blind(&url, &self.watch)?
-        };
+        let observer =
+            if watched { Observer::watch(&url, &processes, &self.watch)? } else { Observer::blind(&url, &self.watch)? };
         let mut records: Vec<ServiceRecord> = Vec::new();
         for (name, run) in cell.members(&names).into_iter().zip(runs) {
             records.push(run.end()?.record(&self.workload.services[name].script_names(), times)?);

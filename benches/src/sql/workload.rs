@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn a_short_file_has_all_it_needs() {
-        let b = "[services.b]\nlogin = \"app\"\nrate-per-s = 1\nquery-mode = \"simple\"\nscripts = [{ file = \"b.sql\" }]";
+        let b =
+            "[services.b]\nlogin = \"app\"\nrate-per-s = 1\nquery-mode = \"simple\"\nscripts = [{ file = \"b.sql\" }]";
         let found = read(&format!("{A}{b}")).unwrap();
         let (a, b) = (&found.services["a"], &found.services["b"]);
         assert_eq!((a.login.as_str(), a.connections, a.query_mode), ("a", 8, QueryMode::Prepared));

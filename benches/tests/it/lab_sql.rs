@@ -129,7 +129,8 @@ fn refused(shop: &Shop, command: &mut Command, why: &str) {
 #[test]
 fn a_run_measures_on_a_copy_and_leaves_nothing() {
     let shop = Shop::new();
-    let workload = shop.workload("scripts = [{ file = \"pay.sql\" }]", "p99-limit-ms = 9000\nscripts = [{ file = \"pay.sql\" }]");
+    let workload =
+        shop.workload("scripts = [{ file = \"pay.sql\" }]", "p99-limit-ms = 9000\nscripts = [{ file = \"pay.sql\" }]");
     let output = shop.lab("run", &workload, &[]).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let folder = shop.only_run();
@@ -151,7 +152,11 @@ fn a_run_measures_on_a_copy_and_leaves_nothing() {
     }
     let kept: Measured<SqlOutcome> = attachments::read(&folder, attachments::SQL).unwrap();
     assert!(kept.outcome.place.contains("copy of the database's files"), "{}", kept.outcome.place);
-    assert!(kept.outcome.growth.len() == 3 && kept.outcome.growth.iter().all(|of| of.reset), "{:?}", kept.outcome.growth);
+    assert!(
+        kept.outcome.growth.len() == 3 && kept.outcome.growth.iter().all(|of| of.reset),
+        "{:?}",
+        kept.outcome.growth
+    );
     assert_eq!(kept.outcome.limits.len(), 3, "alone, alone again, while report runs");
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(report.contains("shop: who slows whom") && report.contains("Which statement waited for which"));
@@ -192,9 +197,10 @@ fn a_planted_lock_is_found_with_its_statement_and_its_seconds() {
     assert_eq!((first.mode.as_str(), first.relation.as_deref()), ("RowExclusiveLock", Some("accounts")));
     assert!(said(&output).contains("lock table accounts"), "{}", said(&output));
     // Only what a lock makes wait lasts this long; and rows that the payer's own sessions change at the same time hardly ever meet.
-    let truth: f64 = Session::connect(&shop.url("shop")).unwrap().value(
-        "select coalesce(sum(seconds), 0) from waited where beside_migration and seconds > 0.02",
-    ).unwrap();
+    let truth: f64 = Session::connect(&shop.url("shop"))
+        .unwrap()
+        .value("select coalesce(sum(seconds), 0) from waited where beside_migration and seconds > 0.02")
+        .unwrap();
     let pairs = kept.outcome.waits.iter().filter(|of| of.cell == "migrate+pay").flat_map(|of| &of.waits);
     let found: f64 = pairs.filter(|of| of.waiting == "pay" && of.root == "migrate").map(|of| of.seconds).sum();
     // Measurements that were repeated are in the table, too.
@@ -204,7 +210,10 @@ fn a_planted_lock_is_found_with_its_statement_and_its_seconds() {
     let seen: f64 = ledger.map(|of| of.seconds).sum();
     assert!(truth > 2.0, "the lock is felt: {truth}");
     assert!((seen / truth - 1.0).abs() < 0.1, "{seen} s seen, {truth} s true");
-    assert!(found <= seen * 1.02 && (result.run.reruns > 0 || found > seen * 0.98), "{found} by statement, {seen} by role");
+    assert!(
+        found <= seen * 1.02 && (result.run.reruns > 0 || found > seen * 0.98),
+        "{found} by statement, {seen} by role"
+    );
 }
 
 #[test]
@@ -230,7 +239,11 @@ fn what_can_not_be_run_is_refused_and_leaves_nothing() {
     refused(&shop, guest.env("DATABASE_URL", url), "can't be copied: copying the database: permission denied");
     // Somebody else is at work, in another database of the server.
     let _other = Session::connect(&shop.url("postgres")).unwrap();
-    refused(&shop, &mut run(&fine, &["--in-place", "shop"]), "Others are at work on this server (postgres in postgres)");
+    refused(
+        &shop,
+        &mut run(&fine, &["--in-place", "shop"]),
+        "Others are at work on this server (postgres in postgres)",
+    );
 }
 
 fn as_guest(shop: &Shop) -> String {
@@ -259,7 +272,8 @@ fn what_a_killed_run_left_is_dropped_by_the_next_one() {
     session = Session::connect(&shop.url("postgres")).unwrap();
     // pgbench goes with it.
     until("its sessions end", || {
-        session.value::<i64>("select count(*) from pg_stat_activity where usename in ('payer', 'reporter')").unwrap() == 0
+        session.value::<i64>("select count(*) from pg_stat_activity where usename in ('payer', 'reporter')").unwrap()
+            == 0
     });
     drop(session);
     let output = shop.lab("check", &workload, &[]).output().unwrap();
@@ -301,15 +315,24 @@ fn the_log_says_exactly_what_pgbench_says() {
         "meet.sql",
         "begin isolation level repeatable read;\nselect balance from accounts where id = 1;\nupdate accounts set balance = balance + 1 where id = 1;\nend;\n",
     );
-    let program = schema::cluster::binaries::client_tool("pgbench", &mut Session::connect(&shop.url("shop")).unwrap()).unwrap();
+    let program =
+        schema::cluster::binaries::client_tool("pgbench", &mut Session::connect(&shop.url("shop")).unwrap()).unwrap();
     let prefix = shop.folder.path().join("log");
     let mut command = Command::new(program);
-    command.args(["-n", "-M", "prepared", "-R", "300", "-c", "8", "-j", "1", "-T", "3", "-l", "--log-prefix"]).arg(&prefix);
+    command
+        .args(["-n", "-M", "prepared", "-R", "300", "-c", "8", "-j", "1", "-T", "3", "-l", "--log-prefix"])
+        .arg(&prefix);
     let address = schema::session::address(&shop.url("shop")).unwrap();
     for (variable, value) in address.variables().filter_map(|(variable, value)| Some((variable, value?))) {
         command.env(variable, value);
     }
-    let child = command.arg("-f").arg(&script).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let child = command
+        .arg("-f")
+        .arg(&script)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let log = PathBuf::from(format!("{}.{}", prefix.display(), child.id()));
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
@@ -357,8 +380,11 @@ fn a_file_is_written_from_what_was_counted() {
     let file = std::fs::read_to_string(out.join("workload.toml")).unwrap();
     assert!(file.contains("[services.payer]") && file.contains("[[services.payer.scripts]]"), "{file}");
     assert!(file.contains("# not driven, 1 calls (relation \"gone\" does not exist"), "{file}");
-    let scripts: Vec<String> = (1..=3).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
-    let of = |start: &str| scripts.iter().find(|text| text.contains(start)).unwrap_or_else(|| panic!("{start}: {scripts:#?}"));
+    let scripts: Vec<String> =
+        (1..=3).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
+    let of = |start: &str| {
+        scripts.iter().find(|text| text.contains(start)).unwrap_or_else(|| panic!("{start}: {scripts:#?}"))
+    };
     assert!(of("update accounts").contains("\\set row1 random(1, 200)"), "{scripts:#?}");
     // Values of one statement come from one row; no colon of a value is a variable.
     let select = of("select * from orders");

@@ -135,7 +135,8 @@ impl Sampler {
     /// # Errors
     /// [`crate::Error::Database`] when the connection is gone.
     pub fn relation(&mut self, oid: u32) -> Result<String> {
-        let row = self.client.query_one("select $1::oid::regclass::text", &[&oid]).doing("reading a relation's name")?;
+        let row =
+            self.client.query_one("select $1::oid::regclass::text", &[&oid]).doing("reading a relation's name")?;
         Ok(row.get(0))
     }
 

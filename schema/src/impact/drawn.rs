@@ -5,26 +5,10 @@ use std::time::Duration;
 use super::context::{Context, FORGET, Here};
 use super::input::{Change, On, Options, Statement};
 use super::probe::Probe;
-use super::samples::Samples;
+use super::samples::{Drawn, Samples};
 use super::{deeds, locks, prepare};
 use crate::error::{Doing, Result};
 use crate::session::value;
-
-/// Values of one parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Drawn {
-    /// Those of a column: table and column, quoted where they must be; and the column's name as it is.
-    Column {
-        /// `public.orders`.
-        table: String,
-        /// As the catalogue has it.
-        column: String,
-    },
-    /// One that isn't there yet: the column is unique, and an insert fills it.
-    New,
-    /// Always this one.
-    Fixed(String),
-}
 
 /// A statement that can be run.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +21,15 @@ pub struct Drivable {
     pub parameters: Vec<(String, Drawn)>,
 }
 
+/// A statement that can't be run, and why.
+pub type Undrivable = (Statement, String);
+
 /// Tries every statement as its role with rows that are there, in a transaction that is rolled back: `url` is a superuser's in a copy. Those that
 /// work, and the others with the reason; what only begins and ends transactions is in neither.
 ///
 /// # Errors
 /// Where the copy can't be used.
-pub fn drawn(url: &str, statements: &[Statement]) -> Result<(Vec<Drivable>, Vec<(Statement, String)>)> {
+pub fn drawn(url: &str, statements: &[Statement]) -> Result<(Vec<Drivable>, Vec<Undrivable>)> {
     let Here { settings, .. } = Here::read(url, &Change::new("select 1"))?;
     let options = Options {
         on: On::Clone,
@@ -64,10 +51,10 @@ pub fn drawn(url: &str, statements: &[Statement]) -> Result<(Vec<Drivable>, Vec<
     probe.run("begin")?;
     let (subjects, left) = prepare::prepare(&mut probe, &context, statements, None, str::to_owned)?;
     probe.run("rollback")?;
-    let skipped = left.into_iter().map(|(one, _)| {
-        (Statement { role: one.role, sql: one.sql, calls: one.calls, values: None }, one.why)
-    });
-    let mut undrivable: Vec<(Statement, String)> = skipped.collect();
+    let skipped = left
+        .into_iter()
+        .map(|(one, _)| (Statement { role: one.role, sql: one.sql, calls: one.calls, values: None }, one.why));
+    let mut undrivable: Vec<Undrivable> = skipped.collect();
     let mut drivable = Vec::new();
     for subject in &subjects {
         let statement = subject.statement.clone();

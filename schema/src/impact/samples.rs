@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use postgres::Client;
 use postgres::types::{Kind, Type};
 
-use super::drawn::Drawn;
 use super::probe::Probe;
 use super::report::Failure;
 use super::subject::Subject;
@@ -45,6 +44,22 @@ select c.oid, format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relna
 from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 left join lateral (select confrelid, confkey from pg_constraint where contype = 'f' and conrelid = c.oid and conkey = array[a.attnum] limit 1) k on true
 where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm') and n.nspname not in ('pg_catalog', 'information_schema') order by 1, a.attnum";
+
+/// Values of one parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drawn {
+    /// Those of a column: table and column, quoted where they must be; and the column's name as it is.
+    Column {
+        /// `public.orders`.
+        table: String,
+        /// As the catalogue has it.
+        column: String,
+    },
+    /// One that isn't there yet: the column is unique, and an insert fills it.
+    New,
+    /// Always this one.
+    Fixed(String),
+}
 
 /// Where a parameter's values come from.
 enum Source {
@@ -131,7 +146,9 @@ impl Samples {
     pub(super) fn drawn(&self, subject: &Subject<'_>) -> Vec<(String, Drawn)> {
         let tokens = words::tokens(&subject.sql);
         let kinds = subject.parameters().iter().enumerate();
-        kinds.map(|(at, kind)| (name(kind), self.drawn_from(kind, &self.source(subject, &tokens, at + 1, kind)))).collect()
+        kinds
+            .map(|(at, kind)| (name(kind), self.drawn_from(kind, &self.source(subject, &tokens, at + 1, kind))))
+            .collect()
     }
 
     fn drawn_from(&self, kind: &Type, source: &Source) -> Drawn {
@@ -267,5 +284,9 @@ impl Samples {
 /// A type's name as SQL.
 fn name(kind: &Type) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    if kind.schema() == "pg_catalog" { kind.name().to_owned() } else { format!("{}.{}", quoted(kind.schema()), quoted(kind.name())) }
+    if kind.schema() == "pg_catalog" {
+        kind.name().to_owned()
+    } else {
+        format!("{}.{}", quoted(kind.schema()), quoted(kind.name()))
+    }
 }

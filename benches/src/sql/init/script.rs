@@ -34,7 +34,8 @@ impl Rows {
             "select {} from (select * from {table} limit {FROM}) few order by random() limit {ROWS}",
             list.join(", ")
         );
-        let mut values: BTreeMap<String, Vec<Option<String>>> = columns.iter().map(|name| (name.clone(), vec![])).collect();
+        let mut values: BTreeMap<String, Vec<Option<String>>> =
+            columns.iter().map(|name| (name.clone(), vec![])).collect();
         for message in connect(url)?.simple_query(&sql).map_err(|error| failed(&doing, &error))? {
             if let SimpleQueryMessage::Row(row) = message {
                 for (at, column) in columns.iter().enumerate() {
@@ -82,7 +83,9 @@ pub fn script(one: &Drivable, rows: &mut Rows, url: &str) -> Result<Result<Strin
                 let all = rows.values(table, column).iter();
                 let element = |value: &Option<String>| match value {
                     None => "null".to_owned(),
-                    Some(value) if is_array(kind) => literal(&format!("{{\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\""))),
+                    Some(value) if is_array(kind) => {
+                        literal(&format!("{{\"{}\"}}", value.replace('\\', "\\\\").replace('"', "\\\"")))
+                    }
                     Some(value) => literal(value),
                 };
                 let list: Vec<String> = all.map(element).collect();
@@ -152,7 +155,10 @@ mod tests {
     #[test]
     fn values_stand_where_parameters_were() {
         let values = ["1".to_owned(), "'b'".to_owned()];
-        assert_eq!(with_values("select $2, '$1', \"$1\" from t where a = $1 and b > $3", &values), "select 'b', '$1', \"$1\" from t where a = 1 and b > $3");
+        assert_eq!(
+            with_values("select $2, '$1', \"$1\" from t where a = $1 and b > $3", &values),
+            "select 'b', '$1', \"$1\" from t where a = 1 and b > $3"
+        );
     }
 
     #[test]

@@ -27,9 +27,10 @@ impl Guard {
         let mut session = Session::connect_uncounted(&address(url)?.in_database("postgres").url())?;
         let own = i32::try_from(std::process::id()).unwrap_or(0);
         // Held while another one sweeps, too: waited for.
-        session.client.batch_execute(&format!("do $$ begin perform pg_advisory_lock({LOCK}, {own}); end $$")).map_err(
-            |error| crate::data::failed("marking the run", &error),
-        )?;
+        session
+            .client
+            .batch_execute(&format!("do $$ begin perform pg_advisory_lock({LOCK}, {own}); end $$"))
+            .map_err(|error| crate::data::failed("marking the run", &error))?;
         let pid = session.value("select pg_backend_pid()")?;
         let mut guard = Self { session, pid };
         guard.sweep(own)?;
@@ -61,7 +62,8 @@ impl Guard {
             if !self.session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK}, {maker})"))? {
                 continue;
             }
-            self.session.run(&format!("drop database if exists {name} with (force)"), "dropping what a killed run left")?;
+            self.session
+                .run(&format!("drop database if exists {name} with (force)"), "dropping what a killed run left")?;
             self.session.value::<bool>(&format!("select pg_advisory_unlock({LOCK}, {maker})"))?;
             eprintln!("Dropped {name}, which a run that was killed had left.");
         }

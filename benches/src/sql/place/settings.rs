@@ -54,7 +54,8 @@ pub fn of_server(url: &str) -> Result<Vec<String>, Failure> {
     let mut session = Session::connect_uncounted(url)?;
     let sql = "select name::text, current_setting(name), case when name = 'shared_buffers' then setting::bigint * 8192 else 0 end
         from pg_catalog.pg_settings where name = any ($1) and source <> 'default'";
-    let rows = session.client.query(sql, &[&OF_SERVER.as_slice()]).map_err(|error| failed("reading settings", &error))?;
+    let rows =
+        session.client.query(sql, &[&OF_SERVER.as_slice()]).map_err(|error| failed("reading settings", &error))?;
     let fits = rows.iter().filter(|row| u64::try_from(row.get::<_, i64>(2)).unwrap_or(0) <= buffers_max());
     Ok(fits.map(|row| format!("{} = '{}'", row.get::<_, String>(0), row.get::<_, String>(1))).collect())
 }
