@@ -1,6 +1,7 @@
 //! What everybody used of processors, buffers and log, window by window, and so whose use made others wait.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use postgres::Client;
@@ -106,6 +107,9 @@ impl Meter {
 
     /// Adds the services' processes, this one and the rest of the machine to `parties`.
     fn parties(&mut self, mut parties: BTreeMap<String, CpuTimes>, states: &mut States) -> BTreeMap<String, CpuTimes> {
+        // What began meanwhile has used nothing before.
+        let later = std::mem::take(&mut *self.watch.later.lock().unwrap_or_else(PoisonError::into_inner));
+        self.processes.extend(later.into_iter().map(|(name, pid)| (name, pid, (0.0, 0.0))));
         for (name, pid, before) in &mut self.processes {
             let now = threads(*pid);
             let used = minus(now, *before);

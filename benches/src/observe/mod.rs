@@ -15,6 +15,7 @@ pub use cpu::{CpuClock, Machine, ended_children_s, machine};
 pub use statements::{Statements, statements_schema};
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use crate::Failure;
 use crate::result::{LedgerResult, RoleCost, Wait};
@@ -47,12 +48,14 @@ pub struct Watch {
     pub makes_extension: bool,
     /// The server runs on this machine, so that its processes' times can be read.
     pub here: bool,
+    /// Services' processes that start after the watching, by name.
+    pub later: Arc<Mutex<Vec<(String, u32)>>>,
 }
 
 impl Default for Watch {
     /// A database of ours.
     fn default() -> Self {
-        Self { names: Names::default(), notes_waits: false, makes_extension: true, here: true }
+        Self { names: Names::default(), notes_waits: false, makes_extension: true, here: true, later: Arc::default() }
     }
 }
 

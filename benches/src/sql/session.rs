@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use serde_json::json;
@@ -72,6 +73,7 @@ pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> 
         notes_waits: true,
         makes_extension: !place.in_place,
         here: place.here,
+        later: Arc::default(),
     };
     let done = Session { workload, place, pgbench, watch, result, outcome, folder, preset: options.preset, started }
         .go_on(options.seed, stop);
@@ -229,16 +231,18 @@ impl Session {
         let (clock, before_s) = (CpuClock::start(&[]), ended_children_s());
         let names = self.result.service_names();
         let seed = schedule_seed(seed, at.0, cell);
+        let watched = !matches!(cell, Cell::Unwatched { .. });
+        // Before anybody waits: so nothing of the cell is missed.
+        let observer =
+            if watched { Observer::watch(&url, &[], &self.watch)? } else { Observer::blind(&url, &self.watch)? };
         let mut runs: Vec<Run> = Vec::new();
         for name in cell.members(&names) {
             let of = &self.workload.services[name];
-            runs.push(self.pgbench.start(name, of, self.place.login(&of.login)?, times, seed)?);
+            let run = self.pgbench.start(name, of, self.place.login(&of.login)?, times, seed)?;
+            let mut later = self.watch.later.lock().unwrap_or_else(PoisonError::into_inner);
+            later.push((name.to_owned(), run.id()));
+            runs.push(run);
         }
-        let watched = !matches!(cell, Cell::Unwatched { .. });
-        let processes: Vec<(String, u32)> =
-            cell.members(&names).into_iter().map(str::to_owned).zip(runs.iter().map(Run::id)).collect();
-        let observer =
-            if watched { Observer::watch(&url, &processes, &self.watch)? } else { Observer::blind(&url, &self.watch)? };
         let mut records: Vec<ServiceRecord> = Vec::new();
         for (name, run) in cell.members(&names).into_iter().zip(runs) {
             records.push(run.end()?.record(&self.workload.services[name].script_names(), times)?);
@@ -247,6 +251,8 @@ impl Session {
         let (machine, drivers_s) = (clock.read(), ended_children_s() - before_s);
         let mut seen = observer.finish()?;
         let waits = std::mem::take(&mut seen.waits);
+        // Nobody took those of a cell that wasn't watched.
+        self.watch.later.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let taken = Taken {
             cell,
             replicate: at.0,
