@@ -139,12 +139,15 @@ impl Summary {
     pub fn read(text: &str) -> Option<Self> {
         let after = |start: &str| text.lines().find_map(|line| line.trim().strip_prefix(start)).map(str::trim);
         let first = |of: &str| of.split([' ', '/']).next().unwrap_or_default().to_owned();
+        let transactions = first(after("number of transactions actually processed:")?).parse().ok()?;
+        // Where none succeeded there are no means.
+        let mean = |of: Option<&str>| of.map(first).or_else(|| (transactions == 0).then(|| "0.000".to_owned()));
         Some(Self {
-            transactions: first(after("number of transactions actually processed:")?).parse().ok()?,
+            transactions,
             // Before PostgreSQL 15 there was none: every failure ended the client.
             failed: after("number of failed transactions:").and_then(|of| first(of).parse().ok()).unwrap_or(0),
-            latency_ms: first(after("latency average =")?),
-            lag_ms: first(after("rate limit schedule lag: avg")?),
+            latency_ms: mean(after("latency average ="))?,
+            lag_ms: mean(after("rate limit schedule lag: avg"))?,
             connecting_ms: after("initial connection time =").and_then(|of| first(of).parse().ok()).unwrap_or(0.0),
         })
     }
@@ -189,6 +192,9 @@ mod tests {
         assert_eq!(said.connecting_ms, 3.125);
         assert!(log().summary().agrees(&said), "{:?} {said:?}", log().summary());
         assert!(!Log(log().0[1..].to_vec()).summary().agrees(&said));
+        let none = Summary::read("number of transactions actually processed: 0\n").unwrap();
+        assert!(Log::default().summary().agrees(&none));
+        assert_eq!(Summary::read("number of transactions actually processed: 1\n"), None);
         assert!(sample("0 0 skipped 0 100 2000 500").is_none());
     }
 }

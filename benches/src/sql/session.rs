@@ -75,11 +75,10 @@ pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> 
         here: place.here,
         later: Arc::default(),
     };
+    let logs = folder.join(LOGS);
     let done = Session { workload, place, pgbench, watch, result, outcome, folder, preset: options.preset, started }
         .go_on(options.seed, stop);
-    if let Ok(folder) = &done {
-        let _ = std::fs::remove_dir_all(folder.join(LOGS));
-    }
+    let _ = std::fs::remove_dir_all(logs);
     done
 }
 
