@@ -4,18 +4,20 @@ use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use schema::cluster::binaries::client_tool;
 use schema::connection::Address;
 use schema::session::Session;
 
 use super::log::{Log, Summary};
-use super::workload::SqlService;
+use super::workload::{QueryMode, SqlService};
 use crate::Failure;
 use crate::load::driver::ServiceRecord;
 use crate::system::process::die_with_us;
 
+/// How long it may take beyond its time, for what was begun to end.
+const GRACE: Duration = Duration::from_secs(120);
 /// How often it is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -54,6 +56,10 @@ impl Pgbench {
         let mut command = self.command(of, login);
         let rate = format!("{}", of.rate_per_s);
         command.args(["-R", &rate, "-c", &of.connections.to_string(), "-T", &times.whole_s.to_string()]);
+        // A statement is prepared while its thread waits: where that waits for a lock, the other connections of the thread can't end the
+        // transaction that holds it. So each connection that prepares has a thread.
+        let threads = if of.query_mode == QueryMode::Prepared { of.connections } else { 1 };
+        command.args(["-j", &threads.to_string()]);
         // The same seed gives the same moments and values in each cell of a replicate.
         command.arg(format!("--random-seed={seed}"));
         for script in &of.scripts {
@@ -61,7 +67,8 @@ impl Pgbench {
         }
         let prefix = self.folder.join(format!("log-{name}"));
         command.arg("-l").arg("--log-prefix").arg(&prefix);
-        self.spawn(command, name, Some(prefix))
+        let within = Duration::from_secs(times.whole_s) + GRACE;
+        self.spawn(command, name, within, Some((prefix, threads)))
     }
 
     /// Runs one script of a service once; what it printed on standard error.
@@ -71,7 +78,7 @@ impl Pgbench {
     pub fn once(&self, name: &str, of: &SqlService, login: &Address, script: &Path) -> Result<String, Failure> {
         let mut command = self.command(of, login);
         command.args(["-c", "1", "-t", "1", "-f"]).arg(script);
-        let run = self.spawn(command, name, None)?;
+        let run = self.spawn(command, name, GRACE, None)?;
         let script = script.display();
         run.end().map(|ended| ended.said).map_err(|error| match error {
             Failure::Usage(why) => Failure::usage(format!("{script}: {why}")),
@@ -81,7 +88,7 @@ impl Pgbench {
 
     fn command(&self, of: &SqlService, login: &Address) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(["-n", "-j", "1", "-M", of.query_mode.name(), &format!("--max-tries={}", of.tries)]);
+        command.args(["-n", "-M", of.query_mode.name(), &format!("--max-tries={}", of.tries)]);
         // The password goes by the environment, where other users of the machine don't see it.
         for (variable, value) in login.variables() {
             match value {
@@ -92,7 +99,13 @@ impl Pgbench {
         command
     }
 
-    fn spawn(&self, mut command: Command, name: &str, prefix: Option<PathBuf>) -> Result<Run, Failure> {
+    fn spawn(
+        &self,
+        mut command: Command,
+        name: &str,
+        within: Duration,
+        log: Option<(PathBuf, u32)>,
+    ) -> Result<Run, Failure> {
         let cannot = |error: std::io::Error| Failure::could_not_run(format!("pgbench can't be started: {error}."));
         let file = |end: &str| self.folder.join(format!("{name}.{end}"));
         let (out, err) = (file("out"), file("err"));
@@ -102,7 +115,7 @@ impl Pgbench {
         die_with_us(&mut command);
         let started = SystemTime::now();
         let child = command.spawn().map_err(cannot)?;
-        Ok(Run { name: name.to_owned(), child, started, out, err, prefix })
+        Ok(Run { name: name.to_owned(), child, started, until: Instant::now() + within, out, err, log })
     }
 }
 
@@ -111,9 +124,11 @@ pub struct Run {
     name: String,
     child: Child,
     started: SystemTime,
+    until: Instant,
     out: PathBuf,
     err: PathBuf,
-    prefix: Option<PathBuf>,
+    /// How the names of its logs begin, and how many threads write one.
+    log: Option<(PathBuf, u32)>,
 }
 
 /// One that has ended well.
@@ -144,21 +159,31 @@ impl Run {
             if let Some(status) = self.child.try_wait().map_err(lost)? {
                 break status;
             }
+            if Instant::now() > self.until {
+                return Err(Failure::could_not_run(format!(
+                    "{}: pgbench doesn't end: what does it wait for?",
+                    self.name
+                )));
+            }
             std::thread::sleep(TICK);
         };
         let said = String::from_utf8_lossy(&std::fs::read(&self.err).unwrap_or_default()).into_owned();
         if !status.success() {
             return Err(Failure::usage(format!("{}: {}.", self.name, reason(&said, &status.to_string()))));
         }
-        let log = match &self.prefix {
-            Some(prefix) => {
-                let file = PathBuf::from(format!("{}.{}", prefix.display(), self.child.id()));
-                let log = Log::read([file.as_path()])?;
-                let _ = std::fs::remove_file(file);
-                log
-            }
-            None => Log::default(),
+        // The first thread's has no number.
+        let name = |prefix: &Path, thread: u32| match thread {
+            0 => format!("{}.{}", prefix.display(), self.child.id()),
+            thread => format!("{}.{}.{thread}", prefix.display(), self.child.id()),
         };
+        let files: Vec<PathBuf> = match &self.log {
+            Some((prefix, threads)) => (0..*threads).map(|thread| PathBuf::from(name(prefix, thread))).collect(),
+            None => Vec::new(),
+        };
+        let log = Log::read(files.iter().map(PathBuf::as_path))?;
+        for file in &files {
+            let _ = std::fs::remove_file(file);
+        }
         let out = String::from_utf8_lossy(&std::fs::read(&self.out).unwrap_or_default()).into_owned();
         let started_us = self.started.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64);
         Ok(Ended { name: self.name.clone(), out, said, log, started_us })

@@ -30,7 +30,7 @@ pub struct SqlService {
     pub login: String,
     /// Transactions per second.
     pub rate_per_s: f64,
-    /// Connections at the most: what is due while all are busy waits, and that counts.
+    /// Connections: what is due while they are busy waits, and that counts.
     #[serde(default = "eight")]
     pub connections: u32,
     /// How statements are sent.
