@@ -183,7 +183,8 @@ fn a_planted_lock_is_found_with_its_statement_and_its_seconds() {
     let settings = ["log_lock_waits = on", "deadlock_timeout = '10ms'"].map(str::to_owned).into();
     let shop = Shop::on(ClusterOptions { settings, ..ClusterOptions::ephemeral() });
     shop.write("migrate.sql", "begin;\nlock table accounts in share row exclusive mode;\n\\sleep 300 ms\nend;\n");
-    shop.write("report.sql", "select 1;\n");
+    // Two statements in a transaction: behind the lock the second one is prepared while another connection's transaction is open.
+    shop.write("pay.sql", "\\set id random(1, 5000)\n\\set other random(1, 5000)\nbegin;\nupdate accounts set balance = balance + 1 where id = :id;\nupdate accounts set balance = balance - 1 where id = :other;\nend;\n");
     let text = std::fs::read_to_string(shop.workload("report.sql", "migrate.sql")).unwrap();
     let text = text.replace("\"reporter\"", "\"migration\"").replace("services.report", "services.migrate");
     let text = text.replace("rate-per-s = 20", "rate-per-s = 1").replace("connections = 2", "connections = 1");
