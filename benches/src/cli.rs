@@ -8,6 +8,7 @@ mod experiment;
 mod failure;
 mod knee;
 mod scenario;
+mod sql;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ enum Command {
     /// Measure what one kind of request costs, compared with the least that it could cost.
     Bench(bench::BenchArgs),
     Changes(changes::ChangesArgs),
+    Sql(sql::SqlArgs),
     /// Import a catalogue of APIs (JSON Lines) into the running services.
     Import(ImportArgs),
     /// Move the time of all running services: +31d, -2h, reset, show.
@@ -147,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Composed(args) => failure::measure_composed(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::evaluate(&args),
+        Command::Sql(args) => sql::measure(&args),
         Command::Import(args) => take_in(&args),
         Command::Clock(args) => move_clock(&args),
     };

@@ -31,6 +31,8 @@ pub mod measure;
 
 pub mod experiments;
 
+pub mod sql;
+
 pub mod selftest;
 
 pub mod bench;

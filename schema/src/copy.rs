@@ -114,13 +114,26 @@ impl Copy {
         if busy == 0 && rows {
             return Self::of(url, purpose);
         }
-        let started = Instant::now();
         let how = if rows {
             "pg_dump and pg_restore, because sessions are connected: every row read once, in one snapshot"
         } else {
             "pg_dump and pg_restore of the structure alone"
         };
-        let mut copy = Self::alike(url, purpose, how)?;
+        Self::dumped(url, url, purpose, rows, how)
+    }
+
+    /// What `pg_dump` reads, on another server, which has the roles already (see [`roles`]); `server` is a superuser's URL there.
+    ///
+    /// # Errors
+    /// Where one of the two refuses it.
+    pub fn elsewhere(url: &str, server: &str, purpose: &str) -> Result<Self> {
+        let how = "pg_dump and pg_restore into a server of its own: every row read once, in one snapshot";
+        Self::dumped(url, server, purpose, true, how)
+    }
+
+    fn dumped(url: &str, server: &str, purpose: &str, rows: bool, how: &'static str) -> Result<Self> {
+        let started = Instant::now();
+        let mut copy = Self::alike(url, server, purpose, how)?;
         pipe(url, &copy.url, if rows { &[] } else { &["--schema-only"] })?;
         if rows {
             Session::connect_uncounted(&copy.url)?.run("analyze", "analysing the copy")?;
@@ -137,7 +150,7 @@ impl Copy {
         let started = Instant::now();
         let (mut source, snapshot) = sample::snapshot(url)?;
         let how = "pg_dump and pg_restore of the structure, and a sample of the rows, in one snapshot";
-        let mut copy = Self::alike(url, purpose, how)?;
+        let mut copy = Self::alike(url, url, purpose, how)?;
         let snapshot = format!("--snapshot={snapshot}");
         pipe(url, &copy.url, &["--section=pre-data", &snapshot])?;
         let mut target = Session::connect_uncounted(&copy.url)?;
@@ -154,9 +167,9 @@ impl Copy {
         &self.url
     }
 
-    /// Empty, with the encoding, collation and rights of the original.
-    fn alike(url: &str, purpose: &str, how: &'static str) -> Result<Self> {
-        let mut copy = Self::named(url, purpose)?;
+    /// Empty, on that server, with the encoding, collation and rights of the original.
+    fn alike(url: &str, server: &str, purpose: &str, how: &'static str) -> Result<Self> {
+        let mut copy = Self::named(server, purpose)?;
         let rights = database_rights(url)?;
         let alike = encoding::same(&mut Session::connect_uncounted(url)?)?;
         copy.create(&format!("template template0 {alike}"), &rights, how)?;
@@ -204,6 +217,31 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
         "select format('grant %s on database %%s to %s', a.privilege_type, case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
          from pg_database d cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname = current_database()",
     )
+}
+
+/// Makes the roles of one server on another one, without passwords; `to` is a superuser's URL there. What is there already stays, and so does that superuser.
+///
+/// # Errors
+/// Where they can't be read.
+pub fn roles(from: &str, to: &str) -> Result<()> {
+    let tool = client_tool("pg_dumpall", &mut Session::connect_uncounted(from)?)?;
+    let mut command = program(&tool, from)?;
+    let said = command.args(["--roles-only", "--no-role-passwords"]).output().doing("reading the roles")?;
+    if !said.status.success() {
+        let words = String::from_utf8_lossy(&said.stderr);
+        return Err(Error::Unavailable(words.lines().next().unwrap_or("pg_dumpall failed").to_owned()));
+    }
+    let text = String::from_utf8_lossy(&said.stdout);
+    let sql: Vec<&str> = text.lines().filter(|line| !line.starts_with('\\')).collect();
+    let own = format!(" role {} ", identifier(address(to)?.user()));
+    let mut there = Session::connect_uncounted(to)?;
+    for statement in crate::roles::statements(&sql.join("\n"), 1) {
+        if !format!("{} ", statement.sql.to_ascii_lowercase()).contains(&own) {
+            // Who depends on a role that couldn't be made is told when the rows are copied.
+            let _ = there.client.batch_execute(&statement.sql);
+        }
+    }
+    Ok(())
 }
 
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.

@@ -20,7 +20,7 @@ mod selftest;
 mod threshold;
 
 pub(super) use selftest::{SelftestArgs, test_itself};
-use threshold::Threshold;
+pub(super) use threshold::{Threshold, check as check_thresholds};
 
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
@@ -116,7 +116,7 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
         Some(target) => target.services.keys().cloned().collect(),
         None => read_workload(&options)?.services.into_keys().collect(),
     };
-    threshold::check(&args.fail_on, options.preset, &services)?;
+    check_thresholds(&args.fail_on, options.preset, &services)?;
     if options.preset.problems() && target.is_none() && kept::newest_tests(&options.results).is_none() {
         eprintln!("The first run on this machine: the lab tests itself, half a minute …");
         selftest::brief(&options.results, options.optimised, &stop)?;
@@ -131,12 +131,12 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
 /// Goes on with a run that ended early.
 pub(super) fn resume_experiment(args: &ResumeArgs) -> Result<ExitCode, Failure> {
     let before = read(&args.folder.join("result.json"))?;
-    threshold::check(&args.fail_on, before.run.preset, &before.service_names())?;
+    check_thresholds(&args.fail_on, before.run.preset, &before.service_names())?;
     end(matrix::resume(&args.folder, &interruptible()?)?, args.format, &args.fail_on)
 }
 
 /// Prints what a run's folder holds.
-fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCode, Failure> {
+pub(super) fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCode, Failure> {
     let result = read(&folder.join("result.json"))?;
     report::write(&result, &folder.join("report.html"))?;
     print(&result, &folder, format);
@@ -157,7 +157,7 @@ fn end(folder: PathBuf, format: Format, fail_on: &[Threshold]) -> Result<ExitCod
 /// Recomputes an old result from what it stores.
 pub(super) fn analyse_file(args: &AnalyseArgs) -> Result<ExitCode, Failure> {
     let mut result = read(&args.file)?;
-    threshold::check(&args.fail_on, result.run.preset, &result.service_names())?;
+    check_thresholds(&args.fail_on, result.run.preset, &result.service_names())?;
     let matrix = result.analyse().map_err(|error| Failure::usage(format!("{}: {error}.", args.file.display())))?;
     if result.matrix.is_some() && !result.holds(&matrix) {
         eprintln!(
@@ -180,7 +180,12 @@ fn read(file: &Path) -> Result<ResultFile, Failure> {
 fn print(result: &ResultFile, folder: &Path, format: Format) {
     let problems = report::problems_in(folder).map(|of| of.outcome);
     match format {
-        Format::Text => print_line(report::text(result, problems.as_ref())),
+        Format::Text => {
+            print_line(report::text(result, problems.as_ref()));
+            if let Some(of) = report::sql_in(folder) {
+                print_line(of);
+            }
+        }
         Format::Json => {
             let of = report::headline(result, problems.as_ref());
             let sentences = [of.findings, of.notes].concat();
@@ -189,6 +194,7 @@ fn print(result: &ResultFile, folder: &Path, format: Format) {
                 "headline": sentences,
                 "matrix": result.matrix,
                 "correctness": result.correctness,
+                "sql": report::sql_in(folder).map(|of| of.outcome),
             });
             print_line(&brief);
         }

@@ -11,7 +11,7 @@ use crate::load::operations::calls;
 use crate::load::schedule::{Workload, hash, poisson};
 use crate::measure::control_workload::ControlWorkload;
 use crate::measure::plan::{Options, endpoint_names, schedule_seed, skew};
-use crate::observe::{CpuClock, Observer};
+use crate::observe::{CpuClock, Machine, Observer, Seen, Watch};
 use crate::result::{CellResult, ResultFile, ServiceInfo, ServiceResult, Warning};
 use crate::system::{Deployment, Site};
 
@@ -43,7 +43,7 @@ pub fn run(
     if matches!(cell, Cell::All) && replicate == 0 {
         result.run.workload_hash = hash(loads.iter().map(|load| load.arrivals.as_slice()));
     }
-    let rested = rest(deployment)?;
+    let rested = rest(deployment.server_url()?, true)?;
     let started = Instant::now();
     let processes = deployment.processes();
     let watched = !matches!(cell, Cell::Unwatched { .. });
@@ -52,47 +52,94 @@ pub fn run(
     let observer = if watched {
         Observer::start(deployment.server_url()?, &processes)?
     } else {
-        Observer::blind(deployment.server_url()?)?
+        Observer::blind(deployment.server_url()?, &Watch::default())?
     };
     let clock = CpuClock::start(&processes);
     let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let machine = clock.read();
     let seen = observer.finish()?;
-    let control = control.finish()?;
-    let postgres: f64 = seen.roles.values().map(|role| role.cpu_s).sum::<f64>() / machine.seconds;
-    let watching_s = seen.observer_threads_s + seen.observer_backends_s;
-    let observer_cpu = watching_s / machine.seconds;
-    // The observing threads are part of this process already.
-    let known = machine.services + machine.own + postgres + seen.observer_backends_s / machine.seconds;
-    let foreign_cpu = (machine.busy - known).max(0.0);
-    let mut warnings = driver_late(&records);
-    warnings.extend(
-        [
-            (!rested).then_some(Warning::NotAtRest),
-            // What Postgres uses is unknown where nobody observes, so is what others use.
-            (watched && foreign_cpu > FOREIGN_MAX).then_some(Warning::ForeignCpu { share: foreign_cpu }),
-            (machine.stolen > STOLEN_MAX).then_some(Warning::Stolen { share: machine.stolen }),
-            (observer_cpu > OBSERVER_MAX).then_some(Warning::ObserverCpu { share: observer_cpu }),
-        ]
-        .into_iter()
-        .flatten(),
-    );
-    let cell = CellResult {
-        cell: cell.clone(),
+    let control = Some(control.finish()?.encode());
+    let taken = Taken {
+        cell,
         replicate,
         order,
-        started_s: 0.0,
-        valid: true,
-        warnings,
-        services: records.iter().map(ServiceResult::new).collect(),
-        roles: seen.roles,
-        ledger: seen.ledger,
-        observer_cpu,
-        driver_cpu: machine.own - seen.observer_threads_s / machine.seconds,
-        foreign_cpu,
-        control_workload: Some(control.encode()),
+        records: &records,
+        late: driver_late(&records),
+        seen,
+        machine,
+        rested,
+        drivers_s: 0.0,
+        processors_known: watched,
+        control,
     };
-    Ok((cell, started))
+    Ok((taken.result(), started))
+}
+
+/// What was taken down in a cell, before it is judged.
+pub(crate) struct Taken<'a> {
+    /// Which.
+    pub cell: &'a Cell,
+    /// From 0.
+    pub replicate: usize,
+    /// Place in the replicate.
+    pub order: usize,
+    /// What became of the requests.
+    pub records: &'a [ServiceRecord],
+    /// Warnings of the driver.
+    pub late: Vec<Warning>,
+    /// What was observed in the database.
+    pub seen: Seen,
+    /// What was used of the machine.
+    pub machine: Machine,
+    /// Whether nobody worked when it began.
+    pub rested: bool,
+    /// Processor seconds of drivers that are processes of their own.
+    pub drivers_s: f64,
+    /// What Postgres uses is unknown where nobody observes, or where it is elsewhere; so is what others use.
+    pub processors_known: bool,
+    /// Rounds of the control workload.
+    pub control: Option<String>,
+}
+
+impl Taken<'_> {
+    /// With its warnings: they are noted, never hidden.
+    pub(crate) fn result(self) -> CellResult {
+        let Self { seen, machine, .. } = self;
+        let postgres: f64 = seen.roles.values().map(|role| role.cpu_s).sum::<f64>() / machine.seconds;
+        let watching_s = seen.observer_threads_s + seen.observer_backends_s;
+        let observer_cpu = watching_s / machine.seconds;
+        let drivers = self.drivers_s / machine.seconds;
+        // The observing threads are part of this process already.
+        let known = machine.services + machine.own + drivers + postgres + seen.observer_backends_s / machine.seconds;
+        let foreign_cpu = (machine.busy - known).max(0.0);
+        let foreign = self.processors_known && foreign_cpu > FOREIGN_MAX;
+        let mut warnings = self.late;
+        warnings.extend(
+            [
+                (!self.rested).then_some(Warning::NotAtRest),
+                foreign.then_some(Warning::ForeignCpu { share: foreign_cpu }),
+                (machine.stolen > STOLEN_MAX).then_some(Warning::Stolen { share: machine.stolen }),
+                (observer_cpu > OBSERVER_MAX).then_some(Warning::ObserverCpu { share: observer_cpu }),
+            ]
+            .into_iter()
+            .flatten(),
+        );
+        CellResult {
+            cell: self.cell.clone(),
+            replicate: self.replicate,
+            order: self.order,
+            started_s: 0.0,
+            valid: true,
+            warnings,
+            services: self.records.iter().map(ServiceResult::new).collect(),
+            roles: seen.roles,
+            ledger: seen.ledger,
+            observer_cpu,
+            driver_cpu: machine.own + drivers - seen.observer_threads_s / machine.seconds,
+            foreign_cpu,
+            control_workload: self.control,
+        }
+    }
 }
 
 /// The members' schedules, the same in every cell of a replicate.
@@ -137,14 +184,17 @@ pub(crate) fn driver_late(records: &[ServiceRecord]) -> Vec<Warning> {
     late.collect()
 }
 
-/// Waits until no other session works and no autovacuum runs; false when that took too long.
-fn rest(deployment: &Deployment) -> Result<bool, Failure> {
-    let mut client = connect(deployment.server_url()?)?;
+/// Waits until no other session works and no autovacuum runs, in the whole server or in this database alone; false when that took too
+/// long.
+pub(crate) fn rest(url: &str, everywhere: bool) -> Result<bool, Failure> {
+    let mut client = connect(url)?;
     let busy = "select count(*) from pg_catalog.pg_stat_activity where pid <> pg_catalog.pg_backend_pid()
+        and ($1 or datname = pg_catalog.current_database())
         and (backend_type = 'autovacuum worker' or backend_type = 'client backend' and state <> 'idle')";
     let deadline = Instant::now() + DRAIN_MAX;
     loop {
-        let count: i64 = client.query_one(busy, &[]).map_err(|error| failed("waiting for rest", &error))?.get(0);
+        let count: i64 =
+            client.query_one(busy, &[&everywhere]).map_err(|error| failed("waiting for rest", &error))?.get(0);
         if count == 0 {
             return Ok(true);
         }

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Row};
 
+use super::Watch;
 use super::cpu::{backend_cpu_s, thread_cpu_s};
 use super::meter::Meter;
-use super::states::{Activity, States, party};
+use super::states::{Activity, Names, States, party};
 use crate::Failure;
 use crate::data::{connect, failed};
 
@@ -33,13 +34,13 @@ pub struct StateLoop {
 
 impl StateLoop {
     /// `processes` are the services' names and process ids.
-    pub fn start(database_url: &str, processes: &[(String, u32)]) -> Result<Self, Failure> {
+    pub fn start(database_url: &str, processes: &[(String, u32)], watch: &Watch) -> Result<Self, Failure> {
         let client = connect(database_url)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let (stopped, processes) = (Arc::clone(&stop), processes.to_vec());
+        let (stopped, processes, how) = (Arc::clone(&stop), processes.to_vec(), watch.clone());
         let thread = std::thread::Builder::new()
             .name("lab-state".into())
-            .spawn(move || watch(client, &processes, &stopped))
+            .spawn(move || follow(client, &processes, &how, &stopped))
             .map_err(|error| Failure::could_not_run(format!("The state loop can't start: {error}.")))?;
         Ok(Self { stop, thread })
     }
@@ -51,7 +52,13 @@ impl StateLoop {
     }
 }
 
-fn watch(mut client: Client, processes: &[(String, u32)], stop: &AtomicBool) -> Result<States, Failure> {
+fn follow(
+    mut client: Client,
+    processes: &[(String, u32)],
+    watch: &Watch,
+    stop: &AtomicBool,
+) -> Result<States, Failure> {
+    let names = &watch.names;
     let lost = |error| failed("watching the sessions", &error);
     let statement = client.prepare(BACKENDS).map_err(lost)?;
     let own: i32 = client.query_one("select pg_catalog.pg_backend_pid()", &[]).map_err(lost)?.get(0);
@@ -59,18 +66,18 @@ fn watch(mut client: Client, processes: &[(String, u32)], stop: &AtomicBool) -> 
     let mut states = States::default();
     let mut whole = Counts::default();
     let mut window = Counts::default();
-    let mut meter = Meter::start(processes, &mut client)?;
+    let mut meter = Meter::start(processes, watch, &mut client)?;
     let mut window_began = Instant::now();
     loop {
         // The flag is read first, so that the last sample lies behind the cell's end.
         let last = stop.load(Ordering::Relaxed);
         let rows = client.query(&statement, &[]).map_err(lost)?;
         for counts in [&mut whole, &mut window] {
-            counts.add(&rows);
+            counts.add(&rows, names);
         }
         let ends = last || window_began.elapsed() >= WINDOW;
         for row in &rows {
-            meter.follow(row.get("pid"), || party(row), ends);
+            meter.follow(row.get("pid"), || party(row, names), ends);
         }
         if ends {
             let sessions = std::mem::take(&mut window).mean();
@@ -96,10 +103,10 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, rows: &[Row]) {
+    fn add(&mut self, rows: &[Row], names: &Names) {
         self.samples += 1;
         for row in rows.iter().filter(|row| row.get("client") && row.get("active")) {
-            let classes = self.sums.entry(party(row)).or_default();
+            let classes = self.sums.entry(party(row, names)).or_default();
             *classes.entry(row.get("class")).or_default() += 1;
         }
     }

@@ -45,6 +45,16 @@ pub fn thread_cpu_s() -> f64 {
 
 /// Processor seconds of a process with all its threads, from `/proc/<pid>/stat` (fields 14 and 15, clock ticks of 10 ms).
 fn process_cpu_s(pid: u32) -> f64 {
+    ticks_s(pid, 11)
+}
+
+/// Processor seconds of this process's children that have ended and were waited for (fields 16 and 17).
+pub fn ended_children_s() -> f64 {
+    ticks_s(std::process::id(), 13)
+}
+
+/// Two neighbouring fields of `/proc/<pid>/stat`, counted from behind the name, in seconds.
+fn ticks_s(pid: u32, first: usize) -> f64 {
     let Ok(text) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return 0.0;
     };
@@ -54,7 +64,7 @@ fn process_cpu_s(pid: u32) -> f64 {
     };
     let ticks =
         |n: usize| rest.split_ascii_whitespace().nth(n).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / 100.0
+    (ticks(first) + ticks(first + 1)) / 100.0
 }
 
 /// Busy and stolen processor seconds of the whole machine.

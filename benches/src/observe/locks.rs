@@ -10,11 +10,13 @@ use rand::Rng;
 use schema::blame::sample::Sampler;
 use schema::blame::{Entry, Ledger};
 
+use super::Watch;
 use super::cpu::{backend_cpu_s, thread_cpu_s};
-use super::states::service_of;
+use super::states::Names;
+use super::waits::Waits;
 use crate::Failure;
 use crate::data::connect;
-use crate::result::LedgerResult;
+use crate::result::{LedgerResult, Wait};
 
 /// Mean gap between two samples, where that costs no more than its budget.
 const GAP_MS: f64 = 20.0;
@@ -23,8 +25,8 @@ const BUDGET: f64 = 0.015;
 /// Samples after which the cost of one is looked at.
 const LOOK: u64 = 16;
 
-/// The ledger, and what the loop's thread and its backend cost in CPU seconds.
-type Outcome = Result<(LedgerResult, (f64, f64)), Failure>;
+/// The ledger, the waits by statement where those are noted, and what the loop's thread and its backend cost in CPU seconds.
+type Outcome = Result<(LedgerResult, Vec<Wait>, (f64, f64)), Failure>;
 
 /// The running loop.
 pub struct LockLoop {
@@ -33,13 +35,13 @@ pub struct LockLoop {
 }
 
 impl LockLoop {
-    pub fn start(database_url: &str) -> Result<Self, Failure> {
+    pub fn start(database_url: &str, watch: &Watch) -> Result<Self, Failure> {
         let mut sampler = Sampler::new(connect(database_url)?).map_err(could_not)?;
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let (stopped, how) = (Arc::clone(&stop), watch.clone());
         let thread = std::thread::Builder::new()
             .name("lab-locks".into())
-            .spawn(move || watch(&mut sampler, &stopped))
+            .spawn(move || follow(&mut sampler, &how, &stopped))
             .map_err(|error| Failure::could_not_run(format!("The lock loop can't start: {error}.")))?;
         Ok(Self { stop, thread })
     }
@@ -51,15 +53,19 @@ impl LockLoop {
     }
 }
 
-fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
+fn follow(sampler: &mut Sampler, watch: &Watch, stop: &AtomicBool) -> Outcome {
     let pid = sampler.own_pid().map_err(could_not)?;
     let before = backend_cpu_s(pid);
     let mut ledger = Ledger::new();
+    let mut waits = watch.notes_waits.then(|| Waits::new(watch.names.clone()));
     let mut random = rand::rng();
     let mut gap_s = GAP_MS / 1000.0;
     while !stop.load(Ordering::Relaxed) {
         let sample = sampler.sample().map_err(could_not)?;
         ledger.observe(&sample, &*sampler);
+        if let Some(waits) = &mut waits {
+            waits.observe(&sample, sampler).map_err(could_not)?;
+        }
         // Each gap is drawn anew, so that sampling can't beat with a load of fixed rate.
         std::thread::sleep(Duration::from_secs_f64(gap_s * random.random_range(0.5..1.5)));
         if ledger.samples().is_multiple_of(LOOK) {
@@ -71,10 +77,10 @@ fn watch(sampler: &mut Sampler, stop: &AtomicBool) -> Outcome {
     let result = LedgerResult {
         short_wait_remainder_s: ledger.short_wait_remainder_s(),
         samples: ledger.samples(),
-        entries: by_service(ledger.entries()),
+        entries: by_service(ledger.entries(), &watch.names),
         ..LedgerResult::default()
     };
-    Ok((result, cost))
+    Ok((result, waits.map(Waits::finish).unwrap_or_default(), cost))
 }
 
 /// Seconds between two samples that cost so much each.
@@ -82,12 +88,11 @@ fn gap(cost_s: f64) -> f64 {
     (cost_s / BUDGET).max(GAP_MS / 1000.0)
 }
 
-/// Folds readers and writers to their service; seconds and waits add up, standard deviations in squares.
-fn by_service(entries: Vec<Entry>) -> Vec<Entry> {
+/// Folds roles to their service; seconds and waits add up, standard deviations in squares.
+fn by_service(entries: Vec<Entry>, names: &Names) -> Vec<Entry> {
     let mut folded: BTreeMap<(String, String, String, _), Entry> = BTreeMap::new();
     for entry in entries {
-        let [waiting, direct, root] =
-            [&entry.waiting, &entry.direct, &entry.root].map(|role| service_of(role).to_owned());
+        let [waiting, direct, root] = [&entry.waiting, &entry.direct, &entry.root].map(|role| names.of(role));
         folded
             .entry((waiting.clone(), direct.clone(), root.clone(), entry.cause))
             .and_modify(|sum| {

@@ -1,10 +1,12 @@
 //! What everybody used of processors, buffers and log, window by window, and so whose use made others wait.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use postgres::Client;
 
+use super::Watch;
 use super::apportion::ByParty;
 use super::cpu::{CpuTimes, busy_s, schedstat, threads};
 use super::statements;
@@ -12,7 +14,6 @@ use super::states::{Activity, States};
 use crate::Failure;
 use crate::result::{DRIVER, Resource, RoleCost};
 
-/// This process.
 /// Everything on the machine that is none of ours.
 pub const FOREIGN: &str = "others";
 
@@ -23,6 +24,7 @@ pub struct Meter {
     own_s: CpuTimes,
     busy_s: f64,
     statements: BTreeMap<String, RoleCost>,
+    watch: Watch,
 }
 
 /// A backend's processor times at the window's start and now.
@@ -33,13 +35,14 @@ struct Times {
 }
 
 impl Meter {
-    pub fn start(processes: &[(String, u32)], client: &mut Client) -> Result<Self, Failure> {
+    pub fn start(processes: &[(String, u32)], watch: &Watch, client: &mut Client) -> Result<Self, Failure> {
         Ok(Self {
             backends: BTreeMap::new(),
             processes: processes.iter().map(|(name, pid)| (name.clone(), *pid, threads(*pid))).collect(),
             own_s: threads(std::process::id()),
             busy_s: busy_s(),
-            statements: statements::read(client)?,
+            statements: statements::read(client, &watch.names)?,
+            watch: watch.clone(),
         })
     }
 
@@ -47,7 +50,7 @@ impl Meter {
     /// would be most of what watching costs.
     pub fn follow(&mut self, pid: i32, party: impl FnOnce() -> String, ends: bool) {
         let known = self.backends.get_mut(&pid);
-        if known.is_some() && !ends {
+        if known.is_some() && !ends || !self.watch.here {
             return;
         }
         let Some(now) = schedstat(pid) else {
@@ -104,6 +107,9 @@ impl Meter {
 
     /// Adds the services' processes, this one and the rest of the machine to `parties`.
     fn parties(&mut self, mut parties: BTreeMap<String, CpuTimes>, states: &mut States) -> BTreeMap<String, CpuTimes> {
+        // What began meanwhile has used nothing before.
+        let later = std::mem::take(&mut *self.watch.later.lock().unwrap_or_else(PoisonError::into_inner));
+        self.processes.extend(later.into_iter().map(|(name, pid)| (name, pid, (0.0, 0.0))));
         for (name, pid, before) in &mut self.processes {
             let now = threads(*pid);
             let used = minus(now, *before);
@@ -123,7 +129,7 @@ impl Meter {
 
     /// (bytes of log, buffers read and dirtied) by party in this window.
     fn statements(&mut self, client: &mut Client) -> Result<(ByParty, ByParty), Failure> {
-        let now = statements::read(client)?;
+        let now = statements::read(client, &self.watch.names)?;
         let (mut wal, mut buffers) = (ByParty::new(), ByParty::new());
         for (party, cost) in &now {
             let before = self.statements.get(party).cloned().unwrap_or_default();

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use postgres::Client;
 
-use super::states::service_of;
+use super::Watch;
+use super::states::Names;
 use crate::Failure;
 use crate::data::{connect, failed};
 use crate::result::RoleCost;
@@ -20,21 +21,24 @@ const BY_ROLE: &str = "
 pub struct Statements {
     client: Client,
     before: BTreeMap<String, RoleCost>,
+    names: Names,
 }
 
 impl Statements {
     /// Reads the counters now. Where the extension isn't loaded there are none, and the costs stay empty.
-    pub fn start(database_url: &str) -> Result<Self, Failure> {
+    pub fn start(database_url: &str, watch: &Watch) -> Result<Self, Failure> {
         let mut client = connect(database_url)?;
-        // Ours to make: this is a superuser of a database made for the run. It fails where the library isn't loaded.
-        let _ = client.batch_execute("create extension if not exists pg_stat_statements with schema public");
-        let before = read(&mut client)?;
-        Ok(Self { client, before })
+        if watch.makes_extension {
+            // It fails where the library isn't loaded.
+            let _ = client.batch_execute("create extension if not exists pg_stat_statements with schema public");
+        }
+        let before = read(&mut client, &watch.names)?;
+        Ok(Self { client, before, names: watch.names.clone() })
     }
 
     /// What was added since.
     pub fn finish(mut self) -> Result<BTreeMap<String, RoleCost>, Failure> {
-        let mut after = read(&mut self.client)?;
+        let mut after = read(&mut self.client, &self.names)?;
         for (role, cost) in &mut after {
             if let Some(before) = self.before.get(role) {
                 cost.calls -= before.calls;
@@ -51,7 +55,7 @@ impl Statements {
 }
 
 /// Counters by service; none where the extension isn't loaded.
-pub(super) fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Failure> {
+pub(super) fn read(client: &mut Client, names: &Names) -> Result<BTreeMap<String, RoleCost>, Failure> {
     let failed = |error| failed("reading pg_stat_statements", &error);
     let Some(schema) = statements_schema(client)? else {
         return Ok(BTreeMap::new());
@@ -60,7 +64,7 @@ pub(super) fn read(client: &mut Client) -> Result<BTreeMap<String, RoleCost>, Fa
     let mut costs: BTreeMap<String, RoleCost> = BTreeMap::new();
     for row in client.query(&by_role, &[]).map_err(failed)? {
         let role: String = row.get("role");
-        let cost = costs.entry(service_of(&role).to_owned()).or_default();
+        let cost = costs.entry(names.of(&role)).or_default();
         cost.calls += row.get::<_, i64>("calls");
         cost.exec_ms += row.get::<_, f64>("exec_ms");
         cost.blocks_hit += row.get::<_, i64>("hit");

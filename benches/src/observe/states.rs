@@ -1,6 +1,7 @@
 //! What the state loop saw: sessions by what they wait for, and what everybody used.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use postgres::Row;
 
@@ -31,9 +32,31 @@ pub struct States {
 }
 
 /// Whose a session is: a service by its role, or Postgres itself.
-pub fn party(row: &Row) -> String {
+pub fn party(row: &Row, names: &Names) -> String {
     let role: Option<String> = row.get("role");
-    role.filter(|_| row.get("client")).map_or_else(|| BACKGROUND.to_owned(), |role| service_of(&role).to_owned())
+    role.filter(|_| row.get("client")).map_or_else(|| BACKGROUND.to_owned(), |role| names.of(&role))
+}
+
+/// By which name a role stands in everything that is observed: unless said otherwise, see [`service_of`].
+#[derive(Clone, Debug, Default)]
+pub struct Names(Option<Arc<BTreeMap<String, String>>>);
+
+impl Names {
+    /// Services by their logins; other roles keep their names.
+    #[must_use]
+    pub fn by_login(services: BTreeMap<String, String>) -> Self {
+        Self(Some(Arc::new(services)))
+    }
+
+    /// The name of a role.
+    #[must_use]
+    pub fn of(&self, role: &str) -> String {
+        let name = match &self.0 {
+            None => service_of(role),
+            Some(services) => services.get(role).map_or(role, String::as_str),
+        };
+        name.to_owned()
+    }
 }
 
 /// `<service>_reader` and `<service>_writer` are one service to the matrix; any other role is itself.
@@ -49,5 +72,11 @@ mod tests {
         assert_eq!(super::service_of("registry_reader"), "registry");
         assert_eq!(super::service_of("billing_writer"), "billing");
         assert_eq!(super::service_of("postgres"), "postgres");
+    }
+
+    #[test]
+    fn roles_of_others_keep_their_names() {
+        let names = super::Names::by_login([("app_reader".to_owned(), "pay".to_owned())].into());
+        assert_eq!([names.of("app_reader"), names.of("app_writer")], ["pay", "app_writer"]);
     }
 }

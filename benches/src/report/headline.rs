@@ -32,7 +32,9 @@ pub fn headline(result: &ResultFile, problems: Option<&Problems>) -> Headline {
         notes.extend(unfinished);
         return Headline { findings, notes };
     }
-    let mut findings = vec![ordinary(matrix)];
+    // Of two services the pair is all of them.
+    let two = result.services.len() == 2 && pairs(matrix).any(|entry| entry.enough_data);
+    let mut findings: Vec<String> = (!two).then(|| ordinary(matrix)).into_iter().collect();
     let (harmful, harmless): (Vec<_>, Vec<_>) =
         problems.iter().flat_map(|of| &of.problems).partition(|problem| problem.harms());
     findings.extend(harmful.iter().map(|problem| problem.sentence()));

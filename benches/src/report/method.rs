@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::html::section;
 use crate::result::text::{capital, interval, ratio};
-use crate::result::{Metric, ResultFile};
+use crate::result::{Metric, ResultFile, TargetInfo};
 use crate::stats::Histogram;
 
 /// What observing may cost, share of one core.
@@ -20,6 +20,7 @@ pub fn observing(result: &ResultFile) -> Option<(f64, f64)> {
 /// The section.
 pub fn method(result: &ResultFile) -> Markup {
     let ours = result.target.as_ref().is_none_or(|target| !target.foreign);
+    let sql = result.target.as_ref().is_some_and(TargetInfo::is_sql);
     let body = html! {
         ul {
             li {
@@ -28,7 +29,7 @@ pub fn method(result: &ResultFile) -> Markup {
             }
             li {
                 "Rates are the same in every cell; each replicate runs every cell once in random order"
-                @if ours { ", and begins from the same data with services restarted" } @else { "; nothing is put back in between" }
+                @if ours { ", and begins from the same data with services restarted" } @else if !sql { "; nothing is put back in between" }
                 ". Arrivals, rows and bodies are the same in every cell of a replicate. How many replicates there are is fixed beforehand."
             }
             li {
@@ -40,7 +41,13 @@ pub fn method(result: &ResultFile) -> Markup {
                  taken from a processor as requests that can have met it. Left out is what can have changed a figure by more than the effect \
                  asked for: " (ratio(Metric::OneIn20.asked())) " in a share, " (ratio(Metric::P50.asked())) " in a quantile."
             }
-            @if ours {
+            @if sql {
+                li {
+                    "pgbench drives each service as its login; a transaction's time counts from when it was due by pgbench's schedule, so waiting \
+                     for a free connection is part of it."
+                }
+            }
+            @if ours || sql {
                 li {
                     "Driver, services and Postgres share this machine. Ratios, shares and causes are roughly the same elsewhere, absolute \
                      numbers are not."

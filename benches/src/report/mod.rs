@@ -19,6 +19,7 @@ mod pairs;
 mod problems;
 mod resolve;
 mod sankey;
+mod sql;
 mod stress;
 #[cfg(test)]
 mod testing;
@@ -36,6 +37,7 @@ use crate::result::ResultFile;
 pub use comparison::text as comparison_text;
 pub use headline::{Headline, headline};
 pub use problems::problems_in;
+pub use sql::sql_in;
 pub use text::text;
 
 /// Writes `report.html`, with what else was measured and is kept in its folder.

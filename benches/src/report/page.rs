@@ -8,21 +8,23 @@ use super::headline::{Headline, headline};
 use super::html::page as frame;
 use super::method::{self, OBSERVING_MAX};
 use super::{
-    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, pairs, problems, stress, timeline,
-    traits,
+    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, pairs, problems, sql, stress,
+    timeline, traits,
 };
-use crate::result::ResultFile;
 use crate::result::text::capital;
+use crate::result::{ResultFile, TargetInfo};
 
 /// The whole file, with what else is kept in the result's folder.
 pub fn page(result: &ResultFile, folder: &Path) -> String {
     let steady = result.run.preset.claims_ratios();
     let ours = is_ours(result);
-    let of = headline(result, problems::problems_in(folder).map(|of| of.outcome).as_ref());
+    let mut of = headline(result, problems::problems_in(folder).map(|of| of.outcome).as_ref());
+    of.findings.extend(sql::sql_in(folder).and_then(|of| of.outcome.longest()));
     // Of somebody else's system there is only what was measured of it.
     let sections = html! {
         (stress::growth(result))
         @if steady { (heatmap::heatmap(result)) }
+        (sql::sql(folder))
         (problems::problems(result, folder))
         @if steady { (control_workload::control_workload(result)) }
         (ledger::ledger(result))
@@ -52,6 +54,10 @@ pub fn page(result: &ResultFile, folder: &Path) -> String {
 
 fn is_ours(result: &ResultFile) -> bool {
     result.target.as_ref().is_none_or(|target| !target.foreign)
+}
+
+fn is_sql(result: &ResultFile) -> bool {
+    result.target.as_ref().is_some_and(TargetInfo::is_sql)
 }
 
 /// Whose system it is, by the name that its team gave it.
@@ -90,14 +96,14 @@ fn meta(result: &ResultFile) -> String {
         .collect();
     let postgres = result.postgres.as_ref().map(|info| format!("PostgreSQL {} · ", info.version)).unwrap_or_default();
     // Where somebody else's system runs isn't known.
-    let what = if is_ours(result) { "" } else { "driven from " };
+    let what = if is_ours(result) || is_sql(result) { "" } else { "driven from " };
+    let data = if is_sql(result) { String::new() } else { format!("{} APIs · ", result.run.data_apis) };
     format!(
-        "{} · {} · {what}{} processors, {} · {postgres}{} APIs · requests: {}",
+        "{} · {} · {what}{} processors, {} · {postgres}{data}requests: {}",
         result.run.started_at,
         result.run.preset.name(),
         result.machine.cpus,
         result.machine.model,
-        result.run.data_apis,
         rates.join(", ")
     )
 }
@@ -113,11 +119,14 @@ fn badges(result: &ResultFile) -> Markup {
         (0, 0) => "the lab's own tests were not run here".into(),
         _ => format!("{passed} of the lab's own tests passed, {failed} failed"),
     };
-    let mut badges = vec![
-        (broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")),
+    // What must hold in somebody's own database isn't known.
+    let audited =
+        (!is_sql(result)).then(|| (broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")));
+    let mut badges: Vec<(bool, String)> = audited.into_iter().collect();
+    badges.extend([
         (failed == 0 && passed > 0, of_itself),
         (left_out * 10 <= cells, format!("{} of {cells} measurements count", cells - left_out)),
-    ];
+    ]);
     badges.extend(method::observing(result).map(|(mean, _)| {
         (mean <= OBSERVING_MAX, format!("the lab's own observing took {:.1} % of a core", mean * 100.0))
     }));

@@ -132,6 +132,25 @@ impl TargetInfo {
         self.label == SHARED_DATABASE
     }
 
+    /// Somebody's database, driven by scripts with this fingerprint.
+    #[must_use]
+    pub fn of_sql(database: &str, fingerprint: &str) -> Self {
+        Self {
+            label: database.into(),
+            foreign: true,
+            contract: format!("{SCRIPTS}{fingerprint}"),
+            levels: ["B0", "B2", "B3"].map(str::to_owned).into(),
+            conformance: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// Whether it is a database that scripts drove, without any HTTP.
+    #[must_use]
+    pub fn is_sql(&self) -> bool {
+        self.contract.starts_with(SCRIPTS)
+    }
+
     /// Our own system, which is started for a run and can be observed completely.
     #[must_use]
     pub fn ours(label: &str) -> Self {
@@ -177,10 +196,13 @@ pub fn contract() -> String {
 /// How a fingerprint of operations begins; older labs hashed the files' text, which is no statement about the contract.
 const OPERATIONS: &str = "operations:";
 
+/// How the fingerprint of scripts begins that stand in place of a contract.
+const SCRIPTS: &str = "scripts:";
+
 /// Whether two fingerprints name different contracts; an older lab's says nothing about that.
 #[must_use]
 pub fn contracts_differ(one: &str, other: &str) -> bool {
-    let known = |of: &str| of.starts_with(OPERATIONS);
+    let known = |of: &str| of.starts_with(OPERATIONS) || of.starts_with(SCRIPTS);
     known(one) && known(other) && one != other
 }
 

@@ -29,6 +29,8 @@ pub const LADDER: &str = "ladder.json";
 pub const COMPOSED: &str = "composed.json";
 /// Views compared with local tables.
 pub const NORMALISATION: &str = "normalisation.json";
+/// Who waited for which statement, in a run of `lab sql`.
+pub const SQL: &str = "sql.json";
 
 /// A folder that can be written into, or made: found out before anything is measured, not after. Nothing is left there.
 ///

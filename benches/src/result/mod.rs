@@ -14,6 +14,7 @@ mod metric;
 mod table;
 pub mod text;
 mod verdict;
+mod wait;
 mod warning;
 
 pub use about::{
@@ -31,4 +32,5 @@ pub use measured::{Measured, Outcome};
 pub use metric::{CENSORED_US, Metric};
 pub use table::Table;
 pub use verdict::Verdict;
+pub use wait::Wait;
 pub use warning::Warning;

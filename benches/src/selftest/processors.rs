@@ -8,7 +8,7 @@ use super::injected::as_role;
 use super::shared::outcome;
 use crate::Failure;
 use crate::data::{connect, failed};
-use crate::observe::StateLoop;
+use crate::observe::{StateLoop, Watch};
 use crate::result::{Resource, SelfTest};
 
 const HEAVY: &str = "lab_heavy";
@@ -35,7 +35,7 @@ pub fn heavy_and_light(url: &str) -> Result<SelfTest, Failure> {
         threads.push(compute(url, HEAVY, 200_000, Duration::ZERO, &stop)?);
     }
     threads.push(compute(url, LIGHT, 5_000, Duration::from_millis(5), &stop)?);
-    let watching = StateLoop::start(url, &[])?;
+    let watching = StateLoop::start(url, &[], &Watch::default())?;
     std::thread::sleep(DURATION);
     let states = watching.finish()?;
     stop.store(true, Ordering::Relaxed);

@@ -17,6 +17,7 @@ use super::union::Union;
 use crate::data::{self, Dataset, Size};
 use crate::load::writes::Written;
 use crate::{Failure, Place};
+pub(crate) use rows::postgres_info;
 pub use rows::{Audited, image_of};
 
 /// Reads that share a statement in a run, as its result records it.

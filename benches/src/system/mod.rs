@@ -23,6 +23,7 @@ mod union;
 mod up;
 
 pub use databases::{Engines, Layout};
+pub(crate) use deployment::postgres_info;
 pub use deployment::{Audited, BATCH_MAX, Deployment, image_of};
 pub use home::Home;
 pub use relay::Relay;

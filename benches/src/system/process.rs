@@ -69,7 +69,7 @@ impl Plan {
 /// Asks the kernel to end the process when we are gone, however that happens.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "std offers no other way to do something between fork and exec")]
-pub(super) fn die_with_us(command: &mut Command) {
+pub(crate) fn die_with_us(command: &mut Command) {
     use rustix::process::{getppid, set_parent_process_death_signal};
     let parent = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw);
     let set = move || {
@@ -83,7 +83,7 @@ pub(super) fn die_with_us(command: &mut Command) {
 
 /// Other systems know no such signal; there, what a killed `lab up` leaves behind is found by its taken ports.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn die_with_us(_: &mut Command) {}
+pub(crate) fn die_with_us(_: &mut Command) {}
 
 impl Process {
     /// Its process id.

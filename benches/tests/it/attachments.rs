@@ -102,4 +102,5 @@ fn types_and_schema_agree() {
     agree::<Measured<wrong_answers::WrongAnswers>>(attachments::WRONG_ANSWERS);
     agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
     agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
+    agree::<Measured<lab::sql::SqlOutcome>>(attachments::SQL);
 }

@@ -21,6 +21,7 @@ mod fuzz;
 mod gateway;
 mod import;
 mod json_schema;
+mod lab_sql;
 mod measure;
 mod migrations;
 mod pages;

@@ -130,6 +130,16 @@ impl Sampler {
         Ok(all.collect())
     }
 
+    /// The name of a relation of the connection's database; its OID where it is none.
+    ///
+    /// # Errors
+    /// [`crate::Error::Database`] when the connection is gone.
+    pub fn relation(&mut self, oid: u32) -> Result<String> {
+        let row =
+            self.client.query_one("select $1::oid::regclass::text", &[&oid]).doing("reading a relation's name")?;
+        Ok(row.get(0))
+    }
+
     fn refresh(&mut self) -> Result<()> {
         let rows = self.client.query(BACKENDS, &[]).doing("reading pg_stat_activity")?;
         // Backends that ended stay known: a blocker may end between the two statements, and its waits are added afterwards.

@@ -14,6 +14,7 @@ mod conflicts;
 mod context;
 mod coverage;
 mod deeds;
+mod drawn;
 mod fresh;
 mod input;
 mod judge;
@@ -42,11 +43,13 @@ mod words;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+pub use drawn::{Drivable, Undrivable, drawn};
 pub use input::{Change, LIVE_LOCK_TIMEOUT, On, Options, QueueOptions, Statement};
 pub use report::{
     Conflict, Failure, Impact, Lock, Place, Queue, Refused, RightLost, Scan, ServiceImpact, Skipped, StatementImpact,
     Step, Waited,
 };
+pub use samples::Drawn;
 pub use services::service_of;
 pub use unknown::{Reason, Unknown};
 pub use verdict::Verdict;

@@ -45,6 +45,22 @@ from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute 
 left join lateral (select confrelid, confkey from pg_constraint where contype = 'f' and conrelid = c.oid and conkey = array[a.attnum] limit 1) k on true
 where c.oid >= 16384 and c.relkind in ('r', 'p', 'v', 'm') and n.nspname not in ('pg_catalog', 'information_schema') order by 1, a.attnum";
 
+/// Values of one parameter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Drawn {
+    /// Those of a column: table and column, quoted where they must be; and the column's name as it is.
+    Column {
+        /// `public.orders`.
+        table: String,
+        /// As the catalogue has it.
+        column: String,
+    },
+    /// One that isn't there yet: the column is unique, and an insert fills it.
+    New,
+    /// Always this one.
+    Fixed(String),
+}
+
 /// Where a parameter's values come from.
 enum Source {
     /// A column that it is compared with.
@@ -133,6 +149,43 @@ impl Samples {
         lists
     }
 
+    /// Type and source of each parameter.
+    pub(super) fn drawn(&self, subject: &Subject<'_>) -> Vec<(String, Drawn)> {
+        let tokens = words::tokens(&subject.sql);
+        let kinds = subject.parameters().iter().enumerate();
+        kinds
+            .map(|(at, kind)| (name(kind), self.drawn_from(kind, &self.source(subject, &tokens, at + 1, kind))))
+            .collect()
+    }
+
+    fn drawn_from(&self, kind: &Type, source: &Source) -> Drawn {
+        let (oid, at) = match source {
+            Source::Count(count) => return Drawn::Fixed((*count).to_owned()),
+            Source::Anywhere => return Drawn::Fixed(default(kind, 0)),
+            Source::Compared(oid, at) => (*oid, *at),
+            Source::Written(oid, at) => match self.written(*oid, *at) {
+                (place, false) => place,
+                (_, true) => return Drawn::New,
+            },
+        };
+        let table = self.tables.get(&oid);
+        let column = table.and_then(|table| Some((table.sql.clone(), table.columns.get(at)?.name.clone())));
+        column.map_or_else(|| Drawn::Fixed(default(kind, 0)), |(table, column)| Drawn::Column { table, column })
+    }
+
+    /// The column whose values an insert may write to this one: the parent's, or its own; and whether they must be new ones.
+    fn written(&self, oid: u32, at: usize) -> ((u32, usize), bool) {
+        let column = self.tables.get(&oid).and_then(|table| table.columns.get(at));
+        match column.and_then(|column| column.refers) {
+            Some((parent, number)) => {
+                let columns = self.tables.get(&parent).map(|table| &table.columns);
+                let place = columns.and_then(|all| all.iter().position(|one| one.number == number));
+                (place.map_or((oid, at), |place| (parent, place)), false)
+            }
+            None => ((oid, at), column.is_some_and(|column| column.unique)),
+        }
+    }
+
     fn source(&self, subject: &Subject<'_>, tokens: &[String], number: usize, kind: &Type) -> Source {
         let parameter = format!("${number}");
         for write in subject.plan.writes.iter().filter(|write| write.insert) {
@@ -190,18 +243,10 @@ impl Samples {
             Source::Count(count) => return Ok(Some((*count).to_owned())),
             Source::Anywhere => return Ok(Some(default(kind, turn))),
             Source::Compared(oid, at) => (*oid, *at),
-            Source::Written(oid, at) => {
-                let column = self.tables.get(oid).and_then(|table| table.columns.get(*at));
-                match column.and_then(|column| column.refers) {
-                    Some((parent, number)) => {
-                        let columns = self.tables.get(&parent).map(|table| &table.columns);
-                        let place = columns.and_then(|all| all.iter().position(|one| one.number == number));
-                        place.map_or((*oid, *at), |place| (parent, place))
-                    }
-                    None if fresh && column.is_some_and(|column| column.unique) => return Ok(Some(new(kind, turn))),
-                    None => (*oid, *at),
-                }
-            }
+            Source::Written(oid, at) => match self.written(*oid, *at) {
+                (_, true) if fresh => return Ok(Some(new(kind, turn))),
+                (place, _) => place,
+            },
         };
         let rows = self.rows(probe, oid)?;
         let found = match rows.len() {
@@ -240,5 +285,15 @@ impl Samples {
             });
         }
         Ok(table.rows.as_deref().unwrap_or_default())
+    }
+}
+
+/// A type's name as SQL.
+fn name(kind: &Type) -> String {
+    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    if kind.schema() == "pg_catalog" {
+        kind.name().to_owned()
+    } else {
+        format!("{}.{}", quoted(kind.schema()), quoted(kind.name()))
     }
 }

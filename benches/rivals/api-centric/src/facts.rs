@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex as Lock, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::neighbour::{Away, Item, Neighbour, Question, Row, Rows};

@@ -1,6 +1,6 @@
 //! `lab run`: the interference matrix from nothing.
 
-pub(super) mod progress;
+pub(crate) mod progress;
 mod session;
 
 use std::collections::BTreeMap;

@@ -111,18 +111,7 @@ impl Deployment {
 
     /// Version and settings of the server.
     pub fn postgres_info(&self) -> Result<PostgresInfo, Failure> {
-        let mut client = connect(self.database_of("account")?)?;
-        let failed = |error| failed("reading the server's settings", &error);
-        let version = client.query_one("show server_version", &[]).map_err(failed)?.get(0);
-        let rows = client
-            .query(
-                "select name, setting from pg_catalog.pg_settings
-                 where source not in ('default', 'client', 'session', 'override') and not name like any (array['%file', '%director%'])",
-                &[],
-            )
-            .map_err(failed)?;
-        let settings: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
-        Ok(PostgresInfo { version, settings })
+        postgres_info(&mut connect(self.database_of("account")?)?)
     }
 
     pub(super) fn read_data(&mut self) -> Result<(), Failure> {
@@ -132,4 +121,19 @@ impl Deployment {
         self.data = Arc::new(data::load(|service| connect(self.database_of(service)?), &key)?);
         Ok(())
     }
+}
+
+/// Version and settings of a server.
+pub(crate) fn postgres_info(client: &mut Client) -> Result<PostgresInfo, Failure> {
+    let failed = |error| failed("reading the server's settings", &error);
+    let version = client.query_one("show server_version", &[]).map_err(failed)?.get(0);
+    let rows = client
+        .query(
+            "select name, setting from pg_catalog.pg_settings
+             where source not in ('default', 'client', 'session', 'override') and not name like any (array['%file', '%director%'])",
+            &[],
+        )
+        .map_err(failed)?;
+    let settings: BTreeMap<String, String> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    Ok(PostgresInfo { version, settings })
 }

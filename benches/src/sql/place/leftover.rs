@@ -1,0 +1,72 @@
+//! Copies that a killed run left: dropped by the next one. A run holds a lock for as long as it lives, which the server releases however it ends.
+
+use std::time::{Duration, Instant};
+
+use schema::session::{Session, address};
+
+use super::PURPOSE;
+use crate::Failure;
+
+/// First of the two numbers of the lock; the second one is the process that made the copies.
+const LOCK: i32 = 0x676f_7672;
+/// How long a copy that a killed run was just making may still take.
+const MAKING_MAX: Duration = Duration::from_secs(60);
+
+/// Holds the lock of this process.
+pub struct Guard {
+    session: Session,
+    pid: i32,
+}
+
+impl Guard {
+    /// Takes it, and drops what others left that no longer live.
+    ///
+    /// # Errors
+    /// When the server can't be reached.
+    pub fn take(url: &str) -> Result<Self, Failure> {
+        let mut session = Session::connect_uncounted(&address(url)?.in_database("postgres").url())?;
+        let own = i32::try_from(std::process::id()).unwrap_or(0);
+        // Held while another one sweeps, too: waited for.
+        session
+            .client
+            .batch_execute(&format!("do $$ begin perform pg_advisory_lock({LOCK}, {own}); end $$"))
+            .map_err(|error| crate::data::failed("marking the run", &error))?;
+        let pid = session.value("select pg_backend_pid()")?;
+        let mut guard = Self { session, pid };
+        guard.sweep(own)?;
+        Ok(guard)
+    }
+
+    /// The server's process of its session.
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    fn sweep(&mut self, own: i32) -> Result<(), Failure> {
+        let prefix = format!("dba_{PURPOSE}_");
+        let until = Instant::now() + MAKING_MAX;
+        let making = format!(
+            "select count(*) from pg_catalog.pg_stat_activity where state = 'active' and pid <> pg_backend_pid()
+             and query like 'create database {prefix}%'"
+        );
+        let names = format!("select datname::text from pg_catalog.pg_database where starts_with(datname, '{prefix}')");
+        // A maker was killed, but the server may still be at it.
+        while self.session.value::<i64>(&making)? > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        for name in self.session.texts(&names)? {
+            let maker = name[prefix.len()..].split('_').next().and_then(|pid| pid.parse::<i32>().ok());
+            let Some(maker) = maker.filter(|maker| *maker != own) else {
+                continue;
+            };
+            if !self.session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK}, {maker})"))? {
+                continue;
+            }
+            self.session
+                .run(&format!("drop database if exists {name} with (force)"), "dropping what a killed run left")?;
+            self.session.value::<bool>(&format!("select pg_advisory_unlock({LOCK}, {maker})"))?;
+            eprintln!("Dropped {name}, which a run that was killed had left.");
+        }
+        Ok(())
+    }
+}
