@@ -14,6 +14,9 @@ use crate::experiments::failure::FailureMatrix;
 use crate::experiments::paired::Plan;
 use crate::result::{Measured, Outcome, attachments};
 
+/// What stands in the section of what another command measures, where it has not.
+pub const NOT_MEASURED: &str = "Not measured with this run";
+
 /// All of them.
 pub fn attachments(folder: &Path) -> Markup {
     let failure = |of: &Measured<FailureMatrix>| {
@@ -43,9 +46,9 @@ pub fn attachments(folder: &Path) -> Markup {
         "The article's figures (\"API Series Part 7: Inter-Service Communication Overview\", Jack Vanlightly)";
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
-        (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))
+        (found(folder, attachments::FAILURE_API_CENTRIC, "The same where services call each other", "failure --architecture api-centric", calls))
         (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
-        (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
+        (found(folder, attachments::NORMALISATION, "Views compared with local copies", "bench normalisation", normalisation))
         (found(folder, attachments::ARTICLE, article_title, "article-figures", article))
     }
 }
@@ -59,7 +62,7 @@ pub fn found<T: DeserializeOwned, P: DeserializeOwned>(
     show: impl Fn(&Measured<T, P>) -> Markup,
 ) -> Markup {
     let kept = attachments::read(folder, file);
-    let missing = || html! { p { "Not measured with this run: " code { "lab " (command) " --save FOLDER" } "." } };
+    let missing = || html! { p { (NOT_MEASURED) ": " code { "lab " (command) " --save FOLDER" } "." } };
     section(file.trim_end_matches(".json"), title, &kept.map_or_else(missing, |of| show(&of)))
 }
 

@@ -8,6 +8,9 @@ use crate::result::Table;
 
 const STYLE: &str = include_str!("style.css");
 
+/// Words that belong to the number before them.
+const UNITS: [&str; 7] = ["%", "s", "ms", "kB", "buffers", "minutes", "requests/s"];
+
 /// A whole file that needs no network.
 pub fn page(title: &str, style: &str, body: &Markup) -> String {
     let page = html! {
@@ -94,6 +97,29 @@ fn lines(text: &str) -> Markup {
 /// A square of a colour with what it stands for.
 pub fn key(class: &str, text: &str) -> Markup {
     html! { span class={ "key " (class) } { (text) } " " }
+}
+
+/// A sentence: what is between `**` is bold, a number is not parted from its unit, an interval not in itself.
+pub fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split("**").enumerate() {
+            @if place % 2 == 1 { b { (unbroken(part)) } } @else { (unbroken(part)) }
+        }
+    }
+}
+
+/// With no-break spaces between numbers and units, and no break at the dash of an interval.
+pub fn unbroken(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(' ') {
+        let unit = word.trim_end().trim_end_matches(['.', ',', ';', ':', ')']);
+        if UNITS.contains(&unit) && out.ends_with(' ') && out.trim_end().ends_with(|c: char| c.is_ascii_digit()) {
+            out.pop();
+            out.push('\u{a0}');
+        }
+        out.push_str(&word.replace('–', "\u{2060}–\u{2060}"));
+    }
+    out
 }
 
 /// A length or place in a picture.

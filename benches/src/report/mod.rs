@@ -5,6 +5,7 @@ mod causes;
 mod changes;
 mod closure;
 mod comparison;
+mod contents;
 mod control_workload;
 mod cost;
 mod curve;
@@ -13,6 +14,7 @@ mod heatmap;
 mod html;
 mod labels;
 mod ledger;
+mod marks;
 mod method;
 mod page;
 mod pairs;
@@ -33,7 +35,8 @@ use crate::compare::Comparison;
 use crate::result::ResultFile;
 
 pub use comparison::text as comparison_text;
-pub use headline::{Headline, headline};
+pub use headline::{Finding, Headline, headline};
+pub use marks::Mark;
 pub use problems::problems_in;
 pub use text::text;
 

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use maud::{Markup, PreEscaped, html};
 
+use super::contents::contents;
 use super::headline::{Headline, headline};
-use super::html::page as frame;
-use super::method::{self, OBSERVING_MAX};
+use super::html::{page as frame, prose};
 use super::{
-    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, pairs, problems, stress, timeline,
-    traits,
+    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, method, pairs, problems, stress,
+    timeline, traits,
 };
 use crate::result::ResultFile;
 use crate::result::text::capital;
@@ -43,7 +43,7 @@ pub fn page(result: &ResultFile, folder: &Path) -> String {
         h1 { (title) }
         p.meta { (meta(result)) }
         (sentences(&of))
-        (badges(result))
+        (badges(result, &of))
         (contents(&sections))
         (PreEscaped(&sections))
     };
@@ -65,21 +65,11 @@ fn title(result: &ResultFile) -> String {
 
 fn sentences(of: &Headline) -> Markup {
     html! {
-        @for (place, sentence) in of.findings.iter().enumerate() {
-            p class=(if place == 0 { "lead" } else { "second" }) { (sentence) }
+        @for (place, finding) in of.findings.iter().enumerate() {
+            p class=(if place == 0 { "lead" } else { "second" }) { b { (finding.label) ":" } " " (prose(&finding.text)) }
         }
-        @for sentence in &of.notes { p.small { (sentence) } }
+        @for sentence in &of.notes { p.small { (prose(sentence)) } }
     }
-}
-
-/// Links to the sections that are there, by their headings.
-fn contents(sections: &str) -> Markup {
-    let found = sections.split("<section").skip(1).filter_map(|section| {
-        let id = section.split_once("id=\"")?.1.split('"').next()?;
-        let title = section.split_once("<h2>")?.1.split("</h2>").next()?;
-        Some((id, title))
-    });
-    html! { nav.contents { @for (id, title) in found { a href={ "#" (id) } { (PreEscaped(title)) } " " } } }
 }
 
 fn meta(result: &ResultFile) -> String {
@@ -103,33 +93,16 @@ fn meta(result: &ResultFile) -> String {
 }
 
 /// What stands behind the numbers, at a glance.
-fn badges(result: &ResultFile) -> Markup {
-    let broken: i64 = result.correctness.values().sum();
-    let tests = |wanted| result.selftest.iter().filter(|test| test.pass == Some(wanted)).count();
-    let (passed, failed) = (tests(true), tests(false));
-    let left_out = result.matrix.as_ref().map_or(0, |matrix| matrix.suspect.len());
-    let (cells, audits) = (result.counted().count(), result.correctness.len());
-    let of_itself = match (passed, failed) {
-        (0, 0) => "the lab's own tests were not run here".into(),
-        _ => format!("{passed} of the lab's own tests passed, {failed} failed"),
+fn badges(result: &ResultFile, of: &Headline) -> Markup {
+    let class = |good: Option<bool>| match good {
+        Some(true) => "badge good",
+        Some(false) => "badge bad",
+        None => "badge",
     };
-    let mut badges = vec![
-        (broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")),
-        (failed == 0 && passed > 0, of_itself),
-        (left_out * 10 <= cells, format!("{} of {cells} measurements count", cells - left_out)),
-    ];
-    badges.extend(method::observing(result).map(|(mean, _)| {
-        (mean <= OBSERVING_MAX, format!("the lab's own observing took {:.1} % of a core", mean * 100.0))
-    }));
     let ceiling = result.selftest.iter().find(|test| test.id == "ceiling");
     html! {
-        p.badges {
-            @for (good, text) in badges {
-                span class=(if good { "badge good" } else { "badge bad" }) { (if good { "✓ " } else { "! " }) (text) }
-                " "
-            }
-        }
-        @if let Some(of) = ceiling { p.small { "The driver's own ceiling on this machine: " (of.found) "." } }
+        p.badges { @for mark in &of.marks { span class=(class(mark.good)) { (prose(&mark.to_string())) } " " } }
+        @if let Some(of) = ceiling { p.small { (prose(&format!("The driver's own ceiling on this machine: {}.", of.found))) } }
     }
 }
 
