@@ -46,7 +46,7 @@ pub fn attachments(folder: &Path) -> Markup {
         "The article's figures (\"API Series Part 7: Inter-Service Communication Overview\", Jack Vanlightly)";
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
-        (found(folder, attachments::FAILURE_API_CENTRIC, "The same where services call each other", "failure --architecture api-centric", calls))
+        (found(folder, attachments::FAILURE_API_CENTRIC, "Failures where services call each other", "failure --architecture api-centric", calls))
         (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
         (found(folder, attachments::NORMALISATION, "Views compared with local copies", "bench normalisation", normalisation))
         (found(folder, attachments::ARTICLE, article_title, "article-figures", article))

@@ -131,3 +131,16 @@ pub fn px(value: f64) -> String {
 pub fn points(of: impl IntoIterator<Item = (f64, f64)>) -> String {
     of.into_iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_not_parted_from_its_unit_nor_an_interval_in_itself() {
+        let said = prose("a report of 2.3 s: **14 %** (9–22) of them, and 7 services in 10 minutes.").into_string();
+        let whole = "a report of 2.3\u{a0}s: <b>14\u{a0}%</b> (9\u{2060}–\u{2060}22) of them, and 7 services in 10\u{a0}minutes.";
+        assert_eq!(said, whole);
+        assert_eq!(prose("<script>").into_string(), "&lt;script&gt;");
+    }
+}
