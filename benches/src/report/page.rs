@@ -118,15 +118,20 @@ mod tests {
     #[test]
     fn a_black_box_shows_only_what_was_measured() {
         let page = shown(&black_box());
-        assert!(page.contains("<title>Team Heron: who slows whom</title>"), "its name");
         let mut wrong =
             ["Five services", "-0.0", "CPU s", "WAL kB", "observed", "Coupling", "batching", "restarted", "traits"]
                 .to_vec();
         wrong.retain(|absent| page.contains(absent));
-        assert_eq!(wrong, Vec::<&str>::new());
-        for there in ["median ms", "requests/s", "Every pair", "How it was measured"] {
-            assert!(page.contains(there), "{there}");
-        }
+        let mut missing = [
+            "<title>Team Heron: who slows whom</title>",
+            "median ms",
+            "requests/s",
+            "Every pair",
+            "How it was measured",
+        ]
+        .to_vec();
+        missing.retain(|there| !page.contains(there));
+        assert_eq!((wrong, missing), (vec![], vec![]));
         let ours = shown(&reference());
         for there in ["Five services", "CPU s", "WAL kB", "Coupling", "restarted"] {
             assert!(ours.contains(there), "{there}");
