@@ -66,8 +66,8 @@ pub(super) const ALL: [Plan; 4] = [
         rate_per_s: None,
         figure: Figure::Measured(|| of_actor(What::P50, "users")),
         unit: Unit::Milliseconds,
-        says: "One hot row (one that every request changes): where two services update the same counter row, the second one's median update \
-               takes {problem}. With a row for each organisation it takes {control}, with the counter split into sixteen rows {remedy}.",
+        says: "One hot row: two services add to the same counter row with each of their requests, and the second one's median update takes \
+               {problem}. Spread over the rows of 40 organisations it takes {control}, with the one row split into sixteen {remedy}.",
     },
     Plan {
         id: "snapshot",
@@ -95,9 +95,8 @@ pub(super) const ALL: [Plan; 4] = [
         rate_per_s: Some(200.0),
         figure: Figure::AboveOwnP95("requests"),
         unit: Unit::Share,
-        says: "Month-end (Billing invoices every organisation): while it counts every API, {problem} of Registry's requests take as long \
-               as only the slowest 5 % do without it. By the same measure it is {control} without it, and {remedy} where it reads counters \
-               that are kept at write time.",
+        says: "Month-end: while the invoices of all organisations are made by counting every API, {problem} of Registry's requests take as \
+               long as only the slowest 5 % do without it. Without it that is {control}, and {remedy} where counters are kept at write time.",
     },
 ];
 
