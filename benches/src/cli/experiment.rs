@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn an_unknown_pair_is_refused_before_anything_is_begun() {
         let args = |pair| {
-            run_args(&["--preset", "smoke", "--unoptimised", "--rates-from", "/dev/null/none", "--fail-on", pair])
+            run_args(&["--preset", "quick", "--unoptimised", "--rates-from", "/dev/null/none", "--fail-on", pair])
         };
         let said = run_experiment(&args("registry<-biling.oneIn20>2")).unwrap_err().to_string();
         assert!(said.contains("biling"), "{said}");

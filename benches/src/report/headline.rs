@@ -246,7 +246,7 @@ fn disturbed(result: &ResultFile, matrix: &Matrix) -> Option<String> {
             ),
         ),
         (widened, "disturbed less, and the intervals are wider by what that can have changed".into()),
-        (result.run.reruns as usize, "repeated because something disturbed them".into()),
+        (result.run.reruns as usize, "repeated".into()),
     ];
     let said = said.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
     let said = said.collect::<Vec<_>>().join("; ");
