@@ -6,7 +6,7 @@ use super::marks::{Mark, marks};
 use super::{closure, resolve};
 use crate::experiments::problems::{Problem, Problems};
 use crate::result::text::{capital, interval, key_figure, p_value, percent, ratio};
-use crate::result::{Closure, Entry, Matrix, Metric, ResultFile, Verdict, differ};
+use crate::result::{Closure, Entry, Matrix, Metric, ResultFile, Verdict};
 use crate::stats::Estimate;
 
 /// Confidence that *all* services' bounds hold together.
@@ -134,7 +134,8 @@ fn ordinary(matrix: &Matrix) -> Finding {
     // Silence would look like "unaffected".
     let said = [
         (of(&[Verdict::Better]), "significantly fewer"),
-        (of(&[Verdict::WithinNoise, Verdict::Inconclusive]), "no significant change"),
+        (of(&[Verdict::WithinNoise]), "within the noise"),
+        (of(&[Verdict::Inconclusive]), "no significant change"),
         (of(&[Verdict::InsufficientData]), "not enough data"),
     ];
     for (services, what) in said.iter().filter(|(services, _)| !services.is_empty()) {
@@ -203,16 +204,15 @@ fn noise(matrix: &Matrix) -> String {
         let width = |entry: &&Entry| entry.estimate.map_or(0.0, |of| of.high.ln().abs().max(of.low.ln().abs()));
         let nulls = matrix.nulls.iter().filter(|null| null.metric == metric && null.estimate.is_some());
         let widest = nulls.max_by(|a, b| width(a).total_cmp(&width(b)))?;
-        Some((capital(&widest.service), interval(widest.estimate?), differ(&matrix.nulls_of(metric))))
+        Some((capital(&widest.service), interval(widest.estimate?), ratio(*matrix.detectable.get(&metric)?)))
     };
     let (Some(median), Some(share)) = (of(Metric::P50), of(Metric::OneIn20)) else {
         return "Noise: unknown, for no service was compared with itself.".into();
     };
-    let differs =
-        if median.2 || share.2 { " That is a significant difference: effects within it are not claimed." } else { "" };
     format!(
-        "Noise: a service compared with itself gave {} in the median ({}) and {} in slow requests ({}), where ×1 is right.{differs}",
-        median.1, median.0, share.1, share.0
+        "Noise: a service compared with itself gave {} in the median ({}) and {} in slow requests ({}), where ×1 is right. So nothing is \
+         claimed whose whole interval lies within {} and {}, however small its p.",
+        median.1, median.0, share.1, share.0, median.2, share.2
     )
 }
 

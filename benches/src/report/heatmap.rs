@@ -66,7 +66,7 @@ pub fn legend() -> Markup {
             li { (key("worse", "red")) "slower: significant, p < 0.05 after Holm; the stronger the colour, the larger the effect" }
             li { (key("better", "blue")) "faster, likewise" }
             li { (key("inconclusive", "pale")) "inconclusive: the interval allows for an effect and for none" }
-            li { (key("within-noise", "grey")) "no effect shown: no more than a service compared with itself may differ" }
+            li { (key("within-noise", "grey")) "not claimed, also where p is small: the whole interval lies within what a service compared with itself leaves open (Noise, above)" }
             li { (key("insufficient-data", "hatched")) "not enough data for a claim, whatever the number is" }
         }
     }

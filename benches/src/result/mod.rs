@@ -30,5 +30,5 @@ pub use matrix::{Entry, Matrix, Suspect, analyse};
 pub use measured::{Measured, Outcome};
 pub use metric::{CENSORED_US, Metric};
 pub use table::Table;
-pub use verdict::{Verdict, differ};
+pub use verdict::Verdict;
 pub use warning::Warning;
