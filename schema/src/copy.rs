@@ -1,5 +1,6 @@
 //! A copy of a database on the same server, for trials.
 
+mod roles;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use crate::counters;
 use crate::encoding;
 use crate::error::{Doing, Error, Result};
 use crate::session::{Session, address, identifier, uncounted};
+pub use roles::roles;
 pub use sample::Partial;
 
 /// Existing copies, each with the URL of its original, to drop them on an interrupt. Locked while one is being made.
@@ -217,31 +219,6 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
         "select format('grant %s on database %%s to %s', a.privilege_type, case a.grantee when 0 then 'public' else a.grantee::regrole::text end)
          from pg_database d cross join aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a where d.datname = current_database()",
     )
-}
-
-/// Makes the roles of one server on another one, without passwords; `to` is a superuser's URL there. What is there already stays, and so does that superuser.
-///
-/// # Errors
-/// Where they can't be read.
-pub fn roles(from: &str, to: &str) -> Result<()> {
-    let tool = client_tool("pg_dumpall", &mut Session::connect_uncounted(from)?)?;
-    let mut command = program(&tool, from)?;
-    let said = command.args(["--roles-only", "--no-role-passwords"]).output().doing("reading the roles")?;
-    if !said.status.success() {
-        let words = String::from_utf8_lossy(&said.stderr);
-        return Err(Error::Unavailable(words.lines().next().unwrap_or("pg_dumpall failed").to_owned()));
-    }
-    let text = String::from_utf8_lossy(&said.stdout);
-    let sql: Vec<&str> = text.lines().filter(|line| !line.starts_with('\\')).collect();
-    let own = format!(" role {} ", identifier(address(to)?.user()));
-    let mut there = Session::connect_uncounted(to)?;
-    for statement in crate::roles::statements(&sql.join("\n"), 1) {
-        if !format!("{} ", statement.sql.to_ascii_lowercase()).contains(&own) {
-            // Who depends on a role that couldn't be made is told when the rows are copied.
-            let _ = there.client.batch_execute(&statement.sql);
-        }
-    }
-    Ok(())
 }
 
 /// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.

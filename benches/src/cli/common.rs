@@ -186,6 +186,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn ctrl_c_and_sigterm_both_stop() {
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+            let stop = interruptible().unwrap();
+            assert!(!stop.load(Ordering::Relaxed));
+            signal_hook::low_level::raise(signal).unwrap();
+            assert!(stop.load(Ordering::Relaxed), "{signal}");
+        }
+    }
+
+    #[test]
     fn half_an_outcome_is_not_kept_and_a_whole_one_stays() {
         let folder = tempfile::tempdir().unwrap();
         let common = Common { save: Some(folder.path().to_owned()), seed: 1, unoptimised: true, format: Format::Json };

@@ -117,7 +117,7 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
         None => read_workload(&options)?.services.into_keys().collect(),
     };
     check_thresholds(&args.fail_on, options.preset, &services)?;
-    if options.preset.problems() && target.is_none() && kept::newest_tests(&options.results).is_none() {
+    if tests_itself_first(options.preset, target.is_some(), &options.results) {
         eprintln!("The first run on this machine: the lab tests itself, half a minute …");
         selftest::brief(&options.results, options.optimised, &stop)?;
     }
@@ -126,6 +126,11 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
         None => matrix::run(&options, &stop)?,
     };
     end(folder, args.format, &args.fail_on)
+}
+
+/// Whether the lab's own short tests come before the run: else the first report on a machine would say that they were not run.
+fn tests_itself_first(preset: Preset, foreign: bool, results: &Path) -> bool {
+    preset.problems() && !foreign && kept::newest_tests(results).is_none()
 }
 
 /// Goes on with a run that ended early.
@@ -188,7 +193,7 @@ fn print(result: &ResultFile, folder: &Path, format: Format) {
         }
         Format::Json => {
             let of = report::headline(result, problems.as_ref());
-            let sentences = [of.findings, of.notes].concat();
+            let sentences: Vec<String> = of.findings.iter().map(ToString::to_string).chain(of.notes).collect();
             let brief = serde_json::json!({
                 "run": result.run,
                 "headline": sentences,
@@ -220,5 +225,64 @@ fn part(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value <= 10.0 => Ok(value),
         _ => Err("a number above 0, at most 10".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::result::SelfTest;
+
+    fn reference() -> ResultFile {
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json")).unwrap()
+    }
+
+    fn run_args(more: &[&str]) -> RunArgs {
+        match Cli::try_parse_from([&["lab", "run"], more].concat()).unwrap().command {
+            Command::Run(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Interrupted at any moment, also before the first cell.
+    #[test]
+    fn an_interrupted_run_could_not_run() {
+        for cells in [0, 7, usize::MAX] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut result = reference();
+            result.run.complete = cells == usize::MAX;
+            result.cells.truncate(cells);
+            result.matrix = Some(result.analyse().unwrap());
+            result.write(&folder.path().join("result.json")).unwrap();
+            let code = end(folder.path().to_owned(), Format::Text, &[]).unwrap();
+            assert_eq!(code, ExitCode::from(if result.run.complete { 0 } else { 3 }), "{cells} cells");
+        }
+    }
+
+    /// The other fault is found only once the run begins.
+    #[test]
+    fn an_unknown_pair_is_refused_before_anything_is_begun() {
+        let args = |pair| {
+            run_args(&["--preset", "quick", "--unoptimised", "--rates-from", "/dev/null/none", "--fail-on", pair])
+        };
+        let said = run_experiment(&args("registry<-biling.oneIn20>2")).unwrap_err().to_string();
+        assert!(said.contains("biling"), "{said}");
+        let said = run_experiment(&args("registry<-all.oneIn20>2")).unwrap_err().to_string();
+        assert!(said.contains("/dev/null"), "{said}");
+    }
+
+    #[test]
+    fn a_first_demo_tests_the_lab_and_no_other_run_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = |preset, foreign| tests_itself_first(preset, foreign, folder.path());
+        assert!(first(Preset::Demo, false));
+        assert!(!first(Preset::Demo, true), "somebody else's system has no such tests");
+        assert!(!first(Preset::Smoke, false));
+        let test = SelfTest { id: "V1".into(), found: "it holds".into(), pass: Some(true), at: None };
+        kept::keep_tests(folder.path(), &[test]).unwrap();
+        assert!(!first(Preset::Demo, false));
     }
 }

@@ -15,6 +15,9 @@ use crate::experiments::paired::Plan;
 use crate::experiments::wrong_answers::WrongAnswers;
 use crate::result::{Measured, Outcome, attachments};
 
+/// What stands in the section of what another command measures, where it has not.
+pub const NOT_MEASURED: &str = "Not measured with this run";
+
 /// All of them.
 pub fn attachments(folder: &Path) -> Markup {
     let failure = |of: &Measured<FailureMatrix>| {
@@ -42,10 +45,10 @@ pub fn attachments(folder: &Path) -> Markup {
     let composed = |of: &Measured<composed::Outcome, Plan>| html! { (waterfalls(&of.outcome.waterfalls)) (tables(of)) };
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
-        (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))
-        (found(folder, attachments::WRONG_ANSWERS, "What is answered wrongly where services call each other", "wrong-answers", wrong))
+        (found(folder, attachments::FAILURE_API_CENTRIC, "Failures where services call each other", "failure --architecture api-centric", calls))
+        (found(folder, attachments::WRONG_ANSWERS, "Wrong answers where services call each other", "wrong-answers", wrong))
         (found(folder, attachments::COMPOSED, "One statement, three calls by hand, and the API-centric architecture", "composed", composed))
-        (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
+        (found(folder, attachments::NORMALISATION, "Views compared with local copies", "bench normalisation", normalisation))
     }
 }
 
@@ -58,7 +61,7 @@ pub fn found<T: DeserializeOwned, P: DeserializeOwned>(
     show: impl Fn(&Measured<T, P>) -> Markup,
 ) -> Markup {
     let kept = attachments::read(folder, file);
-    let missing = || html! { p { "Not measured with this run: " code { "lab " (command) " --save FOLDER" } "." } };
+    let missing = || html! { p { (NOT_MEASURED) ": " code { "lab " (command) " --save FOLDER" } "." } };
     section(file.trim_end_matches(".json"), title, &kept.map_or_else(missing, |of| show(&of)))
 }
 

@@ -22,7 +22,7 @@ pub fn causes(result: &ResultFile, folder: &Path) -> Markup {
     let pressures = |of: &Measured<Pressures>| pressure::pressures(of, result);
     html! {
         (found(folder, attachments::LADDER, "What would another architecture gain?", "ladder", ladders))
-        (found(folder, attachments::SCENARIOS, "Known problems, and what helps", "scenario run all", scenarios))
+        (found(folder, attachments::SCENARIOS, "Scenarios, each with its remedies", "scenario run all", scenarios))
         (found(folder, attachments::PRESSURE, "Which service feels which pressure", "pressure", pressures))
         (found(folder, attachments::SCHEMA_CHANGE, "Schema changes under load", "schema-change", schema_changes))
     }

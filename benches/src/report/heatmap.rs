@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 
-use super::html::{key, tabs};
+use super::html::{key, tabs, unbroken};
 use super::labels::metric as label;
 use super::resolve::missing;
-use crate::result::text::{capital, interval, p_value, ratio};
+use crate::result::text::{capital, interval, p_value, percent};
 use crate::result::{Entry, Matrix, Metric, ResultFile, Verdict};
+use crate::stats::Estimate;
 
 /// All metrics that have enough data, one shown at a time; which run has enough for the others.
 pub fn heatmap(result: &ResultFile) -> Markup {
@@ -19,7 +20,7 @@ pub fn heatmap(result: &ResultFile) -> Markup {
     let tab = |metric: Metric| {
         let tab = html! {
             div.tab {
-                p { "The slowdown of the row while the column runs: " (label(metric).1) ", together ÷ alone." }
+                p { "The slowdown of the row while the column runs: " (label(metric).1) ", together ÷ alone." @if metric.is_share() { " Below it the share itself: alone it is " (from(metric)) " by definition." } }
                 (grid(result, matrix, metric))
             }
         };
@@ -50,8 +51,8 @@ fn too_little(matrix: &Matrix, metric: Metric) -> String {
     let least = of.iter().map(|entry| entry.tail_n).min().unwrap_or(0);
     let (wanted, tail) = metric.needs();
     format!(
-        "insufficient data in {} of {} combinations ({replicates} replicates of {wanted} that it needs, {least} requests in the smallest \
-         tail of {tail}). Enough has {}",
+        "insufficient data in {} of {} combinations: needs {wanted} replicates and {tail} slow requests, has {replicates} and at the \
+         least {least}. Enough has {}",
         of.iter().filter(|entry| !entry.enough_data).count(),
         of.len(),
         missing(metric)
@@ -61,13 +62,12 @@ fn too_little(matrix: &Matrix, metric: Metric) -> String {
 /// What the cells' looks mean.
 pub fn legend() -> Markup {
     html! {
-        p.legend {
-            "Each cell: the ratio together ÷ alone with its 95 % interval and its p after Holm. "
-            (key("worse", "slower")) "significant: p < 0.05 "
-            (key("better", "faster")) "likewise "
-            (key("inconclusive", "inconclusive")) "can't tell whether there is an effect "
-            (key("within-noise", "within noise")) "no more than identical systems differ by "
-            (key("insufficient-data", "insufficient data"))
+        ul.legend.keys {
+            li { (key("worse", "red")) "slower: significant, p < 0.05 after Holm; the stronger the colour, the larger the effect" }
+            li { (key("better", "blue")) "faster, likewise" }
+            li { (key("inconclusive", "pale")) "inconclusive: the interval allows for an effect and for none" }
+            li { (key("within-noise", "grey")) "not claimed, also where p is small: the whole interval lies within what a service compared with itself leaves open (Noise, above)" }
+            li { (key("insufficient-data", "hatched")) "not enough data for a claim, whatever the number is" }
         }
     }
 }
@@ -106,12 +106,13 @@ fn cell(entry: &Entry, matrix: &Matrix) -> Markup {
     let class = verdict.to_string().replace(' ', "-");
     let Some(of) = entry.estimate.filter(|_| verdict != Verdict::InsufficientData) else {
         let (replicates, tail) = entry.metric.needs();
-        let have = entry.estimate.map_or(0, |of| of.replicates);
+        let have = entry.estimate.map_or(0, |of| of.replicates) as u64;
+        let needs = [(replicates as u64, have, "replicates"), (tail, entry.tail_n, "slow requests")];
         return html! {
             td class=(class) {
                 (verdict.to_string())
                 @if let Some(of) = entry.estimate { small { (interval(of)) } }
-                small { (have) " of " (replicates) " replicates" @if tail > 0 { ", " (entry.tail_n) " of " (tail) " slow" } }
+                @for (need, has, what) in needs.iter().filter(|(need, has, _)| has < need) { small { "needs " (need) " " (what) ", has " (has) } }
             }
         };
     };
@@ -120,9 +121,29 @@ fn cell(entry: &Entry, matrix: &Matrix) -> Markup {
     html! {
         td class=(class) style={ "--tint:var(--" (tint) ");--heat:" (format!("{:.2}", heat(of.ratio))) }
             title={ (service) " while " (others) " runs: " (verdict.to_string()) ", " (of.replicates) " replicates" } {
-            (ratio(of.ratio)) small { (ratio(of.low)) "–" (ratio(of.high)) } small { (p_value(entry.p_adjusted)) }
+            @let (value, ends) = of_interval(of);
+            (value) small { (ends) }
+            @if entry.metric.is_share() { small { (from(entry.metric)) " → " (share(entry.metric, of)) } }
+            small { (p_value(entry.p_adjusted)) }
         }
     }
+}
+
+/// A ratio, and its interval in parentheses.
+fn of_interval(of: Estimate) -> (String, String) {
+    let text = interval(of);
+    text.split_once(' ')
+        .map_or_else(|| (text.clone(), String::new()), |(value, ends)| (value.to_owned(), unbroken(ends)))
+}
+
+/// A share of slow requests alone.
+fn from(metric: Metric) -> String {
+    format!("{:.0} %", metric.tail() * 100.0)
+}
+
+/// The same together.
+fn share(metric: Metric, of: Estimate) -> String {
+    percent(of, metric.tail() * 100.0).split(" (").next().unwrap_or_default().to_owned()
 }
 
 /// 0 at no effect, 1 at eightfold and at an eighth and beyond, on a logarithmic scale; which of them, the tint says.

@@ -8,6 +8,9 @@ use crate::result::Table;
 
 const STYLE: &str = include_str!("style.css");
 
+/// Words that belong to the number before them.
+const UNITS: [&str; 7] = ["%", "s", "ms", "kB", "buffers", "minutes", "requests/s"];
+
 /// A whole file that needs no network.
 pub fn page(title: &str, style: &str, body: &Markup) -> String {
     let page = html! {
@@ -96,6 +99,29 @@ pub fn key(class: &str, text: &str) -> Markup {
     html! { span class={ "key " (class) } { (text) } " " }
 }
 
+/// A sentence: what is between `**` is bold, a number is not parted from its unit, an interval not in itself.
+pub fn prose(text: &str) -> Markup {
+    html! {
+        @for (place, part) in text.split("**").enumerate() {
+            @if place % 2 == 1 { b { (unbroken(part)) } } @else { (unbroken(part)) }
+        }
+    }
+}
+
+/// With no-break spaces between numbers and units, and no break at the dash of an interval.
+pub fn unbroken(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_inclusive(' ') {
+        let unit = word.trim_end().trim_end_matches(['.', ',', ';', ':', ')']);
+        if UNITS.contains(&unit) && out.ends_with(' ') && out.trim_end().ends_with(|c: char| c.is_ascii_digit()) {
+            out.pop();
+            out.push('\u{a0}');
+        }
+        out.push_str(&word.replace('–', "\u{2060}–\u{2060}"));
+    }
+    out
+}
+
 /// A length or place in a picture.
 pub fn px(value: f64) -> String {
     format!("{value:.1}")
@@ -104,4 +130,17 @@ pub fn px(value: f64) -> String {
 /// Places of a line or area in a picture.
 pub fn points(of: impl IntoIterator<Item = (f64, f64)>) -> String {
     of.into_iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_not_parted_from_its_unit_nor_an_interval_in_itself() {
+        let said = prose("a report of 2.3 s: **14 %** (9–22) of them, and 7 services in 10 minutes.").into_string();
+        let whole = "a report of 2.3\u{a0}s: <b>14\u{a0}%</b> (9\u{2060}–\u{2060}22) of them, and 7 services in 10\u{a0}minutes.";
+        assert_eq!(said, whole);
+        assert_eq!(prose("<script>").into_string(), "&lt;script&gt;");
+    }
 }

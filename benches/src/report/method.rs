@@ -37,9 +37,9 @@ pub fn method(result: &ResultFile) -> Markup {
                  all others run; significant means p < 0.05. A ratio without enough data is not claimed."
             }
             li {
-                "What disturbed a measurement is bounded and widens the interval: the driver's lateness as it was for every request, time \
-                 taken from a processor as requests that can have met it. Left out is what can have changed a figure by more than the effect \
-                 asked for: " (ratio(Metric::OneIn20.asked())) " in a share, " (ratio(Metric::P50.asked())) " in a quantile."
+                "What disturbed a measurement widens its interval by as much as it can have changed: the driver's lateness as it was for every \
+                 request, time taken from a processor as the requests that can have met it. Left out is what can have changed a figure by more \
+                 than the smallest effect that the lab is to find: " (ratio(Metric::OneIn20.asked())) " in a share, " (ratio(Metric::P50.asked())) " in a quantile."
             }
             @if sql {
                 li {

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::headline::{Headline, headline};
-use super::html::page as frame;
-use super::method::{self, OBSERVING_MAX};
+use super::contents::contents;
+use super::headline::{Finding, Headline, headline};
+use super::html::{page as frame, prose};
 use super::{
-    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, pairs, problems, sql, stress,
+    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, method, pairs, problems, sql, stress,
     timeline, traits,
 };
 use crate::result::text::capital;
@@ -19,7 +19,8 @@ pub fn page(result: &ResultFile, folder: &Path) -> String {
     let steady = result.run.preset.claims_ratios();
     let ours = is_ours(result);
     let mut of = headline(result, problems::problems_in(folder).map(|of| of.outcome).as_ref());
-    of.findings.extend(sql::sql_in(folder).and_then(|of| of.outcome.longest()));
+    let longest = sql::sql_in(folder).and_then(|of| of.outcome.longest());
+    of.findings.extend(longest.map(|text| Finding::new("Longest wait", text)));
     // Of somebody else's system there is only what was measured of it.
     let sections = html! {
         (stress::growth(result))
@@ -45,7 +46,7 @@ pub fn page(result: &ResultFile, folder: &Path) -> String {
         h1 { (title) }
         p.meta { (meta(result)) }
         (sentences(&of))
-        (badges(result))
+        (badges(result, &of))
         (contents(&sections))
         (PreEscaped(&sections))
     };
@@ -71,21 +72,11 @@ fn title(result: &ResultFile) -> String {
 
 fn sentences(of: &Headline) -> Markup {
     html! {
-        @for (place, sentence) in of.findings.iter().enumerate() {
-            p class=(if place == 0 { "lead" } else { "second" }) { (sentence) }
+        @for (place, finding) in of.findings.iter().enumerate() {
+            p class=(if place == 0 { "lead" } else { "second" }) { b { (finding.label) ":" } " " (prose(&finding.text)) }
         }
-        @for sentence in &of.notes { p.small { (sentence) } }
+        @for sentence in &of.notes { p.small { (prose(sentence)) } }
     }
-}
-
-/// Links to the sections that are there, by their headings.
-fn contents(sections: &str) -> Markup {
-    let found = sections.split("<section").skip(1).filter_map(|section| {
-        let id = section.split_once("id=\"")?.1.split('"').next()?;
-        let title = section.split_once("<h2>")?.1.split("</h2>").next()?;
-        Some((id, title))
-    });
-    html! { nav.contents { @for (id, title) in found { a href={ "#" (id) } { (PreEscaped(title)) } " " } } }
 }
 
 fn meta(result: &ResultFile) -> String {
@@ -109,36 +100,16 @@ fn meta(result: &ResultFile) -> String {
 }
 
 /// What stands behind the numbers, at a glance.
-fn badges(result: &ResultFile) -> Markup {
-    let broken: i64 = result.correctness.values().sum();
-    let tests = |wanted| result.selftest.iter().filter(|test| test.pass == Some(wanted)).count();
-    let (passed, failed) = (tests(true), tests(false));
-    let left_out = result.matrix.as_ref().map_or(0, |matrix| matrix.suspect.len());
-    let (cells, audits) = (result.counted().count(), result.correctness.len());
-    let of_itself = match (passed, failed) {
-        (0, 0) => "the lab's own tests were not run here".into(),
-        _ => format!("{passed} of the lab's own tests passed, {failed} failed"),
+fn badges(result: &ResultFile, of: &Headline) -> Markup {
+    let class = |good: Option<bool>| match good {
+        Some(true) => "badge good",
+        Some(false) => "badge bad",
+        None => "badge",
     };
-    // What must hold in somebody's own database isn't known.
-    let audited =
-        (!is_sql(result)).then(|| (broken == 0 && audits > 0, format!("{audits} audits, {broken} violations")));
-    let mut badges: Vec<(bool, String)> = audited.into_iter().collect();
-    badges.extend([
-        (failed == 0 && passed > 0, of_itself),
-        (left_out * 10 <= cells, format!("{} of {cells} measurements count", cells - left_out)),
-    ]);
-    badges.extend(method::observing(result).map(|(mean, _)| {
-        (mean <= OBSERVING_MAX, format!("the lab's own observing took {:.1} % of a core", mean * 100.0))
-    }));
     let ceiling = result.selftest.iter().find(|test| test.id == "ceiling");
     html! {
-        p.badges {
-            @for (good, text) in badges {
-                span class=(if good { "badge good" } else { "badge bad" }) { (if good { "✓ " } else { "! " }) (text) }
-                " "
-            }
-        }
-        @if let Some(of) = ceiling { p.small { "The driver's own ceiling on this machine: " (of.found) "." } }
+        p.badges { @for mark in &of.marks { span class=(class(mark.good)) { (prose(&mark.to_string())) } " " } }
+        @if let Some(of) = ceiling { p.small { (prose(&format!("The driver's own ceiling on this machine: {}.", of.found))) } }
     }
 }
 
@@ -154,15 +125,20 @@ mod tests {
     #[test]
     fn a_black_box_shows_only_what_was_measured() {
         let page = shown(&black_box());
-        assert!(page.contains("<title>Team Heron: who slows whom</title>"), "its name");
-        for absent in
+        let mut wrong =
             ["Five services", "-0.0", "CPU s", "WAL kB", "observed", "Coupling", "batching", "restarted", "traits"]
-        {
-            assert!(!page.contains(absent), "{absent}");
-        }
-        for there in ["median ms", "requests/s", "Every pair", "How it was measured"] {
-            assert!(page.contains(there), "{there}");
-        }
+                .to_vec();
+        wrong.retain(|absent| page.contains(absent));
+        let mut missing = [
+            "<title>Team Heron: who slows whom</title>",
+            "median ms",
+            "requests/s",
+            "Every pair",
+            "How it was measured",
+        ]
+        .to_vec();
+        missing.retain(|there| !page.contains(there));
+        assert_eq!((wrong, missing), (vec![], vec![]));
         let ours = shown(&reference());
         for there in ["Five services", "CPU s", "WAL kB", "Coupling", "restarted"] {
             assert!(ours.contains(there), "{there}");
@@ -178,6 +154,15 @@ mod tests {
             assert_eq!(page.matches(&format!(" id=\"{id}\"")).count(), 1, "{id}");
         }
         assert_eq!(links.len(), page.matches("<section").count());
+    }
+
+    #[test]
+    fn no_two_sections_have_nearly_the_same_title() {
+        let page = shown(&reference());
+        let titles = page.split("<h2>").skip(1).filter_map(|rest| rest.split("</h2>").next());
+        let first_words: Vec<String> = titles.map(|title| title.split([' ', ',']).take(3).collect()).collect();
+        let once: std::collections::BTreeSet<&String> = first_words.iter().collect();
+        assert_eq!(once.len(), first_words.len(), "{first_words:?}");
     }
 
     #[test]

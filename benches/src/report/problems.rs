@@ -35,5 +35,5 @@ pub fn problems(result: &ResultFile, folder: &Path) -> Markup {
             " show the same with more arms: " code { "lab scenario run " (names.join(" ")) } "."
         }
     };
-    section("problems", "Known problems, caused here", &body)
+    section("problems", "Known problems", &body)
 }

@@ -1,7 +1,7 @@
 //! The matrix in a terminal.
 
 use super::labels::metric as label;
-use super::{control_workload, headline};
+use super::{Mark, control_workload, headline};
 use crate::experiments::problems::Problems;
 use crate::result::text::{capital, interval, others, ratio};
 use crate::result::{Matrix, Metric, ResultFile, Table};
@@ -10,7 +10,9 @@ use crate::result::{Matrix, Metric, ResultFile, Table};
 #[must_use]
 pub fn text(result: &ResultFile, problems: Option<&Problems>) -> String {
     let of = headline(result, problems);
-    let mut parts = vec![of.findings.join("\n") + "\n", of.notes.join("\n") + "\n"];
+    let findings: String = of.findings.iter().map(|finding| format!("{finding}\n")).collect();
+    let marks: Vec<String> = of.marks.iter().map(Mark::to_string).collect();
+    let mut parts = vec![findings, of.notes.join("\n") + "\n", marks.join("; ") + "\n"];
     if let Some(matrix) = &result.matrix {
         let present = Metric::ALL.into_iter().filter(|metric| matrix.has(*metric));
         parts.extend(present.map(|metric| table(result, matrix, metric).to_string()));

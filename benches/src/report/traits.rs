@@ -6,7 +6,7 @@ use std::path::Path;
 
 use maud::{Markup, html};
 
-use super::headline::rise;
+use super::headline::slow_share;
 use super::html::{plain_table, section};
 use crate::bench::normalisation;
 use crate::experiments::failure::FailureMatrix;
@@ -151,7 +151,7 @@ fn worst_slowdown(result: &ResultFile) -> String {
     let worst = all.filter_map(|entry| Some((entry, entry.estimate?))).max_by(|a, b| a.1.ratio.total_cmp(&b.1.ratio));
     worst.map_or_else(
         || "insufficient data".into(),
-        |(entry, of)| format!("while all others run, {}, the most of all", rise(&entry.service, of)),
+        |(entry, of)| format!("{}, while all others run: the most of all", slow_share(&entry.service, of)),
     )
 }
 

@@ -86,8 +86,13 @@ impl Matrix {
     #[must_use]
     pub fn verdict(&self, entry: &Entry) -> Verdict {
         let p = entry.p_adjusted.or(entry.estimate.map(|of| of.p)).unwrap_or(1.0);
-        let detectable = self.detectable.get(&entry.metric).copied();
-        Verdict::of(entry.estimate.filter(|_| entry.enough_data), p, detectable)
+        Verdict::in_run(entry.estimate.filter(|_| entry.enough_data), p, &self.nulls_of(entry.metric))
+    }
+
+    /// What identical systems, compared by this metric, gave.
+    #[must_use]
+    pub fn nulls_of(&self, metric: Metric) -> Vec<Estimate> {
+        self.nulls.iter().filter(|null| null.metric == metric).filter_map(|null| null.estimate).collect()
     }
 
     /// Whether there is enough data for any entry of this metric.

@@ -46,6 +46,12 @@ impl Metric {
         }
     }
 
+    /// Whether it is a share of the requests, not a time.
+    #[must_use]
+    pub fn is_share(self) -> bool {
+        matches!(self, Self::OneIn20 | Self::OneIn100)
+    }
+
     /// The effect that the lab is asked to find, as a ratio: a measurement that something else can have changed by more than that is
     /// left out.
     pub(crate) fn asked(self) -> f64 {

@@ -24,12 +24,18 @@ pub fn interval_or_none(of: Option<Estimate>) -> String {
     of.map_or_else(|| "insufficient data".to_owned(), interval)
 }
 
-/// A ratio of a share as percent, with its interval: `16 % (12–20 %)`. `base` is what the ratio is of, in percent.
+/// A ratio of a share as percent, with its interval: `16 % (12–20)`. `base` is what the ratio is of, in percent.
 #[must_use]
 pub fn percent(of: Estimate, base: f64) -> String {
     let of = [of.ratio, of.low, of.high].map(|ratio| (base * ratio).min(100.0));
     let digits = usize::from(of[2] < 10.0);
-    format!("{:.digits$} % ({:.digits$}–{:.digits$} %)", of[0], of[1], of[2])
+    format!("{:.digits$} % ({:.digits$}–{:.digits$})", of[0], of[1], of[2])
+}
+
+/// A figure as the one that a finding is about: `**16 %** (12–20)`. A page shows what is between the marks in bold.
+#[must_use]
+pub fn key_figure(text: &str) -> String {
+    text.split_once(" (").map_or_else(|| format!("**{text}**"), |(figure, rest)| format!("**{figure}** ({rest}"))
 }
 
 /// A p-value as people read it.

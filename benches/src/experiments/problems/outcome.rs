@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::result::text::{interval_or_none, p_value};
+use crate::result::text::{interval_or_none, key_figure, p_value};
 use crate::result::{Outcome, Table};
 use crate::stats::{Estimate, holm, paired_ratio};
 
@@ -92,13 +92,13 @@ impl Problem {
         significant(self.gain, self.gain_p)
     }
 
-    /// The finding in a sentence, with the intervals.
+    /// The finding in a sentence, with the intervals; the figure of the harm itself is between `**`.
     #[must_use]
     pub fn sentence(&self) -> String {
         let figure = |arm: &ProblemArm| self.unit.of(&arm.values);
         let filled = self
             .says
-            .replace("{problem}", &figure(&self.problem))
+            .replace("{problem}", &key_figure(&figure(&self.problem)))
             .replace("{remedy}", &figure(&self.remedy))
             .replace("{control}", &figure(&self.control));
         match (self.harms(), self.remedied()) {
@@ -188,7 +188,7 @@ mod tests {
         let found = problem(&[1.0, 1.1, 0.9, 1.0], &[1200.0, 1210.0, 1190.0, 1205.0], &[100.0, 101.0, 102.0, 99.0]);
         assert!(found.harms() && found.remedied());
         let said = found.sentence();
-        assert!(said.starts_with("It takes 1.20 s (1.19–1.21) in place of 1.0 ms (0.9–1.1)"), "{said}");
+        assert!(said.starts_with("It takes **1.20 s** (1.19–1.21) in place of 1.0 ms (0.9–1.1)"), "{said}");
         assert!(said.ends_with("with the remedy 100 ms (98–103)."), "{said}");
         let nothing = problem(&[1.0, 1.1, 0.9, 1.0], &[1.1, 0.9, 1.0, 1.0], &[1.0, 0.9, 1.1, 1.0]);
         assert!(!nothing.harms() && nothing.sentence().ends_with("The harm is not significant here."));

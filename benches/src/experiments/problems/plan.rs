@@ -26,7 +26,7 @@ pub(super) struct Plan {
     pub figure: Figure,
     /// In which unit.
     pub unit: Unit,
-    /// The finding, with `{problem}`, `{remedy}` and `{control}` for the figures.
+    /// The finding, with `{problem}`, `{remedy}` and `{control}` for the figures; what it is called stands before the first colon.
     pub says: &'static str,
 }
 
@@ -51,8 +51,9 @@ pub(super) const ALL: [Plan; 4] = [
         rate_per_s: None,
         figure: Figure::Measured(|| of_actor(What::Longest, "reads")),
         unit: Unit::Milliseconds,
-        says: "An ALTER TABLE that waits behind a report of 1.5 s blocks reads of that table for up to {problem}; with lock_timeout and \
-               another try for {remedy}; without an ALTER the longest read takes {control}.",
+        says: "Waiting DDL: an ALTER TABLE waits for a report of 1.5 s, and reads of that table wait behind it for up to {problem}. With a \
+               lock_timeout of 100 ms, after which the ALTER is tried again, they wait for up to {remedy}. Without an ALTER the longest \
+               read takes {control}.",
     },
     Plan {
         id: "hot-row",
@@ -65,8 +66,8 @@ pub(super) const ALL: [Plan; 4] = [
         rate_per_s: None,
         figure: Figure::Measured(|| of_actor(What::P50, "users")),
         unit: Unit::Milliseconds,
-        says: "Where two services update one counter row, the second one's median update takes {problem} in place of {control}; with \
-               sixteen rows in place of one it takes {remedy}.",
+        says: "One hot row: two services add to the same counter row with each of their requests, and the second one's median update takes \
+               {problem}. Spread over the rows of 40 organisations it takes {control}, with the one row split into sixteen {remedy}.",
     },
     Plan {
         id: "snapshot",
@@ -79,8 +80,9 @@ pub(super) const ALL: [Plan; 4] = [
         rate_per_s: None,
         figure: Figure::Measured(|| Measure { waiting: Some("lab_account".into()), ..of(What::Buffers) }),
         unit: Unit::Buffers,
-        says: "While a report holds one snapshot for 2.3 s, each read of a hot row touches {problem} in place of {control}; with a \
-               snapshot for each statement of the report {remedy}.",
+        says: "Long snapshot: while a report keeps one view of the data for 2.3 s, old versions of a row that changes often can't be removed, \
+               and reading it touches {problem}. Without the report it touches {control}; where the report takes a new snapshot for each \
+               statement, it touches {remedy}.",
     },
     Plan {
         id: "month-end",
@@ -93,8 +95,8 @@ pub(super) const ALL: [Plan; 4] = [
         rate_per_s: Some(200.0),
         figure: Figure::AboveOwnP95("requests"),
         unit: Unit::Share,
-        says: "While a month-end counts every API, requests above Registry's own p95 rise from {control} to {problem}; with counters \
-               kept at write time they are {remedy}.",
+        says: "Month-end: while the invoices of all organisations are made by counting every API, {problem} of Registry's requests take as \
+               long as only the slowest 5 % do without it. Without it that is {control}, and {remedy} where counters are kept at write time.",
     },
 ];
 

@@ -2,10 +2,11 @@ use super::*;
 use crate::design::Preset;
 use crate::experiments::problems::{Problem, ProblemArm, Unit};
 use crate::report::testing::{demo, reference};
+use crate::result::Suspect;
 
 fn problems() -> Problems {
     let arm = |values: [f64; 4]| ProblemArm { name: "arm".into(), values: values.into() };
-    let says = "An ALTER blocks reads for {problem}; with lock_timeout {remedy}; else {control}.";
+    let says = "Waiting DDL: an ALTER blocks reads for {problem}; with lock_timeout {remedy}; else {control}.";
     let arms = [arm([3.0, 3.5, 2.5, 3.0]), arm([1200.0, 1190.0, 1210.0, 1200.0]), arm([101.0, 100.0, 102.0, 101.0])];
     let nothing = [arm([1.0, 1.1, 0.9, 1.0]), arm([1.1, 0.9, 1.0, 1.0]), arm([1.0, 0.9, 1.1, 1.0])];
     Problems::new(vec![
@@ -17,11 +18,14 @@ fn problems() -> Problems {
 #[test]
 fn findings_come_first_with_their_intervals() {
     let found = headline(&demo(), Some(&problems()));
-    assert!(found.findings[0].starts_with("Ordinary load, all five together: requests above "), "{found:?}");
+    let [ordinary, ddl] = [0, 1].map(|place: usize| found.findings[place].to_string());
+    assert!(ordinary.starts_with("Ordinary load: ") && ordinary.contains("while the other four run"), "{ordinary}");
+    assert!(ordinary.contains(" % (") && ordinary.contains("With 95 % confidence no service's median"), "{ordinary}");
     assert!(
-        found.findings[0].contains(" % (") && found.findings[0].contains("with 95 % confidence no service's median")
+        ddl.starts_with("Waiting DDL: an ALTER blocks reads for 1.20 s (1.19–1.21); with lock_timeout 101 ms"),
+        "{ddl}"
     );
-    assert!(found.findings[1].starts_with("An ALTER blocks reads for 1.20 s (1.19–1.21); with lock_timeout 101 ms"));
+    assert_eq!(found.findings[1].text.matches("**1.20 s**").count(), 1, "its key figure is marked: {found:?}");
     assert_eq!(found.findings.len(), 2, "what wasn't shown to harm is no finding: {found:?}");
     assert!(found.notes.iter().any(|note| note.ends_with("The harm is not significant here.")));
     assert!(found.notes.iter().any(|note| note.contains("--preset quick (13 minutes)")), "{found:?}");
@@ -34,9 +38,28 @@ fn what_did_not_resolve_is_bounded_and_not_called_none() {
         entry.p_adjusted = Some(0.5);
     }
     let found = headline(&result, None);
-    assert!(
-        found.findings[0].contains("rise significantly; with 95 % confidence no service's median is slowed by more")
-    );
+    let said = found.findings[0].to_string();
+    assert!(said.contains("no service has significantly more slow requests while the other four run."), "{said}");
+    assert!(said.contains("With 95 % confidence no service's median is slowed by more"), "{said}");
+}
+
+/// Silence would look like "unaffected".
+#[test]
+fn every_service_is_named_whatever_was_found_of_it() {
+    let mut result = demo();
+    let all = result.matrix.as_mut().unwrap().entries.iter_mut();
+    let all = all.filter(|entry| entry.metric == Metric::OneIn20 && entry.while_running == "all");
+    for entry in all {
+        let p = if entry.service == "profile" { 0.5 } else { 0.001 };
+        entry.p_adjusted = Some(p);
+        entry.estimate = Some(Estimate { ratio: 2.0, low: 0.9, high: 9.0, p, replicates: 4 });
+        entry.enough_data = entry.service != "billing";
+    }
+    let said = headline(&result, None).findings[0].to_string();
+    assert!(said.contains(" Billing: not enough data.") && said.contains(" Profile: no significant change."), "{said}");
+    for service in result.service_names() {
+        assert!(said.contains(&capital(&service)), "{service}: {said}");
+    }
 }
 
 #[test]
@@ -56,11 +79,43 @@ fn improvements_are_counted_as_such() {
 fn counts_agree() {
     let result = reference();
     let all = result.counted().count();
-    let notes = headline(&result, None).notes.join(" ");
-    assert!(notes.contains(&format!("{all} of {all} measurements count. What disturbed 0 of them")), "{notes}");
+    let found = headline(&result, None);
+    let count = format!("all {all} measurements count");
+    assert!(found.marks.iter().any(|mark| mark.text == count && mark.good == Some(true)), "{found:?}");
+    assert!(!found.notes.iter().any(|note| note.contains("left out")), "nothing was: {found:?}");
     let page = crate::report::page::page(&result, std::path::Path::new("/nowhere"));
-    assert!(page.contains(&format!("{all} of {all} measurements count")), "the mark");
+    assert_eq!(page.matches("measurements count").count(), 1, "said once");
     assert!(!page.contains(&format!("of {} measurements", result.cells.len())), "another number of measurements");
+}
+
+/// A green mark where measurements were left out would say that nothing was.
+#[test]
+fn what_is_left_out_is_not_green() {
+    let mut result = reference();
+    let all = result.counted().count();
+    let cells: Vec<_> = result.counted().map(|cell| (cell.cell.clone(), cell.replicate)).collect();
+    let mut good = |left_out: usize| {
+        let suspect =
+            cells.iter().take(left_out).map(|(cell, replicate)| Suspect { cell: cell.clone(), replicate: *replicate });
+        result.matrix.as_mut().unwrap().suspect = suspect.collect();
+        let marks = headline(&result, None).marks;
+        marks.into_iter().find(|mark| mark.text.contains("measurements count")).unwrap().good
+    };
+    assert_eq!([good(0), good(1), good(all / 10), good(all / 10 + 1)], [Some(true), None, None, Some(false)]);
+}
+
+/// What is called noise is what was measured, and not the end of its interval.
+#[test]
+fn noise_is_told_as_it_was_measured() {
+    let mut result = reference();
+    let matrix = result.matrix.as_mut().unwrap();
+    for null in &mut matrix.nulls {
+        null.estimate = Some(Estimate { ratio: 0.75, low: 0.38, high: 1.53, p: 0.37, replicates: 6 });
+    }
+    let told =
+        |result: &ResultFile| headline(result, None).notes.into_iter().find(|note| note.starts_with("Noise")).unwrap();
+    let note = told(&result);
+    assert!(note.contains("×0.75 (0.38–1.53)") && note.contains("whose whole interval lies within"), "{note}");
 }
 
 #[test]
@@ -68,6 +123,6 @@ fn above_capacity_no_latency_is_claimed() {
     let mut result = reference();
     result.run.preset = Preset::Stress;
     let found = headline(&result, None);
-    assert!(found.findings[0].starts_with("Driven above what this machine can do"), "{found:?}");
+    assert!(found.findings[0].text.starts_with("driven above what this machine can do"), "{found:?}");
     assert!(found.notes[0].starts_with("No latencies are shown"));
 }

@@ -112,3 +112,17 @@ fn every_case_has_a_name_of_its_own() {
     assert_eq!(names.len(), cases.len());
     assert!(cases.len() > 80, "{}", cases.len());
 }
+
+/// What an answer lacks, and why there was none: not only a status.
+#[test]
+fn a_failed_call_says_what_was_missing() {
+    let (url, _) = server(&["201 Created\r\ncontent-length: 13\r\n\r\n{\"name\": \"x\"}"]);
+    let made = Client::new().api(&url).post("/things").json(&json!({})).send_patiently(PATIENCE).unwrap();
+    let said = made.find_id().unwrap_err().to_string();
+    assert!(said.contains("201 but without \"id\": {\"name\": \"x\"}"), "{said}");
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let patience = Patience { busy: Duration::ZERO, absent: Duration::ZERO };
+    let call = Client::new().api(&format!("http://{nobody}")).post("/things");
+    let said = call.send_patiently(patience).unwrap_err().to_string();
+    assert!(said.to_lowercase().contains("connection refused"), "{said}");
+}
