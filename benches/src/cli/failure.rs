@@ -61,12 +61,6 @@ pub(super) struct WrongAnswersArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example: an API read by three HTTP calls, and by the API-centric architecture, compared with one statement, and the first two while Profile
-and Account are stopped (about 6 min):
-  lab composed --save results/reference
-Example: the same two measured like another team's systems, through the contract alone, and then
-compared (about 7 min); both results and compare.html are saved in a folder:
-  lab composed --as-target results/composed")]
 Example: one API read by one statement, by three HTTP calls written by hand and by the API-centric architecture (about 4 min):
   lab composed --save benches/results/reference/quick")]
 pub(super) struct ComposedArgs {

@@ -8,8 +8,8 @@ use super::contents::contents;
 use super::headline::{Finding, Headline, headline};
 use super::html::{page as frame, prose};
 use super::{
-    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, method, pairs, problems, sql, stress,
-    timeline, traits,
+    attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, method, pairs, problems, sql,
+    stress, timeline, traits,
 };
 use crate::result::text::capital;
 use crate::result::{ResultFile, TargetInfo};

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::context::{Context, FORGET, Here};
-use super::input::{Change, On, Options, Statement};
+use super::input::{Change, Options, Statement};
 use super::probe::Probe;
 use super::samples::{Drawn, Samples};
+use super::values::Named;
 use super::{deeds, locks, prepare};
 use crate::error::{Doing, Result};
 use crate::session::value;
@@ -31,22 +32,22 @@ pub type Undrivable = (Statement, String);
 /// Where the copy can't be used.
 pub fn drawn(url: &str, statements: &[Statement]) -> Result<(Vec<Drivable>, Vec<Undrivable>)> {
     let Here { settings, .. } = Here::read(url, &Change::new("select 1"))?;
-    let options = Options {
-        on: On::Clone,
-        services: Default::default(),
-        data: true,
-        typed_clients: true,
-        slower_from: f64::MAX,
-        blocks_from: Duration::MAX,
-        queue: None,
-        allowed: Default::default(),
-    };
+    let options = Options { slower_from: f64::MAX, blocks_from: Duration::MAX, ..Options::default() };
     let mut probe = Probe::connect(url)?;
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
     let forget: String = value(&mut probe.client, FORGET)?;
     let pid = value(&mut probe.client, "select pg_backend_pid()")?;
     let calls: String = value(&mut probe.client, deeds::CALLS)?;
-    let context = Context { options: &options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls };
+    let named = Named::default();
+    let context = Context {
+        options: &options,
+        settings: &settings,
+        map: &map,
+        pid,
+        forget: &forget,
+        calls: &calls,
+        named: &named,
+    };
     let samples = Samples::read(&mut probe.client)?;
     probe.run("begin")?;
     let (subjects, left) = prepare::prepare(&mut probe, &context, statements, None, str::to_owned)?;
