@@ -256,8 +256,8 @@ impl Trial<'_> {
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
         let calls: String = value(&mut self.probe.client, deeds::CALLS)?;
         let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls, named };
-        let known = !self.chosen && self.change.command.is_none();
-        let tables_alone = known && unknown::of_tables_alone(&self.change.statements);
+        let tables_alone =
+            !self.chosen && self.change.command.is_none() && unknown::of_tables_alone(&self.change.statements);
         let guards = before.guards.changed(&is.guards);
         let labels = before.labels.changed(&is.labels, &mut self.probe.client)?;
         let treats_rows = !guards.is_empty() || !labels.is_empty() || before.objects.treats_rows(&is.objects);
@@ -289,10 +289,9 @@ impl Trial<'_> {
 
 fn place(probe: &mut Probe, on: On, copy: Option<&Copy>) -> Result<Place> {
     let bytes: i64 = value(&mut probe.client, "select pg_database_size(current_database())")?;
-    let most = LIVE_LOCK_TIMEOUT.as_millis();
     Ok(Place {
         on,
-        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {most} ms; the disk space and WAL of a rewrite that was rolled back stay in use until vacuum, checkpoint and archiving"), |copy| copy.how.to_owned()),
+        how: copy.map_or(format!("in the database itself, rolled back, with a lock timeout of {} ms; the disk space and WAL of a rewrite that was rolled back stay in use until vacuum, checkpoint and archiving", LIVE_LOCK_TIMEOUT.as_millis()), |copy| copy.how.to_owned()),
         clone_ms: copy.map_or(0, |copy| u64::try_from(copy.took.as_millis()).unwrap_or(u64::MAX)),
         clone_bytes: if copy.is_some() { bytes } else { 0 },
         held_ms: 0,

@@ -1,6 +1,7 @@
 //! `lab composed`: is the API-centric architecture a straw man? Its read of one API compared with the same read as three calls
 //! written by hand, at the same absolute rate on the same machine and data; and both with the one statement.
 
+mod spans;
 mod turns;
 mod waterfall;
 
@@ -17,8 +18,8 @@ use crate::result::{Measured, Table};
 use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
 use crate::system::{Architecture, Deployment, Layout, Site, binaries};
+pub use spans::{Span, SpanKind, Waterfall};
 use turns::{Arm, Paused, in_turn};
-pub use waterfall::{Span, SpanKind, Waterfall};
 
 /// What came out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
