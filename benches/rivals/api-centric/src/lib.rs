@@ -190,6 +190,7 @@ fn poll(node: &Arc<Node>, calls: &Calls, background: &Background) -> Result<Arc<
     // Account's are its own.
     let have = Arc::new(AtomicBool::new(node.name == "account"));
     if node.name == "account" {
+        background.handle.spawn(poll::acceptances(Arc::clone(node)));
         return Ok(have);
     }
     background.handle.spawn(poll::signing_keys(Arc::clone(node), calls.url_of("account")?, Arc::clone(&have)));

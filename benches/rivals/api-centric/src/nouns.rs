@@ -69,6 +69,8 @@ nouns! {
     WATCHERS "watchers" of "registry" by ["organisation_id", "kind", "target_id", "profile_id", "created_at"]
         with ["ended_at"] fresh [("created_xid", NEVER), ("ended_xid", NEVER)]
         where WHOLE_ORGANISATION, "null::bigint";
+    ACCEPTED_INVITATIONS "accepted_invitations" of "notification" by ["invitation_id"] with []
+        where "x.invitation_id = any (asked.ids)", "null::bigint";
     STANDINGS "standings" of "billing" by ["organisation_id"] with ["standing", "overdue_since", "frozen_at"]
         where ORGANISATION_IDS, "(select s.version from billing.standings s where s.organisation_id = x.organisation_id)";
 }

@@ -14,11 +14,13 @@ use crate::facts::{Fetched, feeds};
 use crate::http::{self, Trouble};
 use crate::neighbour::{Away, Item, Question};
 use crate::node::Node;
-use crate::nouns::{CONTACTS, LOGIN_CONTACTS, Noun, PERSONS, SIGNING_KEYS, WATCHERS};
+use crate::nouns::{ACCEPTED_INVITATIONS, CONTACTS, LOGIN_CONTACTS, Noun, PERSONS, SIGNING_KEYS, WATCHERS};
 use crate::sql::Failed;
 
 /// Between two looks at the key set.
 const EVERY: Duration = Duration::from_secs(1);
+/// Open invitations that are asked about at once.
+const ASKED: usize = 200;
 /// Between two removals of old copies of changes, by the service's clock.
 const TIDY_EVERY: TimeDelta = TimeDelta::minutes(10);
 /// How long a service waits for the first one before it serves with what it has.
@@ -63,6 +65,42 @@ fn rows(set: &Value) -> Vec<Item> {
         Some(Item { version: None, row: row.as_object()?.clone() })
     };
     keys.filter_map(row).collect()
+}
+
+/// Keeps Account's `published.accepted_invitations` what Notification says of the invitations that are open there. While Notification is
+/// away nobody's login begins.
+pub async fn acceptances(node: Arc<Node>) {
+    let mut after = Uuid::nil();
+    loop {
+        after = match accepted_after(&node, after).await {
+            Ok(last) => last.unwrap_or_default(),
+            Err(why) => {
+                tracing::debug!(why = %why, "acceptances can't be had");
+                Uuid::nil()
+            }
+        };
+        if after.is_nil() {
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+}
+
+/// Asks for the next open invitations; the last one where there may be more.
+async fn accepted_after(node: &Node, after: Uuid) -> Result<Option<Uuid>, Waits> {
+    let text = format!(
+        "select coalesce(jsonb_agg(i.id), '[]')::text from (
+            select l.invitation_id as id from account.logins l where l.invitation_id > $1 order by l.invitation_id limit {ASKED}
+        ) i"
+    );
+    let ids: Vec<Uuid> = node.reader.json(&text, &[&after]).await?;
+    let Some(last) = ids.last().copied() else { return Ok(None) };
+    let more = ids.len() == ASKED;
+    let question = Question::of(&ACCEPTED_INVITATIONS, ids).now();
+    let owner = node.owner(question.noun).ok_or(Away::Failed(Trouble::Unreachable))?;
+    match node.facts.ensure(owner, &question).await? {
+        Fetched::Known { .. } => Ok(more.then_some(last)),
+        Fetched::Away(away, _) => Err(away.into()),
+    }
 }
 
 /// A feed that a service reads.

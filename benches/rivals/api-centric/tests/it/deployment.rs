@@ -96,13 +96,17 @@ impl Deployment {
         let standings = cluster.url("govrnanza_billing", "superuser");
         let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
         let operator = "operator@fixture.example";
-        // Notification tells nobody here that an invitation was accepted.
         let logins = cluster.url("govrnanza_account", "superuser");
+        let invitations = cluster.url("govrnanza_notification", "superuser");
         let accept = move |login: Uuid| {
-            let accepted = format!(
-                "insert into published.accepted_invitations select invitation_id from account.logins where id = '{login}' and invitation_id is not null"
-            );
-            postgres::Client::connect(&logins, postgres::NoTls).unwrap().batch_execute(&accepted).unwrap();
+            let of = "select invitation_id from account.logins where id = $1 and invitation_id is not null";
+            let mut account = postgres::Client::connect(&logins, postgres::NoTls).unwrap();
+            let Some(invitation) = account.query_opt(of, &[&login]).unwrap().map(|row| row.get::<_, Uuid>(0)) else { return };
+            let mut notification = postgres::Client::connect(&invitations, postgres::NoTls).unwrap();
+            let accepted = "update notification.invitations set accepted_at = now() where invitation_id = $1";
+            eventually("Notification has invited", || {
+                (notification.execute(accepted, &[&invitation]).unwrap() == 1).then_some(())
+            });
         };
         let fixture = HttpFixture::new(&all).with_operator(operator, PASSWORD).with_standings(Box::new(set));
         let fixture = fixture.with_accepted_logins(Box::new(accept));
