@@ -31,10 +31,8 @@ fn three_ways_of_one_read_and_what_it_is_made_of() {
         assert!(count(five, at(owner, SpanKind::Statement)) >= 1, "{owner}: {five:?}");
     }
     assert!(count(five, at("registry", SpanKind::Call)) >= 2, "{five:?}");
-    // The product's own, and a look at the copy of the standing.
-    let own =
-        |named: bool| count(five, |span| at("registry", SpanKind::Statement)(span) && span.name.is_empty() != named);
-    assert!(own(false) >= 1 && own(true) >= 1, "{five:?}");
+    // The product's own. Where the standing is known to be in the copy, it isn't looked up there again.
+    assert!(count(five, at("registry", SpanKind::Statement)) >= 1, "{five:?}");
     for span in five.spans.iter().chain(&one.spans) {
         assert!(span.ms() >= 0.0 && span.start_ms > -1.0, "{span:?}");
     }
