@@ -101,7 +101,9 @@ impl Deployment {
         let accept = move |login: Uuid| {
             let of = "select invitation_id from account.logins where id = $1 and invitation_id is not null";
             let mut account = postgres::Client::connect(&logins, postgres::NoTls).unwrap();
-            let Some(invitation) = account.query_opt(of, &[&login]).unwrap().map(|row| row.get::<_, Uuid>(0)) else { return };
+            let Some(invitation) = account.query_opt(of, &[&login]).unwrap().map(|row| row.get::<_, Uuid>(0)) else {
+                return;
+            };
             let mut notification = postgres::Client::connect(&invitations, postgres::NoTls).unwrap();
             let accepted = "update notification.invitations set accepted_at = now() where invitation_id = $1";
             eventually("Notification has invited", || {
