@@ -60,7 +60,7 @@ const EXPLAIN: [(&str, &str); 5] = [
 /// Runs each script of the file once. All of them are tried, also where one fails.
 ///
 /// # Errors
-/// As [`Place::prepare`].
+/// As `Place::prepare`.
 pub fn check(file: &Path, url: &str) -> Result<Checked, Failure> {
     let workload = SqlWorkload::read(file)?;
     let logins: Vec<String> = workload.logins().into_keys().collect();

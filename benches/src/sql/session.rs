@@ -51,7 +51,7 @@ const LOGS: &str = "pgbench";
 /// is analysed.
 ///
 /// # Errors
-/// A usage error where it is refused: see [`Place::prepare`]; or a script fails.
+/// A usage error where it is refused: see `Place::prepare`; or a script fails.
 pub fn run(options: &SqlOptions, stop: &AtomicBool) -> Result<PathBuf, Failure> {
     let started = Instant::now();
     let workload = SqlWorkload::read(&options.workload)?;
