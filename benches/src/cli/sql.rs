@@ -57,7 +57,7 @@ impl SqlPreset {
 /// Which database.
 #[derive(Debug, Args)]
 struct DatabaseArgs {
-    /// The database, without a password: that stands in ~/.pgpass or in a service file [default: DATABASE_URL, then PGHOST, PGDATABASE, …]
+    /// The database, without a password: put that into ~/.pgpass or a service file [default: DATABASE_URL, then PGHOST, PGDATABASE, …]
     #[arg(long, value_name = "URL")]
     database_url: Option<String>,
 }

@@ -37,7 +37,7 @@ pub fn party(row: &Row, names: &Names) -> String {
     role.filter(|_| row.get("client")).map_or_else(|| BACKGROUND.to_owned(), |role| names.of(&role))
 }
 
-/// By which name a role stands in everything that is observed: unless said otherwise, see [`service_of`].
+/// The name of a role in everything that is observed: unless said otherwise, see [`service_of`].
 #[derive(Clone, Debug, Default)]
 pub struct Names(Option<Arc<BTreeMap<String, String>>>);
 

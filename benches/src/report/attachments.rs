@@ -15,7 +15,7 @@ use crate::experiments::paired::Plan;
 use crate::experiments::wrong_answers::WrongAnswers;
 use crate::result::{Measured, Outcome, attachments};
 
-/// What stands in the section of what another command measures, where it has not.
+/// The text of a section for which another command has not measured anything yet.
 pub const NOT_MEASURED: &str = "Not measured with this run";
 
 /// All of them.

@@ -74,7 +74,7 @@ pub fn init(options: &InitOptions) -> Result<String, Failure> {
     std::fs::write(&file, text).map_err(|error| cannot(options, &error))?;
     let (driven, all) = writer.calls;
     Ok(format!(
-        "{} and its scripts drive {:.0} % of {all} counted calls; the rest stands in it as comments, with the reason. Next: lab sql check {}",
+        "{} and its scripts drive {:.0} % of {all} counted calls; the rest is listed in it as comments, with the reason. Next: lab sql check {}",
         file.display(),
         driven as f64 / all.max(1) as f64 * 100.0,
         file.display()

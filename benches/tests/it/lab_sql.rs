@@ -1,5 +1,7 @@
 //! `lab sql`: real pgbench, real Postgres, real roles, in a cluster of the test's own.
 
+// Long: one workload and its helpers, and each command that reads it.
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,4 +1,4 @@
-//! `lab composed`: is the API-centric architecture a straw man? Its read of one API compared with the same read as three calls
+//! `lab composed`: is the API-centric architecture built as well as it can be? Its read of one API compared with the same read as three calls
 //! written by hand, at the same absolute rate on the same machine and data; and both with the one statement.
 
 mod spans;

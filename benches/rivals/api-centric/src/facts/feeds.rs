@@ -104,7 +104,7 @@ impl Facts {
 /// A place in a feed: transaction and number of a change.
 pub type Place = (u64, i64);
 
-/// Where a change stands in its owner's feed.
+/// The position of a change in its owner's feed.
 #[must_use]
 pub fn position(change: &Value) -> Option<Place> {
     Some((change.get("xid")?.as_str()?.parse().ok()?, change.get("id")?.as_i64()?))
