@@ -78,8 +78,8 @@ impl SignIn {
         let (now, client) = (ctx.now(), id.to_string());
         let found = call::read(ctx, move |c| sign_in::find_by_id(c, id, &address, now)).await?;
         let (subjects, attempts) = found;
-        // The token lives on for up to an hour after its login has gone. One with another address since then would count failures, and have
-        // them forgotten, of whoever else has that address.
+        // The token lives on for up to an hour after its login has gone. One with another address since then would count failures of
+        // whoever else has that address.
         if attempts.seen.as_ref().is_none_or(|seen| !seen.login.works()) {
             return Err(Error::Unauthorized);
         }
@@ -104,7 +104,7 @@ impl SignIn {
         let right = self.hasher.matches(client, password, known).await?;
         let seen = attempts.seen.filter(|seen| right && seen.login.works());
         match &seen {
-            Some(_) => call::write(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
+            Some(_) => call::read(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
             None => {
                 let count = move |c: &mut PgConnection| sign_in::count_failure(c, &subjects, &limits, now);
                 call::write(ctx, count).await?.within(&limits, 1, now)?;

@@ -16,6 +16,9 @@ use crate::held::{
 /// Mails looked at at once.
 const BATCH: i64 = 500;
 
+/// Who has more mails than this in a batch is passed over while others have some.
+const MANY: usize = 50;
+
 /// The subject of the mail with the link.
 const ASKING: &str = "Confirm your e-mail address";
 
@@ -45,24 +48,42 @@ fn entity(organisation: Uuid, login: Option<Uuid>, profile: Option<Uuid>) -> Ent
     (organisation, profile.or(login).unwrap_or_default())
 }
 
-/// Lets go what may be sent at `now`, and holds the rest, of these organisations or of all: how much was let go, or asked, and whether
-/// there may be more. Within the caller's transaction, of which each has its end after one batch: others wait for the lock.
-pub fn run(
-    connection: &mut PgConnection,
-    now: DateTime<Utc>,
-    caps: &Caps,
-    of: Option<&[Uuid]>,
-) -> QueryResult<(usize, bool)> {
-    let find = |connection: &mut PgConnection, limit| match of {
-        Some(organisations) => FindHeldOf { now, organisations, limit }.load::<HeldRow>(connection),
-        None => FindHeld { now, limit }.load::<HeldRow>(connection),
+/// Whose mails a batch is of.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    /// These organisations'.
+    Of(&'a [Uuid]),
+    /// All but these organisations'.
+    AllBut(&'a [Uuid]),
+}
+
+/// What a batch was.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// How much was let go, or asked.
+    pub made: usize,
+    /// Whether there may be more.
+    pub more: bool,
+    /// The organisations of which the batch had many.
+    pub many: Vec<Uuid>,
+}
+
+/// Lets go what may be sent at `now`, and holds the rest. Within the caller's transaction, of which each has its end after one batch: others
+/// wait for the lock.
+pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps, whose: Whose<'_>) -> QueryResult<Batch> {
+    let find = |connection: &mut PgConnection, limit| match whose {
+        Whose::Of(organisations) => FindHeldOf { now, organisations, limit }.load::<HeldRow>(connection),
+        Whose::AllBut(but) => FindHeld { now, but, limit }.load::<HeldRow>(connection),
     };
     if find(connection, 1)?.is_empty() {
-        return Ok((0, false));
+        return Ok(Batch::default());
     }
     addresses::lock(connection)?;
     let rows = find(connection, BATCH)?;
     let more = i64::try_from(rows.len()).is_ok_and(|all| all == BATCH);
+    let mut counts: HashMap<Uuid, usize> = HashMap::new();
+    rows.iter().for_each(|row| *counts.entry(row.0).or_default() += 1);
+    let many = counts.into_iter().filter(|(_, count)| *count > MANY).map(|(organisation, _)| organisation).collect();
     let held = |(organisation, id, login, profile, recipient, invites)| Held {
         organisation,
         id,
@@ -76,7 +97,7 @@ pub fn run(
     for one in &held {
         pass.decide(connection, one)?;
     }
-    Ok((pass.write(connection)?, more))
+    Ok(Batch { made: pass.write(connection)?, more, many })
 }
 
 /// Makes due what would wait for years after a clock that was wrong; for whoever looks every minute.

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 kit::statement! {
-    /// Mails that are held back and to be looked at, oldest first; whether they invite.
-    pub struct FindHeld(now: DateTime<Utc> as Timestamptz, limit: i64 as BigInt)
+    /// Mails that are held back and to be looked at, oldest first, but for those of some organisations; whether they invite.
+    pub struct FindHeld<'a>(now: DateTime<Utc> as Timestamptz, but: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool) =
         "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms from notification.deliveries d \
-         where d.status = 'held' and d.next_attempt_at <= $1 order by d.next_attempt_at, d.id limit $2"
+         where d.status = 'held' and d.next_attempt_at <= $1 and d.organisation_id <> all($2) order by d.next_attempt_at, d.id limit $3"
 }
 
 kit::statement! {

@@ -11,7 +11,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use kit::{Clock, Progress};
 
-use crate::admission;
+use crate::admission::{self, Whose};
 use crate::counters::Caps;
 use crate::feed::Feed;
 use crate::reader::{self, Limits};
@@ -166,15 +166,21 @@ impl Poller {
         reminders::run(connection, now).map(drop)
     }
 
-    /// What was made by time, what was held back until now, and what was just confirmed.
+    /// What was made by time, what was held back until now, and what was just confirmed. Who has much of it is passed over while others
+    /// have some, so that nobody waits for more than a batch of each.
     fn admit(&self, connection: &mut PgConnection, now: DateTime<Utc>, progress: &Progress) -> QueryResult<()> {
-        let mut more = true;
+        let (mut more, mut passed_over) = (true, Vec::new());
         while more && !self.signals.stopping() {
-            let run = |connection: &mut PgConnection| admission::run(connection, now, &self.limits.caps, None);
-            let (made, left) = connection.transaction(run)?;
-            more = left;
+            let but = Whose::AllBut(&passed_over);
+            let run = |connection: &mut PgConnection| admission::run(connection, now, &self.limits.caps, but);
+            let batch = connection.transaction(run)?;
+            more = batch.more || !passed_over.is_empty();
+            match batch.more {
+                true => passed_over.extend(batch.many),
+                false => passed_over.clear(),
+            }
             progress.done();
-            if made > 0 {
+            if batch.made > 0 {
                 self.signals.mail_made();
             }
             if more {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
-use crate::admission;
+use crate::admission::{self, Whose};
 use crate::audience::{self, Recipient, Wanted};
 use crate::counters::Caps;
 use crate::cursor::Cursor;
@@ -141,7 +141,7 @@ fn work(
     if progress.notifications > 0 {
         // Of these organisations alone: what waits of others doesn't keep these back.
         let organisations: Vec<_> = changes.iter().map(|change| change.organisation_id.unwrap_or_default()).collect();
-        admission::run(connection, time(cursor, now), &limits.caps, Some(&organisations))?;
+        admission::run(connection, time(cursor, now), &limits.caps, Whose::Of(&organisations))?;
     }
     Ok(progress)
 }

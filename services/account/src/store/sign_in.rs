@@ -34,10 +34,6 @@ kit::statement! {
          where f.subject = any($1) and f.window_ends_at > $2"
 }
 
-kit::statement! {
-    struct ForgetFailures<'a>(subject: &'a str as Text) = "delete from account.sign_in_failures where subject = $1"
-}
-
 /// How many failures are too many, and within which time.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -183,18 +179,13 @@ pub fn count_failure(
     Ok(Failures::new(subjects, rows))
 }
 
-/// Lets a right password pass and forgets the login's failures, unless there were too many of them meanwhile.
+/// Lets a right password pass, unless there were too many failures meanwhile.
 ///
-/// Looks again after the hashing: of guesses made at the same time, those beyond the limit learn nothing, not even the right one.
+/// Looks again after the hashing: of guesses made at the same time, those beyond the limit learn nothing, not even the right one. The failures stay
+/// until their window ends: if a right password ended them, who guesses would see that the login exists and that its owner was there.
 pub fn admit(c: &mut PgConnection, subjects: &Subjects, limits: &Limits, now: DateTime<Utc>) -> Result<(), Error> {
     let rows = ListFailures { subjects: subjects.both(), now }.load(c)?;
-    let failures = Failures::new(subjects, rows);
-    failures.within(limits, 0, now)?;
-    // The address's stay: who owns one login must not earn guesses at others by signing in.
-    if failures.login.is_some() {
-        ForgetFailures { subject: &subjects.login }.execute(c)?;
-    }
-    Ok(())
+    Failures::new(subjects, rows).within(limits, 0, now)
 }
 
 /// Replaces the password whose hash was seen; false if it is another one by now, or the login is gone or doesn't work.

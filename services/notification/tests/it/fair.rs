@@ -122,6 +122,22 @@ fn what_one_organisation_has_held_back_is_looked_at_in_short_transactions() {
 }
 
 #[test]
+fn what_others_have_held_back_doesnt_wait_for_one_organisations() {
+    let here = Here::new();
+    mails(&here, 1, 3_000, "'held', now() - interval '1 hour'");
+    mails(&here, 3, 1, "'held', now() - interval '1 minute'");
+    let _service = here.start_with(Settings { mail_senders: 0, ..here.settings() });
+    let open = "select count(*) from notification.deliveries where status = 'held' and address_id is null";
+    until("all are looked at", || here.count(open) == 0);
+    // Batches are transactions of 500: the three come in the one after the first.
+    let batches = here.lines(
+        "select max(n)::text as line from (select organisation_id, dense_rank() over (order by xmin::text::int8) as n \
+         from notification.deliveries where status = 'held') d group by organisation_id having count(*) = 1",
+    );
+    assert_eq!(batches, ["2", "2", "2"]);
+}
+
+#[test]
 fn two_instances_share_what_is_due() {
     let here = Here::new();
     mails(&here, 3, 40, DUE);
