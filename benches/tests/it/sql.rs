@@ -6,6 +6,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, PgConnection, QueryableByName, RunQueryDsl as _, sql_query};
 use lab::Place;
+use schema::testing::fixture::Rows;
 
 #[derive(QueryableByName)]
 struct Count {
@@ -39,22 +40,9 @@ pub fn run_as(connection: &mut PgConnection, role: &str, statements: &str) {
     connection.batch_execute(&format!("begin; set local role {role}; {statements}; commit")).unwrap();
 }
 
-/// What Billing will do, by the role that Billing will use.
+/// As Billing's runs would, a year of invoices later.
 pub fn set_standing(database: &str, organisation: uuid::Uuid, standing: &str) {
-    let (since, failed, frozen) = match standing {
-        "active" => ("null", "null", "null"),
-        "overdue" => ("now()", "now()", "null"),
-        _ => ("now()", "now()", "now()"),
-    };
-    let mut connection = PgConnection::establish(database).unwrap();
-    let values = format!("'{organisation}', '{standing}', {since}, {failed}, {frozen}, 1, now()");
-    let statement = format!(
-        "insert into billing.standings (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at) \
-         values ({values}) on conflict (organisation_id) do update set standing = excluded.standing, \
-         overdue_since = excluded.overdue_since, first_failed_at = excluded.first_failed_at, \
-         frozen_at = excluded.frozen_at, version = billing.standings.version + 1, updated_at = excluded.updated_at"
-    );
-    run_as(&mut connection, "billing_writer", &statement);
+    Rows::of(&|_| database.to_owned()).standing(&organisation.to_string(), standing);
 }
 
 /// Every counter that differs from what it counts.

@@ -14,6 +14,7 @@ use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Text, Timestamptz, Uuid as SqlUuid};
 use diesel::{Connection, PgConnection, RunQueryDsl, sql_query};
 use kit::testing::{Running, common, spawn_with};
+use schema::testing::fixture::Rows;
 use schema::testing::{TestCluster, TestDb};
 use tempfile::NamedTempFile;
 use uuid::Uuid;
@@ -188,25 +189,6 @@ pub fn accept(db: &dyn Database, login: Uuid) {
     db.connect("superuser").batch_execute(&text).expect("an acceptance");
 }
 
-/// Sets Billing's word on an organisation.
-pub fn standing(db: &dyn Database, org: Uuid, standing: &str) {
-    let (overdue, frozen) = match standing {
-        "active" => ("null", "null"),
-        "overdue" => ("'2026-01-01Z'", "null"),
-        _ => ("'2026-01-01Z'", "'2026-02-01Z'"),
-    };
-    let text = format!(
-        "insert into billing.standings \
-         (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at) \
-         values ('{org}', '{standing}', {overdue}, {overdue}, {frozen}, 1, '2026-01-01Z') \
-         on conflict (organisation_id) do update set standing = excluded.standing, \
-         overdue_since = excluded.overdue_since, first_failed_at = excluded.first_failed_at, \
-         frozen_at = excluded.frozen_at"
-    );
-    let mut connection = db.connect("billing_writer");
-    connection.batch_execute(&text).expect("a standing");
-}
-
 impl Fixture for Local {
     fn tenant(&self, plan: &str) -> Tenant {
         let name = format!("Tenant {}", unique());
@@ -257,6 +239,6 @@ impl Fixture for Local {
     }
 
     fn set_standing(&self, org: Uuid, to: &str) {
-        standing(&*self.db, org, to);
+        Rows::of(&|role| self.db.url(role)).standing(&org.to_string(), to);
     }
 }

@@ -14,6 +14,7 @@ use kit::testing::{common, spawn_with};
 use mail_sink::MailSink;
 use schema::apply::install;
 use schema::testing::TestCluster;
+use schema::testing::fixture::Rows;
 use schema::{ApplyOptions, OwnDatabase};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -94,7 +95,9 @@ impl Deployment {
         };
         SERVICES.iter().filter_map(|service| all.get(service)).for_each(ready);
         let standings = cluster.url("govrnanza_billing", "superuser");
-        let set = move |org: Uuid, standing: &str| set_standing(&standings, org, standing);
+        let rows = Rows::of(&|_| standings.clone());
+        // As Billing's runs would, a year of invoices later.
+        let set = move |org: Uuid, standing: &str| rows.standing(&org.to_string(), standing);
         let operator = "operator@fixture.example";
         let logins = cluster.url("govrnanza_account", "superuser");
         let invitations = cluster.url("govrnanza_notification", "superuser");
@@ -228,19 +231,4 @@ fn wanted() -> mail_sink::Options {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// As Billing's runs would, a year of invoices later.
-fn set_standing(url: &str, org: Uuid, standing: &str) {
-    let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
-    let frozen = if standing == "frozen" { "now()" } else { "null" };
-    let overdue = if standing == "active" { "null" } else { "now()" };
-    let statement = format!(
-        "insert into billing.standings
-            (organisation_id, standing, overdue_since, first_failed_at, frozen_at, version, updated_at)
-        values ('{org}', '{standing}', {overdue}, {overdue}, {frozen}, 1, now())
-        on conflict (organisation_id) do update set standing = excluded.standing, overdue_since = excluded.overdue_since,
-            first_failed_at = excluded.first_failed_at, frozen_at = excluded.frozen_at, version = standings.version + 1"
-    );
-    client.batch_execute(&statement).unwrap();
 }
