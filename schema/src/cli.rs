@@ -16,6 +16,7 @@ mod place;
 mod ratios;
 mod record;
 mod roles;
+mod watch;
 
 use outcome::{Format, print_line};
 
@@ -28,6 +29,7 @@ use outcome::{Format, print_line};
 ///   What differs from that file?        dba roles check --roles roles.sql
 ///   Who reads whose columns?            dba coupling
 ///   Who blocks whom, now?               dba blame --for 60s
+///   The same as a live page:            dba watch
 ///
 /// On Govrnanza's own, whose tables, views and roles are built in:
 ///   A first time:  dba cluster start && dba bootstrap && dba apply
@@ -57,6 +59,7 @@ enum Command {
     // No doc comments on these: they would replace the long texts of their own.
     Roles(roles::Roles),
     Blame(blame::Blame),
+    Watch(watch::Watch),
     Coupling(coupling::Coupling),
     Impact(impact::Impact),
     Record(record::Record),
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Apply(args) => database::apply(args),
         Command::Roles(args) => roles::run(args),
         Command::Blame(args) => blame::run(args),
+        Command::Watch(args) => watch::run(args, matches!(cli.format, Format::Json)),
         Command::Coupling(args) => coupling::run(args),
         Command::Impact(args) => impact::run(args),
         Command::Record(args) => record::run(args),
@@ -89,6 +93,7 @@ pub fn main() -> ExitCode {
         match cli.format {
             Format::Text if outcome.text.is_empty() => {}
             Format::Text => print_line(&outcome.text),
+            Format::Json if outcome.json.is_empty() => {}
             Format::Json => print_line(&outcome.json),
             Format::Markdown => {
                 let own = outcome.markdown.clone();

@@ -39,6 +39,8 @@ pub mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod views;
+#[cfg(feature = "cli")]
+pub mod watch;
 
 pub use after_restore::{Feed, after_restore};
 pub use apply::{ApplyOptions, Report, apply};

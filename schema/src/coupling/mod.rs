@@ -21,6 +21,7 @@ mod lists;
 mod metrics;
 pub mod owners;
 pub(crate) mod parameters;
+pub mod rates;
 mod relation;
 pub mod render;
 pub mod report;

@@ -28,3 +28,4 @@ mod roles;
 mod support;
 mod tidy;
 mod tls;
+mod watch;
