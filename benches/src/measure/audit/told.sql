@@ -1,6 +1,10 @@
 -- Pairs of a change of Registry and a person who watched what it concerns that don't have exactly one notification, and
 -- notifications of persons that no such pair asks for. Told by the change's own row and the watches, not by Notification's code.
-with targets as (
+with accepted as materialized (
+    select entity_id as login_id, max(at) as at from account.changes
+    where kind = 'LoginModified' and before ->> 'invitationId' is not null and after ->> 'invitationId' is null
+    group by entity_id
+), targets as (
     select c.id, c.xid, c.organisation_id, c.at, c.actor_id, t.kind, t.target_id
     from registry.changes c
     cross join lateral (values
@@ -14,6 +18,8 @@ with targets as (
         select from account.logins o
         where o.organisation_id = w.organisation_id and o.profile_id = w.profile_id and o.disabled_at is null
             and o.invitation_id is null
+            -- Who accepted it after the change, or so shortly before that Notification didn't know yet, need not be told.
+            and not exists (select from accepted a where a.login_id = o.id::text and a.at > t.at - interval '1 minute')
     ) as there
     from targets t
     join registry.watches w on w.organisation_id = t.organisation_id and w.kind = t.kind and w.target_id::text = t.target_id

@@ -93,7 +93,14 @@ fn as_problem(response: ServiceResponse<BoxBody>, instance: &str) -> (Option<Err
         }
         None => foreign(status, response.response().error().map(ToString::to_string).unwrap_or_default()),
     };
-    let answer = problem_response(&error, instance);
+    let mut answer = problem_response(&error, instance);
+    // What a layer around the endpoint wrote of the request stays; of the body that is replaced, nothing does.
+    let of_body = [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::CONTENT_TYPE, header::TRANSFER_ENCODING];
+    for (name, value) in response.headers() {
+        if !of_body.contains(name) && !answer.headers().contains_key(name) {
+            answer.headers_mut().insert(name.clone(), value.clone());
+        }
+    }
     (Some(error), response.into_response(answer))
 }
 

@@ -227,7 +227,7 @@ fn who_is_frozen_stays_so_while_billing_is_stopped() {
     deployment.set_standing(scene.tenant.org, "frozen");
     read_domain(&scene).expect(402);
     deployment.relays["billing"].is(Condition::Stopped);
-    assert_eq!(read_domain(&scene).status, 402, "last known");
+    assert_eq!(seen(&read_domain(&scene)), Degraded(402), "last known");
     deployment.relays["billing"].is(Condition::Well);
     deployment.set_standing(scene.tenant.org, "active");
     deployment.recover(&scene.tenant);
