@@ -14,7 +14,7 @@ fn label(text: &str) -> String {
 /// All metrics.
 pub(super) fn text(view: &View, booked: &[Entry]) -> String {
     let mut all = String::new();
-    let mut head = |all: &mut String, name: &str, kind: &str, help: &str| {
+    let head = |all: &mut String, name: &str, kind: &str, help: &str| {
         let _ = writeln!(all, "# HELP {name} {help}\n# TYPE {name} {kind}");
     };
     head(&mut all, "dba_up", "gauge", "1 while the database answers.");

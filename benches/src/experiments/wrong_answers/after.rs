@@ -31,13 +31,16 @@ const TOLD: [&str; 3] = [
 /// Waits until a count in a service's database is nought.
 fn wait(deployment: &Deployment, service: &str, count: &str, what: &str) -> Result<(), Failure> {
     let deadline = Instant::now() + DONE_WITHIN;
-    while number(deployment, service, count, &[])? > 0 {
+    loop {
+        let left = number(deployment, service, count, &[])?;
+        if left == 0 {
+            return Ok(());
+        }
         if Instant::now() > deadline {
-            return Err(Failure::could_not_run(format!("{what} within {} s.", DONE_WITHIN.as_secs())));
+            return Err(Failure::could_not_run(format!("{what} within {} s: {left} left.", DONE_WITHIN.as_secs())));
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    Ok(())
 }
 
 fn number(
