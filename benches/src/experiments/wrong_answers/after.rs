@@ -16,7 +16,7 @@ use crate::measure::{audit, month};
 use crate::system::{Deployment, Site, clock};
 
 /// How long what is under way may take to be done.
-const DONE_WITHIN: Duration = Duration::from_secs(120);
+const DONE_WITHIN: Duration = Duration::from_secs(300);
 /// From an invoice to its charge, and a little more.
 const CHARGED_AFTER_S: i64 = 3 * 86_400 + 60;
 /// Audits that count what a time to live costs: they are expected to find something.
