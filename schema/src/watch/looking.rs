@@ -16,7 +16,7 @@ use crate::error::{Doing, Result};
 use crate::session::{address, connect_uncounted, connecting};
 
 /// The shortest and the longest rest between two looks at the locks.
-const GAP: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(2)];
+const GAP: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(5)];
 
 /// How often sessions are read, at most.
 const SESSIONS_EVERY: Duration = Duration::from_millis(500);

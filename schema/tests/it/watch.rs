@@ -17,8 +17,9 @@ use crate::support::{connect, until};
 /// Somebody else's database: two services, one of which reads the other's table.
 const FOREIGN: &str = "
     create role sales login password 'x'; create role stock login password 'x'; create role looker login password 'x'; grant pg_monitor to looker;
-    create table items (id int primary key, on_hand int not null); insert into items select n, 9 from generate_series(1, 10) n;
-    alter table items owner to stock; grant select, update on items to sales";
+    create schema stock authorization stock; grant usage on schema stock to sales;
+    create table stock.items (id int primary key, on_hand int not null); insert into stock.items select n, 9 from generate_series(1, 10) n;
+    alter table stock.items owner to stock; grant select, update on stock.items to sales";
 
 fn begin(url: String) -> Arc<Watching> {
     Watching::begin(Options { url, owners: Owners::default(), check_roles: None }).unwrap()
@@ -43,10 +44,10 @@ fn the_page_names_who_blocks_whom_and_forgets_it_afterwards() {
     connect(&superuser).batch_execute(FOREIGN).unwrap();
     let watching = begin(superuser);
     let mut holder = connect(&login(&cluster, "stock"));
-    holder.batch_execute("begin; update items set on_hand = 8 where id = 1 /* holds */").unwrap();
+    holder.batch_execute("begin; update stock.items set on_hand = 8 where id = 1 /* holds */").unwrap();
     let mut waiter = connect(&login(&cluster, "sales"));
     let waiting = std::thread::spawn(move || {
-        waiter.batch_execute("update items set on_hand = 7 where id = 1").unwrap();
+        waiter.batch_execute("update stock.items set on_hand = 7 where id = 1").unwrap();
     });
     until("the waiter is shown", || blocked(&view(&watching), "sales").is_some_and(|one| !one["waits"].is_null()));
     let seen = view(&watching);
@@ -81,7 +82,7 @@ fn who_uses_whose_tables_is_known_to_a_superuser_and_others_are_told_so() {
     let watching = begin(superuser.clone());
     let mut sales = connect(&login(&cluster, "sales"));
     until("the edge has a rate", || {
-        sales.query("select on_hand from items where id = $1", &[&1]).unwrap();
+        sales.query("select on_hand from stock.items where id = $1", &[&1]).unwrap();
         let seen = view(&watching);
         seen["uses"].as_array().is_some_and(|all| {
             all.iter()

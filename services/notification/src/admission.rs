@@ -28,7 +28,7 @@ const ASKED_MAX: i64 = 1;
 /// No mail waits longer: the longest window is a day.
 const WAIT_MAX: TimeDelta = TimeDelta::days(2);
 
-type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String, bool);
+type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String, bool, bool);
 
 /// A mail that is held back.
 struct Held {
@@ -39,6 +39,8 @@ struct Held {
     recipient: String,
     /// It asks the recipient to accept a login.
     invites: bool,
+    /// That login is gone: nothing will be sent.
+    over: bool,
 }
 
 /// A login or a person of an organisation.
@@ -84,13 +86,14 @@ pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps, whose
     let mut counts: HashMap<Uuid, usize> = HashMap::new();
     rows.iter().for_each(|row| *counts.entry(row.0).or_default() += 1);
     let many = counts.into_iter().filter(|(_, count)| *count > MANY).map(|(organisation, _)| organisation).collect();
-    let held = |(organisation, id, login, profile, recipient, invites)| Held {
+    let held = |(organisation, id, login, profile, recipient, invites, over)| Held {
         organisation,
         id,
         login,
         profile,
         recipient,
         invites,
+        over,
     };
     let held: Vec<_> = rows.into_iter().map(held).collect();
     let mut pass = Pass::of(connection, &held, now, caps)?;
@@ -162,6 +165,11 @@ impl Pass {
             return Ok(());
         };
         if one.invites {
+            if one.over {
+                // The sender finds that out, too, and ends it. Counted here, logins that are added and deleted would use up what the mailbox may be asked.
+                self.let_go(one, one.id);
+                return Ok(());
+            }
             // Confirmed or not: there is one for each login, and it is counted as what it is, a mail to a stranger.
             match self.may_ask(one.organisation, mailbox) {
                 Some(until) => {

@@ -4,18 +4,23 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 kit::statement! {
-    /// Mails that are held back and to be looked at, oldest first, but for those of some organisations; whether they invite.
+    /// Mails that are held back and to be looked at, oldest first, but for those of some organisations; whether they invite, and whether the login
+    /// that they invite to is there no more.
     pub struct FindHeld<'a>(now: DateTime<Utc> as Timestamptz, but: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
-        -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool) =
-        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms from notification.deliveries d \
+        -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool, Bool) =
+        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms, \
+             d.confirms and not exists (select from published.login_contacts l where l.invitation_id = d.id) \
+         from notification.deliveries d \
          where d.status = 'held' and d.next_attempt_at <= $1 and d.organisation_id <> all($2) order by d.next_attempt_at, d.id limit $3"
 }
 
 kit::statement! {
     /// The same of some organisations.
     pub struct FindHeldOf<'a>(now: DateTime<Utc> as Timestamptz, organisations: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
-        -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool) =
-        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms from notification.deliveries d \
+        -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool, Bool) =
+        "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms, \
+             d.confirms and not exists (select from published.login_contacts l where l.invitation_id = d.id) \
+         from notification.deliveries d \
          where d.status = 'held' and d.organisation_id = any($2) and d.next_attempt_at <= $1 order by d.next_attempt_at, d.id limit $3"
 }
 

@@ -18,6 +18,8 @@ use crate::sql::Sql;
 pub const LIFETIME_S: u64 = 300;
 /// A token is exchanged after half its time: Account may be away for as long as the rest.
 const RENEW: Duration = Duration::from_secs(LIFETIME_S / 2);
+/// While Account doesn't answer it is asked that rarely.
+const AGAIN: Duration = Duration::from_secs(1);
 /// Tokens that were verified already; beyond it all are forgotten.
 const MOST: usize = 64;
 /// How far ahead the clock of Account's machine may be.
@@ -97,7 +99,20 @@ struct Bought {
 pub struct Credentials {
     account: String,
     basic: String,
-    token: Mutex<Option<(Instant, String)>>,
+    held: Mutex<Held>,
+}
+
+/// The token that was bought last, and when the next one is to be bought.
+#[derive(Default)]
+struct Held {
+    token: Option<String>,
+    renew: Option<Instant>,
+}
+
+impl Held {
+    fn is_due(&self) -> bool {
+        self.renew.is_none_or(|renew| Instant::now() >= renew)
+    }
 }
 
 impl Credentials {
@@ -105,36 +120,49 @@ impl Credentials {
     #[must_use]
     pub fn new(account: String, name: &str, secret: &str) -> Self {
         let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")));
-        Self { account, basic, token: Mutex::default() }
+        Self { account, basic, held: Mutex::default() }
     }
 
-    /// The header's value: a token that is good for a while yet. While Account is away an older one will do.
+    /// The header's value: a token that is good for a while yet. While Account is away an older one will do; and whoever comes while another one
+    /// is bought, or just after that failed, doesn't wait for Account.
     ///
     /// # Errors
     /// There is none, and Account doesn't answer.
     pub async fn token(&self, within: Duration) -> Result<String, Trouble> {
-        let mut token = self.token.lock().await;
-        if let Some((made, text)) = token.as_ref().filter(|(made, _)| made.elapsed() < RENEW) {
-            let _ = made;
-            return Ok(text.clone());
+        let mut held = self.held.lock().await;
+        if !held.is_due() {
+            return held.token.clone().ok_or(Trouble::Unreachable);
         }
-        let answer = http::post::<Bought>(&format!("{}/internal/v1/token", self.account), &self.basic, within).await;
-        let fresh = answer.map(|bought| format!("{SCHEME} {}", bought.access_token));
-        match (fresh, &*token) {
-            (Ok(text), _) => {
-                *token = Some((Instant::now(), text.clone()));
-                Ok(text)
-            }
-            (Err(_), Some((_, older))) => Ok(older.clone()),
-            (Err(trouble), None) => Err(trouble),
+        held.renew = Some(Instant::now() + AGAIN);
+        if let Some(older) = held.token.clone() {
+            drop(held);
+            return Ok(self.buy(within).await.unwrap_or(older));
         }
+        // The first one: everybody waits for it.
+        let bought = self.exchange(within).await;
+        if let Ok(text) = &bought {
+            *held = Held { token: Some(text.clone()), renew: Some(Instant::now() + RENEW) };
+        }
+        bought
+    }
+
+    async fn buy(&self, within: Duration) -> Result<String, Trouble> {
+        let text = self.exchange(within).await?;
+        *self.held.lock().await = Held { token: Some(text.clone()), renew: Some(Instant::now() + RENEW) };
+        Ok(text)
+    }
+
+    async fn exchange(&self, within: Duration) -> Result<String, Trouble> {
+        let url = format!("{}/internal/v1/token", self.account);
+        let bought = http::post::<Bought>(&url, &self.basic, within).await?;
+        Ok(format!("{SCHEME} {}", bought.access_token))
     }
 
     /// This token was refused: the next call buys another.
     pub async fn refused(&self, text: &str) {
-        let mut token = self.token.lock().await;
-        if token.as_ref().is_some_and(|(_, known)| known == text) {
-            *token = None;
+        let mut held = self.held.lock().await;
+        if held.token.as_deref() == Some(text) {
+            *held = Held::default();
         }
     }
 }
@@ -171,6 +199,10 @@ impl Guard {
 
 async fn verified(token: &str, sql: &Sql, issuer: &str, now: i64) -> Result<i64, Error> {
     let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid).ok_or(Error::Unauthorized)?;
+    // No text of the database holds it.
+    if kid.contains('\0') {
+        return Err(Error::Unauthorized);
+    }
     let find = "select (select to_json(k.public_key) from published.signing_keys k where k.id = $1)::text";
     let key: Option<String> = sql.json(find, &[&kid]).await.map_err(|error| {
         tracing::warn!(error = %error, "keys can't be read");

@@ -170,7 +170,11 @@ impl Neighbour {
         // A person who isn't there may come any moment: an answer of fewer than were asked for is never kept. Without a row of the
         // other nouns there is a value all the same (active, none).
         let asked = question.ids.as_ref().filter(|_| question.noun == &PERSONS).map_or(0, Vec::len);
-        let whole = |answer: &Answer| answer.as_ref().is_ok_and(|rows| rows.items.len() >= asked);
+        let whole = |answer: &Answer| {
+            let rows = answer.as_ref().ok().filter(|rows| rows.items.len() >= asked)?;
+            // As JSON a row of any noun has fewer than 512 bytes; in memory it takes twice that.
+            Some(rows.items.len() * 1024)
+        };
         let call = || async {
             let began = Instant::now();
             let items = self.get(&question.path).await?;

@@ -10,11 +10,12 @@ use crate::model::Login;
 use crate::schema::logins as table;
 
 kit::statement! {
-    /// Logins that were accepted, and whose address no other one has.
+    /// Logins that were accepted, and whose address no other one has. Each open login is looked up by itself (`offset 0`): of all that were ever
+    /// accepted, the database would read every one each second.
     struct FindAccepted(limit: i64 as BigInt) -> (Uuid, Uuid) =
         "select l.id, l.invitation_id from account.logins l \
          where l.invitation_id is not null \
-         and exists (select from published.accepted_invitations a where a.invitation_id = l.invitation_id) \
+         and (select true from published.accepted_invitations a where a.invitation_id = l.invitation_id offset 0) \
          and not exists (select from account.logins o where lower(o.email) = lower(l.email) and o.invitation_id is null) \
          order by l.id limit $1"
 }

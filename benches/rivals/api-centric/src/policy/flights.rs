@@ -1,58 +1,113 @@
 //! Single flight and cache in one: one call for each question at a time, and an answer serves whoever asked before its call
-//! began, or at most the time to live after that. With a time to live of 0 nobody so gets an answer older than the own question.
+//! began, or at most the time to live after that. With a time to live of 0 nobody so gets an answer older than the own question, and
+//! nothing is kept once nobody waits for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Answers that are kept; beyond it those that nobody waits for are forgotten.
+/// Answers that are kept, and what they may weigh together; beyond either, those that nobody waits for are forgotten.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 32 << 20;
 
 type Slot<V> = Arc<tokio::sync::Mutex<Option<(Instant, V)>>>;
 
 /// The answers to questions, shared.
 #[derive(Debug)]
 pub struct Flights<V> {
-    slots: Mutex<HashMap<String, Slot<V>>>,
+    kept: Mutex<Kept<V>>,
+}
+
+/// By question, with what each answer weighs; and the sum.
+#[derive(Debug)]
+struct Kept<V> {
+    slots: HashMap<String, (Slot<V>, usize)>,
+    bytes: usize,
 }
 
 impl<V> Default for Flights<V> {
     fn default() -> Self {
-        Self { slots: Mutex::default() }
+        Self { kept: Mutex::new(Kept { slots: HashMap::new(), bytes: 0 }) }
+    }
+}
+
+impl<V> Kept<V> {
+    /// Forgets what nobody waits for.
+    fn forget_all(&mut self) {
+        self.slots.retain(|_, (slot, _)| Arc::strong_count(slot) > 1);
+        self.bytes = self.slots.values().map(|(_, bytes)| bytes).sum();
     }
 }
 
 impl<V: Clone> Flights<V> {
-    /// The answer to `question`: another's where it may serve, else that of a `call`. `keeps` says whether an answer may be
+    /// The answer to `question`: another's where it may serve, else that of a `call`. `keeps` gives the weight in bytes of an answer that may be
     /// used for the time to live; one that may not (a failure, somebody's absence) serves only those who waited for it.
-    pub async fn ask<F>(&self, question: &str, ttl: Duration, keeps: impl Fn(&V) -> bool, call: impl FnOnce() -> F) -> V
+    pub async fn ask<F>(
+        &self,
+        question: &str,
+        ttl: Duration,
+        keeps: impl Fn(&V) -> Option<usize>,
+        call: impl FnOnce() -> F,
+    ) -> V
     where
         F: Future<Output = V>,
     {
         let arrived = Instant::now();
         let slot = self.slot(question);
         let mut last = slot.lock().await;
-        if let Some((began, answer)) = &*last {
-            let ttl = if keeps(answer) { ttl } else { Duration::ZERO };
-            if *began + ttl >= arrived {
-                return answer.clone();
+        let served = last.as_ref().and_then(|(began, answer)| {
+            let ttl = if keeps(answer).is_some() { ttl } else { Duration::ZERO };
+            (*began + ttl >= arrived).then(|| answer.clone())
+        });
+        let answer = match served {
+            Some(answer) => answer,
+            None => {
+                let began = Instant::now();
+                let answer = call().await;
+                *last = Some((began, answer.clone()));
+                answer
             }
-        }
-        let began = Instant::now();
-        let answer = call().await;
-        *last = Some((began, answer.clone()));
+        };
+        drop(last);
+        let weight = keeps(&answer).filter(|_| !ttl.is_zero());
+        self.done(question, &slot, weight);
         answer
     }
 
+    /// Notes the weight of an answer that is kept; forgets one that isn't, once nobody waits for it.
+    fn done(&self, question: &str, slot: &Slot<V>, weight: Option<usize>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((known, bytes)) = kept.slots.get_mut(question) else { return };
+        if !Arc::ptr_eq(known, slot) {
+            return;
+        }
+        match weight {
+            Some(weight) => {
+                let before = std::mem::replace(bytes, weight);
+                kept.bytes = kept.bytes + weight - before;
+            }
+            // The map's and this one's.
+            None if Arc::strong_count(slot) == 2 => {
+                let before = *bytes;
+                kept.slots.remove(question);
+                kept.bytes -= before;
+            }
+            None => {}
+        }
+        if kept.bytes > MOST_BYTES {
+            kept.forget_all();
+        }
+    }
+
     fn slot(&self, question: &str) -> Slot<V> {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = slots.get(question) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((slot, _)) = kept.slots.get(question) {
             return Arc::clone(slot);
         }
-        if slots.len() >= MOST {
-            slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+        if kept.slots.len() >= MOST {
+            kept.forget_all();
         }
-        Arc::clone(slots.entry(question.to_owned()).or_default())
+        Arc::clone(&kept.slots.entry(question.to_owned()).or_default().0)
     }
 }
 
@@ -80,7 +135,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
             began
         };
-        (asked, flights.ask("q", ttl, |_| true, call).await)
+        (asked, flights.ask("q", ttl, |_| Some(8), call).await)
     }
 
     proptest! {
@@ -111,8 +166,8 @@ mod tests {
         let ask = || async { calls.set(calls.get() + 1) };
         let long = Duration::from_secs(60);
         run(async {
-            flights.ask("q", long, |()| false, ask).await;
-            flights.ask("q", long, |()| false, ask).await;
+            flights.ask("q", long, |()| None, ask).await;
+            flights.ask("q", long, |()| None, ask).await;
         });
         assert_eq!(calls.get(), 2);
     }
@@ -120,11 +175,23 @@ mod tests {
     #[test]
     fn the_memory_is_bounded() {
         let flights = Flights::default();
+        let kept = || {
+            let kept = flights.kept.lock().expect("no panic");
+            (kept.slots.len(), kept.bytes)
+        };
         run(async {
             for n in 0..30_000 {
-                flights.ask(&n.to_string(), Duration::ZERO, |_| true, || async { n }).await;
+                flights.ask(&n.to_string(), Duration::ZERO, |_| Some(1), || async { n }).await;
+            }
+            assert_eq!(kept(), (0, 0), "nothing is kept for no time");
+            for n in 0..30_000 {
+                flights.ask(&n.to_string(), Duration::from_secs(60), |_| Some(1), || async { n }).await;
+            }
+            assert!(kept().0 <= MOST, "{:?}", kept());
+            for n in 0..100 {
+                flights.ask(&n.to_string(), Duration::from_secs(60), |_| Some(MOST_BYTES / 10), || async { n }).await;
+                assert!(kept().1 <= MOST_BYTES, "{:?}", kept());
             }
         });
-        assert!(flights.slots.lock().expect("no panic").len() <= MOST);
     }
 }
