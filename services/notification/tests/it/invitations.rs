@@ -104,6 +104,19 @@ fn a_login_is_accepted_by_the_owner_of_its_address_who_gets_one_mail_before() {
 }
 
 #[test]
+fn logins_that_were_added_and_deleted_keep_no_mailbox_from_an_invitation() {
+    let here = Here::new();
+    for n in 0..3 {
+        let gone = Invited::new(&here, &format!("grace+{n}@invited.example"));
+        here.run("account_writer", &format!("delete from account.logins where id = '{}'", gone.login));
+    }
+    let one = Invited::new(&here, "grace@invited.example");
+    let _service = here.start();
+    one.link(&here);
+    assert_eq!(here.sink.mails_to("grace+0@invited.example").len(), 0);
+}
+
+#[test]
 fn whoever_signs_in_elsewhere_with_the_address_is_told_and_keeps_their_login() {
     let (here, _service, world) = started();
     let other = here.organisation();
