@@ -104,7 +104,7 @@ impl SignIn {
         let right = self.hasher.matches(client, password, known).await?;
         let seen = attempts.seen.filter(|seen| right && seen.login.works());
         match &seen {
-            Some(_) => call::read(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
+            Some(_) => call::write(ctx, move |c| sign_in::admit(c, &subjects, &limits, now)).await?,
             None => {
                 let count = move |c: &mut PgConnection| sign_in::count_failure(c, &subjects, &limits, now);
                 call::write(ctx, count).await?.within(&limits, 1, now)?;
