@@ -1,7 +1,7 @@
 //! The layer around the product's endpoints: facts before the handler, names after it. A stranger causes no call: who may not
 //! ask of this organisation goes straight to the handler, which refuses.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +10,6 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::web::Path;
 use actix_web::{Error as ActixError, FromRequest, HttpRequest, HttpResponse};
 use futures_util::future::{join, join_all};
 use kit::auth::{Member, Operator};
@@ -134,7 +133,7 @@ fn needs(node: &Node, request: &HttpRequest) -> Option<Vec<(&'static Edge, Quest
         route,
         organisation: member.organisation.0,
         profile: member.profile.map(|profile| profile.0),
-        id: last_id(request, route),
+        id: last_id(request),
         body,
     };
     let edges = EDGES.iter().filter(|edge| edge.consumer == node.name);
@@ -142,10 +141,9 @@ fn needs(node: &Node, request: &HttpRequest) -> Option<Vec<(&'static Edge, Quest
 }
 
 /// The id at the path's end, decoded as the handler decodes it: else an encoded one would pass the edges.
-fn last_id(request: &HttpRequest, route: &str) -> Option<Uuid> {
-    let name = route.rsplit('/').next()?.strip_prefix('{')?.strip_suffix('}')?;
-    let all = Path::<HashMap<String, String>>::from_request(request, &mut Payload::None).into_inner().ok()?;
-    all.get(name)?.parse().ok()
+fn last_id(request: &HttpRequest) -> Option<Uuid> {
+    let last = request.path().rsplit('/').next()?;
+    percent_encoding::percent_decode_str(last).decode_utf8().ok()?.parse().ok()
 }
 
 async fn facts(node: &Node, needs: &[(&'static Edge, Question)]) -> Before {
