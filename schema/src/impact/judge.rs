@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::context::Context;
-use super::deeds;
+use super::deeds::{self, Sample};
 use super::fresh::{self, Fresh};
 use super::plan::Plan;
 use super::probe::Probe;
@@ -14,6 +14,7 @@ use super::subject::Subject;
 use super::unknown::{Bodies, Reason, Unknown};
 use super::unsampled::Unsampled;
 use super::verdict::Verdict;
+use super::words;
 use crate::error::Result;
 
 /// What the change has done, as far as it concerns all statements.
@@ -32,8 +33,8 @@ pub(super) struct After<'a> {
     pub(super) tables: &'a BTreeSet<u32>,
     /// New or other constraints and the like: table, name, whether readers meet it.
     pub(super) guards: &'a [(u32, String, bool)],
-    /// Tables of which it takes or alters a trigger.
-    pub(super) untriggered: &'a BTreeSet<u32>,
+    /// What makes values that differ each time, and is new, other or gone: relation and kind.
+    pub(super) makers: &'a BTreeSet<(u32, String)>,
     /// It writes rows itself.
     pub(super) writes_rows: bool,
     /// Tables of which it may have written rows, and their names.
@@ -215,8 +216,10 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
         impact.unknown =
             Some(Unknown { reason: Reason::NotExecuted, why: format!("executed with made up values alone: {why}") });
     }
-    let open = unsure(subject) && impact.unknown.is_none();
-    if let Some(name) = guarded(subject, change).filter(|_| open) {
+    if unsure(subject)
+        && impact.unknown.is_none()
+        && let Some(name) = guarded(subject, change)
+    {
         let why = format!(
             "what {name}, which the change makes or alters, does with it depends on its values: {} were tried",
             subject.samples.len()
@@ -228,8 +231,9 @@ fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut Statemen
         let why = "the change renames a word of an enum that it uses: whether it meets that word depends on values";
         impact.unknown = Some(Unknown { reason: Reason::Values, why: why.into() });
     }
-    if impact.unknown.is_none() && subject.samples.iter().any(|sample| sample.varies(change.untriggered)) {
-        let why = "what it writes differs each time, and the change takes or alters a trigger there: whether it still does isn't known";
+    let escapes = |sample: &Sample| sample.escapes(change.makers, change.guards, &subject.wants);
+    if impact.unknown.is_none() && subject.samples.iter().any(escapes) {
+        let why = "what it returns or writes differs each time, or in a table too large to compare, and the change makes or alters what makes it (a trigger, a default, a rule, a view, a function)";
         impact.unknown = Some(Unknown { reason: Reason::Body, why: why.into() });
     }
     if change.writes_rows && !impact.rows.is_empty() {
@@ -246,6 +250,7 @@ fn unsure(subject: &Subject<'_>) -> bool {
 /// What the change makes or alters, and that this statement's values have to pass.
 fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
     let written: BTreeSet<(u32, bool)> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
+    let tokens = words::tokens(&subject.sql);
     let meets = |(table, name, reads): &&(u32, String, bool)| {
         // A row that is taken away passes triggers and the keys that refer to it.
         let taken = ["trigger ", "key "].iter().any(|kind| name.starts_with(kind));
@@ -256,8 +261,11 @@ fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
             let mut inserts = subject.plan.writes.iter().filter(|write| write.insert);
             inserts.all(|write| write.expressions.get(number - 1).is_none_or(|text| text.contains('$')))
         });
-        let calls = || subject.samples.iter().any(|sample| sample.first.functions.contains(table));
-        writes && named || *reads && subject.wants.contains_key(table) || name.starts_with("function ") && calls()
+        let seen = || subject.samples.iter().any(|sample| sample.first.functions.contains(table));
+        // One that Postgres puts into the plan is not seen when it is called.
+        let calls = |function: &str| seen() || tokens.iter().any(|token| token == function);
+        let called = || name.strip_prefix("function ").is_some_and(calls);
+        writes && named || *reads && subject.wants.contains_key(table) || called()
     };
     change.guards.iter().find(meets).map(|(_, name, _)| name.clone())
 }

@@ -16,6 +16,7 @@ mod coverage;
 mod deeds;
 mod drawn;
 mod fresh;
+mod guards;
 mod input;
 mod judge;
 mod locks;
@@ -38,7 +39,9 @@ mod unsampled;
 mod utility;
 mod values;
 mod verdict;
+mod ways;
 mod words;
+mod written;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -147,10 +150,8 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
 }
 
 fn clone(url: &str, options: &Options) -> Result<Copy> {
-    match options.sample {
-        Some(rows) => Copy::of_sample(url, "impact", rows),
-        None => Copy::of_busy(url, "impact", options.data),
-    }
+    let whole = || Copy::of_busy(url, "impact", options.data);
+    options.sample.map_or_else(whole, |rows| Copy::of_sample(url, "impact", rows))
 }
 
 /// One try.
@@ -249,8 +250,7 @@ impl Trial<'_> {
         if self.context.options.on == On::Clone {
             now.hold_rows(strict, &mut self.probe)?;
         }
-        let client = &mut self.probe.client;
-        let settings = probe::settings(client, self.database)?;
+        let settings = probe::settings(&mut self.probe.client, self.database)?;
         let is = Before::read(&mut self.probe, self.database)?;
         let Context { options, map, pid, named, .. } = self.context;
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
@@ -269,7 +269,7 @@ impl Trial<'_> {
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &guards,
-            untriggered: &before.guards.untriggered(&is.guards),
+            makers: &before.makers.changed(&is.makers),
             wrote: &ran.wrote.iter().filter_map(|table| Some((*table, map.get(table)?.name.clone()))).collect(),
             writes_rows: self.change.command.is_some() || unknown::writes_rows(&self.change.statements),
             unsampled: &Unsampled::of(&self.sample, map, ran, treats_rows),

@@ -14,11 +14,18 @@ create trigger named before insert on club.members for each row execute function
 create function club.size(k int) returns int language plpgsql stable as 'begin return k + 1; end';
 create table club.fees (member int references club.members, year int, amount int);
 create table club.gone (member int, why text);
-insert into club.members (id, name) values (1, 'Ann'), (2, 'Bob'), (3, 'Cid'); insert into club.fees values (1, 2020, 5), (2, 2021, 6); insert into club.gone values (2, 'left');
+create table club.seen (id int primary key, at timestamptz default clock_timestamp(), changed timestamptz, note text);
+create function club.stamp() returns trigger language plpgsql as 'begin new.changed := clock_timestamp(); return new; end'; create trigger stamp before update on club.seen for each row execute function club.stamp();
+create function club.half(int) returns int language sql immutable as 'select $1 / 2'; create function club.rest(int) returns int language sql immutable as 'select $1 - club.half($1)';
+create table club.marks (id int primary key, n int check (club.rest(n) >= 0)); create view club.last as select id, clock_timestamp() as at from club.seen;
+insert into club.members (id, name) values (1, 'Ann'), (2, 'Bob'), (3, 'Cid'); insert into club.seen (id) values (1), (2); insert into club.marks values (1, 4); insert into club.fees values (1, 2020, 5), (2, 2021, 6); insert into club.gone values (2, 'left');
 grant select, insert, update, delete on all tables in schema club to club_app; reset role";
 
+/// Only one number is treated otherwise.
+const HALF: &str = "create or replace function club.half(int) returns int language sql immutable as 'select case when $1 * 2 = 154 then 1000 else $1 / 2 end'";
+
 /// Change, statement, verdict (its class), a part of the reason.
-const CASES: [(&str, &str, &str, &str); 13] = [
+const CASES: [(&str, &str, &str, &str); 22] = [
     (
         "alter table club.members drop column nick",
         "insert into club.members (id, name) values ($1, $2)",
@@ -70,6 +77,47 @@ const CASES: [(&str, &str, &str, &str); 13] = [
         "UNKNOWN",
         "values",
     ),
+    // What differs each time by itself.
+    (
+        "alter table club.seen alter column at drop default",
+        "insert into club.seen (id) values (7)",
+        "BREAKS",
+        "column at",
+    ),
+    (
+        "alter table club.seen alter column at set default '2020-01-01'",
+        "insert into club.seen (id) values (7)",
+        "UNKNOWN",
+        "differs each time",
+    ),
+    (
+        "alter table club.seen alter column at set default '2020-01-01'",
+        "insert into club.seen (id, at) values (7, '2024-01-01')",
+        "SAFE",
+        "",
+    ),
+    (
+        "create or replace function club.stamp() returns trigger language plpgsql as 'begin return new; end'",
+        "update club.seen set note = 'x' where id = 1",
+        "BREAKS",
+        "column changed",
+    ),
+    (
+        "create or replace function club.stamp() returns trigger language plpgsql as 'begin new.changed := timestamp ''2020-01-01''; return new; end'",
+        "update club.seen set note = 'x' where id = 1",
+        "UNKNOWN",
+        "differs each time",
+    ),
+    (
+        "create or replace view club.last as select id, timestamptz '2020-01-01' as at from club.seen",
+        "select at from club.last",
+        "UNKNOWN",
+        "differs each time",
+    ),
+    // Functions that Postgres puts into the plan, and that others call.
+    (HALF, "select club.half(points) from club.members where id = $1", "UNKNOWN", "function half"),
+    (HALF, "select club.rest(points) from club.members where id = $1", "UNKNOWN", "function rest"),
+    (HALF, "insert into club.marks (id, n) values ($1, $2)", "UNKNOWN", "function club.rest(integer)"),
     ("update club.members set name = 'x'", "select name from club.members where id = $1", "UNKNOWN", "other-rows"),
     (
         "alter table club.members add column more int",
