@@ -102,16 +102,19 @@ fn attempt(
     let asking = locks::asking(context.pid);
     let after = sets(
         client,
-        &format!("reset role; set constraints all immediate; {asking}; {}; {COUNTS} {LOCKED}", context.calls),
+        &format!(
+            "set constraints all immediate; reset session authorization; reset role; {asking}; {}; {COUNTS} {LOCKED}",
+            context.calls
+        ),
     )?;
     let mut deed = Deed { rows: rows.len(), columns: vec![Digest::default(); names.len()], ..Deed::default() };
     for row in &rows {
         deed.whole = deed.whole.wrapping_add(hash(row));
         deed.columns.iter_mut().zip(row).for_each(|(column, value)| column.add(value));
     }
-    deed.locks = locks::of_rows(&set(&after, 2), context.map);
+    deed.locks = locks::of_rows(&set(&after, 3), context.map);
     let mut changed: BTreeMap<u32, [i64; 3]> = BTreeMap::new();
-    for (table, (root, now)) in counts(&set(&after, 4)) {
+    for (table, (root, now)) in counts(&set(&after, 5)) {
         let was = written.insert(table, (root, now)).map_or([0; 3], |(_, was)| was);
         let sum = changed.entry(root).or_default();
         sum.iter_mut().zip(now).zip(was).for_each(|((sum, now), was)| *sum += now - was);
@@ -119,7 +122,7 @@ fn attempt(
     for (table, counts) in changed.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)) {
         deed.writes.insert(table, Written::read(client, table, counts, mark)?);
     }
-    let calls = calls(&set(&after, 3)).into_iter();
+    let calls = calls(&set(&after, 4)).into_iter();
     deed.functions = calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
     Ok((deed, written))
 }
@@ -135,33 +138,38 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// How the statement differs after the change, in words. `shapes`: its columns before and after; `rows`: which rows it returns is decided by its plan
-    /// (a LIMIT without an order) and that plan is another.
+    /// How the statement differs after the change, in words. `shapes`: its columns before and after. `any_rows`: which rows it returns is decided by its plan
+    /// (a LIMIT without an order) and that plan is another; then the rows are told apart, second.
     pub(super) fn differs(
         &self,
         after: &Deed,
         shapes: (&Shape, &Shape),
         any_rows: bool,
         known: &BTreeSet<u32>,
-    ) -> Vec<String> {
+    ) -> (Vec<String>, Option<String>) {
         let (first, second) = (&self.first, &self.second);
-        let mut words = Vec::new();
-        if first.rows == second.rows && first.rows != after.rows {
-            words.push(format!("returns {} rows, before the change {}{}", after.rows, first.rows, self.with()));
-        } else if !any_rows {
-            let columns = first.columns.len().min(after.columns.len());
-            let differs = |at: usize| first.columns[at].differs(&second.columns[at], &after.columns[at]);
-            let other = (0..columns).find(|at| shapes.0.same(shapes.1, *at) && differs(*at));
-            let all = first.columns.len() == after.columns.len() && (0..columns).all(|at| shapes.0.same(shapes.1, at));
-            if let Some(at) = other {
-                let name = shapes.0.name(at);
-                words.push(format!("returns other values in column {} {name}{}", at + 1, self.with()));
-            } else if all && first.whole == second.whole && first.whole != after.whole {
-                words.push(format!("returns other rows{}", self.with()));
-            }
+        let more = first.rows == second.rows && first.rows != after.rows;
+        let number = || format!("returns {} rows, before the change {}{}", after.rows, first.rows, self.with());
+        let mut words: Vec<_> = more.then(number).into_iter().collect();
+        let mut others = if more { None } else { self.other_rows(after, shapes) };
+        if !any_rows {
+            words.extend(others.take());
         }
         words.extend(self.writes_other(after, known));
-        words
+        (words, others)
+    }
+
+    fn other_rows(&self, after: &Deed, shapes: (&Shape, &Shape)) -> Option<String> {
+        let (first, second) = (&self.first, &self.second);
+        let columns = first.columns.len().min(after.columns.len());
+        let same = |at: &usize| shapes.0.same(shapes.1, *at);
+        let differs = |at: &usize| first.columns[*at].differs(&second.columns[*at], &after.columns[*at]);
+        if let Some(at) = (0..columns).filter(same).find(differs) {
+            return Some(format!("returns other values in column {} {}{}", at + 1, shapes.0.name(at), self.with()));
+        }
+        let all = first.columns.len() == after.columns.len() && (0..columns).all(|at| same(&at));
+        let whole = first.whole == second.whole && first.whole != after.whole;
+        (all && whole).then(|| format!("returns other rows{}", self.with()))
     }
 
     /// What it returns or writes differs each time (a time stamp) or isn't compared, and the change makes or alters what makes it: whether it is as before

@@ -14,6 +14,7 @@ mod conflicts;
 mod context;
 mod coverage;
 mod deeds;
+mod doubts;
 mod drawn;
 mod fresh;
 mod guards;
@@ -138,10 +139,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // A change that was committed must not be there when it is tried again.
-        let again = match impact.place.transaction {
-            true => None,
-            false => Some(clone(url, options)?),
-        };
+        let again = if impact.place.transaction { None } else { Some(clone(url, options)?) };
         let here = again.as_ref().map_or(here, Copy::url);
         let queue = queue::measure(here, change, &subjects, &settings, &impact, wanted)?;
         impact.blocked_by(queue, options);

@@ -6,7 +6,7 @@ use schema::testing::TestCluster;
 use crate::support::connect;
 
 const MADE: &str = "
-create role club_team nologin; create role club_app login; create schema club authorization club_team; grant usage on schema club to club_app;
+create role club_team nologin; create role club_app login; create role club_guest nologin; grant club_guest to club_app; create schema club authorization club_team; grant usage on schema club to club_app, club_guest;
 alter role club_app set search_path = club, public; set role club_team;
 create table club.members (id int primary key, name text, nick text, points int default 0);
 create function club.named() returns trigger language plpgsql as 'begin if new.nick is null then new.nick := lower(new.name); end if; return new; end';
@@ -17,7 +17,9 @@ create table club.gone (member int, why text);
 create table club.seen (id int primary key, at timestamptz default clock_timestamp(), changed timestamptz, note text);
 create function club.stamp() returns trigger language plpgsql as 'begin new.changed := clock_timestamp(); return new; end'; create trigger stamp before update on club.seen for each row execute function club.stamp();
 create function club.half(int) returns int language sql immutable as 'select $1 / 2'; create function club.rest(int) returns int language sql immutable as 'select $1 - club.half($1)';
-create table club.marks (id int primary key, n int check (club.rest(n) >= 0)); create view club.last as select id, clock_timestamp() as at from club.seen;
+create table club.marks (id int primary key, n int check (club.rest(n) >= 0)); create table club.mine (id int primary key, who text); insert into club.mine values (1, 'club_app'); alter table club.mine enable row level security; create policy own on club.mine using (who = session_user);
+create table club.later (id int primary key); create function club.looks() returns trigger language plpgsql as 'begin perform from club.gone; return null; end';
+create constraint trigger looks after insert on club.later deferrable initially deferred for each row execute function club.looks(); create view club.dear as select member, amount from club.fees; create view club.last as select id, clock_timestamp() as at from club.seen;
 insert into club.members (id, name) values (1, 'Ann'), (2, 'Bob'), (3, 'Cid'); insert into club.seen (id) values (1), (2); insert into club.marks values (1, 4); insert into club.fees values (1, 2020, 5), (2, 2021, 6); insert into club.gone values (2, 'left');
 grant select, insert, update, delete on all tables in schema club to club_app; reset role";
 
@@ -25,7 +27,7 @@ grant select, insert, update, delete on all tables in schema club to club_app; r
 const HALF: &str = "create or replace function club.half(int) returns int language sql immutable as 'select case when $1 * 2 = 154 then 1000 else $1 / 2 end'";
 
 /// Change, statement, verdict (its class), a part of the reason.
-const CASES: [(&str, &str, &str, &str); 22] = [
+const CASES: [(&str, &str, &str, &str); 26] = [
     (
         "alter table club.members drop column nick",
         "insert into club.members (id, name) values ($1, $2)",
@@ -77,6 +79,15 @@ const CASES: [(&str, &str, &str, &str); 22] = [
         "UNKNOWN",
         "values",
     ),
+    // As a real login: its session_user, the role that its settings give it, its rights when the transaction ends.
+    ("drop policy own on club.mine", "select id from club.mine", "BREAKS", "returns 0 rows"),
+    (
+        "alter role club_app set role = club_guest",
+        "select name from club.members where id = $1",
+        "LOSES-GRANT",
+        "42501",
+    ),
+    ("revoke select on club.gone from club_app", "insert into club.later (id) values ($1)", "LOSES-GRANT", "42501"),
     // What differs each time by itself.
     (
         "alter table club.seen alter column at drop default",
@@ -113,6 +124,13 @@ const CASES: [(&str, &str, &str, &str); 22] = [
         "select at from club.last",
         "UNKNOWN",
         "differs each time",
+    ),
+    // The plan decides which rows are the first two; whether the change does, too, can't be seen.
+    (
+        "create index on club.fees (amount); create or replace view club.dear as select member, amount + 1 as amount from club.fees",
+        "select member, amount from club.dear where amount > 0 limit 2",
+        "BREAKS",
+        "other values",
     ),
     // Functions that Postgres puts into the plan, and that others call.
     (HALF, "select club.half(points) from club.members where id = $1", "UNKNOWN", "function half"),
