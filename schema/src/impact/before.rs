@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
-use super::guards::{Guards, Makers};
+use super::guards::{Guards, Makers, Views};
 use super::probe::{self, Probe};
 use super::report::Failure;
 use super::unknown;
@@ -16,6 +16,7 @@ pub(super) struct Before {
     pub(super) objects: unknown::Objects,
     pub(super) guards: Guards,
     pub(super) makers: Makers,
+    pub(super) views: Views,
     pub(super) bodies: unknown::Bodies,
     pub(super) labels: unknown::Labels,
     pub(super) tables: BTreeSet<u32>,
@@ -32,6 +33,7 @@ impl Before {
             objects: unknown::Objects::read(client)?,
             guards: Guards::read(client)?,
             makers: Makers::read(client)?,
+            views: Views::read(client)?,
             bodies: unknown::Bodies::read(client)?,
             labels: unknown::Labels::read(client)?,
             tables: tables(client)?,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::deeds::Sample;
 use super::judge::After;
+use super::near::WRITES;
 use super::report::StatementImpact;
 use super::subject::Subject;
 use super::unknown::{Reason, Unknown};
@@ -63,6 +64,9 @@ fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
         // A row that is taken away passes triggers and the keys that refer to it.
         let taken = ["trigger ", "key "].iter().any(|kind| name.starts_with(kind));
         let writes = written.contains(&(*table, true)) || taken && written.contains(&(*table, false));
+        // Which may write elsewhere instead.
+        let writer = || subject.wants.get(table).is_some_and(|modes| modes.iter().any(|mode| *mode >= WRITES));
+        let ruled = name.starts_with("rule ") && writer();
         // A column that it leaves out gets no value of its own.
         let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
         let named = number.is_none_or(|number| {
@@ -73,7 +77,7 @@ fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
         // One that Postgres puts into the plan is not seen when it is called.
         let calls = |function: &str| seen() || tokens.iter().any(|token| token == function);
         let called = || name.strip_prefix("function ").is_some_and(calls);
-        writes && named || *reads && subject.wants.contains_key(table) || called()
+        writes && named || ruled || *reads && subject.wants.contains_key(table) || called()
     };
     change.guards.iter().find(meets).map(|(_, name, _)| name.clone())
 }

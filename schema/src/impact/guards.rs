@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, Row};
 
+use super::probe::Probe;
 use super::unknown::words;
 use crate::error::{Doing, Result};
 
@@ -31,6 +32,7 @@ union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_index
 where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
 union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
 union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
+union all select ev_class, 'rule number ' || oid, concat_ws('|', ev_type, ev_enabled, is_instead, md5(concat(ev_qual, ev_action))), false from pg_rewrite where rulename <> '_RETURN' and ev_class >= 16384
 union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, relforcerowsecurity, relowner, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
 union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions::text), true from pg_class v where relkind = 'v' and v.oid >= 16384 and exists (select from pg_policy) and exists (
     with recursive under(oid) as (select v.oid union select d.refobjid from under join pg_rewrite r on r.ev_class = under.oid
@@ -90,7 +92,14 @@ impl Guards {
             }
             None => !unused(key),
         };
-        let gone = self.all.iter().filter(|(key, was)| was.reads && !after.all.contains_key(*key));
+        // What only refuses rows stops none when it is gone.
+        let acts = |name: &str, was: &Guard| {
+            let follows = ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|action| was.definition.contains(action));
+            was.reads
+                || ["trigger ", "rule "].iter().any(|kind| name.starts_with(kind))
+                || name.starts_with("key ") && follows
+        };
+        let gone = self.all.iter().filter(|(key, was)| acts(&key.1, was) && !after.all.contains_key(*key));
         after
             .all
             .iter()
@@ -145,5 +154,45 @@ impl Makers {
     pub(super) fn changed(&self, after: &Self) -> BTreeSet<(u32, String)> {
         let keys = self.0.keys().chain(after.0.keys());
         keys.filter(|key| self.0.get(*key) != after.0.get(*key)).cloned().collect()
+    }
+}
+
+/// Views: name, columns (quoted where they must be) and query.
+pub(super) struct Views(BTreeMap<u32, (String, String, String)>);
+
+const VIEWS: &str = "
+select c.oid, format('%I.%I', nspname, relname), (select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped),
+    rtrim(pg_get_viewdef(c.oid), ';') from pg_class c join pg_namespace n on n.oid = relnamespace where relkind = 'v' and c.oid >= 16384 and relnatts > 0";
+
+impl Views {
+    pub(super) fn read(client: &mut Client) -> Result<Self> {
+        let rows = client.query(VIEWS, &[]).doing("reading views")?;
+        Ok(Self(rows.iter().map(|row| (row.get(0), (row.get(1), row.get(2), row.get(3)))).collect()))
+    }
+
+    /// Those of which the change has altered the query so that they don't show the same rows as before, or that take too long to tell: as [`Guards::changed`]
+    /// has them. `makers`: what it has altered.
+    pub(super) fn changed(
+        &self,
+        makers: &BTreeSet<(u32, String)>,
+        probe: &mut Probe,
+    ) -> Result<Vec<(u32, String, bool)>> {
+        let mut found = Vec::new();
+        for (view, _) in makers.iter().filter(|(_, kind)| kind == "rule") {
+            let Some((name, columns, query)) = self.0.get(view) else { continue };
+            let shown = |from: &str| {
+                format!(
+                    "(select row(count(*), sum(hashtextextended(v::text, 0)::numeric)) from (select {columns} from {from}) v)"
+                )
+            };
+            let sql = format!("select {} is not distinct from {}", shown(&format!("({query}) was")), shown(name));
+            probe.run("savepoint shown; set local statement_timeout = '10s'")?;
+            let same = probe.client.query_one(&sql, &[]).is_ok_and(|row| row.get(0));
+            probe.run("rollback to savepoint shown; release savepoint shown")?;
+            if !same {
+                found.push((*view, format!("view {name}"), true));
+            }
+        }
+        Ok(found)
     }
 }

@@ -256,7 +256,8 @@ impl Trial<'_> {
         let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls, named };
         let tables_alone =
             !self.chosen && self.change.command.is_none() && unknown::of_tables_alone(&self.change.statements);
-        let guards = before.guards.changed(&is.guards);
+        let (mut guards, makers) = (before.guards.changed(&is.guards), before.makers.changed(&is.makers));
+        guards.extend(before.views.changed(&makers, &mut self.probe)?);
         let labels = before.labels.changed(&is.labels, &mut self.probe.client)?;
         let treats_rows = !guards.is_empty() || !labels.is_empty() || before.objects.treats_rows(&is.objects);
         let change = judge::After {
@@ -267,7 +268,7 @@ impl Trial<'_> {
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &guards,
-            makers: &before.makers.changed(&is.makers),
+            makers: &makers,
             wrote: &ran.wrote.iter().filter_map(|table| Some((*table, map.get(table)?.name.clone()))).collect(),
             writes_rows: self.change.command.is_some() || unknown::writes_rows(&self.change.statements),
             unsampled: &Unsampled::of(&self.sample, map, ran, treats_rows),

@@ -18,7 +18,7 @@ use crate::error::{Doing, Error, Result};
 use crate::session::literal;
 
 /// From ROW EXCLUSIVE on. Who only reads a relation or locks its rows doesn't change what others do with it.
-const WRITES: Mode = 3;
+pub(super) const WRITES: Mode = 3;
 
 /// What describes relations and nothing else; what is written there is found again at the relation. Of types and constraints, see [`OTHERS`].
 const OF_RELATIONS: &str = "'pg_class', 'pg_attribute', 'pg_attrdef', 'pg_constraint', 'pg_index', 'pg_trigger', 'pg_rewrite', 'pg_policy', 'pg_inherits', 'pg_partitioned_table', \

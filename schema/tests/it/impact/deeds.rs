@@ -19,7 +19,8 @@ create function club.stamp() returns trigger language plpgsql as 'begin new.chan
 create function club.half(int) returns int language sql immutable as 'select $1 / 2'; create function club.rest(int) returns int language sql immutable as 'select $1 - club.half($1)';
 create table club.marks (id int primary key, n int check (club.rest(n) >= 0)); create table club.mine (id int primary key, who text); insert into club.mine values (1, 'club_app'); alter table club.mine enable row level security; create policy own on club.mine using (who = session_user);
 create table club.later (id int primary key); create function club.looks() returns trigger language plpgsql as 'begin perform from club.gone; return null; end';
-create constraint trigger looks after insert on club.later deferrable initially deferred for each row execute function club.looks(); create table club.dues (id int, amount int); create view club.due as select id, amount from club.dues; insert into club.dues select n, n % 1000 from generate_series(1, 5000) n; create view club.last as select id, clock_timestamp() as at from club.seen;
+create constraint trigger looks after insert on club.later deferrable initially deferred for each row execute function club.looks(); create table club.dues (id int, amount int); create table club.big (id int primary key, n int); create table club.small (big int references club.big on delete cascade); insert into club.big select generate_series(1, 50); insert into club.small values (33);
+create rule spare as on update to club.big where old.id * 2 = 70 do instead nothing; create view club.due as select id, amount from club.dues; insert into club.dues select n, n % 1000 from generate_series(1, 5000) n; create view club.last as select id, clock_timestamp() as at from club.seen;
 insert into club.members (id, name) values (1, 'Ann'), (2, 'Bob'), (3, 'Cid'); insert into club.seen (id) values (1), (2); insert into club.marks values (1, 4); insert into club.fees values (1, 2020, 5), (2, 2021, 6); insert into club.gone values (2, 'left');
 grant select, insert, update, delete on all tables in schema club to club_app; reset role; analyze";
 
@@ -27,7 +28,7 @@ grant select, insert, update, delete on all tables in schema club to club_app; r
 const HALF: &str = "create or replace function club.half(int) returns int language sql immutable as 'select case when $1 * 2 = 154 then 1000 else $1 / 2 end'";
 
 /// Change, statement, verdict (its class), a part of the reason.
-const CASES: [(&str, &str, &str, &str); 26] = [
+const CASES: [(&str, &str, &str, &str); 31] = [
     (
         "alter table club.members drop column nick",
         "insert into club.members (id, name) values ($1, $2)",
@@ -132,6 +133,32 @@ const CASES: [(&str, &str, &str, &str); 26] = [
         "UNKNOWN",
         "decided by its plan",
     ),
+    // Rows that no value which was tried meets.
+    (
+        "create or replace view club.due as select id, amount from club.dues where id * 2 <> 2468",
+        "select amount from club.due where id = $1",
+        "UNKNOWN",
+        "view club.due",
+    ),
+    (
+        "create or replace view club.due as select id, amount, 1 as more from club.dues",
+        "select amount from club.due where id = $1",
+        "SAFE",
+        "",
+    ),
+    (
+        "drop trigger named on club.members",
+        "insert into club.members (id, name, nick) values ($1, $2, 'nick')",
+        "UNKNOWN",
+        "trigger named",
+    ),
+    (
+        "alter table club.small drop constraint small_big_fkey",
+        "delete from club.big where id = $1",
+        "UNKNOWN",
+        "key small_big_fkey",
+    ),
+    ("drop rule spare on club.big", "update club.big set n = 1 where id = $1", "UNKNOWN", "rule number"),
     // Functions that Postgres puts into the plan, and that others call.
     (HALF, "select club.half(points) from club.members where id = $1", "UNKNOWN", "function half"),
     (HALF, "select club.rest(points) from club.members where id = $1", "UNKNOWN", "function rest"),
