@@ -28,7 +28,7 @@ grant select, insert, update, delete on all tables in schema club to club_app; r
 const HALF: &str = "create or replace function club.half(int) returns int language sql immutable as 'select case when $1 * 2 = 154 then 1000 else $1 / 2 end'";
 
 /// Change, statement, verdict (its class), a part of the reason.
-const CASES: [(&str, &str, &str, &str); 31] = [
+const CASES: [(&str, &str, &str, &str); 32] = [
     (
         "alter table club.members drop column nick",
         "insert into club.members (id, name) values ($1, $2)",
@@ -145,6 +145,12 @@ const CASES: [(&str, &str, &str, &str); 31] = [
         "select amount from club.due where id = $1",
         "SAFE",
         "",
+    ),
+    (
+        "alter table club.dues alter column amount type int using case when id * 2 = 2468 then 0 else amount end",
+        "select id from club.dues where amount = $1",
+        "UNKNOWN",
+        "computed",
     ),
     (
         "drop trigger named on club.members",
