@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::{Client, Row};
 
+use super::input::On;
 use super::probe::Probe;
 use super::unknown::words;
 use crate::error::{Doing, Result};
@@ -171,18 +172,19 @@ impl Views {
     }
 
     /// Those of which the change has altered the query so that they don't show the same rows as before, or that take too long to tell: as [`Guards::changed`]
-    /// has them. `makers`: what it has altered.
+    /// has them. `makers`: what it has altered. On a live database none is read.
     pub(super) fn changed(
         &self,
         makers: &BTreeSet<(u32, String)>,
         probe: &mut Probe,
+        on: On,
     ) -> Result<Vec<(u32, String, bool)>> {
         let mut found = Vec::new();
-        for (view, _) in makers.iter().filter(|(_, kind)| kind == "rule") {
+        for (view, _) in makers.iter().filter(|(_, kind)| on == On::Clone && kind == "rule") {
             let Some((name, columns, query)) = self.0.get(view) else { continue };
             let shown = |from: &str| {
                 format!(
-                    "(select row(count(*), sum(hashtextextended(v::text, 0)::numeric)) from (select {columns} from {from}) v)"
+                    "(select row(count(*), sum(hashtextextended(dba_shown::text, 0)::numeric)) from (select {columns} from {from}) dba_shown)"
                 )
             };
             let sql = format!("select {} is not distinct from {}", shown(&format!("({query}) was")), shown(name));

@@ -257,7 +257,7 @@ impl Trial<'_> {
         let tables_alone =
             !self.chosen && self.change.command.is_none() && unknown::of_tables_alone(&self.change.statements);
         let (mut guards, makers) = (before.guards.changed(&is.guards), before.makers.changed(&is.makers));
-        guards.extend(before.views.changed(&makers, &mut self.probe)?);
+        guards.extend(before.views.changed(&makers, &mut self.probe, self.context.options.on)?);
         guards.extend(ran.computed.iter().map(|table| (*table, "the column computed by `using`".to_owned(), true)));
         let labels = before.labels.changed(&is.labels, &mut self.probe.client)?;
         let treats_rows = !guards.is_empty() || !labels.is_empty() || before.objects.treats_rows(&is.objects);
