@@ -24,15 +24,16 @@ struct Guard {
     reads: bool,
 }
 
-/// Existing columns' types, NOT NULL and domains' constraints are in it, too, each by itself: a value may no longer fit, and what is dropped stops none.
+/// By numbers, not by names, so that a new name is no change. Existing columns' types, NOT NULL and domains' constraints are in it, too, each by itself: a value may no longer fit, and what is dropped stops none.
 /// Functions are in it by themselves, and by each relation whose view, policy, constraint, stored column, index or `when` of a trigger calls them.
 const GUARDS: &str = "
-select conrelid, 'constraint ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384
-union all select confrelid, 'key ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype = 'f' and conparentid = 0
-union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_indexdef(indexrelid), false from pg_index
+select k.relation, k.what || conname, concat_ws('|', contype, conrelid, conkey, confrelid, confkey, confmatchtype, condeferrable, condeferred, conexclop, md5(conbin::text), case when 'c' in (confdeltype, confupdtype) or 'n' in (confdeltype, confupdtype) or 'd' in (confdeltype, confupdtype) then concat('acts ', confdeltype, confupdtype) end), false
+from pg_constraint cross join lateral (values (conrelid, 'constraint '), (case when contype = 'f' and conparentid = 0 then confrelid end, 'key ')) k(relation, what)
+where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384 and k.relation is not null
+union all select indrelid, 'unique index ' || indexrelid::regclass, concat_ws('|', indkey, indclass, indcollation, indnullsnotdistinct, md5(indexprs::text), md5(indpred::text)), false from pg_index
 where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
-union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
-union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
+union all select adrelid, 'generated column ' || adnum, md5(adbin::text), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
+union all select tgrelid, 'trigger ' || tgname, concat_ws('|', tgfoid, tgtype, tgenabled, tgqual, tgattr, tgargs), false from pg_trigger where not tgisinternal
 union all select ev_class, 'rule number ' || oid, concat_ws('|', ev_type, ev_enabled, is_instead, md5(concat(ev_qual, ev_action))), false from pg_rewrite where rulename <> '_RETURN' and ev_class >= 16384
 union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, relforcerowsecurity, relowner, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
 union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions::text), true from pg_class v where relkind = 'v' and v.oid >= 16384 and exists (select from pg_policy) and exists (
@@ -95,7 +96,7 @@ impl Guards {
         };
         // What only refuses rows stops none when it is gone.
         let acts = |name: &str, was: &Guard| {
-            let follows = ["CASCADE", "SET NULL", "SET DEFAULT"].iter().any(|action| was.definition.contains(action));
+            let follows = was.definition.contains("acts ");
             was.reads
                 || ["trigger ", "rule "].iter().any(|kind| name.starts_with(kind))
                 || name.starts_with("key ") && follows
