@@ -33,9 +33,9 @@ pub(super) struct Deed {
 }
 
 impl Deed {
-    /// Tables that it wrote to, and whether it put rows there: inserted or updated some.
-    pub(super) fn written(&self) -> impl Iterator<Item = (u32, bool)> {
-        self.writes.iter().map(|(table, one)| (*table, one.puts_rows()))
+    /// Tables that it wrote to, and whether it inserted, updated, deleted rows.
+    pub(super) fn written(&self) -> impl Iterator<Item = (u32, [bool; 3])> {
+        self.writes.iter().map(|(table, one)| (*table, one.counts.map(|count| count > 0)))
     }
 }
 
@@ -181,14 +181,16 @@ impl Sample {
         used: &Held,
     ) -> bool {
         let made = |relation: u32, kind: &str| makers.contains(&(relation, kind.to_owned()));
-        let written = self.first.writes.iter().map(|(table, one)| (*table, one.varying(self.second.writes.get(table))));
-        let written: Vec<_> = written.filter(|(_, columns)| !columns.is_empty()).collect();
+        let varying =
+            |(table, one): (&u32, &Written)| (*table, one.counts[0] > 0, one.varying(self.second.writes.get(table)));
+        let written: Vec<_> =
+            self.first.writes.iter().map(varying).filter(|(.., columns)| !columns.is_empty()).collect();
         let shows = self.first.columns.iter().zip(&self.second.columns).any(|(first, second)| first.sum != second.sum);
         let calls = |(oid, name, _): &(u32, String, bool)| {
             name.starts_with("function ") && (self.first.functions.contains(oid) || used.contains_key(oid))
         };
-        written.iter().any(|(table, columns)| {
-            let given = columns.iter().any(|number| made(*table, &format!("default {number}")));
+        written.iter().any(|(table, inserts, columns)| {
+            let given = *inserts && columns.iter().any(|number| made(*table, &format!("default {number}")));
             given || made(*table, "trigger") || made(*table, "rule")
         }) || shows && used.keys().any(|relation| made(*relation, "rule"))
             || (shows || !written.is_empty()) && guards.iter().any(calls)

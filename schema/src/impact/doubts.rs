@@ -58,12 +58,17 @@ pub(super) fn unsure(subject: &Subject<'_>) -> bool {
 
 /// What the change makes or alters, and that this statement's values have to pass.
 fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
-    let written: BTreeSet<(u32, bool)> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
+    let written: BTreeSet<(u32, [bool; 3])> =
+        subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
     let tokens = words::tokens(&subject.sql);
     let meets = |(table, name, reads): &&(u32, String, bool)| {
-        // A row that is taken away passes triggers and the keys that refer to it.
-        let taken = ["trigger ", "key "].iter().any(|kind| name.starts_with(kind));
-        let writes = written.contains(&(*table, true)) || taken && written.contains(&(*table, false));
+        // A row that is taken away passes triggers; keys that refer to a row are met when it is changed or taken away.
+        let passes = |[inserts, updates, deletes]: [bool; 3]| match name.split(' ').next() {
+            Some("trigger") => inserts || updates || deletes,
+            Some("key") => updates || deletes,
+            _ => inserts || updates,
+        };
+        let writes = written.iter().any(|(one, done)| one == table && passes(*done));
         // Which may write elsewhere instead.
         let writer = || subject.wants.get(table).is_some_and(|modes| modes.iter().any(|mode| *mode >= WRITES));
         let ruled = name.starts_with("rule ") && writer();

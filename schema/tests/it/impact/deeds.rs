@@ -148,7 +148,7 @@ const CASES: [(&str, &str, &str, &str); 32] = [
     ),
     (
         "alter table club.dues alter column paid type int using case when id * 2 = 2468 then id else paid end",
-        "select id from club.dues where paid = $1",
+        "select paid from club.dues where id = $1",
         "UNKNOWN",
         "computed",
     ),
