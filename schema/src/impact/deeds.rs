@@ -181,19 +181,26 @@ impl Sample {
         used: &Held,
     ) -> bool {
         let made = |relation: u32, kind: &str| makers.contains(&(relation, kind.to_owned()));
-        let varying =
-            |(table, one): (&u32, &Written)| (*table, one.counts[0] > 0, one.varying(self.second.writes.get(table)));
-        let written: Vec<_> =
-            self.first.writes.iter().map(varying).filter(|(.., columns)| !columns.is_empty()).collect();
-        let shows = self.first.columns.iter().zip(&self.second.columns).any(|(first, second)| first.sum != second.sum);
+        let fires = |(table, one): (&u32, &Written)| {
+            let events = ["trigger insert", "trigger update", "trigger delete"].iter().zip(one.counts);
+            events.filter(|(_, count)| *count > 0).any(|(kind, _)| made(*table, kind))
+        };
+        let given = |(table, one): (&u32, &Written)| {
+            let varying = one.varying(self.second.writes.get(table));
+            one.counts[0] > 0 && varying.iter().any(|number| made(*table, &format!("default {number}")))
+        };
         let calls = |(oid, name, _): &(u32, String, bool)| {
             name.starts_with("function ") && (self.first.functions.contains(oid) || used.contains_key(oid))
         };
-        written.iter().any(|(table, inserts, columns)| {
-            let given = *inserts && columns.iter().any(|number| made(*table, &format!("default {number}")));
-            given || made(*table, "trigger") || made(*table, "rule")
-        }) || shows && used.keys().any(|relation| made(*relation, "rule"))
-            || (shows || !written.is_empty()) && guards.iter().any(calls)
+        let shows = self.first.columns.iter().zip(&self.second.columns).any(|(first, second)| first.sum != second.sum);
+        let writes =
+            || self.first.writes.iter().any(|(table, one)| !one.varying(self.second.writes.get(table)).is_empty());
+        let altered = || {
+            self.first.writes.iter().any(fires)
+                || used.keys().any(|relation| made(*relation, "rule"))
+                || guards.iter().any(calls)
+        };
+        self.first.writes.iter().any(given) || (shows || writes()) && altered()
     }
 
     /// It writes values that are made up: whether its service ever does isn't known.

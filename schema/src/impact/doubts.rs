@@ -62,9 +62,12 @@ fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
         subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
     let tokens = words::tokens(&subject.sql);
     let meets = |(table, name, reads): &&(u32, String, bool)| {
-        // A row that is taken away passes triggers; keys that refer to a row are met when it is changed or taken away.
+        // Keys that refer to a row are met when it is changed or taken away.
         let passes = |[inserts, updates, deletes]: [bool; 3]| match name.split(' ').next() {
-            Some("trigger") => inserts || updates || deletes,
+            Some("trigger") => {
+                let on = name.rsplit(" on ").next().unwrap_or_default();
+                inserts && on.contains("insert") || updates && on.contains("update") || deletes && on.contains("delete")
+            }
             Some("key") => updates || deletes,
             _ => inserts || updates,
         };

@@ -33,7 +33,8 @@ where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384 and k.relation 
 union all select indrelid, 'unique index ' || indexrelid::regclass, concat_ws('|', indkey, indclass, indcollation, indnullsnotdistinct, md5(indexprs::text), md5(indpred::text)), false from pg_index
 where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
 union all select adrelid, 'generated column ' || adnum, md5(adbin::text), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
-union all select tgrelid, 'trigger ' || tgname, concat_ws('|', tgfoid, tgtype, tgenabled, tgqual, tgattr, tgargs), false from pg_trigger where not tgisinternal
+union all select tgrelid, concat('trigger ', tgname, ' on ', concat_ws(' or ', case when tgtype & 4 <> 0 then 'insert' end, case when tgtype & 16 <> 0 then 'update' end, case when tgtype & 8 <> 0 then 'delete' end)),
+    concat_ws('|', tgfoid, tgtype, tgenabled, tgqual, tgattr, tgargs), false from pg_trigger where not tgisinternal
 union all select ev_class, 'rule number ' || oid, concat_ws('|', ev_type, ev_enabled, is_instead, md5(concat(ev_qual, ev_action))), false from pg_rewrite where rulename <> '_RETURN' and ev_class >= 16384
 union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, relforcerowsecurity, relowner, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
 union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions::text), true from pg_class v where relkind = 'v' and v.oid >= 16384 and exists (select from pg_policy) and exists (
@@ -134,12 +135,13 @@ impl Guards {
     }
 }
 
-/// What puts values into rows that a statement doesn't name, or shows them: triggers, rules (views, too) and defaults, by relation and kind.
+/// What puts values into rows that a statement doesn't name, or shows them: triggers of each event, rules (views, too) and defaults, by relation and kind.
 pub(super) struct Makers(BTreeMap<(u32, String), String>);
 
 const MAKERS: &str = "
 select coalesce(pg_partition_root(m.relation), m.relation)::oid, m.kind, string_agg(m.definition, '|' order by m.name, m.definition) from (
-    select tgrelid, 'trigger', tgname::text, concat_ws(' ', tgtype, tgenabled, tgqual, tgattr, tgargs, md5(prosrc), proconfig) from pg_trigger join pg_proc p on p.oid = tgfoid where not tgisinternal
+    select tgrelid, e.kind, tgname::text, concat_ws(' ', tgtype, tgenabled, tgqual, tgattr, tgargs, md5(prosrc), proconfig) from pg_trigger join pg_proc p on p.oid = tgfoid
+    join (values (4, 'trigger insert'), (16, 'trigger update'), (8, 'trigger delete')) e(bit, kind) on tgtype & e.bit <> 0 where not tgisinternal
     union all select ev_class, 'rule', rulename::text, concat_ws(' ', ev_enabled, md5(concat(ev_qual, ev_action))) from pg_rewrite where ev_class >= 16384
     union all select adrelid, 'default ' || adnum, '', concat(pg_get_expr(adbin, adrelid), (select string_agg(md5(concat(prosrc, prosqlbody)), '') from pg_depend d join pg_proc p on p.oid = d.refobjid
         where d.classid = 'pg_attrdef'::regclass and d.objid = b.oid and d.refclassid = 'pg_proc'::regclass)) from pg_attrdef b

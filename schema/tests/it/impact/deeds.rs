@@ -28,7 +28,7 @@ grant select, insert, update, delete on all tables in schema club to club_app; r
 const HALF: &str = "create or replace function club.half(int) returns int language sql immutable as 'select case when $1 * 2 = 154 then 1000 else $1 / 2 end'";
 
 /// Change, statement, verdict (its class), a part of the reason.
-const CASES: [(&str, &str, &str, &str); 32] = [
+const CASES: [(&str, &str, &str, &str); 34] = [
     (
         "alter table club.members drop column nick",
         "insert into club.members (id, name) values ($1, $2)",
@@ -163,6 +163,13 @@ const CASES: [(&str, &str, &str, &str); 32] = [
         "delete from club.big where id = $1",
         "UNKNOWN",
         "key small_big_fkey",
+    ),
+    ("drop trigger stamp on club.seen", "insert into club.seen (id, note) values ($1, $2)", "SAFE", ""),
+    (
+        "alter table club.seen add constraint early check (at < '2020-01-01') not valid; alter table club.seen alter column at drop default",
+        "insert into club.seen (id, note) values ($1, $2)",
+        "BREAKS",
+        "column at",
     ),
     ("drop rule spare on club.big", "update club.big set n = 1 where id = $1", "UNKNOWN", "rule number"),
     // Functions that Postgres puts into the plan, and that others call.
