@@ -122,11 +122,11 @@ select k.conname::text, k.conrelid, k.confrelid, k.conkey, k.confkey,
 from pg_catalog.pg_constraint k where k.contype = 'f' and k.conparentid = 0";
 
 const RULES: &str = "
-select r.ev_class, r.ev_action::text, array_agg(d.refobjid), array_agg(d.refobjsubid)
-from pg_catalog.pg_rewrite r join pg_catalog.pg_class v on v.oid = r.ev_class and v.relkind in ('v', 'm')
-join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass
-    and d.refobjid <> v.oid
-where r.ev_type = '1' and r.ev_class = any($1) group by r.oid, r.ev_class, r.ev_action::text";
+select r.ev_class, r.ev_action::text, under.* from pg_catalog.pg_rewrite r join pg_catalog.pg_class v on v.oid = r.ev_class and v.relkind in ('v', 'm')
+cross join lateral (select array_agg(d.refobjid), array_agg(d.refobjsubid) from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid <> v.oid
+    having count(*) > 0) under
+where r.ev_type = '1' and r.ev_class = any($1)";
 
 /// Triggers' functions, sequences in defaults, functions in views, defaults and checks.
 const LINKS: &str = "
