@@ -1,14 +1,43 @@
-//! What of a statement could not be judged.
+//! What of a statement could not be judged after a change.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::deeds::Sample;
-use super::judge::After;
 use super::near::WRITES;
-use super::report::StatementImpact;
+use super::report::{Failure, StatementImpact};
+use super::rights::Strict;
 use super::subject::Subject;
-use super::unknown::{Reason, Unknown};
+use super::unknown::{Bodies, Reason, Unknown};
+use super::unsampled::Unsampled;
 use super::words;
+
+/// What the change has done, as far as it concerns all statements.
+pub(super) struct After<'a> {
+    /// NOT NULL and constraints, before and after.
+    pub(super) strict: (&'a Strict, &'a Strict),
+    /// Roles that can't connect, before and after.
+    pub(super) shut_out: (&'a BTreeMap<String, Failure>, &'a BTreeMap<String, Failure>),
+    /// Functions whose bodies are text.
+    pub(super) bodies: &'a Bodies,
+    /// Enums of which it changes words, and relations with such a column.
+    pub(super) labels: &'a BTreeSet<u32>,
+    /// Names of objects that it changes.
+    pub(super) changed: &'a BTreeSet<String>,
+    /// Tables that existed before.
+    pub(super) tables: &'a BTreeSet<u32>,
+    /// New or other constraints and the like: table, name, whether readers meet it.
+    pub(super) guards: &'a [(u32, String, bool)],
+    /// What makes values that differ each time, and is new, other or gone: relation and kind.
+    pub(super) makers: &'a BTreeSet<(u32, String)>,
+    /// It writes rows itself.
+    pub(super) writes_rows: bool,
+    /// Tables of which it may have written rows, and their names.
+    pub(super) wrote: &'a BTreeMap<u32, String>,
+    /// What rows may decide that the clone doesn't have.
+    pub(super) unsampled: &'a Unsampled,
+    /// Statements that were only planned are concerned by it, unless they use none of its tables: `None`: whatever they use.
+    pub(super) touches: Option<BTreeSet<u32>>,
+}
 
 /// Says what of it could not be judged.
 pub(super) fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut StatementImpact) {

@@ -1,49 +1,19 @@
 //! Statements after the change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::deeds;
-use super::doubts::{note_unknown, unsure};
+use super::doubts::{After, note_unknown, unsure};
 use super::fresh::{self, Fresh};
 use super::plan::Plan;
 use super::probe::Probe;
 use super::report::{Failure, StatementImpact};
-use super::rights::Strict;
 use super::shape::{Shape, differs};
 use super::subject::Subject;
-use super::unknown::{Bodies, Reason, Unknown};
-use super::unsampled::Unsampled;
+use super::unknown::{Reason, Unknown};
 use super::verdict::Verdict;
 use crate::error::Result;
-
-/// What the change has done, as far as it concerns all statements.
-pub(super) struct After<'a> {
-    /// NOT NULL and constraints, before and after.
-    pub(super) strict: (&'a Strict, &'a Strict),
-    /// Roles that can't connect, before and after.
-    pub(super) shut_out: (&'a BTreeMap<String, Failure>, &'a BTreeMap<String, Failure>),
-    /// Functions whose bodies are text.
-    pub(super) bodies: &'a Bodies,
-    /// Enums of which it changes words, and relations with such a column.
-    pub(super) labels: &'a BTreeSet<u32>,
-    /// Names of objects that it changes.
-    pub(super) changed: &'a BTreeSet<String>,
-    /// Tables that existed before.
-    pub(super) tables: &'a BTreeSet<u32>,
-    /// New or other constraints and the like: table, name, whether readers meet it.
-    pub(super) guards: &'a [(u32, String, bool)],
-    /// What makes values that differ each time, and is new, other or gone: relation and kind.
-    pub(super) makers: &'a BTreeSet<(u32, String)>,
-    /// It writes rows itself.
-    pub(super) writes_rows: bool,
-    /// Tables of which it may have written rows, and their names.
-    pub(super) wrote: &'a BTreeMap<u32, String>,
-    /// What rows may decide that the clone doesn't have.
-    pub(super) unsampled: &'a Unsampled,
-    /// Statements that were only planned are concerned by it, unless they use none of its tables: `None`: whatever they use.
-    pub(super) touches: Option<BTreeSet<u32>>,
-}
 
 /// Judges it after the change, in the transaction that the probe is in. `waits_ms`: how long it would have waited for the change's locks.
 pub(super) fn judge(

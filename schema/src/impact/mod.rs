@@ -261,7 +261,7 @@ impl Trial<'_> {
         guards.extend(ran.computed.iter().map(|table| (*table, "the column computed by `using`".to_owned(), true)));
         let labels = before.labels.changed(&is.labels, &mut self.probe.client)?;
         let treats_rows = !guards.is_empty() || !labels.is_empty() || before.objects.treats_rows(&is.objects);
-        let change = judge::After {
+        let change = doubts::After {
             strict: (strict, &now),
             shut_out: (&before.shut_out, &is.shut_out),
             bodies: &before.bodies,
