@@ -57,7 +57,7 @@ join pg_type t on t.oid = c.atttypid cross join lateral (
     select null as what, null as definition
     union all select 'not null', '' where c.attnotnull
     union all select 'domain not null', '' where t.typtype = 'd' and t.typnotnull
-    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where contypid <> 0 and contypid in (t.oid, t.typelem, t.typbasetype)) k";
+    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where t.oid >= 16384 and contypid <> 0 and contypid in (t.oid, t.typelem, t.typbasetype)) k";
 
 const FUNCTIONS: &str = "
 select p.oid, proname::text, p.oid::regprocedure::text, lower(coalesce(pg_get_function_sqlbody(p.oid), prosrc)) from pg_proc p join pg_language l on l.oid = p.prolang

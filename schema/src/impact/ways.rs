@@ -21,7 +21,7 @@ where r.oid >= 16384 and d.refobjid <> r.ev_class
 union select 'along', a.adrelid, d.refobjid from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid and d.refclassid = 'pg_class'::regclass
 union select 'along', d.refobjid, d.objid from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
 where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
-union select 'along', a.attrelid, held.typrelid from pg_attribute a join held on held.oid = a.atttypid where a.attrelid >= 16384
+union select 'along', a.attrelid, held.typrelid from pg_attribute a join held on held.oid = a.atttypid where a.attrelid >= 16384 and a.atttypid >= 16384
 union select 'along', inhparent, inhrelid from pg_inherits
 union select 'key', confrelid, conrelid from pg_constraint where contype = 'f'
 union select 'cascade', confrelid, conrelid from pg_constraint where contype = 'f' and (confdeltype in ('c', 'n', 'd') or confupdtype in ('c', 'n', 'd'))";
@@ -36,13 +36,13 @@ union select 'write', k.conrelid from pg_constraint k join pg_depend d on d.clas
     join body on body.oid = d.refobjid where k.conrelid <> 0
 union select 'write', coalesce(i.indrelid, c.oid) from pg_class c left join pg_index i on i.indexrelid = c.oid
     join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_proc'::regclass join body on body.oid = d.refobjid
-union select 'write', a.attrelid from pg_attribute a join strict on strict.oid = a.atttypid where a.attrelid >= 16384";
+union select 'write', a.attrelid from pg_attribute a join strict on strict.oid = a.atttypid where a.attrelid >= 16384 and a.atttypid >= 16384";
 
-/// Types that are made with others: arrays, domains, composites, ranges.
+/// Types that are made with others that Postgres didn't bring: arrays, domains, composites, ranges.
 const MADE_WITH: &str = "
-select oid, typelem from pg_type where typelem <> 0 union all select oid, typbasetype from pg_type where typbasetype <> 0
-union all select t.oid, a.atttypid from pg_attribute a join pg_type t on t.typrelid = a.attrelid where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped
-union all select rngtypid, rngsubtype from pg_range";
+select oid, typelem from pg_type where typelem >= 16384 union all select oid, typbasetype from pg_type where typbasetype >= 16384
+union all select t.oid, a.atttypid from pg_attribute a join pg_type t on t.typrelid = a.attrelid where a.attrelid >= 16384 and a.atttypid >= 16384 and a.attnum > 0 and not a.attisdropped
+union all select rngtypid, rngsubtype from pg_range where rngsubtype >= 16384";
 
 /// Types that hold rows of relations: themselves, and all that are made with them.
 const HELD: &str = "select oid, typrelid from pg_type where typrelid >= 16384 union select m.oid, held.typrelid from held join made_with m on m.of = held.oid";
