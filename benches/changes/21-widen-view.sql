@@ -11,6 +11,7 @@ reset role;
 
 set local role registry_publisher;
 create or replace view published.watchers as
-    select w.organisation_id, w.kind, w.target_id, w.profile_id, w.created_at, w.ended_at, w.id
+    select w.organisation_id, w.kind, w.target_id, w.profile_id, w.created_at, w.ended_at,
+        w.created_xid, w.ended_xid, w.id
     from registry.watches w;
 reset role;

@@ -63,6 +63,8 @@ pub(super) struct Catalogue {
     pub(super) by_name: BTreeMap<String, u32>,
     /// Service of each role that is some service's.
     pub(super) roles: BTreeMap<String, String>,
+    /// Names of the roles that don't administer, by OID.
+    names: BTreeMap<u32, String>,
     pub(super) rights: Vec<Right>,
     pub(super) keys: Vec<ForeignKey>,
     pub(super) rules: BTreeMap<u32, Rule>,
@@ -120,11 +122,11 @@ select k.conname::text, k.conrelid, k.confrelid, k.conkey, k.confkey,
 from pg_catalog.pg_constraint k where k.contype = 'f' and k.conparentid = 0";
 
 const RULES: &str = "
-select r.ev_class, r.ev_action::text, array_agg(d.refobjid), array_agg(d.refobjsubid)
-from pg_catalog.pg_rewrite r join pg_catalog.pg_class v on v.oid = r.ev_class and v.relkind in ('v', 'm')
-join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass
-    and d.refobjid <> v.oid
-where r.ev_type = '1' and r.ev_class = any($1) group by r.oid, r.ev_class, r.ev_action::text";
+select r.ev_class, r.ev_action::text, under.* from pg_catalog.pg_rewrite r join pg_catalog.pg_class v on v.oid = r.ev_class and v.relkind in ('v', 'm')
+cross join lateral (select array_agg(d.refobjid), array_agg(d.refobjsubid) from pg_catalog.pg_depend d
+    where d.classid = 'pg_catalog.pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid <> v.oid
+    having count(*) > 0) under
+where r.ev_type = '1' and r.ev_class = any($1)";
 
 /// Triggers' functions, sequences in defaults, functions in views, defaults and checks.
 const LINKS: &str = "
@@ -142,12 +144,10 @@ join pg_catalog.pg_depend d on d.classid = o.class and d.objid = o.oid and d.ref
 join pg_catalog.pg_proc p on p.oid = d.refobjid join pg_catalog.pg_namespace n on n.oid = p.pronamespace";
 
 impl Catalogue {
-    /// Reads it.
-    pub(super) fn read(client: &mut Client, owners: &Owners) -> Result<Self> {
+    /// Reads the services' roles; [`Self::read`] needs them.
+    pub(super) fn of_roles(client: &mut Client, owners: &Owners) -> Result<Self> {
         let mut all = Self::default();
-        let roles = query(client, ROLES, "roles")?;
-        let mut names = BTreeMap::new();
-        for row in &roles {
+        for row in &query(client, ROLES, "roles")? {
             let (oid, name, administers): (u32, String, bool) = (row.get(0), row.get(1), row.get(2));
             if administers {
                 continue;
@@ -155,8 +155,15 @@ impl Catalogue {
             if let Some(service) = owners.of_role(&name) {
                 all.roles.insert(name.clone(), service);
             }
-            names.insert(oid, name);
+            all.names.insert(oid, name);
         }
+        Ok(all)
+    }
+
+    /// Reads all else.
+    pub(super) fn read(mut self, client: &mut Client, owners: &Owners) -> Result<Self> {
+        let names = std::mem::take(&mut self.names);
+        let all = &mut self;
         let relations = query(client, RELATIONS, "tables and views")?;
         // Where one role owns everything, its name doesn't tell the service.
         let of: BTreeSet<u32> = relations.iter().map(|row| row.get(3)).collect();
@@ -175,7 +182,7 @@ impl Catalogue {
         all.read_rules(client)?;
         all.read_links(client)?;
         (all.definitions, all.bodies) = definitions::read(client, &all.relations, owners, &owner)?;
-        Ok(all)
+        Ok(self)
     }
 
     fn add_relation<'a>(&mut self, row: &Row, owners: &Owners, owner: &dyn Fn(u32) -> Option<&'a str>) {

@@ -58,7 +58,7 @@ pub struct Options {
 ///
 /// The connection's role must see the others' statements and schemas, and be allowed temporary objects: a superuser, best.
 pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
-    let catalogue = catalogue::Catalogue::read(client, &options.owners)?;
+    let catalogue = catalogue::Catalogue::of_roles(client, &options.owners)?;
     let mut statements = options.declared.clone();
     let mut window = None;
     if options.run
@@ -71,14 +71,14 @@ pub fn look(client: &mut Client, options: &Options) -> Result<Report> {
         .query_one("select current_database()::text, current_setting('server_version_num')::int / 10000", &[])
         .map(|row| (row.get(0), row.get(1)))
         .doing("asking for the server's version")?;
-    let mut weaver = builder::ReportBuilder::new(&catalogue, &options.json, window.is_some());
     let mut resolver = Resolver::new(client)?;
     // Role by role: each has a search path.
     statements.sort_by(|a, b| a.role.cmp(&b.role));
-    if let Some(url) = &options.url {
-        let known = statements.iter().filter(|one| catalogue.roles.contains_key(&one.role));
-        resolver.ahead(url, known.map(|one| (one.role.as_str(), one.sql.as_str())))?;
-    }
+    let known = statements.iter().filter(|one| catalogue.roles.contains_key(&one.role));
+    let asked = resolver.asked(known.map(|one| (one.role.as_str(), one.sql.as_str())))?;
+    let rest = |client: &mut Client| catalogue.read(client, &options.owners);
+    let catalogue = resolver.ahead(options.url.as_deref(), asked, rest)?;
+    let mut weaver = builder::ReportBuilder::new(&catalogue, &options.json, window.is_some());
     let mut progress = Progress::new("statements resolved", statements.len());
     for statement in &statements {
         if let Some(service) = catalogue.roles.get(&statement.role) {

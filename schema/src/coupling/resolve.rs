@@ -4,6 +4,7 @@
 //! analyses it: names are looked up over the role's own search path, `*` is expanded, and the rights it will need are noted, column by column.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::thread;
 
 use postgres::types::Type;
 use postgres::{Client, Row};
@@ -77,16 +78,30 @@ impl<'a> Resolver<'a> {
         Ok(Self { client, relations, functions, paths: HashMap::new(), analysed: HashMap::new() })
     }
 
-    /// Has most of these (role, text) analysed in one round trip each, over connections of its own, where a superuser connects.
-    pub fn ahead<'s>(&mut self, url: &str, all: impl Iterator<Item = (&'s str, &'s str)>) -> Result<()> {
+    /// What is to be asked for each of these (role, text).
+    pub(super) fn asked<'s>(&mut self, all: impl Iterator<Item = (&'s str, &'s str)>) -> Result<Vec<Asked>> {
         let mut asked = Vec::new();
         for (role, sql) in all.filter(|(_, sql)| without_tables(sql).is_none()) {
             asked.push((self.path(role)?, typed_literals(sql)));
         }
         asked.dedup();
-        let analysed = trees::of(url, &asked)?;
-        self.analysed = asked.into_iter().zip(analysed).filter_map(|(one, analysed)| Some((one, analysed?))).collect();
-        Ok(())
+        Ok(asked)
+    }
+
+    /// Has most of these analysed in one round trip each, over connections of its own, where there is a superuser's URL. Meanwhile `work` is done over this one.
+    pub(super) fn ahead<T>(
+        &mut self,
+        url: Option<&str>,
+        asked: Vec<Asked>,
+        work: impl FnOnce(&mut Client) -> Result<T>,
+    ) -> Result<T> {
+        let (analysed, done) = thread::scope(|scope| {
+            let analysed = scope.spawn(|| url.map_or_else(|| Ok(Vec::new()), |url| trees::of(url, &asked)));
+            let done = work(self.client);
+            (analysed.join().unwrap_or_else(trees::lost), done)
+        });
+        self.analysed = asked.into_iter().zip(analysed?).filter_map(|(one, analysed)| Some((one, analysed?))).collect();
+        done
     }
 
     /// Resolves one statement as this role would run it. The connection must be in no transaction, and its role needs `temp` on the database and

@@ -49,10 +49,14 @@ pub(super) fn of(url: &str, all: &[Asked]) -> Result<Vec<Option<Analysed>>> {
     thread::scope(|scope| {
         let share = all.len().div_ceil(connections).max(1);
         let parts: Vec<_> = all.chunks(share).map(|some| scope.spawn(move || part(some))).collect();
-        let lost = |_| Err(Error::Unavailable("a thread that asks Postgres ended".into()));
         let parts = parts.into_iter().map(|part| part.join().unwrap_or_else(lost));
         Ok(parts.collect::<Result<Vec<_>>>()?.concat())
     })
+}
+
+/// Of a thread that panicked.
+pub(super) fn lost<T, E>(_: E) -> Result<T> {
+    Err(Error::Unavailable("a thread that asks Postgres ended".into()))
 }
 
 impl Trees {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use postgres::Client;
 
+use super::guards::{Guards, Makers, Views};
 use super::probe::{self, Probe};
 use super::report::Failure;
 use super::unknown;
@@ -13,7 +14,9 @@ use crate::error::{Doing, Result};
 pub(super) struct Before {
     pub(super) shut_out: BTreeMap<String, Failure>,
     pub(super) objects: unknown::Objects,
-    pub(super) guards: unknown::Guards,
+    pub(super) guards: Guards,
+    pub(super) makers: Makers,
+    pub(super) views: Views,
     pub(super) bodies: unknown::Bodies,
     pub(super) labels: unknown::Labels,
     pub(super) tables: BTreeSet<u32>,
@@ -28,7 +31,9 @@ impl Before {
         Ok(Self {
             shut_out: probe::shut_out(client, database)?,
             objects: unknown::Objects::read(client)?,
-            guards: unknown::Guards::read(client)?,
+            guards: Guards::read(client)?,
+            makers: Makers::read(client)?,
+            views: Views::read(client)?,
             bodies: unknown::Bodies::read(client)?,
             labels: unknown::Labels::read(client)?,
             tables: tables(client)?,

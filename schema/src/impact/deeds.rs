@@ -1,7 +1,6 @@
 //! What a statement really does: executed in a savepoint that is rolled back, by its role, with values; its rows, what it writes, and the locks it takes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use postgres::Client;
 
@@ -11,11 +10,9 @@ use super::probe::{Probe, failure};
 use super::report::Failure;
 use super::shape::Shape;
 use super::values::{Counts, Values, calls, counts, number, sets, texts};
+use super::written::{Digest, Written, hash};
 use crate::error::Result;
 use crate::session::literal;
-
-/// Rows of larger tables are counted and not compared: that would read the table once for each statement.
-const COMPARED_BYTES: i64 = 32 << 20;
 
 /// The SQLSTATE of a statement that was ended because it took too long.
 pub(super) const ENDLESS: &str = "57014";
@@ -25,8 +22,8 @@ pub(super) const ENDLESS: &str = "57014";
 pub(super) struct Deed {
     pub(super) failure: Option<Failure>,
     rows: usize,
-    /// By column: the sum of hashes, whatever the order of the rows.
-    columns: Vec<u64>,
+    /// By column.
+    columns: Vec<Digest>,
     /// Of whole rows.
     whole: u64,
     writes: BTreeMap<u32, Written>,
@@ -36,20 +33,10 @@ pub(super) struct Deed {
 }
 
 impl Deed {
-    /// Tables that it wrote to, and whether it put rows there: inserted or updated some.
-    pub(super) fn written(&self) -> impl Iterator<Item = (u32, bool)> {
-        self.writes.iter().map(|(table, one)| (*table, one.counts[0] + one.counts[1] > 0))
+    /// Tables that it wrote to, and whether it inserted, updated, deleted rows.
+    pub(super) fn written(&self) -> impl Iterator<Item = (u32, [bool; 3])> {
+        self.writes.iter().map(|(table, one)| (*table, one.counts.map(|count| count > 0)))
     }
-}
-
-/// What was written to a table; to a partition: to the table it is part of.
-#[derive(Debug, Clone, Default)]
-struct Written {
-    table: String,
-    /// Inserted, updated, deleted.
-    counts: [i64; 3],
-    /// Number, name and type of a column; sum of the hashes of what the new rows hold.
-    values: Vec<(i16, String, u32, String)>,
 }
 
 /// The last transaction of this session so far; asking begins one where there is none.
@@ -115,76 +102,29 @@ fn attempt(
     let asking = locks::asking(context.pid);
     let after = sets(
         client,
-        &format!("reset role; set constraints all immediate; {asking}; {}; {COUNTS} {LOCKED}", context.calls),
+        &format!(
+            "set constraints all immediate; reset session authorization; reset role; {asking}; {}; {COUNTS} {LOCKED}",
+            context.calls
+        ),
     )?;
-    let mut deed = Deed { rows: rows.len(), columns: vec![0; names.len()], ..Deed::default() };
+    let mut deed = Deed { rows: rows.len(), columns: vec![Digest::default(); names.len()], ..Deed::default() };
     for row in &rows {
         deed.whole = deed.whole.wrapping_add(hash(row));
-        for (sum, value) in deed.columns.iter_mut().zip(row) {
-            *sum = sum.wrapping_add(hash(value));
-        }
+        deed.columns.iter_mut().zip(row).for_each(|(column, value)| column.add(value));
     }
-    deed.locks = locks::of_rows(&set(&after, 2), context.map);
+    deed.locks = locks::of_rows(&set(&after, 3), context.map);
     let mut changed: BTreeMap<u32, [i64; 3]> = BTreeMap::new();
-    for (table, (root, now)) in counts(&set(&after, 4)) {
+    for (table, (root, now)) in counts(&set(&after, 5)) {
         let was = written.insert(table, (root, now)).map_or([0; 3], |(_, was)| was);
         let sum = changed.entry(root).or_default();
         sum.iter_mut().zip(now).zip(was).for_each(|((sum, now), was)| *sum += now - was);
     }
     for (table, counts) in changed.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)) {
-        deed.writes.insert(table, written_to(client, table, counts, mark)?);
+        deed.writes.insert(table, Written::read(client, table, counts, mark)?);
     }
-    let calls = calls(&set(&after, 3)).into_iter();
+    let calls = calls(&set(&after, 4)).into_iter();
     deed.functions = calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
     Ok((deed, written))
-}
-
-fn hash(value: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    value.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// The rows that this savepoint has made: those of a transaction after `mark`.
-fn written_to(
-    client: &mut Client,
-    table: u32,
-    counts: [i64; 3],
-    mark: i64,
-) -> std::result::Result<Written, postgres::Error> {
-    let row = client.query_one(
-        "select (select format('%I.%I', nspname, relname) from pg_class c join pg_namespace n on n.oid = relnamespace where c.oid = $1), coalesce((select sum(pg_relation_size(relid)) from pg_partition_tree($1::oid::regclass)), pg_relation_size($1::oid))::bigint",
-        &[&table],
-    )?;
-    let mut written = Written { table: row.get(0), counts, values: Vec::new() };
-    if row.get::<_, i64>(1) > COMPARED_BYTES || counts[0] + counts[1] == 0 {
-        return Ok(written);
-    }
-    let columns = client.query(
-        "select attnum, attname::text, atttypid from pg_attribute where attrelid = $1 and attnum > 0 and not attisdropped order by 1",
-        &[&table],
-    )?;
-    let sums: Vec<_> = columns
-        .iter()
-        .map(|row| {
-            format!(
-                "sum(hashtextextended(coalesce(\"{}\"::text, 'null'), 7)::numeric)",
-                row.get::<_, String>(1).replace('"', "\"\"")
-            )
-        })
-        .collect();
-    if sums.is_empty() {
-        return Ok(written);
-    }
-    let sql = format!("select {} from {} where xmin::text::bigint > {mark}", sums.join(", "), written.table);
-    let (_, rows) = texts(client, &sql)?;
-    let sums = rows.into_iter().next().unwrap_or_default();
-    written.values = columns
-        .iter()
-        .zip(sums)
-        .map(|(row, sum)| (row.get(0), row.get(1), row.get(2), sum.unwrap_or_default()))
-        .collect();
-    Ok(written)
 }
 
 /// A statement as it was executed before the change: twice, so that what differs from one time to the next (a random number, a sequence) is known.
@@ -198,42 +138,69 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// How the statement differs after the change, in words. `shapes`: its columns before and after; `rows`: which rows it returns is decided by its plan
-    /// (a LIMIT without an order) and that plan is another.
+    /// How the statement differs after the change, in words. `shapes`: its columns before and after. `any_rows`: which rows it returns is decided by its plan
+    /// (a LIMIT without an order) and that plan is another; then the rows are told apart, second.
     pub(super) fn differs(
         &self,
         after: &Deed,
         shapes: (&Shape, &Shape),
         any_rows: bool,
         known: &BTreeSet<u32>,
-    ) -> Vec<String> {
+    ) -> (Vec<String>, Option<String>) {
         let (first, second) = (&self.first, &self.second);
-        let mut words = Vec::new();
-        if first.rows == second.rows && first.rows != after.rows {
-            words.push(format!("returns {} rows, before the change {}{}", after.rows, first.rows, self.with()));
-        } else if !any_rows {
-            let columns = first.columns.len().min(after.columns.len());
-            let stable = |at: usize| first.columns[at] == second.columns[at] && shapes.0.same(shapes.1, at);
-            let other = (0..columns).find(|at| stable(*at) && first.columns[*at] != after.columns[*at]);
-            let all = first.columns.len() == after.columns.len() && (0..columns).all(|at| shapes.0.same(shapes.1, at));
-            if let Some(at) = other {
-                let name = shapes.0.name(at);
-                words.push(format!("returns other values in column {} {name}{}", at + 1, self.with()));
-            } else if all && first.whole == second.whole && first.whole != after.whole {
-                words.push(format!("returns other rows{}", self.with()));
-            }
+        let more = first.rows == second.rows && first.rows != after.rows;
+        let number = || format!("returns {} rows, before the change {}{}", after.rows, first.rows, self.with());
+        let mut words: Vec<_> = more.then(number).into_iter().collect();
+        let mut others = if more { None } else { self.other_rows(after, shapes) };
+        if !any_rows {
+            words.extend(others.take());
         }
         words.extend(self.writes_other(after, known));
-        words
+        (words, others)
     }
 
-    /// What it writes to one of these tables differs each time (a time stamp), so it can't be compared.
-    pub(super) fn varies(&self, tables: &BTreeSet<u32>) -> bool {
-        self.first
-            .writes
-            .iter()
-            .filter(|(table, _)| tables.contains(table))
-            .any(|(table, one)| self.second.writes.get(table).is_some_and(|again| again.values != one.values))
+    fn other_rows(&self, after: &Deed, shapes: (&Shape, &Shape)) -> Option<String> {
+        let (first, second) = (&self.first, &self.second);
+        let columns = first.columns.len().min(after.columns.len());
+        let same = |at: &usize| shapes.0.same(shapes.1, *at);
+        let differs = |at: &usize| first.columns[*at].differs(&second.columns[*at], &after.columns[*at]);
+        if let Some(at) = (0..columns).filter(same).find(differs) {
+            return Some(format!("returns other values in column {} {}{}", at + 1, shapes.0.name(at), self.with()));
+        }
+        let all = first.columns.len() == after.columns.len() && (0..columns).all(|at| same(&at));
+        let whole = first.whole == second.whole && first.whole != after.whole;
+        (all && whole).then(|| format!("returns other rows{}", self.with()))
+    }
+
+    /// What it returns or writes differs each time (a time stamp) or isn't compared, and the change makes or alters what makes it: whether it is as before
+    /// can't be seen. `used`: relations that the statement uses.
+    pub(super) fn escapes(
+        &self,
+        makers: &BTreeSet<(u32, String)>,
+        guards: &[(u32, String, bool)],
+        used: &Held,
+    ) -> bool {
+        let made = |relation: u32, kind: &str| makers.contains(&(relation, kind.to_owned()));
+        let fires = |(table, one): (&u32, &Written)| {
+            let events = ["trigger insert", "trigger update", "trigger delete"].iter().zip(one.counts);
+            events.filter(|(_, count)| *count > 0).any(|(kind, _)| made(*table, kind))
+        };
+        let given = |(table, one): (&u32, &Written)| {
+            let varying = one.varying(self.second.writes.get(table));
+            one.counts[0] > 0 && varying.iter().any(|number| made(*table, &format!("default {number}")))
+        };
+        let calls = |(oid, name, _): &(u32, String, bool)| {
+            name.starts_with("function ") && (self.first.functions.contains(oid) || used.contains_key(oid))
+        };
+        let shows = self.first.columns.iter().zip(&self.second.columns).any(|(first, second)| first.sum != second.sum);
+        let writes =
+            || self.first.writes.iter().any(|(table, one)| !one.varying(self.second.writes.get(table)).is_empty());
+        let altered = || {
+            self.first.writes.iter().any(fires)
+                || used.keys().any(|relation| made(*relation, "rule"))
+                || guards.iter().any(calls)
+        };
+        self.first.writes.iter().any(given) || (shows || writes()) && altered()
     }
 
     /// It writes values that are made up: whether its service ever does isn't known.
@@ -272,14 +239,8 @@ impl Sample {
                 ));
                 continue;
             }
-            for (column, second) in was.values.iter().zip(&again.values) {
-                let same = |one: &&(i16, String, u32, String)| {
-                    one.2 == column.2 && if now_oid == oid { one.0 == column.0 } else { one.1 == column.1 }
-                };
-                let other = now.values.iter().find(same).is_some_and(|one| one.3 != column.3);
-                if column.3 == second.3 && other {
-                    words.push(format!("writes another value to column {} of {}{}", column.1, was.table, self.with()));
-                }
+            for name in was.other_columns(again, now, now_oid == oid) {
+                words.push(format!("writes another value to column {name} of {}{}", was.table, self.with()));
             }
         }
         // To a table that the change itself makes: a log, say.

@@ -1,48 +1,19 @@
 //! Statements after the change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::context::Context;
 use super::deeds;
+use super::doubts::{After, note_unknown, unsure};
 use super::fresh::{self, Fresh};
 use super::plan::Plan;
 use super::probe::Probe;
 use super::report::{Failure, StatementImpact};
-use super::rights::Strict;
 use super::shape::{Shape, differs};
 use super::subject::Subject;
-use super::unknown::{Bodies, Reason, Unknown};
-use super::unsampled::Unsampled;
+use super::unknown::{Reason, Unknown};
 use super::verdict::Verdict;
 use crate::error::Result;
-
-/// What the change has done, as far as it concerns all statements.
-pub(super) struct After<'a> {
-    /// NOT NULL and constraints, before and after.
-    pub(super) strict: (&'a Strict, &'a Strict),
-    /// Roles that can't connect, before and after.
-    pub(super) shut_out: (&'a BTreeMap<String, Failure>, &'a BTreeMap<String, Failure>),
-    /// Functions whose bodies are text.
-    pub(super) bodies: &'a Bodies,
-    /// Enums of which it changes words, and relations with such a column.
-    pub(super) labels: &'a BTreeSet<u32>,
-    /// Names of objects that it changes.
-    pub(super) changed: &'a BTreeSet<String>,
-    /// Tables that existed before.
-    pub(super) tables: &'a BTreeSet<u32>,
-    /// New or other constraints and the like: table, name, whether readers meet it.
-    pub(super) guards: &'a [(u32, String, bool)],
-    /// Tables of which it takes or alters a trigger.
-    pub(super) untriggered: &'a BTreeSet<u32>,
-    /// It writes rows itself.
-    pub(super) writes_rows: bool,
-    /// Tables of which it may have written rows, and their names.
-    pub(super) wrote: &'a BTreeMap<u32, String>,
-    /// What rows may decide that the clone doesn't have.
-    pub(super) unsampled: &'a Unsampled,
-    /// Statements that were only planned are concerned by it, unless they use none of its tables: `None`: whatever they use.
-    pub(super) touches: Option<BTreeSet<u32>>,
-}
 
 /// Judges it after the change, in the transaction that the probe is in. `waits_ms`: how long it would have waited for the change's locks.
 pub(super) fn judge(
@@ -149,12 +120,13 @@ fn execute_after(
     let partial = ["limit", "fetch", "tablesample", "row_number", "array_agg", "string_agg"];
     let any_rows = partial.iter().any(|word| lower.contains(word)) && plan.indexes != subject.plan.indexes;
     let (mut kept, mut called, mut shows) = (None, BTreeSet::new(), None);
-    let (mut unended, mut doubt) = (None, None);
+    let (mut unended, mut doubt, mut others) = (None, None, None);
     for sample in &subject.samples {
         let deed = deeds::execute(probe, context, &role, &subject.call(name, &sample.values))?;
         called.extend(sample.first.functions.union(&deed.functions));
         let failed = deed.failure.clone();
-        let other = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
+        let (other, by_plan) = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
+        others = others.or(by_plan);
         if sample.writes_made_up() {
             let failed = failed.map(|failure| format!("{} {}{}", failure.sqlstate, failure.message, sample.with()));
             doubt = doubt.or(failed).or_else(|| other.into_iter().next());
@@ -185,6 +157,10 @@ fn execute_after(
         let why = format!("with values that the change names, and that it may never write: {words}");
         impact.unknown = Some(Unknown { reason: Reason::Values, why });
     }
+    if let (Some(words), None) = (others, &impact.unknown) {
+        let why = format!("which rows it returns is decided by its plan, and that is another since: it {words}");
+        impact.unknown = Some(Unknown { reason: Reason::OtherRows, why });
+    }
     if let Some(message) = unended {
         let why = format!("it was ended before it was done, which it was before the change: {message}");
         impact.unknown = Some(Unknown { reason: Reason::NotExecuted, why });
@@ -198,73 +174,6 @@ fn execute_after(
         impact.unknown = Some(Unknown { reason: Reason::OtherRows, why });
     }
     Ok(kept)
-}
-
-/// Says what of it could not be judged.
-fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut StatementImpact) {
-    let blind = subject.samples.is_empty() && (subject.utility || touched(subject, change));
-    if blind && impact.unknown.is_none() {
-        let (reason, done) = match subject.utility {
-            true => (Reason::Utility, "not executed"),
-            false => (Reason::NotExecuted, "planned and not executed"),
-        };
-        let why = format!("{done}, because no values are known with which it works: {}", subject.why_not);
-        impact.unknown = Some(Unknown { reason, why });
-    }
-    if let (Some(why), None, true) = (&subject.unsampled, &impact.unknown, touched(subject, change)) {
-        impact.unknown =
-            Some(Unknown { reason: Reason::NotExecuted, why: format!("executed with made up values alone: {why}") });
-    }
-    let open = unsure(subject) && impact.unknown.is_none();
-    if let Some(name) = guarded(subject, change).filter(|_| open) {
-        let why = format!(
-            "what {name}, which the change makes or alters, does with it depends on its values: {} were tried",
-            subject.samples.len()
-        );
-        impact.unknown = Some(Unknown { reason: Reason::Values, why });
-    }
-    let meets = subject.shape.holds(change.labels) || subject.wants.keys().any(|used| change.labels.contains(used));
-    if meets && impact.unknown.is_none() {
-        let why = "the change renames a word of an enum that it uses: whether it meets that word depends on values";
-        impact.unknown = Some(Unknown { reason: Reason::Values, why: why.into() });
-    }
-    if impact.unknown.is_none() && subject.samples.iter().any(|sample| sample.varies(change.untriggered)) {
-        let why = "what it writes differs each time, and the change takes or alters a trigger there: whether it still does isn't known";
-        impact.unknown = Some(Unknown { reason: Reason::Body, why: why.into() });
-    }
-    if change.writes_rows && !impact.rows.is_empty() {
-        let why = "the change writes rows itself, and this statement returns or writes other ones since: see whether that is meant";
-        impact.unknown = Some(Unknown { reason: Reason::OtherRows, why: why.into() });
-    }
-}
-
-/// It was tried with values that are not its own.
-fn unsure(subject: &Subject<'_>) -> bool {
-    subject.statement.values.is_none() && !subject.shape.parameters.is_empty()
-}
-
-/// What the change makes or alters, and that this statement's values have to pass.
-fn guarded(subject: &Subject<'_>, change: &After<'_>) -> Option<String> {
-    let written: BTreeSet<(u32, bool)> = subject.samples.iter().flat_map(|sample| sample.first.written()).collect();
-    let meets = |(table, name, reads): &&(u32, String, bool)| {
-        // A row that is taken away passes triggers and the keys that refer to it.
-        let taken = ["trigger ", "key "].iter().any(|kind| name.starts_with(kind));
-        let writes = written.contains(&(*table, true)) || taken && written.contains(&(*table, false));
-        // A column that it leaves out gets no value of its own.
-        let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
-        let named = number.is_none_or(|number| {
-            let mut inserts = subject.plan.writes.iter().filter(|write| write.insert);
-            inserts.all(|write| write.expressions.get(number - 1).is_none_or(|text| text.contains('$')))
-        });
-        let calls = || subject.samples.iter().any(|sample| sample.first.functions.contains(table));
-        writes && named || *reads && subject.wants.contains_key(table) || name.starts_with("function ") && calls()
-    };
-    change.guards.iter().find(meets).map(|(_, name, _)| name.clone())
-}
-
-/// Does the change concern what it uses, as far as planning shows it?
-fn touched(subject: &Subject<'_>, change: &After<'_>) -> bool {
-    change.touches.as_ref().is_none_or(|touched| subject.wants.keys().any(|used| touched.contains(used)))
 }
 
 fn verdict(impact: &StatementImpact, misread: bool, slower: bool, waits_ms: u64, context: &Context<'_>) -> Verdict {

@@ -14,8 +14,10 @@ mod conflicts;
 mod context;
 mod coverage;
 mod deeds;
+mod doubts;
 mod drawn;
 mod fresh;
+mod guards;
 mod input;
 mod judge;
 mod locks;
@@ -38,7 +40,9 @@ mod unsampled;
 mod utility;
 mod values;
 mod verdict;
+mod ways;
 mod words;
+mod written;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -135,10 +139,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     drop(trial);
     if let (Some(wanted), None) = (options.queue, &impact.refused) {
         // A change that was committed must not be there when it is tried again.
-        let again = match impact.place.transaction {
-            true => None,
-            false => Some(clone(url, options)?),
-        };
+        let again = if impact.place.transaction { None } else { Some(clone(url, options)?) };
         let here = again.as_ref().map_or(here, Copy::url);
         let queue = queue::measure(here, change, &subjects, &settings, &impact, wanted)?;
         impact.blocked_by(queue, options);
@@ -147,10 +148,8 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
 }
 
 fn clone(url: &str, options: &Options) -> Result<Copy> {
-    match options.sample {
-        Some(rows) => Copy::of_sample(url, "impact", rows),
-        None => Copy::of_busy(url, "impact", options.data),
-    }
+    let whole = || Copy::of_busy(url, "impact", options.data);
+    options.sample.map_or_else(whole, |rows| Copy::of_sample(url, "impact", rows))
 }
 
 /// One try.
@@ -249,8 +248,7 @@ impl Trial<'_> {
         if self.context.options.on == On::Clone {
             now.hold_rows(strict, &mut self.probe)?;
         }
-        let client = &mut self.probe.client;
-        let settings = probe::settings(client, self.database)?;
+        let settings = probe::settings(&mut self.probe.client, self.database)?;
         let is = Before::read(&mut self.probe, self.database)?;
         let Context { options, map, pid, named, .. } = self.context;
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
@@ -258,10 +256,12 @@ impl Trial<'_> {
         let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls, named };
         let tables_alone =
             !self.chosen && self.change.command.is_none() && unknown::of_tables_alone(&self.change.statements);
-        let guards = before.guards.changed(&is.guards);
+        let (mut guards, makers) = (before.guards.changed(&is.guards), before.makers.changed(&is.makers));
+        guards.extend(before.views.changed(&makers, &mut self.probe, self.context.options.on)?);
+        guards.extend(ran.computed.iter().map(|table| (*table, "the column computed by `using`".to_owned(), true)));
         let labels = before.labels.changed(&is.labels, &mut self.probe.client)?;
         let treats_rows = !guards.is_empty() || !labels.is_empty() || before.objects.treats_rows(&is.objects);
-        let change = judge::After {
+        let change = doubts::After {
             strict: (strict, &now),
             shut_out: (&before.shut_out, &is.shut_out),
             bodies: &before.bodies,
@@ -269,7 +269,7 @@ impl Trial<'_> {
             changed: &before.objects.changed(&is.objects),
             tables: &before.tables,
             guards: &guards,
-            untriggered: &before.guards.untriggered(&is.guards),
+            makers: &makers,
             wrote: &ran.wrote.iter().filter_map(|table| Some((*table, map.get(table)?.name.clone()))).collect(),
             writes_rows: self.change.command.is_some() || unknown::writes_rows(&self.change.statements),
             unsampled: &Unsampled::of(&self.sample, map, ran, treats_rows),

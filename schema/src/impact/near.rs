@@ -13,11 +13,12 @@ use super::outside_clone;
 use super::probe::Probe;
 use super::steps;
 use super::subject::Subject;
+use super::ways::Ways;
 use crate::error::{Doing, Error, Result};
 use crate::session::literal;
 
 /// From ROW EXCLUSIVE on. Who only reads a relation or locks its rows doesn't change what others do with it.
-const WRITES: Mode = 3;
+pub(super) const WRITES: Mode = 3;
 
 /// What describes relations and nothing else; what is written there is found again at the relation. Of types and constraints, see [`OTHERS`].
 const OF_RELATIONS: &str = "'pg_class', 'pg_attribute', 'pg_attrdef', 'pg_constraint', 'pg_index', 'pg_trigger', 'pg_rewrite', 'pg_policy', 'pg_inherits', 'pg_partitioned_table', \
@@ -37,49 +38,6 @@ select (select count(*) from pg_type where typtype not in ('c', 'p') and typelem
 const WRITTEN: &str = "
 select c.oid, n.nspname || '.' || c.relname, c.relkind::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.oid >= 16384 and (c.xmin::text::bigint >= $1 or c.oid in (select attrelid from pg_attribute where attrelid >= 16384 and xmin::text::bigint >= $1))";
-
-/// Functions whose bodies are text or SQL of somebody's own, aggregates of such included.
-const BODIES: &str = "
-select p.oid, p.proname from pg_proc p join pg_language l on l.oid = p.prolang
-where p.oid >= 16384 and (l.lanname not in ('c', 'internal') or p.prokind in ('a', 'w'))
-    and not exists (select from pg_depend e where e.classid = 'pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e')";
-
-/// How using one relation leads to another: kind, from, to.
-/// `along`: whatever is done with it. `key`: a foreign key's parent and child, when either is written. `cascade`: writing the parent writes the child. What
-/// planning a statement locks (views' tables, policies' ones, partitions that are read) needs no way.
-const WAYS: &str = "
-select 'along', r.ev_class, d.refobjid from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
-where r.oid >= 16384 and d.refobjid <> r.ev_class
-union select 'along', a.adrelid, d.refobjid from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid and d.refclassid = 'pg_class'::regclass
-union select 'along', d.refobjid, d.objid from pg_depend d join pg_class s on s.oid = d.objid and s.relkind = 'S'
-where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
-union select 'along', a.attrelid, e.typrelid from pg_attribute a join pg_type t on t.oid = a.atttypid
-join pg_type e on e.oid = coalesce(nullif(t.typelem, 0), nullif(t.typbasetype, 0), t.oid) where a.attrelid >= 16384 and e.typrelid >= 16384
-union select 'along', inhparent, inhrelid from pg_inherits
-union select 'key', confrelid, conrelid from pg_constraint where contype = 'f'
-union select 'cascade', confrelid, conrelid from pg_constraint where contype = 'f' and (confdeltype in ('c', 'n', 'd') or confupdtype in ('c', 'n', 'd'))";
-
-/// Relations that run such bodies: `read`, whatever is done with them; `write`, when they are written to.
-const RUNNING: &str = "
-select 'read', r.ev_class from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass join body on body.oid = d.refobjid
-union select 'read', p.polrelid from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass join body on body.oid = d.refobjid
-union select 'write', tgrelid from pg_trigger where not tgisinternal
-union select 'write', a.adrelid from pg_attrdef a join pg_depend d on d.classid = 'pg_attrdef'::regclass and d.objid = a.oid and d.refclassid = 'pg_proc'::regclass join body on body.oid = d.refobjid
-union select 'write', k.conrelid from pg_constraint k join pg_depend d on d.classid = 'pg_constraint'::regclass and d.objid = k.oid and d.refclassid = 'pg_proc'::regclass
-    join body on body.oid = d.refobjid where k.conrelid <> 0
-union select 'write', coalesce(i.indrelid, c.oid) from pg_class c left join pg_index i on i.indexrelid = c.oid
-    join pg_depend d on d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_proc'::regclass join body on body.oid = d.refobjid
-union select 'write', a.attrelid from pg_attribute a join pg_type t on t.oid = a.atttypid
-    join strict s on s.oid in (t.oid, t.typelem, t.typbasetype) where a.attrelid >= 16384";
-
-/// Domains whose checks run such bodies.
-const STRICT: &str = "
-select t.oid, t.typname from pg_type t join pg_constraint k on k.contypid = t.oid
-join pg_depend d on d.classid = 'pg_constraint'::regclass and d.objid = k.oid and d.refclassid = 'pg_proc'::regclass join body on body.oid = d.refobjid";
-
-/// Operators and casts call functions that no statement names.
-const UNNAMED: &str = "
-select exists (select from pg_operator o join body on body.oid = o.oprcode) or exists (select from pg_cast c join body on body.oid = c.castfunc)";
 
 /// Sequences as they are: taking a number from one is not rolled back.
 const SEQUENCES: &str = "select seqrelid, seqrelid::regclass::text, case when has_sequence_privilege(seqrelid, 'select, usage') then pg_sequence_last_value(seqrelid) end, seqstart from pg_sequence";
@@ -227,50 +185,6 @@ impl Touched {
         written.extend(ways.running.iter().map(|(_, relation)| *relation));
         ways.follow(&mut written, &["along", "cascade"]);
         Near { used, written, names, refused: false }
-    }
-}
-
-/// How relations lead to one another.
-struct Ways {
-    all: Vec<(String, u32, u32)>,
-    running: Vec<(String, u32)>,
-    /// Of functions, and of domains that call some.
-    names: Vec<String>,
-    unnamed: bool,
-}
-
-impl Ways {
-    fn read(client: &mut Client) -> Result<Self> {
-        let doing = "reading what leads to what";
-        let with = format!("with body as materialized ({BODIES}), strict as materialized ({STRICT})");
-        let all = client.query(WAYS, &[]).doing(doing)?;
-        let running = client.query(&format!("{with} {RUNNING}"), &[]).doing(doing)?;
-        let names = format!(
-            "{with} select replace(lower(proname), '\"', '\"\"') from body union select replace(lower(typname), '\"', '\"\"') from strict"
-        );
-        let names = client.query(&names, &[]).doing(doing)?;
-        Ok(Self {
-            all: all.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect(),
-            running: running.iter().map(|row| (row.get(0), row.get(1))).collect(),
-            names: names.iter().map(|row| row.get(0)).collect(),
-            unnamed: client.query_one(&format!("{with} {UNNAMED}"), &[]).doing(doing)?.get(0),
-        })
-    }
-
-    /// Adds what leads to one of these by ways of such kinds.
-    fn follow(&self, found: &mut BTreeSet<u32>, kinds: &[&str]) {
-        let ways: Vec<_> = self.all.iter().filter(|(kind, ..)| kinds.contains(&kind.as_str())).collect();
-        loop {
-            let had = found.len();
-            for (_, from, to) in &ways {
-                if found.contains(to) {
-                    found.insert(*from);
-                }
-            }
-            if found.len() == had {
-                return;
-            }
-        }
     }
 }
 

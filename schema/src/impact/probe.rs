@@ -85,9 +85,14 @@ fn of_work(message: &str) -> bool {
         .any(|start| message.starts_with(start))
 }
 
-/// SQL that makes the session a role's, until the transaction or savepoint ends.
-pub(super) fn becoming<'a>(role: &str, settings: impl Iterator<Item = &'a (String, String)>) -> String {
-    setting(settings, true) + &format!("set local role {};", identifier(role))
+/// SQL that makes the session a login's, until the transaction or savepoint ends: its `session_user` where the connecting role may do that, and the role that
+/// its own settings give it.
+pub(super) fn becoming<'a>(login: &str, settings: impl Iterator<Item = &'a (String, String)>) -> String {
+    let (roles, settings): (Vec<_>, Vec<_>) = settings.partition(|(name, _)| name == "role");
+    let given = roles.last().map(|(_, role)| role.as_str()).filter(|role| *role != "none");
+    let session = ("session_authorization".to_owned(), login.to_owned());
+    let settings = setting(settings.into_iter().chain([&session]), true);
+    format!("{settings}set local role {};", identifier(given.unwrap_or(login)))
 }
 
 /// SQL that sets what this role's sessions start with, as far as it may change what a change does.

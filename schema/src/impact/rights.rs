@@ -84,17 +84,17 @@ struct Column {
 }
 
 const UNPROVEN: &str = "
-select k.oid, n.nspname || '.' || c.relname, format('alter table %I.%I validate constraint %I', n.nspname, c.relname, k.conname) from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
+select k.oid, n.nspname || '.' || c.relname, format('alter table %I.%I validate constraint %I', n.nspname, c.relname, k.conname), k.conkey from pg_constraint k join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
 where not k.convalidated and k.contype in ('c', 'f') and c.relkind in ('r', 'p')";
 
 /// NOT NULL columns, by table and number; constraints that are not validated.
 #[derive(Default)]
 pub(super) struct Strict {
     columns: BTreeMap<String, BTreeMap<usize, Column>>,
-    /// OID; table, and SQL that validates it.
-    unproven: BTreeMap<u32, (String, String)>,
-    /// Those that existing rows violate: by table.
-    refuted: BTreeMap<String, Failure>,
+    /// OID; table, SQL that validates it, its columns.
+    unproven: BTreeMap<u32, (String, String, Vec<usize>)>,
+    /// Those that existing rows violate: by table, with their columns.
+    refuted: BTreeMap<String, (Failure, Vec<usize>)>,
 }
 
 const NOT_NULL: &str = "
@@ -112,20 +112,22 @@ impl Strict {
             all.columns.entry(row.get(0)).or_default().insert(usize::try_from(number).unwrap_or_default(), column);
         }
         for row in client.query(UNPROVEN, &[]).doing("reading constraints")? {
-            all.unproven.insert(row.get(0), (row.get(1), row.get(2)));
+            let columns: Option<Vec<i16>> = row.get(3);
+            let columns = columns.into_iter().flatten().filter_map(|number| usize::try_from(number).ok());
+            all.unproven.insert(row.get(0), (row.get(1), row.get(2), columns.collect()));
         }
         Ok(all)
     }
 
     /// Validates every constraint that is `not valid` since the change: statements that wrote rows that violate it will be refused.
     pub(super) fn hold_rows(&mut self, before: &Self, probe: &mut Probe) -> Result<()> {
-        for (constraint, (table, sql)) in &self.unproven {
+        for (constraint, (table, sql, columns)) in &self.unproven {
             if before.unproven.contains_key(constraint) {
                 continue;
             }
             if let Err(mut failure) = probe.tried(|client| client.batch_execute(sql))? {
                 failure.message.push_str("; statements that write such rows are refused");
-                self.refuted.insert(table.clone(), failure);
+                self.refuted.insert(table.clone(), (failure, columns.clone()));
             }
         }
         Ok(())
@@ -136,9 +138,11 @@ impl Strict {
         self.null(before, write).or_else(|| self.refuted(write))
     }
 
-    /// A refusal of rows like those that are there.
+    /// A refusal of rows like those that are there. An insert that gives none of the constraint's columns a value of its own writes no such row.
     pub(super) fn refuted(&self, write: &Write) -> Option<Failure> {
-        self.refuted.get(&write.table).cloned()
+        let (failure, columns) = self.refuted.get(&write.table)?;
+        let given = |number: &usize| write.expressions.get(number - 1).is_none_or(|text| text.contains('$'));
+        (!write.insert || columns.is_empty() || columns.iter().any(given)).then(|| failure.clone())
     }
 
     /// 23502 that planning doesn't find: the statement leaves out a column, or writes NULL to it, that is NOT NULL since the change.

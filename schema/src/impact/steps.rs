@@ -27,6 +27,8 @@ pub(super) struct Ran {
     pub(super) total_ms: f64,
     /// Tables of which it may have written rows itself.
     pub(super) wrote: BTreeSet<u32>,
+    /// Tables that a `using` of the change has computed anew.
+    pub(super) computed: BTreeSet<u32>,
 }
 
 impl Ran {
@@ -89,6 +91,7 @@ pub(super) fn in_transaction(probe: &mut Probe, change: &Change, map: &Map, on: 
         let is = locks::relations(&mut probe.client).doing("reading relations")?;
         step.locks = locks::new_locks(&before, &held, map, &is);
         step.rewrites = rewritten(&files, &is);
+        ran.computed.extend(computed(sql, &files, &is));
         step.scans = scanned_since(&scanned, &scans(&mut probe.client)?, &is);
         ran.note(&held, at);
         if first_word(sql).eq_ignore_ascii_case("truncate") {
@@ -147,6 +150,7 @@ pub(super) fn committing(probe: &mut Probe, change: &Change, map: &Map, url: &st
         let (is, held) = (locks::relations(&mut probe.client).doing("reading relations")?, seen?);
         step.locks = locks::new_locks(&Held::new(), &held, map, &is);
         step.rewrites = rewritten(&files, &is);
+        ran.computed.extend(computed(sql, &files, &is));
         for (relation, modes) in held {
             let known = ran.held.entry(relation).or_default();
             modes.into_iter().for_each(|mode| {
@@ -212,6 +216,13 @@ fn rewritten(before: &BTreeMap<u32, u32>, is: &Map) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// Tables that this statement rewrites, if it says how values are computed.
+fn computed(sql: &str, before: &BTreeMap<u32, u32>, is: &Map) -> Vec<u32> {
+    let says = sql.split_whitespace().any(|word| word.eq_ignore_ascii_case("using"));
+    let new = |(table, file): &(&u32, &u32)| says && is.get(*table).is_some_and(|now| now.file != **file);
+    before.iter().filter(new).map(|(table, _)| *table).collect()
 }
 
 fn files(client: &mut Client) -> Result<BTreeMap<u32, u32>> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use postgres::{Client, Row};
+use postgres::Client;
 use serde::{Deserialize, Serialize};
 
 use super::words::first_word;
@@ -160,77 +160,8 @@ impl Bodies {
     }
 }
 
-fn words(source: &str) -> BTreeSet<String> {
+pub(super) fn words(source: &str) -> BTreeSet<String> {
     source.split(|c: char| !(c.is_alphanumeric() || c == '_')).map(str::to_owned).collect()
-}
-
-/// What accepts or shows rows by their values, by table (or function) and name.
-pub(super) struct Guards(BTreeMap<(u32, String), Guard>);
-
-struct Guard {
-    /// The table that is written to: of a partition the one that it is a part of.
-    table: u32,
-    definition: String,
-    /// Readers meet it, too.
-    reads: bool,
-}
-
-/// Existing columns' types, NOT NULL and domains' constraints are in it, too, each by itself: a value may no longer fit, and what is dropped stops none.
-const GUARDS: &str = "
-select conrelid, 'constraint ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype in ('c', 'u', 'x', 'f', 'p') and conrelid >= 16384
-union all select confrelid, 'key ' || conname, pg_get_constraintdef(oid), false from pg_constraint where contype = 'f' and conparentid = 0
-union all select indrelid, 'unique index ' || indexrelid::regclass, pg_get_indexdef(indexrelid), false from pg_index
-where indisunique and indrelid >= 16384 and not exists (select from pg_constraint where conindid = indexrelid and contype in ('u', 'p', 'x'))
-union all select adrelid, 'generated column ' || attname, pg_get_expr(adbin, adrelid), false from pg_attrdef join pg_attribute on attrelid = adrelid and attnum = adnum where attgenerated <> ''
-union all select tgrelid, 'trigger ' || tgname, concat(tgenabled, pg_get_triggerdef(oid)), false from pg_trigger where not tgisinternal
-union all select polrelid, 'policy ' || polname, concat_ws('|', relrowsecurity, relforcerowsecurity, relowner, polcmd, polpermissive, polroles::text, polqual::text, polwithcheck::text), true from pg_policy join pg_class c on c.oid = polrelid
-union all select v.oid, 'view ' || relname, concat_ws('|', relowner, reloptions::text), true from pg_class v where relkind = 'v' and v.oid >= 16384 and exists (select from pg_policy) and exists (
-    with recursive under(oid) as (select v.oid union select d.refobjid from under join pg_rewrite r on r.ev_class = under.oid
-        join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass)
-    select from under join pg_class t on t.oid = under.oid where t.relrowsecurity)
-union all select oid, 'function ' || proname, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), false from pg_proc where oid >= 16384
-union all select r.ev_class, 'function ' || p.oid::regprocedure, md5(concat_ws('|', prosrc, prosqlbody::text, prosecdef, proconfig::text, proowner, proisstrict)), true
-from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_proc'::regclass join pg_proc p on p.oid = d.refobjid where p.oid >= 16384
-union all select pg_partition_root(oid)::oid, 'partition ' || relname, pg_get_expr(relpartbound, oid), true from pg_class where relispartition and relkind in ('r', 'f')
-union all select c.attrelid, concat_ws(' ', 'column', c.attnum, k.what), coalesce(k.definition, concat_ws(' ', c.atttypid, c.atttypmod)), false
-from (select a.* from pg_attribute a join pg_class t on t.oid = a.attrelid where a.attrelid >= 16384 and a.attnum > 0 and not a.attisdropped and t.relkind in ('r', 'p')) c
-join pg_type t on t.oid = c.atttypid cross join lateral (
-    select null as what, null as definition
-    union all select 'not null', '' where c.attnotnull
-    union all select 'domain not null', '' where t.typtype = 'd' and t.typnotnull
-    union all select 'constraint ' || conname, pg_get_constraintdef(oid) from pg_constraint where contypid <> 0 and contypid in (t.oid, t.typelem, t.typbasetype)) k";
-
-impl Guards {
-    pub(super) fn read(client: &mut Client) -> Result<Self> {
-        let sql = format!(
-            "select g.*, coalesce(pg_partition_root(g.relation), g.relation)::oid from ({GUARDS}) g(relation, name, definition, reads)"
-        );
-        let rows = client.query(&sql, &[]).doing("reading constraints and policies")?;
-        let guard = |row: &Row| Guard { table: row.get(4), definition: row.get(2), reads: row.get(3) };
-        Ok(Self(rows.iter().map(|row| ((row.get(0), row.get(1)), guard(row))).collect()))
-    }
-
-    /// Tables of which a trigger is gone or other afterwards.
-    pub(super) fn untriggered(&self, after: &Self) -> BTreeSet<u32> {
-        let other = |(key, was): &(&(u32, String), &Guard)| {
-            key.1.starts_with("trigger ") && after.0.get(*key).is_none_or(|is| is.definition != was.definition)
-        };
-        self.0.iter().filter(other).map(|(_, was)| was.table).collect()
-    }
-
-    /// Those that are new or other afterwards: table, name, whether readers meet it. A new column has none: nobody writes it yet.
-    pub(super) fn changed(&self, after: &Self) -> Vec<(u32, String, bool)> {
-        let of_new_column = |(table, name): &(u32, String)| {
-            let number = name.strip_prefix("column ").and_then(|rest| rest.split(' ').next());
-            number.is_some_and(|number| !self.0.contains_key(&(*table, format!("column {number}"))))
-        };
-        let new = after.0.iter().filter(|(key, is)| match self.0.get(*key) {
-            Some(was) => was.definition != is.definition,
-            None => !of_new_column(key),
-        });
-        let gone = self.0.iter().filter(|(key, was)| was.reads && !after.0.contains_key(*key));
-        new.chain(gone).map(|((_, name), guard)| (guard.table, name.clone(), guard.reads)).collect()
-    }
 }
 
 /// Labels of enums, by OID: the type's OID, the word.

@@ -6,7 +6,7 @@ use schema::testing::TestCluster;
 use crate::support::connect;
 
 const MADE: &str = "
-create role club_team nologin; create role club_app login; create schema club authorization club_team; grant usage on schema club to club_app;
+create role club_team nologin; create role club_app login; create role club_guest nologin; grant club_guest to club_app; create schema club authorization club_team; grant usage on schema club to club_app, club_guest;
 alter role club_app set search_path = club, public; set role club_team;
 create table club.members (id int primary key, name text, nick text, points int default 0);
 create function club.named() returns trigger language plpgsql as 'begin if new.nick is null then new.nick := lower(new.name); end if; return new; end';
@@ -14,11 +14,21 @@ create trigger named before insert on club.members for each row execute function
 create function club.size(k int) returns int language plpgsql stable as 'begin return k + 1; end';
 create table club.fees (member int references club.members, year int, amount int);
 create table club.gone (member int, why text);
-insert into club.members (id, name) values (1, 'Ann'), (2, 'Bob'), (3, 'Cid'); insert into club.fees values (1, 2020, 5), (2, 2021, 6); insert into club.gone values (2, 'left');
-grant select, insert, update, delete on all tables in schema club to club_app; reset role";
+create table club.seen (id int primary key, at timestamptz default clock_timestamp(), changed timestamptz, note text);
+create function club.stamp() returns trigger language plpgsql as 'begin new.changed := clock_timestamp(); return new; end'; create trigger stamp before update on club.seen for each row execute function club.stamp();
+create function club.half(int) returns int language sql immutable as 'select $1 / 2'; create function club.rest(int) returns int language sql immutable as 'select $1 - club.half($1)';
+create table club.marks (id int primary key, n int check (club.rest(n) >= 0)); create table club.mine (id int primary key, who text); insert into club.mine values (1, 'club_app'); alter table club.mine enable row level security; create policy own on club.mine using (who = session_user);
+create table club.later (id int primary key); create function club.looks() returns trigger language plpgsql as 'begin perform from club.gone; return null; end';
+create constraint trigger looks after insert on club.later deferrable initially deferred for each row execute function club.looks(); create table club.dues (id int, amount int, paid int default 0); create table club.big (id int primary key, n int); create table club.small (big int references club.big on delete cascade); insert into club.big select generate_series(1, 50); insert into club.small values (33);
+create rule spare as on update to club.big where old.id * 2 = 70 do instead nothing; create view club.due as select id, amount from club.dues; insert into club.dues select n, n % 1000 from generate_series(1, 5000) n; create view club.last as select id, clock_timestamp() as at from club.seen;
+insert into club.members (id, name) values (1, 'Ann'), (2, 'Bob'), (3, 'Cid'); insert into club.seen (id) values (1), (2); insert into club.marks values (1, 4); insert into club.fees values (1, 2020, 5), (2, 2021, 6); insert into club.gone values (2, 'left');
+grant select, insert, update, delete on all tables in schema club to club_app; reset role; analyze";
+
+/// Only one number is treated otherwise.
+const HALF: &str = "create or replace function club.half(int) returns int language sql immutable as 'select case when $1 * 2 = 154 then 1000 else $1 / 2 end'";
 
 /// Change, statement, verdict (its class), a part of the reason.
-const CASES: [(&str, &str, &str, &str); 13] = [
+const CASES: [(&str, &str, &str, &str); 34] = [
     (
         "alter table club.members drop column nick",
         "insert into club.members (id, name) values ($1, $2)",
@@ -70,6 +80,102 @@ const CASES: [(&str, &str, &str, &str); 13] = [
         "UNKNOWN",
         "values",
     ),
+    // As a real login: its session_user, the role that its settings give it, its rights when the transaction ends.
+    ("drop policy own on club.mine", "select id from club.mine", "BREAKS", "returns 0 rows"),
+    (
+        "alter role club_app set role = club_guest",
+        "select name from club.members where id = $1",
+        "LOSES-GRANT",
+        "42501",
+    ),
+    ("revoke select on club.gone from club_app", "insert into club.later (id) values ($1)", "LOSES-GRANT", "42501"),
+    // What differs each time by itself.
+    (
+        "alter table club.seen alter column at drop default",
+        "insert into club.seen (id) values (7)",
+        "BREAKS",
+        "column at",
+    ),
+    (
+        "alter table club.seen alter column at set default '2020-01-01'",
+        "insert into club.seen (id) values (7)",
+        "UNKNOWN",
+        "differs each time",
+    ),
+    (
+        "alter table club.seen alter column at set default '2020-01-01'",
+        "insert into club.seen (id, at) values (7, '2024-01-01')",
+        "SAFE",
+        "",
+    ),
+    (
+        "create or replace function club.stamp() returns trigger language plpgsql as 'begin return new; end'",
+        "update club.seen set note = 'x' where id = 1",
+        "BREAKS",
+        "column changed",
+    ),
+    (
+        "create or replace function club.stamp() returns trigger language plpgsql as 'begin new.changed := timestamp ''2020-01-01''; return new; end'",
+        "update club.seen set note = 'x' where id = 1",
+        "UNKNOWN",
+        "differs each time",
+    ),
+    (
+        "create or replace view club.last as select id, timestamptz '2020-01-01' as at from club.seen",
+        "select at from club.last",
+        "UNKNOWN",
+        "differs each time",
+    ),
+    // The plan decides which rows are the first two; whether the change does, too, can't be seen.
+    (
+        "create index on club.dues (amount); create or replace view club.due as select id + 1 as id, amount from club.dues",
+        "select id from club.due where amount = 7 limit 2",
+        "UNKNOWN",
+        "decided by its plan",
+    ),
+    // Rows that no value which was tried meets.
+    (
+        "create or replace view club.due as select id, amount from club.dues where id * 2 <> 2468",
+        "select amount from club.due where id = $1",
+        "UNKNOWN",
+        "view club.due",
+    ),
+    (
+        "create or replace view club.due as select id, amount, 1 as more from club.dues",
+        "select amount from club.due where id = $1",
+        "SAFE",
+        "",
+    ),
+    (
+        "alter table club.dues alter column paid type int using case when id * 2 = 2468 then id else paid end",
+        "select paid from club.dues where id = $1",
+        "UNKNOWN",
+        "computed",
+    ),
+    (
+        "drop trigger named on club.members",
+        "insert into club.members (id, name, nick) values ($1, $2, 'nick')",
+        "UNKNOWN",
+        "trigger named",
+    ),
+    (
+        "alter table club.small drop constraint small_big_fkey",
+        "delete from club.big where id = $1",
+        "UNKNOWN",
+        "key small_big_fkey",
+    ),
+    ("drop trigger stamp on club.seen", "insert into club.seen (id, note) values ($1, $2)", "SAFE", ""),
+    (
+        "alter table club.seen add constraint early check (at < '2020-01-01') not valid; alter table club.seen alter column at drop default",
+        "insert into club.seen (id, note) values ($1, $2)",
+        "BREAKS",
+        "column at",
+    ),
+    ("drop rule spare on club.big", "update club.big set n = 1 where id = $1", "UNKNOWN", "rule number"),
+    // Functions that Postgres puts into the plan, and that others call.
+    (HALF, "select club.half(points) from club.members where id = $1", "UNKNOWN", "function half"),
+    (HALF, "select club.rest(points) from club.members where id = $1", "UNKNOWN", "function rest"),
+    (HALF, "insert into club.marks (id, n) values ($1, $2)", "UNKNOWN", "function club.rest(integer)"),
     ("update club.members set name = 'x'", "select name from club.members where id = $1", "UNKNOWN", "other-rows"),
     (
         "alter table club.members add column more int",

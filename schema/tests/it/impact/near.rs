@@ -32,12 +32,14 @@ create table near.a (id int primary key); create table near.b (id int primary ke
 insert into near.a values (1); insert into near.b values (1, 1); insert into near.c values (1, 1);
 create table near.e (k int primary key); create table near.f (k int primary key references near.e on update cascade); create table near.g (k int references near.f on update cascade);
 insert into near.e values (1); insert into near.f values (1); insert into near.g values (1);
+create domain near.given as int default near.late(1); create table near.given_one (id int primary key, n near.given); create type near.within as (n near.fit); create table near.composed (id int primary key, one near.within); create type near.span as range (subtype = near.fit); create table near.spans (id int primary key, span near.span); insert into near.spans values (1, '[5,6)');
+create domain near.kind_list as near.kind[]; create table near.listed (id int primary key, all_of near.kind_list); insert into near.listed values (1, array[row(1)::near.kind]);
 create view near.shown as select near.seen(id) as n from near.plain; create view near.pairs as select (row(id)::near.pair)::text as p from near.plain;
 create table near.guarded (id int primary key); insert into near.guarded values (1); alter table near.guarded enable row level security; create policy by_seen on near.guarded using (near.seen(id) > 0);
 create table near.fired (id int primary key, n int); create trigger fire before insert on near.fired for each row execute function near.fire();
 create table near.filled (id int primary key, n int default near.late(1)); create table near.checked (id int primary key check (near.seen(id) > 0));
 create table near.sorted (id int primary key); create index on near.sorted (near.share(id)); create table near.spread (id int) partition by list (near.share(id)); create table near.spread_all partition of near.spread default;
-create table near.fitted (id int primary key, n near.fit); create table near.fitted_many (id int primary key, n near.fit[]); create table near.fitted_more (id int primary key, n near.fitter);
+create table near.fitted (id int primary key, n near.fit); create table near.ruled (id int); create rule fits as on insert to near.ruled do also insert into near.fitted values (new.id, new.id); create table near.fitted_many (id int primary key, n near.fit[]); create table near.fitted_more (id int primary key, n near.fitter);
 create table near.halves (id int, n int) partition by range (id); create table near.halves_all partition of near.halves default; create trigger fire before insert on near.halves_all for each row execute function near.fire();
 create table near.over (id int primary key); create table near.under (id int primary key, over int references near.over on delete cascade); create rule fires as on delete to near.under do also insert into near.fired values (old.id);
 insert into near.over values (1); insert into near.under values (1, 1);
@@ -56,7 +58,7 @@ const WAYS: &[(&str, &str, &str, &str, &str)] = &[
     ("a name in quotes", RLS, "select near.\"od d\"($1)", "BREAKS", "other values"),
     ("a quote in a name", RLS, "select near.\"od\"\"d\"($1)", "BREAKS", "other values"),
     ("a name in escapes", RLS, "select near.U&\"\\0073een\"($1)", "BREAKS", "other values"),
-    ("a strict domain's name", RLS, "select $1::near.fit", "BREAKS", "23514"),
+    ("a strict domain's name", RLS, "select id::near.fit from near.plain", "BREAKS", "23514"),
     (
         "a relation's name",
         "comment on table near.told is 'x'",
@@ -198,8 +200,19 @@ const WAYS: &[(&str, &str, &str, &str, &str)] = &[
     ("an index that runs one", RLS, "insert into near.sorted (id) values ($1)", "BREAKS", "22012"),
     ("partitions by one", RLS, "insert into near.spread (id) values ($1)", "BREAKS", "22012"),
     ("a column of a strict domain", RLS, "insert into near.fitted (id, n) values ($1, $2::int)", "BREAKS", "23514"),
+    ("one of it, through a rule", RLS, "insert into near.ruled (id) values ($1)", "BREAKS", "23514"),
     ("of an array of it", RLS, "insert into near.fitted_many (id, n) values ($1, array[$2::int])", "BREAKS", "23514"),
     ("of a domain over it", RLS, "insert into near.fitted_more (id, n) values ($1, $2::int)", "BREAKS", "23514"),
+    ("a domain's default that runs one", RLS, "insert into near.given_one (id) values ($1)", "BREAKS", "another value"),
+    ("a range of it", RLS, "insert into near.spans (id, span) values ($1, $2)", "BREAKS", "23514"),
+    ("within a composite type", RLS, "select row(id)::near.within from near.plain", "BREAKS", "23514"),
+    (
+        "a column of a domain over an array of it",
+        "alter table near.kind add column b int",
+        "select all_of from near.listed where id = $1",
+        "BREAKS",
+        "other values",
+    ),
     ("a partition's trigger", RLS, "insert into near.halves (id) values ($1)", "BREAKS", "another value"),
     (
         "a rule to a trigger, behind a cascade",
@@ -270,6 +283,12 @@ fn operators_and_casts_call_what_no_statement_names() {
     let (_cluster, url) = made(cast);
     let sql = "select word::int from near.words where id = $1";
     assert_eq!(wrong(&url, ("a cast", RLS, sql, "BREAKS", "other values")), None);
+    let class = "create function near.order(int, int) returns int language plpgsql as 'begin return sign($1 / near.seen(1) - $2); end'; alter function near.order(int, int) immutable;
+        create operator class near.orders for type int using btree as operator 1 <, operator 2 <=, operator 3 =, operator 4 >=, operator 5 >, function 1 near.order(int, int);
+        create table near.ranked (id int); create index on near.ranked (id near.orders); insert into near.ranked values (1), (2); grant all on near.ranked to near_app";
+    let (_cluster, url) = made(class);
+    let sql = "insert into near.ranked (id) values ($1)";
+    assert_eq!(wrong(&url, ("an operator class", RLS, sql, "BREAKS", "22012")), None);
 }
 
 /// Where the server counts no rows, it isn't known what else the change writes to the catalogue.
