@@ -6,6 +6,7 @@ use schema::blame::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::remedy::Tried;
 use crate::result::text::{capital, others};
 use crate::result::{CENSORED_US, Outcome, ResultFile, Table, Wait, arms, pooled};
 use crate::stats::MalformedHistogram;
@@ -31,6 +32,9 @@ pub struct SqlOutcome {
     pub limits: Vec<Limit>,
     /// How the database grew in each replicate.
     pub growth: Vec<Growth>,
+    /// What a remedy changes, where one was tried; the rest is what was found without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
     /// What could not be seen or was not driven as wanted, in sentences.
     pub notes: Vec<String>,
 }
@@ -96,9 +100,15 @@ impl SqlOutcome {
         self.limits.iter().all(|of| of.p99_ms <= of.limit_ms)
     }
 
-    /// The wait that cost most: a sentence.
+    /// What the remedy does, and the wait that cost most: what each is about, and a sentence.
     #[must_use]
-    pub fn longest(&self) -> Option<String> {
+    pub fn findings(&self) -> Vec<(&'static str, String)> {
+        let tried = self.tried.as_ref().map(|tried| ("Remedy", tried.sentence()));
+        tried.into_iter().chain(self.longest().map(|text| ("Longest wait", text))).collect()
+    }
+
+    /// The wait that cost most: a sentence.
+    fn longest(&self) -> Option<String> {
         let all = self.waits.iter().flat_map(|of| of.waits.iter().map(move |wait| (of, wait)));
         let foreign = all.filter(|(_, wait)| wait.waiting != wait.root && wait.seconds >= LEAST_S);
         let (of, wait) = foreign.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))?;
@@ -196,7 +206,7 @@ impl Outcome<Value> for SqlOutcome {
         waits.notes.extend(self.growth_note());
         waits.notes.extend(self.notes.iter().cloned());
         let limits = (!self.limits.is_empty()).then(|| self.limits_table());
-        [waits].into_iter().chain(limits).collect()
+        self.tried.iter().map(Tried::table).chain([waits]).chain(limits).collect()
     }
 }
 

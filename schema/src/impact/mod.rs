@@ -148,7 +148,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
 
 fn clone(url: &str, options: &Options) -> Result<Copy> {
     match options.sample {
-        Some(rows) => Copy::of_sample(url, "impact", rows),
+        Some(rows) => Copy::of_sample(url, url, "impact", rows),
         None => Copy::of_busy(url, "impact", options.data),
     }
 }

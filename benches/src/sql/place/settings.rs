@@ -2,7 +2,7 @@
 
 use schema::session::{Session, address};
 
-use super::buffers_max;
+use super::surroundings::buffers_max;
 use crate::Failure;
 use crate::data::failed;
 
