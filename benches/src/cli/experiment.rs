@@ -188,7 +188,7 @@ fn print(result: &ResultFile, folder: &Path, format: Format) {
         Format::Text => {
             print_line(report::text(result, problems.as_ref()));
             if let Some(of) = report::sql_in(folder) {
-                report::sql_findings(folder).iter().for_each(|finding| print_line(finding));
+                report::sql_findings(folder).iter().for_each(print_line);
                 print_line(of);
             }
         }

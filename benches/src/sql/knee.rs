@@ -173,7 +173,7 @@ impl Ramp<'_> {
                 (None, _) => factor / STEP,
             };
         }
-        let stopped = passes.as_ref().and_then(|high| what_stops(&self.drive.workload, lowest.as_ref().map(|of| &of.cell), &high.cell, high.passed.as_deref()?));
+        let stopped = passes.as_ref().and_then(|high| what_stops(lowest.as_ref().map(|of| &of.cell), &high.cell, high.passed.as_deref()?));
         let members = self.rates.services.iter().filter(|(name, _)| what == "all" || *name == what);
         Ok(SqlKnee {
             what: what.to_owned(),

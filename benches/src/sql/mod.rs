@@ -3,6 +3,7 @@
 //! pgbench drives, one process for each service with its own login: its schedule is open loop, and every transaction is logged. Those logs
 //! are one more source of samples; cells, order, intervals and findings are those of `lab run`. By default all runs on a copy.
 
+mod causes;
 mod check;
 mod drive;
 mod harm;
@@ -16,6 +17,7 @@ mod remedy;
 mod session;
 mod workload;
 
+pub use causes::{Called, Through};
 pub use check::check;
 pub use harm::{Harm, help as harms};
 pub use init::{InitOptions, init};

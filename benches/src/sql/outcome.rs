@@ -6,6 +6,7 @@ use schema::blame::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::causes::{self, Through};
 use super::remedy::Tried;
 use crate::result::text::{capital, others};
 use crate::result::{CENSORED_US, Outcome, ResultFile, Table, Wait, arms, pooled};
@@ -32,6 +33,9 @@ pub struct SqlOutcome {
     pub limits: Vec<Limit>,
     /// How the database grew in each replicate.
     pub growth: Vec<Growth>,
+    /// Through what each service is slowed; an older lab didn't note it.
+    #[serde(default)]
+    pub through: Vec<Through>,
     /// What a remedy changes, where one was tried; the rest is what was found without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried: Option<Tried>,
@@ -206,7 +210,8 @@ impl Outcome<Value> for SqlOutcome {
         waits.notes.extend(self.growth_note());
         waits.notes.extend(self.notes.iter().cloned());
         let limits = (!self.limits.is_empty()).then(|| self.limits_table());
-        self.tried.iter().map(Tried::table).chain([waits]).chain(limits).collect()
+        let through = (!self.through.is_empty()).then(|| causes::table(&self.through));
+        self.tried.iter().map(Tried::table).chain(through).chain([waits]).chain(limits).collect()
     }
 }
 

@@ -120,6 +120,12 @@ impl Applied {
         }
     }
 
+    /// Without the note of it.
+    fn is_as_before(&self) -> bool {
+        let now = note::remove(&self.url).and_then(|()| Ok(Definitions::read(&self.url)?));
+        now.is_ok_and(|now| self.before.differences(&now).is_empty())
+    }
+
     fn run(&self) -> Result<(), Failure> {
         note::run(&self.url, &self.remedy.undo_file.display().to_string(), &self.remedy.undo)?;
         if self.in_place { note::remove(&self.url) } else { Ok(()) }
@@ -128,13 +134,17 @@ impl Applied {
 
 impl Drop for Applied {
     fn drop(&mut self) {
-        if !self.done
-            && let Err(error) = self.run()
-        {
-            // A part that was never applied can't be undone; on a copy that is of no importance.
-            if self.in_place {
-                eprintln!("The remedy isn't undone: {error} The next `lab sql` tries again.");
-            }
+        if self.done {
+            return;
+        }
+        let Err(error) = self.run() else {
+            return;
+        };
+        // A part that was never applied can't be undone; on a copy that is of no importance.
+        if self.in_place && !self.is_as_before() {
+            let noted = note::write(&self.url, &self.remedy.undo);
+            let next = if noted.is_ok() { "The next `lab sql` on this database tries again." } else { "Undo it by hand." };
+            eprintln!("The remedy isn't undone: {error} {next}");
         }
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rand::seq::SliceRandom as _;
 use serde_json::json;
 
+use super::causes::through;
 use super::drive::Drive;
 use super::harm::Harm;
 use super::outcome::{Growth, SqlOutcome, limits};
@@ -193,6 +194,7 @@ impl Session {
     fn end(&mut self) -> Result<(), Failure> {
         let broken = |error: &dyn std::fmt::Display| Failure::could_not_run(format!("{error}."));
         self.result.matrix = Some(self.result.analyse().map_err(|error| broken(&error))?);
+        self.outcome.through = through(&self.result);
         if let Some((remedy, with)) = &mut self.tried {
             with.matrix = Some(with.analyse().map_err(|error| broken(&error))?);
             let effects = effects(&self.result, with).map_err(|error| broken(&error))?;

@@ -16,7 +16,7 @@ pub struct Known {
 }
 
 /// All of them.
-pub const HARMS: [Known; 9] = [
+pub static HARMS: [Known; 9] = [
     Known {
         name: "held-row",
         does: "a session holds a row for 0.3 s, twice a second: the first one by its key that meets the condition.",

@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use crate::result::text::capital;
 use crate::result::{CellResult, Resource, What, ledger_lines};
-use crate::sql::workload::SqlWorkload;
 use crate::stats::Histogram;
 
 /// A transaction that takes less than so many times longer isn't what keeps connections busy: there are too few.
@@ -46,14 +45,14 @@ pub struct Stop {
 }
 
 /// What stops `service` in a cell, compared with one at a lower rate; with nothing, where the limit was passed at all rates.
-pub fn what_stops(workload: &SqlWorkload, low: Option<&CellResult>, high: &CellResult, service: &str) -> Option<Stop> {
+pub fn what_stops(low: Option<&CellResult>, high: &CellResult, service: &str) -> Option<Stop> {
     let after = Times::of(high, service)?;
     let before = low.and_then(|cell| Times::of(cell, service)).unwrap_or_default();
     let stop = |obstacle, extra_ms, blamed| Stop { service: service.to_owned(), obstacle, extra_ms, blamed };
     let waited_ms = after.waiting_ms - before.waiting_ms;
     let longer_ms = after.working_ms - before.working_ms;
     let few = low.is_some() && after.working_ms < LONGER * before.working_ms && waited_ms > longer_ms;
-    if few && workload.services.contains_key(service) {
+    if few {
         return Some(stop(Obstacle::Connections, waited_ms, None));
     }
     let mut extra: BTreeMap<Obstacle, BTreeMap<String, f64>> = BTreeMap::new();

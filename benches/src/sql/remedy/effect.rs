@@ -186,6 +186,60 @@ impl Tried {
         if left_out > 0 {
             table.notes.push(format!("For {left_out} more there is too little data: p95 needs 8 replicates, p99 needs 20."));
         }
-        table.note("After each block with it it was undone, and what is defined was compared with before: equal.")
+        table.note("It was undone after each block, and what is defined was compared with before: equal.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::Histogram;
+
+    /// Replicates in which all transactions take so long.
+    fn arm(times_us: [u64; 4]) -> Arm {
+        let histogram = |us| {
+            let mut histogram = Histogram::new();
+            (0..1000).for_each(|_| histogram.record_us(us));
+            histogram
+        };
+        times_us.into_iter().map(histogram).enumerate().collect()
+    }
+
+    fn tried(effects: impl IntoIterator<Item = Effect>) -> Tried {
+        Tried { remedy: "index.sql".into(), effects: effects.into_iter().collect() }
+    }
+
+    #[test]
+    fn an_effect_is_with_divided_by_without_in_the_same_replicate() {
+        // The machine becomes slower; with it all takes about two fifths all the same.
+        let (without, with) = (arm([1000, 2000, 3000, 4000]), arm([400, 805, 1200, 1590]));
+        let of = |metric| effect(("pay", "rep"), metric, &without, &with).unwrap();
+        let mut effects = [of(Metric::P50), of(Metric::P95)];
+        assert_eq!(effects[1].verdict, Verdict::InsufficientData, "four replicates don't carry it");
+        let blank = crate::result::ResultFile::read(
+            &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json"),
+        );
+        let blank = ResultFile { matrix: None, ..blank.unwrap() };
+        judge(&mut effects, Metric::P50, [&blank, &blank]);
+        assert_eq!(effects[0].verdict, Verdict::Better, "{:?}", effects[0]);
+        let ratio = effects[0].estimate.unwrap().ratio;
+        assert!((effects[0].with_ms / effects[0].without_ms / ratio - 1.0).abs() < 1e-9 && (ratio - 0.4).abs() < 0.01);
+        let said = tried(effects).sentence();
+        let wanted = "with index.sql, median of Pay while Rep runs: **2.2 → 0.9 ms** (−60 %, 59–61 %). It makes no service";
+        assert!(said.starts_with(wanted), "{said}");
+    }
+
+    #[test]
+    fn what_it_costs_is_said_too() {
+        let (short, long) = (arm([1000, 2000, 3000, 4000]), arm([2000, 4010, 6000, 8020]));
+        let of = |service, one, other, verdict| Effect {
+            verdict,
+            ..effect((service, ALONE), Metric::P50, one, other).unwrap()
+        };
+        let both = [of("pay", &long, &short, Verdict::Better), of("rep", &short, &long, Verdict::Worse)];
+        let said = tried(both.clone()).sentence();
+        assert!(said.contains("It costs: median of Rep alone: **2.2 → 4.4 ms** (×2.00, ×2.00–×2.01)."), "{said}");
+        assert!(tried(both.into_iter().skip(1)).sentence().contains("nothing is significantly faster, and median of Rep"));
+        assert!(tried([]).sentence().ends_with("nothing is significantly faster or slower."));
     }
 }
