@@ -195,7 +195,8 @@ fn print(result: &ResultFile, folder: &Path, format: Format) {
         Format::Json => {
             let of = report::headline(result, problems.as_ref());
             let sql = report::sql_findings(folder);
-            let sentences: Vec<String> = of.findings.iter().chain(&sql).map(ToString::to_string).chain(of.notes).collect();
+            let sentences: Vec<String> =
+                of.findings.iter().chain(&sql).map(ToString::to_string).chain(of.notes).collect();
             let brief = serde_json::json!({
                 "run": result.run,
                 "headline": sentences,
@@ -216,8 +217,10 @@ fn evaluate(result: &ResultFile, thresholds: &[Threshold]) -> Result<ExitCode, F
             }
         }
     }
-    let broken: Vec<String> =
-        thresholds.iter().flat_map(|threshold| result.matrix.iter().flat_map(|matrix| threshold.broken_by(matrix))).collect();
+    let broken: Vec<String> = thresholds
+        .iter()
+        .flat_map(|threshold| result.matrix.iter().flat_map(|matrix| threshold.broken_by(matrix)))
+        .collect();
     broken.iter().for_each(|sentence| eprintln!("{sentence}"));
     let violated = result.correctness.values().any(|violations| *violations > 0);
     Ok(ExitCode::from(u8::from(!broken.is_empty() || violated)))

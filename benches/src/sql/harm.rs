@@ -69,7 +69,8 @@ fn names() -> Vec<&'static str> {
 /// A line for each harm, for `--help`.
 #[must_use]
 pub fn help() -> String {
-    let mut text = "Known harms, for --with (one at a time, because who waits for whom is told by the login):\n".to_owned();
+    let mut text =
+        "Known harms, for --with (one at a time, because who waits for whom is told by the login):\n".to_owned();
     for known in &HARMS {
         let table = if known.of_table() { ":TABLE" } else { "" };
         let condition = if known.takes_condition() { "[:CONDITION]" } else { "" };

@@ -173,7 +173,9 @@ impl Ramp<'_> {
                 (None, _) => factor / STEP,
             };
         }
-        let stopped = passes.as_ref().and_then(|high| what_stops(lowest.as_ref().map(|of| &of.cell), &high.cell, high.passed.as_deref()?));
+        let stopped = passes
+            .as_ref()
+            .and_then(|high| what_stops(lowest.as_ref().map(|of| &of.cell), &high.cell, high.passed.as_deref()?));
         let members = self.rates.services.iter().filter(|(name, _)| what == "all" || *name == what);
         Ok(SqlKnee {
             what: what.to_owned(),
@@ -195,8 +197,10 @@ impl Ramp<'_> {
         };
         let names: Vec<String> = self.rates.services.keys().cloned().collect();
         let limited = cell.members(&names).into_iter().map(|name| &self.drive.workload.services[name]);
-        let slowest = limited.filter(|of| of.p99_limit_ms.is_some()).map(|of| of.rate_per_s).fold(f64::INFINITY, f64::min);
-        let seconds = ((NEEDED / slowest).ceil() as u64).clamp(self.options.seconds, MEASURE_MAX_S.max(self.options.seconds));
+        let slowest =
+            limited.filter(|of| of.p99_limit_ms.is_some()).map(|of| of.rate_per_s).fold(f64::INFINITY, f64::min);
+        let seconds =
+            ((NEEDED / slowest).ceil() as u64).clamp(self.options.seconds, MEASURE_MAX_S.max(self.options.seconds));
         let done = self.drive.cell(&cell, (number, 0), self.options.seed, (SETTLE, Duration::from_secs(seconds)))?;
         let above = self.p99s(&done.cell)?.into_iter().filter_map(|(name, p99_ms)| {
             let part = p99_ms / self.drive.workload.services[&name].p99_limit_ms?;
@@ -231,11 +235,18 @@ impl fmt::Display for SqlKnee {
                 self.rates_per_s.iter().map(|(name, rate)| format!("{name} {:.1}", rate * factor)).collect();
             format!("×{factor:.2} ({} per second)", rates.join(", "))
         };
-        let name = if self.what == "all" { "All in proportion".to_owned() } else { format!("{} alone", capital(&self.what)) };
+        let name =
+            if self.what == "all" { "All in proportion".to_owned() } else { format!("{} alone", capital(&self.what)) };
         match (self.keeps, self.passes) {
-            (Some(keeps), Some(passes)) => write!(f, "{name}: up to {} the limit is kept, at ×{passes:.2} it is passed.", at(keeps))?,
-            (Some(keeps), None) => write!(f, "{name}: the limit was kept at all rates that were tried, up to {}.", at(keeps))?,
-            (None, Some(passes)) => write!(f, "{name}: the limit is passed at all rates that were tried, down to {}.", at(passes))?,
+            (Some(keeps), Some(passes)) => {
+                write!(f, "{name}: up to {} the limit is kept, at ×{passes:.2} it is passed.", at(keeps))?
+            }
+            (Some(keeps), None) => {
+                write!(f, "{name}: the limit was kept at all rates that were tried, up to {}.", at(keeps))?
+            }
+            (None, Some(passes)) => {
+                write!(f, "{name}: the limit is passed at all rates that were tried, down to {}.", at(passes))?
+            }
             (None, None) => write!(f, "{name}: ended before the first rate.")?,
         }
         self.stopped.as_ref().map_or(Ok(()), |stopped| write!(f, " {stopped}"))

@@ -238,7 +238,10 @@ fn missing(copy: &Copy) -> String {
         return String::new();
     }
     let few = copy.partial.iter().map(|(table, (held, all))| format!("{table} has {held} of about {all} rows"));
-    format!(" Of these tables it is a sample: {}; times on whole tables are longer.", few.collect::<Vec<_>>().join(", "))
+    format!(
+        " Of these tables it is a sample: {}; times on whole tables are longer.",
+        few.collect::<Vec<_>>().join(", ")
+    )
 }
 
 fn on_own_server(

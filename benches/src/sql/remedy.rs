@@ -85,8 +85,9 @@ impl Remedy {
 impl Applied {
     /// On a copy it may change nothing but the copy: then all of it is gone with the copy, whatever happens.
     fn stays_inside(&self) -> Result<(), Failure> {
-        let now = Definitions::read(&self.url)?;
-        match Definitions { database: now.database.clone(), ..self.before.clone() }.differences(&now) {
+        // What changes in the copy is what it is for.
+        let now = Definitions { database: self.before.database.clone(), ..Definitions::read(&self.url)? };
+        match self.before.differences(&now) {
             none if none.is_empty() => Ok(()),
             some => Err(Failure::usage(format!(
                 "{} changes more than the copy ({}): write `in database :\"DBNAME\"`, or measure --in-place.",
@@ -143,7 +144,8 @@ impl Drop for Applied {
         // A part that was never applied can't be undone; on a copy that is of no importance.
         if self.in_place && !self.is_as_before() {
             let noted = note::write(&self.url, &self.remedy.undo);
-            let next = if noted.is_ok() { "The next `lab sql` on this database tries again." } else { "Undo it by hand." };
+            let next =
+                if noted.is_ok() { "The next `lab sql` on this database tries again." } else { "Undo it by hand." };
             eprintln!("The remedy isn't undone: {error} {next}");
         }
     }

@@ -94,12 +94,7 @@ fn plan(options: &SqlOptions) -> Options {
     }
 }
 
-fn blank_of(
-    options: &SqlOptions,
-    plan: &Options,
-    drive: &Drive,
-    folder: &Path,
-) -> Result<ResultFile, Failure> {
+fn blank_of(options: &SqlOptions, plan: &Options, drive: &Drive, folder: &Path) -> Result<ResultFile, Failure> {
     let workload = &drive.workload;
     let postgres = Some(postgres_info(&mut connect(&drive.place.url())?)?);
     let (as_result, services) = workload.as_result();
@@ -171,7 +166,8 @@ impl Session {
         progress: &Progress,
         stop: &AtomicBool,
     ) -> Result<(), Failure> {
-        let reset = if std::mem::take(&mut self.fresh) { self.drive.place.is_fresh() } else { self.drive.place.reset()? };
+        let reset =
+            if std::mem::take(&mut self.fresh) { self.drive.place.is_fresh() } else { self.drive.place.reset()? };
         let before = self.drive.place.bytes()?;
         canary::measure(&mut self.result.machine);
         let remedy = self.tried.as_ref().filter(|_| with);

@@ -73,7 +73,8 @@ fn pairs(preset: Preset, services: &[String]) -> Pairs {
     let driven = preset.services(services);
     let cells = preset.cells(&driven);
     let of = |cell: &Cell| -> Vec<(String, String)> {
-        let members = cell.members(&driven).into_iter().map(|service| (service.to_owned(), while_running(cell, service)));
+        let members =
+            cell.members(&driven).into_iter().map(|service| (service.to_owned(), while_running(cell, service)));
         members.filter(|(_, others)| others_run(others)).collect()
     };
     cells.iter().flat_map(of).collect()
@@ -91,8 +92,11 @@ impl Threshold {
 
     /// Why the matrix can't say whether it is broken: a sentence.
     pub fn unanswered(&self, matrix: &Matrix) -> Option<String> {
-        let without: Vec<String> =
-            self.asked(matrix).filter(|entry| !entry.enough_data).map(|of| pair(&of.service, &of.while_running)).collect();
+        let without: Vec<String> = self
+            .asked(matrix)
+            .filter(|entry| !entry.enough_data)
+            .map(|of| pair(&of.service, &of.while_running))
+            .collect();
         let of = if self.asked(matrix).next().is_some() { without.join(", ") } else { self.service.clone() };
         (!of.is_empty()).then(|| format!("--fail-on: insufficient data for {of} at that metric."))
     }
@@ -188,7 +192,17 @@ mod tests {
 
     #[test]
     fn what_is_no_threshold_is_told_the_shape() {
-        for bad in ["", "registry", "registry<-billing>2", "registry<-billing.p51>2", "a<-b.p50>x", "a<-b.p50>NaN", "a:p51:2x", "a:p50:x", "p50:2x"] {
+        for bad in [
+            "",
+            "registry",
+            "registry<-billing>2",
+            "registry<-billing.p51>2",
+            "a<-b.p50>x",
+            "a<-b.p50>NaN",
+            "a:p51:2x",
+            "a:p50:x",
+            "p50:2x",
+        ] {
             assert!(bad.parse::<Threshold>().unwrap_err().contains("oneIn20"), "{bad}");
         }
     }

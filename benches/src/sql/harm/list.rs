@@ -62,7 +62,11 @@ pub static HARMS: [Known; 9] = [
         rate_per_s: 200.0,
         connections: Some(8),
         scripts: &[
-            ("snapshot", 1, "begin isolation level repeatable read;\nselect from {table} limit 1;\n\\sleep 2000 ms\nrollback;\n"),
+            (
+                "snapshot",
+                1,
+                "begin isolation level repeatable read;\nselect from {table} limit 1;\n\\sleep 2000 ms\nrollback;\n",
+            ),
             (
                 "update",
                 300,

@@ -103,10 +103,16 @@ impl fmt::Display for Stop {
         let Self { service, extra_ms, .. } = self;
         let (name, by) = (capital(service), format!("{extra_ms:.1} ms more of each transaction"));
         match self.obstacle {
-            Obstacle::Processor => write!(f, "What stops {name} is the processor: {by} went into work and into waiting for a processor")?,
+            Obstacle::Processor => {
+                write!(f, "What stops {name} is the processor: {by} went into work and into waiting for a processor")?
+            }
             Obstacle::Lock => write!(f, "What stops {name} is a lock: {by} went into waiting for it")?,
-            Obstacle::Io => write!(f, "What stops {name} is I/O: {by} went into waiting for data files and the write-ahead log")?,
-            Obstacle::Internal => write!(f, "What stops {name} is a lock inside the server: {by} went into waiting for it")?,
+            Obstacle::Io => {
+                write!(f, "What stops {name} is I/O: {by} went into waiting for data files and the write-ahead log")?
+            }
+            Obstacle::Internal => {
+                write!(f, "What stops {name} is a lock inside the server: {by} went into waiting for it")?
+            }
             Obstacle::Connections => {
                 return write!(
                     f,

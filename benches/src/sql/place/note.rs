@@ -12,8 +12,11 @@ const SCHEMA: &str = "lab_sql_undo";
 /// # Errors
 /// When the database refuses it.
 pub fn write(url: &str, statements: &[String]) -> Result<(), Failure> {
-    let rows: Vec<String> =
-        statements.iter().enumerate().map(|(at, sql)| format!("({}, {at}, {})", std::process::id(), literal(sql))).collect();
+    let rows: Vec<String> = statements
+        .iter()
+        .enumerate()
+        .map(|(at, sql)| format!("({}, {at}, {})", std::process::id(), literal(sql)))
+        .collect();
     let sql = format!(
         "begin; create schema {SCHEMA}; create table {SCHEMA}.statements (process int not null, place int not null, sql text not null);
          insert into {SCHEMA}.statements values {}; commit",

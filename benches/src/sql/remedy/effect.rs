@@ -123,7 +123,10 @@ impl Effect {
         } else {
             format!("{}, {}–{}", ratio(of.ratio), ratio(of.low), ratio(of.high))
         };
-        Some(format!("{name} of {service} {while_running}: **{:.1} → {:.1} ms** ({change})", self.without_ms, self.with_ms))
+        Some(format!(
+            "{name} of {service} {while_running}: **{:.1} → {:.1} ms** ({change})",
+            self.without_ms, self.with_ms
+        ))
     }
 }
 
@@ -184,7 +187,9 @@ impl Tried {
             .titled(format!("What {} changes: the same cells without and with it, in the same replicates", self.remedy))
             .rows(rows);
         if left_out > 0 {
-            table.notes.push(format!("For {left_out} more there is too little data: p95 needs 8 replicates, p99 needs 20."));
+            table
+                .notes
+                .push(format!("For {left_out} more there is too little data: p95 needs 8 replicates, p99 needs 20."));
         }
         table.note("It was undone after each block, and what is defined was compared with before: equal.")
     }
@@ -216,7 +221,7 @@ mod tests {
         let of = |metric| effect(("pay", "rep"), metric, &without, &with).unwrap();
         let mut effects = [of(Metric::P50), of(Metric::P95)];
         assert_eq!(effects[1].verdict, Verdict::InsufficientData, "four replicates don't carry it");
-        let blank = crate::result::ResultFile::read(
+        let blank = ResultFile::read(
             &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("results/reference/quick/result.json"),
         );
         let blank = ResultFile { matrix: None, ..blank.unwrap() };
@@ -225,7 +230,8 @@ mod tests {
         let ratio = effects[0].estimate.unwrap().ratio;
         assert!((effects[0].with_ms / effects[0].without_ms / ratio - 1.0).abs() < 1e-9 && (ratio - 0.4).abs() < 0.01);
         let said = tried(effects).sentence();
-        let wanted = "with index.sql, median of Pay while Rep runs: **2.2 → 0.9 ms** (−60 %, 59–61 %). It makes no service";
+        let wanted =
+            "with index.sql, median of Pay while Rep runs: **2.2 → 0.9 ms** (−60 %, 59–61 %). It makes no service";
         assert!(said.starts_with(wanted), "{said}");
     }
 
@@ -239,7 +245,9 @@ mod tests {
         let both = [of("pay", &long, &short, Verdict::Better), of("rep", &short, &long, Verdict::Worse)];
         let said = tried(both.clone()).sentence();
         assert!(said.contains("It costs: median of Rep alone: **2.2 → 4.4 ms** (×2.00, ×2.00–×2.01)."), "{said}");
-        assert!(tried(both.into_iter().skip(1)).sentence().contains("nothing is significantly faster, and median of Rep"));
+        assert!(
+            tried(both.into_iter().skip(1)).sentence().contains("nothing is significantly faster, and median of Rep")
+        );
         assert!(tried([]).sentence().ends_with("nothing is significantly faster or slower."));
     }
 }

@@ -36,7 +36,10 @@ fn a_sample_holds_some_rows_and_those_that_they_refer_to() {
 #[test]
 fn a_copy_that_was_being_made_is_dropped_by_the_next_start() {
     let shop = Shop::new();
-    shop.as_superuser("shop", "create table ballast as select repeat(md5(n::text), 30) from generate_series(1, 200000) n");
+    shop.as_superuser(
+        "shop",
+        "create table ballast as select repeat(md5(n::text), 30) from generate_series(1, 200000) n",
+    );
     let workload = shop.workload("", "");
     let mut command = shop.lab("check", &workload, &[]);
     end_with_thread(&mut command);

@@ -15,7 +15,10 @@ fn shop() -> Shop {
          insert into orders select n, n % 5000, repeat('x', 80) from generate_series(1, 100000) n;
          analyze orders; grant select on orders to reporter",
     );
-    shop.write("report.sql", "\\set account random(1, 5000)\nselect count(*), max(note) from orders where account = :account;\n");
+    shop.write(
+        "report.sql",
+        "\\set account random(1, 5000)\nselect count(*), max(note) from orders where account = :account;\n",
+    );
     shop
 }
 
@@ -103,7 +106,11 @@ fn what_is_not_undone_or_reaches_beyond_the_copy_is_refused() {
     let set = "alter role payer in database :\"DBNAME\" set lock_timeout = '1s';";
     refuse(set, "select 1;", "doesn't undo all of remedy.sql (+ ALTER ROLE payer IN DATABASE");
     let set = "alter role payer set lock_timeout = '1s';";
-    refuse(set, "alter role payer reset lock_timeout;", "changes more than the copy (+ ALTER ROLE payer SET lock_timeout");
+    refuse(
+        set,
+        "alter role payer reset lock_timeout;",
+        "changes more than the copy (+ ALTER ROLE payer SET lock_timeout",
+    );
     refuse("create index on nothing (a);", "select 1;", "relation \"nothing\" does not exist");
     refuse(&index, "drop index other;", "index \"other\" does not exist");
     refuse("-- Nothing.\n", "select 1;", "remedy.sql has no statement");
