@@ -50,7 +50,8 @@ impl Drive {
         let watch = Watch {
             names: Names::by_login(workload.logins()),
             notes_waits: true,
-            makes_extension: !place.in_place,
+            // A copy has it from the beginning.
+            makes_extension: false,
             here: place.here,
             later: Arc::default(),
         };

@@ -200,7 +200,9 @@ impl Session {
         let wanted = wanted.filter_map(|(name, of)| Some((name.clone(), of.p99_limit_ms?)));
         let wanted: BTreeMap<String, f64> = wanted.collect();
         self.outcome.limits = limits(&self.result, &wanted).map_err(|error| broken(&error))?;
-        self.outcome.short_waits_s = self.result.counted().map(|cell| cell.ledger.short_wait_remainder_s).sum();
+        // The sum of nothing is -0.
+        self.outcome.short_waits_s =
+            0.0 + self.result.counted().map(|cell| cell.ledger.short_wait_remainder_s).sum::<f64>();
         if statements_schema(&mut connect(&self.drive.place.url())?)?.is_none() {
             self.outcome
                 .note("pg_stat_statements isn't loaded there: statements, buffers and WAL by role are unknown.".into());
