@@ -130,7 +130,8 @@ pub fn table(all: &[Through]) -> Table {
     let mut all: Vec<&Through> = all.iter().collect();
     all.sort_by_key(|of| !of.longer);
     let rows = all.into_iter().map(|of| {
-        let ms = |value: f64| format!("{value:.2}");
+        // Hundredths, and no sign before nothing.
+        let ms = |value: f64| format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0);
         let pages = of.pages.map_or_else(|| "not known".to_owned(), |[alone, now]| format!("{alone:.2} → {now:.2}"));
         let called = match of.called() {
             Some(called) if of.longer => called.to_string(),
