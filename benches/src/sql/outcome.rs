@@ -117,7 +117,7 @@ impl SqlOutcome {
         let foreign = all.filter(|(_, wait)| wait.waiting != wait.root && wait.seconds >= LEAST_S);
         let (of, wait) = foreign.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))?;
         Some(format!(
-            "{} waited longest for {}: {:.1} s in {}, for {}. It waited in `{}` while the other one held what `{}` took.",
+            "{} waited longest for {}: {:.1} s in {}, for {}. It waited in “{}” while the other one held what “{}” took.",
             capital(&wait.waiting),
             capital(&wait.root),
             wait.seconds,
