@@ -1,5 +1,6 @@
 //! A copy of a database on the same server, for trials.
 
+mod definition;
 mod roles;
 mod sample;
 
@@ -16,6 +17,7 @@ use crate::counters;
 use crate::encoding;
 use crate::error::{Doing, Error, Result};
 use crate::session::{Session, address, identifier, uncounted};
+pub use definition::Definitions;
 pub use roles::roles;
 pub use sample::Partial;
 
@@ -145,14 +147,15 @@ impl Copy {
     }
 
     /// The structure, and at most `rows` rows of each table with all rows that these refer to by foreign keys; of one snapshot, in which nothing is written.
+    /// On the same server, or on another one as for [`elsewhere`](Self::elsewhere).
     ///
     /// # Errors
     /// Where `pg_dump` isn't found, we may not read all tables or not create databases.
-    pub fn of_sample(url: &str, purpose: &str, rows: u64) -> Result<Self> {
+    pub fn of_sample(url: &str, server: &str, purpose: &str, rows: u64) -> Result<Self> {
         let started = Instant::now();
         let (mut source, snapshot) = sample::snapshot(url)?;
         let how = "pg_dump and pg_restore of the structure, and a sample of the rows, in one snapshot";
-        let mut copy = Self::alike(url, url, purpose, how)?;
+        let mut copy = Self::alike(url, server, purpose, how)?;
         let snapshot = format!("--snapshot={snapshot}");
         pipe(url, &copy.url, &["--section=pre-data", &snapshot])?;
         let mut target = Session::connect_uncounted(&copy.url)?;

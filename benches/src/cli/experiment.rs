@@ -56,7 +56,7 @@ pub(super) struct RunArgs {
     data: Data,
     #[command(flatten)]
     layout: LayoutArgs,
-    /// End with exit code 1 where the slowdown of a service while another one runs is above a bound, such as `registry<-billing.oneIn20>2` (repeatable; with insufficient data it is reported, and passes)
+    /// End with exit code 1 where the slowdown of a service while another one runs is above a bound, such as `registry<-billing.oneIn20>2`, or `registry:oneIn20:2x` for whatever else runs (repeatable; with insufficient data it is reported, and passes)
     #[arg(long, value_name = "SERVICE<-OTHER.METRIC>RATIO")]
     fail_on: Vec<Threshold>,
     /// How to print the outcome
@@ -188,12 +188,15 @@ fn print(result: &ResultFile, folder: &Path, format: Format) {
         Format::Text => {
             print_line(report::text(result, problems.as_ref()));
             if let Some(of) = report::sql_in(folder) {
+                report::sql_findings(folder).iter().for_each(print_line);
                 print_line(of);
             }
         }
         Format::Json => {
             let of = report::headline(result, problems.as_ref());
-            let sentences: Vec<String> = of.findings.iter().map(ToString::to_string).chain(of.notes).collect();
+            let sql = report::sql_findings(folder);
+            let sentences: Vec<String> =
+                of.findings.iter().chain(&sql).map(ToString::to_string).chain(of.notes).collect();
             let brief = serde_json::json!({
                 "run": result.run,
                 "headline": sentences,
@@ -214,8 +217,10 @@ fn evaluate(result: &ResultFile, thresholds: &[Threshold]) -> Result<ExitCode, F
             }
         }
     }
-    let broken: Vec<String> =
-        thresholds.iter().filter_map(|threshold| threshold.broken_by(result.matrix.as_ref()?)).collect();
+    let broken: Vec<String> = thresholds
+        .iter()
+        .flat_map(|threshold| result.matrix.iter().flat_map(|matrix| threshold.broken_by(matrix)))
+        .collect();
     broken.iter().for_each(|sentence| eprintln!("{sentence}"));
     let violated = result.correctness.values().any(|violations| *violations > 0);
     Ok(ExitCode::from(u8::from(!broken.is_empty() || violated)))

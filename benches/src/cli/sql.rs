@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::common::{Format, interruptible, print, print_line};
+use super::common::{Format, interruptible, positive, print, print_line};
 use super::experiment::{Threshold, check_thresholds, end};
 use crate::Failure;
 use crate::design::Preset;
 use crate::report;
 use crate::result::attachments;
-use crate::sql::{self, InitOptions, SqlOptions, SqlWorkload, Wanted};
+use crate::sql::{self, Harm, InitOptions, KneeOptions, SqlOptions, SqlWorkload, Wanted};
 
 /// Measure who slows whom in any database: services are logins with scripts of pgbench, by default on a copy.
 #[derive(Debug, Args)]
@@ -28,6 +28,8 @@ enum What {
     Check(CheckArgs),
     /// Write a workload file from what pg_stat_statements has counted.
     Init(InitArgs),
+    /// Raise the rates on a copy until a p99 passes its limit, each service alone and all in proportion, and say what stops it.
+    Knee(KneeArgs),
 }
 
 /// How much.
@@ -62,23 +64,51 @@ struct DatabaseArgs {
     database_url: Option<String>,
 }
 
+/// How much of it is copied.
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Example, on a copy (benches/data/sql/pgbench: a payer, a reporter and a migration on pgbench's tables):
+struct SampleArgs {
+    /// Copy at most so many rows of each table, with all rows that these refer to: for a large database, such as `--sample 100000`
+    #[arg(long, value_name = "ROWS", value_parser = clap::value_parser!(u64).range(1..))]
+    sample: Option<u64>,
+}
+
+const EXAMPLES: &str = "\
+Examples, on a copy (benches/data/sql/pgbench: a payer, a reporter and a migration on pgbench's tables):
   createdb shop && pgbench -i -s 10 shop && psql shop -f benches/data/sql/pgbench/roles.sql
   lab sql run benches/data/sql/pgbench/workload.toml --database-url postgresql:///shop
-Exit code 1 where a p99 limit of the file or a bound of --fail-on is exceeded, 2 where the run is refused (then nothing is left).")]
+  lab sql run … --fail-on payer:p50:2x                                    a bound for continuous integration
+  lab sql run … --try index.sql --undo drop-index.sql                     a remedy, with and without it in the same run
+  lab sql run … --with held-row:public.pgbench_branches                   a known harm as one more service
+  lab sql run … --sample 100000                                           a copy of some rows of a large database
+  lab sql run … --in-place shop                                           in the database itself
+Exit code 1 where a p99 limit of the file or a bound of --fail-on is exceeded, 2 where the run is refused (then nothing is left).
+
+";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES.to_owned() + &sql::harms())]
 struct RunArgs {
     /// The workload file: see docs/LAB.md
     workload: PathBuf,
     #[command(flatten)]
     database: DatabaseArgs,
     /// Run in this very database, not on a copy: its name once more
-    #[arg(long, value_name = "DATABASE")]
+    #[arg(long, value_name = "DATABASE", conflicts_with = "sample")]
     in_place: Option<String>,
     /// With --in-place: although others are connected to the server; the report names them
-    #[arg(long, requires = "in_place")]
+    #[arg(long, requires = "in_place", conflicts_with_all = ["remedy", "harm"])]
     beside_others: bool,
+    #[command(flatten)]
+    sample: SampleArgs,
+    /// A remedy: SQL that each second block of cells runs with. It may change nothing outside the copy: for a setting write `alter role payer in database :"DBNAME" set …`
+    #[arg(long = "try", value_name = "FILE", requires = "undo")]
+    remedy: Option<PathBuf>,
+    /// SQL that undoes the remedy; what is defined must then be what it was before
+    #[arg(long, value_name = "FILE", requires = "remedy")]
+    undo: Option<PathBuf>,
+    /// A known harm as one more service; they are listed below
+    #[arg(long = "with", value_name = "HARM")]
+    harm: Option<Harm>,
     /// How much to measure, and so what can be concluded
     #[arg(long, value_enum, default_value = "quick")]
     preset: SqlPreset,
@@ -88,8 +118,8 @@ struct RunArgs {
     /// Results folder; the run makes a new folder in it
     #[arg(long, default_value = "results", value_name = "DIR", value_parser = attachments::folder)]
     results: PathBuf,
-    /// End with exit code 1 where a slowdown is above a bound, as for `lab run`: `pay<-report.p50>2` (repeatable)
-    #[arg(long, value_name = "SERVICE<-OTHER.METRIC>RATIO")]
+    /// End with exit code 1 where a slowdown is above a bound, as for `lab run`: `pay<-report.p50>2`, or `pay:p50:2x` for whatever else runs (repeatable)
+    #[arg(long, value_name = "SERVICE:METRIC:RATIO")]
     fail_on: Vec<Threshold>,
     /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
@@ -102,6 +132,37 @@ struct CheckArgs {
     workload: PathBuf,
     #[command(flatten)]
     database: DatabaseArgs,
+    #[command(flatten)]
+    sample: SampleArgs,
+    /// How to print the outcome
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: each service that has p99-limit-ms in the file, then all in proportion
+  lab sql knee benches/data/sql/pgbench/workload.toml
+  lab sql knee benches/data/sql/pgbench/workload.toml payer all --limit-ms 20")]
+struct KneeArgs {
+    /// The workload file: its rates are where it begins
+    workload: PathBuf,
+    /// Which services, and `all` for all in proportion [default: each that has a limit, and all]
+    #[arg(value_name = "SERVICE")]
+    only: Vec<String>,
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(flatten)]
+    sample: SampleArgs,
+    /// The limit of services without p99-limit-ms, milliseconds
+    #[arg(long, value_name = "MS", value_parser = positive)]
+    limit_ms: Option<f64>,
+    /// How long each rate is measured; longer where a hundred transactions take longer
+    #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Seed of schedules and drawn values
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// How to print the outcome
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -141,7 +202,7 @@ pub(super) fn measure(args: &SqlArgs) -> Result<ExitCode, Failure> {
     match &args.what {
         What::Run(args) => run(args),
         What::Check(args) => {
-            let checked = sql::check(&args.workload, &args.database.url()?)?;
+            let checked = sql::check(&args.workload, &args.database.url()?, args.sample.sample)?;
             print(args.format, &checked.to_string(), &checked);
             Ok(ExitCode::from(u8::from(!checked.works())))
         }
@@ -149,12 +210,29 @@ pub(super) fn measure(args: &SqlArgs) -> Result<ExitCode, Failure> {
             print_line(sql::init(&InitOptions { url: args.database.url()?, out: args.out.clone() })?);
             Ok(ExitCode::SUCCESS)
         }
+        What::Knee(args) => knee(args),
     }
+}
+
+fn knee(args: &KneeArgs) -> Result<ExitCode, Failure> {
+    let options = KneeOptions {
+        workload: args.workload.clone(),
+        url: args.database.url()?,
+        sample: args.sample.sample,
+        limit_ms: args.limit_ms,
+        only: args.only.clone(),
+        seconds: args.seconds,
+        seed: args.seed,
+    };
+    let found = sql::knee(&options, &*interruptible()?, |what, step| eprintln!("{what}: {step}"))?;
+    print(args.format, &found.to_string(), &found);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let stop = interruptible()?;
-    let services: Vec<String> = SqlWorkload::read(&args.workload)?.services.into_keys().collect();
+    let services = SqlWorkload::read(&args.workload)?.services.into_keys();
+    let services: Vec<String> = services.chain(args.harm.iter().map(|harm| harm.name().to_owned())).collect();
     // Every preset of this command has the pairs of this one.
     check_thresholds(&args.fail_on, Preset::Quick, &services)?;
     let options = SqlOptions {
@@ -162,11 +240,13 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
         url: args.database.url()?,
         wanted: match &args.in_place {
             Some(database) => Wanted::InPlace { database: database.clone(), beside_others: args.beside_others },
-            None => Wanted::Copy,
+            None => Wanted::Copy { sample: args.sample.sample },
         },
         preset: args.preset.preset(),
         seed: args.seed,
         results: args.results.clone(),
+        remedy: args.remedy.clone().zip(args.undo.clone()),
+        harm: args.harm.clone(),
     };
     let folder = sql::run(&options, &stop)?;
     let keeps_limits = report::sql_in(&folder).is_none_or(|of| of.outcome.keeps_limits());

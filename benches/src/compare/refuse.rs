@@ -1,6 +1,6 @@
 //! What two results must share to be compared at all.
 
-use crate::result::{ResultFile, contracts_differ};
+use crate::result::{ResultFile, TargetInfo, contracts_differ};
 
 /// Relative difference of two rates that writing and reading a number may leave.
 const SAME_RATE: f64 = 1e-6;
@@ -9,13 +9,15 @@ const SAME_RATE: f64 = 1e-6;
 #[must_use]
 pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
     let (one, two) = (&base.run, &other.run);
+    let sql = base.target.as_ref().is_some_and(TargetInfo::is_sql);
     let mut reasons = Vec::new();
     let contract = |of: &ResultFile| {
         let target = of.target.as_ref();
         target.map_or_else(|| "unknown".to_owned(), |target| target.contract.clone())
     };
     if contracts_differ(&contract(base), &contract(other)) || base.target.is_none() != other.target.is_none() {
-        reasons.push(format!("the contracts differ ({} and {})", contract(base), contract(other)));
+        let what = if sql { "scripts" } else { "contracts" };
+        reasons.push(format!("the {what} differ ({} and {})", contract(base), contract(other)));
     }
     let mut differ = |what: &str, first: String, second: String| {
         if first != second {
@@ -41,12 +43,16 @@ pub fn refusals(base: &ResultFile, other: &ResultFile) -> Vec<String> {
         };
         if (theirs.rate_per_s / of.rate_per_s - 1.0).abs() > SAME_RATE {
             reasons.push(format!(
-                "the rates of {} differ ({:.2}/s and {:.2}/s): run the other with --rates-from",
-                of.name, of.rate_per_s, theirs.rate_per_s
+                "the rates of {} differ ({:.2}/s and {:.2}/s): {}",
+                of.name,
+                of.rate_per_s,
+                theirs.rate_per_s,
+                if sql { "give both the same rate-per-s" } else { "run the other with --rates-from" }
             ));
         }
         if theirs.endpoints != of.endpoints {
-            reasons.push(format!("{} is asked for other things: give both the same --workload", of.name));
+            let what = if sql { "workload file" } else { "--workload" };
+            reasons.push(format!("{} is asked for other things: give both the same {what}", of.name));
         }
     }
     if reasons.is_empty() && one.workload_hash != two.workload_hash {

@@ -40,7 +40,7 @@ pub use comparison::text as comparison_text;
 pub use headline::{Finding, Headline, headline};
 pub use marks::Mark;
 pub use problems::problems_in;
-pub use sql::sql_in;
+pub use sql::{findings as sql_findings, sql_in};
 pub use text::text;
 
 /// Writes `report.html`, with what else was measured and is kept in its folder.

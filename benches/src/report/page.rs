@@ -5,7 +5,7 @@ use std::path::Path;
 use maud::{Markup, PreEscaped, html};
 
 use super::contents::contents;
-use super::headline::{Finding, Headline, headline};
+use super::headline::{Headline, headline};
 use super::html::{page as frame, prose};
 use super::{
     attachments, causes, changes, closure, control_workload, cost, heatmap, ledger, method, pairs, problems, sql,
@@ -19,8 +19,7 @@ pub fn page(result: &ResultFile, folder: &Path) -> String {
     let steady = result.run.preset.claims_ratios();
     let ours = is_ours(result);
     let mut of = headline(result, problems::problems_in(folder).map(|of| of.outcome).as_ref());
-    let longest = sql::sql_in(folder).and_then(|of| of.outcome.longest());
-    of.findings.extend(longest.map(|text| Finding::new("Longest wait", text)));
+    of.findings.extend(sql::findings(folder));
     // Of somebody else's system there is only what was measured of it.
     let sections = html! {
         (stress::growth(result))

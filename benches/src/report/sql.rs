@@ -5,6 +5,7 @@ use std::path::Path;
 use maud::{Markup, html};
 
 use super::attachments::tables;
+use super::headline::Finding;
 use super::html::section;
 use crate::result::{Measured, attachments};
 use crate::sql::SqlOutcome;
@@ -13,6 +14,13 @@ use crate::sql::SqlOutcome;
 #[must_use]
 pub fn sql_in(folder: &Path) -> Option<Measured<SqlOutcome>> {
     attachments::read(folder, attachments::SQL)
+}
+
+/// What it found beside the matrix.
+#[must_use]
+pub fn findings(folder: &Path) -> Vec<Finding> {
+    let of = sql_in(folder).map(|of| of.outcome.findings()).unwrap_or_default();
+    of.into_iter().map(|(label, text)| Finding::new(label, text)).collect()
 }
 
 /// The section; empty where there is none.

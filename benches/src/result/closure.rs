@@ -81,7 +81,8 @@ pub struct Closure {
 }
 
 type Key = (Method, What, String);
-type Lines = BTreeMap<Key, f64>;
+/// Milliseconds per request, by how that is known, what they went into, and who is blamed.
+pub(crate) type Lines = BTreeMap<Key, f64>;
 /// (mean latency of good answers in ms, ledger in ms per request) by replicate.
 type Arm = BTreeMap<usize, (f64, Lines)>;
 
@@ -139,7 +140,7 @@ fn closure(service: &str, while_running: &str, alone: &Arm, together: &Arm) -> C
 }
 
 /// A service's ledger in one cell, milliseconds per request of it.
-fn lines(cell: &CellResult, of: &ServiceResult) -> Lines {
+pub(crate) fn lines(cell: &CellResult, of: &ServiceResult) -> Lines {
     let service = of.name.as_str();
     // What was driven before the measured part waited too; older files don't tell how much that was.
     let requests = of.driven.max(of.offered).max(1) as f64;

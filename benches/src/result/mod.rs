@@ -22,6 +22,7 @@ pub use about::{
     contracts_differ,
 };
 pub use cell::{Apportioned, CellResult, DRIVER, LedgerResult, Resource, RoleCost, ServiceResult};
+pub(crate) use closure::lines as ledger_lines;
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};
 pub(crate) use combination::{ALONE, others_run, while_running};
 pub use file::{MalformedResult, ResultFile, Run, SCHEMA_VERSION};

@@ -61,10 +61,10 @@ const EXPLAIN: [(&str, &str); 5] = [
 ///
 /// # Errors
 /// As `Place::prepare`.
-pub fn check(file: &Path, url: &str) -> Result<Checked, Failure> {
+pub fn check(file: &Path, url: &str, sample: Option<u64>) -> Result<Checked, Failure> {
     let workload = SqlWorkload::read(file)?;
     let logins: Vec<String> = workload.logins().into_keys().collect();
-    let place = Place::prepare(url, &Wanted::Copy, &logins)?;
+    let place = Place::prepare(url, &Wanted::Copy { sample }, &logins)?;
     let mut notes = vec![place.how.clone()];
     if let Err(error) = explain(&place, &logins) {
         notes.push(format!(

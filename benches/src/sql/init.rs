@@ -58,7 +58,7 @@ pub fn init(options: &InitOptions) -> Result<String, Failure> {
     }
     let roles: BTreeSet<String> = seen.iter().map(|one| one.role.clone()).collect();
     let logins: Vec<String> = roles.into_iter().collect();
-    let place = Place::prepare(&options.url, &Wanted::Copy, &logins)?;
+    let place = Place::prepare(&options.url, &Wanted::Copy { sample: None }, &logins)?;
     let (mut drivable, undrivable) = drawn(&place.url(), &seen)?;
     drivable.sort_by_key(|one| std::cmp::Reverse(one.statement.calls));
     std::fs::create_dir_all(&options.out).map_err(|error| cannot(options, &error))?;

@@ -6,6 +6,8 @@ use schema::blame::Cause;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::causes::{self, Through};
+use super::remedy::Tried;
 use crate::result::text::{capital, others};
 use crate::result::{CENSORED_US, Outcome, ResultFile, Table, Wait, arms, pooled};
 use crate::stats::MalformedHistogram;
@@ -31,6 +33,12 @@ pub struct SqlOutcome {
     pub limits: Vec<Limit>,
     /// How the database grew in each replicate.
     pub growth: Vec<Growth>,
+    /// Through what each service is slowed; an older lab didn't note it.
+    #[serde(default)]
+    pub through: Vec<Through>,
+    /// What a remedy changes, where one was tried; the rest is what was found without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Tried>,
     /// What could not be seen or was not driven as wanted, in sentences.
     pub notes: Vec<String>,
 }
@@ -96,14 +104,20 @@ impl SqlOutcome {
         self.limits.iter().all(|of| of.p99_ms <= of.limit_ms)
     }
 
-    /// The wait that cost most: a sentence.
+    /// What the remedy does, and the wait that cost most: what each is about, and a sentence.
     #[must_use]
-    pub fn longest(&self) -> Option<String> {
+    pub fn findings(&self) -> Vec<(&'static str, String)> {
+        let tried = self.tried.as_ref().map(|tried| ("Remedy", tried.sentence()));
+        tried.into_iter().chain(self.longest().map(|text| ("Longest wait", text))).collect()
+    }
+
+    /// The wait that cost most: a sentence.
+    fn longest(&self) -> Option<String> {
         let all = self.waits.iter().flat_map(|of| of.waits.iter().map(move |wait| (of, wait)));
         let foreign = all.filter(|(_, wait)| wait.waiting != wait.root && wait.seconds >= LEAST_S);
         let (of, wait) = foreign.max_by(|a, b| a.1.seconds.total_cmp(&b.1.seconds))?;
         Some(format!(
-            "{} waited longest for {}: {:.1} s in {}, for {}. It waited in `{}` while the other one held what `{}` took.",
+            "{} waited longest for {}: {:.1} s in {}, for {}. It waited in “{}” while the other one held what “{}” took.",
             capital(&wait.waiting),
             capital(&wait.root),
             wait.seconds,
@@ -196,7 +210,8 @@ impl Outcome<Value> for SqlOutcome {
         waits.notes.extend(self.growth_note());
         waits.notes.extend(self.notes.iter().cloned());
         let limits = (!self.limits.is_empty()).then(|| self.limits_table());
-        [waits].into_iter().chain(limits).collect()
+        let through = (!self.through.is_empty()).then(|| causes::table(&self.through));
+        self.tried.iter().map(Tried::table).chain(through).chain([waits]).chain(limits).collect()
     }
 }
 

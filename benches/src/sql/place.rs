@@ -1,7 +1,6 @@
 //! Where it runs: by default on a copy that is made for the run and gone after it, on the same server or on one of its own.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use schema::cluster::{Cluster, ClusterOptions};
 use schema::connection::Address;
@@ -9,26 +8,28 @@ use schema::copy::{self, Copy};
 use schema::session::{Session, address, identifier};
 
 use crate::Failure;
-use crate::data::failed;
-use crate::observe;
 
 mod leftover;
+pub(super) mod note;
 mod settings;
+mod surroundings;
 
 use leftover::Guard;
+use surroundings::{is_here, others, passwords, roles_are_there};
 
 /// Copies up to so many bytes are made anew for each replicate.
 const RESET_MAX: i64 = 1 << 30;
-/// Sessions that are just ending are waited for.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// Part of the names of our copies.
 const PURPOSE: &str = "sql";
 
 /// Where it shall run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// On a copy.
-    Copy,
+    /// On a copy: of at most so many rows of each table, or whole.
+    Copy {
+        /// How many.
+        sample: Option<u64>,
+    },
     /// In the database itself, whose name was typed once more.
     InPlace {
         /// That name.
@@ -50,6 +51,8 @@ pub struct Place {
     pub here: bool,
     /// No copy.
     pub in_place: bool,
+    /// A copy on the original's server.
+    pub same_server: bool,
     passwords: BTreeMap<String, String>,
     // In this order they end: what runs is a copy of the first one, on a server that is ours or guarded.
     work: Option<Copy>,
@@ -65,6 +68,7 @@ impl Place {
     /// A usage error where that is refused: an unknown role, others at work, no rights to copy. Nothing is left then.
     pub fn prepare(url: &str, wanted: &Wanted, logins: &[String]) -> Result<Self, Failure> {
         let source = address(url)?;
+        let guard = Guard::take(url)?;
         roles_are_there(url, logins)?;
         let passwords = passwords(&source, logins);
         let place = |admin: Address, how: String| Self {
@@ -74,6 +78,7 @@ impl Place {
             others: Vec::new(),
             here: is_here(&source),
             in_place: false,
+            same_server: false,
             passwords,
             work: None,
             first: None,
@@ -81,14 +86,13 @@ impl Place {
             guard: None,
         };
         let mut made = match wanted {
-            Wanted::InPlace { database, beside_others } => in_place(&source, url, database, *beside_others, place)?,
-            Wanted::Copy => {
-                let guard = Guard::take(url)?;
-                match others(url, &[guard.pid()])? {
-                    none if none.is_empty() => on_same_server(url, guard, place)?,
-                    _ => on_own_server(url, logins, place)?,
-                }
+            Wanted::InPlace { database, beside_others } => {
+                in_place(&source, url, guard, (database, *beside_others), place)?
             }
+            Wanted::Copy { sample } => match others(url, &[guard.pid()])? {
+                none if none.is_empty() => on_same_server(url, *sample, guard, place)?,
+                _ => on_own_server(url, *sample, logins, place)?,
+            },
         };
         made.log_in(logins)?;
         Ok(made)
@@ -116,12 +120,19 @@ impl Place {
         self.admin.url()
     }
 
-    /// The database as a service's login.
+    /// The login that observes.
+    #[must_use]
+    pub fn observer(&self) -> &str {
+        self.admin.user()
+    }
+
+    /// The database as a service's login, or as the one that observes.
     ///
     /// # Errors
     /// When it is none of those that it was made for.
     pub fn login(&self, login: &str) -> Result<&Address, Failure> {
-        self.logins.get(login).ok_or_else(|| Failure::usage(format!("Unknown login {login}.")))
+        let own = (login == self.observer()).then_some(&self.admin);
+        self.logins.get(login).or(own).ok_or_else(|| Failure::usage(format!("Unknown login {login}.")))
     }
 
     /// Bytes of the database.
@@ -175,8 +186,8 @@ impl Drop for Place {
 fn in_place(
     source: &Address,
     url: &str,
-    database: &str,
-    beside_others: bool,
+    guard: Guard,
+    (database, beside_others): (&str, bool),
     place: impl FnOnce(Address, String) -> Place,
 ) -> Result<Place, Failure> {
     if source.database() != database {
@@ -185,7 +196,7 @@ fn in_place(
             source.database()
         )));
     }
-    let found = others(url, &[])?;
+    let found = others(url, &[guard.pid()])?;
     if !found.is_empty() && !beside_others {
         return Err(Failure::usage(format!(
             "Others are at work on this server ({}): without --in-place a copy is measured, with --beside-others it is done beside them.",
@@ -194,23 +205,51 @@ fn in_place(
     }
     let how = format!("It ran in the database {database} itself: what the scripts wrote is there.");
     let mut made = place(source.clone(), how);
-    (made.others, made.in_place) = (found, true);
+    (made.others, made.in_place, made.guard) = (found, true, Some(guard));
     Ok(made)
 }
 
-fn on_same_server(url: &str, guard: Guard, place: impl FnOnce(Address, String) -> Place) -> Result<Place, Failure> {
-    let first = Copy::of(url, PURPOSE).map_err(refused)?;
+fn on_same_server(
+    url: &str,
+    sample: Option<u64>,
+    guard: Guard,
+    place: impl FnOnce(Address, String) -> Place,
+) -> Result<Place, Failure> {
+    let first = match sample {
+        None => Copy::of(url, PURPOSE),
+        Some(rows) => Copy::of_sample(url, url, PURPOSE, rows),
+    };
+    let first = first.map_err(refused)?;
     settings::copy(url, first.url())?;
+    let what = if sample.is_some() { first.how } else { "a copy of the database's files" };
     let how = format!(
-        "It ran on a copy of the database's files on the same server, where nobody else was connected (made in {:.1} s, dropped afterwards).",
-        first.took.as_secs_f64()
+        "It ran on a copy on the same server, where nobody else was connected: {what} (made in {:.1} s, dropped afterwards).{}",
+        first.took.as_secs_f64(),
+        missing(&first)
     );
     let mut made = place(address(first.url())?, how);
-    (made.first, made.guard) = (Some(first), Some(guard));
+    (made.first, made.guard, made.same_server) = (Some(first), Some(guard), true);
     Ok(made)
 }
 
-fn on_own_server(url: &str, logins: &[String], place: impl FnOnce(Address, String) -> Place) -> Result<Place, Failure> {
+/// Which rows a sample doesn't have.
+fn missing(copy: &Copy) -> String {
+    if copy.partial.is_empty() {
+        return String::new();
+    }
+    let few = copy.partial.iter().map(|(table, (held, all))| format!("{table} has {held} of about {all} rows"));
+    format!(
+        " Of these tables it is a sample: {}; times on whole tables are longer.",
+        few.collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn on_own_server(
+    url: &str,
+    sample: Option<u64>,
+    logins: &[String],
+    place: impl FnOnce(Address, String) -> Place,
+) -> Result<Place, Failure> {
     eprintln!("Others are connected to the server: the copy is made in a server of its own …");
     let options =
         ClusterOptions { careless: false, settings: settings::of_server(url)?, ..ClusterOptions::ephemeral() };
@@ -225,12 +264,17 @@ fn on_own_server(url: &str, logins: &[String], place: impl FnOnce(Address, Strin
         passwords.insert(login.clone(), password);
     }
     drop(session);
-    let first = Copy::elsewhere(url, cluster.url(), PURPOSE).map_err(refused)?;
+    let first = match sample {
+        None => Copy::elsewhere(url, cluster.url(), PURPOSE),
+        Some(rows) => Copy::of_sample(url, cluster.url(), PURPOSE, rows),
+    };
+    let first = first.map_err(refused)?;
     settings::copy(url, first.url())?;
     let how = format!(
-        "It ran on a copy in a server of its own, because others are connected to the original: {} (made in {:.1} s, dropped afterwards).",
+        "It ran on a copy in a server of its own, because others are connected to the original: {} (made in {:.1} s, dropped afterwards).{}",
         first.how,
-        first.took.as_secs_f64()
+        first.took.as_secs_f64(),
+        missing(&first)
     );
     let mut made = place(address(first.url())?, how);
     (made.passwords, made.first, made.cluster, made.here) = (passwords, Some(first), Some(cluster), true);
@@ -240,52 +284,4 @@ fn on_own_server(url: &str, logins: &[String], place: impl FnOnce(Address, Strin
 /// A copy that can't be made is refused like bad input: something else has to be typed, or granted.
 fn refused(error: schema::Error) -> Failure {
     Failure::usage(format!("The database can't be copied: {error}."))
-}
-
-/// The passwords that the surroundings know.
-fn passwords(source: &Address, logins: &[String]) -> BTreeMap<String, String> {
-    let known = logins.iter().filter_map(|login| {
-        let at = source.as_login(login, None);
-        let password = at.hosts().iter().find_map(|host| at.password(host).ok().flatten())?;
-        Some((login.clone(), password))
-    });
-    known.collect()
-}
-
-fn roles_are_there(url: &str, logins: &[String]) -> Result<(), Failure> {
-    let known =
-        Session::connect_uncounted(url)?.texts("select rolname::text from pg_catalog.pg_roles where rolcanlogin")?;
-    match logins.iter().find(|login| !known.contains(login)) {
-        None => Ok(()),
-        Some(login) => Err(Failure::usage(format!(
-            "{login} is no role of this server that can log in: name one with `login`, or `create role {} login`.",
-            identifier(login)
-        ))),
-    }
-}
-
-/// Who else is connected: `role in database`. Sessions that are just ending don't count.
-fn others(url: &str, ours: &[i32]) -> Result<Vec<String>, Failure> {
-    let mut session = Session::connect_uncounted(url)?;
-    let asked =
-        "select distinct coalesce(usename, '?') || ' in ' || coalesce(datname, '?') from pg_catalog.pg_stat_activity
-        where backend_type = 'client backend' and pid <> pg_backend_pid() and not pid = any ($1) order by 1";
-    let until = Instant::now() + PATIENCE;
-    loop {
-        let rows = session.client.query(asked, &[&ours]).map_err(|error| failed("asking who is connected", &error))?;
-        if rows.is_empty() || Instant::now() > until {
-            return Ok(rows.iter().map(|row| row.get(0)).collect());
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn is_here(source: &Address) -> bool {
-    let local = ["localhost", "127.0.0.1", "::1"];
-    source.hosts().iter().all(|host| host.is_socket() || local.contains(&host.target()))
-}
-
-/// Bytes of memory of this machine that a server of its own may use for its buffers.
-fn buffers_max() -> u64 {
-    observe::machine().memory_bytes / 4
 }

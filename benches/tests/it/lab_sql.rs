@@ -15,6 +15,11 @@ use schema::testing::TestCluster;
 
 use crate::support::{end_with_thread, lab, until};
 
+mod copies;
+mod harms;
+mod limits;
+mod remedy;
+
 /// Known to everybody who reads this; the server is gone with the test.
 const PASSWORD: &str = "only for a test";
 

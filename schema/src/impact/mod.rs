@@ -149,7 +149,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
 
 fn clone(url: &str, options: &Options) -> Result<Copy> {
     let whole = || Copy::of_busy(url, "impact", options.data);
-    options.sample.map_or_else(whole, |rows| Copy::of_sample(url, "impact", rows))
+    options.sample.map_or_else(whole, |rows| Copy::of_sample(url, url, "impact", rows))
 }
 
 /// One try.

@@ -7,11 +7,12 @@ use crate::Failure;
 use crate::design::{Cell, Preset};
 use crate::result::{Entry, Matrix, Metric, others_run, while_running};
 
-/// `service<-other.metric>ratio`: the slowdown of a service while another one runs.
+/// `service<-other.metric>ratio`: the slowdown of a service while another one runs. `service:metric:ratio x`: whatever else runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Threshold {
     service: String,
-    while_running: String,
+    /// None: in every combination.
+    while_running: Option<String>,
     metric: Metric,
     ratio: f64,
 }
@@ -20,14 +21,24 @@ impl FromStr for Threshold {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shape = "it must look like registry<-billing.oneIn20>2 (metrics: oneIn20, p50, p95, oneIn100, p99)";
+        let shape = "it must look like registry<-billing.oneIn20>2, or registry:oneIn20:2x for whatever else runs (metrics: oneIn20, p50, \
+            p95, oneIn100, p99)";
         let parts = || {
-            let (service, rest) = text.split_once("<-")?;
-            let (pair, ratio) = rest.split_once('>')?;
-            let (others, metric) = pair.rsplit_once('.')?;
+            let (service, others, metric, ratio) = match text.split_once("<-") {
+                Some((service, rest)) => {
+                    let (pair, ratio) = rest.split_once('>')?;
+                    let (others, metric) = pair.rsplit_once('.')?;
+                    (service, Some(others.trim().to_owned()), metric, ratio.trim())
+                }
+                None => {
+                    let (rest, ratio) = text.rsplit_once(':')?;
+                    let (service, metric) = rest.rsplit_once(':')?;
+                    (service, None, metric, ratio.trim().trim_end_matches('x'))
+                }
+            };
             let metric = serde_json::from_value(serde_json::Value::String(metric.to_owned())).ok()?;
-            let ratio = ratio.trim().parse().ok().filter(|ratio: &f64| ratio.is_finite())?;
-            Some(Self { service: service.trim().to_owned(), while_running: others.trim().to_owned(), metric, ratio })
+            let ratio = ratio.parse().ok().filter(|ratio: &f64| ratio.is_finite())?;
+            Some(Self { service: service.trim().to_owned(), while_running: others, metric, ratio })
         };
         parts().ok_or_else(|| shape.to_owned())
     }
@@ -39,67 +50,77 @@ impl FromStr for Threshold {
 /// A usage error that names the pairs there are, and the preset with more where that has the one asked for.
 pub fn check(thresholds: &[Threshold], preset: Preset, services: &[String]) -> Result<(), Failure> {
     let measured = pairs(preset, services);
-    let Some(unknown) = thresholds.iter().find(|one| !measured.contains(&one.key())) else {
+    let is_in = |one: &Threshold, pairs: &Pairs| pairs.iter().any(|(service, others)| one.is_of(service, others));
+    let Some(unknown) = thresholds.iter().find(|one| !is_in(one, &measured)) else {
         return Ok(());
     };
-    let names: Vec<&str> = measured.iter().map(String::as_str).collect();
-    let longer = pairs(Preset::Quick, services).contains(&unknown.key());
+    let names: Vec<String> = measured.iter().map(|(service, others)| format!("{service}<-{others}")).collect();
+    let longer = is_in(unknown, &pairs(Preset::Quick, services));
     let hint = if longer { " Services in pairs are measured by --preset quick and longer ones." } else { "" };
+    let others = unknown.while_running.as_ref().map_or_else(String::new, |others| format!("<-{others}"));
     Err(Failure::usage(format!(
-        "--fail-on: {} isn't measured by this run; there are {}.{hint}",
-        unknown.key(),
+        "--fail-on: {}{others} isn't measured by this run; there are {}.{hint}",
+        unknown.service,
         names.join(", ")
     )))
 }
 
-/// `service<-other` of every combination.
-fn pairs(preset: Preset, services: &[String]) -> BTreeSet<String> {
+/// Services, each with what else runs.
+type Pairs = BTreeSet<(String, String)>;
+
+/// Every combination.
+fn pairs(preset: Preset, services: &[String]) -> Pairs {
     let driven = preset.services(services);
     let cells = preset.cells(&driven);
-    let of = |cell: &Cell| -> Vec<String> {
-        let members = cell.members(&driven).into_iter().map(|service| (service, while_running(cell, service)));
-        members
-            .filter(|(_, others)| others_run(others))
-            .map(|(service, others)| format!("{service}<-{others}"))
-            .collect()
+    let of = |cell: &Cell| -> Vec<(String, String)> {
+        let members =
+            cell.members(&driven).into_iter().map(|service| (service.to_owned(), while_running(cell, service)));
+        members.filter(|(_, others)| others_run(others)).collect()
     };
     cells.iter().flat_map(of).collect()
 }
 
 impl Threshold {
-    fn key(&self) -> String {
-        format!("{}<-{}", self.service, self.while_running)
+    fn is_of(&self, service: &str, while_running: &str) -> bool {
+        self.service == service && self.while_running.as_deref().is_none_or(|others| others == while_running)
+    }
+
+    fn asked<'a>(&'a self, matrix: &'a Matrix) -> impl Iterator<Item = &'a Entry> {
+        let of = |entry: &&Entry| self.is_of(&entry.service, &entry.while_running) && entry.metric == self.metric;
+        matrix.entries.iter().filter(of)
     }
 
     /// Why the matrix can't say whether it is broken: a sentence.
     pub fn unanswered(&self, matrix: &Matrix) -> Option<String> {
-        let asked = |entry: &&Entry| {
-            entry.service == self.service && entry.while_running == self.while_running && entry.metric == self.metric
-        };
-        let enough_data = matrix.entries.iter().filter(asked).any(|entry| entry.enough_data);
-        (!enough_data).then(|| format!("--fail-on: insufficient data for {} at that metric.", self.pair()))
+        let without: Vec<String> = self
+            .asked(matrix)
+            .filter(|entry| !entry.enough_data)
+            .map(|of| pair(&of.service, &of.while_running))
+            .collect();
+        let of = if self.asked(matrix).next().is_some() { without.join(", ") } else { self.service.clone() };
+        (!of.is_empty()).then(|| format!("--fail-on: insufficient data for {of} at that metric."))
     }
 
-    /// A sentence, where there is enough data and the whole interval lies above the bound.
-    pub fn broken_by(&self, matrix: &Matrix) -> Option<String> {
-        let entry = matrix.entries.iter().find(|entry| {
-            entry.service == self.service && entry.while_running == self.while_running && entry.metric == self.metric
-        })?;
-        let estimate = entry.estimate.filter(|estimate| entry.enough_data && estimate.low > self.ratio)?;
-        Some(format!(
-            "{}: {:.2} (95 % interval from {:.2}) is above {}.",
-            self.pair(),
-            estimate.ratio,
-            estimate.low,
-            self.ratio
-        ))
+    /// A sentence for each combination in which there is enough data and the whole interval lies above the bound.
+    pub fn broken_by(&self, matrix: &Matrix) -> Vec<String> {
+        let above = self.asked(matrix).filter_map(|entry| {
+            let estimate = entry.estimate.filter(|estimate| entry.enough_data && estimate.low > self.ratio)?;
+            Some(format!(
+                "{}: {:.2} (95 % interval from {:.2}) is above {}.",
+                pair(&entry.service, &entry.while_running),
+                estimate.ratio,
+                estimate.low,
+                self.ratio
+            ))
+        });
+        above.collect()
     }
+}
 
-    fn pair(&self) -> String {
-        match self.while_running.as_str() {
-            "all" => format!("{} while all others run", self.service),
-            other => format!("{} while {other} runs", self.service),
-        }
+fn pair(service: &str, while_running: &str) -> String {
+    match while_running {
+        "all" => format!("{service} while all others run"),
+        other => format!("{service} while {other} runs"),
     }
 }
 
@@ -126,9 +147,22 @@ mod tests {
     #[test]
     fn only_a_whole_interval_above_the_bound_breaks_it() {
         let threshold: Threshold = "registry<-billing.oneIn20>2".parse().unwrap();
-        assert!(threshold.broken_by(&matrix(2.1, true)).is_some());
-        assert!(threshold.broken_by(&matrix(1.9, true)).is_none());
-        assert!(threshold.broken_by(&matrix(2.1, false)).is_none());
+        let broken = |low, enough_data| threshold.broken_by(&matrix(low, enough_data)).len();
+        assert_eq!([broken(2.1, true), broken(1.9, true), broken(2.1, false)], [1, 0, 0]);
+    }
+
+    #[test]
+    fn a_service_alone_means_whatever_else_runs() {
+        let threshold: Threshold = "registry:oneIn20:2x".parse().unwrap();
+        let mut matrix = matrix(2.1, true);
+        let calm = Entry { while_running: "account".into(), enough_data: false, ..matrix.entries[0].clone() };
+        let other = Entry { service: "account".into(), ..matrix.entries[0].clone() };
+        matrix.entries.extend([calm, other]);
+        let [broken] = &threshold.broken_by(&matrix)[..] else { panic!("{:?}", threshold.broken_by(&matrix)) };
+        assert!(broken.starts_with("registry while billing runs: "), "{broken}");
+        let unanswered = threshold.unanswered(&matrix).unwrap();
+        assert!(unanswered.contains("for registry while account runs at"), "{unanswered}");
+        assert_eq!("registry:oneIn20:2".parse(), Ok(threshold));
     }
 
     #[test]
@@ -143,19 +177,32 @@ mod tests {
         let services = ["account", "billing", "registry"].map(str::to_owned);
         let refused =
             |text: &str, preset| check(&[text.parse().unwrap()], preset, &services).err().map(|of| of.to_string());
-        for wrong in ["regstry<-billing.oneIn20>2", "registry<-biling.oneIn20>2", "registry<-registry.p50>2"] {
+        for wrong in
+            ["regstry<-billing.oneIn20>2", "registry<-biling.oneIn20>2", "registry<-registry.p50>2", "regstry:p50:2x"]
+        {
             let said = refused(wrong, Preset::Quick).unwrap();
             assert!(said.contains("registry<-billing") && said.contains("registry<-all"), "{said}");
         }
         assert_eq!(refused("registry<-billing.oneIn20>2", Preset::Quick), None);
         assert_eq!(refused("registry<-all.oneIn20>2", Preset::Demo), None);
+        assert_eq!(refused("registry:oneIn20:2x", Preset::Demo), None);
         let said = refused("registry<-billing.oneIn20>2", Preset::Demo).unwrap();
         assert!(said.contains("--preset quick"), "{said}");
     }
 
     #[test]
     fn what_is_no_threshold_is_told_the_shape() {
-        for bad in ["", "registry", "registry<-billing>2", "registry<-billing.p51>2", "a<-b.p50>x", "a<-b.p50>NaN"] {
+        for bad in [
+            "",
+            "registry",
+            "registry<-billing>2",
+            "registry<-billing.p51>2",
+            "a<-b.p50>x",
+            "a<-b.p50>NaN",
+            "a:p51:2x",
+            "a:p50:x",
+            "p50:2x",
+        ] {
             assert!(bad.parse::<Threshold>().unwrap_err().contains("oneIn20"), "{bad}");
         }
     }

@@ -1,10 +1,10 @@
-//! Copies that a killed run left: dropped by the next one. A run holds a lock for as long as it lives, which the server releases however it ends.
+//! What a killed run left: copies are dropped by the next one, a remedy is undone. A run holds a lock for as long as it lives, which the server releases however it ends.
 
 use std::time::{Duration, Instant};
 
 use schema::session::{Session, address};
 
-use super::PURPOSE;
+use super::{PURPOSE, note};
 use crate::Failure;
 
 /// First of the two numbers of the lock; the second one is the process that made the copies.
@@ -34,7 +34,27 @@ impl Guard {
         let pid = session.value("select pg_backend_pid()")?;
         let mut guard = Self { session, pid };
         guard.sweep(own)?;
+        guard.undo(url, own)?;
         Ok(guard)
+    }
+
+    /// Undoes what a killed run tried in this database itself.
+    fn undo(&mut self, url: &str, own: i32) -> Result<(), Failure> {
+        let Some((maker, statements)) = note::read(url)? else {
+            return Ok(());
+        };
+        if maker == own || !self.session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK}, {maker})"))? {
+            return Err(Failure::usage("Another `lab sql` tries a remedy in this database: wait for its end."));
+        }
+        note::run(url, "undoing the remedy of a run that was killed", &statements).map_err(|error| {
+            let why = error.to_string();
+            let why = why.trim_end_matches('.');
+            Failure::could_not_run(format!("{why}. Undo the rest by hand, then `drop schema lab_sql_undo cascade`."))
+        })?;
+        note::remove(url)?;
+        self.session.value::<bool>(&format!("select pg_advisory_unlock({LOCK}, {maker})"))?;
+        eprintln!("Undone: a remedy that a run that was killed had left in the database.");
+        Ok(())
     }
 
     /// The server's process of its session.

@@ -2,7 +2,7 @@
 
 use schema::session::{Session, address};
 
-use super::buffers_max;
+use super::surroundings::buffers_max;
 use crate::Failure;
 use crate::data::failed;
 
@@ -36,7 +36,8 @@ select format('alter %s set %I to %s',
 from pg_catalog.pg_db_role_setting d cross join unnest(d.setconfig) s left join pg_catalog.pg_roles r on r.oid = d.setrole
 where d.setdatabase = (select oid from pg_catalog.pg_database where datname = current_database())";
 
-/// Gives the copy the settings of its original: a database's own ones, and those of roles in it.
+/// Gives the copy the settings of its original: a database's own ones, and those of roles in it; and the counters of statements, where the
+/// server can count: before a remedy is tried, for it changes what is defined.
 pub fn copy(from: &str, to: &str) -> Result<(), Failure> {
     let name = address(to)?.database().to_owned();
     let mut source = Session::connect_uncounted(from)?;
@@ -46,6 +47,7 @@ pub fn copy(from: &str, to: &str) -> Result<(), Failure> {
         let sql: String = row.get(0);
         there.run(&sql, "settings of the copy")?;
     }
+    let _ = there.client.batch_execute("create extension if not exists pg_stat_statements with schema public");
     Ok(())
 }
 

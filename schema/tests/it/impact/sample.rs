@@ -49,7 +49,7 @@ fn whoever_is_referred_to_is_there() {
     }
     let (_cluster, url) = made();
     connect(&url).batch_execute("alter database farm set default_transaction_read_only = on").unwrap();
-    let copy = Copy::of_sample(&url, "sample", 20).unwrap();
+    let copy = Copy::of_sample(&url, &url, "sample", 20).unwrap();
     let mut client = connect(copy.url());
     assert_eq!(
         number(
@@ -97,7 +97,7 @@ fn a_sample_is_of_one_moment() {
                 client.batch_execute(sql).unwrap();
             }
         });
-        let copy = Copy::of_sample(&url, "sample", 1_000_000);
+        let copy = Copy::of_sample(&url, &url, "sample", 1_000_000);
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         let copy = copy.unwrap();
         let mut client = connect(copy.url());
