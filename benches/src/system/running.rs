@@ -165,8 +165,7 @@ impl Up {
         say("Starting the database …");
         let databases = Databases::start(architecture, engines, home.path(), options.ephemeral, &options.stop)?;
         databases.prepare(&options.stop)?;
-        let at =
-            |(service, port): (&services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
+        let at = |(service, port): (&services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
         let relay = |name: &'static str| Ok((name, Relay::before(&urls[name])?));
         let relays: BTreeMap<_, _> = names().filter(|_| relayed).map(relay).collect::<Result<_, Failure>>()?;
@@ -291,7 +290,11 @@ fn place(
         architecture: Some(architecture.name().to_owned()),
         database_url: if own.is_empty() { Some(databases.superuser_url("account")?) } else { None },
         databases: own.iter().map(database_of).collect::<Result<_, Failure>>()?,
-        parts: urls.iter().filter(|(name, _)| services::is_part(name)).map(|(name, url)| ((*name).to_owned(), url.clone())).collect(),
+        parts: urls
+            .iter()
+            .filter(|(name, _)| services::is_part(name))
+            .map(|(name, url)| ((*name).to_owned(), url.clone()))
+            .collect(),
         kafka: log.map(|log| log.brokers.clone()),
         operator: Some(operator),
         mailbox: url("mail-sink"),

@@ -56,7 +56,7 @@ impl Union {
             }
         }
         let mut copies = open(place, "notification")?;
-        run(&mut to, &format!("create temp table if not exists places ({PLACE}, primary key ({CHANGE}))"))?;
+        run(&mut to, &format!("create temp table if not exists places ({PLACE})"))?;
         for feed in ["account", "profile", "registry", "billing"] {
             // Here nobody else numbers them.
             let own = "alter column id drop identity if exists, drop constraint if exists changes_pkey";

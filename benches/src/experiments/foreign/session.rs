@@ -66,7 +66,7 @@ impl Session {
         target::audit(&site.target, &site.data, &acknowledged, &mut self.result.correctness)?;
         if !stop.load(Ordering::Relaxed) {
             let tries = self.options.preset.freshness_tries();
-            match freshness::measure(site, None, tries) {
+            match freshness::measure(site, of) {
                 Ok(measured) => self.result.freshness = Some(measured),
                 Err(reason) => eprintln!("How fresh reads are isn't known: {reason}"),
             }
