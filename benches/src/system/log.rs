@@ -30,7 +30,7 @@ impl Log {
 
     /// Those that are named, else the node that will listen at this URL. Where this system is thrown away, its topics on brokers of others
     /// have a name that never comes again.
-    pub fn find(node: Option<&str>, home: &Path, ephemeral: bool) -> Self {
+    pub fn find(node: Option<&String>, home: &Path, ephemeral: bool) -> Self {
         match Self::named() {
             Some(brokers) => {
                 let throw_away = || format!("govrnanza-{:016x}.", rand::random::<u64>());

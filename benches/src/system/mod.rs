@@ -7,6 +7,7 @@ mod database;
 mod databases;
 mod deployment;
 pub mod export;
+mod follower;
 pub mod gateway;
 mod home;
 mod log;

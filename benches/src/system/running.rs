@@ -148,17 +148,9 @@ impl Up {
     fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
         let Layout { architecture, engines, relayed, cache_ttl } = options.layout;
         let mut services = with_instances(&architecture.processes(), options.instances);
-        if options.gateway {
-            services.push(gateway::PORT);
-        }
-        if Log::named().is_some() {
-            services.retain(|one| !services::is_of_node(one));
-        }
-        let home = match (&options.home, options.ephemeral) {
-            (_, true) => Home::throw_away()?,
-            (Some(folder), false) => Home::take(folder)?,
-            (None, false) => Home::take(&Home::usual()?)?,
-        };
+        services.extend(options.gateway.then_some(gateway::PORT));
+        services.retain(|one| Log::named().is_none() || !services::is_of_node(one));
+        let home = Home::open_as(options.home.as_deref(), options.ephemeral)?;
         let processes: Vec<_> = services.iter().copied().filter(|service| service.kind != Kind::Port).collect();
         let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
         let ports = ports::choose(options.port_base, &services)?;
@@ -169,10 +161,8 @@ impl Up {
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
         let relay = |name: &'static str| Ok((name, Relay::before(&urls[name])?));
         let relays: BTreeMap<_, _> = names().filter(|_| relayed).map(relay).collect::<Result<_, Failure>>()?;
-        let log = services.iter().any(|one| one.kind == Kind::Relay).then(|| {
-            let node = urls.get(services::NODE).map(String::as_str);
-            Log::find(node, home.path(), options.ephemeral)
-        });
+        let with_log = architecture == Architecture::SelfContained;
+        let log = with_log.then(|| Log::find(urls.get(services::NODE), home.path(), options.ephemeral));
         let mut supervisor = Supervisor::new(options.logs);
         let (signing_key, clock_file) = (home.signing_key()?, home.clock_file());
         let secret = |name| (name, format!("{:032x}", rand::random::<u128>()));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::follower::Follower;
 use super::once;
 use super::patience::Patience;
-use super::process::{Follower, Plan, Process, READY_WITHIN};
+use super::process::{Plan, Process, READY_WITHIN};
 use super::services::{self, Kind, Service};
 use crate::Failure;
 
