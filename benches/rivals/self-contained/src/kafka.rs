@@ -195,8 +195,11 @@ fn java(jars: &Path, folder: &Path) -> Command {
     java
 }
 
-/// The folder of the broker's jars.
-fn jars(options: &Options) -> Result<PathBuf, Error> {
+/// The folder of the broker's jars; Maven may have to fetch them first.
+///
+/// # Errors
+/// [`Error::Usage`]: there is nothing to start one from. Else they can't be fetched.
+pub fn jars(options: &Options) -> Result<PathBuf, Error> {
     let found = options.kafka_home.as_deref().map(|home| home.join("libs")).or_else(on_path);
     let have = java_version();
     if have.is_none_or(|version| version < 17) {

@@ -3,24 +3,33 @@
 //! Looked at beside it, on connections of their own: what an ingester has *stored* is compared with where the log ends, and where a relay's cursor
 //! is with its owner's feed. So the figure is right, too, when the part itself hangs. Seconds count from the last look that found nothing missing;
 //! where Kafka or the database is away nobody knows, and they go on counting.
+//!
+//! Whoever wants to read what they have just written asks the relays first: `GET /settled` is answered when all that was committed is on the log,
+//! with the place of each partition's last record. `POST /settled` with these to an ingester is answered when all of it is stored.
 
 mod behind;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::web::{Data, get};
+use actix_web::web::{Data, Json, get, post};
 use actix_web::{App, HttpResponse, HttpServer, rt};
 use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
 
+use crate::record::Places;
 use crate::{Error, ingest, relay};
 use behind::{Changes, Copies, Look};
 
-/// How often it is looked: alerts and whoever waits for readiness need it no sooner.
+/// How often it is looked, unless somebody asks: alerts and whoever waits for readiness need it no sooner.
 const EVERY: Duration = Duration::from_millis(500);
+/// How often somebody who waits looks for what the last look found.
+const AGAIN: Duration = Duration::from_millis(2);
+/// How long somebody waits at most.
+const WITHIN: Duration = Duration::from_secs(30);
 
 /// Where it is shown.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,7 +48,7 @@ pub struct Settings {
 /// When nothing can listen there.
 pub fn ingester(at: &Settings, of: &ingest::Settings, stopping: &Arc<AtomicBool>) -> Result<(), Error> {
     let (settings, always) = (of.clone(), Arc::new(AtomicBool::new(true)));
-    start(at, Lags::new("ingester", &of.service, at, always), stopping, move || Copies::open(&settings))
+    start(at, |wake| Lags::new("ingester", &of.service, at, always, wake), stopping, move || Copies::open(&settings))
 }
 
 /// Shows how far a service's relay is behind its feed; `told`: whether it has told everything once.
@@ -53,35 +62,29 @@ pub fn relay(
     stopping: &Arc<AtomicBool>,
 ) -> Result<(), Error> {
     let settings = of.clone();
-    start(at, Lags::new("relay", &of.service, at, Arc::clone(told)), stopping, move || Changes::open(&settings))
+    let told = Arc::clone(told);
+    start(at, |wake| Lags::new("relay", &of.service, at, told, wake), stopping, move || Changes::open(&settings))
 }
 
 fn start<L: Look>(
     at: &Settings,
-    lags: Lags,
+    lags: impl FnOnce(SyncSender<()>) -> Lags,
     stopping: &Arc<AtomicBool>,
     open: impl Fn() -> Result<L, Error> + Send + 'static,
 ) -> Result<(), Error> {
     let Some(listen) = at.listen else { return Ok(()) };
-    let lags = Data::new(lags);
+    // One place: many who ask are one look.
+    let (wake, woken) = sync_channel(1);
+    let lags = Data::new(lags(wake));
     let (watched, stopping) = (lags.clone(), Arc::clone(stopping));
-    std::thread::spawn(move || {
-        let mut look = None;
-        while !stopping.load(Ordering::SeqCst) {
-            match look_again(&mut look, &open) {
-                Ok(found) => watched.found(&found),
-                Err(error) => {
-                    tracing::debug!(%error, "how far behind it is isn't known");
-                    watched.unknown();
-                    look = None;
-                }
-            }
-            std::thread::sleep(EVERY);
-        }
-    });
+    std::thread::spawn(move || watch(&watched, &stopping, &woken, &open));
     let server = HttpServer::new(move || {
         let app = App::new().app_data(lags.clone());
-        app.route("/healthz", get().to(HttpResponse::Ok)).route("/readyz", get().to(ready)).route("/metrics", get().to(text))
+        app.route("/healthz", get().to(HttpResponse::Ok))
+            .route("/readyz", get().to(ready))
+            .route("/metrics", get().to(text))
+            .route("/settled", get().to(told))
+            .route("/settled", post().to(stored))
     });
     let server = server.workers(1).disable_signals().bind(listen)?;
     // It ends with the process: there is nobody left to tell an error to.
@@ -89,16 +92,30 @@ fn start<L: Look>(
     Ok(())
 }
 
-fn look_again<L: Look>(look: &mut Option<L>, open: &impl Fn() -> Result<L, Error>) -> Result<Vec<Found>, Error> {
-    match look {
-        Some(look) => look.look(),
-        None => look.insert(open()?).look(),
+fn watch<L: Look>(lags: &Lags, stopping: &AtomicBool, woken: &Receiver<()>, open: &impl Fn() -> Result<L, Error>) {
+    let mut look = None;
+    while !stopping.load(Ordering::SeqCst) {
+        lags.state().begun += 1;
+        let looked = match &mut look {
+            Some(look) => L::look(look),
+            None => open().and_then(|opened| look.insert(opened).look()),
+        };
+        match looked {
+            Ok((found, places)) => lags.found(&found, places),
+            Err(error) => {
+                tracing::debug!(%error, "how far behind it is isn't known");
+                lags.unknown();
+                look = None;
+            }
+        }
+        // Somebody who asks, or the time.
+        let _ = woken.recv_timeout(EVERY);
     }
 }
 
 /// What one look says of a noun.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Found {
+pub(crate) struct Found {
     noun: String,
     /// Places on the log, or changes, that aren't stored yet.
     behind: i64,
@@ -123,31 +140,70 @@ struct Lags {
     ready_within: Option<Duration>,
     told: Arc<AtomicBool>,
     began: Instant,
-    of: Mutex<BTreeMap<String, Lag>>,
+    wake: SyncSender<()>,
+    state: Mutex<State>,
+}
+
+/// What was found last.
+#[derive(Debug, Default)]
+struct State {
+    of: BTreeMap<String, Lag>,
+    /// The last record of each partition, told or stored.
+    places: Places,
+    /// How many looks have begun, and which one found this.
+    begun: u64,
+    found_by: u64,
 }
 
 impl Lags {
-    fn new(part: &'static str, service: &str, at: &Settings, told: Arc<AtomicBool>) -> Self {
+    fn new(
+        part: &'static str,
+        service: &str,
+        at: &Settings,
+        told: Arc<AtomicBool>,
+        wake: SyncSender<()>,
+    ) -> Self {
         let ready_within = at.ready_lag_ms.map(Duration::from_millis);
         let (service, began) = (service.to_owned(), Instant::now());
-        Self { part, service, ready_within, told, began, of: Mutex::default() }
+        Self { part, service, ready_within, told, began, wake, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> BTreeMap<String, Lag> {
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state().of.clone()
     }
 
-    fn found(&self, found: &[Found]) {
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+    fn found(&self, found: &[Found], places: Places) {
+        let mut state = self.state();
         for Found { noun, behind, aside } in found {
-            let before = of.get(noun).and_then(|lag| lag.fresh);
+            let before = state.of.get(noun).and_then(|lag| lag.fresh);
             let fresh = if *behind == 0 { Some(Instant::now()) } else { before };
-            of.insert(noun.clone(), Lag { behind: Some(*behind), aside: *aside, fresh });
+            state.of.insert(noun.clone(), Lag { behind: Some(*behind), aside: *aside, fresh });
         }
+        state.places = places;
+        state.found_by = state.begun;
     }
 
     fn unknown(&self) {
-        self.of.lock().unwrap_or_else(PoisonError::into_inner).values_mut().for_each(|lag| lag.behind = None);
+        self.state().of.values_mut().for_each(|lag| lag.behind = None);
+    }
+
+    /// Waits until a look that began after this call finds that it is so.
+    async fn until<T>(&self, so: impl Fn(&State) -> Option<T>) -> Option<T> {
+        let (began, before) = (Instant::now(), self.state().begun);
+        while began.elapsed() < WITHIN {
+            // Full: a look is on its way.
+            let _ = self.wake.try_send(());
+            rt::time::sleep(AGAIN).await;
+            let state = self.state();
+            if let Some(found) = (state.found_by > before).then(|| so(&state)).flatten() {
+                return Some(found);
+            }
+        }
+        None
     }
 
     fn age(&self, lag: &Lag) -> Duration {
@@ -200,6 +256,27 @@ async fn ready(lags: Data<Lags>) -> HttpResponse {
     }
 }
 
+async fn told(lags: Data<Lags>) -> HttpResponse {
+    let done = |state: &State| state.of.values().all(|lag| lag.behind == Some(0)).then(|| state.places.clone());
+    lags.until(done).await.map_or_else(late, |places| HttpResponse::Ok().json(places))
+}
+
+async fn stored(lags: Data<Lags>, wanted: Json<Places>) -> HttpResponse {
+    let done = |state: &State| {
+        let read = wanted.iter().filter(|(noun, _)| state.of.contains_key(*noun));
+        let has = |noun: &String, part: &i32, offset: &i64| {
+            state.places.get(noun).and_then(|parts| parts.get(part)).is_some_and(|last| last >= offset)
+        };
+        let mut all = read.flat_map(|(noun, parts)| parts.iter().map(move |(part, offset)| (noun, part, offset)));
+        all.all(|(noun, part, offset)| has(noun, part, offset)).then_some(())
+    };
+    lags.until(done).await.map_or_else(late, |()| HttpResponse::Ok().finish())
+}
+
+fn late() -> HttpResponse {
+    HttpResponse::ServiceUnavailable().body(format!("not within {} s", WITHIN.as_secs()))
+}
+
 async fn text(lags: Data<Lags>) -> HttpResponse {
     match lags.text() {
         Ok(text) => HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text),
@@ -217,7 +294,7 @@ mod tests {
 
     fn lags(ready_lag_ms: Option<u64>) -> Lags {
         let told = Arc::new(AtomicBool::new(true));
-        Lags::new("ingester", "registry", &Settings { listen: None, ready_lag_ms }, told)
+        Lags::new("ingester", "registry", &Settings { listen: None, ready_lag_ms }, told, sync_channel(1).0)
     }
 
     #[test]
@@ -225,11 +302,11 @@ mod tests {
         let (once, always) = (lags(None), lags(Some(0)));
         for lags in [&once, &always] {
             assert!(lags.not_ready().is_some(), "nothing is known");
-            lags.found(&[found("persons", 0), found("plans", 3)]);
+            lags.found(&[found("persons", 0), found("plans", 3)], Places::new());
             assert!(lags.not_ready().is_some_and(|why| why.starts_with("plans")));
-            lags.found(&[found("persons", 0), found("plans", 0)]);
+            lags.found(&[found("persons", 0), found("plans", 0)], Places::new());
             assert_eq!(lags.not_ready(), None);
-            lags.found(&[found("persons", 2), found("plans", 0)]);
+            lags.found(&[found("persons", 2), found("plans", 0)], Places::new());
         }
         assert_eq!(once.not_ready(), None);
         assert!(always.not_ready().is_some_and(|why| why.starts_with("persons")));
@@ -242,7 +319,7 @@ mod tests {
     #[test]
     fn what_is_not_known_has_an_age_and_no_count() {
         let lags = lags(None);
-        lags.found(&[found("persons", 0), found("plans", 3)]);
+        lags.found(&[found("persons", 0), found("plans", 3)], Places::new());
         let text = lags.text().unwrap();
         let line = |name: &str, noun: &str| format!(r#"{name}{{noun="{noun}",part="ingester",service="registry"}}"#);
         assert!(text.contains(&format!("{} 0\n", line("log_lag_seconds", "persons"))), "{text}");
