@@ -26,7 +26,7 @@ const LAYOUT: Layout =
 
 /// None: there is no Kafka here, and the test is skipped.
 fn with_kafka() -> Option<()> {
-    needs(kafka::jars(&kafka::Options::from_environment()).as_ref()).map(drop)
+    needs(kafka::jars(&kafka::Options::from_environment()).as_ref()).map(|_| ())
 }
 
 fn up() -> Option<Deployment> {
@@ -112,6 +112,16 @@ fn the_lag_is_shown(up: &Deployment) {
     }
     let text = text(&format!("{}/metrics", up.place().parts["registry-ingester"]));
     assert!(text.contains("log_lag_seconds{noun=\"persons\""), "{text}");
+    for file in ["alerts.yaml", "dashboard.json"] {
+        let path = format!("{}/../../../docs/deploy/{file}", env!("CARGO_MANIFEST_DIR"));
+        let asked = fs::read_to_string(path).unwrap();
+        let words = asked.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let names: BTreeSet<&str> = words.filter(|word| word.starts_with("log_") && *word != "log_aside").collect();
+        assert!(!names.is_empty(), "{file}");
+        for name in names {
+            assert!(text.contains(&format!("\n{name}{{")), "{name} of {file}");
+        }
+    }
 }
 
 /// Within what tokens endure, and back.
