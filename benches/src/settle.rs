@@ -22,7 +22,8 @@ pub fn settling(client: Client, parts: &BTreeMap<String, String>) -> Client {
     let agent = ureq::Agent::config_builder().timeout_global(Some(WITHIN)).build().new_agent();
     client.settling(move || {
         // A part that is away isn't waited for: then what comes next shows it.
-        let told = |url: &String| agent.get(format!("{url}/settled")).call().ok()?.body_mut().read_json::<Places>().ok();
+        let told =
+            |url: &String| agent.get(format!("{url}/settled")).call().ok()?.body_mut().read_json::<Places>().ok();
         let all: Places = relays.iter().filter_map(told).flatten().collect();
         for url in &ingesters {
             let _ = agent.post(format!("{url}/settled")).send_json(&all);

@@ -163,7 +163,12 @@ impl Drop for Held {
 }
 
 /// Writes a node's settings, and makes its data folder where there is none.
-fn format(jars: &Path, folder: &Path, [port, controller]: [u16; 2], settings: &[(String, String)]) -> Result<(), Error> {
+fn format(
+    jars: &Path,
+    folder: &Path,
+    [port, controller]: [u16; 2],
+    settings: &[(String, String)],
+) -> Result<(), Error> {
     let (data, file) = (folder.join("data"), folder.join("server.properties"));
     let mut properties = format!(
         "{SERVER}listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\

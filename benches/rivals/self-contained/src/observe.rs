@@ -156,13 +156,7 @@ struct State {
 }
 
 impl Lags {
-    fn new(
-        part: &'static str,
-        service: &str,
-        at: &Settings,
-        told: Arc<AtomicBool>,
-        wake: SyncSender<()>,
-    ) -> Self {
+    fn new(part: &'static str, service: &str, at: &Settings, told: Arc<AtomicBool>, wake: SyncSender<()>) -> Self {
         let ready_within = at.ready_lag_ms.map(Duration::from_millis);
         let (service, began) = (service.to_owned(), Instant::now());
         Self { part, service, ready_within, told, began, wake, state: Mutex::default() }
@@ -326,6 +320,9 @@ mod tests {
         assert!(text.contains(&format!("{} 3\n", line("log_lag_records", "plans"))), "{text}");
         lags.unknown();
         let text = lags.text().unwrap();
-        assert!(!text.contains("log_lag_records{") && !text.contains(&format!("{} 0\n", line("log_lag_seconds", "persons"))));
+        assert!(
+            !text.contains("log_lag_records{")
+                && !text.contains(&format!("{} 0\n", line("log_lag_seconds", "persons")))
+        );
     }
 }

@@ -46,7 +46,10 @@ impl Machine {
 
     fn run(&self, command: &str) -> Command {
         let mut run = Command::new(env!("CARGO_BIN_EXE_self-contained"));
-        run.arg(command).env_clear().env("PATH", self.folder.path().join("path")).env("GOVRNANZA_HOME", self.folder.path());
+        run.arg(command)
+            .env_clear()
+            .env("PATH", self.folder.path().join("path"))
+            .env("GOVRNANZA_HOME", self.folder.path());
         run.stdin(Stdio::null());
         run
     }

@@ -65,13 +65,17 @@ fn the_programs_are_the_products_own(up: &Deployment) {
     let runs = |name: &str| exe(all.iter().find(|(of, _)| of == name).unwrap().1);
     for service in services::names() {
         assert!(runs(service).ends_with(&format!("/{service}")), "{}", runs(service));
-        let mut database = postgres::Client::connect(up.place().database_of(service).unwrap(), postgres::NoTls).unwrap();
+        let mut database =
+            postgres::Client::connect(up.place().database_of(service).unwrap(), postgres::NoTls).unwrap();
         for noun in OwnDatabase::of(service).unwrap().nouns() {
-            let text = format!("select relkind::text from pg_catalog.pg_class where oid = 'published.{noun}'::regclass");
+            let text =
+                format!("select relkind::text from pg_catalog.pg_class where oid = 'published.{noun}'::regclass");
             assert_eq!(database.query_one(&text, &[]).unwrap().get::<_, String>(0), "r", "{service}: {noun}");
         }
     }
-    assert!(runs("profile-relay").ends_with("/self-contained") && runs("registry-ingester").ends_with("/self-contained"));
+    assert!(
+        runs("profile-relay").ends_with("/self-contained") && runs("registry-ingester").ends_with("/self-contained")
+    );
     assert!(runs("kafka").contains("java"), "it is Kafka itself that is stopped: {}", runs("kafka"));
 }
 
@@ -175,7 +179,8 @@ fn a_run_measures_it() {
     let result = ResultFile::read(&folder.join("result.json")).unwrap();
     assert!(result.run.complete);
     assert_eq!(result.target.unwrap().label, "self-contained");
-    let broken: Vec<_> = result.correctness.iter().filter(|(name, count)| **count != 0 && !name.contains("frozen")).collect();
+    let broken: Vec<_> =
+        result.correctness.iter().filter(|(name, count)| **count != 0 && !name.contains("frozen")).collect();
     assert!(broken.is_empty(), "{broken:?}");
     let freshness = result.freshness.unwrap();
     let loaded = freshness.under_load.clone().unwrap();
