@@ -5,25 +5,23 @@
 //! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; a second one
 //! fences the first off.
 
+mod asked;
 mod touched;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use connection::Address;
 use postgres::fallible_iterator::FallibleIterator as _;
-use postgres::{Client, IsolationLevel, Statement};
+use postgres::{Client, IsolationLevel};
 use schema::Noun;
 
 use crate::produce::Producer;
 use crate::record::{Places, Position, merge};
 use crate::sent::{Row, Sent};
 use crate::{Error, Log, topics};
+use asked::Statements;
 
-/// Changes in one batch.
-const CHANGES: i64 = 500;
 /// Rows in one transaction, where a whole view is told.
 const ROWS: usize = 5_000;
 /// How long it looks often after the last change or notification, and how often it looks then: a notification tells of what comes next, at
@@ -115,34 +113,6 @@ struct Relay<'a> {
     statements: Statements,
 }
 
-/// What is asked again and again, planned once.
-struct Statements {
-    any: Statement,
-    changes: Statement,
-    known: Statement,
-    /// The rows of a noun that changes concern, by the noun's name.
-    touched: HashMap<&'static str, Statement>,
-}
-
-impl Statements {
-    fn prepare(client: &mut Client, feed: &Noun) -> Result<Self, Error> {
-        let new = format!(
-            "from published.{} c where (c.xid, c.id) > ($1::text::xid8, $2)
-                and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())",
-            feed.name
-        );
-        Ok(Self {
-            any: client.prepare(&format!("select {new} limit 1"))?,
-            changes: client.prepare(&format!(
-                "select c.xid::text, c.id, c.kind, coalesce(c.organisation_id::text, 'platform'), to_jsonb(c)::text
-                {new} order by c.xid, c.id limit {CHANGES}"
-            ))?,
-            known: client.prepare("select topic, part, next - 1 from published.log_offsets where part >= 0")?,
-            touched: HashMap::new(),
-        })
-    }
-}
-
 /// What one look at the database found.
 #[derive(Default)]
 struct Found {
@@ -228,10 +198,7 @@ impl<'a> Relay<'a> {
         let texts = format!("[{}]", texts.join(","));
         for noun in self.nouns {
             let Some(text) = touched::statement(noun, self.feed, &kinds) else { continue };
-            let statement = match statements.touched.entry(&noun.name) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(transaction.prepare(&text)?),
-            };
+            let statement = statements.of(noun, &mut transaction, &text)?;
             let rows = transaction.query(statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
             found.rows.push((noun, self.sent.new_of(noun, rows)));
         }

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
 
-use super::Found;
+use super::lags::Found;
 use crate::gate::is_at_end;
 use crate::record::Places;
 use crate::relay::connect;
