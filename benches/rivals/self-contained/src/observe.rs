@@ -11,9 +11,9 @@ mod behind;
 mod lags;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::{Data, Json, get, post};

@@ -1,7 +1,7 @@
 //! What is missing: looked at in the database and on the log.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use postgres::{Client, Statement};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -16,6 +16,8 @@ use crate::{Error, Log, ingest, relay, topics};
 
 /// How long the broker may take to say where its topics end.
 const WITHIN: Duration = Duration::from_secs(2);
+/// A partition that has been as it is for so long is looked into.
+const STAYS: Duration = Duration::from_secs(1);
 /// More changes than this aren't counted.
 const COUNTED: i64 = 10_000;
 
@@ -36,8 +38,8 @@ pub(super) struct Copies {
     consumer: BaseConsumer,
     reads: Vec<&'static Noun>,
     log: Log,
-    /// What was stored, and where the partition ended, at the last look.
-    before: HashMap<Place, (i64, i64)>,
+    /// What was stored, and where the partition ended, at the last look; and since when.
+    before: HashMap<Place, (i64, i64, Instant)>,
     /// The same, where there was found to be no record between them.
     empty: HashMap<Place, (i64, i64)>,
 }
@@ -82,7 +84,11 @@ impl Copies {
     /// Each transaction ends with a mark that is no record, and aborted ones leave records that nobody reads: so a partition that stays as it
     /// is may end beyond what is stored, and nothing is missing.
     fn missing(&mut self, place: &Place, next: i64, end: i64) -> Result<i64, Error> {
-        let stays = self.before.insert(place.clone(), (next, end)) == Some((next, end));
+        let before = self.before.entry(place.clone()).or_insert((next, end, Instant::now()));
+        if (before.0, before.1) != (next, end) {
+            *before = (next, end, Instant::now());
+        }
+        let stays = before.2.elapsed() > STAYS;
         if end - next <= 1 || self.empty.get(place) == Some(&(next, end)) {
             return Ok(0);
         }

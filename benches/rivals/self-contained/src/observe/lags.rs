@@ -60,7 +60,13 @@ pub(super) struct State {
 }
 
 impl Lags {
-    pub(super) fn new(part: &'static str, service: &str, at: &Settings, told: Arc<AtomicBool>, wake: SyncSender<()>) -> Self {
+    pub(super) fn new(
+        part: &'static str,
+        service: &str,
+        at: &Settings,
+        told: Arc<AtomicBool>,
+        wake: SyncSender<()>,
+    ) -> Self {
         let ready_within = at.ready_lag_ms.map(Duration::from_millis);
         let (service, began) = (service.to_owned(), Instant::now());
         Self { part, service, ready_within, told, began, wake, state: Mutex::default() }
