@@ -31,8 +31,9 @@ pub fn settling(client: Client, parts: &BTreeMap<String, String>) -> Client {
 
 /// All at once.
 fn each<T: Send>(urls: &[String], ask: impl Fn(&String) -> T + Sync) -> Vec<T> {
+    let ask = &ask;
     std::thread::scope(|scope| {
-        let asked: Vec<_> = urls.iter().map(|url| scope.spawn(|| ask(url))).collect();
+        let asked: Vec<_> = urls.iter().map(|url| scope.spawn(move || ask(url))).collect();
         asked.into_iter().filter_map(|one| one.join().ok()).collect()
     })
 }
