@@ -8,7 +8,6 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
 
-use super::EVERY;
 use super::lags::Found;
 use crate::gate::is_at_end;
 use crate::record::Places;
@@ -17,6 +16,8 @@ use crate::{Error, Log, ingest, relay, topics};
 
 /// How long the broker may take to say where its topics end.
 const WITHIN: Duration = Duration::from_secs(2);
+/// How often it is looked, unless somebody asks: alerts and whoever waits for readiness need it no sooner.
+pub(super) const EVERY: Duration = Duration::from_millis(500);
 /// A partition that has been as it is for so long is looked into.
 const STAYS: Duration = Duration::from_secs(1);
 /// More changes than this aren't counted.
