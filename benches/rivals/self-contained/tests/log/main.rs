@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
 
+mod brokers;
 mod copies;
 mod deployment;
 mod freshness;
