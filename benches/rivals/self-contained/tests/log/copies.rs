@@ -6,7 +6,7 @@ use behaviour::assert::eventually;
 use schema::{Noun, SERVICES};
 use self_contained::{latest, topics};
 
-use crate::deployment::Ground;
+use crate::ground::Ground;
 
 /// Rows by key. Positions in a feed are each database's own.
 type Rows = BTreeMap<String, String>;

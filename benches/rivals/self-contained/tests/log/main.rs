@@ -5,6 +5,11 @@
 mod copies;
 mod deployment;
 mod freshness;
+mod ground;
+mod kills;
+mod month_end;
+mod node;
+mod process;
 mod records;
 mod relays;
 mod suites;

@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
-use crate::deployment::Ground;
+use crate::ground::Ground;
 
 const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
 const STRANGER: &str = "00000000-0000-7000-8000-000000000002";
