@@ -9,7 +9,8 @@
 //! - [`relay`] puts what a service shows on the log: for each change of its feed the rows that the change concerns as they are now
 //!   (`relay::touched` knows which), and then the change itself;
 //! - [`ingest`] writes a consumer's copies. Its offsets are stored in the rows' own transaction, and a change becomes
-//!   visible once the rows that it depends on are there.
+//!   visible once the rows that it depends on are there;
+//! - [`observe`] shows how far behind each of them is, and whether it is ready.
 //!
 //! # Starting it
 //!
@@ -19,9 +20,10 @@
 //! | command | environment | what |
 //! | --- | --- | --- |
 //! | `broker` | `KAFKA_BROKERS`, `KAFKA_HOME`, `GOVRNANZA_HOME` | finds or starts a broker, and prints its address |
+//! | `node` | `BROKER_FOLDER`, `BROKER_PORT`, `BROKER_CONTROLLER_PORT`, `KAFKA_HOME`, `GOVRNANZA_HOME` | becomes a broker with its data in that folder; `--prepare` only makes ready what that needs |
 //! | `topics` | `KAFKA_BROKERS`, `TOPIC_PREFIX`, `TOPIC_PARTITIONS`, `TOPIC_REPLICATION` | makes the topics that are missing, and ends |
-//! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS` | one for each of [`OWNERS`] |
-//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | one for each of the five services |
+//! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS`, `LISTEN`, `READY_LAG_MS` | one for each of [`OWNERS`] |
+//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `LISTEN`, `READY_LAG_MS` | one for each of the five services |
 //!
 //! The databases are those of `dba apply --own SERVICE`; the logins are [`schema::OwnDatabase::relay`] and
 //! [`schema::OwnDatabase::copier`]. In this order: broker, topics, Account (it makes its signing key), relays and ingesters, the other services.
@@ -31,6 +33,7 @@ mod error;
 mod gate;
 pub mod ingest;
 pub mod kafka;
+pub mod observe;
 mod produce;
 mod record;
 pub mod relay;

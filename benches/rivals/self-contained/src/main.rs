@@ -6,14 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use self_contained::kafka::{Broker, Options};
-use self_contained::{Error, Log, ingest, relay, topics};
+use self_contained::kafka::{self, Broker, Options};
+use self_contained::{Error, Log, ingest, observe, relay, topics};
 
 /// The self-contained architecture: services on a database each, copies from a log.
 #[derive(Parser)]
 enum Command {
     /// Finds or starts a broker, and prints its address.
     Broker,
+    /// Becomes a Kafka node whose folder and ports stay the same.
+    Node {
+        #[command(flatten)]
+        node: kafka::Node,
+        /// Only makes ready what it needs.
+        #[arg(long)]
+        prepare: bool,
+    },
     /// Makes the topics that are missing.
     Topics {
         #[command(flatten)]
@@ -26,9 +34,19 @@ enum Command {
         topic_replication: i32,
     },
     /// Puts what a service shows on the log.
-    Relay(relay::Settings),
+    Relay {
+        #[command(flatten)]
+        settings: relay::Settings,
+        #[command(flatten)]
+        at: observe::Settings,
+    },
     /// Fills a service's copies from the log.
-    Ingester(ingest::Settings),
+    Ingester {
+        #[command(flatten)]
+        settings: ingest::Settings,
+        #[command(flatten)]
+        at: observe::Settings,
+    },
 }
 
 fn main() -> ExitCode {
@@ -60,7 +78,16 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Topics { log, topic_partitions, topic_replication } => {
             topics::create(&log, topic_partitions, topic_replication)
         }
-        Command::Relay(settings) => relay::run(&settings, &stopping),
-        Command::Ingester(settings) => ingest::run(&settings, &stopping),
+        Command::Node { node, prepare: true } => kafka::prepare(&node, &Options::from_environment()).map(drop),
+        Command::Node { node, prepare: false } => kafka::become_node(&node, &Options::from_environment()),
+        Command::Relay { settings, at } => {
+            let told = Arc::default();
+            observe::relay(&at, &settings, &told, &stopping)?;
+            relay::run_telling(&settings, &stopping, &told)
+        }
+        Command::Ingester { settings, at } => {
+            observe::ingester(&at, &settings, &stopping)?;
+            ingest::run(&settings, &stopping)
+        }
     }
 }

@@ -52,13 +52,24 @@ pub struct Settings {
 /// # Errors
 /// [`Error::Usage`] alone.
 pub fn run(settings: &Settings, stopping: &AtomicBool) -> Result<(), Error> {
+    run_telling(settings, stopping, &AtomicBool::new(false))
+}
+
+/// The same; `told` becomes true once the log has all that the owner shows.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_telling(settings: &Settings, stopping: &AtomicBool, told: &AtomicBool) -> Result<(), Error> {
     let own = topics::of_owner(&settings.service);
     let Some((feed, nouns)) = own.split_last().filter(|(feed, _)| feed.is_feed()) else {
         let owners = crate::OWNERS.join(", ");
         return Err(Error::Usage(format!("{} shows nothing: expected one of {owners}", settings.service)));
     };
     while !stopping.load(Ordering::SeqCst) {
-        let ended = Relay::take_over(settings, feed, nouns).and_then(|mut relay| relay.go_on(stopping));
+        let ended = Relay::take_over(settings, feed, nouns).and_then(|mut relay| {
+            told.store(true, Ordering::SeqCst);
+            relay.go_on(stopping)
+        });
         match ended {
             Ok(()) => return Ok(()),
             Err(Error::Usage(why)) => return Err(Error::Usage(why)),

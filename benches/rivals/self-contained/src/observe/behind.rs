@@ -1,0 +1,142 @@
+//! What is missing: looked at in the database and on the log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use postgres::Client;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::{Offset, TopicPartitionList};
+use schema::Noun;
+
+use super::Found;
+use crate::gate::is_at_end;
+use crate::relay::connect;
+use crate::{Error, Log, ingest, relay, topics};
+
+/// How long the broker may take to say where its topics end.
+const WITHIN: Duration = Duration::from_secs(2);
+/// More changes than this aren't counted.
+const COUNTED: i64 = 10_000;
+
+/// Looks once.
+pub(super) trait Look {
+    fn look(&mut self) -> Result<Vec<Found>, Error>;
+}
+
+/// A place on the log: topic and partition.
+type Place = (String, i32);
+
+/// What a service's copies lack.
+pub(super) struct Copies {
+    client: Client,
+    consumer: BaseConsumer,
+    reads: Vec<&'static Noun>,
+    log: Log,
+    /// What was stored, and where the partition ended, at the last look.
+    before: HashMap<Place, (i64, i64)>,
+    /// The same, where there was found to be no record between them.
+    empty: HashMap<Place, (i64, i64)>,
+}
+
+impl Copies {
+    pub(super) fn open(settings: &ingest::Settings) -> Result<Self, Error> {
+        Ok(Self {
+            client: connect(&settings.copier_database_url, "lag")?,
+            consumer: settings.log.consumer_config(&format!("{}-lag", settings.service)).create()?,
+            reads: topics::of_consumer(&settings.service)?,
+            log: settings.log.clone(),
+            before: HashMap::new(),
+            empty: HashMap::new(),
+        })
+    }
+
+    /// Where each partition ends: for all of them one question.
+    fn ends(&self) -> Result<HashMap<Place, i64>, Error> {
+        let metadata = self.consumer.fetch_metadata(None, WITHIN)?;
+        let mut list = TopicPartitionList::new();
+        for topic in metadata.topics() {
+            if self.reads.iter().any(|noun| self.log.topic(noun) == topic.name()) {
+                for part in topic.partitions() {
+                    list.add_partition_offset(topic.name(), part.id(), Offset::End)?;
+                }
+            }
+        }
+        let ends = self.consumer.offsets_for_times(list, WITHIN)?;
+        let mut found = HashMap::new();
+        for end in ends.elements() {
+            end.error()?;
+            if let Offset::Offset(offset) = end.offset() {
+                found.insert((end.topic().to_owned(), end.partition()), offset);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Each transaction ends with a mark that is no record, and aborted ones leave records that nobody reads: so a partition that stays as it
+    /// is may end beyond what is stored, and nothing is missing.
+    fn missing(&mut self, place: &Place, next: i64, end: i64) -> Result<i64, Error> {
+        let stays = self.before.insert(place.clone(), (next, end)) == Some((next, end));
+        if end - next <= 1 || self.empty.get(place) == Some(&(next, end)) {
+            return Ok(0);
+        }
+        if stays && is_at_end(&self.log, &place.0, place.1, next)? {
+            self.empty.insert(place.clone(), (next, end));
+            return Ok(0);
+        }
+        Ok(end - next)
+    }
+}
+
+impl Look for Copies {
+    fn look(&mut self) -> Result<Vec<Found>, Error> {
+        let stored = self.client.query("select topic, part, next from published.log_offsets where part >= 0", &[])?;
+        let stored: HashMap<Place, i64> = stored.iter().map(|row| ((row.get(0), row.get(1)), row.get(2))).collect();
+        let aside = self.client.query("select topic, count(*) from published.log_aside group by topic", &[])?;
+        let aside: HashMap<String, i64> = aside.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let ends = self.ends()?;
+        let mut all = Vec::new();
+        for noun in self.reads.clone() {
+            let topic = self.log.topic(noun);
+            let parts: Vec<_> = ends.iter().filter(|((of, _), _)| *of == topic).collect();
+            if parts.is_empty() {
+                return Err(Error::Failed(format!("there is no topic {topic}")));
+            }
+            let mut behind = 0;
+            for (place, end) in parts {
+                let next = stored.get(&(noun.name.clone(), place.1)).copied().unwrap_or_default();
+                behind += self.missing(place, next, *end)?;
+            }
+            let aside = aside.get(&noun.name).copied().unwrap_or_default();
+            all.push(Found { noun: noun.name.clone(), behind, aside });
+        }
+        Ok(all)
+    }
+}
+
+/// Changes that a relay hasn't told.
+pub(super) struct Changes {
+    client: Client,
+    feed: &'static Noun,
+    service: String,
+}
+
+impl Changes {
+    pub(super) fn open(settings: &relay::Settings) -> Result<Self, Error> {
+        let feed = topics::of_owner(&settings.service).pop();
+        let feed = feed.ok_or_else(|| Error::Usage(format!("{} shows nothing", settings.service)))?;
+        let client = connect(&settings.relay_database_url, "lag")?;
+        Ok(Self { client, feed, service: settings.service.clone() })
+    }
+}
+
+impl Look for Changes {
+    fn look(&mut self) -> Result<Vec<Found>, Error> {
+        let text = format!(
+            "select count(*) from (select from published.{} c, published.log_cursor l
+                where l.feed = $1 and (c.xid, c.id) > (l.xid, l.id) limit {COUNTED}) c",
+            self.feed.name
+        );
+        let behind = self.client.query_one(&text, &[&self.service])?.get(0);
+        Ok(vec![Found { noun: self.feed.name.clone(), behind, aside: 0 }])
+    }
+}
