@@ -1,6 +1,6 @@
 //! A whole architecture for one test.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use behaviour::assert::eventually;
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::freshness::Freshness;
 use crate::ground::{Ground, Line, Part};
-use crate::process::Process;
+use crate::process::{Process, free_port};
 
 /// How a service runs; it ends when this is dropped.
 enum Service {
@@ -157,10 +157,6 @@ fn ready(urls: &Urls, service: &str) {
     eventually("it is ready", || api.root("/readyz").try_send().ok().filter(|answer| answer.status == 200));
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 struct Place<'a> {
     ground: &'a Ground,
     folder: &'a TempDir,
@@ -184,7 +180,7 @@ impl Place<'_> {
             let mut line: Vec<String> = own.map(|(name, value)| format!("--{name}={value}")).into();
             line.extend(["--pool-read-size=2", "--pool-write-size=2", "--workers=1", "--log=off"].map(str::to_owned));
             line.extend(more);
-            return Service::Process(Mutex::new(Process::service::<S>(&line)));
+            return Service::Process(Mutex::new(Process::of_test(S::NAME, &line)));
         }
         let settings = Line::<S::Settings>::parse_from(["test".to_owned()].into_iter().chain(more)).settings;
         let mut common = common(url("reader"), url("writer"));

@@ -1,6 +1,6 @@
 //! Databases and a log, and the parts that are at work on them.
 
-use std::process::Command;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
@@ -91,6 +91,12 @@ impl Ground {
         Some(Self::new(&node.servers.clone(), services, Some(node), clusters))
     }
 
+    /// The databases of these services on one server; each part is a process, and so is the broker.
+    pub fn with_node(services: &[&str]) -> Option<Self> {
+        let node = needs(Node::start())?;
+        Some(Self::new(&node.servers.clone(), services, Some(node), vec![TestCluster::bare()]))
+    }
+
     fn new(servers: &str, services: &[&str], node: Option<Node>, clusters: Vec<TestCluster>) -> Self {
         let log = Log { kafka_brokers: servers.to_owned(), topic_prefix: format!("test-{}.", Uuid::now_v7()) };
         topics::create(&log, 1, 1).unwrap();
@@ -148,10 +154,11 @@ impl Ground {
         line.extend(["--topic-prefix", &self.log.topic_prefix]);
         line.extend(more);
         if self.node.is_some() {
-            let mut program = Command::new(env!("CARGO_BIN_EXE_self-contained"));
-            program.args(line).env("LOG", std::env::var("LOG").unwrap_or_else(|_| "off".to_owned()));
-            return Part::Process(Mutex::new(Process::start(program)));
+            let log = std::env::var("LOG").unwrap_or_else(|_| "off".to_owned());
+            let program = Path::new(env!("CARGO_BIN_EXE_self-contained"));
+            return Part::Process(Mutex::new(Process::start(program, &line, &[("LOG", &log)])));
         }
+        line[0] = "test";
         let settings = Line::<S>::parse_from(line).settings;
         Part::thread(move |stopping| run(&settings, stopping))
     }

@@ -8,6 +8,7 @@ use postgres::Client;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::ground::Ground;
 
@@ -16,26 +17,38 @@ const STRANGER: &str = "00000000-0000-7000-8000-000000000002";
 const PERSON: &str = "00000000-0000-7000-8000-000000000003";
 const TARGET: &str = "00000000-0000-7000-8000-000000000004";
 
-struct Writer<'a> {
+pub struct Writer<'a> {
     ground: &'a Ground,
     producer: BaseProducer,
 }
 
 impl<'a> Writer<'a> {
-    fn new(ground: &'a Ground) -> Self {
+    pub fn new(ground: &'a Ground) -> Self {
         let producer = ClientConfig::new().set("bootstrap.servers", &ground.log.kafka_brokers).create().unwrap();
         Self { ground, producer }
     }
 
     fn write(&self, noun: &str, key: &str, value: Option<&str>, headers: &[(&str, &str)]) {
+        self.add(noun, key, value, headers);
+        self.flush();
+    }
+
+    pub fn flush(&self) {
+        self.producer.flush(Duration::from_secs(30)).unwrap();
+    }
+
+    pub fn add(&self, noun: &str, key: &str, value: Option<&str>, headers: &[(&str, &str)]) {
         let topic = format!("{}{noun}", self.ground.log.topic_prefix);
         let headers = headers
             .iter()
             .fold(OwnedHeaders::new(), |all, (key, value)| all.insert(Header { key, value: Some(*value) }));
         let mut record = BaseRecord::to(&topic).key(key).headers(headers);
         record.payload = value;
-        self.producer.send(record).map_err(|(error, _)| error).unwrap();
-        self.producer.flush(Duration::from_secs(10)).unwrap();
+        while let Err((error, again)) = self.producer.send(record) {
+            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+            self.producer.poll(Duration::from_millis(10));
+            record = again;
+        }
     }
 
     fn person(&self, organisation: &str, name: Option<&str>, position: &str) {
@@ -98,6 +111,45 @@ fn the_newest_position_stays_and_poison_is_kept_aside() {
         texts(&mut copy, NAMES).contains(&format!("{STRANGER} Renamed")).then_some(())
     });
     assert_eq!(texts(&mut copy, NAMES), [format!("{STRANGER} Renamed")]);
+}
+
+#[test]
+fn a_poisoned_change_is_kept_aside_with_its_place_and_the_others_go_on() {
+    let Some(ground) = Ground::find(&["notification"]) else { return };
+    let writer = Writer::new(&ground);
+    let mut copy = ground.connect("notification", "superuser");
+    writer.change(1, "DomainModified", "{}");
+    let poison = [
+        Some("{not json"),
+        Some(
+            r#"{"organisation_id": "00000000-0000-7000-8000-000000000002", "id": 2, "at": "2026-01-01T00:00:00+00:00"}"#,
+        ),
+        Some(r#"{"organisation_id": "00000000-0000-7000-8000-000000000001", "at": "2026-01-01T00:00:00+00:00"}"#),
+        Some(
+            r#"{"organisation_id": "00000000-0000-7000-8000-000000000001", "id": 3, "at": "yesterday", "entity_id": "\u0000"}"#,
+        ),
+        None,
+    ];
+    for value in poison {
+        writer.write("registry_changes", ORGANISATION, value, &[("position", "1.2")]);
+    }
+    let _ingester = ground.ingester("notification");
+    writer.change(9, "DomainModified", "{}");
+    const CHANGES: &str = "select c.request_id from published.registry_changes c order by c.xid, c.id";
+    eventually("the good ones are there", || (texts(&mut copy, CHANGES) == ["test-1", "test-9"]).then_some(()));
+    let aside = texts(
+        &mut copy,
+        "select a.topic || ' ' || a.part || ' ' || a.at_offset || ' ' || a.reason from published.log_aside a order by a.at_offset",
+    );
+    let reasons = [
+        "registry_changes 0 1 the value is no JSON object",
+        "registry_changes 0 2 the organisation isn't that of the key",
+        "registry_changes 0 3 no id",
+        "registry_changes 0 4 the database: ",
+        "registry_changes 0 5 a change that is gone",
+    ];
+    assert_eq!(aside.len(), reasons.len(), "{aside:#?}");
+    assert!(aside.iter().zip(reasons).all(|(said, reason)| said.starts_with(reason)), "{aside:#?}");
 }
 
 #[test]
