@@ -4,19 +4,19 @@
 //! isn't the only one any more, and begins again from what is stored. So every record is a row once, whatever is killed. What
 //! isn't newer than the row that is there is dropped. A record that can't be a row is kept aside in `published.log_aside`, and the others go on.
 
-mod offset;
+mod stored;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use offset::move_offset;
 use postgres::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
 use serde_json::Value;
+use stored::{move_offset, purge};
 
 use crate::apply::{How, Readable, Statement, positions, readable};
 use crate::gate::{Next, closed_by, is_at_end};
@@ -31,7 +31,7 @@ const RECORDS: usize = 2_000;
 const WAITING: usize = 10_000;
 /// How long a change waits before it is looked whether what it waits for is still there.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often it looks whether topics have grown.
+/// How often it looks whether topics have grown and changes are old.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long it waits for records; also how soon it stops.
 const POLL: Duration = Duration::from_millis(100);
@@ -90,7 +90,6 @@ struct Ingester<'a> {
     /// Since when changes of a partition wait at the gate.
     waiting: HashMap<Part, Instant>,
     topics: Vec<String>,
-    /// When it was last looked whether they have grown.
     looked: Instant,
     log: &'a Log,
 }
@@ -138,7 +137,7 @@ impl<'a> Ingester<'a> {
             // Of one partition they may wait for those of another.
             while self.write_changes()? {}
             self.pause_and_resume()?;
-            self.grown()?;
+            self.now_and_then()?;
         }
         Ok(())
     }
@@ -193,20 +192,17 @@ impl<'a> Ingester<'a> {
         Ok(some)
     }
 
-    /// Who has partitions that it doesn't know begins again.
-    fn grown(&mut self) -> Result<(), Error> {
+    /// Now and then: old changes go, and who has partitions that it doesn't know begins again.
+    fn now_and_then(&mut self) -> Result<(), Error> {
         if self.looked.elapsed() < LOOK {
             return Ok(());
         }
         self.looked = Instant::now();
-        let now = self
-            .topics
-            .iter()
-            .map(|topic| Ok(partitions(&self.consumer, topic)?.len()))
-            .sum::<Result<usize, Error>>()?;
-        match self.next.len() {
-            known if known == now => Ok(()),
-            known => Err(Error::Failed(format!("{now} partitions, and {known} are read"))),
+        purge(&mut self.client, self.reads)?;
+        let now = self.topics.iter().map(|topic| Ok(partitions(&self.consumer, topic)?.len()));
+        match (self.next.len(), now.sum::<Result<usize, Error>>()?) {
+            (known, now) if known == now => Ok(()),
+            (known, now) => Err(Error::Failed(format!("{now} partitions, and {known} are read"))),
         }
     }
 

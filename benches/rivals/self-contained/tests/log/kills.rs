@@ -113,6 +113,8 @@ fn made(call: impl Fn() -> Call) -> Uuid {
         match answer.status {
             // What was just made elsewhere isn't known here yet.
             422 => None,
+            // A watch that is there already.
+            200 => Some(answer.id()),
             _ => Some(answer.expect(201).id()),
         }
     })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use behaviour::assert::eventually;
 use behaviour::json;
+use chrono::Utc;
 use postgres::Client;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
@@ -58,14 +59,23 @@ impl<'a> Writer<'a> {
     }
 
     fn change(&self, id: i64, kind: &str, needs: &str) {
+        self.change_at(&now(), id, kind, needs);
+    }
+
+    fn change_at(&self, at: &str, id: i64, kind: &str, needs: &str) {
         let watch = json!({"kind": "domain", "targetId": TARGET, "profileId": PERSON});
         let row = json!({
-            "id": id, "xid": (700 + id).to_string(), "at": "2026-01-01T00:00:00+00:00", "kind": kind, "organisation_id": ORGANISATION,
+            "id": id, "xid": (700 + id).to_string(), "at": at, "kind": kind, "organisation_id": ORGANISATION,
             "entity_id": TARGET, "version": id, "actor_id": null, "request_id": format!("test-{id}"), "before": null, "after": watch,
         });
         let headers = [("position", "1.1"), ("needs", needs)];
         self.write("registry_changes", ORGANISATION, Some(&row.to_string()), &headers);
     }
+}
+
+/// Today.
+fn now() -> String {
+    Utc::now().format("%Y-%m-%dT00:00:00+00:00").to_string()
 }
 
 fn texts(client: &mut Client, text: &str) -> Vec<String> {
@@ -168,7 +178,7 @@ fn a_change_waits_for_its_rows_and_is_told_once() {
     writer.person(ORGANISATION, Some("Ada"), "1.1");
     eventually("the person is there", || (texts(&mut copy, NAMES).len() == 1).then_some(()));
     assert_eq!(texts(&mut copy, CHANGES), ["test-1"]);
-    let at = "2026-01-01T00:00:00+00:00";
+    let at = now();
     let watch = json!({
         "organisation_id": ORGANISATION, "kind": "domain", "target_id": TARGET, "profile_id": PERSON, "created_at": at,
         "ended_at": null, "created_xid": "5", "ended_xid": null,
@@ -186,4 +196,25 @@ fn a_change_waits_for_its_rows_and_is_told_once() {
         where c.kind = 'DomainModified' and w.created_xid <= c.xid and w.ended_xid > c.xid order by c.xid, c.id",
     );
     assert_eq!(told, ["test-3", "test-4"]);
+}
+
+#[test]
+fn old_changes_leave_the_copies_and_are_not_told_again() {
+    let Some(ground) = Ground::find(&["notification"]) else { return };
+    let writer = Writer::new(&ground);
+    let mut copy = ground.connect("notification", "superuser");
+    let old = (Utc::now() - chrono::TimeDelta::days(31)).format("%Y-%m-%dT00:00:00+00:00").to_string();
+    writer.change_at(&old, 1, "DomainModified", "{}");
+    writer.change(2, "DomainModified", "{}");
+    let _ingester = ground.ingester("notification");
+    const CHANGES: &str = "select c.request_id from published.registry_changes c order by c.xid, c.id";
+    // The old one stands before it.
+    eventually("both were read", || texts(&mut copy, CHANGES).contains(&"test-2".to_owned()).then_some(()));
+    eventually("the old one has gone", || (texts(&mut copy, CHANGES) == ["test-2"]).then_some(()));
+    writer.change_at(&old, 1, "DomainModified", "{}");
+    writer.change(3, "DomainModified", "{}");
+    eventually("the next is there", || {
+        (texts(&mut copy, CHANGES).last().map(String::as_str) == Some("test-3")).then_some(())
+    });
+    assert_eq!(texts(&mut copy, CHANGES), ["test-2", "test-3"]);
 }
