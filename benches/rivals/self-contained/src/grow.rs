@@ -74,7 +74,7 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
         let of = relay::Settings::new(service, url, log);
         let mut all = Keys::new();
         for noun in topics::of_owner(service).into_iter().filter(|noun| !noun.is_feed()) {
-            all.insert(&noun.name, latest(log, noun, drop)?.0.into_keys().collect());
+            all.insert(&noun.name, latest(log, noun, |_| ())?.0.into_keys().collect());
         }
         // The second one finds what stands twice now.
         for keys in [all, Keys::new()] {
