@@ -11,3 +11,4 @@ pub mod kept;
 pub mod knee;
 pub mod plan;
 pub mod sessions;
+pub mod staleness;

@@ -31,6 +31,12 @@ pub fn attachments(folder: &Path) -> Markup {
             p.legend { "A call that can be done without is left out and named in X-Degraded; where it can't, the request is refused." }
         }
     };
+    let copies = |of: &Measured<FailureMatrix>| {
+        html! {
+            (tables(of))
+            p.legend { "Nobody waits for anybody: what is stopped answers nothing, the others answer from copies that grow old." }
+        }
+    };
     let normalisation = |of: &Measured<normalisation::Outcome, Plan>| {
         html! {
             (tables(of))
@@ -44,6 +50,7 @@ pub fn attachments(folder: &Path) -> Markup {
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
         (found(folder, attachments::FAILURE_API_CENTRIC, "When a part fails and services call each other", "failure --architecture api-centric", calls))
+        (found(folder, attachments::FAILURE_SELF_CONTAINED, "When a part fails and copies are fed from a log", "failure --architecture self-contained", copies))
         (found(folder, attachments::COMPOSED, "One statement compared with three calls", "composed", composed))
         (found(folder, attachments::NORMALISATION, "What reading through views costs compared with local copies", "bench normalisation", normalisation))
         (found(folder, attachments::ARTICLE, article_title, "article-figures", article))

@@ -13,6 +13,8 @@ use crate::Failure;
 pub const FAILURE: &str = "failure.json";
 /// The same where the services call each other.
 pub const FAILURE_API_CENTRIC: &str = "failure-api-centric.json";
+/// The same where copies are fed from a log.
+pub const FAILURE_SELF_CONTAINED: &str = "failure-self-contained.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
 /// Pressure.

@@ -163,7 +163,12 @@ impl Drop for Held {
 }
 
 /// Writes a node's settings, and makes its data folder where there is none.
-fn format(jars: &Path, folder: &Path, [port, controller]: [u16; 2], settings: &[(String, String)]) -> Result<(), Error> {
+fn format(
+    jars: &Path,
+    folder: &Path,
+    [port, controller]: [u16; 2],
+    settings: &[(String, String)],
+) -> Result<(), Error> {
     let (data, file) = (folder.join("data"), folder.join("server.properties"));
     let mut properties = format!(
         "{SERVER}listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
@@ -195,8 +200,11 @@ fn java(jars: &Path, folder: &Path) -> Command {
     java
 }
 
-/// The folder of the broker's jars.
-fn jars(options: &Options) -> Result<PathBuf, Error> {
+/// The folder of the broker's jars; Maven may have to fetch them first.
+///
+/// # Errors
+/// [`Error::Usage`]: there is nothing to start one from. Else they can't be fetched.
+pub fn jars(options: &Options) -> Result<PathBuf, Error> {
     let found = options.kafka_home.as_deref().map(|home| home.join("libs")).or_else(on_path);
     let have = java_version();
     if have.is_none_or(|version| version < 17) {

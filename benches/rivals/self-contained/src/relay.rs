@@ -6,6 +6,7 @@
 //! takes over all the same fences it off.
 
 mod again;
+mod asked;
 mod lead;
 pub(crate) mod touched;
 
@@ -25,11 +26,14 @@ use crate::produce::Producer;
 use crate::record::{Places, Position, merge};
 use crate::sent::{Row, Sent};
 use crate::{Error, Log, topics};
+use asked::Statements;
 
-/// Changes in one batch.
-const CHANGES: i64 = 500;
 /// Rows in one transaction, where a whole view is told.
 const ROWS: usize = 5_000;
+/// How long it looks often after the last change or notification, and how often it looks then: a notification tells of what comes next, at
+/// once where there was none for a tenth of a second.
+const ACTIVE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(100);
 /// Before the next try, where something is away.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -45,8 +49,8 @@ pub struct Settings {
     /// The log.
     #[command(flatten)]
     pub log: Log,
-    /// How often it looks for changes that no notification told of.
-    #[arg(long, env = "RELAY_POLL_MS", default_value_t = 10)]
+    /// How often it looks for changes while there are some: the owner tells of them at most ten times a second.
+    #[arg(long, env = "RELAY_POLL_MS", default_value_t = 5)]
     pub relay_poll_ms: u64,
     /// How often nouns are compared that change without a change in the feed.
     #[arg(long, env = "RELAY_COMPARE_MS", default_value_t = 500)]
@@ -116,6 +120,9 @@ struct Relay<'a> {
     place: (String, i64),
     sent: Sent,
     compared: Instant,
+    /// When there was something to do.
+    active: Instant,
+    statements: Statements,
 }
 
 /// What one look at the database found.
@@ -154,7 +161,10 @@ impl<'a> Relay<'a> {
             sent.read(&settings.log, noun)?;
         }
         let (place, compared) = ((row.get(2), row.get(3)), Instant::now());
-        let mut relay = Self { settings, client, producer, feed, nouns, position, place, sent, compared };
+        let statements = Statements::prepare(&mut client, feed)?;
+        let active = compared;
+        let mut relay =
+            Self { settings, client, producer, feed, nouns, position, place, sent, compared, active, statements };
         relay.compare(nouns)?;
         relay.clear_moved()?;
         Ok(relay)
@@ -174,7 +184,7 @@ impl<'a> Relay<'a> {
     }
 
     fn go_on(&mut self, stopping: &AtomicBool) -> Result<(), Error> {
-        let (poll, compare) = (self.settings.relay_poll_ms, Duration::from_millis(self.settings.relay_compare_ms));
+        let [poll, compare] = [self.settings.relay_poll_ms, self.settings.relay_compare_ms].map(Duration::from_millis);
         let untold: Vec<_> =
             self.nouns.iter().copied().filter(|noun| touched::UNTOLD.contains(&noun.name.as_str())).collect();
         while !stopping.load(Ordering::SeqCst) {
@@ -184,9 +194,14 @@ impl<'a> Relay<'a> {
             if !untold.is_empty() && self.compared.elapsed() >= compare {
                 self.compare(&untold)?;
             }
-            if !more {
-                let mut notifications = self.client.notifications();
-                notifications.timeout_iter(Duration::from_millis(poll)).next()?;
+            if more {
+                self.active = Instant::now();
+                continue;
+            }
+            let wait = if self.active.elapsed() < ACTIVE { poll } else { IDLE };
+            let mut notifications = self.client.notifications();
+            if notifications.timeout_iter(wait).next()?.is_some() {
+                self.active = Instant::now();
                 // One look answers all that are there.
                 while notifications.iter().next()?.is_some() {}
             }
@@ -196,19 +211,15 @@ impl<'a> Relay<'a> {
 
     /// The next changes, and the rows that they concern, of one snapshot.
     fn look(&mut self) -> Result<Found, Error> {
-        let feed = &self.feed.name;
+        let (xid, id) = &self.place;
+        let statements = &mut self.statements;
+        // Most looks find nothing: one question, and no transaction.
+        if self.client.query_opt(&statements.any, &[xid, id])?.is_none() {
+            return Ok(Found::default());
+        }
         let transaction = self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
         let mut transaction = transaction.read_only(true).start()?;
-        let (xid, id) = &self.place;
-        let changes = transaction.query(
-            &format!(
-                "select c.xid::text, c.id, c.kind, coalesce(c.organisation_id::text, 'platform'), to_jsonb(c)::text
-                from published.{feed} c where (c.xid, c.id) > ($1::text::xid8, $2)
-                    and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
-                order by c.xid, c.id limit {CHANGES}"
-            ),
-            &[xid, id],
-        )?;
+        let changes = transaction.query(&statements.changes, &[xid, id])?;
         let Some(last) = changes.last() else { return Ok(Found::default()) };
         let mut found = Found { place: Some((last.get(0), last.get(1))), ..Found::default() };
         found.changes = changes.iter().map(|row| (row.get(3), row.get(4))).collect();
@@ -216,11 +227,12 @@ impl<'a> Relay<'a> {
         let texts: Vec<&str> = found.changes.iter().map(|(_, change)| change.as_str()).collect();
         let texts = format!("[{}]", texts.join(","));
         for noun in self.nouns {
-            let Some(statement) = touched::statement(noun, self.feed, &kinds) else { continue };
-            let rows = transaction.query(&statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
+            let Some(text) = touched::statement(noun, self.feed, &kinds) else { continue };
+            let statement = statements.of(noun, &mut transaction, &text)?;
+            let rows = transaction.query(statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
             found.rows.push((noun, self.sent.new_of(noun, rows)));
         }
-        for row in transaction.query("select topic, part, next - 1 from published.log_offsets where part >= 0", &[])? {
+        for row in transaction.query(&statements.known, &[])? {
             found.known.entry(row.get(0)).or_default().insert(row.get(1), row.get(2));
         }
         transaction.commit()?;

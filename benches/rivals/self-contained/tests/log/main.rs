@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
 
+mod brokers;
 mod commands;
 mod compaction;
 mod copies;
