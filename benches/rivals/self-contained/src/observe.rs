@@ -10,7 +10,7 @@
 mod behind;
 mod lags;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -73,17 +73,20 @@ fn start<L: Look>(
     let lags = Data::new(lags(wake));
     let (watched, stopping) = (lags.clone(), Arc::clone(stopping));
     std::thread::spawn(move || watch(&watched, &stopping, &woken, &open));
-    let server = HttpServer::new(move || {
+    let listener = TcpListener::bind(listen)?;
+    let app = move || {
         let app = App::new().app_data(lags.clone());
         app.route("/healthz", get().to(HttpResponse::Ok))
             .route("/readyz", get().to(ready))
             .route("/metrics", get().to(text))
             .route("/settled", get().to(told))
             .route("/settled", post().to(stored))
-    });
-    let server = server.workers(1).disable_signals().bind(listen)?;
+    };
     // It ends with the process: there is nobody left to tell an error to.
-    std::thread::spawn(move || rt::System::new().block_on(server.run()));
+    std::thread::spawn(move || {
+        let server = HttpServer::new(app).workers(1).disable_signals().listen(listener)?;
+        rt::System::new().block_on(server.run())
+    });
     Ok(())
 }
 

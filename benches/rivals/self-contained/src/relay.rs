@@ -170,19 +170,6 @@ impl<'a> Relay<'a> {
         Ok(relay)
     }
 
-    /// Compaction keeps the newest record of each partition: of a key that has moved, nothing may stay in the one before.
-    fn clear_moved(&mut self) -> Result<(), Error> {
-        for moved in std::mem::take(&mut self.sent.moved).chunks(ROWS) {
-            self.producer.begin()?;
-            for (noun, key, part) in moved {
-                self.producer.clear(noun, key, *part)?;
-            }
-            merge(&mut self.sent.places, &self.producer.acknowledged()?);
-            self.producer.commit()?;
-        }
-        Ok(())
-    }
-
     fn go_on(&mut self, stopping: &AtomicBool) -> Result<(), Error> {
         let [poll, compare] = [self.settings.relay_poll_ms, self.settings.relay_compare_ms].map(Duration::from_millis);
         let untold: Vec<_> =

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schema::Noun;
 
-use super::{CHANGES, Found, ROWS, Relay, Settings, connect, shows, touched};
+use super::{Found, ROWS, Relay, Settings, connect, shows, touched};
+use crate::record::merge;
 use crate::{Error, Log};
+
+/// Changes in one transaction.
+const CHANGES: usize = 500;
 
 /// Keys by noun; of a feed: [`crate::apply::origin`].
 pub type Keys = BTreeMap<&'static str, BTreeSet<String>>;
@@ -45,6 +49,19 @@ impl Settings {
 }
 
 impl Relay<'_> {
+    /// Compaction keeps the newest record of each partition: of a key that has moved, nothing may stay in the one before.
+    pub(super) fn clear_moved(&mut self) -> Result<(), Error> {
+        for moved in std::mem::take(&mut self.sent.moved).chunks(ROWS) {
+            self.producer.begin()?;
+            for (noun, key, part) in moved {
+                self.producer.clear(noun, key, *part)?;
+            }
+            merge(&mut self.sent.places, &self.producer.acknowledged()?);
+            self.producer.commit()?;
+        }
+        Ok(())
+    }
+
     fn rows_again(&mut self, noun: &'static Noun, keys: &[&String]) -> Result<(), Error> {
         let text = format!(
             "select k.key, to_jsonb(x)::text from unnest($1::text[]) k (key) left join published.{} x on {} = k.key",
@@ -65,7 +82,7 @@ impl Relay<'_> {
             self.feed.name,
         );
         let changes: Vec<_> = self.client.query(&text, &[&keys])?.iter().map(|row| (row.get(0), row.get(1))).collect();
-        for changes in changes.chunks(usize::try_from(CHANGES).unwrap_or(1)) {
+        for changes in changes.chunks(CHANGES) {
             self.tell(Found { changes: changes.to_vec(), ..Found::default() })?;
         }
         Ok(())
