@@ -15,7 +15,6 @@ use std::time::{Duration, Instant};
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::types::ToSql;
 use postgres::{Client, Transaction};
-use rdkafka::message::Message as _;
 use schema::Noun;
 
 use crate::apply::{How, Statement, columns, positions, readable};

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use behaviour::json;
+use behaviour::{Value, json};
 use lab::data::Size;
 use lab::experiments::failure::{self, Break, Expected};
 use lab::experiments::matrix;
@@ -85,7 +85,7 @@ fn the_probe_finds_the_whole_contract(up_json: &Path) {
 }
 
 /// What was imported by HTTP is exported from the five databases, and its tokens read it. The id of one organisation.
-fn a_catalogue_goes_in_and_its_ids_come_out(up: &Deployment) -> json::Value {
+fn a_catalogue_goes_in_and_its_ids_come_out(up: &Deployment) -> Value {
     let catalogue = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/catalogue.jsonl")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("sample.jsonl");
@@ -93,7 +93,7 @@ fn a_catalogue_goes_in_and_its_ids_come_out(up: &Deployment) -> json::Value {
     let summary = import::run(&import::catalogue::read(&file).unwrap(), up.place(), "1", 4).unwrap();
     assert_eq!((summary.imported, summary.refused.len()), (12, 0), "{summary}");
     let exported = export::export(up.up_json(), None, 1000).unwrap();
-    let with_apis = |of: &&json::Value| !of["apis"].as_array().unwrap().is_empty();
+    let with_apis = |of: &&Value| !of["apis"].as_array().unwrap().is_empty();
     let found = exported["organisations"].as_array().unwrap().iter().find(with_apis).unwrap().clone();
     for url in found["urls"].as_array().unwrap() {
         let get = ureq::get(url.as_str().unwrap()).header("authorization", found["authorization"].as_str().unwrap());
@@ -140,7 +140,7 @@ fn the_clock_is_everyones(up: &Deployment) {
 }
 
 /// An ingester is stopped, somebody is added, and who starts it again gets it back when it has caught up.
-fn what_is_stopped_is_not_ready_and_catches_up(up: &Deployment, organisation: &json::Value) {
+fn what_is_stopped_is_not_ready_and_catches_up(up: &Deployment, organisation: &Value) {
     let id = organisation["id"].as_str().unwrap();
     let names = |up: &Deployment| {
         let mut copy = postgres::Client::connect(up.place().database_of("registry").unwrap(), postgres::NoTls).unwrap();
