@@ -60,6 +60,7 @@ impl Options {
 
 /// A node's place on this machine, the same at each start.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Node {
     /// Where its data are kept.
     #[arg(long, env = "BROKER_FOLDER")]

@@ -132,3 +132,14 @@ fn run(command: Command) -> Result<(), Error> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Command::command().debug_assert();
+    }
+}

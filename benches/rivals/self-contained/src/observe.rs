@@ -28,6 +28,7 @@ use lags::{Lags, State, WITHIN};
 const EVERY: Duration = Duration::from_millis(500);
 /// Where it is shown.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Settings {
     /// Address of /metrics, /readyz and /healthz; none: nowhere
     #[arg(long, env = "LISTEN")]

@@ -31,9 +31,8 @@ impl Machine {
     /// A program that is found on the PATH.
     fn has(&self, program: &str) {
         let path = std::env::var_os("PATH").unwrap();
-        let found = std::env::split_paths(&path).map(|folder| folder.join(program));
-        let found = found.filter(|program| program.is_file()).map(|program| fs::canonicalize(program).unwrap()).next();
-        symlink(found.unwrap(), self.folder.path().join("path").join(program)).unwrap();
+        let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|program| program.is_file());
+        symlink(fs::canonicalize(found.unwrap()).unwrap(), self.folder.path().join("path").join(program)).unwrap();
     }
 
     /// As the distribution of Kafka has it, with the jars that Maven brought.
