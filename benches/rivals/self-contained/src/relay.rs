@@ -2,12 +2,11 @@
 //!
 //! A row is a whole snapshot, never a difference. All of a batch is one transaction of the log; the cursor is moved after it. A crash
 //! between the two repeats the batch: consumers drop what they know. A relay that takes over compares every topic with its view,
-//! and tells what differs: what was lost, and what changed without a change in the feed. One relay of each owner works and others stand by; whoever
-//! takes over all the same fences it off.
+//! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; whoever takes over
+//! fences off the one before.
 
 mod again;
 mod asked;
-mod lead;
 pub(crate) mod touched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +18,6 @@ use postgres::{Client, IsolationLevel};
 use schema::Noun;
 
 pub use again::{Keys, tell_again};
-
-use lead::lead;
 
 use crate::produce::Producer;
 use crate::record::{Places, Position, merge};
@@ -72,7 +69,7 @@ pub fn run(settings: &Settings, stopping: &AtomicBool) -> Result<(), Error> {
 pub fn run_telling(settings: &Settings, stopping: &AtomicBool, told: &AtomicBool) -> Result<(), Error> {
     let (feed, nouns) = shows(&settings.service)?;
     while !stopping.load(Ordering::SeqCst) {
-        let ended = lead(settings, stopping).and_then(|client| {
+        let ended = connect(&settings.relay_database_url, "relay").and_then(|client| {
             let mut relay = Relay::take_over(settings, client, feed, &nouns)?;
             told.store(true, Ordering::SeqCst);
             relay.go_on(stopping)

@@ -100,6 +100,10 @@ impl Ground {
     fn new(servers: &str, services: &[&str], node: Option<Node>, clusters: Vec<TestCluster>) -> Self {
         let log = Log { kafka_brokers: servers.to_owned(), topic_prefix: format!("test-{}.", Uuid::now_v7()) };
         topics::create(&log, 1, 1).unwrap();
+        if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("LOG") {
+            // Another test may have been first.
+            let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        }
         let ground = Self { log, node, clusters: clusters.into_iter().map(Mutex::new).collect() };
         for service in services {
             let (own, cluster) = (OwnDatabase::of(service).unwrap(), ground.cluster(service).lock().unwrap());

@@ -15,7 +15,7 @@ const ARGUMENTS: &str = "TEST_ARGUMENTS";
 const LEASH: &str = r#"
 me=$$
 exec 3<&0
-( read -r _ <&3; kill -KILL "$me" ) &
+( read -r _ <&3; kill -KILL "$me" 2>/dev/null ) &
 exec "$@" </dev/null 3<&-
 "#;
 

@@ -39,34 +39,7 @@ fn who_takes_over_tells_what_differs() {
 }
 
 #[test]
-fn of_two_relays_one_works_and_the_other_stands_by() {
-    let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
-    let (mut profile, mut registry) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
-    let _ingester = ground.ingester("registry");
-    let epoch = |client: &mut Client| -> i64 {
-        client.query_one("select epoch from published.log_cursor", &[]).unwrap().get(0)
-    };
-    let first = ground.relay("profile");
-    person(&mut profile, 1, "Ada");
-    eventually("it works", || (names(&mut registry).len() == 1).then_some(()));
-    let _second = ground.relay("profile");
-    let standing_by = "select count(*) from pg_catalog.pg_stat_activity a where a.application_name = 'relay' and a.datname = current_database()";
-    eventually("the other is there", || {
-        (profile.query_one(standing_by, &[]).unwrap().get::<_, i64>(0) == 2).then_some(())
-    });
-    for number in 2..20 {
-        crate::verify::people(&mut profile, 100 + number, 101 + number);
-        eventually("it goes on", || (names(&mut registry).len() == number).then_some(()));
-    }
-    assert_eq!(epoch(&mut profile), 1);
-    drop(first);
-    person(&mut profile, 2, "Bea");
-    eventually("the other takes over", || (names(&mut registry).len() == 20).then_some(()));
-    assert_eq!(epoch(&mut profile), 2);
-}
-
-#[test]
-fn two_relays_and_two_ingesters_write_nothing_twice() {
+fn a_second_relay_fences_the_first_off_and_a_second_ingester_writes_nothing_twice() {
     let Some(ground) = Ground::find(&["profile", "notification"]) else { return };
     let (mut profile, mut copy) = (ground.connect("profile", "superuser"), ground.connect("notification", "superuser"));
     let _parts = [
