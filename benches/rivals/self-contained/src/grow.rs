@@ -16,7 +16,7 @@ use crate::relay::{self, Keys, tell_again};
 use crate::sent::latest;
 use crate::{Error, Log, topics};
 
-/// How long the broker may take until it shows them, and how often relays at work may be faster.
+/// How long the broker may take until it shows them, and each owner until it has told all.
 const WITHIN: Duration = Duration::from_secs(30);
 
 /// Settings of growing.
@@ -72,20 +72,27 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     }
     for (service, url) in &settings.relay_database_urls {
         let of = relay::Settings::new(service, url, log);
-        let mut all = Keys::new();
-        for noun in topics::of_owner(service).into_iter().filter(|noun| !noun.is_feed()) {
-            all.insert(&noun.name, latest(log, noun, |_| ())?.0.into_keys().collect());
-        }
-        // The second one finds what stands twice now.
-        for keys in [all, Keys::new()] {
+        // The second time finds what stands twice now.
+        for all in [true, false] {
             let began = Instant::now();
-            while let Err(error) = tell_again(&of, &keys) {
+            // A new partition has no leader for a moment, and the relay at work may be faster.
+            while let Err(error) = again(&of, all) {
                 if began.elapsed() > WITHIN {
                     return Err(error);
                 }
                 tracing::warn!(service, %error, "telling begins again");
+                std::thread::sleep(Duration::from_millis(200));
             }
         }
     }
     Ok(())
+}
+
+/// Takes over, and tells all rows again.
+fn again(of: &relay::Settings, all: bool) -> Result<(), Error> {
+    let mut keys = Keys::new();
+    for noun in topics::of_owner(&of.service).into_iter().filter(|noun| all && !noun.is_feed()) {
+        keys.insert(&noun.name, latest(&of.log, noun, |_| ())?.0.into_keys().collect());
+    }
+    tell_again(of, &keys)
 }
