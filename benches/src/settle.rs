@@ -24,9 +24,16 @@ pub fn settling(client: Client, parts: &BTreeMap<String, String>) -> Client {
         // A part that is away isn't waited for: then what comes next shows it.
         let told =
             |url: &String| agent.get(format!("{url}/settled")).call().ok()?.body_mut().read_json::<Places>().ok();
-        let all: Places = relays.iter().filter_map(told).flatten().collect();
-        for url in &ingesters {
-            let _ = agent.post(format!("{url}/settled")).send_json(&all);
-        }
+        let all: Places = each(&relays, told).into_iter().flatten().flatten().collect();
+        each(&ingesters, |url| drop(agent.post(format!("{url}/settled")).send_json(&all)));
+    })
+}
+
+/// All at once.
+fn each<T: Send>(urls: &[String], ask: impl Fn(&String) -> T + Sync) -> Vec<T> {
+    let ask = &ask;
+    std::thread::scope(|scope| {
+        let asked: Vec<_> = urls.iter().map(|url| scope.spawn(move || ask(url))).collect();
+        asked.into_iter().filter_map(|one| one.join().ok()).collect()
     })
 }

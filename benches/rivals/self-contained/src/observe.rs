@@ -14,18 +14,15 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Duration;
 
 use actix_web::web::{Data, Json, get, post};
 use actix_web::{App, HttpResponse, HttpServer, rt};
 
 use crate::record::Places;
 use crate::{Error, ingest, relay};
-use behind::{Changes, Copies, Look};
+use behind::{Changes, Copies, EVERY, Look};
 use lags::{Lags, State, WITHIN};
 
-/// How often it is looked, unless somebody asks: alerts and whoever waits for readiness need it no sooner.
-const EVERY: Duration = Duration::from_millis(500);
 /// Where it is shown.
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
@@ -43,8 +40,13 @@ pub struct Settings {
 /// # Errors
 /// When nothing can listen there.
 pub fn ingester(at: &Settings, of: &ingest::Settings, stopping: &Arc<AtomicBool>) -> Result<(), Error> {
-    let (settings, always) = (of.clone(), Arc::new(AtomicBool::new(true)));
-    start(at, |wake| Lags::new("ingester", &of.service, at, always, wake), stopping, move || Copies::open(&settings))
+    let (settings, always, within) = (of.clone(), Arc::new(AtomicBool::new(true)), at.ready_lag_ms);
+    start(
+        at,
+        |wake| Lags::new("ingester", &of.service, within, always, wake),
+        stopping,
+        move || Copies::open(&settings),
+    )
 }
 
 /// Shows how far a service's relay is behind its feed; `told`: whether it has told everything once.
@@ -57,9 +59,8 @@ pub fn relay(
     told: &Arc<AtomicBool>,
     stopping: &Arc<AtomicBool>,
 ) -> Result<(), Error> {
-    let settings = of.clone();
-    let told = Arc::clone(told);
-    start(at, |wake| Lags::new("relay", &of.service, at, told, wake), stopping, move || Changes::open(&settings))
+    let (settings, told, within) = (of.clone(), Arc::clone(told), at.ready_lag_ms);
+    start(at, |wake| Lags::new("relay", &of.service, within, told, wake), stopping, move || Changes::open(&settings))
 }
 
 fn start<L: Look>(

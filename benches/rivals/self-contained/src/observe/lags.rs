@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use actix_web::rt;
 use prometheus::{GaugeVec, Opts, Registry, TextEncoder};
 
-use super::Settings;
 use crate::record::Places;
 
 /// How often somebody who waits looks for what the last look found.
@@ -63,11 +62,11 @@ impl Lags {
     pub(super) fn new(
         part: &'static str,
         service: &str,
-        at: &Settings,
+        ready_lag_ms: Option<u64>,
         told: Arc<AtomicBool>,
         wake: SyncSender<()>,
     ) -> Self {
-        let ready_within = at.ready_lag_ms.map(Duration::from_millis);
+        let ready_within = ready_lag_ms.map(Duration::from_millis);
         let (service, began) = (service.to_owned(), Instant::now());
         Self { part, service, ready_within, told, began, wake, state: Mutex::default() }
     }
@@ -165,7 +164,7 @@ mod tests {
 
     fn lags(ready_lag_ms: Option<u64>) -> Lags {
         let told = Arc::new(AtomicBool::new(true));
-        Lags::new("ingester", "registry", &Settings { listen: None, ready_lag_ms }, told, sync_channel(1).0)
+        Lags::new("ingester", "registry", ready_lag_ms, told, sync_channel(1).0)
     }
 
     #[test]
