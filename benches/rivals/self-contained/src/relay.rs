@@ -2,11 +2,12 @@
 //!
 //! A row is a whole snapshot, never a difference. All of a batch is one transaction of the log; the cursor is moved after it. A crash
 //! between the two repeats the batch: consumers drop what they know. A relay that takes over compares every topic with its view,
-//! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; a second one
-//! fences the first off.
+//! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; whoever takes over
+//! fences off the one before.
 
+mod again;
 mod asked;
-mod touched;
+pub(crate) mod touched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ use connection::Address;
 use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::{Client, IsolationLevel};
 use schema::Noun;
+
+pub use again::{Keys, tell_again};
 
 use crate::produce::Producer;
 use crate::record::{Places, Position, merge};
@@ -64,13 +67,10 @@ pub fn run(settings: &Settings, stopping: &AtomicBool) -> Result<(), Error> {
 /// # Errors
 /// As of [`run`].
 pub fn run_telling(settings: &Settings, stopping: &AtomicBool, told: &AtomicBool) -> Result<(), Error> {
-    let own = topics::of_owner(&settings.service);
-    let Some((feed, nouns)) = own.split_last().filter(|(feed, _)| feed.is_feed()) else {
-        let owners = crate::OWNERS.join(", ");
-        return Err(Error::Usage(format!("{} shows nothing: expected one of {owners}", settings.service)));
-    };
+    let (feed, nouns) = shows(&settings.service)?;
     while !stopping.load(Ordering::SeqCst) {
-        let ended = Relay::take_over(settings, feed, nouns).and_then(|mut relay| {
+        let ended = connect(&settings.relay_database_url, "relay").and_then(|client| {
+            let mut relay = Relay::take_over(settings, client, feed, &nouns)?;
             told.store(true, Ordering::SeqCst);
             relay.go_on(stopping)
         });
@@ -84,6 +84,15 @@ pub fn run_telling(settings: &Settings, stopping: &AtomicBool, told: &AtomicBool
         }
     }
     Ok(())
+}
+
+/// The feed of a service, and its nouns.
+fn shows(service: &str) -> Result<(&'static Noun, Vec<&'static Noun>), Error> {
+    let mut own = topics::of_owner(service);
+    match own.pop_if(|feed| feed.is_feed()) {
+        Some(feed) => Ok((feed, own)),
+        None => Err(Error::Usage(format!("{service} shows nothing: expected one of {}", crate::OWNERS.join(", ")))),
+    }
 }
 
 /// Connects as one of the log's logins, with times in UTC: their text is part of keys.
@@ -127,8 +136,12 @@ struct Found {
 }
 
 impl<'a> Relay<'a> {
-    fn take_over(settings: &'a Settings, feed: &'static Noun, nouns: &'a [&'static Noun]) -> Result<Self, Error> {
-        let mut client = connect(&settings.relay_database_url, "relay")?;
+    fn take_over(
+        settings: &'a Settings,
+        mut client: Client,
+        feed: &'static Noun,
+        nouns: &'a [&'static Noun],
+    ) -> Result<Self, Error> {
         let producer = Producer::take_over(&settings.log, &settings.service)?;
         // The first look comes after this: what is committed between them is in it.
         client.batch_execute(&format!("listen {}", feed.name))?;
@@ -150,6 +163,7 @@ impl<'a> Relay<'a> {
         let mut relay =
             Self { settings, client, producer, feed, nouns, position, place, sent, compared, active, statements };
         relay.compare(nouns)?;
+        relay.clear_moved()?;
         Ok(relay)
     }
 
@@ -237,8 +251,8 @@ impl<'a> Relay<'a> {
         }
         merge(&mut self.sent.places, &self.producer.acknowledged()?);
         let mut needs = found.known;
+        // With those of the feed: of one organisation they may stand in two partitions, where the topic has grown.
         merge(&mut needs, &self.sent.places);
-        needs.remove(&self.feed.name);
         let needs = serde_json::to_string(&needs)?;
         for (organisation, change) in &found.changes {
             self.position.sequence += 1;
