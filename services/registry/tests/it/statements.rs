@@ -90,9 +90,10 @@ fn a_create_is_two_statements() {
         let body = json!({"name": format!("cards-{made}"), "tags": ["a", "b"], "subDomainId": sub_domain,
             "businessOwnerId": owner, "technicalOwnerId": owner});
         desk.post("/apis", &body).expect(201);
-        // None: see above.
+        // None: see above, or a job of the writer came between, as it does every few seconds.
         match sql::number(&mut superuser, &calls) {
             0 => None,
+            3.. if made < 5 => None,
             calls => Some(calls),
         }
     });

@@ -21,8 +21,9 @@ use schema::OwnDatabase;
 use schema::testing::needs;
 use self_contained::kafka;
 
-const LAYOUT: Layout =
-    Layout { architecture: Architecture::SelfContained, engines: Engines::One, relayed: false, cache_ttl: 0 };
+fn layout() -> Layout {
+    Layout { architecture: Architecture::SelfContained, engines: Engines::One, ..Layout::default() }
+}
 
 /// None: there is no Kafka here, and the test is skipped.
 fn with_kafka() -> Option<()> {
@@ -31,7 +32,7 @@ fn with_kafka() -> Option<()> {
 
 fn up() -> Option<Deployment> {
     with_kafka()?;
-    let options = Options { layout: LAYOUT, ephemeral: true, ..Options::default() };
+    let options = Options { layout: layout(), ephemeral: true, ..Options::default() };
     Some(Deployment::start(&options, |news| eprintln!("{news}")).unwrap())
 }
 
@@ -165,7 +166,7 @@ fn a_run_measures_it() {
     }
     let results = tempfile::tempdir().unwrap();
     let options = plan::Options {
-        layout: LAYOUT,
+        layout: layout(),
         preset: lab::design::Preset::Smoke,
         seed: 1,
         results: results.path().to_owned(),
@@ -196,11 +197,11 @@ fn an_outage_of_the_log_makes_copies_old_and_nothing_else() {
         return;
     }
     let options = failure::Options {
-        layout: LAYOUT,
+        layout: layout(),
         size: Size::TINY,
         breaks: vec![Break::Service("kafka"), Break::Database("profile")],
         seconds: 8,
-        rate_per_s: 25.0,
+        rate_per_s: Some(25.0),
         seed: 1,
         optimised: false,
     };
