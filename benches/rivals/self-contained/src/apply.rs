@@ -1,6 +1,6 @@
 //! Records as rows of a consumer's database: the statements, and what keeps a record from being a row.
 
-use postgres::Transaction;
+use postgres::{Client, Transaction};
 use schema::Noun;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ pub fn readable(noun: &Noun, record: &Record) -> Readable {
     if noun.is_feed() { change(record, position, row) } else { snapshot(noun, record, position, row) }
 }
 
-fn object(text: &str) -> Result<Map<String, Value>, String> {
+pub fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("the value is no JSON object: {error}"))
 }
 
@@ -42,10 +42,13 @@ fn change(record: &Record, position: Position, row: Option<Map<String, Value>>) 
     if record.key != organisation {
         return Err("the organisation isn't that of the key".to_owned());
     }
-    // An id alone may come again, after the owner was restored from a copy.
-    let part = |name: &str| row.get(name).map(ToString::to_string).ok_or_else(|| format!("no {name}"));
-    let key = format!("{} {}", part("id")?, part("at")?);
-    Ok(json!({"key": key, "epoch": position.epoch, "sequence": position.sequence, "row": row}))
+    Ok(json!({"key": origin(&row)?, "epoch": position.epoch, "sequence": position.sequence, "row": row}))
+}
+
+/// What identifies a change in its owner's feed. An id alone may come again, after the owner was restored from a copy.
+pub fn origin(change: &Map<String, Value>) -> Result<String, String> {
+    let part = |name: &str| change.get(name).map(ToString::to_string).ok_or_else(|| format!("no {name}"));
+    Ok(format!("{} {}", part("id")?, part("at")?))
 }
 
 /// The change's transaction at its owner, and whether a watch begins or ends with it.
@@ -83,6 +86,17 @@ pub fn positions(feed: &Noun, records: Vec<Record>) -> Vec<Vec<Record>> {
     joined.into_iter().map(|(_, batch)| batch).collect()
 }
 
+/// What is done with the records of a noun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum How<'a> {
+    /// A row that is newer than the copy's takes its place.
+    Follow,
+    /// One that is as new, too.
+    Replay,
+    /// This column alone is filled, where the copy's row is as new.
+    Fill(&'a str),
+}
+
 /// How the records of a noun become rows.
 pub struct Statement {
     noun: &'static Noun,
@@ -90,10 +104,16 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// For a consumer that reads these nouns.
-    pub fn of(noun: &'static Noun, reads: &[&'static Noun]) -> Self {
+    /// For a consumer that reads these nouns. The columns are those that its own table has: it may have one more than
+    /// another version of the consumer knows.
+    pub fn of(client: &mut Client, noun: &'static Noun, reads: &[&'static Noun], how: How<'_>) -> Result<Self, Error> {
         let watchers = noun.name == "registry_changes" && reads.iter().any(|noun| noun.name == "watchers");
-        Self { noun, text: if noun.is_feed() { of_feed(noun, watchers) } else { of_rows(noun) } }
+        let text = match (noun.is_feed(), how) {
+            (true, _) => of_feed(noun, watchers),
+            (false, How::Fill(column)) => of_column(noun, column),
+            (false, _) => of_rows(noun, &columns(client, noun)?, how),
+        };
+        Ok(Self { noun, text })
     }
 
     /// Writes them: what is known, or older than what is known, is left out.
@@ -120,6 +140,13 @@ impl Statement {
     }
 }
 
+/// The columns of a consumer's table.
+pub fn columns(client: &mut Client, noun: &Noun) -> Result<Vec<String>, Error> {
+    let text = "select a.attname::text from pg_catalog.pg_attribute a
+        where a.attrelid = pg_catalog.to_regclass('published.' || $1) and a.attnum > 0 and not a.attisdropped order by a.attnum";
+    Ok(client.query(text, &[&noun.name])?.iter().map(|row| row.get(0)).collect())
+}
+
 fn list<'a>(columns: impl IntoIterator<Item = &'a String>, of: &str) -> String {
     columns.into_iter().map(|column| format!("{of}{column}")).collect::<Vec<_>>().join(", ")
 }
@@ -133,34 +160,56 @@ fn fresh(column: &str) -> String {
     )
 }
 
-fn of_rows(noun: &Noun) -> String {
-    let Noun { name, columns, key, .. } = noun;
+/// The records, the newest of each key. Sorted by it: two who write the same rows don't wait for each other in a circle.
+const NEW: &str = "with new as (
+            select distinct on (n.key) n.* from jsonb_to_recordset($1::text::jsonb)
+                as n (key text, epoch bigint, sequence bigint, gone boolean, row jsonb)
+            order by n.key, n.epoch desc, n.sequence desc
+        )";
+
+/// Those that stand at the copy's own position, which nobody moves meanwhile.
+fn same(noun: &Noun) -> String {
+    format!(
+        "same as (
+            select n.key from new n join published.log_rows p on p.noun = '{}' and p.key = n.key
+            where (p.epoch, p.sequence) = (n.epoch, n.sequence) for share of p
+        )",
+        noun.name
+    )
+}
+
+fn of_rows(noun: &Noun, columns: &[String], how: How<'_>) -> String {
+    let Noun { name, key, .. } = noun;
     let local = |column: &&String| name == "watchers" && column.ends_with("_xid");
     let values: Vec<String> =
         columns.iter().map(|column| if local(&column) { fresh(column) } else { format!("r.{column}") }).collect();
     let others: Vec<&String> = columns.iter().filter(|column| !key.contains(column) && !local(column)).collect();
+    let [plain, ours, theirs] = ["", "x.", "excluded."].map(|of| list(others.clone(), of));
+    let (these, which) = match how {
+        How::Replay => (
+            format!(", {}, these as (select w.key from newer w union all select s.key from same s)", same(noun)),
+            format!(" where row ({ours}) is distinct from row ({theirs})"),
+        ),
+        How::Follow | How::Fill(_) => (", these as (select w.key from newer w)".to_owned(), String::new()),
+    };
     let update = match others.is_empty() {
         true => "nothing".to_owned(),
-        false => format!("update set ({}) = row ({})", list(others.clone(), ""), list(others, "excluded.")),
+        false => format!("update set ({plain}) = row ({theirs}){which}"),
     };
     format!(
-        "with new as (
-            select distinct on (n.key) n.* from jsonb_to_recordset($1::text::jsonb)
-                as n (key text, epoch bigint, sequence bigint, gone boolean, row jsonb)
-            order by n.key, n.epoch desc, n.sequence desc
-        ), newer as (
+        "{NEW}, newer as (
             insert into published.log_rows as p (noun, key, epoch, sequence)
             select '{name}', n.key, n.epoch, n.sequence from new n
             on conflict (noun, key) do update set epoch = excluded.epoch, sequence = excluded.sequence
                 where (excluded.epoch, excluded.sequence) > (p.epoch, p.sequence)
             returning p.key
-        ), gone as (
+        ){these}, gone as (
             delete from published.{name} x using new n
-            join newer using (key), jsonb_populate_record(null::published.{name}, n.row) r
+            join these using (key), jsonb_populate_record(null::published.{name}, n.row) r
             where n.gone and ({x}) = ({r})
         )
         insert into published.{name} as x ({names})
-        select {values} from new n join newer using (key), jsonb_populate_record(null::published.{name}, n.row) r
+        select {values} from new n join these using (key), jsonb_populate_record(null::published.{name}, n.row) r
         where not n.gone
         on conflict ({conflict}) do {update}",
         x = list(key, "x."),
@@ -168,6 +217,19 @@ fn of_rows(noun: &Noun) -> String {
         names = list(columns, ""),
         values = values.join(", "),
         conflict = list(key, ""),
+    )
+}
+
+fn of_column(noun: &Noun, column: &str) -> String {
+    let Noun { name, key, .. } = noun;
+    format!(
+        "{NEW}, {same}
+        update published.{name} x set {column} = r.{column}
+        from new n join same using (key), jsonb_populate_record(null::published.{name}, n.row) r
+        where not n.gone and ({x}) = ({r}) and x.{column} is distinct from r.{column}",
+        same = same(noun),
+        x = list(key, "x."),
+        r = list(key, "r."),
     )
 }
 

@@ -70,11 +70,20 @@ impl Producer {
         needs: Option<&str>,
     ) -> Result<(), Error> {
         let topic = self.log.topic(noun);
-        let record = BaseRecord::to(&topic).key(key).headers(headers(position, needs));
-        let mut record = match value {
-            Some(value) => record.payload(value),
-            None => record,
-        };
+        let mut record = BaseRecord::to(&topic).key(key).headers(headers(position, needs));
+        record.payload = value;
+        self.queue(record)
+    }
+
+    /// Adds a tombstone to a partition that the key isn't in any more. It is older than every row: consumers drop it, compaction doesn't.
+    pub fn clear(&self, noun: &Noun, key: &str, part: i32) -> Result<(), Error> {
+        let topic = self.log.topic(noun);
+        self.queue(
+            BaseRecord::<str, str>::to(&topic).key(key).partition(part).headers(headers(Position::default(), None)),
+        )
+    }
+
+    fn queue(&self, mut record: BaseRecord<'_, str, str>) -> Result<(), Error> {
         loop {
             match self.inner.send(record) {
                 Ok(()) => return Ok(()),

@@ -3,18 +3,13 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash as _, Hasher as _};
-use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
 
-use crate::record::Places;
+use crate::read::Reading;
+use crate::record::{Places, Position, Record};
 use crate::{Error, Log};
-
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// A row of a view, or (none) that there is none with this key.
 pub type Row = (String, Option<String>);
@@ -26,9 +21,11 @@ pub struct Sent {
     rows: HashMap<&'static str, HashMap<String, u64>>,
     /// The last record of each partition.
     pub places: Places,
+    /// Rows that stand in another partition, too, since their topic has grown: noun, key and partition of the older ones.
+    pub moved: Vec<(&'static Noun, String, i32)>,
 }
 
-fn hash(text: &str) -> u64 {
+pub fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -42,7 +39,15 @@ impl Sent {
 
     /// Takes over what stands in a noun's topic.
     pub fn read(&mut self, log: &Log, noun: &'static Noun) -> Result<(), Error> {
-        let (rows, last) = latest(log, noun, hash)?;
+        let (standing, last) = standing(log, noun, hash)?;
+        let mut rows = HashMap::new();
+        for (key, mut all) in standing {
+            let newest = all.pop();
+            self.moved.extend(all.iter().filter(|one| one.row.is_some()).map(|one| (noun, key.clone(), one.part)));
+            if let Some(row) = newest.and_then(|newest| newest.row) {
+                rows.insert(key, row);
+            }
+        }
         self.rows.insert(&noun.name, rows);
         self.places.insert(noun.name.clone(), last);
         Ok(())
@@ -80,50 +85,39 @@ impl Sent {
 /// Rows by key, and the last offset of each partition.
 pub type Latest<T> = (HashMap<String, T>, BTreeMap<i32, i64>);
 
+/// The newest record of a key in a partition.
+struct Standing<T> {
+    position: Position,
+    part: i32,
+    /// None: it is gone.
+    row: Option<T>,
+}
+
 /// Reads a noun's topic from its beginning to its end: `of` the newest row of each key, and the last offset of each partition.
 ///
 /// # Errors
-/// The broker is away, or the topic can't be read to its end within a minute.
+/// The broker is away, or says nothing for a minute.
 pub fn latest<T>(log: &Log, noun: &Noun, of: impl Fn(&str) -> T) -> Result<Latest<T>, Error> {
-    let topic = log.topic(noun);
-    let mut config = log.consumer_config("latest");
-    let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create()?;
-    let parts = partitions(&consumer, &topic)?;
-    let mut list = TopicPartitionList::new();
-    for part in &parts {
-        list.add_partition_offset(&topic, *part, Offset::Beginning)?;
-    }
-    consumer.assign(&list)?;
-    let (mut rows, mut last, mut ended) = (HashMap::new(), BTreeMap::new(), HashSet::new());
-    let began = Instant::now();
-    while ended.len() < parts.len() {
-        match consumer.poll(Duration::from_secs(1)) {
-            Some(Ok(message)) => {
-                let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-                last.insert(message.partition(), message.offset());
-                match message.payload() {
-                    Some(row) => rows.insert(key, of(&String::from_utf8_lossy(row))),
-                    None => rows.remove(&key),
-                };
-            }
-            Some(Err(KafkaError::PartitionEOF(part))) => drop(ended.insert(part)),
-            Some(Err(error)) => return Err(error.into()),
-            None if began.elapsed() > WITHIN => return Err(Error::Failed(format!("{topic} can't be read to its end"))),
-            None => {}
-        }
-    }
-    Ok((rows, last))
+    let (all, last) = standing(log, noun, of)?;
+    let newest = |(key, mut all): (String, Vec<Standing<T>>)| Some((key, all.pop()?.row?));
+    Ok((all.into_iter().filter_map(newest).collect(), last))
 }
 
-/// The partitions of a topic.
-pub fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Error> {
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
-    let parts: Vec<i32> = found.into_iter().flat_map(|topic| topic.partitions()).map(|part| part.id()).collect();
-    match parts.is_empty() {
-        true => Err(Error::Failed(format!("there is no topic {topic}: `self-contained topics` makes it"))),
-        false => Ok(parts),
-    }
+/// What stands in each partition by key, the newest last: a key has moved where its topic has grown.
+fn standing<T>(log: &Log, noun: &Noun, of: impl Fn(&str) -> T) -> Result<Latest<Vec<Standing<T>>>, Error> {
+    let (mut rows, mut last) = (HashMap::<_, Vec<_>>::new(), BTreeMap::new());
+    Reading::of(log, noun, None)?.each(|message| {
+        last.insert(message.partition(), message.offset());
+        let record = Record::of(message);
+        let (position, part) = (record.position.unwrap_or_default(), message.partition());
+        let all = rows.entry(record.key).or_default();
+        // In its partition the later one stays, whatever its position: so does compaction.
+        all.retain(|one: &Standing<T>| one.part != part);
+        all.push(Standing { position, part, row: record.value.as_deref().map(&of) });
+        all.sort_by_key(|one| one.position);
+        Ok(())
+    })?;
+    Ok((rows, last))
 }
 
 #[cfg(test)]
