@@ -9,6 +9,9 @@ pub enum Error {
     /// What was looked for was found, and stays.
     #[error("{0}")]
     Found(String),
+    /// Another relay of the service is at work now.
+    #[error("another relay has taken over")]
+    TakenOver,
     /// The broker is away, or refuses.
     #[error("Kafka: {0}")]
     Kafka(#[from] rdkafka::error::KafkaError),
@@ -35,6 +38,18 @@ impl Error {
     /// Whether somebody else was in the way: a lock that wasn't given in time, a deadlock.
     pub(crate) fn may_pass(&self) -> bool {
         self.code().is_some_and(|code| ["55P03", "40P01", "40001"].contains(&code))
+    }
+
+    /// Whether another relay has fenced this one off.
+    pub(crate) fn is_taken_over(&self) -> bool {
+        use rdkafka::types::RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
+        match self {
+            Self::TakenOver => true,
+            Self::Kafka(error) => {
+                error.rdkafka_error_code().is_some_and(|code| [Fenced, InvalidProducerEpoch, ProducerFenced].contains(&code))
+            }
+            _ => false,
+        }
     }
 
     fn code(&self) -> Option<&str> {

@@ -11,6 +11,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::record::Places;
 use crate::{Error, Log};
 
+/// How long the broker may take to say it.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// The next offset of each partition of each noun that a consumer reads.
 pub type Next = HashMap<(String, i32), i64>;
 
@@ -27,14 +30,18 @@ pub fn closed_by<'a>(needs: &'a Places, next: &Next, own: (&str, i32)) -> Option
 }
 
 /// Whether nothing stands in a partition from this offset on. Then a change that names a later one waits for what is gone: tombstones are, after
-/// a day, and the end of a log can be lost.
+/// a day, and the end of a log can be lost. Where a transaction has yet to end, something stands there that can't be read yet: of the
+/// owner's last one the change may already be seen and its rows not, for each partition ends it by itself.
 pub fn is_at_end(log: &Log, topic: &str, part: i32, from: i64) -> Result<bool, Error> {
+    let unread: BaseConsumer = log.consumer_config("gate").set("isolation.level", "read_uncommitted").create()?;
     let consumer: BaseConsumer = log.consumer_config("gate").set("enable.partition.eof", "true").create()?;
+    let (_, end) = unread.fetch_watermarks(topic, part, ANSWER)?;
+    let (_, readable) = consumer.fetch_watermarks(topic, part, ANSWER)?;
     let mut list = TopicPartitionList::new();
     list.add_partition_offset(topic, part, Offset::Offset(from))?;
     consumer.assign(&list)?;
-    match consumer.poll(Duration::from_secs(2)) {
-        Some(Err(KafkaError::PartitionEOF(_))) => Ok(true),
+    match consumer.poll(ANSWER) {
+        Some(Err(KafkaError::PartitionEOF(_))) => Ok(readable >= end),
         Some(Err(error)) => Err(error.into()),
         Some(Ok(_)) | None => Ok(false),
     }

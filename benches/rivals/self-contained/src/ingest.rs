@@ -15,14 +15,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
-use serde_json::Value;
 use stored::{move_offset, purge};
 
-use crate::apply::{How, Readable, Statement, positions, readable};
+use crate::apply::{How, Readable, Statement, connect, positions, readable};
 use crate::gate::{Next, closed_by, is_at_end};
 use crate::read::partitions;
 use crate::record::{Places, Record};
-use crate::relay::connect;
 use crate::{Error, Log, topics};
 
 /// Records taken at once.
@@ -252,7 +250,7 @@ impl<'a> Ingester<'a> {
         let mut transaction = self.client.transaction()?;
         for ((noun, part), records) in batches {
             let (statement, read) = (&self.statements[*noun], self.reads[*noun]);
-            let mut rows: Vec<Value> = Vec::new();
+            let mut rows = Vec::new();
             for record in records {
                 let row: Readable = match why_not {
                     Some(why) => Err(why.to_owned()),

@@ -30,7 +30,7 @@
 //! | `verify` | `RELAY_DATABASE_URLS`, `COPIER_DATABASE_URLS`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | compares; `--repair` mends; exit code 1: differences stay |
 //! | `replay` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--from 0` or `-48h`, of all nouns or of each `--noun` |
 //! | `backfill` | the same | `--noun persons --column email`: a new column of a copy |
-//! | `grow` | `RELAY_DATABASE_URLS`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--partitions 12` of each topic, while everything is at work |
+//! | `grow` | `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--partitions 12` of each topic, while everything is at work |
 //! | `orphans` | `REGISTRY_RELAY_URL`, `PROFILE_RELAY_URL`, `REGISTRY_WRITER_URL` | lists; `--mend` takes owners away who are gone; exit code 1: there are some |
 //!
 //! The databases are those of `dba apply --own SERVICE`; the logins are [`schema::OwnDatabase::relay`] and
@@ -57,7 +57,7 @@ pub use error::Error;
 pub use sent::{Latest, latest};
 
 /// Who shows something that others read.
-pub const OWNERS: [&str; 4] = ["account", "profile", "registry", "billing"];
+pub const OWNERS: [&str; 5] = ["account", "profile", "registry", "billing", "notification"];
 
 /// Where the log is.
 #[derive(Debug, Clone, clap::Args)]

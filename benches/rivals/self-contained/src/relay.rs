@@ -2,11 +2,13 @@
 //!
 //! A row is a whole snapshot, never a difference. All of a batch is one transaction of the log; the cursor is moved after it. A crash
 //! between the two repeats the batch: consumers drop what they know. A relay that takes over compares every topic with its view,
-//! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; whoever takes over
-//! fences off the one before.
+//! and tells what differs: what was lost, what changed without a change in the feed, and what has its place in another partition, for its topic has
+//! grown. There is one relay for each owner; whoever takes over fences off the one before, which stands back for a while: who repairs a topic
+//! takes over for that.
 
 mod again;
 mod asked;
+mod tell;
 pub(crate) mod touched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +22,7 @@ use schema::Noun;
 pub use again::{Keys, tell_again};
 
 use crate::produce::Producer;
-use crate::record::{Places, Position, merge};
+use crate::record::{Places, Position};
 use crate::sent::{Row, Sent};
 use crate::{Error, Log, topics};
 use asked::Statements;
@@ -33,6 +35,11 @@ const ACTIVE: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_millis(100);
 /// Before the next try, where something is away.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Before it takes over from somebody who has taken over from it.
+const STANDS_BACK: Duration = Duration::from_secs(4);
+/// How often it looks whether topics have grown, and how long the broker may take to say so.
+const LOOK: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Settings of a relay.
 #[derive(Debug, Clone, clap::Args)]
@@ -79,19 +86,23 @@ pub fn run_telling(settings: &Settings, stopping: &AtomicBool, told: &AtomicBool
             Err(Error::Usage(why)) => return Err(Error::Usage(why)),
             Err(error) => {
                 tracing::warn!(service = settings.service, %error, "the relay starts again");
-                std::thread::sleep(PAUSE);
+                let (began, pause) = (Instant::now(), if error.is_taken_over() { STANDS_BACK } else { PAUSE });
+                while began.elapsed() < pause && !stopping.load(Ordering::SeqCst) {
+                    std::thread::sleep(PAUSE);
+                }
             }
         }
     }
     Ok(())
 }
 
-/// The feed of a service, and its nouns.
-fn shows(service: &str) -> Result<(&'static Noun, Vec<&'static Noun>), Error> {
+/// The feed of a service, where it has one, and its nouns.
+fn shows(service: &str) -> Result<(Option<&'static Noun>, Vec<&'static Noun>), Error> {
     let mut own = topics::of_owner(service);
-    match own.pop_if(|feed| feed.is_feed()) {
-        Some(feed) => Ok((feed, own)),
-        None => Err(Error::Usage(format!("{service} shows nothing: expected one of {}", crate::OWNERS.join(", ")))),
+    let feed = own.pop_if(|feed| feed.is_feed());
+    match own.is_empty() {
+        true => Err(Error::Usage(format!("{service} shows nothing: expected one of {}", crate::OWNERS.join(", ")))),
+        false => Ok((feed, own)),
     }
 }
 
@@ -109,7 +120,7 @@ struct Relay<'a> {
     settings: &'a Settings,
     client: Client,
     producer: Producer,
-    feed: &'static Noun,
+    feed: Option<&'static Noun>,
     nouns: &'a [&'static Noun],
     /// Where the last record stands.
     position: Position,
@@ -117,9 +128,12 @@ struct Relay<'a> {
     place: (String, i64),
     sent: Sent,
     compared: Instant,
+    /// When it looked whether topics have grown.
+    looked: Instant,
     /// When there was something to do.
     active: Instant,
-    statements: Statements,
+    /// Of the feed.
+    statements: Option<Statements>,
 }
 
 /// What one look at the database found.
@@ -139,12 +153,12 @@ impl<'a> Relay<'a> {
     fn take_over(
         settings: &'a Settings,
         mut client: Client,
-        feed: &'static Noun,
+        feed: Option<&'static Noun>,
         nouns: &'a [&'static Noun],
     ) -> Result<Self, Error> {
         let producer = Producer::take_over(&settings.log, &settings.service)?;
         // The first look comes after this: what is committed between them is in it.
-        client.batch_execute(&format!("listen {}", feed.name))?;
+        feed.map_or(Ok(()), |feed| client.batch_execute(&format!("listen {}", feed.name)))?;
         let row = client.query_one(
             "insert into published.log_cursor as c (feed, epoch, sequence, xid, id, sent) values ($1, 1, 0, '0', 0, '{}')
             on conflict (feed) do update set epoch = c.epoch + 1
@@ -155,13 +169,13 @@ impl<'a> Relay<'a> {
         let places = serde_json::from_str(row.get(4))?;
         let mut sent = Sent::at(places);
         for noun in nouns {
-            sent.read(&settings.log, noun)?;
+            sent.read(&settings.log, noun, producer.partitions(noun)?)?;
         }
-        let (place, compared) = ((row.get(2), row.get(3)), Instant::now());
-        let statements = Statements::prepare(&mut client, feed)?;
-        let active = compared;
+        let (place, now) = ((row.get(2), row.get(3)), Instant::now());
+        let statements = feed.map(|feed| Statements::prepare(&mut client, feed)).transpose()?;
+        let (compared, looked, active) = (now, now, now);
         let mut relay =
-            Self { settings, client, producer, feed, nouns, position, place, sent, compared, active, statements };
+            Self { settings, client, producer, feed, nouns, position, place, sent, compared, looked, active, statements };
         relay.compare(nouns)?;
         relay.clear_moved()?;
         Ok(relay)
@@ -177,6 +191,12 @@ impl<'a> Relay<'a> {
             self.tell(found)?;
             if !untold.is_empty() && self.compared.elapsed() >= compare {
                 self.compare(&untold)?;
+            }
+            if self.looked.elapsed() >= LOOK {
+                self.looked = Instant::now();
+                if self.producer.has_grown(ANSWER) {
+                    return Err(Error::Failed("topics have grown".to_owned()));
+                }
             }
             if more {
                 self.active = Instant::now();
@@ -196,7 +216,7 @@ impl<'a> Relay<'a> {
     /// The next changes, and the rows that they concern, of one snapshot.
     fn look(&mut self) -> Result<Found, Error> {
         let (xid, id) = &self.place;
-        let statements = &mut self.statements;
+        let (Some(feed), Some(statements)) = (self.feed, &mut self.statements) else { return Ok(Found::default()) };
         // Most looks find nothing: one question, and no transaction.
         if self.client.query_opt(&statements.any, &[xid, id])?.is_none() {
             return Ok(Found::default());
@@ -211,7 +231,7 @@ impl<'a> Relay<'a> {
         let texts: Vec<&str> = found.changes.iter().map(|(_, change)| change.as_str()).collect();
         let texts = format!("[{}]", texts.join(","));
         for noun in self.nouns {
-            let Some(text) = touched::statement(noun, self.feed, &kinds) else { continue };
+            let Some(text) = touched::statement(noun, feed, &kinds) else { continue };
             let statement = statements.of(noun, &mut transaction, &text)?;
             let rows = transaction.query(statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
             found.rows.push((noun, self.sent.new_of(noun, rows)));
@@ -235,59 +255,5 @@ impl<'a> Relay<'a> {
         }
         self.compared = Instant::now();
         Ok(())
-    }
-
-    /// Puts it on the log, rows before changes, and moves the cursor.
-    fn tell(&mut self, found: Found) -> Result<(), Error> {
-        if found.changes.is_empty() && found.rows.iter().all(|(_, rows)| rows.is_empty()) {
-            return Ok(());
-        }
-        self.producer.begin()?;
-        for (noun, rows) in &found.rows {
-            for (key, row) in rows {
-                self.position.sequence += 1;
-                self.producer.send(noun, key, row.as_deref(), self.position, None)?;
-            }
-        }
-        merge(&mut self.sent.places, &self.producer.acknowledged()?);
-        let mut needs = found.known;
-        // With those of the feed: of one organisation they may stand in two partitions, where the topic has grown.
-        merge(&mut needs, &self.sent.places);
-        let needs = serde_json::to_string(&needs)?;
-        for (organisation, change) in &found.changes {
-            self.position.sequence += 1;
-            self.producer.send(self.feed, organisation, Some(change), self.position, Some(&needs))?;
-        }
-        merge(&mut self.sent.places, &self.producer.acknowledged()?);
-        self.producer.commit()?;
-        if let Some(place) = found.place {
-            self.place = place;
-        }
-        for (noun, rows) in found.rows {
-            self.sent.add(noun, rows);
-        }
-        self.keep()
-    }
-
-    /// Stores how far the feed is on the log, where nobody has taken over.
-    fn keep(&mut self) -> Result<(), Error> {
-        let (service, (xid, id)) = (&self.settings.service, &self.place);
-        let sent = serde_json::to_string(&self.sent.places)?;
-        let mut transaction = self.client.transaction()?;
-        let moved = transaction.execute(
-            "update published.log_cursor set sequence = $3, xid = $4::text::xid8, id = $5, sent = $6::text::jsonb
-            where feed = $1 and epoch = $2",
-            &[service, &self.position.epoch, &self.position.sequence, xid, id, &sent],
-        )?;
-        if moved == 0 {
-            return Err(Error::Failed("another relay has taken over".to_owned()));
-        }
-        // Up to here the owner may purge its changes.
-        transaction.execute(
-            "insert into published.feed_cursors (feed, xid, id) values ($1, $2::text::xid8, $3)
-            on conflict (feed) do update set xid = excluded.xid, id = excluded.id",
-            &[service, xid, id],
-        )?;
-        Ok(transaction.commit()?)
     }
 }

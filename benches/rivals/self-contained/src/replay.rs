@@ -6,10 +6,13 @@
 //!   is started again (each row then differs from the log's, and is told); `alter table … add column` at the consumer; backfill; start the ingester
 //!   again (it takes the columns from its table); `backfill --from -1h` for the rows that the ingester before it has written meanwhile.
 //!
-//! Both are readers of their own, end where the log ended when they began, and leave the ingester's offsets alone. A row's position decides, under
-//! the same lock as the ingester's: whatever the order of the two, the newer row stays.
+//! Both are readers of their own, end where the log ended when they began, and leave the ingester's offsets alone. A row's position decides, and no
+//! ingester moves one meanwhile: whatever the order of the two, the newer row stays. A few thousand records are one transaction and four round
+//! trips (begin, lock, one statement, commit), while the next ones are read.
 
 use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::fallible_iterator::FallibleIterator as _;
@@ -17,14 +20,15 @@ use postgres::types::ToSql;
 use postgres::{Client, Transaction};
 use schema::Noun;
 
-use crate::apply::{How, Statement, columns, positions, readable};
+use crate::apply::{How, Line, Statement, columns, connect, positions, readable};
 use crate::read::Reading;
 use crate::record::{Position, Record};
-use crate::relay::{connect, touched};
+use crate::relay::touched;
 use crate::{Error, Log, topics};
 
-/// Records in one transaction.
+/// Records in one transaction, and how many such batches are read ahead.
 const RECORDS: usize = 5_000;
+const AHEAD: usize = 2;
 /// Tries of one, where the ingester holds a row.
 const TRIES: usize = 10;
 
@@ -123,7 +127,7 @@ pub fn backfill(settings: &Settings, noun: &str, column: &str) -> Result<Done, E
         let all = all.join(", ");
         return Err(Error::Usage(format!("{} has no column {column} to be filled: it has {all}", noun.name)));
     }
-    pass(settings, noun, &reads, How::Fill(column))
+    pass(settings, noun, &reads, How::Fill(column.to_owned()))
 }
 
 fn find(settings: &Settings, reads: &[&'static Noun], name: &str) -> Result<&'static Noun, Error> {
@@ -133,66 +137,95 @@ fn find(settings: &Settings, reads: &[&'static Noun], name: &str) -> Result<&'st
     })
 }
 
-fn pass(settings: &Settings, noun: &'static Noun, reads: &[&'static Noun], how: How<'_>) -> Result<Done, Error> {
+fn pass(settings: &Settings, noun: &'static Noun, reads: &[&'static Noun], how: How) -> Result<Done, Error> {
     let began = Instant::now();
     let mut client = connect(&settings.copier_database_url, "replay")?;
+    let replays = how == How::Replay;
     let statement = Statement::of(&mut client, noun, reads, how)?;
     let since = match settings.from {
         Since::Beginning => None,
         Since::Last(last) => Some(last),
     };
     // Before the log's end is looked up: what the log doesn't have of these by then, it has no more.
-    let mut before = match how {
-        How::Replay if since.is_none() && !noun.is_feed() => rows(&mut client, noun)?,
-        _ => HashMap::new(),
-    };
+    let removes = replays && since.is_none() && !noun.is_feed();
+    let before = if removes { rows(&mut client, noun)? } else { Rows::new() };
     let reading = Reading::of(&settings.log, noun, since)?;
-    let places = reading.places;
-    let mut done = Done { noun: noun.name.clone(), records: 0, poison: 0, gone: 0, took: Duration::ZERO };
-    let (mut batch, mut told) = (Vec::with_capacity(RECORDS), began);
+    let (batches, received) = sync_channel(AHEAD);
+    let (read, poison) = thread::scope(|scope| {
+        let reader = scope.spawn(move || read(reading, noun, before, &batches));
+        let mut poison = 0;
+        let mut all = received.iter();
+        let written = all.try_for_each(|lines: Vec<Line>| {
+            poison += write(&mut client, &statement, &lines)?;
+            Ok::<_, Error>(())
+        });
+        // Whoever reads ahead ends then.
+        drop(received);
+        let read = reader.join().unwrap_or_else(|_| Err(Error::Failed("reading the log failed".to_owned())));
+        written.and(read.map(|read| (read, poison)))
+    })?;
+    let gone = remove(&mut client, noun, read.before)?;
+    let Read { records, poison: unreadable, .. } = read;
+    Ok(Done { noun: noun.name.clone(), records, poison: poison + unreadable, gone, took: began.elapsed() })
+}
+
+/// The copy's rows with their positions.
+type Rows = HashMap<String, Option<Position>>;
+
+/// What was read of the log.
+struct Read {
+    records: usize,
+    /// Those that can't be rows.
+    poison: usize,
+    /// Of the rows that were in the copy, those that the log doesn't have.
+    before: Rows,
+}
+
+/// Reads all, and passes on what is to be written in one transaction: of a feed, the changes of one position.
+fn read(reading: Reading, noun: &Noun, before: Rows, to: &SyncSender<Vec<Line>>) -> Result<Read, Error> {
+    let (places, mut told) = (reading.places, Instant::now());
+    let mut read = Read { records: 0, poison: 0, before };
+    let mut batch = Vec::with_capacity(RECORDS);
+    let pass = |read: &mut Read, batch: Vec<Record>| {
+        for records in if noun.is_feed() { positions(noun, batch) } else { vec![batch] } {
+            let lines: Vec<_> = records.iter().filter_map(|record| readable(noun, record).ok()).collect();
+            read.poison += records.len() - lines.len();
+            to.send(lines).map_err(|_| Error::Failed("nobody writes any more".to_owned()))?;
+        }
+        Ok::<_, Error>(())
+    };
     reading.each(|message| {
         let record = Record::of(message);
         // A row that is gone may stand in the copy without a position.
         if record.value.is_some() {
-            before.remove(&record.key);
+            read.before.remove(&record.key);
         }
         batch.push(record);
-        done.records += 1;
+        read.records += 1;
         if batch.len() == RECORDS {
-            done.poison += write(&mut client, &statement, noun, std::mem::take(&mut batch))?;
+            pass(&mut read, std::mem::take(&mut batch))?;
         }
         if told.elapsed() >= Duration::from_secs(1) {
             told = Instant::now();
-            eprintln!("{}: {} of at most {places} records", noun.name, done.records);
+            eprintln!("{}: {} of at most {places} records", noun.name, read.records);
         }
         Ok(())
     })?;
-    done.poison += write(&mut client, &statement, noun, batch)?;
-    done.gone = remove(&mut client, noun, before)?;
-    done.took = began.elapsed();
-    Ok(done)
+    pass(&mut read, batch)?;
+    Ok(read)
 }
 
-/// Writes them; how many can't be rows. Of a feed, changes of one position at a time.
-fn write(client: &mut Client, statement: &Statement, noun: &Noun, records: Vec<Record>) -> Result<usize, Error> {
+/// Writes them; how many can't be rows.
+fn write(client: &mut Client, statement: &Statement, lines: &[Line]) -> Result<usize, Error> {
+    match patiently(client, |transaction| statement.run(transaction, lines)) {
+        Err(error) if error.is_of_the_data() => {}
+        ended => return ended.map(|()| 0),
+    }
     let mut poison = 0;
-    let batches = if noun.is_feed() { positions(noun, records) } else { vec![records] };
-    for batch in batches {
-        let all = batch.len();
-        let rows: Vec<_> = batch.iter().filter_map(|record| readable(noun, record).ok()).collect();
-        poison += all - rows.len();
-        match patiently(client, |transaction| statement.run(transaction, &rows)) {
-            Err(error) if error.is_of_the_data() => {}
-            ended => {
-                ended?;
-                continue;
-            }
-        }
-        for row in rows {
-            match patiently(client, |transaction| statement.run(transaction, std::slice::from_ref(&row))) {
-                Err(error) if error.is_of_the_data() => poison += 1,
-                ended => ended?,
-            }
+    for line in lines {
+        match patiently(client, |transaction| statement.run(transaction, std::slice::from_ref(line))) {
+            Err(error) if error.is_of_the_data() => poison += 1,
+            ended => ended?,
         }
     }
     Ok(poison)
@@ -210,8 +243,8 @@ fn patiently<T>(client: &mut Client, run: impl Fn(&mut Transaction<'_>) -> Resul
     }
 }
 
-/// The copy's rows with their positions.
-fn rows(client: &mut Client, noun: &Noun) -> Result<HashMap<String, Option<Position>>, Error> {
+/// The copy's rows.
+fn rows(client: &mut Client, noun: &Noun) -> Result<Rows, Error> {
     let text = format!(
         "select k.key, p.epoch, p.sequence from (select {} as key from published.{} x) k
         left join published.log_rows p on p.noun = '{}' and p.key = k.key",
@@ -229,7 +262,7 @@ fn rows(client: &mut Client, noun: &Noun) -> Result<HashMap<String, Option<Posit
 }
 
 /// Removes these rows where they still stand at these positions; how many.
-fn remove(client: &mut Client, noun: &Noun, rows: HashMap<String, Option<Position>>) -> Result<u64, Error> {
+fn remove(client: &mut Client, noun: &Noun, rows: Rows) -> Result<u64, Error> {
     if rows.is_empty() {
         return Ok(0);
     }

@@ -9,6 +9,7 @@ use schema::Noun;
 
 use crate::read::Reading;
 use crate::record::{Places, Position, Record};
+use crate::topics::place;
 use crate::{Error, Log};
 
 /// A row of a view, or (none) that there is none with this key.
@@ -17,11 +18,11 @@ pub type Row = (String, Option<String>);
 /// The rows that consumers have, or will have once they have read all.
 #[derive(Debug, Default)]
 pub struct Sent {
-    /// A hash of each row's text, by key, by noun.
-    rows: HashMap<&'static str, HashMap<String, u64>>,
+    /// A hash of each row's text, by key, by noun; none: it stands in a partition that isn't its place any more, and must be told again.
+    rows: HashMap<&'static str, HashMap<String, Option<u64>>>,
     /// The last record of each partition.
     pub places: Places,
-    /// Rows that stand in another partition, too, since their topic has grown: noun, key and partition of the older ones.
+    /// Rows that stand where they have no place since their topic has grown: noun, key and partition.
     pub moved: Vec<(&'static Noun, String, i32)>,
 }
 
@@ -37,15 +38,14 @@ impl Sent {
         Self { places, ..Self::default() }
     }
 
-    /// Takes over what stands in a noun's topic.
-    pub fn read(&mut self, log: &Log, noun: &'static Noun) -> Result<(), Error> {
+    /// Takes over what stands in a noun's topic, with so many partitions.
+    pub fn read(&mut self, log: &Log, noun: &'static Noun, partitions: i32) -> Result<(), Error> {
         let (standing, last) = standing(log, noun, hash)?;
         let mut rows = HashMap::new();
-        for (key, mut all) in standing {
-            let newest = all.pop();
-            self.moved.extend(all.iter().filter(|one| one.row.is_some()).map(|one| (noun, key.clone(), one.part)));
-            if let Some(row) = newest.and_then(|newest| newest.row) {
-                rows.insert(key, row);
+        for (key, all) in standing {
+            self.moved.extend(misplaced(&key, &all, partitions).map(|part| (noun, key.clone(), part)));
+            if let Some((part, row)) = all.last().and_then(|newest| Some((newest.part, newest.row?))) {
+                rows.insert(key.clone(), (part == place(&key, partitions)).then_some(row));
             }
         }
         self.rows.insert(&noun.name, rows);
@@ -56,7 +56,9 @@ impl Sent {
     /// Those rows that consumers don't have like this.
     pub fn new_of(&self, noun: &Noun, rows: Vec<Row>) -> Vec<Row> {
         let sent = self.rows.get(noun.name.as_str());
-        let differs = |(key, row): &Row| sent.and_then(|sent| sent.get(key)).copied() != row.as_deref().map(hash);
+        let differs = |(key, row): &Row| {
+            sent.and_then(|sent| sent.get(key)).copied() != row.as_deref().map(|row| Some(hash(row)))
+        };
         let mut seen = HashSet::new();
         rows.into_iter().filter(differs).filter(|(key, _)| seen.insert(key.clone())).collect()
     }
@@ -75,7 +77,7 @@ impl Sent {
         let sent = self.rows.entry(&noun.name).or_default();
         for (key, row) in rows {
             match row {
-                Some(row) => sent.insert(key, hash(&row)),
+                Some(row) => sent.insert(key, Some(hash(&row))),
                 None => sent.remove(&key),
             };
         }
@@ -101,6 +103,21 @@ pub fn latest<T>(log: &Log, noun: &Noun, of: impl Fn(&str) -> T) -> Result<Lates
     let (all, last) = standing(log, noun, of)?;
     let newest = |(key, mut all): (String, Vec<Standing<T>>)| Some((key, all.pop()?.row?));
     Ok((all.into_iter().filter_map(newest).collect(), last))
+}
+
+/// How many rows of a noun stand where they have no place.
+///
+/// # Errors
+/// The broker is away, or says nothing for a minute.
+pub fn count_misplaced(log: &Log, noun: &Noun, partitions: i32) -> Result<usize, Error> {
+    let (all, _) = standing(log, noun, |_| ())?;
+    Ok(all.iter().map(|(key, all)| misplaced(key, all, partitions).count()).sum())
+}
+
+/// The partitions where a row of this key stands that is none of it any more: compaction would keep it for ever.
+fn misplaced<T>(key: &str, all: &[Standing<T>], partitions: i32) -> impl Iterator<Item = i32> {
+    let (at, gone) = (place(key, partitions), all.last().is_some_and(|newest| newest.row.is_none()));
+    all.iter().filter(move |one| one.row.is_some() && (one.part != at || gone)).map(|one| one.part)
 }
 
 /// What stands in each partition by key, the newest last: a key has moved where its topic has grown.
@@ -136,5 +153,22 @@ mod tests {
         assert_eq!(sent.difference(noun, vec![row("a", "1"), row("d", "1")]), [row("d", "1"), ("b".to_owned(), None)]);
         sent.add(noun, vec![("b".to_owned(), None)]);
         assert_eq!(sent.difference(noun, vec![row("a", "1")]), []);
+        // What stands in another partition is told again as it is, or that it is gone.
+        sent.rows.get_mut("plans").unwrap().insert("a".to_owned(), None);
+        assert_eq!(sent.difference(noun, vec![row("a", "1")]), [row("a", "1")]);
+        assert_eq!(sent.difference(noun, vec![]), [("a".to_owned(), None)]);
+    }
+
+    #[test]
+    fn a_row_has_one_place() {
+        let standing = |part, row| Standing { position: Position::default(), part, row };
+        let (row, gone) = (Some(()), None);
+        let at = place("a", 3);
+        let [other, third] = [(at + 1) % 3, (at + 2) % 3];
+        let found = |all: &[Standing<()>]| misplaced("a", all, 3).collect::<Vec<_>>();
+        assert_eq!(found(&[standing(other, row), standing(third, gone), standing(at, row)]), [other]);
+        assert_eq!(found(&[standing(other, row)]), [other]);
+        assert_eq!(found(&[standing(at, row)]), [0; 0]);
+        assert_eq!(found(&[standing(at, row), standing(other, gone)]), [at], "it would come back");
     }
 }

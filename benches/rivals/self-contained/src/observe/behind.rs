@@ -140,26 +140,30 @@ impl Look for Copies {
     }
 }
 
-/// Changes that a relay hasn't told.
+/// Changes that a relay hasn't told. Of a service without a feed nobody knows any: its nouns are compared, again and again.
 pub(super) struct Changes {
     client: Client,
     statement: Statement,
-    feed: &'static Noun,
+    /// What is said to be behind.
+    of: &'static Noun,
     service: String,
 }
 
 impl Changes {
     pub(super) fn open(settings: &relay::Settings) -> Result<Self, Error> {
-        let feed = topics::of_owner(&settings.service).pop();
-        let feed = feed.ok_or_else(|| Error::Usage(format!("{} shows nothing", settings.service)))?;
+        let of = topics::of_owner(&settings.service).pop();
+        let of = of.ok_or_else(|| Error::Usage(format!("{} shows nothing", settings.service)))?;
         let mut client = connect(&settings.relay_database_url, "lag")?;
-        let statement = client.prepare(&format!(
-            "select (select count(*) from (select from published.{} c where (c.xid, c.id) > (l.xid, l.id) limit {COUNTED}) c),
-                l.sent::text
-            from published.log_cursor l where l.feed = $1",
-            feed.name
-        ))?;
-        Ok(Self { client, statement, feed, service: settings.service.clone() })
+        let untold = match of.is_feed() {
+            true => format!(
+                "(select count(*) from (select from published.{} c where (c.xid, c.id) > (l.xid, l.id) limit {COUNTED}) c)",
+                of.name
+            ),
+            false => "0::int8".to_owned(),
+        };
+        let text = format!("select {untold}, l.sent::text from published.log_cursor l where l.feed = $1");
+        let statement = client.prepare(&text)?;
+        Ok(Self { client, statement, of, service: settings.service.clone() })
     }
 }
 
@@ -167,6 +171,6 @@ impl Look for Changes {
     fn look(&mut self) -> Result<(Vec<Found>, Places), Error> {
         let row = self.client.query_one(&self.statement, &[&self.service])?;
         let places = serde_json::from_str(row.get(1))?;
-        Ok((vec![Found { noun: self.feed.name.clone(), behind: row.get(0), aside: 0 }], places))
+        Ok((vec![Found { noun: self.of.name.clone(), behind: row.get(0), aside: 0 }], places))
     }
 }

@@ -16,7 +16,7 @@ pub type Keys = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Takes over as the service's relay, which tells what differs between its views and the log, and tells these rows and changes again,
 /// as they are now. Copies take a row for newer than theirs, and drop a change that they know. The relay at work is
-/// fenced off, and takes over again by itself.
+/// fenced off, and takes over again by itself a little later.
 ///
 /// # Errors
 /// The broker or the database is away, or the relay at work was faster.
@@ -28,8 +28,8 @@ pub fn tell_again(settings: &Settings, keys: &Keys) -> Result<(), Error> {
         let Some(keys) = keys.get(noun.name.as_str()) else { continue };
         relay.rows_again(noun, &keys.iter().collect::<Vec<_>>())?;
     }
-    match keys.get(feed.name.as_str()) {
-        Some(keys) => relay.changes_again(&keys.iter().collect::<Vec<_>>()),
+    match feed.and_then(|feed| Some((feed, keys.get(feed.name.as_str())?))) {
+        Some((feed, keys)) => relay.changes_again(feed, &keys.iter().collect::<Vec<_>>()),
         None => Ok(()),
     }
 }
@@ -49,7 +49,8 @@ impl Settings {
 }
 
 impl Relay<'_> {
-    /// Compaction keeps the newest record of each partition: of a key that has moved, nothing may stay in the one before.
+    /// Compaction keeps the newest record of each partition: of a key that has moved, nothing may stay in the one before. It has been told again by
+    /// now where it belongs.
     pub(super) fn clear_moved(&mut self) -> Result<(), Error> {
         for moved in std::mem::take(&mut self.sent.moved).chunks(ROWS) {
             self.producer.begin()?;
@@ -75,11 +76,11 @@ impl Relay<'_> {
         Ok(())
     }
 
-    fn changes_again(&mut self, keys: &[&String]) -> Result<(), Error> {
+    fn changes_again(&mut self, feed: &Noun, keys: &[&String]) -> Result<(), Error> {
         let text = format!(
             "select coalesce(c.organisation_id::text, 'platform'), to_jsonb(c)::text from published.{} c
             where c.id || ' ' || to_jsonb(c.at)::text = any ($1::text[]) order by c.xid, c.id",
-            self.feed.name,
+            feed.name,
         );
         let changes: Vec<_> = self.client.query(&text, &[&keys])?.iter().map(|row| (row.get(0), row.get(1))).collect();
         for changes in changes.chunks(CHANGES) {
