@@ -138,6 +138,7 @@ pub const LOG: &[Service] = &[
     of_log("profile-relay", &["relay"], 43, Kind::Relay, 2, &[]),
     of_log("registry-relay", &["relay"], 44, Kind::Relay, 2, &[]),
     of_log("billing-relay", &["relay"], 45, Kind::Relay, 2, &[]),
+    of_log("notification-relay", &["relay"], 51, Kind::Relay, 2, &[]),
     of_log("account-ingester", &["ingester"], 46, Kind::Ingester, 3, &[]),
     of_log("profile-ingester", &["ingester"], 47, Kind::Ingester, 3, &[]),
     of_log("registry-ingester", &["ingester"], 48, Kind::Ingester, 3, &[]),

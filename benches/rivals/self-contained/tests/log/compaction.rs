@@ -57,7 +57,6 @@ fn leave(profile: &mut postgres::Client, from: usize, to: usize) {
 }
 
 #[test]
-#[ignore = "not seen to pass yet: run it alone on a quiet machine"]
 fn a_copy_built_from_a_compacted_topic_is_the_view() {
     let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
     let mut profile = ground.connect("profile", "superuser");

@@ -115,17 +115,8 @@ impl Deployment {
             set_standing(&billing, org, standing);
             settle.settle();
         };
-        // Notification puts nothing on the log: not that an invitation was accepted either.
-        let (logins, settle) = (ground.url("account", "superuser"), freshness.clone());
-        let accept = move |login: Uuid| {
-            let accepted = format!(
-                "insert into published.accepted_invitations select invitation_id from account.logins where id = '{login}' and invitation_id is not null"
-            );
-            postgres::Client::connect(&logins, postgres::NoTls).unwrap().batch_execute(&accepted).unwrap();
-            settle.settle();
-        };
+        // Who is added accepts by the mail's link: the sink follows it.
         let fixture = HttpFixture::over(all.clone()).with_operator(operator, PASSWORD).with_standings(Box::new(set));
-        let fixture = fixture.with_accepted_logins(Box::new(accept));
         let world = World::over(all, fixture);
         Self { world, freshness, services, relays, ingesters, _mails: mails, sandbox, folder, ground }
     }

@@ -46,7 +46,7 @@ fn the_lab_does_to_it_what_it_does_to_ours() {
     let Some(up) = up() else { return };
     let place = up.place().clone();
     assert_eq!((place.architecture.as_deref(), &place.database_url), (Some("self-contained"), &None));
-    assert_eq!((place.databases.len(), place.parts.len()), (5, 9));
+    assert_eq!((place.databases.len(), place.parts.len()), (5, 10));
     the_programs_are_the_products_own(&up);
     the_probe_finds_the_whole_contract(up.up_json());
     let organisation = a_catalogue_goes_in_and_its_ids_come_out(&up);
