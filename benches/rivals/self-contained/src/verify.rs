@@ -46,7 +46,7 @@ pub struct Settings {
 }
 
 /// `SERVICE=URL`.
-pub(crate) fn named(text: &str) -> Result<(String, String), String> {
+fn named(text: &str) -> Result<(String, String), String> {
     let (name, url) = text.split_once('=').ok_or_else(|| format!("expected SERVICE=URL, got {text}"))?;
     match SERVICES.contains(&name) {
         true => Ok((name.to_owned(), url.to_owned())),

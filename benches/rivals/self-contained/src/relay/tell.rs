@@ -22,9 +22,11 @@ impl Relay<'_> {
         // With those of the feed: of one organisation they may stand in two partitions, where the topic has grown.
         merge(&mut needs, &self.sent.places);
         let needs = serde_json::to_string(&needs)?;
-        for (feed, (organisation, change)) in self.feed.iter().flat_map(|feed| found.changes.iter().map(move |one| (feed, one))) {
-            self.position.sequence += 1;
-            self.producer.send(feed, organisation, Some(change), self.position, Some(&needs))?;
+        if let Some(feed) = self.feed {
+            for (organisation, change) in &found.changes {
+                self.position.sequence += 1;
+                self.producer.send(feed, organisation, Some(change), self.position, Some(&needs))?;
+            }
         }
         merge(&mut self.sent.places, &self.producer.acknowledged()?);
         self.producer.commit()?;
