@@ -45,9 +45,9 @@ impl Error {
         use rdkafka::types::RDKafkaErrorCode::{Fenced, InvalidProducerEpoch, ProducerFenced};
         match self {
             Self::TakenOver => true,
-            Self::Kafka(error) => {
-                error.rdkafka_error_code().is_some_and(|code| [Fenced, InvalidProducerEpoch, ProducerFenced].contains(&code))
-            }
+            Self::Kafka(error) => error
+                .rdkafka_error_code()
+                .is_some_and(|code| [Fenced, InvalidProducerEpoch, ProducerFenced].contains(&code)),
             _ => false,
         }
     }

@@ -64,7 +64,8 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     let whole = |now: &Partitions| topics::all().all(|noun| now.of(log, noun).is_ok_and(|count| count == wanted));
     within("no topic has grown", || Ok(now().is_ok_and(|now| whole(&now))))?;
     for noun in topics::all().filter(|noun| !noun.is_feed()) {
-        let what = format!("rows of {} stand where they have no place: is the relay of {} at work?", noun.name, noun.owner);
+        let what =
+            format!("rows of {} stand where they have no place: is the relay of {} at work?", noun.name, noun.owner);
         within(&what, || Ok(count_misplaced(log, noun, wanted)? == 0))?;
     }
     Ok(())

@@ -174,8 +174,20 @@ impl<'a> Relay<'a> {
         let (place, now) = ((row.get(2), row.get(3)), Instant::now());
         let statements = feed.map(|feed| Statements::prepare(&mut client, feed)).transpose()?;
         let (compared, looked, active) = (now, now, now);
-        let mut relay =
-            Self { settings, client, producer, feed, nouns, position, place, sent, compared, looked, active, statements };
+        let mut relay = Self {
+            settings,
+            client,
+            producer,
+            feed,
+            nouns,
+            position,
+            place,
+            sent,
+            compared,
+            looked,
+            active,
+            statements,
+        };
         relay.compare(nouns)?;
         relay.clear_moved()?;
         Ok(relay)

@@ -105,7 +105,8 @@ impl Partitions {
     /// # Errors
     /// It has no topic.
     pub fn of(&self, log: &Log, noun: &Noun) -> Result<i32, Error> {
-        let missing = || Error::Failed(format!("there is no topic {}: `self-contained topics` makes it", log.topic(noun)));
+        let missing =
+            || Error::Failed(format!("there is no topic {}: `self-contained topics` makes it", log.topic(noun)));
         self.0.get(&noun.name).copied().filter(|count| *count > 0).ok_or_else(missing)
     }
 }
@@ -114,9 +115,9 @@ impl Partitions {
 /// its own.
 #[must_use]
 pub fn place(key: &str, partitions: i32) -> i32 {
-    let hash = key.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     i32::try_from(hash % u64::try_from(partitions.max(1)).unwrap_or(1)).unwrap_or_default()
 }
 
