@@ -62,7 +62,7 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     }
     // A new partition has no leader for a moment.
     let whole = |now: &Partitions| topics::all().all(|noun| now.of(log, noun).is_ok_and(|count| count == wanted));
-    within("no topic has grown", || Ok(now().is_ok_and(|now| whole(&now))))?;
+    within("not every topic has grown", || Ok(whole(&now()?)))?;
     for noun in topics::all().filter(|noun| !noun.is_feed()) {
         let what =
             format!("rows of {} stand where they have no place: is the relay of {} at work?", noun.name, noun.owner);
@@ -71,13 +71,17 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// Where a partition is new its leader may not know it for a moment: what fails is tried again, too.
 fn within(what: &str, done: impl Fn() -> Result<bool, Error>) -> Result<(), Error> {
     let began = Instant::now();
-    while !done()? {
-        if began.elapsed() > WITHIN {
-            return Err(Error::Failed(format!("after {} s {what}", WITHIN.as_secs())));
+    loop {
+        match done() {
+            Ok(true) => return Ok(()),
+            Ok(false) if began.elapsed() > WITHIN => {
+                return Err(Error::Failed(format!("after {} s {what}", WITHIN.as_secs())));
+            }
+            Err(error) if began.elapsed() > WITHIN => return Err(error),
+            Ok(false) | Err(_) => std::thread::sleep(AGAIN),
         }
-        std::thread::sleep(AGAIN);
     }
-    Ok(())
 }
