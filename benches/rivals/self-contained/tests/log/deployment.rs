@@ -115,8 +115,9 @@ impl Deployment {
             set_standing(&billing, org, standing);
             settle.settle();
         };
-        // Who is added accepts by the mail's link: the sink follows it.
+        let databases = [ground.url("account", "superuser"), ground.url("notification", "superuser")];
         let fixture = HttpFixture::over(all.clone()).with_operator(operator, PASSWORD).with_standings(Box::new(set));
+        let fixture = fixture.with_accepted_logins(Box::new(move |login| accept(&databases, login)));
         let world = World::over(all, fixture);
         Self { world, freshness, services, relays, ingesters, _mails: mails, sandbox, folder, ground }
     }
@@ -188,6 +189,18 @@ impl Place<'_> {
         common.listen = listen;
         Service::Within(spawn_with::<S>(common, settings).unwrap())
     }
+}
+
+/// As Notification would write it once the mail's link was followed; the log tells it to Account.
+fn accept([account, notification]: &[String; 2], login: Uuid) {
+    let mut account = postgres::Client::connect(account, postgres::NoTls).unwrap();
+    let of = "select invitation_id, organisation_id from account.logins where id = $1 and invitation_id is not null";
+    let Some(row) = account.query_opt(of, &[&login]).unwrap() else { return };
+    let accepted =
+        "insert into notification.invitations (invitation_id, organisation_id, address_id, created_at, accepted_at)
+        values ($1, $2, gen_random_uuid(), now(), now()) on conflict (invitation_id) do update set accepted_at = now()";
+    let mut notification = postgres::Client::connect(notification, postgres::NoTls).unwrap();
+    notification.execute(accepted, &[&row.get::<_, Uuid>(0), &row.get::<_, Uuid>(1)]).unwrap();
 }
 
 /// As Billing's runs would, a year of invoices later. No change tells of it.

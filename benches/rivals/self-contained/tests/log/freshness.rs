@@ -70,7 +70,7 @@ impl Freshness {
 fn wait(who: &str, began: Instant, mut done: impl FnMut() -> Option<()>) {
     while done().is_none() {
         assert!(began.elapsed() < PATIENCE, "{who} isn't up to date after two minutes");
-        std::thread::park_timeout(Duration::from_millis(2));
+        std::thread::park_timeout(Duration::from_millis(5));
     }
 }
 
