@@ -30,7 +30,7 @@ pub enum Part {
     /// In this process.
     Thread { stopping: Arc<AtomicBool>, thread: Option<JoinHandle<Result<(), Error>>> },
     /// In its own, which can be killed.
-    Process(Mutex<Process>),
+    Process(Box<Mutex<Process>>),
 }
 
 impl Part {
@@ -160,7 +160,7 @@ impl Ground {
         if self.node.is_some() {
             let log = std::env::var("LOG").unwrap_or_else(|_| "off".to_owned());
             let program = Path::new(env!("CARGO_BIN_EXE_self-contained"));
-            return Part::Process(Mutex::new(Process::start(program, &line, &[("LOG", &log)])));
+            return Part::Process(Box::new(Mutex::new(Process::start(program, &line, &[("LOG", &log)]))));
         }
         line[0] = "test";
         let settings = Line::<S>::parse_from(line).settings;
