@@ -91,8 +91,8 @@ fn a_copy_built_from_a_compacted_topic_is_the_view() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(admin.alter_configs(&[resource], &AdminOptions::new())).unwrap();
     };
-    let often = [("segment.ms", "500"), ("min.cleanable.dirty.ratio", "0.001")];
-    set(&often);
+    // At once, for the first compaction says when a mark goes; later it doesn't look again.
+    set(&[("segment.ms", "500"), ("min.cleanable.dirty.ratio", "0.001"), ("delete.retention.ms", "100")]);
     let mut next = 1_000;
     // The newest segment isn't compacted: somebody new makes the next one begin.
     let mut compacted = |profile: &mut postgres::Client, what: &str, is_it: &dyn Fn(&[String], usize) -> bool| {
@@ -113,7 +113,6 @@ fn a_copy_built_from_a_compacted_topic_is_the_view() {
     // A consumer that was away for so long that nothing says any more who is gone.
     leave(&mut profile, 50, 70);
     all_told(&mut profile);
-    set(&[&often[..], &[("delete.retention.ms", "100")]].concat());
     compacted(&mut profile, "who is gone is forgotten", &|_, gone| gone == 0);
     let late = ground.ingester("registry");
     people(&mut profile, 5_000, 5_001);
