@@ -216,7 +216,8 @@ impl<'a> Ingester<'a> {
         };
         let place = (noun.to_owned(), number);
         let from = self.next.get(&place).copied().unwrap_or_default();
-        if is_at_end(self.log, &format!("{}{noun}", self.log.topic_prefix), number, from)? {
+        // What can't be found out now is looked up again.
+        if is_at_end(self.log, &format!("{}{noun}", self.log.topic_prefix), number, from).unwrap_or(false) {
             tracing::warn!(noun, part = number, offset, "a change doesn't wait for a record that is gone");
             self.seen.insert(place, offset + 1);
         }
