@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::copies::equal;
 use crate::deployment::{Deployment, Victim};
-use crate::kills::{moment, number, order};
+use crate::kills::{kills, moment, order};
 
 const SETTINGS: &[&str] = &[
     "--schedule=true",
@@ -25,14 +25,13 @@ const SETTINGS: &[&str] = &[
     "--freeze-days=365",
 ];
 const TENANTS: usize = 6;
-/// Twice each; `KILLS` in the environment says otherwise.
-const KILLS: usize = 10;
 
 /// An organisation, its plan, and what it has.
 type Row = (Uuid, String, i64, i64, i64, i64);
 
 #[test]
 fn each_month_is_billed_and_charged_once_whatever_is_killed() {
+    let Some(kills) = kills() else { return };
     let Some(deployment) = Deployment::apart(SETTINGS) else { return };
     let mut period = Period::of(Utc::now());
     let tenants: Vec<_> = (0..TENANTS).map(|n| deployment.world.tenant(["payg", "team"][n % 2])).collect();
@@ -53,7 +52,7 @@ fn each_month_is_billed_and_charged_once_whatever_is_killed() {
         Victim::Relay("billing"),
         Victim::Broker,
     ];
-    let (kills, mut chance, mut months) = (number("KILLS", KILLS), SmallRng::seed_from_u64(11), 0);
+    let (mut chance, mut months) = (SmallRng::seed_from_u64(11), 0);
     let mut left = order(&mut chance, &whom, kills).into_iter();
     while left.len() > 0 || months == 0 {
         let ahead = period.run_at() - Utc::now() + TimeDelta::seconds(5);
