@@ -68,7 +68,7 @@ impl Producer {
 
     /// Whether topics have more partitions than when it took over. False where nobody can say.
     pub fn has_grown(&self, within: Duration) -> bool {
-        Partitions::now(self.inner.client(), &self.log, within).is_ok_and(|now| now != self.partitions)
+        Partitions::now(self.inner.client(), &self.log, within).is_ok_and(|now| now.has_more_than(&self.partitions))
     }
 
     /// Begins a transaction.

@@ -79,7 +79,7 @@ pub fn create(log: &Log, partitions: i32, replication: i32) -> Result<(), Error>
 }
 
 /// How many partitions topics have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Partitions(HashMap<String, i32>);
 
 impl Partitions {
@@ -98,6 +98,12 @@ impl Partitions {
             found.insert(noun.to_owned(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX));
         }
         Ok(Self(found))
+    }
+
+    /// Whether a topic has more than it had. One that isn't there for a moment has fewer.
+    #[must_use]
+    pub fn has_more_than(&self, before: &Self) -> bool {
+        self.0.iter().any(|(noun, count)| before.0.get(noun).is_some_and(|before| count > before))
     }
 
     /// How many this noun has.
