@@ -6,6 +6,7 @@
 
 mod error;
 mod place;
+mod settle;
 
 pub mod stats;
 

@@ -16,7 +16,7 @@ pub const UP_JSON: &str = "up.json";
 pub struct Place {
     /// Base URL of each service by its name.
     pub services: BTreeMap<String, String>,
-    /// How the services get at each other's data: `shared-database` or `api-centric`.
+    /// How the services get at each other's data: `shared-database`, `api-centric` or `self-contained`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
     /// The one database of all services as a superuser: for development alone.
@@ -25,6 +25,12 @@ pub struct Place {
     /// Where each service has its own: the same of each, by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub databases: BTreeMap<String, String>,
+    /// Where copies are fed from a log: base URL of each of its parts (`/metrics`, `/readyz`), by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<String, String>,
+    /// There: Kafka's bootstrap servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<String>,
     /// A login of the platform's own staff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<Operator>,
@@ -115,6 +121,8 @@ impl Place {
             architecture: None,
             database_url: None,
             databases: BTreeMap::new(),
+            parts: BTreeMap::new(),
+            kafka: None,
             operator: None,
             mailbox: None,
             gateway: None,

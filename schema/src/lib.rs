@@ -48,6 +48,6 @@ pub use bootstrap::bootstrap;
 pub use connection;
 pub use embedded::{ADMINISTRATOR, CROSS_KEYS, DATABASE, MIGRATIONS, ROLES, SERVICES, Script, VIEWS};
 pub use error::{Error, Result, read_text};
-pub use nouns::Noun;
+pub use nouns::{Noun, watch_positions};
 pub use own_database::OwnDatabase;
 pub use passwords::Passwords;

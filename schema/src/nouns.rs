@@ -39,6 +39,30 @@ impl Noun {
     }
 }
 
+/// Where a watch begins and ends among copied changes: two CTEs, `begun` and `ended`, after one that is named `put` and returns the rows which this statement
+/// has added to `published.registry_changes`. The owner's positions mean nothing in another database; here they are this transaction's.
+#[must_use]
+pub fn watch_positions() -> String {
+    const NOW: &str = "pg_catalog.pg_current_xact_id()";
+    // Whoever watches what is deleted is told of that: the watch ends after it.
+    let end = format!(
+        "case when exists (select from put d where d.entity_id = c.before ->> 'targetId' and d.kind like '%Deleted')
+                then ({NOW}::text::bigint + 1)::text::xid8 else {NOW} end"
+    );
+    let watch = |cte: &str, column: &str, kind: &str, side: &str, at: &str, value: &str| {
+        format!(
+            "{cte} as (
+            update published.watchers w set {column} = {value} from put c
+            where c.kind = '{kind}' and w.organisation_id = c.organisation_id and w.kind = c.{side} ->> 'kind'
+                and w.target_id = (c.{side} ->> 'targetId')::uuid and w.profile_id = (c.{side} ->> 'profileId')::uuid
+                and w.{at} = c.at
+        )"
+        )
+    };
+    let begun = watch("begun", "created_xid", "WatchCreated", "after", "created_at", NOW);
+    format!("{begun}, {}", watch("ended", "ended_xid", "WatchEnded", "before", "ended_at", &end))
+}
+
 fn tables() -> impl Iterator<Item = String> {
     statements(COPIES, 1).into_iter().map(|statement| statement.sql).filter(|sql| sql.starts_with("create table "))
 }

@@ -64,7 +64,7 @@ pub(crate) struct LayoutArgs {
     /// How the services get at each other's data
     #[arg(long, value_enum, default_value = "shared-database", value_name = "NAME")]
     pub(crate) architecture: Architecture,
-    /// One Postgres for the five databases of api-centric, or one for each: 1 or 5
+    /// One Postgres for the five databases of api-centric or self-contained, or one for each: 1 or 5
     #[arg(long, default_value = "1", value_name = "N", value_parser = Engines::parse)]
     engines: Engines,
     /// How long a fact fetched over HTTP may be used again (api-centric), in milliseconds: 5000 on all edges, 5000,standings=0 by noun; 0 asks each time
@@ -77,9 +77,12 @@ impl LayoutArgs {
     /// When they don't fit together.
     pub(crate) fn layout(&self) -> Result<Layout, Failure> {
         let Self { architecture, engines, cache_ttl } = *self;
-        if architecture == Architecture::SharedDatabase && (cache_ttl != Ttl::default() || engines != Engines::One) {
+        if architecture != Architecture::ApiCentric && cache_ttl != Ttl::default() {
+            return Err(Failure::usage("--cache-ttl is of --architecture api-centric: here nobody fetches anything."));
+        }
+        if architecture == Architecture::SharedDatabase && engines != Engines::One {
             return Err(Failure::usage(
-                "--cache-ttl and --engines are of --architecture api-centric: here all share one database, and nobody fetches anything.",
+                "--engines is of the architectures api-centric and self-contained: here all share one database.",
             ));
         }
         Ok(Layout { architecture, engines, cache_ttl, relayed: false })

@@ -11,7 +11,7 @@ use crate::experiments::composed;
 use crate::experiments::failure::{self, Break};
 use crate::experiments::wrong_answers;
 use crate::result::attachments;
-use crate::system::Engines;
+use crate::system::{Architecture, Engines};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -19,12 +19,14 @@ Example: each service and Postgres stopped for 20 s in turn, connections used up
   lab failure --save results/reference
 Example: the same where services call each other: each service and each database stopped, each service slow by 200 ms (about 15 min):
   lab failure --architecture api-centric --save results/reference
+Example: the same where copies are fed from a log: the broker stopped, and how old copies get until they are up to date again (about 1 min):
+  lab failure --architecture self-contained --only kafka
 Exit code 1 where an acknowledged write is missing, an audit finds a violation or an endpoint does other than its rule says.")]
 pub(super) struct FailureArgs {
     /// Seconds for which each part is stopped
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
     seconds: u64,
-    /// Only these failures: a service's name, postgres, connections, paused-transaction; where services call each other: a service's name, account-database …, account-slow … (repeatable) [default: all in turn]
+    /// Only these failures: a service's name, postgres, connections, paused-transaction; where services call each other: a service's name, account-database …, account-slow …; where there is a log: kafka, account-relay …, account-ingester … (repeatable) [default: all in turn]
     #[arg(long, value_name = "PART", value_parser = Break::parse)]
     only: Vec<Break>,
     /// Requests per second of all services together [default: 150; where services call each other 200]
@@ -73,8 +75,11 @@ pub(super) struct ComposedArgs {
 /// Breaks one part after the other.
 pub(super) fn fail(args: &FailureArgs) -> Result<ExitCode, Failure> {
     let layout = args.layout.layout()?;
-    let own_databases = !layout.architecture.own_databases().is_empty();
-    let file = if own_databases { attachments::FAILURE_API_CENTRIC } else { attachments::FAILURE };
+    let file = match layout.architecture {
+        Architecture::SharedDatabase => attachments::FAILURE,
+        Architecture::ApiCentric => attachments::FAILURE_API_CENTRIC,
+        Architecture::SelfContained => attachments::FAILURE_SELF_CONTAINED,
+    };
     let options = failure::Options {
         layout,
         size: Size::SMALL,

@@ -16,6 +16,7 @@ use std::time::Duration;
 use behaviour::{Patience, Services};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::settle::settling;
 use crate::{Failure, Place};
 use catalogue::Row;
 use importer::Importer;
@@ -36,6 +37,7 @@ pub fn run(rows: &[Row], target: &Place, seed: &str, threads: usize) -> Result<S
         target.url(needed)?;
     }
     let mut services = Services { patience: NOT_MET, ..Services::new(target.services.iter().collect()) };
+    services.client = settling(services.client, &target.parts);
     let plans = Plans::fetch(&services)?;
     services.patience = MET;
     let billed = target.services.contains_key("billing");

@@ -12,3 +12,4 @@ pub mod knee;
 pub mod month;
 pub mod plan;
 pub mod sessions;
+pub mod staleness;

@@ -36,6 +36,12 @@ pub fn attachments(folder: &Path) -> Markup {
         }
     };
     let wrong = |of: &Measured<WrongAnswers>| tables(of);
+    let copies = |of: &Measured<FailureMatrix>| {
+        html! {
+            (tables(of))
+            p.legend { "Nobody waits for anybody: what is stopped answers nothing, the others answer from copies that grow old." }
+        }
+    };
     let normalisation = |of: &Measured<normalisation::Outcome, Plan>| {
         html! {
             (tables(of))
@@ -46,6 +52,7 @@ pub fn attachments(folder: &Path) -> Markup {
     html! {
         (found(folder, attachments::FAILURE, "When a part fails", "failure", failure))
         (found(folder, attachments::FAILURE_API_CENTRIC, "Failures where services call each other", "failure --architecture api-centric", calls))
+        (found(folder, attachments::FAILURE_SELF_CONTAINED, "Failures where copies are fed from a log", "failure --architecture self-contained", copies))
         (found(folder, attachments::WRONG_ANSWERS, "Wrong answers where services call each other", "wrong-answers", wrong))
         (found(folder, attachments::COMPOSED, "One statement, three calls by hand, and the API-centric architecture", "composed", composed))
         (found(folder, attachments::NORMALISATION, "Views compared with local copies", "bench normalisation", normalisation))

@@ -74,6 +74,9 @@ fn stack(seconds: &[BTreeMap<&str, f64>]) -> Markup {
     }
 }
 
+const FREEZE: &str = "A freeze by Billing, committed → Registry's first 402";
+const RENAME: &str = "A rename, answered by Profile → shown by Registry";
+
 /// How soon changes take effect elsewhere.
 pub fn freshness(result: &ResultFile) -> Markup {
     let Some(of) = &result.freshness else {
@@ -81,17 +84,25 @@ pub fn freshness(result: &ResultFile) -> Markup {
     };
     let line = |what: &str, delay: &Option<Delay>| {
         html! {
-            @if let Some(Delay { p50_ms, p99_ms, tries }) = delay {
-                li { (what) ": median " (px(*p50_ms)) " ms, p99 " (px(*p99_ms)) " ms (" (tries) " tries)" }
+            @if let Some(Delay { p50_ms, p95_ms, p99_ms, tries }) = delay {
+                li {
+                    (what) ": median " (px(*p50_ms)) " ms, "
+                    @if let Some(p95_ms) = p95_ms { "p95 " (px(*p95_ms)) " ms, " }
+                    "p99 " (px(*p99_ms)) " ms (" (tries) " tries)"
+                }
             }
         }
     };
     let body = html! {
         ul {
-            (line("A freeze by Billing, committed → Registry's first 402", &of.freeze))
-            (line("A rename, answered by Profile → shown by Registry", &of.rename))
+            (line(FREEZE, &of.freeze))
+            (line(RENAME, &of.rename))
+            @if let Some(loaded) = &of.under_load {
+                (line(&format!("{FREEZE}, all services under load"), &loaded.freeze))
+                (line(&format!("{RENAME}, all services under load"), &loaded.rename))
+            }
         }
-        p.legend { "Nothing else under load; the time of the request that asks is included." }
+        p.legend { "Nothing else under load unless said; the time of the request that asks is included." }
     };
     section("freshness", "How soon a change is seen elsewhere", &body)
 }

@@ -75,6 +75,9 @@ pub struct Freshness {
     pub rename: Option<Delay>,
     /// Writes begun after the commit of a freeze and accepted nevertheless. Expected 0.
     pub served_though_frozen: u64,
+    /// The same while every service is under the load of the cells; where there are copies that can be late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_load: Option<Box<Freshness>>,
 }
 
 /// Quantiles of a delay, milliseconds, the asking included.
@@ -83,6 +86,9 @@ pub struct Freshness {
 pub struct Delay {
     /// Median.
     pub p50_ms: f64,
+    /// 95th percentile; older files have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95_ms: Option<f64>,
     /// 99th percentile, by the nearest rank.
     pub p99_ms: f64,
     /// How often it was tried.

@@ -15,6 +15,8 @@ pub const FAILURE: &str = "failure.json";
 pub const FAILURE_API_CENTRIC: &str = "failure-api-centric.json";
 /// What is answered wrongly there, by how long an answer may be used again.
 pub const WRONG_ANSWERS: &str = "wrong-answers.json";
+/// The same where copies are fed from a log.
+pub const FAILURE_SELF_CONTAINED: &str = "failure-self-contained.json";
 /// What scenarios showed.
 pub const SCENARIOS: &str = "scenarios.json";
 /// Pressure.

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime};
 
 use super::patience::Patience;
-use super::services::Service;
+use super::services::{SELF_CONTAINED, Service};
 use crate::Failure;
 
 /// A cold build on a slow machine takes many minutes.
@@ -26,8 +26,9 @@ pub fn folder(
         .map_err(|error| Failure::could_not_run(format!("The folder of this program is unknown: {error}.")))?;
     let own = own_folder(&exe);
     let Some(tree) = source_tree(&own).or_else(|| source_tree(&std::env::current_dir().ok()?)) else {
-        let missing: Vec<&str> =
-            services.iter().filter(|one| !own.join(one.package).is_file()).map(|one| one.name).collect();
+        let mut missing: Vec<&str> =
+            services.iter().filter(|one| !own.join(one.package).is_file()).map(|one| one.package).collect();
+        missing.dedup();
         return if missing.is_empty() {
             Ok(own)
         } else {
@@ -39,11 +40,13 @@ pub fn folder(
         };
     };
     let built = if release { sibling(&own, "release") } else { own };
-    let wanted: Vec<&str> = services
+    let mut wanted: Vec<&str> = services
         .iter()
         .filter(|one| stale(&built.join(one.package), &tree, one.package))
         .map(|one| one.package)
         .collect();
+    // One program is the log's parts.
+    wanted.dedup();
     if !wanted.is_empty() {
         say(&format!("Building {} …", wanted.join(", ")));
         build(&tree, &built, &wanted, stop)?;
@@ -133,7 +136,11 @@ fn build(tree: &Path, into: &Path, packages: &[&str], stop: &Arc<AtomicBool>) ->
     let late = || format!("Building {} took more than an hour.", packages.join(", "));
     let status = Patience::new(BUILD_WITHIN, stop).end_of(&mut building, late)?;
     if !status.success() {
-        return Err(Failure::could_not_run(format!("Building {} failed: see above.", packages.join(", "))));
+        let needs = match packages.contains(&SELF_CONTAINED) {
+            true => " Its client of Kafka (librdkafka) is C: it needs a C compiler and make.",
+            false => "",
+        };
+        return Err(Failure::could_not_run(format!("Building {} failed: see above.{needs}", packages.join(", "))));
     }
     for package in packages {
         // Cargo leaves a program as it was that no change has touched, and it would seem old for ever. At worst cargo is asked again.

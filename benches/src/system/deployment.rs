@@ -10,10 +10,10 @@ use super::databases::Layout;
 use super::process::Plan;
 use super::relay::Relay;
 use super::running::{Command, Options, Running, Started};
-use super::services;
+use super::services::{self, Architecture};
 use super::site::Site;
 use super::supervisor::TICK;
-use super::union::Union;
+use super::union::{self, Union};
 use crate::data::{self, Dataset, Size};
 use crate::load::writes::Written;
 use crate::{Failure, Place};
@@ -89,18 +89,32 @@ impl Deployment {
         eprintln!("Starting Postgres and the services …");
         let mut deployment = Self::start(&options, |news| eprintln!("{news}"))?;
         eprintln!("Making {} APIs of {} organisations …", size.apis, size.organisations);
-        if layout.architecture.own_databases().is_empty() {
-            data::generate(&mut deployment.superuser()?, size, seed)?;
-        } else {
-            let union = Union::filled(size, seed)?;
-            union.hand_out(deployment.place())?;
-            deployment.union = Some(union);
-        }
+        deployment.fill(size, seed)?;
         deployment.stop_services()?;
         deployment.keep_image()?;
         deployment.start_services()?;
         deployment.read_data()?;
         Ok(deployment)
+    }
+
+    fn fill(&mut self, size: Size, seed: u64) -> Result<(), Failure> {
+        if self.layout.architecture == Architecture::SharedDatabase {
+            data::generate(&mut self.superuser()?, size, seed)?;
+            return Ok(());
+        }
+        let union = Union::filled(size, seed)?;
+        if self.started.log.is_some() {
+            // The owners' rows alone: who takes over as relay tells them all.
+            self.stop_services()?;
+            union.hand_out(self.place(), false)?;
+            eprintln!("Telling them by the log …");
+            self.start_services()?;
+        } else {
+            union.hand_out(self.place(), true)?;
+        }
+        union::vacuum(self.place())?;
+        self.union = Some(union);
+        Ok(())
     }
 
     /// Puts the data back to the image and restarts the services, so that every replicate begins alike.
@@ -134,9 +148,10 @@ impl Deployment {
         services::names().filter(|name| running.contains_key(*name)).map(str::to_owned).collect()
     }
 
-    /// Names and process ids of the services.
+    /// Names and process ids of the services, and of the log's parts where there is one.
     pub fn processes(&self) -> Vec<(String, u32)> {
-        services::names().filter_map(|name| Some((name.to_owned(), self.process_id(name)?))).collect()
+        let all = services::names().chain(services::LOG.iter().map(|part| part.name));
+        all.filter_map(|name| Some((name.to_owned(), self.process_id(name)?))).collect()
     }
 
     /// The process id of a service, while it runs.
@@ -150,24 +165,24 @@ impl Deployment {
         plan.ok_or_else(|| Failure::usage(format!("Unknown service {name}.")))
     }
 
-    /// Stops one service as SIGTERM does; the others go on.
+    /// Stops one process as SIGTERM does; the others go on.
     pub fn stop_service(&self, name: &'static str) -> Result<(), Failure> {
         self.running.ask(|answer| Command::Stop(name, answer))
     }
 
-    /// Starts a service that was stopped or has died, and waits until it is ready.
+    /// Starts a process that was stopped or has died, and waits until it is ready.
     pub fn start_service(&self, name: &'static str) -> Result<(), Failure> {
         self.running.ask(|answer| Command::Start(name, answer))?
     }
 
-    /// Stops the services; databases and stand-ins stay.
+    /// Stops the services, and the log where there is one; databases and stand-ins stay.
     pub fn stop_services(&self) -> Result<(), Failure> {
-        services::names().try_for_each(|name| self.stop_service(name))
+        self.running.ask(Command::StopAll)
     }
 
-    /// Starts the services that don't run.
+    /// Starts what doesn't run. Where there is a log, the copies are up to date when this returns.
     pub fn start_services(&self) -> Result<(), Failure> {
-        services::names().try_for_each(|name| self.start_service(name))
+        self.running.ask(Command::StartAll)?
     }
 
     /// Other values for some of a service's settings, from its next start on.

@@ -18,7 +18,8 @@ const CONF: &str = include_str!("../../../docs/deploy/nginx.conf");
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
 /// Its place among the ports.
-pub const PORT: Service = Service { name: "gateway", package: "nginx", port: 9, kind: Kind::Port, env: &[] };
+pub const PORT: Service =
+    Service { name: "gateway", package: "nginx", args: &[], port: 9, kind: Kind::Port, wave: 0, env: &[] };
 
 /// Requests that one address may have under way at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,12 +59,10 @@ impl Gateway {
                 "nginx isn't installed: `apt-get install nginx-light` has it, or leave --gateway out.",
             )
         })?;
-        let (conf, script) = (home.join("nginx.conf"), home.join("nginx.sh"));
-        write(&conf, &text(urls, home, limit), 0o600)?;
-        // What is supervised takes no arguments.
-        let start = format!("#!/bin/sh\nexec '{}' -c '{}'\n", program.display(), conf.display());
-        write(&script, &start, 0o700)?;
-        let plan = Plan { name: PORT.name, binary: script, env: Vec::new(), log };
+        let conf = home.join("nginx.conf");
+        write(&conf, &text(urls, home, limit))?;
+        let args = vec!["-c".to_owned(), conf.display().to_string()];
+        let plan = Plan { name: PORT.name, binary: program, args, env: Vec::new(), log };
         let mut process = plan.start()?;
         let url = format!("{}/registry/openapi.json", urls[PORT.name]);
         process.wait_ready("nginx", &url, &Patience::new(READY_WITHIN, stop), || ())?;
@@ -78,9 +77,9 @@ impl Gateway {
     }
 }
 
-fn write(file: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
     fs::write(file, text)
-        .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(mode)))
+        .and_then(|()| fs::set_permissions(file, fs::Permissions::from_mode(0o600)))
         .map_err(|error| Failure::could_not_run(format!("{} can't be written: {error}.", file.display())))
 }
 

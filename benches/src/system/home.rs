@@ -36,6 +36,15 @@ impl Home {
         Ok(schema::cluster::home()?)
     }
 
+    /// A throw-away one, else this folder, else the usual one.
+    pub fn open_as(folder: Option<&Path>, throw_away: bool) -> Result<Self, Failure> {
+        match (folder, throw_away) {
+            (_, true) => Self::throw_away(),
+            (Some(folder), false) => Self::take(folder),
+            (None, false) => Self::take(&Self::usual()?),
+        }
+    }
+
     /// Takes a folder for this process alone.
     pub fn take(path: &Path) -> Result<Self, Failure> {
         Self::open(path.to_owned(), None)

@@ -1,9 +1,8 @@
 //! One process: its log file, when it is ready, its end, and that it never outlives us.
 
-use std::fs;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -32,6 +31,8 @@ pub struct Plan {
     pub name: &'static str,
     /// What to run.
     pub binary: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
     /// Settings beyond what we were started with.
     pub env: Vec<(String, String)>,
     /// Where both of its outputs go.
@@ -54,6 +55,7 @@ impl Plan {
         let log = File::options().create(true).append(true).open(&self.log).map_err(cannot)?;
         let mut command = Command::new(&self.binary);
         command
+            .args(&self.args)
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(cannot)?)
@@ -109,7 +111,8 @@ impl Process {
         drop(self);
     }
 
-    /// Waits until this URL answers: with 200, or with 404 where a program knows no such path; `looking` is called meanwhile.
+    /// Waits until this URL answers: with 200, or with 404 where a program knows no such path; one without a path, until somebody listens there.
+    /// `looking` is called meanwhile.
     pub fn wait_ready(
         &mut self,
         name: &str,
@@ -119,16 +122,14 @@ impl Process {
     ) -> Result<(), Failure> {
         let config = Agent::config_builder().http_status_as_error(false).timeout_global(Some(ASK_WITHIN));
         let agent = config.max_idle_connections(0).build().new_agent();
+        let (_, rest) = url.split_once("://").unwrap_or_default();
         loop {
             looking();
-            let last = match agent.get(url).call() {
-                Ok(answer) if [200, 404].contains(&answer.status().as_u16()) => return Ok(()),
-                Ok(mut answer) => {
-                    let body = answer.body_mut().read_to_string().unwrap_or_default();
-                    format!("{} {}", answer.status(), body.trim())
-                }
-                Err(error) => error.to_string(),
+            let answer = match rest.contains('/') {
+                true => asked(&agent, url),
+                false => TcpStream::connect(rest).map(drop).map_err(|error| error.to_string()),
             };
+            let Err(last) = answer else { return Ok(()) };
             if let Some(status) = self.ended() {
                 return Err(Failure::could_not_run(format!(
                     "{name} died before it was ready ({}); its last lines:\n{}",
@@ -161,6 +162,17 @@ impl Drop for Process {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+}
+
+fn asked(agent: &Agent, url: &str) -> Result<(), String> {
+    match agent.get(url).call() {
+        Ok(answer) if [200, 404].contains(&answer.status().as_u16()) => Ok(()),
+        Ok(mut answer) => {
+            let body = answer.body_mut().read_to_string().unwrap_or_default();
+            Err(format!("{} {}", answer.status(), body.trim()))
+        }
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -222,46 +234,14 @@ fn last_lines(log: &Path) -> String {
     if shown.is_empty() { "    (it wrote nothing)".to_owned() } else { format!("    {}", shown.join("\n    ")) }
 }
 
-/// Shows on standard error what is added to a log.
-#[derive(Debug)]
-pub struct Follower {
-    name: &'static str,
-    log: PathBuf,
-    shown: u64,
-}
-
-impl Follower {
-    /// From its present end on.
-    pub fn new(name: &'static str, log: PathBuf) -> Self {
-        let shown = fs::metadata(&log).map_or(0, |data| data.len());
-        Self { name, log, shown }
-    }
-
-    /// Shows the whole lines that came since.
-    pub fn show(&mut self) {
-        let Ok(mut file) = File::open(&self.log) else {
-            return;
-        };
-        let mut bytes = Vec::new();
-        if file.seek(SeekFrom::Start(self.shown)).and_then(|_| file.read_to_end(&mut bytes)).is_err() {
-            return;
-        }
-        let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
-            return;
-        };
-        self.shown += end as u64 + 1;
-        for line in String::from_utf8_lossy(&bytes[..end]).lines() {
-            eprintln!("{:>14} | {line}", self.name);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn plan(folder: &Path, binary: &str) -> Plan {
-        Plan { name: "x", binary: binary.into(), env: Vec::new(), log: folder.join("x.log") }
+        Plan { name: "x", binary: binary.into(), args: Vec::new(), env: Vec::new(), log: folder.join("x.log") }
     }
 
     #[test]

@@ -12,12 +12,13 @@ use schema::OwnDatabase;
 use super::databases::{Databases, Layout};
 use super::gateway::{self, Gateway};
 use super::home::Home;
+use super::log::Log;
 use super::patience::Patience;
 use super::process::{Plan, READY_WITHIN, sentence};
 use super::relay::Relay;
-use super::services::{Architecture, Kind, names, with_instances};
+use super::services::{self, Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
-use super::{binaries, operator, ports, settings};
+use super::{binaries, once, ports, settings};
 use crate::{Failure, Operator, Place};
 
 /// What to start.
@@ -47,9 +48,13 @@ pub struct Options {
 
 /// What can be asked of the thread; each with a place for the answer.
 pub(super) enum Command {
-    /// SIGTERM to a service, and wait for its end.
+    /// SIGTERM to all that hold the product's data or move them, and wait for their end.
+    StopAll(Sender<()>),
+    /// Start all that don't run, and wait until they are ready.
+    StartAll(Sender<Result<(), Failure>>),
+    /// SIGTERM to a process, and wait for its end.
     Stop(&'static str, Sender<()>),
-    /// Start a service that isn't running, and wait until it is ready.
+    /// Start a process that isn't running, and wait until it is ready.
     Start(&'static str, Sender<Result<(), Failure>>),
     /// How a service is started.
     Plan(&'static str, Sender<Option<Plan>>),
@@ -79,6 +84,8 @@ pub(super) struct Started {
     pub(super) home: PathBuf,
     /// Relays before services, by name.
     pub(super) relays: BTreeMap<&'static str, Relay>,
+    /// Where the log is, if there is one.
+    pub(super) log: Option<Log>,
 }
 
 impl Running {
@@ -90,7 +97,7 @@ impl Running {
         let thread = std::thread::spawn(move || match Up::bring(&options, &say) {
             Ok((mut up, up_json)) => {
                 let (place, home, relays) = (up.place.clone(), up.home.path().to_owned(), up.relays.clone());
-                let _ = ready.send(Ok(Started { place, up_json, home, relays }));
+                let _ = ready.send(Ok(Started { place, up_json, home, relays, log: up.log.clone() }));
                 up.watch(&received, &say)
             }
             Err(failure) => {
@@ -133,6 +140,7 @@ struct Up {
     home: Home,
     place: Place,
     relays: BTreeMap<&'static str, Relay>,
+    log: Option<Log>,
 }
 
 impl Up {
@@ -140,25 +148,21 @@ impl Up {
     fn bring(options: &Options, say: &dyn Fn(&str)) -> Result<(Self, PathBuf), Failure> {
         let Layout { architecture, engines, relayed, cache_ttl } = options.layout;
         let mut services = with_instances(&architecture.processes(), options.instances);
-        if options.gateway {
-            services.push(gateway::PORT);
-        }
-        let home = match (&options.home, options.ephemeral) {
-            (_, true) => Home::throw_away()?,
-            (Some(folder), false) => Home::take(folder)?,
-            (None, false) => Home::take(&Home::usual()?)?,
-        };
+        services.extend(options.gateway.then_some(gateway::PORT));
+        services.retain(|one| Log::named().is_none() || !services::is_of_node(one));
+        let home = Home::open_as(options.home.as_deref(), options.ephemeral)?;
         let processes: Vec<_> = services.iter().copied().filter(|service| service.kind != Kind::Port).collect();
         let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
         let databases = Databases::start(architecture, engines, home.path(), options.ephemeral, &options.stop)?;
         databases.prepare(&options.stop)?;
-        let at =
-            |(service, port): (&super::services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
+        let at = |(service, port): (&services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
         let relay = |name: &'static str| Ok((name, Relay::before(&urls[name])?));
         let relays: BTreeMap<_, _> = names().filter(|_| relayed).map(relay).collect::<Result<_, Failure>>()?;
+        let with_log = architecture == Architecture::SelfContained;
+        let log = with_log.then(|| Log::find(urls.get(services::NODE), home.path(), options.ephemeral));
         let mut supervisor = Supervisor::new(options.logs);
         let (signing_key, clock_file) = (home.signing_key()?, home.clock_file());
         let secret = |name| (name, format!("{:032x}", rand::random::<u128>()));
@@ -170,6 +174,7 @@ impl Up {
             signing_key: &signing_key,
             clock_file: &clock_file,
             cache_ttl,
+            log: log.as_ref(),
             secrets: &names().map(secret).collect(),
         };
         for service in &processes {
@@ -180,10 +185,10 @@ impl Up {
         }
         let operator = home.operator()?;
         if let Some(account) = supervisor.plan("account") {
-            operator::ensure(account, &operator, &options.stop)?;
+            once::operator(account, &operator, &options.stop)?;
         }
         say("Starting the services …");
-        supervisor.start_all(&Patience::new(READY_WITHIN, &options.stop))?;
+        supervisor.start_all(&options.stop)?;
         let gateway = match options.gateway {
             true => {
                 let (log, limit) = (home.log_file("gateway"), gateway::Limit::Lifted);
@@ -191,9 +196,9 @@ impl Up {
             }
             false => None,
         };
-        let place = place(architecture, &databases, &home, &urls, operator)?;
+        let place = place(architecture, &databases, &home, &urls, operator, log.as_ref())?;
         let up_json = home.announce(&place.line()?)?;
-        Ok((Self { gateway, supervisor, databases, home, place, relays }, up_json))
+        Ok((Self { gateway, supervisor, databases, home, place, relays, log }, up_json))
     }
 
     /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
@@ -224,6 +229,13 @@ impl Up {
     fn obey(&mut self, command: Command) {
         // The one who asked may be gone; then nobody needs the answer.
         match command {
+            Command::StopAll(answer) => {
+                self.supervisor.stop_data();
+                let _ = answer.send(());
+            }
+            Command::StartAll(answer) => {
+                let _ = answer.send(self.supervisor.start_all(&Arc::default()));
+            }
             Command::Stop(name, answer) => {
                 self.supervisor.stop(name);
                 let _ = answer.send(());
@@ -258,6 +270,7 @@ fn place(
     home: &Home,
     urls: &BTreeMap<&'static str, String>,
     operator: Operator,
+    log: Option<&Log>,
 ) -> Result<Place, Failure> {
     let url = |name: &str| urls.get(name).cloned();
     let own = architecture.own_databases();
@@ -267,6 +280,12 @@ fn place(
         architecture: Some(architecture.name().to_owned()),
         database_url: if own.is_empty() { Some(databases.superuser_url("account")?) } else { None },
         databases: own.iter().map(database_of).collect::<Result<_, Failure>>()?,
+        parts: urls
+            .iter()
+            .filter(|(name, _)| services::is_part(name))
+            .map(|(name, url)| ((*name).to_owned(), url.clone()))
+            .collect(),
+        kafka: log.map(|log| log.brokers.clone()),
         operator: Some(operator),
         mailbox: url("mail-sink"),
         gateway: url(gateway::PORT.name),

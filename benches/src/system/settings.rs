@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use api_centric::settings::Ttl;
+use schema::OwnDatabase;
 
 use super::databases::Databases;
+use super::log::Log;
 use super::relay::Relay;
 use super::services::{Architecture, Kind, Service, names};
 use crate::Failure;
@@ -38,6 +40,8 @@ pub struct Surroundings<'a> {
     pub clock_file: &'a Path,
     /// How long a fact that was fetched over HTTP may be used again.
     pub cache_ttl: Ttl,
+    /// Where the log is, if there is one.
+    pub log: Option<&'a Log>,
     /// What each service proves itself with to the others, by name.
     pub secrets: &'a BTreeMap<&'static str, String>,
 }
@@ -54,7 +58,19 @@ pub fn of(service: &Service, around: &Surroundings<'_>) -> Result<Vec<(String, S
             let url = databases.login_url(&format!("{name}_{suffix}"), name)?;
             settings.push((variable.to_owned(), url));
         }
-        settings.extend(calls(name, around)?);
+        if around.architecture == Architecture::ApiCentric {
+            settings.extend(calls(name, around)?);
+        }
+    }
+    if let (Kind::Relay | Kind::Ingester, Some(log)) = (service.kind, around.log) {
+        settings.extend(log.settings());
+        settings.push(("SERVICE".to_owned(), name.to_owned()));
+        let own = OwnDatabase::of(name)?;
+        let (variable, login) = match service.kind {
+            Kind::Relay => ("RELAY_DATABASE_URL", own.relay()),
+            _ => ("COPIER_DATABASE_URL", own.copier()),
+        };
+        settings.push((variable.to_owned(), databases.login_url(&login, name)?));
     }
     if service.kind == Kind::Service {
         // The lab is one address with a few tokens that write as fast as they can; `lab up` prints so.
@@ -72,10 +88,9 @@ pub fn of(service: &Service, around: &Surroundings<'_>) -> Result<Vec<(String, S
     Ok(settings)
 }
 
-/// Where the others are, and how they are called: empty where nobody calls anybody.
+/// Where the others are, and how they are called.
 fn calls(service: &str, around: &Surroundings<'_>) -> Result<Vec<(String, String)>, Failure> {
-    let own = around.architecture.own_databases().into_iter().find(|own| own.service() == service);
-    let Some(own) = own else { return Ok(Vec::new()) };
+    let own = OwnDatabase::of(service)?;
     // Account checks everyone's secret, the others hold only theirs.
     let known = around.secrets.iter().filter(|(name, _)| service == "account" || **name == service);
     let known: Vec<_> = known.map(|(name, secret)| format!("{name}={secret}")).collect();
@@ -116,12 +131,13 @@ fn fill(value: &str, urls: &BTreeMap<&'static str, String>, signing_key: &str, h
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::services::SERVICES;
+    use crate::system::services::{LOG, SERVICES};
 
     #[test]
     fn every_setting_of_the_table_can_be_filled_in() {
-        let urls = SERVICES.iter().map(|one| (one.name, format!("http://127.0.0.1:{}", one.port))).collect();
-        for service in SERVICES {
+        let all = || SERVICES.iter().chain(LOG);
+        let urls = all().map(|one| (one.name, format!("http://127.0.0.1:{}", one.port))).collect();
+        for service in all() {
             for (variable, value) in service.env {
                 fill(value, &urls, "key", Path::new("/home"))
                     .unwrap_or_else(|error| panic!("{}, {variable}: {error}", service.name));

@@ -2,15 +2,22 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::follower::Follower;
+use super::once;
 use super::patience::Patience;
-use super::process::{Follower, Plan, Process};
-use super::services::Service;
+use super::process::{Plan, Process, READY_WITHIN};
+use super::services::{self, Kind, Service};
 use crate::Failure;
 
 /// How often everything is looked at.
 pub const TICK: Duration = Duration::from_millis(100);
+
+/// How long a data set may take through the log.
+const TOLD_WITHIN: Duration = Duration::from_secs(600);
 
 /// All processes that are supervised.
 pub struct Supervisor {
@@ -20,6 +27,9 @@ pub struct Supervisor {
 
 struct Entry {
     plan: Plan,
+    kind: Kind,
+    /// It starts when those of a lower number are ready.
+    wave: u8,
     url: String,
     process: Option<Process>,
     follower: Option<Follower>,
@@ -44,8 +54,10 @@ impl Supervisor {
             let aside = std::fs::rename(&log, log.with_extension("log.old"));
             aside.map_err(|error| Failure::could_not_run(format!("{} can't be moved: {error}.", log.display())))?;
         }
-        let plan = Plan { name: service.name, binary: folder.join(service.package), env, log };
-        self.entries.push(Entry { plan, url: url.to_owned(), process: None, follower: None });
+        let args = service.args.iter().map(|argument| (*argument).to_owned()).collect();
+        let plan = Plan { name: service.name, binary: folder.join(service.package), args, env, log };
+        let (kind, wave, url) = (service.kind, service.wave, url.to_owned());
+        self.entries.push(Entry { plan, kind, wave, url, process: None, follower: None });
         Ok(())
     }
 
@@ -54,12 +66,30 @@ impl Supervisor {
         self.entries.iter().find(|entry| entry.plan.name == name).map(|entry| &entry.plan)
     }
 
-    /// Starts all at once and waits until each is ready.
-    pub fn start_all(&mut self, patience: &Patience) -> Result<(), Failure> {
-        for entry in &mut self.entries {
+    /// Starts what doesn't run, each when those are ready that it needs.
+    pub fn start_all(&mut self, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+        if let Some(kafka) = self.plan(services::NODE) {
+            once::node(kafka, stop)?;
+        }
+        let waves = self.entries.iter().map(|entry| entry.wave + 1).max().unwrap_or_default();
+        // Where there is a log, its parts are ready when all has come through it.
+        let within = if waves > 1 { TOLD_WITHIN } else { READY_WITHIN };
+        for wave in 0..waves {
+            self.start_wave(wave, &Patience::new(within, stop))?;
+            if let (0, Some(relay)) = (wave, self.plan(services::FIRST_RELAY)) {
+                once::topics(relay, stop)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of a wave at once.
+    fn start_wave(&mut self, wave: u8, patience: &Patience) -> Result<(), Failure> {
+        for entry in self.entries.iter_mut().filter(|entry| entry.wave == wave) {
             entry.start(self.logs)?;
         }
-        self.entries.iter_mut().try_for_each(|entry| entry.wait_ready(patience))
+        let mut entries = self.entries.iter_mut().filter(|entry| entry.wave == wave);
+        entries.try_for_each(|entry| entry.wait_ready(patience))
     }
 
     /// Starts one that isn't running and waits until it is ready.
@@ -68,9 +98,7 @@ impl Supervisor {
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.plan.name == name) else {
             return Err(Failure::usage(format!("Unknown service {name}.")));
         };
-        if entry.process.as_mut().is_none_or(|process| process.ended().is_some()) {
-            entry.start(logs)?;
-        }
+        entry.start(logs)?;
         entry.wait_ready(patience)
     }
 
@@ -89,11 +117,24 @@ impl Supervisor {
         drop(found.and_then(|entry| entry.process.take()));
     }
 
-    /// Asks all, then waits for all: as long as the slowest takes.
+    /// Asks all, then waits for all: as long as the slowest takes. The log ends last, for who reads or writes it would complain.
     pub fn stop_all(&mut self) {
-        let running: Vec<Process> = self.entries.iter_mut().filter_map(|entry| entry.process.take()).collect();
-        running.iter().for_each(Process::ask_to_end);
-        running.into_iter().for_each(Process::wait);
+        self.stop_those(|_| true);
+    }
+
+    /// The same of those that hold the product's data or move them.
+    pub fn stop_data(&mut self) {
+        self.stop_those(Kind::has_data);
+    }
+
+    fn stop_those(&mut self, wanted: impl Fn(Kind) -> bool) {
+        for log in [false, true] {
+            let those =
+                self.entries.iter_mut().filter(|entry| wanted(entry.kind) && (entry.kind == Kind::Broker) == log);
+            let running: Vec<Process> = those.filter_map(|entry| entry.process.take()).collect();
+            running.iter().for_each(Process::ask_to_end);
+            running.into_iter().for_each(Process::wait);
+        }
         self.entries.iter_mut().for_each(Entry::show_log);
     }
 
@@ -124,7 +165,11 @@ impl Drop for Supervisor {
 }
 
 impl Entry {
+    /// Unless it runs.
     fn start(&mut self, logs: bool) -> Result<(), Failure> {
+        if self.process.as_mut().is_some_and(|process| process.ended().is_none()) {
+            return Ok(());
+        }
         let (name, log) = (self.plan.name, self.plan.log.clone());
         self.follower = self.follower.take().or_else(|| logs.then(|| Follower::new(name, log)));
         self.process = Some(self.plan.start()?);
@@ -147,7 +192,9 @@ impl Entry {
         let Some(process) = &mut self.process else {
             return Ok(());
         };
-        let url = format!("{}/readyz", self.url);
+        // Kafka speaks no HTTP: somebody must listen there.
+        let path = if self.kind == Kind::Broker { "" } else { "/readyz" };
+        let url = format!("{}{path}", self.url);
         let done = process.wait_ready(self.plan.name, &url, patience, || {
             if let Some(follower) = &mut self.follower {
                 follower.show();

@@ -22,25 +22,25 @@ impl Union {
         FilledCluster::start(None, size, seed, Vec::new()).map(Self)
     }
 
-    /// Gives each service's database its rows, and what the others show it as they would have told it.
-    pub fn hand_out(&self, place: &Place) -> Result<(), Failure> {
+    /// Gives each service's database its rows, and with `copies` what the others show it as they would have told it.
+    pub fn hand_out(&self, place: &Place, copies: bool) -> Result<(), Failure> {
         let mut from = connect(self.0.url())?;
         for service in SERVICES {
             let mut to = open(place, service)?;
             for table in tables(&mut from, service)? {
                 transfer(&mut from, &mut to, &table)?;
             }
-            for noun in OwnDatabase::of(service)?.nouns() {
+            for noun in OwnDatabase::of(service)?.nouns().iter().filter(|_| copies) {
                 transfer(&mut from, &mut to, &format!("published.{noun}"))?;
             }
-            run(&mut to, "vacuum (analyze)")?;
         }
         Ok(())
     }
 
     /// The present rows of all, each service's as it is at a moment of its own.
     ///
-    /// A change stands at the place of Notification's copy: the owner's transaction means nothing in another database.
+    /// A change has the place and the number of Notification's copy: the owner's transaction means nothing in another database, and what
+    /// people were told names the copy's number.
     pub fn bring_together(&self, place: &Place) -> Result<Client, Failure> {
         let mut to = unchecked(self.0.url())?;
         let mut all = Vec::new();
@@ -56,17 +56,36 @@ impl Union {
             }
         }
         let mut copies = open(place, "notification")?;
+        run(&mut to, &format!("create temp table if not exists places ({PLACE})"))?;
         for feed in ["account", "profile", "registry", "billing"] {
-            run(&mut to, "create temp table if not exists places (id bigint, xid xid8); truncate places")?;
-            let from = format!("select id, xid from published.{feed}_changes");
+            // Here nobody else numbers them.
+            let own = "alter column id drop identity if exists, drop constraint if exists changes_pkey";
+            run(&mut to, &format!("truncate places; alter table {feed}.changes {own}"))?;
+            let from = format!("select id, xid, {CHANGE} from published.{feed}_changes");
             move_rows(&mut copies, &from, &mut to, "places")?;
             let placed = format!(
-                "update {feed}.changes c set xid = coalesce((select p.xid from places p where p.id = c.id), {NEVER})"
+                "update {feed}.changes set xid = {NEVER};
+                 update {feed}.changes c set (id, xid) = (p.id, p.xid) from places p where ({}) = ({})",
+                qualified("c"),
+                qualified("p")
             );
             run(&mut to, &placed)?;
         }
         Ok(to)
     }
+}
+
+/// What is one change, in each database that has it.
+const CHANGE: &str = "request_id, kind, entity_id, version";
+const PLACE: &str = "id bigint, xid xid8, request_id text, kind text, entity_id text, version bigint";
+
+fn qualified(of: &str) -> String {
+    CHANGE.split(", ").map(|column| format!("{of}.{column}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Plans and visibility of all services' databases as after a night's vacuum.
+pub fn vacuum(place: &Place) -> Result<(), Failure> {
+    SERVICES.iter().try_for_each(|service| run(&mut open(place, service)?, "vacuum (analyze)"))
 }
 
 fn open(place: &Place, service: &str) -> Result<Client, Failure> {

@@ -55,10 +55,14 @@ fn text(place: &Place, home: &Path, up_json: &Path) -> String {
     for (service, url) in &place.databases {
         row("database", &format!("{url}   {service}'s"));
     }
+    for (part, url) in &place.parts {
+        row(part, &format!("{url}/metrics"));
+    }
     for (name, url) in [
         ("gateway", &place.gateway),
         ("mailbox", &place.mailbox),
         ("payments", &place.payments),
+        ("kafka", &place.kafka),
         ("database", &place.database_url),
     ] {
         if let Some(url) = url {

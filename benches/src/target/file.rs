@@ -8,6 +8,7 @@ use behaviour::{Client, Services};
 use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
+use crate::settle::settling;
 use crate::{Failure, Place};
 
 /// Another system under test: where it is and how it is called. Only `services` is needed; unknown fields are refused, so that a
@@ -37,6 +38,9 @@ pub struct TargetFile {
     /// Requests per second of each service; without them `--rates-from`, or 100 in all by the workload's weights.
     #[serde(default)]
     pub rates: BTreeMap<String, f64>,
+    /// Where copies are fed from a log of ours: base URLs of its parts, which know when all have what was written.
+    #[serde(default)]
+    pub parts: BTreeMap<String, String>,
     /// A login of an organisation that is frozen: without one the probe can't ask for a 402.
     pub frozen: Option<Frozen>,
     /// Level B2: its databases.
@@ -100,6 +104,7 @@ impl TargetFile {
             visible_after_ms: 0,
             rates: BTreeMap::new(),
             frozen: None,
+            parts: known.parts,
             postgres: Vec::new(),
             processes: BTreeMap::new(),
         })
@@ -161,7 +166,7 @@ impl TargetFile {
     pub fn contract(&self) -> Services {
         let target = self.clone();
         let headers = move |token: &str, org: Option<&str>| target.filled(token, org.unwrap_or_default()).collect();
-        let client = Client::with_timeout(self.timeout()).authorized(headers);
+        let client = settling(Client::with_timeout(self.timeout()).authorized(headers), &self.parts);
         let (urls, writes) = (self.services.iter().collect(), self.load_at.iter().collect());
         Services { client, urls, writes, ..Services::default() }
     }

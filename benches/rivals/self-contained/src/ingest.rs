@@ -4,22 +4,23 @@
 //! isn't the only one any more, and begins again from what is stored. So every record is a row once, whatever is killed. What
 //! isn't newer than the row that is there is dropped. A record that can't be a row is kept aside in `published.log_aside`, and the others go on.
 
+mod stored;
+
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, Transaction};
+use postgres::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
-use serde_json::Value;
+use stored::{move_offset, purge};
 
-use crate::apply::{Readable, Statement, positions, readable};
+use crate::apply::{How, Readable, Statement, connect, positions, readable};
 use crate::gate::{Next, closed_by, is_at_end};
+use crate::read::partitions;
 use crate::record::{Places, Record};
-use crate::relay::connect;
-use crate::sent::partitions;
 use crate::{Error, Log, topics};
 
 /// Records taken at once.
@@ -28,6 +29,8 @@ const RECORDS: usize = 2_000;
 const WAITING: usize = 10_000;
 /// How long a change waits before it is looked whether what it waits for is still there.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks whether topics have grown and changes are old.
+const LOOK: Duration = Duration::from_secs(5);
 /// How long it waits for records; also how soon it stops.
 const POLL: Duration = Duration::from_millis(100);
 /// Before the next try, where something is away.
@@ -85,6 +88,7 @@ struct Ingester<'a> {
     /// Since when changes of a partition wait at the gate.
     waiting: HashMap<Part, Instant>,
     topics: Vec<String>,
+    looked: Instant,
     log: &'a Log,
 }
 
@@ -106,7 +110,8 @@ impl<'a> Ingester<'a> {
             }
         }
         consumer.assign(&assigned)?;
-        let statements = reads.iter().map(|noun| Statement::of(noun, reads)).collect();
+        let statements = reads.iter().map(|noun| Statement::of(&mut client, noun, reads, How::Follow));
+        let statements = statements.collect::<Result<_, _>>()?;
         Ok(Self {
             reads,
             statements,
@@ -118,6 +123,7 @@ impl<'a> Ingester<'a> {
             paused: HashSet::new(),
             waiting: HashMap::new(),
             topics,
+            looked: Instant::now(),
             log: &settings.log,
         })
     }
@@ -126,8 +132,10 @@ impl<'a> Ingester<'a> {
         while !stopping.load(Ordering::SeqCst) {
             self.receive()?;
             self.write_rows()?;
-            self.write_changes()?;
+            // Of one partition they may wait for those of another.
+            while self.write_changes()? {}
             self.pause_and_resume()?;
+            self.now_and_then()?;
         }
         Ok(())
     }
@@ -159,12 +167,15 @@ impl<'a> Ingester<'a> {
 
     /// Those changes whose rows are there. Changes of one of the owner's transactions stay together, and are apart from the others
     /// where watches begin or end: who is told of a change is decided by positions, and a transaction is one position.
-    fn write_changes(&mut self) -> Result<(), Error> {
+    fn write_changes(&mut self) -> Result<bool, Error> {
+        let mut some = false;
         for (noun, read) in self.reads.iter().enumerate().filter(|(_, noun)| noun.is_feed()) {
             let parts: Vec<i32> = self.queues.keys().filter(|part| part.0 == noun).map(|part| part.1).collect();
             for part in parts {
                 let queue = self.queues.entry((noun, part)).or_default();
-                let open = queue.iter().take_while(|record| closed_by(&record.needs, &self.seen).is_none()).count();
+                let (seen, own) = (&self.seen, (read.name.as_str(), part));
+                let open = queue.iter().take_while(|record| closed_by(&record.needs, seen, own).is_none()).count();
+                some |= open > 0;
                 let first = queue.front().filter(|_| open == 0).map(|record| record.needs.clone());
                 let records: Vec<Record> = queue.drain(..open).collect();
                 for batch in positions(read, records) {
@@ -176,7 +187,21 @@ impl<'a> Ingester<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(some)
+    }
+
+    /// Now and then: old changes go, and who has partitions that it doesn't know begins again.
+    fn now_and_then(&mut self) -> Result<(), Error> {
+        if self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        purge(&mut self.client, self.reads)?;
+        let now = self.topics.iter().map(|topic| Ok(partitions(&self.consumer, topic)?.len()));
+        match (self.next.len(), now.sum::<Result<usize, Error>>()?) {
+            (known, now) if known == now => Ok(()),
+            (known, now) => Err(Error::Failed(format!("{now} partitions, and {known} are read"))),
+        }
     }
 
     /// The first change of this partition waits. After a while: for something that is gone?
@@ -186,10 +211,13 @@ impl<'a> Ingester<'a> {
             return Ok(());
         }
         self.waiting.remove(&part);
-        let Some((noun, number, offset)) = closed_by(needs, &self.seen) else { return Ok(()) };
+        let Some((noun, number, offset)) = closed_by(needs, &self.seen, (&self.reads[part.0].name, part.1)) else {
+            return Ok(());
+        };
         let place = (noun.to_owned(), number);
         let from = self.next.get(&place).copied().unwrap_or_default();
-        if is_at_end(self.log, &format!("{}{noun}", self.log.topic_prefix), number, from)? {
+        // What can't be found out now is looked up again.
+        if is_at_end(self.log, &format!("{}{noun}", self.log.topic_prefix), number, from).unwrap_or(false) {
             tracing::warn!(noun, part = number, offset, "a change doesn't wait for a record that is gone");
             self.seen.insert(place, offset + 1);
         }
@@ -223,7 +251,7 @@ impl<'a> Ingester<'a> {
         let mut transaction = self.client.transaction()?;
         for ((noun, part), records) in batches {
             let (statement, read) = (&self.statements[*noun], self.reads[*noun]);
-            let mut rows: Vec<Value> = Vec::new();
+            let mut rows = Vec::new();
             for record in records {
                 let row: Readable = match why_not {
                     Some(why) => Err(why.to_owned()),
@@ -263,19 +291,5 @@ impl<'a> Ingester<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// From where it was, or not at all.
-fn move_offset(transaction: &mut Transaction<'_>, place: &(String, i32), from: i64, to: i64) -> Result<(), Error> {
-    let (noun, part) = place;
-    let moved = transaction.execute(
-        "insert into published.log_offsets as o (topic, part, next) values ($1, $2, $4)
-        on conflict (topic, part) do update set next = excluded.next where o.next = $3",
-        &[noun, part, &from, &to],
-    )?;
-    match moved {
-        0 => Err(Error::Failed(format!("{noun} {part} isn't at {from} any more: another ingester is at work"))),
-        _ => Ok(()),
     }
 }

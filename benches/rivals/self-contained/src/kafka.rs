@@ -1,13 +1,15 @@
 //! A Kafka broker without setup: the one that is named, else one started from what is installed, else from the broker's own jars by Maven.
 //!
-//! `KAFKA_BROKERS` given: that one is used and nothing is started. Else one KRaft node on free ports of 127.0.0.1, its data in a temporary
-//! folder; it ends with the process that started it. Its jars are those of `KAFKA_HOME`, else of the `kafka-server-start` on the
-//! `PATH`, else Maven puts them into `kafka/` of the project's home folder, once.
+//! `KAFKA_BROKERS` given: that one is used and nothing is started. Else one KRaft node on 127.0.0.1. Its jars are those of `KAFKA_HOME`, else of
+//! the `kafka-server-start` on the `PATH`, else Maven puts them into `kafka/` of the project's home folder, once. Either it is on free ports with its
+//! data in a temporary folder, and ends with the process that started it ([`Broker`]); or it has ports and a folder that stay the same, and is
+//! the process itself ([`become_node`]): what is stopped, killed or measured then is Kafka and nothing else.
 //!
 //! `acks=all` of one node is not flushed to the disk, and Postgres' commits are: say so beside every number that is measured on it.
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -56,16 +58,52 @@ impl Options {
     }
 }
 
+/// A node's place on this machine, the same at each start.
+#[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
+pub struct Node {
+    /// Where its data are kept.
+    #[arg(long, env = "BROKER_FOLDER")]
+    pub broker_folder: PathBuf,
+    /// Its port on 127.0.0.1.
+    #[arg(long, env = "BROKER_PORT")]
+    pub broker_port: u16,
+    /// The port of its controller.
+    #[arg(long, env = "BROKER_CONTROLLER_PORT")]
+    pub broker_controller_port: u16,
+}
+
+/// Makes ready what [`become_node`] needs, which may take minutes the first time: the jars, the node's settings, and its folder where it is new.
+/// Where the jars are.
+///
+/// # Errors
+/// [`Error::Usage`]: there is nothing to start one from. Else the folder can't be made.
+pub fn prepare(node: &Node, options: &Options) -> Result<PathBuf, Error> {
+    let jars = jars(options)?;
+    fs::create_dir_all(&node.broker_folder)?;
+    format(&jars, &node.broker_folder, [node.broker_port, node.broker_controller_port], &options.settings)?;
+    Ok(jars)
+}
+
+/// Puts Kafka in this process's place.
+///
+/// # Errors
+/// As of [`prepare`], or Java can't be run; else it doesn't return.
+pub fn become_node(node: &Node, options: &Options) -> Result<(), Error> {
+    let mut kafka = java(&prepare(node, options)?, &node.broker_folder);
+    Err(kafka.arg("kafka.Kafka").arg(node.broker_folder.join("server.properties")).exec().into())
+}
+
 /// A broker that answers.
 #[derive(Debug)]
 pub struct Broker {
     /// Its bootstrap servers.
     pub servers: String,
-    node: Option<Node>,
+    node: Option<Held>,
 }
 
 #[derive(Debug)]
-struct Node {
+struct Held {
     shell: Child,
     held: Option<ChildStdin>,
     folder: TempDir,
@@ -86,36 +124,19 @@ impl Broker {
 
     fn start(jars: &Path, settings: &[(String, String)]) -> Result<Self, Error> {
         let folder = tempfile::Builder::new().prefix("govrnanza-kafka-").tempdir()?;
-        let at = |name: &str| folder.path().join(name);
         let ports = [TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?];
         let [port, controller] = [ports[0].local_addr()?.port(), ports[1].local_addr()?.port()];
         drop(ports);
-        let mut properties = format!(
-            "{SERVER}listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-             controller.quorum.bootstrap.servers=127.0.0.1:{controller}\nlog.dirs={}\n",
-            at("data").display()
-        );
-        for (name, value) in settings {
-            properties.push_str(&format!("{name}={value}\n"));
-        }
-        fs::write(at("server.properties"), properties)?;
-        fs::write(at("log4j2.properties"), LOGGING)?;
-        let format = ["kafka.tools.StorageTool", "format", "--standalone", "-t", "Z292cm5hbnphLWthZmthLQ", "-c"];
-        let mut formatting = java(jars, folder.path());
-        let formatted = formatting.args(format).arg(at("server.properties")).output()?;
-        if !formatted.status.success() {
-            let said = String::from_utf8_lossy(&formatted.stderr);
-            return Err(Error::Failed(format!("Kafka's data folder can't be made: {}", said.trim())));
-        }
+        format(jars, folder.path(), [port, controller], settings)?;
         let java = java(jars, folder.path());
-        let log = fs::File::create(at("log"))?;
+        let log = fs::File::create(folder.path().join("log"))?;
         let mut shell = Command::new("sh");
         shell.args(["-c", LEASH, "leash"]).arg(java.get_program()).args(java.get_args());
-        shell.args(["kafka.Kafka"]).arg(at("server.properties")).env("FOLDER", folder.path());
+        shell.args(["kafka.Kafka"]).arg(folder.path().join("server.properties")).env("FOLDER", folder.path());
         shell.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         let mut shell = shell.spawn()?;
         let held = shell.stdin.take();
-        Ok(Self { servers: format!("127.0.0.1:{port}"), node: Some(Node { shell, held, folder }) })
+        Ok(Self { servers: format!("127.0.0.1:{port}"), node: Some(Held { shell, held, folder }) })
     }
 
     fn ready(mut self) -> Result<Self, Error> {
@@ -135,11 +156,41 @@ impl Broker {
     }
 }
 
-impl Drop for Node {
+impl Drop for Held {
     fn drop(&mut self) {
         drop(self.held.take());
         let _ = self.shell.wait();
     }
+}
+
+/// Writes a node's settings, and makes its data folder where there is none.
+fn format(
+    jars: &Path,
+    folder: &Path,
+    [port, controller]: [u16; 2],
+    settings: &[(String, String)],
+) -> Result<(), Error> {
+    let (data, file) = (folder.join("data"), folder.join("server.properties"));
+    let mut properties = format!(
+        "{SERVER}listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+         controller.quorum.bootstrap.servers=127.0.0.1:{controller}\nlog.dirs={}\n",
+        data.display()
+    );
+    for (name, value) in settings {
+        properties.push_str(&format!("{name}={value}\n"));
+    }
+    fs::write(&file, properties)?;
+    fs::write(folder.join("log4j2.properties"), LOGGING)?;
+    if data.join("meta.properties").is_file() {
+        return Ok(());
+    }
+    let format = ["kafka.tools.StorageTool", "format", "--standalone", "-t", "Z292cm5hbnphLWthZmthLQ", "-c"];
+    let formatted = java(jars, folder).args(format).arg(file).output()?;
+    if !formatted.status.success() {
+        let said = String::from_utf8_lossy(&formatted.stderr);
+        return Err(Error::Failed(format!("Kafka's data folder can't be made: {}", said.trim())));
+    }
+    Ok(())
 }
 
 fn java(jars: &Path, folder: &Path) -> Command {
@@ -150,8 +201,11 @@ fn java(jars: &Path, folder: &Path) -> Command {
     java
 }
 
-/// The folder of the broker's jars.
-fn jars(options: &Options) -> Result<PathBuf, Error> {
+/// The folder of the broker's jars; Maven may have to fetch them first.
+///
+/// # Errors
+/// [`Error::Usage`]: there is nothing to start one from. Else they can't be fetched.
+pub fn jars(options: &Options) -> Result<PathBuf, Error> {
     let found = options.kafka_home.as_deref().map(|home| home.join("libs")).or_else(on_path);
     let have = java_version();
     if have.is_none_or(|version| version < 17) {

@@ -9,19 +9,29 @@
 //! - [`relay`] puts what a service shows on the log: for each change of its feed the rows that the change concerns as they are now
 //!   (`relay::touched` knows which), and then the change itself;
 //! - [`ingest`] writes a consumer's copies. Its offsets are stored in the rows' own transaction, and a change becomes
-//!   visible once the rows that it depends on are there.
+//!   visible once the rows that it depends on are there;
+//! - [`verify`] compares every topic and copy with its owner's view, and mends what differs; [`replay`] writes what is on the log into the copies again;
+//! - [`grow`] gives the topics more partitions;
+//! - [`orphans`] finds owners who are gone, which no key refuses here, and takes them away;
+//! - [`observe`] shows how far behind each of them is, and whether it is ready.
 //!
 //! # Starting it
 //!
-//! One binary, `self-contained`. Each command runs until SIGTERM or SIGINT; exit codes: 0 stopped, 2 usage, 3 failed to run. A
+//! One binary, `self-contained`. A part runs until SIGTERM or SIGINT; exit codes: 0 stopped or done, 1 a finding, 2 usage, 3 failed to run. A
 //! database or a broker that is away is waited for.
 //!
 //! | command | environment | what |
 //! | --- | --- | --- |
 //! | `broker` | `KAFKA_BROKERS`, `KAFKA_HOME`, `GOVRNANZA_HOME` | finds or starts a broker, and prints its address |
+//! | `node` | `BROKER_FOLDER`, `BROKER_PORT`, `BROKER_CONTROLLER_PORT`, `KAFKA_HOME`, `GOVRNANZA_HOME` | becomes a broker with its data in that folder; `--prepare` only makes ready what that needs |
 //! | `topics` | `KAFKA_BROKERS`, `TOPIC_PREFIX`, `TOPIC_PARTITIONS`, `TOPIC_REPLICATION` | makes the topics that are missing, and ends |
-//! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS` | one for each of [`OWNERS`] |
-//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | one for each of the five services |
+//! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS`, `LISTEN`, `READY_LAG_MS` | one for each of [`OWNERS`] |
+//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `LISTEN`, `READY_LAG_MS` | one for each of the five services |
+//! | `verify` | `RELAY_DATABASE_URLS`, `COPIER_DATABASE_URLS`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | compares; `--repair` mends; exit code 1: differences stay |
+//! | `replay` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--from 0` or `-48h`, of all nouns or of each `--noun` |
+//! | `backfill` | the same | `--noun persons --column email`: a new column of a copy |
+//! | `grow` | `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--partitions 12` of each topic, while everything is at work |
+//! | `orphans` | `REGISTRY_RELAY_URL`, `PROFILE_RELAY_URL`, `REGISTRY_WRITER_URL` | lists; `--mend` takes owners away who are gone; exit code 1: there are some |
 //!
 //! The databases are those of `dba apply --own SERVICE`; the logins are [`schema::OwnDatabase::relay`] and
 //! [`schema::OwnDatabase::copier`]. In this order: broker, topics, Account (it makes its signing key), relays and ingesters, the other services.
@@ -29,19 +39,25 @@
 mod apply;
 mod error;
 mod gate;
+pub mod grow;
 pub mod ingest;
 pub mod kafka;
+pub mod observe;
+pub mod orphans;
 mod produce;
+mod read;
 mod record;
 pub mod relay;
+pub mod replay;
 mod sent;
 pub mod topics;
+pub mod verify;
 
 pub use error::Error;
 pub use sent::{Latest, latest};
 
 /// Who shows something that others read.
-pub const OWNERS: [&str; 4] = ["account", "profile", "registry", "billing"];
+pub const OWNERS: [&str; 5] = ["account", "profile", "registry", "billing", "notification"];
 
 /// Where the log is.
 #[derive(Debug, Clone, clap::Args)]

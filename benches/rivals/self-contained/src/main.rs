@@ -6,14 +6,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
-use self_contained::kafka::{Broker, Options};
-use self_contained::{Error, Log, ingest, relay, topics};
+use self_contained::kafka::{self, Broker, Options};
+use self_contained::{Error, Log, grow, ingest, observe, orphans, relay, replay, topics, verify};
 
 /// The self-contained architecture: services on a database each, copies from a log.
 #[derive(Parser)]
 enum Command {
     /// Finds or starts a broker, and prints its address.
     Broker,
+    /// Becomes a Kafka node whose folder and ports stay the same.
+    Node {
+        #[command(flatten)]
+        node: kafka::Node,
+        /// Only makes ready what it needs.
+        #[arg(long)]
+        prepare: bool,
+    },
     /// Makes the topics that are missing.
     Topics {
         #[command(flatten)]
@@ -26,9 +34,48 @@ enum Command {
         topic_replication: i32,
     },
     /// Puts what a service shows on the log.
-    Relay(relay::Settings),
+    Relay {
+        #[command(flatten)]
+        settings: relay::Settings,
+        #[command(flatten)]
+        at: observe::Settings,
+    },
     /// Fills a service's copies from the log.
-    Ingester(ingest::Settings),
+    Ingester {
+        #[command(flatten)]
+        settings: ingest::Settings,
+        #[command(flatten)]
+        at: observe::Settings,
+    },
+    /// Compares every topic and copy with its owner's view; exit code 1: something differs.
+    Verify(verify::Settings),
+    /// Writes what is on the log into a service's copies again, while everything is at work.
+    Replay {
+        #[command(flatten)]
+        settings: replay::Settings,
+        /// These nouns alone
+        #[arg(long = "noun")]
+        nouns: Vec<String>,
+    },
+    /// Fills a new column of a copy from the log, while the ingester that doesn't know it goes on.
+    Backfill {
+        #[command(flatten)]
+        settings: replay::Settings,
+        /// Of this noun
+        #[arg(long)]
+        noun: String,
+        /// A column of the consumer's table
+        #[arg(long)]
+        column: String,
+    },
+    /// Gives each topic more partitions, while everything is at work.
+    Grow(grow::Settings),
+    /// Lists what Registry says is owned by somebody whom Profile doesn't show; exit code 1: there is some.
+    ///
+    /// The rule of --mend: the owner's field becomes null, by Registry's own writer under the row's lock, only where it still names this person, and
+    /// with the change that the service would have written, so that watchers are told and the log has it. Nobody is brought back, for a
+    /// deleted person's data are erased, and nobody else is named: an admin decides.
+    Orphans(orphans::Settings),
 }
 
 fn main() -> ExitCode {
@@ -38,7 +85,11 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("self-contained: {error}");
-            ExitCode::from(if matches!(error, Error::Usage(_)) { 2 } else { 3 })
+            ExitCode::from(match error {
+                Error::Found(_) => 1,
+                Error::Usage(_) => 2,
+                _ => 3,
+            })
         }
     }
 }
@@ -60,7 +111,35 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Topics { log, topic_partitions, topic_replication } => {
             topics::create(&log, topic_partitions, topic_replication)
         }
-        Command::Relay(settings) => relay::run(&settings, &stopping),
-        Command::Ingester(settings) => ingest::run(&settings, &stopping),
+        Command::Node { node, prepare: true } => kafka::prepare(&node, &Options::from_environment()).map(drop),
+        Command::Node { node, prepare: false } => kafka::become_node(&node, &Options::from_environment()),
+        Command::Relay { settings, at } => {
+            let told = Arc::default();
+            observe::relay(&at, &settings, &told, &stopping)?;
+            relay::run_telling(&settings, &stopping, &told)
+        }
+        Command::Ingester { settings, at } => {
+            observe::ingester(&at, &settings, &stopping)?;
+            ingest::run(&settings, &stopping)
+        }
+        Command::Grow(settings) => grow::run(&settings),
+        Command::Orphans(settings) => orphans::run(&settings),
+        Command::Verify(settings) => verify::run(&settings),
+        Command::Replay { settings, nouns } => replay::replay(&settings, &nouns, |done| println!("{done}")),
+        Command::Backfill { settings, noun, column } => {
+            println!("{}", replay::backfill(&settings, &noun, &column)?);
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Command::command().debug_assert();
     }
 }

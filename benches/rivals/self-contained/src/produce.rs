@@ -1,7 +1,7 @@
 //! Putting records on the log: all of a transaction or none, by one relay of a service at a time.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
 use rdkafka::error::KafkaError;
@@ -11,10 +11,13 @@ use rdkafka::types::RDKafkaErrorCode;
 use schema::Noun;
 
 use crate::record::{Places, Position, headers};
+use crate::topics::{Partitions, place};
 use crate::{Error, Log};
 
 /// How long the broker may take for a step.
 const WITHIN: Duration = Duration::from_secs(10);
+/// How often it looks for acknowledgements.
+const TICK: Duration = Duration::from_millis(1);
 
 /// What was acknowledged since it was last asked for, by topic; and the first refusal.
 #[derive(Default)]
@@ -42,6 +45,8 @@ impl ProducerContext for Acknowledged {
 pub struct Producer {
     inner: BaseProducer<Acknowledged>,
     log: Log,
+    /// As they were when it took over.
+    partitions: Partitions,
 }
 
 impl Producer {
@@ -49,10 +54,21 @@ impl Producer {
     pub fn take_over(log: &Log, service: &str) -> Result<Self, Error> {
         let mut config = log.client(&format!("{service}-relay"));
         config.set("transactional.id", format!("{}{service}-relay", log.topic_prefix));
-        config.set("enable.idempotence", "true").set("acks", "all").set("linger.ms", "0").set("partitioner", "murmur2");
+        config.set("enable.idempotence", "true").set("acks", "all").set("linger.ms", "0");
         let inner: BaseProducer<Acknowledged> = config.create_with_context(Acknowledged::default())?;
         inner.init_transactions(WITHIN)?;
-        Ok(Self { inner, log: log.clone() })
+        let partitions = Partitions::now(inner.client(), log, WITHIN)?;
+        Ok(Self { inner, log: log.clone(), partitions })
+    }
+
+    /// How many partitions the topic of a noun had.
+    pub fn partitions(&self, noun: &Noun) -> Result<i32, Error> {
+        self.partitions.of(&self.log, noun)
+    }
+
+    /// Whether topics have more partitions than when it took over. False where nobody can say.
+    pub fn has_grown(&self, within: Duration) -> bool {
+        Partitions::now(self.inner.client(), &self.log, within).is_ok_and(|now| now.has_more_than(&self.partitions))
     }
 
     /// Begins a transaction.
@@ -69,12 +85,21 @@ impl Producer {
         position: Position,
         needs: Option<&str>,
     ) -> Result<(), Error> {
+        let (topic, part) = (self.log.topic(noun), place(key, self.partitions(noun)?));
+        let mut record = BaseRecord::to(&topic).key(key).partition(part).headers(headers(position, needs));
+        record.payload = value;
+        self.queue(record)
+    }
+
+    /// Adds a tombstone to a partition that the key isn't in any more. It is older than every row: consumers drop it, compaction doesn't.
+    pub fn clear(&self, noun: &Noun, key: &str, part: i32) -> Result<(), Error> {
         let topic = self.log.topic(noun);
-        let record = BaseRecord::to(&topic).key(key).headers(headers(position, needs));
-        let mut record = match value {
-            Some(value) => record.payload(value),
-            None => record,
-        };
+        self.queue(
+            BaseRecord::<str, str>::to(&topic).key(key).partition(part).headers(headers(Position::default(), None)),
+        )
+    }
+
+    fn queue(&self, mut record: BaseRecord<'_, str, str>) -> Result<(), Error> {
         loop {
             match self.inner.send(record) {
                 Ok(()) => return Ok(()),
@@ -89,7 +114,14 @@ impl Producer {
 
     /// Waits until all that was added is acknowledged; where the last record of each partition stands, by noun.
     pub fn acknowledged(&self) -> Result<Places, Error> {
-        self.inner.flush(WITHIN)?;
+        let began = Instant::now();
+        // Not `flush`: that looks each tenth of a second.
+        while self.inner.in_flight_count() > 0 {
+            if began.elapsed() > WITHIN {
+                return Err(Error::Failed(format!("Kafka acknowledges nothing for {} s", WITHIN.as_secs())));
+            }
+            self.inner.poll(TICK);
+        }
         let mut state = self.inner.context().0.lock().unwrap_or_else(PoisonError::into_inner);
         let (topics, refused) = std::mem::take(&mut *state);
         if let Some(error) = refused {

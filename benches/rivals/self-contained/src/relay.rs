@@ -2,10 +2,14 @@
 //!
 //! A row is a whole snapshot, never a difference. All of a batch is one transaction of the log; the cursor is moved after it. A crash
 //! between the two repeats the batch: consumers drop what they know. A relay that takes over compares every topic with its view,
-//! and tells what differs: what was lost, and what changed without a change in the feed. There is one relay for each owner; a second one
-//! fences the first off.
+//! and tells what differs: what was lost, what changed without a change in the feed, and what has its place in another partition, for its topic has
+//! grown. There is one relay for each owner; whoever takes over fences off the one before, which stands back for a while: who repairs a topic
+//! takes over for that.
 
-mod touched;
+mod again;
+mod asked;
+mod tell;
+pub(crate) mod touched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,17 +19,27 @@ use postgres::fallible_iterator::FallibleIterator as _;
 use postgres::{Client, IsolationLevel};
 use schema::Noun;
 
+pub use again::{Keys, tell_again};
+
 use crate::produce::Producer;
-use crate::record::{Places, Position, merge};
+use crate::record::{Places, Position};
 use crate::sent::{Row, Sent};
 use crate::{Error, Log, topics};
+use asked::Statements;
 
-/// Changes in one batch.
-const CHANGES: i64 = 500;
 /// Rows in one transaction, where a whole view is told.
 const ROWS: usize = 5_000;
+/// How long it looks often after the last change or notification, and how often it looks then: a notification tells of what comes next, at
+/// once where there was none for a tenth of a second.
+const ACTIVE: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_millis(100);
 /// Before the next try, where something is away.
 const PAUSE: Duration = Duration::from_millis(200);
+/// Before it takes over from somebody who has taken over from it.
+const STANDS_BACK: Duration = Duration::from_secs(4);
+/// How often it looks whether topics have grown, and how long the broker may take to say so.
+const LOOK: Duration = Duration::from_secs(2);
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// Settings of a relay.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,8 +53,8 @@ pub struct Settings {
     /// The log.
     #[command(flatten)]
     pub log: Log,
-    /// How often it looks for changes that no notification told of.
-    #[arg(long, env = "RELAY_POLL_MS", default_value_t = 10)]
+    /// How often it looks for changes while there are some: the owner tells of them at most ten times a second.
+    #[arg(long, env = "RELAY_POLL_MS", default_value_t = 5)]
     pub relay_poll_ms: u64,
     /// How often nouns are compared that change without a change in the feed.
     #[arg(long, env = "RELAY_COMPARE_MS", default_value_t = 500)]
@@ -52,23 +66,44 @@ pub struct Settings {
 /// # Errors
 /// [`Error::Usage`] alone.
 pub fn run(settings: &Settings, stopping: &AtomicBool) -> Result<(), Error> {
-    let own = topics::of_owner(&settings.service);
-    let Some((feed, nouns)) = own.split_last().filter(|(feed, _)| feed.is_feed()) else {
-        let owners = crate::OWNERS.join(", ");
-        return Err(Error::Usage(format!("{} shows nothing: expected one of {owners}", settings.service)));
-    };
+    run_telling(settings, stopping, &AtomicBool::new(false))
+}
+
+/// The same; `told` becomes true once the log has all that the owner shows.
+///
+/// # Errors
+/// As of [`run`].
+pub fn run_telling(settings: &Settings, stopping: &AtomicBool, told: &AtomicBool) -> Result<(), Error> {
+    let (feed, nouns) = shows(&settings.service)?;
     while !stopping.load(Ordering::SeqCst) {
-        let ended = Relay::take_over(settings, feed, nouns).and_then(|mut relay| relay.go_on(stopping));
+        let ended = connect(&settings.relay_database_url, "relay").and_then(|client| {
+            let mut relay = Relay::take_over(settings, client, feed, &nouns)?;
+            told.store(true, Ordering::SeqCst);
+            relay.go_on(stopping)
+        });
         match ended {
             Ok(()) => return Ok(()),
             Err(Error::Usage(why)) => return Err(Error::Usage(why)),
             Err(error) => {
                 tracing::warn!(service = settings.service, %error, "the relay starts again");
-                std::thread::sleep(PAUSE);
+                let (began, pause) = (Instant::now(), if error.is_taken_over() { STANDS_BACK } else { PAUSE });
+                while began.elapsed() < pause && !stopping.load(Ordering::SeqCst) {
+                    std::thread::sleep(PAUSE);
+                }
             }
         }
     }
     Ok(())
+}
+
+/// The feed of a service, where it has one, and its nouns.
+fn shows(service: &str) -> Result<(Option<&'static Noun>, Vec<&'static Noun>), Error> {
+    let mut own = topics::of_owner(service);
+    let feed = own.pop_if(|feed| feed.is_feed());
+    match own.is_empty() {
+        true => Err(Error::Usage(format!("{service} shows nothing: expected one of {}", crate::OWNERS.join(", ")))),
+        false => Ok((feed, own)),
+    }
 }
 
 /// Connects as one of the log's logins, with times in UTC: their text is part of keys.
@@ -85,7 +120,7 @@ struct Relay<'a> {
     settings: &'a Settings,
     client: Client,
     producer: Producer,
-    feed: &'static Noun,
+    feed: Option<&'static Noun>,
     nouns: &'a [&'static Noun],
     /// Where the last record stands.
     position: Position,
@@ -93,6 +128,12 @@ struct Relay<'a> {
     place: (String, i64),
     sent: Sent,
     compared: Instant,
+    /// When it looked whether topics have grown.
+    looked: Instant,
+    /// When there was something to do.
+    active: Instant,
+    /// Of the feed.
+    statements: Option<Statements>,
 }
 
 /// What one look at the database found.
@@ -109,11 +150,15 @@ struct Found {
 }
 
 impl<'a> Relay<'a> {
-    fn take_over(settings: &'a Settings, feed: &'static Noun, nouns: &'a [&'static Noun]) -> Result<Self, Error> {
-        let mut client = connect(&settings.relay_database_url, "relay")?;
+    fn take_over(
+        settings: &'a Settings,
+        mut client: Client,
+        feed: Option<&'static Noun>,
+        nouns: &'a [&'static Noun],
+    ) -> Result<Self, Error> {
         let producer = Producer::take_over(&settings.log, &settings.service)?;
         // The first look comes after this: what is committed between them is in it.
-        client.batch_execute(&format!("listen {}", feed.name))?;
+        feed.map_or(Ok(()), |feed| client.batch_execute(&format!("listen {}", feed.name)))?;
         let row = client.query_one(
             "insert into published.log_cursor as c (feed, epoch, sequence, xid, id, sent) values ($1, 1, 0, '0', 0, '{}')
             on conflict (feed) do update set epoch = c.epoch + 1
@@ -124,16 +169,32 @@ impl<'a> Relay<'a> {
         let places = serde_json::from_str(row.get(4))?;
         let mut sent = Sent::at(places);
         for noun in nouns {
-            sent.read(&settings.log, noun)?;
+            sent.read(&settings.log, noun, producer.partitions(noun)?)?;
         }
-        let (place, compared) = ((row.get(2), row.get(3)), Instant::now());
-        let mut relay = Self { settings, client, producer, feed, nouns, position, place, sent, compared };
+        let (place, now) = ((row.get(2), row.get(3)), Instant::now());
+        let statements = feed.map(|feed| Statements::prepare(&mut client, feed)).transpose()?;
+        let (compared, looked, active) = (now, now, now);
+        let mut relay = Self {
+            settings,
+            client,
+            producer,
+            feed,
+            nouns,
+            position,
+            place,
+            sent,
+            compared,
+            looked,
+            active,
+            statements,
+        };
         relay.compare(nouns)?;
+        relay.clear_moved()?;
         Ok(relay)
     }
 
     fn go_on(&mut self, stopping: &AtomicBool) -> Result<(), Error> {
-        let (poll, compare) = (self.settings.relay_poll_ms, Duration::from_millis(self.settings.relay_compare_ms));
+        let [poll, compare] = [self.settings.relay_poll_ms, self.settings.relay_compare_ms].map(Duration::from_millis);
         let untold: Vec<_> =
             self.nouns.iter().copied().filter(|noun| touched::UNTOLD.contains(&noun.name.as_str())).collect();
         while !stopping.load(Ordering::SeqCst) {
@@ -143,9 +204,20 @@ impl<'a> Relay<'a> {
             if !untold.is_empty() && self.compared.elapsed() >= compare {
                 self.compare(&untold)?;
             }
-            if !more {
-                let mut notifications = self.client.notifications();
-                notifications.timeout_iter(Duration::from_millis(poll)).next()?;
+            if self.looked.elapsed() >= LOOK {
+                self.looked = Instant::now();
+                if self.producer.has_grown(ANSWER) {
+                    return Err(Error::Failed("topics have grown".to_owned()));
+                }
+            }
+            if more {
+                self.active = Instant::now();
+                continue;
+            }
+            let wait = if self.active.elapsed() < ACTIVE { poll } else { IDLE };
+            let mut notifications = self.client.notifications();
+            if notifications.timeout_iter(wait).next()?.is_some() {
+                self.active = Instant::now();
                 // One look answers all that are there.
                 while notifications.iter().next()?.is_some() {}
             }
@@ -155,19 +227,15 @@ impl<'a> Relay<'a> {
 
     /// The next changes, and the rows that they concern, of one snapshot.
     fn look(&mut self) -> Result<Found, Error> {
-        let feed = &self.feed.name;
+        let (xid, id) = &self.place;
+        let (Some(feed), Some(statements)) = (self.feed, &mut self.statements) else { return Ok(Found::default()) };
+        // Most looks find nothing: one question, and no transaction.
+        if self.client.query_opt(&statements.any, &[xid, id])?.is_none() {
+            return Ok(Found::default());
+        }
         let transaction = self.client.build_transaction().isolation_level(IsolationLevel::RepeatableRead);
         let mut transaction = transaction.read_only(true).start()?;
-        let (xid, id) = &self.place;
-        let changes = transaction.query(
-            &format!(
-                "select c.xid::text, c.id, c.kind, coalesce(c.organisation_id::text, 'platform'), to_jsonb(c)::text
-                from published.{feed} c where (c.xid, c.id) > ($1::text::xid8, $2)
-                    and c.xid < pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
-                order by c.xid, c.id limit {CHANGES}"
-            ),
-            &[xid, id],
-        )?;
+        let changes = transaction.query(&statements.changes, &[xid, id])?;
         let Some(last) = changes.last() else { return Ok(Found::default()) };
         let mut found = Found { place: Some((last.get(0), last.get(1))), ..Found::default() };
         found.changes = changes.iter().map(|row| (row.get(3), row.get(4))).collect();
@@ -175,11 +243,12 @@ impl<'a> Relay<'a> {
         let texts: Vec<&str> = found.changes.iter().map(|(_, change)| change.as_str()).collect();
         let texts = format!("[{}]", texts.join(","));
         for noun in self.nouns {
-            let Some(statement) = touched::statement(noun, self.feed, &kinds) else { continue };
-            let rows = transaction.query(&statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
+            let Some(text) = touched::statement(noun, feed, &kinds) else { continue };
+            let statement = statements.of(noun, &mut transaction, &text)?;
+            let rows = transaction.query(statement, &[&texts])?.iter().map(|row| (row.get(0), row.get(1))).collect();
             found.rows.push((noun, self.sent.new_of(noun, rows)));
         }
-        for row in transaction.query("select topic, part, next - 1 from published.log_offsets where part >= 0", &[])? {
+        for row in transaction.query(&statements.known, &[])? {
             found.known.entry(row.get(0)).or_default().insert(row.get(1), row.get(2));
         }
         transaction.commit()?;
@@ -198,59 +267,5 @@ impl<'a> Relay<'a> {
         }
         self.compared = Instant::now();
         Ok(())
-    }
-
-    /// Puts it on the log, rows before changes, and moves the cursor.
-    fn tell(&mut self, found: Found) -> Result<(), Error> {
-        if found.changes.is_empty() && found.rows.iter().all(|(_, rows)| rows.is_empty()) {
-            return Ok(());
-        }
-        self.producer.begin()?;
-        for (noun, rows) in &found.rows {
-            for (key, row) in rows {
-                self.position.sequence += 1;
-                self.producer.send(noun, key, row.as_deref(), self.position, None)?;
-            }
-        }
-        merge(&mut self.sent.places, &self.producer.acknowledged()?);
-        let mut needs = found.known;
-        merge(&mut needs, &self.sent.places);
-        needs.remove(&self.feed.name);
-        let needs = serde_json::to_string(&needs)?;
-        for (organisation, change) in &found.changes {
-            self.position.sequence += 1;
-            self.producer.send(self.feed, organisation, Some(change), self.position, Some(&needs))?;
-        }
-        merge(&mut self.sent.places, &self.producer.acknowledged()?);
-        self.producer.commit()?;
-        if let Some(place) = found.place {
-            self.place = place;
-        }
-        for (noun, rows) in found.rows {
-            self.sent.add(noun, rows);
-        }
-        self.keep()
-    }
-
-    /// Stores how far the feed is on the log, where nobody has taken over.
-    fn keep(&mut self) -> Result<(), Error> {
-        let (service, (xid, id)) = (&self.settings.service, &self.place);
-        let sent = serde_json::to_string(&self.sent.places)?;
-        let mut transaction = self.client.transaction()?;
-        let moved = transaction.execute(
-            "update published.log_cursor set sequence = $3, xid = $4::text::xid8, id = $5, sent = $6::text::jsonb
-            where feed = $1 and epoch = $2",
-            &[service, &self.position.epoch, &self.position.sequence, xid, id, &sent],
-        )?;
-        if moved == 0 {
-            return Err(Error::Failed("another relay has taken over".to_owned()));
-        }
-        // Up to here the owner may purge its changes.
-        transaction.execute(
-            "insert into published.feed_cursors (feed, xid, id) values ($1, $2::text::xid8, $3)
-            on conflict (feed) do update set xid = excluded.xid, id = excluded.id",
-            &[service, xid, id],
-        )?;
-        Ok(transaction.commit()?)
     }
 }

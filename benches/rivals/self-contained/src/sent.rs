@@ -3,18 +3,14 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{Hash as _, Hasher as _};
-use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
-use rdkafka::error::KafkaError;
 use rdkafka::message::Message as _;
-use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
 
-use crate::record::Places;
+use crate::read::Reading;
+use crate::record::{Places, Position, Record};
+use crate::topics::place;
 use crate::{Error, Log};
-
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// A row of a view, or (none) that there is none with this key.
 pub type Row = (String, Option<String>);
@@ -22,13 +18,15 @@ pub type Row = (String, Option<String>);
 /// The rows that consumers have, or will have once they have read all.
 #[derive(Debug, Default)]
 pub struct Sent {
-    /// A hash of each row's text, by key, by noun.
-    rows: HashMap<&'static str, HashMap<String, u64>>,
+    /// A hash of each row's text, by key, by noun; none: it stands in a partition that isn't its place any more, and must be told again.
+    rows: HashMap<&'static str, HashMap<String, Option<u64>>>,
     /// The last record of each partition.
     pub places: Places,
+    /// Rows that stand where they have no place since their topic has grown: noun, key and partition.
+    pub moved: Vec<(&'static Noun, String, i32)>,
 }
 
-fn hash(text: &str) -> u64 {
+pub fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -40,9 +38,16 @@ impl Sent {
         Self { places, ..Self::default() }
     }
 
-    /// Takes over what stands in a noun's topic.
-    pub fn read(&mut self, log: &Log, noun: &'static Noun) -> Result<(), Error> {
-        let (rows, last) = latest(log, noun, hash)?;
+    /// Takes over what stands in a noun's topic, with so many partitions.
+    pub fn read(&mut self, log: &Log, noun: &'static Noun, partitions: i32) -> Result<(), Error> {
+        let (standing, last) = standing(log, noun, hash)?;
+        let mut rows = HashMap::new();
+        for (key, all) in standing {
+            self.moved.extend(misplaced(&key, &all, partitions).map(|part| (noun, key.clone(), part)));
+            if let Some((part, row)) = all.last().and_then(|newest| Some((newest.part, newest.row?))) {
+                rows.insert(key.clone(), (part == place(&key, partitions)).then_some(row));
+            }
+        }
         self.rows.insert(&noun.name, rows);
         self.places.insert(noun.name.clone(), last);
         Ok(())
@@ -51,7 +56,9 @@ impl Sent {
     /// Those rows that consumers don't have like this.
     pub fn new_of(&self, noun: &Noun, rows: Vec<Row>) -> Vec<Row> {
         let sent = self.rows.get(noun.name.as_str());
-        let differs = |(key, row): &Row| sent.and_then(|sent| sent.get(key)).copied() != row.as_deref().map(hash);
+        let differs = |(key, row): &Row| {
+            sent.and_then(|sent| sent.get(key)).copied() != row.as_deref().map(|row| Some(hash(row)))
+        };
         let mut seen = HashSet::new();
         rows.into_iter().filter(differs).filter(|(key, _)| seen.insert(key.clone())).collect()
     }
@@ -70,7 +77,7 @@ impl Sent {
         let sent = self.rows.entry(&noun.name).or_default();
         for (key, row) in rows {
             match row {
-                Some(row) => sent.insert(key, hash(&row)),
+                Some(row) => sent.insert(key, Some(hash(&row))),
                 None => sent.remove(&key),
             };
         }
@@ -80,50 +87,54 @@ impl Sent {
 /// Rows by key, and the last offset of each partition.
 pub type Latest<T> = (HashMap<String, T>, BTreeMap<i32, i64>);
 
+/// The newest record of a key in a partition.
+struct Standing<T> {
+    position: Position,
+    part: i32,
+    /// None: it is gone.
+    row: Option<T>,
+}
+
 /// Reads a noun's topic from its beginning to its end: `of` the newest row of each key, and the last offset of each partition.
 ///
 /// # Errors
-/// The broker is away, or the topic can't be read to its end within a minute.
+/// The broker is away, or says nothing for a minute.
 pub fn latest<T>(log: &Log, noun: &Noun, of: impl Fn(&str) -> T) -> Result<Latest<T>, Error> {
-    let topic = log.topic(noun);
-    let mut config = log.consumer_config("latest");
-    let consumer: BaseConsumer = config.set("enable.partition.eof", "true").create()?;
-    let parts = partitions(&consumer, &topic)?;
-    let mut list = TopicPartitionList::new();
-    for part in &parts {
-        list.add_partition_offset(&topic, *part, Offset::Beginning)?;
-    }
-    consumer.assign(&list)?;
-    let (mut rows, mut last, mut ended) = (HashMap::new(), BTreeMap::new(), HashSet::new());
-    let began = Instant::now();
-    while ended.len() < parts.len() {
-        match consumer.poll(Duration::from_secs(1)) {
-            Some(Ok(message)) => {
-                let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-                last.insert(message.partition(), message.offset());
-                match message.payload() {
-                    Some(row) => rows.insert(key, of(&String::from_utf8_lossy(row))),
-                    None => rows.remove(&key),
-                };
-            }
-            Some(Err(KafkaError::PartitionEOF(part))) => drop(ended.insert(part)),
-            Some(Err(error)) => return Err(error.into()),
-            None if began.elapsed() > WITHIN => return Err(Error::Failed(format!("{topic} can't be read to its end"))),
-            None => {}
-        }
-    }
-    Ok((rows, last))
+    let (all, last) = standing(log, noun, of)?;
+    let newest = |(key, mut all): (String, Vec<Standing<T>>)| Some((key, all.pop()?.row?));
+    Ok((all.into_iter().filter_map(newest).collect(), last))
 }
 
-/// The partitions of a topic.
-pub fn partitions(consumer: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Error> {
-    let metadata = consumer.fetch_metadata(Some(topic), Duration::from_secs(10))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic && found.error().is_none());
-    let parts: Vec<i32> = found.into_iter().flat_map(|topic| topic.partitions()).map(|part| part.id()).collect();
-    match parts.is_empty() {
-        true => Err(Error::Failed(format!("there is no topic {topic}: `self-contained topics` makes it"))),
-        false => Ok(parts),
-    }
+/// How many rows of a noun stand where they have no place.
+///
+/// # Errors
+/// The broker is away, or says nothing for a minute.
+pub fn count_misplaced(log: &Log, noun: &Noun, partitions: i32) -> Result<usize, Error> {
+    let (all, _) = standing(log, noun, |_| ())?;
+    Ok(all.iter().map(|(key, all)| misplaced(key, all, partitions).count()).sum())
+}
+
+/// The partitions where a row of this key stands that is none of it any more: compaction would keep it for ever.
+fn misplaced<T>(key: &str, all: &[Standing<T>], partitions: i32) -> impl Iterator<Item = i32> {
+    let (at, gone) = (place(key, partitions), all.last().is_some_and(|newest| newest.row.is_none()));
+    all.iter().filter(move |one| one.row.is_some() && (one.part != at || gone)).map(|one| one.part)
+}
+
+/// What stands in each partition by key, the newest last: a key has moved where its topic has grown.
+fn standing<T>(log: &Log, noun: &Noun, of: impl Fn(&str) -> T) -> Result<Latest<Vec<Standing<T>>>, Error> {
+    let (mut rows, mut last) = (HashMap::<_, Vec<_>>::new(), BTreeMap::new());
+    Reading::of(log, noun, None)?.each(|message| {
+        last.insert(message.partition(), message.offset());
+        let record = Record::of(message);
+        let (position, part) = (record.position.unwrap_or_default(), message.partition());
+        let all = rows.entry(record.key).or_default();
+        // In its partition the later one stays, whatever its position: so does compaction.
+        all.retain(|one: &Standing<T>| one.part != part);
+        all.push(Standing { position, part, row: record.value.as_deref().map(&of) });
+        all.sort_by_key(|one| one.position);
+        Ok(())
+    })?;
+    Ok((rows, last))
 }
 
 #[cfg(test)]
@@ -142,5 +153,22 @@ mod tests {
         assert_eq!(sent.difference(noun, vec![row("a", "1"), row("d", "1")]), [row("d", "1"), ("b".to_owned(), None)]);
         sent.add(noun, vec![("b".to_owned(), None)]);
         assert_eq!(sent.difference(noun, vec![row("a", "1")]), []);
+        // What stands in another partition is told again as it is, or that it is gone.
+        sent.rows.get_mut("plans").unwrap().insert("a".to_owned(), None);
+        assert_eq!(sent.difference(noun, vec![row("a", "1")]), [row("a", "1")]);
+        assert_eq!(sent.difference(noun, vec![]), [("a".to_owned(), None)]);
+    }
+
+    #[test]
+    fn a_row_has_one_place() {
+        let standing = |part, row| Standing { position: Position::default(), part, row };
+        let (row, gone) = (Some(()), None);
+        let at = place("a", 3);
+        let [other, third] = [(at + 1) % 3, (at + 2) % 3];
+        let found = |all: &[Standing<()>]| misplaced("a", all, 3).collect::<Vec<_>>();
+        assert_eq!(found(&[standing(other, row), standing(third, gone), standing(at, row)]), [other]);
+        assert_eq!(found(&[standing(other, row)]), [other]);
+        assert_eq!(found(&[standing(at, row)]), [0; 0]);
+        assert_eq!(found(&[standing(at, row), standing(other, gone)]), [at], "it would come back");
     }
 }

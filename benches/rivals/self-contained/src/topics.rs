@@ -5,9 +5,15 @@
 //! | --- | --- | --- |
 //! | a noun | its key as a JSON array | compacted: the newest record of each key stays; a tombstone says that the row is gone |
 //! | a feed | the organisation, or `platform` | deleted after 30 days |
+//!
+//! A key has its place in one of the partitions ([`Partitions`]), and another one once the topic has grown.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
+use rdkafka::client::{Client, DefaultClientContext};
 use rdkafka::types::RDKafkaErrorCode;
 use schema::{Noun, OwnDatabase};
 
@@ -16,13 +22,12 @@ use crate::{Error, Log};
 /// How long a change stays in its feed's topic.
 pub const FEED_KEPT_DAYS: u32 = 30;
 
-/// Everything that is on the log. Nothing of Notification's: how far it has read the feeds means nothing here, where each feed's only reader
-/// is its relay, and which invitations were accepted is told by no feed.
+/// Everything that is on the log. Not how far Notification has read the feeds: here each feed's only reader is its relay.
 pub fn all() -> impl Iterator<Item = &'static Noun> {
-    Noun::all().iter().filter(|noun| noun.owner != "notification")
+    Noun::all().iter().filter(|noun| noun.name != "feed_cursors")
 }
 
-/// What a service shows, its feed last.
+/// What a service shows, its feed last, where it has one.
 #[must_use]
 pub fn of_owner(service: &str) -> Vec<&'static Noun> {
     let mut own: Vec<_> = all().filter(|noun| noun.owner == service).collect();
@@ -71,4 +76,71 @@ pub fn create(log: &Log, partitions: i32, replication: i32) -> Result<(), Error>
         }
     }
     Ok(())
+}
+
+/// How many partitions topics have.
+#[derive(Debug, Clone)]
+pub struct Partitions(HashMap<String, i32>);
+
+impl Partitions {
+    /// Of all topics, as they are now.
+    ///
+    /// # Errors
+    /// The broker is away, or a new partition has no leader yet.
+    pub fn now<C: ClientContext>(client: &Client<C>, log: &Log, within: Duration) -> Result<Self, Error> {
+        let metadata = client.fetch_metadata(None, within)?;
+        let mut found = HashMap::new();
+        for topic in metadata.topics() {
+            let Some(noun) = topic.name().strip_prefix(&log.topic_prefix) else { continue };
+            if topic.partitions().iter().any(|part| part.leader() < 0) {
+                return Err(Error::Failed(format!("{} has a partition without a leader", topic.name())));
+            }
+            found.insert(noun.to_owned(), i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX));
+        }
+        Ok(Self(found))
+    }
+
+    /// Whether a topic has more than it had. One that isn't there for a moment has fewer.
+    #[must_use]
+    pub fn has_more_than(&self, before: &Self) -> bool {
+        self.0.iter().any(|(noun, count)| before.0.get(noun).is_some_and(|before| count > before))
+    }
+
+    /// How many this noun has.
+    ///
+    /// # Errors
+    /// It has no topic.
+    pub fn of(&self, log: &Log, noun: &Noun) -> Result<i32, Error> {
+        let missing =
+            || Error::Failed(format!("there is no topic {}: `self-contained topics` makes it", log.topic(noun)));
+        self.0.get(&noun.name).copied().filter(|count| *count > 0).ok_or_else(missing)
+    }
+}
+
+/// The partition of a key, of so many (FNV-1a): told by the relay and not left to its client of Kafka, which takes a topic for grown at a moment of
+/// its own.
+#[must_use]
+pub fn place(key: &str, partitions: i32) -> i32 {
+    let hash = key
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    i32::try_from(hash % u64::try_from(partitions.max(1)).unwrap_or(1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spread_over_all_partitions_and_stay_where_they_are() {
+        let mut count = [0; 12];
+        for number in 0..1_200 {
+            let key = format!("[\"00000000-0000-7000-8000-{number:012}\"]");
+            count[usize::try_from(place(&key, 12)).unwrap()] += 1;
+            assert_eq!(place(&key, 1), 0);
+        }
+        assert!(count.iter().all(|count| (50..200).contains(count)), "{count:?}");
+        // What is on a log stays where it is: another hash would leave every row in the wrong partition.
+        assert_eq!([place("a", 1_000_000), place("platform", 12)], [641_996, 10]);
+    }
 }

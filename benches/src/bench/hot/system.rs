@@ -124,7 +124,7 @@ impl System {
             settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         env.extend(settings.iter().cloned());
         let log = self.folder.path().join(format!("{name}.log"));
-        let process = Further::start(Plan { name: "the program to measure", binary, env, log })?;
+        let process = Further::start(Plan { name: "the program to measure", binary, args: Vec::new(), env, log })?;
         Ok(Arm { name: name.to_owned(), settings, rest_mib: memory_mib(process.id()), process })
     }
 

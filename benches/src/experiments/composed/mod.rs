@@ -36,7 +36,8 @@ pub struct Outcome {
 }
 
 /// How the rival is built and started: like one of ours, but not by `lab up`.
-const COMPOSED: Service = Service { name: "composed", package: "composed", port: 0, kind: Kind::StandIn, env: &[] };
+const COMPOSED: Service =
+    Service { name: "composed", package: "composed", args: &[], port: 0, kind: Kind::StandIn, wave: 0, env: &[] };
 
 /// Our name in the comparison, the rival's, and the whole architecture's.
 const OURS: &str = "one statement";
@@ -128,6 +129,7 @@ fn start(deployment: &Deployment, optimised: bool, stop: &Arc<AtomicBool>) -> Re
     let setting = |name: &str, value: String| (name.to_owned(), value);
     Further::start(process::Plan {
         name: COMPOSED.name,
+        args: Vec::new(),
         binary: folder.join(COMPOSED.package),
         env: vec![
             setting("DATABASE_READ_URL", deployment.login_url("registry_reader")?),

@@ -1,12 +1,13 @@
 //! What is broken, and how it is repaired.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use postgres::Client;
 
 use crate::Failure;
 use crate::data::{connect, failed};
-use crate::system::services;
+use crate::system::services::{self, Kind};
 use crate::system::{Architecture, Deployment, Site};
 
 /// How much later calls to a slow service arrive: less than a call's time-out.
@@ -15,7 +16,7 @@ const SLOW: Duration = Duration::from_millis(200);
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Break {
-    /// One service, as SIGTERM does.
+    /// One service, or a part of the log, as SIGTERM does.
     Service(&'static str),
     /// The database of one service, where each has its own.
     Database(&'static str),
@@ -44,6 +45,11 @@ impl Break {
                 .iter()
                 .flat_map(|kind| services::names().map(kind))
                 .collect(),
+            Architecture::SelfContained => {
+                let log = services::LOG.iter().filter(|part| part.kind != Kind::Port).map(|part| part.name);
+                let stopped = services::names().chain(log).map(Self::Service);
+                stopped.chain(services::names().map(Self::Database)).collect()
+            }
         }
     }
 
@@ -54,9 +60,10 @@ impl Break {
     pub fn parse(name: &str) -> Result<Self, String> {
         let mut all = Self::all(Architecture::SharedDatabase);
         all.extend(Self::all(Architecture::ApiCentric));
-        let names: Vec<String> = all.iter().map(|one| one.name()).collect();
+        all.extend(Self::all(Architecture::SelfContained));
+        let names: BTreeSet<String> = all.iter().map(|one| one.name()).collect();
         let found = all.into_iter().find(|one| one.name() == name);
-        found.ok_or_else(|| format!("expected one of {}", names.join(", ")))
+        found.ok_or_else(|| format!("expected one of {}", Vec::from_iter(names).join(", ")))
     }
 
     /// Its name.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Break;
 use super::rule::{Expected, expected};
 use super::watch::{Call, answers, of_between};
+use crate::system::Architecture;
 
 /// A part that is back has this long until everything must be well again.
 const WELL_AFTER: Duration = Duration::from_secs(5);
@@ -72,6 +73,7 @@ pub struct Cell {
 
 /// Each endpoint's line; `endpoints` are the workload's names by service, in its order.
 pub fn cells(
+    architecture: Architecture,
     broken: Break,
     calls: &BTreeMap<String, Vec<Call>>,
     endpoints: &BTreeMap<String, Vec<String>>,
@@ -89,7 +91,7 @@ pub fn cells(
         let sum = |stretches: &mut dyn Iterator<Item = (Instant, Instant)>| {
             stretches.fold(Share::default(), |sum, (from, to)| sum.and(of_between(&own, from, to)))
         };
-        let (expected, edge) = expected(broken, service, name);
+        let (expected, edge) = expected(architecture, broken, service, name);
         let quick = |call: &&Call| call.degraded && call.took < Duration::from_millis(100);
         let mut cell = Cell {
             service: service.clone(),
@@ -183,7 +185,7 @@ mod tests {
         let endpoints = [(service.to_owned(), vec![endpoint.to_owned()])].into();
         let [well, begun, broken, repaired, back] = [0.0, 10.0, 10.0, 20.0, 21.0].map(after);
         let spans = [Span { well, begun, broken, repaired, back }];
-        cells(BROKEN, &calls, &endpoints, &spans, after(30.0)).remove(0)
+        cells(Architecture::ApiCentric, BROKEN, &calls, &endpoints, &spans, after(30.0)).remove(0)
     }
 
     fn broken(s: f64) -> bool {

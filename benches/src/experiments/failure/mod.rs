@@ -6,6 +6,9 @@
 //!
 //! Where the services call each other ([`Architecture::ApiCentric`]) each database is stopped, too, and each service made slow;
 //! and every endpoint's answers are compared with what the table of edges says.
+//!
+//! Where copies are fed from a log ([`Architecture::SelfContained`]) its parts are stopped, too; and somebody watches how old what Registry shows
+//! of Profile gets, and how soon it is up to date again.
 
 mod breaks;
 mod cells;
@@ -28,7 +31,7 @@ use crate::design;
 use crate::load::driver::{self, Load, Settings};
 use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
-use crate::measure::{audit, cell};
+use crate::measure::{audit, cell, staleness};
 use crate::result::{Measured, ServiceInfo};
 use crate::system::{Architecture, Deployment, Layout, Site};
 pub use breaks::Break;
@@ -93,7 +96,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
     let layout = Layout { relayed: architecture == Architecture::ApiCentric, ..options.layout };
     let deployment = Deployment::filled_as(layout, options.size, options.seed, options.optimised, stop)?;
     let (mix, usual) = match architecture {
-        Architecture::SharedDatabase => (MATRIX, RATE_PER_S),
+        Architecture::SharedDatabase | Architecture::SelfContained => (MATRIX, RATE_PER_S),
         Architecture::ApiCentric => (EDGES, EDGES_RATE_PER_S),
     };
     let (workload, rates) = load_of(mix, options.rate_per_s.unwrap_or(usual))?;
@@ -153,6 +156,8 @@ fn break_one(
     }
     let endpoints = loads.iter().map(|load| (load.service.clone(), load.endpoints.clone())).collect();
     let settings = Settings { timeout: PATIENCE, ..Settings::default() };
+    let with_log = deployment.layout().architecture == Architecture::SelfContained;
+    let staleness = with_log.then(|| staleness::Watch::start(deployment)).transpose()?;
     let driving = std::thread::spawn(move || driver::run(&loads, settings));
     let mut spans = Vec::new();
     for _ in 0..rounds {
@@ -171,13 +176,15 @@ fn break_one(
         .map_err(|_| Failure::could_not_run("The driver ended early."))?
         .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
     let end = Instant::now();
+    let staleness = staleness.map(staleness::Watch::finish);
     let counted = count(deployment)?;
     let lost = |name: &str| name.starts_with("acknowledged");
     let sum = |wanted: bool| counted.iter().filter(|(name, _)| lost(name) == wanted).map(|(_, count)| count).sum();
     let (from, repaired) = spans.last().map_or((end, end), |last| (last.begun, last.repaired));
     let calls = watch.calls();
-    let own_databases = !deployment.layout().architecture.own_databases().is_empty();
-    let noticed = |span: &Span| noticed(broken, &calls, &endpoints, span, end);
+    let architecture = deployment.layout().architecture;
+    let own_databases = !architecture.own_databases().is_empty();
+    let noticed = |span: &Span| noticed(architecture, broken, &calls, &endpoints, span, end);
     Ok(Row {
         broken: broken.name(),
         title: broken.title(),
@@ -186,9 +193,10 @@ fn break_one(
         four_down: watch.together(from, repaired),
         writes_lost: sum(true),
         violations: sum(false),
-        cells: if own_databases { cells(broken, &calls, &endpoints, &spans, end) } else { Vec::new() },
+        cells: if own_databases { cells(architecture, broken, &calls, &endpoints, &spans, end) } else { Vec::new() },
         noticed: spans.last().filter(|_| own_databases).map(noticed).unwrap_or_default(),
         slowdowns: slowdowns(broken, &calls, &endpoints, &spans),
+        staleness: staleness.map(|found| found.around(from, repaired)),
         counted,
     })
 }

@@ -9,6 +9,7 @@ use super::Break;
 use super::cells::Span;
 use super::rule::{Expected, expected};
 use super::watch::Call;
+use crate::system::Architecture;
 
 /// An answer is fast that took no longer.
 const FAST: Duration = Duration::from_millis(100);
@@ -32,6 +33,7 @@ pub struct Noticed {
 
 /// Each service with an endpoint that needs the part; none of a part that is slow: it answers.
 pub fn noticed(
+    architecture: Architecture,
     broken: Break,
     calls: &BTreeMap<String, Vec<Call>>,
     endpoints: &BTreeMap<String, Vec<String>>,
@@ -41,7 +43,9 @@ pub fn noticed(
     let mut each: Vec<(&String, Vec<Call>)> = Vec::new();
     for (service, calls) in calls {
         let names = endpoints.get(service).into_iter().flatten();
-        let without = |name: &String| matches!(expected(broken, service, name).0, Expected::Open | Expected::Closed);
+        let without = |name: &String| {
+            matches!(expected(architecture, broken, service, name).0, Expected::Open | Expected::Closed)
+        };
         let needs: Vec<bool> = names.map(without).collect();
         // Those alone that were made without the part.
         let of = calls.iter().filter(|call| needs.get(usize::from(call.endpoint)) == Some(&true));
@@ -92,7 +96,7 @@ mod tests {
             let calls = [("registry".to_owned(), calls.clone()), ("notification".to_owned(), calls)].into();
             let of = |service: &str, name: &str| (service.to_owned(), vec![name.to_owned()]);
             let endpoints = [of("registry", "find-api"), of("notification", "list-notifications")].into();
-            noticed(Break::Service("profile"), &calls, &endpoints, &span, after(end))
+            noticed(Architecture::ApiCentric, Break::Service("profile"), &calls, &endpoints, &span, after(end))
         };
         let expected = Noticed { service: "registry".into(), fast_ms: Some(603), normal_ms: Some(1_403) };
         assert_eq!(found(30_000), [expected], "Notification's list needs nothing of Profile");

@@ -8,6 +8,7 @@ use super::cells::{Cell, Share};
 use super::noticed::{FAST_AIM_MS, NORMAL_AIM_MS, Noticed};
 use super::slow::{AIM, ALL, Slowdown};
 use super::watch::Answers;
+use crate::measure::staleness::{self, Staleness};
 use crate::result::text::{capital, interval_or_none};
 use crate::result::{Outcome, Table};
 
@@ -41,6 +42,9 @@ pub struct Row {
     /// What a slow part cost the others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slowdowns: Vec<Slowdown>,
+    /// How old what one service shows of another was, where copies are fed from a log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staleness: Option<Staleness>,
 }
 
 /// The whole matrix.
@@ -79,7 +83,7 @@ impl<P> Outcome<P> for FailureMatrix {
             table.row([title].into_iter().chain(answers).chain(sums));
         }
         let kinds = ["", "-database", "-slow"].map(|end| self.endpoints(end));
-        let more = kinds.into_iter().chain([self.differences(), self.noticed(), self.others()]);
+        let more = kinds.into_iter().chain([self.differences(), self.noticed(), self.others(), self.staleness()]);
         [table].into_iter().chain(more.filter(|table| !table.rows.is_empty())).collect()
     }
 }
@@ -143,6 +147,21 @@ impl FailureMatrix {
             FAST_AIM_MS / 1000,
             NORMAL_AIM_MS / 1000
         ))
+    }
+
+    /// How old the copies got.
+    fn staleness(&self) -> Table {
+        let seconds = |ms: u64| format!("{:.1}", ms as f64 / 1000.0);
+        let mut table = Table::new(&["broken", "each 2 s"], &["at most before", "at most", "drained after"], &[])
+            .titled("How old what Registry shows of Profile was, in seconds; drained: from the repair until it was under 0.25 s for good");
+        for row in &self.rows {
+            let Some(of) = &row.staleness else { continue };
+            let drained = of.drained_ms.map_or_else(|| "not yet".to_owned(), seconds);
+            let curve: Vec<String> = of.curve.chunks(8).map(|part| seconds(staleness::most(part))).collect();
+            let numbers = [seconds(of.before_ms), seconds(of.most_ms), drained];
+            table.row([capital(&row.title), curve.join(" ")].into_iter().chain(numbers));
+        }
+        table
     }
 
     /// What a slow part cost the others.

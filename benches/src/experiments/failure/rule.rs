@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::Break;
 use crate::load::operations::{Sample, sample};
+use crate::system::Architecture;
 
 /// What an endpoint should do while a part is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +45,9 @@ impl Expected {
     }
 }
 
-/// What a service's endpoint should do meanwhile, and the number of the edge that says so.
-pub fn expected(broken: Break, service: &str, endpoint: &str) -> (Expected, Option<u8>) {
+/// What a service's endpoint should do meanwhile, and the number of the edge that says so. Where copies are fed from a log there is no edge: who is
+/// stopped is down, and the others don't notice.
+pub fn expected(architecture: Architecture, broken: Break, service: &str, endpoint: &str) -> (Expected, Option<u8>) {
     let (part, slow) = match broken {
         Break::Service(part) | Break::Database(part) => (part, false),
         Break::Slow(part) => (part, true),
@@ -55,11 +57,9 @@ pub fn expected(broken: Break, service: &str, endpoint: &str) -> (Expected, Opti
     if part == service && !slow {
         return (Expected::Down, None);
     }
+    let needed = if architecture == Architecture::ApiCentric { needs(service, endpoint) } else { Vec::new() };
     // The strictest edge decides.
-    let strictest = needs(service, endpoint)
-        .into_iter()
-        .filter(|(_, _, owner)| *owner == part)
-        .max_by_key(|(_, rule, _)| closed(*rule));
+    let strictest = needed.into_iter().filter(|(_, _, owner)| *owner == part).max_by_key(|(_, rule, _)| closed(*rule));
     match strictest {
         None => (Expected::Untouched, None),
         Some((number, ..)) if slow => (Expected::Later, Some(number)),
@@ -105,7 +105,11 @@ mod tests {
 
     #[test]
     fn the_table_decides() {
-        let of = |broken, service, endpoint| expected(broken, service, endpoint);
+        let of = |broken, service, endpoint| expected(Architecture::ApiCentric, broken, service, endpoint);
+        let of_log = |broken| expected(Architecture::SelfContained, broken, "registry", "create-api").0;
+        assert_eq!(of_log(Break::Service("profile")), Expected::Untouched);
+        assert_eq!(of_log(Break::Service("registry-ingester")), Expected::Untouched);
+        assert_eq!(of_log(Break::Database("registry")), Expected::Down);
         for broken in [Break::Service("profile"), Break::Database("profile")] {
             assert_eq!(of(broken, "registry", "create-api"), (Expected::Closed, Some(4)));
             assert_eq!(of(broken, "registry", "find-api"), (Expected::Open, Some(5)));

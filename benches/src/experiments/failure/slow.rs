@@ -11,6 +11,7 @@ use super::watch::Call;
 use super::{Break, PATIENCE};
 use crate::result::Metric;
 use crate::stats::{Estimate, Histogram, paired_ratio};
+use crate::system::Architecture;
 
 /// The requests of all services but the slow one, taken together.
 pub const ALL: &str = "all";
@@ -66,7 +67,9 @@ pub fn slowdowns(
         let mut each: Vec<(&str, Vec<Call>)> = Vec::new();
         for (service, calls) in calls.iter().filter(|(service, _)| *service != part) {
             let names = endpoints.get(service).into_iter().flatten();
-            let needs: Vec<bool> = names.map(|name| expected(broken, service, name).0 == Expected::Later).collect();
+            let needs: Vec<bool> = names
+                .map(|name| expected(Architecture::ApiCentric, broken, service, name).0 == Expected::Later)
+                .collect();
             let of = calls.iter().filter(|call| needs.get(usize::from(call.endpoint)) == Some(&needs_it));
             each.push((service, of.copied().collect()));
         }
@@ -146,8 +149,10 @@ mod tests {
             let mut rate_per_s = 0.0;
             for (service, of) in workload.services.iter().filter(|(service, _)| *service != part) {
                 let shares: f64 = of.endpoints.iter().map(|endpoint| endpoint.share).sum();
-                let others =
-                    of.endpoints.iter().filter(|one| expected(broken, service, &one.name).0 != Expected::Later);
+                let others = of
+                    .endpoints
+                    .iter()
+                    .filter(|one| expected(Architecture::ApiCentric, broken, service, &one.name).0 != Expected::Later);
                 let part_of = others.map(|one| one.share).sum::<f64>() / shares;
                 rate_per_s += EDGES_RATE_PER_S * of.weight / total * part_of;
             }

@@ -10,6 +10,7 @@ use crate::design::{Cell, order};
 use crate::experiments::matrix::progress::Progress;
 use crate::load::driver::{self, Settings};
 use crate::load::schedule::hash;
+use crate::measure::freshness::Tries;
 use crate::measure::plan::{Options, save, schedule_seed};
 use crate::measure::{canary, cell, freshness};
 use crate::result::{CellResult, ResultFile, ServiceResult};
@@ -65,8 +66,8 @@ impl Session {
         let acknowledged = site.written.acknowledged();
         target::audit(&site.target, &site.data, &acknowledged, &mut self.result.correctness)?;
         if !stop.load(Ordering::Relaxed) {
-            let tries = self.options.preset.freshness_tries();
-            match freshness::measure(site, None, tries) {
+            let count = self.options.preset.freshness_tries();
+            match freshness::measure(site, Tries { billing: None, told: false, count, until: None }) {
                 Ok(measured) => self.result.freshness = Some(measured),
                 Err(reason) => eprintln!("How fresh reads are isn't known: {reason}"),
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,10 +10,15 @@ use super::progress::Progress;
 use crate::Failure;
 use crate::design::{Cell, order};
 use crate::experiments::problems::{self, Problems};
-use crate::measure::plan::{Options, save};
+use crate::load::driver::{self, Settings};
+use crate::measure::freshness::Tries;
+use crate::measure::plan::{Options, save, schedule_seed};
 use crate::measure::{audit, canary, cell, freshness};
-use crate::result::{CellResult, ResultFile, attachments};
-use crate::system::{Deployment, Site};
+use crate::result::{CellResult, Freshness, ResultFile, attachments};
+use crate::system::{Architecture, Deployment, Site};
+
+/// A rename and a freeze, on a busy machine: how long the load goes on for each.
+const TRY: Duration = Duration::from_millis(400);
 
 /// A run that has begun.
 pub(super) struct Session {
@@ -56,9 +61,7 @@ impl Session {
             self.audit()?;
         }
         if self.result.freshness.is_none() && !stop.load(Ordering::Relaxed) {
-            let deployment = &self.deployment;
-            let url = Some(deployment.database_of("billing")?);
-            let measured = freshness::measure(deployment, url, preset.freshness_tries())?;
+            let measured = self.freshness()?;
             let entry = self.result.correctness.entry("writes accepted though frozen".into());
             *entry.or_default() += measured.served_though_frozen as i64;
             self.result.freshness = Some(measured);
@@ -70,6 +73,31 @@ impl Session {
         self.save()?;
         progress.finish();
         Ok(self.folder)
+    }
+
+    /// Without other load; and where copies can be late, under that of the cells, too.
+    fn freshness(&self) -> Result<Freshness, Failure> {
+        let deployment = &self.deployment;
+        let told = deployment.layout().architecture == Architecture::SelfContained;
+        let count = self.options.preset.freshness_tries();
+        let quiet = Tries { billing: Some(deployment.database_of("billing")?), told, count, until: None };
+        let mut measured = freshness::measure(deployment, quiet)?;
+        if told {
+            let workload = &self.result.run.workload;
+            let members = self.result.members(&Cell::All);
+            let lasts = TRY * count as u32;
+            let seed = schedule_seed(self.options.seed, self.options.preset.replicates(), &Cell::All);
+            let loads = cell::loads(deployment, workload, &members, lasts, seed)?;
+            let until = Some(Instant::now() + lasts);
+            let driving = std::thread::spawn(move || driver::run(&loads, Settings::default()));
+            let loaded = freshness::measure(deployment, Tries { until, ..quiet });
+            driving
+                .join()
+                .map_err(|_| Failure::could_not_run("The driver ended early."))?
+                .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+            measured.under_load = Some(Box::new(loaded?));
+        }
+        Ok(measured)
     }
 
     /// Causes the known problems where the preset has them and they aren't there yet; whether they are now.

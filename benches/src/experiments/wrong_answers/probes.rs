@@ -111,7 +111,7 @@ impl<'a> Freeze<'a> {
     }
 
     fn stand(&self, standing: &str) -> Result<(), Failure> {
-        stand(self.0.deployment.database_of("billing")?, self.0.of.id, standing)
+        stand(self.0.deployment.database_of("billing")?, self.0.of.id, standing, false)
     }
 }
 

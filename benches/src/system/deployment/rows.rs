@@ -13,6 +13,7 @@ use crate::data::{self, connect, failed};
 use crate::result::PostgresInfo;
 use crate::system::copies::{as_login, copy_with, in_database};
 use crate::system::databases::Engines;
+use crate::system::log::Log;
 
 /// The copy of a database that is kept to put it back.
 #[must_use]
@@ -29,15 +30,17 @@ pub struct Audited {
 }
 
 impl Deployment {
-    /// Keeps a copy of its databases to put them back to; the services must be stopped.
+    /// Keeps a copy of its databases and its log to put them back to; the services must be stopped.
     pub fn keep_image(&self) -> Result<(), Failure> {
+        self.started.log.iter().try_for_each(Log::keep_image)?;
         self.databases()?
             .iter()
             .try_for_each(|(url, name, roles)| copy_with(url, name, &image_of(name), roles).map(drop))
     }
 
-    /// Puts its databases back to what was kept; the services must be stopped.
+    /// Puts its databases and its log back to what was kept; the services must be stopped.
     pub fn restore_image(&self) -> Result<(), Failure> {
+        self.started.log.iter().try_for_each(Log::restore_image)?;
         self.databases()?
             .iter()
             .try_for_each(|(url, name, roles)| copy_with(url, &image_of(name), name, roles).map(drop))

@@ -12,27 +12,8 @@ use crate::sql::Failed;
 fn copy_changes(feed: &str) -> String {
     let columns = "at, kind, organisation_id, entity_id, version, actor_id, request_id, before, after";
     let now = "pg_catalog.pg_current_xact_id()";
-    // A watch begins and ends where the feed tells it; that of a target that is deleted ends after it, for its watchers are told of that.
-    let end = format!(
-        "case when exists (select from put d where d.entity_id = c.before ->> 'targetId' and d.kind like '%Deleted') \
-         then ({now}::text::bigint + 1)::text::xid8 else {now} end"
-    );
-    let watch = |name: &str, column: &str, kind: &str, side: &str, at: &str, value: &str| {
-        format!(
-            ", {name} as (
-                update published.watchers w set {column} = {value} from put c
-                where c.kind = '{kind}' and w.organisation_id = c.organisation_id and w.kind = c.{side} ->> 'kind'
-                    and w.target_id = (c.{side} ->> 'targetId')::uuid and w.profile_id = (c.{side} ->> 'profileId')::uuid
-                    and w.{at} = c.at
-            )"
-        )
-    };
     let watches = match feed {
-        "registry" => [
-            watch("begun", "created_xid", "WatchCreated", "after", "created_at", now),
-            watch("ended", "ended_xid", "WatchEnded", "before", "ended_at", &end),
-        ]
-        .concat(),
+        "registry" => format!(", {}", schema::watch_positions()),
         _ => String::new(),
     };
     format!(

@@ -23,7 +23,7 @@ const WATCHES: &str = "select w.organisation_id, w.kind, w.target_id, w.profile_
         and w.profile_id = (coalesce(c.after, c.before) ->> 'profileId')::uuid";
 
 /// Nouns that change without a change in the feed: they are compared as a whole, again and again.
-pub const UNTOLD: [&str; 2] = ["signing_keys", "standings"];
+pub const UNTOLD: [&str; 3] = ["signing_keys", "standings", "accepted_invitations"];
 
 const TABLE: &[Touched] = &[
     Touched {

@@ -6,7 +6,7 @@ use behaviour::assert::eventually;
 use schema::{Noun, SERVICES};
 use self_contained::{latest, topics};
 
-use crate::deployment::Ground;
+use crate::ground::Ground;
 
 /// Rows by key. Positions in a feed are each database's own.
 type Rows = BTreeMap<String, String>;
@@ -41,8 +41,13 @@ fn difference(here: &Rows, there: &Rows) -> Vec<String> {
 
 /// Waits until each topic and each copy equals its owner's view; then says how many rows there are of each noun.
 pub fn equal(ground: &Ground) -> BTreeMap<String, usize> {
+    equal_of(ground, SERVICES, SERVICES)
+}
+
+/// Of what these owners show to these consumers.
+pub fn equal_of(ground: &Ground, owners: &[&str], consumers: &[&str]) -> BTreeMap<String, usize> {
     let mut count = BTreeMap::new();
-    for noun in topics::all() {
+    for noun in topics::all().filter(|noun| owners.contains(&noun.owner)) {
         let mut owner = ground.connect(noun.owner, "superuser");
         if !noun.is_feed() {
             eventually(&format!("the topic of {} is its owner's view", noun.name), || {
@@ -66,7 +71,7 @@ pub fn equal(ground: &Ground) -> BTreeMap<String, usize> {
                 (topic == view).then_some(())
             });
         }
-        for consumer in SERVICES.iter().filter(|service| **service != noun.owner) {
+        for consumer in consumers.iter().filter(|service| **service != noun.owner) {
             if !topics::of_consumer(consumer).unwrap().iter().any(|read| read.name == noun.name) {
                 continue;
             }
@@ -82,7 +87,7 @@ pub fn equal(ground: &Ground) -> BTreeMap<String, usize> {
         }
         count.insert(noun.name.clone(), rows(&mut owner, noun).len());
     }
-    for service in SERVICES {
+    for service in consumers {
         let aside = ground.connect(service, "superuser");
         let found = { aside }.query("select topic || ': ' || reason from published.log_aside", &[]).unwrap();
         let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();

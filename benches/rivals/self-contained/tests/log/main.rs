@@ -2,9 +2,21 @@
 
 #![expect(clippy::unwrap_used, reason = "tests: a panic is a finding")]
 
+mod brokers;
+mod commands;
+mod compaction;
 mod copies;
 mod deployment;
 mod freshness;
+mod ground;
+mod growth;
+mod kills;
+mod month_end;
+mod node;
+mod orphans;
+mod process;
 mod records;
 mod relays;
+mod replays;
 mod suites;
+mod verify;

@@ -3,7 +3,7 @@
 use behaviour::assert::eventually;
 use postgres::Client;
 
-use crate::deployment::Ground;
+use crate::ground::Ground;
 
 const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
 

@@ -1,4 +1,5 @@
-//! The first login of the platform's own staff, which only Account's own program can make.
+//! What is done once, by a program that then ends: the first login of the platform's own staff, which only Account's own program can make;
+//! a node's folder; the topics of the log.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
@@ -11,16 +12,38 @@ use super::patience::Patience;
 use super::process::{Plan, die_with_us};
 use crate::{Failure, Operator};
 
-/// How long the program may take: it hashes a password and writes a row.
-const WITHIN: Duration = Duration::from_secs(60);
+/// How long a program may take. The longest fetches Kafka over a slow network.
+const WITHIN: Duration = Duration::from_secs(300);
 
-/// Makes the login by the program of this plan, or leaves it where an earlier run has made it.
-pub fn ensure(account: &Plan, operator: &Operator, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
-    let failed = |why: String| Failure::could_not_run(format!("The operator's login can't be made: {why}"));
-    let mut command = Command::new(&account.binary);
+/// Makes the operator's login by the program of this plan, or leaves it where an earlier run has made it.
+pub fn operator(account: &Plan, operator: &Operator, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let arguments = ["create-operator", "--email", &operator.email];
+    run(account, &arguments, Some(&operator.password), "The operator's login can't be made", stop)
+}
+
+/// Makes ready what a node of Kafka needs: its jars, which may have to be fetched, and its folder.
+pub fn node(kafka: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    run(kafka, &["node", "--prepare"], None, "Kafka can't be started", stop)
+}
+
+/// Makes the topics that are missing.
+pub fn topics(part: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    run(part, &["topics"], None, "The log has no topics", stop)
+}
+
+/// Runs the program of this plan with other arguments, and what it reads; `failed` with its reason where it doesn't end well.
+fn run(
+    plan: &Plan,
+    arguments: &[&str],
+    input: Option<&str>,
+    failed: &str,
+    stop: &Arc<AtomicBool>,
+) -> Result<(), Failure> {
+    let failed = |why: String| Failure::could_not_run(format!("{failed}: {why}"));
+    let mut command = Command::new(&plan.binary);
     command
-        .args(["create-operator", "--email", &operator.email])
-        .envs(account.env.iter().map(|(name, value)| (name, value)))
+        .args(arguments)
+        .envs(plan.env.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -28,12 +51,11 @@ pub fn ensure(account: &Plan, operator: &Operator, stop: &Arc<AtomicBool>) -> Re
         .process_group(0);
     die_with_us(&mut command);
     let mut child = command.spawn().map_err(|error| failed(format!("{error}.")))?;
-    if let Some(mut input) = child.stdin.take() {
+    if let (Some(line), Some(mut to)) = (input, child.stdin.take()) {
         // It may end before it reads: then what it printed says why.
-        let _ = writeln!(input, "{}", operator.password);
+        let _ = writeln!(to, "{line}");
     }
-    let late =
-        || format!("`account create-operator` hasn't ended within {} s: is the database busy?", WITHIN.as_secs());
+    let late = || format!("`{}` hasn't ended within {} s: is the machine busy?", arguments.join(" "), WITHIN.as_secs());
     let status = Patience::new(WITHIN, stop).end_of(&mut child, late)?;
     let mut said = String::new();
     if let Some(mut output) = child.stderr.take() {
