@@ -86,7 +86,7 @@ impl Counting {
         if new.is_empty() {
             return Ok(0);
         }
-        let catalogue = Catalogue::read(client, &self.owners)?;
+        let catalogue = Catalogue::of_roles(client, &self.owners)?.read(client, &self.owners)?;
         new.retain(|one| catalogue.roles.contains_key(&one.role));
         new.sort_by_key(|one| -one.calls);
         let mut resolver = Resolver::new(client)?;
