@@ -25,6 +25,6 @@ pub use knee::{KneeOptions, KneeStep, Knees, Obstacle, SqlKnee, Stop, knee};
 pub use log::{Log, Summary};
 pub use outcome::{Growth, Limit, SqlOutcome, WaitsOf};
 pub use place::Wanted;
-pub use remedy::{Effect, Tried};
+pub use remedy::{Effect, Tried, effects};
 pub use session::{SqlOptions, run};
 pub use workload::{QueryMode, Script, SqlService, SqlWorkload};

@@ -77,7 +77,8 @@ fn a_processor_hog_is_called_processor_and_a_cache_evictor_reads() {
     let evict = of("evict");
     let [alone, now] = evict.pages.unwrap();
     assert!(now > 4.0 * alone && now > 2.0 && evict.lock_ms < 0.01, "{evict:?}");
-    // How long it also waited for a processor is a matter of what else this machine does.
-    assert_eq!(Through { processor_ms: 0.0, ..evict.clone() }.called(), Some(Called::Reads), "{evict:?}");
+    // How long it also waited for a processor, and how much longer its work took, is a matter of what else this machine does.
+    let longer = Through { processor_ms: 0.0, io_ms: 0.0, work_ms: 1.0, ..evict };
+    assert_eq!(longer.called(), Some(Called::Reads), "{longer:?}");
     assert!(said(&output).contains("Through what"), "{}", said(&output));
 }
