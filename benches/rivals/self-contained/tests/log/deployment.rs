@@ -59,17 +59,17 @@ impl Victim {
 }
 
 impl Deployment {
-    /// All within this process.
-    pub fn find() -> Option<Self> {
-        Some(Self::on(Ground::find(SERVICES)?, &["--schedule=false"]))
+    /// All within this process; whether somebody uses the link of each mail at once.
+    pub fn find(confirm: bool) -> Option<Self> {
+        Some(Self::on(Ground::find(SERVICES)?, &["--schedule=false"], confirm))
     }
 
     /// All as processes, which can be killed; with further settings of Billing.
     pub fn apart(billing: &[&str]) -> Option<Self> {
-        Some(Self::on(Ground::apart(SERVICES)?, billing))
+        Some(Self::on(Ground::apart(SERVICES)?, billing, true))
     }
 
-    fn on(ground: Ground, billing: &[&str]) -> Self {
+    fn on(ground: Ground, billing: &[&str], confirm: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports: Vec<u16> = SERVICES.iter().map(|_| free_port()).collect();
         let at = Place { ground: &ground, folder: &folder, ports: &ports };
@@ -89,7 +89,7 @@ impl Deployment {
         let relays = OWNERS.iter().map(|owner| ground.relay(owner)).collect();
         let ingesters = SERVICES.iter().map(|one| ground.ingester(one)).collect();
         let freshness = ground.freshness();
-        let wanted = mail_sink::Options { confirm: true, ..mail_sink::Options::default() };
+        let wanted = mail_sink::Options { confirm, ..mail_sink::Options::default() };
         let mails = MailSink::start(&wanted).unwrap();
         let ledger = folder.path().join("ledger");
         let options =
