@@ -9,9 +9,7 @@ use uuid::Uuid;
 
 use crate::addresses;
 use crate::counters::{Caps, Counters, Kind};
-use crate::held::{
-    Ask, EndMoved, FindAddresses, FindCollected, FindHeld, FindHeldOf, Hold, LetGo, MoveOthers, MoveOwn, PutForward,
-};
+use crate::held::{Ask, EndMoved, FindAddresses, FindCollected, Hold, LetGo, MoveOthers, MoveOwn, PutForward, Whose};
 
 /// Mails looked at at once.
 const BATCH: i64 = 500;
@@ -27,8 +25,6 @@ const ASKED_MAX: i64 = 1;
 
 /// No mail waits longer: the longest window is a day.
 const WAIT_MAX: TimeDelta = TimeDelta::days(2);
-
-type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String, bool, bool);
 
 /// A mail that is held back.
 struct Held {
@@ -50,15 +46,6 @@ fn entity(organisation: Uuid, login: Option<Uuid>, profile: Option<Uuid>) -> Ent
     (organisation, profile.or(login).unwrap_or_default())
 }
 
-/// Whose mails a batch is of.
-#[derive(Clone, Copy, Debug)]
-pub enum Whose<'a> {
-    /// These organisations'.
-    Of(&'a [Uuid]),
-    /// All but these organisations'.
-    AllBut(&'a [Uuid]),
-}
-
 /// What a batch was.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -73,15 +60,11 @@ pub struct Batch {
 /// Lets go what may be sent at `now`, and holds the rest. Within the caller's transaction, of which each has its end after one batch: others
 /// wait for the lock.
 pub fn run(connection: &mut PgConnection, now: DateTime<Utc>, caps: &Caps, whose: Whose<'_>) -> QueryResult<Batch> {
-    let find = |connection: &mut PgConnection, limit| match whose {
-        Whose::Of(organisations) => FindHeldOf { now, organisations, limit }.load::<HeldRow>(connection),
-        Whose::AllBut(but) => FindHeld { now, but, limit }.load::<HeldRow>(connection),
-    };
-    if find(connection, 1)?.is_empty() {
+    if whose.held(connection, now, 1)?.is_empty() {
         return Ok(Batch::default());
     }
     addresses::lock(connection)?;
-    let rows = find(connection, BATCH)?;
+    let rows = whose.held(connection, now, BATCH)?;
     let more = i64::try_from(rows.len()).is_ok_and(|all| all == BATCH);
     let mut counts: HashMap<Uuid, usize> = HashMap::new();
     rows.iter().for_each(|row| *counts.entry(row.0).or_default() += 1);

@@ -1,12 +1,35 @@
 //! Mails that are held back, as the database knows them. What becomes of them: `admission`.
 
 use chrono::{DateTime, Utc};
+use diesel::{PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
+
+/// Organisation, mail, its login or person, its address; whether it invites, and to a login that is gone.
+pub type HeldRow = (Uuid, Uuid, Option<Uuid>, Option<Uuid>, String, bool, bool);
+
+/// Whose mails a batch is of.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    /// These organisations'.
+    Of(&'a [Uuid]),
+    /// All but these organisations'.
+    AllBut(&'a [Uuid]),
+}
+
+impl Whose<'_> {
+    /// Those that are to be looked at, oldest first.
+    pub fn held(self, connection: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> QueryResult<Vec<HeldRow>> {
+        match self {
+            Self::Of(organisations) => FindHeldOf { now, organisations, limit }.load(connection),
+            Self::AllBut(but) => FindHeld { now, but, limit }.load(connection),
+        }
+    }
+}
 
 kit::statement! {
     /// Mails that are held back and to be looked at, oldest first, but for those of some organisations; whether they invite, and whether the login
     /// that they invite to is there no more.
-    pub struct FindHeld<'a>(now: DateTime<Utc> as Timestamptz, but: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
+    struct FindHeld<'a>(now: DateTime<Utc> as Timestamptz, but: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool, Bool) =
         "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms, \
              d.confirms and not exists (select from published.login_contacts l where l.invitation_id = d.id) \
@@ -16,7 +39,7 @@ kit::statement! {
 
 kit::statement! {
     /// The same of some organisations.
-    pub struct FindHeldOf<'a>(now: DateTime<Utc> as Timestamptz, organisations: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
+    struct FindHeldOf<'a>(now: DateTime<Utc> as Timestamptz, organisations: &'a [Uuid] as Array<Uuid>, limit: i64 as BigInt)
         -> (Uuid, Uuid, Nullable<Uuid>, Nullable<Uuid>, Text, Bool, Bool) =
         "select d.organisation_id, d.id, d.login_id, d.profile_id, d.recipient, d.confirms, \
              d.confirms and not exists (select from published.login_contacts l where l.invitation_id = d.id) \

@@ -11,9 +11,10 @@ use diesel::connection::SimpleConnection as _;
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use kit::{Clock, Progress};
 
-use crate::admission::{self, Whose};
+use crate::admission;
 use crate::counters::Caps;
 use crate::feed::Feed;
+use crate::held::Whose;
 use crate::reader::{self, Limits};
 use crate::session::{self, SessionError};
 use crate::signals::Signals;

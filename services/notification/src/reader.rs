@@ -6,12 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::{Connection as _, PgConnection, QueryResult, RunQueryDsl as _};
 use uuid::Uuid;
 
-use crate::admission::{self, Whose};
+use crate::admission;
 use crate::audience::{self, Recipient, Wanted};
 use crate::counters::Caps;
 use crate::cursor::Cursor;
 use crate::feed::{self, Change, Feed};
 use crate::gone;
+use crate::held::Whose;
 use crate::invitations;
 use crate::lookup::Lookup;
 use crate::message::{Audience, Message};
