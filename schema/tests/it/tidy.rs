@@ -27,6 +27,7 @@ const LONG: &[(&str, &str)] = &[
     ("tests/it/impact.rs", "one change after the other"),
     ("tests/it/impact/generated.rs", "a generator"),
     ("tests/it/impact/kinds.rs", "a table"),
+    ("tests/it/impact/near.rs", "a table"),
     ("tests/it/impact/random/changes.rs", "a table"),
     ("tests/it/roles.rs", "a table"),
     ("src/attack/list.rs", "a table"),

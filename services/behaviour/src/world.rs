@@ -121,6 +121,11 @@ pub trait Fixture: Send + Sync {
         let _ = login;
     }
 
+    /// Whether nobody but [`Fixture::accept`] accepts a login.
+    fn accepts_alone(&self) -> bool {
+        false
+    }
+
     /// A token of the platform's own staff.
     fn operator_token(&self) -> String;
 

@@ -238,6 +238,10 @@ impl Fixture for Local {
         accept(&*self.db, login);
     }
 
+    fn accepts_alone(&self) -> bool {
+        true
+    }
+
     fn set_standing(&self, org: Uuid, to: &str) {
         Rows::of(&|role| self.db.url(role)).standing(&org.to_string(), to);
     }

@@ -66,9 +66,11 @@ fn last_admin(world: &World) {
     signed.login(world, "member");
     refused("\"1\"");
     // An admin who can't sign in is none.
-    let (invited, _) = signed.invite("admin");
-    refused("\"1\"");
-    signed.delete(&format!("/logins/{}", invited.id()), "\"1\"").expect(204);
+    if world.fixture.accepts_alone() {
+        let (invited, _) = signed.invite("admin");
+        refused("\"1\"");
+        signed.delete(&format!("/logins/{}", invited.id()), "\"1\"").expect(204);
+    }
     let (second, _) = signed.login(world, "admin");
     let second_path = format!("/logins/{}", second.id());
     let second = signed.patch(&second_path, &second.etag(), &json!({"disabled": true})).expect(200);
@@ -105,6 +107,7 @@ fn linked(world: &World) {
         let call = api.patch(&path).token(&tenant.admin_token).if_match(etag);
         call.json(&json!({"profileId": profile})).send()
     };
+    let made = world.accept(&path, &tenant.admin_token);
     problem_at(&patch(&made.etag(), Some(other.member_profile)), 422, "profileId");
     let unlinked = patch(&made.etag(), None).expect(200);
     assert_eq!(unlinked.json()["profileId"], json!(null));
@@ -132,10 +135,13 @@ fn invited(world: &World) {
     };
     let (taken, free) = (two.email.to_uppercase(), email());
     let paths = [add(&taken), add(&free)];
-    problem_of(&sign_in(&one.api, &free, PASSWORD), 401, "wrong-credentials");
-    for path in &paths {
-        let patch = one.patch(path, "\"1\"", &json!({"scope": "member"})).expect(200);
-        assert_eq!((patch.json()["invited"].clone(), patch.etag()), (json!(true), "\"2\"".to_owned()));
+    // Elsewhere whoever reads the mails may have accepted the second one by now.
+    if world.fixture.accepts_alone() {
+        problem_of(&sign_in(&one.api, &free, PASSWORD), 401, "wrong-credentials");
+        for path in &paths {
+            let patch = one.patch(path, "\"1\"", &json!({"scope": "member"})).expect(200);
+            assert_eq!((patch.json()["invited"].clone(), patch.etag()), (json!(true), "\"2\"".to_owned()));
+        }
     }
     // Its owner's own goes on.
     assert_eq!(two.get("/logins").expect(200).json()["items"][0]["invited"], false);
