@@ -20,6 +20,7 @@ pub const LIFETIME_S: u64 = 300;
 const RENEW: Duration = Duration::from_secs(LIFETIME_S / 2);
 /// While Account doesn't answer it is asked that rarely.
 const AGAIN: Duration = Duration::from_secs(1);
+const FIRST_AGAIN: Duration = Duration::from_millis(50);
 /// Tokens that were verified already; beyond it all are forgotten.
 const MOST: usize = 64;
 /// How far ahead the clock of Account's machine may be.
@@ -138,11 +139,12 @@ impl Credentials {
             drop(held);
             return Ok(self.buy(within).await.unwrap_or(older));
         }
-        // The first one: everybody waits for it.
+        // The first one: everybody waits for it, and it is tried again soon, for services start together.
         let bought = self.exchange(within).await;
-        if let Ok(text) = &bought {
-            *held = Held { token: Some(text.clone()), renew: Some(Instant::now() + RENEW) };
-        }
+        *held = match &bought {
+            Ok(text) => Held { token: Some(text.clone()), renew: Some(Instant::now() + RENEW) },
+            Err(_) => Held { token: None, renew: Some(Instant::now() + FIRST_AGAIN) },
+        };
         bought
     }
 
