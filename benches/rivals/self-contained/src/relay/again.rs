@@ -11,7 +11,7 @@ use crate::{Error, Log};
 /// Changes in one transaction.
 const CHANGES: usize = 500;
 
-/// Keys by noun; of a feed: [`crate::apply::origin`].
+/// Keys by noun; of a feed: `apply::origin`.
 pub type Keys = BTreeMap<&'static str, BTreeSet<String>>;
 
 /// Takes over as the service's relay, which tells what differs between its views and the log, and tells these rows and changes again,
