@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 const PAGE: &str = include_str!("page.html");
 
 /// What the page may load, from its own origin alone.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// How it is served.
 #[derive(Debug, Clone)]

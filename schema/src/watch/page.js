@@ -48,8 +48,10 @@ function tree(blocked) {
     }
     const item = element("li", { class: one.waits ? "waits" : "root" }, line);
     if (one.statement) item.append(element("code", {}, one.statement));
-    const below = waitFor(one.pid).filter((next) => !drawn.has(next.pid));
-    if (below.length) item.append(element("ul", {}, ...below.map(node)));
+    // Who waits for several is drawn once: under the last of them in the queue.
+    const below = element("ul");
+    for (const next of waitFor(one.pid)) if (!drawn.has(next.pid)) below.append(node(next));
+    if (below.children.length) item.append(below);
     return item;
   };
   const roots = blocked.filter((one) => !one.waits || !one.waits.blockers.some((pid) => known.has(pid)));
@@ -64,7 +66,7 @@ function graph(view) {
   const shown = names.slice(0, 14);
   const spot = new Map(shown.map((name, n) => {
     const angle = 2 * Math.PI * n / Math.max(shown.length, 1) - Math.PI / 2;
-    return [name, [260 + 190 * Math.cos(angle), 180 + 140 * Math.sin(angle)]];
+    return [name, [260 + 180 * Math.cos(angle), 180 + 140 * Math.sin(angle)]];
   }));
   const byPid = new Map(view.blocked.map((one) => [one.pid, one]));
   const root = (one, seen) => {
@@ -83,7 +85,7 @@ function graph(view) {
     // Bent to one side, so that both directions are seen.
     const [x, y] = [(a[0] + b[0]) / 2 + side * (b[1] - a[1]) * 0.12, (a[1] + b[1]) / 2 - side * (b[0] - a[0]) * 0.12];
     parts.push(element("path", { d: `M${a[0]},${a[1]} Q${x},${y} ${b[0]},${b[1]}`, ...attributes }, element("title", {}, label)));
-    parts.push(element("text", { x: (x + (a[0] + b[0]) / 2) / 2, y: (y + (a[1] + b[1]) / 2) / 2, class: "small", "text-anchor": "middle" }, label.split(": ")[1] ?? ""));
+    parts.push(element("text", { x, y, class: "small", "text-anchor": side * (b[1] - a[1]) > 0 ? "start" : "end" }, label.split(": ")[1] ?? ""));
   };
   for (const one of view.uses) line(one.from, one.to, { class: "use", "stroke-width": 1 + Math.log10(1 + one.callsPerSecond) * 2 }, `${one.from} uses tables of ${one.to}: ${rate(one.callsPerSecond)}/s`, 1);
   for (const [pair, sessions] of blocks) {
@@ -93,7 +95,7 @@ function graph(view) {
   for (const name of shown) {
     const [one, [x, y]] = [view.services[name], spot.get(name)];
     const calls = one.callsPerSecond == null ? `${one.sessions} sessions` : `${rate(one.callsPerSecond)}/s, ${one.sessions} sessions`;
-    parts.push(element("rect", { x: x - 62, y: y - 20, width: 124, height: 40, rx: 6, class: one.waiting ? "box waits" : "box" }));
+    parts.push(element("rect", { x: x - 75, y: y - 22, width: 150, height: 44, rx: 6, class: one.waiting ? "box waits" : "box" }));
     parts.push(element("text", { x, y: y - 3, "text-anchor": "middle" }, name.length > 16 ? `${name.slice(0, 15)}…` : name));
     parts.push(element("text", { x, y: y + 13, "text-anchor": "middle", class: "small" }, calls));
   }

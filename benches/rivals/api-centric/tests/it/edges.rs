@@ -1,5 +1,7 @@
 //! Each edge with its owner stopped, slow, flapping, and answering rubbish: what the caller's clients get.
 
+// Long: the table of edges, and each way in which an owner is away, read side by side.
+
 use std::time::{Duration, Instant};
 
 use behaviour::{Response, Tenant, Value, json};
