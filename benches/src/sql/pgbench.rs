@@ -206,12 +206,17 @@ impl Ended {
     /// When log and summary differ: then something of the log was lost.
     pub fn record(&self, scripts: &[String], times: Times) -> Result<ServiceRecord, Failure> {
         let (summary, log) = (Summary::read(&self.out), self.log.summary());
-        let Some(summary) = summary.filter(|of| of.agrees(&log)) else {
+        let Some(summary) = summary else {
+            let why = format!("{}: pgbench printed no summary that is understood: {}", self.name, self.out.trim());
+            return Err(Failure::could_not_run(why));
+        };
+        if !summary.agrees(&log) {
+            let why = "the log of pgbench differs from its summary (was a part of it not written, is the disk full?)";
             return Err(Failure::could_not_run(format!(
-                "{}: the log of pgbench differs from its summary: is the disk full?",
+                "{}: {why}: the log gives {log:?}, pgbench {summary:?}",
                 self.name
             )));
-        };
+        }
         let begun_us = self.started_us + (summary.connecting_ms * 1000.0) as u64;
         let from_us = begun_us + (times.settle_s * 1e6) as u64;
         Ok(self.log.record(&self.name, scripts, from_us, times.whole_s as f64 - times.settle_s))
