@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and the exit code.
 
+mod architectures;
 mod bench;
 mod changes;
 pub(crate) mod common;
@@ -61,6 +62,7 @@ enum Command {
     Pressure(scenario::PressureArgs),
     /// Change the schema under load, and measure which services wait, with and without lock_timeout.
     SchemaChange(scenario::SchemaChangeArgs),
+    Architectures(architectures::ArchitecturesArgs),
     /// Compare a read by the API-centric architecture with the same read as three HTTP calls by hand, and as one statement.
     Composed(failure::ComposedArgs),
     /// Measure what one kind of request costs, compared with the least that it could cost.
@@ -146,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Ladder(args) => scenario::ladder(&args),
         Command::Pressure(args) => scenario::press(&args),
         Command::SchemaChange(args) => scenario::change(&args),
+        Command::Architectures(args) => architectures::compare(&args),
         Command::Composed(args) => failure::measure_composed(&args),
         Command::Bench(args) => bench::measure(&args),
         Command::Changes(args) => changes::evaluate(&args),

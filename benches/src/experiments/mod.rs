@@ -1,5 +1,6 @@
 //! The experiments: each takes a running deployment and says something about it.
 
+pub mod architectures;
 pub mod changes;
 pub mod composed;
 pub mod failure;

@@ -26,6 +26,23 @@ const OBSERVER_MAX: f64 = 0.05;
 /// How long a cell may take to come to rest.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 
+/// How long a cell runs, and which arrivals it gets.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    /// Of the whole run; each replicate has its own.
+    pub seed: u64,
+    /// Unmeasured at first.
+    pub settle: Duration,
+    /// Measured.
+    pub measure: Duration,
+}
+
+impl From<&Options> for Times {
+    fn from(of: &Options) -> Self {
+        Self { seed: of.seed, settle: of.preset.settle(), measure: of.preset.measure() }
+    }
+}
+
 /// Runs one cell and adds nothing to the result but, once, the workload's hash. Warnings are noted, never hidden.
 pub fn run(
     deployment: &mut Deployment,
@@ -33,12 +50,12 @@ pub fn run(
     workload: &Workload,
     cell: &Cell,
     (replicate, order): (usize, usize),
-    options: &Options,
+    times: Times,
 ) -> Result<(CellResult, Instant), Failure> {
     let members = result.members(cell);
-    let seed = schedule_seed(options.seed, replicate, cell);
-    let settings = Settings { settle: options.preset.settle(), ..Settings::default() };
-    let duration = settings.settle + options.preset.measure();
+    let seed = schedule_seed(times.seed, replicate, cell);
+    let settings = Settings { settle: times.settle, ..Settings::default() };
+    let duration = settings.settle + times.measure;
     let loads = loads(deployment, workload, &members, duration, seed)?;
     if matches!(cell, Cell::All) && replicate == 0 {
         result.run.workload_hash = hash(loads.iter().map(|load| load.arrivals.as_slice()));

@@ -10,11 +10,15 @@ use uuid::Uuid;
 
 use crate::Failure;
 use crate::data::{Organisation, connect, failed};
+use crate::load::driver::{self, Load, Settings};
 use crate::result::{Delay, Freshness};
 use crate::system::Site;
 
 /// Later than this a change counts as never seen.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A rename and a freeze, on a busy machine: how long a load goes on for each.
+pub const TRY: Duration = Duration::from_millis(400);
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,20 @@ pub struct Tries<'a> {
     pub count: usize,
     /// Not after this.
     pub until: Option<Instant>,
+}
+
+/// The same while these loads are driven.
+///
+/// # Errors
+/// As of [`measure`], and when the driver can't start.
+pub fn under_load(site: &dyn Site, loads: Vec<Load>, tries: Tries<'_>) -> Result<Freshness, Failure> {
+    let driving = std::thread::spawn(move || driver::run(&loads, Settings::default()));
+    let loaded = measure(site, tries);
+    driving
+        .join()
+        .map_err(|_| Failure::could_not_run("The driver ended early."))?
+        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    loaded
 }
 
 /// Tries both; the freeze only where there is a superuser's URL.

@@ -1,5 +1,6 @@
 //! The report: one HTML file without network, and the same figures as text.
 
+mod architectures;
 mod attachments;
 mod causes;
 mod changes;
@@ -36,6 +37,7 @@ use crate::Failure;
 use crate::compare::Comparison;
 use crate::result::ResultFile;
 
+pub use architectures::write as write_architectures;
 pub use comparison::text as comparison_text;
 pub use headline::{Finding, Headline, headline};
 pub use marks::Mark;

@@ -29,6 +29,8 @@ pub const PROBLEMS: &str = "problems.json";
 pub const LADDER: &str = "ladder.json";
 /// The read that is composed of three calls, by hand and by the API-centric architecture, and the one statement.
 pub const COMPOSED: &str = "composed.json";
+/// Three architectures, measured in one run.
+pub const ARCHITECTURES: &str = "comparison.json";
 /// Views compared with local tables.
 pub const NORMALISATION: &str = "normalisation.json";
 /// Who waited for which statement, in a run of `lab sql`.

@@ -97,7 +97,7 @@ impl Repeatable {
                     &workload,
                     one,
                     (replicate, place),
-                    &self.options,
+                    (&self.options).into(),
                 )?;
                 done.push(measured);
             }

@@ -61,6 +61,12 @@ impl Log {
         copy(&folder.join(IMAGE), &folder.join(DATA))
     }
 
+    /// Bytes of all topics; the node may run.
+    pub fn stored_bytes(&self) -> Result<u64, Failure> {
+        let folder = self.ours()?.join(DATA);
+        size(&folder).map_err(|error| Failure::could_not_run(format!("{} can't be read: {error}.", folder.display())))
+    }
+
     fn ours(&self) -> Result<&Path, Failure> {
         self.folder.as_deref().ok_or_else(|| {
             Failure::usage(
@@ -89,6 +95,21 @@ fn add(from: &Path, to: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Bytes of all files below a folder. One that is removed meanwhile holds none.
+fn size(folder: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        bytes += match entry.metadata() {
+            Ok(of) if of.is_dir() => size(&entry.path())?,
+            Ok(of) => of.len(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(error),
+        };
+    }
+    Ok(bytes)
 }
 
 fn failed(folder: &Path, error: &std::io::Error) -> Failure {

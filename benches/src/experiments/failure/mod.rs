@@ -109,19 +109,40 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
         "seed": options.seed,
     });
     let head = begin(&deployment, plan)?;
+    let load = Steady { workload, rates, seed: options.seed, seconds: options.seconds };
+    let rows = rows(&deployment, &options.breaks, &load, stop)?;
+    Ok(head.with(FailureMatrix { rates_per_s: load.rates, rows }))
+}
+
+/// The load while parts are broken.
+pub(crate) struct Steady {
+    /// What is asked for.
+    pub workload: Workload,
+    /// How often a second, by service.
+    pub rates: BTreeMap<String, f64>,
+    /// Of the arrivals.
+    pub seed: u64,
+    /// For which each part is broken.
+    pub seconds: u64,
+}
+
+/// Breaks these parts of a running system, one after the other.
+pub(crate) fn rows(
+    deployment: &Deployment,
+    breaks: &[Break],
+    load: &Steady,
+    stop: &AtomicBool,
+) -> Result<Vec<Row>, Failure> {
+    let infos: Vec<ServiceInfo> = load.rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
     let mut rows = Vec::new();
-    for (number, broken) in options.breaks.iter().enumerate() {
-        if stop.load(Ordering::Relaxed) {
-            break;
-        }
-        eprintln!("{} for {} s …", broken.title(), options.seconds);
-        let (well, long, rounds) = lengths(*broken, Duration::from_secs(options.seconds));
-        let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
-        let seed = schedule_seed(options.seed, number, &design::Cell::All);
-        let loads = cell::loads(&deployment, &workload, &infos, (well + long) * rounds + AFTER, seed)?;
-        rows.push(break_one(&deployment, *broken, (well, long, rounds), loads)?);
+    for (number, broken) in breaks.iter().enumerate().take_while(|_| !stop.load(Ordering::Relaxed)) {
+        eprintln!("{} for {} s …", broken.title(), load.seconds);
+        let (well, long, rounds) = lengths(*broken, Duration::from_secs(load.seconds));
+        let seed = schedule_seed(load.seed, number, &design::Cell::All);
+        let loads = cell::loads(deployment, &load.workload, &infos, (well + long) * rounds + AFTER, seed)?;
+        rows.push(break_one(deployment, *broken, (well, long, rounds), loads)?);
     }
-    Ok(head.with(FailureMatrix { rates_per_s: rates, rows }))
+    Ok(rows)
 }
 
 /// A mix of requests, and how many per second of each service.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -10,15 +10,11 @@ use super::progress::Progress;
 use crate::Failure;
 use crate::design::{Cell, order};
 use crate::experiments::problems::{self, Problems};
-use crate::load::driver::{self, Settings};
 use crate::measure::freshness::Tries;
 use crate::measure::plan::{Options, save, schedule_seed};
 use crate::measure::{audit, canary, cell, freshness};
 use crate::result::{CellResult, Freshness, ResultFile, attachments};
 use crate::system::{Architecture, Deployment, Site};
-
-/// A rename and a freeze, on a busy machine: how long the load goes on for each.
-const TRY: Duration = Duration::from_millis(400);
 
 /// A run that has begun.
 pub(super) struct Session {
@@ -85,17 +81,12 @@ impl Session {
         if told {
             let workload = &self.result.run.workload;
             let members = self.result.members(&Cell::All);
-            let lasts = TRY * count as u32;
+            let lasts = freshness::TRY * count as u32;
             let seed = schedule_seed(self.options.seed, self.options.preset.replicates(), &Cell::All);
             let loads = cell::loads(deployment, workload, &members, lasts, seed)?;
             let until = Some(Instant::now() + lasts);
-            let driving = std::thread::spawn(move || driver::run(&loads, Settings::default()));
-            let loaded = freshness::measure(deployment, Tries { until, ..quiet });
-            driving
-                .join()
-                .map_err(|_| Failure::could_not_run("The driver ended early."))?
-                .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
-            measured.under_load = Some(Box::new(loaded?));
+            let loaded = freshness::under_load(deployment, loads, Tries { until, ..quiet })?;
+            measured.under_load = Some(Box::new(loaded));
         }
         Ok(measured)
     }
@@ -129,7 +120,7 @@ impl Session {
         for attempt in 0..2 {
             let workload = self.result.run.workload.clone();
             let (mut done, at) =
-                cell::run(&mut self.deployment, &mut self.result, &workload, cell, (replicate, place), &self.options)?;
+                cell::run(&mut self.deployment, &mut self.result, &workload, cell, (replicate, place), (&self.options).into())?;
             done.started_s = self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
             let again = attempt == 0 && !done.warnings.is_empty() && self.result.run.reruns < again_max;
             done.valid = !again;

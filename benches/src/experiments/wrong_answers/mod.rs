@@ -84,7 +84,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAn
 }
 
 /// Everybody under load, each service stopped in turn, and meanwhile what may be answered wrongly is asked.
-fn one(deployment: &Deployment, ttl_s: u64, options: &Options, stop: &AtomicBool) -> Result<Row, Failure> {
+pub(crate) fn one(deployment: &Deployment, ttl_s: u64, options: &Options, stop: &AtomicBool) -> Result<Row, Failure> {
     let seconds = Duration::from_secs(options.seconds);
     let (workload, rates) = load_of(EDGES, options.rate_per_s.unwrap_or(EDGES_RATE_PER_S))?;
     let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();

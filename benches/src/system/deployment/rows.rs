@@ -82,6 +82,25 @@ impl Deployment {
         }
     }
 
+    /// Bytes that its databases and its log hold.
+    pub fn stored_bytes(&self) -> Result<u64, Failure> {
+        let size = |url| -> Result<u64, Failure> {
+            let row = connect(url)?.query_one("select pg_catalog.pg_database_size(pg_catalog.current_database())", &[]);
+            let bytes: i64 = row.map_err(|error| failed("asking for a database's size", &error))?.get(0);
+            Ok(bytes.unsigned_abs())
+        };
+        let databases: u64 = self.databases()?.iter().map(|(url, ..)| size(url)).sum::<Result<u64, Failure>>()?;
+        Ok(databases + self.started.log.as_ref().map_or(Ok(0), Log::stored_bytes)?)
+    }
+
+    /// Sessions of clients at its server, without the one that asks.
+    pub fn connections(&self) -> Result<u64, Failure> {
+        let count = "select count(*) from pg_catalog.pg_stat_activity where backend_type = 'client backend' and pid <> pg_catalog.pg_backend_pid()";
+        let row = connect(self.server_url()?)?.query_one(count, &[]);
+        let count: i64 = row.map_err(|error| failed("counting sessions", &error))?.get(0);
+        Ok(count.unsigned_abs())
+    }
+
     /// What audits look at.
     pub fn audited(&self) -> Result<Audited, Failure> {
         let Some(union) = &self.union else { return Ok(Audited { rows: self.superuser()?, own: Vec::new() }) };

@@ -1,0 +1,87 @@
+//! `lab architectures`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::common::{Format, interruptible, positive, print, print_line};
+use crate::experiments::architectures::{self, Plan};
+use crate::result::attachments;
+use crate::system::Architecture;
+use crate::{Failure, report};
+
+/// Measure a shared database, HTTP calls between the services and a commit log (Kafka) in one run, and say which one is better in what.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example: all three, on a machine that does nothing else (about half an hour; Java 17 and Maven, or KAFKA_BROKERS, for the log):
+  lab architectures
+Example: two of them, without Kafka, and no service stopped (about 8 min):
+  lab architectures --architecture shared-database,api-centric --stop-seconds 0
+Example: the same one twice, which must show no difference:
+  lab architectures --architecture shared-database,shared-database --stop-seconds 0
+Written are comparison.html, comparison.json (benches/attachments.schema.json#/$defs/comparison) and each architecture's result.json.
+Exit code 1 where something that must always hold didn't.")]
+pub(super) struct ArchitecturesArgs {
+    /// Which, in the order of the columns: the others are compared with the first
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "NAME,NAME,…",
+        default_values = ["shared-database", "api-centric", "self-contained"])]
+    architecture: Vec<Architecture>,
+    /// Blocks of each architecture: the number of independent observations
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
+    rounds: u16,
+    /// Seconds of each block that are measured
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+    /// Requests per second of all services together
+    #[arg(long, default_value = "150", value_name = "N", value_parser = positive)]
+    rate: f64,
+    /// How often a name and a freeze are followed to another service in each block
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    tries: u16,
+    /// Seconds for which each service is stopped after the blocks; 0: none is, and no wrong answers are counted
+    #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(0..=600))]
+    stop_seconds: u64,
+    /// The results folder: a folder named by the moment is made there
+    #[arg(long, default_value = "results", value_name = "DIR", value_parser = attachments::folder)]
+    results: PathBuf,
+    /// Seed of data, requests and order
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Load services that are built without optimisation: only to try the lab itself
+    #[arg(long)]
+    unoptimised: bool,
+    /// How to print the outcome
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// Measures them, writes the page and prints the same tables.
+pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
+    let plan = Plan {
+        architectures: args.architecture.iter().map(|one| one.name().to_owned()).collect(),
+        rounds: args.rounds.into(),
+        seconds: args.seconds,
+        rate_per_s: args.rate,
+        tries: args.tries.into(),
+        stop_seconds: args.stop_seconds,
+        seed: args.seed,
+        optimised: !args.unoptimised,
+    };
+    let folder = args.results.join(format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S")));
+    let stop = interruptible()?;
+    let found = architectures::run(&args.architecture, &plan, &folder, &stop)?;
+    print(args.format, &found.to_string(), &found);
+    if !found.outcome.whole {
+        return Err(Failure::could_not_run(
+            "Ended early: this is incomplete, and was not kept; what was measured of each architecture is.",
+        ));
+    }
+    architectures::keep(&found, &folder)?;
+    let page = folder.join("comparison.html");
+    report::write_architectures(&found, &page)?;
+    if args.format == Format::Text {
+        print_line(format_args!("The page: {}", page.display()));
+    }
+    Ok(ExitCode::from(u8::from(!found.outcome.is_sound())))
+}

@@ -1,0 +1,195 @@
+//! One architecture: its running system, and what was measured of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Plan, SIZE};
+use crate::design::{Cell, Preset};
+use crate::experiments::failure::{self, Break, load_of};
+use crate::experiments::wrong_answers;
+use crate::load::driver::{self, Settings};
+use crate::load::schedule::{EDGES, MATRIX, Workload};
+use crate::measure::freshness::{self, Tries};
+use crate::measure::plan::{Options, blank_of_ours, save, schedule_seed};
+use crate::measure::{audit, cell};
+use crate::observe::process::memory_mib;
+use crate::result::{CellResult, Freshness, ResultFile, ServiceInfo};
+use crate::system::{Architecture, Deployment, Layout, Site as _, services};
+use crate::Failure;
+
+/// What was started runs this long before it is measured: connections, plans, caches.
+const WARM: Duration = Duration::from_secs(3);
+
+/// What a block measured beside its cell.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Block {
+    /// Of which round, from 0.
+    pub round: usize,
+    /// How soon changes took effect in another service, under the same load.
+    pub freshness: Freshness,
+    /// What the services and the log hold at its end, MiB.
+    pub memory_mib: f64,
+    /// Sessions of clients at the database servers at its end.
+    pub connections: u64,
+    /// What the databases and the log hold on disk at its end, MiB.
+    pub stored_mib: f64,
+}
+
+/// A running architecture.
+pub(super) struct Arm {
+    pub name: String,
+    deployment: Deployment,
+    options: Options,
+    workload: Workload,
+    infos: Vec<ServiceInfo>,
+    folder: PathBuf,
+    result: ResultFile,
+    blocks: Vec<Block>,
+    stops: Vec<failure::Row>,
+    wrong: Option<wrong_answers::Row>,
+}
+
+/// What was measured of one.
+pub(super) struct MeasuredArm<'a> {
+    pub name: &'a str,
+    pub cells: &'a [CellResult],
+    pub blocks: &'a [Block],
+    pub stops: &'a [failure::Row],
+    pub wrong: Option<&'a wrong_answers::Row>,
+    correctness: &'a BTreeMap<String, i64>,
+}
+
+impl MeasuredArm<'_> {
+    /// Blocks that something else disturbed.
+    pub fn disturbed(&self) -> usize {
+        self.cells.iter().filter(|cell| !cell.warnings.is_empty()).count()
+    }
+
+    /// What must always hold and didn't, by the audit's name.
+    pub fn violations(&self) -> BTreeMap<String, i64> {
+        let mut all: BTreeMap<String, i64> = self.correctness.clone();
+        all.retain(|_, count| *count != 0);
+        all
+    }
+}
+
+impl Arm {
+    pub fn start(
+        name: String,
+        architecture: Architecture,
+        plan: &Plan,
+        folder: &Path,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Self, Failure> {
+        let layout = Layout { architecture, ..Layout::default() };
+        let deployment = Deployment::filled_as(layout, SIZE, plan.seed, plan.optimised, stop)?;
+        let (workload, rates) = load_of(MATRIX, plan.rate_per_s)?;
+        let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
+        let options = Options {
+            layout,
+            preset: Preset::Quick,
+            seed: plan.seed,
+            results: folder.to_owned(),
+            workload: None,
+            utilisation: 0.0,
+            size: SIZE,
+            optimised: plan.optimised,
+            rates_from: None,
+        };
+        let folder = folder.join(&name);
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Failure::could_not_run(format!("{} can't be made: {error}.", folder.display())))?;
+        let result = blank_of_ours(&options, &deployment, infos.clone(), workload.clone(), &folder)?;
+        let (blocks, stops) = (Vec::new(), Vec::new());
+        Ok(Self { name, deployment, options, workload, infos, folder, result, blocks, stops, wrong: None })
+    }
+
+    pub fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// Its services and its log; its databases stay.
+    pub fn stop(&self) -> Result<(), Failure> {
+        self.deployment.stop_services()
+    }
+
+    pub fn measured(&self) -> MeasuredArm<'_> {
+        let Self { name, result, blocks, stops, wrong, .. } = self;
+        let (cells, correctness) = (&result.cells, &result.correctness);
+        MeasuredArm { name, cells, blocks, stops, wrong: wrong.as_ref(), correctness }
+    }
+
+    /// Starts it with the data put back, warms and measures it, and stops it.
+    pub fn block(&mut self, round: usize, place: usize, plan: &Plan) -> Result<(), Failure> {
+        self.deployment.reset()?;
+        // The same arrivals as in the block itself would find their rows cached.
+        self.drive(WARM, plan.seed.wrapping_add(1_000_000 + round as u64))?;
+        let measure = Duration::from_secs(plan.seconds);
+        let times = cell::Times { seed: plan.seed, settle: Duration::from_secs(1), measure };
+        let Self { deployment, result, workload, .. } = self;
+        let (done, _) = cell::run(deployment, result, workload, &Cell::All, (round, place), times)?;
+        self.result.cells.push(done);
+        let block = Block {
+            round,
+            freshness: self.freshness(round, plan)?,
+            memory_mib: self.deployment.processes().iter().map(|(_, pid)| memory_mib(*pid)).sum(),
+            connections: self.deployment.connections()?,
+            stored_mib: self.deployment.stored_bytes()? as f64 / f64::from(1 << 20),
+        };
+        self.blocks.push(block);
+        let acknowledged = self.deployment.written().acknowledged();
+        audit::audit(|| self.deployment.audited(), &acknowledged, &mut self.result.correctness)?;
+        self.stop()?;
+        save(&self.result, &self.folder)
+    }
+
+    fn drive(&self, lasts: Duration, seed: u64) -> Result<(), Failure> {
+        let loads = cell::loads(&self.deployment, &self.workload, &self.infos, lasts, seed)?;
+        driver::run(&loads, Settings::default()).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        Ok(())
+    }
+
+    fn freshness(&self, round: usize, plan: &Plan) -> Result<Freshness, Failure> {
+        let told = self.options.layout.architecture == Architecture::SelfContained;
+        let tries = Tries { billing: Some(self.deployment.database_of("billing")?), told, count: plan.tries, until: None };
+        let lasts = freshness::TRY * plan.tries as u32;
+        let seed = schedule_seed(self.options.seed, plan.rounds + round, &Cell::All);
+        let loads = cell::loads(&self.deployment, &self.workload, &self.infos, lasts, seed)?;
+        freshness::under_load(&self.deployment, loads, Tries { until: Some(Instant::now() + lasts), ..tries })
+    }
+
+    /// Each service stopped in turn, all under a load that goes over every edge; then once more, and what is answered wrongly counted.
+    pub fn break_services(&mut self, plan: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+        self.deployment.reset()?;
+        let (workload, rates) = load_of(EDGES, plan.rate_per_s)?;
+        let breaks: Vec<Break> = services::names().map(Break::Service).collect();
+        let load = failure::Steady { workload, rates, seed: plan.seed, seconds: plan.stop_seconds };
+        self.stops = failure::rows(&self.deployment, &breaks, &load, stop)?;
+        self.deployment.reset()?;
+        let options = wrong_answers::Options {
+            engines: self.options.layout.engines,
+            ttls_s: vec![0],
+            size: SIZE,
+            seconds: plan.stop_seconds,
+            rate_per_s: Some(plan.rate_per_s),
+            seed: plan.seed,
+            optimised: plan.optimised,
+        };
+        self.wrong = Some(wrong_answers::one(&self.deployment, 0, &options, stop)?);
+        self.stop()
+    }
+}
+
+#[cfg(test)]
+impl<'a> MeasuredArm<'a> {
+    /// One of which nothing was measured.
+    pub fn empty(name: &'a str, cells: &'a [CellResult], correctness: &'a BTreeMap<String, i64>) -> Self {
+        Self { name, cells, blocks: &[], stops: &[], wrong: None, correctness }
+    }
+}

@@ -1,0 +1,135 @@
+//! `lab architectures`: the same product as a shared database, as services that call each other, and as services with copies fed from a
+//! log, measured in one run on one machine.
+//!
+//! All have the same rows (the same seed), and get the same arrivals at the same absolute rate. In each round every architecture has one
+//! block, in an order drawn from the seed; meanwhile the services and the log of the others are stopped. A block begins with the data
+//! put back, its first seconds warm what it starts, then all services are under load and measured; at the end changes are followed from one
+//! service to another under the same load. After the rounds each service is stopped in turn, and what is answered wrongly is counted.
+
+mod answer;
+mod arm;
+mod figures;
+mod outcome;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use crate::Failure;
+use crate::data::Size;
+use crate::load::schedule::stream;
+use crate::measure::plan::begin;
+use crate::result::{Measured, attachments};
+use crate::system::Architecture;
+pub use answer::{Answer, answers};
+use arm::Arm;
+pub use arm::Block;
+use figures::figures;
+pub use figures::{ArmFigure, Figure, Pair};
+pub use outcome::{Architectures, title};
+
+/// What is run. Its numbers are the plan of the outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Plan {
+    /// By name; one that is named again is measured again, as if it were another one.
+    pub architectures: Vec<String>,
+    /// Blocks of each.
+    pub rounds: usize,
+    /// Seconds of each block that are measured.
+    pub seconds: u64,
+    /// Requests per second of all services together.
+    pub rate_per_s: f64,
+    /// How often each change is followed in a block.
+    pub tries: usize,
+    /// Seconds for which each service is stopped; 0: none is.
+    pub stop_seconds: u64,
+    /// Seed of data, requests and order.
+    pub seed: u64,
+    /// Services built for load.
+    pub optimised: bool,
+}
+
+/// Which architectures, in the order of the columns. The first one is what the others are compared with.
+///
+/// # Errors
+/// When something can't be built, started or asked; what was measured until then is kept in `folder`.
+pub fn run(
+    of: &[Architecture],
+    plan: &Plan,
+    folder: &Path,
+    stop: &Arc<AtomicBool>,
+) -> Result<Measured<Architectures, Plan>, Failure> {
+    let mut arms = Vec::new();
+    for (name, architecture) in names(of).into_iter().zip(of) {
+        eprintln!("{}: starting …", title(&name));
+        arms.push(Arm::start(name, *architecture, plan, folder, stop)?);
+    }
+    let first = arms.first().ok_or_else(|| Failure::usage("No architecture is given."))?;
+    let head = begin(first.deployment(), plan.clone())?;
+    // Only once all have their ports: what doesn't run could lose its own.
+    arms.iter().try_for_each(Arm::stop)?;
+    for round in 0..plan.rounds {
+        let mut order: Vec<usize> = (0..arms.len()).collect();
+        order.shuffle(&mut stream(plan.seed, &format!("architectures {round}")));
+        for (place, arm) in order.into_iter().enumerate() {
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            let arm = &mut arms[arm];
+            eprintln!("Round {} of {}: {}", round + 1, plan.rounds, title(&arm.name));
+            arm.block(round, place, plan)?;
+        }
+    }
+    for arm in arms.iter_mut().filter(|_| plan.stop_seconds > 0) {
+        if !stop.load(Ordering::Relaxed) {
+            eprintln!("{}: each service stopped for {} s …", title(&arm.name), plan.stop_seconds);
+            arm.break_services(plan, stop)?;
+        }
+    }
+    let measured: Vec<_> = arms.iter().map(Arm::measured).collect();
+    let figures = figures(&measured).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let warnings = measured.iter().map(|of| (of.name.to_owned(), of.disturbed())).collect();
+    let correctness = measured.iter().map(|of| (of.name.to_owned(), of.violations())).collect();
+    let whole = !stop.load(Ordering::Relaxed);
+    Ok(head.with(Architectures { figures, disturbed_blocks: warnings, violations: correctness, whole }))
+}
+
+/// Their names; one that comes again has its number.
+fn names(of: &[Architecture]) -> Vec<String> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    of.iter()
+        .map(|one| {
+            let count = seen.entry(one.name()).or_default();
+            *count += 1;
+            if *count == 1 { one.name().to_owned() } else { format!("{} {count}", one.name()) }
+        })
+        .collect()
+}
+
+/// Keeps the outcome beside what it was made of; the file.
+///
+/// # Errors
+/// When it can't be written.
+pub fn keep(found: &Measured<Architectures, Plan>, folder: &Path) -> Result<PathBuf, Failure> {
+    attachments::write(folder, attachments::ARCHITECTURES, found)?;
+    Ok(folder.join(attachments::ARCHITECTURES))
+}
+
+/// The rows that all have.
+const SIZE: Size = Size::SMALL;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_again_has_its_number() {
+        let [shared, http] = [Architecture::SharedDatabase, Architecture::ApiCentric];
+        assert_eq!(names(&[shared, http, shared]), ["shared-database", "api-centric", "shared-database 2"]);
+    }
+}

@@ -1,0 +1,194 @@
+//! The page of three architectures: which one, the table, pictures, how it was measured.
+
+use std::path::Path;
+
+use maud::{Markup, PreEscaped, html};
+
+use super::contents::contents;
+use super::html::{page as frame, plain_table, prose, px, section, table};
+use super::write_page;
+use crate::Failure;
+use crate::experiments::architectures::{Answer, Architectures, Figure, Plan, answers, title};
+use crate::result::text::interval;
+use crate::result::{Measured, Table};
+
+const STYLE: &str = "main { max-width: 72rem; } .arms text { font-size: 12px; } .arms .dot { stroke: none; }
+.arm0 { fill: var(--c0, #4269d0); stroke: #4269d0; } .arm1 { fill: #efb118; stroke: #b8860b; } .arm2 { fill: #3ca951; stroke: #2b7a3a; }
+.arms line { stroke-width: 2; } .arms line.axis { stroke: #bbb; stroke-width: 1; } td.best { font-weight: bold; }
+td.low { background: #f6c6c0; } td.middling { background: #faecc8; } td.high { background: #d5eed8; }";
+
+/// Writes the page.
+///
+/// # Errors
+/// When it can't be written.
+pub fn write(found: &Measured<Architectures, Plan>, file: &Path) -> Result<(), Failure> {
+    write_page(file, &page(found))
+}
+
+fn page(found: &Measured<Architectures, Plan>) -> String {
+    let of = &found.outcome;
+    let names = of.names();
+    let sections = html! {
+        (section("table", "What decides", &decides(of, &names)))
+        (section("picture", "How many times the first", &picture(of, &names)))
+        (section("stops", "While each service is stopped", &stops(of, &names)))
+        (section("wrong", "What was answered wrongly meanwhile", &plain_table(&of.table(|of| of.id.starts_with("wrong-")))))
+        (section("more", "More figures", &more(of)))
+        (section("method", "How it was measured, and what it can't say", &method(found)))
+    };
+    let sections = sections.into_string();
+    let titles: Vec<String> = names.iter().map(|name| title(name)).collect();
+    let heading = format!("{}: which one?", titles.join(", "));
+    let body = html! {
+        h1 { (heading) }
+        p.meta { (meta(found)) }
+        @for answer in answers(&of.figures) { (answered(&answer)) }
+        (contents(&sections))
+        (PreEscaped(&sections))
+    };
+    frame(&heading, STYLE, &body)
+}
+
+fn meta(found: &Measured<Architectures, Plan>) -> String {
+    let plan = &found.plan;
+    let machine = found.machine.as_ref().map(|of| format!("{} processors, {} · ", of.cpus, of.model)).unwrap_or_default();
+    let postgres = found.postgres.as_ref().map(|of| format!("PostgreSQL {} · ", of.version)).unwrap_or_default();
+    format!(
+        "{} · {machine}{postgres}{} blocks of {} s each · {:.0} requests/s of all services together",
+        found.measured_at.as_deref().unwrap_or_default(),
+        plan.rounds,
+        plan.seconds,
+        plan.rate_per_s
+    )
+}
+
+fn answered(of: &Answer) -> Markup {
+    let list = |sentences: &[String]| html! { ul { @for one in sentences { li { (prose(one)) } } } };
+    html! {
+        p.second {
+            b { (title(&of.architecture)) }
+            @if of.choose.is_empty() { ": in nothing measured here better than each of the others." } @else { ": choose it for" }
+        }
+        @if !of.choose.is_empty() { (list(&of.choose)) }
+        @if !of.price.is_empty() { p.second { "Its price:" } (list(&of.price)) }
+    }
+}
+
+/// A row for each figure that decides, the best in bold.
+fn decides(of: &Architectures, names: &[String]) -> Markup {
+    html! {
+        div.scroll { table {
+            tr { th { "figure" } @for name in names { th { (title(name)) } } }
+            @for figure in of.figures.iter().filter(|figure| figure.decides) {
+                @let best = figure.best();
+                tr {
+                    th scope="row" { (figure.title) @if !figure.unit.is_empty() { ", " (figure.unit) } }
+                    @for arm in &figure.arms {
+                        td class=(if best == Some(&arm.architecture) { "n best" } else { "n" }) { (arm.text(&figure.unit)) }
+                    }
+                }
+            }
+        } }
+        p.legend {
+            "Medians of the blocks with their 95 % intervals. Bold: better than each of the others beyond noise (paired, adjusted after Holm \
+             for everything on this page); a row without bold has no such one."
+        }
+    }
+}
+
+/// Where a ratio lies: a quarter to sixteen times, doublings evenly spaced.
+fn x(ratio: f64) -> f64 {
+    170.0 + (ratio.log2().clamp(-2.0, 4.0) + 2.0) / 6.0 * 300.0
+}
+
+/// A line for each figure and architecture: the ratio to the first one, with its interval.
+fn picture(of: &Architectures, names: &[String]) -> Markup {
+    let figures: Vec<&Figure> = of.figures.iter().filter(|figure| !figure.pairs.is_empty()).collect();
+    let others: Vec<(usize, &String)> = names.iter().enumerate().skip(1).collect();
+    let row = 16.0 * others.len() as f64 + 8.0;
+    let height = 26.0 + row * figures.len() as f64;
+    let Some(first) = names.first() else { return html! {} };
+    html! {
+        p { "Times " (title(first)) ": "
+            @for (place, name) in &others { span class={ "arm" (place) } style="fill:none" { "● " } (title(name)) " " }
+        }
+        div.scroll { svg.arms viewBox={ "0 0 480 " (px(height)) } style="min-width:30rem" role="img" {
+            @for (ratio, label) in [(0.25, "×¼"), (0.5, "×½"), (1.0, "×1"), (2.0, "×2"), (4.0, "×4"), (8.0, "×8"), (16.0, "×16")] {
+                line.axis x1=(px(x(ratio))) x2=(px(x(ratio))) y1="18" y2=(px(height)) {}
+                text x=(px(x(ratio))) y="12" text-anchor="middle" { (label) }
+            }
+            @for (line, figure) in figures.iter().enumerate() {
+                @let top = 30.0 + row * line as f64;
+                text x="164" y=(px(top + 4.0 + 8.0 * (others.len() as f64 - 1.0))) text-anchor="end" { (figure.id) }
+                @for (place, (arm, name)) in others.iter().enumerate() {
+                    @if let Some(estimate) = figure.pair(name, first).and_then(|pair| pair.estimate) {
+                        @let y = px(top + 16.0 * place as f64);
+                        line class={ "arm" (arm) } x1=(px(x(estimate.low))) x2=(px(x(estimate.high))) y1=(y) y2=(y) {}
+                        circle class={ "dot arm" (arm) } cx=(px(x(estimate.ratio))) cy=(y) r="4" {
+                            title { (figure.title) ": " (title(name)) " " (interval(estimate)) }
+                        }
+                    }
+                }
+            }
+        } }
+    }
+}
+
+/// Good answers of the others, by what was stopped.
+fn stops(of: &Architectures, names: &[String]) -> Markup {
+    let class = |share: f64| match share {
+        share if share >= 99.0 => "n high",
+        share if share >= 90.0 => "n middling",
+        _ => "n low",
+    };
+    html! {
+        p { "Good answers of the other four services, in %." }
+        div.scroll { table {
+            tr { th { "stopped" } @for name in names { th { (title(name)) } } }
+            @for figure in of.figures.iter().filter(|figure| figure.id.starts_with("good-without-")) {
+                tr {
+                    th scope="row" { (figure.id.trim_start_matches("good-without-")) }
+                    @if let Some(why) = &figure.not_run { td colspan=(names.len()) { "not run: " (why) } }
+                    @else { @for arm in &figure.arms {
+                        td class=(arm.value.map_or("n", class)) { (arm.text(&figure.unit)) small { " of " (arm.n) } }
+                    } }
+                }
+            }
+        } }
+        p.legend { "One stop of each service and architecture: no interval." }
+    }
+}
+
+fn more(of: &Architectures) -> Markup {
+    let not_counted = |of: &Figure| !of.decides && !of.pairs.is_empty();
+    table(&of.table(not_counted).note("Ratios by paired t on the blocks' logarithms, adjusted after Holm."))
+}
+
+fn method(found: &Measured<Architectures, Plan>) -> Markup {
+    let (of, plan) = (&found.outcome, &found.plan);
+    let not_run = of.figures.iter().filter_map(|of| Some([of.title.clone(), of.not_run.clone()?]));
+    let disturbed: Vec<String> =
+        of.disturbed_blocks.iter().map(|(name, count)| format!("{} {count} of {}", title(name), plan.rounds)).collect();
+    let violations: Vec<String> = of
+        .violations
+        .iter()
+        .flat_map(|(name, all)| all.iter().map(move |(what, count)| format!("{}: {count} {what}", title(name))))
+        .collect();
+    html! {
+        p {
+            "The same services, rows (by the same seed), arrivals and absolute rate in each architecture, on one machine. In each round every \
+             architecture has a block, in an order drawn from the seed; meanwhile the services and the log of the others are stopped, their \
+             databases idle. A block begins with the data put back; it is warmed for 3 s and measured for " (plan.seconds) " s. Then, under the \
+             same load, a person is renamed and an organisation frozen " (plan.tries) " times, and Registry asked until it shows it. After the \
+             rounds each service is stopped for " (plan.stop_seconds) " s in turn, under a load that goes over every edge between services."
+        }
+        p {
+            "All on one machine: a network between processes would add its delay to every HTTP call and every record of the log, and nothing to \
+             the shared database but one hop. One database server for all; Kafka is one node that doesn't flush each record to disk, which \
+             Postgres does with each commit."
+        }
+        p { "Blocks that something else on the machine disturbed: " (disturbed.join(", ")) ". They count." }
+        p { "What must always hold and didn't, over all blocks: " (if violations.is_empty() { "nothing".to_owned() } else { violations.join("; ") }) "." }
+        (table(&Table::new(&["not run", "why"], &[], &[]).rows(not_run)))
+    }
+}
