@@ -12,7 +12,7 @@ use crate::data::failed;
 use crate::load::writes::Acknowledged;
 use crate::system::Audited;
 use crate::{Failure, observe};
-use invariants::{INVARIANTS, WRITABLE_BY_OTHERS, WRITTEN_BY_OTHERS};
+use invariants::{INVARIANTS, SOME, WRITABLE_BY_OTHERS, WRITTEN_BY_OTHERS};
 
 /// How long Notification gets to read what was written last; notifications missing after that count.
 const READING_MAX: Duration = Duration::from_secs(30);
@@ -37,7 +37,12 @@ fn count_all(
         *sums.entry(name.to_owned()).or_default() += violations;
     };
     for (name, sql) in INVARIANTS {
-        add(name, count(rows, name, sql, &[])?);
+        let violations = count(rows, name, sql, &[])?;
+        add(name, violations);
+        if violations > 0 && *name == SOME.0 {
+            let some = rows.query_one(SOME.1, &[]).map_err(|error| failed(name, &error))?;
+            eprintln!("{name}, among them (change, person, times): {}", some.get::<_, String>(0));
+        }
     }
     // Rights and statements are of the databases that the services use, not of one where their rows were brought together.
     let used = if own.is_empty() { vec![&mut *rows] } else { own.iter_mut().collect() };

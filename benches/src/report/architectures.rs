@@ -51,7 +51,8 @@ fn page(found: &Measured<Architectures, Plan>) -> String {
 
 fn meta(found: &Measured<Architectures, Plan>) -> String {
     let plan = &found.plan;
-    let machine = found.machine.as_ref().map(|of| format!("{} processors, {} · ", of.cpus, of.model)).unwrap_or_default();
+    let machine =
+        found.machine.as_ref().map(|of| format!("{} processors, {} · ", of.cpus, of.model)).unwrap_or_default();
     let postgres = found.postgres.as_ref().map(|of| format!("PostgreSQL {} · ", of.version)).unwrap_or_default();
     format!(
         "{} · {machine}{postgres}{} blocks of {} s each · {:.0} requests/s of all services together",

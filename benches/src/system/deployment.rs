@@ -81,8 +81,12 @@ impl Deployment {
             layout,
             ephemeral: true,
             release: optimised,
-            // Each request its own statement: who waits for whom is what is measured.
-            batch_max: Some(BATCH_MAX),
+            settings: vec![
+                // Each request its own statement: who waits for whom is what is measured.
+                ("BATCH_MAX".to_owned(), BATCH_MAX.to_string()),
+                // Each mail is asked for at the end of an experiment: the mailbox forgets none of them.
+                ("KEEP".to_owned(), "1000000".to_owned()),
+            ],
             stop: Arc::clone(stop),
             ..Options::default()
         };

@@ -40,8 +40,8 @@ pub struct Options {
     pub instances: u16,
     /// Services as they are built for load.
     pub release: bool,
-    /// Reads that may share a statement (`BATCH_MAX`), where it isn't what services do by themselves.
-    pub batch_max: Option<u32>,
+    /// Settings of every process, where they aren't what it does by itself.
+    pub settings: Vec<(String, String)>,
     /// Once it is true, a start that goes on ends.
     pub stop: Arc<AtomicBool>,
 }
@@ -179,8 +179,7 @@ impl Up {
         };
         for service in &processes {
             let mut settings = settings::of(service, &around)?;
-            let shared = options.batch_max.map(|max| max.to_string());
-            settings.extend(shared.map(|max| ("BATCH_MAX".to_owned(), max)));
+            settings.extend(options.settings.iter().cloned());
             supervisor.add(service, &folder, settings, home.log_file(service.name), &urls[service.name])?;
         }
         let operator = home.operator()?;

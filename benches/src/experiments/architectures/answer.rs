@@ -78,7 +78,8 @@ mod tests {
 
     fn count(id: &str, values: [f64; 3], n: u64) -> Figure {
         let blank = figure(id, [[1.0; 6]; 3]);
-        let value = |(arm, value): (&ArmFigure, f64)| ArmFigure { value: Some(value), interval: None, n, ..arm.clone() };
+        let value =
+            |(arm, value): (&ArmFigure, f64)| ArmFigure { value: Some(value), interval: None, n, ..arm.clone() };
         Figure { arms: blank.arms.iter().zip(values).map(value).collect(), pairs: vec![], decides: false, ..blank }
     }
 
@@ -93,11 +94,23 @@ mod tests {
             count("wrong-owner", [0.0, 3.0, 7.0], 12),
         ];
         let [shared, http, log] = &answers(&all)[..] else { panic!() };
-        assert_eq!(shared.choose, ["while any one service is stopped, the other four give at least **100.0 %** good answers"]);
+        assert_eq!(
+            shared.choose,
+            ["while any one service is stopped, the other four give at least **100.0 %** good answers"]
+        );
         assert!(shared.price.is_empty(), "{shared:?}");
         assert!(http.price[0].starts_with("p50: **2.0 ms**; Shared database ×0.5"), "{http:?}");
-        assert_eq!(http.price[1..], ["while any one service is stopped, the other four give at least **80.0 %** good answers", "wrong-owner: **3** in 12"]);
-        assert!(log.price[0].starts_with("memory: **898 ms**") || log.price[0].starts_with("memory: **900 ms**"), "{log:?}");
+        assert_eq!(
+            http.price[1..],
+            [
+                "while any one service is stopped, the other four give at least **80.0 %** good answers",
+                "wrong-owner: **3** in 12"
+            ]
+        );
+        assert!(
+            log.price[0].starts_with("memory: **898 ms**") || log.price[0].starts_with("memory: **900 ms**"),
+            "{log:?}"
+        );
         assert_eq!(log.choose.len(), 1);
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::{Plan, SIZE};
+use crate::Failure;
 use crate::design::{Cell, Preset};
 use crate::experiments::failure::{self, Break, load_of};
 use crate::experiments::wrong_answers;
@@ -20,7 +21,6 @@ use crate::measure::{audit, cell};
 use crate::observe::process::memory_mib;
 use crate::result::{CellResult, Freshness, ResultFile, ServiceInfo};
 use crate::system::{Architecture, Deployment, Layout, Site as _, services};
-use crate::Failure;
 
 /// What was started runs this long before it is measured: connections, plans, caches.
 const WARM: Duration = Duration::from_secs(3);
@@ -157,7 +157,8 @@ impl Arm {
 
     fn freshness(&self, round: usize, plan: &Plan) -> Result<Freshness, Failure> {
         let told = self.options.layout.architecture == Architecture::SelfContained;
-        let tries = Tries { billing: Some(self.deployment.database_of("billing")?), told, count: plan.tries, until: None };
+        let tries =
+            Tries { billing: Some(self.deployment.database_of("billing")?), told, count: plan.tries, until: None };
         let lasts = freshness::TRY * plan.tries as u32;
         let seed = schedule_seed(self.options.seed, plan.rounds + round, &Cell::All);
         let loads = cell::loads(&self.deployment, &self.workload, &self.infos, lasts, seed)?;

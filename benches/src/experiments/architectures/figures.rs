@@ -76,7 +76,8 @@ impl Figure {
         self.pairs.iter().find_map(|pair| match (pair.of == of, pair.than == of) {
             (true, _) if pair.than == than => Some(pair.clone()),
             (_, true) if pair.of == than => {
-                let turned = |e: Estimate| Estimate { ratio: e.ratio.recip(), low: e.high.recip(), high: e.low.recip(), ..e };
+                let turned =
+                    |e: Estimate| Estimate { ratio: e.ratio.recip(), low: e.high.recip(), high: e.low.recip(), ..e };
                 Some(Pair {
                     of: of.to_owned(),
                     than: than.to_owned(),
@@ -164,8 +165,20 @@ fn all_wanted() -> Vec<Wanted> {
     let mut all = vec![
         wanted("p50", "median response time of all requests", "ms", true, latency(None, 0.5)),
         wanted("p95", "response time that 1 request in 20 exceeds", "ms", true, latency(None, 0.95)),
-        wanted("rename-p50", "time until Registry shows a person's new name (median)", "ms", true, rename(|of| of.p50_ms)),
-        wanted("freeze-p50", "time until Registry refuses a frozen organisation (median)", "ms", true, freeze(|of| of.p50_ms)),
+        wanted(
+            "rename-p50",
+            "time until Registry shows a person's new name (median)",
+            "ms",
+            true,
+            rename(|of| of.p50_ms),
+        ),
+        wanted(
+            "freeze-p50",
+            "time until Registry refuses a frozen organisation (median)",
+            "ms",
+            true,
+            freeze(|of| of.p50_ms),
+        ),
         wanted("rename-worst", "the same, slowest try of a block: name", "ms", false, rename(|of| of.p99_ms)),
         wanted("freeze-worst", "the same, slowest try of a block: freeze", "ms", false, freeze(|of| of.p99_ms)),
         wanted(
@@ -177,7 +190,13 @@ fn all_wanted() -> Vec<Wanted> {
         ),
         wanted("wal", "write-ahead log per request", "kB", false, per_request(|of| of.wal_bytes / 1000.0)),
         wanted("memory", "memory of the services and the log", "MiB", true, beside(|block| Some(block.memory_mib))),
-        wanted("connections", "connections to the databases", "", false, beside(|block| Some(block.connections as f64))),
+        wanted(
+            "connections",
+            "connections to the databases",
+            "",
+            false,
+            beside(|block| Some(block.connections as f64)),
+        ),
         wanted("stored", "bytes in the databases and the log", "MiB", false, beside(|block| Some(block.stored_mib))),
     ];
     for name in services::names() {
@@ -308,10 +327,16 @@ type Counted = fn(&crate::experiments::wrong_answers::Row) -> (u64, u64);
 /// What was answered wrongly while services were stopped: counts.
 fn wrong_answers(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
     let counts: [(&str, &str, Counted); 6] = [
-        ("wrong-freeze", "answers of Registry to an organisation that was frozen before", |row| (row.frozen.wrong, row.frozen.caused)),
-        ("wrong-plan", "domains made above a plan that was chosen before", |row| (row.above_plan.wrong, row.above_plan.caused)),
+        ("wrong-freeze", "answers of Registry to an organisation that was frozen before", |row| {
+            (row.frozen.wrong, row.frozen.caused)
+        }),
+        ("wrong-plan", "domains made above a plan that was chosen before", |row| {
+            (row.above_plan.wrong, row.above_plan.caused)
+        }),
         ("wrong-owner", "APIs made for a person who was deleted before", |row| (row.gone.wrong, row.gone.caused)),
-        ("wrong-told", "changes that somebody was not told of, or told twice", |row| (row.told_wrongly.unsigned_abs(), row.mails)),
+        ("wrong-told", "changes that somebody was not told of, or told twice", |row| {
+            (row.told_wrongly.unsigned_abs(), row.mails)
+        }),
         ("wrong-mails", "mails lost or sent twice", |row| (row.mails_lost + row.mails_twice, row.mails)),
         ("wrong-charges", "wrong charges", |row| (row.wrong_charges, row.charges)),
     ];
@@ -365,7 +390,10 @@ pub(super) mod tests {
         let of = figure("p50", [times(1.0, 0), times(2.0, 1), times(1.5, 2)]);
         assert_eq!((of.best(), of.worst()), (Some("shared-database"), Some("api-centric")));
         let turned = of.pair("shared-database", "api-centric").and_then(|pair| pair.estimate).unwrap();
-        assert!((turned.ratio - 0.5).abs() < 0.02 && turned.low < turned.ratio && turned.ratio < turned.high, "{turned:?}");
+        assert!(
+            (turned.ratio - 0.5).abs() < 0.02 && turned.low < turned.ratio && turned.ratio < turned.high,
+            "{turned:?}"
+        );
         assert_eq!(of.arms[1].value.map(f64::round), Some(2.0));
         let more = Figure { more_is_better: true, ..of };
         assert_eq!((more.best(), more.worst()), (Some("api-centric"), Some("shared-database")));

@@ -70,11 +70,16 @@ impl Architectures {
         let ratios: Vec<&str> = ratios.iter().map(String::as_str).collect();
         let mut table = Table::new(&["figure"], &numbers, &ratios);
         for figure in figures {
-            let unit = if figure.unit == "of" || figure.unit.is_empty() { String::new() } else { format!(", {}", figure.unit) };
+            let unit = if figure.unit == "of" || figure.unit.is_empty() {
+                String::new()
+            } else {
+                format!(", {}", figure.unit)
+            };
             let values = figure.arms.iter().map(|arm| arm.text(&figure.unit));
             let ratios = names.iter().skip(1).filter(|_| compared).map(|name| {
                 let pair = figure.pair(name, &names[0]);
-                let ratio = pair.as_ref().and_then(|pair| pair.estimate).map_or_else(|| "no interval".to_owned(), interval);
+                let ratio =
+                    pair.as_ref().and_then(|pair| pair.estimate).map_or_else(|| "no interval".to_owned(), interval);
                 let verdict = if pair.is_some_and(|pair| pair.differs()) { "" } else { ", no difference beyond noise" };
                 ratio + verdict
             });
@@ -125,7 +130,8 @@ impl Outcome<Plan> for Architectures {
         ];
         let not_run = self.figures.iter().filter_map(|of| Some([of.title.clone(), of.not_run.clone()?]));
         all.push(Table::new(&["not run", "why"], &[], &[]).rows(not_run));
-        let mut disturbed = Table::new(&["architecture"], &["blocks that something disturbed"], &["expected none, found"]);
+        let mut disturbed =
+            Table::new(&["architecture"], &["blocks that something disturbed"], &["expected none, found"]);
         for (name, count) in &self.disturbed_blocks {
             let found = self.violations.get(name).into_iter().flatten();
             let found: Vec<String> = found.map(|(what, count)| format!("{count} {what}")).collect();

@@ -119,8 +119,14 @@ impl Session {
         let again_max = (total as f64 * self.options.preset.repeats()) as u64;
         for attempt in 0..2 {
             let workload = self.result.run.workload.clone();
-            let (mut done, at) =
-                cell::run(&mut self.deployment, &mut self.result, &workload, cell, (replicate, place), (&self.options).into())?;
+            let (mut done, at) = cell::run(
+                &mut self.deployment,
+                &mut self.result,
+                &workload,
+                cell,
+                (replicate, place),
+                (&self.options).into(),
+            )?;
             done.started_s = self.before_s + at.saturating_duration_since(self.started).as_secs_f64();
             let again = attempt == 0 && !done.warnings.is_empty() && self.result.run.reruns < again_max;
             done.valid = !again;

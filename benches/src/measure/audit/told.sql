@@ -34,7 +34,7 @@ with accepted as materialized (
     where n.feed = 'registry' and n.profile_id is not null
     group by n.change_id, n.profile_id
 )
-select count(*)
+select coalesce(e.id, n.change_id) as change_id, coalesce(e.profile_id, n.profile_id) as profile_id, coalesce(n.times, 0) as times
 from expected e
 full join told n on n.change_id = e.id and n.profile_id = e.profile_id
 -- Who was deleted or shut out meanwhile may have been told before.
