@@ -3,6 +3,7 @@
 #   make up      start everything on this machine; ARGS="--ephemeral --port-base 0" and the like are handed on
 #   make lab     who slows whom, and four known problems with their remedies: about seven minutes after the build, ends with findings
 #                and the path of a report; the first run on a machine begins with the lab's own short tests
+#   make compare  a shared database, HTTP calls and a commit log (Kafka) in one run, and which one is better in what: about half an hour
 #   make reference  benches/results/reference/quick measured again: about an hour on a quiet machine; resumable; ARGS=standard
 #   make test    all tests, on a Postgres of their own; the contract's once more with shared reads forced, and with none
 #   make fuzz    Schemathesis against all five services, at least 2,000 cases each; ARGS="--service billing --seed 7"
@@ -11,13 +12,17 @@
 
 ARGS ?=
 
-.PHONY: up lab reference test fuzz coupling check install-deps
+.PHONY: up lab compare reference test fuzz coupling check install-deps
 
 up: install-deps
 	cargo lab up $(ARGS)
 
 lab: install-deps
 	cargo run --release --bin lab -- run --preset demo $(ARGS)
+
+compare: install-deps
+	cargo build --release --workspace --bins
+	cargo run --release --bin lab -- architectures $(ARGS)
 
 reference: install-deps
 	.ci/reference $(ARGS)

@@ -5,16 +5,18 @@ use std::path::Path;
 use maud::{Markup, PreEscaped, html};
 
 use super::contents::contents;
-use super::html::{page as frame, plain_table, prose, px, section, table};
+use super::html::{key, page as frame, plain_table, prose, px, section, table};
 use super::write_page;
 use crate::Failure;
 use crate::experiments::architectures::{Answer, Architectures, Figure, Plan, answers, title};
 use crate::result::text::interval;
 use crate::result::{Measured, Table};
 
-const STYLE: &str = "main { max-width: 72rem; } .arms text { font-size: 12px; } .arms .dot { stroke: none; }
-.arm0 { fill: var(--c0, #4269d0); stroke: #4269d0; } .arm1 { fill: #efb118; stroke: #b8860b; } .arm2 { fill: #3ca951; stroke: #2b7a3a; }
-.arms line { stroke-width: 2; } .arms line.axis { stroke: #bbb; stroke-width: 1; } td.best { font-weight: bold; }
+const STYLE: &str = "main { max-width: 72rem; } svg.arms { max-width: 44rem; width: 100%; } .arms text { font-size: 8.5px; }
+.arms text.name { paint-order: stroke; stroke: #fff; stroke-width: 3px; } @media (max-width: 30rem) { .arms text { font-size: 11px; } }
+.arm1 { fill: #efb118; background: #efb118; stroke: #b8860b; } .arm2 { fill: #3ca951; background: #3ca951; stroke: #2b7a3a; }
+.arm3 { fill: #a463f2; background: #a463f2; stroke: #6b3fa0; } .arms line { stroke-width: 2; } .arms line.axis { stroke: #ccc; stroke-width: 1; }
+.arms .dot { stroke: none; } td.best { font-weight: bold; }
 td.low { background: #f6c6c0; } td.middling { background: #faecc8; } td.high { background: #d5eed8; }";
 
 /// Writes the page.
@@ -29,11 +31,11 @@ fn page(found: &Measured<Architectures, Plan>) -> String {
     let of = &found.outcome;
     let names = of.names();
     let sections = html! {
-        (section("table", "What decides", &decides(of, &names)))
-        (section("picture", "How many times the first", &picture(of, &names)))
+        (section("decides", "What decides", &decides(of, &names)))
+        (section("ratios", &format!("How many times {}", names.first().map(|name| title(name)).unwrap_or_default()), &picture(of, &names)))
         (section("stops", "While each service is stopped", &stops(of, &names)))
         (section("wrong", "What was answered wrongly meanwhile", &plain_table(&of.table(|of| of.id.starts_with("wrong-")))))
-        (section("more", "More figures", &more(of)))
+        (section("figures", "More figures", &more(of)))
         (section("method", "How it was measured, and what it can't say", &method(found)))
     };
     let sections = sections.into_string();
@@ -99,39 +101,38 @@ fn decides(of: &Architectures, names: &[String]) -> Markup {
 
 /// Where a ratio lies: a quarter to sixteen times, doublings evenly spaced.
 fn x(ratio: f64) -> f64 {
-    170.0 + (ratio.log2().clamp(-2.0, 4.0) + 2.0) / 6.0 * 300.0
+    14.0 + (ratio.log2().clamp(-2.0, 4.0) + 2.0) / 6.0 * 330.0
 }
 
-/// A line for each figure and architecture: the ratio to the first one, with its interval.
+/// For each figure its name, and below it a line for each architecture: the ratio to the first one, with its interval.
 fn picture(of: &Architectures, names: &[String]) -> Markup {
     let figures: Vec<&Figure> = of.figures.iter().filter(|figure| !figure.pairs.is_empty()).collect();
     let others: Vec<(usize, &String)> = names.iter().enumerate().skip(1).collect();
-    let row = 16.0 * others.len() as f64 + 8.0;
-    let height = 26.0 + row * figures.len() as f64;
+    let row = 11.0 * others.len() as f64 + 21.0;
+    let height = 20.0 + row * figures.len() as f64;
     let Some(first) = names.first() else { return html! {} };
     html! {
-        p { "Times " (title(first)) ": "
-            @for (place, name) in &others { span class={ "arm" (place) } style="fill:none" { "● " } (title(name)) " " }
-        }
-        div.scroll { svg.arms viewBox={ "0 0 480 " (px(height)) } style="min-width:30rem" role="img" {
+        p { @for (place, name) in &others { (key(&format!("arm{place}"), &title(name))) } }
+        svg.arms viewBox={ "0 0 360 " (px(height)) } role="img" {
             @for (ratio, label) in [(0.25, "×¼"), (0.5, "×½"), (1.0, "×1"), (2.0, "×2"), (4.0, "×4"), (8.0, "×8"), (16.0, "×16")] {
-                line.axis x1=(px(x(ratio))) x2=(px(x(ratio))) y1="18" y2=(px(height)) {}
-                text x=(px(x(ratio))) y="12" text-anchor="middle" { (label) }
+                line.axis x1=(px(x(ratio))) x2=(px(x(ratio))) y1="14" y2=(px(height)) {}
+                text x=(px(x(ratio))) y="10" text-anchor="middle" { (label) }
             }
             @for (line, figure) in figures.iter().enumerate() {
-                @let top = 30.0 + row * line as f64;
-                text x="164" y=(px(top + 4.0 + 8.0 * (others.len() as f64 - 1.0))) text-anchor="end" { (figure.id) }
+                @let top = 28.0 + row * line as f64;
+                text.name x="2" y=(px(top)) { (figure.title) }
                 @for (place, (arm, name)) in others.iter().enumerate() {
                     @if let Some(estimate) = figure.pair(name, first).and_then(|pair| pair.estimate) {
-                        @let y = px(top + 16.0 * place as f64);
+                        @let y = px(top + 8.0 + 11.0 * place as f64);
                         line class={ "arm" (arm) } x1=(px(x(estimate.low))) x2=(px(x(estimate.high))) y1=(y) y2=(y) {}
-                        circle class={ "dot arm" (arm) } cx=(px(x(estimate.ratio))) cy=(y) r="4" {
+                        circle class={ "dot arm" (arm) } cx=(px(x(estimate.ratio))) cy=(y) r="3.5" {
                             title { (figure.title) ": " (title(name)) " " (interval(estimate)) }
                         }
                     }
                 }
             }
-        } }
+        }
+        p.legend { "Lines are 95 % intervals; what lies beyond the scale stands at its end. The same figures stand in the tables." }
     }
 }
 

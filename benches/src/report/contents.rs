@@ -6,7 +6,22 @@ use super::attachments::NOT_MEASURED;
 
 /// What each group of links is called, and the sections in it. Those that are in none come last.
 const GROUPS: [(&str, &[&str]); 4] = [
-    ("What was found", &["stress", "matrix", "statements", "problems", "control-workload", "pairs"]),
+    (
+        "What was found",
+        &[
+            "stress",
+            "matrix",
+            "statements",
+            "problems",
+            "control-workload",
+            "pairs",
+            "decides",
+            "ratios",
+            "stops",
+            "wrong",
+            "figures",
+        ],
+    ),
     ("Why", &["ledger", "activity", "closure", "timeline", "cost"]),
     ("How far to trust it", &["correctness", "freshness", "method"]),
     ("Other architectures and remedies", &[]),

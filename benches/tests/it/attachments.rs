@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lab::bench::normalisation;
 use lab::experiments::paired::Plan;
-use lab::experiments::{composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers};
+use lab::experiments::{architectures, composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers};
 use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,6 +101,7 @@ fn types_and_schema_agree() {
     agree::<Measured<failure::FailureMatrix>>(attachments::FAILURE);
     agree::<Measured<wrong_answers::WrongAnswers>>(attachments::WRONG_ANSWERS);
     agree::<Measured<composed::Outcome, Plan>>(attachments::COMPOSED);
+    agree::<Measured<architectures::Architectures, architectures::Plan>>(attachments::ARCHITECTURES);
     agree::<Measured<normalisation::Outcome, Plan>>(attachments::NORMALISATION);
     agree::<Measured<lab::sql::SqlOutcome>>(attachments::SQL);
 }

@@ -9,6 +9,7 @@ mod bad_tokens;
 mod blocked;
 mod changes;
 mod clock;
+mod compared;
 mod composed;
 mod coupling;
 mod crash;
