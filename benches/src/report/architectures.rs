@@ -32,7 +32,7 @@ fn page(found: &Measured<Architectures, Plan>) -> String {
     let names = of.names();
     let sections = html! {
         (section("decides", "What decides", &decides(of, &names)))
-        (section("ratios", &format!("How many times {}", names.first().map(|name| title(name)).unwrap_or_default()), &picture(of, &names)))
+        (section("ratios", &format!("Each figure compared with {}", names.first().map(|name| title(name)).unwrap_or_default()), &picture(of, &names)))
         (section("stops", "While each service is stopped", &stops(of, &names)))
         (section("wrong", "What was answered wrongly meanwhile", &plain_table(&of.table(|of| of.id.starts_with("wrong-")))))
         (section("figures", "More figures", &more(of)))

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use lab::bench::normalisation;
 use lab::experiments::paired::Plan;
-use lab::experiments::{architectures, composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers};
+use lab::experiments::{
+    architectures, composed, failure, ladder, pressure, problems, scenario, schema_change, wrong_answers,
+};
 use lab::result::{Measured, attachments};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

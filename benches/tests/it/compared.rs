@@ -14,11 +14,12 @@ fn architectures_are_compared_and_the_page_says_what_was_found() {
     // First the one, then the others: two that start at once may be given the same free ports.
     shared();
     let home = tempfile::tempdir().unwrap();
-    let output = lab(&["architectures", "--unoptimised", "--rounds", "2", "--seconds", "1", "--tries", "1", "--rate", "30"])
-        .args(["--architecture", "shared-database,api-centric,shared-database", "--stop-seconds", "1", "--results"])
-        .arg(home.path())
-        .output()
-        .unwrap();
+    let output =
+        lab(&["architectures", "--unoptimised", "--rounds", "2", "--seconds", "1", "--tries", "1", "--rate", "30"])
+            .args(["--architecture", "shared-database,api-centric,shared-database", "--stop-seconds", "1", "--results"])
+            .arg(home.path())
+            .output()
+            .unwrap();
     let (said, news) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}\n{news}");
     let folder = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap().path();
