@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use schema::session::{Session, address, identifier};
+use schema::session::{Session, address};
 
 use super::{PURPOSE, note};
 use crate::Failure;
@@ -83,7 +83,7 @@ impl Guard {
                 continue;
             }
             self.session.run(
-                &format!("drop database if exists {} with (force)", identifier(&name)),
+                &format!("drop database if exists {} with (force)", schema::session::identifier(&name)),
                 "dropping what a killed run left",
             )?;
             self.session.value::<bool>(&format!("select pg_advisory_unlock({LOCK}, {maker})"))?;

@@ -2,8 +2,8 @@
 
 use schema::session::{Session, identifier, literal};
 
+use super::surroundings::is_ours;
 use crate::Failure;
-use crate::data::failed;
 
 /// The schema with the note.
 const SCHEMA: &str = "lab_sql_undo";
@@ -35,25 +35,13 @@ pub fn remove(url: &str) -> Result<(), Failure> {
         .run(&format!("drop schema if exists {SCHEMA} cascade"), "removing the note of the remedy")?)
 }
 
-/// Who owns the note, and whether that is this login or a superuser.
-const OWNER: &str = "select r.rolname::text, r.rolname = current_user or r.rolsuper
-    from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_roles r on r.oid = c.relowner
-    where n.nspname = $1 and c.relname = 'statements' and c.relkind = 'r'";
-
-/// The process that made the note, and its statements; none where this login or a superuser has made none. Whoever may make a schema could
-/// else have a superuser run any statement: a note of anybody else is reported, and not run.
+/// The process that made the note, and its statements; none where this login or a superuser has made none.
 ///
 /// # Errors
 /// When the database can't be asked.
 pub fn read(url: &str) -> Result<Option<(i32, Vec<String>)>, Failure> {
     let mut session = Session::connect_uncounted(url)?;
-    let owner = session.client.query_opt(OWNER, &[&SCHEMA]);
-    let Some(row) = owner.map_err(|error| failed("looking for a remedy to undo", &error))? else { return Ok(None) };
-    let (owner, trusted): (String, bool) = (row.get(0), row.get(1));
-    if !trusted {
-        eprintln!(
-            "The schema {SCHEMA} belongs to {owner}, who is neither this login nor a superuser: its statements aren't run. Drop it."
-        );
+    if !is_ours(&mut session, SCHEMA)? {
         return Ok(None);
     }
     let process = session.value(&format!("select coalesce(min(process), 0) from {SCHEMA}.statements"))?;
