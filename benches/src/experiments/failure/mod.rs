@@ -28,7 +28,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::data::Size;
 use crate::design;
-use crate::load::driver::{self, Load, Settings};
+use crate::load::driver::{self, DriverError, Load, Settings};
 use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell, staleness};
@@ -190,10 +190,7 @@ fn break_one(
         broken.end(deployment, held)?;
         spans.push(Span { well: at_well, begun, broken: at_broken, repaired, back: Instant::now() });
     }
-    driving
-        .join()
-        .map_err(|_| Failure::could_not_run("The driver ended early."))?
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    driving.join().unwrap_or(Err(DriverError::Ended))?;
     let end = Instant::now();
     let staleness = staleness.map(staleness::Watch::finish);
     let counted = count(deployment)?;

@@ -116,7 +116,7 @@ fn one(
         let early = |_| Failure::could_not_run("A thread of the experiment ended early.");
         let counts = counts.map(|thread| thread.join().map_err(early)?);
         ordered.join().map_err(early)??;
-        driving.join().map_err(early)?.map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        driving.join().map_err(early)??;
         stopped.map(|()| counts)
     })?;
     let [frozen, above_plan, gone] = found;
