@@ -46,7 +46,7 @@ Exit code 1 where a change was notified wrongly, a mail lost or sent twice, a ch
 live may change.")]
 pub(super) struct WrongAnswersArgs {
     /// How long an answer may be used again, in seconds: one system for each
-    #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 5, 30], value_name = "S,S,…")]
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 5, 30], value_name = "S,S,…", value_parser = clap::value_parser!(u64).range(..=86_400))]
     ttl: Vec<u64>,
     /// Seconds for which each service is stopped
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]
