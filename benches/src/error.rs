@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use crate::load::driver::DriverError;
-
 /// One sentence for a person, and what kind of ending it is.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -40,12 +38,6 @@ impl From<schema::Error> for Failure {
     fn from(error: schema::Error) -> Self {
         let sentence = format!("{error}.");
         if error.code() == 2 { Self::Usage(sentence) } else { Self::CouldNotRun(sentence) }
-    }
-}
-
-impl From<DriverError> for Failure {
-    fn from(error: DriverError) -> Self {
-        Self::could_not_run(format!("{error}."))
     }
 }
 
