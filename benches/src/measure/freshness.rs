@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Failure;
 use crate::data::{Organisation, connect, failed};
-use crate::load::driver::{self, Load, Settings};
+use crate::load::driver::{self, DriverError, Load, Settings};
 use crate::result::{Delay, Freshness};
 use crate::system::Site;
 
@@ -29,7 +29,7 @@ pub struct Tries<'a> {
     pub told: bool,
     /// How often.
     pub count: usize,
-    /// Not after this.
+    /// After this no other one is begun.
     pub until: Option<Instant>,
 }
 
@@ -40,10 +40,7 @@ pub struct Tries<'a> {
 pub fn under_load(site: &dyn Site, loads: Vec<Load>, tries: Tries<'_>) -> Result<Freshness, Failure> {
     let driving = std::thread::spawn(move || driver::run(&loads, Settings::default()));
     let loaded = measure(site, tries);
-    driving
-        .join()
-        .map_err(|_| Failure::could_not_run("The driver ended early."))?
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    driving.join().unwrap_or(Err(DriverError::Ended))?;
     loaded
 }
 
@@ -52,14 +49,15 @@ pub fn measure(site: &dyn Site, tries: Tries<'_>) -> Result<Freshness, Failure> 
     let person = Person::find(site)?;
     let (mut freezes, mut renames, mut served) = (Vec::new(), Vec::new(), 0);
     for number in 0..tries.count {
-        if tries.until.is_some_and(|until| Instant::now() > until) {
+        if number > 0 && tries.until.is_some_and(|until| Instant::now() > until) {
             break;
         }
         if let Some(url) = tries.billing {
             freezes.push(person.freeze(url, tries.told, &mut served)?);
         }
-        person.rename(&format!("Renamed {number}"))?;
-        let (name, since) = (format!("Renamed {number}"), Instant::now());
+        let name = format!("Renamed {number}");
+        person.rename(&name)?;
+        let since = Instant::now();
         until(|| Ok(person.shown()?.as_ref() == Some(&name)))?;
         renames.push(since.elapsed());
     }

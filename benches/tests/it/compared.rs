@@ -1,4 +1,4 @@
-//! `lab architectures`, small: two of the three, and the first one twice.
+//! `lab architectures`, small: two of the three.
 
 use std::path::Path;
 
@@ -16,14 +16,14 @@ fn architectures_are_compared_and_the_page_says_what_was_found() {
     let home = tempfile::tempdir().unwrap();
     let output =
         lab(&["architectures", "--unoptimised", "--rounds", "2", "--seconds", "1", "--tries", "1", "--rate", "30"])
-            .args(["--architecture", "shared-database,api-centric,shared-database", "--stop-seconds", "1", "--results"])
+            .args(["--architecture", "shared-database,api-centric", "--stop-seconds", "1", "--results"])
             .arg(home.path())
             .output()
             .unwrap();
     let (said, news) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(0), "{said}\n{news}");
     let folder = std::fs::read_dir(home.path()).unwrap().next().unwrap().unwrap().path();
-    let names = ["shared-database", "api-centric", "shared-database 2"];
+    let names = ["shared-database", "api-centric"];
     for name in names {
         let result = ResultFile::read(&folder.join(name).join("result.json")).unwrap();
         assert_eq!(result.cells.len(), 2, "{name}");
@@ -48,8 +48,8 @@ fn architectures_are_compared_and_the_page_says_what_was_found() {
     }
     // A service that is stopped takes nobody with it where all read one database; where they call each other, some of them.
     let without = |name: &str| of.figures.iter().find(|figure| figure.id == format!("good-without-{name}")).unwrap();
-    let [one, http, again] = &without("profile").arms[..] else { panic!("{:?}", without("profile")) };
-    assert!(one.value > Some(99.0) && again.value > Some(99.0), "{one:?} {again:?}");
+    let [one, http] = &without("profile").arms[..] else { panic!("{:?}", without("profile")) };
+    assert!(one.value > Some(99.0), "{one:?}");
     assert!(http.n > 0 && http.value < one.value, "{http:?}");
 
     let page = std::fs::read_to_string(folder.join("comparison.html")).unwrap();

@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::{Plan, SIZE};
 use crate::Failure;
 use crate::design::{Cell, Preset};
-use crate::experiments::failure::{self, Break, load_of};
+use crate::experiments::failure::{self, Break, Mix};
 use crate::experiments::wrong_answers;
 use crate::load::driver::{self, Settings};
-use crate::load::schedule::{EDGES, MATRIX, Workload};
+use crate::load::schedule::{EDGES, MATRIX};
 use crate::measure::freshness::{self, Tries};
 use crate::measure::plan::{Options, blank_of_ours, save, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::observe::process::memory_mib;
-use crate::result::{CellResult, Freshness, ResultFile, ServiceInfo};
+use crate::result::{CellResult, Freshness, ResultFile};
 use crate::system::{Architecture, Deployment, Layout, Site as _, services};
 
 /// What was started runs this long before it is measured: connections, plans, caches.
@@ -46,8 +46,7 @@ pub(super) struct Arm {
     pub name: String,
     deployment: Deployment,
     options: Options,
-    workload: Workload,
-    infos: Vec<ServiceInfo>,
+    mix: Mix,
     folder: PathBuf,
     result: ResultFile,
     blocks: Vec<Block>,
@@ -89,8 +88,7 @@ impl Arm {
     ) -> Result<Self, Failure> {
         let layout = Layout { architecture, ..Layout::default() };
         let deployment = Deployment::filled_as(layout, SIZE, plan.seed, plan.optimised, stop)?;
-        let (workload, rates) = load_of(MATRIX, plan.rate_per_s)?;
-        let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
+        let mix = Mix::of(MATRIX, plan.rate_per_s)?;
         let options = Options {
             layout,
             preset: Preset::Quick,
@@ -105,9 +103,9 @@ impl Arm {
         let folder = folder.join(&name);
         std::fs::create_dir_all(&folder)
             .map_err(|error| Failure::could_not_run(format!("{} can't be made: {error}.", folder.display())))?;
-        let result = blank_of_ours(&options, &deployment, infos.clone(), workload.clone(), &folder)?;
+        let result = blank_of_ours(&options, &deployment, mix.infos(), mix.workload.clone(), &folder)?;
         let (blocks, stops) = (Vec::new(), Vec::new());
-        Ok(Self { name, deployment, options, workload, infos, folder, result, blocks, stops, wrong: None })
+        Ok(Self { name, deployment, options, mix, folder, result, blocks, stops, wrong: None })
     }
 
     pub fn deployment(&self) -> &Deployment {
@@ -132,8 +130,8 @@ impl Arm {
         self.drive(WARM, plan.seed.wrapping_add(1_000_000 + round as u64))?;
         let measure = Duration::from_secs(plan.seconds);
         let times = cell::Times { seed: plan.seed, settle: Duration::from_secs(1), measure };
-        let Self { deployment, result, workload, .. } = self;
-        let (done, _) = cell::run(deployment, result, workload, &Cell::All, (round, place), times)?;
+        let Self { deployment, result, mix, .. } = self;
+        let (done, _) = cell::run(deployment, result, &mix.workload, &Cell::All, (round, place), times)?;
         self.result.cells.push(done);
         let block = Block {
             round,
@@ -150,8 +148,8 @@ impl Arm {
     }
 
     fn drive(&self, lasts: Duration, seed: u64) -> Result<(), Failure> {
-        let loads = cell::loads(&self.deployment, &self.workload, &self.infos, lasts, seed)?;
-        driver::run(&loads, Settings::default()).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        let loads = self.mix.loads(&self.deployment, lasts, seed)?;
+        driver::run(&loads, Settings::default())?;
         Ok(())
     }
 
@@ -161,17 +159,16 @@ impl Arm {
             Tries { billing: Some(self.deployment.database_of("billing")?), told, count: plan.tries, until: None };
         let lasts = freshness::TRY * plan.tries as u32;
         let seed = schedule_seed(self.options.seed, plan.rounds + round, &Cell::All);
-        let loads = cell::loads(&self.deployment, &self.workload, &self.infos, lasts, seed)?;
+        let loads = self.mix.loads(&self.deployment, lasts, seed)?;
         freshness::under_load(&self.deployment, loads, Tries { until: Some(Instant::now() + lasts), ..tries })
     }
 
     /// Each service stopped in turn, all under a load that goes over every edge; then once more, and what is answered wrongly counted.
     pub fn break_services(&mut self, plan: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
         self.deployment.reset()?;
-        let (workload, rates) = load_of(EDGES, plan.rate_per_s)?;
+        let mix = Mix::of(EDGES, plan.rate_per_s)?;
         let breaks: Vec<Break> = services::names().map(Break::Service).collect();
-        let load = failure::Steady { workload, rates, seed: plan.seed, seconds: plan.stop_seconds };
-        self.stops = failure::rows(&self.deployment, &breaks, &load, stop)?;
+        self.stops = failure::rows(&self.deployment, &breaks, &mix, (plan.stop_seconds, plan.seed), stop)?;
         self.deployment.reset()?;
         let options = wrong_answers::Options {
             engines: self.options.layout.engines,
@@ -182,7 +179,7 @@ impl Arm {
             seed: plan.seed,
             optimised: plan.optimised,
         };
-        self.wrong = Some(wrong_answers::one(&self.deployment, 0, &options, stop)?);
+        self.wrong = Some(wrong_answers::one(&self.deployment, 0, (&mix, &options), stop)?);
         self.stop()
     }
 }

@@ -28,7 +28,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::data::Size;
 use crate::design;
-use crate::load::driver::{self, Load, Settings};
+use crate::load::driver::{self, DriverError, Load, Settings};
 use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell, staleness};
@@ -99,59 +99,69 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
         Architecture::SharedDatabase | Architecture::SelfContained => (MATRIX, RATE_PER_S),
         Architecture::ApiCentric => (EDGES, EDGES_RATE_PER_S),
     };
-    let (workload, rates) = load_of(mix, options.rate_per_s.unwrap_or(usual))?;
+    let mix = Mix::of(mix, options.rate_per_s.unwrap_or(usual))?;
     let plan = json!({
         "architecture": architecture.name(),
         "engines": layout.engines.count(),
         "cacheTtlMs": layout.cache_ttl.to_string(),
         "seconds": options.seconds,
-        "ratePerS": rates.values().sum::<f64>(),
+        "ratePerS": mix.rate_per_s(),
         "seed": options.seed,
     });
     let head = begin(&deployment, plan)?;
-    let load = Steady { workload, rates, seed: options.seed, seconds: options.seconds };
-    let rows = rows(&deployment, &options.breaks, &load, stop)?;
-    Ok(head.with(FailureMatrix { rates_per_s: load.rates, rows }))
+    let rows = rows(&deployment, &options.breaks, &mix, (options.seconds, options.seed), stop)?;
+    Ok(head.with(FailureMatrix { rates_per_s: mix.rates_per_s, rows }))
 }
 
-/// The load while parts are broken.
-pub(crate) struct Steady {
-    /// What is asked for.
-    pub workload: Workload,
-    /// How often a second, by service.
-    pub rates: BTreeMap<String, f64>,
-    /// Of the arrivals.
-    pub seed: u64,
-    /// For which each part is broken.
-    pub seconds: u64,
-}
-
-/// Breaks these parts of a running system, one after the other.
+/// Breaks these parts of a running system, one after the other, each for so many seconds.
 pub(crate) fn rows(
     deployment: &Deployment,
     breaks: &[Break],
-    load: &Steady,
+    mix: &Mix,
+    (seconds, seed): (u64, u64),
     stop: &AtomicBool,
 ) -> Result<Vec<Row>, Failure> {
-    let infos: Vec<ServiceInfo> = load.rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
     let mut rows = Vec::new();
     for (number, broken) in breaks.iter().enumerate().take_while(|_| !stop.load(Ordering::Relaxed)) {
-        eprintln!("{} for {} s …", broken.title(), load.seconds);
-        let (well, long, rounds) = lengths(*broken, Duration::from_secs(load.seconds));
-        let seed = schedule_seed(load.seed, number, &design::Cell::All);
-        let loads = cell::loads(deployment, &load.workload, &infos, (well + long) * rounds + AFTER, seed)?;
+        eprintln!("{} for {seconds} s …", broken.title());
+        let (well, long, rounds) = lengths(*broken, Duration::from_secs(seconds));
+        let seed = schedule_seed(seed, number, &design::Cell::All);
+        let loads = mix.loads(deployment, (well + long) * rounds + AFTER, seed)?;
         rows.push(break_one(deployment, *broken, (well, long, rounds), loads)?);
     }
     Ok(rows)
 }
 
 /// A mix of requests, and how many per second of each service.
-pub(crate) fn load_of(mix: &str, rate_per_s: f64) -> Result<(Workload, BTreeMap<String, f64>), Failure> {
-    let workload = Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
-    let total: f64 = workload.services.values().map(|of| of.weight).sum();
-    let rate = |(name, of): (&String, &ServiceWorkload)| (name.clone(), rate_per_s * of.weight / total);
-    let rates = workload.services.iter().map(rate).collect();
-    Ok((workload, rates))
+pub(crate) struct Mix {
+    pub(crate) workload: Workload,
+    rates_per_s: BTreeMap<String, f64>,
+}
+
+impl Mix {
+    /// So many requests per second of all services together.
+    pub(crate) fn of(mix: &str, rate_per_s: f64) -> Result<Self, Failure> {
+        let workload =
+            Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
+        let total: f64 = workload.services.values().map(|of| of.weight).sum();
+        let rate = |(name, of): (&String, &ServiceWorkload)| (name.clone(), rate_per_s * of.weight / total);
+        Ok(Self { rates_per_s: workload.services.iter().map(rate).collect(), workload })
+    }
+
+    /// What drives a deployment with it for so long.
+    pub(crate) fn loads(&self, deployment: &Deployment, lasts: Duration, seed: u64) -> Result<Vec<Load>, Failure> {
+        cell::loads(deployment, &self.workload, &self.infos(), lasts, seed)
+    }
+
+    /// Each service at its rate.
+    pub(crate) fn infos(&self) -> Vec<ServiceInfo> {
+        self.rates_per_s.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect()
+    }
+
+    /// Of all services together.
+    pub(crate) fn rate_per_s(&self) -> f64 {
+        self.rates_per_s.values().sum()
+    }
 }
 
 /// How long all is well and how long it isn't, and how often.
@@ -192,10 +202,7 @@ fn break_one(
         broken.end(deployment, held)?;
         spans.push(Span { well: at_well, begun, broken: at_broken, repaired, back: Instant::now() });
     }
-    driving
-        .join()
-        .map_err(|_| Failure::could_not_run("The driver ended early."))?
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    driving.join().unwrap_or(Err(DriverError::Ended))?;
     let end = Instant::now();
     let staleness = staleness.map(staleness::Watch::finish);
     let counted = count(deployment)?;
