@@ -1,7 +1,7 @@
 //! Which one? The answer in sentences, each of figures that stand in the outcome.
 
 use super::figures::{Figure, Pair};
-use super::outcome::{number, title};
+use super::text::{number, title};
 use crate::result::text::interval;
 
 /// What is said of one architecture.
@@ -72,7 +72,7 @@ fn wrong(figures: &[Figure], architecture: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::figures::tests::figure;
+    use super::super::blocks::tests::figure;
     use super::*;
     use crate::experiments::architectures::ArmFigure;
 
@@ -89,7 +89,7 @@ mod tests {
         let far = |of: f64| [of * 1.01, of, of * 0.98, of * 1.02, of, of * 0.99];
         let all = [
             figure("p50", [near(1.0), far(2.0), near(1.0)]),
-            figure("memory", [near(100.0), near(101.0), far(900.0)]),
+            figure("memory", [near(100.0), far(100.0), far(900.0)]),
             count("good-without-profile", [100.0, 80.0, 99.9], 400),
             count("wrong-owner", [0.0, 3.0, 7.0], 12),
         ];

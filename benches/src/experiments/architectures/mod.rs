@@ -8,8 +8,11 @@
 
 mod answer;
 mod arm;
+mod blocks;
+mod counted;
 mod figures;
 mod outcome;
+mod text;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -28,9 +31,9 @@ use crate::system::Architecture;
 pub use answer::{Answer, answers};
 use arm::Arm;
 pub use arm::Block;
-use figures::figures;
 pub use figures::{ArmFigure, Figure, Pair};
-pub use outcome::{Architectures, title};
+pub use outcome::Architectures;
+pub use text::title;
 
 /// What is run. Its numbers are the plan of the outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,7 +95,8 @@ pub fn run(
         }
     }
     let measured: Vec<_> = arms.iter().map(Arm::measured).collect();
-    let figures = figures(&measured).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let mut figures = blocks::figures(&measured).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    figures.extend(counted::figures(&measured));
     let warnings = measured.iter().map(|of| (of.name.to_owned(), of.disturbed())).collect();
     let correctness = measured.iter().map(|of| (of.name.to_owned(), of.violations())).collect();
     let whole = !stop.load(Ordering::Relaxed);

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::answer::answers;
 use super::figures::{ArmFigure, Figure};
-use crate::result::text::{capital, interval};
+use super::text::{number, title};
+use crate::result::text::interval;
 use crate::result::{Outcome, Table};
 
 /// Every figure of every architecture.
@@ -22,25 +23,6 @@ pub struct Architectures {
     pub violations: BTreeMap<String, BTreeMap<String, i64>>,
     /// Whether it ran to its end.
     pub whole: bool,
-}
-
-/// An architecture as people call it.
-#[must_use]
-pub fn title(architecture: &str) -> String {
-    match architecture {
-        "api-centric" => "HTTP calls".into(),
-        "self-contained" => "Commit log".into(),
-        other => capital(&other.replace('-', " ")),
-    }
-}
-
-/// Three digits that mean something.
-pub(super) fn number(value: f64) -> String {
-    match value {
-        value if value >= 100.0 => format!("{value:.0}"),
-        value if value >= 10.0 => format!("{value:.1}"),
-        value => format!("{value:.2}"),
-    }
 }
 
 impl ArmFigure {

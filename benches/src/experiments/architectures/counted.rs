@@ -1,0 +1,99 @@
+//! Figures that are counted once: while each service was stopped. And those that aren't measured.
+
+use super::arm::MeasuredArm;
+use super::figures::{ArmFigure, Figure};
+use crate::experiments::wrong_answers::Row;
+use crate::result::text::capital;
+use crate::system::services;
+
+/// All of them.
+pub(super) fn figures(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
+    let mut all = stops(arms);
+    all.extend(wrong_answers(arms));
+    all.extend(NOT_RUN.map(|(id, title, why)| Figure {
+        id: id.into(),
+        title: title.into(),
+        unit: String::new(),
+        decides: false,
+        more_is_better: false,
+        not_run: Some(why.into()),
+        arms: Vec::new(),
+        pairs: Vec::new(),
+    }));
+    all
+}
+
+/// What a whole comparison has and this run doesn't.
+const NOT_RUN: [(&str, &str, &str); 5] = [
+    ("delay", "the same with 0.5 and 2 ms between processes", "all run on one machine, over its loopback"),
+    ("mix", "the same with other shares of writes", "one mix of requests"),
+    ("engines", "the same with a database server for each service", "all databases are on one server"),
+    ("rebuild", "time to rebuild copies from the log", "see `lab log replay`"),
+    ("change", "what a change of the schema takes", "see `lab changes`: two of three are estimates"),
+];
+
+/// Good answers of the others while a service was stopped: one stop each, so nothing is compared beyond their number.
+fn stops(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
+    let of = |stopped: &'static str| {
+        let arms = arms.iter().map(|arm| {
+            let row = arm.stops.iter().find(|row| row.broken == stopped);
+            let others = row.into_iter().flat_map(|row| row.services.iter().filter(|(name, _)| *name != stopped));
+            let (good, all) = others.fold((0, 0), |(good, all), (_, of)| (good + of.good, all + of.all));
+            let value = (all > 0).then(|| 100.0 * good as f64 / all as f64);
+            ArmFigure { architecture: arm.name.to_owned(), value, interval: None, n: all }
+        });
+        Figure {
+            id: format!("good-without-{stopped}"),
+            title: format!("good answers of the other four while {} is stopped", capital(stopped)),
+            unit: "%".into(),
+            decides: false,
+            more_is_better: true,
+            not_run: arms.clone().all(|arm| arm.value.is_none()).then(|| NO_STOPS.to_owned()),
+            arms: arms.collect(),
+            pairs: Vec::new(),
+        }
+    };
+    services::names().map(of).collect()
+}
+
+const NO_STOPS: &str = "no service was stopped in this run";
+
+/// Of one row: how often something was wrong, of how many.
+type Counted = fn(&Row) -> (u64, u64);
+
+/// What was answered wrongly while services were stopped: counts.
+fn wrong_answers(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
+    let counts: [(&str, &str, Counted); 6] = [
+        ("wrong-freeze", "answers of Registry to an organisation that was frozen before", |row| {
+            (row.frozen.wrong, row.frozen.caused)
+        }),
+        ("wrong-plan", "domains made above a plan that was chosen before", |row| {
+            (row.above_plan.wrong, row.above_plan.caused)
+        }),
+        ("wrong-owner", "APIs made for a person who was deleted before", |row| (row.gone.wrong, row.gone.caused)),
+        ("wrong-told", "changes that somebody was not told of, or told twice", |row| {
+            (row.told_wrongly.unsigned_abs(), row.mails)
+        }),
+        ("wrong-mails", "mails lost or sent twice", |row| (row.mails_lost + row.mails_twice, row.mails)),
+        ("wrong-charges", "wrong charges", |row| (row.wrong_charges, row.charges)),
+    ];
+    counts
+        .into_iter()
+        .map(|(id, title, count)| {
+            let arms = arms.iter().map(|arm| {
+                let (value, n) = arm.wrong.map(count).map_or((None, 0), |(wrong, of)| (Some(wrong as f64), of));
+                ArmFigure { architecture: arm.name.to_owned(), value, interval: None, n }
+            });
+            Figure {
+                id: id.into(),
+                title: title.into(),
+                unit: "of".into(),
+                decides: false,
+                more_is_better: false,
+                not_run: arms.clone().all(|arm| arm.value.is_none()).then(|| NO_STOPS.to_owned()),
+                arms: arms.collect(),
+                pairs: Vec::new(),
+            }
+        })
+        .collect()
+}
