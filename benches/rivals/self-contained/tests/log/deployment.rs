@@ -139,6 +139,8 @@ impl Deployment {
             Victim::Database(name) => self.ground.kill_database(name),
             Victim::Broker => {
                 let node = self.ground.node.as_ref().unwrap();
+                // Else it would be on its way up nearly always, and nothing would be written meanwhile.
+                node.ready();
                 node.kill();
                 node.start_again();
             }

@@ -69,7 +69,7 @@ fn nothing_is_lost_or_told_twice_whatever_is_killed() {
             });
         }
         for victim in order(&mut chance, &Victim::all(), kills) {
-            moment(&mut chance, Duration::from_millis(300));
+            moment(&mut chance, Duration::from_secs(1));
             println!("{:7.1} s: {victim:?}", began.elapsed().as_secs_f64());
             deployment.kill(victim);
         }
