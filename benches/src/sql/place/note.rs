@@ -2,6 +2,7 @@
 
 use schema::session::{Session, identifier, literal};
 
+use super::surroundings::is_ours;
 use crate::Failure;
 
 /// The schema with the note.
@@ -34,13 +35,13 @@ pub fn remove(url: &str) -> Result<(), Failure> {
         .run(&format!("drop schema if exists {SCHEMA} cascade"), "removing the note of the remedy")?)
 }
 
-/// The process that made the note, and its statements; none where there is no note.
+/// The process that made the note, and its statements; none where this login or a superuser has made none.
 ///
 /// # Errors
 /// When the database can't be asked.
 pub fn read(url: &str) -> Result<Option<(i32, Vec<String>)>, Failure> {
     let mut session = Session::connect_uncounted(url)?;
-    if !session.value::<bool>(&format!("select to_regclass('{SCHEMA}.statements') is not null"))? {
+    if !is_ours(&mut session, SCHEMA)? {
         return Ok(None);
     }
     let process = session.value(&format!("select coalesce(min(process), 0) from {SCHEMA}.statements"))?;
