@@ -24,7 +24,7 @@ use crate::apply::{How, Line, Statement, columns, connect, positions, readable};
 use crate::read::Reading;
 use crate::record::{Position, Record};
 use crate::relay::touched;
-use crate::{Error, Log, topics};
+use crate::{Error, ingest, topics};
 
 /// Records in one transaction, and how many such batches are read ahead.
 const RECORDS: usize = 5_000;
@@ -32,18 +32,13 @@ const AHEAD: usize = 2;
 /// Tries of one, where the ingester holds a row.
 const TRIES: usize = 10;
 
-/// Whose copies.
+/// Whose copies, and from where.
 #[derive(Debug, Clone, clap::Args)]
+#[group(skip)]
 pub struct Settings {
-    /// The consumer.
-    #[arg(long, env = "SERVICE")]
-    pub service: String,
-    /// Its own database, as its copier's login.
-    #[arg(long, env = "COPIER_DATABASE_URL", hide_env_values = true)]
-    pub copier_database_url: String,
-    /// The log.
+    /// Those of the ingester whose copies they are.
     #[command(flatten)]
-    pub log: Log,
+    pub of: ingest::Settings,
     /// From where: `0`, the beginning of what is on the log, or `-48h`, `-30m`, `-90s`
     #[arg(long, value_parser = from, allow_hyphen_values = true, default_value = "0")]
     pub from: Since,
@@ -104,7 +99,7 @@ impl std::fmt::Display for Done {
 /// # Errors
 /// [`Error::Usage`]: the service doesn't read such a noun. Else something is away.
 pub fn replay(settings: &Settings, nouns: &[String], mut done: impl FnMut(&Done)) -> Result<(), Error> {
-    let mut reads = topics::of_consumer(&settings.service)?;
+    let mut reads = topics::of_consumer(&settings.of.service)?;
     for noun in nouns {
         find(settings, &reads, noun)?;
     }
@@ -120,9 +115,9 @@ pub fn replay(settings: &Settings, nouns: &[String], mut done: impl FnMut(&Done)
 /// # Errors
 /// [`Error::Usage`]: the service doesn't read such a noun, or its table has no such column. Else something is away.
 pub fn backfill(settings: &Settings, noun: &str, column: &str) -> Result<Done, Error> {
-    let reads = topics::of_consumer(&settings.service)?;
+    let reads = topics::of_consumer(&settings.of.service)?;
     let noun = find(settings, &reads, noun)?;
-    let all = columns(&mut connect(&settings.copier_database_url, "backfill")?, noun)?;
+    let all = columns(&mut connect(&settings.of.copier_database_url, "backfill")?, noun)?;
     if noun.is_feed() || noun.key.iter().any(|key| key == column) || !all.iter().any(|one| one == column) {
         let all = all.join(", ");
         return Err(Error::Usage(format!("{} has no column {column} to be filled: it has {all}", noun.name)));
@@ -133,13 +128,13 @@ pub fn backfill(settings: &Settings, noun: &str, column: &str) -> Result<Done, E
 fn find(settings: &Settings, reads: &[&'static Noun], name: &str) -> Result<&'static Noun, Error> {
     reads.iter().find(|noun| noun.name == name).copied().ok_or_else(|| {
         let all = reads.iter().map(|noun| noun.name.as_str()).collect::<Vec<_>>().join(", ");
-        Error::Usage(format!("{} doesn't read {name}: expected one of {all}", settings.service))
+        Error::Usage(format!("{} doesn't read {name}: expected one of {all}", settings.of.service))
     })
 }
 
 fn pass(settings: &Settings, noun: &'static Noun, reads: &[&'static Noun], how: How) -> Result<Done, Error> {
     let began = Instant::now();
-    let mut client = connect(&settings.copier_database_url, "replay")?;
+    let mut client = connect(&settings.of.copier_database_url, "replay")?;
     let replays = how == How::Replay;
     let statement = Statement::of(&mut client, noun, reads, how)?;
     let since = match settings.from {
@@ -149,7 +144,7 @@ fn pass(settings: &Settings, noun: &'static Noun, reads: &[&'static Noun], how: 
     // Before the log's end is looked up: what the log doesn't have of these by then, it has no more.
     let removes = replays && since.is_none() && !noun.is_feed();
     let before = if removes { rows(&mut client, noun)? } else { Rows::new() };
-    let reading = Reading::of(&settings.log, noun, since)?;
+    let reading = Reading::of(&settings.of.log, noun, since)?;
     let (batches, received) = sync_channel(AHEAD);
     let (read, poison) = thread::scope(|scope| {
         let reader = scope.spawn(move || read(reading, noun, before, &batches));

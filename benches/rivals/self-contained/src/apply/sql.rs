@@ -24,6 +24,15 @@ fn lines(noun: &Noun) -> String {
     )
 }
 
+/// The copy's own position of the line `n`. Looked up by the key: a join may read all positions of all nouns for each few thousand lines.
+fn place(noun: &Noun) -> String {
+    format!(
+        "lateral (select p.key, p.epoch, p.sequence from published.log_rows p
+            where p.noun = '{}' and p.key = n.line_key limit 1) p",
+        noun.name
+    )
+}
+
 /// What the first columns of [`lines`] are called: no noun has a column like them.
 const NAMES: &str = "line_key, line_epoch, line_sequence, line_gone";
 
@@ -62,10 +71,11 @@ pub fn of_rows(noun: &Noun, columns: &[String], how: &How) -> String {
             format!(
                 "these as materialized (
             select n.*, p.key is null or (n.line_epoch, n.line_sequence) > (p.epoch, p.sequence) as line_newer
-            from new n left join published.log_rows p on p.noun = '{name}' and p.key = n.line_key
+            from new n left join {place} on true
             where p.key is null or (n.line_epoch, n.line_sequence) >= (p.epoch, p.sequence)
         ), newer as ({})",
-                put("these n where n.line_newer")
+                put("these n where n.line_newer"),
+                place = place(noun),
             ),
             format!(" where row ({ours}) is distinct from row ({theirs})"),
         ),
@@ -101,13 +111,13 @@ pub fn of_column(noun: &Noun, column: &str) -> String {
     let Noun { name, key, .. } = noun;
     format!(
         "with new as materialized (select * from {lines} as n ({NAMES}))
-        update published.{name} x set {column} = r.{column}
-        from new r join published.log_rows p on p.noun = '{name}' and p.key = r.line_key
-        where (p.epoch, p.sequence) = (r.line_epoch, r.line_sequence) and not r.line_gone and ({x}) = ({r})
-            and x.{column} is distinct from r.{column}",
+        update published.{name} x set {column} = n.{column}
+        from new n join {place} on (p.epoch, p.sequence) = (n.line_epoch, n.line_sequence)
+        where not n.line_gone and ({x}) = ({n}) and x.{column} is distinct from n.{column}",
         lines = lines(noun),
+        place = place(noun),
         x = list(key, "x."),
-        r = list(key, "r."),
+        n = list(key, "n."),
     )
 }
 

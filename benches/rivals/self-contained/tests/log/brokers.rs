@@ -14,6 +14,8 @@ use schema::testing::needs;
 use self_contained::kafka;
 use tempfile::TempDir;
 
+use crate::process::free_port;
+
 /// Nothing but Java and what a shell needs on the PATH, no Maven, and a home folder of its own that holds no jars.
 struct Machine {
     folder: TempDir,
@@ -116,9 +118,7 @@ fn a_node_keeps_its_topics_where_it_is_killed() {
     let Some(machine) = Machine::find() else { return };
     ["java"].iter().for_each(|program| machine.has(program));
     let home = machine.distribution();
-    let ports = ["127.0.0.1:0"; 2].map(|any| std::net::TcpListener::bind(any).unwrap());
-    let [port, controller] = [0, 1].map(|at: usize| ports[at].local_addr().unwrap().port().to_string());
-    drop(ports);
+    let [port, controller] = [(); 2].map(|()| free_port().to_string());
     let node = |folder: &Path| {
         let mut node = machine.run("node");
         node.env("KAFKA_HOME", &home).env("BROKER_FOLDER", folder.join("broker"));

@@ -3,33 +3,36 @@
 use std::collections::{BTreeMap, HashMap};
 
 use behaviour::assert::eventually;
+use postgres::Client;
 use schema::{Noun, SERVICES};
 use self_contained::{latest, topics};
 
 use crate::ground::Ground;
+use crate::people::texts;
 
 /// Rows by key. Positions in a feed are each database's own.
 type Rows = BTreeMap<String, String>;
 
-fn rows(client: &mut postgres::Client, noun: &Noun) -> Rows {
+/// The rows of what a database shows of a noun, by key.
+fn table(client: &mut Client, noun: &Noun, row: &str) -> Vec<(String, String)> {
     client.batch_execute("set time zone 'UTC'").unwrap();
     // A change has its id from each database; its request and entity tell it from the others.
     let key = match noun.is_feed() {
-        true => "jsonb_build_array(x.request_id, x.kind, x.entity_id, x.version)::text".to_owned(),
-        false => format!(
-            "jsonb_build_array({})::text",
-            noun.key.iter().map(|key| format!("x.{key}")).collect::<Vec<_>>().join(", ")
-        ),
+        true => "x.request_id, x.kind, x.entity_id, x.version".to_owned(),
+        false => noun.key.iter().map(|key| format!("x.{key}")).collect::<Vec<_>>().join(", "),
     };
+    let text = format!("select jsonb_build_array({key})::text, ({row})::text from published.{} x", noun.name);
+    client.query(&text, &[]).unwrap().iter().map(|row| (row.get(0), row.get(1))).collect()
+}
+
+fn rows(client: &mut Client, noun: &Noun) -> Rows {
     let local = if noun.is_feed() { "{id,xid}" } else { "{created_xid,ended_xid}" };
-    let text = format!("select {key}, (to_jsonb(x) - '{local}'::text[])::text from published.{} x", noun.name);
-    let found = client.query(&text, &[]).unwrap();
-    let rows: Vec<(String, String)> = found.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let rows = table(client, noun, &format!("to_jsonb(x) - '{local}'::text[]"));
+    let (all, distinct) = (rows.len(), Rows::from_iter(rows));
     if noun.is_feed() {
-        let distinct: Rows = rows.iter().cloned().collect();
-        assert_eq!(distinct.len(), rows.len(), "{}: a change stands here twice", noun.name);
+        assert_eq!(distinct.len(), all, "{}: a change stands here twice", noun.name);
     }
-    rows.into_iter().collect()
+    distinct
 }
 
 /// What is the same in both but the copies lack or have too many.
@@ -48,25 +51,10 @@ pub fn equal(ground: &Ground) -> BTreeMap<String, usize> {
 pub fn equal_of(ground: &Ground, owners: &[&str], consumers: &[&str]) -> BTreeMap<String, usize> {
     let mut count = BTreeMap::new();
     for noun in topics::all().filter(|noun| owners.contains(&noun.owner)) {
-        let mut owner = ground.connect(noun.owner, "superuser");
+        let mut owner = ground.connect(noun.owner);
         if !noun.is_feed() {
             eventually(&format!("the topic of {} is its owner's view", noun.name), || {
-                let key = format!(
-                    "jsonb_build_array({})::text",
-                    noun.key.iter().map(|key| format!("x.{key}")).collect::<Vec<_>>().join(", ")
-                );
-                let text =
-                    format!("set time zone 'UTC'; select {key}, to_jsonb(x)::text from published.{} x", noun.name);
-                let found = owner.simple_query(&text).unwrap();
-                let view: HashMap<String, String> = found
-                    .iter()
-                    .filter_map(|message| match message {
-                        postgres::SimpleQueryMessage::Row(row) => {
-                            Some((row.get(0)?.to_owned(), row.get(1)?.to_owned()))
-                        }
-                        _ => None,
-                    })
-                    .collect();
+                let view: HashMap<_, _> = table(&mut owner, noun, "to_jsonb(x)").into_iter().collect();
                 let (topic, _) = latest(&ground.log, noun, str::to_owned).unwrap();
                 (topic == view).then_some(())
             });
@@ -75,7 +63,7 @@ pub fn equal_of(ground: &Ground, owners: &[&str], consumers: &[&str]) -> BTreeMa
             if !topics::of_consumer(consumer).unwrap().iter().any(|read| read.name == noun.name) {
                 continue;
             }
-            let mut copy = ground.connect(consumer, "superuser");
+            let mut copy = ground.connect(consumer);
             let mut last = Vec::new();
             let same = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 eventually("the copy is the view", || {
@@ -88,9 +76,7 @@ pub fn equal_of(ground: &Ground, owners: &[&str], consumers: &[&str]) -> BTreeMa
         count.insert(noun.name.clone(), rows(&mut owner, noun).len());
     }
     for service in consumers {
-        let aside = ground.connect(service, "superuser");
-        let found = { aside }.query("select topic || ': ' || reason from published.log_aside", &[]).unwrap();
-        let found: Vec<String> = found.iter().map(|row| row.get(0)).collect();
+        let found = texts(&mut ground.connect(service), "select topic || ': ' || reason from published.log_aside");
         assert!(found.is_empty(), "{service} has put records aside: {found:#?}");
     }
     count

@@ -1,5 +1,6 @@
 //! A whole architecture for one test.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Mutex;
 
@@ -15,6 +16,7 @@ use self_contained::OWNERS;
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::copies::equal;
 use crate::freshness::Freshness;
 use crate::ground::{Ground, Line, Part};
 use crate::process::{Process, free_port};
@@ -84,7 +86,7 @@ impl Deployment {
         Session::sign_up(&Services::new(urls.clone()), "Operators", "team", operator, PASSWORD).unwrap();
         let promote =
             "update account.logins set scope = 'operator', organisation_id = null where email like 'operator@%'";
-        ground.connect("account", "superuser").batch_execute(promote).unwrap();
+        ground.connect("account").batch_execute(promote).unwrap();
 
         let relays = OWNERS.iter().map(|owner| ground.relay(owner)).collect();
         let ingesters = SERVICES.iter().map(|one| ground.ingester(one)).collect();
@@ -137,6 +139,8 @@ impl Deployment {
             Victim::Database(name) => self.ground.kill_database(name),
             Victim::Broker => {
                 let node = self.ground.node.as_ref().unwrap();
+                // Else it would be on its way up nearly always, and nothing would be written meanwhile.
+                node.ready();
                 node.kill();
                 node.start_again();
             }
@@ -149,9 +153,12 @@ impl Deployment {
         Services { client: Client::new(), patience, ..self.world.services.clone() }
     }
 
-    /// Waits until all services are ready.
-    pub fn ready(&self) {
+    /// Waits until all is at work again and every copy is its owner's view; how many rows there are of each noun.
+    pub fn recovered(&self) -> BTreeMap<String, usize> {
+        self.ground.node.as_ref().unwrap().ready();
         SERVICES.iter().for_each(|service| ready(&self.world.services.urls, service));
+        self.ground.freshness().settle();
+        equal(&self.ground)
     }
 }
 

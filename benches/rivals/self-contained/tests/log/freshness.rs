@@ -36,18 +36,23 @@ impl Freshness {
         let began = Instant::now();
         let last: Vec<_> = OWNERS.iter().map(|owner| (*owner, last(clients.get_mut(owner).unwrap(), owner))).collect();
         for (owner, last) in last {
-            wait(owner, began, || reached(clients.get_mut(owner).unwrap(), owner, last.as_ref()));
+            wait(&format!("what {owner} has changed is on the log"), began, || {
+                reached(clients.get_mut(owner).unwrap(), owner, last.as_ref())
+            });
         }
         for (owner, noun, readers) in UNTOLD {
-            let all = whole(clients.get_mut(owner).unwrap(), noun);
             for reader in readers {
-                wait(reader, began, || (whole(clients.get_mut(reader).unwrap(), noun) == all).then_some(()));
+                let mut now = |of: &str| whole(clients.get_mut(of).unwrap(), noun);
+                // Of both: meanwhile somebody else may have changed it.
+                wait(&format!("{reader} has the {noun} of {owner}"), began, || {
+                    (now(owner) == now(reader)).then_some(())
+                });
             }
         }
         let sent: Vec<Places> = OWNERS.iter().map(|owner| sent(clients.get_mut(owner).unwrap())).collect();
         for consumer in SERVICES {
             let reads: Vec<_> = topics::of_consumer(consumer).unwrap().iter().map(|noun| noun.name.as_str()).collect();
-            wait(consumer, began, || {
+            wait(&format!("{consumer} has read what is on the log"), began, || {
                 let next = next(clients.get_mut(consumer).unwrap());
                 let mut all = sent.iter().flatten().filter(|(noun, _)| reads.contains(&noun.as_str()));
                 let read = |noun: &String, part: &i32, offset: &i64| {
@@ -59,17 +64,19 @@ impl Freshness {
         self.took.lock().unwrap().push(began.elapsed());
     }
 
-    /// How long it took: median and longest, and how often it was waited.
-    pub fn took(&self) -> (Duration, Duration, usize) {
+    /// How often it was waited, and how long.
+    pub fn took(&self) -> String {
         let mut took = self.took.lock().unwrap().clone();
         took.sort();
-        (took[took.len() / 2], took[took.len() - 1], took.len())
+        let (count, [median, longest]) = (took.len(), [took.len() / 2, took.len() - 1].map(|at| took[at]));
+        let all: Duration = took.iter().sum();
+        format!("{count} writes were everywhere after {median:?} in the median, {longest:?} at most, {all:?} together")
     }
 }
 
-fn wait(who: &str, began: Instant, mut done: impl FnMut() -> Option<()>) {
+fn wait(what: &str, began: Instant, mut done: impl FnMut() -> Option<()>) {
     while done().is_none() {
-        assert!(began.elapsed() < PATIENCE, "{who} isn't up to date after two minutes");
+        assert!(began.elapsed() < PATIENCE, "not within two minutes: {what}");
         std::thread::park_timeout(Duration::from_millis(5));
     }
 }

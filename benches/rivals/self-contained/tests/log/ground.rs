@@ -4,8 +4,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use clap::{Args, Parser};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
+use rdkafka::message::Message as _;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use schema::apply::install;
 use schema::cluster::ClusterOptions;
 use schema::testing::{TestCluster, needs};
@@ -121,9 +126,41 @@ impl Ground {
         self.cluster(service).lock().unwrap().url(&format!("govrnanza_{service}"), login)
     }
 
-    /// A connection to a service's own database.
-    pub fn connect(&self, service: &str, login: &str) -> postgres::Client {
+    /// A connection to a service's own database, as superuser.
+    pub fn connect(&self, service: &str) -> postgres::Client {
+        self.connect_as(service, "superuser")
+    }
+
+    /// The same, as another login.
+    pub fn connect_as(&self, service: &str, login: &str) -> postgres::Client {
         postgres::Client::connect(&self.url(service, login), postgres::NoTls).unwrap()
+    }
+
+    /// All records of a topic, in the order of their partitions: the partition, the key, and whether there is a row with it.
+    pub fn records(&self, noun: &str) -> Vec<(i32, String, bool)> {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.log.kafka_brokers).set("group.id", "records");
+        config.set("isolation.level", "read_committed").set("enable.partition.eof", "true");
+        let (consumer, topic): (BaseConsumer, _) =
+            (config.create().unwrap(), format!("{}{noun}", self.log.topic_prefix));
+        let metadata = consumer.fetch_metadata(Some(&topic), Duration::from_secs(10)).unwrap();
+        let mut list = TopicPartitionList::new();
+        for part in metadata.topics()[0].partitions() {
+            list.add_partition_offset(&topic, part.id(), Offset::Beginning).unwrap();
+        }
+        consumer.assign(&list).unwrap();
+        let (mut records, mut ended) = (Vec::new(), 0);
+        while ended < list.count() {
+            match consumer.poll(Duration::from_secs(10)).unwrap() {
+                Ok(message) => {
+                    let key = String::from_utf8_lossy(message.key().unwrap()).into_owned();
+                    records.push((message.partition(), key, message.payload().is_some()));
+                }
+                Err(KafkaError::PartitionEOF(_)) => ended += 1,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        records
     }
 
     /// SIGKILL to the server of a service's database, and a start.

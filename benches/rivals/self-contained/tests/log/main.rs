@@ -14,6 +14,7 @@ mod kills;
 mod month_end;
 mod node;
 mod orphans;
+mod people;
 mod process;
 mod records;
 mod relays;

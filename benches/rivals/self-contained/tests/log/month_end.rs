@@ -10,7 +10,6 @@ use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 use uuid::Uuid;
 
-use crate::copies::equal;
 use crate::deployment::{Deployment, Victim};
 use crate::kills::{kills, moment, order};
 
@@ -71,11 +70,9 @@ fn each_month_is_billed_and_charged_once_whatever_is_killed() {
         months += 1;
         period = period.after();
     }
-    deployment.ready();
-    deployment.ground.freshness().settle();
-    equal(&deployment.ground);
+    deployment.recovered();
     let text = "select count(*), coalesce(sum(amount_cents), 0)::bigint from billing.invoices where status = 'paid'";
-    let row = deployment.ground.connect("billing", "superuser").query_one(text, &[]).unwrap();
+    let row = deployment.ground.connect("billing").query_one(text, &[]).unwrap();
     let paid: (i64, i64) = (row.get(0), row.get(1));
     let ledger = behaviour::Client::new().api(&deployment.sandbox.url).root("/ledger").send().expect(200).json();
     println!("{kills} kills, {months} months, {paid:?} paid");
@@ -86,7 +83,7 @@ fn each_month_is_billed_and_charged_once_whatever_is_killed() {
 
 fn is_done(deployment: &Deployment, period: Period) -> bool {
     let text = format!("select count(*) from billing.runs where period = '{period}' and status = 'done'");
-    deployment.ground.connect("billing", "superuser").query_one(&text, &[]).unwrap().get::<_, i64>(0) == 1
+    deployment.ground.connect("billing").query_one(&text, &[]).unwrap().get::<_, i64>(0) == 1
 }
 
 /// The items and invoices of a period.
@@ -96,13 +93,13 @@ fn billed(deployment: &Deployment, period: Period) -> Vec<Row> {
         from billing.run_items i join billing.runs r on r.id = i.run_id
         join billing.invoices v on v.organisation_id = i.organisation_id and v.run_id = r.id
         where r.period = $1 order by 1";
-    let rows = deployment.ground.connect("billing", "superuser").query(text, &[&period.to_string()]).unwrap();
+    let rows = deployment.ground.connect("billing").query(text, &[&period.to_string()]).unwrap();
     rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5))).collect()
 }
 
 /// What each organisation has, by its owners' own databases.
 fn owned(deployment: &Deployment) -> Vec<Row> {
-    let all = |service: &str, text: &str| deployment.ground.connect(service, "superuser").query(text, &[]).unwrap();
+    let all = |service: &str, text: &str| deployment.ground.connect(service).query(text, &[]).unwrap();
     let usage = all(
         "registry",
         "select organisation_id, apis::bigint, domains::bigint, sub_domains::bigint from published.usage",

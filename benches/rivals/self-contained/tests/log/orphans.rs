@@ -1,26 +1,16 @@
 //! Owners who are gone are counted, listed, and removed.
 
 use behaviour::assert::eventually;
-use postgres::Client;
 
 use crate::commands::run_with;
 use crate::ground::Ground;
-
-const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
-
-fn id(number: usize) -> String {
-    format!("00000000-0000-7000-8000-{number:012}")
-}
-
-fn texts(client: &mut Client, text: &str) -> Vec<String> {
-    client.query(text, &[]).unwrap().iter().map(|row| row.get(0)).collect()
-}
+use crate::people::{ORGANISATION, id, people, texts};
 
 #[test]
 fn owners_who_are_gone_are_listed_and_taken_away_with_a_change() {
     let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
-    let (mut profile, mut registry) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
-    crate::verify::people(&mut profile, 1, 2);
+    let (mut profile, mut registry) = (ground.connect("profile"), ground.connect("registry"));
+    people(&mut profile, 1, 2);
     let (here, gone) = (id(1), id(9));
     registry
         .batch_execute(&format!(

@@ -30,7 +30,9 @@ impl Process {
     pub fn start(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", LEASH, "leash"]).arg(program).args(arguments).envs(environment.iter().copied());
-        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        // What the broker says, where somebody wants to know.
+        let heard = std::env::var_os("LOG").is_some();
+        command.stdin(Stdio::piped()).stdout(if heard { Stdio::inherit() } else { Stdio::null() });
         let mut child = command.spawn().unwrap();
         let held = child.stdin.take();
         Self { command, child, held }

@@ -5,15 +5,14 @@ use std::time::Duration;
 use behaviour::assert::eventually;
 use behaviour::json;
 use chrono::Utc;
-use postgres::Client;
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::ground::Ground;
+use crate::people::{ORGANISATION, texts};
 
-const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
 const STRANGER: &str = "00000000-0000-7000-8000-000000000002";
 const PERSON: &str = "00000000-0000-7000-8000-000000000003";
 const TARGET: &str = "00000000-0000-7000-8000-000000000004";
@@ -78,17 +77,13 @@ fn now() -> String {
     Utc::now().format("%Y-%m-%dT00:00:00+00:00").to_string()
 }
 
-fn texts(client: &mut Client, text: &str) -> Vec<String> {
-    client.query(text, &[]).unwrap().iter().map(|row| row.get(0)).collect()
-}
-
 const NAMES: &str = "select p.organisation_id::text || ' ' || p.name from published.persons p order by 1";
 
 #[test]
 fn the_newest_position_stays_and_poison_is_kept_aside() {
     let Some(ground) = Ground::find(&["registry"]) else { return };
     let writer = Writer::new(&ground);
-    let mut copy = ground.connect("registry", "superuser");
+    let mut copy = ground.connect("registry");
     writer.person(ORGANISATION, Some("Ada"), "2.5");
     writer.person(ORGANISATION, Some("Older"), "1.9");
     let key = json!([ORGANISATION, PERSON]).to_string();
@@ -127,7 +122,7 @@ fn the_newest_position_stays_and_poison_is_kept_aside() {
 fn a_poisoned_change_is_kept_aside_with_its_place_and_the_others_go_on() {
     let Some(ground) = Ground::find(&["notification"]) else { return };
     let writer = Writer::new(&ground);
-    let mut copy = ground.connect("notification", "superuser");
+    let mut copy = ground.connect("notification");
     writer.change(1, "DomainModified", "{}");
     let poison = [
         Some("{not json"),
@@ -166,7 +161,7 @@ fn a_poisoned_change_is_kept_aside_with_its_place_and_the_others_go_on() {
 fn a_change_waits_for_its_rows_and_is_told_once() {
     let Some(ground) = Ground::find(&["notification"]) else { return };
     let writer = Writer::new(&ground);
-    let mut copy = ground.connect("notification", "superuser");
+    let mut copy = ground.connect("notification");
     let _ingester = ground.ingester("notification");
     writer.change(1, "DomainModified", "{}");
     writer.change(2, "WatchCreated", r#"{"watchers": {"0": 0}}"#);
@@ -202,7 +197,7 @@ fn a_change_waits_for_its_rows_and_is_told_once() {
 fn old_changes_leave_the_copies_and_are_not_told_again() {
     let Some(ground) = Ground::find(&["notification"]) else { return };
     let writer = Writer::new(&ground);
-    let mut copy = ground.connect("notification", "superuser");
+    let mut copy = ground.connect("notification");
     let old = (Utc::now() - chrono::TimeDelta::days(31)).format("%Y-%m-%dT00:00:00+00:00").to_string();
     writer.change_at(&old, 1, "DomainModified", "{}");
     writer.change(2, "DomainModified", "{}");

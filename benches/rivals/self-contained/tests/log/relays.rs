@@ -4,8 +4,7 @@ use behaviour::assert::eventually;
 use postgres::Client;
 
 use crate::ground::Ground;
-
-const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
+use crate::people::{ORGANISATION, count, texts};
 
 fn person(client: &mut Client, id: u8, name: &str) {
     let text = format!(
@@ -16,14 +15,13 @@ fn person(client: &mut Client, id: u8, name: &str) {
 }
 
 fn names(client: &mut Client) -> Vec<String> {
-    let rows = client.query("select p.name from published.persons p order by p.name", &[]).unwrap();
-    rows.iter().map(|row| row.get(0)).collect()
+    texts(client, "select p.name from published.persons p order by p.name")
 }
 
 #[test]
 fn who_takes_over_tells_what_differs() {
     let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
-    let (mut profile, mut registry) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
+    let (mut profile, mut registry) = (ground.connect("profile"), ground.connect("registry"));
     let _ingester = ground.ingester("registry");
     person(&mut profile, 1, "Ada");
     person(&mut profile, 2, "Bea");
@@ -34,14 +32,14 @@ fn who_takes_over_tells_what_differs() {
     person(&mut profile, 3, "Cem");
     let _relay = ground.relay("profile");
     eventually("one is gone, one is new", || (names(&mut registry) == ["Bea", "Cem"]).then_some(()));
-    let epoch: i64 = profile.query_one("select epoch from published.log_cursor", &[]).unwrap().get(0);
+    let epoch = count(&mut profile, "select epoch from published.log_cursor");
     assert!(epoch >= 2, "{epoch}");
 }
 
 #[test]
 fn a_second_relay_fences_the_first_off_and_a_second_ingester_writes_nothing_twice() {
     let Some(ground) = Ground::find(&["profile", "notification"]) else { return };
-    let (mut profile, mut copy) = (ground.connect("profile", "superuser"), ground.connect("notification", "superuser"));
+    let (mut profile, mut copy) = (ground.connect("profile"), ground.connect("notification"));
     let _parts = [
         ground.relay("profile"),
         ground.relay("profile"),
@@ -54,10 +52,9 @@ fn a_second_relay_fences_the_first_off_and_a_second_ingester_writes_nothing_twic
             values (now(), 'ProfileModified', '{ORGANISATION}', '00000000-0000-7000-8000-000000000009', {number}, 'test-{number}')"
         );
         profile.batch_execute(&text).unwrap();
-        let told = i64::from(number) + 1;
+        let told = number + 1;
         eventually("each change is told", || {
-            let seen: i64 = copy.query_one("select count(*) from published.profile_changes", &[]).unwrap().get(0);
-            (seen >= told).then_some(())
+            (count(&mut copy, "select count(*) from published.profile_changes") >= told).then_some(())
         });
     }
     let text = "select count(*), count(distinct request_id), count(distinct id) from published.profile_changes";
@@ -66,5 +63,5 @@ fn a_second_relay_fences_the_first_off_and_a_second_ingester_writes_nothing_twic
     assert_eq!(counts, [60, 60, 60]);
     let disorder = "select count(*) from (select version, lag(version) over (order by xid, id) as before from published.profile_changes) c
         where before >= version";
-    assert_eq!(copy.query_one(disorder, &[]).unwrap().get::<_, i64>(0), 0);
+    assert_eq!(count(&mut copy, disorder), 0);
 }

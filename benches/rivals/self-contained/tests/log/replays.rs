@@ -14,15 +14,11 @@ use schema::cluster::binaries::Binaries;
 use crate::commands::run;
 use crate::ground::Ground;
 use crate::kills::number;
+use crate::people::{ORGANISATION, count, id, people, rename, texts};
 use crate::records::Writer;
 
-const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
 /// Of the copy; `ROWS` in the environment says otherwise.
 const ROWS: usize = 20_000;
-
-fn id(number: usize) -> String {
-    format!("00000000-0000-7000-8000-{number:012}")
-}
 
 fn person(number: usize, name: &str) -> serde_json::Value {
     json!({"organisation_id": ORGANISATION, "id": id(number), "name": name, "job_title": ""})
@@ -33,8 +29,14 @@ fn tell(writer: &Writer<'_>, number: usize, name: &str, position: &str) {
     writer.add("persons", &key, Some(&person(number, name).to_string()), &[("position", position)]);
 }
 
-fn count(client: &mut Client, text: &str) -> usize {
-    usize::try_from(client.query_one(text, &[]).unwrap().get::<_, i64>(0)).unwrap()
+/// A writer that has told all of them, and the copy, which has read nothing.
+fn told(ground: &Ground, rows: usize) -> (Writer<'_>, Client) {
+    let writer = Writer::new(ground);
+    for n in 0..rows {
+        tell(&writer, n, &format!("P{n}"), &format!("1.{}", n + 1));
+    }
+    writer.flush();
+    (writer, ground.connect("registry"))
 }
 
 const ALL: &str = "select count(*) from published.persons";
@@ -67,11 +69,7 @@ on conflict (organisation_id, id) do update set name = excluded.name, job_title 
 fn a_replay_mends_a_copy_under_load_and_never_puts_an_older_row_over_a_newer() {
     let Some(ground) = Ground::find(&["registry"]) else { return };
     let rows = number("ROWS", ROWS);
-    let (writer, mut copy) = (Writer::new(&ground), ground.connect("registry", "superuser"));
-    for n in 0..rows {
-        tell(&writer, n, &format!("P{n}"), &format!("1.{}", n + 1));
-    }
-    writer.flush();
+    let (writer, mut copy) = told(&ground, rows);
     let _ingester = ground.ingester("registry");
     eventually("all are there", || (count(&mut copy, ALL) == rows).then_some(()));
     let replay = |line: &[&str]| {
@@ -106,7 +104,7 @@ fn a_replay_mends_a_copy_under_load_and_never_puts_an_older_row_over_a_newer() {
             renamed
         });
         let reads = scope.spawn(|| {
-            let mut reader = ground.connect("registry", "registry_reader");
+            let mut reader = ground.connect_as("registry", "registry_reader");
             let (mut slowest, mut asked) = (Duration::ZERO, 0);
             while !over.load(Ordering::SeqCst) {
                 let began = Instant::now();
@@ -140,12 +138,7 @@ fn a_replay_mends_a_copy_under_load_and_never_puts_an_older_row_over_a_newer() {
 fn a_rebuild_beside_an_upsert_by_psql() {
     let Some(ground) = Ground::find(&["registry"]) else { return };
     let rows = number("ROWS", ROWS);
-    let (writer, mut copy) = (Writer::new(&ground), ground.connect("registry", "superuser"));
-    for n in 0..rows {
-        tell(&writer, n, &format!("P{n}"), &format!("1.{}", n + 1));
-    }
-    writer.flush();
-    let mut ratios = Vec::new();
+    let (_, mut copy) = told(&ground, rows);
     for empty in [true, false, true, false] {
         let mut took = Vec::new();
         for psql in [false, true] {
@@ -175,17 +168,16 @@ fn a_rebuild_beside_an_upsert_by_psql() {
             rows as f64 / took[0].as_secs_f64(),
             rows as f64 / took[1].as_secs_f64()
         );
-        ratios.push(ratio);
     }
 }
 
 #[test]
 fn a_backfill_fills_a_new_column_while_the_old_ingester_goes_on() {
     let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
-    let (mut profile, mut copy) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
+    let (mut profile, mut copy) = (ground.connect("profile"), ground.connect("registry"));
     let relay = ground.relay("profile");
     let old = ground.ingester("registry");
-    crate::verify::people(&mut profile, 0, 300);
+    people(&mut profile, 0, 300);
     eventually("all are there", || (count(&mut copy, ALL) == 300).then_some(()));
     // The owner shows it, and its relay tells each row anew.
     profile
@@ -206,23 +198,15 @@ fn a_backfill_fills_a_new_column_while_the_old_ingester_goes_on() {
     backfill(&["backfill", "--noun", "persons", "--column", "email"]);
     assert_eq!(count(&mut copy, filled), 300);
     // The old one goes on: it leaves the column as it is.
-    crate::verify::people(&mut profile, 300, 310);
-    profile
-        .batch_execute(
-            "update profile.profiles set email = 'new-' || email where name in ('P5', 'P6');
-            insert into profile.changes (at, kind, organisation_id, entity_id, version, request_id)
-            select now(), 'ProfileModified', p.organisation_id, p.id::text, 2, 'again-' || p.name from profile.profiles p where p.name in ('P5', 'P6')",
-        )
-        .unwrap();
+    people(&mut profile, 300, 310);
+    profile.batch_execute("update profile.profiles set email = 'new-' || email where name in ('P5', 'P6')").unwrap();
+    rename(&mut profile, 2, "p.n in (5, 6)");
     eventually("it goes on", || (count(&mut copy, ALL) == 310).then_some(()));
     drop(old);
     let _new = ground.ingester("registry");
-    crate::verify::people(&mut profile, 310, 320);
+    people(&mut profile, 310, 320);
     eventually("the new one is at work", || (count(&mut copy, ALL) == 320).then_some(()));
     backfill(&["backfill", "--from", "-1h", "--noun", "persons", "--column", "email"]);
-    let emails = |client: &mut Client, text: &str| -> Vec<String> {
-        client.query(text, &[]).unwrap().iter().map(|row| row.get(0)).collect()
-    };
-    let own = emails(&mut profile, "select p.id || ' ' || p.email from profile.profiles p order by 1");
-    assert_eq!(emails(&mut copy, "select p.id || ' ' || p.email from published.persons p order by 1"), own);
+    let own = texts(&mut profile, "select p.id || ' ' || p.email from profile.profiles p order by 1");
+    assert_eq!(texts(&mut copy, "select p.id || ' ' || p.email from published.persons p order by 1"), own);
 }

@@ -4,45 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use behaviour::assert::eventually;
-use postgres::Client;
 
 use crate::commands::run;
 use crate::copies::equal_of;
 use crate::ground::Ground;
-
-const ORGANISATION: &str = "00000000-0000-7000-8000-000000000001";
-
-fn id(number: usize) -> String {
-    format!("00000000-0000-7000-8000-{number:012}")
-}
-
-/// People with a change each, as Profile would write them.
-pub fn people(client: &mut Client, from: usize, to: usize) {
-    people_of(client, ORGANISATION, from, to);
-}
-
-/// The same, of an organisation.
-pub fn people_of(client: &mut Client, organisation: &str, from: usize, to: usize) {
-    client
-        .batch_execute(&format!(
-            "insert into profile.profiles (organisation_id, id, name, job_title, email, time_zone, version, created_at, updated_at)
-            select '{organisation}', ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'P' || n, '', 'p' || n || '@people.example',
-                'Europe/Zurich', 1, now(), now() from generate_series({from}, {to} - 1) n;
-            insert into profile.changes (at, kind, organisation_id, entity_id, version, request_id)
-            select now(), 'ProfileCreated', '{organisation}', '00000000-0000-7000-8000-' || lpad(n::text, 12, '0'), 1, 'test-' || n
-            from generate_series({from}, {to} - 1) n"
-        ))
-        .unwrap();
-}
-
-fn count(client: &mut Client, text: &str) -> i64 {
-    client.query_one(text, &[]).unwrap().get(0)
-}
+use crate::people::{ORGANISATION, count, id, people};
 
 #[test]
 fn what_differs_is_named_and_repaired() {
     let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
-    let (mut profile, mut registry) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
+    let (mut profile, mut registry) = (ground.connect("profile"), ground.connect("registry"));
     let _parts = [ground.relay("profile"), ground.ingester("registry")];
     people(&mut profile, 1, 50);
     eventually("all are there", || {
@@ -75,8 +46,8 @@ fn what_differs_is_named_and_repaired() {
 fn the_end_of_a_topic_that_was_lost_behind_the_cursor_is_found_and_told_once() {
     let services = ["profile", "registry", "notification"];
     let Some(ground) = Ground::with_node(&services) else { return };
-    let mut profile = ground.connect("profile", "superuser");
-    let mut notification = ground.connect("notification", "superuser");
+    let mut profile = ground.connect("profile");
+    let mut notification = ground.connect("notification");
     let _parts = [ground.relay("profile"), ground.ingester("registry")];
     let late = ground.ingester("notification");
     people(&mut profile, 0, 500);
@@ -87,7 +58,7 @@ fn the_end_of_a_topic_that_was_lost_behind_the_cursor_is_found_and_told_once() {
         people(&mut profile, from, from + 100);
     }
     // The relay's cursor is behind them, and one of the two consumers has read them.
-    let mut registry = ground.connect("registry", "superuser");
+    let mut registry = ground.connect("registry");
     eventually("all are on the log", || {
         let told = "select count(*) from profile.changes c
             where not exists (select from published.log_cursor l where (c.xid, c.id) <= (l.xid, l.id))";
