@@ -116,12 +116,22 @@ impl Shop {
         session.texts("select datname::text from pg_database where datname not in ('postgres', 'template0', 'template1', 'shop')").unwrap()
     }
 
+    /// What the server has logged.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.cluster.cluster().home().unwrap().join("postgres/log")).unwrap()
+    }
+
     fn only_run(&self) -> PathBuf {
         let mut inside = std::fs::read_dir(self.results()).unwrap().flatten();
         let folder = inside.next().unwrap().path();
         assert!(inside.next().is_none());
         folder
     }
+}
+
+/// A server that logs what it does: who asked it would be connected, and for the sake of such a one the copy is made elsewhere.
+fn logging() -> ClusterOptions {
+    ClusterOptions { settings: vec!["log_statement = all".to_owned()], ..ClusterOptions::ephemeral() }
 }
 
 fn said(output: &Output) -> String {
@@ -131,11 +141,16 @@ fn said(output: &Output) -> String {
 /// One sentence on standard error, exit code 2.
 #[track_caller]
 fn refused(shop: &Shop, command: &mut Command, why: &str) {
-    let output = command.output().unwrap();
+    was_refused(shop, &command.output().unwrap(), why);
+}
+
+#[track_caller]
+fn was_refused(shop: &Shop, output: &Output, why: &str) {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", said(output));
     assert!(error.contains(why), "{why}: {error}");
-    assert_eq!(error.trim().lines().count(), 1, "{error}");
+    let progress = |line: &&str| line.ends_with('…');
+    assert_eq!(error.trim().lines().filter(|line| !progress(line)).count(), 1, "{error}");
     assert_eq!(shop.copies(), Vec::<String>::new(), "nothing is left");
     assert!(!shop.results().exists(), "nothing is left");
 }
@@ -207,7 +222,7 @@ fn a_planted_lock_is_found_with_its_statement_and_its_seconds() {
     assert!(first.holds.starts_with("lock table accounts in share row exclusive mode"), "{first:?}");
     assert_eq!((first.mode.as_str(), first.relation.as_deref()), ("RowExclusiveLock", Some("accounts")));
     assert!(said(&output).contains("lock table accounts"), "{}", said(&output));
-    let log = std::fs::read_to_string(shop.cluster.cluster().home().unwrap().join("postgres/log")).unwrap();
+    let log = shop.log();
     let acquired = log
         .lines()
         .filter_map(|line| line.split_once("acquired RowExclusiveLock on relation")?.1.split_once(" after "));
@@ -265,33 +280,44 @@ fn as_guest(shop: &Shop) -> String {
     format!("postgresql://guest{}", &url[at..])
 }
 
+/// While it measures, while a rate is raised, while a remedy is rehearsed.
 #[test]
 fn what_a_killed_run_left_is_dropped_by_the_next_one() {
-    let shop = Shop::new();
+    let shop = Shop::on(logging());
     let workload = shop.workload("", "");
-    let mut command = shop.lab("run", &workload, &[]);
-    end_with_thread(&mut command);
-    let mut child = command.spawn().unwrap();
-    let mut session = Session::connect(&shop.url("postgres")).unwrap();
-    drop(session);
-    until("it measures on a copy", || {
-        let folder = std::fs::read_dir(shop.results()).into_iter().flatten().flatten().next();
-        folder.is_some_and(|folder| ResultFile::read(&folder.path().join("result.json")).is_ok())
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!shop.copies().is_empty(), "a killed one can't drop them itself");
-    session = Session::connect(&shop.url("postgres")).unwrap();
-    // pgbench goes with it.
-    until("its sessions end", || {
-        session.value::<i64>("select count(*) from pg_stat_activity where usename in ('payer', 'reporter')").unwrap()
-            == 0
-    });
-    drop(session);
-    let output = shop.lab("check", &workload, &[]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert!(said(&output).contains("which a run that was killed had left"), "{}", said(&output));
-    assert_eq!(shop.copies(), Vec::<String>::new());
+    let (remedy, undo) = (
+        shop.write("remedy.sql", "create index tried on accounts (balance);\nselect pg_sleep(600);\n"),
+        shop.write("undo.sql", "drop index tried;\n"),
+    );
+    let tried = ["--try", remedy.to_str().unwrap(), "--undo", undo.to_str().unwrap()];
+    for (what, more, does, often) in [
+        ("run", &[][..], "update accounts set balance", 30),
+        ("knee", &["--limit-ms", "9000"][..], "update accounts set balance", 30),
+        ("run", &tried[..], "select pg_sleep(600)", 1),
+    ] {
+        let from = shop.log().len();
+        let mut command = shop.lab(what, &workload, more);
+        end_with_thread(&mut command);
+        let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+        until(&format!("{what} {more:?} is under way"), || shop.log()[from..].matches(does).count() >= often);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!shop.copies().is_empty(), "{what} {more:?}: a killed one can't drop them itself");
+        // pgbench goes with it.
+        let mut session = Session::connect(&shop.url("postgres")).unwrap();
+        until("its sessions end", || {
+            session
+                .value::<i64>("select count(*) from pg_stat_activity where usename in ('payer', 'reporter')")
+                .unwrap()
+                == 0
+        });
+        drop(session);
+        let output = shop.lab("check", &workload, &[]).output().unwrap();
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains("which a run that was killed had left"), "{text}");
+        assert_eq!(shop.copies(), Vec::<String>::new());
+    }
 }
 
 /// Somebody is connected: the copy goes to a server of its own, where the same roles have the same rights.
