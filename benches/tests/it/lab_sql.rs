@@ -189,7 +189,7 @@ fn a_run_measures_on_a_copy_and_leaves_nothing() {
     assert_eq!(kept.outcome.limits.len(), 3, "alone, alone again, while report runs");
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(report.contains("shop: who slows whom") && report.contains("Which statement waited for which"));
-    for absent in ["APIs", "five services", "lab resume", "black box"] {
+    for absent in ["APIs", "five services", "lab resume", "black box", "minutes) or demo"] {
         assert!(!report.contains(absent), "{absent}");
     }
     // What the payer wrote, it wrote to the copy.
