@@ -34,6 +34,8 @@ pub(super) fn pipe(from: &str, to: &str, options: &[&str]) -> Result<()> {
         })
     });
     let said = restore.stdout(Stdio::null()).stderr(Stdio::piped()).output().doing(what);
+    // It holds the end of the pipe that is read from: as long as it is there, pg_dump waits for a reader.
+    drop(restore);
     let dumped = dump.wait().doing("waiting for pg_dump")?;
     let words = words.and_then(|reader| reader.join().ok()).unwrap_or_default();
     let said = said?;

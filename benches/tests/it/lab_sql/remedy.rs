@@ -148,7 +148,7 @@ fn signalled(shop: &Shop, signal: Signal, second: Option<(&str, &str)>) -> Optio
     };
     // Once the blocks have begun; then in one with it.
     until("it runs with the remedy", || match second {
-        Some((second, _)) => shop.log().contains(second),
+        Some((second, _)) => shop.log().contains(second.trim_end_matches(';')),
         None => measured() && indexes(shop) == 2,
     });
     kill_process(Pid::from_child(&child), signal).unwrap();
