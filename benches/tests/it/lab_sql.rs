@@ -395,7 +395,8 @@ fn a_file_is_written_from_what_was_counted() {
         "shop",
         "create table orders (id uuid primary key default gen_random_uuid(), account int not null references accounts, state text not null);
          insert into orders (account, state) select n, 'new: really' from generate_series(1, 100) n;
-         grant select, insert on orders to payer; create extension pg_stat_statements",
+         create table states (id int primary key, name text not null unique); insert into states values (0, 'none');
+         grant select, insert on orders, states to payer; create extension pg_stat_statements",
     );
     let url = shop.url("shop");
     let at = url.find('@').unwrap();
@@ -406,6 +407,7 @@ fn a_file_is_written_from_what_was_counted() {
         session.client.query("select * from orders where id = $1 and state = $2", &[&id, &"new: really"]).unwrap();
         session.client.execute("update accounts set balance = balance + 1 where id = $1", &[&account]).unwrap();
         session.client.execute("insert into orders (account, state) values ($1, $2)", &[&account, &"new"]).unwrap();
+        session.client.execute("insert into states (id, name) values ($1, $2)", &[&account, &format!("{account}")]).unwrap();
     }
     session.run("create temporary table gone (a int)", "a table that no copy has").unwrap();
     session.client.query("select a from gone where a = $1", &[&1_i32]).unwrap();
@@ -420,7 +422,7 @@ fn a_file_is_written_from_what_was_counted() {
     assert!(file.contains("[services.payer]") && file.contains("[[services.payer.scripts]]"), "{file}");
     assert!(file.contains("# not driven, 1 calls (relation \"gone\" does not exist"), "{file}");
     let scripts: Vec<String> =
-        (1..=3).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
+        (1..=4).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
     let of = |start: &str| {
         scripts.iter().find(|text| text.contains(start)).unwrap_or_else(|| panic!("{start}: {scripts:#?}"))
     };
@@ -429,6 +431,17 @@ fn a_file_is_written_from_what_was_counted() {
     let select = of("select * from orders");
     assert!(select.contains("\\x3a really") && select.matches("[:row1]").count() == 2, "{select}");
     assert!(of("insert into orders").contains("::int4"), "{scripts:#?}");
+    // What is new is new in the next cell, too, where pgbench draws the same values.
+    let keys = scripts.iter().position(|text| text.contains("insert into states")).unwrap() + 1;
+    for cell in 1..=2 {
+        let program = schema::cluster::binaries::client_tool("pgbench", &mut Session::connect(&url).unwrap()).unwrap();
+        let mut pgbench = Command::new(program);
+        pgbench.args(["-n", "-t", "20", "--random-seed=1", "-f"]).arg(out.join(format!("payer-{keys:02}.sql")));
+        let address = schema::session::address(&payer).unwrap();
+        pgbench.envs(address.variables().filter_map(|(variable, value)| Some((variable, value?))));
+        let output = pgbench.output().unwrap();
+        assert!(output.status.success(), "cell {cell}: {}", said(&output));
+    }
     // A second service by hand, and what was written is what a run takes.
     let guest = "\n[services.guest]\nrate-per-s = 5\nscripts = [{ file = \"look.sql\" }]\n";
     std::fs::write(out.join("workload.toml"), file + guest).unwrap();
