@@ -407,7 +407,10 @@ fn a_file_is_written_from_what_was_counted() {
         session.client.query("select * from orders where id = $1 and state = $2", &[&id, &"new: really"]).unwrap();
         session.client.execute("update accounts set balance = balance + 1 where id = $1", &[&account]).unwrap();
         session.client.execute("insert into orders (account, state) values ($1, $2)", &[&account, &"new"]).unwrap();
-        session.client.execute("insert into states (id, name) values ($1, $2)", &[&account, &format!("{account}")]).unwrap();
+        session
+            .client
+            .execute("insert into states (id, name) values ($1, $2)", &[&account, &format!("{account}")])
+            .unwrap();
     }
     session.run("create temporary table gone (a int)", "a table that no copy has").unwrap();
     session.client.query("select a from gone where a = $1", &[&1_i32]).unwrap();
