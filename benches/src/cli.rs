@@ -163,7 +163,7 @@ fn bring_up(args: &UpArgs) -> Result<ExitCode, Failure> {
     let layout = args.layout.layout()?;
     if layout.architecture == system::Architecture::ApiCentric && args.instances > 1 {
         return Err(Failure::usage(
-            "--instances is of --architecture shared-database: api-centric services call one instance of each other.",
+            "--instances: with --architecture api-centric one instance of each service runs, because the others call it at one address.",
         ));
     }
     let options = system::Options {

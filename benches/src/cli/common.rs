@@ -78,11 +78,13 @@ impl LayoutArgs {
     pub(crate) fn layout(&self) -> Result<Layout, Failure> {
         let Self { architecture, engines, cache_ttl } = *self;
         if architecture != Architecture::ApiCentric && cache_ttl != Ttl::default() {
-            return Err(Failure::usage("--cache-ttl is of --architecture api-centric: here nobody fetches anything."));
+            return Err(Failure::usage(
+                "--cache-ttl needs --architecture api-centric: in the others no service fetches anything from another.",
+            ));
         }
         if architecture == Architecture::SharedDatabase && engines != Engines::One {
             return Err(Failure::usage(
-                "--engines is of the architectures api-centric and self-contained: here all share one database.",
+                "--engines needs --architecture api-centric or self-contained: in shared-database all share one database.",
             ));
         }
         Ok(Layout { architecture, engines, cache_ttl, relayed: false })

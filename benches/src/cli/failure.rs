@@ -21,7 +21,7 @@ Example: the same where services call each other: each service and each database
   lab failure --architecture api-centric --save results/reference
 Example: the same where copies are fed from a log: the broker stopped, and how old copies get until they are up to date again (about 1 min):
   lab failure --architecture self-contained --only kafka
-Exit code 1 where an acknowledged write is missing, an audit finds a violation or an endpoint does other than its rule says.")]
+Exit code 1 where an acknowledged write is missing, an audit finds a violation or an endpoint does other than its rule demands.")]
 pub(super) struct FailureArgs {
     /// Seconds for which each part is stopped
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=600))]
@@ -42,11 +42,11 @@ pub(super) struct FailureArgs {
 #[command(after_help = "\
 Example: where services call each other, each is stopped for 10 s in turn, once for each time to live (about 12 min):
   lab wrong-answers --save results/reference
-Exit code 1 where a change was told wrongly, a mail lost or sent twice, a charge is wrong, or an audit finds something else that no time to
+Exit code 1 where a change was notified wrongly, a mail lost or sent twice, a charge is wrong, or an audit finds something else that no time to
 live may change.")]
 pub(super) struct WrongAnswersArgs {
     /// How long an answer may be used again, in seconds: one system for each
-    #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 5, 30], value_name = "S,S,…")]
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1, 5, 30], value_name = "S,S,…", value_parser = clap::value_parser!(u64).range(..=86_400))]
     ttl: Vec<u64>,
     /// Seconds for which each service is stopped
     #[arg(long, default_value_t = 10, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=600))]

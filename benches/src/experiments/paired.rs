@@ -78,7 +78,7 @@ pub(crate) fn drive(site: &dyn Site, rate_per_s: f64, seconds: u64, seed: u64) -
     let duration = SETTLE + Duration::from_secs(seconds);
     let loads = loads(site, &one_read(), &[info], duration, seed)?;
     let settings = Settings { settle: SETTLE, ..Settings::default() };
-    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(&loads, settings)?;
     let mut records = records.into_iter();
     records.next().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
 }

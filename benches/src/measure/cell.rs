@@ -55,7 +55,7 @@ pub fn run(
         Observer::blind(deployment.server_url()?, &Watch::default())?
     };
     let clock = CpuClock::start(&processes);
-    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(&loads, settings)?;
     let machine = clock.read();
     let seen = observer.finish()?;
     let control = Some(control.finish()?.encode());

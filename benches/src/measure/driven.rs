@@ -21,7 +21,7 @@ pub fn drive(deployment: &Deployment, loads: &[Load], settings: Settings) -> Res
     let processes = deployment.processes();
     let observer = Observer::start(deployment.server_url()?, &processes)?;
     let clock = CpuClock::start(&processes);
-    let records = driver::run(loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(loads, settings)?;
     let machine = clock.read();
     let postgres_s: f64 = observer.finish()?.roles.values().map(|role| role.cpu_s).sum();
     Ok(Driven { records, used_s: (machine.services + machine.own) * machine.seconds + postgres_s })

@@ -40,8 +40,9 @@ pub fn measure(site: &dyn Site, tries: Tries<'_>) -> Result<Freshness, Failure> 
         if let Some(url) = tries.billing {
             freezes.push(person.freeze(url, tries.told, &mut served)?);
         }
-        person.rename(&format!("Renamed {number}"))?;
-        let (name, since) = (format!("Renamed {number}"), Instant::now());
+        let name = format!("Renamed {number}");
+        person.rename(&name)?;
+        let since = Instant::now();
         until(|| Ok(person.shown()?.as_ref() == Some(&name)))?;
         renames.push(since.elapsed());
     }

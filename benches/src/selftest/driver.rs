@@ -136,7 +136,7 @@ pub fn ceiling() -> Result<SelfTest, Failure> {
 fn drive(law: Law, rate_per_s: f64, duration: Duration, settings: Settings) -> Result<ServiceRecord, Failure> {
     let stub = Stub::start(law, 7)?;
     let load = load("stub", &stub.url(), rate_per_s, duration, 11)?;
-    let mut records = driver::run(&[load], settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let mut records = driver::run(&[load], settings)?;
     records.pop().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))
 }
 

@@ -44,7 +44,7 @@ pub(super) fn median_us(
     let info = ServiceInfo::at(service, rate_per_s);
     let loads = loads(deployment, &workload, &[info], SETTLE + measure, seed)?;
     let settings = Settings { settle: SETTLE, ..Settings::default() };
-    let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = driver::run(&loads, settings)?;
     let record = records.first().ok_or_else(|| Failure::could_not_run("The driver returned nothing."))?;
     Ok(record.all_responses(settings.timeout).quantile_us(0.5).unwrap_or(0) as f64)
 }

@@ -39,7 +39,7 @@ pub fn stubs(stop: &AtomicBool) -> Result<SelfTest, Failure> {
             let loads: Vec<Load> = driven
                 .map(|(name, stub)| load(name, &stub.url(), RATE_PER_S, SETTLE + MEASURE, replicate as u64))
                 .collect::<Result<_, Failure>>()?;
-            let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+            let records = driver::run(&loads, settings)?;
             done.push(CellResult {
                 cell,
                 replicate,

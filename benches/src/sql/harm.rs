@@ -55,7 +55,7 @@ impl FromStr for Harm {
         let known = known.ok_or_else(|| format!("unknown harm; there are {}", names().join(", ")))?;
         match (known.of_table(), &table) {
             (true, None) => Err(format!("which table? For instance {}:public.orders", known.name)),
-            (false, Some(_)) => Err(format!("{} is of no table: leave it out", known.name)),
+            (false, Some(_)) => Err(format!("{} takes no table: leave it out", known.name)),
             _ if condition.is_some() && !known.takes_condition() => Err(format!("{} takes no condition", known.name)),
             _ => Ok(Self { known, table, condition }),
         }
@@ -70,7 +70,7 @@ fn names() -> Vec<&'static str> {
 #[must_use]
 pub fn help() -> String {
     let mut text =
-        "Known harms, for --with (one at a time, because who waits for whom is told by the login):\n".to_owned();
+        "Known harms, for --with (one at a time, because who waits for whom is known by the login alone):\n".to_owned();
     for known in &HARMS {
         let table = if known.of_table() { ":TABLE" } else { "" };
         let condition = if known.takes_condition() { "[:CONDITION]" } else { "" };
@@ -163,7 +163,7 @@ mod tests {
         for (wrong, why) in [
             ("held-rows:a", "there are held-row, queued-ddl"),
             ("held-row", "which table?"),
-            ("checkpoints:a", "is of no table"),
+            ("checkpoints:a", "takes no table"),
             ("vacuum-full:a:id = 1", "takes no condition"),
         ] {
             assert!(wrong.parse::<Harm>().unwrap_err().contains(why), "{wrong}");

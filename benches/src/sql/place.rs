@@ -199,7 +199,7 @@ fn in_place(
     let found = others(url, &[guard.pid()])?;
     if !found.is_empty() && !beside_others {
         return Err(Failure::usage(format!(
-            "Others are at work on this server ({}): without --in-place a copy is measured, with --beside-others it is done beside them.",
+            "Others are at work on this server ({}): without --in-place a copy is measured, with --beside-others it runs while they work.",
             found.join(", ")
         )));
     }

@@ -124,7 +124,7 @@ impl SqlWorkload {
                 return wrong("another name, please: this one has another meaning in a result");
             }
             if !logins.insert(&of.login) {
-                return wrong("its login is also another service's: who waits for whom is told by the login");
+                return wrong("its login is also another service's: who waits for whom is known by the login alone");
             }
             if !(of.rate_per_s.is_finite() && of.rate_per_s > 0.0 && of.rate_per_s <= 1e6) {
                 return wrong("rate-per-s must be above 0, at most 1000000");

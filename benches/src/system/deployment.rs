@@ -107,7 +107,7 @@ impl Deployment {
             // The owners' rows alone: who takes over as relay tells them all.
             self.stop_services()?;
             union.hand_out(self.place(), false)?;
-            eprintln!("Telling them by the log …");
+            eprintln!("Sending them through the log …");
             self.start_services()?;
         } else {
             union.hand_out(self.place(), true)?;

@@ -44,7 +44,7 @@ impl Log {
         }
     }
 
-    /// What a part of the log is told of it.
+    /// Settings of each part of the log: where the brokers are, and what topics' names begin with.
     pub fn settings(&self) -> [(String, String); 2] {
         [("KAFKA_BROKERS".to_owned(), self.brokers.clone()), ("TOPIC_PREFIX".to_owned(), self.prefix.clone())]
     }
@@ -64,7 +64,7 @@ impl Log {
     fn ours(&self) -> Result<&Path, Failure> {
         self.folder.as_deref().ok_or_else(|| {
             Failure::usage(
-                "Data are put back here, and the log with them, which can be done to a broker that is started here alone: unset KAFKA_BROKERS.",
+                "This command puts data and log back to a kept state, which it can do only to a broker that it has started: unset KAFKA_BROKERS.",
             )
         })
     }

@@ -33,4 +33,5 @@ pub use running::Options;
 pub use services::Architecture;
 pub use settings::LIMITS;
 pub use site::Site;
+pub(crate) use site::agent;
 pub use up::{first_requests, run};

@@ -88,7 +88,7 @@ const CASES: &[Listed] = &[
         &["list-invoices", "find-invoice"],
     ),
     ("billing", "standing: active at first, and as it is set", &["find-standing"]),
-    ("notification", "notifications: nobody is told of nothing", &["list-notifications"]),
+    ("notification", "notifications: none where nothing has changed", &["list-notifications"]),
     ("notification", "notifications: what is not one's own can't be read", &["read-notifications"]),
 ];
 

@@ -36,7 +36,7 @@ mod text;
 ///   SAFE           no effect
 ///   SLOWER         the planner estimates a higher cost (--slower-from), or no index helps any more
 ///   BLOCKS n ms    waits for the change's locks, or in the queue behind it (--queue)
-///   UNKNOWN        could not be judged; says why, and --allow-unknown accepts it
+///   UNKNOWN        could not be judged, with the reason; --allow-unknown accepts it
 ///   LOSES-GRANT    refused with 42501 after the change
 ///   BREAKS-CACHED  fails on connections that prepared it before the change, until they are closed
 ///   BREAKS         fails, returns columns that its reader was not written for, or returns or writes other rows
@@ -44,8 +44,9 @@ mod text;
 ///
 /// Statements come from --statements, else from pg_stat_statements. On the clone
 /// they are also executed before and after, with their values or with some of rows
-/// that are there; what can't be executed is UNKNOWN. A warning says where the server has removed statements, or
-/// where a service logs in and none of its statements is known.
+/// that are there; what can't be executed is UNKNOWN. A warning is printed where the
+/// server has removed statements, or where a service logs in and none of its
+/// statements is known.
 ///
 /// The clone is a copy of the database's files if no session is connected, else
 /// what pg_dump reads: it needs the disk space of the database and the time to read
@@ -83,7 +84,7 @@ pub struct Impact {
     /// URL of a superuser in the database. Without it: the private cluster's.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// A recording (.json), a file of SQL, or a folder of SQL files; may be given several times. In SQL, `-- role: NAME` or the file's name tells the role.
+    /// A recording (.json), a file of SQL, or a folder of SQL files; may be given several times. In SQL, `-- role: NAME` or the file's name gives the role.
     #[arg(long, value_name = "FILE|DIR")]
     statements: Vec<PathBuf>,
     /// Service of a role whose name doesn't begin with a schema's name: app7=sales; may be given several times.

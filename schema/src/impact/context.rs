@@ -19,7 +19,7 @@ pub(super) struct Context<'a> {
     pub(super) pid: i32,
     /// Run before each execution, see [`FORGET`].
     pub(super) forget: &'a str,
-    /// Which functions were called, see [`super::deeds::CALLS`].
+    /// Which functions were called, see [`super::execution::CALLS`].
     pub(super) calls: &'a str,
     /// Values that the change names.
     pub(super) named: &'a Named,

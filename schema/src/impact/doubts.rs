@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::deeds::Sample;
+use super::execution::Sample;
 use super::near::WRITES;
 use super::report::{Failure, StatementImpact};
 use super::rights::Strict;
@@ -29,7 +29,7 @@ pub(super) struct After<'a> {
     pub(super) guards: &'a [(u32, String, bool)],
     /// What makes values that differ each time, and is new, other or gone: relation and kind.
     pub(super) makers: &'a BTreeSet<(u32, String)>,
-    /// It writes rows itself.
+    /// Whether it writes rows itself.
     pub(super) writes_rows: bool,
     /// Tables of which it may have written rows, and their names.
     pub(super) wrote: &'a BTreeMap<u32, String>,
@@ -39,7 +39,7 @@ pub(super) struct After<'a> {
     pub(super) touches: Option<BTreeSet<u32>>,
 }
 
-/// Says what of it could not be judged.
+/// Notes in the outcome what of the statement could not be judged, and why.
 pub(super) fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &mut StatementImpact) {
     let blind = subject.samples.is_empty() && (subject.utility || touched(subject, change));
     if blind && impact.unknown.is_none() {
@@ -80,7 +80,7 @@ pub(super) fn note_unknown(subject: &Subject<'_>, change: &After<'_>, impact: &m
     }
 }
 
-/// It was tried with values that are not its own.
+/// Whether it was tried with values that are not its own.
 pub(super) fn unsure(subject: &Subject<'_>) -> bool {
     subject.statement.values.is_none() && !subject.shape.parameters.is_empty()
 }

@@ -7,7 +7,7 @@ use super::input::{Change, Options, Statement};
 use super::probe::Probe;
 use super::samples::{Drawn, Samples};
 use super::values::Named;
-use super::{deeds, locks, prepare};
+use super::{execution, locks, prepare};
 use crate::error::{Doing, Result};
 use crate::session::value;
 
@@ -37,7 +37,7 @@ pub fn drawn(url: &str, statements: &[Statement]) -> Result<(Vec<Drivable>, Vec<
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
     let forget: String = value(&mut probe.client, FORGET)?;
     let pid = value(&mut probe.client, "select pg_backend_pid()")?;
-    let calls: String = value(&mut probe.client, deeds::CALLS)?;
+    let calls: String = value(&mut probe.client, execution::CALLS)?;
     let named = Named::default();
     let context = Context {
         options: &options,

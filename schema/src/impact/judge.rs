@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::context::Context;
-use super::deeds;
 use super::doubts::{After, note_unknown, unsure};
+use super::execution;
 use super::fresh::{self, Fresh};
 use super::plan::Plan;
 use super::probe::Probe;
@@ -122,10 +122,10 @@ fn execute_after(
     let (mut kept, mut called, mut shows) = (None, BTreeSet::new(), None);
     let (mut unended, mut doubt, mut others) = (None, None, None);
     for sample in &subject.samples {
-        let deed = deeds::execute(probe, context, &role, &subject.call(name, &sample.values))?;
-        called.extend(sample.first.functions.union(&deed.functions));
-        let failed = deed.failure.clone();
-        let (other, by_plan) = sample.differs(&deed, (&subject.shape, shape), any_rows, change.tables);
+        let execution = execution::execute(probe, context, &role, &subject.call(name, &sample.values))?;
+        called.extend(sample.first.functions.union(&execution.functions));
+        let failed = execution.failure.clone();
+        let (other, by_plan) = sample.differs(&execution, (&subject.shape, shape), any_rows, change.tables);
         others = others.or(by_plan);
         if sample.writes_made_up() {
             let failed = failed.map(|failure| format!("{} {}{}", failure.sqlstate, failure.message, sample.with()));
@@ -133,7 +133,7 @@ fn execute_after(
             continue;
         }
         if let Some(failure) = failed {
-            match failure.sqlstate == deeds::ENDLESS {
+            match failure.sqlstate == execution::ENDLESS {
                 // On a busy server that may be no effect of the change.
                 true => unended = Some(failure.message),
                 false => (impact.fresh, shows) = (Some(failure), Some(sample)),
@@ -142,7 +142,7 @@ fn execute_after(
         }
         shows = shows.or((!other.is_empty()).then_some(sample));
         if kept.is_none() && subject.kept {
-            kept = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
+            kept = execution::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?.failure;
             shows = shows.or(kept.is_some().then_some(sample));
         }
         for words in other {

@@ -13,9 +13,9 @@ mod change_file;
 mod conflicts;
 mod context;
 mod coverage;
-mod deeds;
 mod doubts;
 mod drawn;
+mod execution;
 mod fresh;
 mod guards;
 mod input;
@@ -98,7 +98,7 @@ pub fn analyse(url: &str, change: &Change, statements: &[Statement], options: &O
     let map = locks::relations(&mut probe.client).doing("reading relations")?;
     let forget: String = value(&mut probe.client, context::FORGET)?;
     let pid = value(&mut probe.client, "select pg_backend_pid()")?;
-    let calls: String = value(&mut probe.client, deeds::CALLS)?;
+    let calls: String = value(&mut probe.client, execution::CALLS)?;
     let named = Named::of(&change.statements);
     let context =
         Context { options, settings: &settings, map: &map, pid, forget: &forget, calls: &calls, named: &named };
@@ -252,7 +252,7 @@ impl Trial<'_> {
         let is = Before::read(&mut self.probe, self.database)?;
         let Context { options, map, pid, named, .. } = self.context;
         let forget: String = value(&mut self.probe.client, context::FORGET)?;
-        let calls: String = value(&mut self.probe.client, deeds::CALLS)?;
+        let calls: String = value(&mut self.probe.client, execution::CALLS)?;
         let context = Context { options, settings: &settings, map, pid, forget: &forget, calls: &calls, named };
         let tables_alone =
             !self.chosen && self.change.command.is_none() && unknown::of_tables_alone(&self.change.statements);

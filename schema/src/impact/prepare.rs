@@ -3,7 +3,7 @@
 use postgres::types::{Kind, Type};
 
 use super::context::Context;
-use super::deeds::{self, Sample};
+use super::execution::{self, Sample};
 use super::input::{On, Statement};
 use super::locks::{self, Held};
 use super::near::Near;
@@ -184,7 +184,7 @@ fn tried(
     made_up: bool,
 ) -> Result<()> {
     let role = context.executing(&subject.statement.role);
-    let first = deeds::execute(probe, context, &role, &subject.call(&subject.name, &values))?;
+    let first = execution::execute(probe, context, &role, &subject.call(&subject.name, &values))?;
     if let Some(failure) = first.failure {
         if subject.why_not.is_empty() {
             subject.why_not = format!("{} {}", failure.sqlstate, failure.message);
@@ -204,7 +204,7 @@ pub(super) fn again(probe: &mut Probe, context: &Context<'_>, subjects: &mut [Su
         let role = context.executing(&subject.statement.role);
         let mut samples = std::mem::take(&mut subject.samples);
         for sample in &mut samples {
-            sample.second = deeds::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?;
+            sample.second = execution::execute(probe, context, &role, &subject.call(&subject.name, &sample.values))?;
         }
         samples.retain(|sample| sample.second.failure.is_none());
         subject.samples = samples;

@@ -3,8 +3,8 @@
 use postgres::Client;
 use postgres::types::Type;
 
-use super::deeds;
-use super::deeds::Sample;
+use super::execution;
+use super::execution::Sample;
 use super::input::Statement;
 use super::locks::Held;
 use super::plan::Plan;
@@ -45,7 +45,7 @@ pub(super) struct Subject<'a> {
 impl Subject<'_> {
     /// SQL that executes it with these values; `name`: as it was prepared.
     pub(super) fn call(&self, name: &str, values: &Values) -> String {
-        if self.utility { with_values(&self.sql, values) } else { deeds::call(name, values) }
+        if self.utility { with_values(&self.sql, values) } else { execution::call(name, values) }
     }
 
     /// `(int4, text)`, or nothing.

@@ -27,7 +27,7 @@ const SESSIONS: &str = "
         and (datname = pg_catalog.current_database() or pid = any ($2))";
 
 const HOLDERS: &str = "
-    select 'replication slot ' || slot_name, greatest(pg_catalog.age(xmin), pg_catalog.age(catalog_xmin))::int8
+    select 'replication slot ' || slot_name::text, greatest(pg_catalog.age(xmin), pg_catalog.age(catalog_xmin))::int8
     from pg_catalog.pg_replication_slots where xmin is not null or catalog_xmin is not null
     union all select 'prepared transaction ' || gid, pg_catalog.age(transaction)::int8 from pg_catalog.pg_prepared_xacts
     union all select 'standby ' || application_name, pg_catalog.age(backend_xmin)::int8 from pg_catalog.pg_stat_replication where backend_xmin is not null";

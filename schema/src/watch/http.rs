@@ -44,7 +44,7 @@ struct Given {
 }
 
 impl Shared {
-    /// Compared as digests, so that the time tells nothing.
+    /// Compared as digests, so that the time that it takes shows nothing of the token.
     fn admits(&self, request: &HttpRequest, given: &Given) -> bool {
         let bearer =
             request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));

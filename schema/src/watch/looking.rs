@@ -30,8 +30,8 @@ const REST: u32 = 250;
 /// After a lost connection.
 const TRIED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// How long a question takes that costs the server nothing: the way there and back.
-fn way(client: &mut Client) -> Result<Duration> {
+/// How long a question takes that costs the server nothing.
+fn round_trip(client: &mut Client) -> Result<Duration> {
     let mut least = Duration::MAX;
     for _ in 0..5 {
         let began = Instant::now();
@@ -42,18 +42,16 @@ fn way(client: &mut Client) -> Result<Duration> {
 }
 
 fn connect(url: &str) -> Result<Client> {
-    let address = address(url)?;
-    connect_uncounted(&address, |config| {
-        config.connect_timeout(Duration::from_secs(5));
-    })
-    .map_err(|error| connecting(&address, error))
+    // A network that is cut without a word is noticed, and shown: else the last figures would stand there as if they were new.
+    let address = address(url)?.or("connect_timeout", "5").or("tcp_user_timeout", "10000");
+    connect_uncounted(&address, |_| {}).map_err(|error| connecting(&address, error))
 }
 
 /// The connections that look at locks and sessions.
 pub(super) struct Locks {
     sampler: Sampler,
     client: Client,
-    way: Duration,
+    round_trip: Duration,
 }
 
 impl Locks {
@@ -85,8 +83,8 @@ impl Locks {
                 crate::blame::sample::APPLICATION_NAME
             ))
             .doing("setting up the session")?;
-        let way = way(&mut client)?;
-        Ok(Self { sampler, client, way })
+        let round_trip = round_trip(&mut client)?;
+        Ok(Self { sampler, client, round_trip })
     }
 }
 
@@ -113,7 +111,7 @@ fn look(locks: &mut Locks, shared: &Watching, ledger: &mut Ledger) -> Result<()>
         let asked = Instant::now();
         let sample = locks.sampler.sample()?;
         ledger.observe(&sample, &locks.sampler);
-        let took = asked.elapsed().saturating_sub(locks.way);
+        let took = asked.elapsed().saturating_sub(locks.round_trip);
         cost += took;
         let gap = (took * REST).clamp(GAP[0], GAP[1]);
         if second_at.elapsed() >= Duration::from_secs(1) {
@@ -139,7 +137,7 @@ fn show(locks: &mut Locks, shared: &Watching, sample: &Sample, gap: Duration) ->
     let asked = Instant::now();
     let sessions = ask::sessions(&mut locks.client, sample, &locks.sampler)?;
     // Three questions, or two.
-    let took = asked.elapsed().saturating_sub(locks.way * 2);
+    let took = asked.elapsed().saturating_sub(locks.round_trip * 2);
     shared.change(|view| {
         view.at_ms = sample.at_us / 1000;
         view.trouble = None;

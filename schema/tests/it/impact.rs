@@ -8,7 +8,7 @@ use crate::support::{connect, texts};
 mod beyond;
 mod command;
 mod counters;
-mod deeds;
+mod executed;
 mod generated;
 mod kinds;
 mod near;

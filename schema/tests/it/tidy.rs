@@ -20,35 +20,6 @@ fn files(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Longer than 300 lines because it reads better so, and why.
-const LONG: &[(&str, &str)] = &[
-    ("tests/it/apply.rs", "one test after the other"),
-    ("tests/it/coupling.rs", "what was counted by hand"),
-    ("tests/it/impact.rs", "one change after the other"),
-    ("tests/it/impact/generated.rs", "a generator"),
-    ("tests/it/impact/kinds.rs", "a table"),
-    ("tests/it/impact/near.rs", "a table"),
-    ("tests/it/impact/random/changes.rs", "a table"),
-    ("tests/it/roles.rs", "a table"),
-    ("src/attack/list.rs", "a table"),
-    ("src/attack/holes.rs", "a table"),
-];
-
-#[test]
-fn no_file_is_longer_than_300_lines() {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut all = Vec::new();
-    for folder in ["src", "tests"] {
-        files(&here.join(folder), ".rs", &mut all);
-    }
-    assert!(all.len() > 20);
-    for file in all {
-        let lines = fs::read_to_string(&file).unwrap().lines().count();
-        let excused = LONG.iter().any(|(name, _)| file.ends_with(name));
-        assert!(lines <= 300 || excused, "{} has {lines} lines", file.display());
-    }
-}
-
 #[test]
 fn generated_files_are_what_the_catalogue_says() {
     let db = TestDb::new();

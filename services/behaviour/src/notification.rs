@@ -14,7 +14,7 @@ use crate::world::{Case, Tenant, World};
 /// All cases. Those that need something to be told of run where the services that tell it are there too; see [`told`].
 pub fn suite() -> Vec<Case> {
     let own = vec![
-        Case { name: "notifications: nobody is told of nothing", run: empty },
+        Case { name: "notifications: none where nothing has changed", run: empty },
         Case { name: "notifications: what is not one's own can't be read", run: not_ones_own },
         Case { name: "notifications: bodies that can't be taken are named", run: values },
         Case { name: "notifications: the organisation's alone", run: rights },

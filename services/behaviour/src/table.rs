@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 
-pub use contract::{Operation, Parameter, operations};
+pub use contract::{Operation, Parameter, operations, serves};
 
 use crate::assert::complete_problem;
 use crate::http::{Api, Call, Response};

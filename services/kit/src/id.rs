@@ -111,8 +111,6 @@ id! {
     pub struct InvoiceId;
     /// One run of the billing over all organisations.
     pub struct RunId;
-    /// A message to a person.
-    pub struct NotificationId;
 }
 
 #[cfg(test)]

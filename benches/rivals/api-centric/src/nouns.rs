@@ -27,7 +27,7 @@ pub struct Noun {
 const ORGANISATION_IDS: &str = "x.organisation_id = any (asked.ids)";
 const WHOLE_ORGANISATION: &str = "x.organisation_id = asked.organisation_id";
 
-/// Of one person that many are told: a refusal counts no more than these.
+/// How many responsibilities of one person are listed: a refusal counts no more than these.
 const MOST_RESPONSIBILITIES: u32 = 1_000;
 
 /// Beyond every change: until the feed tells of a watch's beginning and end, all changes known come before them.

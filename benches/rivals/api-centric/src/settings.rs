@@ -1,4 +1,4 @@
-//! What each of the five is told beside the product's own settings.
+//! Settings of each of the five in addition to the product's own.
 
 use std::collections::HashMap;
 use std::fmt;

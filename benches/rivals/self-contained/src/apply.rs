@@ -160,7 +160,13 @@ impl Statement {
         let clean = |text: &str| text.replace('\0', "\u{fffd}");
         let (key, value) = (clean(&record.key), record.value.as_deref().map(clean));
         let name = &self.noun.name;
-        tracing::error!(noun = name, part, offset = record.offset, why, "a record is kept aside");
+        tracing::error!(
+            noun = name,
+            part,
+            offset = record.offset,
+            why,
+            "a record can't be a row and is kept in published.log_aside"
+        );
         transaction.execute(
             "insert into published.log_aside (topic, part, at_offset, reason, key, value) values ($1, $2, $3, $4, $5, $6)
             on conflict do nothing",

@@ -11,7 +11,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::record::Places;
 use crate::{Error, Log};
 
-/// How long the broker may take to say it.
+/// How long the broker may take to answer where a partition ends.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// The next offset of each partition of each noun that a consumer reads.

@@ -200,7 +200,9 @@ impl<'a> Ingester<'a> {
         let now = self.topics.iter().map(|topic| Ok(partitions(&self.consumer, topic)?.len()));
         match (self.next.len(), now.sum::<Result<usize, Error>>()?) {
             (known, now) if known == now => Ok(()),
-            (known, now) => Err(Error::Failed(format!("{now} partitions, and {known} are read"))),
+            (known, now) => Err(Error::Failed(format!(
+                "the topics have {now} partitions, and {known} are read: it starts again to read them all"
+            ))),
         }
     }
 

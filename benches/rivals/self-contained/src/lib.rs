@@ -10,9 +10,9 @@
 //!   (`relay::touched` knows which), and then the change itself;
 //! - [`ingest`] writes a consumer's copies. Its offsets are stored in the rows' own transaction, and a change becomes
 //!   visible once the rows that it depends on are there;
-//! - [`verify`] compares every topic and copy with its owner's view, and mends what differs; [`replay`] writes what is on the log into the copies again;
+//! - [`verify`] compares every topic and copy with its owner's view, and repairs what differs; [`replay`] writes what is on the log into the copies again;
 //! - [`grow`] gives the topics more partitions;
-//! - [`orphans`] finds owners who are gone, which no key refuses here, and takes them away;
+//! - [`orphans`] finds owners who are gone, which no key refuses here, and removes them;
 //! - [`observe`] shows how far behind each of them is, and whether it is ready.
 //!
 //! # Starting it
@@ -27,11 +27,11 @@
 //! | `topics` | `KAFKA_BROKERS`, `TOPIC_PREFIX`, `TOPIC_PARTITIONS`, `TOPIC_REPLICATION` | makes the topics that are missing, and ends |
 //! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS`, `LISTEN`, `READY_LAG_MS` | one for each of [`OWNERS`] |
 //! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `LISTEN`, `READY_LAG_MS` | one for each of the five services |
-//! | `verify` | `RELAY_DATABASE_URLS`, `COPIER_DATABASE_URLS`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | compares; `--repair` mends; exit code 1: differences stay |
+//! | `verify` | `RELAY_DATABASE_URLS`, `COPIER_DATABASE_URLS`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | compares; `--repair` repairs; exit code 1: differences stay |
 //! | `replay` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--from 0` or `-48h`, of all nouns or of each `--noun` |
 //! | `backfill` | the same | `--noun persons --column email`: a new column of a copy |
 //! | `grow` | `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--partitions 12` of each topic, while everything is at work |
-//! | `orphans` | `REGISTRY_RELAY_URL`, `PROFILE_RELAY_URL`, `REGISTRY_WRITER_URL` | lists; `--mend` takes owners away who are gone; exit code 1: there are some |
+//! | `orphans` | `REGISTRY_RELAY_URL`, `PROFILE_RELAY_URL`, `REGISTRY_WRITER_URL` | lists; `--repair` removes owners who are gone; exit code 1: there are some |
 //!
 //! The databases are those of `dba apply --own SERVICE`; the logins are [`schema::OwnDatabase::relay`] and
 //! [`schema::OwnDatabase::copier`]. In this order: broker, topics, Account (it makes its signing key), relays and ingesters, the other services.

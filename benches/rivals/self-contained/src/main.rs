@@ -70,10 +70,10 @@ enum Command {
     },
     /// Gives each topic more partitions, while everything is at work.
     Grow(grow::Settings),
-    /// Lists what Registry says is owned by somebody whom Profile doesn't show; exit code 1: there is some.
+    /// Lists APIs and domains whose owner at Registry doesn't exist at Profile; exit code 1: there are some.
     ///
-    /// The rule of --mend: the owner's field becomes null, by Registry's own writer under the row's lock, only where it still names this person, and
-    /// with the change that the service would have written, so that watchers are told and the log has it. Nobody is brought back, for a
+    /// The rule of --repair: the owner's field becomes null, by Registry's own writer under the row's lock, only where it still names this person, and
+    /// with the change that the service would have written, so that watchers are notified and the log has it. Nobody is brought back, for a
     /// deleted person's data are erased, and nobody else is named: an admin decides.
     Orphans(orphans::Settings),
 }

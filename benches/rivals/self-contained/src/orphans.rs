@@ -6,7 +6,7 @@
 //! # The rule
 //!
 //! An API or a domain is an orphan when Registry names an owner whom Profile, asked itself and not by a copy, doesn't show, twice in a row
-//! with [`Settings::patience_ms`] between. `--mend` takes the owner away, and nothing else:
+//! with [`Settings::patience_ms`] between. `--repair` removes the owner, and nothing else:
 //!
 //! 1. The field (`businessOwnerId`, `technicalOwnerId`) becomes null, by Registry's own writer under the row's lock, only where it still names this person.
 //! 2. With the change that the service would have written (`DomainModified`, `ApiModified`): so ETags move on, watchers are told, the log has it. No
@@ -31,10 +31,10 @@ pub struct Settings {
     /// Profile's own database, as its relay's login
     #[arg(long, env = "PROFILE_RELAY_URL", hide_env_values = true)]
     pub profile_relay_url: String,
-    /// Takes owners away who are gone: the field becomes null, with the change that Registry would have written
+    /// Remove owners who are gone: the field becomes null, with the change that Registry would have written
     #[arg(long, requires = "registry_writer_url")]
-    pub mend: bool,
-    /// Registry's own database, as its writer: for --mend
+    pub repair: bool,
+    /// Registry's own database, as its writer: for --repair
     #[arg(long, env = "REGISTRY_WRITER_URL", hide_env_values = true)]
     pub registry_writer_url: Option<String>,
     /// How long an owner must be unknown
@@ -62,7 +62,7 @@ impl fmt::Display for Orphan {
     }
 }
 
-/// Lists them, and mends them if that is wanted.
+/// Lists them, and repairs them if that is wanted.
 ///
 /// # Errors
 /// [`Error::Found`]: there are some. Else a database is away.
@@ -78,15 +78,15 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
     println!("{} orphans, {} deletions that the shared database would have refused.", found.len(), people.len());
     match &settings.registry_writer_url {
         _ if found.is_empty() => Ok(()),
-        Some(url) if settings.mend => {
+        Some(url) if settings.repair => {
             let mut writer = connect(url, "orphans")?;
             for orphan in &found {
-                mend(&mut writer, orphan)?;
+                repair(&mut writer, orphan)?;
             }
-            println!("All mended.");
+            println!("All repaired.");
             Ok(())
         }
-        _ => Err(Error::Found("owners are gone; `orphans --mend` takes them away".to_owned())),
+        _ => Err(Error::Found("owners are gone; `orphans --repair` removes them from what they own".to_owned())),
     }
 }
 
@@ -108,7 +108,7 @@ fn look(settings: &Settings) -> Result<BTreeSet<Orphan>, Error> {
 }
 
 /// A change's xid is taken by a statement after the one that takes the row's lock: so the feed has changes of a row in their order.
-fn mend(client: &mut Client, orphan: &Orphan) -> Result<(), Error> {
+fn repair(client: &mut Client, orphan: &Orphan) -> Result<(), Error> {
     let Orphan { kind, organisation, target, person } = orphan;
     let (table, columns): (_, &[&str]) = match kind.as_str() {
         "api" => ("apis", &["business_owner_id", "technical_owner_id"]),

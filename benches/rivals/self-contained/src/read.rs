@@ -71,7 +71,10 @@ impl Reading {
                 }
                 Some(Err(KafkaError::PartitionEOF(part))) => drop(ended.insert(part)),
                 Some(Err(error)) => return Err(error.into()),
-                None => return Err(Error::Failed(format!("{} can't be read to its end", self.topic))),
+                None => {
+                    let why = format!("the broker has sent nothing for {} s", WITHIN.as_secs());
+                    return Err(Error::Failed(format!("{} can't be read to its end: {why}", self.topic)));
+                }
             }
         }
         Ok(())

@@ -207,7 +207,7 @@ impl<'a> Relay<'a> {
             if self.looked.elapsed() >= LOOK {
                 self.looked = Instant::now();
                 if self.producer.has_grown(ANSWER) {
-                    return Err(Error::Failed("topics have grown".to_owned()));
+                    return Err(Error::Failed("topics have grown: moved rows are sent again".to_owned()));
                 }
             }
             if more {

@@ -21,7 +21,7 @@ use crate::sent::{hash, latest};
 use crate::{Error, Log, topics};
 
 /// How long a repair may take until the copies have it.
-const MENDED: Duration = Duration::from_secs(60);
+const REPAIRED_WITHIN: Duration = Duration::from_secs(60);
 /// Repairs before it is given up: the relay at work may have been faster.
 const TRIES: usize = 5;
 
@@ -32,11 +32,11 @@ pub struct Settings {
     #[command(flatten)]
     pub log: Log,
     /// Each owner's own database, as its relay's login: `account=postgresql://…,profile=…`
-    #[arg(long, env = "RELAY_DATABASE_URLS", hide_env_values = true, value_delimiter = ',', value_parser = named, required = true)]
-    pub relay_database_urls: Vec<(String, String)>,
+    #[arg(long, env = "RELAY_DATABASE_URLS", hide_env_values = true, value_delimiter = ',', required = true)]
+    pub relay_database_urls: Vec<String>,
     /// Each consumer's own database, as its copier's login; who isn't named isn't looked at
-    #[arg(long, env = "COPIER_DATABASE_URLS", hide_env_values = true, value_delimiter = ',', value_parser = named)]
-    pub copier_database_urls: Vec<(String, String)>,
+    #[arg(long, env = "COPIER_DATABASE_URLS", hide_env_values = true, value_delimiter = ',')]
+    pub copier_database_urls: Vec<String>,
     /// Tells again what is missing or differs, and waits until it is there
     #[arg(long)]
     pub repair: bool,
@@ -45,12 +45,26 @@ pub struct Settings {
     pub patience_ms: u64,
 }
 
-/// `SERVICE=URL`.
-fn named(text: &str) -> Result<(String, String), String> {
-    let (name, url) = text.split_once('=').ok_or_else(|| format!("expected SERVICE=URL, got {text}"))?;
-    match SERVICES.contains(&name) {
-        true => Ok((name.to_owned(), url.to_owned())),
-        false => Err(format!("unknown service {name}: expected one of {}", SERVICES.join(", "))),
+/// Services and URLs of `SERVICE=URL`. Not read by the parser of the command line: that would print a wrong value, with the password in it.
+fn named<'a>(all: &'a [String], option: &str) -> Result<Vec<(&'static str, &'a str)>, Error> {
+    let one = |text: &'a String| {
+        let (name, url) = text.split_once('=')?;
+        Some((SERVICES.iter().find(|known| **known == name)?, url))
+    };
+    let named = all.iter().map(|text| one(text).map(|(name, url)| (*name, url))).collect::<Option<Vec<_>>>();
+    named.ok_or_else(|| {
+        let known = SERVICES.join(", ");
+        Error::Usage(format!("{option}: expected SERVICE=URL, separated by commas; the services are {known}"))
+    })
+}
+
+impl Settings {
+    fn relays(&self) -> Result<Vec<(&'static str, &str)>, Error> {
+        named(&self.relay_database_urls, "--relay-database-urls")
+    }
+
+    fn copiers(&self) -> Result<Vec<(&'static str, &str)>, Error> {
+        named(&self.copier_database_urls, "--copier-database-urls")
     }
 }
 
@@ -88,7 +102,7 @@ impl fmt::Display for Said<'_> {
         let Self(Finding { place, noun, key }, sides) = self;
         let what = match sides {
             (Some(_), None) => "is missing",
-            (None, Some(_)) => "is too many",
+            (None, Some(_)) => "is unexpected",
             _ => "differs",
         };
         match place {
@@ -112,11 +126,11 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
         return Ok(());
     }
     if !settings.repair {
-        return Err(Error::Found(format!("{} differences; `verify --repair` mends them", found.len())));
+        return Err(Error::Found(format!("{} differences; `verify --repair` repairs them", found.len())));
     }
     let left = repair(settings, &found)?;
     match left.len() {
-        0 => println!("{} differences, all mended.", found.len()),
+        0 => println!("{} differences, all repaired.", found.len()),
         left => {
             return Err(Error::Found(format!("{left} of {} differences stay: is each ingester at work?", found.len())));
         }
@@ -145,7 +159,7 @@ pub fn differences(settings: &Settings) -> Result<Findings, Error> {
 pub fn repair(settings: &Settings, found: &Findings) -> Result<Findings, Error> {
     let mut left = found.clone();
     for _ in 0..TRIES {
-        for (service, url) in &settings.relay_database_urls {
+        for (service, url) in settings.relays()? {
             let mut keys = Keys::new();
             for finding in left.keys().filter(|finding| owner(finding.noun) == service) {
                 keys.entry(finding.noun).or_default().insert(finding.key.clone());
@@ -156,7 +170,7 @@ pub fn repair(settings: &Settings, found: &Findings) -> Result<Findings, Error> 
             }
         }
         let began = Instant::now();
-        while !left.is_empty() && began.elapsed() < MENDED / u32::try_from(TRIES).unwrap_or(1) {
+        while !left.is_empty() && began.elapsed() < REPAIRED_WITHIN / u32::try_from(TRIES).unwrap_or(1) {
             std::thread::sleep(Duration::from_millis(200));
             let again = look(settings, Some(&left))?;
             left.retain(|finding, _| again.contains_key(finding));
@@ -174,14 +188,13 @@ fn owner(noun: &str) -> &'static str {
 
 /// Compares everything once; or only the nouns of these findings.
 fn look(settings: &Settings, only: Option<&Findings>) -> Result<Findings, Error> {
-    let mut copies = Vec::new();
-    for (service, url) in &settings.copier_database_urls {
-        let service = SERVICES.iter().find(|known| *known == service).copied().unwrap_or_default();
+    let (relays, mut copies) = (settings.relays()?, Vec::new());
+    for (service, url) in settings.copiers()? {
         let reads = topics::of_consumer(service)?;
         copies.push((service, reads, connect(url, "verify")?));
     }
     let mut found = Findings::new();
-    for (service, url) in &settings.relay_database_urls {
+    for (service, url) in relays {
         let mut owner = connect(url, "verify")?;
         for noun in topics::of_owner(service) {
             if only.is_some_and(|only| only.keys().all(|finding| finding.noun != noun.name)) {

@@ -9,7 +9,7 @@ use super::system::{Arm, Cpu, System};
 use crate::Failure;
 use crate::load::closed::{self, Seen};
 use crate::load::driver::Call;
-use crate::system::Site;
+use crate::system::{Site, agent};
 
 /// What it showed.
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +53,9 @@ pub fn ask(call: &Call) -> Result<Value, Failure> {
     let url = call.url.to_string();
     let token = call.authorization.as_ref().and_then(|token| token.to_str().ok()).unwrap_or_default();
     let answer = match &call.body {
-        None => ureq::get(&url).header("authorization", token).call(),
+        None => agent().get(&url).header("authorization", token).call(),
         Some(body) => {
-            let request = ureq::post(&url).header("authorization", token).header("content-type", "application/json");
+            let request = agent().post(&url).header("authorization", token).header("content-type", "application/json");
             request.send(&body[..])
         }
     };

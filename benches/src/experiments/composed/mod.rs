@@ -17,7 +17,7 @@ use crate::measure::plan::begin;
 use crate::result::{Measured, Table};
 use crate::system::process::{self, Further};
 use crate::system::services::{Kind, Service};
-use crate::system::{Architecture, Deployment, Layout, Site, binaries};
+use crate::system::{Architecture, Deployment, Layout, Site, agent, binaries};
 pub use spans::{Span, SpanKind, Waterfall};
 use turns::{Arm, Paused, in_turn};
 
@@ -105,7 +105,8 @@ fn alike(ours: &Deployment, rival: &dyn Site) -> Result<(), Failure> {
     let ask = |site: &dyn Site, of: &Organisation, api| {
         let url = format!("{}/api/v1/organisations/{}/apis/{api}", site.url("registry")?, of.id);
         let token = of.token.to_str().unwrap_or_default();
-        ureq::get(&url)
+        agent()
+            .get(&url)
             .header("authorization", token)
             .call()
             .and_then(|mut answer| answer.body_mut().read_json::<serde_json::Value>())

@@ -10,7 +10,7 @@ use super::spans::{Span, SpanKind, Waterfall};
 use crate::Failure;
 use crate::experiments::paired::{Plan, drive};
 use crate::result::text::capital;
-use crate::system::{Deployment, Site, services};
+use crate::system::{Deployment, Site, agent, services};
 
 /// Requests that are sent for one picture, one after the other.
 const REQUESTS: usize = 101;
@@ -54,7 +54,8 @@ fn send(deployment: &Deployment) -> Result<Sent, Failure> {
     let api = of.apis.first().ok_or_else(|| Failure::could_not_run("The organisation has no API."))?;
     let url = format!("{}/api/v1/organisations/{}/apis/{api}", deployment.url("registry")?, of.id);
     let trace_id = format!("{:032x}", rand::random::<u128>());
-    let request = ureq::get(&url)
+    let request = agent()
+        .get(&url)
         .header("authorization", of.token.to_str().unwrap_or_default())
         .header("traceparent", format!("00-{trace_id}-{:016x}-01", rand::random::<u64>()));
     let (at, began) = (Utc::now(), Instant::now());

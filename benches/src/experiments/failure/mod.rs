@@ -28,7 +28,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::data::Size;
 use crate::design;
-use crate::load::driver::{self, Load, Settings};
+use crate::load::driver::{self, DriverError, Load, Settings};
 use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell, staleness};
@@ -99,13 +99,13 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
         Architecture::SharedDatabase | Architecture::SelfContained => (MATRIX, RATE_PER_S),
         Architecture::ApiCentric => (EDGES, EDGES_RATE_PER_S),
     };
-    let (workload, rates) = load_of(mix, options.rate_per_s.unwrap_or(usual))?;
+    let mix = Mix::of(mix, options.rate_per_s.unwrap_or(usual))?;
     let plan = json!({
         "architecture": architecture.name(),
         "engines": layout.engines.count(),
         "cacheTtlMs": layout.cache_ttl.to_string(),
         "seconds": options.seconds,
-        "ratePerS": rates.values().sum::<f64>(),
+        "ratePerS": mix.rate_per_s(),
         "seed": options.seed,
     });
     let head = begin(&deployment, plan)?;
@@ -116,21 +116,40 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
         }
         eprintln!("{} for {} s …", broken.title(), options.seconds);
         let (well, long, rounds) = lengths(*broken, Duration::from_secs(options.seconds));
-        let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
         let seed = schedule_seed(options.seed, number, &design::Cell::All);
-        let loads = cell::loads(&deployment, &workload, &infos, (well + long) * rounds + AFTER, seed)?;
+        let loads = mix.loads(&deployment, (well + long) * rounds + AFTER, seed)?;
         rows.push(break_one(&deployment, *broken, (well, long, rounds), loads)?);
     }
-    Ok(head.with(FailureMatrix { rates_per_s: rates, rows }))
+    Ok(head.with(FailureMatrix { rates_per_s: mix.rates_per_s, rows }))
 }
 
 /// A mix of requests, and how many per second of each service.
-pub(crate) fn load_of(mix: &str, rate_per_s: f64) -> Result<(Workload, BTreeMap<String, f64>), Failure> {
-    let workload = Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
-    let total: f64 = workload.services.values().map(|of| of.weight).sum();
-    let rate = |(name, of): (&String, &ServiceWorkload)| (name.clone(), rate_per_s * of.weight / total);
-    let rates = workload.services.iter().map(rate).collect();
-    Ok((workload, rates))
+pub(crate) struct Mix {
+    workload: Workload,
+    rates_per_s: BTreeMap<String, f64>,
+}
+
+impl Mix {
+    /// So many requests per second of all services together.
+    pub(crate) fn of(mix: &str, rate_per_s: f64) -> Result<Self, Failure> {
+        let workload =
+            Workload::parse(mix).map_err(|error| Failure::usage(format!("the built-in workload: {error}")))?;
+        let total: f64 = workload.services.values().map(|of| of.weight).sum();
+        let rate = |(name, of): (&String, &ServiceWorkload)| (name.clone(), rate_per_s * of.weight / total);
+        Ok(Self { rates_per_s: workload.services.iter().map(rate).collect(), workload })
+    }
+
+    /// What drives a deployment with it for so long.
+    pub(crate) fn loads(&self, deployment: &Deployment, lasts: Duration, seed: u64) -> Result<Vec<Load>, Failure> {
+        let infos: Vec<ServiceInfo> =
+            self.rates_per_s.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
+        cell::loads(deployment, &self.workload, &infos, lasts, seed)
+    }
+
+    /// Of all services together.
+    pub(crate) fn rate_per_s(&self) -> f64 {
+        self.rates_per_s.values().sum()
+    }
 }
 
 /// How long all is well and how long it isn't, and how often.
@@ -171,10 +190,7 @@ fn break_one(
         broken.end(deployment, held)?;
         spans.push(Span { well: at_well, begun, broken: at_broken, repaired, back: Instant::now() });
     }
-    driving
-        .join()
-        .map_err(|_| Failure::could_not_run("The driver ended early."))?
-        .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    driving.join().unwrap_or(Err(DriverError::Ended))?;
     let end = Instant::now();
     let staleness = staleness.map(staleness::Watch::finish);
     let counted = count(deployment)?;

@@ -104,7 +104,7 @@ impl Session {
         }
         let started_s = self.started.elapsed().as_secs_f64();
         let watch = Watch::start(&self.site.target)?;
-        let records = driver::run(&loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        let records = driver::run(&loads, settings)?;
         let seen = watch.finish()?;
         Ok(CellResult {
             cell: cell.clone(),

@@ -10,7 +10,7 @@ use super::progress::Progress;
 use crate::Failure;
 use crate::design::{Cell, order};
 use crate::experiments::problems::{self, Problems};
-use crate::load::driver::{self, Settings};
+use crate::load::driver::{self, DriverError, Settings};
 use crate::measure::freshness::Tries;
 use crate::measure::plan::{Options, save, schedule_seed};
 use crate::measure::{audit, canary, cell, freshness};
@@ -91,10 +91,7 @@ impl Session {
             let until = Some(Instant::now() + lasts);
             let driving = std::thread::spawn(move || driver::run(&loads, Settings::default()));
             let loaded = freshness::measure(deployment, Tries { until, ..quiet });
-            driving
-                .join()
-                .map_err(|_| Failure::could_not_run("The driver ended early."))?
-                .map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+            driving.join().unwrap_or(Err(DriverError::Ended))?;
             measured.under_load = Some(Box::new(loaded?));
         }
         Ok(measured)

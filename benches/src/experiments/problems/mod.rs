@@ -1,4 +1,4 @@
-//! The strongest known harms of a shared database in two minutes: each is caused again and again beside its control and its
+//! The strongest known harms of a shared database in two minutes: each is caused again and again together with its control and its
 //! remedy, in random order, so that every figure has an interval. The arms are those of the scenarios.
 
 mod outcome;

@@ -162,7 +162,7 @@ impl<P> Outcome<P> for Problems {
         };
         let numbers = ["without it", "with it", "with the remedy", "harm: with ÷ without", "gain: with ÷ remedy"];
         let table = Table::new(&["problem"], &numbers, &[]).rows(self.problems.iter().map(row)).note(
-            "Each is caused four or five times beside its control and its remedy, in random order. 95 % intervals of the replicates (paired t \
+            "Each is caused four or five times, together with its control and its remedy, in random order. 95 % intervals of the replicates (paired t \
              on logarithms); p after Holm over all harms and gains.",
         );
         vec![table]

@@ -165,7 +165,7 @@ fn load(stage: &Stage<'_>, actor: &Actor, place: &Workplace, length: Duration, s
 /// Everything over HTTP goes through one driver, under one clock.
 fn drive(loads: &[Load]) -> Result<Vec<ServiceRecord>, Failure> {
     let settings = Settings { settle: Duration::ZERO, ..Settings::default() };
-    driver::run(loads, settings).map_err(|error| Failure::could_not_run(format!("{error}.")))
+    Ok(driver::run(loads, settings)?)
 }
 
 /// Requests as rounds.

@@ -17,12 +17,11 @@ use serde_json::json;
 
 use crate::Failure;
 use crate::data::Size;
-use crate::experiments::failure::{EDGES_RATE_PER_S, load_of};
+use crate::experiments::failure::{EDGES_RATE_PER_S, Mix};
 use crate::load::driver::{self, Settings};
 use crate::load::schedule::EDGES;
-use crate::measure::cell;
 use crate::measure::plan::begin;
-use crate::result::{Measured, ServiceInfo};
+use crate::result::Measured;
 use crate::system::{Architecture, Deployment, Engines, Layout, services};
 pub use outcome::{Count, Row, WrongAnswers};
 use probes::{Deletion, Downgrade, Freeze, count};
@@ -54,6 +53,7 @@ pub struct Options {
 /// # Errors
 /// When something can't be started, stopped or asked.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAnswers>, Failure> {
+    let mix = Mix::of(EDGES, options.rate_per_s.unwrap_or(EDGES_RATE_PER_S))?;
     let mut head = None;
     let mut rows = Vec::new();
     for ttl_s in &options.ttls_s {
@@ -67,14 +67,14 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAn
         let plan = json!({
             "engines": options.engines.count(),
             "seconds": options.seconds,
-            "ratePerS": options.rate_per_s.unwrap_or(EDGES_RATE_PER_S),
+            "ratePerS": mix.rate_per_s(),
             "seed": options.seed,
         });
         if head.is_none() {
             head = Some(begin(&deployment, plan)?);
         }
         eprintln!("Answers may be used again for {ttl_s} s: each service is stopped for {} s …", options.seconds);
-        rows.push(one(&deployment, *ttl_s, options, stop)?);
+        rows.push(one(&deployment, *ttl_s, (&mix, options), stop)?);
         if stop.load(Ordering::Relaxed) {
             break;
         }
@@ -84,12 +84,15 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAn
 }
 
 /// Everybody under load, each service stopped in turn, and meanwhile what may be answered wrongly is asked.
-fn one(deployment: &Deployment, ttl_s: u64, options: &Options, stop: &AtomicBool) -> Result<Row, Failure> {
+fn one(
+    deployment: &Deployment,
+    ttl_s: u64,
+    (mix, options): (&Mix, &Options),
+    stop: &AtomicBool,
+) -> Result<Row, Failure> {
     let seconds = Duration::from_secs(options.seconds);
-    let (workload, rates) = load_of(EDGES, options.rate_per_s.unwrap_or(EDGES_RATE_PER_S))?;
-    let infos: Vec<ServiceInfo> = rates.iter().map(|(name, rate)| ServiceInfo::at(name, *rate)).collect();
     let long = seconds * 2 * services::names().count() as u32;
-    let loads = cell::loads(deployment, &workload, &infos, long, options.seed)?;
+    let loads = mix.loads(deployment, long, options.seed)?;
     let patience = Duration::from_secs(ttl_s) + seconds + SLACK;
     let over = AtomicBool::new(false);
     let (mut freeze, mut downgrade, mut deletion) =
@@ -113,7 +116,7 @@ fn one(deployment: &Deployment, ttl_s: u64, options: &Options, stop: &AtomicBool
         let early = |_| Failure::could_not_run("A thread of the experiment ended early.");
         let counts = counts.map(|thread| thread.join().map_err(early)?);
         ordered.join().map_err(early)??;
-        driving.join().map_err(early)?.map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+        driving.join().map_err(early)??;
         stopped.map(|()| counts)
     })?;
     let [frozen, above_plan, gone] = found;

@@ -97,6 +97,12 @@ pub enum DriverError {
     Ended,
 }
 
+impl From<DriverError> for crate::Failure {
+    fn from(error: DriverError) -> Self {
+        Self::could_not_run(format!("{error}."))
+    }
+}
+
 /// Sends all loads under one clock and waits until every request is answered, timed out or shed.
 ///
 /// # Errors

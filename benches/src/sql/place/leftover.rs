@@ -94,8 +94,10 @@ impl Guard {
             if !self.session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK}, {maker})"))? {
                 continue;
             }
-            self.session
-                .run(&format!("drop database if exists {name} with (force)"), "dropping what a killed run left")?;
+            self.session.run(
+                &format!("drop database if exists {} with (force)", schema::session::identifier(&name)),
+                "dropping what a killed run left",
+            )?;
             self.session.value::<bool>(&format!("select pg_advisory_unlock({LOCK}, {maker})"))?;
             eprintln!("Dropped {name}, which a run that was killed had left.");
         }

@@ -4,6 +4,7 @@ use schema::copy::Definitions;
 use schema::session::{Session, identifier, literal};
 use sha2::{Digest as _, Sha256};
 
+use super::surroundings::is_ours;
 use crate::Failure;
 
 /// The schema with the note.
@@ -52,13 +53,13 @@ impl Note {
         Ok(Session::connect_uncounted(url)?.run(&sql, "noting how the remedy is undone")?)
     }
 
-    /// The one in this database; none where there is none.
+    /// The one in this database; none where this login or a superuser has made none.
     ///
     /// # Errors
     /// When the database can't be asked.
     pub fn read(url: &str) -> Result<Option<Self>, Failure> {
         let mut session = Session::connect_uncounted(url)?;
-        if !session.value::<bool>(&format!("select to_regclass('{SCHEMA}.statements') is not null"))? {
+        if !is_ours(&mut session, SCHEMA)? {
             return Ok(None);
         }
         let mut first = |what: &str| session.texts(&format!("select {what} from {SCHEMA}.statements order by place"));

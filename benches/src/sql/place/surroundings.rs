@@ -51,6 +51,23 @@ pub(super) fn others(url: &str, ours: &[i32]) -> Result<Vec<String>, Failure> {
     }
 }
 
+/// Whether this login or a superuser has made the table `statements` of this schema. Whoever may make a schema could else have a superuser run
+/// any statement: what anybody else has noted is reported, and not run.
+pub(super) fn is_ours(session: &mut Session, schema: &str) -> Result<bool, Failure> {
+    let asked = "select r.rolname::text, r.rolname = current_user or r.rolsuper from pg_catalog.pg_class c
+        join pg_catalog.pg_namespace n on n.oid = c.relnamespace join pg_catalog.pg_roles r on r.oid = c.relowner
+        where n.nspname = $1 and c.relname = 'statements' and c.relkind = 'r'";
+    let row = session.client.query_opt(asked, &[&schema]);
+    let row = row.map_err(|error| failed("looking for a remedy to undo", &error))?;
+    let Some((owner, ours)) = row.map(|row| (row.get::<_, String>(0), row.get::<_, bool>(1))) else { return Ok(false) };
+    if !ours {
+        eprintln!(
+            "The schema {schema} belongs to {owner}, who is neither this login nor a superuser: its statements aren't run. Drop it."
+        );
+    }
+    Ok(ours)
+}
+
 pub(super) fn is_here(source: &Address) -> bool {
     let local = ["localhost", "127.0.0.1", "::1"];
     source.hosts().iter().all(|host| host.is_socket() || local.contains(&host.target()))

@@ -179,3 +179,21 @@ fn an_interrupted_run_undoes_it_and_after_a_kill_the_next_start_does() {
         assert_eq!(session.value::<i64>("select count(*) from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid()").unwrap(), 0);
     }
 }
+
+/// Whoever may make a schema could else have a superuser's `lab sql` run any statement.
+#[test]
+fn a_note_of_somebody_else_is_not_run() {
+    let shop = Shop::new();
+    shop.as_superuser(
+        "shop",
+        "create role mallory; grant create on database shop to mallory; set role mallory; create schema lab_sql_undo;
+         create table lab_sql_undo.statements (process int, place int, sql text);
+         insert into lab_sql_undo.statements values (0, 0, 'alter role mallory superuser');
+         grant usage on schema lab_sql_undo to public; grant select on lab_sql_undo.statements to public; reset role",
+    );
+    let output = shop.lab("check", &shop.workload("", ""), &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let mut session = Session::connect(&shop.url("shop")).unwrap();
+    let became = session.value::<bool>("select rolsuper from pg_roles where rolname = 'mallory'").unwrap();
+    assert!(!became && said(&output).contains("lab_sql_undo belongs to mallory"), "{}", said(&output));
+}

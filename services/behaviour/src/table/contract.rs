@@ -85,6 +85,14 @@ pub fn operations(document: &Value) -> Vec<Operation> {
     operations
 }
 
+/// Asserts that these routes (method, path) are exactly the operations of a document; panics where they aren't.
+pub fn serves(document: &Value, mut routes: Vec<(String, String)>) {
+    let mut declared: Vec<_> = operations(document).into_iter().map(|one| (one.method, one.path)).collect();
+    declared.sort();
+    routes.sort();
+    assert_eq!(declared, routes);
+}
+
 fn read(document: &Value, path: &str, method: &str, item: &Value, operation: &Value) -> Operation {
     let place = format!("{method} {path}");
     let text = |key: &str| operation[key].as_str().unwrap_or_else(|| panic!("{place} has no {key}")).to_owned();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use behaviour::Value;
-use behaviour::table::operations;
+use behaviour::table::serves;
 use kit::Service as _;
 use notification::NotificationService;
 
@@ -13,12 +13,7 @@ fn document() -> Value {
 
 #[test]
 fn every_operation_has_its_route_and_no_other() {
-    let mut declared: Vec<(String, String)> =
-        operations(&document()).into_iter().map(|operation| (operation.method, operation.path)).collect();
-    let mut served = notification::endpoints();
-    declared.sort();
-    served.sort();
-    assert_eq!(declared, served);
+    serves(&document(), notification::endpoints());
 }
 
 /// The kinds of the contract are those in the source.

@@ -126,7 +126,7 @@ impl Look for Copies {
             let topic = self.log.topic(noun);
             let parts: Vec<_> = ends.iter().filter(|((of, _), _)| *of == topic).collect();
             if parts.is_empty() {
-                return Err(Error::Failed(format!("there is no topic {topic}")));
+                return Err(Error::Failed(format!("there is no topic {topic}: `self-contained topics` makes it")));
             }
             let mut behind = 0;
             for (place, end) in parts {

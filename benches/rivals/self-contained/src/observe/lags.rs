@@ -140,7 +140,7 @@ impl Lags {
         };
         let seconds = gauge("log_lag_seconds", "Time since nothing was missing; 0: nothing is.")?;
         let records = gauge("log_lag_records", "Records (ends of transactions count, too) that aren't stored yet.")?;
-        let aside = gauge("log_records_aside", "Records kept aside in published.log_aside, for they can't be a row.")?;
+        let aside = gauge("log_records_aside", "Records that can't be a row, kept in published.log_aside.")?;
         for (noun, lag) in self.now() {
             seconds.with_label_values(&[&noun]).set(self.age(&lag).as_secs_f64());
             if let Some(behind) = lag.behind {

@@ -35,14 +35,14 @@ pub fn tell_again(settings: &Settings, keys: &Keys) -> Result<(), Error> {
 }
 
 impl Settings {
-    /// Of a service whose relay's login has this URL, with the usual pace.
+    /// Of a service whose relay's login has this URL, with the default intervals.
     #[must_use]
     pub fn new(service: &str, url: &str, log: &Log) -> Self {
         Self {
             service: service.to_owned(),
             relay_database_url: url.to_owned(),
             log: log.clone(),
-            relay_poll_ms: 10,
+            relay_poll_ms: 5,
             relay_compare_ms: 500,
         }
     }

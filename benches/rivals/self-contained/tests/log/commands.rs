@@ -38,7 +38,10 @@ fn bad_input_ends_with_2_and_says_what_was_expected() {
         let (code, said) = run(&ground, line, &[], &["registry"]);
         assert!(code == 2 && said.contains(what), "{code}: {said}");
     };
-    usage(&["verify"], "expected SERVICE=URL, got");
+    usage(&["verify"], "expected SERVICE=URL");
+    let secret = [("RELAY_DATABASE_URLS", "acount=postgresql://relay:secret@127.0.0.1/account")];
+    let (code, said) = run_with(&ground, &["verify"], &secret);
+    assert!(code == 2 && said.contains("expected SERVICE=URL") && !said.contains("secret"), "{code}: {said}");
     usage(&["replay", "--from", "yesterday"], "expected 0 or -48h, got yesterday");
     usage(&["replay", "--from", "-0h"], "expected 0 or -48h, got -0h");
     usage(&["replay", "--noun", "usage"], "registry doesn't read usage: expected one of ");

@@ -1,4 +1,4 @@
-//! Owners who are gone are counted, listed, and taken away.
+//! Owners who are gone are counted, listed, and removed.
 
 use behaviour::assert::eventually;
 use postgres::Client;
@@ -52,8 +52,8 @@ domain {} of organisation {ORGANISATION} is owned by {gone}, who is gone
         id(21)
     );
     assert!(code == 1 && said.starts_with(&listed), "{code}: {said}");
-    let (code, said) = orphans(&["orphans", "--mend"]);
-    assert!(code == 0 && said.ends_with("All mended.\n"), "{code}: {said}");
+    let (code, said) = orphans(&["orphans", "--repair"]);
+    assert!(code == 0 && said.ends_with("All repaired.\n"), "{code}: {said}");
     let (code, said) = orphans(&["orphans"]);
     assert_eq!((code, said.as_str()), (0, "0 orphans, 0 deletions that the shared database would have refused.\n"));
     let changes = "select c.kind || ' ' || c.version || ' ' || c.before::text || ' ' || c.after::text from registry.changes c order by c.id";

@@ -1,4 +1,4 @@
-//! A topic or a copy that isn't its owner's view is found, by noun and key, and mended.
+//! A topic or a copy that isn't its owner's view is found, by noun and key, and repaired.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn count(client: &mut Client, text: &str) -> i64 {
 }
 
 #[test]
-fn what_differs_is_named_and_mended() {
+fn what_differs_is_named_and_repaired() {
     let Some(ground) = Ground::find(&["profile", "registry"]) else { return };
     let (mut profile, mut registry) = (ground.connect("profile", "superuser"), ground.connect("registry", "superuser"));
     let _parts = [ground.relay("profile"), ground.ingester("registry")];
@@ -61,13 +61,13 @@ fn what_differs_is_named_and_mended() {
             id(99)
         ))
         .unwrap();
-    let findings = [(7, "differs"), (8, "is missing"), (99, "is too many")]
+    let findings = [(7, "differs"), (8, "is missing"), (99, "is unexpected")]
         .map(|(number, what)| format!("persons [\"{ORGANISATION}\", \"{}\"] {what} at registry\n", id(number)));
     let (code, said) = verify(&["verify"]);
     assert_eq!(code, 1, "{said}");
     assert!(said.starts_with(&findings.concat()), "{said}");
     let (code, said) = verify(&["verify", "--repair"]);
-    assert!(code == 0 && said.ends_with("3 differences, all mended.\n"), "{code}: {said}");
+    assert!(code == 0 && said.ends_with("3 differences, all repaired.\n"), "{code}: {said}");
     equal_of(&ground, &["profile"], &["registry"]);
 }
 

@@ -65,7 +65,7 @@ pub(super) fn part(system: &System, arm: &Arm, on: On, rate: f64, seconds: u64) 
         let records = driver::run(&[load], settings);
         (records, watcher.join().unwrap_or_default())
     });
-    let records = records.map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let records = records?;
     let record = records.first().ok_or_else(|| Failure::could_not_run("Nothing was sent."))?;
     let without = without.load(Ordering::Relaxed);
     Ok((described(record, without, memory_mib), ends))

@@ -19,7 +19,7 @@ pub(super) const ENDLESS: &str = "57014";
 
 /// The result of executing it once.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Deed {
+pub(super) struct Execution {
     pub(super) failure: Option<Failure>,
     rows: usize,
     /// By column.
@@ -32,7 +32,7 @@ pub(super) struct Deed {
     pub(super) functions: BTreeSet<u32>,
 }
 
-impl Deed {
+impl Execution {
     /// Tables that it wrote to, and whether it inserted, updated, deleted rows.
     pub(super) fn written(&self) -> impl Iterator<Item = (u32, [bool; 3])> {
         self.writes.iter().map(|(table, one)| (*table, one.counts.map(|count| count > 0)))
@@ -64,16 +64,16 @@ pub(super) fn call(name: &str, values: &Values) -> String {
 }
 
 /// Executes a prepared statement in the transaction that the probe is in. `become_role` is SQL.
-pub(super) fn execute(probe: &mut Probe, context: &Context<'_>, become_role: &str, call: &str) -> Result<Deed> {
+pub(super) fn execute(probe: &mut Probe, context: &Context<'_>, become_role: &str, call: &str) -> Result<Execution> {
     let known = probe.counted.take();
     let done = attempt(&mut probe.client, context, become_role, call, known);
-    probe.run("rollback to savepoint deed; release savepoint deed")?;
+    probe.run("rollback to savepoint executed; release savepoint executed")?;
     match done {
-        Ok((deed, counted)) => {
+        Ok((execution, counted)) => {
             probe.counted = Some(counted);
-            Ok(deed)
+            Ok(execution)
         }
-        Err(error) => Ok(Deed { failure: Some(failure(error)?), ..Deed::default() }),
+        Err(error) => Ok(Execution { failure: Some(failure(error)?), ..Execution::default() }),
     }
 }
 
@@ -84,13 +84,13 @@ fn attempt(
     become_role: &str,
     call: &str,
     known: Option<Counts>,
-) -> std::result::Result<(Deed, Counts), postgres::Error> {
+) -> std::result::Result<(Execution, Counts), postgres::Error> {
     // One that never ends must not keep us: it is UNKNOWN.
     let unknown = if known.is_none() { COUNTS } else { "select" };
     let before = sets(
         client,
         &format!(
-            "savepoint deed; {MARK}; {}; {unknown}; set local statement_timeout = '10s'; {become_role}",
+            "savepoint executed; {MARK}; {}; {unknown}; set local statement_timeout = '10s'; {become_role}",
             context.calls
         ),
     )?;
@@ -107,12 +107,13 @@ fn attempt(
             context.calls
         ),
     )?;
-    let mut deed = Deed { rows: rows.len(), columns: vec![Digest::default(); names.len()], ..Deed::default() };
+    let mut execution =
+        Execution { rows: rows.len(), columns: vec![Digest::default(); names.len()], ..Execution::default() };
     for row in &rows {
-        deed.whole = deed.whole.wrapping_add(hash(row));
-        deed.columns.iter_mut().zip(row).for_each(|(column, value)| column.add(value));
+        execution.whole = execution.whole.wrapping_add(hash(row));
+        execution.columns.iter_mut().zip(row).for_each(|(column, value)| column.add(value));
     }
-    deed.locks = locks::of_rows(&set(&after, 3), context.map);
+    execution.locks = locks::of_rows(&set(&after, 3), context.map);
     let mut changed: BTreeMap<u32, [i64; 3]> = BTreeMap::new();
     for (table, (root, now)) in counts(&set(&after, 5)) {
         let was = written.insert(table, (root, now)).map_or([0; 3], |(_, was)| was);
@@ -120,11 +121,12 @@ fn attempt(
         sum.iter_mut().zip(now).zip(was).for_each(|((sum, now), was)| *sum += now - was);
     }
     for (table, counts) in changed.into_iter().filter(|(_, counts)| counts.iter().any(|count| *count != 0)) {
-        deed.writes.insert(table, Written::read(client, table, counts, mark)?);
+        execution.writes.insert(table, Written::read(client, table, counts, mark)?);
     }
     let calls = calls(&set(&after, 4)).into_iter();
-    deed.functions = calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
-    Ok((deed, written))
+    execution.functions =
+        calls.filter(|(oid, n)| called.get(oid).is_none_or(|was| was < n)).map(|(oid, _)| oid).collect();
+    Ok((execution, written))
 }
 
 /// A statement as it was executed before the change: twice, so that what differs from one time to the next (a random number, a sequence) is known.
@@ -133,8 +135,8 @@ pub(super) struct Sample {
     pub(super) values: Values,
     /// One of the values is one that the change names, and that no row is known to have.
     pub(super) made_up: bool,
-    pub(super) first: Deed,
-    pub(super) second: Deed,
+    pub(super) first: Execution,
+    pub(super) second: Execution,
 }
 
 impl Sample {
@@ -142,7 +144,7 @@ impl Sample {
     /// (a LIMIT without an order) and that plan is another; then the rows are told apart, second.
     pub(super) fn differs(
         &self,
-        after: &Deed,
+        after: &Execution,
         shapes: (&Shape, &Shape),
         any_rows: bool,
         known: &BTreeSet<u32>,
@@ -159,7 +161,7 @@ impl Sample {
         (words, others)
     }
 
-    fn other_rows(&self, after: &Deed, shapes: (&Shape, &Shape)) -> Option<String> {
+    fn other_rows(&self, after: &Execution, shapes: (&Shape, &Shape)) -> Option<String> {
         let (first, second) = (&self.first, &self.second);
         let columns = first.columns.len().min(after.columns.len());
         let same = |at: &usize| shapes.0.same(shapes.1, *at);
@@ -216,7 +218,7 @@ impl Sample {
         format!(" (with {})", list.join(", "))
     }
 
-    fn writes_other(&self, after: &Deed, known: &BTreeSet<u32>) -> Vec<String> {
+    fn writes_other(&self, after: &Execution, known: &BTreeSet<u32>) -> Vec<String> {
         let mut words = Vec::new();
         let mut matched = BTreeSet::new();
         for (oid, was) in &self.first.writes {
