@@ -1,22 +1,21 @@
 //! A copy of a database on the same server, for trials.
 
 mod definition;
+mod dump;
 mod roles;
 mod sample;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use connection::Address;
+use dump::{pipe, program};
 
-use crate::cluster::binaries::client_tool;
 use crate::counters;
 use crate::encoding;
-use crate::error::{Doing, Error, Result};
-use crate::session::{Session, address, identifier, uncounted};
+use crate::error::Result;
+use crate::session::{Session, address, identifier};
 pub use definition::Definitions;
 pub use roles::roles;
 pub use sample::Partial;
@@ -32,18 +31,30 @@ fn there() -> MutexGuard<'static, BTreeMap<String, String>> {
 pub fn drop_all() {
     let there = there();
     for (name, original) in there.iter() {
-        drop_database(original, name);
+        drop_database(original, name, false);
     }
     std::mem::forget(there);
 }
 
-fn drop_database(original: &str, name: &str) {
-    let gone = maintenance(original).and_then(|mut session| {
-        forget(&mut session, original, name);
-        session.run(&format!("drop database if exists {name} with (force)"), "dropping the copy")
-    });
-    if let Err(error) = gone {
-        eprintln!("dba: the copy {name} could not be dropped: {error}");
+/// How long a server that begins anew, as after a crash, is waited for.
+const RESTART_MAX: Duration = Duration::from_secs(20);
+
+fn drop_database(original: &str, name: &str, elsewhere: bool) {
+    let until = Instant::now() + RESTART_MAX;
+    loop {
+        let gone = maintenance(original).and_then(|mut session| {
+            forget(&mut session, original, name);
+            session.run(&format!("drop database if exists {name} with (force)"), "dropping the copy")
+        });
+        match gone {
+            Err(_) if elsewhere => return,
+            // Those of other classes are answers.
+            Err(error) if error.sqlstate().is_none_or(|code| code.starts_with("57P")) && Instant::now() < until => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            Err(error) => return eprintln!("dba: the copy {name} could not be dropped: {error}"),
+            Ok(()) => return,
+        }
     }
 }
 
@@ -69,6 +80,10 @@ fn maintenance(original: &str) -> Result<Session> {
     Session::connect_uncounted(&address(original)?.in_database("postgres").url())
 }
 
+/// Bytes of a database that is copied through the write-ahead log, as the server does by itself: its segments are there already. A larger one could
+/// fill the disk of the log, and then the whole server crashes; where there is no room for files, only the copy fails.
+const THROUGH_WAL_MAX: u64 = 64 << 20;
+
 /// A copy of a database: structure, owners, rights, rows. Roles are the server's, so it has the same. Dropped with the value.
 #[derive(Debug)]
 pub struct Copy {
@@ -81,6 +96,8 @@ pub struct Copy {
     pub took: Duration,
     /// Of a sample: the tables that aren't whole.
     pub partial: Partial,
+    /// On another server than its original: that one goes with whoever made it, also where it is lost, or its disk is full.
+    elsewhere: bool,
 }
 
 impl Copy {
@@ -93,7 +110,11 @@ impl Copy {
         let mut copy = Self::named(url, purpose)?;
         let rights = database_rights(url)?;
         let template = identifier(address(url)?.database());
-        copy.create(&format!("template {template}"), &rights, "a copy of the files")?;
+        let by_files: bool = Session::connect_uncounted(url)?.value(&format!(
+            "select current_setting('server_version_num')::int >= 150000 and pg_database_size(current_database()) > {THROUGH_WAL_MAX}"
+        ))?;
+        let strategy = if by_files { " strategy file_copy" } else { "" };
+        copy.create(&format!("template {template}{strategy}"), &rights, "a copy of the files")?;
         copy.took = started.elapsed();
         Ok(copy)
     }
@@ -175,6 +196,7 @@ impl Copy {
     /// Empty, on that server, with the encoding, collation and rights of the original.
     fn alike(url: &str, server: &str, purpose: &str, how: &'static str) -> Result<Self> {
         let mut copy = Self::named(server, purpose)?;
+        copy.elsewhere = server != url;
         let rights = database_rights(url)?;
         let alike = encoding::same(&mut Session::connect_uncounted(url)?)?;
         copy.create(&format!("template template0 {alike}"), &rights, how)?;
@@ -198,6 +220,7 @@ impl Copy {
             how: "",
             took: Duration::ZERO,
             partial: Partial::new(),
+            elsewhere: false,
         })
     }
 
@@ -224,66 +247,9 @@ fn database_rights(url: &str) -> Result<Vec<String>> {
     )
 }
 
-/// `pg_dump | pg_restore`. The password goes by the environment, where other users of the machine don't see it.
-fn pipe(from: &str, to: &str, options: &[&str]) -> Result<()> {
-    let what = "copying a database while sessions are connected";
-    let [dump, restore] =
-        tools(from).map_err(|error| Error::Unavailable(format!("{what}: {error}, or disconnect all sessions")))?;
-    let mut dump = program(&dump, from)?;
-    dump.args(["--format=custom", "--compress=0"]).args(options);
-    let mut dump = dump.stdout(Stdio::piped()).spawn().doing(what)?;
-    let mut restore = program(&restore, to)?;
-    restore.args(["--exit-on-error", "--dbname"]);
-    restore.arg(address(to)?.database());
-    if let Some(out) = dump.stdout.take() {
-        restore.stdin(out);
-    }
-    let said = restore.stdout(Stdio::null()).stderr(Stdio::piped()).output().doing(what);
-    let dumped = dump.wait().doing("waiting for pg_dump")?;
-    let said = said?;
-    if dumped.success() && said.status.success() {
-        return Ok(());
-    }
-    let words = String::from_utf8_lossy(&said.stderr);
-    Err(Error::Unavailable(format!(
-        "pg_dump and pg_restore failed: {}",
-        words.lines().next().unwrap_or("pg_dump failed")
-    )))
-}
-
-fn tools(url: &str) -> Result<[PathBuf; 2]> {
-    let mut session = Session::connect_uncounted(url)?;
-    let dump = client_tool("pg_dump", &mut session)?;
-    Ok([dump, client_tool("pg_restore", &mut session)?])
-}
-
-fn program(tool: &Path, url: &str) -> Result<Command> {
-    let address = address(url)?;
-    let mut command = Command::new(tool);
-    for (variable, value) in address.variables() {
-        match value {
-            Some(value) => command.env(variable, value),
-            None => command.env_remove(variable),
-        };
-    }
-    command.env("PGOPTIONS", options(&address));
-    Ok(command)
-}
-
-/// Options of its session; and that it isn't counted, for it runs a thousand statements, each another text.
-fn options(address: &Address) -> String {
-    let given = address.get("options").unwrap_or_default();
-    let quiet = uncounted(given);
-    // A refused option prevents the connection: so it is tried first.
-    match address.with("options", &quiet).connect(|_| {}) {
-        Ok(_) => quiet,
-        Err(_) => given.to_owned(),
-    }
-}
-
 impl Drop for Copy {
     fn drop(&mut self) {
-        drop_database(&self.original, &self.name);
+        drop_database(&self.original, &self.name, self.elsewhere);
         there().remove(&self.name);
     }
 }

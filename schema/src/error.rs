@@ -101,6 +101,15 @@ pub(crate) fn describe(error: &postgres::Error) -> String {
     }
 }
 
+/// Why a program of Postgres failed: the first error that it printed, without its own name; else its last line.
+pub(crate) fn reason(printed: &[u8]) -> String {
+    let text = String::from_utf8_lossy(printed);
+    let error = |line| ["error: ", "FATAL:  ", "PANIC:  "].iter().find_map(|mark| str::split_once(line, mark));
+    let error = text.lines().find_map(error).map(|(_, error)| error);
+    let last = text.lines().rfind(|line| !line.trim().is_empty());
+    error.or(last).unwrap_or("it gave no reason").trim().trim_end_matches('.').to_owned()
+}
+
 /// Adds to an error what was being done.
 pub(crate) trait Doing<T> {
     /// `doing` goes before the error: "reading rights: …".

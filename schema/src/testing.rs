@@ -5,6 +5,7 @@ pub mod fixture;
 mod german;
 mod needs;
 mod own;
+mod small_disk;
 mod statements;
 mod tls;
 
@@ -12,5 +13,6 @@ pub use db::{TestDb, dump_program};
 pub use german::{GERMAN, in_german, speaks_german};
 pub use needs::needs;
 pub use own::TestCluster;
+pub use small_disk::SmallDisk;
 pub use statements::Statement;
 pub use tls::TlsServer;

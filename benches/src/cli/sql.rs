@@ -127,6 +127,16 @@ struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: the scripts of three services, each once; nothing is measured, and nothing is left
+  lab sql check benches/data/sql/pgbench/workload.toml --database-url postgresql:///shop
+It prints, for each script, whether it works as its login, and for each of its statements the rows that it met and its plan:
+  payer, benches/data/sql/pgbench/pay.sql: works
+    1 rows: update pgbench_accounts set abalance = abalance + $1 where aid = $2
+        Update on pgbench_accounts …
+          ->  Index Scan using pgbench_accounts_pkey on pgbench_accounts …
+`0 rows` means that the script draws values that aren't there; a `Seq Scan` of a large table, that an index is missing.
+Exit code 1 where a script fails: the others are shown all the same.")]
 struct CheckArgs {
     /// The workload file
     workload: PathBuf,
@@ -141,9 +151,11 @@ struct CheckArgs {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Example: each service that has p99-limit-ms in the file, then all in proportion
+Examples: each service that has p99-limit-ms in the file, then all in proportion; two of them, with a limit for those that have none
   lab sql knee benches/data/sql/pgbench/workload.toml
-  lab sql knee benches/data/sql/pgbench/workload.toml payer all --limit-ms 20")]
+  lab sql knee benches/data/sql/pgbench/workload.toml payer all --limit-ms 20
+It ends with sentences such as
+  Payer alone: up to ×3.38 (payer 506.2 per second) the limit is kept, at ×4.13 it is passed. What stops Payer is the processor: …")]
 struct KneeArgs {
     /// The workload file: its rates are where it begins
     workload: PathBuf,
@@ -169,6 +181,14 @@ struct KneeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Example: a workload from what the services of the database shop have done since its counters were last reset
+  psql shop -c 'create extension pg_stat_statements'         needs shared_preload_libraries = 'pg_stat_statements'; then let the services work
+  lab sql init --database-url postgresql:///shop --out sql   writes sql/workload.toml, and a script for each frequent statement of each login
+  lab sql check sql/workload.toml                            does each script what is meant?
+  lab sql run sql/workload.toml                              who slows whom?
+The statements of superusers aren't taken. What can't be driven stands in the file as a comment, with the reason. The rates are means: raise
+`rate-per-s` to those of a busy hour. The scripts hold values of your rows.")]
 struct InitArgs {
     #[command(flatten)]
     database: DatabaseArgs,
@@ -252,4 +272,27 @@ fn run(args: &RunArgs) -> Result<ExitCode, Failure> {
     let keeps_limits = report::sql_in(&folder).is_none_or(|of| of.outcome.keeps_limits());
     let code = end(folder, args.format, &args.fail_on)?;
     Ok(if code == ExitCode::SUCCESS && !keeps_limits { ExitCode::from(1) } else { code })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use crate::cli::Cli;
+
+    #[test]
+    fn each_command_has_examples_that_can_be_typed() {
+        let mut cli = Cli::command();
+        for command in cli.find_subcommand_mut("sql").unwrap().get_subcommands_mut() {
+            let help = command.render_long_help().to_string();
+            let examples: Vec<&str> = help.lines().filter(|line| line.starts_with("  lab sql ")).collect();
+            let own = format!("  lab sql {} ", command.get_name());
+            assert!(examples.iter().any(|line| line.starts_with(&own)), "{help}");
+            for example in examples {
+                // Two spaces and a comment may follow.
+                let typed = example.trim_start().split("  ").next().unwrap().split(' ');
+                Cli::try_parse_from(typed).unwrap_or_else(|error| panic!("{example}: {error}"));
+            }
+        }
+    }
 }

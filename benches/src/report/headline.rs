@@ -224,8 +224,8 @@ fn count(matrix: &Matrix) -> Option<String> {
     let all = pairs(matrix).count();
     (all > 0).then(|| {
         format!(
-            "Of {all} ordered pairs (A while B runs), {} are significantly slower, {} significantly faster, {} within noise, {} \
-             inconclusive, {} have insufficient data.",
+            "Of {all} ordered pairs (A while B runs): significantly slower {}, significantly faster {}, within noise {}, inconclusive {}, \
+             insufficient data {}.",
             of(Verdict::Worse),
             of(Verdict::Better),
             of(Verdict::WithinNoise),

@@ -6,7 +6,7 @@ use super::html::{key, tabs, unbroken};
 use super::labels::metric as label;
 use super::resolve::missing;
 use crate::result::text::{capital, interval, p_value, percent};
-use crate::result::{Entry, Matrix, Metric, ResultFile, Verdict};
+use crate::result::{Entry, Matrix, Metric, ResultFile, TargetInfo, Verdict};
 use crate::stats::Estimate;
 
 /// All metrics that have enough data, one shown at a time; which run has enough for the others.
@@ -31,7 +31,7 @@ pub fn heatmap(result: &ResultFile) -> Markup {
         @if !shown.is_empty() { (legend()) }
         @if !missing.is_empty() {
             ul.legend {
-                @for metric in missing { li { (label(metric).0) ": " (too_little(matrix, metric)) "." } }
+                @for metric in missing { li { (label(metric).0) ": " (too_little(result, matrix, metric)) "." } }
             }
         }
     };
@@ -45,17 +45,22 @@ fn mostly_full(matrix: &Matrix, metric: Metric) -> bool {
 }
 
 /// What there is of it in numbers, and which run has enough.
-fn too_little(matrix: &Matrix, metric: Metric) -> String {
+fn too_little(result: &ResultFile, matrix: &Matrix, metric: Metric) -> String {
     let of: Vec<&Entry> = matrix.entries.iter().filter(|entry| entry.metric == metric).collect();
     let replicates = of.iter().filter_map(|entry| entry.estimate).map(|of| of.replicates).max().unwrap_or(0);
     let least = of.iter().map(|entry| entry.tail_n).min().unwrap_or(0);
     let (wanted, tail) = metric.needs();
+    let sql = result.target.as_ref().is_some_and(TargetInfo::is_sql);
+    // How much a preset has of somebody's own scripts is a matter of their rates.
+    let more = match sql {
+        true => "A longer preset has more, and so has a higher rate".to_owned(),
+        false => format!("Enough has {}", missing(metric)),
+    };
     format!(
         "insufficient data in {} of {} combinations: needs {wanted} replicates and {tail} slow requests, has {replicates} and at the \
-         least {least}. Enough has {}",
+         least {least}. {more}",
         of.iter().filter(|entry| !entry.enough_data).count(),
         of.len(),
-        missing(metric)
     )
 }
 

@@ -18,10 +18,12 @@ pub fn sentence(result: &ResultFile) -> Option<String> {
     let minutes = (result.run.duration_s / 60.0 * widest.max(1.0)).ceil();
     let long = if minutes > MINUTES_MAX { "more than a day".into() } else { format!("about {minutes:.0} minutes") };
     let of_all = (!open.is_empty()).then(|| {
+        let some = match open.len() {
+            1 => "1 combination is".to_owned(),
+            more => format!("{more} combinations are"),
+        };
         format!(
-            "{} combinations are inconclusive: to tell an effect of {} from none in each of them, a run with the same cells would take \
-             {long}.",
-            open.len(),
+            "{some} inconclusive: to tell an effect of {} from none there, a run with the same cells would take {long}.",
             ratio(asked)
         )
     });

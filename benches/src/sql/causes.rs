@@ -182,4 +182,20 @@ mod tests {
         assert_eq!(work.called(), Some(Called::Work));
         assert_eq!(Through { pages: Some([0.2, 2.0]), ..work }.called(), Some(Called::Reads));
     }
+
+    /// As `sql.json` had them of a service `pay` that reads a table of 2 MB by its key 60 times a second, on two processors that other programs used,
+    /// too; PostgreSQL 15 with 4 MB of buffers. A live run can't be asked for these names: what reads also waits for a processor, and how long is a
+    /// matter of what else the machine does.
+    #[test]
+    fn what_was_planted_is_named_by_figures_of_real_runs() {
+        let of = |processor_ms, io_ms, work_ms, pages| {
+            Through { processor_ms, io_ms, work_ms, pages: Some(pages), ..CALM }.called()
+        };
+        // A hog: `select count(*) from generate_series(1, 400000) n where n % 7 = 3`, 200 times a second. Preset quick; pay takes 400 rows.
+        assert_eq!(of(1.207_28, 0.0, -0.021_93, [0.347_18, 0.281_42]), Some(Called::Processor));
+        // An evictor: 15,000 rows of a table of 16 MB by its key, 20 times a second. Preset smoke; pay takes 4,400 rows.
+        assert_eq!(of(0.424_44, 0.380_14, 0.077_30, [2.157_68, 70.164]), Some(Called::Reads));
+        // The same, where pay takes 400 rows: its few pages come from the system's cache, and waiting for a processor is longer.
+        assert_eq!(of(0.116_96, 0.0, 0.020_35, [1.686_27, 18.986_27]), Some(Called::Processor));
+    }
 }

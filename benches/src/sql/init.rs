@@ -29,7 +29,7 @@ pub struct InitOptions {
 /// Part of a role's calls that its scripts shall cover; rarer statements are left out.
 const COVERED: f64 = 0.95;
 /// Scripts of a role at the most.
-const SCRIPTS: usize = 20;
+const SCRIPTS: usize = 40;
 /// Length of a statement in a comment.
 const SHOWN: usize = 200;
 

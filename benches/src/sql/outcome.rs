@@ -131,13 +131,15 @@ impl SqlOutcome {
     fn waits_table(&self) -> Table {
         let all = self.waits.iter().flat_map(|of| of.waits.iter().map(move |wait| (of, wait)));
         let mut all: Vec<_> = all.filter(|(_, wait)| wait.seconds >= LEAST_S).collect();
-        all.sort_by(|a, b| b.1.seconds.total_cmp(&a.1.seconds));
+        // What waits for itself comes after what waits for another one.
+        let itself = |wait: &Wait| wait.root == wait.waiting;
+        all.sort_by(|a, b| itself(a.1).cmp(&itself(b.1)).then(b.1.seconds.total_cmp(&a.1.seconds)));
         let rows = all.iter().take(LINES).map(|(of, wait)| {
             [
                 capital(&wait.waiting),
                 wait.statement.clone(),
                 lock(wait),
-                if wait.root == wait.waiting { "itself".to_owned() } else { capital(&wait.root) },
+                if itself(wait) { "itself".to_owned() } else { capital(&wait.root) },
                 wait.holds.clone(),
                 of.cell.clone(),
                 format!("{:.2}", wait.seconds),

@@ -90,8 +90,8 @@ impl Place {
                 in_place(&source, url, guard, (database, *beside_others), place)?
             }
             Wanted::Copy { sample } => match others(url, &[guard.pid()])? {
-                none if none.is_empty() => on_same_server(url, *sample, guard, place)?,
-                _ => on_own_server(url, *sample, logins, place)?,
+                none if none.is_empty() => on_same_server(url, *sample, guard, place).map_err(refused)?,
+                _ => on_own_server(url, *sample, logins, place).map_err(refused)?,
             },
         };
         made.log_in(logins)?;
@@ -163,8 +163,8 @@ impl Place {
             return Ok(false);
         }
         self.work = None;
-        let work = Copy::of(first.url(), PURPOSE)?;
-        settings::copy(first.url(), work.url())?;
+        let work = Copy::of(first.url(), PURPOSE).map_err(Failure::from).map_err(refused)?;
+        settings::copy(first.url(), work.url()).map_err(refused)?;
         self.admin = address(work.url())?;
         let database = self.admin.database();
         self.logins.values_mut().for_each(|login| *login = login.in_database(database));
@@ -218,8 +218,7 @@ fn on_same_server(
     let first = match sample {
         None => Copy::of(url, PURPOSE),
         Some(rows) => Copy::of_sample(url, url, PURPOSE, rows),
-    };
-    let first = first.map_err(refused)?;
+    }?;
     settings::copy(url, first.url())?;
     let what = if sample.is_some() { first.how } else { "a copy of the database's files" };
     let how = format!(
@@ -254,7 +253,7 @@ fn on_own_server(
     let options =
         ClusterOptions { careless: false, settings: settings::of_server(url)?, ..ClusterOptions::ephemeral() };
     let cluster = Cluster::find_or_start(&options)?;
-    copy::roles(url, cluster.url()).map_err(refused)?;
+    copy::roles(url, cluster.url())?;
     let mut session = Session::connect_uncounted(cluster.url())?;
     let mut passwords = BTreeMap::new();
     for login in logins {
@@ -267,8 +266,7 @@ fn on_own_server(
     let first = match sample {
         None => Copy::elsewhere(url, cluster.url(), PURPOSE),
         Some(rows) => Copy::of_sample(url, cluster.url(), PURPOSE, rows),
-    };
-    let first = first.map_err(refused)?;
+    }?;
     settings::copy(url, first.url())?;
     let how = format!(
         "It ran on a copy in a server of its own, because others are connected to the original: {} (made in {:.1} s, dropped afterwards).{}",
@@ -281,7 +279,9 @@ fn on_own_server(
     Ok(made)
 }
 
-/// A copy that can't be made is refused like bad input: something else has to be typed, or granted.
-fn refused(error: schema::Error) -> Failure {
-    Failure::usage(format!("The database can't be copied: {error}."))
+/// A copy that can't be made is refused like bad input: something else has to be typed, or granted, or room to be made.
+fn refused(failure: Failure) -> Failure {
+    let why = failure.to_string();
+    let next = if why.contains("No space left") { " Make room there, or copy less with --sample." } else { "" };
+    Failure::usage(format!("The database can't be copied: {}.{next}", why.trim_end_matches('.')))
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use schema::copy::Definitions;
 use schema::roles::statements;
 
-use super::place::{Place, note};
+use super::place::Place;
+use super::place::note::{self, Note};
 use crate::Failure;
 
 mod effect;
@@ -33,7 +34,8 @@ pub struct Remedy {
 pub struct Applied {
     remedy: Remedy,
     url: String,
-    in_place: bool,
+    /// How it is undone, where that is noted: in what is no copy.
+    note: Option<Note>,
     before: Definitions,
     done: bool,
 }
@@ -69,11 +71,15 @@ impl Remedy {
     pub fn apply(&self, place: &Place) -> Result<Applied, Failure> {
         let url = place.url();
         let before = Definitions::read(&url)?;
-        if place.in_place {
-            note::write(&url, &self.undo)?;
-        }
+        let note = place.in_place.then(|| Note {
+            process: i32::try_from(std::process::id()).unwrap_or(0),
+            file: self.undo_file.display().to_string(),
+            statements: self.undo.clone(),
+            before: note::fingerprint(&before),
+        });
+        note.iter().try_for_each(|note| note.write(&url))?;
         // From here on: also where it is applied only in part.
-        let applied = Applied { remedy: self.clone(), url, in_place: place.in_place, before, done: false };
+        let applied = Applied { remedy: self.clone(), url, note, before, done: false };
         note::run(&applied.url, &self.file.display().to_string(), &self.apply)?;
         if place.same_server {
             applied.stays_inside()?;
@@ -121,32 +127,23 @@ impl Applied {
         }
     }
 
-    /// Without the note of it.
-    fn is_as_before(&self) -> bool {
-        let now = note::remove(&self.url).and_then(|()| Ok(Definitions::read(&self.url)?));
-        now.is_ok_and(|now| self.before.differences(&now).is_empty())
-    }
-
     fn run(&self) -> Result<(), Failure> {
         note::run(&self.url, &self.remedy.undo_file.display().to_string(), &self.remedy.undo)?;
-        if self.in_place { note::remove(&self.url) } else { Ok(()) }
+        if self.note.is_some() { note::remove(&self.url) } else { Ok(()) }
     }
 }
 
 impl Drop for Applied {
     fn drop(&mut self) {
-        if self.done {
-            return;
-        }
-        let Err(error) = self.run() else {
-            return;
-        };
-        // A part that was never applied can't be undone; on a copy that is of no importance.
-        if self.in_place && !self.is_as_before() {
-            let noted = note::write(&self.url, &self.remedy.undo);
-            let next =
-                if noted.is_ok() { "The next `lab sql` on this database tries again." } else { "Undo it by hand." };
-            eprintln!("The remedy isn't undone: {error} {next}");
+        match &self.note {
+            _ if self.done => {}
+            // What can't be undone in a copy is gone with it.
+            None => drop(self.run()),
+            Some(note) => {
+                if let Err(error) = note.undo(&self.url) {
+                    eprintln!("The remedy isn't undone: {error} The next `lab sql` on this database tries again.");
+                }
+            }
         }
     }
 }

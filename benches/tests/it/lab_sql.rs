@@ -116,12 +116,22 @@ impl Shop {
         session.texts("select datname::text from pg_database where datname not in ('postgres', 'template0', 'template1', 'shop')").unwrap()
     }
 
+    /// What the server has logged.
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.cluster.cluster().home().unwrap().join("postgres/log")).unwrap()
+    }
+
     fn only_run(&self) -> PathBuf {
         let mut inside = std::fs::read_dir(self.results()).unwrap().flatten();
         let folder = inside.next().unwrap().path();
         assert!(inside.next().is_none());
         folder
     }
+}
+
+/// A server that logs what it does: who asked it would be connected, and for the sake of such a one the copy is made elsewhere.
+fn logging() -> ClusterOptions {
+    ClusterOptions { settings: vec!["log_statement = all".to_owned()], ..ClusterOptions::ephemeral() }
 }
 
 fn said(output: &Output) -> String {
@@ -131,11 +141,16 @@ fn said(output: &Output) -> String {
 /// One sentence on standard error, exit code 2.
 #[track_caller]
 fn refused(shop: &Shop, command: &mut Command, why: &str) {
-    let output = command.output().unwrap();
+    was_refused(shop, &command.output().unwrap(), why);
+}
+
+#[track_caller]
+fn was_refused(shop: &Shop, output: &Output, why: &str) {
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(2), "{}", said(output));
     assert!(error.contains(why), "{why}: {error}");
-    assert_eq!(error.trim().lines().count(), 1, "{error}");
+    let progress = |line: &&str| line.ends_with('…');
+    assert_eq!(error.trim().lines().filter(|line| !progress(line)).count(), 1, "{error}");
     assert_eq!(shop.copies(), Vec::<String>::new(), "nothing is left");
     assert!(!shop.results().exists(), "nothing is left");
 }
@@ -174,7 +189,7 @@ fn a_run_measures_on_a_copy_and_leaves_nothing() {
     assert_eq!(kept.outcome.limits.len(), 3, "alone, alone again, while report runs");
     let report = std::fs::read_to_string(folder.join("report.html")).unwrap();
     assert!(report.contains("shop: who slows whom") && report.contains("Which statement waited for which"));
-    for absent in ["APIs", "five services", "lab resume", "black box"] {
+    for absent in ["APIs", "five services", "lab resume", "black box", "minutes) or demo"] {
         assert!(!report.contains(absent), "{absent}");
     }
     // What the payer wrote, it wrote to the copy.
@@ -207,7 +222,7 @@ fn a_planted_lock_is_found_with_its_statement_and_its_seconds() {
     assert!(first.holds.starts_with("lock table accounts in share row exclusive mode"), "{first:?}");
     assert_eq!((first.mode.as_str(), first.relation.as_deref()), ("RowExclusiveLock", Some("accounts")));
     assert!(said(&output).contains("lock table accounts"), "{}", said(&output));
-    let log = std::fs::read_to_string(shop.cluster.cluster().home().unwrap().join("postgres/log")).unwrap();
+    let log = shop.log();
     let acquired = log
         .lines()
         .filter_map(|line| line.split_once("acquired RowExclusiveLock on relation")?.1.split_once(" after "));
@@ -265,33 +280,44 @@ fn as_guest(shop: &Shop) -> String {
     format!("postgresql://guest{}", &url[at..])
 }
 
+/// While it measures, while a rate is raised, while a remedy is rehearsed.
 #[test]
 fn what_a_killed_run_left_is_dropped_by_the_next_one() {
-    let shop = Shop::new();
+    let shop = Shop::on(logging());
     let workload = shop.workload("", "");
-    let mut command = shop.lab("run", &workload, &[]);
-    end_with_thread(&mut command);
-    let mut child = command.spawn().unwrap();
-    let mut session = Session::connect(&shop.url("postgres")).unwrap();
-    drop(session);
-    until("it measures on a copy", || {
-        let folder = std::fs::read_dir(shop.results()).into_iter().flatten().flatten().next();
-        folder.is_some_and(|folder| ResultFile::read(&folder.path().join("result.json")).is_ok())
-    });
-    child.kill().unwrap();
-    child.wait().unwrap();
-    assert!(!shop.copies().is_empty(), "a killed one can't drop them itself");
-    session = Session::connect(&shop.url("postgres")).unwrap();
-    // pgbench goes with it.
-    until("its sessions end", || {
-        session.value::<i64>("select count(*) from pg_stat_activity where usename in ('payer', 'reporter')").unwrap()
-            == 0
-    });
-    drop(session);
-    let output = shop.lab("check", &workload, &[]).output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
-    assert!(said(&output).contains("which a run that was killed had left"), "{}", said(&output));
-    assert_eq!(shop.copies(), Vec::<String>::new());
+    let (remedy, undo) = (
+        shop.write("remedy.sql", "create index tried on accounts (balance);\nselect pg_sleep(600);\n"),
+        shop.write("undo.sql", "drop index tried;\n"),
+    );
+    let tried = ["--try", remedy.to_str().unwrap(), "--undo", undo.to_str().unwrap()];
+    for (what, more, does, often) in [
+        ("run", &[][..], "update accounts set balance", 30),
+        ("knee", &["--limit-ms", "9000"][..], "update accounts set balance", 30),
+        ("run", &tried[..], "select pg_sleep(600)", 1),
+    ] {
+        let from = shop.log().len();
+        let mut command = shop.lab(what, &workload, more);
+        end_with_thread(&mut command);
+        let mut child = command.stderr(std::process::Stdio::null()).spawn().unwrap();
+        until(&format!("{what} {more:?} is under way"), || shop.log()[from..].matches(does).count() >= often);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!shop.copies().is_empty(), "{what} {more:?}: a killed one can't drop them itself");
+        // pgbench goes with it.
+        let mut session = Session::connect(&shop.url("postgres")).unwrap();
+        until("its sessions end", || {
+            session
+                .value::<i64>("select count(*) from pg_stat_activity where usename in ('payer', 'reporter')")
+                .unwrap()
+                == 0
+        });
+        drop(session);
+        let output = shop.lab("check", &workload, &[]).output().unwrap();
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        assert!(text.contains("which a run that was killed had left"), "{text}");
+        assert_eq!(shop.copies(), Vec::<String>::new());
+    }
 }
 
 /// Somebody is connected: the copy goes to a server of its own, where the same roles have the same rights.
@@ -369,7 +395,8 @@ fn a_file_is_written_from_what_was_counted() {
         "shop",
         "create table orders (id uuid primary key default gen_random_uuid(), account int not null references accounts, state text not null);
          insert into orders (account, state) select n, 'new: really' from generate_series(1, 100) n;
-         grant select, insert on orders to payer; create extension pg_stat_statements",
+         create table states (id int primary key, name text not null unique); insert into states values (0, 'none');
+         grant select, insert on orders, states to payer; create extension pg_stat_statements",
     );
     let url = shop.url("shop");
     let at = url.find('@').unwrap();
@@ -380,6 +407,10 @@ fn a_file_is_written_from_what_was_counted() {
         session.client.query("select * from orders where id = $1 and state = $2", &[&id, &"new: really"]).unwrap();
         session.client.execute("update accounts set balance = balance + 1 where id = $1", &[&account]).unwrap();
         session.client.execute("insert into orders (account, state) values ($1, $2)", &[&account, &"new"]).unwrap();
+        session
+            .client
+            .execute("insert into states (id, name) values ($1, $2)", &[&account, &format!("{account}")])
+            .unwrap();
     }
     session.run("create temporary table gone (a int)", "a table that no copy has").unwrap();
     session.client.query("select a from gone where a = $1", &[&1_i32]).unwrap();
@@ -394,7 +425,7 @@ fn a_file_is_written_from_what_was_counted() {
     assert!(file.contains("[services.payer]") && file.contains("[[services.payer.scripts]]"), "{file}");
     assert!(file.contains("# not driven, 1 calls (relation \"gone\" does not exist"), "{file}");
     let scripts: Vec<String> =
-        (1..=3).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
+        (1..=4).map(|n| std::fs::read_to_string(out.join(format!("payer-{n:02}.sql"))).unwrap()).collect();
     let of = |start: &str| {
         scripts.iter().find(|text| text.contains(start)).unwrap_or_else(|| panic!("{start}: {scripts:#?}"))
     };
@@ -403,6 +434,17 @@ fn a_file_is_written_from_what_was_counted() {
     let select = of("select * from orders");
     assert!(select.contains("\\x3a really") && select.matches("[:row1]").count() == 2, "{select}");
     assert!(of("insert into orders").contains("::int4"), "{scripts:#?}");
+    // What is new is new in the next cell, too, where pgbench draws the same values.
+    let keys = scripts.iter().position(|text| text.contains("insert into states")).unwrap() + 1;
+    for cell in 1..=2 {
+        let program = schema::cluster::binaries::client_tool("pgbench", &mut Session::connect(&url).unwrap()).unwrap();
+        let mut pgbench = Command::new(program);
+        pgbench.args(["-n", "-t", "20", "--random-seed=1", "-f"]).arg(out.join(format!("payer-{keys:02}.sql")));
+        let address = schema::session::address(&payer).unwrap();
+        pgbench.envs(address.variables().filter_map(|(variable, value)| Some((variable, value?))));
+        let output = pgbench.output().unwrap();
+        assert!(output.status.success(), "cell {cell}: {}", said(&output));
+    }
     // A second service by hand, and what was written is what a run takes.
     let guest = "\n[services.guest]\nrate-per-s = 5\nscripts = [{ file = \"look.sql\" }]\n";
     std::fs::write(out.join("workload.toml"), file + guest).unwrap();

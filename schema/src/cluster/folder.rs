@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use super::account::Account;
 use super::binaries::Binaries;
 use super::options::ClusterOptions;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Error, Result, reason};
 use crate::passwords;
 
 pub(super) fn superuser_password(home: &Path) -> Result<String> {
@@ -72,8 +72,7 @@ pub(super) fn make_data_folder(
     if done.status.success() {
         return fs::rename(&new, place.join("data")).doing("moving the new data folder to its place");
     }
-    let said = String::from_utf8_lossy(&done.stderr);
-    Err(Error::Unavailable(format!("initdb failed: {}", said.trim().lines().last().unwrap_or_default())))
+    Err(Error::Unavailable(format!("initdb failed: {}", reason(&done.stderr))))
 }
 
 /// A file next to `postgresql.conf`, so that `alter system` still takes precedence.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::program;
 use crate::cluster::binaries::client_tool;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Error, Result, reason};
 use crate::session::Session;
 
 /// Settings of the server, and those of roles in other databases, which no dump of this one has.
@@ -55,8 +55,7 @@ fn lines(command: &mut Command) -> Result<Vec<String>> {
     const WHAT: &str = "reading what is defined";
     let said = command.output().doing(WHAT)?;
     if !said.status.success() {
-        let words = String::from_utf8_lossy(&said.stderr);
-        return Err(Error::Unavailable(format!("{WHAT}: {}", words.lines().next().unwrap_or("pg_dump failed"))));
+        return Err(Error::Unavailable(format!("{WHAT}: {}", reason(&said.stderr))));
     }
     let text = String::from_utf8_lossy(&said.stdout);
     let counts = |line: &&str| !(line.is_empty() || line.starts_with("--") || line.starts_with('\\'));

@@ -2,7 +2,7 @@
 
 use super::program;
 use crate::cluster::binaries::client_tool;
-use crate::error::{Doing, Error, Result};
+use crate::error::{Doing, Error, Result, reason};
 use crate::session::{Session, address, identifier};
 
 /// Makes the roles of one server on another one, without passwords; `to` is a superuser's URL there. What is there already stays, and so does that superuser.
@@ -14,8 +14,7 @@ pub fn roles(from: &str, to: &str) -> Result<()> {
     let mut command = program(&tool, from)?;
     let said = command.args(["--roles-only", "--no-role-passwords"]).output().doing("reading the roles")?;
     if !said.status.success() {
-        let words = String::from_utf8_lossy(&said.stderr);
-        return Err(Error::Unavailable(words.lines().next().unwrap_or("pg_dumpall failed").to_owned()));
+        return Err(Error::Unavailable(format!("reading the roles: {}", reason(&said.stderr))));
     }
     let text = String::from_utf8_lossy(&said.stdout);
     let sql: Vec<&str> = text.lines().filter(|line| !line.starts_with('\\')).collect();

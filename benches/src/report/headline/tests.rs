@@ -71,7 +71,7 @@ fn improvements_are_counted_as_such() {
     better.estimate = Some(Estimate { ratio: 0.28, low: 0.14, high: 0.39, p: 0.0001, replicates: 4 });
     better.p_adjusted = Some(0.002);
     let notes = headline(&result, None).notes.join(" ");
-    assert!(notes.contains("1 significantly faster"), "{notes}");
+    assert!(notes.contains("significantly faster 1,"), "{notes}");
 }
 
 /// The sentence, the marks and the list of reasons count the same measurements.

@@ -72,10 +72,10 @@ pub fn script(one: &Drivable, rows: &mut Rows, url: &str) -> Result<Result<Strin
         drawn.insert(table, variable);
     }
     let mut values = Vec::new();
-    for (at, (kind, source)) in one.parameters.iter().enumerate() {
+    for (kind, source) in &one.parameters {
         values.push(match source {
             Drawn::Fixed(value) => format!("{}::{kind}", literal(value)),
-            Drawn::New => match new(kind, at, &mut text) {
+            Drawn::New => match new(kind) {
                 Some(value) => value,
                 None => return Ok(Err(format!("new values of type {kind} can't be made up"))),
             },
@@ -103,19 +103,15 @@ fn is_array(kind: &str) -> bool {
     kind.rsplit('.').next().is_some_and(|name| name.trim_start_matches('"').starts_with('_'))
 }
 
-/// A value that is most likely not there yet.
-fn new(kind: &str, at: usize, text: &mut String) -> Option<String> {
-    let range = match kind {
-        "int2" => "20000, 32767",
-        "int4" | "int8" | "numeric" | "text" | "varchar" | "bpchar" => "1000000000, 2147483647",
-        "uuid" => return Some("pg_catalog.gen_random_uuid()".to_owned()),
-        _ => return None,
-    };
-    let _ = writeln!(text, "\\set new{at} random({range})");
-    Some(match kind {
-        "text" | "varchar" | "bpchar" => format!("('lab' || :new{at}::text)::{kind}"),
-        _ => format!(":new{at}::{kind}"),
-    })
+/// A value that isn't there yet, of the clock: pgbench draws the same ones in each cell of a replicate, so the second cell's would be there.
+fn new(kind: &str) -> Option<String> {
+    let number = "((extract(epoch from pg_catalog.clock_timestamp()) * 1000000)::int8 % 1147483647 + 1000000000)";
+    match kind {
+        "uuid" => Some("pg_catalog.gen_random_uuid()".to_owned()),
+        "int4" | "int8" | "numeric" => Some(format!("{number}::{kind}")),
+        "text" | "varchar" | "bpchar" => Some(format!("('lab' || {number}::text)::{kind}")),
+        _ => None,
+    }
 }
 
 /// A literal in which pgbench finds no variable: of a colon only its number is written.

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use schema::session::{Session, address};
+use schema::session::{Session, address, literal};
 
-use super::{PURPOSE, note};
+use super::PURPOSE;
+use super::note::{self, Note};
 use crate::Failure;
 
 /// First of the two numbers of the lock; the second one is the process that made the copies.
@@ -40,18 +41,29 @@ impl Guard {
 
     /// Undoes what a killed run tried in this database itself.
     fn undo(&mut self, url: &str, own: i32) -> Result<(), Failure> {
-        let Some((maker, statements)) = note::read(url)? else {
+        let Some(note) = Note::read(url)? else {
             return Ok(());
         };
+        let maker = note.process;
         if maker == own || !self.session.value::<bool>(&format!("select pg_try_advisory_lock({LOCK}, {maker})"))? {
             return Err(Failure::usage("Another `lab sql` tries a remedy in this database: wait for its end."));
         }
-        note::run(url, "undoing the remedy of a run that was killed", &statements).map_err(|error| {
+        // The server may still be at a statement of it.
+        let ended = format!(
+            "select count(pg_terminate_backend(pid)) from pg_catalog.pg_stat_activity where application_name = {}",
+            literal(&note::session_name(maker))
+        );
+        let until = Instant::now() + MAKING_MAX;
+        while self.session.value::<i64>(&ended)? > 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        note.undo(url).map_err(|error| {
             let why = error.to_string();
-            let why = why.trim_end_matches('.');
-            Failure::could_not_run(format!("{why}. Undo the rest by hand, then `drop schema lab_sql_undo cascade`."))
+            Failure::could_not_run(format!(
+                "What a run that was killed had tried can't be undone: {}. Undo the rest by hand, then `drop schema lab_sql_undo cascade`.",
+                why.trim_end_matches('.')
+            ))
         })?;
-        note::remove(url)?;
         self.session.value::<bool>(&format!("select pg_advisory_unlock({LOCK}, {maker})"))?;
         eprintln!("Undone: a remedy that a run that was killed had left in the database.");
         Ok(())

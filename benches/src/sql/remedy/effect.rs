@@ -156,7 +156,10 @@ impl Tried {
             (Some(better), Some(worse)) => format!("with {name}, {better}. It costs: {worse}."),
             (Some(better), None) => format!("with {name}, {better}. It makes no service significantly slower."),
             (None, Some(worse)) => format!("with {name} nothing is significantly faster, and {worse}."),
-            (None, None) => format!("with {name} nothing is significantly faster or slower."),
+            (None, None) if self.effects.iter().any(|of| of.verdict != Verdict::InsufficientData) => {
+                format!("with {name} nothing is significantly faster or slower.")
+            }
+            (None, None) => format!("with {name}, too little was measured to say what changes."),
         }
     }
 
@@ -189,7 +192,7 @@ impl Tried {
         if left_out > 0 {
             table
                 .notes
-                .push(format!("For {left_out} more there is too little data: p95 needs 8 replicates, p99 needs 20."));
+                .push(format!("For {left_out} figures there is too little data: a median needs 4 replicates, p95 needs 8, p99 needs 20."));
         }
         table.note("It was undone after each block, and what is defined was compared with before: equal.")
     }
@@ -246,8 +249,13 @@ mod tests {
         let said = tried(both.clone()).sentence();
         assert!(said.contains("It costs: median of Rep alone: **2.2 → 4.4 ms** (×2.00, ×2.00–×2.01)."), "{said}");
         assert!(
-            tried(both.into_iter().skip(1)).sentence().contains("nothing is significantly faster, and median of Rep")
+            tried(both.clone().into_iter().skip(1))
+                .sentence()
+                .contains("nothing is significantly faster, and median of Rep")
         );
-        assert!(tried([]).sentence().ends_with("nothing is significantly faster or slower."));
+        let none = both.map(|of| Effect { verdict: Verdict::WithinNoise, ..of });
+        assert!(tried(none.clone()).sentence().ends_with("nothing is significantly faster or slower."));
+        let few = none.map(|of| Effect { verdict: Verdict::InsufficientData, ..of });
+        assert!(tried(few).sentence().ends_with("too little was measured to say what changes."));
     }
 }

@@ -1,17 +1,14 @@
 //! A database that can't do it now: its disk is full, it is a standby, it is read-only, it speaks another language. Always 503,
 //! nothing that was acknowledged is lost, and all is well again by itself.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
 use diesel::connection::SimpleConnection as _;
 use schema::DATABASE;
-use schema::testing::{TestCluster, needs};
+use schema::testing::{SmallDisk, TestCluster, needs};
 
 use crate::http::{Answer, until};
 use crate::own::{Own, Urls};
@@ -22,51 +19,16 @@ fn refused(answer: &Answer) {
     assert_eq!(answer.header("retry-after"), "1");
 }
 
-/// A file system of its own, which is gone with the value.
-struct Small(PathBuf);
-
-impl Small {
-    /// For the owner of this folder. Only root may make one.
-    fn owned_by(folder: &Path, megabytes: u32) -> Result<Self, String> {
-        let owner = fs::metadata(folder).map_err(|error| error.to_string())?;
-        let place = tempfile::Builder::new().prefix("govrnanza-small-").tempdir().unwrap().keep();
-        let options = format!("size={megabytes}m,mode=700,uid={},gid={}", owner.uid(), owner.gid());
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(&place).output();
-        match mounted {
-            Ok(done) if done.status.success() => Ok(Self(place)),
-            Ok(done) => Err(format!("no file system of its own: {}", String::from_utf8_lossy(&done.stderr))),
-            Err(error) => Err(format!("no program mount: {error}")),
-        }
-    }
-
-    /// Fills it to the last byte; what makes room again.
-    fn fill(&self) -> PathBuf {
-        let path = self.0.join("filler");
-        let mut file = File::create(&path).unwrap();
-        for size in [1 << 20, 4096, 1] {
-            while file.write_all(&vec![1; size]).is_ok() {}
-        }
-        path
-    }
-}
-
-impl Drop for Small {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-        let _ = fs::remove_dir(&self.0);
-    }
-}
-
 #[test]
 fn on_a_full_disk_writes_are_503_and_what_was_acknowledged_stays() {
     let cluster = TestCluster::ephemeral();
     let urls = Urls::of(&cluster);
-    let Some(small) = needs(Small::owned_by(&urls.data, 64)) else {
+    let Some(small) = needs(SmallDisk::owned_by(&urls.data, 64)) else {
         return;
     };
     let mut maintenance = diesel::Connection::establish(&cluster.url("postgres", "superuser")).unwrap();
     let run = |connection: &mut diesel::PgConnection, sql: &str| connection.batch_execute(sql).unwrap();
-    run(&mut maintenance, &format!("create tablespace small location '{}'", small.0.display()));
+    run(&mut maintenance, &format!("create tablespace small location '{}'", small.path().display()));
     run(&mut maintenance, &format!("alter database {DATABASE} set tablespace small"));
     let own = Own::at(&urls, |_| {});
     until("ready", || (own.ready().status == 200).then_some(()));
@@ -99,7 +61,7 @@ fn on_a_full_disk_writes_are_503_and_what_was_acknowledged_stays() {
             }))
         });
         until("some writes", || (acknowledged.lock().unwrap().len() >= 100).then_some(()));
-        small.fill()
+        small.fill(0)
     });
     let acknowledged = acknowledged.into_inner().unwrap();
     let ready = own.ready();
