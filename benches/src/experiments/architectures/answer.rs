@@ -99,7 +99,7 @@ mod tests {
             ["while any one service is stopped, the other four give at least **100.0 %** good answers"]
         );
         assert!(shared.price.is_empty(), "{shared:?}");
-        assert!(http.price[0].starts_with("p50: **2.0 ms**; Shared database ×0.5"), "{http:?}");
+        assert!(http.price[0].starts_with("p50: **2.00 ms**; Shared database ×0.5"), "{http:?}");
         assert_eq!(
             http.price[1..],
             [
