@@ -151,7 +151,9 @@ fn what_is_stopped_is_not_ready_and_catches_up(up: &Deployment, organisation: &V
     up.stop_service("registry-ingester").unwrap();
     let made = ureq::post(format!("{}/api/v1/organisations/{id}/profiles", up.place().services["profile"]))
         .header("authorization", organisation["authorization"].as_str().unwrap())
-        .send_json(json!({"name": "Late Arrival", "jobTitle": "Assistant", "email": "late@people.example", "timeZone": "UTC"}));
+        .send_json(
+            json!({"name": "Late Arrival", "jobTitle": "Assistant", "email": "late@people.example", "timeZone": "UTC"}),
+        );
     assert_eq!(made.unwrap().status(), 201);
     assert!(!names(up).contains(&"Late Arrival".to_owned()));
     up.start_service("registry-ingester").unwrap();
