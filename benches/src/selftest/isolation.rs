@@ -93,7 +93,7 @@ impl Clusters {
     }
 }
 
-/// Seconds that the victim waited for a resource because of somebody.
+/// Seconds that the slowed one waited for a resource because of somebody.
 fn waited(played: &Played, resource: Option<Resource>, blamed: &dyn Fn(&str) -> bool) -> f64 {
     let lines = played.seen.ledger.apportioned.iter();
     lines
@@ -105,7 +105,7 @@ fn waited(played: &Played, resource: Option<Resource>, blamed: &dyn Fn(&str) -> 
         .abs()
 }
 
-/// Whether the resource comes first among what the victim waited for because of others, and the bubble first among those.
+/// Whether the resource comes first among what the slowed one waited for because of others, and the bubble first among those.
 /// What isn't ours on this machine makes processors scarce: then it is left open.
 fn judge(name: &str, right: Resource, quiet: &Played, bubble: &Played) -> (Option<bool>, String) {
     let on_bubble = waited(bubble, Some(right), &|blamed| blamed == BUBBLE);

@@ -11,7 +11,7 @@ use crate::stats::Histogram;
 pub struct Lag {
     /// Median.
     pub p50_us: u64,
-    /// 99th percentile; a block is doubtful above 1 ms.
+    /// 99th percentile; a block is suspect above 1 ms.
     pub p99_us: u64,
     /// Highest.
     pub max_us: u64,
