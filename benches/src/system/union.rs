@@ -10,8 +10,12 @@ use super::copies::FilledCluster;
 use crate::data::{Size, connect, failed};
 use crate::{Failure, Place};
 
-/// No position of a feed comes after it: what nobody has copied is not read.
+/// No position of a feed comes after it.
 const NEVER: &str = "'18446744073709551615'::xid8";
+/// The one before it, which no transaction reaches either.
+const LAST: &str = "'18446744073709551614'::xid8";
+
+const NOTIFICATION: &str = "notification";
 
 /// A database with everybody's tables on a server of its own.
 pub struct Union(FilledCluster);
@@ -25,6 +29,8 @@ impl Union {
     /// Gives each service's database its rows, and with `copies` what the others show it as they would have told it.
     pub fn hand_out(&self, place: &Place, copies: bool) -> Result<(), Failure> {
         let mut from = connect(self.0.url())?;
+        // Transactions of this server mean nothing on another.
+        run(&mut from, "update registry.watches set created_xid = null, ended_xid = null")?;
         for service in SERVICES {
             let mut to = open(place, service)?;
             for table in tables(&mut from, service)? {
@@ -37,10 +43,12 @@ impl Union {
         Ok(())
     }
 
-    /// The present rows of all, each service's as it is at a moment of its own.
+    /// The present rows of all, each service's as they are at one moment of its own, Notification's first: then the change of whatever people
+    /// were told is there, and a change that Notification learns of meanwhile is one that it hasn't read.
     ///
-    /// A change has the place and the number of Notification's copy: the owner's transaction means nothing in another database, and what
-    /// people were told names the copy's number.
+    /// A change has the number of Notification's copy, for what people were told names that, and its owner's position: it is compared with
+    /// that of watches, which are Registry's own (a copy comes later, and a watch may begin or end meanwhile). Where in its copies
+    /// Notification has read up to means nothing among the owners' positions: what it hasn't read comes after all others.
     pub fn bring_together(&self, place: &Place) -> Result<Client, Failure> {
         let mut to = unchecked(self.0.url())?;
         let mut all = Vec::new();
@@ -49,13 +57,18 @@ impl Union {
         }
         // At once: keys between them forbid it one after another.
         run(&mut to, &format!("truncate {}", all.concat().join(", ")))?;
-        for (service, all) in SERVICES.iter().zip(all) {
-            let mut from = open(place, service)?;
-            for table in all {
+        let mut copies = snapshot(place, NOTIFICATION)?;
+        let (told, others): (Vec<_>, Vec<_>) =
+            SERVICES.iter().zip(all).partition(|(service, _)| **service == NOTIFICATION);
+        for table in told.iter().flat_map(|(_, tables)| tables) {
+            transfer(&mut copies, &mut to, table)?;
+        }
+        for (service, tables) in others {
+            let mut from = snapshot(place, service)?;
+            for table in tables {
                 transfer(&mut from, &mut to, &table)?;
             }
         }
-        let mut copies = open(place, "notification")?;
         run(&mut to, &format!("create temp table if not exists places ({PLACE})"))?;
         for feed in ["account", "profile", "registry", "billing"] {
             // Here nobody else numbers them.
@@ -63,11 +76,13 @@ impl Union {
             run(&mut to, &format!("truncate places; alter table {feed}.changes {own}"))?;
             let from = format!("select id, xid, {CHANGE} from published.{feed}_changes");
             move_rows(&mut copies, &from, &mut to, "places")?;
+            let (changes, places) = (qualified("c"), qualified("p"));
             let placed = format!(
-                "update {feed}.changes set xid = {NEVER};
-                 update {feed}.changes c set (id, xid) = (p.id, p.xid) from places p where ({}) = ({})",
-                qualified("c"),
-                qualified("p")
+                "delete from places p where not exists (
+                    select from notification.feed_cursors r where r.feed = '{feed}' and (p.xid, p.id) <= (r.xid, r.id));
+                 update {feed}.changes c set xid = {NEVER} where not exists (select from places p where ({changes}) = ({places}));
+                 update {feed}.changes c set id = p.id from places p where ({changes}) = ({places});
+                 update notification.feed_cursors set xid = {LAST} where feed = '{feed}'"
             );
             run(&mut to, &placed)?;
         }
@@ -91,6 +106,13 @@ pub fn vacuum(place: &Place) -> Result<(), Failure> {
 fn open(place: &Place, service: &str) -> Result<Client, Failure> {
     let unknown = || Failure::could_not_run(format!("Where the database of {service} is isn't known."));
     unchecked(place.database_of(service).ok_or_else(unknown)?)
+}
+
+/// All that is read there is of the moment of the first statement.
+fn snapshot(place: &Place, service: &str) -> Result<Client, Failure> {
+    let mut client = open(place, service)?;
+    run(&mut client, "begin isolation level repeatable read read only")?;
+    Ok(client)
 }
 
 /// As superuser, without triggers and keys to other tables: whole databases are moved, in whatever order.
@@ -140,3 +162,6 @@ fn move_rows(from: &mut Client, query: &str, to: &mut Client, table: &str) -> Re
     writer.write_all(&bytes).map_err(broken)?;
     writer.finish().map(drop).map_err(refused)
 }
+
+#[cfg(test)]
+mod tests;
