@@ -24,12 +24,13 @@ fn who_had_to_be_told_is_judged_by_when_a_change_was_made_and_not_by_when_it_was
     let union = Union::filled(Size { apis: 100, organisations: 4 }, 1).unwrap();
     union.hand_out(&place, true).unwrap();
 
+    let people = "select organisation_id, profile_id from account.logins order by organisation_id, id limit 2";
+    let rows = open(&place, "account").unwrap().query(people, &[]).unwrap();
+    let (org, watcher, later): (Uuid, Uuid, Uuid) = (rows[0].get(0), rows[0].get(1), rows[1].get(1));
+    assert_eq!(org, rows[1].get::<_, Uuid>(0));
     let mut registry = open(&place, "registry").unwrap();
-    let watched = "select organisation_id, target_id::text, profile_id from registry.watches order by id limit 2";
-    let rows = registry.query(watched, &[]).unwrap();
-    let (org, domain, watcher): (Uuid, String, Uuid) = (rows[0].get(0), rows[0].get(1), rows[0].get(2));
-    let later: Uuid = rows[1].get(2);
-    assert!(rows[1].get::<_, Uuid>(0) == org && later != watcher);
+    let watched = "select target_id::text from registry.watches where organisation_id = $1 and profile_id = $2";
+    let domain: String = registry.query_one(watched, &[&org, &watcher]).unwrap().get(0);
     let change = "insert into registry.changes (id, at, kind, organisation_id, entity_id, version, request_id)
         overriding system value values (4711, now(), 'DomainModified', $1, $2, 2, 'one')";
     registry.execute(change, &[&org, &domain]).unwrap();
@@ -41,7 +42,8 @@ fn who_had_to_be_told_is_judged_by_when_a_change_was_made_and_not_by_when_it_was
     registry.execute(begin, &[&org, &domain, &later]).unwrap();
 
     let mut notification = open(&place, NOTIFICATION).unwrap();
-    let copy = "insert into published.registry_changes (id, xid, at, kind, organisation_id, entity_id, version, request_id)
+    let copy =
+        "insert into published.registry_changes (id, xid, at, kind, organisation_id, entity_id, version, request_id)
         values (4711, pg_current_xact_id(), now(), 'DomainModified', $1, $2, 2, 'one')";
     notification.execute(copy, &[&org, &domain]).unwrap();
     let read = "insert into notification.feed_cursors as r (feed, xid, id, updated_at)
