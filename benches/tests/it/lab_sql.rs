@@ -1,7 +1,7 @@
 //! `lab sql`: real pgbench, real Postgres, real roles, in a cluster of the test's own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use lab::load::driver::Outcome;
 use lab::result::{Measured, ResultFile, attachments};
@@ -9,7 +9,6 @@ use lab::sql::{Log, SqlOutcome, Summary};
 use lab::stats::Histogram;
 use schema::cluster::ClusterOptions;
 use schema::session::Session;
-use schema::testing::TestCluster;
 
 use crate::support::{end_with_thread, lab, until};
 
