@@ -1,5 +1,6 @@
 //! Databases for tests: a fresh one in about a tenth of a second, on a cluster that all test processes share and that ends by itself.
 
+pub mod browser;
 mod db;
 pub mod fixture;
 mod german;

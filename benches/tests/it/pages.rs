@@ -1,26 +1,19 @@
 //! The pages that people open, in a browser: nothing goes wrong in them, and they ask nobody for anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use schema::testing::browser::{QUIET, chromium};
 use schema::testing::needs;
 
 use crate::support::shared;
-
-fn chromium() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let named = ["chromium", "chromium-browser", "google-chrome"];
-    named.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name))).find(|program| program.is_file())
-}
 
 /// Opens a page: its document, the browser's log of its network, and what was written to the console.
 fn open(browser: &Path, url: &str) -> (String, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("net.json");
     let output = Command::new(browser)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(QUIET)
         .args(["--enable-logging=stderr", "--dump-dom", "--virtual-time-budget=3000"])
         .arg(format!("--log-net-log={}", log.display()))
         .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))

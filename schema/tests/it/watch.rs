@@ -1,6 +1,8 @@
 //! `dba watch`: within two seconds the page's data name the right pair, statement and cause, and no longer when it is over. In a cluster of its
 //! own: locks of other tests' databases would be seen, too.
 
+mod browser;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
@@ -108,10 +110,8 @@ fn get(at: SocketAddr, path: &str) -> (u16, String) {
     (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
 }
 
-#[test]
-fn the_page_needs_its_token() {
-    let cluster = TestCluster::bare();
-    let watching = begin(cluster.url("postgres", "superuser"));
+/// Serves the page until this process ends: its address, with the token `secret`.
+fn page_of(watching: Arc<Watching>) -> String {
     let (told, hear) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         actix_web::rt::System::new().block_on(async {
@@ -121,7 +121,14 @@ fn the_page_needs_its_token() {
             server.await.unwrap();
         });
     });
-    let at = hear.recv().unwrap();
+    format!("http://{}/?token=secret", hear.recv().unwrap())
+}
+
+#[test]
+fn the_page_needs_its_token() {
+    let cluster = TestCluster::bare();
+    let page = page_of(begin(cluster.url("postgres", "superuser")));
+    let at = page.trim_start_matches("http://").split('/').next().unwrap().parse().unwrap();
     for path in ["/", "/seconds", "/events"] {
         assert_eq!(get(at, path).0, 401, "{path}");
         assert_eq!(get(at, &format!("{path}?token=secre")).0, 401, "{path}");
