@@ -14,6 +14,7 @@ mod composed;
 mod coupling;
 mod crash;
 mod dawdlers;
+mod demo;
 mod deploy;
 mod dunning;
 mod edges;
