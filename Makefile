@@ -8,11 +8,12 @@
 #   make test    all tests, on a Postgres of their own; the contract's once more with shared reads forced, and with none
 #   make fuzz    Schemathesis against all five services, at least 2,000 cases each; ARGS="--service billing --seed 7"
 #   make coupling  the services' dependencies against benches/results/reference/coupling.json; UPDATE_GOLDEN=1 accepts new ones
+#   make docs    the documents as a site with a search, target/book/index.html: minutes the first time, for it builds mdBook
 #   make check   what .ci/run does before the tests: format, lints, documentation
 
 ARGS ?=
 
-.PHONY: up lab compare reference test fuzz coupling check install-deps
+.PHONY: up lab compare reference test fuzz coupling docs check install-deps
 
 up: install-deps
 	cargo lab up $(ARGS)
@@ -36,6 +37,9 @@ fuzz: install-deps
 coupling: install-deps
 	cargo build --bins
 	cargo test --package lab --test it -- coupling:: --nocapture
+
+docs:
+	.ci/docs
 
 check:
 	cargo fmt --all --check
