@@ -55,7 +55,8 @@ fn links_and_headings_are_read_from_what_people_write() {
     assert_eq!(links(text), ["a.md", "../c/d.md#e-f"]);
     assert_eq!(below("docs/deploy/README.md", "../DBA.md"), "docs/DBA.md");
     assert_eq!(below("README.md", "docs/LAB.md"), "docs/LAB.md");
-    let text = "# Ask: `lab run`, which?\n```sh\n# no\n```\n## What is *so*, and 1.5 more\n## What is *so*, and 1.5 more\n";
+    let text =
+        "# Ask: `lab run`, which?\n```sh\n# no\n```\n## What is *so*, and 1.5 more\n## What is *so*, and 1.5 more\n";
     let wanted = ["ask-lab-run-which", "what-is-so-and-15-more", "what-is-so-and-15-more-1"];
     assert_eq!(headings(text), wanted.map(str::to_owned).into());
 }
