@@ -23,7 +23,10 @@ fn read(path: &str) -> String {
 
 fn services() -> BTreeMap<String, Mapping> {
     let mut all: Value = serde_yaml_ng::from_str(&read("docs/deploy/demo/compose.yaml")).unwrap();
-    all.apply_merge().unwrap();
+    // What is merged may itself say what to merge: once for each depth.
+    for _ in 0..2 {
+        all.apply_merge().unwrap();
+    }
     let services = all["services"].as_mapping().unwrap().iter();
     services.map(|(name, of)| (name.as_str().unwrap().to_owned(), of.as_mapping().unwrap().clone())).collect()
 }
@@ -95,9 +98,10 @@ impl Here {
     /// What the container of a service runs.
     fn container(&self, service: &str) -> Command {
         let of = &services()[service];
-        let mut words = command(of).into_iter().map(|word| self.translate(service, &word));
+        let mut words = command(of).into_iter();
         let programs = Path::new(LAB).parent().unwrap();
         let program = words.next().unwrap();
+        let words = words.map(|word| self.translate(service, &word));
         // Those of the image, not what a machine may have by these names.
         let own = programs.join(&program);
         let mut command = Command::new(if own.is_file() { own } else { PathBuf::from(program) });
