@@ -99,7 +99,8 @@ fn links(text: &str) -> Vec<&str> {
 
 fn links_of_line(line: &str) -> impl Iterator<Item = &str> {
     // What begins in code is an example, whereas code within a link's words is none.
-    let is_link = |at: usize| line[..at].rfind('[').is_some_and(|open| line[..open].matches('`').count() % 2 == 0);
+    let is_link =
+        |at: usize| line[..at].rfind('[').is_some_and(|open| line[..open].matches('`').count().is_multiple_of(2));
     line.match_indices("](").filter(move |(at, _)| is_link(*at)).filter_map(|(at, _)| line[at + 2..].split(')').next())
 }
 
