@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use crate::Failure;
 use crate::design::Cell;
 use crate::result::ResultFile;
-use crate::stats::MalformedHistogram;
 use lines::lines;
 pub use outcome::{Comparison, Line, Subject, Versus, What};
 pub use refuse::refusals;
@@ -37,14 +36,9 @@ pub fn compare(results: &[ResultFile]) -> Result<Comparison, Failure> {
                 reasons.join("; ")
             )));
         }
-        versus.push(Versus { other: index + 1, lines: lines(base, other).map_err(broken)?, notes: notes(base, other) });
+        versus.push(Versus { other: index + 1, lines: lines(base, other)?, notes: notes(base, other) });
     }
     Ok(Comparison { subjects: results.iter().map(subject).collect::<Result<_, _>>()?, others: versus })
-}
-
-/// A result with a broken histogram.
-fn broken(error: MalformedHistogram) -> Failure {
-    Failure::usage(format!("{error}."))
 }
 
 fn subject(result: &ResultFile) -> Result<Subject, Failure> {
@@ -58,7 +52,7 @@ fn subject(result: &ResultFile) -> Result<Subject, Failure> {
         };
         for of in cell.services.iter().filter(|_| wanted) {
             let sum = sums.entry(of.name.clone()).or_default();
-            sum.0 += of.good().map_err(broken)?;
+            sum.0 += of.good()?;
             sum.1 += of.offered;
         }
     }

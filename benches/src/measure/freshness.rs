@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Failure;
 use crate::data::{Organisation, connect, failed};
-use crate::load::driver::{self, DriverError, Load, Settings};
+use crate::load::driver::{self, Load, Settings};
 use crate::result::{Delay, Freshness};
 use crate::system::Site;
 
@@ -38,10 +38,10 @@ pub struct Tries<'a> {
 /// # Errors
 /// As of [`measure`], and when the driver can't start.
 pub fn under_load(site: &dyn Site, loads: Vec<Load>, tries: Tries<'_>) -> Result<Freshness, Failure> {
-    let driving = std::thread::spawn(move || driver::run(&loads, Settings::default()));
-    let loaded = measure(site, tries);
-    driving.join().unwrap_or(Err(DriverError::Ended))?;
-    loaded
+    let driving = driver::start(loads, Settings::default());
+    let loaded = measure(site, tries)?;
+    driving.finish()?;
+    Ok(loaded)
 }
 
 /// Tries both; the freeze only where there is a superuser's URL.

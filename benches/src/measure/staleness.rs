@@ -55,11 +55,11 @@ pub fn most(points: &[Point]) -> u64 {
 /// When each name was acknowledged, by its number.
 type Known = Arc<Mutex<Vec<Instant>>>;
 
-/// A writer and a reader at work.
+/// A writer and a reader at work, until this is dropped.
 pub struct Watch {
     stop: Arc<AtomicBool>,
-    writer: JoinHandle<()>,
-    reader: JoinHandle<Vec<(Instant, Duration)>>,
+    writer: Option<JoinHandle<()>>,
+    reader: Option<JoinHandle<Vec<(Instant, Duration)>>>,
 }
 
 /// What the reader saw: when, and how old.
@@ -101,15 +101,25 @@ impl Watch {
             }
             seen
         });
-        Ok(Self { stop, writer, reader })
+        Ok(Self { stop, writer: Some(writer), reader: Some(reader) })
     }
 
     /// Ends.
     #[must_use]
-    pub fn finish(self) -> Seen {
+    pub fn finish(mut self) -> Seen {
+        Seen(self.end())
+    }
+
+    fn end(&mut self) -> Vec<(Instant, Duration)> {
         self.stop.store(true, Ordering::Relaxed);
-        let _ = self.writer.join();
-        Seen(self.reader.join().unwrap_or_default())
+        let _ = self.writer.take().map(JoinHandle::join);
+        self.reader.take().and_then(|reader| reader.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -102,7 +102,7 @@ impl Repeatable {
                 done.push(measured);
             }
         }
-        analyse(&done, self.result.machine.cpus).map_err(|error| Failure::could_not_run(format!("{error}.")))
+        Ok(analyse(&done, self.result.machine.cpus)?)
     }
 }
 

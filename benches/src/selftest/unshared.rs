@@ -62,7 +62,7 @@ pub fn stubs(stop: &AtomicBool) -> Result<SelfTest, Failure> {
 
 fn judge(cells: &[CellResult]) -> Result<SelfTest, Failure> {
     let cpus = observe::machine().cpus;
-    let matrix = analyse(cells, cpus).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let matrix = analyse(cells, cpus)?;
     let of = |metric: Metric| {
         let entries: Vec<_> = matrix.entries.iter().filter(|of| of.metric == metric && of.enough_data).collect();
         let alarms = entries.iter().filter(|of| matrix.verdict(of).is_significant()).count();

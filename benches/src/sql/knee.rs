@@ -213,7 +213,7 @@ impl Ramp<'_> {
     fn p99s(&self, cell: &CellResult) -> Result<Vec<(String, f64)>, Failure> {
         let limited = cell.services.iter().filter(|of| self.drive.workload.services[&of.name].p99_limit_ms.is_some());
         let p99 = limited.map(|of| {
-            let all = of.responses(CENSORED_US).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+            let all = of.responses(CENSORED_US)?;
             Ok((of.name.clone(), all.quantile_us(0.99).unwrap_or(CENSORED_US) as f64 / 1000.0))
         });
         p99.collect()

@@ -188,18 +188,17 @@ impl Session {
 
     /// Analyses, and keeps all.
     fn end(&mut self) -> Result<(), Failure> {
-        let broken = |error: &dyn std::fmt::Display| Failure::could_not_run(format!("{error}."));
-        self.result.matrix = Some(self.result.analyse().map_err(|error| broken(&error))?);
+        self.result.matrix = Some(self.result.analyse()?);
         self.outcome.through = through(&self.result);
         if let Some((remedy, with)) = &mut self.tried {
-            with.matrix = Some(with.analyse().map_err(|error| broken(&error))?);
-            let effects = effects(&self.result, with).map_err(|error| broken(&error))?;
+            with.matrix = Some(with.analyse()?);
+            let effects = effects(&self.result, with)?;
             self.outcome.tried = Some(Tried { remedy: remedy.name.clone(), effects });
         }
         let wanted = self.drive.workload.services.iter();
         let wanted = wanted.filter_map(|(name, of)| Some((name.clone(), of.p99_limit_ms?)));
         let wanted: BTreeMap<String, f64> = wanted.collect();
-        self.outcome.limits = limits(&self.result, &wanted).map_err(|error| broken(&error))?;
+        self.outcome.limits = limits(&self.result, &wanted)?;
         // The sum of nothing is -0.
         self.outcome.short_waits_s =
             0.0 + self.result.counted().map(|cell| cell.ledger.short_wait_remainder_s).sum::<f64>();

@@ -13,6 +13,13 @@ pub struct Histogram(hdrhistogram::Histogram<u64>);
 #[error("a stored histogram can't be read: {0}")]
 pub struct MalformedHistogram(String);
 
+/// It stands in a file that the lab was given: bad input.
+impl From<MalformedHistogram> for crate::Failure {
+    fn from(error: MalformedHistogram) -> Self {
+        Self::usage(format!("{error}."))
+    }
+}
+
 const HIGHEST_US: u64 = 60_000_000;
 
 impl Default for Histogram {
@@ -140,6 +147,7 @@ mod tests {
         let back = Histogram::decode(&histogram.encode()).expect("our own format");
         assert_eq!(back.count(), 5000);
         assert_eq!(back.quantile_us(0.99), histogram.quantile_us(0.99));
-        assert!(Histogram::decode("no histogram").is_err());
+        let broken = crate::Failure::from(Histogram::decode("no histogram").expect_err("it is none"));
+        assert_eq!(broken.exit_code(), std::process::ExitCode::from(2), "bad input");
     }
 }

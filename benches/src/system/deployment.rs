@@ -60,8 +60,8 @@ impl Deployment {
     /// A throw-away one, filled: with an image of its rows to put it back to.
     ///
     /// # Errors
-    /// When something can't be started, or `stop` became true meanwhile. Later on `stop` doesn't touch it: it is ended by
-    /// dropping it, so that what runs can be finished.
+    /// When something can't be started, or `stop` became true meanwhile. Later on `stop` ends
+    /// no more than a start that takes unusually long: it is ended by dropping it, so that what runs can be finished.
     pub fn filled(size: Size, seed: u64, optimised: bool, stop: &Arc<AtomicBool>) -> Result<Self, Failure> {
         Self::filled_as(Layout::default(), size, seed, optimised, stop)
     }

@@ -4,8 +4,6 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::patience::Patience;
@@ -16,19 +14,19 @@ use crate::{Failure, Operator};
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// Makes the operator's login by the program of this plan, or leaves it where an earlier run has made it.
-pub fn operator(account: &Plan, operator: &Operator, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+pub fn operator(account: &Plan, operator: &Operator, patience: &Patience) -> Result<(), Failure> {
     let arguments = ["create-operator", "--email", &operator.email];
-    run(account, &arguments, Some(&operator.password), "The operator's login can't be made", stop)
+    run(account, &arguments, Some(&operator.password), "The operator's login can't be made", patience)
 }
 
 /// Makes ready what a node of Kafka needs: its jars, which may have to be fetched, and its folder.
-pub fn node(kafka: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
-    run(kafka, &["node", "--prepare"], None, "Kafka can't be started", stop)
+pub fn node(kafka: &Plan, patience: &Patience) -> Result<(), Failure> {
+    run(kafka, &["node", "--prepare"], None, "Kafka can't be started", patience)
 }
 
 /// Makes the topics that are missing.
-pub fn topics(part: &Plan, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
-    run(part, &["topics"], None, "The log has no topics", stop)
+pub fn topics(part: &Plan, patience: &Patience) -> Result<(), Failure> {
+    run(part, &["topics"], None, "The log has no topics", patience)
 }
 
 /// Runs the program of this plan with other arguments, and what it reads; `failed` with its reason where it doesn't end well.
@@ -37,7 +35,7 @@ fn run(
     arguments: &[&str],
     input: Option<&str>,
     failed: &str,
-    stop: &Arc<AtomicBool>,
+    patience: &Patience,
 ) -> Result<(), Failure> {
     let failed = |why: String| Failure::could_not_run(format!("{failed}: {why}"));
     let mut command = Command::new(&plan.binary);
@@ -56,7 +54,7 @@ fn run(
         let _ = writeln!(to, "{line}");
     }
     let late = || format!("`{}` hasn't ended within {} s: is the machine busy?", arguments.join(" "), WITHIN.as_secs());
-    let status = Patience::new(WITHIN, stop).end_of(&mut child, late)?;
+    let status = patience.again(WITHIN).end_of(&mut child, late)?;
     let mut said = String::new();
     if let Some(mut output) = child.stderr.take() {
         let _ = output.read_to_string(&mut said);

@@ -1,7 +1,7 @@
 //! How long a start waits for one thing, and what ends it earlier.
 
 use std::process::{Child, ExitStatus};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -15,13 +15,30 @@ const TICK: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub struct Patience {
     stop: Arc<AtomicBool>,
+    /// How long it goes on once it shall end.
+    grace: Duration,
+    /// Since when it shall.
+    stopped: Arc<OnceLock<Instant>>,
     until: Instant,
 }
 
 impl Patience {
     /// For so long from now on, unless `stop` becomes true.
     pub fn new(within: Duration, stop: &Arc<AtomicBool>) -> Self {
-        Self { stop: Arc::clone(stop), until: Instant::now() + within }
+        let until = Instant::now() + within;
+        Self { stop: Arc::clone(stop), grace: Duration::ZERO, stopped: Arc::default(), until }
+    }
+
+    /// It may still take so long where it was stopped: what is nearly done is finished.
+    #[must_use]
+    pub fn with_grace(self, grace: Duration) -> Self {
+        Self { grace, ..self }
+    }
+
+    /// For one of several things after another: so long from now on, and stopped when all are.
+    #[must_use]
+    pub fn again(&self, within: Duration) -> Self {
+        Self { until: Instant::now() + within, ..self.clone() }
     }
 
     /// For so long, whatever happens.
@@ -40,7 +57,7 @@ impl Patience {
     }
 
     fn check(&self, late: impl FnOnce() -> String) -> Result<(), Failure> {
-        if self.stop.load(Ordering::Relaxed) {
+        if self.stop.load(Ordering::Relaxed) && self.stopped.get_or_init(Instant::now).elapsed() >= self.grace {
             return Err(Failure::could_not_run("Stopped before everything was up."));
         }
         if Instant::now() > self.until {
@@ -122,6 +139,17 @@ mod tests {
         let hang = move || never.recv().map_err(|_| Failure::could_not_run("not held"));
         let over = Patience::new(Duration::from_secs(60), &stop).call(late, Duration::ZERO, hang).unwrap_err();
         assert!(over.to_string().starts_with("Stopped"), "{over}");
+    }
+
+    #[test]
+    fn what_is_stopped_may_be_finished_within_its_grace() {
+        let stop = Arc::new(AtomicBool::new(true));
+        let all = Patience::new(Duration::from_secs(60), &stop).with_grace(Duration::from_millis(200));
+        assert!(all.again(Duration::from_secs(60)).call(late, Duration::ZERO, || Ok(())).is_ok());
+        let began = Instant::now();
+        let over = std::iter::repeat_with(|| all.again(Duration::from_secs(60)).wait(late)).find_map(Result::err);
+        assert!(over.is_some_and(|over| over.to_string().starts_with("Stopped")));
+        assert!(began.elapsed() < Duration::from_secs(30), "the grace is not of each thing anew");
     }
 
     #[test]

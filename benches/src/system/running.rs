@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use schema::OwnDatabase;
 
@@ -20,6 +21,9 @@ use super::services::{self, Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
 use super::{binaries, once, ports, settings};
 use crate::{Failure, Operator, Place};
+
+/// How long a later start of all may still take once `stop` is true, so that an experiment comes to an orderly end.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// What to start.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +46,7 @@ pub struct Options {
     pub release: bool,
     /// Settings of every process, where they aren't what it does by itself.
     pub settings: Vec<(String, String)>,
-    /// Once it is true, a start that goes on ends.
+    /// Once it is true, a start that goes on ends: at once the first time, a little later what is started again.
     pub stop: Arc<AtomicBool>,
 }
 
@@ -74,7 +78,7 @@ pub(super) struct Running {
     thread: Option<JoinHandle<usize>>,
 }
 
-/// Where it is, and what can be asked of it without its thread.
+/// What can be asked of it without its thread.
 pub(super) struct Started {
     /// Where everything is.
     pub(super) place: Place,
@@ -141,6 +145,7 @@ struct Up {
     place: Place,
     relays: BTreeMap<&'static str, Relay>,
     log: Option<Log>,
+    stop: Arc<AtomicBool>,
 }
 
 impl Up {
@@ -184,10 +189,10 @@ impl Up {
         }
         let operator = home.operator()?;
         if let Some(account) = supervisor.plan("account") {
-            once::operator(account, &operator, &options.stop)?;
+            once::operator(account, &operator, &Patience::new(READY_WITHIN, &options.stop))?;
         }
         say("Starting the services …");
-        supervisor.start_all(&options.stop)?;
+        supervisor.start_all(&Patience::new(READY_WITHIN, &options.stop))?;
         let gateway = match options.gateway {
             true => {
                 let (log, limit) = (home.log_file("gateway"), gateway::Limit::Lifted);
@@ -197,7 +202,8 @@ impl Up {
         };
         let place = place(architecture, &databases, &home, &urls, operator, log.as_ref())?;
         let up_json = home.announce(&place.line()?)?;
-        Ok((Self { gateway, supervisor, databases, home, place, relays, log }, up_json))
+        let stop = Arc::clone(&options.stop);
+        Ok((Self { gateway, supervisor, databases, home, place, relays, log, stop }, up_json))
     }
 
     /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.
@@ -233,7 +239,7 @@ impl Up {
                 let _ = answer.send(());
             }
             Command::StartAll(answer) => {
-                let _ = answer.send(self.supervisor.start_all(&Arc::default()));
+                let _ = answer.send(self.supervisor.start_all(&Patience::new(READY_WITHIN, &self.stop).with_grace(GRACE)));
             }
             Command::Stop(name, answer) => {
                 self.supervisor.stop(name);

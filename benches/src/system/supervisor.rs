@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::follower::Follower;
@@ -66,18 +64,19 @@ impl Supervisor {
         self.entries.iter().find(|entry| entry.plan.name == name).map(|entry| &entry.plan)
     }
 
-    /// Starts what doesn't run, each when those are ready that it needs.
-    pub fn start_all(&mut self, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    /// Starts what doesn't run, each when those are ready that it needs. How long each may take is known here; the patience says what
+    /// ends all of it.
+    pub fn start_all(&mut self, patience: &Patience) -> Result<(), Failure> {
         if let Some(kafka) = self.plan(services::NODE) {
-            once::node(kafka, stop)?;
+            once::node(kafka, patience)?;
         }
         let waves = self.entries.iter().map(|entry| entry.wave + 1).max().unwrap_or_default();
         // Where there is a log, its parts are ready when all has come through it.
         let within = if waves > 1 { TOLD_WITHIN } else { READY_WITHIN };
         for wave in 0..waves {
-            self.start_wave(wave, &Patience::new(within, stop))?;
+            self.start_wave(wave, &patience.again(within))?;
             if let (0, Some(relay)) = (wave, self.plan(services::FIRST_RELAY)) {
-                once::topics(relay, stop)?;
+                once::topics(relay, patience)?;
             }
         }
         Ok(())

@@ -28,7 +28,7 @@ use serde_json::json;
 use crate::Failure;
 use crate::data::Size;
 use crate::design;
-use crate::load::driver::{self, DriverError, Load, Settings};
+use crate::load::driver::{self, Load, Settings};
 use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell, staleness};
@@ -189,7 +189,8 @@ fn break_one(
     let settings = Settings { timeout: PATIENCE, ..Settings::default() };
     let with_log = deployment.layout().architecture == Architecture::SelfContained;
     let staleness = with_log.then(|| staleness::Watch::start(deployment)).transpose()?;
-    let driving = std::thread::spawn(move || driver::run(&loads, settings));
+    // Both end with this function, also where something can't be broken or repaired.
+    let driving = driver::start(loads, settings);
     let mut spans = Vec::new();
     for _ in 0..rounds {
         let at_well = Instant::now();
@@ -202,7 +203,7 @@ fn break_one(
         broken.end(deployment, held)?;
         spans.push(Span { well: at_well, begun, broken: at_broken, repaired, back: Instant::now() });
     }
-    driving.join().unwrap_or(Err(DriverError::Ended))?;
+    driving.finish()?;
     let end = Instant::now();
     let staleness = staleness.map(staleness::Watch::finish);
     let counted = count(deployment)?;

@@ -84,8 +84,7 @@ impl Session {
             let held = levels.into_iter().filter(|(_, held)| *held);
             target.levels = held.map(|(name, _)| name.to_owned()).collect();
         }
-        let matrix = self.result.analyse();
-        self.result.matrix = Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
+        self.result.matrix = Some(self.result.analyse()?);
         Ok(())
     }
 

@@ -64,8 +64,7 @@ impl Session {
         }
         let caused = self.problems(stop)?;
         self.result.run.complete = self.result.counted().count() == total && caused;
-        let matrix = self.result.analyse();
-        self.result.matrix = Some(matrix.map_err(|error| Failure::could_not_run(format!("{error}.")))?);
+        self.result.matrix = Some(self.result.analyse()?);
         self.save()?;
         progress.finish();
         Ok(self.folder)

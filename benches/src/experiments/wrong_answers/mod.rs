@@ -99,7 +99,7 @@ pub(crate) fn one(
         (Freeze::new(deployment)?, Downgrade::new(deployment)?, Deletion::new(deployment)?);
     let cards = after::Month::prepare(deployment)?;
     let found = std::thread::scope(|scope| {
-        let driving = scope.spawn(|| driver::run(&loads, Settings::default()));
+        let driving = driver::start(loads, Settings::default());
         let counts = [
             scope.spawn(|| count(&mut freeze, patience, &over)),
             scope.spawn(|| count(&mut downgrade, patience, &over)),
@@ -116,8 +116,12 @@ pub(crate) fn one(
         let early = |_| Failure::could_not_run("A thread of the experiment ended early.");
         let counts = counts.map(|thread| thread.join().map_err(early)?);
         ordered.join().map_err(early)??;
-        driving.join().map_err(early)??;
-        stopped.map(|()| counts)
+        stopped?;
+        // Interrupted: nobody needs the rest of the load.
+        if !stop.load(Ordering::Relaxed) {
+            driving.finish()?;
+        }
+        Ok::<_, Failure>(counts)
     })?;
     let [frozen, above_plan, gone] = found;
     after::row(deployment, &cards, ttl_s, [frozen?, above_plan?, gone?])

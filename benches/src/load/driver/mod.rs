@@ -10,6 +10,8 @@ mod pace;
 mod record;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub use client::{Call, Method};
@@ -108,6 +110,46 @@ impl From<DriverError> for crate::Failure {
 /// # Errors
 /// [`DriverError`] when the threads can't be made. A failing *service* is no error: it is what the record shows.
 pub fn run(loads: &[Load], settings: Settings) -> Result<Vec<ServiceRecord>, DriverError> {
+    run_until(loads, settings, &AtomicBool::new(false))
+}
+
+/// The same on a thread of its own, while something else is done.
+#[must_use]
+pub fn start(loads: Vec<Load>, settings: Settings) -> Driving {
+    let over = Arc::new(AtomicBool::new(false));
+    let until = Arc::clone(&over);
+    Driving { over, thread: Some(std::thread::spawn(move || run_until(&loads, settings, &until))) }
+}
+
+/// Loads that are being driven. Dropped before [`Driving::finish`] it sends no more, and waits for what is under way.
+#[derive(Debug)]
+pub struct Driving {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<Result<Vec<ServiceRecord>, DriverError>>>,
+}
+
+impl Driving {
+    /// Waits until all is sent and answered.
+    ///
+    /// # Errors
+    /// [`DriverError`].
+    pub fn finish(mut self) -> Result<Vec<ServiceRecord>, DriverError> {
+        self.thread.take().map_or(Err(DriverError::Ended), |thread| thread.join().unwrap_or(Err(DriverError::Ended)))
+    }
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Nobody asks any more what it found.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Sends no more once `over` is true.
+fn run_until(loads: &[Load], settings: Settings, over: &AtomicBool) -> Result<Vec<ServiceRecord>, DriverError> {
     let (jobs, inbox) = tokio::sync::mpsc::unbounded_channel();
     let owned: Vec<Load> = loads.to_vec();
     let sender =
@@ -115,7 +157,30 @@ pub fn run(loads: &[Load], settings: Settings) -> Result<Vec<ServiceRecord>, Dri
     // A thread of its own for this too: its priority must not be handed down to what its caller starts later.
     std::thread::scope(|scope| {
         let pacing = std::thread::Builder::new().name("lab-pace".into());
-        pacing.spawn_scoped(scope, || pace::pace(loads, jobs)).map(drop)
+        pacing.spawn_scoped(scope, || pace::pace(loads, jobs, over)).map(drop)
     })?;
     sender.join().map_err(|_| DriverError::Ended)?.map_err(DriverError::Start)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Requests for a minute, to a port where nobody listens.
+    #[test]
+    fn what_is_dropped_sends_no_more() {
+        let at = |n| Arrival { at_ns: n * 100_000_000, endpoint: 0, organisation: 0, row: 0, body: 0 };
+        let load = Load {
+            service: "registry".into(),
+            endpoints: vec!["find-api".into()],
+            arrivals: Arc::new((0..600).map(at).collect()),
+            call: Arc::new(|_| Call::get(hyper::Uri::from_static("http://127.0.0.1:9/"), None)),
+            answered: None,
+        };
+        let began = Instant::now();
+        drop(start(vec![load], Settings::default()));
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    }
 }

@@ -1,5 +1,6 @@
 //! The pacing thread: an absolute clock, no drift.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -56,8 +57,8 @@ pub struct Job {
     pub intended: Instant,
 }
 
-/// Hands over every arrival of all loads, merged, at its moment. Returns after the last one.
-pub fn pace(loads: &[Load], jobs: UnboundedSender<Job>) {
+/// Hands over every arrival of all loads, merged, at its moment. Returns after the last one, or once it is over.
+pub fn pace(loads: &[Load], jobs: UnboundedSender<Job>, over: &AtomicBool) {
     wake_soon();
     let order = merged(loads);
     // Some time for the sending thread to come up; part of no latency, since all clocks start here.
@@ -65,7 +66,7 @@ pub fn pace(loads: &[Load], jobs: UnboundedSender<Job>) {
     for (at_ns, load, arrival) in order {
         let intended = start + Duration::from_nanos(at_ns);
         wait_until(intended);
-        if jobs.send(Job { load, arrival, intended }).is_err() {
+        if over.load(Ordering::Relaxed) || jobs.send(Job { load, arrival, intended }).is_err() {
             return;
         }
     }
