@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::common::{Format, interruptible, positive, print, print_line};
+use super::common::{Data, Format, interruptible, positive, print, print_line};
+use super::experiment::test_itself_briefly;
 use crate::experiments::architectures::{self, Plan};
+use crate::measure::kept;
 use crate::result::attachments;
 use crate::system::Architecture;
 use crate::{Failure, report};
@@ -48,6 +50,9 @@ pub(super) struct ArchitecturesArgs {
     /// Seed of data, requests and order
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Size of the data set
+    #[arg(long, value_enum, default_value = "small")]
+    data: Data,
     /// Load services that are built without optimisation: only to try the lab itself
     #[arg(long)]
     unoptimised: bool,
@@ -67,9 +72,13 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
         stop_seconds: args.stop_seconds,
         seed: args.seed,
         optimised: !args.unoptimised,
+        apis: args.data.size().apis,
     };
     let folder = args.results.join(format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S")));
     let stop = interruptible()?;
+    if plan.optimised && kept::newest_tests(&args.results).is_none() {
+        test_itself_briefly(&args.results, plan.optimised, &stop)?;
+    }
     let found = architectures::run(&args.architecture, &plan, &folder, &stop)?;
     print(args.format, &found.to_string(), &found);
     if !found.outcome.whole {

@@ -19,7 +19,7 @@ use crate::{Failure, report};
 mod selftest;
 mod threshold;
 
-pub(super) use selftest::{SelftestArgs, test_itself};
+pub(super) use selftest::{SelftestArgs, brief as test_itself_briefly, test_itself};
 pub(super) use threshold::{Threshold, check as check_thresholds};
 
 #[derive(Debug, Args)]
@@ -118,8 +118,7 @@ pub(super) fn run_experiment(args: &RunArgs) -> Result<ExitCode, Failure> {
     };
     check_thresholds(&args.fail_on, options.preset, &services)?;
     if tests_itself_first(options.preset, target.is_some(), &options.results) {
-        eprintln!("The first run on this machine: the lab tests itself, half a minute …");
-        selftest::brief(&options.results, options.optimised, &stop)?;
+        test_itself_briefly(&options.results, options.optimised, &stop)?;
     }
     let folder = match target {
         Some(target) => foreign::run(&options, &target, args.allow_partial, &stop)?,

@@ -36,6 +36,7 @@ fn page(found: &Measured<Architectures, Plan>) -> String {
         (section("stops", "While each service is stopped", &stops(of, &names)))
         (section("wrong", "What was answered wrongly meanwhile", &plain_table(&of.table(|of| of.id.starts_with("wrong-")))))
         (section("figures", "More figures", &more(of)))
+        (section("trust", "How far it can be trusted", &trust(of)))
         (section("method", "How it was measured, and what it can't say", &method(found)))
     };
     let sections = sections.into_string();
@@ -57,10 +58,11 @@ fn meta(found: &Measured<Architectures, Plan>) -> String {
         found.machine.as_ref().map(|of| format!("{} processors, {} · ", of.cpus, of.model)).unwrap_or_default();
     let postgres = found.postgres.as_ref().map(|of| format!("PostgreSQL {} · ", of.version)).unwrap_or_default();
     format!(
-        "{} · {machine}{postgres}{} blocks of {} s each · {:.0} requests/s of all services together",
+        "{} · {machine}{postgres}{} blocks of {} s each · {} · {:.0} requests/s of all services together",
         found.measured_at.as_deref().unwrap_or_default(),
         plan.rounds,
         plan.seconds,
+        found.outcome.left_out(),
         plan.rate_per_s
     )
 }
@@ -166,16 +168,22 @@ fn more(of: &Architectures) -> Markup {
     table(&of.table(not_counted).note("Ratios by paired t on the blocks' logarithms, adjusted after Holm."))
 }
 
+/// Blocks that were disturbed, what didn't hold, the lab's own tests.
+fn trust(of: &Architectures) -> Markup {
+    html! {
+        p { b { (of.left_out()) } }
+        p {
+            "A block during which other programs used the machine, the driver was late, or the \
+             database wasn't at rest is run once more, as long as that adds at most a fifth to the run. One that is suspect all the same counts, \
+             unless what disturbed it can have changed a median or a p95 in it by more than ×1.2: then it is in no figure."
+        }
+        (table(&of.trust()))
+    }
+}
+
 fn method(found: &Measured<Architectures, Plan>) -> Markup {
     let (of, plan) = (&found.outcome, &found.plan);
     let not_run = of.figures.iter().filter_map(|of| Some([of.title.clone(), of.not_run.clone()?]));
-    let disturbed: Vec<String> =
-        of.disturbed_blocks.iter().map(|(name, count)| format!("{} {count} of {}", title(name), plan.rounds)).collect();
-    let violations: Vec<String> = of
-        .violations
-        .iter()
-        .flat_map(|(name, all)| all.iter().map(move |(what, count)| format!("{}: {count} {what}", title(name))))
-        .collect();
     html! {
         p {
             "The same services, rows (by the same seed), arrivals and absolute rate in each architecture, on one machine. In each round every \
@@ -189,8 +197,6 @@ fn method(found: &Measured<Architectures, Plan>) -> Markup {
              the shared database but one hop. One database server for all; Kafka is one node that doesn't flush each record to disk, which \
              Postgres does with each commit."
         }
-        p { "Blocks that something else on the machine disturbed: " (disturbed.join(", ")) ". They count." }
-        p { "What must always hold and didn't, over all blocks: " (if violations.is_empty() { "nothing".to_owned() } else { violations.join("; ") }) "." }
         (table(&Table::new(&["not run", "why"], &[], &[]).rows(not_run)))
     }
 }

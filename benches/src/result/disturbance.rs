@@ -44,6 +44,19 @@ pub(crate) fn disturbances(cells: &[CellResult], cpus: usize) -> Result<Disturba
     Ok(found)
 }
 
+/// Whether something else can have changed the median or the p95 of one of a cell's services by more than the effect that the lab is asked to
+/// find.
+pub(crate) fn is_disturbed(cell: &CellResult, cpus: usize) -> Result<bool, MalformedHistogram> {
+    for of in cell.services.iter().filter(|_| !cell.warnings.is_empty()) {
+        let (disturbance, measured) = (Disturbance::of(cell, of, cpus)?, of.responses(CENSORED_US)?);
+        let too_much = |metric: &Metric| disturbance.factor(*metric, &measured, 0) > metric.asked();
+        if measured.count() > 0 && [Metric::P50, Metric::P95].iter().any(too_much) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 impl Disturbance {
     fn of(cell: &CellResult, service: &ServiceResult, cpus: usize) -> Result<Self, MalformedHistogram> {
         let mut all = Self::default();

@@ -25,6 +25,7 @@ pub use cell::{Apportioned, CellResult, DRIVER, LedgerResult, Resource, RoleCost
 pub(crate) use closure::lines as ledger_lines;
 pub use closure::{Closure, ClosureLine, HOLDS, Method, What};
 pub(crate) use combination::{ALONE, others_run, while_running};
+pub(crate) use disturbance::is_disturbed;
 pub use file::{MalformedResult, ResultFile, Run, SCHEMA_VERSION};
 pub use growth::Growth;
 pub(crate) use matrix::{Arm, Arms, arms, estimate, pooled, tail_count};

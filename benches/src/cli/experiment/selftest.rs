@@ -66,8 +66,9 @@ fn say(test: &SelfTest) {
     eprintln!("{:12} {mark:7} {}", test.id, test.found);
 }
 
-/// The brief ones, kept for this run and those to come.
+/// The brief ones before a first run, kept for it and those to come.
 pub fn brief(results: &Path, optimised: bool, stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    eprintln!("The first run on this machine: the lab tests itself, half a minute …");
     let only = selftest::BRIEF.map(str::to_owned).to_vec();
     let options = selftest::Options { only, long: false, nulls: 0, optimised };
     let tests = selftest::run(&options, stop, say)?;

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Plan, SIZE};
+use super::trust::{Fate, Trust};
+use super::Plan;
 use crate::Failure;
 use crate::design::{Cell, Preset};
-use crate::experiments::failure::{self, Break, Mix};
+use crate::experiments::failure::{self, Break, Lengths, Mix};
 use crate::experiments::wrong_answers;
 use crate::load::driver::{self, Settings};
 use crate::load::schedule::{EDGES, MATRIX};
@@ -19,11 +20,13 @@ use crate::measure::freshness::{self, Tries};
 use crate::measure::plan::{Options, blank_of_ours, save, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::observe::process::memory_mib;
-use crate::result::{CellResult, Freshness, ResultFile};
+use crate::result::{CellResult, Freshness, ResultFile, SelfTest};
 use crate::system::{Architecture, Deployment, Layout, Site as _, services};
 
 /// What was started runs this long before it is measured: connections, plans, caches.
 const WARM: Duration = Duration::from_secs(3);
+/// How long it is driven on after a service was started again, at the most: those that gave up on it ask again after 2 s.
+const AFTER_STOP: Duration = Duration::from_secs(5);
 
 /// What a block measured beside its cell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,6 +44,9 @@ pub struct Block {
     pub stored_mib: f64,
 }
 
+/// What the lab's own tests found on this machine, and when.
+pub(super) type Tests = (Vec<SelfTest>, Option<String>);
+
 /// A running architecture.
 pub(super) struct Arm {
     pub name: String,
@@ -57,17 +63,23 @@ pub(super) struct Arm {
 /// What was measured of one.
 pub(super) struct MeasuredArm<'a> {
     pub name: &'a str,
-    pub cells: &'a [CellResult],
     pub blocks: &'a [Block],
     pub stops: &'a [failure::Row],
     pub wrong: Option<&'a wrong_answers::Row>,
+    /// Of every block, those that were run again among them.
+    pub trust: Vec<Trust>,
+    cells: &'a [CellResult],
     correctness: &'a BTreeMap<String, i64>,
 }
 
 impl MeasuredArm<'_> {
-    /// Blocks that something else disturbed.
-    pub fn disturbed(&self) -> usize {
-        self.cells.iter().filter(|cell| !cell.warnings.is_empty()).count()
+    /// The blocks that count, each with its cell.
+    pub fn counted(&self) -> impl Iterator<Item = (&Block, &CellResult)> {
+        let counts = |round: usize| self.trust.iter().any(|of| of.round == round && of.fate == Fate::Counts);
+        self.blocks.iter().filter(move |block| counts(block.round)).filter_map(|block| {
+            let cell = self.cells.iter().find(|cell| cell.valid && cell.replicate == block.round)?;
+            Some((block, cell))
+        })
     }
 
     /// What must always hold and didn't, by the audit's name.
@@ -83,11 +95,11 @@ impl Arm {
         name: String,
         architecture: Architecture,
         plan: &Plan,
-        folder: &Path,
+        (folder, tests): (&Path, &Tests),
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
-        let layout = Layout { architecture, ..Layout::default() };
-        let deployment = Deployment::filled_as(layout, SIZE, plan.seed, plan.optimised, stop)?;
+        let (layout, size) = (Layout { architecture, ..Layout::default() }, plan.size()?);
+        let deployment = Deployment::filled_as(layout, size, plan.seed, plan.optimised, stop)?;
         let mix = Mix::of(MATRIX, plan.rate_per_s)?;
         let options = Options {
             layout,
@@ -96,14 +108,15 @@ impl Arm {
             results: folder.to_owned(),
             workload: None,
             utilisation: 0.0,
-            size: SIZE,
+            size,
             optimised: plan.optimised,
             rates_from: None,
         };
         let folder = folder.join(&name);
         std::fs::create_dir_all(&folder)
             .map_err(|error| Failure::could_not_run(format!("{} can't be made: {error}.", folder.display())))?;
-        let result = blank_of_ours(&options, &deployment, mix.infos(), mix.workload.clone(), &folder)?;
+        let mut result = blank_of_ours(&options, &deployment, mix.infos(), mix.workload.clone(), &folder)?;
+        (result.selftest, result.selftest_at) = tests.clone();
         let (blocks, stops) = (Vec::new(), Vec::new());
         Ok(Self { name, deployment, options, mix, folder, result, blocks, stops, wrong: None })
     }
@@ -117,10 +130,25 @@ impl Arm {
         self.deployment.stop_services()
     }
 
-    pub fn measured(&self) -> MeasuredArm<'_> {
+    pub fn measured(&self) -> Result<MeasuredArm<'_>, Failure> {
         let Self { name, result, blocks, stops, wrong, .. } = self;
         let (cells, correctness) = (&result.cells, &result.correctness);
-        MeasuredArm { name, cells, blocks, stops, wrong: wrong.as_ref(), correctness }
+        let trust = cells.iter().map(|cell| Trust::of(name, cell, result.machine.cpus)).collect::<Result<_, _>>()?;
+        Ok(MeasuredArm { name, cells, blocks, stops, wrong: wrong.as_ref(), trust, correctness })
+    }
+
+    /// Whether something disturbed its last block.
+    pub fn is_suspect(&self) -> bool {
+        self.result.cells.last().is_some_and(|cell| !cell.warnings.is_empty())
+    }
+
+    /// Another block will stand in the place of its last one.
+    pub fn discard(&mut self) {
+        self.blocks.pop();
+        self.result.run.reruns += 1;
+        if let Some(cell) = self.result.cells.last_mut() {
+            cell.valid = false;
+        }
     }
 
     /// Starts it with the data put back, warms and measures it, and stops it.
@@ -168,12 +196,14 @@ impl Arm {
         self.deployment.reset()?;
         let mix = Mix::of(EDGES, plan.rate_per_s)?;
         let breaks: Vec<Break> = services::names().map(Break::Service).collect();
-        self.stops = failure::rows(&self.deployment, &breaks, &mix, (plan.stop_seconds, plan.seed), stop)?;
+        let after = AFTER_STOP.min(Duration::from_secs(plan.stop_seconds));
+        let lengths = Lengths { seconds: plan.stop_seconds, after, seed: plan.seed };
+        self.stops = failure::rows(&self.deployment, &breaks, &mix, lengths, stop)?;
         self.deployment.reset()?;
         let options = wrong_answers::Options {
             engines: self.options.layout.engines,
             ttls_s: vec![0],
-            size: SIZE,
+            size: self.options.size,
             seconds: plan.stop_seconds,
             rate_per_s: Some(plan.rate_per_s),
             seed: plan.seed,
@@ -187,7 +217,7 @@ impl Arm {
 #[cfg(test)]
 impl<'a> MeasuredArm<'a> {
     /// One of which nothing was measured.
-    pub fn empty(name: &'a str, cells: &'a [CellResult], correctness: &'a BTreeMap<String, i64>) -> Self {
-        Self { name, cells, blocks: &[], stops: &[], wrong: None, correctness }
+    pub fn empty(name: &'a str, correctness: &'a BTreeMap<String, i64>) -> Self {
+        Self { name, cells: &[], blocks: &[], stops: &[], wrong: None, trust: Vec::new(), correctness }
     }
 }

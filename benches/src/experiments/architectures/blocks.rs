@@ -117,9 +117,8 @@ pub(super) fn figures(arms: &[MeasuredArm<'_>]) -> Result<Vec<Figure>, Malformed
 
 fn by_round(arm: &MeasuredArm<'_>, value: &Value) -> Result<BTreeMap<usize, f64>, MalformedHistogram> {
     let mut found = BTreeMap::new();
-    for block in arm.blocks {
-        let cell = arm.cells.iter().find(|cell| cell.replicate == block.round);
-        if let Some(value) = cell.map(|cell| value(cell, block)).transpose()?.flatten() {
+    for (block, cell) in arm.counted() {
+        if let Some(value) = value(cell, block)? {
             found.insert(block.round, value);
         }
     }
@@ -177,9 +176,8 @@ pub(super) mod tests {
     /// A figure of three architectures, whose blocks are these.
     pub(crate) fn figure(id: &str, values: [[f64; 6]; 3]) -> Figure {
         let names = ["shared-database", "api-centric", "self-contained"];
-        let cells: [CellResult; 0] = [];
         let correctness = BTreeMap::new();
-        let arms = names.map(|name| MeasuredArm::empty(name, &cells, &correctness));
+        let arms = names.map(|name| MeasuredArm::empty(name, &correctness));
         let by_round = values.map(|of| of.into_iter().enumerate().collect());
         let value: Value = Box::new(|_, _| Ok(None));
         let mut all = [of_blocks(wanted(id, id, "ms", true, value), &arms, &by_round)];

@@ -13,6 +13,7 @@ mod counted;
 mod figures;
 mod outcome;
 mod text;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::Failure;
 use crate::data::Size;
 use crate::load::schedule::stream;
+use crate::measure::kept;
 use crate::measure::plan::begin;
 use crate::result::{Measured, attachments};
 use crate::system::Architecture;
@@ -34,6 +36,8 @@ pub use arm::Block;
 pub use figures::{ArmFigure, Figure, Pair};
 pub use outcome::Architectures;
 pub use text::title;
+use trust::Repeats;
+pub use trust::{Fate, Trust};
 
 /// What is run. Its numbers are the plan of the outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,6 +59,16 @@ pub struct Plan {
     pub seed: u64,
     /// Services built for load.
     pub optimised: bool,
+    /// Rows: APIs, about.
+    pub apis: u64,
+}
+
+impl Plan {
+    /// The rows that all have.
+    fn size(&self) -> Result<Size, Failure> {
+        let found = [Size::TINY, Size::SMALL, Size::LARGE].into_iter().find(|size| size.apis == self.apis);
+        found.ok_or_else(|| Failure::usage(format!("There is no data set of {} APIs.", self.apis)))
+    }
 }
 
 /// Which architectures, in the order of the columns. The first one is what the others are compared with.
@@ -67,15 +81,17 @@ pub fn run(
     folder: &Path,
     stop: &Arc<AtomicBool>,
 ) -> Result<Measured<Architectures, Plan>, Failure> {
+    let tests = kept::newest_tests(folder.parent().unwrap_or(folder)).unwrap_or_default();
     let mut arms = Vec::new();
     for (name, architecture) in names(of).into_iter().zip(of) {
         eprintln!("{}: starting …", title(&name));
-        arms.push(Arm::start(name, *architecture, plan, folder, stop)?);
+        arms.push(Arm::start(name, *architecture, plan, (folder, &tests), stop)?);
     }
     let first = arms.first().ok_or_else(|| Failure::usage("No architecture is given."))?;
     let head = begin(first.deployment(), plan.clone())?;
     // Only once all have their ports: what doesn't run could lose its own.
     arms.iter().try_for_each(Arm::stop)?;
+    let mut repeats = Repeats::of(plan.rounds * arms.len());
     for round in 0..plan.rounds {
         let mut order: Vec<usize> = (0..arms.len()).collect();
         order.shuffle(&mut stream(plan.seed, &format!("architectures {round}")));
@@ -84,8 +100,15 @@ pub fn run(
                 break;
             }
             let arm = &mut arms[arm];
-            eprintln!("Round {} of {}: {}", round + 1, plan.rounds, title(&arm.name));
-            arm.block(round, place, plan)?;
+            for attempt in 0..2 {
+                let again = if attempt == 0 { "" } else { ", once more, for something disturbed it" };
+                eprintln!("Round {} of {}: {}{again}", round + 1, plan.rounds, title(&arm.name));
+                arm.block(round, place, plan)?;
+                if !repeats.again(attempt, arm.is_suspect()) {
+                    break;
+                }
+                arm.discard();
+            }
         }
     }
     for arm in arms.iter_mut().filter(|_| plan.stop_seconds > 0) {
@@ -94,13 +117,18 @@ pub fn run(
             arm.break_services(plan, stop)?;
         }
     }
-    let measured: Vec<_> = arms.iter().map(Arm::measured).collect();
-    let mut figures = blocks::figures(&measured).map_err(|error| Failure::could_not_run(format!("{error}.")))?;
+    let measured = arms.iter().map(Arm::measured).collect::<Result<Vec<_>, Failure>>()?;
+    let mut figures = blocks::figures(&measured)?;
     figures.extend(counted::figures(&measured));
-    let warnings = measured.iter().map(|of| (of.name.to_owned(), of.disturbed())).collect();
-    let correctness = measured.iter().map(|of| (of.name.to_owned(), of.violations())).collect();
-    let whole = !stop.load(Ordering::Relaxed);
-    Ok(head.with(Architectures { figures, disturbed_blocks: warnings, violations: correctness, whole }))
+    let (selftest, selftest_at) = tests;
+    Ok(head.with(Architectures {
+        figures,
+        blocks: measured.iter().flat_map(|of| of.trust.clone()).collect(),
+        selftest,
+        selftest_at,
+        violations: measured.iter().map(|of| (of.name.to_owned(), of.violations())).collect(),
+        whole: !stop.load(Ordering::Relaxed),
+    }))
 }
 
 /// Their names; one that comes again has its number.
@@ -123,9 +151,6 @@ pub fn keep(found: &Measured<Architectures, Plan>, folder: &Path) -> Result<Path
     attachments::write(folder, attachments::ARCHITECTURES, found)?;
     Ok(folder.join(attachments::ARCHITECTURES))
 }
-
-/// The rows that all have.
-const SIZE: Size = Size::SMALL;
 
 #[cfg(test)]
 mod tests {

@@ -8,8 +8,9 @@ use super::Plan;
 use super::answer::answers;
 use super::figures::{ArmFigure, Figure};
 use super::text::{number, title};
+use super::trust::{Fate, Trust};
 use crate::result::text::interval;
-use crate::result::{Outcome, Table};
+use crate::result::{Outcome, SelfTest, Table};
 
 /// Every figure of every architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,8 +18,12 @@ use crate::result::{Outcome, Table};
 pub struct Architectures {
     /// Those that weren't run say so.
     pub figures: Vec<Figure>,
-    /// Blocks that something else on the machine disturbed, by architecture.
-    pub disturbed_blocks: BTreeMap<String, usize>,
+    /// Every block, also those that were run again or left out.
+    pub blocks: Vec<Trust>,
+    /// What the lab's own tests found on this machine.
+    pub selftest: Vec<SelfTest>,
+    /// When they last ran there; null: never.
+    pub selftest_at: Option<String>,
     /// What must always hold and didn't, by architecture and the audit's name, over all blocks. Expected none.
     pub violations: BTreeMap<String, BTreeMap<String, i64>>,
     /// Whether it ran to its end.
@@ -70,6 +75,64 @@ impl Architectures {
         table
     }
 
+    /// `left out: 1 of 24 blocks`: of those that weren't run again.
+    #[must_use]
+    pub fn left_out(&self) -> String {
+        let last = || self.blocks.iter().filter(|of| of.fate != Fate::RunAgain);
+        format!("left out: {} of {} blocks", last().filter(|of| of.fate == Fate::LeftOut).count(), last().count())
+    }
+
+    /// What the lab's own tests found on this machine, in a sentence.
+    #[must_use]
+    pub fn tested(&self) -> String {
+        let Some(at) = &self.selftest_at else {
+            return "The lab's own tests have not been run on this machine (`lab selftest --save`).".into();
+        };
+        let of = |pass: Option<bool>| {
+            let those = self.selftest.iter().filter(move |test| test.pass == pass);
+            those.map(|test| test.id.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let (passed, failed, noted) = (of(Some(true)), of(Some(false)), of(None));
+        let mut all = format!("The lab's own tests on this machine, {at}: passed {passed}");
+        for (what, ids) in [("failed", failed), ("not decided, for others used the machine", noted)] {
+            if !ids.is_empty() {
+                all += &format!("; {what} {ids}");
+            }
+        }
+        all + "."
+    }
+
+    /// A line for each architecture: its blocks, and what must always hold and didn't.
+    #[must_use]
+    pub fn trust(&self) -> Table {
+        let mut table = Table::new(
+            &["architecture"],
+            &["blocks", "run again", "left out"],
+            &["what disturbed them", "expected none, found"],
+        );
+        for name in self.violations.keys() {
+            let of = || self.blocks.iter().filter(|of| of.architecture == *name);
+            let count = |fate: Fate| of().filter(|of| of.fate == fate).count();
+            let mut why: BTreeMap<&str, usize> = BTreeMap::new();
+            for warning in of().flat_map(|of| &of.warnings) {
+                // Without its number.
+                *why.entry(warning.split(':').next().unwrap_or(warning)).or_default() += 1;
+            }
+            let why: Vec<String> = why.iter().map(|(what, times)| format!("{what} ({times}×)")).collect();
+            let found = self.violations.get(name).into_iter().flatten();
+            let found: Vec<String> = found.map(|(what, count)| format!("{count} {what}")).collect();
+            table.row([
+                title(name),
+                of().filter(|of| of.fate != Fate::RunAgain).count().to_string(),
+                count(Fate::RunAgain).to_string(),
+                count(Fate::LeftOut).to_string(),
+                why.join("; "),
+                found.join(", "),
+            ]);
+        }
+        table.note(self.tested())
+    }
+
     /// Whether everything held that must.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -100,9 +163,10 @@ impl Outcome<Plan> for Architectures {
             }
         }
         let seen = format!(
-            "Medians of {} blocks with their 95 % intervals (fewer than six: all blocks); ratios by paired t on the blocks' logarithms, adjusted \
-             after Holm.",
-            plan.rounds
+            "Medians of {} blocks with their 95 % intervals (fewer than six: all blocks), {}; ratios by paired t on the blocks' logarithms, \
+             adjusted after Holm.",
+            plan.rounds,
+            self.left_out()
         );
         let mut all = vec![
             answer,
@@ -112,14 +176,7 @@ impl Outcome<Plan> for Architectures {
         ];
         let not_run = self.figures.iter().filter_map(|of| Some([of.title.clone(), of.not_run.clone()?]));
         all.push(Table::new(&["not run", "why"], &[], &[]).rows(not_run));
-        let mut disturbed =
-            Table::new(&["architecture"], &["blocks that something disturbed"], &["expected none, found"]);
-        for (name, count) in &self.disturbed_blocks {
-            let found = self.violations.get(name).into_iter().flatten();
-            let found: Vec<String> = found.map(|(what, count)| format!("{count} {what}")).collect();
-            disturbed.row([title(name), count.to_string(), found.join(", ")]);
-        }
-        all.push(disturbed.titled("Trust"));
+        all.push(self.trust().titled("Trust"));
         all.retain(|table| !table.rows.is_empty());
         all
     }

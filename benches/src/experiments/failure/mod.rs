@@ -109,16 +109,28 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
         "seed": options.seed,
     });
     let head = begin(&deployment, plan)?;
-    let rows = rows(&deployment, &options.breaks, &mix, (options.seconds, options.seed), stop)?;
+    let all = Lengths { seconds: options.seconds, after: AFTER, seed: options.seed };
+    let rows = rows(&deployment, &options.breaks, &mix, all, stop)?;
     Ok(head.with(FailureMatrix { rates_per_s: mix.rates_per_s, rows }))
 }
 
-/// Breaks these parts of a running system, one after the other, each for so many seconds.
+/// How long, and by which requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lengths {
+    /// That each stays broken.
+    pub(crate) seconds: u64,
+    /// That it is watched after it was repaired.
+    pub(crate) after: Duration,
+    /// Of the requests.
+    pub(crate) seed: u64,
+}
+
+/// Breaks these parts of a running system, one after the other.
 pub(crate) fn rows(
     deployment: &Deployment,
     breaks: &[Break],
     mix: &Mix,
-    (seconds, seed): (u64, u64),
+    Lengths { seconds, after, seed }: Lengths,
     stop: &AtomicBool,
 ) -> Result<Vec<Row>, Failure> {
     let mut rows = Vec::new();
@@ -126,7 +138,7 @@ pub(crate) fn rows(
         eprintln!("{} for {seconds} s …", broken.title());
         let (well, long, rounds) = lengths(*broken, Duration::from_secs(seconds));
         let seed = schedule_seed(seed, number, &design::Cell::All);
-        let loads = mix.loads(deployment, (well + long) * rounds + AFTER, seed)?;
+        let loads = mix.loads(deployment, (well + long) * rounds + after, seed)?;
         rows.push(break_one(deployment, *broken, (well, long, rounds), loads)?);
     }
     Ok(rows)
