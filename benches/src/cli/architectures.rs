@@ -20,8 +20,8 @@ Example: all three, on a machine that does nothing else (about half an hour; Jav
   lab architectures
 Example: two of them, without Kafka, and no service stopped (about 8 min):
   lab architectures --architecture shared-database,api-centric --stop-seconds 0
-Example: the same one twice, which must show no difference:
-  lab architectures --architecture shared-database,shared-database --stop-seconds 0
+Example: the shared database in two columns, between which nothing may differ (about 20 min):
+  lab architectures --null --stop-seconds 0
 Written are comparison.html, comparison.json (benches/attachments.schema.json#/$defs/comparison) and each architecture's result.json.
 Exit code 1 where something that must always hold didn't.")]
 pub(super) struct ArchitecturesArgs {
@@ -29,6 +29,9 @@ pub(super) struct ArchitecturesArgs {
     #[arg(long, value_delimiter = ',', value_enum, value_name = "NAME,NAME,…",
         default_values = ["shared-database", "api-centric", "self-contained"])]
     architecture: Vec<Architecture>,
+    /// The first one once more in place of the second: whatever differs between these two columns is chance
+    #[arg(long)]
+    null: bool,
     /// Blocks of each architecture: the number of independent observations
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
     rounds: u16,
@@ -63,8 +66,12 @@ pub(super) struct ArchitecturesArgs {
 
 /// Measures them, writes the page and prints the same tables.
 pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
+    let mut of = args.architecture.clone();
+    if args.null {
+        of.splice(1..of.len().min(2), [of[0]]);
+    }
     let plan = Plan {
-        architectures: args.architecture.iter().map(|one| one.name().to_owned()).collect(),
+        architectures: of.iter().map(|one| one.name().to_owned()).collect(),
         rounds: args.rounds.into(),
         seconds: args.seconds,
         rate_per_s: args.rate,
@@ -79,7 +86,7 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
     if plan.optimised && kept::newest_tests(&args.results).is_none() {
         test_itself_briefly(&args.results, plan.optimised, &stop)?;
     }
-    let found = architectures::run(&args.architecture, &plan, &folder, &stop)?;
+    let found = architectures::run(&of, &plan, &folder, &stop)?;
     print(args.format, &found.to_string(), &found);
     if !found.outcome.whole {
         return Err(Failure::could_not_run(

@@ -170,6 +170,8 @@ fn adjust(figures: &mut [Figure]) {
 }
 
 #[cfg(test)]
+mod error_rates;
+#[cfg(test)]
 pub(super) mod tests {
     use super::*;
 

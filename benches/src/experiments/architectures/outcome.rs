@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::answer::answers;
 use super::figures::{ArmFigure, Figure};
-use super::text::{number, title};
+use super::text::{is_the_same, number, title};
 use super::trust::{Fate, Trust};
 use crate::result::text::interval;
 use crate::result::{Outcome, SelfTest, Table};
@@ -102,6 +102,30 @@ impl Architectures {
         all + "."
     }
 
+    /// Where two columns are of one architecture: of how many figures it is said that they differ. Whatever differs there is chance.
+    #[must_use]
+    pub fn nulls(&self) -> Vec<String> {
+        let names = self.names();
+        let pairs = names.iter().enumerate().flat_map(|(place, of)| names[..place].iter().map(move |than| (of, than)));
+        let the_same = pairs.filter(|(of, than)| is_the_same(of, than));
+        let sentence = |(of, than): (&String, &String)| {
+            let compared = || self.figures.iter().filter_map(|figure| Some((figure, figure.pair(of, than)?)));
+            let compared = || compared().filter(|(_, pair)| pair.estimate.is_some());
+            let different: Vec<&str> =
+                compared().filter(|(_, pair)| pair.differs()).map(|(figure, _)| figure.title.as_str()).collect();
+            format!(
+                "{} and {} are the same system: {} of {} figures are called different{}{}. On 1 page in 20 chance alone makes that more than none.",
+                title(than),
+                title(of),
+                different.len(),
+                compared().count(),
+                if different.is_empty() { "" } else { ": " },
+                different.join(", ")
+            )
+        };
+        the_same.map(sentence).collect()
+    }
+
     /// A line for each architecture: its blocks, and what must always hold and didn't.
     #[must_use]
     pub fn trust(&self) -> Table {
@@ -130,7 +154,7 @@ impl Architectures {
                 found.join(", "),
             ]);
         }
-        table.note(self.tested())
+        self.nulls().into_iter().fold(table.note(self.tested()), Table::note)
     }
 
     /// Whether everything held that must.
