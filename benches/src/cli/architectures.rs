@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::common::{Data, Format, interruptible, positive, print, print_line};
 use super::experiment::test_itself_briefly;
-use crate::experiments::architectures::{self, Plan};
+use crate::experiments::architectures::{self, Plan, Plant};
 use crate::measure::kept;
 use crate::result::attachments;
 use crate::system::Architecture;
@@ -22,8 +22,10 @@ Example: two of them, without Kafka, and no service stopped (about 8 min):
   lab architectures --architecture shared-database,api-centric --stop-seconds 0
 Example: the shared database in two columns, between which nothing may differ (about 20 min):
   lab architectures --null --stop-seconds 0
+Example: 5 ms more before each call between services, which must be found in the last column (about 15 min):
+  lab architectures --architecture shared-database,api-centric,api-centric --plant internal-call=5ms --stop-seconds 0
 Written are comparison.html, comparison.json (benches/attachments.schema.json#/$defs/comparison) and each architecture's result.json.
-Exit code 1 where something that must always hold didn't.")]
+Exit code 1 where something that must always hold didn't, or what was planted wasn't found.")]
 pub(super) struct ArchitecturesArgs {
     /// Which, in the order of the columns: the others are compared with the first
     #[arg(long, value_delimiter = ',', value_enum, value_name = "NAME,NAME,…",
@@ -32,6 +34,9 @@ pub(super) struct ArchitecturesArgs {
     /// The first one once more in place of the second: whatever differs between these two columns is chance
     #[arg(long)]
     null: bool,
+    /// For trying the comparison itself: a delay in the last column of the architecture that has it, which needs another column without
+    #[arg(long, value_name = "WHERE=MS", value_parser = Plant::parse)]
+    plant: Vec<Plant>,
     /// Blocks of each architecture: the number of independent observations
     #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
     rounds: u16,
@@ -80,6 +85,7 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
         seed: args.seed,
         optimised: !args.unoptimised,
         apis: args.data.size().apis,
+        plants: args.plant.clone(),
     };
     let folder = args.results.join(format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S")));
     let stop = interruptible()?;
@@ -99,5 +105,6 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
     if args.format == Format::Text {
         print_line(format_args!("The page: {}", page.display()));
     }
-    Ok(ExitCode::from(u8::from(!found.outcome.is_sound())))
+    let missed = found.outcome.planted.iter().any(|one| !one.is_found());
+    Ok(ExitCode::from(u8::from(missed || !found.outcome.is_sound())))
 }

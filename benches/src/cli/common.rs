@@ -87,7 +87,7 @@ impl LayoutArgs {
                 "--engines needs --architecture api-centric or self-contained: in shared-database all share one database.",
             ));
         }
-        Ok(Layout { architecture, engines, cache_ttl, relayed: false })
+        Ok(Layout { architecture, engines, cache_ttl, ..Layout::default() })
     }
 }
 

@@ -178,6 +178,7 @@ fn trust(of: &Architectures) -> Markup {
              unless what disturbed it can have changed a median or a p95 in it by more than ×1.2: then it is in no figure."
         }
         (table(&of.trust()))
+        @if !of.planted.is_empty() { (table(&of.plants())) }
     }
 }
 

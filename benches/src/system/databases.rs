@@ -46,6 +46,16 @@ impl Engines {
     }
 }
 
+/// What goes by way of relays from one process to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Relayed {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// Calls between services: a relay before each of them.
+    Calls,
+}
+
 /// Which processes on which databases, and what is between them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Layout {
@@ -53,8 +63,8 @@ pub struct Layout {
     pub architecture: Architecture,
     /// On how many servers the databases are.
     pub engines: Engines,
-    /// Calls between services go by way of relays, one before each service: their delay can be set.
-    pub relayed: bool,
+    /// What goes by way of relays, whose delay can be set.
+    pub relayed: Relayed,
     /// How long a fact that was fetched over HTTP may be used again: of the API-centric architecture.
     pub cache_ttl: Ttl,
 }

@@ -24,7 +24,7 @@ mod supervisor;
 mod union;
 mod up;
 
-pub use databases::{Engines, Layout};
+pub use databases::{Engines, Layout, Relayed};
 pub(crate) use deployment::postgres_info;
 pub use deployment::{Audited, BATCH_MAX, Deployment, image_of};
 pub use home::Home;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use schema::OwnDatabase;
 
-use super::databases::{Databases, Layout};
+use super::databases::{Databases, Layout, Relayed};
 use super::gateway::{self, Gateway};
 use super::home::Home;
 use super::log::Log;
@@ -165,7 +165,7 @@ impl Up {
         let at = |(service, port): (&services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
         let relay = |name: &'static str| Ok((name, Relay::before(&urls[name])?));
-        let relays: BTreeMap<_, _> = names().filter(|_| relayed).map(relay).collect::<Result<_, Failure>>()?;
+        let relays: BTreeMap<_, _> = names().filter(|_| relayed != Relayed::Nothing).map(relay).collect::<Result<_, Failure>>()?;
         let with_log = architecture == Architecture::SelfContained;
         let log = with_log.then(|| Log::find(urls.get(services::NODE), home.path(), options.ephemeral));
         let mut supervisor = Supervisor::new(options.logs);

@@ -246,6 +246,11 @@ pub fn is_part(name: &str) -> bool {
     LOG.iter().any(|one| one.name == name && matches!(one.kind, Kind::Relay | Kind::Ingester))
 }
 
+/// Names of the ingesters, where there is a log.
+pub fn ingesters() -> impl Iterator<Item = &'static str> {
+    LOG.iter().filter(|one| one.kind == Kind::Ingester).map(|one| one.name)
+}
+
 /// Names of the product's services.
 pub fn names() -> impl Iterator<Item = &'static str> {
     SERVICES.iter().filter(|service| service.kind == Kind::Service).map(|service| service.name)

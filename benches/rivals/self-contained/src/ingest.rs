@@ -4,6 +4,8 @@
 //! isn't the only one any more, and begins again from what is stored. So every record is a row once, whatever is killed. What
 //! isn't newer than the row that is there is dropped. A record that can't be a row is kept aside in `published.log_aside`, and the others go on.
 
+mod held;
+mod settings;
 mod stored;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -11,10 +13,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use held::Held;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 use schema::Noun;
+pub use settings::Settings;
 use stored::{move_offset, purge};
 
 use crate::apply::{How, Readable, Statement, connect, positions, readable};
@@ -35,20 +39,6 @@ const LOOK: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(100);
 /// Before the next try, where something is away.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Settings of an ingester.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Settings {
-    /// The consumer.
-    #[arg(long, env = "SERVICE")]
-    pub service: String,
-    /// Its own database, as its copier's login.
-    #[arg(long, env = "COPIER_DATABASE_URL", hide_env_values = true)]
-    pub copier_database_url: String,
-    /// The log.
-    #[command(flatten)]
-    pub log: Log,
-}
 
 /// Ingests until `stopping`; what is away is waited for.
 ///
@@ -80,6 +70,8 @@ struct Ingester<'a> {
     consumer: BaseConsumer,
     /// What is stored.
     next: Next,
+    /// What was read and must wait.
+    held: Held<(Part, Record)>,
     /// What was read and isn't stored yet.
     queues: BTreeMap<Part, VecDeque<Record>>,
     paused: HashSet<Part>,
@@ -119,6 +111,7 @@ impl<'a> Ingester<'a> {
             consumer,
             seen: next.clone(),
             next,
+            held: Held::new(Duration::from_millis(settings.apply_delay_ms)),
             queues: BTreeMap::new(),
             paused: HashSet::new(),
             waiting: HashMap::new(),
@@ -142,15 +135,18 @@ impl<'a> Ingester<'a> {
 
     /// Waits for a record, and takes what else is there.
     fn receive(&mut self) -> Result<(), Error> {
-        let mut wait = POLL;
+        let mut wait = self.held.patience(POLL);
         for _ in 0..RECORDS {
             let Some(message) = self.consumer.poll(wait) else { break };
             let message = message?;
             let noun = self.topics.iter().position(|topic| topic == message.topic());
             if let Some(noun) = noun {
-                self.queues.entry((noun, message.partition())).or_default().push_back(Record::of(&message));
+                self.held.push(((noun, message.partition()), Record::of(&message)));
             }
             wait = Duration::ZERO;
+        }
+        while let Some((part, record)) = self.held.pop() {
+            self.queues.entry(part).or_default().push_back(record);
         }
         Ok(())
     }

@@ -26,7 +26,7 @@
 //! | `node` | `BROKER_FOLDER`, `BROKER_PORT`, `BROKER_CONTROLLER_PORT`, `KAFKA_HOME`, `GOVRNANZA_HOME` | becomes a broker with its data in that folder; `--prepare` only makes ready what that needs |
 //! | `topics` | `KAFKA_BROKERS`, `TOPIC_PREFIX`, `TOPIC_PARTITIONS`, `TOPIC_REPLICATION` | makes the topics that are missing, and ends |
 //! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS`, `LISTEN`, `READY_LAG_MS` | one for each of [`OWNERS`] |
-//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `LISTEN`, `READY_LAG_MS` | one for each of the five services |
+//! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `LISTEN`, `READY_LAG_MS`, `APPLY_DELAY_MS` | one for each of the five services |
 //! | `verify` | `RELAY_DATABASE_URLS`, `COPIER_DATABASE_URLS`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | compares; `--repair` repairs; exit code 1: differences stay |
 //! | `replay` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX` | `--from 0` or `-48h`, of all nouns or of each `--noun` |
 //! | `backfill` | the same | `--noun persons --column email`: a new column of a copy |

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trust::{Fate, Trust};
 use super::Plan;
+use super::plant::{Plant, Where};
 use crate::Failure;
 use crate::design::{Cell, Preset};
 use crate::experiments::failure::{self, Break, Lengths, Mix};
@@ -21,7 +22,7 @@ use crate::measure::plan::{Options, blank_of_ours, save, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::observe::process::memory_mib;
 use crate::result::{CellResult, Freshness, ResultFile, SelfTest};
-use crate::system::{Architecture, Deployment, Layout, Site as _, services};
+use crate::system::{Architecture, Deployment, Layout, Relayed, Site as _, services};
 
 /// What was started runs this long before it is measured: connections, plans, caches.
 const WARM: Duration = Duration::from_secs(3);
@@ -98,7 +99,10 @@ impl Arm {
         (folder, tests): (&Path, &Tests),
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
-        let (layout, size) = (Layout { architecture, ..Layout::default() }, plan.size()?);
+        let calls = plan.plants.iter().any(|plant| plant.at == Where::InternalCall);
+        // The control of what is planted has the same relays.
+        let relayed = if calls && architecture == Architecture::ApiCentric { Relayed::Calls } else { Relayed::Nothing };
+        let (layout, size) = (Layout { architecture, relayed, ..Layout::default() }, plan.size()?);
         let deployment = Deployment::filled_as(layout, size, plan.seed, plan.optimised, stop)?;
         let mix = Mix::of(MATRIX, plan.rate_per_s)?;
         let options = Options {
@@ -119,6 +123,20 @@ impl Arm {
         (result.selftest, result.selftest_at) = tests.clone();
         let (blocks, stops) = (Vec::new(), Vec::new());
         Ok(Self { name, deployment, options, mix, folder, result, blocks, stops, wrong: None })
+    }
+
+    /// From its next start on.
+    pub fn plant(&self, plant: Plant) -> Result<(), Failure> {
+        match plant.at {
+            Where::InternalCall => {
+                let relays = services::names().filter_map(|name| self.deployment.relay(name));
+                relays.for_each(|relay| relay.set_delay(plant.delay()));
+                Ok(())
+            }
+            Where::Ingester => services::ingesters().try_for_each(|name| {
+                self.deployment.set_environment(name, vec![("APPLY_DELAY_MS".to_owned(), plant.ms.to_string())])
+            }),
+        }
     }
 
     pub fn deployment(&self) -> &Deployment {

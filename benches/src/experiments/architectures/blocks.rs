@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::arm::{Block, MeasuredArm};
 use super::figures::{ArmFigure, Figure, Pair};
 use crate::result::{CENSORED_US, CellResult, DRIVER, Delay, RoleCost, text::capital};
-use crate::stats::{Histogram, MalformedHistogram, Median, holm, paired_ratio};
+use crate::stats::{Difference, Histogram, MalformedHistogram, Median, holm, paired_difference, paired_ratio};
 use crate::system::services;
 
 /// A value of one block; none where it wasn't measured.
@@ -113,6 +113,18 @@ pub(super) fn figures(arms: &[MeasuredArm<'_>]) -> Result<Vec<Figure>, Malformed
     }
     adjust(&mut all);
     Ok(all)
+}
+
+/// By how much a figure of the second one is more than that of the first, block by block, in the figure's unit.
+pub(super) fn difference(
+    than: &MeasuredArm<'_>,
+    of: &MeasuredArm<'_>,
+    id: &str,
+) -> Result<Option<Difference>, MalformedHistogram> {
+    let Some(wanted) = all_wanted().into_iter().find(|wanted| wanted.id == id) else { return Ok(None) };
+    let [than, of] = [by_round(than, &wanted.value)?, by_round(of, &wanted.value)?];
+    let both: Vec<(f64, f64)> = than.iter().filter_map(|(round, than)| Some((*than, *of.get(round)?))).collect();
+    Ok(paired_difference(&both))
 }
 
 fn by_round(arm: &MeasuredArm<'_>, value: &Value) -> Result<BTreeMap<usize, f64>, MalformedHistogram> {

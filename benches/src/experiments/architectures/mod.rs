@@ -12,6 +12,7 @@ mod blocks;
 mod counted;
 mod figures;
 mod outcome;
+mod plant;
 mod text;
 mod trust;
 
@@ -35,6 +36,7 @@ use arm::Arm;
 pub use arm::Block;
 pub use figures::{ArmFigure, Figure, Pair};
 pub use outcome::Architectures;
+pub use plant::{Plant, Planted, Where};
 pub use text::title;
 use trust::Repeats;
 pub use trust::{Fate, Trust};
@@ -61,6 +63,8 @@ pub struct Plan {
     pub optimised: bool,
     /// Rows: APIs, about.
     pub apis: u64,
+    /// Delays of known size, each in the last column of its architecture.
+    pub plants: Vec<Plant>,
 }
 
 impl Plan {
@@ -81,6 +85,8 @@ pub fn run(
     folder: &Path,
     stop: &Arc<AtomicBool>,
 ) -> Result<Measured<Architectures, Plan>, Failure> {
+    let planted = plan.plants.iter().map(|one| Ok((*one, plant::columns(*one, of)?)));
+    let planted = planted.collect::<Result<Vec<_>, Failure>>()?;
     let tests = kept::newest_tests(folder.parent().unwrap_or(folder)).unwrap_or_default();
     let mut arms = Vec::new();
     for (name, architecture) in names(of).into_iter().zip(of) {
@@ -89,6 +95,7 @@ pub fn run(
     }
     let first = arms.first().ok_or_else(|| Failure::usage("No architecture is given."))?;
     let head = begin(first.deployment(), plan.clone())?;
+    planted.iter().try_for_each(|(plant, [_, column])| arms[*column].plant(*plant))?;
     // Only once all have their ports: what doesn't run could lose its own.
     arms.iter().try_for_each(Arm::stop)?;
     let mut repeats = Repeats::of(plan.rounds * arms.len());
@@ -122,6 +129,7 @@ pub fn run(
     figures.extend(counted::figures(&measured));
     let (selftest, selftest_at) = tests;
     Ok(head.with(Architectures {
+        planted: plant::found(&plan.plants, of, (&measured, &figures))?,
         figures,
         blocks: measured.iter().flat_map(|of| of.trust.clone()).collect(),
         selftest,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Plan;
 use super::answer::answers;
 use super::figures::{ArmFigure, Figure};
+use super::plant::Planted;
 use super::text::{is_the_same, number, title};
 use super::trust::{Fate, Trust};
 use crate::result::text::interval;
@@ -18,6 +19,8 @@ use crate::result::{Outcome, SelfTest, Table};
 pub struct Architectures {
     /// Those that weren't run say so.
     pub figures: Vec<Figure>,
+    /// What was found of each delay that was planted; empty but in a test of the comparison.
+    pub planted: Vec<Planted>,
     /// Every block, also those that were run again or left out.
     pub blocks: Vec<Trust>,
     /// What the lab's own tests found on this machine.
@@ -107,7 +110,8 @@ impl Architectures {
     pub fn nulls(&self) -> Vec<String> {
         let names = self.names();
         let pairs = names.iter().enumerate().flat_map(|(place, of)| names[..place].iter().map(move |than| (of, than)));
-        let the_same = pairs.filter(|(of, than)| is_the_same(of, than));
+        let planted = |of: &str| self.planted.iter().any(|one| one.column == of);
+        let the_same = pairs.filter(|(of, than)| is_the_same(of, than) && !planted(of) && !planted(than));
         let sentence = |(of, than): (&String, &String)| {
             let compared = || self.figures.iter().filter_map(|figure| Some((figure, figure.pair(of, than)?)));
             let compared = || compared().filter(|(_, pair)| pair.estimate.is_some());
@@ -124,6 +128,25 @@ impl Architectures {
             )
         };
         the_same.map(sentence).collect()
+    }
+
+    /// What was found of each delay that was planted.
+    #[must_use]
+    pub fn plants(&self) -> Table {
+        let mut table = Table::new(&["planted", "in", "figure"], &["expected, ms"], &["found, ms", ""]);
+        for of in &self.planted {
+            let figure = self.figures.iter().find(|figure| figure.id == of.figure);
+            let found = of.found_ms.map(|ms| format!("{:.1} ({:.1}–{:.1})", ms.mean, ms.low, ms.high));
+            table.row([
+                format!("{} {} ms", of.plant.at.name(), of.plant.ms),
+                title(&of.column),
+                figure.map_or_else(|| of.figure.clone(), |figure| figure.title.clone()),
+                format!("{:.1}", of.expected_ms),
+                found.unwrap_or_else(|| "no interval".into()),
+                if of.is_found() { "found" } else { "NOT FOUND" }.into(),
+            ]);
+        }
+        table.note("Found: the column and its control, the first column of the same architecture, are called different, by the planted size within 20 %.")
     }
 
     /// A line for each architecture: its blocks, and what must always hold and didn't.
@@ -200,6 +223,7 @@ impl Outcome<Plan> for Architectures {
         ];
         let not_run = self.figures.iter().filter_map(|of| Some([of.title.clone(), of.not_run.clone()?]));
         all.push(Table::new(&["not run", "why"], &[], &[]).rows(not_run));
+        all.push(self.plants().titled("What was planted"));
         all.push(self.trust().titled("Trust"));
         all.retain(|table| !table.rows.is_empty());
         all

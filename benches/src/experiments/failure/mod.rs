@@ -33,7 +33,7 @@ use crate::load::schedule::{EDGES, MATRIX, ServiceWorkload, Workload};
 use crate::measure::plan::{begin, schedule_seed};
 use crate::measure::{audit, cell, staleness};
 use crate::result::{Measured, ServiceInfo};
-use crate::system::{Architecture, Deployment, Layout, Site};
+use crate::system::{Architecture, Deployment, Layout, Relayed, Site};
 pub use breaks::Break;
 pub use cells::{Cell, Share};
 use cells::{Span, cells};
@@ -93,7 +93,8 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<Failure
             names.join(", ")
         )));
     }
-    let layout = Layout { relayed: architecture == Architecture::ApiCentric, ..options.layout };
+    let relayed = if architecture == Architecture::ApiCentric { Relayed::Calls } else { Relayed::Nothing };
+    let layout = Layout { relayed, ..options.layout };
     let deployment = Deployment::filled_as(layout, options.size, options.seed, options.optimised, stop)?;
     let (mix, usual) = match architecture {
         Architecture::SharedDatabase | Architecture::SelfContained => (MATRIX, RATE_PER_S),

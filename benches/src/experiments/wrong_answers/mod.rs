@@ -60,8 +60,8 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<Measured<WrongAn
         let layout = Layout {
             architecture: Architecture::ApiCentric,
             engines: options.engines,
-            relayed: false,
             cache_ttl: Ttl::of_all(Duration::from_secs(*ttl_s)),
+            ..Layout::default()
         };
         let deployment = Deployment::filled_as(layout, options.size, options.seed, options.optimised, stop)?;
         let plan = json!({
