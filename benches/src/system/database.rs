@@ -113,6 +113,11 @@ impl Database {
         })
     }
 
+    /// Where it listens.
+    pub fn url(&self) -> &str {
+        self.cluster.url()
+    }
+
     /// A database of the product as a login.
     pub fn login_url(&self, role: &str, database: &str) -> Result<String, Failure> {
         let password = self.passwords.get(role);

@@ -8,6 +8,7 @@ use api_centric::settings::Ttl;
 use schema::{ApplyOptions, DATABASE};
 
 use super::database::Database;
+use super::relay::Relay;
 use super::services::{Architecture, names};
 use crate::Failure;
 use crate::result::SHARED_DATABASE;
@@ -54,6 +55,8 @@ pub enum Relayed {
     Nothing,
     /// Calls between services: a relay before each of them.
     Calls,
+    /// These, and all that services and the log's parts say to databases and to the log.
+    Everything,
 }
 
 /// Which processes on which databases, and what is between them.
@@ -86,6 +89,8 @@ pub struct Databases {
     architecture: Architecture,
     /// One, or one for each service in the order of their names' table.
     servers: Vec<Database>,
+    /// Before each of them, where there are relays.
+    relays: Vec<Relay>,
 }
 
 impl Databases {
@@ -97,12 +102,19 @@ impl Databases {
         ephemeral: bool,
         stop: &Arc<AtomicBool>,
     ) -> Result<Self, Failure> {
-        let mut all = Self { architecture, servers: Vec::new() };
+        let mut all = Self { architecture, servers: Vec::new(), relays: Vec::new() };
         for (number, service) in names().take(engines.count()).enumerate() {
             let further = (number > 0).then_some(service);
             all.servers.push(Database::start(home, further, ephemeral, stop)?);
         }
         Ok(all)
+    }
+
+    /// From now on logins' URLs lead to relays, which are returned; the superuser's don't.
+    pub fn relay(&mut self) -> Result<Vec<Relay>, Failure> {
+        let relays = self.servers.iter().map(|server| Relay::before(server.url()));
+        self.relays = relays.collect::<Result<_, _>>()?;
+        Ok(self.relays.clone())
     }
 
     /// Roles, tables, keys, views and grants as this program knows them.
@@ -125,7 +137,8 @@ impl Databases {
 
     /// The database with a service's rows as a login.
     pub fn login_url(&self, role: &str, service: &str) -> Result<String, Failure> {
-        self.of(service).login_url(role, &self.architecture.database_of(service))
+        let url = self.of(service).login_url(role, &self.architecture.database_of(service))?;
+        self.relays.get(self.place(service)).map_or(Ok(url.clone()), |relay| relay.instead_of(&url))
     }
 
     /// The database with a service's rows as the superuser.

@@ -5,6 +5,7 @@ mod rows;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::databases::Layout;
 use super::process::Plan;
@@ -216,7 +217,12 @@ impl Deployment {
 
     /// The relay before a service, where there are relays.
     pub fn relay(&self, service: &str) -> Option<&Relay> {
-        self.started.relays.get(service)
+        self.started.ways.services.get(service)
+    }
+
+    /// How much later whoever asks has an answer, on every way that goes by way of a relay.
+    pub fn set_round_trip(&self, delay: Duration) {
+        self.started.ways.all().for_each(|relay| relay.set_round_trip(delay));
     }
 
     /// How it is laid out.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::relay::Relay;
 use crate::Failure;
 
 /// The folder of a node, in the home; its image is beside its data.
@@ -20,6 +21,8 @@ pub struct Log {
     prefix: String,
     /// Of a node of ours; none: somebody else's brokers.
     folder: Option<PathBuf>,
+    /// What a node of ours calls its port, where a relay stands before it.
+    pub advertised_port: Option<u16>,
 }
 
 impl Log {
@@ -35,11 +38,11 @@ impl Log {
             Some(brokers) => {
                 let throw_away = || format!("govrnanza-{:016x}.", rand::random::<u64>());
                 let kept = std::env::var("TOPIC_PREFIX").unwrap_or_else(|_| PREFIX.to_owned());
-                Self { brokers, prefix: if ephemeral { throw_away() } else { kept }, folder: None }
+                Self { brokers, prefix: if ephemeral { throw_away() } else { kept }, folder: None, advertised_port: None }
             }
             None => {
                 let brokers = node.and_then(|url| url.strip_prefix("http://")).unwrap_or_default().to_owned();
-                Self { brokers, prefix: PREFIX.to_owned(), folder: Some(home.join(FOLDER)) }
+                Self { brokers, prefix: PREFIX.to_owned(), folder: Some(home.join(FOLDER)), advertised_port: None }
             }
         }
     }
@@ -47,6 +50,15 @@ impl Log {
     /// Settings of each part of the log: where the brokers are, and what topics' names begin with.
     pub fn settings(&self) -> [(String, String); 2] {
         [("KAFKA_BROKERS".to_owned(), self.brokers.clone()), ("TOPIC_PREFIX".to_owned(), self.prefix.clone())]
+    }
+
+    /// From now on everybody is led to a relay before the node.
+    pub fn relay(&mut self) -> Result<Relay, Failure> {
+        self.ours()?;
+        let relay = Relay::before(&format!("http://{}", self.brokers))?;
+        self.brokers = relay.url().trim_start_matches("http://").to_owned();
+        self.advertised_port = self.brokers.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        Ok(relay)
     }
 
     /// Keeps a copy of all topics to put them back to; the node must be stopped.

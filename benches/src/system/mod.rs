@@ -23,6 +23,7 @@ mod site;
 mod supervisor;
 mod union;
 mod up;
+mod ways;
 
 pub use databases::{Engines, Layout, Relayed};
 pub(crate) use deployment::postgres_info;

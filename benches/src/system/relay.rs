@@ -1,4 +1,4 @@
-//! A relay on the way from one process to another: what is sent waits in it for as long as was set last, what is answered doesn't.
+//! A relay on the way from one process to another: what is sent, and what is answered, waits in it for as long as was set last.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -24,8 +24,11 @@ type Due = (Instant, Vec<u8>);
 #[derive(Clone, Debug)]
 pub struct Relay {
     url: String,
-    delay_us: Arc<AtomicU64>,
+    delays: Delays,
 }
+
+/// Microseconds on the way there, and back.
+type Delays = [Arc<AtomicU64>; 2];
 
 impl Relay {
     /// Before what listens, or will listen, at the host and port of this URL, whatever it speaks over TCP.
@@ -47,15 +50,15 @@ impl Relay {
         if !named {
             return Err(failed("the URL can't name another port".to_owned()));
         }
-        let delay_us = Arc::new(AtomicU64::new(0));
-        let delay = Arc::clone(&delay_us);
+        let delays = Delays::default();
+        let of_each = delays.clone();
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 // Where none can be made behind it, the client's connection is closed and it sees so.
-                let _ = pass_on(client, to, Arc::clone(&delay));
+                let _ = pass_on(client, to, of_each.clone());
             }
         });
-        Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), delay_us })
+        Ok(Self { url: url.as_str().trim_end_matches('/').to_owned(), delays })
     }
 
     /// The URL by way of it.
@@ -64,37 +67,55 @@ impl Relay {
         &self.url
     }
 
-    /// What comes from now on waits so long.
+    /// The same URL, but for the host and port, which are the relay's.
+    ///
+    /// # Errors
+    /// When it can't name another host and port.
+    pub fn instead_of(&self, url: &str) -> Result<String, Failure> {
+        let failed = |why: String| Failure::could_not_run(format!("No relay can stand before {url:?}: {why}."));
+        let mut by_way = Url::parse(url).map_err(|error| failed(error.to_string()))?;
+        let port = Url::parse(&self.url).ok().and_then(|own| own.port());
+        let named = by_way.set_host(Some("127.0.0.1")).is_ok() && by_way.set_port(port).is_ok();
+        if named { Ok(by_way.into()) } else { Err(failed("it names no host".to_owned())) }
+    }
+
+    /// What is sent from now on waits so long, what is answered doesn't.
     pub fn set_delay(&self, delay: Duration) {
-        self.delay_us.store(delay.as_micros() as u64, Ordering::Relaxed);
+        self.set_delays([delay, Duration::ZERO]);
+    }
+
+    /// What is sent and what is answered waits half of it each: whoever asks has the answer so much later, and whoever is told something
+    /// unasked hears of it half as much later.
+    pub fn set_round_trip(&self, delay: Duration) {
+        self.set_delays([delay / 2; 2]);
+    }
+
+    fn set_delays(&self, delays: [Duration; 2]) {
+        for (of, delay) in self.delays.iter().zip(delays) {
+            of.store(delay.as_micros() as u64, Ordering::Relaxed);
+        }
     }
 }
 
-fn pass_on(client: TcpStream, to: SocketAddr, delay_us: Arc<AtomicU64>) -> std::io::Result<()> {
+fn pass_on(client: TcpStream, to: SocketAddr, [there, back]: Delays) -> std::io::Result<()> {
     let server = TcpStream::connect(to)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let (mut back, mut answers) = (client.try_clone()?, server.try_clone()?);
-    let (waiting, due) = sync_channel(WAITING);
-    thread::spawn(move || receive(client, &waiting, &delay_us));
-    thread::spawn(move || send(server, &due));
-    thread::spawn(move || {
-        let mut bytes = [0; PIECE];
-        while let Ok(count @ 1..) = answers.read(&mut bytes) {
-            if back.write_all(&bytes[..count]).is_err() {
-                break;
-            }
-        }
-        // Whoever still reads or writes is told that it is over.
-        let _ = (back.shutdown(Shutdown::Both), answers.shutdown(Shutdown::Both));
-    });
+    one_way(client.try_clone()?, server.try_clone()?, there);
+    one_way(server, client, back);
     Ok(())
 }
 
+fn one_way(from: TcpStream, to: TcpStream, delay_us: Arc<AtomicU64>) {
+    let (waiting, due) = sync_channel(WAITING);
+    thread::spawn(move || receive(from, &waiting, &delay_us));
+    thread::spawn(move || send(to, &due));
+}
+
 /// Stamps what comes. Each piece waits by itself, so that the delay isn't added up where many come at once.
-fn receive(mut client: TcpStream, waiting: &SyncSender<Due>, delay_us: &AtomicU64) {
+fn receive(mut from: TcpStream, waiting: &SyncSender<Due>, delay_us: &AtomicU64) {
     let mut bytes = [0; PIECE];
-    while let Ok(count @ 1..) = client.read(&mut bytes) {
+    while let Ok(count @ 1..) = from.read(&mut bytes) {
         let due = Instant::now() + Duration::from_micros(delay_us.load(Ordering::Relaxed));
         if waiting.send((due, bytes[..count].to_vec())).is_err() {
             return;
@@ -102,15 +123,15 @@ fn receive(mut client: TcpStream, waiting: &SyncSender<Due>, delay_us: &AtomicU6
     }
 }
 
-/// Passes on what is due, until either side has ended.
-fn send(mut server: TcpStream, due: &Receiver<Due>) {
+/// Passes on what is due, until either side has ended: then whoever still reads or writes is told that it is over.
+fn send(mut to: TcpStream, due: &Receiver<Due>) {
     for (at, piece) in due {
         thread::sleep(at.saturating_duration_since(Instant::now()));
-        if server.write_all(&piece).is_err() {
+        if to.write_all(&piece).is_err() {
             break;
         }
     }
-    let _ = server.shutdown(Shutdown::Both);
+    let _ = to.shutdown(Shutdown::Both);
 }
 
 #[cfg(test)]
@@ -156,6 +177,28 @@ mod tests {
         // The quickest of some: a busy machine may be slow once.
         let quickest = (0..20).map(|_| took(b"at once again")).min().unwrap();
         assert!(quickest < delay, "{quickest:?}");
+    }
+
+    /// Somebody who only listens hears half a round trip later.
+    #[test]
+    fn a_round_trip_is_half_each_way() {
+        let relay = Relay::before(&echo()).unwrap();
+        relay.set_round_trip(Duration::from_millis(120));
+        let mut client = connect(relay.url());
+        let began = Instant::now();
+        client.write_all(b"x").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(120), "{:?}", began.elapsed());
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let relay = Relay::before(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        relay.set_round_trip(Duration::from_millis(120));
+        let mut client = connect(relay.url());
+        let (mut server, _) = listener.accept().unwrap();
+        let began = Instant::now();
+        server.write_all(b"y").unwrap();
+        client.read_exact(&mut [0]).unwrap();
+        assert!(began.elapsed() >= Duration::from_millis(60), "{:?}", began.elapsed());
     }
 
     /// Ten pieces, sent 10 ms apart, wait 200 ms once and not ten times.

@@ -10,15 +10,15 @@ use std::time::Duration;
 
 use schema::OwnDatabase;
 
-use super::databases::{Databases, Layout, Relayed};
+use super::databases::{Databases, Layout};
 use super::gateway::{self, Gateway};
 use super::home::Home;
 use super::log::Log;
 use super::patience::Patience;
 use super::process::{Plan, READY_WITHIN, sentence};
-use super::relay::Relay;
 use super::services::{self, Architecture, Kind, names, with_instances};
 use super::supervisor::{Supervisor, TICK};
+use super::ways::Ways;
 use super::{binaries, once, ports, settings};
 use crate::{Failure, Operator, Place};
 
@@ -86,8 +86,8 @@ pub(super) struct Started {
     pub(super) up_json: PathBuf,
     /// The folder of logs and secrets.
     pub(super) home: PathBuf,
-    /// Relays before services, by name.
-    pub(super) relays: BTreeMap<&'static str, Relay>,
+    /// Its relays, where there are some.
+    pub(super) ways: Ways,
     /// Where the log is, if there is one.
     pub(super) log: Option<Log>,
 }
@@ -100,8 +100,8 @@ impl Running {
         // Everything is started by this one thread, because the kernel ends a child when the thread that made it ends.
         let thread = std::thread::spawn(move || match Up::bring(&options, &say) {
             Ok((mut up, up_json)) => {
-                let (place, home, relays) = (up.place.clone(), up.home.path().to_owned(), up.relays.clone());
-                let _ = ready.send(Ok(Started { place, up_json, home, relays, log: up.log.clone() }));
+                let (place, home, ways) = (up.place.clone(), up.home.path().to_owned(), up.ways.clone());
+                let _ = ready.send(Ok(Started { place, up_json, home, ways, log: up.log.clone() }));
                 up.watch(&received, &say)
             }
             Err(failure) => {
@@ -143,7 +143,7 @@ struct Up {
     databases: Databases,
     home: Home,
     place: Place,
-    relays: BTreeMap<&'static str, Relay>,
+    ways: Ways,
     log: Option<Log>,
     stop: Arc<AtomicBool>,
 }
@@ -160,21 +160,20 @@ impl Up {
         let folder = binaries::folder(&processes, options.release, &options.stop, say)?;
         let ports = ports::choose(options.port_base, &services)?;
         say("Starting the database …");
-        let databases = Databases::start(architecture, engines, home.path(), options.ephemeral, &options.stop)?;
+        let mut databases = Databases::start(architecture, engines, home.path(), options.ephemeral, &options.stop)?;
         databases.prepare(&options.stop)?;
         let at = |(service, port): (&services::Service, &u16)| (service.name, format!("http://127.0.0.1:{port}"));
         let urls: BTreeMap<&'static str, String> = services.iter().zip(&ports).map(at).collect();
-        let relay = |name: &'static str| Ok((name, Relay::before(&urls[name])?));
-        let relays: BTreeMap<_, _> = names().filter(|_| relayed != Relayed::Nothing).map(relay).collect::<Result<_, Failure>>()?;
         let with_log = architecture == Architecture::SelfContained;
-        let log = with_log.then(|| Log::find(urls.get(services::NODE), home.path(), options.ephemeral));
+        let mut log = with_log.then(|| Log::find(urls.get(services::NODE), home.path(), options.ephemeral));
+        let ways = Ways::make(relayed, &urls, &mut databases, log.as_mut())?;
         let mut supervisor = Supervisor::new(options.logs);
         let (signing_key, clock_file) = (home.signing_key()?, home.clock_file());
         let secret = |name| (name, format!("{:032x}", rand::random::<u128>()));
         let around = settings::Surroundings {
             architecture,
             urls: &urls,
-            relays: &relays,
+            relays: &ways.services,
             databases: &databases,
             signing_key: &signing_key,
             clock_file: &clock_file,
@@ -203,7 +202,7 @@ impl Up {
         let place = place(architecture, &databases, &home, &urls, operator, log.as_ref())?;
         let up_json = home.announce(&place.line()?)?;
         let stop = Arc::clone(&options.stop);
-        Ok((Self { gateway, supervisor, databases, home, place, relays, log, stop }, up_json))
+        Ok((Self { gateway, supervisor, databases, home, place, ways, log, stop }, up_json))
     }
 
     /// Until nobody can ask any more: does what is asked and reports every process that died; how many did.

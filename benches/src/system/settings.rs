@@ -72,6 +72,9 @@ pub fn of(service: &Service, around: &Surroundings<'_>) -> Result<Vec<(String, S
         };
         settings.push((variable.to_owned(), databases.login_url(&login, name)?));
     }
+    if let (Kind::Broker, Some(port)) = (service.kind, around.log.and_then(|log| log.advertised_port)) {
+        settings.push(("BROKER_ADVERTISED_PORT".to_owned(), port.to_string()));
+    }
     if service.kind == Kind::Service {
         // The lab is one address with a few tokens that write as fast as they can; `lab up` prints so.
         let off = LIMITS.iter().filter(|name| std::env::var_os(name).is_none());

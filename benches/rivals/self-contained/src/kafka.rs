@@ -71,6 +71,9 @@ pub struct Node {
     /// The port of its controller.
     #[arg(long, env = "BROKER_CONTROLLER_PORT")]
     pub broker_controller_port: u16,
+    /// The port that clients are told, where something stands before its own.
+    #[arg(long, env = "BROKER_ADVERTISED_PORT")]
+    pub broker_advertised_port: Option<u16>,
 }
 
 /// Makes ready what [`become_node`] needs, which may take minutes the first time: the jars, the node's settings, and its folder where it is new.
@@ -81,7 +84,11 @@ pub struct Node {
 pub fn prepare(node: &Node, options: &Options) -> Result<PathBuf, Error> {
     let jars = jars(options)?;
     fs::create_dir_all(&node.broker_folder)?;
-    format(&jars, &node.broker_folder, [node.broker_port, node.broker_controller_port], &options.settings)?;
+    let mut settings = options.settings.clone();
+    if let Some(port) = node.broker_advertised_port {
+        settings.push(("advertised.listeners".to_owned(), format!("PLAINTEXT://127.0.0.1:{port}")));
+    }
+    format(&jars, &node.broker_folder, [node.broker_port, node.broker_controller_port], &settings)?;
     Ok(jars)
 }
 

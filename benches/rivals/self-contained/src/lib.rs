@@ -23,7 +23,7 @@
 //! | command | environment | what |
 //! | --- | --- | --- |
 //! | `broker` | `KAFKA_BROKERS`, `KAFKA_HOME`, `GOVRNANZA_HOME` | finds or starts a broker, and prints its address |
-//! | `node` | `BROKER_FOLDER`, `BROKER_PORT`, `BROKER_CONTROLLER_PORT`, `KAFKA_HOME`, `GOVRNANZA_HOME` | becomes a broker with its data in that folder; `--prepare` only makes ready what that needs |
+//! | `node` | `BROKER_FOLDER`, `BROKER_PORT`, `BROKER_CONTROLLER_PORT`, `BROKER_ADVERTISED_PORT`, `KAFKA_HOME`, `GOVRNANZA_HOME` | becomes a broker with its data in that folder; `--prepare` only makes ready what that needs |
 //! | `topics` | `KAFKA_BROKERS`, `TOPIC_PREFIX`, `TOPIC_PARTITIONS`, `TOPIC_REPLICATION` | makes the topics that are missing, and ends |
 //! | `relay` | `SERVICE`, `RELAY_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `RELAY_POLL_MS`, `RELAY_COMPARE_MS`, `LISTEN`, `READY_LAG_MS` | one for each of [`OWNERS`] |
 //! | `ingester` | `SERVICE`, `COPIER_DATABASE_URL`, `KAFKA_BROKERS`, `TOPIC_PREFIX`, `LISTEN`, `READY_LAG_MS`, `APPLY_DELAY_MS` | one for each of the five services |

@@ -84,7 +84,7 @@ pub const BROKER: &str = "broker";
 pub fn node(arguments: &[String]) -> (Node, Options) {
     let [folder, port, controller] = arguments else { panic!("expected a folder and two ports") };
     let [broker_port, broker_controller_port] = [port, controller].map(|port| port.parse().unwrap());
-    let node = Node { broker_folder: folder.into(), broker_port, broker_controller_port };
+    let node = Node { broker_folder: folder.into(), broker_port, broker_controller_port, broker_advertised_port: None };
     let session = [("broker.session.timeout.ms", "4000"), ("broker.heartbeat.interval.ms", "500")];
     let settings = session.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     (node, Options { brokers: None, settings, ..Options::from_environment() })
