@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::common::{Data, Format, interruptible, positive, print, print_line};
 use super::experiment::test_itself_briefly;
-use crate::experiments::architectures::{self, Plan, Plant};
+use crate::experiments::architectures::{self, Plan, Plant, Shares};
 use crate::measure::kept;
 use crate::result::attachments;
 use crate::system::Architecture;
@@ -24,6 +24,8 @@ Example: the shared database in two columns, between which nothing may differ (a
   lab architectures --null --stop-seconds 0
 Example: 5 ms more before each call between services, which must be found in the last column (about 15 min):
   lab architectures --architecture shared-database,api-centric,api-centric --plant internal-call=5ms --stop-seconds 0
+Example: also with delays between all processes, and with other shares of writes (about an hour):
+  lab architectures --delay 0,0.5,2 --mixes 99:1,90:10,50:50
 Written are comparison.html, comparison.json (benches/attachments.schema.json#/$defs/comparison) and each architecture's result.json.
 Exit code 1 where something that must always hold didn't, or what was planted wasn't found.")]
 pub(super) struct ArchitecturesArgs {
@@ -34,6 +36,12 @@ pub(super) struct ArchitecturesArgs {
     /// The first one once more in place of the second: whatever differs between these two columns is chance
     #[arg(long)]
     null: bool,
+    /// Latency with so many milliseconds more on the way from each process to another and back, by relays that then stand there in all blocks
+    #[arg(long, value_delimiter = ',', value_name = "MS,MS,…", value_parser = delay, conflicts_with = "plant")]
+    delay: Vec<f64>,
+    /// Latency with so many reads to so many writes, beside the usual mix
+    #[arg(long, value_delimiter = ',', value_name = "READS:WRITES,…", value_parser = Shares::parse)]
+    mixes: Vec<Shares>,
     /// For trying the comparison itself: a delay in the last column of the architecture that has it, which needs another column without
     #[arg(long, value_name = "WHERE=MS", value_parser = Plant::parse)]
     plant: Vec<Plant>,
@@ -75,6 +83,8 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
     if args.null {
         of.splice(1..of.len().min(2), [of[0]]);
     }
+    let mut delays_ms = args.delay.clone();
+    delays_ms.sort_by(f64::total_cmp);
     let plan = Plan {
         architectures: of.iter().map(|one| one.name().to_owned()).collect(),
         rounds: args.rounds.into(),
@@ -86,6 +96,8 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
         optimised: !args.unoptimised,
         apis: args.data.size().apis,
         plants: args.plant.clone(),
+        delays_ms,
+        mixes: args.mixes.clone(),
     };
     let folder = args.results.join(format!("{}", chrono::Utc::now().format("%Y-%m-%d-%H%M%S")));
     let stop = interruptible()?;
@@ -107,4 +119,9 @@ pub(super) fn compare(args: &ArchitecturesArgs) -> Result<ExitCode, Failure> {
     }
     let missed = found.outcome.planted.iter().any(|one| !one.is_found());
     Ok(ExitCode::from(u8::from(missed || !found.outcome.is_sound())))
+}
+
+fn delay(text: &str) -> Result<f64, String> {
+    let found = text.parse().ok().filter(|ms| (0.0..=50.0).contains(ms));
+    found.ok_or_else(|| "expected milliseconds, 0 to 50".to_owned())
 }

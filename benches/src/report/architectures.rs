@@ -8,7 +8,7 @@ use super::contents::contents;
 use super::html::{key, page as frame, plain_table, prose, px, section, table};
 use super::write_page;
 use crate::Failure;
-use crate::experiments::architectures::{Answer, Architectures, Figure, Plan, answers, title};
+use crate::experiments::architectures::{Answer, Architectures, Figure, Plan, RELAYS, answers, is_varied, title};
 use crate::result::text::interval;
 use crate::result::{Measured, Table};
 
@@ -33,6 +33,9 @@ fn page(found: &Measured<Architectures, Plan>) -> String {
     let sections = html! {
         (section("decides", "What decides", &decides(of, &names)))
         (section("ratios", &format!("Each figure compared with {}", names.first().map(|name| title(name)).unwrap_or_default()), &picture(of, &names)))
+        @if of.figures.iter().any(is_varied) {
+            (section("circumstances", "With delays, and with other mixes", &table(&of.table(is_varied).note(RELAYS))))
+        }
         (section("stops", "While each service is stopped", &stops(of, &names)))
         (section("wrong", "What was answered wrongly meanwhile", &plain_table(&of.table(|of| of.id.starts_with("wrong-")))))
         (section("figures", "More figures", &more(of)))
@@ -164,7 +167,7 @@ fn stops(of: &Architectures, names: &[String]) -> Markup {
 }
 
 fn more(of: &Architectures) -> Markup {
-    let not_counted = |of: &Figure| !of.decides && !of.pairs.is_empty();
+    let not_counted = |of: &Figure| !of.decides && !of.pairs.is_empty() && !is_varied(of);
     table(&of.table(not_counted).note("Ratios by paired t on the blocks' logarithms, adjusted after Holm."))
 }
 

@@ -22,9 +22,9 @@ pub fn answers(figures: &[Figure]) -> Vec<Answer> {
     let names = names.into_iter().flat_map(|of| of.arms.iter().map(|arm| arm.architecture.clone()));
     names
         .map(|architecture| {
-            let of = |side: fn(&Figure) -> Option<&str>| -> Vec<String> {
+            let of = |side: Side| -> Vec<String> {
                 let those = figures.iter().filter(|figure| figure.decides && side(figure) == Some(&architecture));
-                those.map(|figure| against(figure, &architecture)).collect()
+                those.map(|figure| against(figure, &architecture) + &turns(figures, figure, side)).collect()
             };
             let (mut choose, mut price) = (of(Figure::best), of(Figure::worst));
             choose.extend(steady(figures, &architecture, true));
@@ -45,6 +45,42 @@ fn against(figure: &Figure, architecture: &str) -> String {
         .filter_map(|Pair { of, estimate, .. }| Some(format!("{} {}", title(&of), interval(estimate?))))
         .collect();
     format!("{}: **{}**; {}", figure.title, value.trim(), others.join(", "))
+}
+
+/// Which architecture is best, or worst, in a figure.
+type Side = fn(&Figure) -> Option<&str>;
+
+/// Whether that holds under the other circumstances that were measured, too: from which delay on it doesn't, with which mixes.
+fn turns(figures: &[Figure], figure: &Figure, side: Side) -> String {
+    let varied = |kind: &str| -> Vec<(String, &Figure)> {
+        let start = format!("{}-{kind}-", figure.id);
+        figures.iter().filter_map(|one| Some((one.id.strip_prefix(&start)?.to_owned(), one))).collect()
+    };
+    let instead = |one: &Figure| match side(one) {
+        Some(other) => format!("it is {}", title(other)),
+        None => "it is no longer beyond noise".into(),
+    };
+    let turned = |all: &[(String, &Figure)]| {
+        let found = all.iter().find(|(_, one)| side(one) != side(figure));
+        found.map(|(of, one)| (of.clone(), instead(one)))
+    };
+    let mut all = String::new();
+    let delays = varied("delay");
+    match (turned(&delays), delays.last()) {
+        (Some((ms, instead)), _) => all += &format!("; with {ms} ms between processes {instead}"),
+        (None, Some((ms, _))) => all += &format!("; no turn up to {ms} ms between processes"),
+        (None, None) => {}
+    }
+    let mixes = varied("mix");
+    match turned(&mixes) {
+        Some((mix, instead)) => all += &format!("; with {mix} reads to writes {instead}"),
+        None if mixes.is_empty() => {}
+        None => {
+            let names: Vec<&str> = mixes.iter().map(|(mix, _)| mix.as_str()).collect();
+            all += &format!("; no turn with {} reads to writes", names.join(", "));
+        }
+    }
+    all
 }
 
 /// Good answers of the others while a service is stopped below which it is a price, per cent.
@@ -81,6 +117,28 @@ mod tests {
         let value =
             |(arm, value): (&ArmFigure, f64)| ArmFigure { value: Some(value), interval: None, n, ..arm.clone() };
         Figure { arms: blank.arms.iter().zip(values).map(value).collect(), pairs: vec![], decides: false, ..blank }
+    }
+
+    /// HTTP calls get worse with the delay; with half of the requests writes, they are best.
+    #[test]
+    fn a_sentence_says_where_it_turns() {
+        let near = |of: f64| [of, of * 1.01, of * 0.99, of, of * 1.02, of * 0.98];
+        let far = |of: f64| [of * 1.01, of, of * 0.98, of * 1.02, of, of * 0.99];
+        let other = |of: f64| [of * 0.99, of * 1.02, of, of, of * 1.01, of * 0.98];
+        let usual = figure("p50", [near(1.0), far(1.5), other(1.5)]);
+        let sentence = |more: Vec<Figure>| {
+            let all: Vec<Figure> = std::iter::once(usual.clone()).chain(more).collect();
+            answers(&all)[0].choose[0].clone()
+        };
+        assert!(!sentence(vec![]).contains("turn"));
+        let delayed = |ms: &str, shared: f64| figure(&format!("p50-delay-{ms}"), [near(shared), far(3.0), other(4.0)]);
+        assert!(sentence(vec![delayed("0.5", 1.0), delayed("2", 1.0)]).ends_with("; no turn up to 2 ms between processes"));
+        let turned = sentence(vec![delayed("0.5", 1.0), delayed("2", 9.0)]);
+        assert!(turned.ends_with("; with 2 ms between processes it is HTTP calls"), "{turned}");
+        let alike = sentence(vec![delayed("0.5", 3.0)]);
+        assert!(alike.ends_with("; with 0.5 ms between processes it is no longer beyond noise"), "{alike}");
+        let mixed = sentence(vec![figure("p50-mix-50:50", [near(2.0), far(1.0), other(2.0)])]);
+        assert!(mixed.ends_with("; with 50:50 reads to writes it is HTTP calls"), "{mixed}");
     }
 
     #[test]

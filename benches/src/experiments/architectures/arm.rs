@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::trust::{Fate, Trust};
 use super::Plan;
+use super::blocks::responses;
+use super::circumstance::{Circumstance, Varied};
 use super::plant::{Plant, Where};
 use crate::Failure;
 use crate::design::{Cell, Preset};
@@ -21,7 +23,7 @@ use crate::measure::freshness::{self, Tries};
 use crate::measure::plan::{Options, blank_of_ours, save, schedule_seed};
 use crate::measure::{audit, cell};
 use crate::observe::process::memory_mib;
-use crate::result::{CellResult, Freshness, ResultFile, SelfTest};
+use crate::result::{CENSORED_US, CellResult, Freshness, ResultFile, SelfTest, is_disturbed};
 use crate::system::{Architecture, Deployment, Layout, Relayed, Site as _, services};
 
 /// What was started runs this long before it is measured: connections, plans, caches.
@@ -43,6 +45,8 @@ pub struct Block {
     pub connections: u64,
     /// What the databases and the log hold on disk at its end, MiB.
     pub stored_mib: f64,
+    /// What was measured after that, under other circumstances.
+    pub varied: Vec<Varied>,
 }
 
 /// What the lab's own tests found on this machine, and when.
@@ -101,7 +105,11 @@ impl Arm {
     ) -> Result<Self, Failure> {
         let calls = plan.plants.iter().any(|plant| plant.at == Where::InternalCall);
         // The control of what is planted has the same relays.
-        let relayed = if calls && architecture == Architecture::ApiCentric { Relayed::Calls } else { Relayed::Nothing };
+        let relayed = match architecture {
+            _ if !plan.delays_ms.is_empty() => Relayed::Everything,
+            Architecture::ApiCentric if calls => Relayed::Calls,
+            _ => Relayed::Nothing,
+        };
         let (layout, size) = (Layout { architecture, relayed, ..Layout::default() }, plan.size()?);
         let deployment = Deployment::filled_as(layout, size, plan.seed, plan.optimised, stop)?;
         let mix = Mix::of(MATRIX, plan.rate_per_s)?;
@@ -185,12 +193,37 @@ impl Arm {
             memory_mib: self.deployment.processes().iter().map(|(_, pid)| memory_mib(*pid)).sum(),
             connections: self.deployment.connections()?,
             stored_mib: self.deployment.stored_bytes()? as f64 / f64::from(1 << 20),
+            varied: self.vary(round, place, plan)?,
         };
         self.blocks.push(block);
         let acknowledged = self.deployment.written().acknowledged();
         audit::audit(|| self.deployment.audited(), &acknowledged, &mut self.result.correctness)?;
         self.stop()?;
         save(&self.result, &self.folder)
+    }
+
+    /// The same load under each other circumstance.
+    fn vary(&mut self, round: usize, place: usize, plan: &Plan) -> Result<Vec<Varied>, Failure> {
+        let mut all = Vec::new();
+        for (number, circumstance) in Circumstance::shuffled(plan, round) {
+            let mut workload = self.mix.workload.clone();
+            match circumstance {
+                Circumstance::Delay(ms) => self.deployment.set_round_trip(Duration::from_secs_f64(ms / 1000.0)),
+                Circumstance::Mix(shares) => workload = shares.applied(&workload)?,
+            }
+            let measure = Duration::from_secs(plan.seconds);
+            let times = cell::Times { seed: plan.seed, settle: Duration::from_secs(1), measure };
+            // Arrivals of its own, and not those that the freshness was followed under.
+            let replicate = plan.rounds * (2 + number) + round;
+            let Self { deployment, result, .. } = self;
+            let (done, _) = cell::run(deployment, result, &workload, &Cell::All, (replicate, place), times)?;
+            deployment.set_round_trip(Duration::ZERO);
+            let (responses, cpus) = (responses(&done, None)?, self.result.machine.cpus);
+            let ms = |q: f64| responses.quantile_us(q).unwrap_or(CENSORED_US) as f64 / 1000.0;
+            let left_out = is_disturbed(&done, cpus)?;
+            all.push(Varied { circumstance: circumstance.id(), p50_ms: ms(0.5), p95_ms: ms(0.95), left_out });
+        }
+        Ok(all)
     }
 
     fn drive(&self, lasts: Duration, seed: u64) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::arm::{Block, MeasuredArm};
+use super::circumstance::{Circumstance, Varied};
 use super::figures::{ArmFigure, Figure, Pair};
 use crate::result::{CENSORED_US, CellResult, DRIVER, Delay, RoleCost, text::capital};
 use crate::stats::{Difference, Histogram, MalformedHistogram, Median, holm, paired_difference, paired_ratio};
@@ -25,7 +26,7 @@ fn wanted(id: impl Into<String>, title: impl Into<String>, unit: &'static str, d
 }
 
 /// Response times of these services in a cell; failures stand in them at the time-out.
-fn responses(cell: &CellResult, of: Option<&str>) -> Result<Histogram, MalformedHistogram> {
+pub(super) fn responses(cell: &CellResult, of: Option<&str>) -> Result<Histogram, MalformedHistogram> {
     let mut all = Histogram::new();
     for service in cell.services.iter().filter(|service| of.is_none_or(|name| service.name == name)) {
         all.add(&service.responses(CENSORED_US)?);
@@ -55,7 +56,7 @@ fn beside(of: impl Fn(&Block) -> Option<f64> + 'static) -> Value {
     Box::new(move |_, block| Ok(of(block)))
 }
 
-fn all_wanted() -> Vec<Wanted> {
+fn all_wanted(circumstances: &[Circumstance]) -> Vec<Wanted> {
     let rename = |of: fn(&Delay) -> f64| beside(move |block| block.freshness.rename.as_ref().map(of));
     let freeze = |of: fn(&Delay) -> f64| beside(move |block| block.freshness.freeze.as_ref().map(of));
     let mut all = vec![
@@ -100,13 +101,25 @@ fn all_wanted() -> Vec<Wanted> {
         all.push(wanted(format!("p50-{name}"), format!("{title}'s median"), "ms", false, latency(Some(name), 0.5)));
         all.push(wanted(format!("p95-{name}"), format!("{title}'s 1 in 20"), "ms", false, latency(Some(name), 0.95)));
     }
+    for circumstance in circumstances {
+        let of = |value: fn(&Varied) -> f64| {
+            let id = circumstance.id();
+            beside(move |block| block.varied.iter().find(|one| one.circumstance == id && !one.left_out).map(value))
+        };
+        let (id, title) = (circumstance.id(), circumstance.title());
+        all.push(wanted(format!("p50-{id}"), format!("median {title}"), "ms", false, of(|of| of.p50_ms)));
+        all.push(wanted(format!("p95-{id}"), format!("1 in 20 {title}"), "ms", false, of(|of| of.p95_ms)));
+    }
     all
 }
 
 /// Every figure of these architectures.
-pub(super) fn figures(arms: &[MeasuredArm<'_>]) -> Result<Vec<Figure>, MalformedHistogram> {
+pub(super) fn figures(
+    arms: &[MeasuredArm<'_>],
+    circumstances: &[Circumstance],
+) -> Result<Vec<Figure>, MalformedHistogram> {
     let mut all = Vec::new();
-    for wanted in all_wanted() {
+    for wanted in all_wanted(circumstances) {
         let values: Vec<BTreeMap<usize, f64>> =
             arms.iter().map(|arm| by_round(arm, &wanted.value)).collect::<Result<_, _>>()?;
         all.push(of_blocks(wanted, arms, &values));
@@ -121,7 +134,7 @@ pub(super) fn difference(
     of: &MeasuredArm<'_>,
     id: &str,
 ) -> Result<Option<Difference>, MalformedHistogram> {
-    let Some(wanted) = all_wanted().into_iter().find(|wanted| wanted.id == id) else { return Ok(None) };
+    let Some(wanted) = all_wanted(&[]).into_iter().find(|wanted| wanted.id == id) else { return Ok(None) };
     let [than, of] = [by_round(than, &wanted.value)?, by_round(of, &wanted.value)?];
     let both: Vec<(f64, f64)> = than.iter().filter_map(|(round, than)| Some((*than, *of.get(round)?))).collect();
     Ok(paired_difference(&both))

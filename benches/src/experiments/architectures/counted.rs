@@ -1,5 +1,6 @@
 //! Figures that are counted once: while each service was stopped. And those that aren't measured.
 
+use super::Plan;
 use super::arm::MeasuredArm;
 use super::figures::{ArmFigure, Figure};
 use crate::experiments::wrong_answers::Row;
@@ -7,10 +8,11 @@ use crate::result::text::capital;
 use crate::system::services;
 
 /// All of them.
-pub(super) fn figures(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
+pub(super) fn figures(arms: &[MeasuredArm<'_>], plan: &Plan) -> Vec<Figure> {
     let mut all = stops(arms);
     all.extend(wrong_answers(arms));
-    all.extend(NOT_RUN.map(|(id, title, why)| Figure {
+    let was_run = |id: &str| id == "delay" && !plan.delays_ms.is_empty() || id == "mix" && !plan.mixes.is_empty();
+    all.extend(NOT_RUN.into_iter().filter(|(id, ..)| !was_run(id)).map(|(id, title, why)| Figure {
         id: id.into(),
         title: title.into(),
         unit: String::new(),
@@ -25,8 +27,8 @@ pub(super) fn figures(arms: &[MeasuredArm<'_>]) -> Vec<Figure> {
 
 /// What a whole comparison has and this run doesn't.
 const NOT_RUN: [(&str, &str, &str); 5] = [
-    ("delay", "the same with 0.5 and 2 ms between processes", "all run on one machine, over its loopback"),
-    ("mix", "the same with other shares of writes", "one mix of requests"),
+    ("delay", "the same with 0.5 and 2 ms between processes", "takes half an hour more: --delay 0,0.5,2"),
+    ("mix", "the same with other shares of writes", "takes half an hour more: --mixes 99:1,90:10,50:50"),
     ("engines", "the same with a database server for each service", "all databases are on one server"),
     ("rebuild", "time to rebuild copies from the log", "see `lab log replay`"),
     ("change", "what a change of the schema takes", "see `lab changes`: two of three are estimates"),

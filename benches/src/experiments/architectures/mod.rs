@@ -9,6 +9,7 @@
 mod answer;
 mod arm;
 mod blocks;
+mod circumstance;
 mod counted;
 mod figures;
 mod outcome;
@@ -34,8 +35,11 @@ use crate::system::Architecture;
 pub use answer::{Answer, answers};
 use arm::Arm;
 pub use arm::Block;
+use circumstance::Circumstance;
+pub use circumstance::{Shares, Varied};
 pub use figures::{ArmFigure, Figure, Pair};
 pub use outcome::Architectures;
+pub(crate) use outcome::{RELAYS, is_varied};
 pub use plant::{Plant, Planted, Where};
 pub use text::title;
 use trust::Repeats;
@@ -65,6 +69,10 @@ pub struct Plan {
     pub apis: u64,
     /// Delays of known size, each in the last column of its architecture.
     pub plants: Vec<Plant>,
+    /// Delays between all processes, there and back, under which the latency is measured; empty: no relays, no delays.
+    pub delays_ms: Vec<f64>,
+    /// Mixes with which the latency is measured, beside the usual one.
+    pub mixes: Vec<Shares>,
 }
 
 impl Plan {
@@ -125,8 +133,8 @@ pub fn run(
         }
     }
     let measured = arms.iter().map(Arm::measured).collect::<Result<Vec<_>, Failure>>()?;
-    let mut figures = blocks::figures(&measured)?;
-    figures.extend(counted::figures(&measured));
+    let mut figures = blocks::figures(&measured, &Circumstance::all(plan))?;
+    figures.extend(counted::figures(&measured, plan));
     let (selftest, selftest_at) = tests;
     Ok(head.with(Architectures {
         planted: plant::found(&plan.plants, of, (&measured, &figures))?,

@@ -199,6 +199,15 @@ pub(super) fn is_counted(of: &Figure) -> bool {
     of.id.starts_with("wrong-") || of.id.starts_with("good-without-")
 }
 
+/// Whether a figure is of another delay or mix.
+pub(crate) fn is_varied(of: &Figure) -> bool {
+    of.id.contains("-delay-") || of.id.contains("-mix-")
+}
+
+/// What a delay is.
+pub(crate) const RELAYS: &str = "Delays are there and back, on every way between services, databases and the log, by relays that stand there in every block \
+     of this run; not on the way from the lab to a service.";
+
 impl Outcome<Plan> for Architectures {
     fn tables(&self, plan: &Plan) -> Vec<Table> {
         let mut answer = Table::new(&["architecture", ""], &[], &["what was measured"]).titled("Which one?");
@@ -218,7 +227,8 @@ impl Outcome<Plan> for Architectures {
         let mut all = vec![
             answer,
             self.table(|of| of.decides).titled("What decides").note(seen),
-            self.table(|of| !of.decides && !is_counted(of)).titled("More figures"),
+            self.table(is_varied).titled("Under other circumstances").note(RELAYS),
+            self.table(|of| !of.decides && !is_counted(of) && !is_varied(of)).titled("More figures"),
             self.table(is_counted).titled("While each service was stopped in turn"),
         ];
         let not_run = self.figures.iter().filter_map(|of| Some([of.title.clone(), of.not_run.clone()?]));

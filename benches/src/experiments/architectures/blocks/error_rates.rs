@@ -25,7 +25,7 @@ fn page(random: &mut ChaCha12Rng, planted: [f64; 3]) -> Vec<Figure> {
     let correctness = BTreeMap::new();
     let arms = NAMES.map(|name| MeasuredArm::empty(name, &correctness));
     let mut all = Vec::new();
-    for wanted in all_wanted() {
+    for wanted in all_wanted(&[]) {
         let drift: Vec<f64> = (0..ROUNDS).map(|_| 0.2 * normal(random)).collect();
         let values = planted.map(|factor| {
             let block = |(round, drift): (usize, &f64)| {
